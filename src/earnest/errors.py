@@ -1,0 +1,132 @@
+"""The errors that earnest raises, as one tree.
+
+Each class also derives from the built-in that fits, so `except ValueError` still works. A message has three parts:
+what was expected, what came, what to do.
+
+    EarnestError
+    ├── BadParameter        (ValueError)          an argument or option is out of its range or of the wrong form
+    │   └── UnknownName     (LookupError)         nothing of that kind is registered under that name
+    ├── BadAudio            (ValueError)          audio that cannot be read or used
+    ├── BadData             (ValueError)          a manifest, suite or journal that cannot be used; all its faults
+    ├── MissingExtra        (ImportError)         an optional dependency is not installed
+    ├── MissingKey          (KeyError)            an environment variable with a credential is not set
+    ├── AccessDenied        (PermissionError)     a method needs more of a model than it grants
+    ├── PlanMismatch        (RuntimeError)        a run folder holds another plan
+    ├── StorageFailed       (OSError)             results could not be written (a full disk, say)
+    └── ModelFailed         (RuntimeError)        a model call gave no answer; `reason` says why
+        └── AudioRefused                          the endpoint does not take audio
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+FailureReason = Literal[
+    "audio_refused",
+    "bad_audio",
+    "bad_response",
+    "cancelled",
+    "connection",
+    "empty_answer",
+    "http_4xx",
+    "http_5xx",
+    "model_error",
+    "over_budget",
+    "rate_limited",
+    "timeout",
+    "too_long",
+]
+"""Why a model call gave no answer."""
+
+
+class EarnestError(Exception):
+    """Base of every error that earnest raises on purpose."""
+
+    def __str__(self) -> str:  # KeyError would print the repr of its argument
+        return str(self.args[0]) if self.args else ""
+
+
+class BadParameter(EarnestError, ValueError):
+    """An argument or option is out of its range or of the wrong form."""
+
+
+class UnknownName(BadParameter, LookupError):
+    """Nothing of that kind is registered under that name."""
+
+
+class BadAudio(EarnestError, ValueError):
+    """Audio that cannot be read or used."""
+
+
+class BadData(EarnestError, ValueError):
+    """A manifest, suite or journal cannot be used.
+
+    Parameters
+    ----------
+    summary : str
+        One line: which file, and what to do.
+    faults : sequence of str
+        Every fault found, each with its place.
+    """
+
+    def __init__(self, summary: str, faults: Sequence[str] = ()) -> None:
+        self.summary, self.faults = summary, tuple(faults)
+        shown = [f"  - {fault}" for fault in self.faults[:20]]
+        if len(self.faults) > 20:
+            shown.append(f"  - and {len(self.faults) - 20} more")
+        super().__init__("\n".join([summary, *shown]))
+
+
+class MissingExtra(EarnestError, ImportError):
+    """An optional dependency is not installed."""
+
+
+class MissingKey(EarnestError, KeyError):
+    """An environment variable with a credential is not set."""
+
+
+class AccessDenied(EarnestError, PermissionError):
+    """A method needs more of a model (gradients, say) than the model grants."""
+
+
+class PlanMismatch(EarnestError, RuntimeError):
+    """A run folder holds the results of another plan."""
+
+
+class StorageFailed(EarnestError, OSError):
+    """Results could not be written."""
+
+
+class ModelFailed(EarnestError, RuntimeError):
+    """A model call gave no answer.
+
+    Parameters
+    ----------
+    message : str
+        What happened, for a person.
+    reason : str
+        The code under which the item is counted as unscored.
+    retryable : bool
+        Whether the same call may succeed later.
+    retry_after_s : float or None
+        Seconds that the endpoint asked to wait.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: FailureReason = "model_error",
+        retryable: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.reason, self.retryable, self.retry_after_s = reason, retryable, retry_after_s
+
+
+class AudioRefused(ModelFailed):
+    """The endpoint does not take audio, or not in this form."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, reason="audio_refused")

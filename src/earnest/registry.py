@@ -1,0 +1,268 @@
+"""Plug-ins by kind and name: found by walking the package's folders and through entry points.
+
+A *kind* (`attacks`, `tasks`, ...) is a folder of this package, and an entry-point group `earnest.<kind>` of any other.
+One file holds one plug-in, registered by a decorator at import:
+
+    @attacks.register("pgd")            # attacks = Registry("attacks")
+    @dataclass(frozen=True, kw_only=True)
+    class ProjectedGradientDescent(Attack): ...
+
+Nothing is imported before a name is asked for; `import earnest` walks nothing. A *specification* is how a plug-in with
+parameters is written: `name[:key=value,key=value]`, values being JSON scalars or bare words. Names use underscores;
+hyphens are taken as underscores.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+import importlib.metadata
+import importlib.util
+import json
+import pkgutil
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, TypeVar
+
+from earnest.errors import BadParameter, MissingExtra, UnknownName
+
+T = TypeVar("T")
+
+KINDS = ("tasks", "attacks", "defences", "detectors", "explainers", "models", "metrics", "suites", "judges")
+"""Every kind that `names` knows."""
+
+_SPEC = re.compile(r"^(?P<name>[A-Za-z0-9_.-]+)(:(?P<parameters>.*))?$", re.DOTALL)
+_SPLIT = re.compile(r",(?=[A-Za-z_][A-Za-z0-9_-]*=)")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A plug-in's name with its parameters; `str()` gives the canonical form that a journal carries."""
+
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        if not self.parameters:
+            return self.name
+        return self.name + ":" + ",".join(f"{key}={_written(value)}" for key, value in sorted(self.parameters.items()))
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _read(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def parse_spec(text: str) -> Spec:
+    """The specification written as `name[:key=value,key=value]`.
+
+    >>> parse_spec("pgd:steps=40,snr_db=30")
+    Spec(name='pgd', parameters={'steps': 40, 'snr_db': 30})
+
+    Raises
+    ------
+    BadParameter
+        If the text has another form.
+    """
+    found = _SPEC.match(text.strip())
+    if found is None:
+        raise BadParameter(f"a specification must look like name:key=value,key=value, got {text!r}")
+    parameters: dict[str, Any] = {}
+    for part in _SPLIT.split(found["parameters"] or "") if found["parameters"] else []:
+        key, equals, value = part.partition("=")
+        if not equals or not key.strip():
+            raise BadParameter(f"parameters must look like key=value,key=value, got {part!r} in {text!r}")
+        parameters[key.strip().replace("-", "_")] = _read(value.strip())
+    return Spec(found["name"].replace("-", "_"), parameters)
+
+
+class Registry:
+    """The plug-ins of one kind.
+
+    Parameters
+    ----------
+    kind : str
+        Plural noun; also the folder under `earnest` that is walked and the tail of the entry-point group.
+    """
+
+    _all: dict[str, Registry] = {}
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._found: dict[str, Any] = {}
+        self._walked = False
+        self._lock = threading.RLock()
+        Registry._all[kind] = self
+
+    def register(self, name: str) -> Callable[[T], T]:
+        """A decorator that files the class or function below it under `name`.
+
+        Raises
+        ------
+        BadParameter
+            If another object already has the name.
+        """
+
+        def decorate(plugin: T) -> T:
+            present = self._found.get(name)
+            if present is not None and _address(present) != _address(plugin):
+                raise BadParameter(
+                    f"two {self.kind} are called {name!r}: {_address(present)} and {_address(plugin)}; rename one"
+                )
+            self._found[name] = plugin
+            if isinstance(plugin, type):
+                plugin.name = name  # type: ignore[attr-defined]
+            return plugin
+
+        return decorate
+
+    def names(self) -> list[str]:
+        """Every registered name, sorted; imports the plug-ins."""
+        self._walk()
+        return sorted(self._found)
+
+    def get(self, name: str) -> Any:
+        """The class or function called `name` (hyphens count as underscores).
+
+        Raises
+        ------
+        UnknownName
+            If there is none; the message names the nearest.
+        """
+        name = name.replace("-", "_")
+        if name not in self._found:
+            self._walk()
+        if name not in self._found:
+            near = difflib.get_close_matches(name, self._found, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ";"
+            raise UnknownName(
+                f"no {self.kind.removesuffix('s')} is called {name!r}{hint} `earnest list {self.kind}` shows all"
+            )
+        return self._found[name]
+
+    def make(self, spec: str | Spec) -> Any:
+        """The plug-in that `spec` names, built with its parameters.
+
+        Raises
+        ------
+        BadParameter
+            If a parameter is unknown, or its value refused; the message lists those there are.
+        """
+        spec = parse_spec(spec) if isinstance(spec, str) else spec
+        plugin = self.get(spec.name)
+        if dataclasses.is_dataclass(plugin):
+            known = {entry.name for entry in dataclasses.fields(plugin) if entry.init}
+            unknown = sorted(set(spec.parameters) - known)
+            if unknown:
+                raise BadParameter(
+                    f"{self.kind.removesuffix('s')} {spec.name!r} has no parameter {', '.join(map(repr, unknown))}; "
+                    f"it takes {', '.join(sorted(known)) or 'none'}"
+                )
+        try:
+            return plugin(**spec.parameters)
+        except TypeError as error:
+            raise BadParameter(f"{spec.name!r} cannot be built with {dict(spec.parameters)}: {error}") from error
+
+    def _walk(self) -> None:
+        with self._lock:
+            if self._walked:
+                return
+            package = f"earnest.{self.kind}"
+            if importlib.util.find_spec(package) is not None:
+                _import_all(importlib.import_module(package))
+            for entry in importlib.metadata.entry_points(group=package):
+                loaded = entry.load()
+                if isinstance(loaded, ModuleType):
+                    continue  # its decorators have registered what it holds
+                self.register(entry.name)(loaded)
+            self._walked = True
+
+
+def _address(plugin: Any) -> str:
+    return f"{getattr(plugin, '__module__', '?')}.{getattr(plugin, '__qualname__', plugin)}"
+
+
+def _import_all(package: ModuleType) -> None:
+    for module in pkgutil.walk_packages(package.__path__, prefix=package.__name__ + "."):
+        if not module.name.rpartition(".")[2].startswith("_"):
+            importlib.import_module(module.name)
+
+
+def names(kind: str) -> list[str]:
+    """Every name registered under `kind` (`tasks`, `attacks`, `defences`, `models`, `metrics`, ...), sorted.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such kind.
+    """
+    return registry(kind).names()
+
+
+def registry(kind: str) -> Registry:
+    """The registry of `kind`, its package imported.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such kind.
+    """
+    kind = kind.replace("-", "_")
+    if kind not in KINDS:
+        raise UnknownName(f"nothing of the kind {kind!r} is registered; the kinds are {', '.join(KINDS)}")
+    if kind not in Registry._all and importlib.util.find_spec(f"earnest.{kind}") is not None:
+        importlib.import_module(f"earnest.{kind}")
+    return Registry._all.get(kind) or Registry(kind)
+
+
+EXTRAS = {
+    "torch": "torch",
+    "transformers": "transformers",
+    "av": "codecs",
+    "inspect_ai": "inspect",
+    "pocketsphinx": "asr-small",
+    "sklearn": "classifier",
+    "onnx": "train",
+    "espeakng_loader": "train",
+}
+"""Which extra of earnest brings a module."""
+
+
+def extra(module: str, *, needed_by: str) -> ModuleType:
+    """The optional dependency `module`, imported.
+
+    Parameters
+    ----------
+    module : str
+        Its import name.
+    needed_by : str
+        Who asks, for the message: `"attack 'pgd'"`.
+
+    Raises
+    ------
+    MissingExtra
+        If it is not installed; the message carries the command that installs it.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        top = module.partition(".")[0]
+        name = EXTRAS.get(top, top)
+        raise MissingExtra(
+            f'{needed_by} needs {top}; install it with: pip install "earnest[{name}]"'
+        ) from error
+
+
+def has_extra(module: str) -> bool:
+    """Whether the optional dependency `module` can be imported, without importing it."""
+    return importlib.util.find_spec(module) is not None
