@@ -1,0 +1,256 @@
+"""The audio that a model hears: one mono clip, as a value.
+
+Conventions of the whole package: samples are float32 amplitudes with full scale at 1.0, shape (n_samples,); rates are
+in Hz; 0 dBFS is an RMS of 1.0, so a sine at full scale has -3.01 dBFS. Amplitudes beyond 1.0 are legal in memory and
+are clipped only where 16-bit audio is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from earnest.errors import BadAudio, BadParameter
+
+MIN_SAMPLE_RATE = 1_000
+MAX_SAMPLE_RATE = 384_000
+MAX_DURATION_S = 3600.0
+MAX_CHANNELS = 64
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AudioClip:
+    """One mono clip; it cannot change, and equal content makes equal clips.
+
+    Parameters
+    ----------
+    samples : float32 array, shape (n_samples,)
+        Amplitudes, finite, at least one; full scale is 1.0. Kept read-only, copied where someone else could write to it.
+    sample_rate : int
+        In Hz, 1,000 to 384,000.
+
+    Raises
+    ------
+    BadAudio
+        If the samples are empty, not finite, or of another form.
+    BadParameter
+        If the sample rate is out of its range.
+
+    Examples
+    --------
+    >>> clip = AudioClip(np.zeros(16_000, dtype=np.float32), 16_000)
+    >>> clip.duration_s, clip.level_dbfs
+    (1.0, -inf)
+    """
+
+    samples: np.ndarray
+    sample_rate: int
+
+    def __post_init__(self) -> None:
+        _check_samples(self.samples)
+        object.__setattr__(self, "samples", _read_only(self.samples))
+        object.__setattr__(self, "sample_rate", checked_rate(self.sample_rate))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the sample rate and the float32 samples, little-endian.
+
+        16-bit values are exact in float32, so a clip that is `quantised()` keeps its digest through a 16-bit WAV or
+        FLAC file; any other clip takes the digest of its `quantised()` self there. -0.0 counts as 0.0.
+        """
+        digest = hashlib.sha256(f"{self.sample_rate}\n".encode())
+        digest.update((self.samples + np.float32(0.0)).astype("<f4", copy=False).data)
+        return digest.hexdigest()
+
+    @property
+    def n_samples(self) -> int:
+        """How many samples there are."""
+        return len(self.samples)
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return len(self.samples) / self.sample_rate
+
+    @cached_property
+    def peak(self) -> float:
+        """Largest absolute amplitude; 1.0 is full scale, silence gives 0.0."""
+        return float(max(self.samples.max(), -self.samples.min()))
+
+    @cached_property
+    def level_dbfs(self) -> float:
+        """RMS level in dBFS (an RMS of 1.0 is 0 dBFS); silence gives -inf."""
+        from earnest.audio.levels import level_dbfs
+
+        return level_dbfs(self.samples)
+
+    def resampled(self, sample_rate: int) -> AudioClip:
+        """The clip at another rate in Hz (soxr, high quality); the clip itself where the rate is the same."""
+        sample_rate = checked_rate(sample_rate)
+        if sample_rate == self.sample_rate:
+            return self
+        from earnest.audio.resampling import resampled
+
+        return AudioClip(resampled(self.samples, self.sample_rate, to=sample_rate), sample_rate)
+
+    def quantised(self) -> AudioClip:
+        """The clip as 16-bit audio holds it: rounded to steps of 2^-15 and clipped to [-1, 1 - 2^-15]."""
+        return AudioClip(self._pcm16().astype(np.float32) / np.float32(32768), self.sample_rate)
+
+    def with_samples(self, samples: np.ndarray) -> AudioClip:
+        """A clip of the same rate with other samples, float32, shape (n_samples,)."""
+        return AudioClip(samples, self.sample_rate)
+
+    @classmethod
+    def from_channels(cls, channels: np.ndarray, sample_rate: int) -> AudioClip:
+        """The mean of all channels, as a clip.
+
+        Parameters
+        ----------
+        channels : array, shape (n_channels, n_samples) or (n_samples,)
+            Floating amplitudes of any precision, or signed 16- or 32-bit integers (full scale becomes 1.0).
+        sample_rate : int
+            In Hz.
+        """
+        array = np.asarray(channels)
+        if array.ndim not in (1, 2) or (array.ndim == 2 and not 1 <= array.shape[0] <= MAX_CHANNELS):
+            raise BadAudio(
+                f"channels must have shape (n_channels, n_samples) with at most {MAX_CHANNELS} channels, "
+                f"got shape {array.shape}; transpose an array of shape (n_samples, n_channels)"
+            )
+        if array.dtype not in (np.int16, np.int32) and array.dtype.kind != "f":
+            raise BadAudio(
+                f"channels must be floating or 16- or 32-bit integers, got {array.dtype}; "
+                "convert with astype(np.float32), full scale at 1.0"
+            )
+        scale = 1.0 if array.dtype.kind == "f" else float(2 ** (8 * array.dtype.itemsize - 1))
+        mono = array if array.ndim == 1 else array.mean(axis=0, dtype=np.float64)
+        return cls((mono / scale).astype(np.float32), sample_rate)
+
+    @classmethod
+    def read(cls, path: str | Path, *, max_duration_s: float = MAX_DURATION_S) -> AudioClip:
+        """The clip in a file, mixed down to mono at the file's own rate.
+
+        WAV, FLAC, Ogg, MP3 and what else libsndfile knows are read without extras, others (M4A, WebM, AMR) with
+        `earnest[codecs]`. The content decides what a file is; a suffix that says otherwise brings a warning.
+
+        Parameters
+        ----------
+        path : path
+        max_duration_s : float
+            Longer audio is refused before it is decoded.
+
+        Raises
+        ------
+        BadAudio
+            If the file is missing, empty, no audio, cut short, too long or holds values that are not finite.
+        MissingExtra
+            If only `earnest[codecs]` can read it.
+        """
+        from earnest.audio.files import read_audio
+
+        return _named(path, lambda: cls.from_channels(*read_audio(path, max_duration_s=max_duration_s)))
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, max_duration_s: float = MAX_DURATION_S) -> AudioClip:
+        """The clip in the bytes of an audio file; as `read`."""
+        from earnest.audio.files import decode_audio
+
+        return cls.from_channels(*decode_audio(data, max_duration_s=max_duration_s))
+
+    def write(self, path: str | Path) -> None:
+        """Write the clip as the suffix says: 16-bit `.wav` or `.flac`, or `.ogg` (Vorbis), `.opus`, `.mp3`.
+
+        Amplitudes beyond full scale are clipped. The file appears whole or not at all.
+        """
+        from earnest.audio.files import write_audio
+
+        write_audio(path, self.samples, self.sample_rate)
+
+    def wav_bytes(self) -> bytes:
+        """The clip as a 16-bit PCM WAV file in memory; amplitudes beyond full scale are clipped."""
+        from earnest.audio.files import wav_bytes
+
+        return wav_bytes(self._pcm16(), self.sample_rate)
+
+    def flac_bytes(self) -> bytes:
+        """The clip as a 16-bit FLAC file in memory; amplitudes beyond full scale are clipped."""
+        from earnest.audio.files import encoded
+
+        return encoded(self.samples, self.sample_rate, kind="flac")
+
+    def _pcm16(self) -> np.ndarray:
+        from earnest.audio.levels import to_pcm16
+
+        return to_pcm16(self.samples)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, AudioClip):
+            return NotImplemented
+        return self.sample_rate == other.sample_rate and np.array_equal(self.samples, other.samples)
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __repr__(self) -> str:
+        return f"AudioClip({self.duration_s:.3f} s at {self.sample_rate} Hz, {self.level_dbfs:.1f} dBFS)"
+
+    def __reduce__(self) -> tuple[Any, ...]:  # an unpickled array would be writable
+        return AudioClip, (np.asarray(self.samples), self.sample_rate)
+
+
+def checked_rate(sample_rate: Any) -> int:
+    """The sample rate as an int in Hz, refused where it is not a whole number from 1,000 to 384,000."""
+    whole = isinstance(sample_rate, (int, np.integer)) and not isinstance(sample_rate, bool)
+    if isinstance(sample_rate, (float, np.floating)) and float(sample_rate).is_integer():
+        whole = True
+    if not whole or not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE:
+        raise BadParameter(
+            f"sample_rate must be a whole number of Hz from {MIN_SAMPLE_RATE:,} to {MAX_SAMPLE_RATE:,}, "
+            f"got {sample_rate!r}; give the rate in Hz, 16000 for 16 kHz"
+        )
+    return int(sample_rate)
+
+
+def _check_samples(samples: Any) -> None:
+    expected = "samples must be a float32 array of shape (n_samples,)"
+    if not isinstance(samples, np.ndarray):
+        raise BadAudio(f"{expected}, got {type(samples).__name__}; convert with np.asarray(..., dtype=np.float32)")
+    if samples.ndim != 1 or samples.dtype != np.float32:
+        fix = "convert with samples.astype(np.float32)"
+        if samples.ndim != 1 or samples.dtype.kind != "f":
+            fix = "mix down with AudioClip.from_channels" if samples.ndim > 1 else "convert with AudioClip.from_channels"
+        raise BadAudio(f"{expected}, got a {samples.dtype} array of shape {samples.shape}; {fix}")
+    if samples.size == 0:
+        raise BadAudio(f"{expected} with at least one sample, got none; leave the item out")
+    if not math.isfinite(float(np.dot(samples, samples))) and not np.isfinite(samples).all():
+        n_bad = int(np.count_nonzero(~np.isfinite(samples)))
+        raise BadAudio(f"samples must be finite, got {n_bad} of {samples.size} that are NaN or infinite; mend the source")
+
+
+def _read_only(samples: np.ndarray) -> np.ndarray:
+    """The array itself where nobody can write to it, else a read-only copy."""
+    base: Any = samples
+    while isinstance(base, np.ndarray) and not base.flags.writeable:
+        base = base.base
+    if (base is None or isinstance(base, bytes)) and samples.flags.c_contiguous:
+        return samples
+    copy = np.array(samples, dtype=np.float32, order="C")
+    copy.flags.writeable = False
+    return copy
+
+
+def _named(path: str | Path, build: Callable[[], AudioClip]) -> AudioClip:
+    try:
+        return build()
+    except (BadAudio, BadParameter) as error:
+        if str(path) in str(error):
+            raise
+        raise BadAudio(f"{str(path)!r} cannot be used: {error}") from error

@@ -1,0 +1,150 @@
+"""What a model is asked once: clips by role, a prompt, and what an attacker wants of the answer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from earnest.audio.clip import AudioClip
+from earnest.errors import BadParameter
+
+PRIMARY_ROLE = "speech"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Goal:
+    """What an attacker wants of the answer.
+
+    Parameters
+    ----------
+    target : str or None
+        The text to force, for white-box attacks; None where any answer that `reached` accepts will do.
+    reached : callable (answer) -> bool or None
+        Whether the answer is what the attacker wants; None where it cannot be told.
+    description : str
+        In words, for reports.
+    """
+
+    target: str | None
+    reached: Callable[[str], bool | None]
+    description: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stimulus:
+    """What a model is asked once.
+
+    Parameters
+    ----------
+    clips : mapping of str to AudioClip
+        Role to clip, in the order in which the model hears them; the role of the speech under test is "speech". May be
+        empty: the prompt alone is asked.
+    prompt : str
+        The text that goes with the audio.
+    system_prompt : str or None
+    goal : Goal or None
+        Neither compared nor part of the digest.
+
+    Raises
+    ------
+    BadParameter
+        If a clip is no AudioClip, or there is neither a clip nor a prompt.
+    """
+
+    clips: Mapping[str, AudioClip]
+    prompt: str
+    system_prompt: str | None = None
+    goal: Goal | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        for role, clip in self.clips.items():
+            if not isinstance(role, str) or not isinstance(clip, AudioClip):
+                raise BadParameter(
+                    f"clips must map role names to AudioClip, got {role!r}: {type(clip).__name__}; "
+                    "build one with AudioClip(samples, sample_rate)"
+                )
+        if not self.clips and not self.prompt:
+            raise BadParameter("a stimulus must have a clip or a prompt, got neither; give a prompt or a clip")
+        object.__setattr__(self, "clips", MappingProxyType(dict(self.clips)))
+
+    @property
+    def primary_role(self) -> str:
+        """The role that attacks and effects act on: "speech", or the only one there is.
+
+        Raises
+        ------
+        BadParameter
+            If there is no clip, or several and none is "speech".
+        """
+        if PRIMARY_ROLE in self.clips:
+            return PRIMARY_ROLE
+        if len(self.clips) != 1:
+            raise BadParameter(
+                f"a stimulus must have one clip or a role {PRIMARY_ROLE!r} for this, got "
+                f"{', '.join(map(repr, self.clips)) or 'no clip'}; name the role, as in stimulus.clips[role]"
+            )
+        return next(iter(self.clips))
+
+    @property
+    def clip(self) -> AudioClip:
+        """The clip of `primary_role`."""
+        return self.clips[self.primary_role]
+
+    def with_clip(self, clip: AudioClip, role: str | None = None) -> Stimulus:
+        """The stimulus with another clip in `role` (default: the primary one); a new role comes last."""
+        role = self.primary_role if role is None else role
+        return replace(self, clips={**self.clips, role: clip})
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hex) of roles, clip digests and prompts; the goal does not count."""
+        clips = [[role, clip.digest] for role, clip in self.clips.items()]
+        content = json.dumps([clips, self.prompt, self.system_prompt])
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    @cached_property
+    def prompt_hash(self) -> str:
+        """First 16 hex digits of the SHA-256 of prompt and system prompt."""
+        content = json.dumps([self.prompt, self.system_prompt])
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+    def joined(self, gap_s: float = 0.5, sample_rate: int | None = None) -> AudioClip:
+        """All clips one after the other with silence between, for models that take one clip.
+
+        Parameters
+        ----------
+        gap_s : float
+            Silence between two clips in seconds, at least 0.
+        sample_rate : int or None
+            In Hz; None takes the highest rate among the clips.
+
+        Raises
+        ------
+        BadParameter
+            If there is no clip or the gap is negative.
+        """
+        if not self.clips:
+            raise BadParameter("a stimulus must have a clip to be joined, got none; send the prompt alone")
+        if not gap_s >= 0:
+            raise BadParameter(f"gap_s must be at least 0, got {gap_s!r}; 0 joins without silence")
+        rate = max(clip.sample_rate for clip in self.clips.values()) if sample_rate is None else sample_rate
+        parts: list[np.ndarray] = []
+        for clip in self.clips.values():
+            parts += [clip.resampled(rate).samples, np.zeros(round(gap_s * rate), dtype=np.float32)]
+        return AudioClip(np.concatenate(parts[:-1]), rate)
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __getstate__(self) -> dict[str, Any]:  # a mapping proxy cannot be pickled
+        return {**self.__dict__, "clips": dict(self.clips)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, clips=MappingProxyType(state["clips"]))
