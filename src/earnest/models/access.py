@@ -1,0 +1,308 @@
+"""What a model is, what it grants, and how defences and attacks stand around it.
+
+The protocols here let floors above meet without knowing each other: an attack is handed a `System` (a model behind its
+defences) and never learns which model that is; a defence never learns which attack it faces.
+
+A call gives an `Answer`, or a `Failure` with its reason. The two are different types so that no code can mistake a call
+that failed for a model that said nothing.
+"""
+
+from __future__ import annotations
+
+import abc
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earnest.audio import AudioClip, Stimulus
+from earnest.errors import AccessDenied, FailureReason, ModelFailed
+
+Access = Literal["responses", "scores", "gradients", "activations"]
+"""What a model grants: answers only, token log-probabilities, gradients to the waveform, inner activations."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """How an answer is drawn.
+
+    Parameters
+    ----------
+    temperature : float
+        0 takes the most likely answer.
+    max_tokens : int
+        Longest answer.
+    seed : int
+        For models that draw; asked with the same seed, a local model gives the same answer.
+    """
+
+    temperature: float = 0.0
+    max_tokens: int = 256
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a model said.
+
+    Parameters
+    ----------
+    text : str
+        In words; of a spoken answer its transcript where the model gives one; empty where it said nothing.
+    clip : AudioClip or None
+        The spoken answer, if any.
+    usage : mapping
+        Tokens by kind (`input_tokens`, `output_tokens`, `input_audio_tokens`, ...) and `cost_usd` where known.
+    duration_ms : float
+        Wall time of the call, queueing not counted.
+    log_probability : float or None
+        Of the whole answer, for models that grant scores.
+    details : mapping
+        JSON values that a model adds: `transcript` (what it heard), `finish_reason`, `revision`.
+    """
+
+    text: str
+    clip: AudioClip | None = None
+    usage: Mapping[str, float] = field(default_factory=dict)
+    duration_ms: float = 0.0
+    log_probability: float | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A call that gave no answer; never to be scored."""
+
+    reason: FailureReason
+    detail: str = ""
+
+    @classmethod
+    def of(cls, error: ModelFailed) -> Failure:
+        """The failure that `error` tells of."""
+        return cls(reason=error.reason, detail=str(error))
+
+
+Reply = Answer | Failure
+
+
+class Model(abc.ABC):
+    """Something that hears clips and answers.
+
+    A *local* model (`batch_size` an int) implements `ask`, a batch at a time, and must give an item the same answer
+    in any batch. A *remote* one (`batch_size` None) implements `ask_one`, a single attempt: retries, rates, cache and
+    cost belong to the engine. Both forms can be called on either.
+    """
+
+    name: str
+    """The specification it was loaded from."""
+    fingerprint: str = ""
+    """What tells it from others of its name; part of every cache key."""
+    access: frozenset[Access] = frozenset({"responses"})
+    batch_size: int | None = None
+    destination: str | None = None
+    """Host that recordings are sent to; None where they stay on this machine."""
+    note: str = ""
+    """What a report must say of results on it."""
+    uses_truth: ClassVar[bool] = False
+    """Only scripted models see `Stimulus.truth`."""
+
+    def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008
+        """A reply to each stimulus, in order. Failures are returned, not raised."""
+        import asyncio
+
+        async def one(stimulus: Stimulus) -> Reply:
+            try:
+                return await self.ask_one(stimulus, sampling=sampling)
+            except ModelFailed as error:
+                return Failure.of(error)
+
+        async def every() -> list[Reply]:
+            try:
+                return [await one(stimulus) for stimulus in stimuli]
+            finally:
+                await self.aclose()
+
+        return asyncio.run(every())
+
+    async def ask_one(self, stimulus: Stimulus, *, sampling: Sampling = Sampling()) -> Answer:  # noqa: B008
+        """The answer to one stimulus, by a single attempt.
+
+        Raises
+        ------
+        ModelFailed
+            If there is none; the error says why and whether another attempt makes sense.
+        """
+        import asyncio
+
+        (reply,) = await asyncio.to_thread(self.ask, [stimulus], sampling=sampling)
+        if isinstance(reply, Failure):
+            raise ModelFailed(reply.detail or reply.reason, reason=reply.reason)
+        return reply
+
+    def loss_and_gradient(
+        self, stimuli: Sequence[Stimulus], *, targets: Sequence[str]
+    ) -> tuple[NDArray[np.float64], list[NDArray[np.float32]]]:
+        """Mean cross-entropy per token of each target text, and its gradient with respect to the primary clip.
+
+        Returns
+        -------
+        losses : float64 array, shape (n_stimuli,)
+            Nats per token.
+        gradients : list of float32 array
+            One per stimulus, of the shape of its primary clip's samples and at its sample rate.
+
+        Raises
+        ------
+        AccessDenied
+            If the model grants no gradients.
+        """
+        raise AccessDenied(f"{self.name!r} grants {', '.join(sorted(self.access))} only, not gradients")
+
+    def activations(self, stimuli: Sequence[Stimulus]) -> list[dict[str, NDArray[np.float32]]]:
+        """Inner activations by layer name, one dictionary per stimulus.
+
+        Raises
+        ------
+        AccessDenied
+            If the model grants none.
+        """
+        raise AccessDenied(f"{self.name!r} grants {', '.join(sorted(self.access))} only, not activations")
+
+    async def aclose(self) -> None:
+        """Let go of connections; the model may be asked again."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+
+@runtime_checkable
+class Defence(Protocol):
+    """What stands before the model (`apply`), after it (`review`), or both."""
+
+    def apply(self, clip: AudioClip, *, rng: np.random.Generator) -> AudioClip:
+        """The clip that the model hears instead."""
+
+    def review(self, answer: Answer) -> Answer:
+        """The answer that leaves the system instead."""
+
+    def backward(self, gradient: NDArray[np.float32], *, clip: AudioClip) -> NDArray[np.float32]:
+        """The gradient with respect to `clip`, given that with respect to `apply(clip)`; exact, or a stand-in."""
+
+
+class Attack(Protocol):
+    """What finds stimuli that make a system fail."""
+
+    def run(self, system: System, stimuli: Sequence[Stimulus], *, rng: np.random.Generator) -> Any:
+        """Attack each stimulus; see `earnest.attacks.AttackResult`."""
+
+
+class Judge(Protocol):
+    """What decides about an answer that no parser could score."""
+
+    def label(self, question: Any) -> Any:
+        """One of the question's labels, or a reason why there is none."""
+
+
+@dataclass(frozen=True)
+class System:
+    """A model behind its defences: what a user deploys, and what an attack faces.
+
+    Parameters
+    ----------
+    model : Model
+    defences : tuple of Defence
+        Clips pass through them in this order, answers in the opposite one.
+    seed : int
+        A defence that draws is given a generator made from this, its place and the clip, so that one clip is always
+        defended alike; `draw` asks for another.
+    """
+
+    model: Model
+    defences: tuple[Defence, ...] = ()
+    seed: int = 0
+
+    @property
+    def access(self) -> frozenset[Access]:
+        """What the model grants; every defence passes gradients on, exactly or by a stand-in."""
+        return self.model.access
+
+    def undefended(self) -> System:
+        """The model alone."""
+        return replace(self, defences=())
+
+    def defended(self, stimulus: Stimulus, *, draw: int = 0) -> Stimulus:
+        """The stimulus that the model gets: every clip passed through the defences."""
+        for role, clip in stimulus.clips.items():
+            changed = clip
+            for place, defence in enumerate(self.defences):
+                changed = defence.apply(changed, rng=self._rng(changed, place=place, draw=draw))
+            if changed is not clip:
+                stimulus = stimulus.with_clip(changed, role=role)
+        return stimulus
+
+    def reviewed(self, reply: Reply) -> Reply:
+        """The reply that leaves the system; a failure stays one."""
+        if isinstance(reply, Failure):
+            return reply
+        for defence in reversed(self.defences):
+            reply = defence.review(reply)
+        return reply
+
+    def ask(
+        self,
+        stimuli: Sequence[Stimulus],
+        *,
+        sampling: Sampling = Sampling(),  # noqa: B008
+        draw: int = 0,
+    ) -> list[Reply]:
+        """A reply to each stimulus, in order; `details["defence_ms"]` of an answer tells what the defences took."""
+        begun = time.perf_counter()
+        defended = [self.defended(stimulus, draw=draw) for stimulus in stimuli]
+        before_ms = 1e3 * (time.perf_counter() - begun) / max(1, len(stimuli))
+        replies = self.model.ask(defended, sampling=sampling)
+        return [self._timed_review(reply, before_ms=before_ms) for reply in replies]
+
+    def loss_and_gradient(
+        self, stimuli: Sequence[Stimulus], *, targets: Sequence[str], draw: int = 0
+    ) -> tuple[NDArray[np.float64], list[NDArray[np.float32]]]:
+        """As `Model.loss_and_gradient`, through the defences that stand before the model.
+
+        Where a defence has no derivative, its stand-in is used (backward pass differentiable approximation,
+        [athalye2018-obfuscated]).
+        """
+        chains: list[list[AudioClip]] = []
+        defended: list[Stimulus] = []
+        for stimulus in stimuli:
+            clips = [stimulus.clip]
+            for place, defence in enumerate(self.defences):
+                clips.append(defence.apply(clips[-1], rng=self._rng(clips[-1], place=place, draw=draw)))
+            chains.append(clips)
+            defended.append(stimulus.with_clip(clips[-1]))
+        losses, gradients = self.model.loss_and_gradient(defended, targets=targets)
+        passed = []
+        for clips, gradient in zip(chains, gradients, strict=True):
+            for defence, clip in zip(reversed(self.defences), reversed(clips[:-1]), strict=True):
+                gradient = defence.backward(gradient, clip=clip)
+            passed.append(gradient)
+        return losses, passed
+
+    def _timed_review(self, reply: Reply, *, before_ms: float) -> Reply:
+        begun = time.perf_counter()
+        reply = self.reviewed(reply)
+        if isinstance(reply, Failure) or not self.defences:
+            return reply
+        added_ms = before_ms + 1e3 * (time.perf_counter() - begun)
+        return replace(reply, details={**reply.details, "defence_ms": added_ms})
+
+    def _rng(self, clip: AudioClip, *, place: int, draw: int) -> np.random.Generator:
+        return rng_for(self.seed, f"defence {place} draw {draw}", clip.digest)
+
+
+def rng_for(seed: int, *names: str) -> np.random.Generator:
+    """A generator that depends on the seed and the names alone, not on order or batch."""
+    digest = hashlib.sha256("\x1f".join(names).encode()).digest()
+    return np.random.default_rng([seed, *np.frombuffer(digest, dtype=np.uint32).tolist()])

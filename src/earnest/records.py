@@ -1,0 +1,190 @@
+"""What a run writes down: items, verdicts and journal lines.
+
+An *item* is one question to the model with what is needed to score the answer. An *arm* is the condition under which
+it is asked: attacked or not, defended or not. A *journal line* is one item in one arm, finished; it holds everything
+that a finding needs, so that a report never needs a model or the data.
+
+Scores are fractions in [0, 1], higher is better. What could not be scored has no score, but a reason.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from earnest.audio import Stimulus
+
+UnscoredReason = Literal[
+    "attack_failed",
+    "audio_refused",
+    "bad_audio",
+    "bad_response",
+    "cancelled",
+    "connection",
+    "did_not_hear",
+    "empty_answer",
+    "http_4xx",
+    "http_5xx",
+    "model_error",
+    "over_budget",
+    "rate_limited",
+    "timeout",
+    "too_long",
+    "unjudged",
+    "unparsed",
+]
+"""Why an item has no score: the reasons of `earnest.errors.FailureReason` and those that arise in scoring."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One question to the model, loaded when it is asked.
+
+    Parameters
+    ----------
+    id : str
+        Unique in the run's clean arm: `task/sample` or `task/sample/variant`.
+    task, sample : str
+        Names of the task and of the row of data.
+    load : callable
+        Gives the stimulus; called once per arm, in a worker thread; may raise `BadAudio`.
+    truth : mapping
+        JSON values that scoring and grouping need: expected answer, group, level. Written to the journal.
+    cluster : str
+        What items are resampled by for intervals: speaker, or text where voices repeat it. Default: the sample.
+    duration_s : float or None
+        Length of the audio, for cost estimates and batching by length.
+    """
+
+    id: str
+    task: str
+    sample: str
+    load: Callable[[], Stimulus] = field(compare=False, repr=False)
+    truth: Mapping[str, Any] = field(default_factory=dict)
+    cluster: str = ""
+    duration_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """A scored answer.
+
+    Parameters
+    ----------
+    score : float or None
+        The task's headline on [0, 1], higher is better; None where the item is a control outside the headline.
+    label : str
+        The category that the answer fell into: `refusal`, `correct`, `first`.
+    facts : mapping
+        JSON values for further metrics: edit counts, parsed values.
+    """
+
+    score: float | None
+    label: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unscored:
+    """An answer, or the lack of one, that could not be scored."""
+
+    reason: UnscoredReason
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What a judge model must decide because no parser could.
+
+    Parameters
+    ----------
+    question : str
+        What to decide about the response, in one sentence.
+    labels : mapping
+        Every label that the judge may give, with the score it carries (None: outside the headline).
+    prompt, response : str
+        What the model was told, and what it answered.
+    truth, persona : str
+        What is true of the clip; the role the model was to play, if any.
+    """
+
+    question: str
+    labels: Mapping[str, float | None]
+    prompt: str
+    response: str
+    truth: str = ""
+    persona: str = ""
+
+
+Outcome = Verdict | Unscored | Question
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """The condition of a question: specifications of an attack and of defences, in order; both may be missing."""
+
+    attack: str | None = None
+    defence: str | None = None
+
+    @property
+    def suffix(self) -> str:
+        """What is put behind an id to tell the arms apart: `""`, `"@pgd"`, `"@pgd+codec"`, `"@+codec"`."""
+        if self.attack is None and self.defence is None:
+            return ""
+        return "@" + (self.attack or "") + (f"+{self.defence}" if self.defence else "")
+
+
+class JournalLine(BaseModel):
+    """One finished item of a run, a line of `journal.jsonl`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    item: str = Field(description="Unique in the run: the item's id with the arm's suffix.")
+    sample: str = Field(description="Id of the row of data.")
+    task: str = Field(description="Name of the task.")
+    prompt_hash: str = Field(description="First 16 hex digits of the SHA-256 of prompt and system prompt.")
+    model: str = Field(description="Specification of the model.")
+    parameters: dict[str, Any] = Field(default_factory=dict, description="Sampling parameters of the call.")
+    attack: str | None = Field(default=None, description="Specification of the attack, or null.")
+    defence: str | None = Field(default=None, description="Specifications of the defences in order, joined by '+'.")
+    status: Literal["scored", "unscored"] = Field(description="Whether there is a verdict.")
+    reason: str | None = Field(default=None, description="Why there is no verdict: one of the unscored reasons.")
+    detail: str | None = Field(default=None, description="The reason in words.")
+    answer: str | None = Field(default=None, description="What the model said, in words.")
+    answer_clip: str | None = Field(default=None, description="SHA-256 of the spoken answer under clips/, or null.")
+    verdict: dict[str, Any] | None = Field(default=None, description="score, label and facts.")
+    usage: dict[str, float] = Field(default_factory=dict, description="Tokens and cost_usd, as far as known.")
+    duration_ms: float = Field(default=0.0, description="Wall time of the model's answer in milliseconds.")
+    kind: Literal["item", "canary"] = Field(default="item", description="Canaries prove that the audio arrived.")
+    cluster: str = Field(default="", description="What the item is resampled by.")
+    truth: dict[str, Any] = Field(default_factory=dict, description="What scoring and grouping needed.")
+    clips: dict[str, str] = Field(default_factory=dict, description="SHA-256 under clips/ of what was sent, by role.")
+    prompt: str = Field(default="", description="The prompt that was sent.")
+    attempt: dict[str, Any] | None = Field(
+        default=None, description="Of an attacked item: success, queries, distortion, control and what was drawn."
+    )
+    defence_ms: float = Field(default=0.0, description="Milliseconds that the defences added.")
+    judges: dict[str, Any] | None = Field(default=None, description="Labels by judge, where a judge was asked.")
+
+    @property
+    def score(self) -> float | None:
+        """The verdict's score, or None."""
+        return None if self.verdict is None else self.verdict["score"]
+
+    @property
+    def label(self) -> str | None:
+        """The verdict's label, or None."""
+        return None if self.verdict is None else self.verdict["label"]
+
+    @property
+    def arm(self) -> Arm:
+        """The condition it was asked in."""
+        return Arm(attack=self.attack, defence=self.defence)
+
+    def dumped(self) -> str:
+        """The line as compact JSON, keys in a fixed order, without a newline."""
+        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,84 @@
+"""A finding: one number that a run established, with everything needed to quote it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from earnest.records import JournalLine
+
+MIN_SCORED = 20
+"""A finding over fewer scored items is marked as thin."""
+
+
+class ThreatModel(BaseModel):
+    """Under whose attack, and with what power, the number holds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    attack: str | None = Field(default=None, description="Specification of the attack, or null: nobody attacks.")
+    defence: str | None = Field(default=None, description="Specifications of the defences, or null.")
+    access: Literal["none", "responses", "scores", "gradients", "activations"] = Field(
+        default="none", description="What the attacker is granted of the system."
+    )
+    knows_defence: bool | None = Field(
+        default=None, description="Whether the attack was built against the defended system; null without a pair."
+    )
+    goal: str = Field(default="", description="What the attacker wants.")
+
+
+class Finding(BaseModel):
+    """One number that a run established."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(description="`pillar.task.metric`, with the arm's suffix: `safety.harmful_refusal.refusal_rate@pgd`.")
+    pillar: str
+    task: str
+    metric: str
+    value: float | None = Field(description="The number; null where nothing was scored.")
+    low: float | None = Field(description="Lower end of the interval.")
+    high: float | None = Field(description="Upper end of the interval.")
+    confidence: float = Field(default=0.95, description="Of the interval.")
+    n_scored: int = Field(ge=0)
+    n_unscored: int = Field(ge=0)
+    unscored: dict[str, int] = Field(default_factory=dict, description="Unscored items by reason.")
+    higher_is_better: bool | None = Field(description="Direction; null where neither is better.")
+    unit: str = Field(description="`fraction`, `dB`, `ms`, `bits`, ...")
+    baseline: float | None = Field(default=None, description="What chance, or doing nothing, would give.")
+    model: str
+    data: str
+    threat_model: ThreatModel = Field(default_factory=ThreatModel)
+    headline: bool = Field(default=False, description="Whether it is its task's headline rate, which a pillar averages.")
+    interval: str = Field(default="", description="How the interval was made.")
+    note: str = Field(default="", description="What a reader must know of the number.")
+    group: str | None = Field(default=None, description="The group it is about, in a table of groups.")
+    level: float | str | None = Field(default=None, description="The strength it is about, in a curve.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Finding:
+        if self.value is not None and self.low is not None and self.high is not None:
+            assert self.low - 1e-9 <= self.high, f"{self.id}: low {self.low} above high {self.high}"
+        assert sum(self.unscored.values()) == self.n_unscored, f"{self.id}: reasons do not add up to n_unscored"
+        return self
+
+    @property
+    def thin(self) -> bool:
+        """Whether it rests on fewer than 20 scored items."""
+        return self.n_scored < MIN_SCORED
+
+    @property
+    def unscored_share(self) -> float:
+        """Share of the items that could not be scored; 1 where there were none."""
+        total = self.n_scored + self.n_unscored
+        return self.n_unscored / total if total else 1.0
+
+
+def unscored_by_reason(lines: list[JournalLine]) -> dict[str, int]:
+    """How many of `lines` are unscored, by reason, the most frequent first."""
+    counts: dict[str, int] = {}
+    for line in lines:
+        if line.status == "unscored":
+            counts[line.reason or "unparsed"] = counts.get(line.reason or "unparsed", 0) + 1
+    return dict(sorted(counts.items(), key=lambda pair: -pair[1]))
