@@ -51,6 +51,9 @@ class Stimulus:
     system_prompt : str or None
     goal : Goal or None
         Neither compared nor part of the digest.
+    truth : mapping
+        What is true of the clips, for scripted models alone: no model that hears may read it, no endpoint is sent it.
+        Neither compared nor part of the digest.
 
     Raises
     ------
@@ -62,6 +65,7 @@ class Stimulus:
     prompt: str
     system_prompt: str | None = None
     goal: Goal | None = field(default=None, compare=False)
+    truth: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for role, clip in self.clips.items():
