@@ -54,7 +54,7 @@ class AudioClip:
     sample_rate: int
 
     def __post_init__(self) -> None:
-        _check_samples(self.samples)
+        check_samples(self.samples)
         object.__setattr__(self, "samples", _read_only(self.samples))
         object.__setattr__(self, "sample_rate", checked_rate(self.sample_rate))
 
@@ -219,7 +219,8 @@ def checked_rate(sample_rate: Any) -> int:
     return int(sample_rate)
 
 
-def _check_samples(samples: Any) -> None:
+def check_samples(samples: Any) -> None:
+    """Refuse what is not a float32 array of shape (n_samples,), finite, with at least one sample."""
     expected = "samples must be a float32 array of shape (n_samples,)"
     if not isinstance(samples, np.ndarray):
         raise BadAudio(f"{expected}, got {type(samples).__name__}; convert with np.asarray(..., dtype=np.float32)")
