@@ -1,0 +1,57 @@
+"""The progress bar of a run, on stderr: items, time left, cost, failures by kind."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[Any], None]]:
+    """A function that takes an `engine.Progress` and shows it; plain lines where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield _plain(title)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[says]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        row = bar.add_task(title, total=1, says="")
+
+        def show(state: Any) -> None:
+            bar.update(row, total=max(1, state.total), completed=state.done, says=_says(state))
+
+        yield show
+
+
+def _plain(title: str) -> Callable[[Any], None]:
+    shown = -1
+
+    def show(state: Any) -> None:
+        nonlocal shown
+        tenth = 10 * state.done // max(1, state.total)
+        if tenth != shown:
+            shown = tenth
+            print(f"{title}: {state.done}/{state.total} {_says(state)}", file=sys.stderr, flush=True)
+
+    return show
+
+
+def _says(state: Any) -> str:
+    parts = []
+    if state.eta_s is not None and state.done < state.total:
+        minutes, seconds = divmod(round(state.eta_s), 60)
+        parts.append(f"about {minutes}:{seconds:02d} left")
+    if state.cost_usd:
+        parts.append(f"{state.cost_usd:.4f} USD")
+    parts += [f"{count} {reason}" for reason, count in sorted(state.unscored.items())]
+    return "  ".join(parts)

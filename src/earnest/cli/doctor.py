@@ -1,0 +1,64 @@
+"""`earnest doctor`: what is installed, what is missing and how to get it, whether an endpoint hears."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+
+import click
+
+from earnest import __version__
+from earnest.cli import print_json
+from earnest.registry import EXTRAS, has_extra
+
+CORE = ("numpy", "scipy", "soundfile", "soxr", "onnxruntime", "aiohttp", "pydantic")
+GIVES = {
+    "torch": "gradients and activations of the reference model, for white-box attacks",
+    "transformers": "local models: transformers/<folder or hub id>",
+    "av": "codecs beyond WAV, FLAC, Ogg and MP3",
+    "inspect_ai": "`inspect eval earnest/...` and `earnest export --inspect`",
+    "pocketsphinx": "cascade/pocketsphinx+<text model>",
+    "sklearn": "the trained refusal classifier",
+    "onnx": "training the reference model",
+    "espeakng_loader": "speech for training the reference model",
+}
+KEYS = {"OPENAI_API_KEY": "openai/<name>", "GEMINI_API_KEY": "gemini/<name>", "EARNEST_API_KEY": "<url>#<name>"}
+
+
+@click.command("doctor", help="Say what is installed, what is missing and how to get it. With --model, ask it to listen.")
+@click.option("--model", metavar="SPEC", help="Send this model one spoken code word and one second of silence.")
+@click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
+def doctor_command(*, model: str | None, as_json: bool) -> int:
+    state = {
+        "earnest": __version__,
+        "python": platform.python_version(),
+        "core": {name: importlib.metadata.version(name) for name in CORE},
+        "extras": {
+            module: {"installed": has_extra(module), "gives": GIVES[module], "install": f'pip install "earnest[{name}]"'}
+            for module, name in EXTRAS.items()
+        },
+        "keys": {key: {"set": key in os.environ, "for": use} for key, use in KEYS.items()},
+    }
+    if model is not None:
+        from earnest.tasks.suite import probe_hearing
+
+        state["hearing"] = probe_hearing(model)
+    print_json(state) if as_json else click.echo(_text(state))
+    return 0 if model is None or state["hearing"]["hears"] else 1
+
+
+def _text(state: dict) -> str:
+    lines = [f"earnest {state['earnest']}, Python {state['python']}"]
+    lines += [f"  {name} {version}" for name, version in state["core"].items()]
+    lines.append("extras")
+    for module, facts in state["extras"].items():
+        how = "" if facts["installed"] else f"; missing, get it with: {facts['install']}"
+        lines.append(f"  {'yes' if facts['installed'] else 'no ':<3} {module}: {facts['gives']}{how}")
+    lines.append("keys")
+    for key, facts in state["keys"].items():
+        lines.append(f"  {'set' if facts['set'] else 'not set':<7} {key}, for {facts['for']}")
+    if "hearing" in state:
+        hearing = state["hearing"]
+        lines.append(f"{hearing['model']}: {'hears' if hearing['hears'] else 'does NOT hear'}: {hearing['why']}")
+    return "\n".join(lines)

@@ -1,0 +1,30 @@
+"""`earnest schema` and `earnest export`."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import click
+
+
+@click.command("schema", help="Print the JSON Schema of what earnest reads and writes.")
+@click.argument("kind", type=click.Choice(["finding", "journal", "manifest", "suite", "work", "report"]))
+def schema_command(kind: str) -> None:
+    click.echo(resources.files("earnest.report").joinpath("schema", f"{kind}.json").read_text(encoding="utf-8"), nl=False)
+
+
+@click.command("export", help="Write RUN in the form of another tool.")
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--inspect", "inspect_", is_flag=True, help="An Inspect log (.eval) whose clips play in its viewer.")
+@click.option("--out", type=click.Path(path_type=Path), help="File or folder to write; default: in RUN.")
+def export_command(folder: Path, *, inspect_: bool, out: Path | None) -> None:
+    if not inspect_:
+        raise click.UsageError("say which form: --inspect")
+    from earnest.registry import extra
+
+    extra("inspect_ai", needed_by="`earnest export --inspect`")
+    from earnest.bridges.inspect import export
+
+    for path in export(folder, out):
+        click.echo(path)

@@ -1,0 +1,109 @@
+"""Commands that look at what there is: `report`, `view`, `show`, `replay`, `list`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from earnest import registry
+from earnest.cli import print_json
+
+_FOLDER = click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+_JSON = click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
+
+
+@click.command("report", help="Write the report of RUN again from its journal; with --compare, beside another run.")
+@_FOLDER
+@click.option("--compare", "other", type=click.Path(path_type=Path), help="Another run folder.")
+@_JSON
+def report_command(folder: Path, *, other: Path | None, as_json: bool) -> None:
+    from earnest import report
+
+    page = report.write(folder)
+    if other is None:
+        if as_json:
+            click.echo((folder / "report.json").read_text(encoding="utf-8"))
+        else:
+            click.echo((folder / "report.md").read_text(encoding="utf-8"))
+            click.echo(f"report: {page}")
+        return
+    comparison = report.compare(folder, other)
+    if as_json:
+        print_json(comparison.as_json())
+    else:
+        click.echo(comparison.as_text())
+        click.echo(f"comparison: {comparison.write(folder)}")
+
+
+@click.command("view", help="Serve RUN on this machine only, and print the address.")
+@_FOLDER
+@click.option("--port", type=int, default=0, help="Default: any that is free.")
+def view_command(folder: Path, *, port: int) -> None:
+    from earnest.report.view import serve
+
+    serve(folder, port=port, on_ready=lambda address: click.echo(f"{address}  (Ctrl-C ends it)"))
+
+
+@click.command("show", help="List the items of RUN.")
+@_FOLDER
+@click.option("--unscored", is_flag=True, help="Only those without a score, with the reason.")
+@click.option("--task", help="Only those of this task.")
+@click.option("--worst", is_flag=True, help="Only those that scored 0.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
+@_JSON
+def show_command(
+    folder: Path, *, unscored: bool, task: str | None, worst: bool, limit: int, as_json: bool
+) -> None:
+    from earnest.results.build import read_lines
+
+    chosen = [
+        line
+        for line in read_lines(folder)
+        if (not unscored or line.status == "unscored")
+        and (task is None or line.task == task)
+        and (not worst or line.score == 0)
+    ]
+    if as_json:
+        print_json({"n": len(chosen), "items": [line.model_dump(mode="json") for line in chosen[:limit]]})
+        return
+    for line in chosen[:limit]:
+        outcome = f"{line.label} ({line.score})" if line.status == "scored" else f"unscored: {line.reason}"
+        said = " ".join((line.answer or line.detail or "").split())
+        click.echo(f"{line.item}  {outcome}  {said[:120]!r}")
+    click.echo(f"{len(chosen)} items" + (f", the first {limit} shown" if len(chosen) > limit else ""))
+
+
+@click.command("replay", help="Ask ITEM of RUN again, uncached, and compare the answers.")
+@_FOLDER
+@click.argument("item")
+@click.option("--save", type=click.Path(path_type=Path), help="Write the clips that were sent into this folder.")
+@_JSON
+def replay_command(folder: Path, item: str, *, save: Path | None, as_json: bool) -> int:
+    from earnest.tasks.suite import replay
+
+    again = replay(folder, item, save=save)
+    print_json(again.as_json()) if as_json else click.echo(again.as_text())
+    return 0 if again.same else 1
+
+
+@click.command("list", help="List what is registered: tasks, models, attacks, defences, metrics, suites, ...")
+@click.argument("kind", required=False)
+@_JSON
+def list_command(kind: str | None, *, as_json: bool) -> None:
+    kinds = [kind.replace("-", "_")] if kind else [k for k in registry.KINDS if registry.names(k)]
+    found = {k: {name: _says(k, name) for name in registry.names(k)} for k in kinds}
+    if as_json:
+        print_json(found)
+        return
+    for k, entries in found.items():
+        click.echo(f"{k}")
+        for name, says in entries.items():
+            click.echo(f"  {name:<26} {says}")
+
+
+def _says(kind: str, name: str) -> str:
+    plugin = registry.registry(kind).get(name)
+    said = (getattr(plugin, "__doc__", None) or "").strip().split("\n")[0]
+    pillar = getattr(plugin, "pillar", None)
+    return f"[{pillar}] {said}" if pillar else said

@@ -1,0 +1,83 @@
+"""`earnest run`: a suite of tasks over a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from earnest.cli import print_json
+
+
+@click.command("run", help="Evaluate a model on SUITE (a name such as core, or a YAML file).")
+@click.argument("suite")
+@click.option("--model", required=True, metavar="SPEC", help="earnest/reference, openai/<name>, <url>#<name>, ...")
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder; an existing one is resumed.")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of recordings; default: the embedded probe set.")
+@click.option("--task", "tasks", multiple=True, metavar="NAME", help="Only this task; repeatable.")
+@click.option("--pillar", "pillars", multiple=True, metavar="NAME", help="Only this pillar; repeatable.")
+@click.option("--attack", metavar="SPEC", help="name[:k=v,k=v]; adds an attacked arm.")
+@click.option("--defence", "defences", multiple=True, metavar="SPEC", help="Repeatable, in order; adds a defended arm.")
+@click.option("--judge", "judges", multiple=True, metavar="SPEC", help="Model that decides what no parser can.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many items of each task.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--shard", metavar="I/N", help="The I-th of N parts, for several machines; `earnest merge` joins them.")
+@click.option("--max-connections", type=click.IntRange(min=1), default=16, show_default=True)
+@click.option("--batch-size", type=click.IntRange(min=1), help="Of local models; changes speed only.")
+@click.option("--timeout", "timeout_s", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="Seconds.")
+@click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="No call is made beyond this spend.")
+@click.option("--no-cache", is_flag=True, help="Ask again even what was answered before.")
+@click.option("--allow-missing", is_flag=True, help="Run although some files are missing; they are counted.")
+@click.option("--dry-run", is_flag=True, help="Say what would be asked, sent where and at what cost; ask nothing.")
+@click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
+@click.option("--fail-under", "gates", multiple=True, metavar="NAME=X", help="Gate: a pillar or a finding's id.")
+def run_command(
+    suite: str,
+    *,
+    model: str,
+    out: Path | None,
+    data: Path | None,
+    tasks: tuple[str, ...],
+    pillars: tuple[str, ...],
+    attack: str | None,
+    defences: tuple[str, ...],
+    judges: tuple[str, ...],
+    no_cache: bool,
+    dry_run: bool,
+    as_json: bool,
+    gates: tuple[str, ...],
+    **options: Any,
+) -> int:
+    from earnest.cli._progress import progress_bar
+    from earnest.tasks.suite import run_suite
+
+    if out is None and not dry_run:
+        raise click.UsageError("a run needs a folder: add --out runs/first (or --dry-run to see the plan)")
+    choice = {
+        "suite": suite,
+        "model": model,
+        "data": data,
+        "task": tasks,
+        "pillar": pillars,
+        "attack": attack,
+        "defence": defences,
+        "judge": judges,
+        "cache": not no_cache,
+        **options,
+    }
+    if dry_run:
+        outline = run_suite(out=out, dry_run=True, **choice)
+        print_json(outline.as_json()) if as_json else click.echo(outline.as_text())
+        return 0
+    with progress_bar(model) as on_progress:
+        run = run_suite(out=out, on_progress=on_progress, gates=gates, **choice)
+    outcome = [run.gate(gate) for gate in gates]
+    if as_json:
+        print_json(run.as_json(gates=outcome))
+    else:
+        click.echo(run.as_text())
+        for gate in outcome:
+            click.echo(f"{'passed' if gate.passed else 'FAILED'}  {gate.gate}: {gate.why}")
+        click.echo(f"\nreport: {run.folder / 'report.html'}")
+    return 0 if all(gate.passed for gate in outcome) else 1
