@@ -1,0 +1,1 @@
+"""Recipe of the reference model: texts, voices, data, training, evaluation, export."""
