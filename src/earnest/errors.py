@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 FailureReason = Literal[
+    "attack_failed",
     "audio_refused",
     "bad_audio",
     "bad_response",
@@ -37,7 +38,7 @@ FailureReason = Literal[
     "timeout",
     "too_long",
 ]
-"""Why a model call gave no answer."""
+"""Why a model call gave no answer, or (`attack_failed`) why none was made."""
 
 
 class EarnestError(Exception):

@@ -51,6 +51,13 @@ class Spec:
             return self.name
         return self.name + ":" + ",".join(f"{key}={_written(value)}" for key, value in sorted(self.parameters.items()))
 
+    @classmethod
+    def of(cls, plugin: Any) -> Spec:
+        """The specification of a plug-in that is a dataclass, parameters at their default left out."""
+        entries = [entry for entry in dataclasses.fields(plugin) if entry.init]
+        values = {entry.name: getattr(plugin, entry.name) for entry in entries}
+        return cls(plugin.name, {e.name: values[e.name] for e in entries if values[e.name] != e.default})
+
 
 def _written(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
@@ -93,12 +100,14 @@ class Registry:
     ----------
     kind : str
         Plural noun; also the folder under `earnest` that is walked and the tail of the entry-point group.
+    nested : bool
+        Whether folders inside that folder hold plug-ins too; False where they hold what a plug-in imports when used.
     """
 
     _all: dict[str, Registry] = {}
 
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
+    def __init__(self, kind: str, *, nested: bool = True) -> None:
+        self.kind, self.nested = kind, nested
         self._found: dict[str, Any] = {}
         self._walked = False
         self._lock = threading.RLock()
@@ -179,7 +188,7 @@ class Registry:
                 return
             package = f"earnest.{self.kind}"
             if importlib.util.find_spec(package) is not None:
-                _import_all(importlib.import_module(package))
+                _import_all(importlib.import_module(package), nested=self.nested)
             for entry in importlib.metadata.entry_points(group=package):
                 loaded = entry.load()
                 if isinstance(loaded, ModuleType):
@@ -192,9 +201,10 @@ def _address(plugin: Any) -> str:
     return f"{getattr(plugin, '__module__', '?')}.{getattr(plugin, '__qualname__', plugin)}"
 
 
-def _import_all(package: ModuleType) -> None:
-    for module in pkgutil.walk_packages(package.__path__, prefix=package.__name__ + "."):
-        if not module.name.rpartition(".")[2].startswith("_"):
+def _import_all(package: ModuleType, *, nested: bool) -> None:
+    listed = pkgutil.walk_packages if nested else pkgutil.iter_modules
+    for module in listed(package.__path__, prefix=package.__name__ + "."):
+        if (nested or not module.ispkg) and not module.name.rpartition(".")[2].startswith("_"):
             importlib.import_module(module.name)
 
 

@@ -181,16 +181,21 @@ class Model(abc.ABC):
 
 @runtime_checkable
 class Defence(Protocol):
-    """What stands before the model (`apply`), after it (`review`), or both."""
+    """What stands before the model (`apply`, `instruct`), after it (`review`), or both."""
 
     def apply(self, clip: AudioClip, *, rng: np.random.Generator) -> AudioClip:
         """The clip that the model hears instead."""
 
+    def instruct(self, stimulus: Stimulus) -> Stimulus:
+        """The stimulus with the prompts that the model gets instead, its clips untouched."""
+
     def review(self, answer: Answer) -> Answer:
         """The answer that leaves the system instead."""
 
-    def backward(self, gradient: NDArray[np.float32], *, clip: AudioClip) -> NDArray[np.float32]:
-        """The gradient with respect to `clip`, given that with respect to `apply(clip)`; exact, or a stand-in."""
+    def backward(
+        self, gradient: NDArray[np.float32], *, clip: AudioClip, rng: np.random.Generator
+    ) -> NDArray[np.float32]:
+        """The gradient with respect to `clip`, given that with respect to `apply(clip, rng=rng)`; exact or a stand-in."""
 
 
 class Attack(Protocol):
@@ -219,11 +224,14 @@ class System:
     seed : int
         A defence that draws is given a generator made from this, its place and the clip, so that one clip is always
         defended alike; `draw` asks for another.
+    sampling : Sampling
+        How answers are drawn where a call does not say.
     """
 
     model: Model
     defences: tuple[Defence, ...] = ()
     seed: int = 0
+    sampling: Sampling = Sampling()  # noqa: RUF009
 
     @property
     def access(self) -> frozenset[Access]:
@@ -235,14 +243,8 @@ class System:
         return replace(self, defences=())
 
     def defended(self, stimulus: Stimulus, *, draw: int = 0) -> Stimulus:
-        """The stimulus that the model gets: every clip passed through the defences."""
-        for role, clip in stimulus.clips.items():
-            changed = clip
-            for place, defence in enumerate(self.defences):
-                changed = defence.apply(changed, rng=self._rng(changed, place=place, draw=draw))
-            if changed is not clip:
-                stimulus = stimulus.with_clip(changed, role=role)
-        return stimulus
+        """The stimulus that the model gets: every clip passed through the defences, prompts as they want them."""
+        return self._passed(stimulus, draw=draw)[0]
 
     def reviewed(self, reply: Reply) -> Reply:
         """The reply that leaves the system; a failure stays one."""
@@ -256,14 +258,14 @@ class System:
         self,
         stimuli: Sequence[Stimulus],
         *,
-        sampling: Sampling = Sampling(),  # noqa: B008
+        sampling: Sampling | None = None,
         draw: int = 0,
     ) -> list[Reply]:
         """A reply to each stimulus, in order; `details["defence_ms"]` of an answer tells what the defences took."""
         begun = time.perf_counter()
         defended = [self.defended(stimulus, draw=draw) for stimulus in stimuli]
         before_ms = 1e3 * (time.perf_counter() - begun) / max(1, len(stimuli))
-        replies = self.model.ask(defended, sampling=sampling)
+        replies = self.model.ask(defended, sampling=sampling or self.sampling)
         return [self._timed_review(reply, before_ms=before_ms) for reply in replies]
 
     def loss_and_gradient(
@@ -274,21 +276,32 @@ class System:
         Where a defence has no derivative, its stand-in is used (backward pass differentiable approximation,
         [athalye2018-obfuscated]).
         """
-        chains: list[list[AudioClip]] = []
-        defended: list[Stimulus] = []
-        for stimulus in stimuli:
-            clips = [stimulus.clip]
-            for place, defence in enumerate(self.defences):
-                clips.append(defence.apply(clips[-1], rng=self._rng(clips[-1], place=place, draw=draw)))
-            chains.append(clips)
-            defended.append(stimulus.with_clip(clips[-1]))
-        losses, gradients = self.model.loss_and_gradient(defended, targets=targets)
-        passed = []
-        for clips, gradient in zip(chains, gradients, strict=True):
-            for defence, clip in zip(reversed(self.defences), reversed(clips[:-1]), strict=True):
-                gradient = defence.backward(gradient, clip=clip)
-            passed.append(gradient)
-        return losses, passed
+        passed = [self._passed(stimulus, draw=draw) for stimulus in stimuli]
+        losses, gradients = self.model.loss_and_gradient([stimulus for stimulus, _ in passed], targets=targets)
+        back = []
+        for stimulus, (_, chains), gradient in zip(stimuli, passed, gradients, strict=True):
+            clips = chains[stimulus.primary_role]
+            for place in reversed(range(len(self.defences))):
+                rng = self._rng(clips[place], place=place, draw=draw)
+                gradient = self.defences[place].backward(gradient, clip=clips[place], rng=rng)
+            back.append(gradient)
+        return losses, back
+
+    def _passed(self, stimulus: Stimulus, *, draw: int) -> tuple[Stimulus, dict[str, list[AudioClip]]]:
+        """What the model gets, and by role the clip before the first defence, after it, ..., after the last."""
+        chains = {role: self._chain(clip, draw=draw) for role, clip in stimulus.clips.items()}
+        for role, clips in chains.items():
+            if clips[-1] is not clips[0]:
+                stimulus = stimulus.with_clip(clips[-1], role=role)
+        for defence in self.defences:
+            stimulus = defence.instruct(stimulus)
+        return stimulus, chains
+
+    def _chain(self, clip: AudioClip, *, draw: int) -> list[AudioClip]:
+        clips = [clip]
+        for place, defence in enumerate(self.defences):
+            clips.append(defence.apply(clips[-1], rng=self._rng(clips[-1], place=place, draw=draw)))
+        return clips
 
     def _timed_review(self, reply: Reply, *, before_ms: float) -> Reply:
         begun = time.perf_counter()
