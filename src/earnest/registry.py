@@ -7,7 +7,8 @@ One file holds one plug-in, registered by a decorator at import:
     @dataclass(frozen=True, kw_only=True)
     class ProjectedGradientDescent(Attack): ...
 
-Nothing is imported before a name is asked for; `import earnest` walks nothing. A *specification* is how a plug-in with
+Nothing is imported before a name is asked for, and an entry point not before it is asked for by its own name;
+`import earnest` walks nothing. A *specification* is how a plug-in with
 parameters is written: `name[:key=value,key=value]`, values being JSON scalars or bare words. Names use underscores;
 hyphens are taken as underscores.
 """
@@ -109,6 +110,7 @@ class Registry:
     def __init__(self, kind: str, *, nested: bool = True) -> None:
         self.kind, self.nested = kind, nested
         self._found: dict[str, Any] = {}
+        self._entries: dict[str, importlib.metadata.EntryPoint] = {}
         self._walked = False
         self._lock = threading.RLock()
         Registry._all[kind] = self
@@ -136,9 +138,9 @@ class Registry:
         return decorate
 
     def names(self) -> list[str]:
-        """Every registered name, sorted; imports the plug-ins."""
+        """Every registered name, sorted; imports the package's own plug-ins, and none of the entry points."""
         self._walk()
-        return sorted(self._found)
+        return sorted({*self._found, *self._entries})
 
     def get(self, name: str) -> Any:
         """The class or function called `name` (hyphens count as underscores).
@@ -151,8 +153,9 @@ class Registry:
         name = name.replace("-", "_")
         if name not in self._found:
             self._walk()
+            self._load(name)
         if name not in self._found:
-            near = difflib.get_close_matches(name, self._found, n=1)
+            near = difflib.get_close_matches(name, self.names(), n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ";"
             raise UnknownName(
                 f"no {self.kind.removesuffix('s')} is called {name!r}{hint} `earnest list {self.kind}` shows all"
@@ -188,13 +191,16 @@ class Registry:
                 return
             package = f"earnest.{self.kind}"
             if importlib.util.find_spec(package) is not None:
-                _import_all(importlib.import_module(package), nested=self.nested)
-            for entry in importlib.metadata.entry_points(group=package):
-                loaded = entry.load()
-                if isinstance(loaded, ModuleType):
-                    continue  # its decorators have registered what it holds
-                self.register(entry.name)(loaded)
+                _import_all(importlib.import_module(package))
+            self._entries = {entry.name: entry for entry in importlib.metadata.entry_points(group=package)}
             self._walked = True
+
+    def _load(self, name: str) -> None:
+        """Load the entry point called `name`, if there is one: a plug-in, or a module whose decorator files it."""
+        entry = self._entries.get(name)
+        loaded = entry.load() if entry is not None else None
+        if loaded is not None and not isinstance(loaded, ModuleType) and name not in self._found:
+            self.register(name)(loaded)
 
 
 def _address(plugin: Any) -> str:
