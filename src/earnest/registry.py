@@ -191,7 +191,7 @@ class Registry:
                 return
             package = f"earnest.{self.kind}"
             if importlib.util.find_spec(package) is not None:
-                _import_all(importlib.import_module(package))
+                _import_all(importlib.import_module(package), nested=self.nested)
             self._entries = {entry.name: entry for entry in importlib.metadata.entry_points(group=package)}
             self._walked = True
 
