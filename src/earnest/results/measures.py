@@ -27,11 +27,10 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtrit
 
 from earnest.errors import BadParameter
+from earnest.metrics.intervals import CONFIDENCE, N_RESAMPLES, wilson
 from earnest.records import JournalLine
 from earnest.results.finding import unscored_by_reason
 
-CONFIDENCE = 0.95
-N_RESAMPLES = 2000
 MIN_GROUP = 10
 """A group with fewer scored items is listed, but takes no part in the worst gap."""
 
@@ -345,6 +344,31 @@ def curve(
     ]  # fmt: skip
 
 
+def resampled_value(
+    totals: Floats, estimate: Callable[[Floats], Floats], *, seed: str
+) -> tuple[float | None, float | None, float | None, str]:
+    """Any estimate made of sums over clusters: value, low and high end, and how the interval was made.
+
+    Parameters
+    ----------
+    totals : float64 array, shape (n_clusters, ...)
+        What each cluster adds to the sums.
+    estimate : callable
+        Of sums of shape (..., *totals.shape[1:]) an array of shape (...); nan where there is none.
+    """
+    n = len(totals)
+    value = _estimate(totals.sum(axis=0), estimate)
+    if value is None or n < 2:
+        return value, None, None, "" if value is None else "none: one cluster cannot be resampled"
+    drawn = estimate(np.reshape(_drawn_sums(totals.reshape(n, -1), _generator(seed)), (N_RESAMPLES, *totals.shape[1:])))
+    interval = _percentile_interval(value, drawn, n=n, n_clusters=n)
+    return (
+        (value, interval.low, interval.high, interval.how)
+        if interval
+        else (value, None, None, "none: all values equal")
+    )
+
+
 # ---------------------------------------------------------------- from lines to cells
 
 
@@ -515,7 +539,7 @@ class _Table:
         """Sums over clusters drawn with replacement, shape (n_resamples, n_parts, 2); by part where parts are apart."""
         if not self.n_clusters:
             return np.zeros((0, *self.totals.shape[1:]))
-        rng = np.random.default_rng(np.frombuffer(hashlib.sha256(seed.encode()).digest(), dtype=np.uint32))
+        rng = _generator(seed)
         present = self.totals[..., 1] != 0
         if by_part and len(self.parts) > 1 and np.all(present.sum(axis=1) == 1):
             strata = [np.flatnonzero(present[:, part]) for part in range(len(self.parts))]
@@ -524,6 +548,10 @@ class _Table:
         flat = self.totals.reshape(self.n_clusters, -1)
         drawn = sum(_drawn_sums(flat[rows], rng) for rows in strata if len(rows))
         return np.reshape(drawn, (N_RESAMPLES, *self.totals.shape[1:]))
+
+
+def _generator(seed: str) -> np.random.Generator:
+    return np.random.default_rng(np.frombuffer(hashlib.sha256(seed.encode()).digest(), dtype=np.uint32))
 
 
 def _drawn_sums(rows: Floats, rng: np.random.Generator) -> Floats:
@@ -570,13 +598,18 @@ def _resampled_interval(
     """Expanded percentile interval; where resampling is blind, the bound for clusters that all agree."""
     if value is None:
         return _Interval(None, None, "")
+    interval = _percentile_interval(value, drawn, n=table.n_least, n_clusters=table.n_clusters)
+    return interval or _agreed_interval(value, n=table.n_least, bounds=bounds)
+
+
+def _percentile_interval(value: float, drawn: Floats, *, n: int, n_clusters: int) -> _Interval | None:
+    """Expanded percentile interval of what was drawn; None where resampling is blind."""
     known = drawn[np.isfinite(drawn)]
-    n = table.n_least
     if n < 2 or known.size < N_RESAMPLES // 2 or np.ptp(known) < 1e-12:
-        return _agreed_interval(value, n=n, bounds=bounds)
+        return None
     tail = float(ndtr(_widening(n) * ndtri((1 - CONFIDENCE) / 2)))
     low, high = np.quantile(known, [tail, 1 - tail])
-    how = f"cluster bootstrap over {table.n_clusters} clusters, {N_RESAMPLES:,} resamples"
+    how = f"cluster bootstrap over {n_clusters:,} clusters, {N_RESAMPLES:,} resamples"
     return _Interval(min(float(low), value), max(float(high), value), how)
 
 
@@ -584,7 +617,7 @@ def _agreed_interval(value: float, *, n: int, bounds: tuple[float, float] | None
     """The interval where all of `n` clusters have the same value: some share, by Wilson, might yet lie at a bound."""
     if bounds is None or n < 1:
         return _Interval(None, None, f"none: {n} clusters cannot be resampled" if n < 2 else "none: all values equal")
-    share = _wilson(0, n)[1]
+    share = wilson(n_success=0, n=n).high
     least, most = min(bounds[0], value), max(bounds[1], value)
     return _Interval(
         value + share * (least - value), value + share * (most - value), f"Wilson on {n} clusters that all agree"
@@ -594,16 +627,8 @@ def _agreed_interval(value: float, *, n: int, bounds: tuple[float, float] | None
 def _wilson_interval(cells: Sequence[_Cell]) -> _Interval:
     if not cells:
         return _Interval(None, None, "")
-    low, high = _wilson(round(sum(cell.top for cell in cells)), len(cells))
-    return _Interval(low, high, "Wilson")
-
-
-def _wilson(n_success: int, n: int) -> tuple[float, float]:
-    z = float(ndtri((1 + CONFIDENCE) / 2))
-    share, weight = n_success / n, z * z / n
-    centre = (share + weight / 2) / (1 + weight)
-    half = z / (1 + weight) * math.sqrt(share * (1 - share) / n + weight / (4 * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    found = wilson(n_success=round(sum(cell.top for cell in cells)), n=len(cells))
+    return _Interval(found.low, found.high, "Wilson")
 
 
 @dataclass(frozen=True)

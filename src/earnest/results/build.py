@@ -1,0 +1,128 @@
+"""From a run folder to findings: the journal's lines by task and arm, asked of the tasks, compared in pairs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from earnest import registry
+from earnest.errors import BadData, EarnestError
+from earnest.plan import Plan, PlannedTask
+from earnest.records import Arm, JournalLine
+from earnest.results.agreement import agreement
+from earnest.results.finding import Finding
+from earnest.results.measures import Measure, rate
+from earnest.results.naming import Place, numbered, with_missing
+from earnest.results.pairs import pairs
+
+Journal = dict[tuple[str, Arm], list[JournalLine]]
+
+
+class _Task(Protocol):
+    title: str
+    source: str
+
+    def measures(self, lines: Sequence[JournalLine]) -> list[Measure]: ...
+
+
+def read_lines(folder: Path) -> list[JournalLine]:
+    """Every finished item of a run folder, sorted by item; of several lines of one item the last holds.
+
+    A last line that was cut off, by a crash say, is left out.
+
+    Raises
+    ------
+    BadData
+        If another line cannot be read; every such line is named.
+    """
+    path = Path(folder) / "journal.jsonl"
+    texts = path.read_bytes().split(b"\n") if path.exists() else []
+    found: dict[str, JournalLine] = {}
+    faults: list[str] = []
+    for number, text in enumerate(texts, start=1):
+        if not text.strip():
+            continue
+        try:
+            line = JournalLine.model_validate_json(text)
+        except ValueError as error:
+            if number < len(texts):  # what follows the last newline may be torn
+                faults.append(f"line {number}: {' '.join(str(error).split())[:200]}")
+            continue
+        found[line.item] = line
+    if faults:
+        raise BadData(f"{path} cannot be read as a journal; restore it, or run again into another folder", faults)
+    return sorted(found.values(), key=lambda line: line.item)
+
+
+def build(folder: Path) -> list[Finding]:
+    """Every finding of a run folder: the tasks' measures arm by arm, then pairs of arms, then agreement of judges.
+
+    Raises
+    ------
+    BadData
+        If the folder holds no plan, or a journal that cannot be read.
+    """
+    return build_from(Plan.read(Path(folder)), read_lines(folder))
+
+
+def build_from(plan: Plan, lines: Sequence[JournalLine]) -> list[Finding]:
+    """The findings of a plan whose journal holds `lines`; planned items without a line count as `not_run`."""
+    journal = by_task_and_arm(lines)
+    findings: list[Finding] = []
+    for task in plan.tasks:
+        for arm in arms(plan) if task.not_run is None else ():
+            findings += _of_arm(plan, task, arm, journal.get((task.name, arm), []))
+    findings += [finding for pair in pairs(plan, lines) for finding in pair.findings.values()]
+    findings += agreement(plan, lines)
+    return numbered(findings)
+
+
+def arms(plan: Plan) -> list[Arm]:
+    """The plan's arms, the clean one first."""
+    return [Arm(attack=attack, defence=defence) for attack, defence in plan.arms]
+
+
+def by_task_and_arm(lines: Sequence[JournalLine]) -> Journal:
+    """The lines in their tasks and arms, canaries left out."""
+    journal: Journal = {}
+    for line in lines:
+        if line.kind == "item":
+            journal.setdefault((line.task, line.arm), []).append(line)
+    return journal
+
+
+def registered(name: str) -> Any | None:
+    """The registered task; None where a report is made without the package that brought it."""
+    try:
+        return registry.registry("tasks").make(name)
+    except EarnestError:
+        return None
+
+
+def _of_arm(plan: Plan, task: PlannedTask, arm: Arm, lines: list[JournalLine]) -> list[Finding]:
+    place = Place(plan, task.pillar, task.name, arm)
+    n_missing = task.n_items - len(lines)
+    return [
+        place.finding(with_missing(measure, n_missing) if _is_about_all(measure, lines) else measure)
+        for measure in _measures(task.name, lines)
+    ]
+
+
+def _is_about_all(measure: Measure, lines: Sequence[JournalLine]) -> bool:
+    whole = measure.n_scored + measure.n_unscored == len(lines)
+    return measure.headline or (whole and measure.group is None and measure.level is None)
+
+
+def _measures(name: str, lines: list[JournalLine]) -> list[Measure]:
+    task = registered(name)
+    if task is None:
+        note = f"task {name!r} is not installed here: the mean score stands in for its own measures"
+        return [rate(lines, metric="score", headline=True, note=note)]
+    return cast(_Task, task).measures(lines)
+
+
+def dumped(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """The findings as JSON values."""
+    return [json.loads(finding.model_dump_json()) for finding in findings]

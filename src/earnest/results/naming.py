@@ -1,0 +1,116 @@
+"""What a measure is called and under whose attack it holds, once it is tied to a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from earnest import registry
+from earnest.errors import EarnestError
+from earnest.plan import Plan
+from earnest.records import Arm
+from earnest.results.finding import Finding, ThreatModel
+from earnest.results.measures import Measure
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a measure belongs: a task in one arm of a plan."""
+
+    plan: Plan
+    pillar: str
+    task: str
+    arm: Arm
+
+    def finding(self, measure: Measure) -> Finding:
+        """The measure as a finding of this place."""
+        return Finding(
+            id=finding_id(self.pillar, self.task, measure, arm=self.arm),
+            pillar=self.pillar,
+            task=self.task,
+            metric=measure.metric,
+            value=measure.value,
+            low=measure.low,
+            high=measure.high,
+            n_scored=measure.n_scored,
+            n_unscored=measure.n_unscored,
+            unscored=dict(measure.unscored),
+            higher_is_better=measure.higher_is_better,
+            unit=measure.unit,
+            baseline=measure.baseline,
+            model=self.plan.model,
+            data=self.plan.data,
+            threat_model=threat_model(self.arm),
+            headline=measure.headline,
+            interval=measure.interval,
+            note=measure.note,
+            group=measure.group,
+            level=measure.level,
+        )
+
+
+def finding_id(pillar: str, task: str, measure: Measure, *, arm: Arm) -> str:
+    """`pillar.task.metric`, then `[group]`, `[level]` and the arm's suffix, as far as there are any."""
+    parts = f"{pillar}.{task}.{measure.metric}"
+    if measure.group is not None:
+        parts += f"[{measure.group}]"
+    if measure.level is not None:
+        parts += f"[{measure.level:g}]" if isinstance(measure.level, (int, float)) else f"[{measure.level}]"
+    return parts + arm.suffix
+
+
+def threat_model(arm: Arm) -> ThreatModel:
+    """Who attacks in `arm`, with what access, and whether the attack was built against the defence."""
+    if arm.attack is None:
+        return ThreatModel(defence=arm.defence)
+    spec = registry.parse_spec(arm.attack)
+    knows = None if arm.defence is None else not bool(spec.parameters.get("transfer", False))
+    return ThreatModel(
+        attack=arm.attack, defence=arm.defence, access=_needs(spec.name), knows_defence=knows, goal=_goal(spec.name)
+    )
+
+
+def with_missing(measure: Measure, n_missing: int) -> Measure:
+    """The measure with `n_missing` planned items that were never asked counted as unscored."""
+    if n_missing <= 0:
+        return measure
+    unscored = {**measure.unscored, "not_run": measure.unscored.get("not_run", 0) + n_missing}
+    return replace(measure, n_unscored=measure.n_unscored + n_missing, unscored=unscored)
+
+
+def numbered(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings, a second one of the same id called `id#2`, so that every id is unique."""
+    seen: dict[str, int] = {}
+    unique = []
+    for finding in findings:
+        seen[finding.id] = seen.get(finding.id, 0) + 1
+        twin = seen[finding.id] > 1
+        unique.append(finding.model_copy(update={"id": f"{finding.id}#{seen[finding.id]}"}) if twin else finding)
+    return unique
+
+
+def _needs(attack: str) -> Literal["none", "responses", "scores", "gradients", "activations"]:
+    plugin = _attack(attack)
+    if plugin is None:
+        return "responses"
+    return "none" if getattr(plugin, "family", "") == "corruption" else plugin.needs
+
+
+def _goal(attack: str) -> str:
+    said: Mapping[str, str] = {
+        "corruption": "none: sound gets worse by itself",
+        "adversarial": "another answer, by a change that is hard to hear",
+        "jailbreak": "an answer to a harmful request",
+        "covert": "an instruction obeyed that nobody hears",
+        "backdoor": "a behaviour that a trigger sets off",
+    }
+    return said.get(getattr(_attack(attack), "family", ""), "")
+
+
+def _attack(name: str) -> Any | None:
+    """The registered attack; None where a report is made without the package that brought it."""
+    try:
+        return registry.registry("attacks").get(name)
+    except EarnestError:
+        return None
