@@ -8,7 +8,7 @@ A model is written as a specification: `earnest/reference`, `scripted/always_ref
 from earnest.models.access import Access, Answer, Failure, Model, Sampling, System
 from earnest.registry import Registry
 
-models = Registry("models")
+models = Registry("models", nested=False)
 """Providers by the word before the first slash or colon of a specification; `url` for addresses."""
 
 from earnest.models.loading import load_model  # noqa: E402  (needs the registry above)

@@ -1,0 +1,216 @@
+"""A user's own model: `python:<module>:<callable>`, importable from the current folder.
+
+    def answer(clip, prompt): ...                    # my_model.py; `python:my_model:answer`
+
+The callable, plain or async, is given an `AudioClip` (None where there is no audio; clips joined with half a second of
+silence where there are several) and the prompt, in this order. It returns a text, an `AudioClip`, both as a pair, an `Answer` or a
+`Failure`. By the names of its parameters it may ask for more:
+
+    clips            every clip by role, instead of `clip`
+    system_prompt    else the system prompt is put before the prompt
+    sampling         temperature, longest answer, seed
+
+A class is built once, with the options given to `load_model`, and its instance called. An object may say `batch_size`
+and have a method `batch(clips, prompts)` that returns a list of answers. What the callable raises becomes a failure
+`model_error` of that item.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import importlib
+import inspect
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from earnest.audio import AudioClip, Stimulus
+from earnest.errors import BadParameter, ModelFailed
+from earnest.models import models
+from earnest.models.access import Answer, Failure, Model, Reply, Sampling
+
+
+class PythonModel(Model):
+    """A model that is a Python callable.
+
+    Parameters
+    ----------
+    name : str
+        Its specification.
+    function : callable
+    fingerprint : str
+        Changes with its source.
+    """
+
+    def __init__(self, name: str, function: Callable[..., Any], *, fingerprint: str = "") -> None:
+        self.name, self.fingerprint, self._function = name, fingerprint, function
+        self._wanted = _parameters(function, name)
+        self._is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+            getattr(function, "__call__", None)  # noqa: B004  (an instance with an async __call__)
+        )
+        self._batch = getattr(function, "batch", None)
+        self.batch_size = None if self._is_async else int(getattr(function, "batch_size", 32 if self._batch else 1))
+
+    def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008
+        """A reply to each stimulus; what the callable raises is a failure of that item."""
+        if self._is_async:
+            return super().ask(stimuli, sampling=sampling)
+        if self._batch is not None:
+            return self._batched(stimuli)
+        return [self._called(stimulus, sampling) for stimulus in stimuli]
+
+    async def ask_one(self, stimulus: Stimulus, *, sampling: Sampling = Sampling()) -> Answer:  # noqa: B008
+        """The answer to one stimulus; see `Model.ask_one`."""
+        if not self._is_async:
+            return await super().ask_one(stimulus, sampling=sampling)
+        begun = time.perf_counter()
+        try:
+            returned = await self._function(**self._arguments(stimulus, sampling))
+        except asyncio.CancelledError:
+            raise
+        except ModelFailed:
+            raise
+        except Exception as error:  # noqa: BLE001  the user's code may raise anything
+            raise ModelFailed(self._told(error)) from error
+        reply = self._reply(returned, begun)
+        if isinstance(reply, Failure):
+            raise ModelFailed(reply.detail or reply.reason, reason=reply.reason)
+        return reply
+
+    def _called(self, stimulus: Stimulus, sampling: Sampling) -> Reply:
+        begun = time.perf_counter()
+        try:
+            return self._reply(self._function(**self._arguments(stimulus, sampling)), begun)
+        except ModelFailed as error:
+            return Failure.of(error)
+        except Exception as error:  # noqa: BLE001  the user's code may raise anything
+            return Failure(reason="model_error", detail=self._told(error))
+
+    def _batched(self, stimuli: Sequence[Stimulus]) -> list[Reply]:
+        begun = time.perf_counter()
+        try:
+            returned = list(self._batch([_one_clip(stimulus) for stimulus in stimuli], [_prompt(s) for s in stimuli]))
+        except Exception as error:  # noqa: BLE001  the user's code may raise anything
+            return [Failure(reason="model_error", detail=self._told(error)) for _ in stimuli]
+        if len(returned) != len(stimuli):
+            detail = f"batch of {self.name!r} must return {len(stimuli)} answers, got {len(returned)}"
+            return [Failure(reason="bad_response", detail=detail) for _ in stimuli]
+        return [self._reply(answer, begun) for answer in returned]
+
+    def _arguments(self, stimulus: Stimulus, sampling: Sampling) -> dict[str, Any]:
+        has_system = "system_prompt" in self._wanted
+        filled = {
+            "clip": lambda: _one_clip(stimulus),
+            "clips": lambda: stimulus.clips,
+            "prompt": lambda: stimulus.prompt if has_system else _prompt(stimulus),
+            "system_prompt": lambda: stimulus.system_prompt,
+            "sampling": lambda: sampling,
+        }
+        return {parameter: filled[what]() for what, parameter in self._wanted.items()}
+
+    def _reply(self, returned: Any, begun: float) -> Reply:
+        duration_ms = 1e3 * (time.perf_counter() - begun)
+        if isinstance(returned, Failure):
+            return returned
+        if isinstance(returned, Answer):
+            return returned if returned.duration_ms else replace(returned, duration_ms=duration_ms)
+        if isinstance(returned, str):
+            return Answer(text=returned, duration_ms=duration_ms)
+        if isinstance(returned, AudioClip):
+            return Answer(text="", clip=returned, duration_ms=duration_ms)
+        if isinstance(returned, tuple) and [type(part) for part in returned] == [str, AudioClip]:
+            return Answer(text=returned[0], clip=returned[1], duration_ms=duration_ms)
+        detail = (
+            f"{self.name!r} must return a text, an AudioClip, both as a pair, or an Answer, got "
+            f"{type(returned).__name__}; return the model's words as str"
+        )
+        return Failure(reason="bad_response", detail=detail)
+
+    def _told(self, error: Exception) -> str:
+        return f"{self.name!r} raised {type(error).__name__}: {error}; mend it, or catch it and return a Failure"
+
+
+def _parameters(function: Callable[..., Any], name: str) -> dict[str, str]:
+    """What earnest fills of a callable's parameters, as kind to name; the first two may have names of their own."""
+    if not callable(function):
+        raise BadParameter(f"{name!r} must name a function or a class, got {type(function).__name__}")
+    parameters = inspect.signature(function).parameters
+    wanted = {key: key for key in ("clip", "clips", "prompt", "system_prompt", "sampling") if key in parameters}
+    free = [key for key, entry in parameters.items() if key not in wanted and entry.default is entry.empty]
+    if not {"clip", "clips"} & set(wanted) and free:
+        wanted["clip"] = free.pop(0)
+    if "prompt" not in wanted and free:
+        wanted["prompt"] = free.pop(0)
+    by_position = any(parameters[key].kind is inspect.Parameter.POSITIONAL_ONLY for key in wanted.values())
+    if free or "prompt" not in wanted or not {"clip", "clips"} & set(wanted) or by_position:
+        raise BadParameter(
+            f"{name!r} must take (clip, prompt) or (clips, prompt), and may take system_prompt and sampling, got "
+            f"({', '.join(parameters)}); change its parameters"
+        )
+    return wanted
+
+
+def _one_clip(stimulus: Stimulus) -> AudioClip | None:
+    if len(stimulus.clips) > 1:
+        return stimulus.joined()
+    return next(iter(stimulus.clips.values()), None)
+
+
+def _prompt(stimulus: Stimulus) -> str:
+    if stimulus.system_prompt is None:
+        return stimulus.prompt
+    return f"{stimulus.system_prompt}\n\n{stimulus.prompt}"
+
+
+def _imported(module: str, spec: str) -> ModuleType:
+    """The module, looked for in the current folder too, as `python -m` does, but after everything installed."""
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise BadParameter(
+            f"{spec!r} must name an importable module, but importing {module!r} gave: {error}; "
+            "run from the folder that holds it, or install it"
+        ) from error
+
+
+def _source_hash(module: ModuleType, spec: str) -> str:
+    path = getattr(module, "__file__", None)
+    source = Path(path).read_bytes() if path and Path(path).is_file() else b""
+    return hashlib.sha256(spec.encode() + b"\n" + source).hexdigest()[:16]
+
+
+@models.register("python")
+def python(rest: str, **options: Any) -> Model:
+    """The model that `<module>:<callable>` names; options go to it where it is a class.
+
+    Raises
+    ------
+    BadParameter
+        If there is no such module or callable, or its parameters are others.
+    """
+    spec = f"python:{rest}"
+    module_name, colon, attribute = rest.partition(":")
+    if not (module_name and colon and attribute):
+        raise BadParameter(f"a model in Python is written python:<module>:<callable>, got {spec!r}")
+    module = _imported(module_name, spec)
+    found: Any = module
+    for part in attribute.split("."):
+        found = getattr(found, part, None)
+    if found is None:
+        raise BadParameter(f"module {module_name!r} has no {attribute!r}; check the name in {spec!r}")
+    if isinstance(found, type):
+        found = found(**options)
+    elif options:
+        raise BadParameter(f"{spec!r} is a function and takes no options, got {', '.join(options)}; make it a class")
+    if isinstance(found, Model):
+        found.name = spec
+        return found
+    return PythonModel(spec, found, fingerprint=_source_hash(module, spec))
