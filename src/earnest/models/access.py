@@ -231,7 +231,7 @@ class System:
     model: Model
     defences: tuple[Defence, ...] = ()
     seed: int = 0
-    sampling: Sampling = Sampling()  # noqa: RUF009
+    sampling: Sampling = Sampling()
 
     @property
     def access(self) -> frozenset[Access]:

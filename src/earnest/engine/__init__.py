@@ -1,0 +1,36 @@
+"""The engine: from a plan and its jobs to a run folder with every answer and verdict. No tables, no torch.
+
+    summary = execute(plan, jobs, model=load_model("earnest/reference"), folder="runs/first")
+    lines = read_journal("runs/first")
+"""
+
+from earnest.engine.cache import AnswerCache
+from earnest.engine.caller import Caller
+from earnest.engine.clips import ClipStore, clip_path
+from earnest.engine.job import Job, Progress, Settings, Summary
+from earnest.engine.journal import Journal, read_journal
+from earnest.engine.judges import Judgement, ModelJudge
+from earnest.engine.prices import Ledger, Price
+from earnest.engine.runner import execute, execute_async
+from earnest.engine.shards import in_shard, merge
+
+__all__ = [
+    "AnswerCache",
+    "Caller",
+    "ClipStore",
+    "Job",
+    "Journal",
+    "Judgement",
+    "Ledger",
+    "ModelJudge",
+    "Price",
+    "Progress",
+    "Settings",
+    "Summary",
+    "clip_path",
+    "execute",
+    "execute_async",
+    "in_shard",
+    "merge",
+    "read_journal",
+]

@@ -1,0 +1,118 @@
+"""Answers kept by content, for all runs: the same model, asked the same, with the same sampling, is not asked twice.
+
+One SQLite file, `answers.sqlite`. The key is the SHA-256 of the model's name and fingerprint, the digest of the
+stimulus, and the sampling. Failures are never kept. A cache that cannot be used costs a warning, not the run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import sqlite3
+import threading
+import warnings
+from pathlib import Path
+
+from earnest.audio import AudioClip, Stimulus
+from earnest.engine.journal import dumped_json
+from earnest.models.access import Answer, Model, Sampling
+
+FILE = "answers.sqlite"
+_FORMAT = 1
+
+
+def answer_key(model: Model, stimulus: Stimulus, *, sampling: Sampling) -> str:
+    """SHA-256 (hex) of all that decides an answer."""
+    content = [_FORMAT, model.name, model.fingerprint, stimulus.digest, dataclasses.asdict(sampling)]
+    if model.uses_truth:
+        content.append(json.loads(json.dumps(dict(stimulus.truth), default=str)))
+    return hashlib.sha256(dumped_json(content).encode()).hexdigest()
+
+
+class AnswerCache:
+    """Answers by key; safe to use from many threads and processes.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where it does not exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = Path(folder) / FILE
+        self._waiting: dict[str, tuple[str, bytes | None]] = {}
+        self._lock = threading.Lock()
+        self._base: sqlite3.Connection | None = None
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._base = sqlite3.connect(self.path, timeout=10, check_same_thread=False, isolation_level=None)
+            self._base.execute("PRAGMA journal_mode=WAL")
+            self._base.execute("PRAGMA synchronous=NORMAL")
+            self._base.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answer TEXT, clip BLOB) WITHOUT ROWID")
+        except (OSError, sqlite3.Error) as error:
+            self._give_up(error)
+
+    def get(self, key: str) -> Answer | None:
+        """The answer under `key`, or None."""
+        with self._lock:
+            found = self._waiting.get(key)
+            if found is None and self._base is not None:
+                try:
+                    found = self._base.execute("SELECT answer, clip FROM answers WHERE key = ?", (key,)).fetchone()
+                except sqlite3.Error as error:
+                    self._give_up(error)
+        return None if found is None else _read(*found)
+
+    def put(self, key: str, answer: Answer) -> None:
+        """Keep the answer; it is on the disk after the next `flush`."""
+        with self._lock:
+            if self._base is not None:
+                self._waiting[key] = _written(answer)
+
+    def flush(self) -> None:
+        """Write what waits."""
+        with self._lock:
+            if not self._waiting or self._base is None:
+                return
+            rows = [(key, *row) for key, row in self._waiting.items()]
+            try:
+                self._base.execute("BEGIN IMMEDIATE")
+                self._base.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", rows)
+                self._base.execute("COMMIT")
+                self._waiting.clear()
+            except sqlite3.Error as error:
+                self._give_up(error)
+
+    def close(self) -> None:
+        """Write what waits and let go of the file."""
+        self.flush()
+        with self._lock:
+            if self._base is not None:
+                self._base.close()
+                self._base = None
+
+    def _give_up(self, error: Exception) -> None:
+        if self._base is not None:
+            self._base.close()
+            self._base = None
+        warnings.warn(
+            f"the answer cache {self.path} cannot be used ({error}); answers are asked anew: "
+            "free some space or delete the file, or set EARNEST_CACHE to another folder",
+            stacklevel=3,
+        )
+
+
+def _written(answer: Answer) -> tuple[str, bytes | None]:
+    fields = {
+        "text": answer.text,
+        "usage": dict(answer.usage),
+        "duration_ms": answer.duration_ms,
+        "log_probability": answer.log_probability,
+        "details": dict(answer.details),
+    }
+    return dumped_json(fields), None if answer.clip is None else answer.clip.flac_bytes()
+
+
+def _read(fields: str, clip: bytes | None) -> Answer:
+    return Answer(**json.loads(fields), clip=None if clip is None else AudioClip.from_bytes(clip))

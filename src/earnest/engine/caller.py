@@ -1,0 +1,273 @@
+"""A model as the engine asks it: answers from the cache, spend kept under the ceiling, calls bounded and retried.
+
+A `Caller` has the interface of the model it stands for, so that systems, attacks and judges ask through it without
+knowing. It belongs to one event loop; `ask` and `loss_and_gradient` are for worker threads, `ask_one` for the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import random
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earnest.audio import Stimulus
+from earnest.engine.batcher import Batcher, failure_of
+from earnest.engine.cache import AnswerCache, answer_key
+from earnest.engine.limiter import Limiter
+from earnest.engine.prices import Ledger, Price, price_of
+from earnest.errors import MissingExtra, ModelFailed
+from earnest.models.access import Answer, Failure, Model, Reply, Sampling
+
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
+LONGEST_RETRY_AFTER_S = 300.0
+"""An endpoint that asks for more is not waited for; its item stays unscored until the run is resumed."""
+HOPELESS = 32
+"""After so many calls given up with no answer ever, further calls are tried once only."""
+
+T = TypeVar("T")
+
+_OVERLOADED = frozenset({"rate_limited", "timeout"})
+
+
+class Caller(Model):
+    """A model with cache, ledger, limiter and retries around it.
+
+    Must be made on the event loop that serves it.
+
+    Parameters
+    ----------
+    model : Model
+    max_connections, timeout_s, max_attempts
+        As in `Settings`; for remote models.
+    batch_size : int or None
+        Of a local model, in place of its own.
+    cache : AnswerCache or None
+    ledger : Ledger or None
+    prices : mapping or None
+        In place of the built-in table.
+    sleep : callable
+        Waits so many seconds; for tests.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        max_connections: int = 16,
+        timeout_s: float = 120.0,
+        max_attempts: int = 6,
+        batch_size: int | None = None,
+        cache: AnswerCache | None = None,
+        ledger: Ledger | None = None,
+        prices: Mapping[str, Price] | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.model = model
+        self.name, self.fingerprint, self.access = model.name, model.fingerprint, model.access
+        self.batch_size = None if model.batch_size is None else batch_size or model.batch_size
+        self.destination, self.note = model.destination, model.note
+        self.uses_truth = model.uses_truth  # type: ignore[misc]
+        self.price = price_of(model, prices)
+        self.ledger = ledger or Ledger()
+        self.limiter = Limiter(max_connections)
+        self.n_calls = self.n_retries = self.n_cached = self.n_unpriced = 0
+        self._timeout_s, self._max_attempts, self._sleep = timeout_s, max_attempts, sleep
+        self._cache = cache
+        self._asking: dict[str, asyncio.Future[Answer]] = {}
+        self._loop = asyncio.get_running_loop()
+        self._loop_thread = threading.get_ident()
+        self._tasks: set[asyncio.Task[list[Reply]]] = set()
+        self._closed = False
+        self._n_given_up = 0
+        self._random = random.Random()
+        self._thread = self._batcher = None
+        if self.batch_size is not None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="earnest-model")
+            self._batcher = Batcher(model, batch_size=self.batch_size, thread=self._thread)
+
+    @property
+    def in_flight(self) -> int:
+        """Calls that wait for an answer."""
+        return self._batcher.in_flight if self._batcher is not None else self.limiter.in_flight
+
+    async def ask_one(self, stimulus: Stimulus, *, sampling: Sampling = Sampling()) -> Answer:  # noqa: B008
+        """The answer to one stimulus, from the cache or after as many attempts as it takes.
+
+        Raises
+        ------
+        ModelFailed
+            If there is none.
+        """
+        if self._closed:
+            raise asyncio.CancelledError
+        if self._cache is None:
+            return await self._paid(stimulus, sampling)
+        key = answer_key(self.model, stimulus, sampling=sampling)
+        found = self._cache.get(key)
+        if found is not None:
+            self.n_cached += 1
+            return replace(found, usage={**found.usage, "cached": 1.0})
+        if key in self._asking:
+            return await asyncio.shield(self._asking[key])
+        return await self._asked_once(key, stimulus, sampling)
+
+    def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008
+        """A reply to each stimulus, in order; for worker threads. Failures are returned, not raised."""
+        assert threading.get_ident() != self._loop_thread, "Caller.ask would block the loop; await ask_one there"
+        if self._closed:
+            raise asyncio.CancelledError
+        if self._cache is not None:
+            for stimulus in stimuli:
+                stimulus.digest  # noqa: B018  (worked out here, kept with the stimulus, needed on the loop)
+        return asyncio.run_coroutine_threadsafe(self._replies(list(stimuli), sampling), self._loop).result()
+
+    async def reply(self, stimulus: Stimulus, *, sampling: Sampling) -> Reply:
+        """As `ask_one`, with failures returned."""
+        try:
+            return await self.ask_one(stimulus, sampling=sampling)
+        except ModelFailed as error:
+            return Failure.of(error)
+
+    def loss_and_gradient(
+        self, stimuli: Sequence[Stimulus], *, targets: Sequence[str]
+    ) -> tuple[NDArray[np.float64], list[NDArray[np.float32]]]:
+        """As `Model.loss_and_gradient`; for worker threads."""
+        return self._in_model_thread(functools.partial(self.model.loss_and_gradient, stimuli, targets=targets))
+
+    def activations(self, stimuli: Sequence[Stimulus]) -> list[dict[str, NDArray[np.float32]]]:
+        """As `Model.activations`; for worker threads."""
+        return self._in_model_thread(functools.partial(self.model.activations, stimuli))
+
+    async def aclose(self) -> None:
+        """Cancel what is asked, so that worker threads return, and let go of the model."""
+        self._closed = True
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._batcher is not None and self._thread is not None:
+            await self._batcher.aclose()
+            await asyncio.to_thread(self._thread.shutdown, wait=True, cancel_futures=True)
+        await self.model.aclose()
+
+    def _in_model_thread(self, function: Callable[[], T]) -> T:
+        if self._closed:
+            raise asyncio.CancelledError
+        return function() if self._thread is None else self._thread.submit(function).result()
+
+    async def _replies(self, stimuli: list[Stimulus], sampling: Sampling) -> list[Reply]:
+        if self._closed:
+            raise asyncio.CancelledError
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            return list(await asyncio.gather(*(self.reply(stimulus, sampling=sampling) for stimulus in stimuli)))
+        finally:
+            self._tasks.discard(task)
+
+    async def _asked_once(self, key: str, stimulus: Stimulus, sampling: Sampling) -> Answer:
+        """The paid answer, shared with whoever asks the same meanwhile."""
+        shared = self._asking[key] = self._loop.create_future()
+        try:
+            answer = await self._paid(stimulus, sampling)
+            assert self._cache is not None
+            self._cache.put(key, answer)
+            shared.set_result(answer)
+            return answer
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError):
+                shared.cancel()
+            else:
+                shared.set_exception(error)
+                shared.exception()  # nobody else may be waiting for it
+            raise
+        finally:
+            del self._asking[key]
+
+    async def _paid(self, stimulus: Stimulus, sampling: Sampling) -> Answer:
+        """The answer after reserving what it may cost."""
+        reserved = await self.ledger.reserve(0.0 if self.price is None else self.price.most(stimulus, sampling))
+        cost = 0.0
+        try:
+            answer = await (self._local(stimulus, sampling) if self._batcher else self._remote(stimulus, sampling))
+            answer, cost = self._priced(answer)
+            return answer
+        finally:
+            self.ledger.settle(reserved, cost=cost)
+
+    def _priced(self, answer: Answer) -> tuple[Answer, float]:
+        self.n_calls += 1
+        cost = answer.usage.get("cost_usd")
+        if cost is None and self.price is not None:
+            cost = 0.0 if self.batch_size is not None else self.price.of_usage(answer.usage)
+        if cost is None:
+            self.n_unpriced += 1
+            return answer, 0.0
+        return replace(answer, usage={**answer.usage, "cost_usd": cost}), cost
+
+    async def _local(self, stimulus: Stimulus, sampling: Sampling) -> Answer:
+        assert self._batcher is not None
+        reply = await self._batcher.ask(stimulus, sampling=sampling)
+        if isinstance(reply, Failure):
+            raise ModelFailed(reply.detail or reply.reason, reason=reply.reason)
+        return reply
+
+    async def _remote(self, stimulus: Stimulus, sampling: Sampling) -> Answer:
+        for attempt in range(1, self._max_attempts + 1):
+            try:
+                answer = await self._attempted(stimulus, sampling)
+                self._n_given_up = 0
+                return answer
+            except ModelFailed as error:
+                hopeless = self.n_calls == 0 and self._n_given_up >= HOPELESS
+                too_far = (error.retry_after_s or 0.0) > LONGEST_RETRY_AFTER_S
+                if not error.retryable or attempt == self._max_attempts or hopeless or too_far:
+                    self._n_given_up += 1
+                    raise
+                wait_s = self._wait_s(attempt, error.retry_after_s)
+            self.n_retries += 1
+            await self._sleep(wait_s)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _wait_s(self, attempt: int, retry_after_s: float | None) -> float:
+        """Seconds before the next attempt: what the endpoint asked for, else twice as long each time, with jitter."""
+        if retry_after_s is not None:
+            return retry_after_s * self._random.uniform(1.0, 1.1)
+        return min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (attempt - 1)) * self._random.uniform(0.5, 1.0)
+
+    async def _attempted(self, stimulus: Stimulus, sampling: Sampling) -> Answer:
+        round_ = await self.limiter.acquire()
+        outcome, pause_s = "other", None
+        begun = time.perf_counter()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                answer = await self.model.ask_one(stimulus, sampling=sampling)
+            outcome = "answered"
+            return answer if answer.duration_ms else replace(answer, duration_ms=1e3 * (time.perf_counter() - begun))
+        except ModelFailed as error:
+            if error.reason in _OVERLOADED or error.retry_after_s is not None:
+                outcome, pause_s = "overloaded", error.retry_after_s
+            raise
+        except TimeoutError as error:
+            outcome = "overloaded"
+            raise ModelFailed(
+                f"{self.name} must answer within {self._timeout_s:g} s, got nothing; raise timeout_s or lower "
+                "max_connections",
+                reason="timeout",
+                retryable=True,
+            ) from error
+        except MissingExtra:
+            raise
+        except Exception as error:
+            raise ModelFailed(failure_of(error).detail, reason="model_error") from error
+        finally:
+            self.limiter.release(round_, outcome=outcome, pause_s=pause_s)

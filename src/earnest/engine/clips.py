@@ -1,0 +1,77 @@
+"""The clips of a run, stored once by content: `clips/<sha256>.flac`.
+
+The name is the digest of the clip as 16-bit audio holds it, so that `AudioClip.read(path).digest` gives the name again.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+from earnest.audio import AudioClip, Stimulus
+from earnest.audio.files import encoded
+from earnest.engine.journal import storage_failed
+
+FOLDER = "clips"
+
+
+class ClipStore:
+    """Keeps clips of a run folder; safe to use from many threads.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / FOLDER
+        self._seen: set[str] = set()
+        self._lock = threading.Lock()
+        self.n_bytes = 0
+        """Written by this object."""
+
+    def keep(self, clip: AudioClip) -> str:
+        """The name of the clip, which is stored when this returns.
+
+        Raises
+        ------
+        StorageFailed
+            If it cannot be written.
+        """
+        held = clip.quantised()
+        name = clip.digest if held == clip else held.digest
+        with self._lock:
+            if name in self._seen:
+                return name
+        path = self._folder / f"{name}.flac"
+        if not path.exists():
+            self._write(path, encoded(held.samples, held.sample_rate, kind="flac"))
+        with self._lock:
+            self._seen.add(name)
+        return name
+
+    def keep_all(self, stimulus: Stimulus) -> dict[str, str]:
+        """The names of the stimulus's clips by role."""
+        return {role: self.keep(clip) for role, clip in stimulus.clips.items()}
+
+    def _write(self, path: Path, data: bytes) -> None:
+        partial = path.with_name(f".{path.stem}.{os.getpid()}.{threading.get_ident()}")
+        try:
+            self._folder.mkdir(exist_ok=True)
+            try:
+                partial.write_bytes(data)
+                partial.replace(path)
+            except BaseException:
+                partial.unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise storage_failed(path, error) from error
+        with self._lock:
+            self.n_bytes += len(data)
+
+
+def clip_path(folder: Path, name: str) -> Path:
+    """Where the clip called `name` lies in a run folder."""
+    return Path(folder) / FOLDER / f"{name}.flac"

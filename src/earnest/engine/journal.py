@@ -1,0 +1,220 @@
+"""The journal: one line for each finished item in an arm, appended and never changed.
+
+A run may be killed at any moment. Whole lines that reached the file stay; a torn last line is cut off when the folder
+is opened again, and its item is asked again. An item has one line; where a resumed run retried it, the last one holds.
+The file is locked, so that two processes cannot write one run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+from earnest.errors import BadData, PlanMismatch, StorageFailed
+from earnest.records import JournalLine
+
+JOURNAL = "journal.jsonl"
+FLUSH_S = 0.2
+FLUSH_LINES = 256
+
+RETRIED = frozenset({"rate_limited", "timeout", "connection", "http_5xx", "cancelled", "over_budget", "unjudged"})
+"""Reasons under which a resumed run asks an item again; every other outcome is final."""
+
+
+class Journal:
+    """The journal of a run folder, open for appending.
+
+    Parameters
+    ----------
+    folder : Path
+        Must exist.
+
+    Raises
+    ------
+    PlanMismatch
+        If another process has it open.
+    BadData
+        If a line other than a torn last one cannot be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / JOURNAL
+        self._waiting: list[bytes] = []
+        self._flushed_at = time.monotonic()
+        self._guard = threading.Lock()
+        with _storage(self.path):
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            _lock(self._file, self.path)
+            self._size = _cut_torn_line(self._file)
+            self.lines = {line.item: line for line in _read(self.path)}
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    @property
+    def finished(self) -> set[str]:
+        """Items that a resumed run leaves alone."""
+        return {item for item, line in self.lines.items() if line.reason not in RETRIED}
+
+    def add(self, line: JournalLine) -> None:
+        """Take the line; it is on its way to the file within 0.2 s if `flush_due` is called that often."""
+        data = line.dumped().encode() + b"\n"
+        with self._guard:
+            self._waiting.append(data)
+            full = len(self._waiting) >= FLUSH_LINES
+        if full:
+            self.flush()
+
+    def flush_due(self) -> None:
+        """Write what waits, if the last flush is 0.2 s ago."""
+        if time.monotonic() - self._flushed_at >= FLUSH_S:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits.
+
+        Raises
+        ------
+        StorageFailed
+            If it could not be written; the file then ends with the last line that could.
+        """
+        with self._guard:
+            waiting, self._waiting = self._waiting, []
+            self._flushed_at = time.monotonic()
+            if waiting:
+                self._write(b"".join(waiting))
+
+    def close(self) -> None:
+        """Write what waits, see it on the disk, and unlock the folder."""
+        if self._file < 0:
+            return
+        try:
+            self.flush()
+            with _storage(self.path):
+                os.fsync(self._file)
+        finally:
+            os.close(self._file)
+            self._file = -1
+
+    def _write(self, data: bytes) -> None:
+        written = 0
+        try:
+            with _storage(self.path):
+                while written < len(data):
+                    written += os.write(self._file, data[written:])
+        except BaseException:
+            whole = data.rfind(b"\n", 0, written) + 1
+            os.ftruncate(self._file, self._size + whole)
+            self._size += whole
+            raise
+        self._size += len(data)
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def read_journal(folder: Path) -> list[JournalLine]:
+    """The lines of a run folder, one an item (the last where it was retried), sorted by item.
+
+    A torn last line is passed over, so that the journal of a run in progress can be read.
+
+    Raises
+    ------
+    BadData
+        If there is no journal, or a line cannot be read; the message names every such line.
+    """
+    path = Path(folder) / JOURNAL
+    if not path.is_file():
+        raise BadData(f"{folder} is no run folder: it has no {JOURNAL}; make one with `earnest run`")
+    return sorted({line.item: line for line in _read(path)}.values(), key=lambda line: line.item)
+
+
+def _read(path: Path) -> Iterable[JournalLine]:
+    faults: list[str] = []
+    with path.open("rb") as lines:
+        for number, data in enumerate(lines, start=1):
+            if not data.endswith(b"\n"):
+                break  # torn: the writer was stopped, or is at it
+            try:
+                yield JournalLine.model_validate_json(data)
+            except ValueError as error:
+                faults.append(f"line {number}: {_short(error)}")
+    if faults:
+        raise BadData(f"{path} cannot be read as a journal; mend it or start anew in another folder", faults)
+
+
+def _short(error: ValueError) -> str:
+    errors = getattr(error, "errors", None)
+    if errors is None:
+        return str(error)
+    first = errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")
+
+
+def _cut_torn_line(file: int) -> int:
+    """Cut off what follows the last newline; the size in bytes that is left."""
+    end = os.lseek(file, 0, os.SEEK_END)
+    block_end = end
+    while block_end > 0:
+        start = max(0, block_end - 65_536)
+        found = os.pread(file, block_end - start, start).rfind(b"\n")
+        if found >= 0:
+            whole = start + found + 1
+            break
+        block_end = start
+    else:
+        whole = 0
+    if whole < end:
+        os.ftruncate(file, whole)
+    return whole
+
+
+def _lock(file: int, path: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise PlanMismatch(
+            f"{path.parent} must be free, but another process is writing this run; wait for it, or give another --out"
+        ) from error
+    except OSError as error:
+        warnings.warn(f"{path} could not be locked ({error}); see that no other process writes this run", stacklevel=4)
+
+
+class _storage:
+    """Turns an `OSError` within into `StorageFailed`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError) and not isinstance(error, StorageFailed):
+            raise storage_failed(self._path, error) from error
+
+
+def storage_failed(path: Path, error: OSError) -> StorageFailed:
+    """The error that tells what could not be written, and how to go on."""
+    return StorageFailed(
+        f"{str(path)!r} must be writable, got {error.strerror or error}; free some space or mend the permissions, "
+        "then run the same command again: what was written is kept and the run goes on from there"
+    )
+
+
+def dumped_json(value: object) -> str:
+    """Compact JSON with sorted keys."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

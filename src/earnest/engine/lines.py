@@ -1,0 +1,69 @@
+"""From what became of a job to its line in the journal."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from earnest.audio import Stimulus
+from earnest.engine.job import Job
+from earnest.models.access import Answer, Failure, Reply, Sampling
+from earnest.records import JournalLine, Outcome, Unscored, Verdict
+
+
+def outcome_of_reply(job: Job, reply: Reply) -> Outcome:
+    """What scoring says of the reply; a failure or an empty answer is never scored."""
+    if isinstance(reply, Failure):
+        return Unscored(reason=reply.reason, detail=reply.detail)
+    if not reply.text.strip() and reply.clip is None:
+        blocked = "the provider's filter stopped it" if reply.details.get("blocked") else "the model said nothing"
+        return Unscored(reason="empty_answer", detail=blocked)
+    return job.score(job.item, reply)
+
+
+def line_of(
+    job: Job,
+    *,
+    model: str,
+    sampling: Sampling,
+    outcome: Verdict | Unscored,
+    stimulus: Stimulus | None = None,
+    reply: Reply | None = None,
+    clips: Mapping[str, str] | None = None,
+    answer_clip: str | None = None,
+    attempt: Mapping[str, Any] | None = None,
+    judges: Mapping[str, Any] | None = None,
+) -> JournalLine:
+    """The journal line of a finished job."""
+    answer = reply if isinstance(reply, Answer) else None
+    unscored = outcome if isinstance(outcome, Unscored) else None
+    verdict = None
+    if isinstance(outcome, Verdict):
+        verdict = {"score": outcome.score, "label": outcome.label, "facts": dict(outcome.facts)}
+    return JournalLine(
+        item=job.id,
+        sample=job.item.sample,
+        task=job.item.task,
+        prompt_hash=stimulus.prompt_hash if stimulus else "",
+        model=model,
+        parameters=dataclasses.asdict(sampling),
+        attack=job.arm.attack,
+        defence=job.arm.defence,
+        status="unscored" if unscored else "scored",
+        reason=unscored.reason if unscored else None,
+        detail=(unscored.detail or None) if unscored else None,
+        answer=answer.text if answer else None,
+        answer_clip=answer_clip,
+        verdict=verdict,
+        usage=dict(answer.usage) if answer else {},
+        duration_ms=round(answer.duration_ms, 3) if answer else 0.0,
+        kind=job.kind,
+        cluster=job.item.cluster or job.item.sample,
+        truth=dict(job.item.truth),
+        clips=dict(clips or {}),
+        prompt=stimulus.prompt if stimulus else "",
+        attempt=dict(attempt) if attempt is not None else None,
+        defence_ms=round(float(answer.details.get("defence_ms", 0.0)), 3) if answer else 0.0,
+        judges=dict(judges) if judges else None,
+    )

@@ -1,0 +1,142 @@
+"""What calls cost, and the ceiling of what may be spent.
+
+The table `prices.yaml` holds the prices of a few models, each with its date and the vendor's page. A price that is not
+there is not guessed: the cost is then unknown, and every place that shows a cost says so.
+
+A ceiling holds for the whole run folder. A call reserves the most it can cost before it is made, so that calls in
+flight cannot pass the ceiling together; what a call did cost is known when its answer is there. What a provider bills
+for calls that gave no answer is not known and not counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import importlib.resources
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from earnest.audio import Stimulus
+from earnest.errors import ModelFailed
+from earnest.models.access import Model, Sampling
+
+CHARACTERS_PER_TOKEN = 2.5
+"""Fewer than texts have, so that a reserve is not too small."""
+
+
+class Price(BaseModel):
+    """Prices of a model in US dollars per million tokens."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    models: tuple[str, ...] = Field(default=(), description="Specifications that it holds for.")
+    input_text: float = Field(ge=0)
+    input_audio: float = Field(ge=0)
+    output_text: float = Field(ge=0)
+    output_audio: float | None = Field(default=None, ge=0)
+    input_audio_tokens_per_s: float = Field(gt=0)
+    output_audio_tokens_per_s: float | None = Field(default=None, gt=0)
+    date: str = Field(default="", description="When the price was as it says.")
+    source: str = Field(default="", description="The vendor's page.")
+    note: str = ""
+
+    def of_usage(self, usage: Mapping[str, float]) -> float | None:
+        """Cost in US dollars of a call with this usage; None where it has no token counts."""
+        if "input_tokens" not in usage or "output_tokens" not in usage:
+            return None
+        audio_in, audio_out = usage.get("input_audio_tokens"), usage.get("output_audio_tokens", 0.0)
+        if audio_in is None:  # not told apart: as dear as it can be
+            audio_in = usage["input_tokens"] if self.input_audio > self.input_text else 0.0
+        cost = self.input_audio * audio_in + self.input_text * max(0.0, usage["input_tokens"] - audio_in)
+        cost += self.output_text * max(0.0, usage["output_tokens"] - audio_out)
+        cost += (self.output_text if self.output_audio is None else self.output_audio) * audio_out
+        return cost / 1e6
+
+    def of_call(self, *, audio_s: float, n_characters: int, n_output_tokens: float) -> float:
+        """Cost in US dollars of a call with so many seconds of audio, characters of prompt and tokens of answer."""
+        cost = self.input_audio * self.input_audio_tokens_per_s * audio_s
+        cost += self.input_text * (20 + n_characters / CHARACTERS_PER_TOKEN)
+        cost += max(self.output_text, self.output_audio or 0.0) * n_output_tokens
+        return cost / 1e6
+
+    def most(self, stimulus: Stimulus, sampling: Sampling) -> float:
+        """The most in US dollars that asking `stimulus` can cost."""
+        audio_s = sum(clip.duration_s for clip in stimulus.clips.values())
+        n_characters = len(stimulus.prompt) + len(stimulus.system_prompt or "")
+        return self.of_call(audio_s=audio_s, n_characters=n_characters, n_output_tokens=sampling.max_tokens)
+
+
+FREE = Price(input_text=0, input_audio=0, output_text=0, input_audio_tokens_per_s=1)
+
+
+@functools.cache
+def price_table() -> Mapping[str, Price]:
+    """The built-in prices by specification of the model."""
+    text = importlib.resources.files("earnest.engine").joinpath("prices.yaml").read_text(encoding="utf-8")
+    entries: list[dict[str, Any]] = yaml.safe_load(text)
+    prices = [Price.model_validate(entry) for entry in entries]
+    return {name: price for price in prices for name in price.models}
+
+
+def price_of(model: Model, prices: Mapping[str, Price] | None = None) -> Price | None:
+    """The price of a model: free where nothing leaves this machine by its own work; None where it is not known."""
+    if prices and model.name in prices:
+        return prices[model.name]
+    if model.batch_size is not None and model.destination is None:
+        return FREE
+    return price_table().get(model.name)
+
+
+class Ledger:
+    """What was spent and what is reserved; belongs to one event loop.
+
+    Parameters
+    ----------
+    max_cost : float or None
+        Ceiling in US dollars.
+    spent : float
+        By earlier sittings of the run.
+    """
+
+    def __init__(self, max_cost: float | None = None, *, spent: float = 0.0) -> None:
+        self.max_cost, self.spent = max_cost, spent
+        self._reserved, self._n_reserved = 0.0, 0
+        self._exhausted = False
+        self._settled = asyncio.Event()
+
+    async def reserve(self, amount: float) -> float:
+        """Set `amount` US dollars aside, waiting for calls in flight to become known if it does not fit.
+
+        Raises
+        ------
+        ModelFailed
+            With reason `over_budget`, if it does not fit; from then on for every call.
+        """
+        while not self._fits(amount):
+            if self._exhausted or self._n_reserved == 0 or self.spent + amount > self.max_cost:
+                self._exhausted = True
+                raise ModelFailed(
+                    f"the ceiling of {self.max_cost:g} USD leaves no room for a call of up to {amount:.4g} USD after "
+                    f"{self.spent:.4g} USD; run again with a higher max_cost to go on",
+                    reason="over_budget",
+                )
+            self._settled.clear()
+            await self._settled.wait()
+        self._reserved += amount
+        self._n_reserved += 1
+        return amount
+
+    def settle(self, reserved: float, *, cost: float) -> None:
+        """Put `cost` in place of what was `reserved` for it."""
+        self._reserved = max(0.0, self._reserved - reserved)
+        self._n_reserved -= 1
+        self.spent += cost
+        self._settled.set()
+
+    def _fits(self, amount: float) -> bool:
+        if self.max_cost is None or amount == 0:
+            return True
+        return not self._exhausted and self.spent + self._reserved + amount <= self.max_cost

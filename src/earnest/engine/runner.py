@@ -1,0 +1,531 @@
+"""From a plan and its jobs to a finished run folder.
+
+The event loop only waits for calls. Loading, defending, encoding and scoring happen in a few threads (libsndfile, soxr
+and numpy let others run meanwhile; a pool of processes would cost more in copied audio than it gains). An attack is a
+thread of its own that asks through the `Caller`. Audio is loaded when its item is asked, so that as many clips are in
+memory as items are under way, and no more.
+
+    load, defend ──> ask (cache, ceiling, limiter, attempts) ──> review, score ──> judges ──> journal line
+              └────> clips/<sha256>.flac ───────────────────────────────────────┘
+
+What a line holds does not depend on connections, batches or order; only the order of lines does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from earnest.audio import Stimulus
+from earnest.engine.arms import Setup, setups
+from earnest.engine.cache import AnswerCache
+from earnest.engine.caller import Caller
+from earnest.engine.clips import ClipStore
+from earnest.engine.job import Job, Progress, Settings, Summary
+from earnest.engine.journal import Journal
+from earnest.engine.judges import ModelJudge, NamedJudge, judged
+from earnest.engine.ledger_file import read_spent, write_spent
+from earnest.engine.lines import line_of, outcome_of_reply
+from earnest.engine.prices import Ledger
+from earnest.engine.shards import in_shard
+from earnest.errors import AccessDenied, BadAudio, BadParameter, EarnestError, MissingExtra, ModelFailed, StorageFailed
+from earnest.models.access import Answer, Model, Reply, rng_for
+from earnest.plan import Plan
+from earnest.records import JournalLine, Question, Unscored, Verdict
+
+T = TypeVar("T")
+
+TICK_S = 0.1
+_MOST_ATTACKS = 32
+_ENDS_THE_RUN = (AccessDenied, MissingExtra, StorageFailed)
+
+
+async def execute_async(
+    plan: Plan,
+    jobs: Sequence[Job],
+    *,
+    model: Model,
+    judges: Sequence[ModelJudge | NamedJudge] = (),
+    folder: Path | str,
+    settings: Settings = Settings(),  # noqa: B008
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Summary:
+    """Ask and score every job that the run folder does not hold yet.
+
+    Parameters
+    ----------
+    plan : Plan
+        Written into a new folder; an existing folder must hold an equal one.
+    jobs : sequence of Job
+        Ids must be unique. With a shard in the plan, those of other shards are left out.
+    model : Model
+        What is evaluated; asked by its single attempts if remote, in batches if local.
+    judges : sequence of ModelJudge or NamedJudge
+        For the questions that no parser can decide; the first one decides.
+    folder : path
+        The run folder.
+    settings : Settings
+    on_progress : callable or None
+        Called on the event loop a few times a second; must not block.
+
+    Returns
+    -------
+    Summary
+
+    Raises
+    ------
+    PlanMismatch
+        If the folder holds another plan, or another process is writing it.
+    AccessDenied
+        If an attack needs more than the model grants; nothing was asked then.
+    StorageFailed
+        If results could not be written; what was written stays, and the run can be resumed.
+    """
+    folder = Path(folder)
+    jobs = _checked([job for job in jobs if in_shard(job.item.id, plan.shard)])
+    async with AsyncExitStack() as stack:
+        run = await _Run.begin(stack, plan, jobs, model, judges, folder, settings, on_progress)
+        await run.finish_all()
+    return run.summary()
+
+
+def execute(
+    plan: Plan,
+    jobs: Sequence[Job],
+    *,
+    model: Model,
+    judges: Sequence[ModelJudge | NamedJudge] = (),
+    folder: Path | str,
+    settings: Settings = Settings(),  # noqa: B008
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Summary:
+    """As `execute_async`, for code without an event loop; inside one (a notebook) it runs in a thread of its own.
+
+    On Ctrl-C and SIGTERM what is finished is written, connections are closed, and `KeyboardInterrupt` or
+    `SystemExit(143)` is raised; the same call then resumes.
+    """
+
+    def run() -> Summary:
+        return asyncio.run(
+            _until_sigterm(
+                execute_async(
+                    plan, jobs, model=model, judges=judges, folder=folder, settings=settings, on_progress=on_progress
+                )
+            )
+        )
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return run()
+    with ThreadPoolExecutor(1, thread_name_prefix="earnest-run") as thread:
+        return thread.submit(run).result()
+
+
+async def _until_sigterm(work: Coroutine[Any, Any, T]) -> T:
+    """What `work` returns; a SIGTERM cancels it, and it may close what it has open."""
+    task = asyncio.ensure_future(work)
+    stopped = False
+
+    def stop() -> None:
+        nonlocal stopped
+        stopped = True
+        task.cancel()
+
+    loop = asyncio.get_running_loop()
+    handles = threading.current_thread() is threading.main_thread() and os.name == "posix"
+    if handles:
+        handles = signal.getsignal(signal.SIGTERM) == signal.SIG_DFL  # somebody else's handler stays
+    if handles:
+        loop.add_signal_handler(signal.SIGTERM, stop)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if stopped:
+            raise SystemExit(128 + signal.SIGTERM) from None
+        raise
+    finally:
+        if handles:
+            loop.remove_signal_handler(signal.SIGTERM)
+
+
+def _checked(jobs: list[Job]) -> list[Job]:
+    doubled = sorted(name for name, count in Counter(job.id for job in jobs).items() if count > 1)
+    if doubled:
+        raise BadParameter(f"ids of items must be unique, got {', '.join(doubled[:5])} more than once; rename them")
+    return jobs
+
+
+class _Run:
+    """A run in progress: its resources, and what became of its jobs so far."""
+
+    def __init__(self, plan: Plan, jobs: list[Job], folder: Path, settings: Settings) -> None:
+        self.plan, self.jobs, self.folder, self.settings = plan, jobs, folder, settings
+        self.sampling = settings.sampling
+        self.clips = ClipStore(folder)
+        self.n_scored, self.unscored = 0, Counter[str]()
+        self.n_done = self.n_resumed = 0
+        self.begun = time.monotonic()
+        self.journal: Journal
+        self.ledger: Ledger
+        self.cache: AnswerCache | None = None
+        self.caller: Caller
+        self.judges: list[ModelJudge | NamedJudge] = []
+        self.judge_callers: list[Caller] = []
+        self.setups: dict[Any, Setup] = {}
+        self.pool: ThreadPoolExecutor
+        self.attack_pool: ThreadPoolExecutor
+        self.on_progress: Callable[[Progress], None] | None = None
+
+    @classmethod
+    async def begin(
+        cls,
+        stack: AsyncExitStack,
+        plan: Plan,
+        jobs: list[Job],
+        model: Model,
+        judges: Sequence[ModelJudge | NamedJudge],
+        folder: Path,
+        settings: Settings,
+        on_progress: Callable[[Progress], None] | None,
+    ) -> _Run:
+        """Check everything, open everything; `stack` closes it again in the right order."""
+        run = cls(plan, jobs, folder, settings)
+        run.on_progress = on_progress
+        if settings.cache is not None:
+            run.cache = AnswerCache(settings.cache)
+            stack.callback(run.cache.close)
+        run.ledger = Ledger(settings.max_cost, spent=read_spent(folder))
+        run.caller = run._caller_of(model)
+        stack.push_async_callback(run.caller.aclose)
+        run._take_judges(judges, stack)
+        run._check_prices()
+        run.setups = setups(plan, (job.arm for job in jobs), model=run.caller, sampling=run.sampling)
+        with _storage_errors(folder):
+            plan.write(folder)
+        run.journal = Journal(folder)
+        stack.callback(run.journal.close)
+        stack.callback(run._write_spent)
+        run._open_pools(stack)
+        # what was pushed last is closed first: worker threads must be let go before their pools are waited for
+        stack.push_async_callback(run._let_threads_go)
+        run._take_earlier_lines()
+        return run
+
+    def _caller_of(self, model: Model) -> Caller:
+        settings = self.settings
+        return Caller(
+            model,
+            max_connections=settings.max_connections,
+            timeout_s=settings.timeout_s,
+            max_attempts=settings.max_attempts,
+            batch_size=settings.batch_size,
+            cache=self.cache,
+            ledger=self.ledger,
+            prices=settings.prices,
+        )
+
+    def _take_judges(self, judges: Sequence[ModelJudge | NamedJudge], stack: AsyncExitStack) -> None:
+        for judge in judges:
+            if isinstance(judge, ModelJudge):
+                caller = self._caller_of(judge.model)
+                stack.push_async_callback(caller.aclose)
+                self.judge_callers.append(caller)
+                judge = ModelJudge(caller)
+            self.judges.append(judge)
+
+    def _check_prices(self) -> None:
+        unknown = [caller.name for caller in self._callers if caller.price is None]
+        if self.settings.max_cost is not None and unknown:
+            raise BadParameter(
+                f"a ceiling needs prices, and none is known for {', '.join(unknown)}; "
+                "give them in Settings.prices, or leave out max_cost"
+            )
+
+    def _open_pools(self, stack: AsyncExitStack) -> None:
+        self.pool = ThreadPoolExecutor(max(4, os.cpu_count() or 1), thread_name_prefix="earnest-work")
+        self.attack_pool = ThreadPoolExecutor(self._n_attacks, thread_name_prefix="earnest-attack")
+        for pool in (self.pool, self.attack_pool):
+            stack.push_async_callback(asyncio.to_thread, pool.shutdown, wait=True, cancel_futures=True)
+
+    async def _let_threads_go(self) -> None:
+        for caller in self._callers:
+            await caller.aclose()
+
+    def _take_earlier_lines(self) -> None:
+        known = {job.id for job in self.jobs}
+        finished = self.journal.finished & known
+        for name in finished:
+            self._count(self.journal.lines[name])
+        self.n_resumed = self.n_done
+        self.journal.lines.clear()
+        self._finished = finished
+
+    @property
+    def _callers(self) -> list[Caller]:
+        return [self.caller, *self.judge_callers]
+
+    @property
+    def _n_attacks(self) -> int:
+        """Attacks under way at once; those on a local model only take turns."""
+        return 2 if self.caller.batch_size is not None else min(self.settings.max_connections, _MOST_ATTACKS)
+
+    # -- the work
+
+    async def finish_all(self) -> None:
+        """Finish every job that is left: plain arms first, so that attacks find clean answers in the cache."""
+        left = [job for job in self.jobs if job.id not in self._finished]
+        plain = [job for job in left if self.setups[job.arm].attack is None]
+        attacked = [job for job in left if self.setups[job.arm].attack is not None]
+        ticker = asyncio.create_task(self._tick())
+        try:
+            size = self.caller.batch_size
+            n_plain = self.settings.max_connections + 8 if size is None else 2 * size + 8
+            await self._in_parallel((self._finish(job) for job in self._ordered(plain)), n_plain)
+            await self._in_parallel((self._attack(group) for group in self._groups(attacked)), self._n_attacks)
+        finally:
+            ticker.cancel()
+            await asyncio.gather(ticker, return_exceptions=True)
+            self._report()
+
+    async def _in_parallel(self, work: Iterator[Coroutine[Any, Any, None]], n_workers: int) -> None:
+        async def worker() -> None:
+            for step in work:
+                await step
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(n_workers):
+                    group.create_task(worker())
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+    def _ordered(self, jobs: list[Job]) -> list[Job]:
+        """For local models clips of like length follow each other, so that batches waste little."""
+        if self.caller.batch_size is None:
+            return jobs
+        return sorted(jobs, key=lambda job: -(job.item.duration_s or 0.0))
+
+    def _groups(self, jobs: list[Job]) -> Iterator[list[Job]]:
+        """Jobs of one arm that are attacked together."""
+        size = self.caller.batch_size or 1
+        for arm in dict.fromkeys(job.arm for job in jobs):
+            alike = self._ordered([job for job in jobs if job.arm == arm])
+            for start in range(0, len(alike), size):
+                yield alike[start : start + size]
+
+    async def _finish(self, job: Job) -> None:
+        """A job without an attack, from loading to its journal line."""
+        setup = self.setups[job.arm]
+        try:
+            stimulus, asked, before_ms = await self._in_pool(_prepared, job, setup, self.cache is not None)
+        except BadAudio as error:
+            self._write(self._line(job, outcome=Unscored(reason="bad_audio", detail=str(error))))
+            return
+        kept = asyncio.ensure_future(self._in_pool(self.clips.keep_all, stimulus))
+        try:
+            reply = await self.caller.reply(asked, sampling=self.sampling)
+        finally:
+            clips = await kept
+        await self._score(job, stimulus, reply, clips=clips, before_ms=before_ms)
+
+    async def _attack(self, jobs: list[Job]) -> None:
+        """Jobs of one attacked arm, attacked together."""
+        loaded: list[tuple[Job, Stimulus]] = []
+        for job in jobs:
+            try:
+                loaded.append((job, await self._in_pool(_with_goal, job)))
+            except BadAudio as error:
+                self._write(self._line(job, outcome=Unscored(reason="bad_audio", detail=str(error))))
+        if loaded:
+            await self._attack_loaded(loaded)
+
+    async def _attack_loaded(self, loaded: list[tuple[Job, Stimulus]]) -> None:
+        setup = self.setups[loaded[0][0].arm]
+        stimuli = [stimulus for _, stimulus in loaded]
+        # one seed for all: the attack makes a generator for each stimulus from it and the stimulus's content
+        rng = rng_for(self.plan.seed, "attack", loaded[0][0].arm.attack or "")
+        try:
+            work = asyncio.get_running_loop().run_in_executor(
+                self.attack_pool, lambda: setup.attack.run(setup.system, stimuli, rng=rng)
+            )
+            attempts = (await work).attempts
+        except _ENDS_THE_RUN:
+            raise
+        except EarnestError as error:
+            await self._attack_apart(loaded, error)
+            return
+        for (job, stimulus), attempt in zip(loaded, attempts, strict=True):
+            clips = await self._in_pool(self.clips.keep_all, stimulus.with_clip(attempt.clip))
+            await self._score(job, stimulus, attempt.answer, clips=clips, attempt=attempt.facts(), reviewed=True)
+
+    async def _attack_apart(self, loaded: list[tuple[Job, Stimulus]], error: EarnestError) -> None:
+        """One by one, so that only the stimulus at fault goes unscored."""
+        if len(loaded) > 1:
+            for each in loaded:
+                await self._attack_loaded([each])
+            return
+        ((job, stimulus),) = loaded
+        reason = error.reason if isinstance(error, ModelFailed) else "attack_failed"
+        self._write(self._line(job, outcome=Unscored(reason=reason, detail=str(error)), stimulus=stimulus))
+
+    async def _score(
+        self,
+        job: Job,
+        stimulus: Stimulus,
+        reply: Reply,
+        *,
+        clips: dict[str, str],
+        attempt: dict[str, Any] | None = None,
+        before_ms: float = 0.0,
+        reviewed: bool = False,
+    ) -> None:
+        system = None if reviewed else self.setups[job.arm].system
+        reply, outcome, answer_clip = await self._in_pool(self._outcome, job, system, reply, before_ms)
+        labels = None
+        if isinstance(outcome, Question):
+            outcome, labels = await judged(outcome, self.judges)
+        assert isinstance(outcome, Verdict | Unscored)
+        line = self._line(
+            job,
+            outcome=outcome,
+            stimulus=stimulus,
+            reply=reply,
+            clips=clips,
+            answer_clip=answer_clip,
+            attempt=attempt,
+            judges=labels,
+        )
+        self._write(line)
+
+    def _outcome(self, job: Job, system: Any, reply: Reply, before_ms: float) -> tuple[Reply, Any, str | None]:
+        """In a worker thread: the reply that leaves the system, what scoring says, the spoken answer's name."""
+        if system is not None and system.defences and isinstance(reply, Answer):
+            begun = time.perf_counter()
+            reply = system.reviewed(reply)
+            if isinstance(reply, Answer):
+                after_ms = before_ms + 1e3 * (time.perf_counter() - begun)
+                reply = replace(reply, details={**reply.details, "defence_ms": after_ms})
+        try:
+            outcome = outcome_of_reply(job, reply)
+        except Exception as error:
+            error.add_note(f"while scoring {job.id}; what was finished before is kept, and the run can be resumed")
+            raise
+        answer_clip = self.clips.keep(reply.clip) if isinstance(reply, Answer) and reply.clip is not None else None
+        return reply, outcome, answer_clip
+
+    def _line(self, job: Job, *, outcome: Verdict | Unscored, **what: Any) -> JournalLine:
+        return line_of(job, model=self.plan.model, sampling=self.sampling, outcome=outcome, **what)
+
+    async def _in_pool(self, function: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.pool, function, *arguments)
+
+    # -- what is written and told
+
+    def _write(self, line: JournalLine) -> None:
+        self.journal.add(line)
+        self._count(line)
+
+    def _count(self, line: JournalLine) -> None:
+        self.n_done += 1
+        if line.status == "scored":
+            self.n_scored += 1
+        else:
+            self.unscored[line.reason or ""] += 1
+
+    async def _tick(self) -> None:
+        for tick in itertools.count():
+            await asyncio.sleep(TICK_S)
+            await asyncio.to_thread(self._flush)
+            if tick % 3 == 0:
+                self._report()
+
+    def _flush(self) -> None:
+        self.journal.flush_due()
+        if self.cache is not None:
+            self.cache.flush()
+        self._write_spent()
+
+    def _write_spent(self) -> None:
+        write_spent(self.folder, self.ledger.spent)
+
+    def _report(self) -> None:
+        if self.on_progress is not None:
+            self.on_progress(self.progress())
+
+    def progress(self) -> Progress:
+        """How far the run is."""
+        passed_s = max(1e-9, time.monotonic() - self.begun)
+        rate = (self.n_done - self.n_resumed) / passed_s
+        return Progress(
+            done=self.n_done,
+            total=len(self.jobs),
+            scored=self.n_scored,
+            unscored=dict(self.unscored),
+            cost_usd=self._cost_usd,
+            rate_per_s=rate,
+            eta_s=(len(self.jobs) - self.n_done) / rate if rate else None,
+            in_flight=sum(caller.in_flight for caller in self._callers),
+        )
+
+    @property
+    def _cost_usd(self) -> float | None:
+        if any(caller.n_unpriced for caller in self._callers) and not self.ledger.spent:
+            return None
+        return self.ledger.spent
+
+    def summary(self) -> Summary:
+        """What the run did."""
+        unpriced = [f"{caller.n_unpriced} calls to {caller.name}" for caller in self._callers if caller.n_unpriced]
+        return Summary(
+            folder=self.folder,
+            n_items=len(self.jobs),
+            n_scored=self.n_scored,
+            unscored=dict(self.unscored),
+            n_resumed=self.n_resumed,
+            n_calls=sum(caller.n_calls for caller in self._callers),
+            n_retries=sum(caller.n_retries for caller in self._callers),
+            n_cached=sum(caller.n_cached for caller in self._callers),
+            cost_usd=self._cost_usd,
+            note=f"no price is known for {' and '.join(unpriced)}" if unpriced else "",
+            duration_s=time.monotonic() - self.begun,
+        )
+
+
+def _prepared(job: Job, setup: Setup, cached: bool) -> tuple[Stimulus, Stimulus, float]:
+    """In a worker thread: what the system is sent, what its model gets, and milliseconds that the defences took."""
+    stimulus = job.item.load()
+    begun = time.perf_counter()
+    asked = setup.system.defended(stimulus)
+    before_ms = 1e3 * (time.perf_counter() - begun)
+    if cached:
+        asked.digest  # noqa: B018  (worked out here, kept with the stimulus, needed on the loop)
+    return stimulus, asked, before_ms
+
+
+def _with_goal(job: Job) -> Stimulus:
+    """In a worker thread: what is attacked."""
+    return replace(job.item.load(), goal=job.goal(job.item))
+
+
+@contextmanager
+def _storage_errors(path: Path) -> Iterator[None]:
+    from earnest.engine.journal import storage_failed
+
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, StorageFailed):
+            raise
+        raise storage_failed(path, error) from error
