@@ -2,195 +2,65 @@
 
 An attack *proposes*; the base class does the rest, alike for all of them:
 
-1. asks the clean stimuli, so that what fails anyhow is not counted as broken;
-2. lets the attack propose a clip for each, through a `Victim` that counts every query and gradient;
-3. clips the proposal to the budget and rounds it to 16 bits, as a file would;
+1. rounds the stimuli to 16 bits, as files hold them, and asks them clean: what fails anyhow is not counted as broken;
+2. lets the attack propose a candidate for each, through a `Victim` that counts every query and gradient;
+3. brings the candidate within the budget and rounds it to 16 bits, as a file would;
 4. asks the system again with that clip, and judges success on this answer alone;
-5. asks the control of the attack, if it has one: same-size noise, plain resampling, ...;
+5. does 2 to 4 again with the attack's control, which may look at as many answers but knows no art: noise of the same
+   size, plain asking again, ...;
 6. measures the distortion.
 
-The victim is the defended system unless `transfer` is set: then the attack is built on the bare model, and the defended
-system is still what is judged. An attack reports neither its success nor its distortion.
+The victim is the defended system. With `transfer` the attack is built on the bare model, or on a surrogate, and the
+defended system is still what is judged. An attack reports neither its success nor its distortion.
+
+Two numbers tell of success. `success` says that the clip found works once more, under a draw of the random parts
+(defences, sampling) that the search has not seen. `first_success` says at which query the search first got what it
+wanted: of an attack that may try k times, what it reached within k. Where nothing is random the two agree.
 
 The generator given to `run` seeds one generator per stimulus, from the stimulus's content: results do not depend on how
-stimuli are batched or ordered.
+stimuli are batched or ordered, if each batch is given a generator in the same state.
 """
 
 from __future__ import annotations
 
 import abc
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from earnest.attacks._budget import Budget, Distortion, padded
+from earnest.attacks._victim import CLEAN_DRAW, VERIFY_DRAW, Candidate, Victim, drawn_replies, reached
 from earnest.audio import AudioClip, Stimulus
 from earnest.errors import AccessDenied, BadParameter
-from earnest.models.access import Access, Failure, Reply, Sampling, System, rng_for
+from earnest.models.access import Access, Answer, Failure, Reply, System, rng_for
 from earnest.registry import Registry, Spec
 
 attacks = Registry("attacks")
 
 Family = Literal["corruption", "adversarial", "jailbreak", "covert", "backdoor"]
 
-_STEP = 2.0**-15  # one step of 16-bit audio
-
 
 @dataclass(frozen=True, kw_only=True)
-class Budget:
-    """How far a perturbed clip may be from the clean one. All given limits hold at once; none means any clip goes.
-
-    Parameters
-    ----------
-    epsilon : float or None
-        Largest change of any sample (L-infinity), full scale being 1.
-    snr_db : float or None
-        Least ratio of the clean clip's power to that of the change, in dB.
-    """
-
-    epsilon: float | None = None
-    snr_db: float | None = None
-
-    @property
-    def bounded(self) -> bool:
-        """Whether there is any limit."""
-        return self.epsilon is not None or self.snr_db is not None
-
-    def project(self, perturbed: NDArray[np.float32], *, clean: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The clip within the budget nearest to `perturbed`, not yet rounded.
-
-        Parameters
-        ----------
-        perturbed, clean : float32 array, shape (n_samples,)
-
-        Raises
-        ------
-        BadParameter
-            If there is a limit and the lengths differ.
-        """
-        if not self.bounded:
-            return perturbed
-        if perturbed.shape != clean.shape:
-            raise BadParameter(
-                f"a bounded attack must keep the clip's length of {clean.size} samples, got {perturbed.size}"
-            )
-        delta = perturbed - clean
-        if self.epsilon is not None:
-            delta = np.clip(delta, -self.epsilon, self.epsilon)
-        if self.snr_db is not None:
-            delta = delta * min(1.0, self._l2_limit(clean) / max(float(np.linalg.norm(delta)), 1e-12))
-        return np.clip(clean + delta, -1.0, 1.0).astype(np.float32)
-
-    def rounded(self, perturbed: NDArray[np.float32], *, clean: NDArray[np.float32]) -> NDArray[np.float32]:
-        """`project`, then rounded to 16 bits without leaving the budget.
-
-        Where rounding would leave it, the change is rounded towards zero; a sample of the clean clip that is not on
-        the 16-bit grid may itself move by half a step, which is the file's doing and not the attack's.
-        """
-        inside = self.project(perturbed, clean=clean)
-        rounded = _on_grid(inside)
-        if not self.bounded:
-            return rounded
-        base = _on_grid(clean)
-        delta = rounded - base
-        if self.epsilon is not None:
-            limit = math.floor(self.epsilon / _STEP + 1e-6) * _STEP
-            delta = np.clip(delta, -limit, limit)
-        if self.snr_db is not None:
-            limit = self._l2_limit(base)
-            while float(np.linalg.norm(delta)) > limit:
-                scaled = np.trunc(delta * (0.999 * limit / float(np.linalg.norm(delta))) / _STEP) * _STEP
-                delta = scaled if np.any(scaled != delta) else np.zeros_like(delta)
-        return np.clip(base + delta, -1.0, 1.0 - _STEP).astype(np.float32)
-
-    def holds(self, perturbed: NDArray[np.float32], *, clean: NDArray[np.float32]) -> bool:
-        """Whether `perturbed` is within the budget of `clean`, both taken on the 16-bit grid."""
-        if not self.bounded:
-            return True
-        if perturbed.shape != clean.shape:
-            return False
-        clean = _on_grid(clean)
-        delta = perturbed - clean
-        peak_holds = self.epsilon is None or float(np.max(np.abs(delta), initial=0.0)) <= self.epsilon + 1e-7
-        return peak_holds and (
-            self.snr_db is None or float(np.linalg.norm(delta)) <= self._l2_limit(clean) * (1 + 1e-6)
-        )
-
-    def _l2_limit(self, clean: NDArray[np.float32]) -> float:
-        assert self.snr_db is not None
-        return float(np.linalg.norm(clean)) * 10 ** (-self.snr_db / 20)
-
-
-def _on_grid(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    return (np.clip(np.round(samples / _STEP), -(2**15), 2**15 - 1) * _STEP).astype(np.float32)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Distortion:
-    """How much a clip was changed.
-
-    Parameters
-    ----------
-    snr_db : float or None
-        Power of the clean clip over that of the change; infinite where nothing changed, None where lengths differ.
-    peak : float or None
-        Largest change of a sample; None where lengths differ.
-    length_ratio : float
-        New length over old.
-    """
-
-    snr_db: float | None
-    peak: float | None
-    length_ratio: float
-
-    @classmethod
-    def between(cls, *, clean: AudioClip, perturbed: AudioClip) -> Distortion:
-        """The distortion of `perturbed` against `clean`."""
-        if clean.samples.size != perturbed.samples.size or clean.sample_rate != perturbed.sample_rate:
-            return cls(snr_db=None, peak=None, length_ratio=perturbed.duration_s / clean.duration_s)
-        delta = perturbed.samples.astype(np.float64) - clean.samples
-        change, power = float(np.sum(delta**2)), float(np.sum(clean.samples.astype(np.float64) ** 2))
-        snr_db = math.inf if change == 0 else (10 * math.log10(power / change) if power > 0 else -math.inf)
-        return cls(snr_db=snr_db, peak=float(np.max(np.abs(delta))), length_ratio=1.0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
-    """What an attack proposes for one stimulus.
+class Trial:
+    """A candidate, verified, asked and measured.
 
     Parameters
     ----------
     clip : AudioClip
-        In place of the primary clip; of any length unless the attack has a budget.
-    drawn : mapping
-        JSON values that replay it: the parameters drawn, the steps taken.
-    """
-
-    clip: AudioClip
-    drawn: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attempt:
-    """One attacked stimulus, measured.
-
-    Parameters
-    ----------
-    clean, answer : Answer or Failure
-        Before, and after on the verified 16-bit clip.
-    clip : AudioClip
-        The verified clip.
+        The verified 16-bit clip.
+    answer : Answer or Failure
+        To that clip; a failure with the reason "attack_failed" where nothing was proposed.
     success : bool or None
         Whether the goal was reached by `answer`; None where there is no goal or no telling.
-    clean_success : bool or None
-        Whether it was reached without an attack; such an item says nothing about the attack.
-    control : str or None
-        What the control was; `control_answer` and `control_success` are its outcome.
+    first_success : int or None
+        Number of the query (from 1) at which the search first reached the goal; None where it never did, or searched on
+        another system than the judged one.
     n_queries, n_failed_queries, n_gradients : int
-        What the attack asked of its victim, the verification and controls not counted.
+        What the search asked of its victim; the verification is not counted.
     distortion : Distortion
     within_budget : bool
         Checked on the verified clip.
@@ -198,27 +68,82 @@ class Attempt:
         What replays the proposal.
     """
 
-    clean: Reply
-    answer: Reply
     clip: AudioClip
+    answer: Reply
     success: bool | None
-    clean_success: bool | None
+    first_success: int | None
     n_queries: int
     n_failed_queries: int
     n_gradients: int
     distortion: Distortion
     within_budget: bool
-    control: str | None = None
-    control_answer: Reply | None = None
-    control_success: bool | None = None
     drawn: Mapping[str, Any] = field(default_factory=dict)
 
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt(Trial):
+    """One attacked stimulus: the attack's trial, what came before it, and its control.
+
+    Parameters
+    ----------
+    clean : Answer or Failure
+        To the clean stimulus.
+    clean_success : bool or None
+        Whether the goal was reached without an attack; such an item says nothing about the attack.
+    has_goal : bool
+        Whether there was anything to reach.
+    adaptive : bool
+        Whether the attack was built against the system that is judged.
+    control : str or None
+        What the control was.
+    control_trial : Trial or None
+        Its outcome; None where there is no control.
+    """
+
+    clean: Reply
+    clean_success: bool | None
+    has_goal: bool = True
+    adaptive: bool = True
+    control: str | None = None
+    control_trial: Trial | None = None
+
+    @property
+    def control_success(self) -> bool | None:
+        """Whether the control reached the goal."""
+        return None if self.control_trial is None else self.control_trial.success
+
+    @property
+    def control_answer(self) -> Reply | None:
+        """The reply to the control's verified clip."""
+        return None if self.control_trial is None else self.control_trial.answer
+
+    @property
+    def unjudged(self) -> str | None:
+        """Why the attempt says nothing about the attack; None where it does.
+
+        `already_reached`, `no_goal`, `cannot_tell`, or the reason of the call that failed.
+        """
+        if not self.has_goal:
+            return "no_goal"
+        if self.clean_success is True:
+            return "already_reached"
+        for reply in (self.answer, self.clean):
+            if isinstance(reply, Failure):
+                return reply.reason
+        return "cannot_tell" if self.success is None or self.clean_success is None else None
+
     def facts(self) -> dict[str, Any]:
-        """What a journal line carries of the attempt: JSON values, no audio, infinities as None."""
-        snr_db = self.distortion.snr_db
+        """What a journal line carries of the attempt: JSON values, no audio, infinities as None.
+
+        A `snr_db` of None with a `peak` of 0 means that nothing was changed.
+        """
+        snr_db, control = self.distortion.snr_db, self.control_trial
         return {
             "success": self.success,
             "clean_success": self.clean_success,
+            "first_success": self.first_success,
+            "adaptive": self.adaptive,
+            "unjudged": self.unjudged,
             "n_queries": self.n_queries,
             "n_failed_queries": self.n_failed_queries,
             "n_gradients": self.n_gradients,
@@ -228,83 +153,65 @@ class Attempt:
             "within_budget": self.within_budget,
             "control": self.control,
             "control_success": self.control_success,
-            "control_answer": None if isinstance(self.control_answer, Failure | None) else self.control_answer.text,
-            "clean_answer": None if isinstance(self.clean, Failure) else self.clean.text,
+            "control_first_success": None if control is None else control.first_success,
+            "control_n_queries": None if control is None else control.n_queries,
+            "control_answer": _text(self.control_answer),
+            "clean_answer": _text(self.clean),
             "drawn": dict(self.drawn),
         }
 
 
 @dataclass(frozen=True, kw_only=True)
 class AttackResult:
-    """Every stimulus attacked, in order."""
+    """Every stimulus attacked, in order.
+
+    Rates are over the attempts that are judged: the clean system withstood, and the outcome is known.
+    """
 
     attack: str
     attempts: tuple[Attempt, ...]
 
     @property
+    def judged(self) -> tuple[Attempt, ...]:
+        """Attempts that the clean system withstood and whose outcome is known."""
+        return tuple(attempt for attempt in self.attempts if attempt.unjudged is None)
+
+    @property
+    def unjudged(self) -> dict[str, int]:
+        """How many of the others there are, by reason."""
+        return dict(Counter(attempt.unjudged for attempt in self.attempts if attempt.unjudged is not None))
+
+    @property
     def n_judged(self) -> int:
-        """Attempts that the clean system withstood and whose outcome is known: what a success rate is over."""
-        return sum(a.success is not None and a.clean_success is False for a in self.attempts)
+        """What a success rate is over."""
+        return len(self.judged)
 
     @property
     def n_success(self) -> int:
-        """Of those, the attempts that reached their goal."""
-        return sum(bool(a.success) and a.clean_success is False for a in self.attempts)
-
-
-class Victim:
-    """A system as an attack sees it: everything asked is counted, stimulus by stimulus.
-
-    Parameters
-    ----------
-    system : System
-        What is attacked: defended, or bare for a transfer attack.
-    n_stimuli : int
-    """
-
-    def __init__(self, system: System, *, n_stimuli: int) -> None:
-        self._system = system
-        self.n_queries = [0] * n_stimuli
-        self.n_failed_queries = [0] * n_stimuli
-        self.n_gradients = [0] * n_stimuli
+        """Judged attempts that reached their goal."""
+        return sum(bool(attempt.success) for attempt in self.judged)
 
     @property
-    def access(self) -> frozenset[Access]:
-        """What may be asked."""
-        return self._system.access
+    def n_control_success(self) -> int:
+        """Judged attempts whose control reached the goal too."""
+        return sum(bool(attempt.control_success) for attempt in self.judged)
 
-    def ask(
-        self,
-        stimuli: Mapping[int, Stimulus],
-        *,
-        sampling: Sampling = Sampling(),  # noqa: B008
-        draw: int = 0,
-    ) -> dict[int, Reply]:
-        """A reply by place; `stimuli` maps the place of the attacked stimulus to what is asked now."""
-        replies = self._system.ask(list(stimuli.values()), sampling=sampling, draw=draw)
-        for place, reply in zip(stimuli, replies, strict=True):
-            self.n_queries[place] += 1
-            self.n_failed_queries[place] += isinstance(reply, Failure)
-        return dict(zip(stimuli, replies, strict=True))
-
-    def loss_and_gradient(
-        self, stimuli: Mapping[int, Stimulus], *, targets: Mapping[int, str], draw: int = 0
-    ) -> tuple[dict[int, float], dict[int, NDArray[np.float32]]]:
-        """Loss and waveform gradient by place; see `Model.loss_and_gradient`."""
-        places = list(stimuli)
-        losses, gradients = self._system.loss_and_gradient(
-            [stimuli[place] for place in places], targets=[targets[place] for place in places], draw=draw
-        )
-        for place in places:
-            self.n_gradients[place] += 1
-        return dict(zip(places, map(float, losses), strict=True)), dict(zip(places, gradients, strict=True))
+    def n_success_within(self, n_queries: int) -> int:
+        """Judged attempts whose search reached the goal within its first `n_queries` queries (success@k)."""
+        return sum((a.first_success or math.inf) <= n_queries for a in self.judged)
 
 
+@dataclass(frozen=True, kw_only=True)
 class Attack(abc.ABC):
     """Base of the attacks; subclasses are frozen keyword-only dataclasses under `@attacks.register(name)`.
 
-    A subclass states `source`, `family`, `needs`, and implements `propose`; with a budget it sets `budget`, with a
-    control it sets `control_name` and implements `control`.
+    A subclass states `source`, `family` and `needs`, and implements `propose`; with a limit on the change it overrides
+    `budget`; with a control it sets `control_name` and implements `control`.
+
+    Parameters
+    ----------
+    transfer : bool
+        Whether the attack is built on the bare model, ignorant of the defences.
     """
 
     name: ClassVar[str] = ""
@@ -313,6 +220,7 @@ class Attack(abc.ABC):
     family: ClassVar[Family]
     needs: ClassVar[Access] = "responses"
     control_name: ClassVar[str | None] = None
+
     transfer: bool = False
 
     @property
@@ -320,17 +228,61 @@ class Attack(abc.ABC):
         """How far a proposal may be from the clean clip; by default anywhere."""
         return Budget()
 
+    @property
+    def spec(self) -> Spec:
+        """Name and parameters, those with their default value left out."""
+        return Spec.of(self)
+
     @abc.abstractmethod
     def propose(
         self, victim: Victim, stimuli: Sequence[Stimulus], *, rngs: Sequence[np.random.Generator]
     ) -> list[Candidate]:
-        """A candidate for each stimulus; `rngs` holds a generator for each."""
+        """A candidate for each stimulus.
 
-    def control(self, stimulus: Stimulus, candidate: Candidate, *, rng: np.random.Generator) -> list[AudioClip]:
-        """Clips of the control, as dear as the attack was but without its art; success of any one counts."""
-        raise BadParameter(f"attack {self.name!r} names a control and has none")
+        A method that searches does so for `victim.open` alone and proposes the clean clip elsewhere. What it finds is
+        verified by the base class and need neither be rounded nor within the budget.
 
-    def run(self, system: System, stimuli: Sequence[Stimulus], *, rng: np.random.Generator) -> AttackResult:
+        Parameters
+        ----------
+        victim : Victim
+        stimuli : sequence of Stimulus
+            Those of the victim; their clips are 16-bit.
+        rngs : sequence of numpy.random.Generator
+            One for each stimulus; the only source of randomness.
+        """
+
+    def control(
+        self,
+        victim: Victim,
+        stimuli: Sequence[Stimulus],
+        candidates: Sequence[Candidate],
+        *,
+        rngs: Sequence[np.random.Generator],
+    ) -> list[Candidate]:
+        """As `propose`, without the art: what chance and the same number of tries would have found.
+
+        It may ask as often as the attack was allowed to, whether or not the attack did; it takes no gradients.
+
+        Parameters
+        ----------
+        victim : Victim
+            A fresh one of the same system.
+        stimuli : sequence of Stimulus
+        candidates : sequence of Candidate
+            Those of the attack, verified.
+        rngs : sequence of numpy.random.Generator
+            One for each stimulus, others than the attack's.
+        """
+        raise BadParameter(f"attack {self.name!r} names a control and has none; implement `control`")
+
+    def run(
+        self,
+        system: System,
+        stimuli: Sequence[Stimulus],
+        *,
+        rng: np.random.Generator,
+        surrogate: System | None = None,
+    ) -> AttackResult:
         """Attack each stimulus, and measure what came of it.
 
         Parameters
@@ -341,6 +293,8 @@ class Attack(abc.ABC):
             Those with a `goal` are judged; the others only measured.
         rng : numpy.random.Generator
             One number is drawn from it; equal generators give equal results.
+        surrogate : System or None
+            Another system to build the attack on. None takes `system`, without its defences if `transfer` is set.
 
         Returns
         -------
@@ -350,73 +304,97 @@ class Attack(abc.ABC):
         Raises
         ------
         AccessDenied
-            If the system does not grant what the attack needs.
+            If the system that the attack is built on does not grant what it needs.
         """
+        target = surrogate or (system.undefended() if self.transfer else system)
+        self._check_access(target)
+        seed = int(rng.integers(2**31))
+        stimuli = [stimulus.with_clip(stimulus.clip.quantised()) for stimulus in stimuli]
+        clean = drawn_replies(system, stimuli, draw=CLEAN_DRAW)
+        clean_success = [reached(*pair) for pair in zip(stimuli, clean, strict=True)]
+
+        def victim() -> Victim:
+            return Victim(target, stimuli, budget=self.budget, reached_clean=clean_success)
+
+        def rngs(purpose: str) -> list[np.random.Generator]:
+            return [rng_for(seed, purpose, stimulus.digest) for stimulus in stimuli]
+
+        adaptive = target is system or (surrogate is None and not system.defences)
+        searched = victim()
+        proposed = self._verified(stimuli, self.propose(searched, stimuli, rngs=rngs("propose")))
+        trials = self._trials(system, searched, proposed, adaptive=adaptive)
+        controls: list[Trial | None] = [None] * len(stimuli)
+        if self.control_name is not None:
+            tried = victim()
+            plain = self._verified(stimuli, self.control(tried, stimuli, proposed, rngs=rngs("control")))
+            controls[:] = self._trials(system, tried, plain, adaptive=adaptive)
+        return AttackResult(
+            attack=str(self.spec),
+            attempts=tuple(
+                Attempt(
+                    **vars(trials[place]),
+                    clean=clean[place],
+                    clean_success=clean_success[place],
+                    has_goal=stimuli[place].goal is not None,
+                    adaptive=adaptive,
+                    control=self.control_name,
+                    control_trial=controls[place],
+                )
+                for place in range(len(stimuli))
+            ),
+        )
+
+    def _check_access(self, system: System) -> None:
         if self.needs not in system.access:
             raise AccessDenied(
                 f"attack {self.name!r} needs {self.needs} access, but {system.model.name!r} grants "
                 f"{', '.join(sorted(system.access))} only"
             )
-        seed = int(rng.integers(2**31))
-        rngs = [rng_for(seed, "propose", stimulus.digest) for stimulus in stimuli]
-        clean = system.ask(stimuli)
-        victim = Victim(system.undefended() if self.transfer else system, n_stimuli=len(stimuli))
-        candidates = self.propose(victim, stimuli, rngs=rngs)
+
+    def _verified(self, stimuli: Sequence[Stimulus], candidates: Sequence[Candidate]) -> list[Candidate]:
         assert len(candidates) == len(stimuli), f"{self.name} proposed {len(candidates)} for {len(stimuli)}"
-        clips = [self._verified(s.clip, c.clip) for s, c in zip(stimuli, candidates, strict=True)]
-        answers = system.ask([s.with_clip(c) for s, c in zip(stimuli, clips, strict=True)])
-        attempts = []
-        for place, stimulus in enumerate(stimuli):
-            control_answer, control_success = self._controlled(
-                system, stimulus, candidates[place], rng=rng_for(seed, "control", stimulus.digest)
+        return [c.verified(s.clip, budget=self.budget) for s, c in zip(stimuli, candidates, strict=True)]
+
+    def _trials(
+        self, system: System, victim: Victim, candidates: Sequence[Candidate], *, adaptive: bool
+    ) -> list[Trial]:
+        """The verified candidates, asked of the judged system under a draw of their own."""
+        stimuli = {p: s.with_clip(candidates[p].clip) for p, s in enumerate(victim.stimuli) if not candidates[p].fault}
+        replies = dict(zip(stimuli, drawn_replies(system, list(stimuli.values()), draw=VERIFY_DRAW), strict=True))
+        return [
+            self._trial(
+                victim,
+                place,
+                candidate,
+                answer=replies.get(place) or Failure(reason="attack_failed", detail=candidate.fault),
+                first_success=victim.first_success[place] if adaptive else None,
             )
-            attempts.append(
-                Attempt(
-                    clean=clean[place],
-                    answer=answers[place],
-                    clip=clips[place],
-                    success=_reached(stimulus, answers[place]),
-                    clean_success=_reached(stimulus, clean[place]),
-                    n_queries=victim.n_queries[place],
-                    n_failed_queries=victim.n_failed_queries[place],
-                    n_gradients=victim.n_gradients[place],
-                    distortion=Distortion.between(clean=stimulus.clip, perturbed=clips[place]),
-                    within_budget=self.budget.holds(clips[place].samples, clean=stimulus.clip.samples),
-                    control=self.control_name,
-                    control_answer=control_answer,
-                    control_success=control_success,
-                    drawn=candidates[place].drawn,
-                )
-            )
-        return AttackResult(attack=str(self.spec), attempts=tuple(attempts))
+            for place, candidate in enumerate(candidates)
+        ]
 
-    @property
-    def spec(self) -> Spec:
-        """Name and parameters, those with their default value left out."""
-        changed = {
-            entry.name: getattr(self, entry.name)
-            for entry in fields(self)  # type: ignore[arg-type]
-            if getattr(self, entry.name) != entry.default
-        }
-        return Spec(self.name, changed)
-
-    def _verified(self, clean: AudioClip, proposed: AudioClip) -> AudioClip:
-        return AudioClip(self.budget.rounded(proposed.samples, clean=clean.samples), proposed.sample_rate)
-
-    def _controlled(
-        self, system: System, stimulus: Stimulus, candidate: Candidate, *, rng: np.random.Generator
-    ) -> tuple[Reply | None, bool | None]:
-        if self.control_name is None:
-            return None, None
-        clips = self.control(stimulus, candidate, rng=rng)
-        replies = system.ask([stimulus.with_clip(clip.quantised()) for clip in clips])
-        outcomes = [_reached(stimulus, reply) for reply in replies]
-        best = next((place for place, outcome in enumerate(outcomes) if outcome), len(replies) - 1)
-        known = [outcome for outcome in outcomes if outcome is not None]
-        return replies[best], (any(known) if known else None)
+    def _trial(
+        self, victim: Victim, place: int, candidate: Candidate, *, answer: Reply, first_success: int | None
+    ) -> Trial:
+        clean = victim.stimuli[place].clip
+        shifts = {"n_before": candidate.n_before, "n_after": candidate.n_after}
+        return Trial(
+            clip=candidate.clip,
+            answer=answer,
+            success=victim.reached(place, answer),
+            first_success=first_success,
+            n_queries=victim.n_queries[place],
+            n_failed_queries=victim.n_failed_queries[place],
+            n_gradients=victim.n_gradients[place],
+            distortion=Distortion.between(clean=clean, perturbed=candidate.clip, **shifts),
+            within_budget=self.budget.holds(candidate.clip.samples, clean=padded(clean.samples, **shifts)),
+            drawn=candidate.drawn,
+        )
 
 
-def _reached(stimulus: Stimulus, reply: Reply) -> bool | None:
-    if stimulus.goal is None or isinstance(reply, Failure):
-        return None
-    return stimulus.goal.reached(reply.text)
+def unchanged(stimuli: Sequence[Stimulus]) -> list[Candidate]:
+    """The clean clip proposed for every stimulus: what a search starts from."""
+    return [Candidate(clip=stimulus.clip) for stimulus in stimuli]
+
+
+def _text(reply: Reply | None) -> str | None:
+    return reply.text if isinstance(reply, Answer) else None

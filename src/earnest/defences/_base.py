@@ -1,60 +1,106 @@
 """What every defence is.
 
-A defence may change the clip before the model hears it (`apply`), the answer before the user gets it (`review`), or
-both. A defence before the model also passes gradients back, so that it can be attacked adaptively: exactly where it has
-a derivative, else by a stand-in, and it says which. Figures that were taken against an attacker who does not know the
-defence are transfer figures, and the report names them so.
+A defence may change the clip before the model hears it (`apply`), the prompts that go with it (`instruct`), the answer
+before the user gets it (`review`), or any of these. A defence that changes clips also passes gradients back, so that it
+can be attacked adaptively: exactly where it has a derivative, else by a stand-in, and it says which. Figures that were
+taken against an attacker who does not know the defence are transfer figures, and the report names them so.
 
 A defence never learns which attack it faces. What it costs (utility, over-refusal, milliseconds) is measured in the
 run that shows its gain, by the arms of the plan.
+
+Conventions: a defence that draws takes all its randomness from the generator it is given, so that `backward`, given one
+in the same state, can draw the same again. Two draws of a random defence are two defences; an attack that wants the
+mean over them (expectation over transformations) asks for several.
 """
 
 from __future__ import annotations
 
 import abc
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from earnest.audio import AudioClip
+from earnest.audio import AudioClip, Stimulus
+from earnest.errors import BadParameter
 from earnest.models.access import Answer
-from earnest.registry import Registry
+from earnest.registry import Registry, Spec
 
 defences = Registry("defences")
 
+Gradient = Literal["exact", "stand_in", "none"]
 
+
+@dataclass(frozen=True, kw_only=True)
 class Defence(abc.ABC):
-    """Base of the defences; subclasses are frozen keyword-only dataclasses under `@defences.register(name)`."""
+    """Base of the defences; subclasses are frozen keyword-only dataclasses under `@defences.register(name)`.
+
+    A subclass states `source` and `gradient`, and overrides what it changes.
+    """
 
     name: ClassVar[str] = ""
     source: ClassVar[str]
     """Catalogue key of the work it comes from."""
-    gradient: ClassVar[Literal["exact", "stand_in", "none"]]
-    """Whether `backward` is the derivative of `apply`, a stand-in for it, or `apply` changes nothing."""
+
+    @property
+    @abc.abstractmethod
+    def gradient(self) -> Gradient:
+        """Whether `backward` is the derivative of `apply`, a stand-in for it, or `apply` changes nothing ("none")."""
+
+    @property
+    def random(self) -> bool:
+        """Whether `apply` draws; by default not."""
+        return False
+
+    @property
+    def spec(self) -> Spec:
+        """Name and parameters, those with their default value left out."""
+        return Spec.of(self)
 
     def apply(self, clip: AudioClip, *, rng: np.random.Generator) -> AudioClip:
-        """The clip that the model hears instead; by default the same."""
+        """The clip that the model hears instead; by default the same.
+
+        Best of the same rate and length and aligned with `clip`; otherwise `backward` has to be overridden.
+        """
         return clip
 
-    def backward(self, gradient: NDArray[np.float32], *, clip: AudioClip) -> NDArray[np.float32]:
-        """The gradient with respect to `clip`, given that with respect to `apply(clip)`.
+    def backward(
+        self, gradient: NDArray[np.float32], *, clip: AudioClip, rng: np.random.Generator
+    ) -> NDArray[np.float32]:
+        """The gradient with respect to `clip`, given that with respect to `apply(clip, rng=rng)`.
 
-        By default the same: exact for a defence that leaves the clip alone, and the straight-through stand-in of
-        [athalye2018-obfuscated] for one that does not and has no derivative.
+        By default the same: exact for a defence that leaves the clip alone or adds what does not depend on it, and the
+        straight-through stand-in of [athalye2018-obfuscated] for one that does neither.
 
         Parameters
         ----------
         gradient : float32 array, shape (n_samples_applied,)
         clip : AudioClip
             What `apply` was given.
+        rng : numpy.random.Generator
+            In the state in which `apply` was given it.
 
         Returns
         -------
         float32 array, shape (n_samples,)
             Of the shape of `clip.samples`.
+
+        Raises
+        ------
+        BadParameter
+            If the lengths differ, so that there is no straight-through gradient.
         """
+        if gradient.shape != clip.samples.shape:
+            raise BadParameter(
+                f"defence {self.name!r} turned {clip.n_samples} samples into {gradient.size}, which has no "
+                "straight-through gradient; override `backward`"
+            )
         return gradient
+
+    def instruct(self, stimulus: Stimulus) -> Stimulus:
+        """The stimulus with the prompts that the model gets instead; by default the same. Its clips stay."""
+        return stimulus
 
     def review(self, answer: Answer) -> Answer:
         """The answer that leaves the system instead; by default the same."""

@@ -1,0 +1,214 @@
+"""How far an attacked clip may be from the clean one, and how far it is.
+
+Both are taken on the 16-bit grid, of what files hold: a *step* is 2^-15 of full scale. Arithmetic on steps is exact, so
+a budget is kept to the last bit, and never exceeded. An attack may put audio before and after the clip; it is then
+compared with the clean clip between silences of those lengths.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earnest.audio import AudioClip
+from earnest.audio.levels import to_pcm16
+from earnest.errors import BadParameter
+
+STEP = 2.0**-15
+"""One step of 16-bit audio, full scale being 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """How far a perturbed clip may be from the clean one. All given limits hold at once; none means any clip goes.
+
+    Parameters
+    ----------
+    epsilon : float or None
+        Largest change of any sample (L-infinity), full scale being 1: 0, or from one 16-bit step (2^-15) to 2.
+    snr_db : float or None
+        Least ratio of the clean clip's energy to that of the change, in dB; infinite allows no change. The change of
+        a silent clip has no ratio, so none is allowed.
+
+    Raises
+    ------
+    BadParameter
+        If a limit is out of its range.
+    """
+
+    epsilon: float | None = None
+    snr_db: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.epsilon is not None and not (self.epsilon == 0 or STEP * (1 - 1e-6) <= self.epsilon <= 2):
+            raise BadParameter(
+                f"epsilon must be 0 or lie from 2^-15 (one step of 16-bit audio) to 2, got {self.epsilon!r}; "
+                "full scale is 1, so divide an epsilon in 16-bit steps by 32768"
+            )
+        if self.snr_db is not None and not self.snr_db > -math.inf:
+            raise BadParameter(f"snr_db must be a number of dB, got {self.snr_db!r}; 30 is a common choice")
+
+    @property
+    def bounded(self) -> bool:
+        """Whether there is any limit."""
+        return self.epsilon is not None or self.snr_db is not None
+
+    def radius(self, clean: NDArray[np.float32]) -> float:
+        """Length (L2) of the largest change that `snr_db` allows; infinite without that limit."""
+        if self.snr_db is None:
+            return math.inf
+        return math.sqrt(energy(clean)) * 10 ** (-self.snr_db / 20)
+
+    def project(self, perturbed: NDArray[np.float32], *, clean: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A clip within the budget near `perturbed`, and the nearest where there is one limit; not yet rounded.
+
+        The change is clipped to `epsilon`, then scaled down to `snr_db`, then clipped to full scale, as far as `clean`
+        is within it.
+
+        Parameters
+        ----------
+        perturbed, clean : float32 array, shape (n_samples,)
+
+        Raises
+        ------
+        BadParameter
+            If there is a limit and the lengths differ.
+        """
+        if not self.bounded:
+            return perturbed
+        self._check_length(perturbed, clean)
+        delta = perturbed - clean
+        if self.epsilon is not None:
+            np.clip(delta, -self.epsilon, self.epsilon, out=delta)
+        if self.snr_db is not None:
+            length, radius = math.sqrt(energy(delta)), self.radius(clean)
+            if length > radius:
+                delta *= np.float32(radius / length)
+        delta += clean
+        return np.clip(delta, np.minimum(clean, -1.0), np.maximum(clean, 1.0), out=delta)
+
+    def rounded(self, perturbed: NDArray[np.float32], *, clean: NDArray[np.float32]) -> NDArray[np.float32]:
+        """`project`, then rounded to 16-bit steps without leaving the budget; `clean` is rounded too.
+
+        Rounding moves the energy of a change. Under `snr_db` it is put back, and never over the limit: the samples that
+        were rounded outwards the furthest are rounded inwards instead, or the other way about, no more than are needed.
+        """
+        base = to_pcm16(clean).astype(np.int32)
+        if not self.bounded:
+            return as_samples(to_pcm16(perturbed))
+        grid = as_samples(base)
+        wanted = (self.project(perturbed, clean=grid).astype(np.float64) - grid) / STEP
+        limit = 2**16 if self.epsilon is None else math.floor(self.epsilon / STEP + 1e-6)
+        low, high = np.maximum(-limit, -(2**15) - base), np.minimum(limit, 2**15 - 1 - base)
+        steps = np.clip(np.rint(wanted).astype(np.int32), low, high)
+        if self.snr_db is not None:
+            allowed = min((self.radius(grid) / STEP) ** 2, energy(wanted))
+            steps = _filled(
+                _within(steps, wanted=wanted, limit=allowed), wanted=wanted, limit=allowed, low=low, high=high
+            )
+        return as_samples(base + steps)
+
+    def holds(self, perturbed: NDArray[np.float32], *, clean: NDArray[np.float32]) -> bool:
+        """Whether `perturbed` is within the budget of `clean`, both rounded; False where a limit meets another length."""
+        if not self.bounded:
+            return True
+        if perturbed.shape != clean.shape:
+            return False
+        base = to_pcm16(clean).astype(np.int32)
+        steps = to_pcm16(perturbed) - base
+        peak_holds = self.epsilon is None or int(np.abs(steps).max()) <= self.epsilon / STEP + 1e-6
+        return peak_holds and energy(steps) <= (self.radius(as_samples(base)) / STEP) ** 2 * (1 + 1e-12)
+
+    def _check_length(self, perturbed: NDArray[np.float32], clean: NDArray[np.float32]) -> None:
+        if perturbed.shape != clean.shape:
+            raise BadParameter(
+                f"an attack with a budget must keep the clip's length of {clean.size} samples, got {perturbed.size}; "
+                "say in n_before and n_after what it puts before and after the clip"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distortion:
+    """How much a clip was changed.
+
+    Parameters
+    ----------
+    snr_db : float or None
+        Energy of the clean clip over that of the change; infinite where nothing changed, minus infinity where the
+        clean clip is silent, None where the two cannot be compared sample by sample.
+    peak : float or None
+        Largest change of a sample, full scale being 1; None as above.
+    length_ratio : float
+        New duration over old.
+    """
+
+    snr_db: float | None
+    peak: float | None
+    length_ratio: float
+
+    @classmethod
+    def between(cls, *, clean: AudioClip, perturbed: AudioClip, n_before: int = 0, n_after: int = 0) -> Distortion:
+        """The distortion of `perturbed` against `clean`, both rounded to 16 bits, between silences of those lengths."""
+        ratio = perturbed.duration_s / clean.duration_s
+        base = padded(to_pcm16(clean.samples), n_before=n_before, n_after=n_after).astype(np.int32)
+        if base.size != perturbed.n_samples or clean.sample_rate != perturbed.sample_rate:
+            return cls(snr_db=None, peak=None, length_ratio=ratio)
+        steps = to_pcm16(perturbed.samples) - base
+        change, signal = energy(steps), energy(base)
+        snr_db = math.inf if change == 0 else (10 * math.log10(signal / change) if signal > 0 else -math.inf)
+        return cls(snr_db=snr_db, peak=int(np.abs(steps).max()) * STEP, length_ratio=ratio)
+
+
+def energy(values: NDArray[np.generic]) -> float:
+    """Sum of squares, in float64."""
+    wide = values.astype(np.float64)
+    return float(np.dot(wide, wide))
+
+
+def as_samples(steps: NDArray[np.integer]) -> NDArray[np.float32]:
+    """Amplitudes of 16-bit steps."""
+    return steps.astype(np.float32) * np.float32(STEP)
+
+
+def padded(samples: NDArray[np.generic], *, n_before: int, n_after: int) -> NDArray[np.generic]:
+    """The samples between silences."""
+    return np.pad(samples, (n_before, n_after)) if n_before or n_after else samples
+
+
+def _within(steps: NDArray[np.int32], *, wanted: NDArray[np.float64], limit: float) -> NDArray[np.int32]:
+    """The steps with an energy of `limit` at most: those rounded outwards the furthest moved inwards by one."""
+    excess = energy(steps) - limit
+    if excess <= 0:
+        return steps
+    magnitude = np.abs(steps)
+    places = np.flatnonzero(magnitude)
+    order = places[np.argsort((np.abs(wanted) - magnitude)[places], kind="stable")]
+    saved = np.cumsum(2.0 * magnitude[order] - 1.0)
+    moved = order[: np.searchsorted(saved, excess) + 1]
+    inside = steps.copy()
+    inside[moved] -= np.sign(steps[moved])
+    return inside
+
+
+def _filled(
+    steps: NDArray[np.int32],
+    *,
+    wanted: NDArray[np.float64],
+    limit: float,
+    low: NDArray[np.int32],
+    high: NDArray[np.int32],
+) -> NDArray[np.int32]:
+    """The steps with as much of the energy `limit` as fits: those rounded inwards the furthest moved outwards by one."""
+    spare = limit - energy(steps)
+    outwards = np.sign(wanted).astype(np.int32)
+    inwards = np.abs(wanted) - np.abs(steps)
+    places = np.flatnonzero((inwards > 0) & (steps + outwards >= low) & (steps + outwards <= high))
+    order = places[np.argsort(-inwards[places], kind="stable")]
+    spent = np.cumsum(2.0 * np.abs(steps[order]) + 1.0)
+    moved = order[: np.searchsorted(spent, spare, side="right")]
+    filled = steps.copy()
+    filled[moved] += outwards[moved]
+    return filled

@@ -1,0 +1,1 @@
+"""What happens to audio without anybody's intent; no goal is needed, accuracy under it is the measure."""

@@ -1,0 +1,1 @@
+"""Noise at a given level."""

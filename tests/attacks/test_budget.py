@@ -1,0 +1,157 @@
+"""Budgets on the 16-bit grid: met, never exceeded, and exact where a case can be worked out."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from earnest.attacks import Budget, Distortion
+from earnest.audio import AudioClip
+from earnest.errors import BadParameter
+
+STEP = 2.0**-15
+
+
+def noise(seed, n=4000, level=0.1):
+    samples = level * np.random.default_rng(seed).standard_normal(n).astype(np.float32)
+    return np.rint(samples / STEP).clip(-32768, 32767).astype(np.float32) * np.float32(STEP)
+
+
+def steps(*values):
+    return np.array(values, dtype=np.float32) * np.float32(STEP)
+
+
+def test_an_epsilon_of_two_and_a_half_steps_allows_two():
+    rounded = Budget(epsilon=2.5 * STEP).rounded(steps(10, -7, 2.4, -40), clean=steps(0, -1, 2, -40))
+    assert (rounded / STEP).tolist() == [2, -3, 2, -40]
+
+
+def test_where_rounding_exceeds_the_snr_the_sample_rounded_outwards_the_furthest_gives_way():
+    # energy of the clean clip 9² + 13² = 250; at 10 dB the change may have 25, so a length of 5 steps.
+    # wanted (2.6, 2.6, 3.35): 6.76 + 6.76 + 11.2 = 24.7 fits; rounded (3, 3, 3) has 27, 2.3 too much; moving one sample
+    # from 3 to 2 saves 5. The first two were rounded outwards by 0.4, the first of them gives way. The 2.7 to spare do
+    # not pay for moving the third from 3 to 4.
+    clean = steps(9, 13, 0)
+    rounded = Budget(snr_db=10.0).rounded(clean + steps(2.6, 2.6, 3.35), clean=clean)
+    assert ((rounded - clean) / STEP).tolist() == [2, 3, 3]
+
+
+def test_where_rounding_falls_short_of_the_snr_the_sample_rounded_inwards_the_furthest_goes_on():
+    # 10 dB of 9² + 13² = 250 is 25. Wanted (2.4, 1.3, 4.1): 5.76 + 1.69 + 16.81 = 24.3 fits; rounded (2, 1, 4) has 21,
+    # which leaves 3.3; the first was rounded inwards the furthest, but moving it costs 5; the second costs 3.
+    clean = steps(9, 13, 0)
+    rounded = Budget(snr_db=10.0).rounded(clean + steps(2.4, 1.3, 4.1), clean=clean)
+    assert ((rounded - clean) / STEP).tolist() == [2, 1, 4]
+    # Wanted (2.1, 1.4, 4.1) has 23.2: the second was rounded inwards the furthest, and moving it to 2 costs 3 of 2.2.
+    # Wanted (1.4, 2.4, 4.1) has 24.5: the first was, by as much as the second, and moving it costs 3 of 3.5.
+    rounded = Budget(snr_db=10.0).rounded(clean + steps(1.45, 2.4, 4.1), clean=clean)
+    assert ((rounded - clean) / STEP).tolist() == [2, 2, 4]
+
+
+def test_a_change_too_long_is_scaled_and_not_turned():
+    clean = noise(1)
+    delta = noise(2, level=0.3)
+    inside = Budget(snr_db=20.0).project(clean + delta, clean=clean) - clean
+    cosine = np.dot(inside, delta) / np.linalg.norm(inside) / np.linalg.norm(delta)
+    assert cosine == pytest.approx(1, abs=1e-6)
+    assert np.linalg.norm(inside) == pytest.approx(np.linalg.norm(clean) / 10, rel=1e-5)
+
+
+@given(seed=st.integers(0, 10**6), snr_db=st.floats(0, 60), level=st.sampled_from([0.003, 0.05, 0.4]))
+@settings(max_examples=60, deadline=None)
+def test_the_snr_is_met_and_never_exceeded(seed, snr_db, level):
+    clean = noise(seed, level=level)
+    budget = Budget(snr_db=snr_db)
+    perturbed = clean + 10 * noise(seed + 1, level=level)
+    rounded = budget.rounded(np.clip(perturbed, -1, 1), clean=clean)
+    distortion = Distortion.between(clean=AudioClip(clean, 16000), perturbed=AudioClip(rounded, 16000))
+    assert budget.holds(rounded, clean=clean)
+    assert distortion.snr_db >= snr_db
+    change_in_steps = math.sqrt(np.mean((rounded - clean) ** 2)) / STEP
+    if change_in_steps > 2 and level < 0.4:  # no clipping, and steps fine enough for the change
+        assert distortion.snr_db == pytest.approx(snr_db, abs=0.01)
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    epsilon=st.none() | st.floats(STEP, 0.1),
+    snr_db=st.none() | st.floats(-10, 80),
+    loud=st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_rounding_twice_is_rounding_once(seed, epsilon, snr_db, loud):
+    budget = Budget(epsilon=epsilon, snr_db=snr_db)
+    clean = noise(seed, n=300, level=0.9 if loud else 0.01)
+    rounded = budget.rounded(clean + noise(seed + 1, n=300, level=0.3), clean=clean)
+    assert budget.holds(rounded, clean=clean)
+    assert np.array_equal(budget.rounded(rounded, clean=clean), rounded)
+
+
+@pytest.mark.parametrize("budget", [Budget(epsilon=0.0), Budget(snr_db=math.inf)])
+def test_a_zero_budget_changes_nothing(budget):
+    clean = noise(3)
+    assert np.array_equal(budget.rounded(clean + noise(4), clean=clean), clean)
+
+
+def test_silence_may_not_be_changed_under_an_snr():
+    clean = np.zeros(100, dtype=np.float32)
+    assert not budget_change(Budget(snr_db=-20.0), clean).any()
+
+
+def budget_change(budget, clean):
+    return budget.rounded(clean + noise(5, n=clean.size), clean=clean) - clean
+
+
+def test_a_clip_beyond_full_scale_is_taken_as_a_file_holds_it():
+    clean = np.array([1.5, -2.0, 0.25], dtype=np.float32)
+    rounded = Budget(epsilon=STEP).rounded(clean + steps(4, 4, 4), clean=clean)
+    assert (rounded / STEP).tolist() == [32767, -32768, 8193]
+
+
+def test_inputs_are_left_alone():
+    clean, perturbed = noise(6), noise(7)
+    before = clean.copy(), perturbed.copy()
+    Budget(snr_db=20.0, epsilon=0.01).rounded(perturbed, clean=clean)
+    assert np.array_equal(clean, before[0]) and np.array_equal(perturbed, before[1])
+
+
+def test_another_length_is_refused_and_does_not_hold():
+    budget = Budget(epsilon=0.1)
+    with pytest.raises(BadParameter, match=r"must keep the clip's length of 4 samples, got 3.*n_before"):
+        budget.project(steps(1, 2, 3), clean=steps(1, 2, 3, 4))
+    assert not budget.holds(steps(1, 2, 3), clean=steps(1, 2, 3, 4))
+    assert Budget().holds(steps(1, 2, 3), clean=steps(1, 2, 3, 4))
+
+
+@pytest.mark.parametrize("epsilon", [STEP / 2, -0.1, 3.0, math.nan])
+def test_an_epsilon_that_a_file_cannot_hold_is_refused(epsilon):
+    with pytest.raises(BadParameter, match="epsilon must be 0 or lie from"):
+        Budget(epsilon=epsilon)
+
+
+def test_an_snr_that_is_no_number_is_refused():
+    with pytest.raises(BadParameter, match="snr_db must be a number of dB, got nan"):
+        Budget(snr_db=math.nan)
+
+
+def test_distortion_of_a_clip_worked_out_by_hand():
+    clean, perturbed = AudioClip(steps(30, -40, 0), 8000), AudioClip(steps(30, -43, 4), 8000)
+    # signal 2500, change 25: 20 dB; the largest change is 4 steps
+    assert Distortion.between(clean=clean, perturbed=perturbed) == Distortion(
+        snr_db=pytest.approx(20.0), peak=4 * STEP, length_ratio=1.0
+    )
+
+
+def test_distortion_compares_with_silence_before_and_after():
+    clean, perturbed = AudioClip(steps(30, -40), 8000), AudioClip(steps(3, 30, -40, 0, 4), 8000)
+    found = Distortion.between(clean=clean, perturbed=perturbed, n_before=1, n_after=2)
+    assert found == Distortion(snr_db=pytest.approx(20.0), peak=4 * STEP, length_ratio=2.5)
+    assert Distortion.between(clean=clean, perturbed=perturbed).snr_db is None
+
+
+def test_nothing_changed_is_infinitely_good_and_noise_over_silence_infinitely_bad():
+    silent, loud = AudioClip(steps(0, 0), 8000), AudioClip(steps(5, 0), 8000)
+    assert Distortion.between(clean=loud, perturbed=loud).snr_db == math.inf
+    assert Distortion.between(clean=silent, perturbed=loud).snr_db == -math.inf
