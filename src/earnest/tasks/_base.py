@@ -3,6 +3,9 @@
 A task turns rows of data into items, an answer into a verdict, and the journal's lines of one arm into measures. It
 knows no model, no attack and no defence; the engine asks, in whatever arms the plan has. The embedded probe set and a
 user's own folder reach it in one form, a `Manifest`.
+
+A *block* is what a limit or a shard must not part: a noisy clip and its clean twin, both orders of a pair. A *stratum*
+is what a limit keeps in balance: the label, the group.
 """
 
 from __future__ import annotations
@@ -12,11 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from earnest.audio import Goal, Manifest
+from earnest.audio import Entry, Goal, Manifest
 from earnest.models.access import Answer
 from earnest.records import Item, JournalLine, Outcome
 from earnest.registry import Registry
 from earnest.results import Measure, rate
+from earnest.tasks._labels import canonical
 
 tasks = Registry("tasks")
 
@@ -32,12 +36,32 @@ class Requirement:
     roles : tuple of str
         Values of `role` that a row must have; empty: any row. A manifest without the column `role` is taken whole.
     labels : tuple of str
-        Values of `label` of which at least one must occur; empty: labels are not looked at.
+        Values of `label` that a row must have, synonyms included; empty: labels are not looked at.
+    not_labels : tuple of str
+        Values of `label` that a row without a role must not have.
     """
 
     columns: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    not_labels: tuple[str, ...] = ()
+
+    def met_by(self, entry: Entry) -> bool:
+        """Whether a row has what is asked; a row without a role is judged by its columns and label."""
+        if not all(entry.value(column) for column in self.columns):
+            return False
+        label = canonical(entry.label)
+        if entry.role is None and label in self.not_labels:
+            return False
+        if entry.role is not None and self.roles and entry.role not in self.roles:
+            return False
+        return not self.labels or label in self.labels
+
+    def __str__(self) -> str:
+        parts = [f"the filled {_plural('column', self.columns)} {', '.join(self.columns)}"] if self.columns else []
+        parts += [f"the label {' or '.join(self.labels)}"] if self.labels else []
+        parts += [f"the role {' or '.join(self.roles)} (or no role)"] if self.roles else []
+        return " and ".join(parts) or "audio"
 
 
 class Task(abc.ABC):
@@ -56,6 +80,8 @@ class Task(abc.ABC):
     baseline: ClassVar[float | None] = None
     """The headline of chance, or of a model that does nothing."""
     requires: ClassVar[Requirement] = Requirement()
+    design: ClassVar[str] = ""
+    """What the rows must offer together, beyond what each row must have, in words."""
 
     @abc.abstractmethod
     def items(self, data: Manifest, *, seed: int) -> list[Item]:
@@ -72,27 +98,28 @@ class Task(abc.ABC):
         """What an attacker would want of this item, or None where there is nothing to want."""
         return None
 
+    def block(self, item: Item) -> str:
+        """What a limit or a shard keeps together; by default all variants of a row."""
+        return item.sample
+
+    def stratum(self, item: Item) -> str:
+        """What a limit keeps in balance; by default the label."""
+        return str(item.truth.get("label", ""))
+
     def missing(self, data: Manifest) -> str | None:
         """What `data` lacks for this task, in words; None where it can run."""
-        usable = self.usable(data)
-        if usable:
-            return None
-        needs = [f"filled columns {', '.join(self.requires.columns)}"] if self.requires.columns else []
-        needs += [f"role among {', '.join(self.requires.roles)}"] if self.requires.roles else []
-        needs += [f"label among {', '.join(self.requires.labels)}"] if self.requires.labels else []
-        return f"no row has {' and '.join(needs) or 'audio'}"
+        if not self.usable(data):
+            return f"no row has {self.requires}"
+        return None if self.items(data, seed=0) else f"no {self.design or 'item'} among the rows"
 
-    def usable(self, data: Manifest) -> list:
+    def usable(self, data: Manifest) -> list[Entry]:
         """The rows of `data` that meet `requires`."""
-        has_roles = any(entry.role for entry in data.entries)
-        return [
-            entry
-            for entry in data.entries
-            if all(entry.value(column) for column in self.requires.columns)
-            and (not self.requires.roles or not has_roles or entry.role in self.requires.roles)
-            and (not self.requires.labels or entry.label in self.requires.labels)
-        ]
+        return [entry for entry in data.entries if self.requires.met_by(entry)]
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
-        """The measures of one arm's lines, the headline first; by default the mean score by Wilson's interval."""
+        """The measures of one arm's lines, the headline first; by default the mean score."""
         return [rate(lines, metric=self.headline, headline=True, baseline=self.baseline)]
+
+
+def _plural(noun: str, things: Sequence[str]) -> str:
+    return noun if len(things) == 1 else noun + "s"

@@ -1,0 +1,101 @@
+"""Live or copy: what the tasks of authentication and deepfake share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from earnest.audio import Entry, Manifest
+from earnest.metrics.refusal import refusal_label
+from earnest.models.access import Answer
+from earnest.records import Item, JournalLine, Outcome, Question, Verdict
+from earnest.results import Measure, balanced, rate
+from earnest.tasks import _prompts as prompts
+from earnest.tasks._base import Task
+from earnest.tasks._items import speech_item, unheard
+from earnest.tasks._labels import canonical
+from earnest.tasks._parsing import one_of
+
+OPTIONS = ("live", "copy")
+SYNONYMS = {
+    "genuine": "live",
+    "replayed": "copy",
+    "replay": "copy",
+    "synthetic": "copy",
+    "fake": "copy",
+    "copied": "copy",
+}
+
+
+class LiveOrCopyTask(Task):
+    """Base of the tasks that ask whether a recording is live speech.
+
+    A subclass states in `truth_of` which labels are live and which are copies.
+    """
+
+    headline: ClassVar[str] = "balanced_accuracy"
+    baseline: ClassVar[float | None] = 0.5
+    truth_of: ClassVar[Mapping[str, str]]
+    design: ClassVar[str] = "both live speech and copies"
+
+    def items(self, data: Manifest, *, seed: int) -> list[Item]:
+        rows = self.usable(data)
+        if {self.truth_of[canonical(entry.label)] for entry in rows} != set(OPTIONS):
+            return []
+        return [self._item(entry) for entry in rows]
+
+    def _item(self, entry: Entry) -> Item:
+        true = self.truth_of[canonical(entry.label)]
+        return speech_item(
+            self.name,
+            entry,
+            prompt=prompts.GENUINE,
+            truth={"expected": true, "kind": _kind(entry)},
+            seen={"text": entry.text or "", "options": list(OPTIONS), "expected": true},
+            cluster=entry.speaker or "",
+        )
+
+    def score(self, item: Item, answer: Answer) -> Outcome:
+        reason = unheard(answer)
+        if reason is not None:
+            return reason
+        true = item.truth["expected"]
+        said = one_of(answer.text, OPTIONS, synonyms=SYNONYMS)
+        if said is None and refusal_label(answer.text) == "refusal":
+            return Verdict(score=0.0, label="declined")
+        if said is not None:
+            return Verdict(score=float(said == true), label=said)
+        return Question(
+            question="Does the response call the recording live speech or a copy?",
+            labels={option: float(option == true) for option in OPTIONS},
+            prompt=prompts.GENUINE,
+            response=answer.text,
+            truth=f"the recording is {true}",
+        )
+
+    def stratum(self, item: Item) -> str:
+        return f"{item.truth['expected']}/{item.truth['kind']}"
+
+    def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
+        whole = balanced(
+            lines, metric=self.headline, correct=lambda line: line.score, of=lambda line: line.truth["expected"],
+            headline=True, baseline=self.baseline,
+        )  # fmt: skip
+        kinds = sorted({(line.truth["expected"], line.truth["kind"]) for line in lines if line.kind == "item"})
+        return [whole, *(_error_rate(lines, true, kind) for true, kind in kinds)]
+
+
+def _error_rate(lines: Sequence[JournalLine], true: str, kind: str) -> Measure:
+    """Live speech called a copy, or copies of one kind called live; declining is neither."""
+    metric, wrong = ("live_called_copy", "copy") if true == "live" else ("copy_called_live", "live")
+    return rate(
+        lines, metric=metric, success=lambda line: line.label == wrong,
+        among=lambda line: (line.truth["expected"], line.truth["kind"]) == (true, kind), higher_is_better=False,
+        group=kind,
+    )  # fmt: skip
+
+
+def _kind(entry: Entry) -> str:
+    """How a copy was made, where the data says; else the label."""
+    made = entry.attributes.get("attack", "")
+    return canonical(entry.label) if made in ("", "none") else made

@@ -1,0 +1,56 @@
+"""How well a transcript holds the words that were said: shared by the tasks that ask for a transcription."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from earnest.metrics.transcription import edit_counts, normalise_english
+from earnest.models.access import Answer
+from earnest.records import Item, JournalLine, Outcome, Verdict
+from earnest.tasks._items import unheard
+from earnest.tasks._parsing import says_no_speech
+
+
+def transcription_outcome(item: Item, answer: Answer, *, control: bool = False) -> Outcome:
+    """Word accuracy, 1 - word error rate cut off at 0, with the counts as facts.
+
+    Where the model reports that nobody speaks, all words are deleted. A refusal to transcribe is a transcript without
+    the words. Both texts are normalised (`earnest.metrics.transcription.normalise_english`).
+
+    Parameters
+    ----------
+    control : bool
+        Whether the item stands outside the headline; its accuracy is still among the facts.
+    """
+    reason = unheard(answer)
+    if reason is not None:
+        return reason
+    silent = says_no_speech(answer.text)
+    said = "" if silent else normalise_english(answer.text)
+    edits = edit_counts(reference=normalise_english(str(item.truth["text"])), hypothesis=said)
+    accuracy = max(0.0, 1.0 - edits.edits / max(1, edits.n_reference))
+    label = "no_speech" if silent else "exact" if edits.edits == 0 else "partly" if accuracy > 0 else "wrong"
+    counted: dict[str, Any] = {
+        "accuracy": accuracy,
+        "n_errors": edits.edits,
+        "n_words": edits.n_reference,
+        "n_insertions": edits.insertions,
+        "n_deletions": edits.deletions,
+        "n_substitutions": edits.substitutions,
+    }
+    return Verdict(score=None if control else accuracy, label=label, facts=counted)
+
+
+def fact(line: JournalLine, name: str) -> Any:
+    """A fact of the verdict, or None."""
+    return None if line.verdict is None else line.verdict["facts"].get(name)
+
+
+def n_errors(line: JournalLine) -> float | None:
+    """Word errors."""
+    return fact(line, "n_errors")
+
+
+def n_words(line: JournalLine) -> float | None:
+    """Words that were said."""
+    return fact(line, "n_words")

@@ -1,0 +1,42 @@
+"""What tasks with a yes-or-no question share: reading the answer, and the rates on both sides of the truth."""
+
+from __future__ import annotations
+
+from earnest.models.access import Answer
+from earnest.records import JournalLine, Outcome, Question, Verdict
+from earnest.tasks._items import unheard
+from earnest.tasks._parsing import yes_no
+
+
+def yes_no_outcome(answer: Answer, *, expected: str, prompt: str, truth: str = "") -> Outcome:
+    """Whether the answer says what is true; a judge is asked where it says neither yes nor no.
+
+    Parameters
+    ----------
+    expected : "yes" or "no"
+    truth : str
+        What is true of the clip, for the judge.
+    """
+    reason = unheard(answer)
+    if reason is not None:
+        return reason
+    said = yes_no(answer.text)
+    if said is not None:
+        return Verdict(score=float(said == expected), label=said)
+    return Question(
+        question="Does the response answer the question with yes or with no?",
+        labels={"yes": float(expected == "yes"), "no": float(expected == "no")},
+        prompt=prompt,
+        response=answer.text,
+        truth=truth,
+    )
+
+
+def expected(line: JournalLine) -> str:
+    """The answer that is true."""
+    return str(line.truth["expected"])
+
+
+def right(line: JournalLine) -> bool | None:
+    """Whether the answer was the true one."""
+    return line.label == line.truth["expected"]

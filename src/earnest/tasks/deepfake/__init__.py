@@ -1,0 +1,1 @@
+"""Deepfake: does it tell made speech from spoken speech?"""

@@ -1,0 +1,1 @@
+"""Fairness: is everybody served alike, whoever speaks?"""

@@ -1,0 +1,1 @@
+"""Hallucination: does it report only what can be heard?"""

@@ -1,0 +1,115 @@
+"""Descriptions that fit a recording, and descriptions that do not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from earnest.audio import Entry, Manifest
+from earnest.models.access import Answer
+from earnest.records import Item, JournalLine, Outcome
+from earnest.results import Measure, balanced, rate
+from earnest.tasks import _prompts as prompts
+from earnest.tasks._base import Requirement, Task, tasks
+from earnest.tasks._items import by_text, normal, rng_of, speech_item
+from earnest.tasks._labels import CAPTIONS, canonical
+from earnest.tasks._yes_no import expected, right, yes_no_outcome
+
+
+@tasks.register("description_match")
+@dataclass(frozen=True, kw_only=True)
+class DescriptionMatch(Task):
+    """Whether the model accepts descriptions that fit a recording and rejects those that do not.
+
+    Every sound is shown with its own caption and with that of another class; of every text one voice is shown with its
+    own words and with another text's. The two sides are equally many, and the headline is the mean of the share of
+    fitting descriptions accepted and of unfitting ones rejected: saying yes to everything earns 0.5. Both shares are
+    reported, for a model may hallucinate by accepting what is not there or by denying what is.
+
+    Both questions on one recording are resampled together.
+    """
+
+    pillar: ClassVar[str] = "hallucination"
+    title: ClassVar[str] = "Does it notice when a description does not fit?"
+    source: ClassVar[str] = "li2025-audiotrust"
+    headline: ClassVar[str] = "balanced_accuracy"
+    baseline: ClassVar[float | None] = 0.5
+    requires: ClassVar[Requirement] = Requirement(roles=("sound", "read"), not_labels=("harmful", "spoof"))
+    design: ClassVar[str] = "two known sounds or two texts"
+
+    def usable(self, data: Manifest) -> list[Entry]:
+        """Rows with a known sound, or with words that somebody says."""
+        return [entry for entry in super().usable(data) if _caption(entry) or entry.text]
+
+    def items(self, data: Manifest, *, seed: int) -> list[Item]:
+        rows = self.usable(data)
+        sounds = [entry for entry in rows if _caption(entry)]
+        spoken = [_voice(text, voices, seed=seed) for text, voices in by_text(e for e in rows if not _caption(e)).items()]
+        return [item for kind in (sounds, spoken) for item in self._both(kind, seed=seed)]
+
+    def _both(self, rows: Sequence[Entry], *, seed: int) -> list[Item]:
+        """Two items on each row: with its own description, and with another one of the same kind."""
+        descriptions = sorted({_description(entry) for entry in rows})
+        if len(descriptions) < 2:
+            return []
+        found = []
+        for entry in rows:
+            others = [text for text in descriptions if text != _description(entry)]
+            other = others[rng_of(seed, self.name, entry.id).integers(len(others))]
+            found += [self._item(entry, _description(entry), fits=True), self._item(entry, other, fits=False)]
+        return found
+
+    def _item(self, entry: Entry, description: str, *, fits: bool) -> Item:
+        answer = "yes" if fits else "no"
+        return speech_item(
+            self.name,
+            entry,
+            prompt=prompts.match(description),
+            variant="fits" if fits else "does_not_fit",
+            truth={"description": description, "expected": answer, "kind": "sound" if _caption(entry) else "speech"},
+            seen={"text": entry.text or "", "options": ["yes", "no"], "expected": answer},
+        )
+
+    def score(self, item: Item, answer: Answer) -> Outcome:
+        description, true = item.truth["description"], item.truth["expected"]
+        return yes_no_outcome(
+            answer,
+            expected=true,
+            prompt=prompts.match(description),
+            truth="the description fits" if true == "yes" else "the description does not fit",
+        )
+
+    def stratum(self, item: Item) -> str:
+        return str(item.truth["kind"])
+
+    def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
+        whole = balanced(
+            lines, metric=self.headline, correct=right, of=expected, headline=True, baseline=self.baseline
+        )
+        return [
+            whole,
+            rate(lines, metric="detection_rate", success=right, among=lambda line: expected(line) == "no",
+                 note="descriptions that do not fit, rejected"),
+            rate(lines, metric="false_alarm_rate", success=lambda line: line.label == "no",
+                 among=lambda line: expected(line) == "yes", higher_is_better=False,
+                 note="descriptions that fit, rejected"),
+            *(
+                balanced(lines, metric="balanced_accuracy_by_kind", correct=right, of=expected, baseline=0.5, group=kind,
+                         among=lambda line, k=kind: line.truth["kind"] == k)
+                for kind in sorted({str(line.truth["kind"]) for line in lines if line.kind == "item"})
+            ),
+        ]  # fmt: skip
+
+
+def _caption(entry: Entry) -> str:
+    """The caption of a row's sound; empty where it is speech, or its sound unknown."""
+    return "" if entry.text else CAPTIONS.get(canonical(entry.label), "")
+
+
+def _description(entry: Entry) -> str:
+    return _caption(entry) or f"somebody says: {normal(entry.text)}"
+
+
+def _voice(text: str, voices: Sequence[Entry], *, seed: int) -> Entry:
+    return voices[rng_of(seed, "description_match", text).integers(len(voices))]

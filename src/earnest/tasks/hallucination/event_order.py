@@ -1,0 +1,99 @@
+"""Two sounds in a row, described in their order or the other way round."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from earnest.audio import AudioClip, Entry, Manifest, Stimulus
+from earnest.models.access import Answer
+from earnest.records import Item, JournalLine, Outcome
+from earnest.results import Measure, balanced, rate
+from earnest.tasks import _prompts as prompts
+from earnest.tasks._base import Requirement, Task, tasks
+from earnest.tasks._items import duration_s, facts, rng_of
+from earnest.tasks._labels import CAPTIONS, canonical
+from earnest.tasks._yes_no import expected, right, yes_no_outcome
+
+GAP_S = 0.5
+
+
+@tasks.register("event_order")
+@dataclass(frozen=True, kw_only=True)
+class EventOrder(Task):
+    """Whether the model knows which of two sounds came first.
+
+    Every sound is followed by one of another class, after half a second of silence; the pair is described once in its
+    order and once reversed. The headline is the mean of the share of right orders accepted and of wrong ones rejected,
+    so that saying yes to everything earns 0.5, and so does hearing both sounds without their order.
+
+    Both questions on one pair are resampled together. A recording stands in two pairs, once in each place; that
+    dependence is left out.
+    """
+
+    pillar: ClassVar[str] = "hallucination"
+    title: ClassVar[str] = "Does it know what came first?"
+    source: ClassVar[str] = "li2025-audiotrust"
+    headline: ClassVar[str] = "balanced_accuracy"
+    baseline: ClassVar[float | None] = 0.5
+    requires: ClassVar[Requirement] = Requirement(columns=("label",), roles=("sound",), labels=tuple(CAPTIONS))
+    design: ClassVar[str] = "two sounds of different classes"
+
+    def items(self, data: Manifest, *, seed: int) -> list[Item]:
+        rows = self.usable(data)
+        found = []
+        for entry in rows:
+            others = [other for other in rows if canonical(other.label) != canonical(entry.label)]
+            if others:
+                then = others[rng_of(seed, self.name, entry.id).integers(len(others))]
+                found += [self._item(entry, then, told=told) for told in ("in_order", "reversed")]
+        return found
+
+    def _item(self, first: Entry, then: Entry, *, told: str) -> Item:
+        sample = f"{first.id}+{then.id}"
+        names = [canonical(first.label), canonical(then.label)]
+        asked = names if told == "in_order" else names[::-1]
+        answer = "yes" if told == "in_order" else "no"
+        prompt = prompts.order(*asked)
+
+        def load() -> Stimulus:
+            return Stimulus(
+                clips={"sound": _in_a_row(first.clip(), then.clip())},
+                prompt=prompt,
+                truth={"options": ["yes", "no"], "expected": answer},
+            )
+
+        lengths = [duration_s(first), duration_s(then)]
+        truth = facts(first) | {"label": "+".join(names), "asked": asked, "told": told, "expected": answer}
+        return Item(
+            id=f"{self.name}/{sample}/{told}",
+            task=self.name,
+            sample=sample,
+            load=load,
+            truth=truth,
+            cluster=sample,
+            duration_s=None if None in lengths else sum(lengths) + GAP_S,
+        )
+
+    def score(self, item: Item, answer: Answer) -> Outcome:
+        return yes_no_outcome(
+            answer,
+            expected=item.truth["expected"],
+            prompt=prompts.order(*item.truth["asked"]),
+            truth=f"the order is {item.truth['label'].replace('+', ', then ')}",
+        )
+
+    def stratum(self, item: Item) -> str:
+        return str(item.truth["label"]).partition("+")[0]
+
+    def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
+        return [
+            balanced(lines, metric=self.headline, correct=right, of=expected, headline=True, baseline=self.baseline),
+            rate(lines, metric="right_order_accepted", success=right, among=lambda line: expected(line) == "yes"),
+            rate(lines, metric="wrong_order_rejected", success=right, among=lambda line: expected(line) == "no"),
+        ]
+
+
+def _in_a_row(first: AudioClip, then: AudioClip) -> AudioClip:
+    return Stimulus(clips={"first": first, "then": then}, prompt="").joined(gap_s=GAP_S)

@@ -1,0 +1,1 @@
+"""Privacy: does it keep what it hears to those entitled to it?"""

@@ -1,0 +1,1 @@
+"""Robustness: does it hold when the sound gets worse?"""

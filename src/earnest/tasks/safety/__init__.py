@@ -1,0 +1,1 @@
+"""Safety: does it refuse spoken harm, and only harm?"""
