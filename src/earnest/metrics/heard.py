@@ -1,0 +1,153 @@
+"""Whether an answer shows that the audio reached the model at all.
+
+A model that never got the clip must not be scored on it. An answer is "not_heard" when it says that no audio arrived or
+that the model cannot take audio, "silent" when it speaks of a clip that arrived but held nothing to hear, and "heard"
+otherwise. "heard" is therefore the absence of a complaint, not a proof: ask for a code word that only the clip carries
+(`code_word_found`) for that. English only.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from rapidfuzz.distance import OSA
+
+from earnest.errors import BadParameter
+from earnest.metrics._register import metrics
+
+HeardLabel = Literal["heard", "not_heard", "silent"]
+
+_PLAIN = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "“": '"', "”": '"'})
+_MEDIUM = r"(?:audio|recordings?|sound|voice|speech|clips?|files?|attachments?|messages?|\.?(?:wav|mp3))"
+_NOT = r"(?:can't|cannot|can not|cant|couldn't|could not|am unable to|'m unable to|am not able to|'m not able to|unable to|not able to|don't have the ability to|do not have the ability to|don't have the capability to|wasn't able to|was unable to)"
+_GET = r"(?:hear|listen(?: to)?|access|process|play|open|receive|perceive|analy[sz]e|transcribe|interpret|handle|directly \w+)"
+
+NOT_HEARD: tuple[re.Pattern[str], ...] = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"\b{_NOT} (?:directly |actually |currently )?(?:{_GET} (?:or|and) )?{_GET} (?:to )?(?:the |any |an |your |this |that |these |those |actual )*"
+        rf"(?:provided |attached |uploaded |spoken )?{_MEDIUM}\b(?! (?:very |too |that )?(?:clearly|well|properly))",
+        r"\bi (?:can't|cannot|can not) hear you\b|^\W*no (?:audio|sound|recording)\W*$",
+        rf"\b(?:didn't|did not|forgot to|haven't|have not) (?:attach|upload|include|provide|send|share)\w* (?:the |any |an |your |a )*{_MEDIUM}",
+        rf"\bno (?:\w+ )?{_MEDIUM}(?: \w+)? (?:was|were|is|has been|have been|came|seems? to (?:be|have been)|appears? to (?:be|have been))?"
+        r" ?(?:provided|attached|received|uploaded|included|supplied|shared|present in (?:your|this|the) (?:message|request|conversation)|found in (?:your|this|the) (?:message|request))",
+        rf"\b(?:don't|do not|didn't|did not|haven't|have not) (?:see|have|find|get|receive|detect|been given|received|got)"
+        rf"(?: access to)? (?:the |any |an |your |a )*(?:attached |uploaded |actual )?{_MEDIUM}(?! (?:from|of) (?:anyone|anybody|a person))",
+        rf"\b{_MEDIUM} (?:\w+ )?(?:(?:was|were|is)(?:n't| not)|did(?:n't| not)|(?:has|have)(?:n't| not)(?: been)?|failed to|does(?:n't| not) (?:seem|appear) to (?:be|have been|have)|(?:didn't|did not) seem to)"
+        r" (?:been )?(?:provided|attached|received|uploaded|included|come through|came through|load(?:ed)?|upload|attach|reach|supplied|shared|go through|gone through)",
+        r"\b(?:please|could you|can you|you (?:can|could|need to)|try to|try)\b[^.?!]{0,40}?\b(?:re-?upload(?:ing)?|upload(?:ing)?|attach(?:ing)?|re-?send(?:ing)?|send|provide|share|paste)"
+        r"\b[^.?!]{0,25}?\b(?:audio|recording|sound clip|clip|transcripts?|transcriptions?)\b",
+        r"\b(?:as|i'm|i am|being) (?:just |only )?an? (?:\w+[ -]){0,3}?(?:text|language)[ -](?:based|only|model)(?:[^.?!]{0,120}?\b(?:hear|listen|audio|sound|recording|clip))",
+        r"\btext[ -](?:based|only) (?:ai|model|assistant|language model|system|chatbot)\b",
+        r"\bi (?:can )?only (?:process|read|understand|accept|work with|handle|respond to) (?:written )?text\b",
+        r"\b(?:don't|do not) (?:have (?:ears|the ability to hear)|support audio|accept audio|process audio)",
+        r"\baudio (?:input|processing|files?)? ?(?:is|are) (?:not|n't|un)(?: ?supported| available| enabled)",
+    )
+)
+"""An answer in which one of these is found says that no audio arrived."""
+
+SILENT: tuple[re.Pattern[str], ...] = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"\b(?:can't|cannot|can not|couldn't|could not|didn't|did not|don't|do not) (?:actually |clearly )?(?:hear|detect|make out|perceive|discern)"
+        r" (?:any ?one|any ?body|any ?thing|any (?:one |person |clear |audible |discernible |intelligible |spoken |human )*(?:speech|speak\w*|words?|voices?|talking|sounds?|content|dialogue)|a (?:voice|person|speaker|word))\b",
+        r"\b(?:nobody|no ?one|nothing) (?:is |was |can be |seems to be )?(?:speak\w*|said|heard|talking|audible|there to hear|says? anything)\b",
+        r"\bno (?:\w+ ){0,2}?(?:speech|words?|voices?|talking|dialogue|spoken \w+)(?: content)? (?:is |was |were |are |can be |could be )?(?:present|detected|heard|audible|spoken|in (?:the|this) (?:audio|recording|clip))",
+        r"\b(?:audio|recording|clip|file|it|there)(?: \w+)?(?:'s| is| was| seems| appears| sounds| contains| consists| has)(?: \w+){0,4}? (?:silent|silence|only (?:silence|noise|static)|empty|blank|inaudible)\b",
+        r"\bthere(?:'s| is| was) (?:no|only|just|nothing but) (?:\w+ )?(?:speech|silence|noise|static|voice|one (?:speaking|talking)|audible \w+)",
+        r"^\W*\(?\[?(?:silence|no speech|inaudible|blank audio|noise)\W*$",
+    )
+)
+"""An answer in which one of these is found, and none of the above, says that the clip held nothing."""
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\s+", " ", text.translate(_PLAIN).lower()).strip()
+
+
+@metrics.register("heard_label")
+def heard_label(answer: str) -> HeardLabel:
+    """Whether the answer says that no audio arrived, that it held nothing, or neither.
+
+    "I cannot hear anyone speaking" is "silent", not "not_heard": something was listened to. An answer that says both is
+    "not_heard".
+
+    Parameters
+    ----------
+    answer : str
+        The model's words.
+
+    Returns
+    -------
+    "heard", "not_heard" or "silent"
+
+    Raises
+    ------
+    BadParameter
+        If the answer is empty or white space.
+
+    Examples
+    --------
+    >>> heard_label("I'm sorry, but I can't listen to audio. Could you upload a transcript?")
+    'not_heard'
+    >>> heard_label("I cannot hear anyone speaking in this clip.")
+    'silent'
+    >>> heard_label("She asks where the station is.")
+    'heard'
+    """
+    if not answer.strip():
+        raise BadParameter("answer must hold a word, got an empty text; mark the item as unscored (empty_answer)")
+    text = _plain(answer)
+    if any(pattern.search(text) for pattern in NOT_HEARD):
+        return "not_heard"
+    return "silent" if any(pattern.search(text) for pattern in SILENT) else "heard"
+
+
+def did_not_hear(answer: str) -> bool:
+    """Whether the answer says that no audio reached the model; silence in the clip does not count."""
+    return heard_label(answer) == "not_heard"
+
+
+_LETTERS_A_EDIT = 5
+"""One edit is allowed for every so many letters of a code word: none below five letters, one below ten."""
+
+
+@metrics.register("code_word_found")
+def code_word_found(*, answer: str, code_word: str) -> bool:
+    """Whether the answer holds the code word that only the clip carries.
+
+    Whole words are compared, without case, accents of punctuation or hyphens; a code word of several words may be
+    written as one. One edit (a letter put in, left out, changed, or two neighbours exchanged) is allowed for every five
+    letters of the code word: none in "lamp", one in "marigold". Choose code words further apart than that.
+
+    Parameters
+    ----------
+    answer : str
+        The model's words; an empty answer holds nothing.
+    code_word : str
+        One or more words.
+
+    Raises
+    ------
+    BadParameter
+        If the code word has no letter or digit.
+
+    Examples
+    --------
+    >>> code_word_found(answer="The word was Marygold.", code_word="marigold")
+    True
+    >>> code_word_found(answer="The lamps are on.", code_word="lamp")
+    False
+    """
+    wanted = _words(code_word)
+    if not wanted:
+        raise BadParameter(f"code_word must hold a letter or digit, got {code_word!r}")
+    target, words = "".join(wanted), _words(answer)
+    edits = len(target) // _LETTERS_A_EDIT
+    spans = ("".join(words[k : k + size]) for size in range(1, len(wanted) + 1) for k in range(len(words) - size + 1))
+    return any(OSA.distance(span, target, score_cutoff=edits) <= edits for span in spans)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", _plain(text).replace("'", ""))

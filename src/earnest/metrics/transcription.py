@@ -1,0 +1,212 @@
+"""Word and character error rates, and the normal form of English that they are taken on.
+
+A rate over several texts is that of the corpus: all edits over all reference words, so long texts count for more. Rates
+can exceed 1, since words may be inserted without limit; lower is better. Texts are compared as they are: call
+`normalise_english` on both sides first where case, numbers or spelling should not count.
+
+*An empty reference* (silence, say) is legal: every word of its hypothesis is an insertion. If all references are empty
+there is nothing to divide by, and the rate raises; `edit_counts` gives the insertions, which are then the thing to
+report ("words invented in silence").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+
+from rapidfuzz.distance import Levenshtein
+
+from earnest.errors import BadParameter
+from earnest.metrics._english import CONTRACTIONS, FILLERS, SPELLINGS, number_words, ordinal_words
+from earnest.metrics._register import metrics
+
+Texts = str | Sequence[str]
+
+
+@dataclass(frozen=True)
+class EditCounts:
+    """The edits of a shortest alignment, summed over the corpus.
+
+    Attributes
+    ----------
+    substitutions, deletions, insertions, hits : int
+        Words (or characters) changed, left out, put in, and right.
+    n_reference : int
+        Words of the references; substitutions + deletions + hits.
+    """
+
+    substitutions: int
+    deletions: int
+    insertions: int
+    hits: int
+    n_reference: int
+
+    @property
+    def edits(self) -> int:
+        """Substitutions, deletions and insertions together."""
+        return self.substitutions + self.deletions + self.insertions
+
+
+def _pairs(*, reference: Texts, hypothesis: Texts) -> Iterable[tuple[str, str]]:
+    if isinstance(reference, str) != isinstance(hypothesis, str):
+        raise BadParameter("reference and hypothesis must both be texts or both sequences of texts")
+    if isinstance(reference, str):
+        return [(reference, hypothesis)]
+    if len(reference) != len(hypothesis):
+        raise BadParameter(f"reference and hypothesis must pair up, got {len(reference)} and {len(hypothesis)} texts")
+    return zip(reference, hypothesis)
+
+
+def _counts(pairs: Iterable[tuple[Sequence[Hashable], Sequence[Hashable]]]) -> EditCounts:
+    """Summed edits of shortest alignments; words become numbers, which is what makes it fast."""
+    substituted = deleted = inserted = said = 0
+    for wanted, got in pairs:
+        said += len(wanted)
+        for step in Levenshtein.opcodes(wanted, got) if wanted != got else ():
+            if step.tag == "replace":
+                substituted += step.src_end - step.src_start
+            elif step.tag == "delete":
+                deleted += step.src_end - step.src_start
+            elif step.tag == "insert":
+                inserted += step.dest_end - step.dest_start
+    return EditCounts(substituted, deleted, inserted, said - substituted - deleted, said)
+
+
+def edit_counts(*, reference: Texts, hypothesis: Texts) -> EditCounts:
+    """Word edits that turn the references into the hypotheses.
+
+    Words are what white space separates. Of several shortest alignments one is taken; the sum of edits is the same for
+    all.
+
+    Parameters
+    ----------
+    reference, hypothesis : str or sequence of str
+        Texts in the same order; either may be empty.
+
+    Raises
+    ------
+    BadParameter
+        If the two do not pair up.
+
+    Examples
+    --------
+    >>> edit_counts(reference="turn the light on", hypothesis="turn light on please")
+    EditCounts(substitutions=0, deletions=1, insertions=1, hits=3, n_reference=4)
+    """
+    return _counts((wanted.split(), got.split()) for wanted, got in _pairs(reference=reference, hypothesis=hypothesis))
+
+
+def _rate(counts: EditCounts, *, unit: str) -> float:
+    if counts.n_reference == 0:
+        raise BadParameter(
+            f"the references hold no {unit}, so there is no rate ({counts.insertions} inserted); report edit_counts instead"
+        )
+    return counts.edits / counts.n_reference
+
+
+@metrics.register("word_error_rate")
+def word_error_rate(*, reference: Texts, hypothesis: Texts) -> float:
+    """Word edits over reference words, of one text or a whole corpus.
+
+    Parameters
+    ----------
+    reference, hypothesis : str or sequence of str
+        Texts in the same order. A reference may be empty, as long as not all are.
+
+    Returns
+    -------
+    float, at least 0
+        Lower is better; above 1 where more is inserted than was said.
+
+    Raises
+    ------
+    BadParameter
+        If the two do not pair up, or all references are empty.
+
+    Examples
+    --------
+    >>> word_error_rate(reference="turn the light on", hypothesis="turn light on please")
+    0.5
+    """
+    return _rate(edit_counts(reference=reference, hypothesis=hypothesis), unit="word")
+
+
+@metrics.register("character_error_rate")
+def character_error_rate(*, reference: Texts, hypothesis: Texts) -> float:
+    """Character edits over reference characters, of one text or a whole corpus.
+
+    Runs of white space count as one space, and none at the ends.
+
+    Parameters
+    ----------
+    reference, hypothesis : str or sequence of str
+        Texts in the same order. A reference may be empty, as long as not all are.
+
+    Returns
+    -------
+    float, at least 0
+        Lower is better; can exceed 1.
+
+    Raises
+    ------
+    BadParameter
+        If the two do not pair up, or all references are empty.
+
+    Examples
+    --------
+    >>> character_error_rate(reference="cart", hypothesis="carts")
+    0.25
+    """
+    pairs = _pairs(reference=reference, hypothesis=hypothesis)
+    return _rate(_counts((" ".join(a.split()), " ".join(b.split())) for a, b in pairs), unit="character")
+
+
+_APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'"})
+_GROUPED = re.compile(r"(?<=\d),(?=\d{3}\b)")
+_ORDINAL = re.compile(r"\b(\d{1,15})(?:st|nd|rd|th)\b")
+_DECIMAL = re.compile(r"\b(\d{1,15})\.(\d+)\b")
+_WHOLE = re.compile(r"\d+")
+_PERCENT = re.compile(r"(?<=\d)\s*%")
+_BRACKETS = re.compile(r"\[[^\]]*\]|<[^>]*>")
+_POSSESSIVE = re.compile(r"(?<=\w)'s\b")
+_OTHER = re.compile(r"[^\w\s]|_")
+
+
+def normalise_english(text: str) -> str:
+    """`text` in the form in which transcriptions are compared.
+
+    In this order: notes in square or angle brackets go ("[noise]"); lower case; numbers and ordinals in words ("21" to
+    "twenty one", "3rd" to "third", "2.5" to "two point five"; years are read as plain numbers); contractions in full
+    ("won't" to "will not"); a possessive keeps its s ("dog's" to "dogs"); punctuation and hyphens become spaces;
+    hesitations go ("um", "uh"); common words take British spelling ("color" to "colour"). Doing it twice changes
+    nothing more.
+
+    Parameters
+    ----------
+    text : str
+        English; empty gives empty.
+
+    Examples
+    --------
+    >>> normalise_english("Um, I've 21 gray dogs -- the 3rd won't sit!")
+    'i have twenty one grey dogs the third will not sit'
+    """
+    text = _BRACKETS.sub(" ", text.translate(_APOSTROPHES).lower())
+    text = _PERCENT.sub(" percent ", _GROUPED.sub("", text))
+    text = _ORDINAL.sub(lambda found: f" {ordinal_words(int(found[1]))} ", text)
+    text = _DECIMAL.sub(lambda found: f" {number_words(int(found[1]))} point {_digits(found[2])} ", text)
+    text = _WHOLE.sub(lambda found: f" {_whole(found[0])} ", text)
+    text = " ".join(CONTRACTIONS.get(word.strip('.,;:!?"()'), word) for word in text.split())
+    text = _OTHER.sub(" ", _POSSESSIVE.sub("s", text))
+    words = [SPELLINGS.get(word, word) for word in text.split()]
+    return " ".join(word for word in words if word not in FILLERS)
+
+
+def _digits(text: str) -> str:
+    return " ".join(number_words(int(digit)) for digit in text)
+
+
+def _whole(text: str) -> str:
+    """A run of digits in words; digit by digit where it opens with 0 or is too long to be a quantity."""
+    return _digits(text) if (text[0] == "0" and len(text) > 1) or len(text) > 15 else number_words(int(text))
