@@ -1,7 +1,7 @@
 """A work of the literature, and how the works shipped here are read.
 
 A work's key is `<surname><year>-<word>`: the first author's surname, the year of first publication, a word of the
-title. Code names the work that it follows by this key (`source = "madry2018-pgd"`).
+title. Code names the work that it follows by this key (`source = "madry2017-pgd"`).
 """
 
 from __future__ import annotations
