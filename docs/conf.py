@@ -1,0 +1,40 @@
+"""Sphinx configuration: Markdown by MyST, one page for each registered name made from its docstring."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import earnest
+from earnest import registry
+
+project = "earnest"
+author = "The earnest authors"
+release = earnest.__version__
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+html_theme = "furo"
+html_title = "earnest"
+exclude_patterns = ["_build"]
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+autodoc_typehints = "none"
+suppress_warnings = ["myst.header", "ref.python"]
+nitpicky = False
+
+
+def _registered_pages() -> None:
+    """Write `registered/<kind>.md`: every registered name with its docstring as it stands in the code."""
+    folder = Path(__file__).parent / "registered"
+    folder.mkdir(exist_ok=True)
+    for kind in ("tasks", "attacks", "defences", "models", "metrics"):
+        parts = [f"# {kind.capitalize()}\n"]
+        for name in registry.names(kind):
+            plugin = registry.registry(kind).get(name) if name != "inspect" else None
+            source = getattr(plugin, "source", None)
+            parts.append(f"## `{name}`\n")
+            parts.append(f"Follows `{source}`.\n" if source else "")
+            parts.append(f"```text\n{inspect.getdoc(plugin) or 'Inspect AI models; see the bridge.'}\n```\n")
+        (folder / f"{kind}.md").write_text("\n".join(parts), encoding="utf-8")
+
+
+_registered_pages()
