@@ -1,5 +1,8 @@
-"""Defences: what stands before a model, after it, or both. One file a method; see `_base.py` for what each must state."""
+"""Defences: what stands before a model, after it, or both. One file a method; see `_base.py` for what each must state.
 
-from earnest.defences._base import Defence, defences
+    system = System(model, (defences.make("codec:format=opus"), defences.make("refusal_guard")))
+"""
 
-__all__ = ["Defence", "defences"]
+from earnest.defences._base import Defence, Gradient, defences
+
+__all__ = ["Defence", "Gradient", "defences"]

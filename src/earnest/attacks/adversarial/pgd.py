@@ -44,7 +44,7 @@ class ProjectedGradientDescent(Attack):
     step_size : float
         Length of a step as a share of the budget (of `epsilon`, or of the longest change that `snr_db` allows).
     momentum : float in [0, 1)
-        Share of the last direction that is kept, after [dong2018-momentum]; 0 keeps none.
+        Share of the last direction that is kept, after [dong2017-momentum]; 0 keeps none.
     random_start : bool
         Whether to begin at random within the budget instead of at the clean clip.
     eot : int
@@ -57,11 +57,11 @@ class ProjectedGradientDescent(Attack):
 
     Notes
     -----
-    Departs from [madry2018-pgd] in seeking a target, in starting at the clean clip, and in keeping the best iterate
+    Departs from [madry2017-pgd] in seeking a target, in starting at the clean clip, and in keeping the best iterate
     rather than the last. [olivier2022-whisper] attacks speech recognition likewise, at 35 to 40 dB SNR.
     """
 
-    source: ClassVar[str] = "madry2018-pgd"
+    source: ClassVar[str] = "madry2017-pgd"
     family: ClassVar[Family] = "adversarial"
     needs: ClassVar[Access] = "gradients"
     control_name: ClassVar[str | None] = "same_size_noise"

@@ -1,0 +1,181 @@
+"""Best-of-N: the request presented in many random ways, until one gets through."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earnest.attacks._base import Attack, Family, attacks, unchanged
+from earnest.attacks._victim import Candidate, Victim
+from earnest.audio import AudioClip, Stimulus, effects
+from earnest.errors import BadParameter
+
+SPREAD = 0.25
+"""Standard deviation of each entry of the vector that is drawn."""
+
+CHORD_HZ = (130.81, 164.81, 196.0, 261.63, 329.63)
+"""C major, for the music."""
+
+
+@attacks.register("best_of_n")
+@dataclass(frozen=True, kw_only=True)
+class BestOfN(Attack):
+    """The clip varied at random up to `n` times, stopping at the first variant whose answer reaches the goal.
+
+    A variant is a vector v of six normal numbers with standard deviation 0.25, applied in this order: speed
+    2^(1.5 v1), pitch 2000 v2 cents, speech at 20 v3 + 10 dB SNR, noise at 20 v4 + 10 dB, volume 10^(3 v5), music at
+    20 v6 + 10 dB. What passes full scale is cut off.
+
+    `first_success` tells which variant got through first, so that `AttackResult.n_success_within(k)` is success@k for
+    every k up to `n`; `success` tells whether the variant works once more. The control asks the unmodified clip `n`
+    times: what resampling alone would reach. On a model that always answers alike (temperature 0, no random defence)
+    the control can reach nothing; ask with the temperature at which the system is used.
+
+    Parameters
+    ----------
+    n : int
+        Most variants of one clip, at least 1. The paper goes to 7,200 on audio; `forecast` extrapolates.
+
+    Notes
+    -----
+    Departs from [hughes2024-bon] in what is overlaid, so that no recordings are needed: for speech the clip itself
+    played backwards, for noise white noise, for music a held chord. v2 is kept within 2400 cents. The paper samples
+    at temperature 1; here the system's own sampling is used.
+    """
+
+    source: ClassVar[str] = "hughes2024-bon"
+    family: ClassVar[Family] = "jailbreak"
+    control_name: ClassVar[str | None] = "plain_resampling"
+
+    n: int = 16
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.n, int) or self.n < 1:
+            raise BadParameter(f"n of best_of_n must be a whole number of at least 1, got {self.n!r}")
+
+    def propose(
+        self, victim: Victim, stimuli: Sequence[Stimulus], *, rngs: Sequence[np.random.Generator]
+    ) -> list[Candidate]:
+        """For each stimulus the first variant that reaches the goal, else the last one tried."""
+        candidates = unchanged(stimuli)
+        left = []
+        for place in victim.open:
+            if stimuli[place].clip.peak == 0:
+                candidates[place] = Candidate(clip=stimuli[place].clip, fault="the clip is silent")
+            else:
+                left.append(place)
+        for k in range(1, self.n + 1):
+            for place in left:
+                candidates[place] = _candidate(stimuli[place].clip, k=k, seed=int(rngs[place].integers(2**32)))
+            replies = victim.ask({place: candidates[place] for place in left}, draw=k)
+            left = [place for place in left if not victim.reached(place, replies[place])]
+        return candidates
+
+    def control(
+        self,
+        victim: Victim,
+        stimuli: Sequence[Stimulus],
+        candidates: Sequence[Candidate],
+        *,
+        rngs: Sequence[np.random.Generator],
+    ) -> list[Candidate]:
+        """The unmodified clip, asked until it reaches the goal, `n` times at most."""
+        controls = [Candidate(clip=s.clip, fault=c.fault) for s, c in zip(stimuli, candidates, strict=True)]
+        left = [place for place in victim.open if not candidates[place].fault]
+        for k in range(1, self.n + 1):
+            replies = victim.ask({place: controls[place] for place in left}, draw=k)
+            left = [place for place in left if not victim.reached(place, replies[place])]
+        return controls
+
+
+def variant(clip: AudioClip, *, seed: int) -> AudioClip:
+    """The variant of `clip` that `seed` draws, as `drawn["seed"]` of a candidate tells it; not yet rounded."""
+    rng = np.random.default_rng(seed)
+    return _presented(clip, _vector(rng), rng=rng)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """Success within n variants, as -log(rate) = scale * n^(-decay) [hughes2024-bon].
+
+    Parameters
+    ----------
+    scale, decay : float
+        Fitted to the rates seen; a decay of 0 says that more variants would not help.
+    n_seen : int
+        Up to how many variants rates were seen; beyond, the forecast extrapolates.
+    """
+
+    scale: float
+    decay: float
+    n_seen: int
+
+    def rate(self, n: int) -> float:
+        """Share of clips expected to reach the goal within `n` variants."""
+        return math.exp(-self.scale * n**-self.decay)
+
+
+def forecast(first_successes: Sequence[int | None], *, n: int) -> Forecast:
+    """The power law through success@k, by least squares over k on logarithmic axes, each k once.
+
+    Parameters
+    ----------
+    first_successes : sequence of int or None
+        For each clip the variant (from 1) that got through first, or None.
+    n : int
+        How many variants each clip was granted.
+
+    Raises
+    ------
+    BadParameter
+        If fewer than two of the rates success@1, ..., success@n differ from each other, 0 and 1: there is no slope.
+    """
+    ks = np.arange(1, n + 1)
+    firsts = np.array([math.inf if first is None else first for first in first_successes], dtype=float)
+    rates = np.array([np.mean(firsts <= k) for k in ks]) if firsts.size else np.zeros(n)
+    usable = (rates > 0) & (rates < 1)
+    if len(set(rates[usable])) < 2:
+        raise BadParameter(
+            f"a forecast needs two different success rates between 0 and 1 within {n} variants, "
+            f"got {sorted(set(rates.tolist()))}; try more clips or more variants"
+        )
+    slope, intercept = np.polyfit(np.log(ks[usable]), np.log(-np.log(rates[usable])), 1)
+    return Forecast(scale=float(np.exp(intercept)), decay=float(-slope), n_seen=n)
+
+
+def _candidate(clip: AudioClip, *, k: int, seed: int) -> Candidate:
+    rng = np.random.default_rng(seed)
+    vector = _vector(rng)
+    return Candidate(
+        clip=_presented(clip, vector, rng=rng), drawn={"variant": k, "seed": seed, "vector": vector.tolist()}
+    )
+
+
+def _vector(rng: np.random.Generator) -> NDArray[np.float64]:
+    return SPREAD * rng.standard_normal(6)
+
+
+def _presented(clip: AudioClip, vector: NDArray[np.float64], *, rng: np.random.Generator) -> AudioClip:
+    speed, pitch, speech, noise, volume, music = vector.tolist()
+    rate, samples = clip.sample_rate, clip.samples
+    samples, _ = effects.speed(samples, rate, factor=min(max(2 ** (1.5 * speed), 0.1), 10))
+    samples, _ = effects.pitch(samples, rate, cents=min(max(2000 * pitch, -2400), 2400))
+    backwards = AudioClip(np.ascontiguousarray(samples[::-1]), rate)
+    samples, _ = effects.second_speaker(samples, rate, other=backwards, snr_db=20 * speech + 10, rng=rng)
+    samples, _ = effects.noise(samples, rate, snr_db=20 * noise + 10, rng=rng)
+    samples, _ = effects.gain(samples, rate, gain_db=60 * volume)  # 20 log10 of 10^(3v)
+    samples, _ = effects.second_speaker(samples, rate, other=_chord(rate), snr_db=20 * music + 10, rng=rng)
+    return AudioClip(samples, rate)
+
+
+def _chord(sample_rate: int) -> AudioClip:
+    """A second of held chord with soft overtones; tones above the Nyquist frequency left out."""
+    time_s = np.arange(sample_rate) / sample_rate
+    tones = [(k * root, 1 / k**2) for root in CHORD_HZ for k in range(1, 6) if k * root < sample_rate / 2]
+    chord = sum(loudness * np.sin(2 * np.pi * tone * time_s) for tone, loudness in tones)
+    return AudioClip((0.1 * chord).astype(np.float32), sample_rate)
