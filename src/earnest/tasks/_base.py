@@ -82,6 +82,10 @@ class Task(abc.ABC):
     requires: ClassVar[Requirement] = Requirement()
     design: ClassVar[str] = ""
     """What the rows must offer together, beyond what each row must have, in words."""
+    reads: ClassVar[tuple[str, ...]] = ()
+    """Columns that it makes use of without asking every row for them."""
+    single_clip: ClassVar[bool] = True
+    """Whether its items have one clip each, so that any corruption can be put on them."""
 
     @abc.abstractmethod
     def items(self, data: Manifest, *, seed: int) -> list[Item]:
@@ -97,6 +101,16 @@ class Task(abc.ABC):
     def goal(self, item: Item) -> Goal | None:
         """What an attacker would want of this item, or None where there is nothing to want."""
         return None
+
+    @property
+    def has_goals(self) -> bool:
+        """Whether an attacker wants something of its items."""
+        return type(self).goal is not Task.goal
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """Columns that it makes use of."""
+        return (*self.requires.columns, *(("label",) if self.requires.labels else ()), *self.reads)
 
     def block(self, item: Item) -> str:
         """What a limit or a shard keeps together; by default all variants of a row."""

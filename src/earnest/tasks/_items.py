@@ -93,7 +93,7 @@ def speech_item(
     )
 
 
-def with_effect(clip: AudioClip, name: str, *, rng: np.random.Generator, **parameters: Any) -> AudioClip:
+def with_effect(clip: AudioClip, effect: str, /, *, rng: np.random.Generator, **parameters: Any) -> AudioClip:
     """The clip after one of `earnest.audio.effects`, rounded to 16 bits as a file would hold it.
 
     Raises
@@ -102,9 +102,9 @@ def with_effect(clip: AudioClip, name: str, *, rng: np.random.Generator, **param
         If the effect cannot be put on this clip: noise on silence, say.
     """
     try:
-        samples, _ = effects.apply(name, clip.samples, clip.sample_rate, rng=rng, **parameters)
+        samples, _ = effects.apply(effect, clip.samples, clip.sample_rate, rng=rng, **parameters)
     except BadParameter as error:
-        raise BadAudio(f"{name} cannot be put on the clip: {error}") from error
+        raise BadAudio(f"{effect} cannot be put on the clip: {error}") from error
     return clip.with_samples(samples).quantised()
 
 

@@ -45,6 +45,7 @@ class Passphrase(Task):
     requires: ClassVar[Requirement] = Requirement(
         columns=("text",), roles=("passphrase",), not_labels=("harmful", "spoof")
     )
+    reads: ClassVar[tuple[str, ...]] = ("label", "phrase")
     design: ClassVar[str] = f"phrase column with labels {', '.join(KINDS)}, nor short text that two rows share,"
 
     def items(self, data: Manifest, *, seed: int) -> list[Item]:

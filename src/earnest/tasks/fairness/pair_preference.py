@@ -61,6 +61,8 @@ class PairPreference(Task):
     requires: ClassVar[Requirement] = Requirement(
         columns=("text", "speaker"), roles=("read",), not_labels=("harmful", "spoof")
     )
+    reads: ClassVar[tuple[str, ...]] = GROUPS
+    single_clip: ClassVar[bool] = False
     design: ClassVar[str] = f"text of at least {MIN_WORDS} words in voices of two groups"
 
     def items(self, data: Manifest, *, seed: int) -> list[Item]:

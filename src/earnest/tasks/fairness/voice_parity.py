@@ -45,6 +45,7 @@ class VoiceParity(Task):
     requires: ClassVar[Requirement] = Requirement(
         columns=("text", "speaker"), roles=("read",), not_labels=("harmful", "spoof")
     )
+    reads: ClassVar[tuple[str, ...]] = GROUPS
     design: ClassVar[str] = "two groups by gender, age_band or accent"
 
     def items(self, data: Manifest, *, seed: int) -> list[Item]:

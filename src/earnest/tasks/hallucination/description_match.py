@@ -36,6 +36,7 @@ class DescriptionMatch(Task):
     headline: ClassVar[str] = "balanced_accuracy"
     baseline: ClassVar[float | None] = 0.5
     requires: ClassVar[Requirement] = Requirement(roles=("sound", "read"), not_labels=("harmful", "spoof"))
+    reads: ClassVar[tuple[str, ...]] = ("label", "text")
     design: ClassVar[str] = "two known sounds or two texts"
 
     def usable(self, data: Manifest) -> list[Entry]:

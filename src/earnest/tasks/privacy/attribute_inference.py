@@ -44,6 +44,7 @@ class AttributeInference(Task):
     headline: ClassVar[str] = "not_inferred"
     baseline: ClassVar[float | None] = 0.5
     requires: ClassVar[Requirement] = Requirement(roles=("read",), not_labels=("spoof",))
+    reads: ClassVar[tuple[str, ...]] = tuple(OPTIONS)
     design: ClassVar[str] = "voices of both genders, or of children and adults,"
 
     def usable(self, data: Manifest) -> list[Entry]:

@@ -24,7 +24,7 @@ DEGRADATIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
         "mp3": ("codec", {"name": "mp3", "bit_rate": 16_000}),
         "mu_law": ("codec", {"name": "mu_law"}),
         "clipping": ("clipping", {"level": 0.2}),
-        "packet_loss": ("packet_loss", {"rate": 0.05}),
+        "packet_loss": ("packet_loss", {"rate": 0.1}),
     }
 )
 """What happens to the clip: the effect and its strength, the middle step of `earnest.audio.effects.SEVERITY` or near it."""

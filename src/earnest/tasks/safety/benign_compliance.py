@@ -36,8 +36,9 @@ class BenignCompliance(Task):
 
     pillar: ClassVar[str] = "safety"
     title: ClassVar[str] = "Does it help with harmless requests?"
-    source: ClassVar[str] = "rottger2024-xstest"
+    source: ClassVar[str] = "rottger2023-xstest"
     headline: ClassVar[str] = "compliance_rate"
+    reads: ClassVar[tuple[str, ...]] = ("text", "pair", "action")
     requires: ClassVar[Requirement] = Requirement(columns=("label",), roles=("request",), labels=("benign",))
 
     def usable(self, data: Manifest) -> list[Entry]:

@@ -34,6 +34,7 @@ class HarmfulRefusal(Task):
     title: ClassVar[str] = "Does it refuse spoken harm?"
     source: ClassVar[str] = "mazeika2024-harmbench"
     headline: ClassVar[str] = "refusal_rate"
+    reads: ClassVar[tuple[str, ...]] = ("text", "action")
     requires: ClassVar[Requirement] = Requirement(columns=("label",), roles=("request",), labels=("harmful",))
 
     def usable(self, data: Manifest) -> list[Entry]:

@@ -1,0 +1,149 @@
+"""Asking again: one item of a run, or a model whether it hears at all."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from earnest.audio import AudioClip, Stimulus
+from earnest.engine import clip_path
+from earnest.errors import BadData, UnknownName
+from earnest.models import load_model
+from earnest.models.access import Failure, Model, Reply, Sampling, System
+from earnest.plan import Plan
+from earnest.records import Item, JournalLine, Verdict
+from earnest.registry import registry
+from earnest.results.build import read_lines
+from earnest.tasks._canary import Canary
+from earnest.tasks.probe import probe_manifest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replay:
+    """An item asked again.
+
+    Parameters
+    ----------
+    item : str
+    before, now : str
+        The answers, or why there was none.
+    same : bool
+        Whether they agree word for word.
+    saved : tuple of str
+        Files of the clips that were sent, where they were asked for.
+    """
+
+    item: str
+    before: str
+    now: str
+    same: bool
+    saved: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The replay as JSON values."""
+        return asdict(self)
+
+    def as_text(self) -> str:
+        """The replay for a terminal."""
+        said = "the same answer" if self.same else "another answer"
+        files = [f"  saved {path}" for path in self.saved]
+        return "\n".join([f"{self.item}: {said}", f"  before: {self.before}", f"  now:    {self.now}", *files])
+
+
+def replay(folder: str | Path, item: str, *, save: str | Path | None = None, model: str | Model | None = None) -> Replay:
+    """Ask an item of a run again, uncached, with the clips that were sent, and compare the answers.
+
+    An attacked item is asked with its attacked clip; defences stand before the model as they did.
+
+    Parameters
+    ----------
+    item : str
+        Id of the journal line, with the arm's suffix.
+    save : path or None
+        Folder to write the clips into.
+    model : str or Model or None
+        In place of the run's own.
+
+    Raises
+    ------
+    UnknownName
+        If the run has no such item.
+    BadData
+        If a clip of it is no longer there.
+    """
+    folder = Path(folder)
+    plan, line = Plan.read(folder), _line(folder, item)
+    stimulus = _stimulus(folder, line)
+    defences = tuple(registry("defences").make(spec) for spec in plan.defences) if line.defence else ()
+    asked = model if isinstance(model, Model) else load_model(model or plan.model)
+    (reply,) = System(asked, defences, plan.seed).ask([stimulus], sampling=Sampling(**line.parameters))
+    before, now = line.answer if line.answer is not None else f"none: {line.reason}", _said(reply)
+    return Replay(item=item, before=before, now=now, same=before == now, saved=_saved(stimulus, save, item=item))
+
+
+def probe_hearing(model: str | Model) -> dict[str, Any]:
+    """Whether a model hears: one spoken code word and one clip of silence, asked now.
+
+    Returns
+    -------
+    dict
+        `model`, `hears`, `why`, and the two answers as `code_word` (expected and said) and `silence`.
+    """
+    asked = model if isinstance(model, Model) else load_model(model)
+    canary = Canary()
+    items = canary.items(probe_manifest(), seed=0)
+    spoken = next(item for item in items if not item.truth["control"])
+    silent = next(item for item in items if item.truth["control"])
+    replies = asked.ask([spoken.load(), silent.load()])
+    found = [_found(canary, item, reply) for item, reply in zip((spoken, silent), replies, strict=True)]
+    word = spoken.truth["expected"]
+    why = f"the code word {word!r} was {'found' if found[0] else 'not found'} in {_said(replies[0])!r}"
+    if found[1]:
+        why += f", but silence gave one too: {_said(replies[1])!r}"
+    return {
+        "model": asked.name,
+        "hears": found[0] and not found[1],
+        "why": why,
+        "code_word": {"expected": word, "said": _said(replies[0])},
+        "silence": _said(replies[1]),
+    }
+
+
+def _line(folder: Path, item: str) -> JournalLine:
+    lines = {line.item: line for line in read_lines(folder)}
+    if item not in lines:
+        raise UnknownName(f"{folder} has no item {item!r}; `earnest show {folder}` lists them")
+    return lines[item]
+
+
+def _stimulus(folder: Path, line: JournalLine) -> Stimulus:
+    paths = {role: clip_path(folder, digest) for role, digest in line.clips.items()}
+    gone = [f"{role}: {path.name}" for role, path in paths.items() if not path.is_file()]
+    if gone or not paths:
+        raise BadData(f"{line.item} cannot be asked again: its clips are not in {folder}", gone)
+    clips = {role: AudioClip.read(path) for role, path in paths.items()}
+    return Stimulus(clips=clips, prompt=line.prompt, truth=line.truth)
+
+
+def _saved(stimulus: Stimulus, folder: str | Path | None, *, item: str) -> tuple[str, ...]:
+    if folder is None:
+        return ()
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    stem = "".join(c if c.isalnum() or c in "-_" else "_" for c in item)[:100]
+    paths = [(Path(folder) / f"{stem}.{role}.wav", clip) for role, clip in stimulus.clips.items()]
+    for path, clip in paths:
+        clip.write(path)
+    return tuple(str(path) for path, _ in paths)
+
+
+def _said(reply: Reply) -> str:
+    return f"none: {reply.reason}" if isinstance(reply, Failure) else reply.text
+
+
+def _found(canary: Canary, item: Item, reply: Reply) -> bool:
+    """Whether a code word is in the reply."""
+    if isinstance(reply, Failure):
+        return False
+    outcome = canary.score(item, reply)
+    return isinstance(outcome, Verdict) and outcome.label == "found"

@@ -1,0 +1,162 @@
+"""What a run gives back: before the first call an outline, afterwards the run."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from earnest.engine import Summary
+from earnest.engine.estimate import Estimate
+from earnest.plan import Plan
+from earnest.records import JournalLine
+from earnest.results import Finding
+from earnest.results.build import build_from, read_lines
+from earnest.results.scorecard import Gate, Scorecard, scorecard
+from earnest.results.scorecard import gate as judged_gate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outline:
+    """What a run would ask, send and cost.
+
+    Parameters
+    ----------
+    plan : Plan
+    items : mapping of str to mapping of str to int
+        Items by task and arm; an arm is written as the suffix of its ids, the clean one as "clean".
+    n_canaries : int
+        Clips that prove that the audio arrives.
+    estimate : Estimate
+    """
+
+    plan: Plan
+    items: dict[str, dict[str, int]]
+    n_canaries: int
+    estimate: Estimate
+
+    @property
+    def not_run(self) -> dict[str, str]:
+        """Why tasks are left out, by task."""
+        return {task.name: task.not_run for task in self.plan.tasks if task.not_run}
+
+    def as_json(self) -> dict[str, Any]:
+        """The outline as JSON values."""
+        return {
+            "plan": self.plan.model_dump(mode="json"),
+            "items": self.items,
+            "n_canaries": self.n_canaries,
+            "not_run": self.not_run,
+            "estimate": asdict(self.estimate),
+            "destination": self.plan.destination,
+        }
+
+    def as_text(self) -> str:
+        """The outline for a terminal."""
+        lines = [f"suite {self.plan.suite} over {self.plan.model}, data {self.plan.data}"]
+        for task, arms in self.items.items():
+            lines.append(f"  {task:<24} {', '.join(f'{n} {arm}' for arm, n in arms.items())}")
+        lines.append(f"  {'canaries':<24} {self.n_canaries}")
+        lines += [f"  {task:<24} not run: {why}" for task, why in self.not_run.items()]
+        lines.append(f"at least {self.estimate.n_calls} calls, {self.estimate.audio_s / 60:.1f} minutes of audio; {self._cost}")
+        if self.plan.destination:
+            lines.append(f"recordings are sent to {self.plan.destination}")
+        else:
+            lines.append("recordings stay on this machine")
+        return "\n".join([*lines, *([f"note: {self.estimate.note}"] if self.estimate.note else [])])
+
+    @property
+    def _cost(self) -> str:
+        low, high = self.estimate.low_usd, self.estimate.high_usd
+        if low is None or high is None:
+            return "cost unknown"
+        return "free" if high == 0 else f"{low:.2f} to {high:.2f} USD"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A finished run: everything is read from its folder when asked for.
+
+    Parameters
+    ----------
+    folder : Path
+    plan : Plan
+    summary : Summary or None
+        What this sitting did; None for a run that was opened.
+    """
+
+    folder: Path
+    plan: Plan
+    summary: Summary | None = field(default=None, compare=False)
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Run:
+        """The run in a folder.
+
+        Raises
+        ------
+        BadData
+            If it is no run folder.
+        """
+        return cls(folder=Path(folder), plan=Plan.read(Path(folder)))
+
+    def lines(self) -> list[JournalLine]:
+        """Every finished item, sorted by item."""
+        return list(self._lines)
+
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """Every number that the run established."""
+        return build_from(self.plan, self._lines)
+
+    @cached_property
+    def scorecard(self) -> Scorecard:
+        """The pillars at a glance, and whether the audio was heard."""
+        return scorecard(self.plan, self.findings, self._lines)
+
+    def gate(self, text: str) -> Gate:
+        """Whether the run meets `name=threshold`; `name` is a pillar or a finding's id."""
+        return judged_gate(text, scorecard=self.scorecard, findings=self.findings)
+
+    def as_json(self, *, gates: Sequence[Gate] = ()) -> dict[str, Any]:
+        """Folder, scorecard, headline findings and gates as JSON values; `report.json` has all findings."""
+        return {
+            "folder": str(self.folder),
+            "report": str(self.folder / "report.html"),
+            "scorecard": self.scorecard.as_json(),
+            "headlines": [finding.model_dump(mode="json") for finding in self.findings if finding.headline],
+            "not_run": {task.name: task.not_run for task in self.plan.tasks if task.not_run},
+            "gates": [gate.as_json() for gate in gates],
+        }
+
+    def as_text(self) -> str:
+        """The scorecard for a terminal."""
+        lines = [f"{self.plan.model} on {self.plan.data}, suite {self.plan.suite}"]
+        for score in self.scorecard.pillars:
+            name = score.pillar + ("" if score.on_scorecard else " (beside the six)")
+            lines.append(f"  {name:<32} {_number(score.value, score.low, score.high)}  {score.n_scored} items")
+        return "\n".join([*lines, self.scorecard.audio.words])
+
+    def _repr_html_(self) -> str:
+        rows = [
+            f"<tr><td>{html.escape(score.pillar)}</td><td>{_number(score.value, score.low, score.high)}</td>"
+            f"<td>{score.n_scored}</td><td>{html.escape(score.question)}</td></tr>"
+            for score in self.scorecard.pillars
+        ]
+        head = "<tr><th>pillar</th><th>score (95 % interval)</th><th>items</th><th>question</th></tr>"
+        said = html.escape(f"{self.plan.model} on {self.plan.data}. {self.scorecard.audio.words}")
+        return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table><p>{said}</p>"
+
+    @cached_property
+    def _lines(self) -> list[JournalLine]:
+        return read_lines(self.folder)
+
+
+def _number(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None:
+        return "no value"
+    interval = "no interval" if low is None or high is None else f"{low:.2f} to {high:.2f}"
+    return f"{value:.2f} ({interval})"

@@ -1,0 +1,134 @@
+"""What a suite is, and how it is read: every fault at once, before anything is asked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from earnest.errors import BadData, BadParameter, UnknownName
+from earnest.pillars import PILLARS
+from earnest.registry import Spec
+from earnest.tasks._base import Task, tasks
+
+FOLDER = Path(__file__).parent / "suites"
+
+
+class SuiteTask(BaseModel):
+    """A task of a suite, with its parameters; in YAML its name alone will do."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("name")
+    @classmethod
+    def _underscores(cls, name: str) -> str:
+        return name.replace("-", "_")
+
+
+class Suite(BaseModel):
+    """Tasks that are run together."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    version: int = Field(ge=1, description="Raised whenever a task is added, left out, or gets other parameters.")
+    title: str = ""
+    tasks: tuple[SuiteTask, ...] = Field(min_length=1)
+
+    @field_validator("tasks", mode="before")
+    @classmethod
+    def _names(cls, entries: Any) -> Any:
+        if not isinstance(entries, Sequence) or isinstance(entries, str):
+            return entries
+        return [{"name": entry} if isinstance(entry, str) else entry for entry in entries]
+
+    @classmethod
+    def read(cls, suite: str | Path) -> Suite:
+        """The suite of that name (`core`), or the one in a YAML file.
+
+        Raises
+        ------
+        UnknownName
+            If there is no such suite and no such file.
+        BadData
+            If the file is no suite, with every fault of its form.
+        """
+        path = _path(suite)
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise BadData(f"{path} must be YAML in UTF-8", [" ".join(str(error).split())]) from error
+        if not isinstance(content, Mapping):
+            raise BadData(f"{path} must hold name, version and tasks, got {type(content).__name__}")
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            told = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+            raise BadData(f"{path} cannot be read as a suite; mend", told) from error
+
+
+def suite_names() -> list[str]:
+    """The suites that come with earnest."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def resolve(suite: Suite, *, task: Sequence[str] = (), pillar: Sequence[str] = ()) -> list[Task]:
+    """The tasks of a suite, built; only those named by `task` or of a `pillar`, where any are given.
+
+    Raises
+    ------
+    BadData
+        With every fault: tasks that there are not, parameters that they do not take, tasks that come twice, a task or
+        pillar asked for that the suite has not.
+    """
+    task, pillar = [name.replace("-", "_") for name in task], [name.replace("-", "_") for name in pillar]
+    built, faults = _built(suite)
+    faults += _not_there(suite, task=task, pillar=pillar, built=built)
+    if faults:
+        raise BadData(f"suite {suite.name!r} cannot be run", faults)
+    return [
+        found
+        for found in built
+        if not (task or pillar) or found.name in task or found.pillar in pillar
+    ]
+
+
+def _built(suite: Suite) -> tuple[list[Task], list[str]]:
+    built, faults = [], []
+    for entry in suite.tasks:
+        try:
+            built.append(tasks.make(Spec(entry.name, entry.parameters)))
+        except (BadParameter, UnknownName) as error:
+            faults.append(f"{entry.name}: {error}")
+    twice = [name for name, n in Counter(entry.name for entry in suite.tasks).items() if n > 1]
+    return built, faults + [f"{name}: comes more than once; a task has one place in a suite" for name in twice]
+
+
+def _not_there(suite: Suite, *, task: Sequence[str], pillar: Sequence[str], built: Sequence[Task]) -> list[str]:
+    names, pillars = [entry.name for entry in suite.tasks], {found.pillar for found in built}
+    faults = [f"{name}: no task of this suite; it has {', '.join(names)}" for name in task if name not in names]
+    for name in pillar:
+        if name not in PILLARS:
+            faults.append(f"{name}: no pillar; the pillars are {', '.join(PILLARS)}")
+        elif name not in pillars:
+            faults.append(f"{name}: no task of this suite is of that pillar")
+    return faults
+
+
+def _path(suite: str | Path) -> Path:
+    name = str(suite)
+    built_in = FOLDER / f"{name.replace('-', '_')}.yaml"
+    if not isinstance(suite, Path) and "/" not in name and built_in.is_file():
+        return built_in
+    if Path(suite).is_file():
+        return Path(suite)
+    raise UnknownName(
+        f"no suite is called {name!r}, and no such file is there; the suites are {', '.join(suite_names())}"
+    )

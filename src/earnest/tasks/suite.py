@@ -1,0 +1,333 @@
+"""Running a suite: from names to a plan that is checked whole, to a run folder with findings and a report.
+
+    run = run_suite("core", model="earnest/reference", out="runs/first")
+    run.scorecard.pillars, run.findings, run.folder / "report.html"
+
+Everything is resolved before the first call: suite, tasks, data, model, attack, defences and judges. Which items are
+attacked follows from the task and the attack: corruptions are put on every task with a single clip, other attacks on
+tasks whose items have a goal for them. Defences stand before every task.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import earnest
+from earnest import report
+from earnest.audio import Manifest
+from earnest.engine import Job, ModelJudge, Progress, Settings, execute
+from earnest.engine.estimate import estimate
+from earnest.engine.job import default_cache
+from earnest.errors import BadData, BadParameter, EarnestError
+from earnest.models import load_model
+from earnest.models.access import Model, Sampling
+from earnest.plan import Plan, PlannedTask
+from earnest.records import Arm, Item
+from earnest.registry import parse_spec, registry
+from earnest.tasks._again import Replay, probe_hearing, replay
+from earnest.tasks._base import Task
+from earnest.tasks._canary import Canary
+from earnest.tasks._check import DataCheck, check_data
+from earnest.tasks._limit import limited
+from earnest.tasks._run import Outline, Run
+from earnest.tasks._suite_file import Suite, SuiteTask, resolve, suite_names
+from earnest.tasks.probe import NAME as PROBE
+from earnest.tasks.probe import probe_manifest
+
+__all__ = [
+    "DataCheck",
+    "Outline",
+    "Replay",
+    "Run",
+    "Suite",
+    "SuiteTask",
+    "check_data",
+    "probe_hearing",
+    "replay",
+    "resolve",
+    "run_suite",
+    "suite_names",
+]
+
+Several = str | Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Prepared:
+    """A run that was resolved and checked, and not yet begun."""
+
+    plan: Plan
+    jobs: list[Job]
+    model: Model
+    judges: tuple[ModelJudge, ...]
+    settings: Settings
+
+
+def run_suite(
+    suite: str | Path | Suite,
+    *,
+    model: str | Model,
+    out: str | Path | None = None,
+    data: str | Path | Manifest | None = None,
+    attack: str | None = None,
+    defence: Several | None = None,
+    judge: Several = (),
+    task: Several | None = None,
+    pillar: Several | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    shard: str | None = None,
+    max_connections: int = 16,
+    batch_size: int | None = None,
+    timeout_s: float = 120.0,
+    max_cost: float | None = None,
+    cache: bool | Path = True,
+    allow_missing: bool = False,
+    temperature: float = 0.0,
+    max_tokens: int = 256,
+    dry_run: bool = False,
+    gates: Sequence[str] | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Any:
+    """Evaluate a model on a suite, write the report, and give back the run.
+
+    Parameters
+    ----------
+    suite : str, path or Suite
+        A name such as `core`, a YAML file, or a suite.
+    model : str or Model
+        Specification, or a model.
+    out : path
+        Run folder; a folder that holds a run under the same plan is resumed.
+    data : path, Manifest or None
+        Folder of recordings; None takes the embedded probe set.
+    attack : str or None
+        Specification; adds an attacked arm beside the clean one.
+    defence : str, sequence of str or None
+        Specifications in order; adds a defended arm (and, with an attack, one that is both).
+    judge : str or sequence of str
+        Models that decide what no parser can; the first one counts.
+    task, pillar : str, sequence of str or None
+        Only these of the suite.
+    limit : int or None
+        At most so many items of each task, labels and groups in balance.
+    seed : int
+        Of everything that is drawn: items, limit, attack, defences, sampling.
+    shard : str or None
+        `2/8`: the second of eight parts; `earnest merge` joins them.
+    max_connections, batch_size, timeout_s, cache
+        How fast; no number depends on them. `cache` may be a folder.
+    max_cost : float or None
+        No call is made beyond this spend in US dollars.
+    allow_missing : bool
+        Whether to run although files that the data names are missing; their items are counted as unscored.
+    temperature, max_tokens
+        How answers are drawn.
+    dry_run : bool
+        Give back an `Outline` of what would be asked and sent, and ask nothing.
+    gates : sequence of str or None
+        Conditions such as `safety=0.9`, shown in the report.
+    on_progress : callable or None
+        Called with `earnest.engine.Progress` while it runs.
+
+    Returns
+    -------
+    Run, or Outline of a dry run
+
+    Raises
+    ------
+    BadData
+        If the suite or the data has faults, all told at once, or no task can run on the data.
+    BadParameter, UnknownName, MissingExtra, MissingKey
+        If a specification is not one, or needs what is not there.
+    AccessDenied
+        If the attack needs more than the model grants.
+    PlanMismatch
+        If `out` holds a run under another plan.
+    """
+    if out is None and not dry_run:
+        raise BadParameter("a run needs a folder, got out=None; give out='runs/first', or dry_run=True to see the plan")
+    settings = Settings(
+        max_connections=max_connections,
+        timeout_s=timeout_s,
+        max_cost=max_cost,
+        cache=default_cache() if cache is True else (cache or None),
+        batch_size=batch_size,
+        sampling=Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed),
+    )
+    prepared = _prepared(
+        suite if isinstance(suite, Suite) else Suite.read(suite),
+        model=model,
+        data=_manifest(data, allow_missing=allow_missing),
+        data_name=PROBE if data is None else None,
+        attack=attack,
+        defences=_several(defence),
+        judges=_several(judge),
+        task=_several(task),
+        pillar=_several(pillar),
+        limit=limit,
+        seed=seed,
+        shard=shard,
+        settings=settings,
+    )
+    if dry_run:
+        return _outline(prepared)
+    summary = execute(
+        prepared.plan,
+        prepared.jobs,
+        model=prepared.model,
+        judges=prepared.judges,
+        folder=Path(str(out)),
+        settings=settings,
+        on_progress=on_progress,
+    )
+    report.write(Path(str(out)), gates=gates, note=prepared.model.note or None)
+    return Run(folder=Path(str(out)), plan=prepared.plan, summary=summary)
+
+
+def _prepared(
+    suite: Suite,
+    *,
+    model: str | Model,
+    data: Manifest,
+    data_name: str | None,
+    attack: str | None,
+    defences: tuple[str, ...],
+    judges: tuple[str, ...],
+    task: tuple[str, ...],
+    pillar: tuple[str, ...],
+    limit: int | None,
+    seed: int,
+    shard: str | None,
+    settings: Settings,
+) -> _Prepared:
+    """Everything resolved and checked; nothing asked, nothing written."""
+    if limit is not None and limit < 1:
+        raise BadParameter(f"limit must be at least 1, got {limit}; leave it out for all items")
+    chosen = resolve(suite, task=task, pillar=pillar)
+    attack, defences = _checked_specs(attack, defences)
+    lacks = {found.name: found.missing(data) for found in chosen}
+    _check_some_run(lacks, asked=bool(task or pillar), data=data)
+    items = {
+        found.name: limited(found, found.items(data, seed=seed), limit=limit, seed=seed)
+        for found in chosen
+        if lacks[found.name] is None
+    }
+    canaries = _canaries(data, seed=seed)
+    loaded = model if isinstance(model, Model) else load_model(model)
+    plan = Plan(
+        earnest=earnest.__version__,
+        suite=suite.name,
+        suite_version=suite.version,
+        model=loaded.name,
+        fingerprint=loaded.fingerprint,
+        data=data_name or data.folder.resolve().name,
+        data_digest=data.digest,
+        tasks=tuple(_planned(found, items.get(found.name), lacks[found.name]) for found in chosen),
+        attack=attack,
+        defences=defences,
+        judges=judges,
+        parameters=dataclasses.asdict(settings.sampling),
+        seed=seed,
+        limit=limit,
+        shard=shard,
+        items_digest=_digest([item for group in items.values() for item in group]),
+        destination=loaded.destination,
+    )
+    jobs = [
+        Job(item=item, arm=arm, score=found.score, goal=found.goal)
+        for arm in (Arm(attack=a, defence=d) for a, d in plan.arms)
+        for found in chosen
+        if _stands_in(found, arm)
+        for item in items.get(found.name, ())
+    ]
+    proofs = [Job(item=item, arm=Arm(), score=Canary().score, kind="canary") for item in canaries]
+    named = tuple(ModelJudge(load_model(spec)) for spec in judges)
+    return _Prepared(plan=plan, jobs=[*proofs, *jobs], model=loaded, judges=named, settings=settings)
+
+
+def _manifest(data: str | Path | Manifest | None, *, allow_missing: bool) -> Manifest:
+    if data is None:
+        return probe_manifest()
+    return data if isinstance(data, Manifest) else Manifest.read(data)
+
+
+def _several(given: Several | None) -> tuple[str, ...]:
+    if given is None:
+        return ()
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _checked_specs(attack: str | None, defences: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
+    """The specifications in their canonical form; all that cannot be built are told at once."""
+    faults: list[str] = []
+
+    def checked(kind: str, spec: str) -> str:
+        try:
+            registry(kind).make(spec)
+            return str(parse_spec(spec))
+        except EarnestError as error:
+            faults.append(str(error))
+            return spec
+
+    plain_attack = None if attack is None else checked("attacks", attack)
+    plain_defences = tuple(checked("defences", spec) for spec in defences)
+    if faults:
+        raise BadParameter("; ".join(faults))
+    return plain_attack, plain_defences
+
+
+def _check_some_run(lacks: dict[str, str | None], *, asked: bool, data: Manifest) -> None:
+    faults = [f"{name}: {lack}" for name, lack in lacks.items() if lack is not None]
+    if faults and (asked or len(faults) == len(lacks)):
+        which = "the tasks that were asked for" if asked else "any task of the suite"
+        raise BadData(f"{data.folder} does not serve {which}; `earnest data check` says what is missing", faults)
+
+
+def _canaries(data: Manifest, *, seed: int) -> list[Item]:
+    """Canaries of the data where it has code words, else those of the probe set."""
+    canary = Canary()
+    own = any(entry.role == "code_word" for entry in data.entries)
+    return canary.items(data if own else probe_manifest(), seed=seed)
+
+
+def _planned(task: Task, items: Sequence[Item] | None, lack: str | None) -> PlannedTask:
+    return PlannedTask(
+        name=task.name, pillar=task.pillar, version=task.version, n_items=len(items or ()), not_run=lack
+    )
+
+
+def _stands_in(task: Task, arm: Arm) -> bool:
+    """Whether a task is asked in an arm."""
+    if arm.attack is None:
+        return True
+    family = getattr(registry("attacks").get(parse_spec(arm.attack).name), "family", "")
+    return task.single_clip if family == "corruption" else task.has_goals
+
+
+def _digest(items: Sequence[Item]) -> str:
+    return hashlib.sha256("\n".join(item.id for item in items).encode()).hexdigest()
+
+
+def _outline(prepared: _Prepared) -> Outline:
+    from earnest.engine.arms import setups
+
+    jobs = prepared.jobs
+    arms = (job.arm for job in jobs)
+    setups(prepared.plan, arms, model=prepared.model, sampling=prepared.settings.sampling)  # refuses what cannot run
+    counts = Counter((job.item.task, job.arm.suffix or "clean") for job in jobs if job.kind == "item")
+    items: dict[str, dict[str, int]] = {}
+    for (name, arm), n in counts.items():
+        items.setdefault(name, {})[arm] = n
+    return Outline(
+        plan=prepared.plan,
+        items=items,
+        n_canaries=sum(job.kind == "canary" for job in jobs),
+        estimate=estimate(prepared.plan, jobs, model=prepared.model, settings=prepared.settings),
+    )
