@@ -43,7 +43,9 @@ def test_a_silent_clip_is_a_fault_and_the_others_are_attacked():
     assert attempts[0].answer.reason == "attack_failed" and attempts[1].distortion.snr_db == pytest.approx(10, abs=0.01)
 
 
-@pytest.mark.parametrize("options, message", [({"snr_db": 300}, "from -120 to 200"), ({"colour": "red"}, "one of white")])
+@pytest.mark.parametrize(
+    "options, message", [({"snr_db": 300}, "from -120 to 200"), ({"colour": "red"}, "one of white")]
+)
 def test_parameters_out_of_range_are_refused(options, message):
     with pytest.raises(BadParameter, match=message):
         AdditiveNoise(**options)
