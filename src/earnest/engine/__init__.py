@@ -7,6 +7,7 @@
 from earnest.engine.cache import AnswerCache
 from earnest.engine.caller import Caller
 from earnest.engine.clips import ClipStore, clip_path
+from earnest.engine.estimate import Estimate, estimate
 from earnest.engine.job import Job, Progress, Settings, Summary
 from earnest.engine.journal import Journal, read_journal
 from earnest.engine.judges import Judgement, ModelJudge
@@ -18,6 +19,7 @@ __all__ = [
     "AnswerCache",
     "Caller",
     "ClipStore",
+    "Estimate",
     "Job",
     "Journal",
     "Judgement",
@@ -28,6 +30,7 @@ __all__ = [
     "Settings",
     "Summary",
     "clip_path",
+    "estimate",
     "execute",
     "execute_async",
     "in_shard",

@@ -11,6 +11,7 @@ for calls that gave no answer is not known and not counted.
 from __future__ import annotations
 
 import asyncio
+import datetime
 import functools
 import importlib.resources
 from collections.abc import Mapping
@@ -33,13 +34,14 @@ class Price(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     models: tuple[str, ...] = Field(default=(), description="Specifications that it holds for.")
+    host: str | None = Field(default=None, description="Where it holds: another address has its own prices.")
     input_text: float = Field(ge=0)
     input_audio: float = Field(ge=0)
     output_text: float = Field(ge=0)
     output_audio: float | None = Field(default=None, ge=0)
     input_audio_tokens_per_s: float = Field(gt=0)
     output_audio_tokens_per_s: float | None = Field(default=None, gt=0)
-    date: str = Field(default="", description="When the price was as it says.")
+    date: datetime.date | None = Field(default=None, description="When it was read.")
     source: str = Field(default="", description="The vendor's page.")
     note: str = ""
 
@@ -87,7 +89,8 @@ def price_of(model: Model, prices: Mapping[str, Price] | None = None) -> Price |
         return prices[model.name]
     if model.batch_size is not None and model.destination is None:
         return FREE
-    return price_table().get(model.name)
+    found = price_table().get(model.name)
+    return found if found is not None and found.host == model.destination else None
 
 
 class Ledger:

@@ -5,8 +5,8 @@ and numpy let others run meanwhile; a pool of processes would cost more in copie
 thread of its own that asks through the `Caller`. Audio is loaded when its item is asked, so that as many clips are in
 memory as items are under way, and no more.
 
-    load, defend ──> ask (cache, ceiling, limiter, attempts) ──> review, score ──> judges ──> journal line
-              └────> clips/<sha256>.flac ───────────────────────────────────────┘
+    load, keep, defend ──> ask (cache, ceiling, limiter, attempts) ──> review, score ──> judges ──> journal line
+           └────> clips/<sha256>.flac
 
 What a line holds does not depend on connections, batches or order; only the order of lines does.
 """
@@ -254,7 +254,7 @@ class _Run:
             )
 
     def _open_pools(self, stack: AsyncExitStack) -> None:
-        self.pool = ThreadPoolExecutor(max(4, os.cpu_count() or 1), thread_name_prefix="earnest-work")
+        self.pool = ThreadPoolExecutor(max(2, min(8, os.cpu_count() or 1)), thread_name_prefix="earnest-work")
         self.attack_pool = ThreadPoolExecutor(self._n_attacks, thread_name_prefix="earnest-attack")
         for pool in (self.pool, self.attack_pool):
             stack.push_async_callback(asyncio.to_thread, pool.shutdown, wait=True, cancel_futures=True)
@@ -329,15 +329,11 @@ class _Run:
         """A job without an attack, from loading to its journal line."""
         setup = self.setups[job.arm]
         try:
-            stimulus, asked, before_ms = await self._in_pool(_prepared, job, setup, self.cache is not None)
+            stimulus, asked, clips, before_ms = await self._in_pool(self._prepared, job, setup)
         except BadAudio as error:
             self._write(self._line(job, outcome=Unscored(reason="bad_audio", detail=str(error))))
             return
-        kept = asyncio.ensure_future(self._in_pool(self.clips.keep_all, stimulus))
-        try:
-            reply = await self.caller.reply(asked, sampling=self.sampling)
-        finally:
-            clips = await kept
+        reply = await self.caller.reply(asked, sampling=self.sampling)
         await self._score(job, stimulus, reply, clips=clips, before_ms=before_ms)
 
     async def _attack(self, jobs: list[Job]) -> None:
@@ -408,6 +404,17 @@ class _Run:
             judges=labels,
         )
         self._write(line)
+
+    def _prepared(self, job: Job, setup: Setup) -> tuple[Stimulus, Stimulus, dict[str, str], float]:
+        """In a worker thread: what the system is sent, what its model gets, the clips' names, the defences' ms."""
+        stimulus = job.item.load()
+        clips = self.clips.keep_all(stimulus)
+        begun = time.perf_counter()
+        asked = setup.system.defended(stimulus)
+        before_ms = 1e3 * (time.perf_counter() - begun)
+        if self.cache is not None:
+            asked.digest  # noqa: B018  (worked out here, kept with the stimulus, needed on the loop)
+        return stimulus, asked, clips, before_ms
 
     def _outcome(self, job: Job, system: Any, reply: Reply, before_ms: float) -> tuple[Reply, Any, str | None]:
         """In a worker thread: the reply that leaves the system, what scoring says, the spoken answer's name."""
@@ -501,17 +508,6 @@ class _Run:
             note=f"no price is known for {' and '.join(unpriced)}" if unpriced else "",
             duration_s=time.monotonic() - self.begun,
         )
-
-
-def _prepared(job: Job, setup: Setup, cached: bool) -> tuple[Stimulus, Stimulus, float]:
-    """In a worker thread: what the system is sent, what its model gets, and milliseconds that the defences took."""
-    stimulus = job.item.load()
-    begun = time.perf_counter()
-    asked = setup.system.defended(stimulus)
-    before_ms = 1e3 * (time.perf_counter() - begun)
-    if cached:
-        asked.digest  # noqa: B018  (worked out here, kept with the stimulus, needed on the loop)
-    return stimulus, asked, before_ms
 
 
 def _with_goal(job: Job) -> Stimulus:
