@@ -26,6 +26,7 @@ class PlannedTask(BaseModel):
     version: int
     n_items: int = Field(ge=0, description="Items in the clean arm.")
     not_run: str | None = Field(default=None, description="Why the task was left out; null where it runs.")
+    attacked: bool = Field(default=True, description="Whether its items are asked in the attacked arms, if any.")
 
 
 class Plan(BaseModel):
