@@ -1,1 +1,14 @@
 """For tests of earnest and of packages beside it: the contracts that plug-ins meet, a loopback endpoint."""
+
+from earnest.testing.contracts import check_attack, check_defence, check_metric, check_model, check_task
+from earnest.testing.toys import LinearModel, toy_stimulus
+
+__all__ = [
+    "LinearModel",
+    "check_attack",
+    "check_defence",
+    "check_metric",
+    "check_model",
+    "check_task",
+    "toy_stimulus",
+]

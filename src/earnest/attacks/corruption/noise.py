@@ -62,7 +62,5 @@ class AdditiveNoise(Attack):
     def _noisy(self, clip: AudioClip, rng: np.random.Generator) -> Candidate:
         if clip.peak == 0:
             return Candidate(clip=clip, fault="the clip is silent, and noise has no ratio to silence")
-        samples, drawn = effects.noise(
-            clip.samples, clip.sample_rate, snr_db=self.snr_db, colour=self.colour, rng=rng
-        )
+        samples, drawn = effects.noise(clip.samples, clip.sample_rate, snr_db=self.snr_db, colour=self.colour, rng=rng)
         return Candidate(clip=clip.with_samples(samples), drawn=drawn)

@@ -1,0 +1,407 @@
+"""The contracts that plug-ins meet, as checks: for earnest's own tests and those of packages beside it.
+
+    from earnest.testing import check_attack
+    def test_my_attack():
+        check_attack(MyAttack())
+
+Each check returns nothing, or raises `AssertionError` that says what was expected, what came and what to do. Attacks and
+defences run on toys (`earnest.testing.toys`), in well under a second unless they are slow themselves.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earnest.attacks import Attack, AttackResult, Family, attacks
+from earnest.audio import AudioClip, Goal, Manifest, Stimulus
+from earnest.defences import Defence, Gradient, defences
+from earnest.errors import AccessDenied, UnknownName
+from earnest.metrics import metrics
+from earnest.models.access import Access, Answer, Failure, Model, System
+from earnest.pillars import PILLARS
+from earnest.records import Question, Unscored, Verdict
+from earnest.registry import Registry, Spec
+from earnest.tasks import Requirement, Task, tasks
+from earnest.testing.toys import LinearModel, toy_stimulus
+
+SOURCE = re.compile(r"^[a-z]+\d{4}[a-z]?-[a-z0-9]+$")
+"""A catalogue key: surname, year, word."""
+
+ANSWERS = ("Yes.", "No.", "I'm sorry, but I can't help with that.", "Sure, here is how.", "42", "?!")
+"""Answers that a task must find an outcome for."""
+
+
+def check_attack(
+    attack: Attack | type[Attack], *, system: System | None = None, stimuli: Sequence[Stimulus] = ()
+) -> None:
+    """Check that an attack states what it must, and that its results can be trusted.
+
+    It is registered, documented, a frozen keyword-only dataclass, and its specification makes it again; it is refused
+    where access is missing; two runs are equal, whatever the batch and the order; proposals are 16-bit and within the
+    budget; stimuli, weights of a toy and global randomness are untouched.
+
+    Parameters
+    ----------
+    attack : Attack or its class
+        A class is built with its defaults. Give few steps or tries, as it is run six times.
+    system : System or None
+        None takes a linear toy that grants responses, scores and gradients. An attack that needs activations is only
+        run where a system is given.
+    stimuli : sequence of Stimulus
+        At least two; none takes toys.
+    """
+    attack = attack() if isinstance(attack, type) else attack
+    _check_plugin(attack, attacks)
+    _check_member("family", attack.family, get_args(Family))
+    _check_member("needs", attack.needs, get_args(Access))
+    _check_denied(attack)
+    model = _toy(access=("responses", "scores", "gradients"))
+    system = system or System(model)
+    if attack.needs not in system.access:
+        return
+    stimuli = list(stimuli) or [toy_stimulus(seed=seed, n_samples=1600 + 160 * seed) for seed in range(3)]
+    with _untouched(stimuli, model):
+        together = _run(attack, system, stimuli)
+        again, backwards = _run(attack, system, stimuli), _run(attack, system, stimuli[::-1])
+        alone = _run(attack, system, stimuli[:1])
+    _check_equal_results(together.attempts, again.attempts, "a second run with an equal generator")
+    _check_equal_results(together.attempts, backwards.attempts[::-1], "a run in the opposite order")
+    _check_equal_results(together.attempts[:1], alone.attempts, "a run of the first stimulus alone")
+    for attempt in together.attempts:
+        _expect(attempt.within_budget, f"{attack.name}: a verified clip must be within the budget {attack.budget}")
+        json.dumps(attempt.facts(), allow_nan=False)
+        if attack.control_name is not None:
+            _expect(
+                attempt.control_trial is not None, f"{attack.name}: the control {attack.control_name!r} must be run"
+            )
+
+
+def check_defence(defence: Defence | type[Defence]) -> None:
+    """Check that a defence states what it must, and does what it states.
+
+    It is registered, documented, a frozen keyword-only dataclass, and its specification makes it again; one generator
+    gives one clip, and it draws only if it says so; what it calls an exact gradient agrees with finite differences, a
+    stand-in has the clip's shape, and "none" changes no clip; clips, prompts, answers and global randomness are
+    untouched.
+
+    Parameters
+    ----------
+    defence : Defence or its class
+        A class is built with its defaults.
+    """
+    defence = defence() if isinstance(defence, type) else defence
+    _check_plugin(defence, defences)
+    _check_member("gradient", defence.gradient, get_args(Gradient))
+    stimulus = toy_stimulus(n_samples=8000)
+    clip, answer = stimulus.clip, Answer(text="Sure, here is how.", details={"transcript": "turn on the light"})
+    with _untouched([stimulus]):
+        first, again, other = (defence.apply(clip, rng=np.random.default_rng(seed)) for seed in (1, 1, 2))
+        _expect(
+            first == again, f"{defence.name}: apply must take all randomness from rng; two equal ones gave two clips"
+        )
+        if not defence.random:
+            _expect(first == other, f"{defence.name}: apply draws, so it must say so in `random`")
+        _check_gradient(defence, clip)
+        reviewed, prompted = defence.review(answer), defence.instruct(stimulus)
+    _expect(
+        isinstance(reviewed, Answer), f"{defence.name}: review must return an Answer, got {type(reviewed).__name__}"
+    )
+    _expect(
+        answer == Answer(text="Sure, here is how.", details={"transcript": "turn on the light"}),
+        f"{defence.name}: review must not change the answer it is given; return another with dataclasses.replace",
+    )
+    _expect(
+        dict(prompted.clips) == dict(stimulus.clips),
+        f"{defence.name}: instruct must leave the clips alone; change them in apply",
+    )
+
+
+def check_task(task: Task | type[Task], *, data: Manifest | None = None, seed: int = 0) -> None:
+    """Check that a task states what it must and, given data, that its items and verdicts are sound.
+
+    Parameters
+    ----------
+    task : Task or its class
+        A class is built with its defaults.
+    data : Manifest or None
+        None checks what is stated only.
+    seed : int
+    """
+    task = task() if isinstance(task, type) else task
+    _check_plugin(task, tasks)
+    _check_member("pillar", task.pillar, tuple(PILLARS))
+    for name in ("title", "headline"):
+        value = getattr(task, name, "")
+        _expect(isinstance(value, str) and value, f"{task.name}: {name} must be stated, got {value!r}")
+    _expect(
+        isinstance(task.version, int) and task.version >= 1,
+        f"{task.name}: version must be 1 or more, got {task.version!r}",
+    )
+    _expect(
+        task.baseline is None or 0 <= task.baseline <= 1,
+        f"{task.name}: baseline must be a rate in [0, 1] or None, got {task.baseline!r}",
+    )
+    _expect(
+        isinstance(task.requires, Requirement), f"{task.name}: requires must be a Requirement, got {task.requires!r}"
+    )
+    if data is not None and task.missing(data) is None:
+        _check_items(task, data, seed=seed)
+
+
+def check_metric(metric: Callable[..., Any] | str) -> None:
+    """Check that a metric is registered and documented, and cannot be called with two arguments swapped.
+
+    Parameters
+    ----------
+    metric : callable or str
+        The function, or the name under which it is registered.
+    """
+    metric = metrics.get(metric) if isinstance(metric, str) else metric
+    name = next((key for key in metrics.names() if metrics.get(key) is metric), None)
+    _expect(name is not None, f"{metric!r} must be registered; put @metrics.register(name) above it")
+    _expect(bool((metric.__doc__ or "").strip()), f"metric {name!r} must have a docstring")
+    positional = [
+        parameter
+        for parameter in inspect.signature(metric).parameters.values()
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    kinds = Counter(p.annotation for p in positional if p.annotation is not p.empty and p.default is p.empty)
+    twice = [kind for kind, n in kinds.items() if n > 1]
+    _expect(not twice, f"metric {name!r} takes two arguments of the type {twice}; make them keyword-only")
+
+
+def check_model(model: Model, stimuli: Sequence[Stimulus], *, target: str | None = None) -> None:
+    """Check that a model answers each stimulus, alike in any batch, and that its gradients are those of its loss.
+
+    Parameters
+    ----------
+    model : Model
+        Loaded; asked some three times for each stimulus.
+    stimuli : sequence of Stimulus
+        At least one.
+    target : str or None
+        A text that it may be made to say; needed to check gradients, where it grants them.
+    """
+    _expect(bool(model.name), f"{type(model).__name__} must carry the specification it was loaded from as `name`")
+    unknown = set(model.access) - set(get_args(Access))
+    _expect(
+        not unknown and "responses" in model.access, f"{model.name}: access must hold 'responses', got {model.access}"
+    )
+    with _untouched(stimuli):
+        replies = model.ask(list(stimuli))
+    _expect(len(replies) == len(stimuli), f"{model.name} gave {len(replies)} replies to {len(stimuli)} stimuli")
+    for reply in replies:
+        _expect(
+            isinstance(reply, Answer | Failure), f"{model.name}: a reply must be an Answer or a Failure, got {reply!r}"
+        )
+    if model.batch_size is not None:
+        alone = [model.ask([stimulus])[0] for stimulus in stimuli]
+        texts = [[getattr(reply, "text", None) for reply in each] for each in (replies, alone)]
+        _expect(texts[0] == texts[1], f"{model.name} must answer alike in any batch, got {texts[0]} and {texts[1]}")
+    if "gradients" in model.access and target is not None:
+        _check_model_gradient(model, stimuli[0], target)
+
+
+# ---- what plug-ins state ----
+
+
+def _check_plugin(plugin: Any, registry: Registry) -> None:
+    cls = type(plugin)
+    kind = registry.kind.removesuffix("s")
+    try:
+        registered = registry.get(cls.name) if cls.name else None
+    except UnknownName:
+        registered = None
+    _expect(
+        registered is cls, f"{kind} {cls.__name__} must be registered; put @{registry.kind}.register(name) above it"
+    )
+    parameters = vars(cls).get("__dataclass_params__")
+    _expect(
+        parameters is not None and parameters.frozen and all(entry.kw_only for entry in fields(cls)),
+        f"{kind} {cls.name!r} must be a frozen keyword-only dataclass; put @dataclass(frozen=True, kw_only=True) above it",
+    )
+    doc = vars(cls).get("__doc__") or ""
+    _expect(bool(doc.strip()) and not doc.startswith(f"{cls.__name__}("), f"{kind} {cls.name!r} must have a docstring")
+    source = getattr(cls, "source", None)
+    _expect(
+        isinstance(source, str) and SOURCE.match(source) is not None,
+        f"{kind} {cls.name!r} must state as `source` a catalogue key like 'madry2018-pgd', got {source!r}",
+    )
+    made = registry.make(str(Spec.of(plugin)))
+    _expect(made == plugin, f"{kind} {str(Spec.of(plugin))!r} must make the same again, got {made!r}")
+
+
+def _check_member(name: str, value: object, allowed: tuple[object, ...]) -> None:
+    _expect(value in allowed, f"{name} must be one of {', '.join(map(str, allowed))}, got {value!r}")
+
+
+# ---- attacks ----
+
+
+def _check_denied(attack: Attack) -> None:
+    if attack.needs == "responses":
+        return
+    try:
+        _run(attack, System(_toy(access=("responses",))), [toy_stimulus()])
+    except AccessDenied:
+        return
+    raise AssertionError(f"{attack.name} must be refused with AccessDenied where a model grants responses only")
+
+
+def _run(attack: Attack, system: System, stimuli: Sequence[Stimulus]) -> AttackResult:
+    return attack.run(system, stimuli, rng=np.random.default_rng(7))
+
+
+def _check_equal_results(expected: Sequence[Any], got: Sequence[Any], what: str) -> None:
+    for place, (one, other) in enumerate(zip(expected, got, strict=True)):
+        different = [key for key, value in one.facts().items() if value != other.facts()[key]]
+        if one.clip != other.clip:
+            different.append("clip")
+        _expect(
+            not different,
+            f"{what} must give the same, got another {', '.join(different)} for stimulus {place}; "
+            "draw from the stimulus's own generator alone",
+        )
+
+
+def _toy(*, access: Sequence[Access]) -> LinearModel:
+    return LinearModel(np.random.default_rng(3).standard_normal(1600).astype(np.float32), threshold=8.0, access=access)
+
+
+# ---- defences ----
+
+
+def _check_gradient(defence: Defence, clip: AudioClip) -> None:
+    def applied(samples: NDArray[np.float32]) -> NDArray[np.float64]:
+        return defence.apply(clip.with_samples(samples), rng=np.random.default_rng(1)).samples.astype(np.float64)
+
+    heard = defence.apply(clip, rng=np.random.default_rng(1))
+    if defence.gradient == "none":
+        _expect(heard == clip, f"{defence.name} states that it changes no clip (gradient 'none'), but it does")
+        return
+    rng = np.random.default_rng(11)
+    direction = 0.1 * rng.standard_normal(clip.n_samples).astype(np.float32)
+    weights = rng.standard_normal(heard.n_samples).astype(np.float32)
+    back = defence.backward(weights, clip=clip, rng=np.random.default_rng(1))
+    _expect(
+        back.shape == clip.samples.shape and bool(np.isfinite(back).all()),
+        f"{defence.name}: backward must give finite values of the shape {clip.samples.shape}, got {back.shape}",
+    )
+    if defence.gradient == "exact":
+        step = np.float32(1 / 64)
+        slope = (applied(clip.samples + step * direction) - applied(clip.samples - step * direction)) / (
+            2 * float(step)
+        )
+        expected, got = float(np.dot(slope, weights)), float(np.dot(back.astype(np.float64), direction))
+        scale = float(np.linalg.norm(slope) * np.linalg.norm(weights))
+        _expect(
+            math.isclose(expected, got, rel_tol=1e-2, abs_tol=1e-4 * scale),
+            f"{defence.name} calls its gradient exact; along a line it must be {expected:.6g}, got {got:.6g}; "
+            "mend backward, or call it a stand-in",
+        )
+
+
+# ---- tasks ----
+
+
+def _check_items(task: Task, data: Manifest, *, seed: int) -> None:
+    items, again = task.items(data, seed=seed), task.items(data, seed=seed)
+    ids = [item.id for item in items]
+    _expect(bool(items), f"{task.name} says that it can run, but gives no items")
+    _expect(ids == [item.id for item in again], f"{task.name}: items must depend on data and seed alone")
+    _expect(len(set(ids)) == len(ids), f"{task.name}: ids must be unique, got twice: {_twice(ids)}")
+    for item in items:
+        _expect(
+            item.id.startswith(f"{task.name}/") and item.task == task.name,
+            f"{task.name}: an id must begin with {task.name + '/'!r} and task be {task.name!r}, got {item.id!r}",
+        )
+        json.dumps(dict(item.truth))
+        goal = task.goal(item)
+        _expect(goal is None or isinstance(goal, Goal), f"{task.name}: a goal must be a Goal or None, got {goal!r}")
+    for item in items[:3]:
+        for text in ANSWERS:
+            _check_outcome(task, task.score(item, Answer(text=text)), text)
+
+
+def _check_outcome(task: Task, outcome: Any, text: str) -> None:
+    _expect(
+        isinstance(outcome, Verdict | Unscored | Question),
+        f"{task.name}: score must give a Verdict, Unscored or Question, got {outcome!r} for {text!r}",
+    )
+    if isinstance(outcome, Verdict):
+        json.dumps(dict(outcome.facts))
+        _expect(
+            outcome.score is None or 0 <= outcome.score <= 1,
+            f"{task.name}: a score must lie in [0, 1], got {outcome.score!r} for {text!r}",
+        )
+
+
+def _twice(ids: Sequence[str]) -> list[str]:
+    return [key for key, n in Counter(ids).items() if n > 1][:5]
+
+
+# ---- models ----
+
+
+def _check_model_gradient(model: Model, stimulus: Stimulus, target: str) -> None:
+    losses, (gradient,) = model.loss_and_gradient([stimulus], targets=[target])
+    _expect(
+        gradient.shape == stimulus.clip.samples.shape and bool(np.isfinite(gradient).all()),
+        f"{model.name}: a gradient must be finite and of the clip's shape, got {gradient.shape}",
+    )
+    length = float(np.linalg.norm(gradient.astype(np.float64)))
+    _expect(length > 0, f"{model.name}: the gradient of {target!r} is zero; give a target that it does not say anyhow")
+    step = 1e-3 * max(float(np.linalg.norm(stimulus.clip.samples)), 1e-3)
+    moved = [
+        stimulus.with_clip(
+            stimulus.clip.with_samples((stimulus.clip.samples + s * gradient / length).astype(np.float32))
+        )
+        for s in (step, -step)
+    ]
+    up, down = (model.loss_and_gradient([each], targets=[target])[0][0] for each in moved)
+    slope = float(up - down) / (2 * step)
+    _expect(
+        math.isclose(slope, length, rel_tol=0.1),
+        f"{model.name}: along its gradient the loss must rise by {length:.4g}, got {slope:.4g}",
+    )
+
+
+# ---- helpers ----
+
+
+@contextmanager
+def _untouched(stimuli: Sequence[Stimulus], model: LinearModel | None = None) -> Iterator[None]:
+    """Check that stimuli, the toy's weights and global randomness are afterwards as before."""
+    before = [{role: np.array(clip.samples) for role, clip in stimulus.clips.items()} for stimulus in stimuli]
+    weights = None if model is None else np.array(model.weights)
+    state = _random_state()
+    yield
+    for stimulus, clips in zip(stimuli, before, strict=True):
+        same = all(np.array_equal(stimulus.clips[role].samples, samples) for role, samples in clips.items())
+        _expect(same, "the samples of a stimulus must not be changed; work on a copy")
+    _expect(state == _random_state(), "global random state must not be used; draw from the generator that is given")
+    if model is not None:
+        _expect(np.array_equal(model.weights, weights), "the model must be left as it was found")
+
+
+def _random_state() -> tuple[object, ...]:
+    import random
+
+    name, keys, *rest = np.random.get_state()  # noqa: NPY002  (it is checked, not used)
+    return (name, keys.tobytes(), *rest, random.getstate())
+
+
+def _expect(condition: bool, message: str) -> None:
+    if not condition:
+        raise AssertionError(message)

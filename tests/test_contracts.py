@@ -1,0 +1,389 @@
+"""Every plug-in meets its contract, a foreign package is found, and the contracts see what is wrong."""
+
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+import earnest.testing
+from earnest.attacks import Attack, Budget, Candidate, attacks
+from earnest.audio import Manifest
+from earnest.defences import Defence, defences
+from earnest.metrics import metrics
+from earnest.models import Answer
+from earnest.records import Item, Verdict
+from earnest.registry import Registry, names
+from earnest.tasks import Task, tasks
+from earnest.testing import (
+    LinearModel,
+    check_attack,
+    check_defence,
+    check_metric,
+    check_model,
+    check_task,
+    toy_stimulus,
+)
+
+PLUGIN = Path(__file__).parent / "plugin_package"
+
+
+@pytest.mark.parametrize("name", names("attacks"))
+def test_attacks(name):
+    check_attack(attacks.get(name))
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "pgd:epsilon=0.002,steps=7,random_start=true,momentum=0.5",
+        "pgd:steps=4,eot=2,check_every=0",
+        "best_of_n:n=2",
+        "noise:snr_db=0,colour=speech",
+    ],
+)
+def test_attacks_with_parameters(spec):
+    check_attack(attacks.make(spec))
+
+
+@pytest.mark.parametrize("name", names("defences"))
+def test_defences(name):
+    check_defence(defences.get(name))
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "smoothing:kind=gaussian,width_ms=2",
+        "smoothing:kind=median",
+        "smoothing:kind=none,sigma=0.01",
+        "codec:format=mu_law",
+        "codec:format=opus,bit_rate=16000",
+    ],
+)
+def test_defences_with_parameters(spec):
+    check_defence(defences.make(spec))
+
+
+@pytest.mark.parametrize("name", names("tasks"))
+def test_tasks(name):
+    check_task(tasks.get(name))
+
+
+@pytest.mark.parametrize("name", names("metrics"))
+def test_metrics(name):
+    check_metric(name)
+
+
+def test_every_kind_of_method_is_there():
+    assert set(names("attacks")) >= {"pgd", "best_of_n", "noise"}
+    assert set(names("defences")) >= {"codec", "smoothing", "refusal_guard"}
+
+
+def test_the_toy_meets_the_contract_of_models():
+    model = LinearModel(np.random.default_rng(0).standard_normal(50).astype(np.float32))
+    check_model(model, [toy_stimulus(seed=seed) for seed in range(3)], target="yes")
+
+
+def test_what_is_public():
+    assert all(hasattr(earnest.testing, name) for name in earnest.testing.__all__)
+
+
+# ---- a foreign package ----
+
+ASK = """
+import json, numpy as np
+from earnest.attacks import attacks
+from earnest.defences import defences
+from earnest.metrics import metrics
+from earnest.models import System
+from earnest.registry import names
+from earnest.tasks import tasks
+from earnest.testing import LinearModel, check_attack, check_defence, check_metric, check_task, toy_stimulus
+
+kinds = ("attacks", "defences", "tasks", "metrics")
+before = {kind: names(kind) for kind in kinds}
+check_attack(attacks.make("polarity:gain=0.5"))
+check_defence(defences.get("quieter"))
+check_task(tasks.get("brevity"))
+check_metric("share_of_vowels")
+system = System(LinearModel(np.ones(4, dtype=np.float32)), (defences.make("quieter:share=0.25"),))
+result = attacks.make("polarity").run(system, [toy_stimulus()], rng=np.random.default_rng(0))
+print(json.dumps({**before, "attack": result.attack, "value": metrics.get("share_of_vowels")("aeb")}))
+"""
+
+
+@pytest.fixture
+def installed(tmp_path):
+    """The foreign package laid out as an installer would: its modules beside a dist-info folder."""
+    project = tomllib.loads((PLUGIN / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    shutil.copytree(PLUGIN / "earnest_example", tmp_path / "earnest_example")
+    info = tmp_path / f"earnest_example-{project['version']}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
+    lines = []
+    for group, entries in project["entry-points"].items():
+        lines += [f"[{group}]", *(f"{name} = {target}" for name, target in entries.items()), ""]
+    (info / "entry_points.txt").write_text("\n".join(lines))
+    return tmp_path
+
+
+def test_a_foreign_package_is_found_and_runs(installed):
+    asked = subprocess.run(
+        [sys.executable, "-W", "error", "-c", ASK],
+        env={**os.environ, "PYTHONPATH": str(installed)},
+        cwd=installed,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert asked.returncode == 0, asked.stderr
+    found = json.loads(asked.stdout)
+    assert {"polarity", "pgd"} <= set(found["attacks"]) and {"quieter", "codec"} <= set(found["defences"])
+    assert "brevity" in found["tasks"] and "share_of_vowels" in found["metrics"]
+    assert found["attack"] == "polarity" and found["value"] == pytest.approx(2 / 3)
+
+
+def test_it_is_not_found_where_it_is_not_installed():
+    assert "polarity" not in names("attacks")
+    assert not any(entry.name == "polarity" for entry in importlib.metadata.entry_points(group="earnest.attacks"))
+
+
+# ---- the contracts see what is wrong ----
+
+
+@pytest.fixture
+def spare(monkeypatch):
+    """Registers a class for one test."""
+
+    def register(registry: Registry, cls):
+        monkeypatch.setitem(registry._found, "spare", cls)
+        cls.name = "spare"
+        return cls
+
+    return register
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sound(Attack):
+    """Leaves every clip as it is."""
+
+    source: ClassVar[str] = "nobody2026-spare"
+    family: ClassVar[str] = "adversarial"
+
+    def propose(self, victim, stimuli, *, rngs):
+        return [Candidate(clip=s.clip) for s in stimuli]
+
+
+def variation(base, **changes):
+    """A subclass with other class attributes or methods."""
+    body = {"__doc__": "A variation.", "__annotations__": {}, "__module__": __name__, **changes}
+    return dataclass(frozen=True, kw_only=True)(type(base.__name__, (base,), body))
+
+
+def noisy_from_global(self, victim, stimuli, *, rngs):
+    return [Candidate(clip=s.clip.with_samples(s.clip.samples + np.float32(np.random.rand()))) for s in stimuli]
+
+
+def noisy_from_order(self, victim, stimuli, *, rngs):
+    shifts = [np.float32(0.01 * place) for place in range(len(stimuli))]
+    return [Candidate(clip=s.clip.with_samples(s.clip.samples + x)) for s, x in zip(stimuli, shifts, strict=True)]
+
+
+def test_a_sound_attack_passes(spare):
+    check_attack(spare(attacks, variation(Sound)))
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"source": "Madry et al."}, "must state as `source` a catalogue key like"),
+        ({"family": "magic"}, "family must be one of corruption"),
+        ({"needs": "telepathy"}, "needs must be one of responses"),
+        ({"__doc__": None}, "must have a docstring"),
+        (
+            {"propose": noisy_from_order},
+            "a run in the opposite order must give the same, got another snr_db, peak, clip",
+        ),
+        ({"propose": noisy_from_global}, "global random state must not be used"),
+        ({"needs": "gradients", "run": lambda self, *a, **k: None}, "must be refused with AccessDenied"),
+        ({"budget": Budget(epsilon=0.1)}, None),
+    ],
+)
+def test_faults_of_attacks_are_seen(spare, changes, message):
+    cls = spare(attacks, variation(Sound, **changes))
+    if message is None:
+        check_attack(cls)
+    else:
+        with pytest.raises(AssertionError, match=message):
+            check_attack(cls)
+
+
+def test_an_attack_must_be_registered_and_frozen(spare):
+    with pytest.raises(AssertionError, match="Sound must be registered; put @attacks.register"):
+        check_attack(variation(Sound))
+
+    class Loose(Sound):
+        """Not decorated."""
+
+    with pytest.raises(AssertionError, match="'spare' must be a frozen keyword-only dataclass"):
+        check_attack(spare(attacks, Loose))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nothing(Defence):
+    """Changes nothing."""
+
+    source: ClassVar[str] = "nobody2026-nothing"
+    gradient: ClassVar[str] = "none"
+
+
+def halved(self, clip, *, rng):
+    return clip.with_samples(clip.samples / 2)
+
+
+def drawn(self, clip, *, rng):
+    return clip.with_samples(clip.samples + np.float32(rng.normal()))
+
+
+def shortened(self, clip, *, rng):
+    return clip.with_samples(clip.samples[1:])
+
+
+def overwritten(self, answer):
+    answer.details["seen"] = True
+    return answer
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"apply": halved}, "states that it changes no clip"),
+        ({"apply": halved, "gradient": "exact"}, "calls its gradient exact; along a line it must be"),
+        ({"apply": drawn, "gradient": "exact"}, "apply draws, so it must say so in `random`"),
+        ({"gradient": "rough"}, "gradient must be one of exact, stand_in, none"),
+        ({"review": overwritten}, "review must not change the answer it is given"),
+        ({"review": lambda self, answer: answer.text}, "review must return an Answer, got str"),
+        ({"instruct": lambda self, s: replace(s, clips={"speech": halved(0, s.clip, rng=0)})}, "must leave the clips"),
+        ({"apply": drawn, "gradient": "exact", "random": True}, None),
+        ({"apply": halved, "gradient": "stand_in"}, None),
+    ],
+)
+def test_faults_of_defences_are_seen(spare, changes, message):
+    cls = spare(defences, variation(Nothing, **changes))
+    if message is None:
+        check_defence(cls)
+    else:
+        with pytest.raises(AssertionError, match=message):
+            check_defence(cls)
+
+
+def test_a_defence_that_shortens_needs_a_way_back(spare):
+    from earnest.errors import BadParameter
+
+    cls = spare(defences, variation(Nothing, apply=shortened, gradient="stand_in"))
+    with pytest.raises(BadParameter, match="override `backward`"):
+        check_defence(cls)
+
+
+def test_faults_of_metrics_are_seen(monkeypatch):
+    def swapped(reference: str, hypothesis: str) -> float:
+        """A distance."""
+        return 0.0
+
+    with pytest.raises(AssertionError, match="must be registered"):
+        check_metric(swapped)
+    monkeypatch.setitem(metrics._found, "swapped", swapped)
+    with pytest.raises(AssertionError, match="takes two arguments of the type"):
+        check_metric("swapped")
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Two short clips in a folder."""
+    for name in ("one", "two"):
+        toy_stimulus(seed=len(name)).clip.write(tmp_path / f"{name}.wav")
+    (tmp_path / "manifest.csv").write_text("path,id,text\none.wav,one,yes\ntwo.wav,two,no\n")
+    return Manifest.read(tmp_path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Short(Task):
+    """Whether the answer has one word."""
+
+    pillar: ClassVar[str] = "robustness"
+    title: ClassVar[str] = "Short"
+    source: ClassVar[str] = "nobody2026-short"
+    headline: ClassVar[str] = "short_rate"
+
+    def items(self, data, *, seed):
+        return [
+            Item(id=f"{self.name}/{entry.id}", task=self.name, sample=entry.id, load=lambda: None)
+            for entry in self.usable(data)
+        ]
+
+    def score(self, item, answer):
+        return Verdict(score=float(len(answer.text.split()) == 1), label="")
+
+
+def same_ids(self, data, *, seed):
+    return [Item(id=f"{self.name}/one", task=self.name, sample="one", load=lambda: None) for _ in range(2)]
+
+
+def foreign_ids(self, data, *, seed):
+    return [Item(id="one", task=self.name, sample="one", load=lambda: None)]
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({}, None),
+        ({"pillar": "charm"}, "pillar must be one of fairness"),
+        ({"title": ""}, "title must be stated"),
+        ({"version": 0}, "version must be 1 or more, got 0"),
+        ({"baseline": 50.0}, r"baseline must be a rate in \[0, 1\] or None, got 50.0"),
+        ({"items": same_ids}, r"ids must be unique, got twice: \['spare/one'\]"),
+        ({"items": foreign_ids}, "an id must begin with 'spare/'"),
+        ({"score": lambda self, item, answer: 1.0}, "score must give a Verdict, Unscored or Question, got 1.0"),
+        ({"score": lambda *_: Verdict(score=7, label="")}, r"a score must lie in \[0, 1\], got 7"),
+    ],
+)
+def test_faults_of_tasks_are_seen(spare, data, changes, message):
+    cls = spare(tasks, variation(Short, **changes))
+    if message is None:
+        check_task(cls, data=data)
+    else:
+        with pytest.raises(AssertionError, match=message):
+            check_task(cls, data=data)
+
+
+class Moody(LinearModel):
+    """Answers otherwise in a batch."""
+
+    def ask(self, stimuli, **options):
+        return [Answer(text=f"one of {len(stimuli)}") for _ in stimuli]
+
+
+class Steep(LinearModel):
+    """Gradients of twice their length."""
+
+    def loss_and_gradient(self, stimuli, **options):
+        losses, gradients = super().loss_and_gradient(stimuli, **options)
+        return losses, [2 * gradient for gradient in gradients]
+
+
+@pytest.mark.parametrize(
+    "cls, message", [(Moody, "must answer alike in any batch"), (Steep, "along its gradient the loss must rise by")]
+)
+def test_faults_of_models_are_seen(cls, message):
+    model = cls(np.random.default_rng(0).standard_normal(50).astype(np.float32))
+    with pytest.raises(AssertionError, match=message):
+        check_model(model, [toy_stimulus(seed=seed) for seed in range(2)], target="yes")
