@@ -14,8 +14,8 @@ from earnest.records import Arm, JournalLine
 from earnest.results.agreement import agreement
 from earnest.results.finding import Finding
 from earnest.results.measures import Measure, rate
-from earnest.results.naming import Place, numbered, with_missing
-from earnest.results.pairs import pairs
+from earnest.results.naming import Place, attack_family, numbered, with_missing
+from earnest.results.pairs import Pair, pairs
 
 Journal = dict[tuple[str, Arm], list[JournalLine]]
 
@@ -67,14 +67,20 @@ def build(folder: Path) -> list[Finding]:
     return build_from(Plan.read(Path(folder)), read_lines(folder))
 
 
-def build_from(plan: Plan, lines: Sequence[JournalLine]) -> list[Finding]:
-    """The findings of a plan whose journal holds `lines`; planned items without a line count as `not_run`."""
+def build_from(plan: Plan, lines: Sequence[JournalLine], *, compared: Sequence[Pair] | None = None) -> list[Finding]:
+    """The findings of a plan whose journal holds `lines`; planned items without a line count as `not_run`.
+
+    `compared` are the pairs of `lines`, where they are already made.
+    """
     journal = by_task_and_arm(lines)
     findings: list[Finding] = []
     for task in plan.tasks:
         for arm in arms(plan) if task.not_run is None else ():
+            if arm.attack is not None and not task.attacked:
+                continue
             findings += _of_arm(plan, task, arm, journal.get((task.name, arm), []))
-    findings += [finding for pair in pairs(plan, lines) for finding in pair.findings.values()]
+    made = pairs(plan, lines) if compared is None else compared
+    findings += [finding for pair in made for finding in pair.findings.values()]
     findings += agreement(plan, lines)
     return numbered(findings)
 
@@ -103,11 +109,20 @@ def registered(name: str) -> Any | None:
 
 def _of_arm(plan: Plan, task: PlannedTask, arm: Arm, lines: list[JournalLine]) -> list[Finding]:
     place = Place(plan, task.pillar, task.name, arm)
-    n_missing = task.n_items - len(lines)
+    n_missing = 0 if plan.shard else task.n_items - len(lines)  # how many items a shard has is not in its plan
     return [
         place.finding(with_missing(measure, n_missing) if _is_about_all(measure, lines) else measure)
         for measure in _measures(task.name, lines)
     ]
+
+
+def _is_asked(name: str, arm: Arm) -> bool:
+    """Whether a task of which an arm holds no line should stand in it: an attack needs goals, or one clip to corrupt."""
+    task = registered(name)
+    if arm.attack is None:
+        return True
+    needed = "single_clip" if attack_family(arm.attack) == "corruption" else "has_goals"
+    return bool(getattr(task, needed, False))
 
 
 def _is_about_all(measure: Measure, lines: Sequence[JournalLine]) -> bool:

@@ -94,7 +94,12 @@ def _needs(attack: str) -> Literal["none", "responses", "scores", "gradients", "
     plugin = _attack(attack)
     if plugin is None:
         return "responses"
-    return "none" if getattr(plugin, "family", "") == "corruption" else plugin.needs
+    return "none" if attack_family(attack) == "corruption" else plugin.needs
+
+
+def attack_family(spec: str) -> str:
+    """The family of the attack of a specification; empty where it is not installed here."""
+    return getattr(_attack(registry.parse_spec(spec).name), "family", "")
 
 
 def _goal(attack: str) -> str:
@@ -105,7 +110,7 @@ def _goal(attack: str) -> str:
         "covert": "an instruction obeyed that nobody hears",
         "backdoor": "a behaviour that a trigger sets off",
     }
-    return said.get(getattr(_attack(attack), "family", ""), "")
+    return said.get(attack_family(attack), "")
 
 
 def _attack(name: str) -> Any | None:

@@ -131,9 +131,16 @@ def _as_success(line: JournalLine, fact: Literal["success", "control_success"]) 
     if line.attempt.get("clean_success") is not False:
         return line if line.status == "unscored" and line.attempt.get("clean_success") is None else None
     outcome = line.attempt.get(fact)
-    if outcome is None:
-        return line if line.status == "unscored" else None
-    return rescored(line, float(outcome))
+    if outcome is not None:
+        return rescored(line, float(outcome))
+    if line.status == "unscored":
+        return line
+    return _untold(line) if line.attempt.get("unjudged") == "cannot_tell" else None
+
+
+def _untold(line: JournalLine) -> JournalLine:
+    """The line counted as unscored: there is a goal, and no telling whether it was reached."""
+    return line.model_copy(update={"status": "unscored", "reason": "unparsed", "verdict": None})
 
 
 def _loss(clean: Sequence[JournalLine], attacked: Sequence[JournalLine]) -> Measure:

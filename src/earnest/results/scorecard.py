@@ -38,6 +38,8 @@ class PillarScore:
         None where none of its tasks has a value.
     n_scored, n_unscored : int
         Items of all its headline findings.
+    unscored_share : float
+        Share of these that could not be scored; 1 where there were none.
     tasks : tuple of str
         Those that the mean is made of.
     without_value, not_run : tuple of str
@@ -56,18 +58,13 @@ class PillarScore:
     high: float | None
     n_scored: int
     n_unscored: int
+    unscored_share: float
     tasks: tuple[str, ...]
     without_value: tuple[str, ...]
     not_run: tuple[str, ...]
     thin: bool
     on_scorecard: bool
     interval: str
-
-    @property
-    def unscored_share(self) -> float:
-        """Share of items that could not be scored; 1 where there were none."""
-        total = self.n_scored + self.n_unscored
-        return self.n_unscored / total if total else 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,8 +106,7 @@ class Scorecard:
 
     def as_json(self) -> dict[str, Any]:
         """The scorecard as JSON values."""
-        pillars = [{**asdict(score), "unscored_share": score.unscored_share} for score in self.pillars]
-        return {"audio_proven": self.audio_proven, "audio": asdict(self.audio), "pillars": pillars}
+        return asdict(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,14 +207,16 @@ def _pillar(plan: Plan, key: str, findings: Sequence[Finding]) -> PillarScore:
     ]
     valued = [finding for finding in heads if finding.value is not None]
     value, low, high = combined(valued)
+    n_scored, n_unscored = sum(f.n_scored for f in heads), sum(f.n_unscored for f in heads)
     return PillarScore(
         pillar=key,
         question=PILLARS[key].question if key in PILLARS else "",
         value=value,
         low=low,
         high=high,
-        n_scored=sum(finding.n_scored for finding in heads),
-        n_unscored=sum(finding.n_unscored for finding in heads),
+        n_scored=n_scored,
+        n_unscored=n_unscored,
+        unscored_share=n_unscored / (n_scored + n_unscored) if n_scored + n_unscored else 1.0,
         tasks=tuple(finding.task for finding in valued),
         without_value=tuple(sorted(ran - {finding.task for finding in valued})),
         not_run=tuple(task.name for task in tasks if task.not_run is not None),

@@ -1,0 +1,58 @@
+"""From a run folder to a report that a person reads and a machine checks. It needs the folder alone, never a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from earnest.report.comparison import Comparison
+
+__all__ = ["compare", "write"]
+
+
+def write(folder: Path | str, *, gates: Sequence[str] | None = None, note: str | None = None) -> Path:
+    """Write `report.html`, `report.json`, `report.md` and `junit.xml` into a run folder; the path of the page comes back.
+
+    Parameters
+    ----------
+    folder : path
+        A run folder: `plan.json`, `journal.jsonl`, `clips/`.
+    gates : sequence of str or None
+        Conditions such as `safety=0.9`, shown with whether they are met; None keeps those of an earlier report.
+    note : str or None
+        What must be said with every number of this run; None keeps that of an earlier report.
+
+    Raises
+    ------
+    BadData
+        If the folder is no run folder, or its journal cannot be read.
+    BadParameter
+        If a gate has another form or names nothing.
+    StorageFailed
+        If a file could not be written.
+    """
+    from earnest.report import files, page
+    from earnest.report.gather import gather
+    from earnest.report.storage import write_text
+
+    report = gather(Path(folder), gates=gates, note=note)
+    write_text(report.folder / "report.json", files.as_json(report))
+    write_text(report.folder / "report.md", files.as_markdown(report))
+    write_text(report.folder / "junit.xml", files.as_junit(report))
+    write_text(report.folder / "report.html", page.as_html(report))
+    return report.folder / "report.html"
+
+
+def compare(first: Path | str, second: Path | str) -> Comparison:
+    """What changed from the run in `first` to that in `second`, item by item where they share items.
+
+    Raises
+    ------
+    BadData
+        If either is no run folder, or its journal cannot be read.
+    """
+    from earnest.report.comparison import Comparison
+
+    return Comparison.of(Path(first), Path(second))

@@ -1,0 +1,191 @@
+"""Everything that a report says, gathered from a run folder; and `report.json`, the form that other tools read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from earnest.plan import Plan
+from earnest.records import JournalLine
+from earnest.results.build import build_from, read_lines
+from earnest.results.finding import Finding
+from earnest.results.pairs import Pair, pairs
+from earnest.results.scorecard import AudioProof, Gate, PillarScore, Scorecard, gate, scorecard
+
+SCHEMA_VERSION = 1
+
+REFERENCE_NOTE = "embedded reference model: shows the toolkit, not real models"
+
+
+class ReportPillars(BaseModel):
+    """The scorecard as `report.json` holds it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    pillars: list[PillarScore]
+    audio: AudioProof
+
+
+class ReportPair(BaseModel):
+    """An attack or defence pair as `report.json` holds it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: str = Field(description="`attack` or `defence`.")
+    pillar: str
+    task: str
+    attack: str | None = Field(description="Specification of the attack, or null.")
+    defence: str | None = Field(description="Specifications of the defences, or null.")
+    control: str | None = Field(description="What the attack's control was, or null.")
+    findings: dict[str, str] = Field(description="Id of the finding by metric.")
+
+
+class ReportFile(BaseModel):
+    """`report.json`: a run's plan and everything found."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: int = Field(default=SCHEMA_VERSION, description="Raised by a change that a reader must know of.")
+    finished: str = Field(description="When the journal was last written, ISO 8601, UTC.")
+    note: str = Field(description="What must be said with every number of this run; empty: nothing.")
+    plan: Plan
+    plan_digest: str = Field(description="SHA-256 of the plan.")
+    scorecard: ReportPillars
+    findings: list[Finding]
+    pairs: list[ReportPair]
+    gates: list[Gate]
+    not_run: dict[str, str] = Field(description="Why a task was left out, by task.")
+    unscored: dict[str, int] = Field(
+        description="Unscored items of all arms by reason, `not_run` being planned and not asked."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """A run, read and counted.
+
+    Parameters
+    ----------
+    folder : Path
+    plan : Plan
+    lines : tuple of JournalLine
+    findings : tuple of Finding
+    pairs : tuple of Pair
+    scorecard : Scorecard
+    gates : tuple of Gate
+    note : str
+    finished : datetime
+        When the journal was last written.
+    """
+
+    folder: Path
+    plan: Plan
+    lines: tuple[JournalLine, ...]
+    findings: tuple[Finding, ...]
+    pairs: tuple[Pair, ...]
+    scorecard: Scorecard
+    gates: tuple[Gate, ...]
+    note: str
+    finished: datetime
+
+    @property
+    def items(self) -> tuple[JournalLine, ...]:
+        """The lines without the canaries."""
+        return tuple(line for line in self.lines if line.kind == "item")
+
+    @property
+    def not_run(self) -> dict[str, str]:
+        """Why a task was left out, by task."""
+        return {task.name: task.not_run for task in self.plan.tasks if task.not_run is not None}
+
+    @property
+    def unscored(self) -> dict[str, int]:
+        """Unscored items of all arms by reason, the most frequent first; `not_run`: planned and never asked."""
+        counts: dict[str, int] = {}
+        for line in self.items:
+            if line.status == "unscored":
+                counts[line.reason or "unparsed"] = counts.get(line.reason or "unparsed", 0) + 1
+        n_missing = sum(finding.unscored.get("not_run", 0) for finding in self.findings if finding.headline)
+        if n_missing:
+            counts["not_run"] = n_missing
+        return dict(sorted(counts.items(), key=lambda pair: -pair[1]))
+
+    def as_file(self) -> ReportFile:
+        """What `report.json` holds."""
+        return ReportFile(
+            finished=self.finished.isoformat(timespec="seconds"),
+            note=self.note,
+            plan=self.plan,
+            plan_digest=self.plan.digest,
+            scorecard=ReportPillars(pillars=list(self.scorecard.pillars), audio=self.scorecard.audio),
+            findings=list(self.findings),
+            pairs=[ReportPair(**pair.as_json()) for pair in self.pairs],
+            gates=list(self.gates),
+            not_run=self.not_run,
+            unscored=self.unscored,
+        )
+
+
+def gather(folder: Path, *, gates: Sequence[str] | None = None, note: str | None = None) -> Report:
+    """The report of a run folder.
+
+    Parameters
+    ----------
+    gates : sequence of str or None
+        Conditions such as `safety=0.9`; None takes those of the report that the folder has, if any.
+    note : str or None
+        What must be said with every number; None takes that of the report that the folder has, or, where the model is
+        the embedded one, what must be said of it.
+
+    Raises
+    ------
+    BadData
+        If the folder is no run folder, or its journal cannot be read.
+    BadParameter
+        If a gate has another form or names nothing.
+    """
+    folder = Path(folder)
+    plan = Plan.read(folder)
+    before = _before(folder)
+    lines = read_lines(folder)
+    compared = pairs(plan, lines)
+    findings = build_from(plan, lines, compared=compared)
+    found = Report(
+        folder=folder,
+        plan=plan,
+        lines=tuple(lines),
+        findings=tuple(findings),
+        pairs=tuple(compared),
+        scorecard=scorecard(plan, findings, lines),
+        gates=(),
+        note=before.get("note", _note(plan)) if note is None else note,
+        finished=_finished(folder),
+    )
+    asked = [said["gate"] for said in before.get("gates", [])] if gates is None else gates
+    judged = tuple(gate(text, scorecard=found.scorecard, findings=findings) for text in asked)
+    return replace(found, gates=judged)
+
+
+def _before(folder: Path) -> dict[str, Any]:
+    """The report that the folder already has; empty where there is none that can be read."""
+    try:
+        found = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _note(plan: Plan) -> str:
+    return REFERENCE_NOTE if plan.model.partition(":")[0] in ("earnest/reference", "reference") else ""
+
+
+def _finished(folder: Path) -> datetime:
+    path = folder / "journal.jsonl"
+    written = path if path.exists() else folder / "plan.json"
+    return datetime.fromtimestamp(written.stat().st_mtime, tz=UTC)

@@ -1,0 +1,95 @@
+"""`report.html`: one page that needs no network, with the sounds, pictures and items inside.
+
+What a model said or a data set holds is text to this page and never markup: templates escape everything, the items are
+JSON that a script puts into text nodes, and a content security policy allows that one script alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from earnest.report import numbers
+from earnest.report.gather import Report
+from earnest.report.items import items_json
+from earnest.report.sections import (
+    charts,
+    description,
+    forests,
+    glance,
+    others_beside,
+    pair_cards,
+    pillar_sections,
+    powers,
+    summary,
+    unscored_rows,
+)
+from earnest.report.worst import worst_examples
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def as_html(report: Report) -> str:
+    """The page of a report."""
+    script = _file("page.js")
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            report=report,
+            plan=report.plan,
+            description=description(report),
+            summary=summary(report),
+            glance=glance(report),
+            beside=others_beside(report),
+            pillars=pillar_sections(report),
+            worst=worst_examples(report),
+            charts=charts(report),
+            forests=forests(report),
+            pairs=pair_cards(report),
+            powers=powers(report),
+            unscored=unscored_rows(report),
+            items=items_json(report),
+            style=Markup(_file("style.css")),
+            script=Markup(script),
+            policy=policy(script),
+        )
+    )
+
+
+def policy(script: str) -> str:
+    """The content security policy of a page that runs `script` and nothing else."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
+        "media-src 'self' data: file:; base-uri 'none'; form-action 'none'"
+    )
+
+
+@functools.cache
+def environment() -> jinja2.Environment:
+    """The templates, escaping everything that is put into them."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: dict[str, Any] = {
+        "shown": numbers.shown,
+        "interval": numbers.interval,
+        "words": numbers.words,
+    }
+    made.filters.update(filters)
+    return made
+
+
+def _file(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")

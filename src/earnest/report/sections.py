@@ -1,0 +1,536 @@
+"""The parts of the page as values: rows with bars, sections by pillar, charts, tables of groups, pairs."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from markupsafe import Markup
+
+from earnest.records import Arm
+from earnest.report.figures import Line, chart, mark
+from earnest.report.gather import Report
+from earnest.report.numbers import bare, interval, interval_of, is_signed, shown, value_of, words
+from earnest.results.build import registered
+from earnest.results.finding import Finding, ThreatModel
+from earnest.results.pairs import Pair
+from earnest.results.scorecard import MAX_UNSCORED_SHARE, PillarScore
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+
+MAX_LINES = 4
+"""Lines of one chart; more make another chart."""
+
+FAILED_BELOW = 0.5
+"""An item with a lower score is shown as failed."""
+
+PAIR_NAMES = {
+    "attack_success_rate": "the attack succeeds",
+    "control_success_rate": "its control succeeds",
+    "attack_success_over_control": "attack minus control",
+    "score_lost_to_attack": "score lost to the attack",
+    "attack_queries": "queries an item, mean",
+    "attack_gradients": "gradients an item, mean",
+    "attack_median_snr_db": "signal to change, median",
+    "attack_beyond_budget": "beyond its budget",
+    "defence_score_change": "utility: score with the defence minus without",
+    "defence_refusal_change": "refusals with the defence minus without",
+    "defence_added_ms": "time that the defence adds, mean",
+    "defence_attack_success_change": "attack success with the defence minus without",
+    "defence_score_gain": "score under attack with the defence minus without",
+}
+
+
+KEY_NAMES = {
+    ("attack", True, False, "attack_success_rate"): "the attack succeeds",
+    ("attack", True, False, "control_success_rate"): "its control succeeds",
+    ("attack", True, False, "attack_success_over_control"): "attack minus control",
+    ("attack", True, False, "score_lost_to_attack"): "score lost to the attack",
+    ("attack", True, True, "attack_success_rate"): "the attack succeeds against the defence",
+    ("defence", True, True, "defence_attack_success_change"): "gain: attack success",
+    ("defence", True, True, "defence_score_gain"): "gain: score under attack",
+    ("defence", False, True, "defence_score_change"): "cost: score when nobody attacks",
+    ("defence", False, True, "defence_refusal_change"): "cost: refusals when nobody attacks",
+    ("defence", False, True, "defence_added_ms"): "cost: time",
+}
+"""What a card shows unopened: (kind of pair, attacked, defended, metric), and what it is called there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bar:
+    """Where things stand on a bar, in percent of its width; None: not drawn."""
+
+    low: float | None
+    high: float | None
+    value: float | None
+    baseline: float | None
+    zero: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A number as a row of the page."""
+
+    name: str
+    value: str
+    interval: str
+    n: str
+    unscored: str
+    many_unscored: bool
+    bar: Bar | None
+    said: str
+    thin: bool = False
+    note: str = ""
+    how: str = ""
+    id: str = ""
+    strong: bool = False
+    less: bool = False
+    """Whether less is better."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSection:
+    """A task: its headline in each arm, and every other measure."""
+
+    name: str
+    title: str
+    source: str
+    metric: str
+    heads: tuple[Row, ...]
+    others: tuple[Row, ...]
+    not_run: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PillarSection:
+    """A pillar with its tasks."""
+
+    key: str
+    question: str
+    score: PillarScore
+    tasks: tuple[TaskSection, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Glance:
+    """A pillar at a glance."""
+
+    score: PillarScore
+    row: Row
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """A chart with its legend and the same numbers as a table."""
+
+    title: str
+    about: str
+    svg: Markup
+    legend: tuple[tuple[Markup, str], ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forest:
+    """Groups beside each other, and the widest gap between two of them."""
+
+    title: str
+    about: str
+    rows: tuple[Row, ...]
+    gaps: tuple[Row, ...]
+    clean: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairCard:
+    """What an attack and a defence do to a task."""
+
+    title: str
+    task: str
+    key: tuple[Row, ...]
+    parts: tuple[tuple[str, str, tuple[Row, ...]], ...]
+
+
+def arm_words(arm: Arm) -> str:
+    """The arm in words: `clean`, `attacked by pgd`, `defended by codec`, ..."""
+    parts = [f"attacked by {arm.attack}"] if arm.attack else []
+    parts += [f"defended by {arm.defence}"] if arm.defence else []
+    return ", ".join(parts) or "clean"
+
+
+def title_of(task: str) -> str:
+    """The registered task's title; its name as words where it is not installed here."""
+    return getattr(registered(task), "title", "") or words(task)
+
+
+def description(report: Report) -> list[tuple[str, str]]:
+    """The plan in pairs of name and value."""
+    plan = report.plan
+    arms = [arm_words(Arm(attack=attack, defence=defence)) for attack, defence in plan.arms]
+    told = [
+        ("data", plan.data),
+        ("suite", f"{plan.suite}, version {plan.suite_version}"),
+        ("finished", report.finished.strftime("%-d %B %Y, %H:%M UTC")),
+        ("arms", "; ".join(arms)),
+        ("recordings sent to", plan.destination or "nobody: they stayed on the machine"),
+        ("judges", ", ".join(plan.judges)),
+        ("limit", "" if plan.limit is None else f"{plan.limit} items a task"),
+        ("part of a run", plan.shard or ""),
+        ("seed", str(plan.seed)),
+        ("earnest", plan.earnest),
+        ("plan", plan.digest[:16]),
+        ("model's fingerprint", plan.fingerprint[:32]),
+    ]
+    return [(name, value) for name, value in told if value]
+
+
+def summary(report: Report) -> str:
+    """What the run found, in two sentences."""
+    n_scored = sum(line.status == "scored" for line in report.items)
+    n_planned = len(report.items) + report.unscored.get("not_run", 0)
+    n_tasks = sum(task.not_run is None for task in report.plan.tasks)
+    first = f"{n_tasks} tasks, {n_planned:,} items, of which {n_scored:,} could be scored."
+    valued = [score for score in report.scorecard.pillars if score.on_scorecard and score.value is not None]
+    if len(valued) < 2:
+        return first
+    ranked = sorted(valued, key=lambda score: score.value or 0.0)
+    weakest, strongest = (_pillar_words(score) for score in (ranked[0], ranked[-1]))
+    return f"{first} Weakest: {weakest}. Strongest: {strongest}."
+
+
+def glance(report: Report) -> list[Glance]:
+    """The pillars of the scorecard that the plan has, in their order."""
+    return [Glance(score=score, row=_pillar_row(score)) for score in report.scorecard.pillars if score.on_scorecard]
+
+
+def others_beside(report: Report) -> list[Glance]:
+    """The other pillars of the plan."""
+    return [Glance(score=score, row=_pillar_row(score)) for score in report.scorecard.pillars if not score.on_scorecard]
+
+
+def pillar_sections(report: Report) -> list[PillarSection]:
+    """Every pillar with its tasks."""
+    return [
+        PillarSection(
+            key=score.pillar,
+            question=score.question,
+            score=score,
+            tasks=tuple(
+                _task_section(report, task.name, not_run=task.not_run)
+                for task in report.plan.tasks
+                if task.pillar == score.pillar
+            ),
+        )
+        for score in report.scorecard.pillars
+    ]
+
+
+def charts(report: Report) -> list[Chart]:
+    """A chart for each task and metric that was measured at two levels or more."""
+    made: list[Chart] = []
+    levelled = [finding for finding in report.findings if finding.level is not None and finding.value is not None]
+    for (task, metric, arm), members in _by(levelled, lambda f: (f.task, f.metric, _arm(f))).items():
+        lines = [
+            Line(name=group or words(metric), points=tuple(points))
+            for group, points in _by(members, lambda f: f.group).items()
+            if len(points) > 1
+        ]
+        made += [_chart(task, metric, arm, some) for some in _batches(lines, MAX_LINES)]
+    return made
+
+
+def forests(report: Report) -> list[Forest]:
+    """Groups beside each other, for each task, metric, arm and kind of group."""
+    grouped = [f for f in report.findings if f.group and f.level is None and not _is_gap(f) and not _is_agreement(f)]
+    gaps = [f for f in report.findings if _is_gap(f)]
+    made = []
+    for (task, metric, arm, kind), members in _by(
+        grouped, lambda f: (f.task, f.metric, _arm(f), _kind(f.group))
+    ).items():
+        names = {finding.group for finding in members}
+        if len(names) < 2:
+            continue
+        ends = _domain(members)
+        mine = [gap for gap in gaps if gap.task == task and _arm(gap) == arm and set(_two(gap)) <= names]
+        unit = members[0].unit
+        made.append(
+            Forest(
+                title=f"{title_of(task)}",
+                about=", ".join(part for part in (words(metric), kind, arm_words(arm)) if part),
+                rows=tuple(finding_row(f, name=_member(f.group), domain=ends) for f in _ordered(members)),
+                gaps=tuple(_gap_row(gap) for gap in mine if gap.unit == unit),
+                clean=not arm.suffix,
+            )
+        )
+    return sorted(made, key=lambda forest: not forest.gaps)
+
+
+def pair_cards(report: Report) -> list[PairCard]:
+    """A card a task, with what the attack does, what its control does, and what the defence gains and costs."""
+    cards = []
+    for task, members in _by(report.pairs, lambda pair: pair.task).items():
+        parts = []
+        for pair in members:
+            rows = tuple(
+                finding_row(finding, name=PAIR_NAMES.get(metric, words(metric)), strong=metric == "attack_success_rate")
+                for metric, finding in pair.findings.items()
+            )
+            threat = next(iter(pair.findings.values())).threat_model
+            parts.append((arm_words(Arm(attack=pair.attack, defence=pair.defence)), _power(threat, pair.control), rows))
+        cards.append(PairCard(title=title_of(task), task=task, key=_key_rows(members), parts=tuple(parts)))
+    return cards
+
+
+def powers(report: Report) -> list[tuple[str, str]]:
+    """Each attacked arm in words, and what its attacker can do, knows and wants."""
+    found: dict[str, str] = {}
+    for pair in report.pairs:
+        if pair.kind == "attack":
+            threat = next(iter(pair.findings.values())).threat_model
+            found.setdefault(arm_words(Arm(attack=pair.attack, defence=pair.defence)), _power(threat, pair.control))
+    return list(found.items())
+
+
+def _key_rows(members: Sequence[Pair]) -> tuple[Row, ...]:
+    """The rows that a card shows unopened, in the order of `KEY_NAMES`."""
+    rows = []
+    for (kind, attacked, defended, metric), name in KEY_NAMES.items():
+        for pair in members:
+            if (pair.kind, pair.attack is not None, pair.defence is not None) == (kind, attacked, defended):
+                finding = pair.findings.get(metric)
+                if finding is not None:
+                    row = finding_row(finding, name=name, strong=metric == "attack_success_rate")
+                    rows.append(replace(row, note=""))
+    return tuple(rows)
+
+
+def unscored_rows(report: Report) -> list[tuple[str, int, str]]:
+    """Reason, number and meaning of everything that could not be scored."""
+    return [(words(reason), n, MEANINGS.get(reason, "")) for reason, n in report.unscored.items()]
+
+
+MEANINGS = {
+    "attack_failed": "the attack could propose nothing",
+    "audio_refused": "the endpoint does not take audio, or not in this form",
+    "bad_audio": "the clip could not be read",
+    "bad_response": "the endpoint's response had another form than it should",
+    "cancelled": "the run was ended before the answer came",
+    "connection": "the endpoint could not be reached",
+    "did_not_hear": "the model said that it heard no audio",
+    "empty_answer": "the model said nothing",
+    "http_4xx": "the endpoint refused the request",
+    "http_5xx": "the endpoint failed",
+    "model_error": "the model failed",
+    "not_run": "planned, and never asked: the run is not complete",
+    "over_budget": "the call would have cost more than was allowed",
+    "rate_limited": "the endpoint would take no more calls",
+    "timeout": "no answer came in time",
+    "too_long": "the answer was cut off",
+    "unjudged": "no judge could decide",
+    "unparsed": "no rule could tell what the answer means",
+}
+"""What each reason means, for a reader."""
+
+
+# ---------------------------------------------------------------- rows
+
+
+def finding_row(finding: Finding, *, name: str, domain: tuple[float, float] | None = None, strong: bool = False) -> Row:
+    """A finding as a row, with a bar where its unit is a fraction or a domain is given."""
+    signed = is_signed(finding)
+    ends = domain or ((-1.0, 1.0) if signed else (0.0, 1.0)) if finding.unit == "fraction" or domain else None
+    share = finding.unscored_share if finding.n_scored + finding.n_unscored else 1.0
+    value, between = value_of(finding, signed=signed), interval_of(finding, signed=signed)
+    return Row(
+        name=name,
+        value=value,
+        interval=between,
+        n=f"{finding.n_scored:,}",
+        unscored=shown(share, "fraction"),
+        many_unscored=share > MAX_UNSCORED_SHARE,
+        bar=None if ends is None or finding.value is None else _bar(finding, ends),
+        said=_said(name, value, between, finding),
+        thin=finding.thin,
+        note=finding.note,
+        how=finding.interval,
+        id=finding.id,
+        strong=strong,
+        less=finding.higher_is_better is False,
+    )
+
+
+def _said(name: str, value: str, between: str, finding: Finding) -> str:
+    said = f"{name}: {value}, 95 % interval {between}"
+    said += ", less is better" if finding.higher_is_better is False else ""
+    return said + (f", baseline {shown(finding.baseline, finding.unit)}" if finding.baseline is not None else "")
+
+
+def _bar(finding: Finding, ends: tuple[float, float]) -> Bar:
+    low, high = ends
+
+    def place(value: float | None) -> float | None:
+        return None if value is None else round(100 * min(1.0, max(0.0, (value - low) / (high - low))), 2)
+
+    return Bar(
+        low=place(finding.low),
+        high=place(finding.high),
+        value=place(finding.value),
+        baseline=place(finding.baseline) if low == 0 else None,
+        zero=place(0.0) if low < 0 < high else None,
+    )
+
+
+def _pillar_row(score: PillarScore) -> Row:
+    width = None if score.low is None or score.high is None else score.high - score.low
+    value, between = shown(score.value, "fraction", width=width), interval(score.low, score.high, "fraction")
+    bar = None
+    if score.value is not None:
+        low, high = (None if end is None else round(100 * end, 2) for end in (score.low, score.high))
+        bar = Bar(low=low, high=high, value=round(100 * score.value, 2), baseline=None, zero=None)
+    return Row(
+        name=score.pillar,
+        value=value,
+        interval=between,
+        n=f"{score.n_scored:,}",
+        unscored=shown(score.unscored_share, "fraction"),
+        many_unscored=score.unscored_share > MAX_UNSCORED_SHARE,
+        bar=bar,
+        said=f"{score.pillar}: {value}, 95 % interval {between}",
+        thin=score.thin,
+        how=score.interval,
+    )
+
+
+def _pillar_words(score: PillarScore) -> str:
+    width = None if score.low is None or score.high is None else score.high - score.low
+    between = "" if score.low is None else f" ({interval(score.low, score.high, 'fraction')})"
+    return f"{score.pillar}, {shown(score.value, 'fraction', width=width)}{between}"
+
+
+def _gap_row(gap: Finding) -> Row:
+    higher, lower = _two(gap)
+    if gap.low is None:
+        shows = "no interval could be made"
+    else:
+        shows = "" if gap.low > 0 else "the interval holds 0: no gap is established"
+    left_out = [part for part in gap.note.split("; ") if part.startswith("left out")]
+    row = finding_row(gap, name=f"{_member(higher)} over {_member(lower)}", strong=True)
+    return replace(row, note="; ".join([shows, *left_out] if shows else left_out))
+
+
+# ---------------------------------------------------------------- parts
+
+
+def _task_section(report: Report, name: str, *, not_run: str | None) -> TaskSection:
+    task = registered(name)
+    mine = [finding for finding in report.findings if finding.task == name]
+    paired = {finding.id for pair in report.pairs for finding in pair.findings.values()}
+    heads = [finding for finding in mine if finding.headline]
+    others = [finding for finding in mine if not finding.headline and finding.id not in paired]
+    return TaskSection(
+        name=name,
+        title=title_of(name),
+        source=getattr(task, "source", ""),
+        metric=words(heads[0].metric) if heads else "",
+        heads=tuple(finding_row(f, name=arm_words(_arm(f)), strong=not _arm(f).suffix) for f in heads),
+        others=tuple(finding_row(f, name=_measure_name(f)) for f in others),
+        not_run=not_run,
+    )
+
+
+def _measure_name(finding: Finding) -> str:
+    parts = [words(finding.metric)]
+    parts += [finding.group] if finding.group else []
+    parts += (
+        [f"at {finding.level:g}" if isinstance(finding.level, (int, float)) else str(finding.level)]
+        if (finding.level is not None)
+        else []
+    )
+    arm = _arm(finding)
+    parts += [arm_words(arm)] if arm.suffix else []
+    return ", ".join(parts)
+
+
+def _chart(task: str, metric: str, arm: Arm, lines: Sequence[Line]) -> Chart:
+    points = [point for line in lines for point in line.points]
+    unit = points[0].unit
+    x_name = str(getattr(registered(task), "level_name", "") or "level")
+    rows = [
+        finding_row(point, name=f"{line.name}, {bare_level(point.level)}") for line in lines for point in line.points
+    ]
+    return Chart(
+        title=title_of(task),
+        about=f"{words(metric)}, {arm_words(arm)}",
+        svg=chart(lines, unit=unit, x_name=x_name, y_name=words(metric)),
+        legend=tuple((mark(number), line.name) for number, line in enumerate(lines)),
+        rows=tuple(rows),
+    )
+
+
+def bare_level(level: float | str | None) -> str:
+    """A level as text."""
+    return bare(level, "") if isinstance(level, (int, float)) else str(level)
+
+
+def _power(threat: ThreatModel, control: str | None) -> str:
+    told = []
+    if threat.attack:
+        told.append(f"the attacker is granted {threat.access}")
+        told += [f"wants {threat.goal}"] if threat.goal and not threat.goal.startswith("none") else []
+        told += ["knows the defence"] if threat.knows_defence else []
+        told += ["does not know the defence: transfer figures"] if threat.knows_defence is False else []
+    told += [f"control: {words(control)}"] if control else []
+    return "; ".join(told)
+
+
+def _arm(finding: Finding) -> Arm:
+    return Arm(attack=finding.threat_model.attack, defence=finding.threat_model.defence)
+
+
+def _by(things: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    """Things by key, in the order in which keys first come."""
+    found: dict[K, list[T]] = {}
+    for thing in things:
+        found.setdefault(key(thing), []).append(thing)
+    return found
+
+
+def _batches(lines: Sequence[Line], size: int) -> list[list[Line]]:
+    return [list(lines[begin : begin + size]) for begin in range(0, len(lines), size)]
+
+
+def _is_gap(finding: Finding) -> bool:
+    return " vs " in (finding.group or "")
+
+
+def _is_agreement(finding: Finding) -> bool:
+    return finding.metric == "judge_agreement_kappa"
+
+
+def _two(gap: Finding) -> tuple[str, str]:
+    higher, _, lower = (gap.group or "").partition(" vs ")
+    return higher, lower
+
+
+def _kind(group: str | None) -> str:
+    """What the groups are of: `gender` where they are called `gender=female`."""
+    kind, equals, _ = (group or "").partition("=")
+    return kind.replace("_", " ") if equals else ""
+
+
+def _member(group: str | None) -> str:
+    return (group or "").partition("=")[2] or (group or "")
+
+
+def _ordered(members: Sequence[Finding]) -> list[Finding]:
+    return sorted(members, key=lambda f: (f.value is None, -(f.value or 0.0) * (1 if f.higher_is_better else -1)))
+
+
+def _domain(members: Sequence[Finding]) -> tuple[float, float]:
+    ends = [end for f in members for end in (f.value, f.low, f.high) if end is not None]
+    if members[0].unit == "fraction":
+        return (-1.0, 1.0) if min(ends, default=0) < 0 else (0.0, max(1.0, *ends, 1.0))
+    return min(0.0, *ends, 0.0), max(list(itertools.chain(ends, [1e-9])))

@@ -1,0 +1,25 @@
+"""Text files that appear whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from earnest.errors import StorageFailed
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path`.
+
+    Raises
+    ------
+    StorageFailed
+        If it could not be written.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8", errors="replace")
+        partial.replace(path)
+    except OSError as error:
+        raise StorageFailed(
+            f"{str(path)!r} must be writable, got {error.strerror or error}; free some space or mend the permissions"
+        ) from error

@@ -1,0 +1,138 @@
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const [ITEM, TASK, ARM, SCORE, LABEL, SCORED, ANSWER, PROMPT, TRUTH, CLIPS, SPOKEN, DETAIL, ATTEMPT] = Array(13).keys();
+  const PAGE = 25;
+  const at = (id) => document.getElementById(id);
+  const state = { rows: data.rows, page: 0 };
+
+  const make = (tag, text, name) => {
+    const node = document.createElement(tag);
+    if (text !== undefined) node.textContent = text;
+    if (name) node.className = name;
+    return node;
+  };
+  const said = (name) => String(name ?? "").replaceAll("_", " ");
+  const outcome = (row) => !row[SCORED] ? "unscored" : row[SCORE] === null ? "control" : row[SCORE] < 0.5 ? "failed" : "held";
+  const STATES = { failed: "✗ failed", held: "✓ held", unscored: "? unscored", control: "· control" };
+
+  const haystacks = data.rows.map((row) =>
+    [row[ITEM], row[LABEL], row[ANSWER], data.prompts[row[PROMPT]], row[TRUTH], row[DETAIL]].join("\n").toLowerCase());
+
+  const fill = (id, values) => {
+    for (const value of [...new Set(values)].sort()) {
+      const option = make("option", said(value));
+      option.value = value;
+      at(id).append(option);
+    }
+  };
+  fill("f-pillar", data.tasks.map((task) => task[1]));
+  fill("f-task", data.tasks.map((task) => task[0]));
+  fill("f-arm", data.arms);
+  fill("f-label", data.rows.map((row) => row[LABEL] ?? "").filter(Boolean));
+
+  const filter = () => {
+    const text = at("f-text").value.trim().toLowerCase();
+    const [pillar, task, arm, status, label] = ["pillar", "task", "arm", "status", "label"].map((name) => at("f-" + name).value);
+    state.rows = data.rows.filter((row, place) =>
+      (!text || haystacks[place].includes(text)) &&
+      (!pillar || data.tasks[row[TASK]][1] === pillar) &&
+      (!task || data.tasks[row[TASK]][0] === task) &&
+      (!arm || data.arms[row[ARM]] === arm) &&
+      (!status || outcome(row) === status) &&
+      (!label || row[LABEL] === label));
+    state.page = 0;
+    show();
+  };
+
+  const sound = (digest) => {
+    const audio = make("audio");
+    const inside = [...document.querySelectorAll("audio[data-digest]")].find((node) => node.dataset.digest === digest);
+    audio.controls = true;
+    audio.preload = "none";
+    audio.src = inside ? inside.src : "clips/" + digest + ".flac";
+    return audio;
+  };
+  const pretty = (text) => {
+    try { return JSON.stringify(JSON.parse(text), null, 1).replace(/^[{}]\n?|\n?[{}]$/g, "").replaceAll('"', ""); } catch { return text; }
+  };
+  const entry = (list, name, value) => {
+    if (!value) return;
+    const box = make("div");
+    box.append(make("dt", name));
+    const told = make("dd");
+    told.append(value instanceof Node ? value : document.createTextNode(value));
+    box.append(told);
+    list.append(box);
+  };
+  const body = (row) => {
+    const box = make("div", undefined, "body");
+    for (const [role, digest] of Object.entries(row[CLIPS])) {
+      const audio = sound(digest);
+      audio.setAttribute("aria-label", role);
+      box.append(make("small", role), audio);
+    }
+    if (row[SPOKEN]) box.append(make("small", "spoken answer"), sound(row[SPOKEN]));
+    const list = make("dl");
+    entry(list, "It was told", data.prompts[row[PROMPT]]);
+    entry(list, "It answered", row[ANSWER]);
+    entry(list, "Why unscored", row[DETAIL]);
+    entry(list, "Score", row[SCORE] === null ? "" : String(row[SCORE]));
+    if (row[TRUTH]) entry(list, "True of it", make("pre", pretty(row[TRUTH])));
+    if (row[ATTEMPT]) entry(list, "The attack", make("pre", pretty(row[ATTEMPT])));
+    entry(list, "Ask again", make("code", "earnest replay RUN '" + row[ITEM] + "'"));
+    box.append(list);
+    return box;
+  };
+  const item = (row) => {
+    const [task, pillar] = data.tasks[row[TASK]];
+    const kind = outcome(row);
+    const details = make("details");
+    const summary = make("summary");
+    const words = make("span");
+    words.append(make("span", said(row[LABEL]) + (row[ANSWER] ? ": “" + row[ANSWER].slice(0, 300) + "”" : ""), "what"));
+    words.append(make("span", [pillar, said(task), data.arms[row[ARM]], row[ITEM]].join(" · "), "where"));
+    summary.append(make("span", STATES[kind], "state " + kind), words);
+    details.append(summary);
+    details.addEventListener("toggle", () => { if (details.open && details.children.length === 1) details.append(body(row)); });
+    const line = make("li");
+    line.append(details);
+    return line;
+  };
+  const show = () => {
+    const pages = Math.max(1, Math.ceil(state.rows.length / PAGE));
+    const begin = state.page * PAGE;
+    at("list").replaceChildren(...state.rows.slice(begin, begin + PAGE).map(item));
+    at("found").textContent = `${state.rows.length.toLocaleString("en-GB")} of ${data.rows.length.toLocaleString("en-GB")} items, the worst first` +
+      (data.leftOut ? `; ${data.leftOut.toLocaleString("en-GB")} more are in journal.jsonl only` : "");
+    at("page").textContent = `page ${state.page + 1} of ${pages}`;
+    at("prev").disabled = state.page === 0;
+    at("next").disabled = state.page >= pages - 1;
+    at("pages").hidden = pages === 1;
+  };
+  const turn = (step) => { state.page += step; show(); at("items").scrollIntoView(); };
+  at("prev").addEventListener("click", () => turn(-1));
+  at("next").addEventListener("click", () => turn(1));
+  at("filters").addEventListener("input", filter);
+  at("filters").addEventListener("submit", (event) => event.preventDefault());
+  at("filters").addEventListener("reset", () => setTimeout(filter));
+  show();
+
+  document.addEventListener("play", (event) => {
+    for (const other of document.querySelectorAll("audio")) if (other !== event.target) other.pause();
+  }, true);
+  for (const figure of document.querySelectorAll(".clip")) {
+    const audio = figure.querySelector("audio"), picture = figure.querySelector(".spectrogram");
+    if (!picture) continue;
+    const head = picture.querySelector(".head");
+    audio.addEventListener("timeupdate", () => {
+      head.hidden = !audio.duration;
+      head.style.left = 100 * audio.currentTime / (audio.duration || 1) + "%";
+    });
+    picture.addEventListener("click", (event) => {
+      const share = event.offsetX / picture.clientWidth;
+      const seek = () => { audio.currentTime = share * audio.duration; audio.play(); };
+      if (audio.readyState) seek(); else { audio.addEventListener("loadedmetadata", seek, { once: true }); audio.load(); }
+    });
+  }
+})();
