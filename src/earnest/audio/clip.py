@@ -131,6 +131,8 @@ class AudioClip:
                 "convert with astype(np.float32), full scale at 1.0"
             )
         scale = 1.0 if array.dtype.kind == "f" else float(2 ** (8 * array.dtype.itemsize - 1))
+        if array.ndim == 2 and len(array) == 1:
+            array = array[0]  # the mean of one channel, without its cost
         mono = array if array.ndim == 1 else array.mean(axis=0, dtype=np.float64)
         return cls((mono / scale).astype(np.float32), sample_rate)
 
@@ -227,13 +229,19 @@ def check_samples(samples: Any) -> None:
     if samples.ndim != 1 or samples.dtype != np.float32:
         fix = "convert with samples.astype(np.float32)"
         if samples.ndim != 1 or samples.dtype.kind != "f":
-            fix = "mix down with AudioClip.from_channels" if samples.ndim > 1 else "convert with AudioClip.from_channels"
+            fix = (
+                "mix down with AudioClip.from_channels" if samples.ndim > 1 else "convert with AudioClip.from_channels"
+            )
         raise BadAudio(f"{expected}, got a {samples.dtype} array of shape {samples.shape}; {fix}")
     if samples.size == 0:
         raise BadAudio(f"{expected} with at least one sample, got none; leave the item out")
-    if not math.isfinite(float(np.dot(samples, samples))) and not np.isfinite(samples).all():
+    with np.errstate(over="ignore", invalid="ignore"):
+        energy = float(np.dot(samples, samples))  # one quick pass; only where it fails is each sample looked at
+    if not math.isfinite(energy) and not np.isfinite(samples).all():
         n_bad = int(np.count_nonzero(~np.isfinite(samples)))
-        raise BadAudio(f"samples must be finite, got {n_bad} of {samples.size} that are NaN or infinite; mend the source")
+        raise BadAudio(
+            f"samples must be finite, got {n_bad} of {samples.size} that are NaN or infinite; mend the source"
+        )
 
 
 def _read_only(samples: np.ndarray) -> np.ndarray:

@@ -155,7 +155,9 @@ def babble(
         generator = _needed(rng, "other speech", "offset_s")
         offsets_s = [round(float(generator.uniform(0.0, other.duration_s)), 4) for other in others]
     if len(offsets_s) != len(others):
-        raise BadParameter(f"there must be one offset for each of {len(others)} clips, got {len(offsets_s)}; leave them out")
+        raise BadParameter(
+            f"there must be one offset for each of {len(others)} clips, got {len(offsets_s)}; leave them out"
+        )
     together = np.zeros(len(samples), dtype=np.float32)
     for other, offset_s in zip(others, offsets_s):
         voice = other.resampled(sample_rate).samples
@@ -281,9 +283,7 @@ def codec(
     return _with_outcome(changed, {"name": name, "bit_rate": chosen})
 
 
-def speed(
-    samples: np.ndarray, sample_rate: int, *, factor: float, rng: np.random.Generator | None = None
-) -> Changed:
+def speed(samples: np.ndarray, sample_rate: int, *, factor: float, rng: np.random.Generator | None = None) -> Changed:
     """The clip played `factor` times as fast: tempo and pitch change together.
 
     Returns
@@ -295,9 +295,7 @@ def speed(
     return _with_outcome(resampled(samples, factor, to=1.0), {"factor": factor})
 
 
-def tempo(
-    samples: np.ndarray, sample_rate: int, *, factor: float, rng: np.random.Generator | None = None
-) -> Changed:
+def tempo(samples: np.ndarray, sample_rate: int, *, factor: float, rng: np.random.Generator | None = None) -> Changed:
     """The clip spoken `factor` times as fast, its pitch kept [verhelst1993-wsola].
 
     Returns
@@ -309,9 +307,7 @@ def tempo(
     return _with_outcome(stretched(samples, sample_rate, factor=factor), {"factor": factor})
 
 
-def pitch(
-    samples: np.ndarray, sample_rate: int, *, cents: float, rng: np.random.Generator | None = None
-) -> Changed:
+def pitch(samples: np.ndarray, sample_rate: int, *, cents: float, rng: np.random.Generator | None = None) -> Changed:
     """The clip at another pitch, its tempo kept; 100 cents are a semitone up. Formants move along.
 
     Parameters
@@ -329,9 +325,7 @@ def pitch(
     return _with_outcome(fitted(resampled(longer, ratio, to=1.0), len(samples)), {"cents": cents})
 
 
-def clipping(
-    samples: np.ndarray, sample_rate: int, *, level: float, rng: np.random.Generator | None = None
-) -> Changed:
+def clipping(samples: np.ndarray, sample_rate: int, *, level: float, rng: np.random.Generator | None = None) -> Changed:
     """The clip's peaks cut off, as by an amplifier that is driven too hard.
 
     Parameters
@@ -383,9 +377,7 @@ def band_limit(
     return _with_outcome(np.ascontiguousarray(changed), drawn)
 
 
-def gain(
-    samples: np.ndarray, sample_rate: int, *, gain_db: float, rng: np.random.Generator | None = None
-) -> Changed:
+def gain(samples: np.ndarray, sample_rate: int, *, gain_db: float, rng: np.random.Generator | None = None) -> Changed:
     """The clip louder (above 0 dB) or softer (below); peaks may pass full scale.
 
     Parameters
@@ -396,12 +388,12 @@ def gain(
     samples = _checked(samples, sample_rate)
     if not -200 <= gain_db <= 200:
         raise BadParameter(f"gain_db must be from -200 to 200, got {gain_db!r}; 6 dB doubles the amplitude")
-    return _with_outcome(samples * np.float32(10.0 ** (gain_db / 20.0)), {"gain_db": gain_db})
+    with np.errstate(over="ignore"):  # told below, as a result that is not finite
+        changed = samples * np.float32(10.0 ** (gain_db / 20.0))
+    return _with_outcome(changed, {"gain_db": gain_db})
 
 
-def quantise(
-    samples: np.ndarray, sample_rate: int, *, n_bits: int, rng: np.random.Generator | None = None
-) -> Changed:
+def quantise(samples: np.ndarray, sample_rate: int, *, n_bits: int, rng: np.random.Generator | None = None) -> Changed:
     """The clip rounded to `n_bits` bits, and clipped to what they hold; soft clips may fall silent.
 
     Parameters
@@ -458,8 +450,19 @@ def packet_loss(
 EFFECTS: dict[str, Callable[..., Changed]] = {
     effect.__name__: effect
     for effect in (
-        noise, second_speaker, babble, room, codec, speed, tempo, pitch,
-        clipping, band_limit, gain, quantise, packet_loss,
+        noise,
+        second_speaker,
+        babble,
+        room,
+        codec,
+        speed,
+        tempo,
+        pitch,
+        clipping,
+        band_limit,
+        gain,
+        quantise,
+        packet_loss,
     )  # fmt: skip
 }
 """Every effect by name."""
@@ -541,7 +544,9 @@ def apply(
         bound = _signature(EFFECTS[name]).bind(samples, sample_rate, rng=rng, **given)
     except TypeError as error:
         takes = ", ".join(list(_signature(EFFECTS[name]).parameters)[2:])
-        raise BadParameter(f"{name} must get its own parameters, got {', '.join(given) or 'none'}: {error}; it takes {takes}") from error
+        raise BadParameter(
+            f"{name} must get its own parameters, got {', '.join(given) or 'none'}: {error}; it takes {takes}"
+        ) from error
     return EFFECTS[name](*bound.args, **bound.kwargs)
 
 
@@ -560,7 +565,9 @@ def _needed(rng: np.random.Generator | None, who: str, what: str) -> np.random.G
 def _ratio(snr_db: float | None) -> float:
     ratio_db = math.inf if snr_db is None else float(snr_db)
     if not -120 <= ratio_db <= 200 and ratio_db != math.inf:
-        raise BadParameter(f"snr_db must be from -120 to 200, or None to add nothing, got {snr_db!r}; 10 is a loud street")
+        raise BadParameter(
+            f"snr_db must be from -120 to 200, or None to add nothing, got {snr_db!r}; 10 is a loud street"
+        )
     return ratio_db
 
 

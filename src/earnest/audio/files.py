@@ -70,7 +70,9 @@ def read_audio(path: str | Path, *, max_duration_s: float) -> tuple[np.ndarray, 
     promised = SUFFIXES.get(path.suffix.lower())
     if promised and container not in promised:
         # up through read_audio, the closure and _named to the caller of AudioClip.read
-        warnings.warn(f"{name} holds {container}, not what its suffix says; it was read as {container}: rename it", stacklevel=5)
+        warnings.warn(
+            f"{name} holds {container}, not what its suffix says; it was read as {container}: rename it", stacklevel=5
+        )
     return channels, sample_rate
 
 
@@ -99,7 +101,7 @@ def _decoded(handle: BinaryIO, name: str, max_duration_s: float) -> tuple[np.nda
         n_samples, sample_rate, container = file.frames, file.samplerate, file.format
         _check_duration(n_samples / sample_rate, name, max_duration_s)
         try:
-            channels = file.read(dtype="float32", always_2d=True).T
+            channels = file.read(n_samples, dtype="float32", always_2d=True).T
         except soundfile.LibsndfileError as error:
             raise _cut_short(name, str(error)) from error
     # the length of an MP3 is only known to within a few frames
@@ -171,8 +173,7 @@ def _with_flush(frames: Any) -> Any:
 def _check_duration(duration_s: float, name: str, max_duration_s: float) -> None:
     if duration_s > max_duration_s:
         raise BadAudio(
-            f"{name} must last at most {max_duration_s:g} s, got {duration_s:.1f} s; "
-            "cut it, or raise max_duration_s"
+            f"{name} must last at most {max_duration_s:g} s, got {duration_s:.1f} s; cut it, or raise max_duration_s"
         )
 
 
@@ -184,7 +185,9 @@ def wav_bytes(pcm: np.ndarray, sample_rate: int) -> bytes:
     """A mono 16-bit PCM WAV file of the int16 samples."""
     data = pcm.astype("<i2", copy=False).tobytes()
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, sample_rate, 2 * sample_rate, 2, 16)
-    return struct.pack("<4sI4s", b"RIFF", 36 + len(data), b"WAVE") + form + struct.pack("<4sI", b"data", len(data)) + data
+    return (
+        struct.pack("<4sI4s", b"RIFF", 36 + len(data), b"WAVE") + form + struct.pack("<4sI", b"data", len(data)) + data
+    )
 
 
 def encoded(samples: np.ndarray, sample_rate: int, *, kind: str, compression_level: float | None = None) -> bytes:

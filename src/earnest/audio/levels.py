@@ -41,9 +41,10 @@ def power(samples: np.ndarray) -> float:
     samples : float32 or float64 array, shape (n_samples,), at least one
     """
     total = 0.0
-    for start in range(0, len(samples), _BLOCK):  # short float32 sums lose nothing that matters
-        block = samples[start : start + _BLOCK]
-        total += float(np.dot(block, block))
+    with np.errstate(over="ignore"):
+        for start in range(0, len(samples), _BLOCK):  # short float32 sums lose nothing that matters
+            block = samples[start : start + _BLOCK]
+            total += float(np.dot(block, block))
     if math.isinf(total) or 0 < total < 1e-30:
         total = float(np.sum(np.square(samples, dtype=np.float64)))
     return total / len(samples)
@@ -98,7 +99,9 @@ def scaled_to_dbfs(samples: np.ndarray, level: float) -> np.ndarray:
     """
     present = level_dbfs(samples)
     if present == -math.inf:
-        raise BadParameter(f"samples must hold some sound to be scaled to {level:g} dBFS, got silence; leave the item out")
+        raise BadParameter(
+            f"samples must hold some sound to be scaled to {level:g} dBFS, got silence; leave the item out"
+        )
     return samples * np.float32(10.0 ** ((level - present) / 20.0))
 
 

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
@@ -35,6 +35,7 @@ from earnest.errors import BadData, UnknownName
 CSV_NAME = "metadata.csv"
 JSONL_NAME = "manifest.jsonl"
 MAX_AGE = 120
+_YEARS = Field(ge=0, le=MAX_AGE)
 
 
 class Entry(BaseModel):
@@ -47,7 +48,7 @@ class Entry(BaseModel):
     text: str | None = Field(default=None, description="What is said.")
     speaker: str | None = Field(default=None, description="Who speaks, as a pseudonym.")
     gender: str | None = None
-    age: int | float | None = Field(default=None, ge=0, le=MAX_AGE, description="In years.")
+    age: Annotated[int, _YEARS] | Annotated[float, _YEARS] | None = Field(default=None, description="In years.")
     age_band: str | None = None
     accent: str | None = None
     language: str | None = Field(default=None, description="BCP 47 tag, as in en or pt-BR.")
@@ -82,7 +83,9 @@ class Entry(BaseModel):
         except (TypeError, ValueError):
             years = math.nan
         if not 0 <= years <= MAX_AGE:
-            raise ValueError(f"age must be a number of years from 0 to {MAX_AGE}, got {age!r}; leave it empty if unknown")
+            raise ValueError(
+                f"age must be a number of years from 0 to {MAX_AGE}, got {age!r}; leave it empty if unknown"
+            )
         return int(years) if years.is_integer() else years
 
     @property
@@ -144,7 +147,10 @@ class Manifest:
         else:
             entries, passed_over = _entries_below(folder, faults)
         if faults:
-            raise BadData(f"the data set in {str(folder)!r} has {len(faults)} {'fault' if len(faults) == 1 else 'faults'}; mend", faults)
+            raise BadData(
+                f"the data set in {str(folder)!r} has {len(faults)} {'fault' if len(faults) == 1 else 'faults'}; mend",
+                faults,
+            )
         if not entries:
             raise BadData(
                 f"a data set must hold audio, got none in {str(folder)!r}; add audio files, or a {CSV_NAME} that names them"
@@ -282,7 +288,9 @@ def _csv_rows(file: Path, place: str, faults: list[str]) -> Iterator[tuple[int, 
         line = reader.line_num + 1
         for cells in reader:
             if len(cells) not in (0, len(header)):
-                faults.append(f"{place} line {line}: {len(cells)} cells under {len(header)} columns; quote a cell with commas")
+                faults.append(
+                    f"{place} line {line}: {len(cells)} cells under {len(header)} columns; quote a cell with commas"
+                )
             elif cells:
                 yield line, {name: cell.strip() for name, cell in zip(header, cells)}
             line = reader.line_num + 1
@@ -295,8 +303,12 @@ def _header_is_good(header: list[str], place: str, faults: list[str]) -> bool:
     if twice:
         faults.append(f"{place} line 1: the column {', '.join(map(repr, twice))} comes more than once; rename one")
     if "path" not in header:
-        hint = "separate columns by commas" if len(header) == 1 and any(mark in header[0] for mark in ";\t") else "add it"
-        faults.append(f"{place} line 1: there must be a column path, got {', '.join(header) or 'an empty file'}; {hint}")
+        hint = (
+            "separate columns by commas" if len(header) == 1 and any(mark in header[0] for mark in ";\t") else "add it"
+        )
+        faults.append(
+            f"{place} line 1: there must be a column path, got {', '.join(header) or 'an empty file'}; {hint}"
+        )
     return not twice and "path" in header
 
 
@@ -315,7 +327,7 @@ def _jsonl_rows(file: Path, place: str, faults: list[str]) -> Iterator[tuple[int
             faults.append(f"{place} line {line}: no JSON ({error.msg} at column {error.colno}); mend the line")
             continue
         if not isinstance(row, dict):
-            faults.append(f"{place} line {line}: an object is wanted, got {type(row).__name__}; write {{\"path\": ...}}")
+            faults.append(f'{place} line {line}: an object is wanted, got {type(row).__name__}; write {{"path": ...}}')
             continue
         yield line, row
 

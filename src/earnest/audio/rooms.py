@@ -88,12 +88,13 @@ class Shoebox:
 def impulse_response(room: Shoebox, sample_rate: int) -> np.ndarray:
     """What the microphone hears of a click: float32, shape (n_samples,), read-only.
 
-    Its largest value is 1; the direct sound comes after `room.direct_s`. It ends where it has fallen by 60 dB.
+    The direct sound has a peak of 1 and comes after `room.direct_s`; the end is where all has fallen by 60 dB.
     """
     n_samples = round((room.direct_s + max(room.rt60_s, EARLY_S) + 0.01) * sample_rate)
     early = _image_sources(room, sample_rate, n_samples)
     response = _high_passed(_with_tail(early, room, sample_rate), sample_rate)
-    response /= np.abs(response).max()
+    direct = round(room.direct_s * sample_rate)
+    response /= response[max(0, direct - 1) : direct + 2].max()
     response = response.astype(np.float32)
     response.flags.writeable = False
     return response
@@ -157,7 +158,7 @@ def _high_passed(response: np.ndarray, sample_rate: int) -> np.ndarray:
 
     padded = fft.next_fast_len(len(response) + round(0.05 * sample_rate), real=True)
     frequency = np.fft.rfftfreq(padded, 1.0 / sample_rate)
-    gain = frequency**2 / (frequency**2 + HIGH_PASS_HZ**2)
+    gain = (frequency / (frequency - 1j * HIGH_PASS_HZ)) ** 2  # of second order and causal: nothing before the sound
     return fft.irfft(fft.rfft(response, padded) * gain, padded)[: len(response)]
 
 
@@ -201,7 +202,7 @@ class PreparedResponse:
 
 
 def prepared(response: np.ndarray, sample_rate: int, *, direct: int | None = None) -> PreparedResponse:
-    """The response cut before its direct sound, its largest value 1.
+    """The response cut before its direct sound.
 
     Parameters
     ----------
@@ -209,7 +210,7 @@ def prepared(response: np.ndarray, sample_rate: int, *, direct: int | None = Non
     sample_rate : int
         In Hz.
     direct : int or None
-        Where the direct sound lies; None takes the largest peak.
+        Where the direct sound lies; None takes the largest peak, and makes it 1.
 
     Raises
     ------
@@ -219,9 +220,10 @@ def prepared(response: np.ndarray, sample_rate: int, *, direct: int | None = Non
     peak = int(np.argmax(np.abs(response)))
     if response[peak] == 0.0:
         raise BadParameter("impulse_response must hold a click, got silence; choose another response")
+    scale = response[peak] if direct is None else 1.0
     direct = peak if direct is None else direct
     start = max(0, direct - round(LEAD_S * sample_rate))
-    return PreparedResponse((response[start:] / response[peak]).astype(np.float32), direct - start)
+    return PreparedResponse((response[start:] / scale).astype(np.float32), direct - start)
 
 
 def convolved(samples: np.ndarray, response: PreparedResponse) -> np.ndarray:
@@ -239,14 +241,11 @@ def convolved(samples: np.ndarray, response: PreparedResponse) -> np.ndarray:
     padded[before : before + len(samples)] = samples
     whole = np.empty((_ABREAST * n_groups, hop), dtype=np.float32)
     for first in range(0, len(whole), _ABREAST):
-        start = first * hop
-        blocks = np.lib.stride_tricks.as_strided(
-            padded[start:], (_ABREAST, n_fft), (4 * hop, 4), writeable=False
-        )
+        blocks = np.ndarray((_ABREAST, n_fft), np.float32, padded, offset=4 * first * hop, strides=(4 * hop, 4))
         spectra = fft.rfft(blocks, axis=1)
         spectra *= spectrum
         whole[first : first + _ABREAST] = fft.irfft(spectra, n_fft, axis=1)[:, before:]
-    return whole.reshape(-1)[response.direct : n_needed].copy()
+    return whole.reshape(-1)[response.direct : n_needed]
 
 
 @lru_cache(maxsize=256)
@@ -255,7 +254,9 @@ def _blocks(n_needed: int, before: int) -> tuple[int, int]:
     from scipy import fft
 
     fewest = max(1, n_needed // (_ABREAST * max(4 * before, 24_000)))
-    plans = [(fft.next_fast_len(-(-n_needed // (_ABREAST * n)) + before, real=True), n) for n in range(fewest, fewest + 3)]
+    plans = [
+        (fft.next_fast_len(-(-n_needed // (_ABREAST * n)) + before, real=True), n) for n in range(fewest, fewest + 3)
+    ]
     return min(plans, key=lambda plan: plan[1] * plan[0] * math.log2(plan[0] + 1))
 
 

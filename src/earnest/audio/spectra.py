@@ -115,7 +115,9 @@ def plain_features(samples: np.ndarray, sample_rate: int) -> dict[str, float]:
         "level_dbfs": _floored(decibels(total)),
         "active_level_dbfs": _floored(active_speech_level_dbfs(samples, sample_rate)),
         "peak_dbfs": _floored(decibels(float(np.abs(samples).max()) ** 2)),
-        "zero_crossing_rate": float(np.mean(np.signbit(samples[1:]) != np.signbit(samples[:-1]))) if len(samples) > 1 else 0.0,
+        "zero_crossing_rate": float(np.mean(np.signbit(samples[1:]) != np.signbit(samples[:-1])))
+        if len(samples) > 1
+        else 0.0,
         "mean": float(samples.mean(dtype=np.float64)),
         "lead_s": float(lead) / sample_rate,
         "tail_s": float(tail) / sample_rate,
@@ -150,7 +152,9 @@ def spectrogram(
         sample_rate=sample_rate, n_fft=frame_length, n_mels=n_bins, high_hz=min(high_hz, sample_rate / 2)
     )
     # a filter narrower than one bin would leave a dark stripe, so each takes at least its nearest bin
-    powers = spectrum @ np.where(filters.any(axis=0), filters, _nearest_bin(filters, sample_rate, frame_length, high_hz))
+    powers = spectrum @ np.where(
+        filters.any(axis=0), filters, _nearest_bin(filters, sample_rate, frame_length, high_hz)
+    )
     loudest = float(powers.max())
     if loudest <= 0.0:
         return np.zeros(powers.T.shape, dtype=np.uint8)

@@ -68,9 +68,7 @@ def _run(place: int, done: int, *, frame: int, tolerance: int, factor: float) ->
     return max(0, int(room / abs(1.0 - factor)))
 
 
-def _most_similar(
-    source: np.ndarray, energy: np.ndarray, *, place: int, first: int, n_places: int, frame: int
-) -> int:
+def _most_similar(source: np.ndarray, energy: np.ndarray, *, place: int, first: int, n_places: int, frame: int) -> int:
     """Where, from `first` on, the frame lies that is most similar to that at `place` (normalised correlation)."""
     region = source[first : first + n_places + frame - 1]
     similarity = np.correlate(region, source[place : place + frame], mode="valid")
