@@ -1,0 +1,85 @@
+"""The command ``scripts/train_reference``."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from earnest.models.reference.vocabulary import Vocabulary
+
+from . import data, evaluate, grammar, siblings
+from .export import export
+from .train import new_run, sampler_of, train
+
+DESCRIPTION = """Train the reference model, a three-minute smoke version of it, or a sibling of the shipped weights.
+
+Corpora are looked for in the folder EARNEST_DATA (default ../shared/data); without them the model learns from synthetic speech alone. The schedule follows the wall clock."""
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="folder for the exported model")
+    parser.add_argument("--work", type=Path, help="folder for training data and checkpoints (default: OUT/work)")
+    parser.add_argument("--recipe", choices=("scratch", *siblings.RECIPES), default="scratch", help="a sibling begins at the shipped weights (default: scratch)")
+    parser.add_argument("--start", type=Path, help="exported folder that a sibling begins at (default: the shipped one)")
+    parser.add_argument("--smoke", action="store_true", help="little data, --minutes 1.5: shows that the recipe runs")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in WORK")
+    parser.add_argument("--minutes", type=float, default=76.0, help="training time (default: 76)")
+    parser.add_argument("--n-items", type=int, default=36000, help="synthetic utterances (default: 36000)")
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--evaluate", action="store_true", help="print what the result gets right")
+    return parser.parse_args(argv)
+
+
+def _make_data(folder: Path, n_items: int, seed: int) -> None:
+    if any(folder.glob("*.jsonl")):
+        return
+    rng = np.random.default_rng([seed, 0])
+    if data.has_corpora():
+        data.write_shard(folder, "real", data.real_items(rng))
+    data.write_shard(folder, "other", data.other_items(max(60, n_items // 9), rng))
+    for k, start in enumerate(range(0, n_items, 2000)):
+        data.write_shard(folder, f"spoken-{k:02d}-0", data.spoken_items(min(2000, n_items - start), rng))
+
+
+def _from_scratch(arguments: argparse.Namespace) -> tuple[torch.nn.Module, Vocabulary, dict]:
+    work = arguments.work or arguments.out / "work"
+    work.mkdir(parents=True, exist_ok=True)
+    _make_data(work / "data", arguments.n_items, arguments.seed)
+    vocabulary = Vocabulary.of_words(grammar.vocabulary())
+    sampler = sampler_of(work / "data", vocabulary, arguments.seed)
+    run = new_run(vocabulary, arguments.seed)
+    if arguments.resume:
+        run.load(work / "checkpoint.pt")
+        sampler.rng = np.random.default_rng([arguments.seed, run.step])  # not the same draws again
+    train(run, sampler, work, minutes=arguments.minutes, batch_size=arguments.batch_size, peak=1.5e-3, warm_up=250 if arguments.minutes > 10 else 30, log_every=5 if arguments.smoke else 20)
+    return run.average, vocabulary, {"steps": run.step, "n_items": len(sampler.items), "data_sha256": data.manifest_hash(work / "data")}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command."""
+    arguments = _arguments(argv)
+    torch.set_num_threads(arguments.threads)
+    if arguments.smoke:
+        arguments.minutes, arguments.n_items = min(arguments.minutes, 1.5), min(arguments.n_items, 900)
+    begin = time.process_time()
+    if arguments.recipe == "scratch":
+        network, vocabulary, facts = _from_scratch(arguments)
+    else:
+        network, checkpoint, facts = siblings.sibling(arguments.recipe, arguments.out, seed=arguments.seed, start=arguments.start)
+        vocabulary = checkpoint.vocabulary
+        facts["started_from_sha256"] = checkpoint.manifest["sha256"]["reference.safetensors"]
+    facts = {"recipe": arguments.recipe, "seed": arguments.seed, **facts, "cpu_s": round(time.process_time() - begin), "date": datetime.date.today().isoformat()}
+    export(network, vocabulary, arguments.out, facts)
+    sys.stdout.write(f"{arguments.recipe}: {facts['steps']} steps, {facts['cpu_s']} CPU s, written to {arguments.out}\n")
+    if arguments.evaluate:
+        sys.stdout.write(evaluate.table(evaluate.measure(arguments.out, real=data.has_corpora())) + "\n")
+    return 0

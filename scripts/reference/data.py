@@ -1,0 +1,250 @@
+"""Training clips as log mel power on disc, with what is known about each.
+
+A shard is two files: ``<name>.npy`` (float16, shape (n_frames_total, n_mels), natural logarithm of mel power) and ``<name>.jsonl`` (one item a line). Which instruction an item is
+trained under is drawn when a batch is made, so an utterance serves several. Real speech: speechocean762 and LibriSpeech, training speakers only (`real_split`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from scipy.signal import butter, fftconvolve, sosfilt
+
+from earnest.models.reference.features import mel_power
+
+from . import grammar, sounds, speak
+
+SAMPLE_RATE = 16000
+SHARES = {"order": 0.20, "benign": 0.14, "harmful": 0.14, "question": 0.19, "passphrase": 0.07, "digits": 0.09, "note": 0.07, "statement": 0.02, "code_word": 0.05, "open": 0.03}
+
+
+def data_root() -> Path:
+    """Folder of the corpora: the environment variable EARNEST_DATA, else ``../shared/data``."""
+    return Path(os.environ.get("EARNEST_DATA", "../shared/data"))
+
+
+def has_corpora() -> bool:
+    """Whether both corpora of real speech are there."""
+    return all((data_root() / corpus / "metadata.csv").is_file() for corpus in ("speechocean762", "librispeech"))
+
+
+def real_split(speaker: str) -> str:
+    """Training for two thirds of the real speakers, ``test`` for the rest, by a hash of the name."""
+    return "test" if hashlib.sha1(f"speaker|{speaker}".encode()).digest()[0] % 3 == 0 else "train"
+
+
+def plain(text: str) -> str:
+    """Lower-case words without punctuation."""
+    return " ".join(re.sub(r"[^a-z' ]+", " ", text.lower()).split())
+
+
+def real_rows(corpus: str, split: str) -> list[dict[str, str]]:
+    """Metadata rows of a corpus whose speakers belong to a split."""
+    with open(data_root() / corpus / "metadata.csv", newline="") as file:
+        return [row for row in csv.DictReader(file) if real_split(row["speaker"]) == split]
+
+
+def read(corpus: str, row: dict[str, str]) -> np.ndarray:
+    """Samples of a row, float32, 16 kHz."""
+    return soundfile.read(data_root() / corpus / row["path"], dtype="float32")[0]
+
+
+# ------------------------------------------------------------------ copies
+def griffin_lim(samples: np.ndarray, rng: np.random.Generator, *, n_iterations: int = 12) -> np.ndarray:
+    """The clip rebuilt from its magnitude on 80 bands with invented phases: a simple vocoder."""
+    n_fft, hop = 512, 128
+    window = np.hanning(n_fft + 1)[:-1].astype(np.float32)
+    padded = np.concatenate([samples, np.zeros(n_fft + (-len(samples)) % hop, np.float32)])
+    n_frames = 1 + (len(padded) - n_fft) // hop
+
+    def forward(x: np.ndarray) -> np.ndarray:
+        return np.fft.rfft(np.lib.stride_tricks.sliding_window_view(x, n_fft)[::hop][:n_frames] * window, axis=1)
+
+    def backward(spectrum: np.ndarray) -> np.ndarray:
+        frames = np.fft.irfft(spectrum, n_fft, axis=1) * window
+        out = np.zeros(len(padded))
+        for k in range(n_fft // hop):  # frames that do not overlap are added at once
+            part = frames[k::4]
+            flat = part.reshape(-1)
+            out[k * hop : k * hop + flat.size] += flat
+        return out / 1.5
+
+    magnitude = np.abs(forward(padded))
+    n_bands = int(rng.integers(40, 90))
+    edges = np.linspace(0, magnitude.shape[1], n_bands + 1).astype(int)
+    smooth = np.repeat(np.add.reduceat(magnitude, edges[:-1], axis=1) / np.diff(edges), np.diff(edges), axis=1)
+    phase = np.exp(2j * np.pi * rng.random(magnitude.shape))
+    for _ in range(n_iterations):
+        again = forward(backward(smooth * phase))
+        phase = again / (np.abs(again) + 1e-9)
+    return backward(smooth * phase)[: len(samples)].astype(np.float32)
+
+
+def replay(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The clip as played by a small loudspeaker in a room: band 200 to 5500 Hz, reverberation, noise."""
+    sos = butter(3, [rng.uniform(150, 300), rng.uniform(4500, 6000)], "bandpass", fs=SAMPLE_RATE, output="sos")
+    rt60_s = rng.uniform(0.2, 0.6)
+    t = np.arange(int(rt60_s * SAMPLE_RATE)) / SAMPLE_RATE
+    response = rng.standard_normal(t.size) * np.exp(-6.9 * t / rt60_s) * rng.uniform(0.05, 0.15)
+    response[0] = 1.0
+    wet = fftconvolve(sosfilt(sos, samples), response)[: len(samples)]
+    wet = wet + 10 ** (-rng.uniform(25, 40) / 20) * np.sqrt(np.mean(wet**2)) * rng.standard_normal(len(wet))
+    return (wet / (np.abs(wet).max() + 1e-9) * 0.5).astype(np.float32)
+
+
+def copied(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A copy of a clip: vocoded or replayed, half and half."""
+    return griffin_lim(samples, rng) if rng.random() < 0.5 else replay(samples, rng)
+
+
+# ------------------------------------------------------------------ items
+def _draw_voice(rng: np.random.Generator, pools: dict[tuple[str, str], list[speak.Voice]]) -> speak.Voice:
+    u = rng.random()
+    if u < 0.16 and pools[("flite", "male")]:
+        pool = pools[("flite", "male" if rng.random() < 0.6 else "female")]
+    else:
+        pool = pools[("espeak", ("male", "male", "female", "female", "")[rng.integers(5)] if rng.random() < 0.6 else ("male", "female")[rng.integers(2)])]
+    return pool[rng.integers(len(pool))]
+
+
+def open_texts() -> list[str]:
+    """Sentences with words outside the vocabulary, from the training speakers' prompts of speechocean762."""
+    return sorted({plain(row["text"]) for row in real_rows("speechocean762", "train")})
+
+
+def spoken_items(n_items: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, dict]]:
+    """Synthetic speech from training texts and training voices."""
+    pools: dict[tuple[str, str], list[speak.Voice]] = {(e, g): [] for e in ("espeak", "flite") for g in ("male", "female", "")}
+    for voice in speak.voices("train"):
+        pools[(voice.engine, voice.gender)].append(voice)
+    lines = {kind: grammar.texts(kind, "train") for kind in SHARES if kind != "open"}
+    words = open_texts() if has_corpora() else [" ".join(line.text.split()) for line in lines["statement"]]
+    kinds, shares = list(SHARES), np.array(list(SHARES.values()))
+    for _ in range(n_items):
+        kind = kinds[rng.choice(len(kinds), p=shares / shares.sum())]
+        voice = _draw_voice(rng, pools)
+        item = {"kind": kind, "gender": voice.gender, "age": {"adult": "", "child_like": "child"}[voice.group], "engine": voice.engine, "live": ""}
+        if kind == "open":
+            item["text"] = words[rng.integers(len(words))]
+        elif kind == "code_word" and rng.random() < 0.4:
+            item["text"] = grammar.DIGITS[rng.integers(10)]
+        else:
+            line = lines[kind][rng.integers(len(lines[kind]))]
+            item |= {"text": line.text, "answer": line.answer, "action": line.action, "field": line.category if kind == "note" else "", "value": line.value}
+        samples = speak.say(item["text"], voice, int(rng.integers(1 << 30)))
+        if len(samples) > 6.5 * SAMPLE_RATE:
+            continue
+        if kind in ("order", "question", "passphrase") and rng.random() < 0.12:
+            yield samples, item | {"live": "live"}
+            yield copied(samples, rng), item | {"live": "copy"}
+        else:
+            yield samples, item
+
+
+def other_items(n_items: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, dict]]:
+    """Sounds (one or two in a row), noise and silence, and pairs of speakers with one statement."""
+    voices = speak.voices("train")
+    statements = grammar.texts("statement", "train")
+    for _ in range(n_items):
+        u = rng.random()
+        if u < 0.68:
+            labels = [grammar.SOUNDS[i] for i in rng.choice(8, size=rng.choice((1, 1, 2)), replace=False)]
+            gap = np.zeros(int(rng.uniform(0.0, 0.5) * SAMPLE_RATE), np.float32)
+            parts = [part for label in labels for part in (gap, sounds.sound(label, rng.uniform(0.8, 2.2), rng))]
+            yield np.concatenate(parts[1:]), {"kind": "sound", "text": " ".join(f"<sound> {label}" for label in labels)}
+        elif u < 0.85:
+            n = int(rng.uniform(0.2, 3.0) * SAMPLE_RATE)
+            level = rng.choice((0.0, 10 ** rng.uniform(-4.5, -1)))
+            tilt = np.fft.irfft(np.fft.rfft(rng.standard_normal(n)) / np.maximum(np.arange(n // 2 + 1), 8) ** rng.choice((0.0, 0.0, 0.5, 1.0)), n)
+            hum = rng.choice((0, 0.5)) * np.sin(2 * np.pi * rng.uniform(45, 130) * np.arange(n) / SAMPLE_RATE)
+            yield (level * (tilt / (tilt.std() + 1e-9) * 0.3 + hum)).astype(np.float32), {"kind": "silence", "text": ""}
+        else:
+            line = statements[rng.integers(len(statements))]
+            a, b = (speak.say(line.text, voices[rng.integers(len(voices))], int(rng.integers(1 << 30))) for _ in range(2))
+            yield np.concatenate([a, np.zeros(SAMPLE_RATE // 2, np.float32), b]), {"kind": "pair", "text": line.text}
+
+
+def real_items(rng: np.random.Generator) -> Iterator[tuple[np.ndarray, dict]]:
+    """Clips of the training speakers of speechocean762 and LibriSpeech, each also as a copy."""
+    for row in real_rows("speechocean762", "train"):
+        samples = read("speechocean762", row)
+        text = plain(row["text"])
+        item = {"kind": "digits" if row["digits_only"] == "1" else "open", "text": text, "gender": row["gender"], "age": row["age_band"], "engine": "real", "speaker": row["speaker"]}
+        yield samples, item | {"live": "live"}
+        yield copied(samples, rng), item | {"live": "copy", "kind": "real_copy"}
+    for row in real_rows("librispeech", "train"):
+        samples = read("librispeech", row)
+        item = {"kind": "untranscribed", "text": "", "gender": row["gender"], "age": "", "engine": "real", "speaker": row["speaker"]}
+        for start in (0, len(samples) // 2):
+            part = samples[start : start + len(samples) // 2]
+            yield part, item | {"live": "live"}
+            yield copied(part, rng), item | {"live": "copy"}
+
+
+def write_shard(folder: Path, name: str, items: Iterator[tuple[np.ndarray, dict]]) -> int:
+    """Write a shard; the number of items in it."""
+    rows, blocks, at = [], [], 0
+    for samples, item in items:
+        block = np.log(mel_power(samples) + 1e-11).astype(np.float16)
+        rows.append(item | {"start": at, "n_frames": len(block), "n_samples": len(samples)})
+        blocks.append(block)
+        at += len(block)
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / f"{name}.part.npy", np.concatenate(blocks))
+    (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / f"{name}.part.npy").rename(folder / f"{name}.npy")  # last: a reader sees whole shards only
+    return len(rows)
+
+
+def load(folder: Path) -> tuple[np.ndarray, list[dict]]:
+    """All shards of a folder in the order of their names: frames and items (``start`` counted through)."""
+    blocks, items, at = [], [], 0
+    for path in sorted(folder.glob("*.npy")):
+        if path.name.endswith(".part.npy"):
+            continue
+        block = np.load(path)
+        for line in (folder / f"{path.stem}.jsonl").read_text().splitlines():
+            item = json.loads(line)
+            items.append(item | {"start": item["start"] + at})
+        blocks.append(block)
+        at += len(block)
+    return np.concatenate(blocks), items
+
+
+def manifest_hash(folder: Path) -> str:
+    """SHA-256 over the items of all shards, names and texts included: names the data without git."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.jsonl")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def main() -> None:
+    """Write the shards of one worker: ``python -m reference.data FOLDER --worker 0``."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--worker", type=int, default=0)
+    parser.add_argument("--n-shards", type=int, default=9)
+    parser.add_argument("--n-items", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    rng = np.random.default_rng([arguments.seed, arguments.worker])
+    if arguments.worker == 0:
+        write_shard(arguments.folder, "real", real_items(rng))
+    else:
+        write_shard(arguments.folder, "other", other_items(max(arguments.n_items * 2, 200), rng))
+    for k in range(arguments.n_shards):
+        write_shard(arguments.folder, f"spoken-{k:02d}-{arguments.worker}", spoken_items(arguments.n_items, rng))
+
+
+if __name__ == "__main__":
+    main()
