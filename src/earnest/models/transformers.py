@@ -148,7 +148,7 @@ class TransformersModel(Model):
         return losses, [gradients[place] for place in range(len(stimuli))]
 
     def activations(self, stimuli: Sequence[Stimulus]) -> list[dict[str, NDArray[np.float32]]]:
-        """Hidden states of the decoder by layer, `decoder.0` (the embeddings) upwards, shape (n_tokens, width)."""
+        """Hidden states where the answer begins, by layer: `decoder.0` (the embedding) upwards, shape (width,)."""
         import torch
 
         found = []
@@ -156,7 +156,7 @@ class TransformersModel(Model):
             for stimulus in stimuli:
                 inputs = self._inputs([self._prepared(stimulus)])
                 states = self.network(**inputs, output_hidden_states=True, use_cache=False).hidden_states
-                found.append({f"decoder.{n}": state[0].float().cpu().numpy() for n, state in enumerate(states)})
+                found.append({f"decoder.{n}": state[0, -1].float().cpu().numpy() for n, state in enumerate(states)})
         return found
 
     def _batches(self, prepared: dict[int, _Prepared]) -> list[list[int]]:

@@ -1,0 +1,130 @@
+import asyncio
+import importlib.util
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from earnest.audio import AudioClip, Stimulus
+from earnest.errors import BadParameter, MissingExtra, ModelFailed
+from earnest.models import Answer, Failure, Model, Sampling, load_model
+from earnest.models.cascade import PROMPT, CascadeModel, pieces_of
+
+
+class Ear(Model):
+    """Hears how many samples there are; fails on clips of 7."""
+
+    name, fingerprint, batch_size, destination, note = "ear", "1", 2, "ear.example", ""
+
+    def __init__(self):
+        self.asked = []
+
+    def ask(self, stimuli, *, sampling=Sampling()):  # noqa: B008
+        self.asked.append((len(stimuli), sampling))
+        assert all(stimulus.prompt == PROMPT and not stimulus.truth for stimulus in stimuli)
+        counts = [stimulus.clip.n_samples for stimulus in stimuli]
+        return [
+            Failure(reason="bad_audio", detail="seven") if n == 7 else Answer(text=f" {n} ", usage={"input_tokens": 10})
+            for n in counts
+        ]
+
+
+class Mouth(Model):
+    """Says what it was told."""
+
+    name, fingerprint, batch_size, note = "mouth", "2", 3, "a note"
+
+    def ask(self, stimuli, *, sampling=Sampling()):  # noqa: B008
+        assert all(not stimulus.clips and not stimulus.truth for stimulus in stimuli)
+        return [Answer(text=f"{s.system_prompt}|{s.prompt}", usage={"input_tokens": 1}) for s in stimuli]
+
+
+def clip_of(n_samples, sample_rate=1_000):
+    return AudioClip(np.random.default_rng(n_samples).normal(0, 0.1, n_samples).astype(np.float32), sample_rate)
+
+
+def cascade():
+    return CascadeModel("cascade/ear+mouth", recogniser=Ear(), text=Mouth())
+
+
+def asked(*lengths, **options):
+    clips = {f"c{place}": clip_of(n) for place, n in enumerate(lengths)}
+    return Stimulus(clips=clips, prompt="Do it.", truth={"text": "hidden"}, **options)
+
+
+def test_the_text_model_is_told_what_was_heard():
+    model = cascade()
+    stimuli = [asked(5, system_prompt="s"), asked(7), asked(8, 9), Stimulus(clips={}, prompt="Hi")]
+    one, failed, two, none = model.ask(stimuli)
+    assert one.text == "s|Do it.\n\nTranscript of the recording:\n5" and one.details["transcript"] == "5"
+    assert one.usage == {"input_tokens": 11}
+    assert failed == Failure(reason="bad_audio", detail="seven")
+    assert two.text == "None|Do it.\n\nTranscript of 'c0':\n8\n\nTranscript of 'c1':\n9"
+    assert two.details["transcript"] == {"c0": "8", "c1": "9"}
+    assert none.text == "None|Hi"
+    assert [n for n, _ in model._recogniser.asked] == [2, 2]  # in the recogniser's batches
+
+
+def test_both_forms_of_asking_agree():
+    model = cascade()
+    for stimulus in (asked(5), asked(8, 9)):
+        alone = asyncio.run(model.ask_one(stimulus))
+        assert replace(alone, duration_ms=0) == replace(model.ask([stimulus])[0], duration_ms=0)
+    with pytest.raises(ModelFailed, match="seven") as caught:
+        asyncio.run(model.ask_one(asked(7)))
+    assert caught.value.reason == "bad_audio"
+
+
+def test_transcripts_are_taken_without_chance_and_with_room():
+    model = cascade()
+    model.ask([asked(5)], sampling=Sampling(temperature=1.0, max_tokens=3, seed=4))
+    assert model._recogniser.asked[0][1] == Sampling(temperature=0.0, max_tokens=512, seed=4)
+
+
+def test_what_it_is():
+    model = cascade()
+    assert (model.batch_size, model.destination, model.note) == (2, "ear.example", "a note")
+    assert "ear:1" in model.fingerprint and "mouth:2" in model.fingerprint
+    remote = CascadeModel("x", recogniser=Ear(), text=load_model("http://api.example.org/v1#m"))
+    assert remote.batch_size is None and remote.destination == "ear.example, api.example.org"
+
+
+def test_long_audio_is_cut_where_it_is_quietest():
+    samples = np.random.default_rng(0).normal(0, 0.1, 70_000).astype(np.float32)
+    samples[20_000:20_300] = 0  # at 20 s, within the last third of the first 25 s
+    clip = AudioClip(samples, 1_000)
+    pieces = pieces_of(clip)
+    assert np.array_equal(np.concatenate([piece.samples for piece in pieces]), samples)
+    assert 20_000 <= pieces[0].n_samples <= 20_300 and all(piece.duration_s <= 25 for piece in pieces)
+    assert pieces_of(clip_of(25_000)) == [clip_of(25_000)]
+    (reply,) = cascade().ask([Stimulus(clips={"speech": clip}, prompt="?")])
+    assert reply.details["transcript"] == " ".join(str(piece.n_samples) for piece in pieces)
+
+
+def test_specifications(tmp_path, monkeypatch):
+    model = load_model("cascade/scripted/never_hears+scripted/always_refuse")
+    (reply,) = model.ask([asked(5)])
+    assert reply.text.startswith("I'm sorry") and "cannot hear" in reply.details["transcript"]
+    assert "scripted" in model.note and not model.uses_truth
+    for spec in ("cascade/pocketsphinx", "cascade/+scripted/echo", "cascade/scripted/echo+"):
+        with pytest.raises(BadParameter, match=r"<recogniser>\+<text model>"):
+            load_model(spec)
+
+
+def test_the_missing_recogniser_names_its_extra(monkeypatch):
+    if importlib.util.find_spec("pocketsphinx"):
+        monkeypatch.setitem(__import__("sys").modules, "pocketsphinx", None)
+    with pytest.raises(MissingExtra, match="asr-small"):
+        load_model("cascade/pocketsphinx+scripted/echo")
+
+
+def test_pocketsphinx_hears_alike_in_any_order():
+    pytest.importorskip("pocketsphinx", reason='needs pip install "earnest[asr-small]"')
+    model = load_model("cascade/pocketsphinx+scripted/always_refuse")
+    time_s = np.arange(8_000) / 8_000
+    hum = np.sin(2 * np.pi * 150 * time_s) * np.sin(2 * np.pi * 3 * time_s) ** 2
+    clips = [AudioClip((level * hum).astype(np.float32), 8_000) for level in (0.3, 0.1, 0.02)]
+    stimuli = [Stimulus(clips={"speech": clip}, prompt="?") for clip in clips]
+    there = [reply.details["transcript"] for reply in model.ask(stimuli)]
+    back = [reply.details["transcript"] for reply in model.ask(stimuli[::-1])]
+    assert there == back[::-1] and model.batch_size == 1
