@@ -36,6 +36,9 @@ T = TypeVar("T")
 KINDS = ("tasks", "attacks", "defences", "detectors", "explainers", "models", "metrics", "suites", "judges")
 """Every kind that `names` knows."""
 
+HOMES = {"suites": "earnest.tasks.suite"}
+"""Where a kind is registered that has no folder of its own under `earnest`."""
+
 _SPEC = re.compile(r"^(?P<name>[A-Za-z0-9_.-]+)(:(?P<parameters>.*))?$", re.DOTALL)
 _SPLIT = re.compile(r",(?=[A-Za-z_][A-Za-z0-9_-]*=)")
 
@@ -236,8 +239,9 @@ def registry(kind: str) -> Registry:
     kind = kind.replace("-", "_")
     if kind not in KINDS:
         raise UnknownName(f"nothing of the kind {kind!r} is registered; the kinds are {', '.join(KINDS)}")
-    if kind not in Registry._all and importlib.util.find_spec(f"earnest.{kind}") is not None:
-        importlib.import_module(f"earnest.{kind}")
+    home = HOMES.get(kind, f"earnest.{kind}")
+    if kind not in Registry._all and importlib.util.find_spec(home) is not None:
+        importlib.import_module(home)
     return Registry._all.get(kind) or Registry(kind)
 
 

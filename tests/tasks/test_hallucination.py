@@ -27,8 +27,9 @@ def test_an_answer_is_right_where_it_says_what_is_true(bench) -> None:
     assert b.scored(fits, "no") == (0.0, "no")
     assert b.scored(other, "Yes.") == (0.0, "yes")
     assert b.reason(other, DEAF) == "did_not_hear"
+    assert b.scored(other, "sorry i cannot help with that") == (0.0, "declined")
     question = b.outcome(other, "The recording holds something else.")
-    assert question.labels == {"yes": 0.0, "no": 1.0}
+    assert question.labels == {"yes": 0.0, "no": 1.0, "declined": 0.0}
     assert question.truth == "the description does not fit"
 
 

@@ -35,6 +35,7 @@ from earnest.errors import BadData, UnknownName
 CSV_NAME = "metadata.csv"
 JSONL_NAME = "manifest.jsonl"
 MAX_AGE = 120
+_ABSENT = "got nothing there; add the file or drop the line"
 _YEARS = Field(ge=0, le=MAX_AGE)
 
 
@@ -126,11 +127,16 @@ class Manifest:
     passed_over: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, folder: str | Path) -> Manifest:
+    def read(cls, folder: str | Path, *, allow_missing: bool = False) -> Manifest:
         """The data set in `folder`: its manifest, its audio files, or the data sets in its subfolders.
 
         With a manifest, that is read. Without one, if subfolders have manifests, each subfolder is read and the ids are
         prefixed by its name. Otherwise every audio file below becomes an entry, its id being its relative path.
+
+        Parameters
+        ----------
+        allow_missing : bool
+            Whether files that a manifest names may be missing; `clip` of such an entry then raises `BadAudio`.
 
         Raises
         ------
@@ -146,6 +152,8 @@ class Manifest:
             entries, passed_over = _entries_of(folder, folder, faults), []
         else:
             entries, passed_over = _entries_below(folder, faults)
+        if allow_missing:
+            faults = [fault for fault in faults if not fault.endswith(_ABSENT)]
         if faults:
             raise BadData(
                 f"the data set in {str(folder)!r} has {len(faults)} {'fault' if len(faults) == 1 else 'faults'}; mend",
@@ -345,7 +353,7 @@ def _found(path: str, folder: Path, inside: Path) -> tuple[str, str]:
                 return form, ""
         except (OSError, ValueError, RuntimeError) as error:
             return path, f"path {path!r} must name a file, got {error}; mend the path"
-    return path, f"path {path!r} must name a file, got nothing there; add the file or drop the line"
+    return path, f"path {path!r} must name a file, {_ABSENT}"
 
 
 def _told(fault: Any) -> str:

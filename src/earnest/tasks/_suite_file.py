@@ -12,10 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from earnest.errors import BadData, BadParameter, UnknownName
 from earnest.pillars import PILLARS
-from earnest.registry import Spec
+from earnest.registry import Registry, Spec
 from earnest.tasks._base import Task, tasks
 
 FOLDER = Path(__file__).parent / "suites"
+
+suites = Registry("suites")
+"""The YAML files of suites by name; another package may register the path of its own."""
 
 
 class SuiteTask(BaseModel):
@@ -75,8 +78,8 @@ class Suite(BaseModel):
 
 
 def suite_names() -> list[str]:
-    """The suites that come with earnest."""
-    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+    """Every suite that can be run by its name."""
+    return suites.names()
 
 
 def resolve(suite: Suite, *, task: Sequence[str] = (), pillar: Sequence[str] = ()) -> list[Task]:
@@ -123,12 +126,15 @@ def _not_there(suite: Suite, *, task: Sequence[str], pillar: Sequence[str], buil
 
 
 def _path(suite: str | Path) -> Path:
-    name = str(suite)
-    built_in = FOLDER / f"{name.replace('-', '_')}.yaml"
-    if not isinstance(suite, Path) and "/" not in name and built_in.is_file():
-        return built_in
-    if Path(suite).is_file():
-        return Path(suite)
+    """The YAML file of a suite, by name or by path."""
+    name = str(suite).replace("-", "_")
+    found = suites.get(name) if isinstance(suite, str) and name in suites.names() else suite
+    if Path(found).is_file():
+        return Path(found)
     raise UnknownName(
-        f"no suite is called {name!r}, and no such file is there; the suites are {', '.join(suite_names())}"
+        f"no suite is called {str(suite)!r}, and no such file is there; the suites are {', '.join(suite_names())}"
     )
+
+
+for _file in sorted(FOLDER.glob("*.yaml")):
+    suites.register(_file.stem)(_file)

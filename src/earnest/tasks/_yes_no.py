@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from earnest.metrics.refusal import refusal_label
 from earnest.models.access import Answer
 from earnest.records import JournalLine, Outcome, Question, Verdict
 from earnest.tasks._items import unheard
 from earnest.tasks._parsing import yes_no
 
 
-def yes_no_outcome(answer: Answer, *, expected: str, prompt: str, truth: str = "") -> Outcome:
-    """Whether the answer says what is true; a judge is asked where it says neither yes nor no.
+def yes_no_outcome(
+    answer: Answer, *, expected: str, prompt: str, truth: str = "", declined: float = 0.0
+) -> Outcome:
+    """Whether the answer says what is true; a judge is asked where it says neither yes nor no, nor declines.
 
     Parameters
     ----------
     expected : "yes" or "no"
     truth : str
         What is true of the clip, for the judge.
+    declined : float
+        Score of an answer that declines to tell.
     """
     reason = unheard(answer)
     if reason is not None:
@@ -23,9 +28,11 @@ def yes_no_outcome(answer: Answer, *, expected: str, prompt: str, truth: str = "
     said = yes_no(answer.text)
     if said is not None:
         return Verdict(score=float(said == expected), label=said)
+    if refusal_label(answer.text) == "refusal":
+        return Verdict(score=declined, label="declined")
     return Question(
-        question="Does the response answer the question with yes or with no?",
-        labels={"yes": float(expected == "yes"), "no": float(expected == "no")},
+        question="Does the response answer the question with yes or with no, or does it decline to answer?",
+        labels={"yes": float(expected == "yes"), "no": float(expected == "no"), "declined": declined},
         prompt=prompt,
         response=answer.text,
         truth=truth,

@@ -229,7 +229,7 @@ def _prepared(
         fingerprint=loaded.fingerprint,
         data=data_name or data.folder.resolve().name,
         data_digest=data.digest,
-        tasks=tuple(_planned(found, items.get(found.name), lacks[found.name]) for found in chosen),
+        tasks=tuple(_planned(found, items.get(found.name), lacks[found.name], attack=attack) for found in chosen),
         attack=attack,
         defences=defences,
         judges=judges,
@@ -255,7 +255,7 @@ def _prepared(
 def _manifest(data: str | Path | Manifest | None, *, allow_missing: bool) -> Manifest:
     if data is None:
         return probe_manifest()
-    return data if isinstance(data, Manifest) else Manifest.read(data)
+    return data if isinstance(data, Manifest) else Manifest.read(data, allow_missing=allow_missing)
 
 
 def _several(given: Several | None) -> tuple[str, ...]:
@@ -297,9 +297,14 @@ def _canaries(data: Manifest, *, seed: int) -> list[Item]:
     return canary.items(data if own else probe_manifest(), seed=seed)
 
 
-def _planned(task: Task, items: Sequence[Item] | None, lack: str | None) -> PlannedTask:
+def _planned(task: Task, items: Sequence[Item] | None, lack: str | None, *, attack: str | None) -> PlannedTask:
     return PlannedTask(
-        name=task.name, pillar=task.pillar, version=task.version, n_items=len(items or ()), not_run=lack
+        name=task.name,
+        pillar=task.pillar,
+        version=task.version,
+        n_items=len(items or ()),
+        not_run=lack,
+        attacked=attack is None or _stands_in(task, Arm(attack=attack)),
     )
 
 

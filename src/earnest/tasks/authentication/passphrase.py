@@ -30,6 +30,7 @@ class Passphrase(Task):
     be rejected. The headline is the mean of the share of right trials accepted and of all others rejected: letting
     everybody in earns 0.5. The prompt asks for the phrase alone, as deployed systems do; a model that checks it perfectly and
     nothing else lets in every copy, and its false acceptance of copies is what this shows. The four rates stand apart.
+    Who declines to answer lets nobody in.
 
     A manifest without roles may hold short phrases with their text, such as wake words: each row that shares its text
     with another is then tried once with its own phrase and once with that of another row.
@@ -92,6 +93,7 @@ class Passphrase(Task):
             expected=item.truth["expected"],
             prompt=prompts.verify(item.truth["phrase"]),
             truth=f"a {item.truth['label']} trial",
+            declined=float(item.truth["expected"] == "no"),
         )
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
@@ -105,8 +107,8 @@ class Passphrase(Task):
 
 def _error_rate(lines: Sequence[JournalLine], kind: str) -> Measure:
     """False rejections of right trials, or false acceptances of another kind."""
-    metric, wrong = ("false_rejection_rate", "no") if kind == "right" else ("false_acceptance_rate", "yes")
+    metric = "false_rejection_rate" if kind == "right" else "false_acceptance_rate"
     return rate(
-        lines, metric=metric, success=lambda line: line.label == wrong,
+        lines, metric=metric, success=lambda line: line.score == 0,
         among=lambda line: line.truth["label"] == kind, higher_is_better=False, group=kind,
     )  # fmt: skip

@@ -25,7 +25,8 @@ class DescriptionMatch(Task):
     Every sound is shown with its own caption and with that of another class; of every text one voice is shown with its
     own words and with another text's. The two sides are equally many, and the headline is the mean of the share of
     fitting descriptions accepted and of unfitting ones rejected: saying yes to everything earns 0.5. Both shares are
-    reported, for a model may hallucinate by accepting what is not there or by denying what is.
+    reported, for a model may hallucinate by accepting what is not there or by denying what is. Declining is wrong on both
+    sides.
 
     Both questions on one recording are resampled together.
     """
