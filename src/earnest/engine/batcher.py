@@ -97,9 +97,10 @@ class Batcher:
         oldest = self._waiting[0]
         alike = [each for each in self._waiting if each.sampling == oldest.sampling]
         alike.sort(key=lambda each: each.duration_s)
-        place = alike.index(oldest)
-        start = max(0, min(place - self._batch_size // 2, len(alike) - self._batch_size))
-        batch = alike[start : start + self._batch_size]
+        place, size = alike.index(oldest), min(self._batch_size, len(alike))
+        starts = range(max(0, place - size + 1), min(place, len(alike) - size) + 1)
+        start = min(starts, key=lambda first: alike[first + size - 1].duration_s - alike[first].duration_s)
+        batch = alike[start : start + size]
         taken = set(map(id, batch))
         self._waiting = [each for each in self._waiting if id(each) not in taken]
         return batch

@@ -1,8 +1,9 @@
 """The journal: one line for each finished item in an arm, appended and never changed.
 
-A run may be killed at any moment. Whole lines that reached the file stay; a torn last line is cut off when the folder
-is opened again, and its item is asked again. An item has one line; where a resumed run retried it, the last one holds.
-The file is locked, so that two processes cannot write one run.
+A line is given to the system as soon as its item is finished, so that a run may be killed at any moment and loses only
+what it was at; when it ends, the file is seen on the disk. A torn last line is cut off when the folder is opened again,
+and its item is asked again. An item has one line; where a resumed run retried it, the last one holds. The file is
+locked, so that two processes cannot write one run.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,8 +19,6 @@ from earnest.errors import BadData, PlanMismatch, StorageFailed
 from earnest.records import JournalLine
 
 JOURNAL = "journal.jsonl"
-FLUSH_S = 0.2
-FLUSH_LINES = 256
 
 RETRIED = frozenset({"rate_limited", "timeout", "connection", "http_5xx", "cancelled", "over_budget", "unjudged"})
 """Reasons under which a resumed run asks an item again; every other outcome is final."""
@@ -44,8 +42,6 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / JOURNAL
-        self._waiting: list[bytes] = []
-        self._flushed_at = time.monotonic()
         self._guard = threading.Lock()
         with _storage(self.path):
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
@@ -63,39 +59,22 @@ class Journal:
         return {item for item, line in self.lines.items() if line.reason not in RETRIED}
 
     def add(self, line: JournalLine) -> None:
-        """Take the line; it is on its way to the file within 0.2 s if `flush_due` is called that often."""
-        data = line.dumped().encode() + b"\n"
-        with self._guard:
-            self._waiting.append(data)
-            full = len(self._waiting) >= FLUSH_LINES
-        if full:
-            self.flush()
-
-    def flush_due(self) -> None:
-        """Write what waits, if the last flush is 0.2 s ago."""
-        if time.monotonic() - self._flushed_at >= FLUSH_S:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what waits.
+        """Write the line; safe to use from many threads.
 
         Raises
         ------
         StorageFailed
             If it could not be written; the file then ends with the last line that could.
         """
+        data = line.dumped().encode() + b"\n"
         with self._guard:
-            waiting, self._waiting = self._waiting, []
-            self._flushed_at = time.monotonic()
-            if waiting:
-                self._write(b"".join(waiting))
+            self._write(data)
 
     def close(self) -> None:
-        """Write what waits, see it on the disk, and unlock the folder."""
+        """See the lines on the disk, and unlock the folder."""
         if self._file < 0:
             return
         try:
-            self.flush()
             with _storage(self.path):
                 os.fsync(self._file)
         finally:
@@ -109,9 +88,7 @@ class Journal:
                 while written < len(data):
                     written += os.write(self._file, data[written:])
         except BaseException:
-            whole = data.rfind(b"\n", 0, written) + 1
-            os.ftruncate(self._file, self._size + whole)
-            self._size += whole
+            os.ftruncate(self._file, self._size)  # half a line would be none
             raise
         self._size += len(data)
 

@@ -39,15 +39,17 @@ class Limiter:
 
     async def acquire(self) -> int:
         """Wait for a place; returns the round, which `release` wants back."""
-        while True:
-            pause_s = self._paused_until - self._clock()
-            if pause_s > 0:
+        if self._waiting or self.in_flight >= int(self.limit):
+            await self._turn()
+        else:
+            self.in_flight += 1
+        try:
+            while (pause_s := self._paused_until - self._clock()) > 0:
                 await asyncio.sleep(pause_s)
-            elif self.in_flight < int(self.limit):
-                self.in_flight += 1
-                return self._round
-            else:
-                await self._turn()
+        except asyncio.CancelledError:
+            self._give_back()
+            raise
+        return self._round
 
     async def _turn(self) -> None:
         waiter = asyncio.get_running_loop().create_future()
@@ -55,10 +57,8 @@ class Limiter:
         try:
             await waiter
         except asyncio.CancelledError:
-            if waiter in self._waiting:
-                self._waiting.remove(waiter)
-            else:
-                self._wake()  # it was our turn; somebody else's now
+            if waiter.done() and not waiter.cancelled():
+                self._give_back()  # it was our turn; somebody else's now
             raise
 
     def release(self, round_: int, *, outcome: str, pause_s: float | None = None) -> None:
@@ -73,7 +73,6 @@ class Limiter:
         pause_s : float or None
             Seconds that the endpoint asked to wait.
         """
-        self.in_flight -= 1
         if outcome == "answered":
             step = 1.0 / self.limit if self._overloaded_once else 1.0
             self.limit = min(float(self.upper), self.limit + step)
@@ -84,12 +83,12 @@ class Limiter:
                 self.limit = max(1.0, self.limit / 2)
             if pause_s is not None:
                 self._paused_until = max(self._paused_until, self._clock() + min(pause_s, MAX_PAUSE_S))
-        self._wake()
+        self._give_back()
 
-    def _wake(self) -> None:
-        free = int(self.limit) - self.in_flight
-        while free > 0 and self._waiting:
+    def _give_back(self) -> None:
+        self.in_flight -= 1
+        while self._waiting and self.in_flight < int(self.limit):
             waiter = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_result(None)
-                free -= 1
+                self.in_flight += 1

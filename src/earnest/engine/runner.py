@@ -2,8 +2,8 @@
 
 The event loop only waits for calls. Loading, defending, encoding and scoring happen in a few threads (libsndfile, soxr
 and numpy let others run meanwhile; a pool of processes would cost more in copied audio than it gains). An attack is a
-thread of its own that asks through the `Caller`. Audio is loaded when its item is asked, so that as many clips are in
-memory as items are under way, and no more.
+thread of its own that asks through the `Caller`. Audio is loaded when its item is asked. No more items are under way
+than connections are allowed, so that no more clips are in memory, and no more calls are lost when a run is killed.
 
     load, keep, defend ──> ask (cache, ceiling, limiter, attempts) ──> review, score ──> judges ──> journal line
            └────> clips/<sha256>.flac
@@ -291,7 +291,7 @@ class _Run:
         ticker = asyncio.create_task(self._tick())
         try:
             size = self.caller.batch_size
-            n_plain = self.settings.max_connections + 8 if size is None else 2 * size + 8
+            n_plain = self.settings.max_connections if size is None else 2 * size + 8
             await self._in_parallel((self._finish(job) for job in self._ordered(plain)), n_plain)
             await self._in_parallel((self._attack(group) for group in self._groups(attacked)), self._n_attacks)
         finally:
@@ -459,7 +459,6 @@ class _Run:
                 self._report()
 
     def _flush(self) -> None:
-        self.journal.flush_due()
         if self.cache is not None:
             self.cache.flush()
         self._write_spent()
