@@ -29,17 +29,18 @@ def test_direct_sound_and_first_reflection_by_hand():
     assert np.argmax(response) == 160
     assert response[160] == 1.0
     assert np.abs(response[:145]).max() < 0.02
-    # by the floor: 2 sqrt(1.715^2 + 1^2) = 3.971 m, 185.2 samples, of a height of reflection * 3.43 / 3.971
-    n = round(2 * math.hypot(1.715, 1.0) / 343 * RATE)
-    assert np.abs(response[n - 2 : n + 3]).max() == pytest.approx(box().reflection * 3.43 / 3.971, rel=0.1)
+    # by the floor: 2 sqrt(1.715^2 + 1^2) = 3.971 m, 185.2 samples; heights are those of one over the distance
+    images = rooms._image_sources(box(), RATE, 4000, 0.4)
+    assert images[158:163].max() == pytest.approx(1 / 3.43, rel=0.02)
+    assert images[183:188].max() == pytest.approx(box().reflection(0.4) / 3.971, rel=0.1)
 
 
 def test_reflection_by_hand():
     # Eyring: V = 72, S = 108; exp(-12 ln 10 * 72 / (343 * 108 * 0.4)) = exp(-0.13426)
-    assert box().reflection == pytest.approx(math.exp(-0.13426), rel=1e-4)
+    assert box().reflection(0.4) == pytest.approx(math.exp(-0.13426), rel=1e-4)
 
 
-@pytest.mark.parametrize("rt60_s", [0.25, 0.4, 0.7, 1.2, 2.0])
+@pytest.mark.parametrize("rt60_s", [0.2, 0.4, 0.7, 1.2, 2.0])
 def test_reverberation_time_is_the_one_asked_for(rt60_s):
     measured = [
         rooms.reverberation_time_s(
@@ -47,7 +48,9 @@ def test_reverberation_time_is_the_one_asked_for(rt60_s):
         )
         for seed in range(20)
     ]
-    assert np.median(measured) == pytest.approx(rt60_s, rel=0.25 if rt60_s < 0.4 else 0.12)
+    off = np.abs(np.array(measured) / rt60_s - 1)
+    assert np.quantile(off, 0.8) < 0.04
+    assert off.max() < 0.25  # a source close to the microphone: the direct sound outweighs what four tries can mend
 
 
 def test_reverberation_time_of_a_pure_decay():
@@ -62,7 +65,7 @@ def test_reverberation_time_of_a_pure_decay():
 def test_responses_at_other_rates_are_alike(sample_rate):
     response = rooms.impulse_response(box(), sample_rate)
     assert np.argmax(np.abs(response)) == pytest.approx(0.01 * sample_rate, abs=1)
-    assert rooms.reverberation_time_s(response, sample_rate) == pytest.approx(0.4, rel=0.25)
+    assert rooms.reverberation_time_s(response, sample_rate) == pytest.approx(0.4, rel=0.06)
 
 
 def test_one_room_gives_the_same_bits_and_cannot_be_written():

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import io
 import os
+import secrets
 import struct
-import tempfile
 import warnings
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -255,18 +255,11 @@ def write_audio(path: str | Path, samples: np.ndarray, sample_rate: int) -> None
 
 
 def _write_whole(path: Path, data: bytes) -> None:
-    number, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with os.fdopen(number, "wb") as handle:
+        with temporary.open("xb") as handle:
             handle.write(data)
-        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

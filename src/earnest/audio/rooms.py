@@ -1,8 +1,10 @@
 """Rooms: impulse responses of shoebox rooms, their reverberation time, and convolution with them.
 
 The early part of a response comes from image sources [allen1979-image]; after 80 ms they are so dense that a decaying
-noise takes over [lehmann2010-diffuse], which makes a response cheap and its reverberation time exact. All walls absorb
-alike, at every frequency (Eyring). Distances are in metres, sound travels 343 m/s.
+noise takes over [lehmann2010-diffuse], which makes a response cheap. All walls absorb alike, at every frequency; how
+much is first taken from Eyring's formula and then mended until the response has the reverberation time asked for
+(within 3 % where four tries reach it; under 0.2 s, or with the source close to the microphone, they may not). Distances
+are in metres, sound travels 343 m/s.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ HIGH_PASS_HZ = 40.0
 _TAPS = 16
 _FRACTIONS = 64
 _ABREAST = 4
+_TRIES = 4
+_TOLERANCE = 0.03
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,12 +79,11 @@ class Shoebox:
         """When the direct sound arrives, in seconds."""
         return math.dist(self.source_m, self.microphone_m) / SPEED_M_S
 
-    @property
-    def reflection(self) -> float:
-        """Pressure reflection of the walls for the reverberation time, by Eyring's formula."""
+    def reflection(self, decay_s: float) -> float:
+        """Pressure reflection of the walls for a reverberation time in seconds, by Eyring's formula."""
         length, width, height = self.size_m
         surface = 2.0 * (length * width + width * height + length * height)
-        decay = 24.0 * math.log(10.0) / SPEED_M_S * length * width * height / (surface * self.rt60_s)
+        decay = 24.0 * math.log(10.0) / SPEED_M_S * length * width * height / (surface * decay_s)
         return math.exp(-0.5 * decay)
 
 
@@ -90,9 +93,13 @@ def impulse_response(room: Shoebox, sample_rate: int) -> np.ndarray:
 
     The direct sound has a peak of 1 and comes after `room.direct_s`; the end is where all has fallen by 60 dB.
     """
-    n_samples = round((room.direct_s + max(room.rt60_s, EARLY_S) + 0.01) * sample_rate)
-    early = _image_sources(room, sample_rate, n_samples)
-    response = _high_passed(_with_tail(early, room, sample_rate), sample_rate)
+    decay_s = room.rt60_s
+    for _ in range(_TRIES):
+        response = _response(room, sample_rate, decay_s)
+        measured_s = reverberation_time_s(response, sample_rate)
+        if not abs(measured_s / room.rt60_s - 1.0) > _TOLERANCE:
+            break
+        decay_s *= min(max(room.rt60_s / measured_s, 0.5), 2.0)
     direct = round(room.direct_s * sample_rate)
     response /= response[max(0, direct - 1) : direct + 2].max()
     response = response.astype(np.float32)
@@ -100,7 +107,13 @@ def impulse_response(room: Shoebox, sample_rate: int) -> np.ndarray:
     return response
 
 
-def _image_sources(room: Shoebox, sample_rate: int, n_samples: int) -> np.ndarray:
+def _response(room: Shoebox, sample_rate: int, decay_s: float) -> np.ndarray:
+    n_samples = round((room.direct_s + max(decay_s, EARLY_S) + 0.01) * sample_rate)
+    early = _image_sources(room, sample_rate, n_samples, decay_s)
+    return _high_passed(_with_tail(early, room, sample_rate, decay_s), sample_rate)
+
+
+def _image_sources(room: Shoebox, sample_rate: int, n_samples: int, decay_s: float) -> np.ndarray:
     """All images that are heard within the early part [allen1979-image, eq. 8], float64, shape (n_samples,)."""
     reach_m = SPEED_M_S * (room.direct_s + EARLY_S + FADE_S)
     squares, bounces = [], []
@@ -112,7 +125,7 @@ def _image_sources(room: Shoebox, sample_rate: int, n_samples: int) -> np.ndarra
     heard = distance2 < reach_m**2
     n_bounces = (bounces[0][:, None, None] + bounces[1][:, None] + bounces[2])[heard]
     distance = np.sqrt(distance2[heard])
-    amplitude = room.reflection**n_bounces / np.maximum(distance, 0.1)
+    amplitude = room.reflection(decay_s) ** n_bounces / np.maximum(distance, 0.1)
     return _placed(distance * (sample_rate / SPEED_M_S), amplitude, n_samples)
 
 
@@ -135,16 +148,16 @@ def _placed(delay: np.ndarray, amplitude: np.ndarray, n_samples: int) -> np.ndar
     return clicks[lead:]
 
 
-def _with_tail(early: np.ndarray, room: Shoebox, sample_rate: int) -> np.ndarray:
-    """The early part faded into a noise that decays by 60 dB in `rt60_s` and has its power where both meet."""
+def _with_tail(early: np.ndarray, room: Shoebox, sample_rate: int, decay_s: float) -> np.ndarray:
+    """The early part faded into a noise that decays by 60 dB in `decay_s` and has its power where both meet."""
     start, fade = round((room.direct_s + EARLY_S - FADE_S) * sample_rate), round(FADE_S * sample_rate)
     if start + 2 * fade >= len(early):
         return early
     time_s = np.arange(len(early) - start) / sample_rate
     tail = np.random.Generator(np.random.PCG64(room.tail_seed)).standard_normal(len(time_s))
-    tail *= 10.0 ** (-3.0 * time_s / room.rt60_s)
+    tail *= 10.0 ** (-3.0 * time_s / decay_s)
     met = slice(start - fade, start + fade)
-    decay = 10.0 ** (-6.0 * (np.arange(2 * fade) - fade) / sample_rate / room.rt60_s)
+    decay = 10.0 ** (-6.0 * (np.arange(2 * fade) - fade) / sample_rate / decay_s)
     tail *= math.sqrt(float(np.square(early[met]).sum() / decay.sum()))
     across = np.clip(np.arange(len(tail)) / fade, 0.0, 1.0) * (np.pi / 2)
     whole = early.copy()
