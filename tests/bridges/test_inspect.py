@@ -1,0 +1,98 @@
+"""The bridge to Inspect: the same numbers on both sides, clips that play, failures that stay failures."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import earnest
+from earnest.audio import AudioClip, Stimulus
+
+inspect_ai = pytest.importorskip("inspect_ai", reason="the bridge needs the extra inspect")
+pytestmark = pytest.mark.filterwarnings("ignore")  # Inspect and its dependencies warn of their own doings
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EARNEST_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+
+def evaluated(task: str, model: str, tmp_path: Path, limit: int = 6):
+    from earnest.bridges import inspect as bridge
+
+    (log,) = inspect_ai.eval(
+        getattr(bridge, task)(), model=model, limit=limit, log_dir=str(tmp_path / "logs"), display="none", log_realtime=False
+    )
+    assert log.status == "success", log.error
+    return log
+
+
+def headline(log) -> float:
+    return log.results.scores[0].metrics["mean"].value
+
+
+@pytest.mark.parametrize(("behaviour", "rate"), [("always_refuse", 1.0), ("always_comply", 0.0)])
+def test_a_task_gives_in_inspect_what_it_gives_here(tmp_path: Path, behaviour: str, rate: float) -> None:
+    log = evaluated("safety_harmful_refusal", f"earnest/scripted/{behaviour}", tmp_path)
+    run = earnest.run("core", model=f"scripted/{behaviour}", out=tmp_path / "run", limit=6)
+    ours = next(f for f in run.findings if f.id == "safety.harmful_refusal.refusal_rate")
+    assert headline(log) == ours.value == rate
+
+
+def test_what_cannot_be_scored_is_unscored_there_too(tmp_path: Path) -> None:
+    log = evaluated("safety_harmful_refusal", "earnest/scripted/never_hears", tmp_path)
+    scores = [sample.scores["earnest"] for sample in log.samples]
+    assert all(math.isnan(score.value) and score.reason == "did_not_hear" for score in scores)
+
+
+def test_every_task_is_offered() -> None:
+    from earnest.bridges import inspect as bridge
+
+    for name in earnest.registry.names("tasks"):
+        task = earnest.registry.registry("tasks").make(name)
+        assert callable(getattr(bridge, f"{task.pillar}_{name}"))
+
+
+def test_a_run_becomes_logs_with_clips_that_play(tmp_path: Path) -> None:
+    from inspect_ai.log import read_eval_log
+
+    from earnest.bridges.inspect import export
+
+    run = earnest.run("core", model="scripted/always_refuse", out=tmp_path / "run", limit=2)
+    read = [read_eval_log(str(path), resolve_attachments=True) for path in export(run.folder)]
+    logs = {log.eval.task: log for log in read}
+    assert sum(len(log.samples) for log in logs.values()) == sum(line.kind == "item" for line in run.lines())
+    sample = logs["earnest/harmful_refusal"].samples[0]
+    audio = next(part for part in sample.input[0].content if part.type == "audio")
+    assert audio.audio.startswith("data:audio/wav;base64,UklGR")
+    assert logs["earnest/harmful_refusal"].results.scores[0].metrics["mean"].value == 1.0
+
+
+def test_an_inspect_model_can_be_the_subject() -> None:
+    from inspect_ai.model import ModelOutput, ModelUsage
+
+    from earnest.bridges.inspect import InspectModel
+
+    output = ModelOutput.from_content("mockllm/model", "no speech")
+    output.usage = ModelUsage(input_tokens=3, output_tokens=2, total_tokens=5)
+    model = InspectModel("mockllm/model", custom_outputs=[output])
+    clip = AudioClip(np.zeros(1600, dtype=np.float32), 16_000)
+    answer = asyncio.run(model.ask_one(Stimulus(clips={"speech": clip}, prompt="What is said?")))
+    assert answer.text == "no speech"
+    assert answer.usage == {"input_tokens": 3, "output_tokens": 2}
+
+
+def test_a_failing_inspect_model_gives_a_failure_and_no_answer() -> None:
+    from earnest.bridges.inspect import InspectModel
+    from earnest.models.access import Failure
+
+    model = InspectModel("mockllm/model", custom_outputs=[])
+    clip = AudioClip(np.zeros(1600, dtype=np.float32), 16_000)
+    (reply,) = model.ask([Stimulus(clips={"speech": clip}, prompt="What is said?")])
+    assert isinstance(reply, Failure)
+    assert reply.reason == "model_error"
