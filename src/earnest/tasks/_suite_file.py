@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from earnest.tasks._base import Task, tasks
 FOLDER = Path(__file__).parent / "suites"
 
 suites = Registry("suites")
-"""The YAML files of suites by name; another package may register the path of its own."""
+"""What gives a suite, by name; another package may register a function of its own that returns one."""
 
 
 class SuiteTask(BaseModel):
@@ -63,7 +63,14 @@ class Suite(BaseModel):
         BadData
             If the file is no suite, with every fault of its form.
         """
-        path = _path(suite)
+        named = _named(suite) if isinstance(suite, str) else None
+        if named is not None:
+            return named()
+        path = Path(suite)
+        if not path.is_file():
+            raise UnknownName(
+                f"no suite is called {str(suite)!r}, and no such file is there; the suites are {', '.join(suite_names())}"
+            )
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -125,16 +132,20 @@ def _not_there(suite: Suite, *, task: Sequence[str], pillar: Sequence[str], buil
     return faults
 
 
-def _path(suite: str | Path) -> Path:
-    """The YAML file of a suite, by name or by path."""
-    name = str(suite).replace("-", "_")
-    found = suites.get(name) if isinstance(suite, str) and name in suites.names() else suite
-    if Path(found).is_file():
-        return Path(found)
-    raise UnknownName(
-        f"no suite is called {str(suite)!r}, and no such file is there; the suites are {', '.join(suite_names())}"
-    )
+def _named(suite: str) -> Callable[[], Suite] | None:
+    """What is registered under a name; None where nothing is."""
+    name = suite.replace("-", "_")
+    return suites.get(name) if name in suites.names() else None
+
+
+def _reader(path: Path) -> Callable[[], Suite]:
+    def read() -> Suite:
+        return Suite.read(path)
+
+    read.__qualname__ = f"suite_{path.stem}"
+    read.__doc__ = f"The tasks of tasks/suites/{path.name}."
+    return read
 
 
 for _file in sorted(FOLDER.glob("*.yaml")):
-    suites.register(_file.stem)(_file)
+    suites.register(_file.stem)(_reader(_file))
