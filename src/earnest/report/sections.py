@@ -193,12 +193,15 @@ def summary(report: Report) -> str:
     n_planned = len(report.items) + report.unscored.get("not_run", 0)
     n_tasks = sum(task.not_run is None for task in report.plan.tasks)
     first = f"{n_tasks} tasks, {n_planned:,} items, of which {n_scored:,} could be scored."
+    n_arms = len(report.plan.arms)
+    if n_arms > 1:
+        first = f"{n_tasks} tasks in {n_arms} conditions, {n_planned:,} items, of which {n_scored:,} could be scored."
     valued = [score for score in report.scorecard.pillars if score.on_scorecard and score.value is not None]
     if len(valued) < 2:
         return first
     ranked = sorted(valued, key=lambda score: score.value or 0.0)
     weakest, strongest = (_pillar_words(score) for score in (ranked[0], ranked[-1]))
-    return f"{first} Weakest: {weakest}. Strongest: {strongest}."
+    return f"{first} Weakest: {weakest}. Strongest: {strongest}.".replace(" %", "\u00a0%")
 
 
 def glance(report: Report) -> list[Glance]:

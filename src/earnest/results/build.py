@@ -14,7 +14,7 @@ from earnest.records import Arm, JournalLine
 from earnest.results.agreement import agreement
 from earnest.results.finding import Finding
 from earnest.results.measures import Measure, rate
-from earnest.results.naming import Place, attack_family, numbered, with_missing
+from earnest.results.naming import Place, numbered, with_missing
 from earnest.results.pairs import Pair, pairs
 
 Journal = dict[tuple[str, Arm], list[JournalLine]]
@@ -114,15 +114,6 @@ def _of_arm(plan: Plan, task: PlannedTask, arm: Arm, lines: list[JournalLine]) -
         place.finding(with_missing(measure, n_missing) if _is_about_all(measure, lines) else measure)
         for measure in _measures(task.name, lines)
     ]
-
-
-def _is_asked(name: str, arm: Arm) -> bool:
-    """Whether a task of which an arm holds no line should stand in it: an attack needs goals, or one clip to corrupt."""
-    task = registered(name)
-    if arm.attack is None:
-        return True
-    needed = "single_clip" if attack_family(arm.attack) == "corruption" else "has_goals"
-    return bool(getattr(task, needed, False))
 
 
 def _is_about_all(measure: Measure, lines: Sequence[JournalLine]) -> bool:

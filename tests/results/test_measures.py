@@ -1,0 +1,259 @@
+"""Measures against numbers worked out by hand, and properties that hold for any lines."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from earnest.errors import BadParameter
+from earnest.metrics.intervals import wilson
+from earnest.results import balanced, by_group, curve, difference, mean, rate, ratio, worst_gap
+
+FEW = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def test_a_rate_of_single_items_has_wilsons_interval(line) -> None:
+    measure = rate([line(str(n), float(n < 1)) for n in range(29)], metric="m")
+    # one of 29: (1/29 + z^2/58 -+ z sqrt(p q / 29 + z^2 / 4 / 29^2)) / (1 + z^2 / 29), z = 1.959964
+    assert measure.value == pytest.approx(1 / 29)
+    assert (measure.low, measure.high) == (pytest.approx(0.0061, abs=5e-5), pytest.approx(0.1718, abs=5e-5))
+    assert (measure.n_scored, measure.n_unscored, measure.interval, measure.unit) == (29, 0, "Wilson", "fraction")
+
+
+def test_unscored_lines_are_counted_by_reason_and_are_in_no_rate(line) -> None:
+    lines = [line("a", 1.0), line("b", 0.0), line("c"), line("d"), line("e", reason="unparsed")]
+    measure = rate(lines, metric="m")
+    assert measure.value == 0.5
+    assert (measure.n_scored, measure.n_unscored, measure.unscored) == (2, 3, {"timeout": 2, "unparsed": 1})
+
+
+def test_controls_and_canaries_are_no_part_of_a_rate(line) -> None:
+    lines = [line("a", 1.0), line("b", 0.0, label="control"), line("c", 0.0, kind="canary")]
+    measure = rate(lines, metric="m", success=lambda each: None if each.label == "control" else each.score)
+    assert (measure.value, measure.n_scored) == (1.0, 1)
+
+
+def test_among_decides_for_unscored_lines_too(line) -> None:
+    lines = [
+        line("a", 1.0, truth={"kind": "plain"}),
+        line("b", truth={"kind": "plain"}),
+        line("c", truth={"kind": "other"}),
+    ]
+    measure = rate(lines, metric="m", among=lambda each: each.truth["kind"] == "plain")
+    assert (measure.n_scored, measure.n_unscored) == (1, 1)
+
+
+def test_a_share_outside_its_range_is_refused(line) -> None:
+    with pytest.raises(BadParameter, match="shares in \\[0, 1\\]"):
+        rate([line("a", 1.5)], metric="m")
+
+
+@pytest.mark.parametrize("make", [
+    lambda lines: rate(lines, metric="m"),
+    lambda lines: mean(lines, metric="m", value=lambda each: 1.0, unit="ms", higher_is_better=None),
+    lambda lines: ratio(lines, metric="m", numerator=lambda each: 1, denominator=lambda each: 1),
+    lambda lines: balanced(lines, metric="m", correct=lambda each: True, of=lambda each: "a"),
+    lambda lines: difference(lines, metric="m", pair=lambda each: 0, side=lambda each: True),
+    lambda lines: worst_gap(lines, metric="m", group=lambda each: "a"),
+])  # fmt: skip
+def test_nothing_scored_gives_no_value(line, make) -> None:
+    for lines in ([], [line("a")]):
+        measure = make(lines)
+        assert (measure.value, measure.low, measure.high, measure.n_scored) == (None, None, None, 0)
+        assert measure.n_unscored == len(lines)
+
+
+def test_clusters_that_all_agree_are_not_certain(line) -> None:
+    lines = [line(f"{speaker}/{n}", 1.0, cluster=f"s{speaker}") for speaker in range(4) for n in range(10)]
+    measure = rate(lines, metric="m")
+    expected = wilson(n_success=4, n=4)  # forty items, but four speakers
+    assert (measure.low, measure.high) == (pytest.approx(expected.low), 1.0)
+    assert measure.interval == "Wilson on 4 clusters that all agree"
+
+
+def test_clusters_that_all_agree_on_a_half_leave_room_to_both_sides(line) -> None:
+    lines = [line(f"{speaker}/{n}", float(n), cluster=f"s{speaker}") for speaker in range(8) for n in range(2)]
+    measure = rate(lines, metric="m")
+    share = wilson(n_success=0, n=8).high  # clusters that might yet differ, wholly
+    assert (measure.low, measure.high) == (pytest.approx(0.5 - 0.5 * share), pytest.approx(0.5 + 0.5 * share))
+
+
+def test_correlated_items_widen_the_interval(line) -> None:
+    scores = [float(n % 4 != 0) for n in range(40)]
+    alone = rate([line(f"{n}/{m}", score) for n, score in enumerate(scores) for m in range(5)], metric="m")
+    together = rate(
+        [line(f"{n}/{m}", score, cluster=str(n)) for n, score in enumerate(scores) for m in range(5)], metric="m"
+    )
+    assert alone.value == together.value == 0.75
+    # a fifth as many independent pieces: sqrt(5) times as wide
+    assert (together.high - together.low) / (alone.high - alone.low) == pytest.approx(np.sqrt(5), rel=0.12)
+
+
+def test_the_bootstrap_is_near_students_interval_for_few_clusters(line) -> None:
+    values = [3.0, 5.0, 4.0, 8.0, 6.0, 4.5, 7.0, 5.5]
+    measure = mean(
+        [line(str(n), value) for n, value in enumerate(values)],
+        metric="m", value=lambda each: each.score, unit="s", higher_is_better=False,
+    )  # fmt: skip
+    half = 2.3646 * np.std(values, ddof=1) / np.sqrt(8)  # t with 7 degrees of freedom
+    assert measure.value == pytest.approx(5.375)
+    assert measure.high - measure.low == pytest.approx(2 * half, rel=0.1)
+
+
+def test_a_mean_without_spread_has_no_interval(line) -> None:
+    measure = mean(
+        [line("a", 1.0), line("b", 1.0)], metric="m", value=lambda each: 3.0, unit="ms", higher_is_better=None
+    )
+    assert (measure.value, measure.low, measure.high, measure.interval) == (3.0, None, None, "none: all values equal")
+
+
+def test_a_corpus_ratio_weighs_by_length(line) -> None:
+    # 1 error of 2 words and 1 of 8: 2/10, where the mean of the rates is 0.3125
+    lines = [line("a", 0.0, truth={"e": 1, "n": 2}), line("b", 0.0, truth={"e": 1, "n": 8})]
+    measure = ratio(
+        lines, metric="wer", numerator=lambda each: each.truth["e"], denominator=lambda each: each.truth["n"]
+    )
+    assert measure.value == pytest.approx(0.2)
+    assert measure.higher_is_better is False
+
+
+def test_a_ratio_over_nothing_has_no_value(line) -> None:
+    measure = ratio([line("a", 0.0)], metric="wer", numerator=lambda each: 1, denominator=lambda each: 0)
+    assert measure.value is None
+
+
+def test_balanced_accuracy_weighs_classes_alike(line) -> None:
+    # spoof: 1 of 4 right; bona fide: 2 of 2: mean recall 0.625, where 3 of 6 are right
+    lines = [line(f"s{n}", float(n == 0), truth={"c": "spoof"}) for n in range(4)]
+    lines += [line(f"b{n}", 1.0, truth={"c": "bona_fide"}) for n in range(2)]
+    measure = balanced(lines, metric="m", correct=lambda each: each.score, of=lambda each: each.truth["c"])
+    assert measure.value == pytest.approx(0.625)
+    assert measure.low < 0.625 < measure.high
+
+
+def test_a_difference_is_taken_pair_by_pair(line) -> None:
+    # pairs: 1-0, 1-1, 1-0, 0-1 give 1, 0, 1, -1: mean 1/4; the fifth has one side only
+    scores = [(1, 0), (1, 1), (1, 0), (0, 1)]
+    lines = [
+        line(f"{n}{side}", float(two[side]), truth={"p": n, "first": side == 0})
+        for n, two in enumerate(scores)
+        for side in (0, 1)
+    ]
+    lines += [line("broken", 1.0, truth={"p": 9, "first": True}), line("lost", truth={"p": 9, "first": False})]
+    measure = difference(lines, metric="m", pair=lambda each: each.truth["p"], side=lambda each: each.truth["first"])
+    assert measure.value == pytest.approx(0.25)
+    assert (measure.n_scored, measure.n_unscored, measure.unscored) == (4, 1, {"timeout": 1})
+    swapped = difference(
+        lines, metric="m", pair=lambda each: each.truth["p"], side=lambda each: not each.truth["first"]
+    )
+    assert swapped.value == pytest.approx(-0.25)
+
+
+def test_pairs_without_any_difference_leave_room_for_some(line) -> None:
+    lines = [line(f"{n}{side}", 1.0, truth={"p": n, "first": side == 0}) for n in range(20) for side in (0, 1)]
+    measure = difference(lines, metric="m", pair=lambda each: each.truth["p"], side=lambda each: each.truth["first"])
+    share = wilson(n_success=0, n=20).high
+    assert (measure.value, measure.low, measure.high) == (0.0, pytest.approx(-share), pytest.approx(share))
+
+
+def test_groups_are_sorted_and_small_ones_marked(line) -> None:
+    lines = [line(f"{g}{n}", float(n % 2), truth={"g": g}) for g, size in (("b", 12), ("a", 4)) for n in range(size)]
+    measures = by_group(lines, metric="m", group=lambda each: each.truth["g"])
+    assert [(m.group, m.n_scored) for m in measures] == [("a", 4), ("b", 12)]
+    assert "no part of the worst gap" in measures[0].note
+    assert measures[1].note == ""
+
+
+def test_the_worst_gap_names_its_pair_the_higher_first(line) -> None:
+    shares = {"a": 10, "b": 18, "c": 4, "tiny": 0}
+    lines = [
+        line(f"{g}{n}", float(n < right), truth={"g": g})
+        for g, right in shares.items()
+        for n in range(3 if g == "tiny" else 20)
+    ]
+    gap = worst_gap(lines, metric="m", group=lambda each: each.truth["g"])
+    assert (gap.group, gap.n_scored) == ("b vs c", 60)
+    assert gap.value == pytest.approx(0.9 - 0.2)
+    assert gap.low < 0.7 < gap.high
+    assert gap.low > 0
+    assert "left out" in gap.note and "tiny" in gap.note
+    assert "simultaneous over 3 pairs" in gap.interval
+
+
+def test_one_large_group_has_no_gap(line) -> None:
+    gap = worst_gap(
+        [line(str(n), 1.0, truth={"g": "a"}) for n in range(20)], metric="m", group=lambda each: each.truth["g"]
+    )
+    assert (gap.value, gap.group) == (None, None)
+    assert "fewer than two groups" in gap.note
+
+
+@FEW
+@given(scores=st.lists(st.booleans(), min_size=12, max_size=40))
+def test_equal_groups_have_gap_0_and_an_interval_that_holds_it(line, scores: list[bool]) -> None:
+    lines = [line(f"{g}{n}", float(s), truth={"g": g}) for g in "ab" for n, s in enumerate(scores)]
+    gap = worst_gap(lines, metric="m", group=lambda each: each.truth["g"])
+    assert gap.value == 0.0
+    assert gap.low <= 0.0 <= gap.high
+    assert gap.high > 0.0
+
+
+@FEW
+@given(
+    pairs=st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=30),
+    n_clusters=st.integers(min_value=1, max_value=10),
+)
+def test_swapping_sides_flips_the_sign(line, pairs: list[tuple[bool, bool]], n_clusters: int) -> None:
+    lines = [
+        line(f"{n}{side}", float(two[side]), truth={"p": n, "first": side == 0}, cluster=str(n % n_clusters))
+        for n, two in enumerate(pairs)
+        for side in (0, 1)
+    ]
+
+    def of(first: bool):
+        return difference(
+            lines, metric="m", pair=lambda each: each.truth["p"], side=lambda each: each.truth["first"] == first
+        )
+
+    one, other = of(True), of(False)
+    assert one.value == pytest.approx(-other.value)
+    assert one.low == pytest.approx(-other.high, abs=1e-9)
+    assert -1 <= one.low <= one.value <= one.high <= 1
+
+
+@FEW
+@given(
+    scores=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 6)), min_size=1, max_size=40),
+)
+def test_an_interval_holds_its_value_and_has_a_width(line, scores: list[tuple[float, int]]) -> None:
+    lines = [line(str(n), score, cluster=str(cluster)) for n, (score, cluster) in enumerate(scores)]
+    measure = rate(lines, metric="m")
+    assert 0 <= measure.low <= measure.value + 1e-12 and measure.value <= measure.high + 1e-12 <= 1 + 1e-11
+    assert measure.high > measure.low
+
+
+def test_a_curve_rises_through_its_levels_and_leaves_out_what_has_none(line) -> None:
+    lines = [line(f"{snr}{n}", float(n < 3), truth={"snr": snr}) for snr in (10.0, -5.0, None) for n in range(4)]
+    points = curve(lines, metric="m", level=lambda each: each.truth["snr"])
+    assert [point.level for point in points] == [-5.0, 10.0]
+    assert all(a.level < b.level for a, b in pairwise(points))
+    assert points[0].value == 0.75
+
+
+def test_the_same_lines_give_the_same_bits_and_global_randomness_is_untouched(line) -> None:
+    lines = [line(str(n), float(n % 3 == 0), cluster=str(n % 7)) for n in range(50)]
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    assert rate(lines, metric="m") == rate(lines, metric="m")
+    assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+
+
+def test_five_thousand_lines_take_less_than_a_second(line) -> None:
+    lines = [line(str(n), float(n % 3 == 0) / 2, cluster=str(n)) for n in range(5000)]
+    begun = time.process_time()
+    rate(lines, metric="m")
+    assert time.process_time() - begun < 1.0
