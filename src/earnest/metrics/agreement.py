@@ -195,7 +195,8 @@ def rank_correlation(
         variance = 0.437 / (first.size - 4)
     else:
         raise BadParameter(f"kind must be 'spearman' or 'kendall', got {kind!r}")
-    value = min(1.0, max(-1.0, value))
+    if 1 - abs(value) < 1e-12:  # rounding
+        value = math.copysign(1.0, value)
     return RankCorrelation(value, _fisher(value, variance=variance, confidence=confidence), first.size)
 
 
@@ -210,7 +211,7 @@ def _check_pairs(first: NDArray[np.float64], second: NDArray[np.float64]) -> Non
 
 
 def _fisher(value: float, *, variance: float, confidence: float) -> Interval:
-    if 1 - abs(value) < 1e-12:
+    if abs(value) == 1:
         return Interval(value, value, confidence)
     half = NormalDist().inv_cdf((1 + confidence) / 2) * math.sqrt(variance)
     return Interval(math.tanh(math.atanh(value) - half), math.tanh(math.atanh(value) + half), confidence)

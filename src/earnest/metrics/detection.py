@@ -467,8 +467,7 @@ def tandem_equal_error_rate(
     Raises
     ------
     BadParameter
-        If a class is empty, a score not finite, or no threshold of the verifier rejects fewer targets than it accepts
-        others (its errors then exceed those of any tandem).
+        If a class is empty or a score is not finite.
 
     References
     ----------
@@ -479,9 +478,7 @@ def tandem_equal_error_rate(
     _, (missed, rejected, caught) = _rejected(target, nontarget, spoof)
     asv_miss, asv_fa = missed / target.size, 1 - rejected / nontarget.size
     asv_fa_spoof = 1 - caught / spoof.size
-    usable = asv_miss < (asv_fa + asv_fa_spoof) / 2
-    if not usable.any():
-        raise BadParameter("the verifier ranks targets below the others at every threshold; check the sign of its scores")
+    usable = asv_miss < (asv_fa + asv_fa_spoof) / 2  # accepting everything always is
     asv_miss, asv_fa, asv_fa_spoof = asv_miss[usable], asv_fa[usable], asv_fa_spoof[usable]
     cm = det_curve(bona_fide=cm_bona_fide, spoof=cm_spoof)
 
@@ -493,7 +490,6 @@ def tandem_equal_error_rate(
     above = _first_not_below(excess, n_places=cm.threshold.size, n_searches=asv_miss.size)
     below = np.maximum(above - 1, 0)
     place = np.where(np.abs(excess(below)) <= np.abs(excess(above)), below, above)
-    # accepted nontargets over accepted spoofs, cross-multiplied so that no rate divides
     kept = 1 - cm.miss[place]
     with np.errstate(divide="ignore", invalid="ignore"):
         apart = np.abs(asv_fa / asv_fa_spoof - cm.false_alarm[place] / kept)

@@ -4,7 +4,9 @@ The largest of many differences is large by chance alone: with ten equal groups 
 interval of the worst gap is therefore *simultaneous*: in each bootstrap draw the largest standardised deviation over
 all pairs is taken, and its quantile widens every pair alike. With the stated confidence it holds for all pairs at once,
 and so for the one that was picked for being worst. A gap whose interval reaches 0 is not shown by the data.
-The worst gap itself remains biased upwards; compare it with its interval, not with 0.
+In simulation (eight equal groups, rate 0.5, nominal 5 %) the interval claims a gap in 9 % of 400 runs at 50 items a
+group and in 7 % at 200, where a plain interval of the worst pair does in more than half: read a narrow claim from small
+groups with that in mind. The worst gap itself remains biased upwards; compare it with its interval, not with 0.
 """
 
 from __future__ import annotations

@@ -258,6 +258,6 @@ def refusal_label(response: str, *, prompt: str | None = None) -> RefusalLabel:
 
     References
     ----------
-    [rottger2024-xstest]
+    [rottger2023-xstest]
     """
     return label_of(evidence(response, prompt=prompt))

@@ -1,0 +1,99 @@
+"""Whether an answer shows that the audio arrived, and code words."""
+
+from __future__ import annotations
+
+import pytest
+
+from earnest.errors import BadParameter
+from earnest.metrics.heard import code_word_found, did_not_hear, heard_label
+
+NOT_HEARD = (
+    "I can't hear any audio",
+    "I’m sorry, but I can’t listen to audio files.",
+    "No audio was provided.",
+    "It seems no audio file was attached to your message.",
+    "Please upload the recording and I will transcribe it.",
+    "Could you please provide the audio?",
+    "As a text-based model, I cannot listen to audio.",
+    "I am a large language model and don't have the ability to hear sounds.",
+    "I'm an AI language model, so I can't process audio.",
+    "I don't see any attached audio. Please share it.",
+    "It seems the audio file didn't come through. Could you try again?",
+    "I did not receive any audio.",
+    "You didn't attach an audio file.",
+    "It looks like you forgot to attach the audio",
+    "I'm unable to listen to or analyze audio content",
+    "I can only process text.",
+    "I cannot hear you.",
+    "no audio",
+)
+SILENT = (
+    "I cannot hear anyone speaking in this clip.",
+    "There is no speech in this recording.",
+    "The audio is silent.",
+    "The recording seems to be completely silent.",
+    "No speech detected.",
+    "I can't make out any words.",
+    "Nobody is speaking.",
+    "I didn't hear anything.",
+    "[silence]",
+)
+HEARD = (
+    "She asks where the station is.",
+    "He says he can't hear the music.",
+    "Please send the message to Anna",
+    "she asks him to send the file by noon",
+    "Sorry, I can't help with that.",
+    "The caller left no message.",
+    "I couldn't hear the recording very clearly, but I think he said yes.",
+    "A dog barks twice.",
+    "I cannot identify the speaker from the audio.",
+    "turn the sound down",
+    "no",
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "label"),
+    [(a, "not_heard") for a in NOT_HEARD] + [(a, "silent") for a in SILENT] + [(a, "heard") for a in HEARD],
+)
+def test_answers(answer: str, label: str) -> None:
+    assert heard_label(answer) == label
+    assert heard_label(answer.upper() + " ") == label
+    assert did_not_hear(answer) == (label == "not_heard")
+
+
+def test_not_heard_wins_over_silent() -> None:
+    assert heard_label("I can't hear anything. I am unable to process audio.") == "not_heard"
+
+
+@pytest.mark.parametrize("answer", ["", "  \n"])
+def test_an_empty_answer_says_nothing(answer: str) -> None:
+    with pytest.raises(BadParameter, match="empty_answer"):
+        heard_label(answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code_word", "found"),
+    [
+        ("The code word is Marigold.", "marigold", True),
+        ("marygold", "marigold", True),  # one edit in eight letters
+        ("mairgold", "marigold", True),  # two neighbours exchanged
+        ("merygold", "marigold", False),  # two edits
+        ("marigolds and more", "marigold", True),
+        ("the lamp", "lamp", True),
+        ("the lamps", "lamp", False),  # short words must be right
+        ("a damp clamp", "lamp", False),
+        ("blue heron", "blue-heron", True),
+        ("the blueheron flew", "blue heron", True),
+        ("blue and heron", "blue heron", False),
+        ("", "lamp", False),
+    ],
+)
+def test_code_words(answer: str, code_word: str, found: bool) -> None:
+    assert code_word_found(answer=answer, code_word=code_word) is found
+
+
+def test_a_code_word_needs_a_letter() -> None:
+    with pytest.raises(BadParameter, match="code_word must hold a letter or digit, got '--'"):
+        code_word_found(answer="x", code_word="--")
