@@ -1,6 +1,8 @@
 """Every family that is carried, as a real model class with random weights, and its hearing against the real extractor."""
 
+import base64
 import importlib.util
+import json
 import os
 from pathlib import Path
 
@@ -165,6 +167,13 @@ def test_what_cannot_be_heard_is_a_failure_of_the_item(loaded):
     assert isinstance(loaded("audioflamingo3").ask([asked(2.5)], sampling=SHORT)[0], Answer)  # two windows
 
 
+@families
+def test_silence_has_finite_gradients(loaded, family):
+    silent = Stimulus(clips={"speech": AudioClip(np.zeros(16_000, dtype=np.float32), 16_000)}, prompt="?")
+    (loss,), (gradient,) = loaded(family).loss_and_gradient([silent], targets=["Sure"])
+    assert np.isfinite(loss) and np.isfinite(gradient).all()
+
+
 def test_what_gradients_ask_for(loaded):
     model = loaded("qwen2_audio")
     slow = Stimulus(clips={"speech": noise(1).resampled(8_000)}, prompt="?")
@@ -211,6 +220,26 @@ def test_templates_in_older_files_are_found(tmp_path):
     assert isinstance(reply, Failure) and "one '<audio>' per clip" in reply.detail
 
 
+def test_voxtral_by_its_own_tokenizer_file(tmp_path):
+    """A checkpoint as Mistral ships it: `tekken.json` and neither a tokenizer nor a template of the usual form."""
+    folder = tiny.write("voxtral", tmp_path, template=None)
+    for path in [*folder.glob("tok*"), *folder.glob("special*")]:
+        path.unlink()
+    names = [f"<SPECIAL_{place}>" for place in range(26)]
+    for place, name in {0: "<unk>", 1: "<s>", 2: "</s>", 3: "[INST]", 4: "[/INST]", 24: "[AUDIO]", 25: "[BEGIN_AUDIO]"}.items():
+        names[place] = name
+    sizes = {"num_vocab_tokens": 256, "default_vocab_size": 282, "default_num_special_tokens": 26, "version": "v7"}
+    letters = [{"rank": n, "token_bytes": base64.b64encode(bytes([n])).decode(), "token_str": None} for n in range(256)]
+    special = [{"rank": n, "token_str": name, "is_control": True} for n, name in enumerate(names)]
+    tekken = {"config": {"pattern": r"\p{L}+|\s+|.", **sizes}, "vocab": letters, "special_tokens": special}
+    (folder / "tekken.json").write_text(json.dumps(tekken))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "audio_token_id": 24}))
+    model = load_model(f"transformers/{folder}")
+    assert model._prompts.ids(asked(prompt="Hi"), [2]) == [1, 3, 25, 24, 24, 26 + ord("H"), 26 + ord("i"), 4]
+    assert isinstance(model.ask([asked()], sampling=SHORT)[0], Answer)
+
+
 def test_the_thinker_of_a_whole_omni_checkpoint(tmp_path, checkpoints):
     thinker = transformers.AutoConfig.from_pretrained(checkpoints("qwen2_5_omni_thinker"))
     whole = transformers.Qwen2_5OmniConfig(thinker_config=thinker.to_dict(), enable_audio_output=False)
@@ -230,6 +259,13 @@ def test_checkpoints_that_cannot_be_used(tmp_path, checkpoints, monkeypatch):
     transformers.BertConfig().save_pretrained(tmp_path / "bert")
     with pytest.raises(BadParameter, match="'bert', which earnest does not carry"):
         load_model(f"transformers/{tmp_path / 'bert'}")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadParameter, match=r"config\.json"):
+        load_model(f"transformers/{tmp_path / 'empty'}")
+    (tmp_path / "light").mkdir()
+    (tmp_path / "light" / "config.json").write_bytes((checkpoints("qwen2_audio") / "config.json").read_bytes())
+    with pytest.raises(BadParameter, match="safetensors"):
+        load_model(f"transformers/{tmp_path / 'light'}")
     from safetensors.torch import load_file, save_file
 
     folder = tiny.write("qwen2_audio", tmp_path / "holed")

@@ -331,7 +331,9 @@ class _Prompts:
         from transformers import AutoTokenizer
 
         self._family, self._name = family, name
-        self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        # mistral-common, where installed, would read the control tokens of a prompt as plain text
+        plain = {"mistral_format": False} if (folder / "tekken.json").is_file() else {}
+        self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, **plain)
         self._audio_id = _audio_token_id(config)
         self._placeholder = self._tokenizer.convert_ids_to_tokens(self._audio_id)
         self._template = self._tokenizer.chat_template or _template_in(folder)
@@ -406,19 +408,23 @@ def _loaded(folder: Path, name: str, device: torch.device, dtype: str) -> tuple[
     """The family and the network with the checkpoint's weights, frozen, in evaluation mode."""
     import transformers
 
-    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
-    family = FAMILIES.get(config.model_type)
+    kind = _model_type(folder, name)
+    family = FAMILIES.get(kind)
     if family is None:
         raise BadParameter(
-            f"{name!r} is of the type {config.model_type!r}, which earnest does not carry; it carries "
-            f"{', '.join(FAMILIES)}; serve it with vLLM and ask it by its address instead"
+            f"{name!r} is of the type {kind!r}, which earnest does not carry; it carries {', '.join(FAMILIES)}; "
+            "take a revision in transformers' own form (revision=...), or serve it with vLLM and ask it by its address"
         )
+    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
     if family.inner_config and hasattr(config, family.inner_config):
         config = getattr(config, family.inner_config)
     _check_adapter(folder, config, name)
-    network, loading = getattr(transformers, family.class_name).from_pretrained(
-        folder, config=config, dtype=dtype, local_files_only=True, output_loading_info=True
-    )
+    try:
+        network, loading = getattr(transformers, family.class_name).from_pretrained(
+            folder, config=config, dtype=dtype, local_files_only=True, output_loading_info=True
+        )
+    except OSError as error:
+        raise BadParameter(f"{name!r} must hold weights as safetensors, but: {error}; fetch it again") from error
     if loading["missing_keys"]:
         missing = sorted(loading["missing_keys"])
         raise BadData(f"{name!r} must hold every weight of a {family.class_name}; fetch it again", missing)
@@ -426,6 +432,16 @@ def _loaded(folder: Path, name: str, device: torch.device, dtype: str) -> tuple[
         network.load_adapter(folder / "speech-lora", adapter_name="speech")
         network.set_adapter("speech")
     return family, network.eval().requires_grad_(False).to(device)
+
+
+def _model_type(folder: Path, name: str) -> str:
+    try:
+        return str(json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"])
+    except (OSError, ValueError, KeyError) as error:
+        raise BadParameter(
+            f"{name!r} must be a folder with a config.json that names its model_type, got {type(error).__name__}: {error}; "
+            "fetch the checkpoint again"
+        ) from error
 
 
 def _check_adapter(folder: Path, config: Any, name: str) -> None:
