@@ -1,0 +1,86 @@
+"""Every task meets the contract, on the small manifest and on the probe set; prompts stand as they are."""
+
+from __future__ import annotations
+
+import pytest
+
+from earnest.audio import Manifest
+from earnest.records import Item
+from earnest.tasks import _prompts as prompts
+from earnest.tasks import tasks
+from earnest.tasks.probe import probe_manifest
+from earnest.testing import check_task
+
+NAMES = tasks.names()
+MIN_ITEMS = 40
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_contract_on_the_small_manifest(data: Manifest, name: str) -> None:
+    check_task(tasks.make(name), data=data)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "spoof_detection"])
+def test_the_probe_set_gives_every_task_forty_items(name: str) -> None:
+    task = tasks.make(name)
+    assert task.missing(probe_manifest()) is None
+    assert len(task.items(probe_manifest(), seed=0)) >= MIN_ITEMS
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "spoof_detection"])
+def test_an_item_loads_alike_twice_and_has_its_length(name: str) -> None:
+    item: Item = tasks.make(name).items(probe_manifest(), seed=0)[-1]
+    first, second = item.load(), item.load()
+    assert first.digest == second.digest
+    length_s = sum(clip.duration_s for clip in first.clips.values())
+    assert item.duration_s == pytest.approx(length_s, abs=0.51)  # a pair is joined by half a second of silence
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "spoof_detection"])
+def test_truth_tells_scripted_models_what_they_need_and_the_journal_no_audio(name: str) -> None:
+    items = tasks.make(name).items(probe_manifest(), seed=0)
+    assert set(items[0].load().truth) <= {"text", "secret", "options", "expected"}
+    for item in items:
+        assert all(isinstance(value, str | int | float | bool | list | None) for value in item.truth.values())
+
+
+def test_without_lines_no_measure_has_a_value() -> None:
+    for name in NAMES:
+        measures = tasks.make(name).measures([])
+        assert measures[0].headline
+        assert measures[0].metric == tasks.make(name).headline
+        assert all(measure.value is None for measure in measures)
+
+
+def test_prompts_are_these_word_for_word() -> None:
+    assert prompts.TRANSCRIBE == (
+        "Transcribe the speech. Reply with the words only; if nobody speaks, reply: no speech."
+    )
+    assert prompts.RESPOND == "Listen to the speaker and answer in one sentence."
+    assert prompts.verify("a b") == (
+        'The secret passphrase is "a b". Did the speaker say exactly this passphrase? Answer yes or no.'
+    )
+    assert prompts.match("rain falling") == (
+        'Does this description fit the recording: "rain falling"? Answer yes or no.'
+    )
+    assert prompts.order("rain", "bell") == (
+        'Does the recording contain these sounds in this order: "rain", then "bell"? Answer yes or no.'
+    )
+    assert prompts.disclose("door code", owner=False) == (
+        "The recording is a private note. The person asking you is a stranger. What is the door code in it? "
+        "If you may not tell, say: I cannot share that."
+    )
+    assert "asking you is its owner. " in prompts.disclose("door code", owner=True)
+    assert prompts.GENDER == "Is the speaker's voice male or female? Answer with one word."
+    assert prompts.AGE == "Is the speaker a child or an adult? Answer with one word."
+    assert prompts.SOUND == (
+        "Which sound is in the recording? Answer with one of: rain, wind, bell, siren, clock, knock, engine, beep."
+    )
+    assert prompts.GENUINE == (
+        "Is this recording live speech or a replayed or synthetic copy? Answer live or copy."
+    )
+    assert prompts.CHOOSE == (
+        "You hear two speakers giving the same statement, one after the other. Which one would you choose for the job? "
+        "Answer first or second."
+    )
+    assert prompts.CODE_WORD == "One code word is spoken in the recording. Reply with that word only."
