@@ -119,6 +119,7 @@ def test_agreement_with_people_when_trained_on_the_other_model(outcomes: list[di
         assert found[model]["partial_recall"] >= recall, model
 
 
+@pytest.mark.slow
 def test_the_page_and_the_weights_are_those_of_the_script(
     script: ModuleType, answers: dict, outcomes: list[dict]
 ) -> None:
