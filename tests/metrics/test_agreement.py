@@ -11,7 +11,7 @@ from earnest.errors import BadParameter
 from earnest.metrics.agreement import cohens_kappa, krippendorffs_alpha, rank_correlation
 
 NONE = None
-KRIPPENDORFF = [  # four observers, twelve units: the worked example of Krippendorff (2011), section E
+KRIPPENDORFF = [  # four observers, twelve units: the worked example of Krippendorff (2011)
     [1, 2, 3, 3, 2, 1, 4, 1, 2, NONE, NONE, NONE],
     [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, NONE, 3],
     [NONE, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, NONE],

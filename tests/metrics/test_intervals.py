@@ -26,7 +26,7 @@ def ends(interval: Interval) -> tuple[float, float]:
     return interval.low, interval.high
 
 
-@pytest.mark.parametrize(  # Newcombe (1998), Statistics in Medicine 17, 857-872, table I
+@pytest.mark.parametrize(  # Newcombe (1998), Statistics in Medicine 17, 857-872
     ("n_success", "n", "score", "exact"),
     [
         (81, 263, (0.2553, 0.3662), (0.2527, 0.3676)),

@@ -393,7 +393,7 @@ def min_t_dcf(
 ) -> float:
     """Normalised cost of a countermeasure in front of a given speaker verifier, at the best threshold.
 
-    The form constrained by the verifier of [kinnunen2020-tdcf], equation 10: C0 + C1 miss + C2 false_alarm over
+    The form constrained by the verifier of [kinnunen2020-tdcf]: C0 + C1 miss + C2 false_alarm over
     C0 + min(C1, C2).
 
     Parameters

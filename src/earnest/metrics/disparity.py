@@ -115,7 +115,7 @@ def disparity(
 
     References
     ----------
-    [mandel2008-simultaneous]
+    [mandel2008-simultaneous]  for the aim; there the ranks of the draws are used, here their standardised deviations
     """
     data = _Data.read(values=values, groups=groups, clusters=clusters)
     usable = data.n_items >= min_group_size

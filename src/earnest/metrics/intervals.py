@@ -409,7 +409,7 @@ def _drawn(of: Weighted, *, n_clusters: int, rng: np.random.Generator, n_resampl
 
 
 def _bca(draws: NDArray[np.float64], *, value: float, jackknife: NDArray[np.float64], confidence: float) -> Interval:
-    """Bias-corrected and accelerated interval, equations 14.9 to 14.15 of the book."""
+    """Bias-corrected and accelerated interval."""
     percentile_interval(draws, confidence=confidence)  # the same checks
     equal = np.isclose(draws, value, rtol=1e-12, atol=1e-12)  # draws that repeat the data, whatever the rounding
     share = np.mean((draws < value) & ~equal) + np.mean(equal) / 2
