@@ -1,0 +1,286 @@
+"""The report of a made-up run: whole, escaped, without network, small enough, and read by machines."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+
+from earnest import report
+from earnest.audio import AudioClip
+from earnest.errors import BadData, BadParameter
+from earnest.report import numbers, schemas
+from earnest.report.gather import REFERENCE_NOTE, gather
+from earnest.report.page import policy
+from earnest.report.pictures import png, spectrogram
+
+VOID = {"meta", "img", "input", "link", "br", "hr"}
+
+
+class Page(HTMLParser):
+    """What a page holds: ids, addresses, scripts, text; and whether every element is closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.addresses: list[str] = []
+        self.scripts: list[dict[str, str | None]] = []
+        self.tags: list[str] = []
+        self.handlers: list[str] = []
+        self.open: list[str] = []
+        self.labels = 0
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.tags.append(tag)
+        self.ids += [found["id"]] if found.get("id") else []
+        self.addresses += [found[name] or "" for name in ("src", "href") if name in found]
+        self.handlers += [name for name in found if name.startswith("on")]
+        self.labels += tag == "label"
+        if tag == "script":
+            self.scripts.append(found)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, f"</{tag}> closes another element"
+
+
+@pytest.fixture
+def text(written: Path) -> str:
+    return (written / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_page_is_whole_and_every_link_within_it_leads_somewhere(text: str) -> None:
+    page = Page(text)
+    assert page.open == []
+    assert len(page.ids) == len(set(page.ids))
+    inner = {address[1:] for address in page.addresses if address.startswith("#")}
+    assert inner <= set(page.ids)
+    assert {"glance", "worst", "pillars", "curves", "groups", "pairs", "items", "open", "methods"} <= set(page.ids)
+
+
+def test_the_page_needs_no_network(text: str, written: Path) -> None:
+    for address in Page(text).addresses:
+        assert address.startswith(("#", "data:", "clips/", "journal.jsonl", "report.json")), address
+    assert not re.search(r"https?://|@import|url\(", re.sub(r"data:[^\"]*", "", text))
+
+
+def test_every_linked_clip_is_there_and_the_sound_inside_is_the_file(text: str, written: Path) -> None:
+    linked = {address for address in Page(text).addresses if address.startswith("clips/")}
+    assert linked
+    assert all((written / address).is_file() for address in linked)
+    assert text.count("data:audio/flac;base64,") >= 8
+    assert text.count("data:image/png;base64,") >= 8
+
+
+def test_what_a_model_said_is_text_and_never_markup(text: str) -> None:
+    page = Page(text)
+    assert "&lt;/script&gt;&lt;script&gt;document.title" in text
+    assert "<script>document.title" not in text
+    assert page.handlers == []
+    assert [script.get("type") for script in page.scripts] == ["application/json", None]
+    data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)[1])
+    assert any("</script><script>document.title" in row[6] for row in data["rows"])  # unharmed, as data
+
+
+def test_the_policy_allows_the_pages_own_script_alone(text: str) -> None:
+    script = re.search(r"<script>(.*?)</script>", text, re.DOTALL)[1]
+    assert policy(script).replace("'", "&#39;") in text
+    assert "script-src 'sha256-" in policy(script)
+
+
+def test_the_page_stays_small(text: str) -> None:
+    assert len(text.encode()) < 10_000_000
+
+
+def test_sound_beyond_the_budget_is_linked(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("earnest.report.worst.MAX_BYTES", 120_000)
+    text = report.write(run_folder).read_text(encoding="utf-8")
+    assert text.count("data:audio") <= 2
+    assert 'src="clips/' in text
+
+
+def test_items_beyond_the_budget_are_counted(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("earnest.report.items.MAX_BYTES", 10_000)
+    text = report.write(run_folder).read_text(encoding="utf-8")
+    data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])
+    assert data["leftOut"] + len(data["rows"]) == 8 * 4 * 12
+    assert all(row[3] is not None and row[3] < 0.5 for row in data["rows"])  # what failed is kept first
+
+
+def test_the_page_says_what_is_open(text: str) -> None:
+    assert "no row has the filled column pair" in text
+    assert "planned, and never asked" in text
+    assert "earnest replay RUN" in text
+    assert "the interval holds 0" in text or "widest gap" in text.lower()
+
+
+def test_what_was_not_heard_comes_first(tmp_path: Path, made_tasks: None, make_run) -> None:
+    folder = make_run(tmp_path / "deaf", canaries="not_found", n=12)
+    report.write(folder)
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    assert text.index("audio_unproven") < text.index('id="glance"')
+    assert "audio_unproven" in (folder / "report.md").read_text(encoding="utf-8")
+
+
+def test_the_reference_model_is_named_as_what_it_is(tmp_path: Path, made_tasks: None, make_run) -> None:
+    folder = make_run(tmp_path / "reference", model="earnest/reference", n=12)
+    report.write(folder)
+    for name in ("report.html", "report.md", "report.json"):
+        assert REFERENCE_NOTE in (folder / name).read_text(encoding="utf-8")
+
+
+def test_a_report_written_again_keeps_gates_and_note_and_is_the_same(run_folder: Path) -> None:
+    first = report.write(run_folder, gates=["safety=0.5", "privacy=0.9"], note="a note").read_bytes()
+    again = gather(run_folder)
+    assert [gate.gate for gate in again.gates] == ["safety=0.5", "privacy=0.9"]
+    assert again.note == "a note"
+    assert report.write(run_folder).read_bytes() == first
+
+
+def test_a_run_of_which_nothing_was_finished_has_a_report(run_folder: Path) -> None:
+    (run_folder / "journal.jsonl").unlink()
+    report.write(run_folder)
+    Page((run_folder / "report.html").read_text(encoding="utf-8"))
+    found = json.loads((run_folder / "report.json").read_text(encoding="utf-8"))
+    assert all(pillar["value"] is None for pillar in found["scorecard"]["pillars"])
+
+
+def test_missing_clips_leave_their_place_empty(run_folder: Path) -> None:
+    for clip in (run_folder / "clips").iterdir():
+        clip.unlink()
+    Page(report.write(run_folder).read_text(encoding="utf-8"))
+
+
+def test_a_folder_that_is_no_run_and_a_gate_that_names_nothing_are_refused(run_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadData, match="no run folder"):
+        report.write(tmp_path)
+    with pytest.raises(BadParameter, match="a gate names a pillar"):
+        report.write(run_folder, gates=["speed=1"])
+    assert not (run_folder / "report.html").exists()
+
+
+# ---------------------------------------------------------------- for machines
+
+
+def test_report_json_follows_its_schema(written: Path) -> None:
+    found = json.loads((written / "report.json").read_text(encoding="utf-8"))
+    Draft202012Validator(json.loads((schemas.FOLDER / "report.json").read_text())).validate(found)
+    ids = [finding["id"] for finding in found["findings"]]
+    assert len(ids) == len(set(ids))
+    assert {id_ for pair in found["pairs"] for id_ in pair["findings"].values()} <= set(ids)
+    assert found["not_run"] == {"pair_preference": "no row has the filled column pair"}
+    assert found["unscored"]["not_run"] == 8  # two planned items in each of four arms
+    assert set(found["unscored"]) - {"not_run"} <= set(_reasons())
+
+
+def _reasons() -> tuple[str, ...]:
+    from typing import get_args
+
+    from earnest.records import UnscoredReason
+
+    return get_args(UnscoredReason)
+
+
+def test_the_journal_follows_its_schema(written: Path) -> None:
+    validator = Draft202012Validator(json.loads((schemas.FOLDER / "journal.json").read_text()))
+    lines = (written / "journal.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
+    for line in lines[::97]:
+        validator.validate(json.loads(line))
+
+
+@pytest.mark.parametrize("kind", sorted(schemas.MODELS))
+def test_the_published_schema_is_up_to_date(kind: str) -> None:
+    published = schemas.FOLDER / f"{kind}.json"
+    assert published.is_file()
+    Draft202012Validator.check_schema(json.loads(published.read_text(encoding="utf-8")))
+    assert published.read_text(encoding="utf-8") == schemas.text(kind), (
+        "run: python -c 'from earnest.report import schemas; schemas.write()'"
+    )
+
+
+def test_junit_tells_failures_from_errors(written: Path) -> None:
+    root = ElementTree.parse(written / "junit.xml").getroot()
+    cases = {case.get("name"): case for case in root.iter("testcase")}
+    assert cases["safety=0.5"].find("failure") is None and cases["safety=0.5"].find("error") is None
+    assert cases["privacy=0.9"].find("failure") is not None
+    assert cases["hallucination=0.1"].find("error") is not None  # 8 of 48 could not be scored
+    assert cases["hallucination.made_silence.silence_left_empty"].find("error") is not None
+    assert cases["safety.made_harm.refusal_rate"].find("error") is None
+    for suite in root.iter("testsuite"):
+        assert int(suite.get("tests", "0")) == len(suite.findall("testcase"))
+        assert int(suite.get("errors", "0")) == len(suite.findall("testcase/error"))
+
+
+def test_signs_that_xml_cannot_hold_are_replaced(run_folder: Path) -> None:
+    plan = json.loads((run_folder / "plan.json").read_text())
+    (run_folder / "plan.json").write_text(json.dumps({**plan, "model": "a\x00b|c"}), encoding="utf-8")
+    report.write(run_folder)
+    ElementTree.parse(run_folder / "junit.xml")
+    assert "\\|c" in (run_folder / "report.md").read_text(encoding="utf-8")
+
+
+def test_two_runs_are_put_beside_each_other(tmp_path: Path, made_tasks: None, make_run) -> None:
+    first, second = make_run(tmp_path / "a", n=12), make_run(tmp_path / "b", n=12, seed=1, model="other/model")
+    comparison = report.compare(first, second)
+    path = comparison.write(tmp_path)
+    page = Page(path.read_text(encoding="utf-8"))
+    assert page.open == []
+    assert "other/model" in comparison.as_text()
+    assert json.loads(json.dumps(comparison.as_json()))["plan_differences"]
+    assert {change.how for change in comparison.changes} == {"paired", "unpaired"}
+    same = report.compare(first, first)
+    assert all(change.value == 0 for change in same.changes if change.value is not None)
+
+
+# ---------------------------------------------------------------- parts
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "options", "said"),
+    [
+        (0.873, "fraction", {"width": 0.2}, "87 %"),
+        (0.873, "fraction", {"width": 0.01}, "87.3 %"),
+        (-0.052, "fraction", {"signed": True}, "−5 points"),
+        (-0.001, "fraction", {"signed": True}, "0 points"),
+        (12.345, "dB", {}, "12.3 dB"),
+        (1234.5, "ms", {}, "1,234 ms"),
+        (None, "dB", {}, "–"),
+    ],
+)
+def test_numbers_carry_as_many_digits_as_they_are_worth(value, unit, options, said) -> None:
+    assert numbers.shown(value, unit, **options) == said
+
+
+def test_a_spectrogram_shows_a_tone_where_it_is() -> None:
+    time = np.arange(16_000) / 16_000
+    clip = AudioClip(np.sin(2 * np.pi * 2000 * time).astype(np.float32), 16_000)
+    levels = spectrogram(clip, width=80, height=64)
+    assert levels.shape == (64, 80)
+    assert abs(int(np.argmax(levels[:, 40])) - 47) <= 1  # 2 of 8 kHz: a quarter from below
+    assert not spectrogram(AudioClip(np.zeros(400, dtype=np.float32), 16_000)).any()
+
+
+def test_a_picture_is_a_png_that_gives_its_levels_back() -> None:
+    import struct
+    import zlib
+
+    levels = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
+    data = png(levels)
+    assert data.startswith(b"\x89PNG\r\n\x1a\n")
+    assert struct.unpack(">II", data[16:24]) == (4, 3)
+    body = data[data.index(b"IDAT") + 4 : data.index(b"IEND") - 8]
+    rows = np.frombuffer(zlib.decompress(body), dtype=np.uint8).reshape(3, 5)
+    assert np.array_equal(rows[:, 1:], levels >> 2)
