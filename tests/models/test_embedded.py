@@ -25,7 +25,9 @@ class FakeOnnx:
 
     def answer(self, clips, *, prompts):
         return [
-            onnx_route.ReferenceOutput(text=f"{prompt} {len(clip)}", transcript="t", logprob=-1.5, too_long=len(clip) > 192_000)
+            onnx_route.ReferenceOutput(
+                text=f"{prompt} {len(clip)}", transcript="t", logprob=-1.5, too_long=len(clip) > 192_000
+            )
             for clip, prompt in zip(clips, prompts)
         ]
 
@@ -53,12 +55,21 @@ def model(tmp_path, monkeypatch):
     return load_model(f"earnest/{tmp_path}")
 
 
+class Guarded(dict):
+    """A truth that nobody but a scripted model may read."""
+
+    def __getitem__(self, key):
+        raise AssertionError("truth was read")
+
+    get = keys = values = items = __iter__ = __len__ = __bool__ = __getitem__
+
+
 def of(n_samples, sample_rate=16_000):
     return AudioClip(np.full(n_samples, 0.1, dtype=np.float32), sample_rate)
 
 
 def asked(clips, prompt="Well?", **options):
-    return Stimulus(clips=clips, prompt=prompt, **options)
+    return Stimulus(clips=clips, prompt=prompt, truth=Guarded(), **options)
 
 
 def test_clips_are_joined_at_16_khz(model):

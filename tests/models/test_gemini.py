@@ -8,6 +8,15 @@ from earnest.errors import MissingKey, ModelFailed
 from earnest.models import Answer, Failure, Sampling, load_model
 
 
+class Guarded(dict):
+    """A truth that nobody but a scripted model may read."""
+
+    def __getitem__(self, key):
+        raise AssertionError("truth was read")
+
+    get = keys = values = items = __iter__ = __len__ = __bool__ = __getitem__
+
+
 def said(text="hello", finish="STOP", **more):
     content = {"role": "model", "parts": [{"text": "hm", "thought": True}, {"text": text}]} if text is not None else {}
     return {
@@ -31,7 +40,7 @@ def model(server, monkeypatch):
 
 
 def asked(model, clip, **options):
-    (reply,) = model.ask([Stimulus(clips={"speech": clip}, prompt="What is said?", **options)])
+    (reply,) = model.ask([Stimulus(clips={"speech": clip}, prompt="What is said?", truth=Guarded(), **options)])
     return reply
 
 
@@ -76,9 +85,21 @@ def test_blocks_are_answers_that_say_so(server, model, clip, reply, text, finish
         (said(None, finish="MAX_TOKENS"), "empty_answer", "max_tokens"),
         ({"candidates": []}, "bad_response", "JSON"),
         ((200, "nonsense"), "bad_response", "nonsense"),
-        ((400, {"error": {"message": "API key not valid", "details": [{"reason": "API_KEY_INVALID"}]}}), "http_4xx", "GEMINI_API_KEY"),
-        ((400, {"error": {"message": "Audio input modality is not enabled for models/gemini-x"}}), "audio_refused", "takes audio"),
-        ((400, {"error": {"message": "The input token count (9) exceeds the maximum number of tokens"}}), "too_long", "shorten"),
+        (
+            (400, {"error": {"message": "API key not valid", "details": [{"reason": "API_KEY_INVALID"}]}}),
+            "http_4xx",
+            "GEMINI_API_KEY",
+        ),
+        (
+            (400, {"error": {"message": "Audio input modality is not enabled for models/gemini-x"}}),
+            "audio_refused",
+            "takes audio",
+        ),
+        (
+            (400, {"error": {"message": "The input token count (9) exceeds the maximum number of tokens"}}),
+            "too_long",
+            "shorten",
+        ),
         ((503, {"error": {"message": "overloaded"}}), "http_5xx", "overloaded"),
     ],
 )
@@ -116,7 +137,10 @@ def test_the_key_is_named_and_the_host_told(monkeypatch):
         load_model("gemini/gemini-x")
     monkeypatch.setenv("GEMINI_API_KEY", "g")
     assert load_model("gemini/gemini-x").destination == "generativelanguage.googleapis.com"
-    plain, thinking = load_model("gemini/x"), load_model("gemini/x", generation={"thinkingConfig": {"thinkingBudget": 0}})
+    plain, thinking = (
+        load_model("gemini/x"),
+        load_model("gemini/x", generation={"thinkingConfig": {"thinkingBudget": 0}}),
+    )
     assert plain.fingerprint != thinking.fingerprint
 
 
@@ -125,4 +149,6 @@ def test_safety_settings_are_sent(server, monkeypatch, clip):
     server.replies = [said()]
     settings = [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}]
     asked(load_model("gemini/models/x", safety=settings), clip)
-    assert server.requests[0].body["safetySettings"] == settings and server.requests[0].path == "/models/x:generateContent"
+    assert (
+        server.requests[0].body["safetySettings"] == settings and server.requests[0].path == "/models/x:generateContent"
+    )

@@ -28,7 +28,9 @@ def chat(content="hello", finish="stop", **message):
     return {
         "id": "c1",
         "model": "m-2026-01-01",
-        "choices": [{"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": content, **message}}],
+        "choices": [
+            {"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": content, **message}}
+        ],
         "usage": {
             "prompt_tokens": 20,
             "completion_tokens": 5,
@@ -123,7 +125,9 @@ def test_streamed_wav_headers_of_unknown_size_are_read(server, clip):
 def test_spoken_nonsense_is_a_bad_response(server, clip):
     noise = {"data": base64.b64encode(b"no audio at all, just words").decode(), "transcript": "x"}
     assert failed(server, chat(None, audio=noise), clip, spoken=True).reason == "bad_response"
-    assert failed(server, chat(None, audio={"data": "!", "transcript": "x"}), clip, spoken=True).reason == "bad_response"
+    assert (
+        failed(server, chat(None, audio={"data": "!", "transcript": "x"}), clip, spoken=True).reason == "bad_response"
+    )
 
 
 @pytest.mark.parametrize(
@@ -158,7 +162,7 @@ def error(message, **more):
         ((500, "oops"), "http_5xx", True, "oops"),
         ((503, ""), "http_5xx", True, "503"),
         ((501, ""), "http_5xx", False, "501"),
-        ((400, error("temperature must be 1", param="temperature")), "http_4xx", False, "temperature"),
+        ((400, error("temperature must be 1", param="temperature")), "http_4xx", False, "extra={"),
         ((401, error("bad key")), "http_4xx", False, "EARNEST_API_KEY"),
         ((403, error("no")), "http_4xx", False, "EARNEST_API_KEY"),
         ((404, error("no model m")), "http_4xx", False, "name"),
@@ -167,7 +171,12 @@ def error(message, **more):
         ((400, error("x", code="context_length_exceeded")), "too_long", False, "shorten"),
         ((400, error("This model's maximum context length is 4096 tokens")), "too_long", False, "shorten"),
         ((400, error("max_tokens is too large: 99999")), "http_4xx", False, "max_tokens"),
-        ((400, error("The audio file could not be decoded or its format is not supported.")), "bad_audio", False, "read"),
+        (
+            (400, error("The audio file could not be decoded or its format is not supported.")),
+            "bad_audio",
+            False,
+            "read",
+        ),
         ((302, "", {"Location": "http://192.0.2.1/"}), "bad_response", False, "redirects"),
         ((200, "<html>login</html>"), "bad_response", True, "login"),
         ((200, "[1]"), "bad_response", True, "JSON"),
@@ -307,7 +316,9 @@ def test_extra_fields_replace_or_remove(server, clip):
     assert server.requests[0].body["top_p"] == 0.5 and "temperature" not in server.requests[0].body
 
 
-@pytest.mark.parametrize("url", ["http://localhost/v1", "http:///v1#m", "http://user:pass@host/v1#m", "http://h/v1?key=x#m"])
+@pytest.mark.parametrize(
+    "url", ["http://localhost/v1", "http:///v1#m", "http://user:pass@host/v1#m", "http://h/v1?key=x#m"]
+)
 def test_addresses_that_cannot_be_used(url):
     with pytest.raises(BadParameter) as caught:
         load_model(url)
@@ -341,6 +352,21 @@ async def _probed(model):
         return await probe(model)
     finally:
         await model.aclose()
+
+
+def test_proxies_of_the_environment_are_used(monkeypatch):
+    from earnest.models._remote import _proxy_for
+
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    monkeypatch.setenv("no_proxy", "inside.example")
+    assert _proxy_for("https://api.example.org/v1") == "http://proxy.example:3128"
+    assert _proxy_for("https://inside.example/v1") is None
+    assert _proxy_for("https://127.0.0.1/v1") is None
+
+
+def test_what_does_not_speak_http_is_probed_too():
+    found = asyncio.run(probe(load_model("scripted/always_refuse")))
+    assert (found.audio_in, found.audio_out) == (True, False)
 
 
 def test_a_request_costs_little():

@@ -6,7 +6,7 @@ from earnest.audio import AudioClip, Stimulus
 from earnest.errors import BadParameter, ModelFailed
 from earnest.models import Answer, Failure, Sampling, load_model
 
-SOURCE = '''
+SOURCE = """
 import asyncio
 from dataclasses import dataclass
 from earnest.models import Answer, Failure
@@ -38,7 +38,7 @@ class Short(Loud):
     def batch(self, clips, prompts): return []
 
 number = 3
-'''
+"""
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -65,7 +65,9 @@ def test_names():
 
 
 def test_every_provider_is_found():
-    assert {"openai", "url", "gemini", "scripted", "python", "cascade", "earnest", "transformers"} <= set(registry.names("models"))
+    assert {"openai", "url", "gemini", "scripted", "python", "cascade", "earnest", "transformers"} <= set(
+        registry.names("models")
+    )
 
 
 def test_the_walk_imports_nothing_heavy():

@@ -160,7 +160,9 @@ def test_gradients_go_to_the_primary_clip(loaded):
 
 
 def test_what_cannot_be_heard_is_a_failure_of_the_item(loaded):
-    replies = loaded("qwen2_audio").ask([asked(1.0), asked(2.5), asked(0.01), asked(prompt="say <audio>")], sampling=SHORT)
+    replies = loaded("qwen2_audio").ask(
+        [asked(1.0), asked(2.5), asked(0.01), asked(prompt="say <audio>")], sampling=SHORT
+    )
     assert isinstance(replies[0], Answer)
     assert [reply.reason for reply in replies[1:]] == ["too_long", "bad_audio", "model_error"]
     assert "at most 2 s" in replies[1].detail
@@ -201,6 +203,17 @@ def test_an_end_token_ends_the_answer(loaded):
     assert reply.text.startswith(stopped.text[:1])
 
 
+def test_a_checkpoints_own_ways_of_drawing_are_left_out(tmp_path, loaded):
+    folder = tiny.write("qwen2_audio", tmp_path)
+    own = json.loads((folder / "generation_config.json").read_text())
+    odd = {"repetition_penalty": 3.0, "do_sample": True, "temperature": 2.0, "top_k": 3, "no_repeat_ngram_size": 1}
+    (folder / "generation_config.json").write_text(json.dumps({**own, **odd, "eos_token_id": [5, 6]}))
+    model = load_model(f"transformers/{folder}")
+    (theirs,), (ours,) = loaded("qwen2_audio").ask([THREE[0]], sampling=SHORT), model.ask([THREE[0]], sampling=SHORT)
+    assert ours.text == theirs.text and ours.log_probability == pytest.approx(theirs.log_probability)
+    assert {5, 6} < model._prompts.end_ids
+
+
 @pytest.mark.parametrize("family", ["qwen2_audio", "voxtral", "granite_speech"])
 def test_without_a_template_the_familys_own_turns_are_used(tmp_path, family):
     model = load_model(f"transformers/{tiny.write(family, tmp_path, template=None)}")
@@ -226,7 +239,15 @@ def test_voxtral_by_its_own_tokenizer_file(tmp_path):
     for path in [*folder.glob("tok*"), *folder.glob("special*")]:
         path.unlink()
     names = [f"<SPECIAL_{place}>" for place in range(26)]
-    for place, name in {0: "<unk>", 1: "<s>", 2: "</s>", 3: "[INST]", 4: "[/INST]", 24: "[AUDIO]", 25: "[BEGIN_AUDIO]"}.items():
+    for place, name in {
+        0: "<unk>",
+        1: "<s>",
+        2: "</s>",
+        3: "[INST]",
+        4: "[/INST]",
+        24: "[AUDIO]",
+        25: "[BEGIN_AUDIO]",
+    }.items():
         names[place] = name
     sizes = {"num_vocab_tokens": 256, "default_vocab_size": 282, "default_num_special_tokens": 26, "version": "v7"}
     letters = [{"rank": n, "token_bytes": base64.b64encode(bytes([n])).decode(), "token_str": None} for n in range(256)]

@@ -5,7 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-SPECIAL = ("<pad>", "<end>", "<s>", "<audio>", "<image>", "<video>", "<|im_start|>", "<|im_end|>", "[INST]", "[/INST]", "<hear>", "</hear>", "<see>")
+SPECIAL = (
+    "<pad>",
+    "<end>",
+    "<s>",
+    "<audio>",
+    "<image>",
+    "<video>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "[INST]",
+    "[/INST]",
+    "<hear>",
+    "</hear>",
+    "<see>",
+)
 FAMILIES = (
     "qwen2_audio",
     "qwen2_5_omni_thinker",

@@ -175,7 +175,14 @@ def _slaney(n_mels: int, like: torch.Tensor) -> torch.Tensor:
 
 
 def _bank(
-    n_bins: int, n_mels: int, low_hz: float, high_hz: float, norm: str | None, scale: str, in_mel: bool, like: torch.Tensor
+    n_bins: int,
+    n_mels: int,
+    low_hz: float,
+    high_hz: float,
+    norm: str | None,
+    scale: str,
+    in_mel: bool,
+    like: torch.Tensor,
 ) -> torch.Tensor:
     import torch
 

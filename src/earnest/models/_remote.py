@@ -40,7 +40,9 @@ _TOO_LONG = re.compile(
     r"|longer than|token count .* exceeds",
     re.IGNORECASE,
 )
-_UNREADABLE = re.compile(r"could not be decoded|corrupt|(fail|unable|error)\w* .{0,20}(decod|load|read)\w* .{0,20}audio", re.I)
+_UNREADABLE = re.compile(
+    r"could not be decoded|corrupt|(fail|unable|error)\w* .{0,20}(decod|load|read)\w* .{0,20}audio", re.I
+)
 _NO_AUDIO = re.compile(
     r"audio.{0,120}(not|n't|un|only) ?(be )?(support|accept|allow|enabled|permitted)"
     r"|(not|n't|un|no) ?(support|accept|allow|endpoints).{0,120}audio"
@@ -72,6 +74,9 @@ class RemoteModel(Model):
     identity : str
         What else tells this model from others of its name: options that change the answers.
     """
+
+    advice = "; check the model's name and the options"
+    """What to do where an endpoint refuses a request for a reason of its own."""
 
     def __init__(
         self,
@@ -112,11 +117,15 @@ class RemoteModel(Model):
         status, headers, data = await self._posted(body)
         duration_ms = 1e3 * (time.perf_counter() - begun)
         if status != 200:
-            return replace(self._not_answered(status, headers, data, with_audio=bool(stimulus.clips)), duration_ms=duration_ms)
+            return replace(
+                self._not_answered(status, headers, data, with_audio=bool(stimulus.clips)), duration_ms=duration_ms
+            )
         reply = self._decoded(data)
         if reply.get("error"):  # some gateways put an error in a reply that says it went well
             status = _code_of(reply["error"])
-            return replace(self._not_answered(status, headers, data, with_audio=bool(stimulus.clips)), duration_ms=duration_ms)
+            return replace(
+                self._not_answered(status, headers, data, with_audio=bool(stimulus.clips)), duration_ms=duration_ms
+            )
         return replace(self._read(reply), duration_ms=duration_ms)
 
     async def aclose(self) -> None:
@@ -154,7 +163,9 @@ class RemoteModel(Model):
                 retryable=True,
             ) from error
         except aiohttp.ClientConnectorCertificateError as error:
-            raise ModelFailed(f"{self._host} shows a certificate that cannot be trusted: {error}", reason="connection") from error
+            raise ModelFailed(
+                f"{self._host} shows a certificate that cannot be trusted: {error}", reason="connection"
+            ) from error
         except (aiohttp.ClientError, OSError) as error:
             words = str(error) or type(error).__name__
             raise ModelFailed(
@@ -200,22 +211,26 @@ class RemoteModel(Model):
             if _UNREADABLE.search(text):
                 raise ModelFailed(f"{said}; the endpoint could not read the recording", reason="bad_audio")
             if status == 415 or _NO_AUDIO.search(text):
-                raise AudioRefused(f"{said}; choose a model that takes audio, or put a recogniser before it: cascade/...")
+                raise AudioRefused(
+                    f"{said}; choose a model that takes audio, or put a recogniser before it: cascade/..."
+                )
         raise self._failed(status, headers, said, text)
 
     def _failed(self, status: int, headers: Mapping[str, str], said: str, text: str) -> ModelFailed:
         if status == 429 and "insufficient_quota" in text:
             return ModelFailed(f"{said}; the account behind {self._key_variable} has no credit left", reason="http_4xx")
         if 300 <= status < 400:
-            return ModelFailed(f"{said}; redirects are not followed: set the base address to the new one", reason="bad_response")
+            return ModelFailed(
+                f"{said}; redirects are not followed: set the base address to the new one", reason="bad_response"
+            )
         if status in (401, 403):
             return ModelFailed(f"{said}; set {self._key_variable} to a key that may use the model", reason="http_4xx")
-        reason, retryable, fix = _KINDS.get(status) or (("http_5xx", True, "") if status >= 500 else _OTHER)
+        other = ("http_5xx", True, "") if status >= 500 else ("http_4xx", False, self.advice)
+        reason, retryable, fix = _KINDS.get(status, other)
         wait_s = retry_after_s(headers) if retryable else None
         return ModelFailed(said + fix, reason=reason, retryable=retryable, retry_after_s=wait_s)
 
 
-_OTHER: tuple[FailureReason, bool, str] = ("http_4xx", False, "; check the model's name and the options")
 _KINDS: dict[int, tuple[FailureReason, bool, str]] = {
     0: ("bad_response", True, ""),
     404: ("http_4xx", False, "; check the model's name and the base address"),

@@ -158,8 +158,12 @@ def _by_role(pieces: Sequence[tuple[str, AudioClip]], heard: Sequence[Reply]) ->
 
 def _told(stimulus: Stimulus, transcripts: Mapping[str, str]) -> Stimulus:
     """The question in writing: the prompt, then what was heard; several clips are named by their roles."""
-    named = [f"Transcript of {role!r}" if len(transcripts) > 1 else "Transcript of the recording" for role in transcripts]
-    heard = [f"{name}:\n{text or '(nothing was heard)'}" for name, text in zip(named, transcripts.values(), strict=True)]
+    named = [
+        f"Transcript of {role!r}" if len(transcripts) > 1 else "Transcript of the recording" for role in transcripts
+    ]
+    heard = [
+        f"{name}:\n{text or '(nothing was heard)'}" for name, text in zip(named, transcripts.values(), strict=True)
+    ]
     prompt = "\n\n".join([part for part in (stimulus.prompt, *heard) if part])
     return Stimulus(clips={}, prompt=prompt, system_prompt=stimulus.system_prompt)
 
@@ -201,4 +205,3 @@ def cascade(
     else:
         recogniser = load_model(first, **(recogniser_options or {}))
     return CascadeModel(f"cascade/{rest}", recogniser=recogniser, text=load_model(second, **(text_options or {})))
-

@@ -62,6 +62,8 @@ class ChatModel(RemoteModel):
         Longest wait for one reply.
     """
 
+    advice = RemoteModel.advice + "; a field that it refuses is left out with extra={'temperature': None}"
+
     def __init__(
         self,
         name: str,
@@ -163,7 +165,9 @@ def _spoken_clip(data: str) -> AudioClip:
     try:
         return AudioClip.from_bytes(base64.b64decode(data))
     except BadAudio as error:
-        raise ModelFailed(f"the spoken answer must be a WAV file: {error}", reason="bad_response", retryable=True) from error
+        raise ModelFailed(
+            f"the spoken answer must be a WAV file: {error}", reason="bad_response", retryable=True
+        ) from error
 
 
 def _usage(usage: Mapping[str, Any]) -> dict[str, float]:

@@ -101,4 +101,3 @@ def scripted(rest: str) -> ScriptedModel:
         hint = f" did you mean {near[0]!r}?" if near else ""
         raise UnknownName(f"no scripted model behaves as {rest!r};{hint} the behaviours are {', '.join(BEHAVIOURS)}")
     return ScriptedModel(behaviour)
-

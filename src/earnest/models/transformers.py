@@ -165,7 +165,11 @@ class TransformersModel(Model):
         for place, item in prepared.items():
             key = item.shapes if self.family.equal_lengths else bool(item.heard)
             groups.setdefault(key, []).append(place)
-        return [group[start : start + self.batch_size] for group in groups.values() for start in range(0, len(group), self.batch_size)]
+        return [
+            group[start : start + self.batch_size]
+            for group in groups.values()
+            for start in range(0, len(group), self.batch_size)
+        ]
 
     def _prepared(self, stimulus: Stimulus, *, target: str | None = None) -> _Prepared:
         """The stimulus as tokens and features; with a target, its waveforms gather gradients."""
@@ -207,7 +211,8 @@ class TransformersModel(Model):
         duration_s = len(waveform) / SAMPLE_RATE
         if duration_s > longest_s:
             raise ModelFailed(
-                f"{self.name!r} hears at most {longest_s:g} s, got {duration_s:.1f} s; shorten the clip", reason="too_long"
+                f"{self.name!r} hears at most {longest_s:g} s, got {duration_s:.1f} s; shorten the clip",
+                reason="too_long",
             )
         heard = self.family.hear(waveform, config) if len(waveform) >= 400 else None
         if heard is None or heard.n_tokens < 1:
@@ -289,7 +294,9 @@ class TransformersModel(Model):
             eos_token_id=sorted(self._prompts.end_ids) or None,
             pad_token_id=self._prompts.pad_id,
         )
-        made = self.network.generate(**inputs, generation_config=config, logits_processor=LogitsProcessorList([drawing]))
+        made = self.network.generate(
+            **inputs, generation_config=config, logits_processor=LogitsProcessorList([drawing])
+        )
         rows = [_until_end(row, self._prompts.end_ids) for row in made[:, n_asked:].tolist()]
         return rows, [drawing.log_probability(row, said) for row, said in enumerate(rows)]
 
@@ -344,7 +351,9 @@ class _Prompts:
     def ids(self, stimulus: Stimulus, n_tokens: Sequence[int]) -> list[int]:
         """The prompt's tokens, with as many placeholders as each clip has audio tokens."""
         if self._placeholder in stimulus.prompt or self._placeholder in (stimulus.system_prompt or ""):
-            raise ModelFailed(f"a prompt must not hold {self._placeholder!r}, which stands for audio; reword the prompt")
+            raise ModelFailed(
+                f"a prompt must not hold {self._placeholder!r}, which stands for audio; reword the prompt"
+            )
         text = self._templated(stimulus, len(n_tokens)) if self._template else self._built(stimulus, len(n_tokens))
         ids = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         if ids.count(self._audio_id) != len(n_tokens):
@@ -431,6 +440,7 @@ def _loaded(folder: Path, name: str, device: torch.device, dtype: str) -> tuple[
     if (folder / "speech-lora").is_dir():
         network.load_adapter(folder / "speech-lora", adapter_name="speech")
         network.set_adapter("speech")
+    network.generation_config = transformers.GenerationConfig()  # penalties of a checkpoint would change its scores
     return family, network.eval().requires_grad_(False).to(device)
 
 
