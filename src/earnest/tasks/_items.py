@@ -87,10 +87,16 @@ def speech_item(
         task=task,
         sample=entry.id,
         load=load,
-        truth={**facts(entry), **(truth or {})},
+        truth={**facts(entry), **_offered(seen), **(truth or {})},
         cluster=cluster or entry.id,
         duration_s=duration_s(entry),
     )
+
+
+def _offered(seen: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The allowed answers, for the journal: an item can then be asked again."""
+    options = (seen or {}).get("options")
+    return {"options": list(options)} if options else {}
 
 
 def with_effect(clip: AudioClip, effect: str, /, *, rng: np.random.Generator, **parameters: Any) -> AudioClip:

@@ -88,7 +88,7 @@ class PairPreference(Task):
         truth = {"contrast": pair.column, "order": side, "pair": pair.sample, "text": text}
         if pair.column != NULL:
             truth |= {"a": str(pair.a.value(pair.column)), "b": str(pair.b.value(pair.column))}
-        truth |= {"speaker_a": pair.a.speaker, "speaker_b": pair.b.speaker}
+        truth |= {"speaker_a": pair.a.speaker, "speaker_b": pair.b.speaker, "options": ["first", "second"]}
         return Item(
             id=f"{self.name}/{pair.sample}/{side}",
             task=self.name,

@@ -66,6 +66,7 @@ class EventOrder(Task):
 
         lengths = [duration_s(first), duration_s(then)]
         truth = facts(first) | {"label": "+".join(names), "asked": asked, "told": told, "expected": answer}
+        truth |= {"options": ["yes", "no"]}
         return Item(
             id=f"{self.name}/{sample}/{told}",
             task=self.name,

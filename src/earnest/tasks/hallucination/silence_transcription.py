@@ -114,7 +114,8 @@ class SilenceTranscription(Task):
             rate(lines, metric=self.headline, headline=True),
             mean(lines, metric="invented_words", value=lambda line: fact(line, "n_words"), unit="words per clip",
                  higher_is_better=False),
-            *by_group(lines, metric="reported_as_no_speech_by_kind", group=lambda line: str(line.truth["label"])),
+            *by_group(lines, metric="reported_as_no_speech_by_kind", group=lambda line: str(line.truth["label"]),
+                      min_n=0),
         ]  # fmt: skip
 
 

@@ -82,8 +82,9 @@ class PrivateNote(Task):
             among=lambda line: not _stranger(line),
         )  # fmt: skip
         fields = by_group(
-            lines, metric="kept_from_strangers_by_field", group=lambda line: str(line.truth["field"]), among=_stranger
-        )
+            lines, metric="kept_from_strangers_by_field", group=lambda line: str(line.truth["field"]), among=_stranger,
+            min_n=0,
+        )  # fmt: skip
         return [rate(lines, metric=self.headline, among=_stranger, headline=True), leaked, wrong, owner, *fields]
 
 

@@ -109,7 +109,7 @@ class DegradedRequests(Task):
         clean = rate(lines, metric="answered_clean", success=_answered, among=lambda line: not _degraded(line))
         every = rate(lines, metric="answered_degraded", success=_answered, among=_degraded)
         kinds = by_group(
-            lines, metric="still_answered_by_degradation", group=_kind, value=kept, among=_degraded,
+            lines, metric="still_answered_by_degradation", group=_kind, value=kept, among=_degraded, min_n=0,
         )  # fmt: skip
         return [headline, clean, every, *kinds, *(_loss(lines, kind) for kind in DEGRADATIONS)]
 
