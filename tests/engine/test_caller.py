@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import threading
 import time
 
@@ -90,6 +91,17 @@ def test_an_endpoint_that_asks_for_an_hour_is_not_waited_for() -> None:
     with pytest.raises(ModelFailed):
         with_caller(model, lambda caller: caller.ask_one(stimulus()))
     assert model.n_asked == 1
+
+
+@pytest.mark.parametrize("n_failures, limit", [(2, 16), (3, 8)])
+def test_server_errors_in_a_row_are_taken_for_an_overload(n_failures, limit) -> None:
+    async def use(caller):
+        with contextlib.suppress(ModelFailed):
+            await caller.ask_one(stimulus())
+        return int(caller.limiter.limit)
+
+    model = Remote(*[busy(reason="http_5xx") for _ in range(n_failures)], ModelFailed("no", reason="http_4xx"))
+    assert with_caller(model, use)[0] == limit
 
 
 def test_what_cannot_be_mended_is_not_tried_again() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -358,6 +359,15 @@ def test_nothing_is_lost_and_nothing_doubled_when_a_third_of_the_calls_fail(fold
     assert server.n_requests == summary.n_calls + summary.n_retries + sum(summary.unscored.values())
     assert set(server.n_faults) == set(Faults.KINDS)
     assert all(line.score == 1.0 for line in read_journal(folder) if line.status == "scored")
+
+
+def test_a_retry_after_that_is_a_date_is_waited_for(folder) -> None:
+    faults = Faults(rate_limited=1.0, first_n=1, retry_after="date")
+    with Loopback(faults=faults) as server:
+        begun = time.monotonic()
+        summary = execute(plan(1), jobs(1), model=load_model(f"{server.url}#fake"), folder=folder, settings=settings())
+    # the date is a whole second, rounded down: from nothing to one second ahead; without one it would be half that
+    assert summary.n_retries == 1 and summary.n_scored == 1 and time.monotonic() - begun < 3
 
 
 def test_a_call_that_never_succeeds_is_given_up_and_counted(folder, monkeypatch) -> None:

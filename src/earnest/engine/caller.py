@@ -36,6 +36,8 @@ HOPELESS = 32
 T = TypeVar("T")
 
 _OVERLOADED = frozenset({"rate_limited", "timeout"})
+_MANY_5XX = 3
+"""So many server errors in a row, from whichever calls, are taken for an overload; single ones are not."""
 
 
 class Caller(Model):
@@ -87,7 +89,7 @@ class Caller(Model):
         self._loop_thread = threading.get_ident()
         self._tasks: set[asyncio.Task[list[Reply]]] = set()
         self._closed = False
-        self._n_given_up = 0
+        self._n_given_up = self._n_5xx_in_a_row = 0
         self._random = random.Random()
         self._thread = self._batcher = None
         if self.batch_size is not None:
@@ -251,10 +253,12 @@ class Caller(Model):
         try:
             async with asyncio.timeout(self._timeout_s):
                 answer = await self.model.ask_one(stimulus, sampling=sampling)
-            outcome = "answered"
+            outcome, self._n_5xx_in_a_row = "answered", 0
             return answer if answer.duration_ms else replace(answer, duration_ms=1e3 * (time.perf_counter() - begun))
         except ModelFailed as error:
-            if error.reason in _OVERLOADED or error.retry_after_s is not None:
+            self._n_5xx_in_a_row += error.reason == "http_5xx"
+            many = error.reason == "http_5xx" and self._n_5xx_in_a_row >= _MANY_5XX
+            if error.reason in _OVERLOADED or error.retry_after_s is not None or many:
                 outcome, pause_s = "overloaded", error.retry_after_s
             raise
         except TimeoutError as error:

@@ -30,6 +30,7 @@ class ClipStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / FOLDER
         self._names: dict[str, str] = {}
+        self._made = False
         self._lock = threading.Lock()
         self.n_bytes = 0
         """Written by this object."""
@@ -61,7 +62,9 @@ class ClipStore:
     def _write(self, path: Path, data: bytes) -> None:
         partial = path.with_name(f".{path.stem}.{os.getpid()}.{threading.get_ident()}")
         try:
-            self._folder.mkdir(exist_ok=True)
+            if not self._made:
+                self._folder.mkdir(exist_ok=True)
+                self._made = True
             try:
                 partial.write_bytes(data)
                 partial.replace(path)
