@@ -6,10 +6,10 @@ models alone, with the keys `text`, `secret`, `options` and `expected`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import soundfile
@@ -22,6 +22,8 @@ from earnest.models.access import Answer, rng_for
 from earnest.records import Item, Unscored
 from earnest.tasks._labels import canonical
 from earnest.tasks._parsing import words
+
+T = TypeVar("T")
 
 GROUPS = ("gender", "age_band", "accent")
 """Columns that say which group of speakers a voice belongs to."""
@@ -122,6 +124,14 @@ def drawn(entries: Iterable[Entry], n: int, *, seed: int, name: str) -> list[Ent
     return [rows[place] for place in sorted(rng_of(seed, name, "rows").permutation(len(rows))[:n])]
 
 
+def another(options: Sequence[T], fits: Callable[[T], bool], *, rng: np.random.Generator) -> T:
+    """One of `options` that fits, all of those alike likely; at least one must fit."""
+    while True:
+        option = options[int(rng.integers(len(options)))]
+        if fits(option):
+            return option
+
+
 def normal(text: str | None) -> str:
     """A text as its words alone: what two rows that say the same share."""
     return " ".join(words(text or ""))
@@ -143,7 +153,8 @@ def rng_of(seed: int, *names: str) -> np.random.Generator:
 def unheard(answer: Answer) -> Unscored | None:
     """Why the answer must not be scored: it is empty, or says that the audio was not heard; None where it may be."""
     if not answer.text.strip():
-        return Unscored(reason="empty_answer")
+        spoken = "a spoken answer without a transcript" if answer.clip is not None else "the model said nothing"
+        return Unscored(reason="empty_answer", detail=spoken)
     if heard.did_not_hear(answer.text):
         return Unscored(reason="did_not_hear", detail=answer.text[:200])
     return None

@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import earnest
 from earnest import report
@@ -94,7 +93,7 @@ def run_suite(
     dry_run: bool = False,
     gates: Sequence[str] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
-) -> Any:
+) -> Run | Outline:
     """Evaluate a model on a suite, write the report, and give back the run.
 
     Parameters

@@ -12,7 +12,7 @@ from earnest.records import Item, JournalLine, Outcome
 from earnest.results import Measure, balanced, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import normal, rng_of, speech_item
+from earnest.tasks._items import another, normal, rng_of, speech_item
 from earnest.tasks._labels import canonical
 from earnest.tasks._yes_no import yes_no_outcome
 
@@ -63,17 +63,18 @@ class Passphrase(Task):
         for entry in rows:
             n_rows[normal(entry.text)] = n_rows.get(normal(entry.text), 0) + 1
         phrases = sorted(text for text, n in n_rows.items() if n > 1 and len(text.split()) <= MAX_WORDS)
-        found = []
-        for entry in rows if len(phrases) > 1 else ():
-            own = normal(entry.text)
-            if own in phrases:
-                others = [phrase for phrase in phrases if phrase != own]
-                other = others[rng_of(seed, self.name, entry.id).integers(len(others))]
-                found += [
-                    self._item(entry, phrase=own, kind="right", variant="right"),
-                    self._item(entry, phrase=other, kind="wrong", variant="wrong"),
-                ]
-        return found
+        known = frozenset(phrases) if len(phrases) > 1 else frozenset()
+        chosen = [entry for entry in rows if normal(entry.text) in known]
+        return [item for entry in chosen for item in self._right_and_wrong(entry, phrases, seed=seed)]
+
+    def _right_and_wrong(self, entry: Entry, phrases: Sequence[str], *, seed: int) -> list[Item]:
+        """A trial with the row's own phrase, and one with another."""
+        own = normal(entry.text)
+        other = another(phrases, lambda phrase: phrase != own, rng=rng_of(seed, self.name, entry.id))
+        return [
+            self._item(entry, phrase=own, kind="right", variant="right"),
+            self._item(entry, phrase=other, kind="wrong", variant="wrong"),
+        ]
 
     def _item(self, entry: Entry, *, phrase: str, kind: str, variant: str = "") -> Item:
         answer = "yes" if kind == "right" else "no"

@@ -12,7 +12,7 @@ from earnest.records import Item, JournalLine, Outcome
 from earnest.results import Measure, balanced, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import by_text, normal, rng_of, speech_item
+from earnest.tasks._items import another, by_text, normal, rng_of, speech_item
 from earnest.tasks._labels import CAPTIONS, canonical
 from earnest.tasks._yes_no import expected, right, yes_no_outcome
 
@@ -57,9 +57,9 @@ class DescriptionMatch(Task):
             return []
         found = []
         for entry in rows:
-            others = [text for text in descriptions if text != _description(entry)]
-            other = others[rng_of(seed, self.name, entry.id).integers(len(others))]
-            found += [self._item(entry, _description(entry), fits=True), self._item(entry, other, fits=False)]
+            own = _description(entry)
+            other = another(descriptions, lambda text, own=own: text != own, rng=rng_of(seed, self.name, entry.id))
+            found += [self._item(entry, own, fits=True), self._item(entry, other, fits=False)]
         return found
 
     def _item(self, entry: Entry, description: str, *, fits: bool) -> Item:

@@ -12,7 +12,7 @@ from earnest.records import Item, JournalLine, Outcome
 from earnest.results import Measure, balanced, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import duration_s, facts, rng_of
+from earnest.tasks._items import another, duration_s, facts, rng_of
 from earnest.tasks._labels import CAPTIONS, canonical
 from earnest.tasks._yes_no import expected, right, yes_no_outcome
 
@@ -42,13 +42,18 @@ class EventOrder(Task):
 
     def items(self, data: Manifest, *, seed: int) -> list[Item]:
         rows = self.usable(data)
-        found = []
-        for entry in rows:
-            others = [other for other in rows if canonical(other.label) != canonical(entry.label)]
-            if others:
-                then = others[rng_of(seed, self.name, entry.id).integers(len(others))]
-                found += [self._item(entry, then, told=told) for told in ("in_order", "reversed")]
-        return found
+        if len({canonical(entry.label) for entry in rows}) < 2:
+            return []
+        return [
+            self._item(entry, self._next(entry, rows, seed=seed), told=told)
+            for entry in rows
+            for told in ("in_order", "reversed")
+        ]
+
+    def _next(self, entry: Entry, rows: Sequence[Entry], *, seed: int) -> Entry:
+        """A sound of another class."""
+        own = canonical(entry.label)
+        return another(rows, lambda row: canonical(row.label) != own, rng=rng_of(seed, self.name, entry.id))
 
     def _item(self, first: Entry, then: Entry, *, told: str) -> Item:
         sample = f"{first.id}+{then.id}"
