@@ -45,7 +45,9 @@ def test_a_specification_makes_it_and_tells_it():
     assert str(codec.spec) == "codec:bit_rate=16000,format=opus"
 
 
-@pytest.mark.parametrize("options, message", [({"format": "wax"}, "codec must be one of"), ({"bit_rate": 1}, "bit_rate of mp3")])
+@pytest.mark.parametrize(
+    "options, message", [({"format": "wax"}, "codec must be one of"), ({"bit_rate": 1}, "bit_rate of mp3")]
+)
 def test_what_there_is_not_is_refused_at_the_door(options, message):
     with pytest.raises(BadParameter, match=message):
         Codec(**options)

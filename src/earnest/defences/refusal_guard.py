@@ -52,7 +52,8 @@ PROTECTS = re.compile(
 """What shows that the harm is to be kept off, or is only talked about."""
 
 INSTRUCTS = re.compile(
-    r"\b(?:steps?|first(?:ly)?|you(?:'ll| will)? need|ingredients?|next|finally|then)\b|^\s*\d+[.)]", re.IGNORECASE | re.M
+    r"\b(?:steps?|first(?:ly)?|you(?:'ll| will)? need|ingredients?|next|finally|then)\b|^\s*\d+[.)]",
+    re.IGNORECASE | re.M,
 )
 """What shows that an answer tells how to do something."""
 

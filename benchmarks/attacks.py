@@ -1,0 +1,132 @@
+"""What a step of PGD costs, beside loops written by hand on the same model.
+
+    python benchmarks/attacks.py [--clips 16] [--steps 10] [--threads 1]
+
+Three loops take the same steps on the same clips of the embedded reference model, several rounds in turn; the least
+time of each is told, in milliseconds of CPU and of wall time for a step of the whole batch:
+
+- `torch`: forward and backward alone, clips as tensors, the transcript decoded once; no budget but a clamp;
+- `numpy`: the model's `loss_and_gradient` on arrays (which decodes the transcript anew each step), then a sign and a clip;
+- `pgd`: the attack with its victim, budget in SNR, best iterate and accounts, without queries;
+- `pgd + checks`: the same with a query every ten steps, which are answers of the model.
+
+What `pgd` adds to `numpy` is the price of the attack's machinery.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from earnest.attacks._victim import Victim
+from earnest.attacks.adversarial.pgd import ProjectedGradientDescent
+from earnest.audio import Stimulus
+from earnest.models import System, load_model
+from earnest.models.embedded import EmbeddedModel
+from earnest.tasks import tasks
+from earnest.tasks.probe import probe_manifest
+
+EPSILON = 0.002
+
+
+def main() -> None:
+    """Run the loops and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--clips", type=int, default=16)
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=3)
+    chosen = parser.parse_args()
+    import torch
+
+    torch.set_num_threads(chosen.threads)
+    model = load_model("earnest/reference", n_threads=chosen.threads)
+    stimuli = harmful_requests(chosen.clips)
+    loops = {
+        "torch": lambda: torch_loop(model, stimuli, chosen.steps),
+        "numpy": lambda: numpy_loop(model, stimuli, chosen.steps),
+        "pgd": lambda: pgd_loop(model, stimuli, chosen.steps, check_every=0),
+        "pgd + checks": lambda: pgd_loop(model, stimuli, chosen.steps, check_every=10),
+    }
+    seconds = sum(stimulus.clip.duration_s for stimulus in stimuli)
+    print(f"{len(stimuli)} clips, {seconds:.1f} s of audio, {chosen.steps} steps, {chosen.threads} thread(s)")
+    best = timed(loops, rounds=chosen.rounds)
+    for name, (cpu_s, wall_s) in best.items():
+        ratio = cpu_s / best["numpy"][0]
+        cpu_ms, wall_ms = (1e3 * value / (chosen.steps + 1) for value in (cpu_s, wall_s))
+        print(f"{name:14s} {cpu_ms:8.1f} ms CPU {wall_ms:8.1f} ms wall a step   {ratio:5.2f} of numpy")
+
+
+def harmful_requests(n_clips: int) -> list[Stimulus]:
+    """The first `n_clips` harmful requests of the probe set with their goals."""
+    task = tasks.get("harmful_refusal")()
+    items = task.items(probe_manifest(), seed=0)[:n_clips]
+    return [replace(item.load(), goal=task.goal(item)) for item in items]
+
+
+def timed(loops: dict[str, Callable[[], None]], *, rounds: int) -> dict[str, tuple[float, float]]:
+    """Least CPU and wall seconds of each loop; the first round only warms up."""
+    best = {name: (np.inf, np.inf) for name in loops}
+    for turn in range(rounds + 1):
+        for name, loop in loops.items():
+            wall, cpu = time.perf_counter(), time.process_time()
+            loop()
+            spent = time.process_time() - cpu, time.perf_counter() - wall
+            if turn:
+                best[name] = tuple(np.minimum(best[name], spent))
+    return best
+
+
+def torch_loop(model: EmbeddedModel, stimuli: Sequence[Stimulus], n_steps: int) -> None:
+    """Forward, backward, sign and clamp on tensors; what is to be said is fixed before."""
+    import torch
+
+    from earnest.models.reference.instructions import parse
+    from earnest.models.reference.onnx_route import sequence_of
+
+    route = model._differentiable
+    heard = [reply.details["transcript"] for reply in model.ask(stimuli)]
+    texts = [f"{said}<sep>{stimulus.goal.target}" for said, stimulus in zip(heard, stimuli, strict=True)]
+    tokens = [sequence_of(route.checkpoint, text) for text in texts]
+    instructions = [parse(stimulus.prompt, has_clip=True) for stimulus in stimuli]
+    clean = [torch.from_numpy(stimulus.clip.samples.copy()) for stimulus in stimuli]
+    waves = [wave.clone().requires_grad_() for wave in clean]
+    for _ in range(n_steps + 1):
+        logits = route._teacher_forced(route._heard(waves, instructions), [each[:-1] for each in tokens])
+        loss = sum(
+            torch.nn.functional.cross_entropy(row, torch.tensor(each[1:]))
+            for row, each in zip(logits, tokens, strict=True)
+        )
+        gradients = torch.autograd.grad(loss, waves)
+        with torch.no_grad():
+            for wave, start, gradient in zip(waves, clean, gradients, strict=True):
+                wave -= 0.1 * EPSILON * gradient.sign()
+                wave.clamp_(start - EPSILON, start + EPSILON)
+
+
+def numpy_loop(model: EmbeddedModel, stimuli: Sequence[Stimulus], n_steps: int) -> None:
+    """The model's own loss and gradient, then a sign and a clip."""
+    targets = [stimulus.goal.target for stimulus in stimuli]
+    clips = [stimulus.clip.samples for stimulus in stimuli]
+    for _ in range(n_steps + 1):
+        asked = [s.with_clip(s.clip.with_samples(clip)) for s, clip in zip(stimuli, clips, strict=True)]
+        _, gradients = model.loss_and_gradient(asked, targets=targets)
+        clips = [
+            np.clip(clip - np.float32(0.1 * EPSILON) * np.sign(g), s.clip.samples - EPSILON, s.clip.samples + EPSILON)
+            for clip, g, s in zip(clips, gradients, stimuli, strict=True)
+        ]
+
+
+def pgd_loop(model: EmbeddedModel, stimuli: Sequence[Stimulus], n_steps: int, *, check_every: int) -> None:
+    """The attack's search, without verification and control."""
+    attack = ProjectedGradientDescent(steps=n_steps, check_every=check_every, stop_early=False)
+    victim = Victim(System(model), stimuli, budget=attack.budget, reached_clean=[False] * len(stimuli))
+    attack.propose(victim, stimuli, rngs=[np.random.default_rng(0)] * len(stimuli))
+
+
+if __name__ == "__main__":
+    main()
