@@ -105,6 +105,15 @@ def test_the_bootstrap_is_near_students_interval_for_few_clusters(line) -> None:
     assert measure.high - measure.low == pytest.approx(2 * half, rel=0.1)
 
 
+def test_two_clusters_say_little(line) -> None:
+    # 0 and 0.11: no resample leaves that range, though a third speaker may; Student's t with one degree of freedom does
+    lines = [line("a", 0.0, cluster="s1"), line("b", 0.11, cluster="s2"), line("c", 0.0, cluster="s1")]
+    measure = rate(lines, metric="m")
+    assert measure.high > 0.3
+    assert measure.low == 0.0
+    assert measure.interval == "Student's, on the bootstrap error of 2 clusters"
+
+
 def test_a_mean_without_spread_has_no_interval(line) -> None:
     measure = mean(
         [line("a", 1.0), line("b", 1.0)], metric="m", value=lambda each: 3.0, unit="ms", higher_is_better=None
@@ -183,6 +192,17 @@ def test_the_worst_gap_names_its_pair_the_higher_first(line) -> None:
     assert gap.low > 0
     assert "left out" in gap.note and "tiny" in gap.note
     assert "simultaneous over 3 pairs" in gap.interval
+
+
+def test_a_group_that_is_always_right_is_not_taken_as_certain(line) -> None:
+    lines = [line(f"{g}{n}", float(g == "a" or n % 2), truth={"g": g}) for g in "ab" for n in range(20)]
+    gap = worst_gap(lines, metric="m", group=lambda each: each.truth["g"])
+    alone = 1.96 * np.sqrt(0.25 / 20)  # of the wavering group; twenty right answers leave 16 points open besides
+    assert gap.value == 0.5
+    assert (
+        gap.high - gap.low
+        > 2 * np.hypot(alone, wilson(n_success=20, n=20).high - wilson(n_success=20, n=20).low) * 0.98
+    )
 
 
 def test_one_large_group_has_no_gap(line) -> None:

@@ -29,7 +29,7 @@ def as_markdown(report: Report) -> str:
             shown(score.value, "fraction"),
             interval(score.low, score.high, "fraction"),
             str(score.n_scored),
-            shown(score.unscored_share, "fraction"),
+            shown(score.unscored_share if score.n_scored + score.n_unscored else None, "fraction"),
         ]
         for score in report.scorecard.pillars
     ]

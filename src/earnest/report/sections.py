@@ -388,7 +388,9 @@ def _bar(finding: Finding, ends: tuple[float, float]) -> Bar:
 
 def _pillar_row(score: PillarScore) -> Row:
     width = None if score.low is None or score.high is None else score.high - score.low
-    value, between = shown(score.value, "fraction", width=width), interval(score.low, score.high, "fraction")
+    asked = score.n_scored + score.n_unscored > 0
+    value = shown(score.value, "fraction", width=width) if asked else "not run"
+    between = interval(score.low, score.high, "fraction")
     bar = None
     if score.value is not None:
         low, high = (None if end is None else round(100 * end, 2) for end in (score.low, score.high))
@@ -398,8 +400,8 @@ def _pillar_row(score: PillarScore) -> Row:
         value=value,
         interval=between,
         n=f"{score.n_scored:,}",
-        unscored=shown(score.unscored_share, "fraction"),
-        many_unscored=score.unscored_share > MAX_UNSCORED_SHARE,
+        unscored=shown(score.unscored_share if asked else None, "fraction"),
+        many_unscored=asked and score.unscored_share > MAX_UNSCORED_SHARE,
         bar=bar,
         said=f"{score.pillar}: {value}, 95 % interval {between}",
         thin=score.thin,

@@ -47,7 +47,7 @@ def kappa(lines: Sequence[JournalLine], *, judges: tuple[str, str]) -> Measure:
     counts = np.zeros((len(clusters), len(places), len(places)))
     for line, (first, second) in zip(lines, given, strict=True):
         counts[clusters[line.cluster or line.sample], places[first], places[second]] += 1
-    value, low, high, how = resampled_value(counts, _kappa, seed="judge_agreement_kappa")
+    value, low, high, how = resampled_value(counts, _kappa, seed="judge_agreement_kappa", bounds=(-1.0, 1.0))
     same = sum(first == second for first, second in given)
     return Measure(
         metric="judge_agreement_kappa",

@@ -6,8 +6,8 @@ Conventions
   unscored in every measure that it belongs to; `among` says which lines those are and may look at `truth` alone.
 - Items of one cluster (one speaker, one text) are not independent, so clusters are resampled, not items. Where every
   item is its own cluster and its value is 0 or 1, Wilson's interval is used instead. `interval` says which it was.
-- A resampled interval is the percentile interval, widened for few clusters (Hesterberg 2015). Where all
-  clusters agree, resampling would claim certainty; then Wilson's bound on the share of clusters that might differ is
+- A resampled interval is the percentile interval, widened for few clusters (Hesterberg 2015); below six clusters it
+  is at least as wide as Student's. Where all clusters agree, resampling would claim certainty; then Wilson's bound on the share of clusters that might differ is
   used, and outside a known range there is no interval at all.
 - Everything is deterministic: the generator is seeded with the metric's name.
 - Nothing scored gives `value`, `low` and `high` None.
@@ -33,6 +33,9 @@ from earnest.results.finding import unscored_by_reason
 
 MIN_GROUP = 10
 """A group with fewer scored items is listed, but takes no part in the worst gap."""
+
+MIN_CLUSTERS = 6
+"""Below this, percentiles of resamples cover too rarely (68 % at two clusters, 78 to 88 % at three and four, simulated)."""
 
 Number = bool | float | int | None
 Value = Callable[[JournalLine], Number]
@@ -345,7 +348,7 @@ def curve(
 
 
 def resampled_value(
-    totals: Floats, estimate: Callable[[Floats], Floats], *, seed: str
+    totals: Floats, estimate: Callable[[Floats], Floats], *, seed: str, bounds: tuple[float, float] | None = None
 ) -> tuple[float | None, float | None, float | None, str]:
     """Any estimate made of sums over clusters: value, low and high end, and how the interval was made.
 
@@ -355,13 +358,15 @@ def resampled_value(
         What each cluster adds to the sums.
     estimate : callable
         Of sums of shape (..., *totals.shape[1:]) an array of shape (...); nan where there is none.
+    bounds : tuple of float or None
+        Range of the estimate.
     """
     n = len(totals)
     value = _estimate(totals.sum(axis=0), estimate)
     if value is None or n < 2:
         return value, None, None, "" if value is None else "none: one cluster cannot be resampled"
     drawn = estimate(np.reshape(_drawn_sums(totals.reshape(n, -1), _generator(seed)), (N_RESAMPLES, *totals.shape[1:])))
-    interval = _percentile_interval(value, drawn, n=n, n_clusters=n)
+    interval = _bootstrap_interval(value, drawn, n=n, n_clusters=n, bounds=bounds)
     return (
         (value, interval.low, interval.high, interval.how)
         if interval
@@ -595,22 +600,32 @@ def _widening(n: int) -> float:
 def _resampled_interval(
     value: float | None, drawn: Floats, table: _Table, *, bounds: tuple[float, float] | None
 ) -> _Interval:
-    """Expanded percentile interval; where resampling is blind, the bound for clusters that all agree."""
+    """Interval of what was drawn; where resampling is blind, the bound for clusters that all agree."""
     if value is None:
         return _Interval(None, None, "")
-    interval = _percentile_interval(value, drawn, n=table.n_least, n_clusters=table.n_clusters)
+    interval = _bootstrap_interval(value, drawn, n=table.n_least, n_clusters=table.n_clusters, bounds=bounds)
     return interval or _agreed_interval(value, n=table.n_least, bounds=bounds)
 
 
-def _percentile_interval(value: float, drawn: Floats, *, n: int, n_clusters: int) -> _Interval | None:
-    """Expanded percentile interval of what was drawn; None where resampling is blind."""
+def _bootstrap_interval(
+    value: float, drawn: Floats, *, n: int, n_clusters: int, bounds: tuple[float, float] | None
+) -> _Interval | None:
+    """Expanded percentile interval; below `MIN_CLUSTERS` widened to Student's; None where resampling is blind."""
     known = drawn[np.isfinite(drawn)]
     if n < 2 or known.size < N_RESAMPLES // 2 or np.ptp(known) < 1e-12:
         return None
     tail = float(ndtr(_widening(n) * ndtri((1 - CONFIDENCE) / 2)))
-    low, high = np.quantile(known, [tail, 1 - tail])
+    low, high = (float(end) for end in np.quantile(known, [tail, 1 - tail]))
+    low, high = min(low, value), max(high, value)
     how = f"cluster bootstrap over {n_clusters:,} clusters, {N_RESAMPLES:,} resamples"
-    return _Interval(min(float(low), value), max(float(high), value), how)
+    if n < MIN_CLUSTERS:
+        # a percentile cannot lie beyond the clusters seen, and so few have not seen enough
+        half = _widening(n) * float(ndtri((1 + CONFIDENCE) / 2)) * float(known.std())
+        low, high = min(low, value - half), max(high, value + half)
+        how = f"Student's, on the bootstrap error of {n} clusters"
+    if bounds is not None:
+        low, high = max(low, min(bounds[0], value)), min(high, max(bounds[1], value))
+    return _Interval(low, high, how)
 
 
 def _agreed_interval(value: float, *, n: int, bounds: tuple[float, float] | None) -> _Interval:
@@ -655,25 +670,40 @@ def _widest(table: _Table, *, metric: str, bounded: bool) -> _Gap:
     pairs = list(itertools.combinations(sorted(known), 2))
     deviations = np.stack([drawn[:, a] - drawn[:, b] - (values[a] - values[b]) for a, b in pairs], axis=1)
     deviations = deviations[np.isfinite(deviations).all(axis=1)]
-    errors = deviations.std(axis=0) if len(deviations) else np.zeros(len(pairs))
+    blind = _blind_errors(table, values, drawn) if bounded else np.zeros(len(values))
+    place = pairs.index((min(first, last), max(first, last)))
+    extra = float(np.hypot(blind[first], blind[last]))
     gap = float(values[first] - values[last])
-    error = float(errors[pairs.index((min(first, last), max(first, last)))])
-    low, high, how = _gap_interval(gap, error=error, errors=errors, deviations=deviations, table=table, bounded=bounded)
+    low, high, how = _gap_interval(gap, deviations, place=place, extra=extra, table=table, bounded=bounded)
     names = str(table.parts[first]), str(table.parts[last])
     return _Gap(f"{names[0]} vs {names[1]}", *names, float(values[first]), float(values[last]), gap, low, high, how)
 
 
+def _blind_errors(table: _Table, values: Floats, drawn: Floats) -> Floats:
+    """Standard error, by Wilson's bound, of every part whose clusters all agree; 0 of the others, shape (n_parts,)."""
+    n_clusters = np.count_nonzero(table.totals[..., 1], axis=0)
+    z = float(ndtri((1 + CONFIDENCE) / 2))
+    known = [column[np.isfinite(column)] for column in drawn.T]
+    agreed = np.array([len(column) == 0 or bool(np.ptp(column) < 1e-12) for column in known])
+    reach = np.array([wilson(n_success=0, n=max(1, int(n))).high for n in n_clusters])
+    return np.where(agreed, reach * np.maximum(values, 1 - values) / z, 0.0)
+
+
 def _gap_interval(
-    gap: float, *, error: float, errors: Floats, deviations: Floats, table: _Table, bounded: bool
+    gap: float, deviations: Floats, *, place: int, extra: float, table: _Table, bounded: bool
 ) -> tuple[float | None, float | None, str]:
+    """Gap plus and minus the 95 % quantile of the largest studentised deviation over all pairs, times its error."""
+    errors = deviations.std(axis=0) if len(deviations) else np.zeros(deviations.shape[1])
+    error = math.hypot(float(errors[place]), extra)
     if table.n_least < 2 or error < 1e-12:
         interval = _agreed_interval(gap, n=table.n_least, bounds=(-1.0, 1.0) if bounded else None)
         return interval.low, interval.high, interval.how
     moving = errors > 1e-12
-    largest = np.max(np.abs(deviations[:, moving]) / errors[moving], axis=1)
+    z = float(ndtri((1 + CONFIDENCE) / 2))
+    largest = np.max(np.abs(deviations[:, moving]) / errors[moving], axis=1) if moving.any() else np.array([z])
     half = float(np.quantile(largest, CONFIDENCE)) * _widening(table.n_least) * error
     low, high = gap - half, gap + half
     if bounded:
         low, high = max(-1.0, low), min(1.0, high)
-    n_pairs = len(errors)
-    return low, high, f"cluster bootstrap over {table.n_clusters} clusters, simultaneous over {n_pairs} pairs"
+    how = f"cluster bootstrap over {table.n_clusters:,} clusters, simultaneous over {len(errors)} pairs"
+    return low, high, how
