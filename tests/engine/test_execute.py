@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+import threading
 import time
 from dataclasses import dataclass, replace
 
@@ -166,6 +168,26 @@ def test_execute_works_inside_a_running_loop(folder) -> None:
         return execute(plan(3), jobs(3), model=LocalModel(), folder=folder, settings=settings())
 
     assert asyncio.run(notebook()).n_scored == 3
+
+
+def test_ctrl_c_in_a_notebook_stops_the_run_and_keeps_what_is_done(folder) -> None:
+    pressed = []
+
+    def press(state):
+        if state.done and not pressed:
+            pressed.append(True)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    async def notebook():
+        execute(
+            plan(200), jobs(200), model=LocalModel(delay_s=0.1), folder=folder, settings=settings(), on_progress=press
+        )
+
+    loop = asyncio.new_event_loop()  # asyncio.run would hear the signal itself; a notebook's loop does not
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(notebook())
+    loop.close()
+    assert 0 < len(read_journal(folder)) < 200
 
 
 def test_execute_async_can_be_awaited(folder) -> None:

@@ -8,7 +8,7 @@ from earnest.engine.cache import AnswerCache
 from earnest.engine.caller import Caller
 from earnest.engine.clips import ClipStore, clip_path
 from earnest.engine.estimate import Estimate, estimate
-from earnest.engine.job import Job, Progress, Settings, Summary
+from earnest.engine.job import Job, Progress, Settings, Summary, default_cache
 from earnest.engine.journal import Journal, read_journal
 from earnest.engine.judges import Judgement, ModelJudge
 from earnest.engine.prices import Ledger, Price
@@ -30,6 +30,7 @@ __all__ = [
     "Settings",
     "Summary",
     "clip_path",
+    "default_cache",
     "estimate",
     "execute",
     "execute_async",

@@ -22,7 +22,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -115,49 +115,68 @@ def execute(
     On Ctrl-C and SIGTERM what is finished is written, connections are closed, and `KeyboardInterrupt` or
     `SystemExit(143)` is raised; the same call then resumes.
     """
-
-    def run() -> Summary:
-        return asyncio.run(
-            _until_sigterm(
-                execute_async(
-                    plan, jobs, model=model, judges=judges, folder=folder, settings=settings, on_progress=on_progress
-                )
-            )
+    work = _Stoppable(
+        lambda: execute_async(
+            plan, jobs, model=model, judges=judges, folder=folder, settings=settings, on_progress=on_progress
         )
-
+    )
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return run()
+        return asyncio.run(work.done())
     with ThreadPoolExecutor(1, thread_name_prefix="earnest-run") as thread:
-        return thread.submit(run).result()
+        result = thread.submit(asyncio.run, work.done())
+        try:
+            return result.result()
+        except KeyboardInterrupt:
+            work.stop()
+            raise
 
 
-async def _until_sigterm(work: Coroutine[Any, Any, T]) -> T:
-    """What `work` returns; a SIGTERM cancels it, and it may close what it has open."""
-    task = asyncio.ensure_future(work)
-    stopped = False
+class _Stoppable:
+    """Work on an event loop that a SIGTERM or another thread can stop; it may then close what it has open."""
 
-    def stop() -> None:
-        nonlocal stopped
-        stopped = True
-        task.cancel()
+    def __init__(self, begin: Callable[[], Coroutine[Any, Any, Summary]]) -> None:
+        self._begin = begin
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[Summary] | None = None
+        self._terminated = False
 
-    loop = asyncio.get_running_loop()
-    handles = threading.current_thread() is threading.main_thread() and os.name == "posix"
-    if handles:
-        handles = signal.getsignal(signal.SIGTERM) == signal.SIG_DFL  # somebody else's handler stays
-    if handles:
-        loop.add_signal_handler(signal.SIGTERM, stop)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        if stopped:
-            raise SystemExit(128 + signal.SIGTERM) from None
-        raise
-    finally:
-        if handles:
-            loop.remove_signal_handler(signal.SIGTERM)
+    async def done(self) -> Summary:
+        """What the work returns."""
+        self._loop, self._task = asyncio.get_running_loop(), asyncio.ensure_future(self._begin())
+        with self._sigterm_heard():
+            try:
+                return await self._task
+            except asyncio.CancelledError:
+                if self._terminated:
+                    raise SystemExit(128 + signal.SIGTERM) from None
+                raise
+
+    def stop(self) -> None:
+        """Cancel the work; for other threads."""
+        if self._loop is not None and self._task is not None:
+            with suppress(RuntimeError):  # the loop is closed: it is done
+                self._loop.call_soon_threadsafe(self._task.cancel)
+
+    def _on_sigterm(self) -> None:
+        self._terminated = True
+        assert self._task is not None
+        self._task.cancel()
+
+    @contextmanager
+    def _sigterm_heard(self) -> Iterator[None]:
+        """Where this is the main thread and nobody else hears it."""
+        assert self._loop is not None
+        heard = os.name == "posix" and threading.current_thread() is threading.main_thread()
+        heard = heard and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+        if heard:
+            self._loop.add_signal_handler(signal.SIGTERM, self._on_sigterm)
+        try:
+            yield
+        finally:
+            if heard:
+                self._loop.remove_signal_handler(signal.SIGTERM)
 
 
 def _checked(jobs: list[Job]) -> list[Job]:
