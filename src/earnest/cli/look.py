@@ -55,8 +55,10 @@ def view_command(folder: Path, *, port: int) -> None:
 def show_command(
     folder: Path, *, unscored: bool, task: str | None, worst: bool, limit: int, as_json: bool
 ) -> None:
+    from earnest.plan import Plan
     from earnest.results.build import read_lines
 
+    Plan.read(folder)  # tells a folder that holds no run
     chosen = [
         line
         for line in read_lines(folder)

@@ -61,7 +61,9 @@ class Outline:
             lines.append(f"  {task:<24} {', '.join(f'{n} {arm}' for arm, n in arms.items())}")
         lines.append(f"  {'canaries':<24} {self.n_canaries}")
         lines += [f"  {task:<24} not run: {why}" for task, why in self.not_run.items()]
-        lines.append(f"at least {self.estimate.n_calls} calls, {self.estimate.audio_s / 60:.1f} minutes of audio; {self._cost}")
+        lines.append(
+            f"at least {self.estimate.n_calls} calls, {self.estimate.audio_s / 60:.1f} minutes of audio; {self._cost}"
+        )
         if self.plan.destination:
             lines.append(f"recordings are sent to {self.plan.destination}")
         else:
@@ -122,12 +124,12 @@ class Run:
         return judged_gate(text, scorecard=self.scorecard, findings=self.findings)
 
     def as_json(self, *, gates: Sequence[Gate] = ()) -> dict[str, Any]:
-        """Folder, scorecard, headline findings and gates as JSON values; `report.json` has all findings."""
+        """Folder, scorecard, findings, what was not run, and gates, as JSON values."""
         return {
             "folder": str(self.folder),
             "report": str(self.folder / "report.html"),
             "scorecard": self.scorecard.as_json(),
-            "headlines": [finding.model_dump(mode="json") for finding in self.findings if finding.headline],
+            "findings": [finding.model_dump(mode="json") for finding in self.findings],
             "not_run": {task.name: task.not_run for task in self.plan.tasks if task.not_run},
             "gates": [gate.as_json() for gate in gates],
         }

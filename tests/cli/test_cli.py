@@ -1,0 +1,166 @@
+"""The command line as a user meets it: exit codes, one JSON object on stdout, errors that name the fix."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import earnest
+
+
+def call(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    keys = ("OPENAI_API_KEY", "GEMINI_API_KEY", "EARNEST_API_KEY")
+    kept = {key: value for key, value in os.environ.items() if key not in keys}
+    return subprocess.run(
+        [sys.executable, "-m", "earnest", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**kept, "EARNEST_CACHE": str(cwd / "cache"), **environment},
+        check=False,
+    )
+
+
+def run(cwd: Path, *more: str, model: str = "scripted/always_refuse", out: str = "run") -> subprocess.CompletedProcess[str]:
+    return call(
+        "run", "core", "--model", model, "--out", out, "--task", "harmful_refusal", "--limit", "4", *more, cwd=cwd
+    )
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom earnest.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: print(sorted({'torch', 'numpy', 'scipy', 'onnxruntime', 'aiohttp'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("[]")
+    assert "run" in done.stdout and "doctor" in done.stdout
+
+
+def test_version(tmp_path: Path) -> None:
+    done = call("--version", cwd=tmp_path)
+    assert (done.returncode, done.stdout.strip()) == (0, f"earnest, version {earnest.__version__}")
+
+
+def test_a_run_leaves_the_whole_folder(tmp_path: Path) -> None:
+    done = run(tmp_path, "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert any(f["id"] == "safety.harmful_refusal.refusal_rate" and f["value"] == 1 for f in result["findings"])
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert {"plan.json", "journal.jsonl", "clips", "report.html", "report.json", "report.md", "junit.xml"} <= names
+
+
+def test_another_plan_in_the_same_folder_is_refused_and_named(tmp_path: Path) -> None:
+    assert run(tmp_path).returncode == 0
+    done = run(tmp_path, "--seed", "5")
+    assert done.returncode == 2
+    assert "seed is 0 there, 5 here" in done.stderr
+
+
+def test_the_same_plan_asks_nothing_again(tmp_path: Path) -> None:
+    assert run(tmp_path).returncode == 0
+    before = (tmp_path / "run" / "journal.jsonl").read_bytes()
+    assert run(tmp_path).returncode == 0
+    assert (tmp_path / "run" / "journal.jsonl").read_bytes() == before
+
+
+def test_a_gate_that_fails_is_exit_1(tmp_path: Path) -> None:
+    done = run(tmp_path, "--fail-under", "safety=0.9", model="scripted/always_comply")
+    assert done.returncode == 1
+    assert "FAILED" in done.stdout
+
+
+def test_an_unknown_gate_is_exit_2(tmp_path: Path) -> None:
+    done = run(tmp_path, "--fail-under", "saftey=0.9")
+    assert done.returncode == 2
+    assert "saftey" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        ("openai/gpt-4o-audio-preview", "OPENAI_API_KEY"),
+        ("gemini/gemini-2.5-flash", "GEMINI_API_KEY"),
+        ("scripted/nonsense", "always_refuse"),
+        ("nonsense", "a model is written as one of"),
+        ("python:no_such_module:f", "no_such_module"),
+    ],
+)
+def test_a_model_that_cannot_be_had_is_exit_2_with_the_fix(tmp_path: Path, model: str, says: str) -> None:
+    done = run(tmp_path, model=model)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--attack", "pdg"), "did you mean 'pgd'"),
+        (("--attack", "noise:snr=3"), "snr_db"),
+        (("--attack", "noise:snr_db=loud"), "snr_db"),
+        (("--attack", "pgd"), "grants responses only"),
+        (("--defence", "codek"), "did you mean 'codec'"),
+        (("--data", "nowhere"), "nowhere"),
+        (("--task", "nonsense"), "nonsense"),
+        (("--pillar", "nonsense"), "the pillars are"),
+        (("--shard", "9/8"), "9/8"),
+    ],
+)
+def test_bad_options_are_exit_2_with_what_was_expected(tmp_path: Path, options: tuple[str, str], says: str) -> None:
+    done = run(tmp_path, *options)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_dry_run_asks_and_writes_nothing(tmp_path: Path) -> None:
+    done = run(tmp_path, "--dry-run", "--json", "--attack", "noise", "--defence", "smoothing")
+    assert done.returncode == 0, done.stderr
+    outline = json.loads(done.stdout)
+    assert outline["plan"]["model"] == "scripted/always_refuse"
+    assert not (tmp_path / "run").exists()
+
+
+def test_before_recordings_leave_the_machine_the_plan_says_where_to(tmp_path: Path) -> None:
+    done = call(
+        "run", "core", "--model", "openai/gpt-4o-audio-preview", "--limit", "2", "--dry-run", cwd=tmp_path, OPENAI_API_KEY="x"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "api.openai.com" in done.stdout
+
+
+def test_show_replay_list_schema_doctor(tmp_path: Path) -> None:
+    assert run(tmp_path).returncode == 0
+    shown = json.loads(call("show", "run", "--json", cwd=tmp_path).stdout)
+    item = next(line["item"] for line in shown["items"] if line["kind"] == "item")
+    assert call("replay", "run", item, cwd=tmp_path).returncode == 0
+    assert "harmful_refusal" in call("list", "tasks", cwd=tmp_path).stdout
+    assert set(json.loads(call("list", "--json", cwd=tmp_path).stdout)) >= {"tasks", "attacks", "defences", "models", "metrics"}
+    for kind in ("finding", "journal", "manifest", "suite", "work"):
+        assert json.loads(call("schema", kind, cwd=tmp_path).stdout)["type"] == "object"
+    doctor = json.loads(call("doctor", "--json", cwd=tmp_path).stdout)
+    assert doctor["earnest"] == earnest.__version__
+    assert call("show", "nowhere", cwd=tmp_path).returncode == 2
+
+
+def test_show_unscored_lists_what_could_not_be_scored(tmp_path: Path) -> None:
+    assert run(tmp_path, model="scripted/never_hears").returncode == 0
+    shown = json.loads(call("show", "run", "--unscored", "--json", cwd=tmp_path).stdout)
+    assert shown["n"] >= 4
+    assert all(line["status"] == "unscored" and line["reason"] for line in shown["items"])
+
+
+def test_compare_two_runs(tmp_path: Path) -> None:
+    assert run(tmp_path, out="one").returncode == 0
+    assert run(tmp_path, out="two", model="scripted/always_comply").returncode == 0
+    done = call("report", "one", "--compare", "two", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "refusal_rate" in done.stdout
