@@ -222,6 +222,21 @@ def test_a_resumed_run_retries_what_the_transport_lost_and_the_last_line_holds(f
     assert len((folder / "journal.jsonl").read_bytes().splitlines()) == 5
 
 
+def test_answers_are_shared_between_runs_where_the_model_is_known_to_be_the_same(tmp_path) -> None:
+    given = settings(cache=tmp_path / "cache")
+    weights = LocalModel()
+    for name in ("a", "b"):
+        execute(plan(3), jobs(3), model=weights, folder=tmp_path / name, settings=given)
+    assert sum(map(len, weights.batches)) == 3
+    with Loopback() as server:  # another model may stand behind the same address tomorrow
+        for name in ("c", "d"):
+            execute(plan(3), jobs(3), model=load_model(f"{server.url}#fake"), folder=tmp_path / name, settings=given)
+        assert server.n_requests == 6
+        (tmp_path / "d" / "journal.jsonl").unlink()
+        summary = execute(plan(3), jobs(3), model=load_model(f"{server.url}#fake"), folder=tmp_path / "d", settings=given)
+        assert server.n_requests == 6 and summary.n_cached == 3
+
+
 # -- arms
 
 

@@ -2,6 +2,10 @@
 
 One SQLite file, `answers.sqlite`. The key is the SHA-256 of the model's name and fingerprint, the digest of the
 stimulus, and the sampling. Failures are never kept. A cache that cannot be used costs a warning, not the run.
+
+Answers are shared between runs only where the fingerprint tells all that decides them: weights by their hash, a
+vendor's endpoint by its name. What stands behind an address of this machine, or behind a user's own function, may be
+another model tomorrow; its answers are kept for the run folder that asked, and another folder asks anew.
 """
 
 from __future__ import annotations
@@ -22,9 +26,16 @@ FILE = "answers.sqlite"
 _FORMAT = 1
 
 
-def answer_key(model: Model, stimulus: Stimulus, *, sampling: Sampling) -> str:
+def cache_scope(model: Model, folder: Path) -> str:
+    """Who shares the model's answers: nobody but the run in `folder`, or, where it is empty, every run."""
+    identified = bool(model.fingerprint) and not model.name.startswith("python:")
+    shared = model.destination is not None or (model.batch_size is not None and identified)
+    return "" if shared else str(folder.resolve())
+
+
+def answer_key(model: Model, stimulus: Stimulus, *, sampling: Sampling, scope: str = "") -> str:
     """SHA-256 (hex) of all that decides an answer."""
-    content = [_FORMAT, model.name, model.fingerprint, stimulus.digest, dataclasses.asdict(sampling)]
+    content = [_FORMAT, scope, model.name, model.fingerprint, stimulus.digest, dataclasses.asdict(sampling)]
     if model.uses_truth:
         content.append(json.loads(json.dumps(dict(stimulus.truth), default=str)))
     return hashlib.sha256(dumped_json(content).encode()).hexdigest()

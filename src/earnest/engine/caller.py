@@ -53,6 +53,8 @@ class Caller(Model):
     batch_size : int or None
         Of a local model, in place of its own.
     cache : AnswerCache or None
+    scope : str
+        Of the cache's keys; see `earnest.engine.cache.cache_scope`.
     ledger : Ledger or None
     prices : mapping or None
         In place of the built-in table.
@@ -69,6 +71,7 @@ class Caller(Model):
         max_attempts: int = 6,
         batch_size: int | None = None,
         cache: AnswerCache | None = None,
+        scope: str = "",
         ledger: Ledger | None = None,
         prices: Mapping[str, Price] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -83,7 +86,7 @@ class Caller(Model):
         self.limiter = Limiter(max_connections)
         self.n_calls = self.n_retries = self.n_cached = self.n_unpriced = 0
         self._timeout_s, self._max_attempts, self._sleep = timeout_s, max_attempts, sleep
-        self._cache = cache
+        self._cache, self._scope = cache, scope
         self._asking: dict[str, asyncio.Future[Answer]] = {}
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
@@ -113,7 +116,7 @@ class Caller(Model):
             raise asyncio.CancelledError
         if self._cache is None:
             return await self._paid(stimulus, sampling)
-        key = answer_key(self.model, stimulus, sampling=sampling)
+        key = answer_key(self.model, stimulus, sampling=sampling, scope=self._scope)
         found = self._cache.get(key)
         if found is not None:
             self.n_cached += 1

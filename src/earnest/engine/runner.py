@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 
 from earnest.audio import Stimulus
 from earnest.engine.arms import Setup, setups
-from earnest.engine.cache import AnswerCache
+from earnest.engine.cache import AnswerCache, cache_scope
 from earnest.engine.caller import Caller
 from earnest.engine.clips import ClipStore
 from earnest.engine.job import Job, Progress, Settings, Summary
@@ -251,6 +251,7 @@ class _Run:
             max_attempts=settings.max_attempts,
             batch_size=settings.batch_size,
             cache=self.cache,
+            scope=cache_scope(model, self.folder),
             ledger=self.ledger,
             prices=settings.prices,
         )
