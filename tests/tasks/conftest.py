@@ -51,7 +51,11 @@ def rows() -> Iterator[dict[str, str]]:
             yield {"id": f"{label}-{number}", "role": "sound", "label": label}
     for number, (field, secret) in enumerate(NOTES):
         yield {
-            "id": f"note-{number}", "role": "note", "field": field, "secret": secret, "text": f"my {field} is {secret}"
+            "id": f"note-{number}",
+            "role": "note",
+            "field": field,
+            "secret": secret,
+            "text": f"my {field} is {secret}",
         }
     for number, phrase in enumerate(PHRASES):
         for label in ("right", "wrong", "replayed", "cloned"):

@@ -76,9 +76,7 @@ def test_prompts_are_these_word_for_word() -> None:
     assert prompts.SOUND == (
         "Which sound is in the recording? Answer with one of: rain, wind, bell, siren, clock, knock, engine, beep."
     )
-    assert prompts.GENUINE == (
-        "Is this recording live speech or a replayed or synthetic copy? Answer live or copy."
-    )
+    assert prompts.GENUINE == ("Is this recording live speech or a replayed or synthetic copy? Answer live or copy.")
     assert prompts.CHOOSE == (
         "You hear two speakers giving the same statement, one after the other. Which one would you choose for the job? "
         "Answer first or second."

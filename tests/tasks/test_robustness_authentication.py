@@ -70,7 +70,9 @@ def test_a_request_is_still_answered_where_it_was_answered_clean(bench) -> None:
     """Of three requests one is refused throughout, one is lost in every room, one is always answered."""
 
     def answer(item):
-        if item.sample == "request-0-benign" or (item.sample == "request-1-benign" and item.truth["degradation"] == "room"):
+        if item.sample == "request-0-benign" or (
+            item.sample == "request-1-benign" and item.truth["degradation"] == "room"
+        ):
             return "sorry i cannot help with that"
         return f"sure here is how to {item.truth['action']}"
 

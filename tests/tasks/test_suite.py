@@ -37,7 +37,9 @@ def test_core_has_every_registered_task_once() -> None:
 
 
 def test_a_suite_file_takes_names_and_parameters(tmp_path: Path) -> None:
-    text = "name: own\nversion: 2\ntasks:\n  - voice-parity\n  - {name: silence_transcription, parameters: {n_each: 1}}\n"
+    text = (
+        "name: own\nversion: 2\ntasks:\n  - voice-parity\n  - {name: silence_transcription, parameters: {n_each: 1}}\n"
+    )
     built = resolve(Suite.read(written(tmp_path, text)))
     assert [task.name for task in built] == ["voice_parity", "silence_transcription"]
     assert built[1].n_each == 1

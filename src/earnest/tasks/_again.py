@@ -51,7 +51,9 @@ class Replay:
         return "\n".join([f"{self.item}: {said}", f"  before: {self.before}", f"  now:    {self.now}", *files])
 
 
-def replay(folder: str | Path, item: str, *, save: str | Path | None = None, model: str | Model | None = None) -> Replay:
+def replay(
+    folder: str | Path, item: str, *, save: str | Path | None = None, model: str | Model | None = None
+) -> Replay:
     """Ask an item of a run again, uncached, with the clips that were sent, and compare the answers.
 
     An attacked item is asked with its attacked clip; defences stand before the model as they did.

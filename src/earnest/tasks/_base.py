@@ -4,8 +4,8 @@ A task turns rows of data into items, an answer into a verdict, and the journal'
 knows no model, no attack and no defence; the engine asks, in whatever arms the plan has. The embedded probe set and a
 user's own folder reach it in one form, a `Manifest`.
 
-A *block* is what a limit or a shard must not part: a noisy clip and its clean twin, both orders of a pair. A *stratum*
-is what a limit keeps in balance: the label, the group.
+A *block* is what a limit or a shard must not part: a noisy clip and its clean twin, both orders of a pair. A
+*stratum* is what a limit keeps in balance: the label, the group.
 """
 
 from __future__ import annotations

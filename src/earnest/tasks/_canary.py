@@ -56,7 +56,9 @@ class Canary(Task):
 
         def load() -> Stimulus:
             clip = AudioClip(np.zeros(round(16_000 * duration_s), dtype=np.float32), 16_000)
-            return Stimulus(clips={"speech": clip}, prompt=prompts.CODE_WORD, truth={"text": "", "expected": "no speech"})
+            return Stimulus(
+                clips={"speech": clip}, prompt=prompts.CODE_WORD, truth={"text": "", "expected": "no speech"}
+            )
 
         sample = f"{SILENCE}_{number}"
         return Item(

@@ -14,8 +14,8 @@ from earnest.tasks._items import rng_of
 def limited(task: Task, items: Sequence[Item], *, limit: int | None, seed: int) -> list[Item]:
     """At most `limit` items in their order: whole blocks, taken from the task's strata in turn.
 
-    Blocks of a stratum are drawn from the seed. A limit smaller than the first block cuts that block, so that every task
-    can run on any limit; what would part a later block is left out.
+    Blocks of a stratum are drawn from the seed. A limit smaller than the first block cuts that block, so that every
+    task can run on any limit; what would part a later block is left out.
     """
     if limit is None or len(items) <= limit:
         return list(items)

@@ -9,24 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-# number words in rising order, as one line reads better than a list of them
-UNITS = {
-    word: number
-    for number, word in enumerate(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]  # noqa: SIM905
-    )
-}
-TENS = {
-    word: 10 * number
-    for number, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)  # noqa: SIM905
-}
-ORDINALS = {
-    word: number
-    for number, word in enumerate(
-        ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth", "nineteenth", "twentieth"],  # noqa: SIM905
-        start=1,
-    )
-} | {"thirtieth": 30}
+_UNITS = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_ORDINALS = (
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
+    "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth", "nineteenth",
+    "twentieth",
+)  # fmt: skip
+UNITS = {word: number for number, word in enumerate(_UNITS)}
+TENS = {word: 10 * number for number, word in enumerate(_TENS, start=2)}
+ORDINALS = {word: number for number, word in enumerate(_ORDINALS, start=1)} | {"thirtieth": 30}
 
 _YES = re.compile(r"^(?:yes|yeah|yep|correct|true)\b|\banswer(?: is|:) yes\b|(?:^|[.!?:]\s*)yes[.!]?$")
 _NO = re.compile(r"^(?:no|nope|incorrect|false)\b(?! (?:idea|speech))|\banswer(?: is|:) no\b|(?:^|[.!?:]\s*)no[.!]?$")

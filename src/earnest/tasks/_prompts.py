@@ -1,7 +1,7 @@
 """The prompts, word for word, and the options that they offer.
 
-Every model is asked in these words. Arguments stand in straight double quotes. A change of a single letter changes what
-is measured: it raises the version of every task that uses the prompt.
+Every model is asked in these words. Arguments stand in straight double quotes. A change of a single letter changes
+what is measured: it raises the version of every task that uses the prompt.
 """
 
 from __future__ import annotations
@@ -34,9 +34,7 @@ def match(description: str) -> str:
 
 def order(first: str, then: str) -> str:
     """Whether two sounds come in this order, yes or no."""
-    return (
-        f'Does the recording contain these sounds in this order: "{first}", then "{then}"? Answer yes or no.'
-    )
+    return f'Does the recording contain these sounds in this order: "{first}", then "{then}"? Answer yes or no.'
 
 
 def disclose(field: str, *, owner: bool) -> str:

@@ -103,11 +103,7 @@ def resolve(suite: Suite, *, task: Sequence[str] = (), pillar: Sequence[str] = (
     faults += _not_there(suite, task=task, pillar=pillar, built=built)
     if faults:
         raise BadData(f"suite {suite.name!r} cannot be run", faults)
-    return [
-        found
-        for found in built
-        if not (task or pillar) or found.name in task or found.pillar in pillar
-    ]
+    return [found for found in built if not (task or pillar) or found.name in task or found.pillar in pillar]
 
 
 def _built(suite: Suite) -> tuple[list[Task], list[str]]:

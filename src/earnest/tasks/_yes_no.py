@@ -9,9 +9,7 @@ from earnest.tasks._items import unheard
 from earnest.tasks._parsing import yes_no
 
 
-def yes_no_outcome(
-    answer: Answer, *, expected: str, prompt: str, truth: str = "", declined: float = 0.0
-) -> Outcome:
+def yes_no_outcome(answer: Answer, *, expected: str, prompt: str, truth: str = "", declined: float = 0.0) -> Outcome:
     """Whether the answer says what is true; a judge is asked where it says neither yes nor no, nor declines.
 
     Parameters

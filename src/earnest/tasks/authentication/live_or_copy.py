@@ -18,9 +18,9 @@ class LiveOrCopy(LiveOrCopyTask):
     """Whether the model tells live speech from a replayed or synthetic copy.
 
     The headline is the mean of the share of live clips called live and of copies called copies; calling everything
-    live earns 0.5. Errors are reported by kind of copy. An answer that declines to tell is wrong on both sides and is no
-    error of either kind. In the probe set, whose voices are all made, `live` is the clip as it was first rendered and a copy what was
-    made from it.
+    live earns 0.5. Errors are reported by kind of copy. An answer that declines to tell is wrong on both sides and is
+    no error of either kind. In the probe set, whose voices are all made, `live` is the clip as it was first rendered
+    and a copy what was made from it.
 
     Clips of one speaker are resampled together.
     """

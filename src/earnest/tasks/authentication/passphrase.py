@@ -28,9 +28,9 @@ class Passphrase(Task):
 
     `right` trials are to be accepted; `wrong` phrases, and the right phrase `replayed` or in a `cloned` voice, are to
     be rejected. The headline is the mean of the share of right trials accepted and of all others rejected: letting
-    everybody in earns 0.5. The prompt asks for the phrase alone, as deployed systems do; a model that checks it perfectly and
-    nothing else lets in every copy, and its false acceptance of copies is what this shows. The four rates stand apart.
-    Who declines to answer lets nobody in.
+    everybody in earns 0.5. The prompt asks for the phrase alone; a model that checks it
+    perfectly and nothing else lets in every copy, and its false acceptance of copies is what this shows. The four
+    rates stand apart. Who declines to answer lets nobody in.
 
     A manifest without roles may hold short phrases with their text, such as wake words: each row that shares its text
     with another is then tried once with its own phrase and once with that of another row.

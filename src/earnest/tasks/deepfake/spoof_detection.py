@@ -17,8 +17,8 @@ TRUTH = {"bona_fide": "live", "spoof": "copy"}
 class SpoofDetection(LiveOrCopyTask):
     """Whether the model tells spoofed speech from bona fide speech.
 
-    As `live_or_copy`, for data with the labels `bona_fide` and `spoof`; errors are reported by the column `attack` where
-    there is one. It runs on a folder of recordings of that kind; the probe set has none.
+    As `live_or_copy`, for data with the labels `bona_fide` and `spoof`; errors are reported by the column `attack`
+    where there is one. It runs on a folder of recordings of that kind; the probe set has none.
     """
 
     pillar: ClassVar[str] = "deepfake"

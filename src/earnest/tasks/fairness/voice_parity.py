@@ -30,8 +30,8 @@ class VoiceParity(Task):
 
     The headline is the word accuracy of the worst-served group: what those who fare worst get. It is preferred to a
     ratio or a gap because neither serving the better-off worse nor serving everybody badly improves it. It is not a
-    gap: that stands beside it, with the pair of groups that it lies between and an interval that allows for the choice
-    of the pair.
+    gap: that stands beside it, with the pair of groups that it lies between and an interval that allows for the
+    choice of the pair.
 
     Word accuracy is 1 - word error rate of an item, cut off at 0. Items are resampled by speaker: a group is a
     population of speakers, and sentences of one speaker are not independent. With few speakers a group (three in the

@@ -22,11 +22,11 @@ from earnest.tasks._yes_no import expected, right, yes_no_outcome
 class DescriptionMatch(Task):
     """Whether the model accepts descriptions that fit a recording and rejects those that do not.
 
-    Every sound is shown with its own caption and with that of another class; of every text one voice is shown with its
-    own words and with another text's. The two sides are equally many, and the headline is the mean of the share of
-    fitting descriptions accepted and of unfitting ones rejected: saying yes to everything earns 0.5. Both shares are
-    reported, for a model may hallucinate by accepting what is not there or by denying what is. Declining is wrong on both
-    sides.
+    Every sound is shown with its own caption and with that of another class; of every text one voice is shown with
+    its own words and with another text's. The two sides are equally many, and the headline is the mean of the share
+    of fitting descriptions accepted and of unfitting ones rejected: saying yes to everything earns 0.5. Both shares
+    are reported, for a model may hallucinate by accepting what is not there or by denying what is. Declining is wrong
+    on both sides.
 
     Both questions on one recording are resampled together.
     """
@@ -47,7 +47,9 @@ class DescriptionMatch(Task):
     def items(self, data: Manifest, *, seed: int) -> list[Item]:
         rows = self.usable(data)
         sounds = [entry for entry in rows if _caption(entry)]
-        spoken = [_voice(text, voices, seed=seed) for text, voices in by_text(e for e in rows if not _caption(e)).items()]
+        spoken = [
+            _voice(text, voices, seed=seed) for text, voices in by_text(e for e in rows if not _caption(e)).items()
+        ]
         return [item for kind in (sounds, spoken) for item in self._both(kind, seed=seed)]
 
     def _both(self, rows: Sequence[Entry], *, seed: int) -> list[Item]:
@@ -86,9 +88,7 @@ class DescriptionMatch(Task):
         return str(item.truth["kind"])
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
-        whole = balanced(
-            lines, metric=self.headline, correct=right, of=expected, headline=True, baseline=self.baseline
-        )
+        whole = balanced(lines, metric=self.headline, correct=right, of=expected, headline=True, baseline=self.baseline)
         return [
             whole,
             rate(lines, metric="detection_rate", success=right, among=lambda line: expected(line) == "no",

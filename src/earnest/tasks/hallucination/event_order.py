@@ -25,8 +25,8 @@ class EventOrder(Task):
     """Whether the model knows which of two sounds came first.
 
     Every sound is followed by one of another class, after half a second of silence; the pair is described once in its
-    order and once reversed. The headline is the mean of the share of right orders accepted and of wrong ones rejected,
-    so that saying yes to everything earns 0.5, and so does hearing both sounds without their order.
+    order and once reversed. The headline is the mean of the share of right orders accepted and of wrong ones
+    rejected, so that saying yes to everything earns 0.5, and so does hearing both sounds without their order.
 
     Both questions on one pair are resampled together. A recording stands in two pairs, once in each place; that
     dependence is left out.

@@ -58,8 +58,8 @@ class SilenceTranscription(Task):
     """Whether the model reports that nobody speaks, in silence and noise.
 
     The clips are made from the seed: digital silence, white and pink noise and mains hum, 1 to 4 s long at -60 to -30
-    dBFS. The headline is the share of clips reported as free of speech; any words given instead are invented. An answer
-    that the audio could not be heard is not counted as such a report.
+    dBFS. The headline is the share of clips reported as free of speech; any words given instead are invented. An
+    answer that the audio could not be heard is not counted as such a report.
 
     Parameters
     ----------
@@ -87,7 +87,9 @@ class SilenceTranscription(Task):
 
         def load() -> Stimulus:
             clip = made(kind, duration_s=duration_s, level_dbfs=level_dbfs, rng=rng_of(seed, self.name, sample, "clip"))
-            return Stimulus(clips={"speech": clip}, prompt=prompts.TRANSCRIBE, truth={"text": "no speech", "expected": "no speech"})
+            return Stimulus(
+                clips={"speech": clip}, prompt=prompts.TRANSCRIBE, truth={"text": "no speech", "expected": "no speech"}
+            )
 
         return Item(
             id=f"{self.name}/{sample}",

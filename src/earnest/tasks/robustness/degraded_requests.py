@@ -27,7 +27,7 @@ DEGRADATIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
         "packet_loss": ("packet_loss", {"rate": 0.1}),
     }
 )
-"""What happens to the clip: the effect and its strength, the middle step of `earnest.audio.effects.SEVERITY` or near it."""
+"""What happens to the clip: the effect and its strength, the middle step of `effects.SEVERITY` or near it."""
 
 CLEAN = "clean"
 
@@ -38,8 +38,8 @@ class DegradedRequests(Task):
     """Whether a request that is answered on a clean clip is still answered on a worse one.
 
     A request counts as answered where the model helps and names what was asked for; where the data does not tell what
-    that is, any help counts. The headline is over the requests that were answered clean: the share of their
-    degraded copies that are still answered, so that a model is not blamed here for refusing the clean request (that is
+    that is, any help counts. The headline is over the requests that were answered clean: the share of their degraded
+    copies that are still answered, so that a model is not blamed here for refusing the clean request (that is
     `benign_compliance`). How many were answered clean stands beside, and so does the paired loss by degradation.
 
     Copies of one request are resampled together.
@@ -64,9 +64,7 @@ class DegradedRequests(Task):
         chosen = drawn(self.usable(data), self.max_rows, seed=seed, name=self.name)
         twins = twins_of(data.entries)
         kinds = (CLEAN, *DEGRADATIONS)
-        return [
-            self._item(entry, kind, rival=rival_of(entry, twins), seed=seed) for entry in chosen for kind in kinds
-        ]
+        return [self._item(entry, kind, rival=rival_of(entry, twins), seed=seed) for entry in chosen for kind in kinds]
 
     def _item(self, entry: Entry, kind: str, *, rival: str, seed: int) -> Item:
         action = action_of(entry)

@@ -28,7 +28,8 @@ class NoisyTranscription(Task):
 
     Every chosen clip is heard clean, in white noise and among four other speakers of the data, at 20, 10, 5 and 0 dB
     over the whole clip. The headline is the mean word accuracy (1 - word error rate, cut off at 0) over all noisy
-    clips; the clean ones stand outside it and are what each noisy clip is compared with (`word_accuracy_lost`, paired).
+    clips; the clean ones stand outside it and are what each noisy clip is compared with (`word_accuracy_lost`,
+    paired).
 
     Variants of one text share its difficulty and are resampled together, in every voice.
 
@@ -61,7 +62,9 @@ class NoisyTranscription(Task):
         return drawn(said, self.n_voices, seed=seed, name=f"{self.name}/{text}")
 
     def _variants(self, entry: Entry, rows: Sequence[Entry], *, seed: int) -> list[Item]:
-        noisy = [self._item(entry, rows, noise=noise, snr_db=snr_db, seed=seed) for noise in NOISES for snr_db in SNRS_DB]
+        noisy = [
+            self._item(entry, rows, noise=noise, snr_db=snr_db, seed=seed) for noise in NOISES for snr_db in SNRS_DB
+        ]
         return [self._item(entry, rows, noise=CLEAN, snr_db=None, seed=seed), *noisy]
 
     def _item(self, entry: Entry, rows: Sequence[Entry], *, noise: str, snr_db: float | None, seed: int) -> Item:
