@@ -4,6 +4,7 @@ import base64
 import importlib.util
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -302,6 +303,14 @@ def test_checkpoints_that_cannot_be_used(tmp_path, checkpoints, monkeypatch):
     monkeypatch.setattr("earnest.registry.has_extra", lambda module: module != "peft")
     with pytest.raises(MissingExtra, match="pip install peft"):
         load_model(f"transformers/{tmp_path / 'adapted'}")
+
+
+def test_a_transformers_without_the_family_is_told(checkpoints, monkeypatch):
+    from earnest.models._families import FAMILIES
+
+    monkeypatch.setitem(FAMILIES, "voxtral", replace(FAMILIES["voxtral"], class_name="NotYetThere"))
+    with pytest.raises(MissingExtra, match="NotYetThere.*upgrade transformers"):
+        load_model(f"transformers/{checkpoints('voxtral')}")
 
 
 def test_fingerprints_tell_weights_apart(tmp_path, checkpoints):

@@ -424,6 +424,11 @@ def _loaded(folder: Path, name: str, device: torch.device, dtype: str) -> tuple[
             f"{name!r} is of the type {kind!r}, which earnest does not carry; it carries {', '.join(FAMILIES)}; "
             "take a revision in transformers' own form (revision=...), or serve it with vLLM and ask it by its address"
         )
+    if not hasattr(transformers, family.class_name):
+        raise MissingExtra(
+            f"model {name!r} needs a transformers that has {family.class_name}, got {transformers.__version__}; "
+            "install it with: pip install --upgrade transformers"
+        )
     config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
     if family.inner_config and hasattr(config, family.inner_config):
         config = getattr(config, family.inner_config)
