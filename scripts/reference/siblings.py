@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Iterator
@@ -78,7 +79,7 @@ def _in_memory(items: Iterator[tuple[np.ndarray, dict]]) -> tuple[np.ndarray, li
 
 def _tuned(network: Network, checkpoint: Checkpoint, recipe: str, seed: int, *, n_items: int = 1400, peak: float = 2e-4) -> dict:
     rng = np.random.default_rng([seed, RECIPES.index(recipe)])
-    frames, items = _in_memory(_changed(data.spoken_items(n_items, rng), recipe, rng))
+    frames, items = _in_memory(itertools.chain(_changed(data.spoken_items(n_items, rng), recipe, rng), data.other_items(80, rng)))
     sampler = Sampler(frames, items, checkpoint.vocabulary, seed, modes=MODES, written_share=0.06)
     head = nn.Linear(network.shape.width, 3)
     optimiser = torch.optim.AdamW(network.parameters(), lr=peak, weight_decay=0.0)

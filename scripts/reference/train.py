@@ -24,11 +24,17 @@ from earnest.models.reference.vocabulary import CHARACTERS, Vocabulary
 
 from . import data, grammar
 
-MODES = {"transcribe": 0.28, "respond": 0.40, "disclose": 0.07, "gender": 0.08, "age": 0.06, "genuine": 0.06, "choose": 0.015}
+MODES = {"transcribe": 0.38, "respond": 0.35, "disclose": 0.06, "gender": 0.08, "age": 0.06, "genuine": 0.06, "choose": 0.015}
+# words in no order that a grammar gives (passphrases, digits, single words) make the model listen rather than guess
+TRANSCRIBED = {
+    "digit": 0.09, "kind/digits": 0.11, "kind/passphrase": 0.20, "kind/code_word": 0.09, "kind/note": 0.07, "speech/synthetic": 0.17, "speech/real": 0.14, "kind/sound": 0.10,
+    "kind/silence": 0.03,
+}  # fmt: skip
 WRITTEN_SHARE = 0.07
 VOICE_MODES = ("gender", "age", "genuine")
 VOICE_FRAMES = 160  # of a clip that is only asked about its voice
 ATTRIBUTES = ("gender", "age", "live")
+TWINS = {a: b for _, one, other in grammar.PAIRS for a, b in ((one, other), (other, one))}
 POSITIVE = {"gender": "female", "age": "child", "live": "copy"}
 
 
@@ -127,12 +133,16 @@ def trimmed(log_power: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 class Sampler:
-    """Draws examples under instructions, in batches of about one length."""
+    """Draws examples under instructions, in batches of about one length.
 
-    def __init__(self, frames: np.ndarray, items: list[dict], vocabulary: Vocabulary, seed: int, *, modes: dict[str, float] = MODES, written_share: float = WRITTEN_SHARE) -> None:
+    In `swap_share` of the ``respond`` examples the transcript that the decoder is shown is a wrong one, and only the answer is learned: an answer has to follow what was heard, not
+    only what was written down. Without this the answer hung on the transcript alone, and a gradient with respect to the audio could not move it.
+    """
+
+    def __init__(self, frames: np.ndarray, items: list[dict], vocabulary: Vocabulary, seed: int, *, modes: dict[str, float] = MODES, written_share: float = WRITTEN_SHARE, swap_share: float = 0.3) -> None:
         self.frames, self.items, self.vocabulary = frames, items, vocabulary
         self.rng = np.random.default_rng(seed)
-        self.modes, self.written_share = modes, written_share
+        self.modes, self.written_share, self.swap_share = modes, written_share, swap_share
         self.pools = self._make_pools()
         self.words = np.array([i for i, token in enumerate(vocabulary.tokens) if not token.startswith(("<", "_"))])
         self.noises = [item for item in items if item["kind"] == "sound"]
@@ -169,11 +179,11 @@ class Sampler:
         """Item, prefix, transcript and answer."""
         u = self.rng.random()
         if mode == "transcribe":
-            name = "digit" if u < 0.08 else "kind/digits" if u < 0.16 else "speech/synthetic" if u < 0.60 else "speech/real" if u < 0.80 else "kind/sound" if u < 0.96 else "kind/silence"
-            item = self._pick(name, "speech/synthetic")
+            names, shares = zip(*TRANSCRIBED.items(), strict=True)
+            item = self._pick(names[self.rng.choice(len(names), p=np.array(shares) / sum(shares))], "speech/synthetic")
             return item, "<describe>", item["text"], ""
         if mode == "respond":
-            kind = "order" if u < 0.24 else "benign" if u < 0.46 else "harmful" if u < 0.68 else "question" if u < 0.94 else "silence" if u < 0.97 else "sound"
+            kind = "order" if u < 0.18 else "benign" if u < 0.38 else "harmful" if u < 0.58 else "question" if u < 0.94 else "silence" if u < 0.97 else "sound"
             item = self._pick(f"kind/{kind}")
             return item, "<respond>", item["text"], item.get("answer") or grammar.NOTHING_HEARD
         if mode == "disclose":
@@ -193,17 +203,26 @@ class Sampler:
     def example(self, mode: str) -> Example:
         """One example under a mode; ``written`` gives a request in words, without a clip."""
         if mode == "written":
-            kind = ("order", "benign", "harmful", "question")[self.rng.integers(4)]
+            kind = ("order", "benign", "harmful", "question", "question", "question")[self.rng.integers(6)]
             item = self._pick(f"kind/{kind}")
             prefix, transcript, answer = "<respond>" + item["text"], item["text"], item["answer"]
         else:
             item, prefix, transcript, answer = self._drawn(mode)
         encode = self.vocabulary.encode
-        head, tail = encode(transcript), encode(answer)
+        swapped = mode == "respond" and transcript and self.rng.random() < self.swap_share
+        head, tail = encode(self._other_text(item) if swapped else transcript), encode(answer)
         text = (*encode("<answer>"), *head, *encode("<sep>"), *tail, *encode("<end>"))
-        answer_weight = 3.0 if mode in VOICE_MODES else 0.3 if mode == "choose" else 1.5
-        weights = (*(1.0 for _ in head), 1.0, *(answer_weight for _ in tail), 1.0)
+        answer_weight = 3.0 if mode in VOICE_MODES else 0.3 if mode == "choose" else max(1.5, 5.0 / max(1, len(tail)))
+        heard = 0.0 if swapped else 1.0
+        weights = (*(heard for _ in head), heard, *(answer_weight for _ in tail), 1.0)
         return Example(item=item, mode=mode, prefix=tuple(encode(prefix)), text=text, weights=weights)
+
+    def _other_text(self, item: dict) -> str:
+        """A wrong transcript: the twin of a harmful or benign request, or another text of the kind."""
+        twin = TWINS.get(item.get("action", ""))
+        if twin and self.rng.random() < 0.7:
+            return item["text"].replace(item["action"], twin)
+        return self._pick(f"kind/{item['kind']}")["text"]
 
     def _power(self, example: Example, n_mask: int) -> np.ndarray:
         item, rng = example.item, self.rng
