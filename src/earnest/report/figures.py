@@ -66,11 +66,10 @@ def _places(levels: Sequence[float | str]) -> dict[float | str, float]:
 
 
 def _extent(lines: Sequence[Line], unit: str) -> tuple[float, float]:
-    if unit == "fraction":
-        tops = [point.high for line in lines for point in line.points if point.high is not None]
-        return 0.0, max(1.0, *tops) if tops else 1.0
     ends = [end for line in lines for p in line.points for end in (p.value, p.low, p.high) if end is not None]
-    low, high = (min(0.0, *ends), max(ends)) if len(ends) > 1 else (0.0, 1.0)
+    if unit == "fraction":
+        return (-1.0 if min(ends, default=0.0) < 0 else 0.0), max(1.0, *ends, 1.0)
+    low, high = min([0.0, *ends]), max([0.0, *ends])
     return (low, high) if high > low else (low, low + 1)
 
 

@@ -20,6 +20,7 @@ from earnest.report.gather import Report
 from earnest.report.items import items_json
 from earnest.report.sections import (
     charts,
+    defence_costs,
     description,
     forests,
     glance,
@@ -54,6 +55,7 @@ def as_html(report: Report) -> str:
             forests=forests(report),
             pairs=pair_cards(report),
             powers=powers(report),
+            costs=defence_costs(report),
             unscored=unscored_rows(report),
             items=items_json(report),
             style=Markup(_file("style.css")),

@@ -44,6 +44,9 @@ PAIR_NAMES = {
 }
 
 
+UNITS = {"db": "dB", "dbfs": "dBFS", "hz": "Hz", "khz": "kHz", "ms": "ms", "s": "s", "kbps": "kbit/s"}
+"""Units by the suffix of a name."""
+
 KEY_NAMES = {
     ("attack", True, False, "attack_success_rate"): "the attack succeeds",
     ("attack", True, False, "control_success_rate"): "its control succeeds",
@@ -141,6 +144,7 @@ class Forest:
     about: str
     rows: tuple[Row, ...]
     gaps: tuple[Row, ...]
+    note: str
     clean: bool
 
 
@@ -241,7 +245,8 @@ def charts(report: Report) -> list[Chart]:
             for group, points in _by(members, lambda f: f.group).items()
             if len(points) > 1
         ]
-        made += [_chart(task, metric, arm, some) for some in _batches(lines, MAX_LINES)]
+        x_name = _level_name(report, task, [point.level for point in members])
+        made += [_chart(task, metric, arm, some, x_name=x_name) for some in _batches(lines, MAX_LINES)]
     return made
 
 
@@ -263,7 +268,10 @@ def forests(report: Report) -> list[Forest]:
             Forest(
                 title=f"{title_of(task)}",
                 about=", ".join(part for part in (words(metric), kind, arm_words(arm)) if part),
-                rows=tuple(finding_row(f, name=_member(f.group), domain=ends) for f in _ordered(members)),
+                rows=tuple(
+                    replace(finding_row(f, name=_member(f.group), domain=ends), note="") for f in _ordered(members)
+                ),
+                note=next((f.note for f in members if f.note), ""),
                 gaps=tuple(_gap_row(gap) for gap in mine if gap.unit == unit),
                 clean=not arm.suffix,
             )
@@ -272,19 +280,34 @@ def forests(report: Report) -> list[Forest]:
 
 
 def pair_cards(report: Report) -> list[PairCard]:
-    """A card a task, with what the attack does, what its control does, and what the defence gains and costs."""
-    cards = []
-    for task, members in _by(report.pairs, lambda pair: pair.task).items():
-        parts = []
-        for pair in members:
-            rows = tuple(
-                finding_row(finding, name=PAIR_NAMES.get(metric, words(metric)), strong=metric == "attack_success_rate")
-                for metric, finding in pair.findings.items()
-            )
-            threat = next(iter(pair.findings.values())).threat_model
-            parts.append((arm_words(Arm(attack=pair.attack, defence=pair.defence)), _power(threat, pair.control), rows))
-        cards.append(PairCard(title=title_of(task), task=task, key=_key_rows(members), parts=tuple(parts)))
-    return cards
+    """A card a task that was attacked, with what the attack and its control do, and what the defence gains and costs."""
+    tasks = _by(report.pairs, lambda pair: pair.task)
+    return [_pair_card(task, members) for task, members in tasks.items() if any(pair.attack for pair in members)]
+
+
+def defence_costs(report: Report) -> list[Row]:
+    """What the defence costs tasks that were not attacked: score, and refusals where there are any."""
+    attacked = {pair.task for pair in report.pairs if pair.attack}
+    names = {"defence_score_change": "score", "defence_refusal_change": "refusals"}
+    return [
+        replace(finding_row(pair.findings[metric], name=f"{title_of(pair.task)} {what.capitalize()}"), note="")
+        for pair in report.pairs
+        if pair.task not in attacked
+        for metric, what in names.items()
+        if metric in pair.findings
+    ]
+
+
+def _pair_card(task: str, members: Sequence[Pair]) -> PairCard:
+    parts = []
+    for pair in members:
+        rows = tuple(
+            finding_row(finding, name=PAIR_NAMES.get(metric, words(metric)), strong=metric == "attack_success_rate")
+            for metric, finding in pair.findings.items()
+        )
+        threat = next(iter(pair.findings.values())).threat_model
+        parts.append((arm_words(Arm(attack=pair.attack, defence=pair.defence)), _power(threat, pair.control), rows))
+    return PairCard(title=title_of(task), task=task, key=_key_rows(members), parts=tuple(parts))
 
 
 def powers(report: Report) -> list[tuple[str, str]]:
@@ -459,10 +482,25 @@ def _measure_name(finding: Finding) -> str:
     return ", ".join(parts)
 
 
-def _chart(task: str, metric: str, arm: Arm, lines: Sequence[Line]) -> Chart:
+def _level_name(report: Report, task: str, levels: Sequence[float | str | None]) -> str:
+    """What a task's levels are of: as the task says, or the one thing true of its items that takes these values."""
+    said = str(getattr(registered(task), "level_name", ""))
+    if said:
+        return said
+    found: dict[str, set[object]] = {}
+    for line in report.items:
+        if line.task == task:
+            for key, value in line.truth.items():
+                if isinstance(value, (int, float, str)):
+                    found.setdefault(key, set()).add(value)
+    name = next((key for key, values in found.items() if set(levels) <= values), "level")
+    stem, _, suffix = name.rpartition("_")
+    return f"{words(stem)}, {UNITS[suffix]}" if stem and suffix in UNITS else words(name)
+
+
+def _chart(task: str, metric: str, arm: Arm, lines: Sequence[Line], *, x_name: str) -> Chart:
     points = [point for line in lines for point in line.points]
     unit = points[0].unit
-    x_name = str(getattr(registered(task), "level_name", "") or "level")
     rows = [
         finding_row(point, name=f"{line.name}, {bare_level(point.level)}") for line in lines for point in line.points
     ]

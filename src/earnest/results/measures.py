@@ -34,6 +34,9 @@ from earnest.results.finding import unscored_by_reason
 MIN_GROUP = 10
 """A group with fewer scored items is listed, but takes no part in the worst gap."""
 
+AMOUNTS = frozenset({"ms", "s", "queries", "gradients", "tokens", "USD"})
+"""Units of which there is never less than none."""
+
 MIN_CLUSTERS = 6
 """Below this, percentiles of resamples cover too rarely (68 % at two clusters, 78 to 88 % at three and four, simulated)."""
 
@@ -143,7 +146,8 @@ def mean(
     """Mean of `value` over the scored lines for which it is not None, in `unit`."""
     scored, unscored = _parted(lines, among)
     return _measured(
-        _cells(scored, value), unscored, metric=metric, unit=unit, bounds=None, higher_is_better=higher_is_better,
+        _cells(scored, value), unscored, metric=metric, unit=unit, bounds=None,
+        floor=0.0 if unit in AMOUNTS else None, higher_is_better=higher_is_better,
         headline=headline, baseline=baseline, group=group, level=level, note=note,
     )  # fmt: skip
 
@@ -478,6 +482,7 @@ def _measured(
     *,
     metric: str,
     bounds: tuple[float, float] | None,
+    floor: float | None = None,
     exact: bool = True,
     **common: Any,
 ) -> Measure:
@@ -488,6 +493,8 @@ def _measured(
         interval = _wilson_interval(cells)
     else:
         interval = _resampled_interval(value, _mean_of_ratios(table.resampled(metric)), table, bounds=bounds)
+    if floor is not None and interval.low is not None:
+        interval = replace(interval, low=max(floor, interval.low))
     return Measure(
         metric=metric, value=value, low=interval.low, high=interval.high, n_scored=len(cells),
         n_unscored=len(unscored), unscored=unscored_by_reason(list(unscored)), interval=interval.how, **common,
@@ -631,12 +638,14 @@ def _bootstrap_interval(
 def _agreed_interval(value: float, *, n: int, bounds: tuple[float, float] | None) -> _Interval:
     """The interval where all of `n` clusters have the same value: some share, by Wilson, might yet lie at a bound."""
     if bounds is None or n < 1:
-        return _Interval(None, None, f"none: {n} clusters cannot be resampled" if n < 2 else "none: all values equal")
+        return _Interval(None, None, "none: one cluster cannot be resampled" if n < 2 else "none: all values equal")
     share = wilson(n_success=0, n=n).high
     least, most = min(bounds[0], value), max(bounds[1], value)
-    return _Interval(
-        value + share * (least - value), value + share * (most - value), f"Wilson on {n} clusters that all agree"
-    )
+    return _Interval(value + share * (least - value), value + share * (most - value), f"Wilson on {_clusters(n)}")
+
+
+def _clusters(n: int) -> str:
+    return "one cluster" if n == 1 else f"{n:,} clusters that all agree"
 
 
 def _wilson_interval(cells: Sequence[_Cell]) -> _Interval:

@@ -91,6 +91,7 @@ def _attack_pair(place: Place, arms: Mapping[Arm, list[JournalLine]]) -> list[Pa
     clean = arms.get(Arm(defence=place.arm.defence), [])
     told = [rescored(line, line.score or 0.0) for line in attacked if line.attempt is not None]
     measures = [_loss(clean, attacked)] if clean else []
+    measures = [measure for measure in measures if measure.n_scored + measure.n_unscored]
     if any(_fact(line, "success") is not None for line in told):
         measures = [*_successes(attacked), *measures]
     if told:
@@ -208,7 +209,7 @@ def _defence_pair(place: Place, arms: Mapping[Arm, list[JournalLine]]) -> list[P
                 note="share of refusals with the defence minus without it; on harmless requests this is over-refusal",
             ),
         )
-    return [_pair("defence", place, measures)]
+    return [_pair("defence", place, [measure for measure in measures if measure.n_scored + measure.n_unscored])]
 
 
 def _defended_attack(place: Place, arms: Mapping[Arm, list[JournalLine]]) -> list[Pair]:
