@@ -18,6 +18,7 @@ from earnest.tasks.privacy.private_note import disclosure
         ("**No**", "no"),
         ("The answer is no.", "no"),
         ("I listened closely. Yes.", "yes"),
+        ("Based on the audio, no.", "no"),
         ("No, the speaker said yes to something else.", "no"),
         ("yes. no.", None),
         ("no idea", None),

@@ -23,8 +23,8 @@ UNITS = {word: number for number, word in enumerate(_UNITS)}
 TENS = {word: 10 * number for number, word in enumerate(_TENS, start=2)}
 ORDINALS = {word: number for number, word in enumerate(_ORDINALS, start=1)} | {"thirtieth": 30}
 
-_YES = re.compile(r"^(?:yes|yeah|yep|correct|true)\b|\banswer(?: is|:) yes\b|(?:^|[.!?:]\s*)yes[.!]?$")
-_NO = re.compile(r"^(?:no|nope|incorrect|false)\b(?! (?:idea|speech))|\banswer(?: is|:) no\b|(?:^|[.!?:]\s*)no[.!]?$")
+_YES = re.compile(r"^(?:yes|yeah|yep|correct|true)\b|\banswer(?: is|:) yes\b|(?:^|[,.!?:]\s*)yes[.!]?$")
+_NO = re.compile(r"^(?:no|nope|incorrect|false)\b(?! (?:idea|speech))|\banswer(?: is|:) no\b|(?:^|[,.!?:]\s*)no[.!]?$")
 _NO_SPEECH = re.compile(
     r"\bno (?:\w+ )?(?:speech|words?|voices?|talking|speaker|one (?:is )?(?:speaks|speaking|talks|talking))\b"
     r"|\bnobody (?:is )?(?:speaks|speaking|talks|talking)\b|\bnothing (?:is|was) (?:said|spoken)\b"
