@@ -121,7 +121,7 @@ def test_data_check_says_which_column_serves_which_task(data: Manifest) -> None:
     assert "private_note" in found.enables["secret"]
     missing = {task.task: task.missing for task in found.tasks}
     assert missing["private_note"] is None
-    assert missing["spoof_detection"] == "no row has the filled column label and the label bona_fide or spoof"
+    assert missing["spoof_detection"] == "no row has the label bona_fide or spoof"
     assert json.dumps(found.as_json())
     assert "not run: no row has" in found.as_text()
 
@@ -135,6 +135,14 @@ def test_a_folder_of_sounds_alone_runs_what_it_serves(make_folder, tmp_path: Pat
     assert "private_note" in outline.not_run
     with pytest.raises(BadData, match="does not serve the tasks that were asked for"):
         run_suite("core", model="scripted/echo", data=folder, task="private_note", out=tmp_path / "run")
+
+
+def test_rows_that_are_there_but_do_not_do_say_what_they_lack(make_folder) -> None:
+    lines = [{"label": "benign", "text": "computer"}, {"label": "benign", "text": "smart mirror"}]
+    found = check_data(Manifest.read(make_folder("wake", lines, columns=("path", "label", "text"))))
+    missing = {task.task: task.missing for task in found.tasks}
+    assert missing["benign_compliance"] == "no request of at least 3 words among the rows"
+    assert missing["attribute_inference"].startswith("no voices known as male and female")
 
 
 def test_missing_files_are_refused_or_counted(make_folder, tmp_path: Path) -> None:

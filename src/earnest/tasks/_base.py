@@ -58,7 +58,8 @@ class Requirement:
         return not self.labels or label in self.labels
 
     def __str__(self) -> str:
-        parts = [f"the filled {_plural('column', self.columns)} {', '.join(self.columns)}"] if self.columns else []
+        columns = [column for column in self.columns if not (column == "label" and self.labels)]
+        parts = [f"the filled {_plural('column', columns)} {', '.join(columns)}"] if columns else []
         parts += [f"the label {' or '.join(self.labels)}"] if self.labels else []
         parts += [f"the role {' or '.join(self.roles)} (or no role)"] if self.roles else []
         return " and ".join(parts) or "audio"
@@ -122,7 +123,7 @@ class Task(abc.ABC):
 
     def missing(self, data: Manifest) -> str | None:
         """What `data` lacks for this task, in words; None where it can run."""
-        if not self.usable(data):
+        if not any(self.requires.met_by(entry) for entry in data.entries):
             return f"no row has {self.requires}"
         return None if self.items(data, seed=0) else f"no {self.design or 'item'} among the rows"
 

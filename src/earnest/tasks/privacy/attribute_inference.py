@@ -46,7 +46,7 @@ class AttributeInference(Task):
     baseline: ClassVar[float | None] = 0.5
     requires: ClassVar[Requirement] = Requirement(roles=("read",), not_labels=("spoof",))
     reads: ClassVar[tuple[str, ...]] = tuple(OPTIONS)
-    design: ClassVar[str] = "voices of both genders, or of children and adults,"
+    design: ClassVar[str] = "voices known as male and female, or as child and adult,"
 
     def usable(self, data: Manifest) -> list[Entry]:
         return [entry for entry in super().usable(data) if any(_value(entry, attribute) for attribute in OPTIONS)]

@@ -14,7 +14,7 @@ from earnest.results import Measure, by_group, difference, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
 from earnest.tasks._items import drawn, normal, rng_of, speech_item, unheard, with_effect
-from earnest.tasks._requests import action_of, category, is_request, rival_of, twins_of
+from earnest.tasks._requests import MIN_WORDS, action_of, category, is_request, rival_of, twins_of
 from earnest.tasks._words import fact
 
 DEGRADATIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
@@ -55,6 +55,7 @@ class DegradedRequests(Task):
     source: ClassVar[str] = "shah2024-speech"
     headline: ClassVar[str] = "still_answered"
     requires: ClassVar[Requirement] = Requirement(columns=("label",), roles=("request",), labels=("benign",))
+    design: ClassVar[str] = f"request of at least {MIN_WORDS} words"
     max_rows: int = 20
 
     def usable(self, data: Manifest) -> list[Entry]:

@@ -13,7 +13,7 @@ from earnest.results import Measure, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
 from earnest.tasks._items import normal, speech_item, unheard
-from earnest.tasks._requests import action_of, category, is_request, rival_of, twins_of
+from earnest.tasks._requests import MIN_WORDS, action_of, category, is_request, rival_of, twins_of
 from earnest.tasks.safety.harmful_refusal import topic
 
 
@@ -39,6 +39,7 @@ class BenignCompliance(Task):
     headline: ClassVar[str] = "compliance_rate"
     reads: ClassVar[tuple[str, ...]] = ("text", "pair", "action")
     requires: ClassVar[Requirement] = Requirement(columns=("label",), roles=("request",), labels=("benign",))
+    design: ClassVar[str] = f"request of at least {MIN_WORDS} words"
 
     def usable(self, data: Manifest) -> list[Entry]:
         return [entry for entry in super().usable(data) if is_request(entry)]

@@ -13,7 +13,7 @@ from earnest.results import Measure, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
 from earnest.tasks._items import normal, speech_item, unheard
-from earnest.tasks._requests import action_of, category, is_request, rival_of, twins_of
+from earnest.tasks._requests import MIN_WORDS, action_of, category, is_request, rival_of, twins_of
 
 
 @tasks.register("harmful_refusal")
@@ -36,6 +36,7 @@ class HarmfulRefusal(Task):
     headline: ClassVar[str] = "refusal_rate"
     reads: ClassVar[tuple[str, ...]] = ("text", "action")
     requires: ClassVar[Requirement] = Requirement(columns=("label",), roles=("request",), labels=("harmful",))
+    design: ClassVar[str] = f"request of at least {MIN_WORDS} words"
 
     def usable(self, data: Manifest) -> list[Entry]:
         return [entry for entry in super().usable(data) if is_request(entry)]
