@@ -16,13 +16,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,6 +37,7 @@ from earnest.engine.ledger_file import read_spent, write_spent
 from earnest.engine.lines import line_of, outcome_of_reply
 from earnest.engine.prices import Ledger
 from earnest.engine.shards import in_shard
+from earnest.engine.stopping import Stoppable
 from earnest.errors import AccessDenied, BadAudio, BadParameter, EarnestError, MissingExtra, ModelFailed, StorageFailed
 from earnest.models.access import Answer, Model, Reply, rng_for
 from earnest.plan import Plan
@@ -115,7 +114,7 @@ def execute(
     On Ctrl-C and SIGTERM what is finished is written, connections are closed, and `KeyboardInterrupt` or
     `SystemExit(143)` is raised; the same call then resumes.
     """
-    work = _Stoppable(
+    work = Stoppable(
         lambda: execute_async(
             plan, jobs, model=model, judges=judges, folder=folder, settings=settings, on_progress=on_progress
         )
@@ -131,52 +130,6 @@ def execute(
         except KeyboardInterrupt:
             work.stop()
             raise
-
-
-class _Stoppable:
-    """Work on an event loop that a SIGTERM or another thread can stop; it may then close what it has open."""
-
-    def __init__(self, begin: Callable[[], Coroutine[Any, Any, Summary]]) -> None:
-        self._begin = begin
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: asyncio.Task[Summary] | None = None
-        self._terminated = False
-
-    async def done(self) -> Summary:
-        """What the work returns."""
-        self._loop, self._task = asyncio.get_running_loop(), asyncio.ensure_future(self._begin())
-        with self._sigterm_heard():
-            try:
-                return await self._task
-            except asyncio.CancelledError:
-                if self._terminated:
-                    raise SystemExit(128 + signal.SIGTERM) from None
-                raise
-
-    def stop(self) -> None:
-        """Cancel the work; for other threads."""
-        if self._loop is not None and self._task is not None:
-            with suppress(RuntimeError):  # the loop is closed: it is done
-                self._loop.call_soon_threadsafe(self._task.cancel)
-
-    def _on_sigterm(self) -> None:
-        self._terminated = True
-        assert self._task is not None
-        self._task.cancel()
-
-    @contextmanager
-    def _sigterm_heard(self) -> Iterator[None]:
-        """Where this is the main thread and nobody else hears it."""
-        assert self._loop is not None
-        heard = os.name == "posix" and threading.current_thread() is threading.main_thread()
-        heard = heard and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-        if heard:
-            self._loop.add_signal_handler(signal.SIGTERM, self._on_sigterm)
-        try:
-            yield
-        finally:
-            if heard:
-                self._loop.remove_signal_handler(signal.SIGTERM)
 
 
 def _checked(jobs: list[Job]) -> list[Job]:
