@@ -106,12 +106,24 @@ def test_the_bootstrap_is_near_students_interval_for_few_clusters(line) -> None:
 
 
 def test_two_clusters_say_little(line) -> None:
-    # 0 and 0.11: no resample leaves that range, though a third speaker may; Student's t with one degree of freedom does
-    lines = [line("a", 0.0, cluster="s1"), line("b", 0.11, cluster="s2"), line("c", 0.0, cluster="s1")]
+    # no resample of 0 and 0.11 leaves that range, but a third speaker may
+    lines = [line("a", 0.0, cluster="s1"), line("b", 0.11, cluster="s2")]
     measure = rate(lines, metric="m")
-    assert measure.high > 0.3
-    assert measure.low == 0.0
-    assert measure.interval == "Student's, on the bootstrap error of 2 clusters"
+    # Wilson with 0.11 of 2: (0.055 + 1.9207 / 2 + 1.96 sqrt(0.055 x 0.945 / 2 + 3.8415 / 16)) / (1 + 1.9207)
+    assert measure.high == pytest.approx(
+        (0.055 + 0.96036 + 1.95996 * np.sqrt(0.051975 / 2 + 0.24009)) / 2.92073, abs=1e-4
+    )
+    assert measure.interval == "Wilson on 2 clusters, each taken as one item"
+
+
+def test_few_clusters_outside_a_known_range_get_students_interval(line) -> None:
+    values = [3.0, 5.0, 4.0]
+    lines = [line(str(n), 0.0, truth={"v": value}) for n, value in enumerate(values)]
+    measure = mean(lines, metric="m", value=lambda each: each.truth["v"], unit="dB", higher_is_better=None)
+    half = 4.3027 * 1.0 / np.sqrt(3)  # t with two degrees of freedom, deviation 1
+    assert (measure.low, measure.high) == (pytest.approx(4 - half, rel=0.05), pytest.approx(4 + half, rel=0.05))
+    waited = mean(lines, metric="m", value=lambda each: each.truth["v"] - 3, unit="ms", higher_is_better=False)
+    assert waited.low == 0.0  # there is no time below none
 
 
 def test_a_mean_without_spread_has_no_interval(line) -> None:

@@ -6,9 +6,10 @@ Conventions
   unscored in every measure that it belongs to; `among` says which lines those are and may look at `truth` alone.
 - Items of one cluster (one speaker, one text) are not independent, so clusters are resampled, not items. Where every
   item is its own cluster and its value is 0 or 1, Wilson's interval is used instead. `interval` says which it was.
-- A resampled interval is the percentile interval, widened for few clusters (Hesterberg 2015); below six clusters it
-  is at least as wide as Student's. Where all clusters agree, resampling would claim certainty; then Wilson's bound on the share of clusters that might differ is
-  used, and outside a known range there is no interval at all.
+- A resampled interval is the percentile interval, widened for few clusters (Hesterberg 2015). Below six clusters it is
+  Wilson's with a cluster taken as an item, or Student's outside a known range. Where all clusters agree, resampling
+  would claim certainty; then Wilson's bound on the share of clusters that might differ is used, and outside a known
+  range there is no interval at all.
 - Everything is deterministic: the generator is seeded with the metric's name.
 - Nothing scored gives `value`, `low` and `high` None.
 """
@@ -621,18 +622,29 @@ def _bootstrap_interval(
     known = drawn[np.isfinite(drawn)]
     if n < 2 or known.size < N_RESAMPLES // 2 or np.ptp(known) < 1e-12:
         return None
+    if n < MIN_CLUSTERS and bounds is not None:
+        return _few_clusters_interval(value, n=n, bounds=bounds)
     tail = float(ndtr(_widening(n) * ndtri((1 - CONFIDENCE) / 2)))
     low, high = (float(end) for end in np.quantile(known, [tail, 1 - tail]))
-    low, high = min(low, value), max(high, value)
     how = f"cluster bootstrap over {n_clusters:,} clusters, {N_RESAMPLES:,} resamples"
     if n < MIN_CLUSTERS:
-        # a percentile cannot lie beyond the clusters seen, and so few have not seen enough
         half = _widening(n) * float(ndtri((1 + CONFIDENCE) / 2)) * float(known.std())
         low, high = min(low, value - half), max(high, value + half)
         how = f"Student's, on the bootstrap error of {n} clusters"
-    if bounds is not None:
-        low, high = max(low, min(bounds[0], value)), min(high, max(bounds[1], value))
-    return _Interval(low, high, how)
+    return _Interval(min(low, value), max(high, value), how)
+
+
+def _few_clusters_interval(value: float, *, n: int, bounds: tuple[float, float]) -> _Interval:
+    """Wilson's interval with every cluster taken as one item.
+
+    No values within the bounds vary more than zeros and ones of the same mean, so that it is wide enough; a percentile
+    cannot lie beyond the few clusters seen.
+    """
+    least, most = min(bounds[0], value), max(bounds[1], value)
+    share = min(1.0, max(0.0, (value - least) / (most - least)))
+    found = wilson(n_success=share * n, n=n)  # type: ignore[arg-type]  # the formula holds between counts as well
+    low, high = (least + (most - least) * end for end in (found.low, found.high))
+    return _Interval(min(low, value), max(high, value), f"Wilson on {n} clusters, each taken as one item")
 
 
 def _agreed_interval(value: float, *, n: int, bounds: tuple[float, float] | None) -> _Interval:
