@@ -155,7 +155,7 @@ def gather(folder: Path, *, gates: Sequence[str] | None = None, note: str | None
     before = _before(folder)
     lines = read_lines(folder)
     compared = pairs(plan, lines)
-    findings = build_from(plan, lines, compared=compared)
+    findings = build_from(plan, lines, clips=folder / "clips", compared=compared)
     found = Report(
         folder=folder,
         plan=plan,

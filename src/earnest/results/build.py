@@ -16,6 +16,7 @@ from earnest.results.finding import Finding
 from earnest.results.measures import Measure, rate
 from earnest.results.naming import Place, numbered, with_missing
 from earnest.results.pairs import Pair, pairs
+from earnest.results.shortcut import shortcut
 
 Journal = dict[tuple[str, Arm], list[JournalLine]]
 
@@ -64,13 +65,20 @@ def build(folder: Path) -> list[Finding]:
     BadData
         If the folder holds no plan, or a journal that cannot be read.
     """
-    return build_from(Plan.read(Path(folder)), read_lines(folder))
+    return build_from(Plan.read(Path(folder)), read_lines(folder), clips=Path(folder) / "clips")
 
 
-def build_from(plan: Plan, lines: Sequence[JournalLine], *, compared: Sequence[Pair] | None = None) -> list[Finding]:
+def build_from(
+    plan: Plan,
+    lines: Sequence[JournalLine],
+    *,
+    clips: Path | None = None,
+    compared: Sequence[Pair] | None = None,
+) -> list[Finding]:
     """The findings of a plan whose journal holds `lines`; planned items without a line count as `not_run`.
 
-    `compared` are the pairs of `lines`, where they are already made.
+    `clips` is the folder of what was sent, where it is there; `compared` are the pairs of `lines`, where they are
+    already made.
     """
     journal = by_task_and_arm(lines)
     findings: list[Finding] = []
@@ -82,6 +90,7 @@ def build_from(plan: Plan, lines: Sequence[JournalLine], *, compared: Sequence[P
     made = pairs(plan, lines) if compared is None else compared
     findings += [finding for pair in made for finding in pair.findings.values()]
     findings += agreement(plan, lines)
+    findings += _of_sound(plan, lines, clips) if clips is not None else []
     return numbered(findings)
 
 
@@ -114,6 +123,15 @@ def _of_arm(plan: Plan, task: PlannedTask, arm: Arm, lines: list[JournalLine]) -
         place.finding(with_missing(measure, n_missing) if _is_about_all(measure, lines) else measure)
         for measure in _measures(task.name, lines)
     ]
+
+
+def _of_sound(plan: Plan, lines: Sequence[JournalLine], clips: Path) -> list[Finding]:
+    tasks = [task for task in plan.tasks if task.pillar == "safety" and task.not_run is None]
+    names = {task.name for task in tasks}
+    measure = shortcut([line for line in lines if line.kind == "item" and line.task in names], clips)
+    if measure is None:
+        return []
+    return [Place(plan, "safety", tasks[0].name, Arm()).finding(measure)]
 
 
 def _is_about_all(measure: Measure, lines: Sequence[JournalLine]) -> bool:

@@ -112,7 +112,7 @@ class Run:
     @cached_property
     def findings(self) -> list[Finding]:
         """Every number that the run established."""
-        return build_from(self.plan, self._lines)
+        return build_from(self.plan, self._lines, clips=self.folder / "clips")
 
     @cached_property
     def scorecard(self) -> Scorecard:
