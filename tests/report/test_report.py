@@ -127,6 +127,27 @@ def test_the_page_says_what_is_open(text: str) -> None:
     assert "the interval holds 0" in text or "widest gap" in text.lower()
 
 
+def test_a_task_that_is_defended_and_not_attacked_shows_what_the_defence_costs_it(run_folder: Path) -> None:
+    plan = json.loads((run_folder / "plan.json").read_text())
+    for task in plan["tasks"]:
+        task["attacked"] = task["name"] != "made_secret"
+    (run_folder / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
+    lines = (run_folder / "journal.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
+    kept = [line for line in lines if not ('"task":"made_secret"' in line and '"attack":"pgd' in line)]
+    (run_folder / "journal.jsonl").write_text("\n".join(kept) + "\n", encoding="utf-8")
+    text = report.write(run_folder).read_text(encoding="utf-8")
+    assert "What codec costs elsewhere" in text
+    assert "Is a heard secret kept? Score" in text
+
+
+def test_curves_are_named_by_the_task_or_by_what_is_true_of_its_items(run_folder: Path, monkeypatch) -> None:
+    from earnest import registry
+
+    assert "signal-to-noise ratio, dB" in report.write(run_folder).read_text(encoding="utf-8")
+    monkeypatch.delattr(registry.registry("tasks").get("made_noise"), "level_name")
+    assert ">snr, dB<" in report.write(run_folder).read_text(encoding="utf-8")
+
+
 def test_what_was_not_heard_comes_first(tmp_path: Path, made_tasks: None, make_run) -> None:
     folder = make_run(tmp_path / "deaf", canaries="not_found", n=12)
     report.write(folder)

@@ -82,10 +82,6 @@ class Comparison:
             .get_template("compare.html.j2")
             .render(
                 comparison=self,
-                tables=[
-                    ("Item by item", self.paired),
-                    ("From the two intervals, runs taken as independent", self.unpaired),
-                ],
                 cells=cells,
                 bar=_bar,
                 style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),

@@ -53,6 +53,22 @@ class Change:
     how: Literal["paired", "unpaired"]
     verdict: str
 
+    @property
+    def name(self) -> str:
+        """Task and metric, as words."""
+        return f"{self.task.replace('_', ' ')}: {self.metric.replace('_', ' ')}"
+
+    @property
+    def where(self) -> str:
+        """Pillar, and what else the id says: group, level, arm."""
+        rest = self.id.removeprefix(f"{self.pillar}.{self.task}.{self.metric}")
+        return f"{self.pillar} {rest}".strip()
+
+    @property
+    def shows(self) -> bool:
+        """Whether the interval shows a difference."""
+        return self.verdict in ("better", "worse", "different")
+
     def as_json(self) -> dict[str, Any]:
         """The change as JSON values."""
         return asdict(self)

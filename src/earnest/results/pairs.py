@@ -62,9 +62,12 @@ def pairs(plan: Plan, lines: Sequence[JournalLine]) -> list[Pair]:
     """Every attack pair and defence pair of a run, task by task; tasks without lines in both arms are left out."""
     found: list[Pair] = []
     defence = "+".join(plan.defences) or None
+    by_task: dict[str, dict[Arm, list[JournalLine]]] = {}
+    for line in lines:
+        if line.kind == "item":
+            by_task.setdefault(line.task, {}).setdefault(line.arm, []).append(line)
     for task in plan.tasks:
-        mine = [line for line in lines if line.task == task.name and line.kind == "item"]
-        arm_lines = {arm: [line for line in mine if line.arm == arm] for arm in {line.arm for line in mine}}
+        arm_lines = by_task.get(task.name, {})
         for guarded in (None, defence) if defence else (None,):
             attacked = Arm(attack=plan.attack, defence=guarded)
             if plan.attack and arm_lines.get(attacked):
