@@ -133,7 +133,7 @@ def check_names(given, text):
         parts = gate.rpartition("=")[0].split(".")
         assert parts[0] in pillars and (len(parts) == 1 or parts[1] in tasks), f"{text!r}: the gate {gate!r}"
     for spec in [given.get("model"), *(given.get("judges") or ())]:
-        if spec and not spec.startswith("http"):
+        if spec and not spec.startswith("http") and not spec.isupper():
             provider = re.split("[/:]", spec)[0]
             assert provider in models.names(), f"{text!r}: no model is called {spec!r}"
     suite = given.get("suite")
