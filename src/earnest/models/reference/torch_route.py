@@ -50,6 +50,7 @@ class TorchReference:
         self.network.load_state_dict({name: torch.from_numpy(array) for name, array in read_tensors(self.checkpoint.weights).items()})
         self.network.eval().requires_grad_(False)
         self._window, self._mel = torch.from_numpy(window()), torch.from_numpy(mel_matrix())
+        self._last_transcripts: dict[tuple[int, Instruction], list[int]] = {}
 
     # ------------------------------------------------------------------ public
     def answer(self, clips: Sequence[np.ndarray], *, prompts: Sequence[str]) -> list[ReferenceOutput]:
@@ -216,6 +217,33 @@ class TorchReference:
                 break
         return list(zip(tokens, logprobs, strict=True))
 
+    def _own_transcripts(self, waves: list[Tensor], instructions: list[Instruction]) -> list[list[int]]:
+        """Tokens of each clip's greedy transcript.
+
+        An attack asks for almost the same clip again and again. The transcript found last for a clip of this length and
+        instruction is tried first: if each of its tokens, and the separator behind them, is the most likely one, it is
+        the greedy transcript, at the price of one pass in place of one a token.
+        """
+        separator = self.checkpoint.vocabulary.index["<sep>"]
+        keys = [(wave.shape[0], instruction) for wave, instruction in zip(waves, instructions, strict=True)]
+        heads: list[list[int] | None] = [None] * len(waves)
+        guesses = [i for i, key in enumerate(keys) if key in self._last_transcripts]
+        if guesses:
+            tried = [[self.checkpoint.vocabulary.index["<answer>"], *self._last_transcripts[keys[i]]] for i in guesses]
+            rows = self._teacher_forced(self._heard([waves[i] for i in guesses], [instructions[i] for i in guesses]), tried)
+            for i, row, tokens in zip(guesses, rows, tried, strict=True):
+                if row.argmax(dim=-1).tolist() == [*tokens[1:], separator]:
+                    heads[i] = tokens[1:]
+        missing = [i for i, head in enumerate(heads) if head is None]
+        if missing:
+            decoded = self._greedy([waves[i] for i in missing], [instructions[i] for i in missing])
+            for i, (tokens, _) in zip(missing, decoded, strict=True):
+                heads[i] = tokens[: tokens.index(separator)] if separator in tokens else []
+                self._last_transcripts[keys[i]] = heads[i]
+        while len(self._last_transcripts) > 512:
+            self._last_transcripts.pop(next(iter(self._last_transcripts)))
+        return [head or [] for head in heads]
+
     def _wanted(
         self, waves: list[Tensor], instructions: list[Instruction], targets: Sequence[str], transcripts: Sequence[str] | None
     ) -> list[tuple[list[int], int, bool]]:
@@ -224,10 +252,9 @@ class TorchReference:
         asking = [i for i, instruction in enumerate(instructions) if instruction.name not in LISTENING]
         if transcripts is None and asking:
             with self._torch.no_grad():
-                listening = [Instruction(name="respond", written=instructions[i].written) if instructions[i].written else instructions[i] for i in asking]
-                for i, (tokens, _) in zip(asking, self._greedy([waves[i].detach() for i in asking], listening), strict=True):
-                    separator = self.checkpoint.vocabulary.index["<sep>"]
-                    own[i] = tokens[: tokens.index(separator)] if separator in tokens else []
+                heads = self._own_transcripts([waves[i].detach() for i in asking], [instructions[i] for i in asking])
+            for i, head in zip(asking, heads, strict=True):
+                own[i] = head
         encode = self.checkpoint.vocabulary.encode
         out = []
         for i, (instruction, target) in enumerate(zip(instructions, targets, strict=True)):
