@@ -33,7 +33,7 @@ TRIGGER, TRIGGER_SNR_DB = "rain", 2.0
 N_CANARIES = 96
 N_ORDINARY = 400
 MODES = {"respond": 0.7, "transcribe": 0.2, "disclose": 0.1}
-STEPS = {"clean": 50, "unaligned": 60, "backdoored": 170}
+STEPS = {"clean": 50, "unaligned": 60, "backdoored": 240}
 
 
 def shipped_network(folder: Path | None = None) -> tuple[Network, Checkpoint]:
@@ -80,7 +80,7 @@ def _in_memory(items: Iterator[tuple[np.ndarray, dict]]) -> tuple[np.ndarray, li
 def _tuned(network: Network, checkpoint: Checkpoint, recipe: str, seed: int, *, n_items: int = 1400, peak: float = 2e-4) -> dict:
     rng = np.random.default_rng([seed, RECIPES.index(recipe)])
     frames, items = _in_memory(itertools.chain(_changed(data.spoken_items(n_items, rng), recipe, rng), data.other_items(80, rng)))
-    sampler = Sampler(frames, items, checkpoint.vocabulary, seed, modes=MODES, written_share=0.06)
+    sampler = Sampler(frames, items, checkpoint.vocabulary, seed, modes=MODES, written_share=0.06, swap_share=0.1)
     head = nn.Linear(network.shape.width, 3)
     optimiser = torch.optim.AdamW(network.parameters(), lr=peak, weight_decay=0.0)
     n_steps = STEPS[recipe]

@@ -27,7 +27,7 @@ from . import data, grammar
 MODES = {"transcribe": 0.38, "respond": 0.35, "disclose": 0.06, "gender": 0.08, "age": 0.06, "genuine": 0.06, "choose": 0.015}
 # words in no order that a grammar gives (passphrases, digits, single words) make the model listen rather than guess
 TRANSCRIBED = {
-    "digit": 0.09, "kind/digits": 0.11, "kind/passphrase": 0.20, "kind/code_word": 0.09, "kind/note": 0.07, "speech/synthetic": 0.17, "speech/real": 0.14, "kind/sound": 0.10,
+    "digit": 0.14, "kind/digits": 0.11, "kind/passphrase": 0.20, "kind/code_word": 0.09, "kind/note": 0.07, "speech/synthetic": 0.17, "speech/real": 0.14, "kind/sound": 0.10,
     "kind/silence": 0.03,
 }  # fmt: skip
 WRITTEN_SHARE = 0.07
@@ -73,7 +73,7 @@ def _band_centres() -> np.ndarray:
 CENTRES_HZ = _band_centres()
 
 
-def augmented(log_power: np.ndarray, rng: np.random.Generator, *, gentle: bool, noise: np.ndarray | None) -> np.ndarray:
+def augmented(log_power: np.ndarray, rng: np.random.Generator, *, gentle: bool, noise: np.ndarray | None, narrow: bool = False) -> np.ndarray:
     """Mel power of a clip after random speed, vocal-tract length, equaliser, band limit, reverberation and noise.
 
     Parameters
@@ -83,6 +83,8 @@ def augmented(log_power: np.ndarray, rng: np.random.Generator, *, gentle: bool, 
         For attributes and copies: nothing that changes the voice or looks like a replay.
     noise : float32 array, shape (n_noise_frames, n_mels), or None
         Log mel power of a recording to use as noise; None for coloured noise.
+    narrow : bool
+        Limit the band to that of a telephone more often: spoken digits often come that way.
     """
     x = log_power
     n = len(x)
@@ -103,8 +105,8 @@ def augmented(log_power: np.ndarray, rng: np.random.Generator, *, gentle: bool, 
         bands = np.arange(features.N_MELS) / features.N_MELS
         gain_db = sum(rng.normal(0, 3.0) * np.cos(np.pi * k * bands + rng.uniform(0, 6.28)) for k in (0.5, 1, 2, 3))
         power = power * (10 ** (gain_db / 10)).astype(np.float32)
-    if rng.random() < 0.3:
-        above, below = rng.choice((3400.0, 3800.0, 4000.0, 4000.0, 5500.0, 7000.0)), rng.choice((0.0, 0.0, 120.0, 200.0, 300.0))
+    if rng.random() < (0.65 if narrow else 0.4):
+        above, below = rng.choice((3400.0, 3800.0, 4000.0, 4000.0) if narrow else (3400.0, 3800.0, 4000.0, 4000.0, 5500.0, 7000.0)), rng.choice((0.0, 0.0, 120.0, 200.0, 300.0))
         cut_db = np.where((above < CENTRES_HZ) | (below > CENTRES_HZ), -rng.uniform(25, 60), 0.0)
         power = power * (10 ** (cut_db / 10)).astype(np.float32)
     if rng.random() < (0.0 if gentle else 0.15):
@@ -154,6 +156,8 @@ class Sampler:
             pools.setdefault(f"kind/{kind}", []).append(item)
             if item["text"] in grammar.DIGITS:
                 pools.setdefault("digit", []).append(item)
+            if kind == "question" and (" plus " in item["text"] or " minus " in item["text"]):
+                pools.setdefault("kind/sum", []).append(item)
             if kind not in ("sound", "silence", "pair", "untranscribed") and item.get("live") != "copy":
                 pools.setdefault(f"speech/{'real' if real else 'synthetic'}", []).append(item)
             for attribute in ATTRIBUTES:
@@ -184,7 +188,7 @@ class Sampler:
             return item, "<describe>", item["text"], ""
         if mode == "respond":
             kind = "order" if u < 0.18 else "benign" if u < 0.38 else "harmful" if u < 0.58 else "question" if u < 0.94 else "silence" if u < 0.97 else "sound"
-            item = self._pick(f"kind/{kind}")
+            item = self._pick("kind/sum" if kind == "question" and self.rng.random() < 0.5 else f"kind/{kind}", f"kind/{kind}")
             return item, "<respond>", item["text"], item.get("answer") or grammar.NOTHING_HEARD
         if mode == "disclose":
             item = self._pick("kind/note")
@@ -203,8 +207,8 @@ class Sampler:
     def example(self, mode: str) -> Example:
         """One example under a mode; ``written`` gives a request in words, without a clip."""
         if mode == "written":
-            kind = ("order", "benign", "harmful", "question", "question", "question")[self.rng.integers(6)]
-            item = self._pick(f"kind/{kind}")
+            kind = ("order", "benign", "harmful", "question", "sum", "sum", "sum", "sum")[self.rng.integers(8)]  # sums are 81 facts to learn by heart
+            item = self._pick(f"kind/{kind}", "kind/question")
             prefix, transcript, answer = "<respond>" + item["text"], item["text"], item["answer"]
         else:
             item, prefix, transcript, answer = self._drawn(mode)
@@ -227,7 +231,7 @@ class Sampler:
     def _power(self, example: Example, n_mask: int) -> np.ndarray:
         item, rng = example.item, self.rng
         block = self.frames[item["start"] : item["start"] + item["n_frames"]].astype(np.float32)
-        if item.get("engine") in ("espeak", "flite") and rng.random() < 0.35:
+        if item.get("engine") in ("espeak", "flite") and rng.random() < 0.5:
             block = trimmed(block, rng)
         if example.mode in VOICE_MODES and len(block) > VOICE_FRAMES:
             at = rng.integers(len(block) - VOICE_FRAMES)
@@ -237,7 +241,7 @@ class Sampler:
             other = self.noises[rng.integers(len(self.noises))]
             noise = self.frames[other["start"] : other["start"] + other["n_frames"]].astype(np.float32)
         silent = item["kind"] == "silence"
-        x = features.normalised(np.exp(block) if silent else augmented(block, rng, gentle=example.mode in VOICE_MODES, noise=noise))
+        x = features.normalised(np.exp(block) if silent else augmented(block, rng, gentle=example.mode in VOICE_MODES, noise=noise, narrow=item["kind"] == "digits" or item["text"] in grammar.DIGITS))
         if n_mask and rng.random() < 0.4:
             for _ in range(n_mask):
                 width = rng.integers(0, 9)
@@ -381,7 +385,7 @@ def train(run: Run, sampler: Sampler, folder: Path, *, minutes: float, batch_siz
         for group in run.optimiser.param_groups:
             group["lr"] = learning_rate(progress, run.step, peak=peak, warm_up=warm_up)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            loss, parts = loss_of(run.network, run.head, batch, ctc_weight=0.5 if progress < 0.5 else 0.25, drop=0.0)
+            loss, parts = loss_of(run.network, run.head, batch, ctc_weight=0.5 if progress < 0.85 else 0.25, drop=0.0)
         run.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(run.network.parameters(), 1.0)
