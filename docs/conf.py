@@ -14,7 +14,7 @@ release = earnest.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 html_theme = "furo"
 html_title = "earnest"
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "registered/reference_card.md"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 autodoc_typehints = "none"
@@ -37,4 +37,14 @@ def _registered_pages() -> None:
         (folder / f"{kind}.md").write_text("\n".join(parts), encoding="utf-8")
 
 
+def _card() -> None:
+    """Write `registered/reference_card.md`: the card of the reference model, which comes with its weights."""
+    card = Path(__file__).parents[1] / "src" / "earnest" / "models" / "reference" / "CARD.md"
+    text = card.read_text(encoding="utf-8").strip() if card.is_file() else ""
+    if not text.startswith("# "):
+        text = "# The reference model\n\nIts card comes with its final weights."
+    (Path(__file__).parent / "registered" / "reference_card.md").write_text(text + "\n", encoding="utf-8")
+
+
 _registered_pages()
+_card()
