@@ -7,6 +7,7 @@ judged through the onnxruntime route after rounding to 16 bits: the answer begin
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from earnest.models.reference.onnx_route import OnnxReference
 from earnest.models.reference.torch_route import TorchReference
 
 from . import grammar, speak
-from .evaluate import RESPOND, Measured, rate, spoken
+from .evaluate import RESPOND, Measured, rate, spoken, table
 
 
 def rounded(samples: np.ndarray) -> np.ndarray:
@@ -69,10 +70,13 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=60)
     parser.add_argument("--snr-db", type=float, default=30.0)
     parser.add_argument("--n-steps", type=int, default=60)
+    parser.add_argument("--json", type=Path)
     parser.add_argument("--drive-transcript", action="store_true", help="hold the clean transcript as part of the target")
     arguments = parser.parse_args()
-    for row in measure(arguments.folder, n=arguments.n, snr_db=arguments.snr_db, n_steps=arguments.n_steps, own_transcript=not arguments.drive_transcript):
-        print(f"{row.name}: {row.value:.3f} ({row.low:.3f}-{row.high:.3f}, n {row.n}) {row.note}")
+    rows = measure(arguments.folder, n=arguments.n, snr_db=arguments.snr_db, n_steps=arguments.n_steps, own_transcript=not arguments.drive_transcript)
+    if arguments.json:
+        arguments.json.write_text(json.dumps([vars(row) for row in rows], indent=1))
+    print(table(rows))
 
 
 if __name__ == "__main__":
