@@ -43,6 +43,9 @@ class Plan(BaseModel):
     data_digest: str = Field(description="SHA-256 of the manifest, or of the embedded probe set's.")
     tasks: tuple[PlannedTask, ...]
     attack: str | None = None
+    transfer: str | None = Field(
+        default=None, description="The attack made on the undefended model, asked beside the one that knows the defence."
+    )
     defences: tuple[str, ...] = ()
     judges: tuple[str, ...] = ()
     parameters: dict[str, Any] = Field(default_factory=dict, description="Sampling parameters of every call.")
@@ -54,11 +57,12 @@ class Plan(BaseModel):
 
     @property
     def arms(self) -> tuple[tuple[str | None, str | None], ...]:
-        """(attack, defence) of each arm: clean first, then attacked, defended, both, as far as the plan has them."""
+        """(attack, defence) of each arm, as far as the plan has them: clean, attacked, defended, both, transferred."""
         defence = "+".join(self.defences) or None
         attacks = (None, self.attack) if self.attack else (None,)
         defences = (None, defence) if defence else (None,)
-        return tuple((a, d) for d in defences for a in attacks)
+        transferred = ((self.transfer, defence),) if self.transfer and defence else ()
+        return (*((a, d) for d in defences for a in attacks), *transferred)
 
     @property
     def digest(self) -> str:

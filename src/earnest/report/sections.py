@@ -61,6 +61,9 @@ KEY_NAMES = {
 }
 """What a card shows unopened: (kind of pair, attacked, defended, metric), and what it is called there."""
 
+WHO_KNOWS = {True: " (by one who knows it)", False: " (by one who does not know it)", None: ""}
+"""What is put behind a row of a defended attack: whether it was made against the defence."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
@@ -328,7 +331,8 @@ def _key_rows(members: Sequence[Pair]) -> tuple[Row, ...]:
             if (pair.kind, pair.attack is not None, pair.defence is not None) == (kind, attacked, defended):
                 finding = pair.findings.get(metric)
                 if finding is not None:
-                    row = finding_row(finding, name=name, strong=metric == "attack_success_rate")
+                    who = WHO_KNOWS[finding.threat_model.knows_defence] if attacked and defended else ""
+                    row = finding_row(finding, name=name + who, strong=metric == "attack_success_rate")
                     rows.append(replace(row, note=""))
     return tuple(rows)
 

@@ -68,16 +68,16 @@ def pairs(plan: Plan, lines: Sequence[JournalLine]) -> list[Pair]:
             by_task.setdefault(line.task, {}).setdefault(line.arm, []).append(line)
     for task in plan.tasks:
         arm_lines = by_task.get(task.name, {})
-        for guarded in (None, defence) if defence else (None,):
-            attacked = Arm(attack=plan.attack, defence=guarded)
-            if plan.attack and arm_lines.get(attacked):
-                found += _attack_pair(Place(plan, task.pillar, task.name, attacked), arm_lines)
+        attacked = [Arm(attack=a, defence=d) for a, d in plan.arms if a is not None]
+        for arm in attacked:
+            if arm_lines.get(arm):
+                found += _attack_pair(Place(plan, task.pillar, task.name, arm), arm_lines)
         if defence and arm_lines.get(Arm(defence=defence)):
             found += _defence_pair(Place(plan, task.pillar, task.name, Arm(defence=defence)), arm_lines)
-        if plan.attack and defence:
-            found += _defended_attack(
-                Place(plan, task.pillar, task.name, Arm(attack=plan.attack, defence=defence)), arm_lines
-            )
+        for arm in attacked:
+            if arm.defence is not None:
+                undefended = arm_lines.get(Arm(attack=plan.attack), [])
+                found += _defended_attack(Place(plan, task.pillar, task.name, arm), arm_lines, bare=undefended)
     return found
 
 
@@ -215,9 +215,11 @@ def _defence_pair(place: Place, arms: Mapping[Arm, list[JournalLine]]) -> list[P
     return [_pair("defence", place, [measure for measure in measures if measure.n_scored + measure.n_unscored])]
 
 
-def _defended_attack(place: Place, arms: Mapping[Arm, list[JournalLine]]) -> list[Pair]:
-    """What the defence gains against the attack."""
-    defended, bare = arms.get(place.arm, []), arms.get(Arm(attack=place.arm.attack), [])
+def _defended_attack(
+    place: Place, arms: Mapping[Arm, list[JournalLine]], *, bare: Sequence[JournalLine]
+) -> list[Pair]:
+    """What the defence gains against the attack; `bare` are the lines of the same attack without the defence."""
+    defended = arms.get(place.arm, [])
     if not defended or not bare:
         return []
     note = "score under attack with the defence minus without it, item by item"

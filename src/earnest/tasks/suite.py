@@ -28,7 +28,7 @@ from earnest.models import load_model
 from earnest.models.access import Model, Sampling
 from earnest.plan import Plan, PlannedTask
 from earnest.records import Arm, Item
-from earnest.registry import parse_spec, registry
+from earnest.registry import Spec, parse_spec, registry
 from earnest.tasks._again import Replay, probe_hearing, replay
 from earnest.tasks._base import Task
 from earnest.tasks._canary import Canary
@@ -230,6 +230,7 @@ def _prepared(
         data_digest=data.digest,
         tasks=tuple(_planned(found, items.get(found.name), lacks[found.name], attack=attack) for found in chosen),
         attack=attack,
+        transfer=_transfer(attack, defences),
         defences=defences,
         judges=judges,
         parameters=dataclasses.asdict(settings.sampling),
@@ -280,6 +281,17 @@ def _checked_specs(attack: str | None, defences: tuple[str, ...]) -> tuple[str |
     if faults:
         raise BadParameter("; ".join(faults))
     return plain_attack, plain_defences
+
+
+def _transfer(attack: str | None, defences: Sequence[str]) -> str | None:
+    """The attack as one who does not know the defences makes it, where that may differ much: white-box attacks."""
+    if attack is None or not defences:
+        return None
+    made = registry("attacks").make(attack)
+    if made.needs != "gradients" or made.transfer:
+        return None
+    spec = parse_spec(attack)
+    return str(Spec(spec.name, {**spec.parameters, "transfer": True}))
 
 
 def _check_some_run(lacks: dict[str, str | None], *, asked: bool, data: Manifest) -> None:
