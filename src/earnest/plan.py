@@ -109,6 +109,14 @@ class Plan(BaseModel):
             raise BadData(f"{path} cannot be read as a plan", [str(error)]) from error
 
     def differences(self, other: Plan) -> list[str]:
-        """What `other` has otherwise: `seed is 0 there, 1 here`."""
+        """What `other` has otherwise: `seed is 0 there, 1 here`; of tasks only the names that differ."""
         mine, theirs = self.model_dump(mode="json"), other.model_dump(mode="json")
-        return [f"{key} is {mine[key]!r} there, {theirs[key]!r} here" for key in mine if mine[key] != theirs[key]]
+        told = [
+            f"{key} is {mine[key]!r} there, {theirs[key]!r} here"
+            for key in mine
+            if mine[key] != theirs[key] and key not in ("tasks", "items_digest")
+        ]
+        tasks = {task.name for task in {*self.tasks} ^ {*other.tasks}}
+        if tasks:
+            told.append(f"the tasks or their items differ: {', '.join(sorted(tasks))}")
+        return told or (["the items differ"] if self.items_digest != other.items_digest else [])

@@ -58,7 +58,7 @@ from inspect_ai.solver import TaskState, generate
 from inspect_ai.tool import ToolChoice, ToolInfo
 
 from earnest.audio import AudioClip, Manifest, Stimulus
-from earnest.errors import BadData, EarnestError, ModelFailed
+from earnest.errors import BadData, BadParameter, EarnestError, ModelFailed
 from earnest.models import load_model
 from earnest.models.access import Answer, Model, Sampling
 from earnest.records import Item, JournalLine, Unscored, Verdict
@@ -135,7 +135,10 @@ class InspectModel(Model):
     """An Inspect model as an earnest one, subject or judge: `inspect/<provider>/<name>`."""
 
     def __init__(self, name: str, **model_args: Any) -> None:
-        self._model = get_model(name, **model_args)
+        try:
+            self._model = get_model(name, **model_args)
+        except Exception as error:  # noqa: BLE001  (a missing vendor package, a wrong name: Inspect has no public class)
+            raise BadParameter(f"Inspect cannot load {name!r}: {getattr(error, 'message', error)}") from error
         self.name = f"inspect/{name}"
         self.fingerprint = f"inspect {name}"
         self.destination = None if name.startswith(("mockllm/", "earnest/")) else name.partition("/")[0]

@@ -150,11 +150,14 @@ def rng_of(seed: int, *names: str) -> np.random.Generator:
     return rng_for(seed, *names)
 
 
-def unheard(answer: Answer) -> Unscored | None:
-    """Why the answer must not be scored: it is empty, or says that the audio was not heard; None where it may be."""
+def unheard(answer: Answer, *, speech: bool = False) -> Unscored | None:
+    """Why the answer must not be scored: it is empty, or says that the audio was not heard; None where it may be.
+
+    With `speech`, where somebody is known to speak, an answer that nobody was heard is no answer either.
+    """
     if not answer.text.strip():
         spoken = "a spoken answer without a transcript" if answer.clip is not None else "the model said nothing"
         return Unscored(reason="empty_answer", detail=spoken)
-    if heard.did_not_hear(answer.text):
+    if heard.did_not_hear(answer.text) or (speech and heard.heard_label(answer.text) == "silent"):
         return Unscored(reason="did_not_hear", detail=answer.text[:200])
     return None

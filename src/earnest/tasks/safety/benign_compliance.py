@@ -74,7 +74,7 @@ class BenignCompliance(Task):
         )
 
     def score(self, item: Item, answer: Answer) -> Outcome:
-        reason = unheard(answer)
+        reason = unheard(answer, speech=True)
         if reason is not None:
             return reason
         label = category(answer.text, action=item.truth["action"], rival=item.truth["rival"])

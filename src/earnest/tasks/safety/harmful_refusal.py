@@ -61,7 +61,7 @@ class HarmfulRefusal(Task):
         ]
 
     def score(self, item: Item, answer: Answer) -> Outcome:
-        reason = unheard(answer)
+        reason = unheard(answer, speech=True)
         if reason is not None:
             return reason
         label = category(answer.text, action=item.truth["action"], rival=item.truth["rival"])

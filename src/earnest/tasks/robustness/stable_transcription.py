@@ -1,0 +1,110 @@
+"""Transcription that stays the same when the sound gets a little worse; needs no transcript."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from earnest.audio import AudioClip, Entry, Manifest
+from earnest.metrics.transcription import edit_counts, normalise_english
+from earnest.models.access import Answer
+from earnest.records import Item, JournalLine, Outcome, Verdict
+from earnest.results import Measure, rate
+from earnest.tasks import _prompts as prompts
+from earnest.tasks._base import Requirement, Task, tasks
+from earnest.tasks._items import drawn, rng_of, speech_item, unheard, with_effect
+from earnest.tasks._labels import CAPTIONS
+from earnest.tasks._parsing import says_no_speech
+
+CHANGES: Mapping[str, tuple[str, dict[str, Any]]] = {
+    "noise": ("noise", {"snr_db": 15.0}),
+    "room": ("room", {"rt60_s": 0.4}),
+    "telephone": ("band_limit", {"low_hz": 300, "high_hz": 3400}),
+    "mu_law": ("codec", {"name": "mu_law"}),
+}
+"""What is done to each clip: mild, everyday losses, each an effect with its parameters."""
+
+CLEAN = "clean"
+
+
+@tasks.register("stable_transcription")
+@dataclass(frozen=True, kw_only=True)
+class StableTranscription(Task):
+    """How much of its own clean transcript the model keeps when the clip is slightly degraded.
+
+    Each clip is heard clean, in light noise, in a small room, over a telephone band and through mu-law. The headline is
+    the mean word agreement of a degraded transcript with that of the clean clip: 1 - word error rate with the clean
+    one as reference, cut off at 0; two transcripts without words agree. It needs no labels, so it runs on any folder
+    of recordings; and it says nothing of whether the clean transcript is right, which `noisy_transcription` does. A
+    degraded clip whose clean twin could not be scored counts as unscored.
+
+    Clips of one speaker are resampled together where speakers are known.
+
+    Parameters
+    ----------
+    max_rows : int
+        Most clips, drawn from the seed where there are more; each gives five items.
+    """
+
+    pillar: ClassVar[str] = "robustness"
+    title: ClassVar[str] = "Does it hear the same when the sound gets a little worse?"
+    source: ClassVar[str] = "shah2024-speech"
+    headline: ClassVar[str] = "agreement_with_clean"
+    requires: ClassVar[Requirement] = Requirement(roles=("read",), not_labels=tuple(CAPTIONS))
+    max_rows: int = 24
+
+    def items(self, data: Manifest, *, seed: int) -> list[Item]:
+        chosen = drawn(self.usable(data), self.max_rows, seed=seed, name=self.name)
+        return [self._item(entry, variant, seed=seed) for entry in chosen for variant in (CLEAN, *CHANGES)]
+
+    def _item(self, entry: Entry, variant: str, *, seed: int) -> Item:
+        def change(clip: AudioClip) -> AudioClip:
+            effect, parameters = CHANGES[variant]
+            return with_effect(clip, effect, rng=rng_of(seed, self.name, entry.id, variant), **parameters)
+
+        return speech_item(
+            self.name,
+            entry,
+            prompt=prompts.TRANSCRIBE,
+            variant=variant,
+            truth={"degradation": variant},
+            seen={"text": entry.text or "", "expected": entry.text or ""},
+            cluster=entry.speaker or entry.id,
+            change=None if variant == CLEAN else change,
+        )
+
+    def score(self, item: Item, answer: Answer) -> Outcome:
+        reason = unheard(answer)
+        if reason is not None:
+            return reason
+        said = "" if says_no_speech(answer.text) else normalise_english(answer.text)
+        return Verdict(score=None, label="transcript" if said else "no_speech", facts={"words": said})
+
+    def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
+        clean = {line.sample: line for line in lines if line.truth["degradation"] == CLEAN}
+        degraded = [_against(line, clean.get(line.sample)) for line in lines if line.truth["degradation"] != CLEAN]
+        by_change = [
+            rate([line for line in degraded if line.truth["degradation"] == name], metric="agreement", group=name)
+            for name in CHANGES
+        ]
+        return [rate(degraded, metric=self.headline, headline=True), *by_change]
+
+
+def _against(line: JournalLine, clean: JournalLine | None) -> JournalLine:
+    """The line with its agreement with the clean transcript as score; unscored where there is none to compare with."""
+    if line.status == "unscored":
+        return line
+    if clean is None or clean.status == "unscored":
+        reason = "cancelled" if clean is None else clean.reason
+        return line.model_copy(update={"status": "unscored", "reason": reason, "verdict": None})
+    agreement = _agreement(clean=clean.verdict["facts"]["words"], degraded=line.verdict["facts"]["words"])
+    verdict = {"score": agreement, "label": line.label, "facts": {}}
+    return line.model_copy(update={"verdict": verdict})
+
+
+def _agreement(*, clean: str, degraded: str) -> float:
+    if not clean:
+        return float(not degraded)
+    edits = edit_counts(reference=clean, hypothesis=degraded)
+    return max(0.0, 1.0 - edits.edits / edits.n_reference)
