@@ -173,7 +173,8 @@ class Model(abc.ABC):
         raise AccessDenied(f"{self.name!r} grants {', '.join(sorted(self.access))} only, not activations")
 
     async def aclose(self) -> None:
-        """Let go of connections; the model may be asked again."""
+        """Let go of connections, if there are any; the model may be asked again."""
+        return
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
