@@ -6,7 +6,7 @@ Three loops take the same steps on the same clips of the embedded reference mode
 time of each is told, in milliseconds of CPU and of wall time for a step of the whole batch:
 
 - `torch`: forward and backward alone, clips as tensors, the transcript decoded once; no budget but a clamp;
-- `numpy`: the model's `loss_and_gradient` on arrays (which decodes the transcript anew each step), then a sign and a clip;
+- `numpy`: the model's `loss_and_gradient` on arrays (which makes sure of the transcript at each step), then a sign and a clip;
 - `pgd`: the attack with its victim, budget in SNR, best iterate and accounts, without queries;
 - `pgd + checks`: the same with a query every ten steps, which are answers of the model.
 
@@ -16,6 +16,7 @@ What `pgd` adds to `numpy` is the price of the attack's machinery.
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -40,6 +41,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     import torch
 
@@ -53,12 +55,21 @@ def main() -> None:
         "pgd + checks": lambda: pgd_loop(model, stimuli, chosen.steps, check_every=10),
     }
     seconds = sum(stimulus.clip.duration_s for stimulus in stimuli)
-    print(f"{len(stimuli)} clips, {seconds:.1f} s of audio, {chosen.steps} steps, {chosen.threads} thread(s)")
     best = timed(loops, rounds=chosen.rounds)
-    for name, (cpu_s, wall_s) in best.items():
-        ratio = cpu_s / best["numpy"][0]
-        cpu_ms, wall_ms = (1e3 * value / (chosen.steps + 1) for value in (cpu_s, wall_s))
-        print(f"{name:14s} {cpu_ms:8.1f} ms CPU {wall_ms:8.1f} ms wall a step   {ratio:5.2f} of numpy")
+    found = {
+        name: {
+            "cpu_ms": 1e3 * cpu_s / (chosen.steps + 1),
+            "wall_ms": 1e3 * wall_s / (chosen.steps + 1),
+            "ratio": cpu_s / best["numpy"][0],
+        }
+        for name, (cpu_s, wall_s) in best.items()
+    }
+    if chosen.json:
+        print(json.dumps({"n_clips": len(stimuli), "audio_s": seconds, "steps": chosen.steps, "loops": found}))
+        return
+    print(f"{len(stimuli)} clips, {seconds:.1f} s of audio, {chosen.steps} steps, {chosen.threads} thread(s)")
+    for name, row in found.items():
+        print(f"{name:14s} {row['cpu_ms']:8.1f} ms CPU {row['wall_ms']:8.1f} ms wall a step   {row['ratio']:5.2f} of numpy")
 
 
 def harmful_requests(n_clips: int) -> list[Stimulus]:
