@@ -164,3 +164,18 @@ def test_compare_two_runs(tmp_path: Path) -> None:
     done = call("report", "one", "--compare", "two", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "refusal_rate" in done.stdout
+
+
+def test_data_check_tells_what_cannot_be_used(tmp_path: Path) -> None:
+    import numpy as np
+
+    from earnest.audio import AudioClip
+
+    folder = tmp_path / "data"
+    folder.mkdir()
+    AudioClip(np.full(8000, 0.1, dtype=np.float32), 16_000).write(folder / "good.wav")
+    assert call("data", "check", "data", cwd=tmp_path).returncode == 0
+    (folder / "bad.wav").write_bytes((folder / "good.wav").read_bytes()[:2000])
+    done = call("data", "check", "data", "--json", cwd=tmp_path)
+    assert done.returncode == 1
+    assert list(json.loads(done.stdout)["unusable"]) == ["bad.wav"]

@@ -14,15 +14,16 @@ def data_command() -> None:
     pass
 
 
-@data_command.command("check", help="Say what FOLDER holds, what is wrong with it, and which tasks each column enables.")
+@data_command.command("check", help="Say what FOLDER holds, what is wrong with it, and which tasks each column enables; exit 1: some cannot be used.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
-def check_command(folder: Path, *, as_json: bool) -> None:
+def check_command(folder: Path, *, as_json: bool) -> int:
     from earnest.audio import Manifest
     from earnest.tasks.suite import check_data
 
     found = check_data(Manifest.read(folder))
     print_json(found.as_json()) if as_json else click.echo(found.as_text())
+    return 1 if found.unusable else 0
 
 
 @click.command("merge", help="Join the shards SHARD... of one run into the run folder OUT.")

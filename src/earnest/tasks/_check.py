@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from earnest.audio import Manifest
+from earnest.audio import Entry, Manifest
+from earnest.errors import BadAudio, MissingExtra
 from earnest.registry import registry
 
 
@@ -45,6 +46,8 @@ class DataCheck:
     tasks : tuple of TaskCheck
     enables : mapping of str to tuple of str
         By column that the folder has, the tasks that need it and can run.
+    unusable : mapping of str to str
+        By id, why a recording cannot be used: a run would count its items as unscored.
     """
 
     folder: str
@@ -53,6 +56,7 @@ class DataCheck:
     passed_over: tuple[str, ...]
     tasks: tuple[TaskCheck, ...]
     enables: dict[str, tuple[str, ...]]
+    unusable: dict[str, str]
 
     def as_json(self) -> dict[str, Any]:
         """The check as JSON values."""
@@ -60,7 +64,10 @@ class DataCheck:
 
     def as_text(self) -> str:
         """The check for a terminal."""
-        lines = [f"{self.folder}: {self.n_rows} recordings, no fault found"]
+        fault = f"{len(self.unusable)} cannot be used" if self.unusable else "all can be used"
+        lines = [f"{self.folder}: {self.n_rows} recordings, {fault}"]
+        lines += [f"  {why}" for why in list(self.unusable.values())[:20]]
+        lines += [f"  and {len(self.unusable) - 20} more; --json tells all"] if len(self.unusable) > 20 else []
         for column, n in self.columns.items():
             tasks = f"  for {', '.join(self.enables[column])}" if self.enables.get(column) else ""
             lines.append(f"  {column:<16} {n:>6} filled{tasks}")
@@ -73,7 +80,7 @@ class DataCheck:
 
 
 def check_data(manifest: Manifest) -> DataCheck:
-    """Which tasks a folder enables, by which columns, and what the others miss."""
+    """Which tasks a folder enables, by which columns, what the others miss, and what cannot be decoded."""
     made = [registry("tasks").make(name) for name in registry("tasks").names()]
     found = [(task, task.missing(manifest)) for task in made]
     checks = tuple(
@@ -94,4 +101,13 @@ def check_data(manifest: Manifest) -> DataCheck:
         passed_over=manifest.passed_over,
         tasks=tuple(sorted(checks, key=lambda check: (check.pillar, check.task))),
         enables={column: tuple(task.name for task in runs if column in task.uses) for column in manifest.columns},
+        unusable={entry.id: why for entry in manifest.entries if (why := _fault(entry)) is not None},
     )
+
+
+def _fault(entry: Entry) -> str | None:
+    try:
+        entry.clip()
+    except (BadAudio, MissingExtra) as error:
+        return str(error)
+    return None
