@@ -101,3 +101,17 @@ def test_every_module_imports_without_extras() -> None:
 def test_the_face_offers_what_it_lists() -> None:
     for name in earnest.__all__:
         assert getattr(earnest, name) is not None
+
+
+def test_an_entry_point_without_its_extra_says_which_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    from importlib.metadata import EntryPoint
+
+    from earnest.errors import MissingExtra
+    from earnest.registry import Registry
+
+    kinds = Registry("inventions")
+    kinds._walk()
+    kinds._entries = {"odd": EntryPoint(name="odd", value="no_such_package:thing", group="earnest.inventions")}
+    with pytest.raises(MissingExtra, match="invention 'odd' needs no_such_package; install it with"):
+        kinds.get("odd")
+    monkeypatch.delitem(Registry._all, "inventions")

@@ -201,7 +201,10 @@ class Registry:
     def _load(self, name: str) -> None:
         """Load the entry point called `name`, if there is one: a plug-in, or a module whose decorator files it."""
         entry = self._entries.get(name)
-        loaded = entry.load() if entry is not None else None
+        try:
+            loaded = entry.load() if entry is not None else None
+        except ModuleNotFoundError as error:
+            raise missing_extra(error.name or name, needed_by=f"{self.kind.removesuffix('s')} {name!r}") from error
         if loaded is not None and not isinstance(loaded, ModuleType) and name not in self._found:
             self.register(name)(loaded)
 
@@ -276,11 +279,13 @@ def extra(module: str, *, needed_by: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        top = module.partition(".")[0]
-        name = EXTRAS.get(top, top)
-        raise MissingExtra(
-            f'{needed_by} needs {top}; install it with: pip install "earnest[{name}]"'
-        ) from error
+        raise missing_extra(module, needed_by=needed_by) from error
+
+
+def missing_extra(module: str, *, needed_by: str) -> MissingExtra:
+    """The error that says which extra brings `module`."""
+    top = module.partition(".")[0]
+    return MissingExtra(f'{needed_by} needs {top}; install it with: pip install "earnest[{EXTRAS.get(top, top)}]"')
 
 
 def has_extra(module: str) -> bool:

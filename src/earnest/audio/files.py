@@ -49,6 +49,7 @@ KINDS = {
 }
 """What can be written: the suffix, libsndfile's container and its coding."""
 
+_NATIVE = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"FORM", b"ID3")  # libsndfile reads these, if anything does
 _MARKS = (b"RIFF", b"OggS", b"\x1aE\xdf\xa3", b"#!AMR", b"\x30\x26\xb2\x75", b"ID3", b"\xff\xf1", b"\xff\xf9", b"\x0bw")
 _UNKNOWN_SIZE = 0x7FFF0000  # a WAV that was streamed carries 0 or a huge size
 _MP3_SLACK = 4 * 1152
@@ -133,7 +134,7 @@ def _decoded_by_pyav(
     handle: BinaryIO, name: str, head: bytes, reason: str, max_duration_s: float
 ) -> tuple[np.ndarray, int, str]:
     marked = head.startswith(_MARKS) or head[4:8] == b"ftyp"
-    if not marked and not registry.has_extra("av"):
+    if (not marked or head.startswith(_NATIVE)) and not registry.has_extra("av"):
         raise BadAudio(
             f"{name} must hold audio (WAV, FLAC, Ogg, MP3, AIFF, ...), got something else ({reason.strip()}); "
             'convert it to WAV, or install more codecs with: pip install "earnest[codecs]"'

@@ -8,6 +8,7 @@ import click
 
 from earnest import registry
 from earnest.cli import print_json
+from earnest.errors import MissingExtra
 
 _FOLDER = click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 _JSON = click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
@@ -105,7 +106,10 @@ def list_command(kind: str | None, *, as_json: bool) -> None:
 
 
 def _says(kind: str, name: str) -> str:
-    plugin = registry.registry(kind).get(name)
+    try:
+        plugin = registry.registry(kind).get(name)
+    except MissingExtra as error:
+        return str(error)
     said = (getattr(plugin, "__doc__", None) or "").strip().split("\n")[0]
     pillar = getattr(plugin, "pillar", None)
     return f"[{pillar}] {said}" if pillar else said
