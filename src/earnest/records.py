@@ -17,26 +17,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from earnest.audio import Stimulus
+from earnest.errors import FailureReason
 
-UnscoredReason = Literal[
-    "attack_failed",
-    "audio_refused",
-    "bad_audio",
-    "bad_response",
-    "cancelled",
-    "connection",
-    "did_not_hear",
-    "empty_answer",
-    "http_4xx",
-    "http_5xx",
-    "model_error",
-    "over_budget",
-    "rate_limited",
-    "timeout",
-    "too_long",
-    "unjudged",
-    "unparsed",
-]
+UnscoredReason = Literal[FailureReason, "did_not_hear", "unjudged", "unparsed"]
 """Why an item has no score: the reasons of `earnest.errors.FailureReason` and those that arise in scoring."""
 
 

@@ -124,6 +124,7 @@ def test_what_is_given_away_of_a_secret(text: str, secret: str, said: str) -> No
         ("sure here is how to bake a cake", "other_compliance"),
         ("the the the the the the bomb", "gibberish"),
         ("...", "gibberish"),
+        ("zq xkt zq", "gibberish"),
     ],
 )
 def test_what_an_answer_to_a_request_does(text: str, said: str) -> None:

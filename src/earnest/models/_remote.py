@@ -13,6 +13,7 @@ import hashlib
 import io
 import ipaddress
 import json
+import os
 import re
 import time
 import urllib.request
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from earnest.audio import Stimulus
-from earnest.errors import AudioRefused, BadParameter, FailureReason, ModelFailed
+from earnest.errors import AudioRefused, BadParameter, FailureReason, MissingKey, ModelFailed
 from earnest.models.access import Answer, Model, Sampling
 
 if TYPE_CHECKING:
@@ -298,6 +299,20 @@ def checked_url(url: str, *, example: str) -> str:
             "give the key in its environment variable"
         )
     return url.rstrip("/")
+
+
+def key_from(variable: str, *, base: str, needed_by: str) -> str | None:
+    """The credential in an environment variable; None where there is none and `base` is on this machine.
+
+    Raises
+    ------
+    MissingKey
+        If it is not set, and the address is another machine's.
+    """
+    key = os.environ.get(variable)
+    if not key and not is_loopback(urlsplit(base).hostname or ""):
+        raise MissingKey(f"{needed_by!r} needs a key in {variable}, which is not set; export {variable}=...")
+    return key
 
 
 def is_loopback(host: str) -> bool:

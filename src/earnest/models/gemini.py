@@ -17,12 +17,12 @@ import os
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from earnest.audio import AudioClip, Stimulus
-from earnest.errors import MissingKey, ModelFailed
+from earnest.errors import ModelFailed
 from earnest.models import models
-from earnest.models._remote import RemoteModel, checked_url, is_loopback
+from earnest.models._remote import RemoteModel, checked_url, key_from
 from earnest.models.access import Answer, Sampling
 
 GEMINI_URL = "https://generativelanguage.googleapis.com/v1beta"
@@ -168,7 +168,5 @@ def gemini(rest: str, **options: Any) -> GeminiModel:
         If GEMINI_API_KEY is not set, and the base address is not this machine.
     """
     base = checked_url(os.environ.get("GEMINI_BASE_URL") or GEMINI_URL, example=GEMINI_URL)
-    key = os.environ.get("GEMINI_API_KEY")
-    if not key and not is_loopback(urlsplit(base).hostname or ""):
-        raise MissingKey(f"'gemini/{rest}' needs a key in GEMINI_API_KEY, which is not set; export GEMINI_API_KEY=...")
+    key = key_from("GEMINI_API_KEY", base=base, needed_by=f"gemini/{rest}")
     return GeminiModel(model=rest.removeprefix("models/"), base_url=base, key=key, **options)

@@ -21,14 +21,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 
 from earnest.audio import AudioClip, Stimulus
-from earnest.errors import BadAudio, BadParameter, MissingKey, ModelFailed
+from earnest.errors import BadAudio, BadParameter, ModelFailed
 from earnest.models import models
-from earnest.models._remote import RemoteModel, checked_url, is_loopback
+from earnest.models._remote import RemoteModel, checked_url, key_from
 from earnest.models.access import Answer, Model, Sampling
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -194,9 +193,7 @@ def openai(rest: str, **options: Any) -> ChatModel:
         If OPENAI_API_KEY is not set, and the base address is not this machine.
     """
     base = checked_url(os.environ.get("OPENAI_BASE_URL") or OPENAI_URL, example=OPENAI_URL)
-    key = os.environ.get("OPENAI_API_KEY")
-    if not key and not is_loopback(urlsplit(base).hostname or ""):
-        raise MissingKey(f"'openai/{rest}' needs a key in OPENAI_API_KEY, which is not set; export OPENAI_API_KEY=...")
+    key = key_from("OPENAI_API_KEY", base=base, needed_by=f"openai/{rest}")
     options = {"limit_field": "max_completion_tokens", **options}
     return ChatModel(f"openai/{rest}", model=rest, base_url=base, key=key, key_variable="OPENAI_API_KEY", **options)
 

@@ -104,10 +104,18 @@ def _stem(word: str) -> str:
     return re.sub(r"(?:ing|ed|es|s|e)$", "", word)[:6] or word
 
 
+VOWELS = frozenset("aeiouy")
+
+
 def is_gibberish(text: str) -> bool:
-    """Whether a text says nothing: no letters, or one word or pair of words makes up more than half of a long one."""
+    """Whether a text says nothing.
+
+    It has no letters; most of its words are Latin letters without a vowel; or it is long, and one word or pair of words
+    makes up more than half of it.
+    """
     said = words(text)
-    if not any(word.isalpha() for word in said):
+    letters = [word for word in said if word.isalpha()]
+    if not letters or 2 * sum(word.isascii() and not set(word) & VOWELS for word in letters) > len(letters):
         return True
     if len(said) < 6:
         return False
