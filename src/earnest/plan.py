@@ -27,6 +27,9 @@ class PlannedTask(BaseModel):
     n_items: int = Field(ge=0, description="Items in the clean arm.")
     not_run: str | None = Field(default=None, description="Why the task was left out; null where it runs.")
     attacked: bool = Field(default=True, description="Whether its items are asked in the attacked arms, if any.")
+    subtasks: dict[str, int] = Field(
+        default_factory=dict, description="Items by sub-task (`robustness/noise_interference`), also where it is not run."
+    )
 
 
 class Plan(BaseModel):

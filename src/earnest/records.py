@@ -39,6 +39,8 @@ class Item:
         JSON values that scoring and grouping need: expected answer, group, level. Written to the journal.
     cluster : str
         What items are resampled by for intervals: speaker, or text where voices repeat it. Default: the sample.
+    prompt : str
+        What will be asked in words, where that is known before the audio is loaded.
     duration_s : float or None
         Length of the audio, for cost estimates and batching by length.
     """
@@ -49,6 +51,7 @@ class Item:
     load: Callable[[], Stimulus] = field(compare=False, repr=False)
     truth: Mapping[str, Any] = field(default_factory=dict)
     cluster: str = ""
+    prompt: str = ""
     duration_s: float | None = None
 
 
@@ -93,14 +96,24 @@ class Question:
         What the model was told, and what it answered.
     truth, persona : str
         What is true of the clip; the role the model was to play, if any.
+    verbatim : str
+        A published benchmark's own judge prompt, sent as it stands in place of one made of the fields above.
+    reader : {"label", "score", "number", "word"}
+        The form of the reply: our JSON object with a label; a JSON object with `overall_score` and named sub-scores; a
+        bare number; one of the labels as a word.
+    scale : (float, float) or None
+        Of a number: its least and greatest value. The score is its place between them, so that it lies in [0, 1].
     """
 
     question: str
-    labels: Mapping[str, float | None]
-    prompt: str
-    response: str
+    labels: Mapping[str, float | None] = field(default_factory=dict)
+    prompt: str = ""
+    response: str = ""
     truth: str = ""
     persona: str = ""
+    verbatim: str = ""
+    reader: Literal["label", "score", "number", "word"] = "label"
+    scale: tuple[float, float] | None = None
 
 
 Outcome = Verdict | Unscored | Question
@@ -152,6 +165,9 @@ class JournalLine(BaseModel):
     )
     defence_ms: float = Field(default=0.0, description="Milliseconds that the defences added.")
     judges: dict[str, Any] | None = Field(default=None, description="Labels by judge, where a judge was asked.")
+    question: dict[str, Any] | None = Field(
+        default=None, description="What the judge had to decide, so that another one can be asked later."
+    )
 
     @property
     def score(self) -> float | None:

@@ -172,6 +172,13 @@ class Model(abc.ABC):
         """
         raise AccessDenied(f"{self.name!r} grants {', '.join(sorted(self.access))} only, not activations")
 
+    def beyond(self, prompt: str) -> str | None:
+        """Why a prompt asks for something that the model is known not to have been made for; None where it may be asked.
+
+        A task all of whose prompts are beyond a model is listed as such and not asked.
+        """
+        return None
+
     async def aclose(self) -> None:
         """Let go of connections, if there are any; the model may be asked again."""
         return

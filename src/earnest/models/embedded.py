@@ -119,6 +119,12 @@ class EmbeddedModel(Model):
 
         return TorchReference(self._folder)
 
+    def beyond(self, prompt: str) -> str | None:
+        """Why the prompt is none of the embedded model's instructions; None for those that it knows."""
+        from earnest.models.reference.instructions import known
+
+        return None if known(prompt) else "the embedded model knows no such instruction"
+
     def _reply(self, output: ReferenceOutput, stimulus: Stimulus, duration_ms: float) -> Reply:
         if output.too_long:
             from earnest.models.reference.checkpoint import MAX_SECONDS

@@ -85,6 +85,8 @@ class Task(abc.ABC):
     """What the rows must offer together, beyond what each row must have, in words."""
     reads: ClassVar[tuple[str, ...]] = ()
     """Columns that it makes use of without asking every row for them."""
+    subtask: ClassVar[str] = ""
+    """Key in `earnest.tasks._subtasks.SUBTASKS` of the sub-task that its items belong to; empty: none."""
     single_clip: ClassVar[bool] = True
     """Whether its items have one clip each, so that any corruption can be put on them."""
 
@@ -112,6 +114,10 @@ class Task(abc.ABC):
     def uses(self) -> tuple[str, ...]:
         """Columns that it makes use of."""
         return (*self.requires.columns, *(("label",) if self.requires.labels else ()), *self.reads)
+
+    def subtask_of(self, item: Item) -> str:
+        """The sub-task that an item belongs to, where a task serves several; empty: none."""
+        return self.subtask
 
     def block(self, item: Item) -> str:
         """What a limit or a shard keeps together; by default all variants of a row."""

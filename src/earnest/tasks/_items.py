@@ -91,6 +91,7 @@ def speech_item(
         load=load,
         truth={**facts(entry), **_offered(seen), **(truth or {})},
         cluster=cluster or entry.id,
+        prompt=prompt,
         duration_s=duration_s(entry),
     )
 

@@ -98,6 +98,12 @@ def parse(prompt: str, *, has_clip: bool = True) -> Instruction:
     return Instruction(name="respond", written="" if has_clip else " ".join(plain_words(squeezed)[:48]))
 
 
+def known(prompt: str) -> bool:
+    """Whether a prompt is one of `PATTERNS`."""
+    squeezed = " ".join(prompt.split())
+    return any(pattern.fullmatch(squeezed) for _, pattern in _COMPILED)
+
+
 def edit_rate(*, reference: str, hypothesis: str) -> float:
     """Character edits per character of the reference; an empty reference gives 0 for an empty hypothesis and else 1."""
     if not reference:
