@@ -107,6 +107,8 @@ class Model(abc.ABC):
     """Host that recordings are sent to; None where they stay on this machine."""
     note: str = ""
     """What a report must say of results on it."""
+    max_duration_s: float | None = None
+    """Longest audio that it can take in; None where that is not known."""
     uses_truth: ClassVar[bool] = False
     """Only scripted models see `Stimulus.truth`."""
 

@@ -52,12 +52,15 @@ class EmbeddedModel(Model):
     note = "embedded reference model: shows the toolkit, not real models"
 
     def __init__(self, name: str, *, weights: Path | None = None, n_threads: int = 2) -> None:
-        from earnest.models.reference.checkpoint import sha256_of
+        from earnest.models.reference import instructions
+        from earnest.models.reference.checkpoint import MAX_SECONDS, sha256_of
         from earnest.models.reference.onnx_route import OnnxReference
 
         self.name, self._folder = name, weights
         self._reference = OnnxReference(weights, n_threads=n_threads)
-        self.fingerprint = sha256_of(self._reference.checkpoint.weights)
+        # what is made of a prompt decides an answer as much as the weights do
+        self.fingerprint = f"{sha256_of(self._reference.checkpoint.weights)}-{sha256_of(Path(instructions.__file__))[:8]}"
+        self.max_duration_s = MAX_SECONDS
         inner = {"gradients", "activations"} if registry.has_extra("torch") else set()
         self.access = frozenset({"responses", "scores", *inner})
         self._lock = threading.Lock()

@@ -214,12 +214,19 @@ def _prepared(
     lacks = {found.name: found.missing(data) for found in chosen}
     _check_some_run(lacks, asked=bool(task or pillar), data=data)
     items = {
-        found.name: limited(found, found.items(data, seed=seed), limit=limit, seed=seed)
+        found.name: _placed(found, limited(found, found.items(data, seed=seed), limit=limit, seed=seed))
         for found in chosen
         if lacks[found.name] is None
     }
     canaries = _canaries(data, seed=seed)
     loaded = model if isinstance(model, Model) else load_model(model)
+    subtasks = {name: _subtasks(group) for name, group in items.items()}
+    for found in chosen:
+        lack = beyond(loaded, items.get(found.name, ()))
+        if lack is not None:
+            lacks[found.name] = f"beyond {loaded.name}: {lack}"
+            items.pop(found.name)
+    _check_some_asked(lacks, asked=bool(task), model=loaded)
     plan = Plan(
         earnest=earnest.__version__,
         suite=suite.name,
@@ -228,7 +235,10 @@ def _prepared(
         fingerprint=loaded.fingerprint,
         data=data_name or data.folder.resolve().name,
         data_digest=data.digest,
-        tasks=tuple(_planned(found, items.get(found.name), lacks[found.name], attack=attack) for found in chosen),
+        tasks=tuple(
+            _planned(found, items.get(found.name), lacks[found.name], attack=attack, subtasks=subtasks.get(found.name, {}))
+            for found in chosen
+        ),
         attack=attack,
         transfer=_transfer(attack, defences),
         defences=defences,
@@ -301,6 +311,12 @@ def _check_some_run(lacks: dict[str, str | None], *, asked: bool, data: Manifest
         raise BadData(f"{data.folder} does not serve {which}; `earnest data check` says what is missing", faults)
 
 
+def _check_some_asked(lacks: dict[str, str | None], *, asked: bool, model: Model) -> None:
+    faults = [f"{name}: {lack}" for name, lack in lacks.items() if lack is not None]
+    if faults and (asked or len(faults) == len(lacks)):
+        raise BadData(f"{model.name} cannot be asked {'what was chosen' if asked else 'any task of the suite'}", faults)
+
+
 def _canaries(data: Manifest, *, seed: int) -> list[Item]:
     """Canaries of the data where it has code words, else those of the probe set."""
     canary = Canary()
@@ -308,7 +324,37 @@ def _canaries(data: Manifest, *, seed: int) -> list[Item]:
     return canary.items(data if own else probe_manifest(), seed=seed)
 
 
-def _planned(task: Task, items: Sequence[Item] | None, lack: str | None, *, attack: str | None) -> PlannedTask:
+def beyond(model: Model, items: Sequence[Item]) -> str | None:
+    """Why none of `items` can be asked of a model that says what is beyond it; None where one may be."""
+    lack: str | None = None
+    for item in items:
+        if model.max_duration_s is not None and (item.duration_s or 0.0) > model.max_duration_s:
+            lack = f"it hears at most {model.max_duration_s:g} s, and every recording is longer"
+            continue
+        unknown = model.beyond(item.prompt) if item.prompt else None
+        if unknown is None:
+            return None
+        lack = unknown
+    return lack
+
+
+def _placed(task: Task, items: Sequence[Item]) -> list[Item]:
+    """The items, each of which says in its truth to which sub-task it belongs, if any."""
+    keys = [task.subtask_of(item) for item in items]
+    return [
+        dataclasses.replace(item, truth={**item.truth, "subtask": key}) if key else item
+        for item, key in zip(items, keys, strict=True)
+    ]
+
+
+def _subtasks(items: Sequence[Item]) -> dict[str, int]:
+    """Items by the sub-task that they belong to."""
+    return dict(sorted(Counter(item.truth["subtask"] for item in items if "subtask" in item.truth).items()))
+
+
+def _planned(
+    task: Task, items: Sequence[Item] | None, lack: str | None, *, attack: str | None, subtasks: dict[str, int]
+) -> PlannedTask:
     return PlannedTask(
         name=task.name,
         pillar=task.pillar,
@@ -316,6 +362,7 @@ def _planned(task: Task, items: Sequence[Item] | None, lack: str | None, *, atta
         n_items=len(items or ()),
         not_run=lack,
         attacked=attack is None or _stands_in(task, Arm(attack=attack)),
+        subtasks=subtasks,
     )
 
 
