@@ -27,6 +27,9 @@ class PlannedTask(BaseModel):
     n_items: int = Field(ge=0, description="Items in the clean arm.")
     not_run: str | None = Field(default=None, description="Why the task was left out; null where it runs.")
     attacked: bool = Field(default=True, description="Whether its items are asked in the attacked arms, if any.")
+    unserved: dict[str, str] = Field(
+        default_factory=dict, description="Sub-tasks that the task could serve and the data does not allow, with why."
+    )
     subtasks: dict[str, int] = Field(
         default_factory=dict, description="Items by sub-task (`robustness/noise_interference`), also where it is not run."
     )
@@ -119,7 +122,8 @@ class Plan(BaseModel):
             for key in mine
             if mine[key] != theirs[key] and key not in ("tasks", "items_digest")
         ]
-        tasks = {task.name for task in {*self.tasks} ^ {*other.tasks}}
+        one, two = ({task.name: task for task in plan.tasks} for plan in (self, other))
+        tasks = {name for name in {*one, *two} if one.get(name) != two.get(name)}
         if tasks:
             told.append(f"the tasks or their items differ: {', '.join(sorted(tasks))}")
         return told or (["the items differ"] if self.items_digest != other.items_digest else [])

@@ -9,7 +9,7 @@ from earnest.audio import AudioClip, Stimulus
 from earnest.errors import BadParameter
 from earnest.models import Answer, Failure, load_model, models
 from earnest.models.embedded import EmbeddedModel
-from earnest.models.reference import checkpoint, onnx_route, torch_route
+from earnest.models.reference import checkpoint, instructions, onnx_route, torch_route
 
 
 @dataclass
@@ -101,7 +101,9 @@ def test_activations_are_one_row_a_stimulus(model):
 
 
 def test_what_it_is(model, monkeypatch):
-    assert model.fingerprint == checkpoint.sha256_of(model._reference.checkpoint.weights)
+    weights, prompts = checkpoint.sha256_of(model._reference.checkpoint.weights), Path(instructions.__file__)
+    assert model.fingerprint == f"{weights}-{checkpoint.sha256_of(prompts)[:8]}"  # an answer hangs on both
+    assert model.beyond("Transcribe the speech.") is None and "no such instruction" in model.beyond("Write a poem.")
     assert model.batch_size == 32 and model.destination is None and "not real models" in model.note
     monkeypatch.setattr("earnest.registry.has_extra", lambda module: False)
     assert EmbeddedModel("x", weights=model._folder).access == {"responses", "scores"}

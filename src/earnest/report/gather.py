@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from earnest.results.build import build_from, read_lines
 from earnest.results.finding import Finding
 from earnest.results.pairs import Pair, pairs
 from earnest.results.scorecard import AudioProof, Gate, PillarScore, Scorecard, gate, scorecard
+from earnest.results.subtasks import SubtaskCount, subtask_counts
 
 SCHEMA_VERSION = 1
 
@@ -61,6 +63,9 @@ class ReportFile(BaseModel):
     pairs: list[ReportPair]
     gates: list[Gate]
     not_run: dict[str, str] = Field(description="Why a task was left out, by task.")
+    subtasks: list[SubtaskCount] = Field(
+        description="Of each of the 26 sub-tasks that the plan touches: items asked and scored when nobody attacks."
+    )
     unscored: dict[str, int] = Field(
         description="Unscored items of all arms by reason, `not_run` being planned and not asked."
     )
@@ -104,6 +109,11 @@ class Report:
         """Why a task was left out, by task."""
         return {task.name: task.not_run for task in self.plan.tasks if task.not_run is not None}
 
+    @cached_property
+    def subtasks(self) -> tuple[SubtaskCount, ...]:
+        """How far each sub-task was covered."""
+        return tuple(subtask_counts(self.plan, self.lines))
+
     @property
     def unscored(self) -> dict[str, int]:
         """Unscored items of all arms by reason, the most frequent first; `not_run`: planned and never asked."""
@@ -128,6 +138,7 @@ class Report:
             pairs=[ReportPair(**pair.as_json()) for pair in self.pairs],
             gates=list(self.gates),
             not_run=self.not_run,
+            subtasks=list(self.subtasks),
             unscored=self.unscored,
         )
 

@@ -28,6 +28,7 @@ from earnest.report.sections import (
     pair_cards,
     pillar_sections,
     powers,
+    subtask_rows,
     summary,
     unscored_rows,
 )
@@ -50,6 +51,7 @@ def as_html(report: Report) -> str:
             glance=glance(report),
             beside=others_beside(report),
             pillars=pillar_sections(report),
+            subtasks=subtask_rows(report),
             worst=worst_examples(report),
             charts=charts(report),
             forests=forests(report),

@@ -238,6 +238,35 @@ def pillar_sections(report: Report) -> list[PillarSection]:
     ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class SubtaskRow:
+    """A sub-task with what became of it."""
+
+    key: str
+    about: str
+    tasks: str
+    n_items: str
+    n_scored: str
+    many_unscored: bool
+    why: str
+
+
+def subtask_rows(report: Report) -> list[SubtaskRow]:
+    """Every sub-task that the plan touches."""
+    return [
+        SubtaskRow(
+            key=count.key,
+            about=count.about,
+            tasks=", ".join(words(task) for task in count.tasks),
+            n_items=f"{count.n_items:,}" if count.n_items else "none",
+            n_scored=f"{count.n_scored:,}" if count.n_items else "",
+            many_unscored=count.n_items > 0 and count.n_scored < (1 - MAX_UNSCORED_SHARE) * count.n_items,
+            why="; ".join(f"{words(task)}: {why}" for task, why in count.not_asked.items()),
+        )
+        for count in report.subtasks
+    ]
+
+
 def charts(report: Report) -> list[Chart]:
     """A chart for each task and metric that was measured at two levels or more."""
     made: list[Chart] = []

@@ -86,7 +86,7 @@ class Task(abc.ABC):
     reads: ClassVar[tuple[str, ...]] = ()
     """Columns that it makes use of without asking every row for them."""
     subtask: ClassVar[str] = ""
-    """Key in `earnest.tasks._subtasks.SUBTASKS` of the sub-task that its items belong to; empty: none."""
+    """Key in `earnest.pillars.SUBTASKS` of the sub-task that its items belong to; empty: none."""
     single_clip: ClassVar[bool] = True
     """Whether its items have one clip each, so that any corruption can be put on them."""
 

@@ -17,6 +17,7 @@ from earnest.results import Finding
 from earnest.results.build import build_from, read_lines
 from earnest.results.scorecard import Gate, Scorecard, scorecard
 from earnest.results.scorecard import gate as judged_gate
+from earnest.results.subtasks import SubtaskCount, subtask_counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +120,11 @@ class Run:
         """The pillars at a glance, and whether the audio was heard."""
         return scorecard(self.plan, self.findings, self._lines)
 
+    @cached_property
+    def subtasks(self) -> list[SubtaskCount]:
+        """Of each of the 26 sub-tasks that the plan touches, the items asked and scored, or why none was."""
+        return subtask_counts(self.plan, self._lines)
+
     def gate(self, text: str) -> Gate:
         """Whether the run meets `name=threshold`; `name` is a pillar or a finding's id."""
         return judged_gate(text, scorecard=self.scorecard, findings=self.findings)
@@ -131,6 +137,7 @@ class Run:
             "scorecard": self.scorecard.as_json(),
             "findings": [finding.model_dump(mode="json") for finding in self.findings],
             "not_run": {task.name: task.not_run for task in self.plan.tasks if task.not_run},
+            "subtasks": [count.as_json() for count in self.subtasks],
             "gates": [gate.as_json() for gate in gates],
         }
 

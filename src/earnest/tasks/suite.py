@@ -355,6 +355,7 @@ def _subtasks(items: Sequence[Item]) -> dict[str, int]:
 def _planned(
     task: Task, items: Sequence[Item] | None, lack: str | None, *, attack: str | None, subtasks: dict[str, int]
 ) -> PlannedTask:
+    unserved = {task.subtask: lack} if lack is not None and task.subtask and not subtasks else {}
     return PlannedTask(
         name=task.name,
         pillar=task.pillar,
@@ -363,6 +364,7 @@ def _planned(
         not_run=lack,
         attacked=attack is None or _stands_in(task, Arm(attack=attack)),
         subtasks=subtasks,
+        unserved=unserved,
     )
 
 
