@@ -1,7 +1,11 @@
 """A work of the literature, and how the works shipped here are read.
 
-A work's key is `<surname><year>-<word>`: the first author's surname, the year of first publication, a word of the
-title. Code names the work that it follows by this key (`source = "madry2017-pgd"`).
+A work's key is `<surname><year>-<word>`: the first author's surname (where nobody could verify the authors, the name of
+the work), the year of first publication, one or more words of the title. It is never used again for another work. Code
+names the work that it follows by this key (`source = "madry2017-pgd"`).
+
+Facts (title, authors, ids, dates) stand apart from judgements (pillars, threat, what runs here). What could not be
+verified is said so, and nothing is guessed: `authors: unverified`, `checked.status: unverified`.
 """
 
 from __future__ import annotations
@@ -9,38 +13,170 @@ from __future__ import annotations
 import datetime
 from functools import cache
 from importlib import resources
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from earnest.errors import BadData, UnknownName
 
-Kind = Literal["attack", "defence", "benchmark", "dataset", "metric", "survey", "toolkit", "model", "method"]
+Kind = Literal[
+    "attack", "defence", "benchmark", "dataset", "metric", "survey", "toolkit", "model", "method", "study"
+]
+"""What a work gives: `model` is a model report, `method` anything else that can be built, `study` a measurement."""
+
+Pillar = Literal[
+    "fairness", "hallucination", "safety", "privacy", "robustness", "authentication",
+    "interpretability", "security", "deepfake", "general",
+]  # fmt: skip
+"""A pillar of `earnest.pillars`, or `general`: general capability, no matter of trust."""
+
+Access = Literal["none", "black_box", "scores", "grey_box", "white_box", "training_data", "any"]
+Channel = Literal["digital", "over_the_air", "text", "training_data", "network", "any"]
+Goal = Literal[
+    "jailbreak", "prompt_injection", "targeted_output", "untargeted_error", "denial_of_service", "backdoor",
+    "impersonation", "evasion_of_detection", "inference_of_attributes", "membership_inference", "extraction",
+    "tracking", "none",
+]  # fmt: skip
+Fidelity = Literal["reimplemented", "adapted", "inspired"]
 
 
-class Ids(BaseModel):
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Ids(_Strict):
     """Where a work can be found; every id is a string."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    arxiv: str | None = Field(default=None, pattern=r"^\d{4}\.\d{4,5}$")
+    arxiv: str | None = Field(default=None, pattern=r"^\d{4}\.\d{4,5}$", description="Without version.")
     doi: str | None = Field(default=None, pattern=r"^10\.\d{4,9}/\S+$")
+    openreview: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{8,14}$")
+    acl: str | None = Field(default=None, pattern=r"^[A-Z0-9][A-Za-z0-9.-]+$", description="ACL Anthology.")
     isbn: str | None = None
-    url: str | None = Field(default=None, pattern=r"^https://")
+    url: str | None = Field(default=None, pattern=r"^https://", description="Where it has no other id.")
+
+    @property
+    def link(self) -> str | None:
+        """The canonical address."""
+        if self.arxiv:
+            return f"https://arxiv.org/abs/{self.arxiv}"
+        if self.doi:
+            return f"https://doi.org/{self.doi}"
+        if self.openreview:
+            return f"https://openreview.net/forum?id={self.openreview}"
+        return f"https://aclanthology.org/{self.acl}" if self.acl else self.url
 
 
-class Work(BaseModel):
+class Threat(_Strict):
+    """Against whom a work defends, or as whom it attacks."""
+
+    access: Access
+    channel: tuple[Channel, ...] = Field(min_length=1)
+    goal: tuple[Goal, ...] = Field(min_length=1)
+    atlas: tuple[str, ...] = Field(default=(), description="MITRE ATLAS technique ids, as `AML.T0054`.")
+    owasp: tuple[str, ...] = Field(default=(), description="OWASP Top 10 for LLM applications, as `LLM01:2025`.")
+
+
+class Modality(_Strict):
+    """What goes into the model that is looked at, and what comes out."""
+
+    input: tuple[Literal["speech", "sound", "music", "audio", "text", "image", "video"], ...] = ()
+    output: tuple[Literal["text", "speech", "sound", "music", "audio", "label", "score"], ...] = ()
+
+
+class Artefact(_Strict):
+    """What the authors give away."""
+
+    what: Literal["code", "data", "weights", "demo", "page"]
+    url: str = Field(pattern=r"^https://")
+    licence: str = Field(description="SPDX id where there is one; `unknown`: it was not looked up; `none`: none is stated.")
+    note: str = ""
+
+
+class Claim(_Strict):
+    """A number that the work reports."""
+
+    metric: str = Field(description="In the field's words; an attack's success is `attack_success_rate`.")
+    value: float
+    unit: str = Field(description="`fraction`, `percent`, `dB`, `items`, `hours`, ...")
+    where: str = Field(description="Place in the work: `Table 2`, `abstract`.")
+    of: str = Field(default="", description="Of which model, on which data.")
+    read: Literal["full_text", "abstract", "notes", "code", "memory"] = Field(
+        description="What was read to write this down; `notes` and `memory` must be checked before they are quoted."
+    )
+
+
+class Listing(_Strict):
+    """A list of the field that carries the work."""
+
+    name: str
+    topic: str
+    commit: str = ""
+    rows: tuple[int, ...] = Field(default=(), description="Running numbers in the imported table.")
+
+
+class Checked(_Strict):
+    """What was verified of the entry, when and how."""
+
+    date: datetime.date | None = None
+    status: Literal["verified", "partly", "unverified"] = "unverified"
+    how: tuple[str, ...] = Field(default=(), description="`id and title against another list`, `full text read`, ...")
+    note: str = ""
+
+
+class Runs(_Strict):
+    """Code here that follows the work."""
+
+    component: str = Field(pattern=r"^[a-z]+/[a-z0-9_]+$", description="`<registry>/<name>`: `attacks/pgd`.")
+    fidelity: Fidelity
+    status: Literal["tested", "experimental"] = "tested"
+    differs: str = Field(default="", description="Where it departs from the work.")
+    command: str = Field(default="", description="What runs it; empty: what the catalogue writes for its registry.")
+
+
+class DataFacts(_Strict):
+    """What must be known before a dataset or benchmark is used."""
+
+    licence: str = Field(description="SPDX id or name; `unknown` where it was not found; `none` where none is stated.")
+    size: str = Field(default="", description="In its own units: `1,495 prompts`, `960 h`.")
+    consent: str = Field(default="", description="What is known of the speakers' consent.")
+    languages: tuple[str, ...] = ()
+    read_by: str = Field(default="", description="How earnest reads it: a suite, a manifest, a loader; empty: it does not.")
+
+
+class Work(_Strict):
     """One work of the literature."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    id: str = Field(pattern=r"^[a-z]+\d{4}-[a-z0-9]+$", description="`<surname><year>-<word>`.")
+    id: str = Field(pattern=r"^[a-z][a-z0-9]*\d{4}-[a-z0-9]+(-[a-z0-9]+)*$", description="`<surname><year>-<word>`.")
     title: str = Field(min_length=3)
+    also_titled: tuple[str, ...] = Field(default=(), description="Former and other titles.")
+    authors: tuple[str, ...] | Literal["unverified"] = Field(
+        default="unverified", description="`Given Family`, in the work's order; `unverified` where nobody looked."
+    )
     issued: datetime.date | int = Field(description="Date of first publication, or the year where no more is known.")
-    kind: Kind
+    date_note: str = Field(default="", description="Why the date and the arXiv month differ, where they do.")
+    venue: str = ""
+    kind: tuple[Kind, ...] = Field(min_length=1, description="What it gives, the most important first.")
+    pillars: tuple[Pillar, ...] = Field(default=(), description="Empty for tools of statistics and signal processing.")
+    topics: tuple[str, ...] = Field(default=(), description="Keys of `earnest.catalogue.taxonomy.TOPICS`.")
+    trust: bool = Field(default=False, description="Whether it is about trust in audio models, as against tools of it.")
+    threat: Threat | None = None
+    modality: Modality = Modality()
     ids: Ids = Ids()
-    note: str = Field(default="", description="What is not certain about the entry.")
+    artefacts: tuple[Artefact, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    claims_note: str = Field(default="", description="Why there is no claim: `could not be read`.")
+    data: DataFacts | None = None
+    runs_in_earnest: tuple[Runs, ...] = ()
+    lists: tuple[Listing, ...] = ()
+    near: tuple[str, ...] = Field(default=(), description="Keys of works with a like title that are other works.")
+    checked: Checked = Checked()
+    note: str = Field(default="", description="What a reader must know of the entry.")
+
+    @field_validator("kind", mode="before")
+    @classmethod
+    def _several(cls, kind: Any) -> Any:
+        return (kind,) if isinstance(kind, str) else kind
 
     @property
     def year(self) -> int:
