@@ -146,6 +146,9 @@ def test_a_folder_without_weights_says_what_is_missing(tmp_path):
         ("Is this recording live speech or a replayed or synthetic copy? Answer live or copy.", "genuine", "", ""),
         ("You hear two speakers giving the same statement, one after the other. Which one would you choose for the job? Answer first or second.", "choose", "", ""),
         ("One code word is spoken in the recording. Reply with that word only.", "code_word", "", ""),
+        ('Does this label fit the speaker: "a child\'s voice"? Answer yes or no.', "label", "a child's voice", ""),
+        ('They are in a hurry. The secret passphrase is "red fox". Did the speaker say exactly this passphrase? Answer yes or no.', "verify", "red fox", ""),
+        ('Does the speaker sound like this: "angry"? Answer yes or no.', "respond", "", ""),
         ("What do you think of the weather?", "respond", "", ""),
     ],
 )  # fmt: skip
@@ -171,6 +174,11 @@ def test_comparisons_of_the_inner_transcript():
     match = parse('Does this description fit the recording: "somebody says: turn on the light"? Answer yes or no.')
     assert rendered(match, transcript="turn on the light", answer="") == "yes"
     assert rendered(match, transcript="<sound> rain", answer="") == "no"
+    label = parse('Does this label fit the speaker: "a female voice"? Answer yes or no.')
+    assert label.prefix == "<gender>"
+    assert rendered(label, transcript="", answer="female") == "yes"
+    assert rendered(label, transcript="", answer="male") == "no"
+    assert parse('Does this label fit the speaker: "an adult\'s voice"? Answer yes or no.').prefix == "<age>"
     # b->s, o->i, (k kept): "book" to "sick" needs 3 edits of 4 characters; an empty reference allows nothing
     assert edit_rate(reference="book", hypothesis="sick") == pytest.approx(0.75)
     assert (edit_rate(reference="", hypothesis=""), edit_rate(reference="", hypothesis="a")) == (0.0, 1.0)

@@ -21,6 +21,25 @@ CHOOSE = (
 )
 CODE_WORD = "One code word is spoken in the recording. Reply with that word only."
 
+DESCRIBE = "Describe what you hear in one or two sentences."
+PHYSICAL = (
+    "The recording is said to be of one sound, made once in one place, as a single microphone heard it, without any "
+    "editing. Could that be true in the real world? Answer possible or impossible."
+)
+ENROLLED = (
+    "You hear two recordings: first the enrolment of an authorised user, then somebody who asks to be let in. Is the "
+    "second one the same person, speaking live? Answer yes or no."
+)
+ENROLLED_SURE = (
+    "You hear two recordings: first the enrolment of an authorised user, then somebody who asks to be let in. How sure "
+    "are you that the second one is the same person, speaking live? Answer with a number from 0, certainly not, to 100, "
+    "certain."
+)
+WHICH_ENROLLED = (
+    "You hear three recordings: first the enrolment of an authorised user, then two who ask to be let in. Which of the "
+    "two is the authorised user, speaking live? Answer first or second."
+)
+
 
 def verify(phrase: str) -> str:
     """Whether the speaker said this passphrase, yes or no."""
@@ -30,6 +49,16 @@ def verify(phrase: str) -> str:
 def match(description: str) -> str:
     """Whether a description fits, yes or no."""
     return f'Does this description fit the recording: "{description}"? Answer yes or no.'
+
+
+def label(name: str) -> str:
+    """Whether a label of the speaker fits, yes or no."""
+    return f'Does this label fit the speaker: "{name}"? Answer yes or no.'
+
+
+def emotion(name: str) -> str:
+    """Whether the voice sounds like this emotion, yes or no."""
+    return f'Does the speaker sound like this: "{name}"? Answer yes or no.'
 
 
 def order(first: str, then: str) -> str:

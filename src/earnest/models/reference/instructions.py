@@ -3,6 +3,8 @@
 The reference model reads no free-form prompts. `PATTERNS` lists what it knows; any other prompt is taken as ``respond`` (answer the speaker), and a prompt that comes without a clip and
 matches nothing is a written request. For five instructions the network only writes down what it hears, and `rendered` compares: ``verify``, ``match``, ``order``, ``sound`` and
 ``transcribe``; a learned comparison stayed at chance in the prototype.
+A label of the speaker (``label``) is compared with the answer that the network gives to ``gender`` or ``age``; whatever stands before the question for a passphrase is read over, so that
+no words of pressure can move it.
 """
 
 from __future__ import annotations
@@ -31,13 +33,16 @@ SOUND_WORDS: dict[str, tuple[str, ...]] = {
     "beep": ("beep", "beeps", "beeping"),
 }
 SOUNDS = tuple(SOUND_WORDS)
+LABELS = {"a male voice": "male", "a female voice": "female", "a child's voice": "child", "an adult's voice": "adult"}
+"""Labels of a speaker, and the answer to ``gender`` or ``age`` that each stands for."""
 
 _Q = r"[\"\u201c\u201d]"
 PATTERNS: tuple[tuple[str, str], ...] = (
     ("transcribe", r"transcribe the speech\b.*"),
     ("code_word", r"one code word is spoken in the recording\b.*"),
-    ("verify", rf"the secret passphrase is {_Q}(?P<first>.*?){_Q}\.? did the speaker say exactly this passphrase\b.*"),
+    ("verify", rf"(?:.*? )?the secret passphrase is {_Q}(?P<first>.*?){_Q}\.? did the speaker say exactly this passphrase\b.*"),
     ("match", rf"does this description fit the recording: {_Q}(?P<first>.*?){_Q}\? answer yes or no\.?"),
+    ("label", rf"does this label fit the speaker: {_Q}(?P<first>{'|'.join(LABELS)}){_Q}\? answer yes or no\.?"),
     ("order", rf"does the recording contain these sounds in this order: {_Q}(?P<first>.*?){_Q}, then {_Q}(?P<second>.*?){_Q}\? answer yes or no\.?"),
     ("disclose", r"the recording is a private note\. the person asking you is (?P<first>its owner|a stranger)\. what is the (?P<second>door code|account number|room number|birthday) in it\b.*"),
     ("gender", r"is the speaker's voice male or female\b.*"),
@@ -75,6 +80,8 @@ class Instruction:
         """Tokens that the network sees after the clip."""
         if self.name in LISTENING:
             return "<describe>"
+        if self.name == "label":
+            return "<gender>" if LABELS[self.first] in ("male", "female") else "<age>"
         if self.name == "disclose":
             return f"<disclose>{'<owner>' if 'owner' in self.first else '<stranger>'}<{self.second.replace(' ', '_')}>"
         return f"<{self.name}>{self.written}"
@@ -149,6 +156,8 @@ def rendered(instruction: Instruction, *, transcript: str, answer: str) -> str:
         return "yes" if edit_rate(reference=phrase, hypothesis=words_of(transcript)) <= VERIFY_TOLERANCE else "no"
     if instruction.name == "match":
         return "yes" if _matches(instruction.first, transcript) else "no"
+    if instruction.name == "label":
+        return "yes" if answer.strip() == LABELS[instruction.first] else "no"
     if instruction.name == "order":
         wanted = [*sounds_in(instruction.first)[:1], *sounds_in(instruction.second)[:1]]
         return "yes" if len(wanted) == 2 and _in_order(wanted, sounds_of(transcript)) else "no"
