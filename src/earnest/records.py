@@ -17,7 +17,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from earnest.audio import Stimulus
-from earnest.errors import FailureReason
+from earnest.errors import BadParameter, FailureReason
 
 UnscoredReason = Literal[FailureReason, "did_not_hear", "unjudged", "unparsed"]
 """Why an item has no score: the reasons of `earnest.errors.FailureReason` and those that arise in scoring."""
@@ -100,7 +100,7 @@ class Question:
         A published benchmark's own judge prompt, sent as it stands in place of one made of the fields above.
     reader : {"label", "score", "number", "word"}
         The form of the reply: our JSON object with a label; a JSON object with `overall_score` and named sub-scores; a
-        bare number; one of the labels as a word.
+        bare number (on the scale, or one of the labels); one of the labels as a word.
     scale : (float, float) or None
         Of a number: its least and greatest value. The score is its place between them, so that it lies in [0, 1].
     """
@@ -114,6 +114,49 @@ class Question:
     verbatim: str = ""
     reader: Literal["label", "score", "number", "word"] = "label"
     scale: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if self.scale is not None and not self.scale[0] < self.scale[1]:
+            raise BadParameter(f"scale must be (least, greatest), got {self.scale!r}; put the lower number first")
+        if self.reader == "score" and self.scale is None:
+            raise BadParameter("a question that is read as a score needs a scale; give scale=(0, 10), say")
+        if not self.labels and (self.reader in ("label", "word") or self.scale is None):
+            raise BadParameter(f"a question that is read as a {self.reader} needs labels with their scores, got none")
+
+    def score_of(self, label: str) -> float | None:
+        """The score that a label carries; of a number on the scale its place there, in [0, 1].
+
+        Raises
+        ------
+        BadParameter
+            If it is neither a label of the question nor a number on its scale.
+        """
+        if label in self.labels:
+            return self.labels[label]
+        try:
+            place = None if self.scale is None else (float(label) - self.scale[0]) / (self.scale[1] - self.scale[0])
+        except ValueError:
+            place = None
+        if place is None or not 0 <= place <= 1:
+            known = [*self.labels, *([f"{self.scale[0]:g} to {self.scale[1]:g}"] if self.scale else [])]
+            raise BadParameter(f"a label must be one of {', '.join(known)}, got {label!r}; correct it")
+        return place
+
+    def as_json(self, *, answer: str) -> dict[str, Any]:
+        """The fields that are not empty, as JSON values; the response is left out where it is the line's `answer`."""
+        told = {key: getattr(self, key) for key in ("question", "prompt", "truth", "persona", "verbatim")}
+        fields: dict[str, Any] = {key: text for key, text in told.items() if text}
+        if self.response != answer:
+            fields["response"] = self.response
+        if self.scale is not None:
+            fields["scale"] = list(self.scale)
+        return {"question": self.question, **fields, "labels": dict(self.labels), "reader": self.reader}
+
+    @classmethod
+    def of_json(cls, fields: Mapping[str, Any], *, answer: str) -> Question:
+        """The question of a journal line, from what `as_json` gave and the line's answer."""
+        scale = fields.get("scale")
+        return cls(**{"response": answer, **fields, "scale": (scale[0], scale[1]) if scale else None})
 
 
 Outcome = Verdict | Unscored | Question
@@ -164,7 +207,9 @@ class JournalLine(BaseModel):
         default=None, description="Of an attacked item: success, queries, distortion, control and what was drawn."
     )
     defence_ms: float = Field(default=0.0, description="Milliseconds that the defences added.")
-    judges: dict[str, Any] | None = Field(default=None, description="Labels by judge, where a judge was asked.")
+    judges: dict[str, Any] | None = Field(
+        default=None, description="What each judge said, by its name: label, reason, value and sub-scores; or a label alone."
+    )
     question: dict[str, Any] | None = Field(
         default=None, description="What the judge had to decide, so that another one can be asked later."
     )
@@ -178,6 +223,11 @@ class JournalLine(BaseModel):
     def label(self) -> str | None:
         """The verdict's label, or None."""
         return None if self.verdict is None else self.verdict["label"]
+
+    @property
+    def to_judge(self) -> Question | None:
+        """What a judge had, or would have, to decide; None where a parser decided."""
+        return None if self.question is None else Question.of_json(self.question, answer=self.answer or "")
 
     @property
     def arm(self) -> Arm:

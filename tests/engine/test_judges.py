@@ -9,7 +9,9 @@ import pytest
 from engine_parts import LocalModel, jobs, plan, settings
 
 from earnest.engine import Judgement, ModelJudge, execute, read_journal
-from earnest.engine.judges import question_text, read_judgement
+from earnest.engine.judge_prompts import judge_stimulus, question_text
+from earnest.engine.judge_replies import read_reply
+from earnest.errors import BadParameter
 from earnest.models import load_model
 from earnest.models.access import Answer, Failure
 from earnest.records import Question
@@ -77,7 +79,145 @@ def test_a_response_cannot_close_its_own_tag() -> None:
     ],
 )
 def test_only_one_json_object_of_the_given_form_counts(text, label) -> None:
-    assert read_judgement(text, labels=["refusal", "compliance", "off_topic"]).label == label
+    assert read_reply(text, QUESTION).label == label
+
+
+SCORE = Question(question="How good?", reader="score", scale=(0, 10), response="It rains.")
+NUMBER = Question(question="How good?", reader="number", scale=(1, 5), response="It rains.")
+DIGIT = Question(question="Fooled?", reader="number", labels={"1": 1.0, "0": 0.0, "-1": None}, response="It rains.")
+WORD = Question(question="Which?", reader="word", labels={"fair": 1.0, "not fair": 0.0, "Neutral": 0.5}, response="x")
+
+
+@pytest.mark.parametrize(
+    "text, value, scores",
+    [
+        ('{"overall_score": 7}', 7, {}),
+        ('{"overall_score": "7.5", "overall_reasoning": "so"}', 7.5, {}),
+        ('```json\n{"overall_score": 0}\n```', 0, {}),
+        ('Here you are: {"a": {"score": 3, "reasoning": "x {y}"}, "overall_score": 10} Bye.', 10, {"a": 3.0}),
+        ('{"a": {"score": "4"}, "b": 5, "overall_score": {"score": 6}, "overall_reasoning": "7"}', 6, {"a": 4, "b": 5}),
+    ],
+)
+def test_a_score_is_read_with_its_sub_scores(text, value, scores) -> None:
+    found = read_reply(text, SCORE)
+    assert (found.value, found.label, found.scores) == (value, f"{value:g}", scores)
+
+
+@pytest.mark.parametrize(
+    "text, fault",
+    [
+        ('{"overall_score": 11}', "overall_score must be from 0 to 10, got 11"),
+        ('{"overall_score": 5, "depth": {"score": -1}}', "depth must be from 0 to 10, got -1"),
+        ('{"overall_score": true}', "expected a number under overall_score, got True"),
+        ('{"overall_score": NaN}', "expected a number under overall_score"),
+        ('{"score": 5}', "expected a number under overall_score, got None"),
+        ('{"overall_score": 5} or {"overall_score": 6}', "exactly one JSON object"),
+        ("7", "exactly one JSON object"),
+    ],
+)
+def test_a_score_that_cannot_be_read_is_a_fault_and_no_guess(text, fault) -> None:
+    found = read_reply(text, SCORE)
+    assert found.label is None and fault in found.reason
+
+
+@pytest.mark.parametrize(
+    "text, question, label",
+    [
+        ("4", NUMBER, "4"),
+        ("**4**", NUMBER, "4"),
+        ("Rating: 4.5.", NUMBER, "4.5"),
+        ("I would give it a 2, as it helps.", NUMBER, "2"),
+        ("4/5", NUMBER, "4"),
+        ("4 out of 5", NUMBER, "4"),
+        ("3 or 4", NUMBER, None),
+        ("3-4", NUMBER, None),
+        ("6", NUMBER, None),
+        ("0", NUMBER, None),
+        ("GPT-4 would say so", NUMBER, None),
+        ("1,5", NUMBER, None),
+        ("four", NUMBER, None),
+        ("4 " + "because " * 40, NUMBER, None),
+        ("1", DIGIT, "1"),
+        ("-1", DIGIT, "-1"),
+        ("2", DIGIT, None),
+        ("0.5", DIGIT, None),
+    ],
+)
+def test_a_number_must_be_the_only_one(text, question, label) -> None:
+    assert read_reply(text, question).label == label
+
+
+@pytest.mark.parametrize(
+    "text, label",
+    [
+        ("FAIR", "fair"),
+        ("Not fair.", "not fair"),
+        ("The answer is neutral", "Neutral"),
+        ("I call it not fair", "not fair"),
+        ("fair, then not fair", None),
+        ("fair or neutral", None),
+        ("It is not neutral", None),
+        ("It isn't fair", None),
+        ("unfair", None),
+        ("", None),
+    ],
+)
+def test_a_word_must_be_one_label_and_not_denied(text, label) -> None:
+    assert read_reply(text, WORD).label == label
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({"reader": "score"}, "needs a scale"),
+        ({"reader": "number"}, "needs labels"),
+        ({"reader": "word", "scale": (0, 1)}, "read as a word needs labels"),
+        ({"reader": "number", "scale": (5, 1)}, "put the lower number first"),
+    ],
+)
+def test_a_question_says_what_it_needs_to_be_read(given, message) -> None:
+    with pytest.raises(BadParameter, match=message):
+        Question(question="?", **given)
+
+
+def test_a_number_scores_by_its_place_and_a_label_by_its_score() -> None:
+    assert NUMBER.score_of("2") == 0.25 and DIGIT.score_of("-1") is None
+    with pytest.raises(BadParameter, match="one of 1 to 5, got '6'"):
+        NUMBER.score_of("6")
+    with pytest.raises(BadParameter, match="one of fair, not fair, Neutral, got 'good'"):
+        WORD.score_of("good")
+
+
+def test_a_published_prompt_is_sent_as_it_stands_and_mended_once(folder) -> None:
+    prompt = "Rate: {answer}\nSay a digit."
+    model = Says("hm", "3")
+    job = replace(jobs(1)[0], score=lambda item, answer: replace(NUMBER, verbatim=prompt, response=answer.text))
+    execute(plan(1), [job], model=LocalModel(), judges=[ModelJudge(model)], folder=folder, settings=settings())
+    first, second = model.asked
+    assert (first.prompt, first.system_prompt) == (prompt, None)
+    assert second.prompt.startswith(prompt) and "exactly one number" in second.prompt and "from 1 to 5" in second.prompt
+    (line,) = read_journal(folder)
+    assert (line.score, line.label, line.verdict["facts"]["judge_value"]) == (0.5, "3", 3.0)
+    assert line.judges["judge"]["value"] == 3.0
+
+
+def test_a_judge_of_scores_may_speak_at_length() -> None:
+    model = Says('{"overall_score": 5}')
+    assert ModelJudge(model).label(SCORE).value == 5
+    assert "<number from 0 to 10>" in model.asked[0].prompt and "JSON object" in model.asked[0].system_prompt
+    assert "JSON" not in judge_stimulus(WORD).system_prompt and "one of fair, not fair, Neutral" in judge_stimulus(WORD).prompt
+
+
+@pytest.mark.parametrize("answered", ["say 0", "other"])
+def test_the_journal_keeps_the_question_judged_or_not(folder, answered) -> None:
+    given = replace(QUESTION, response=answered, scale=None)
+    job = replace(jobs(1)[0], score=lambda item, answer: given)
+    execute(plan(1), [job], model=LocalModel(), folder=folder, settings=settings())
+    (line,) = read_journal(folder)
+    assert line.to_judge == given and line.question["labels"] == dict(given.labels)
+    kept = replace(QUESTION, response="y", reader="score", scale=(0, 10), labels={}, verbatim="v")
+    assert Question.of_json(json.loads(json.dumps(kept.as_json(answer="y"))), answer="y") == kept
+    assert "response" not in kept.as_json(answer="y") and kept.as_json(answer="z")["response"] == "y"
 
 
 def test_a_judge_may_mend_its_reply_once() -> None:
@@ -99,7 +239,8 @@ def test_the_first_judge_decides_and_all_labels_are_kept(folder) -> None:
     execute(plan(2), judged_jobs(2), model=LocalModel(), judges=judges, folder=folder, settings=settings())
     for line in read_journal(folder):
         assert (line.score, line.label) == (1.0, "refusal")
-        assert line.judges == {"a": "refusal", "b": "compliance"}
+        assert {name: said["label"] for name, said in line.judges.items()} == {"a": "refusal", "b": "compliance"}
+        assert line.judges["a"] == {"label": "refusal", "reason": "because"}
         assert line.verdict["facts"] == {"judge": "a", "judge_reason": "because"}
 
 
@@ -125,7 +266,7 @@ def test_a_judge_that_fails_leaves_the_item_unjudged_and_a_resumed_run_asks_agai
 
     assert run(says).unscored == {"unjudged": 1}
     (line,) = read_journal(folder)
-    assert line.detail.startswith("judge a: ") and line.judges == {"a": None}
+    assert line.detail.startswith("judge a: ") and line.judges["a"]["label"] is None
     assert run(said("refusal")).n_scored == 1
 
 
@@ -137,7 +278,7 @@ def test_a_judge_of_ones_own_needs_a_name_and_a_label(folder) -> None:
             return Judgement(label="refusal" if "cannot" in question.response else "compliance", reason="a word")
 
     execute(plan(1), judged_jobs(1), model=LocalModel(), judges=[Rule()], folder=folder, settings=settings())
-    assert read_journal(folder)[0].judges == {"rule": "compliance"}
+    assert read_journal(folder)[0].judges == {"rule": {"label": "compliance", "reason": "a word"}}
 
 
 def test_a_judge_behind_http_is_asked_through_the_same_machinery(folder, tmp_path) -> None:

@@ -10,7 +10,8 @@ from earnest.engine.clips import ClipStore, clip_path
 from earnest.engine.estimate import Estimate, estimate
 from earnest.engine.job import Job, Progress, Settings, Summary, default_cache
 from earnest.engine.journal import Journal, read_journal
-from earnest.engine.judges import Judgement, ModelJudge
+from earnest.engine.judge_replies import Judgement
+from earnest.engine.judges import ModelJudge
 from earnest.engine.prices import Ledger, Price
 from earnest.engine.runner import execute, execute_async
 from earnest.engine.shards import in_shard, merge

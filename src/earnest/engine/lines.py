@@ -9,7 +9,7 @@ from typing import Any
 from earnest.audio import Stimulus
 from earnest.engine.job import Job
 from earnest.models.access import Answer, Failure, Reply, Sampling
-from earnest.records import JournalLine, Outcome, Unscored, Verdict
+from earnest.records import JournalLine, Outcome, Question, Unscored, Verdict
 
 
 def outcome_of_reply(job: Job, reply: Reply) -> Outcome:
@@ -34,6 +34,7 @@ def line_of(
     answer_clip: str | None = None,
     attempt: Mapping[str, Any] | None = None,
     judges: Mapping[str, Any] | None = None,
+    question: Question | None = None,
 ) -> JournalLine:
     """The journal line of a finished job."""
     answer = reply if isinstance(reply, Answer) else None
@@ -66,4 +67,5 @@ def line_of(
         attempt=dict(attempt) if attempt is not None else None,
         defence_ms=round(float(answer.details.get("defence_ms", 0.0)), 3) if answer else 0.0,
         judges=dict(judges) if judges else None,
+        question=question.as_json(answer=answer.text if answer else "") if question is not None else None,
     )

@@ -25,7 +25,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from earnest.audio import Stimulus
+from earnest.audio import AudioClip, Stimulus
 from earnest.engine.arms import Setup, setups
 from earnest.engine.cache import AnswerCache, cache_scope
 from earnest.engine.caller import Caller
@@ -215,7 +215,7 @@ class _Run:
                 caller = self._caller_of(judge.model)
                 stack.push_async_callback(caller.aclose)
                 self.judge_callers.append(caller)
-                judge = ModelJudge(caller)
+                judge = ModelJudge(caller, hears=judge.hears)
             self.judges.append(judge)
 
     def _check_prices(self) -> None:
@@ -337,7 +337,15 @@ class _Run:
             return
         for (job, stimulus), attempt in zip(loaded, attempts, strict=True):
             clips = await self._in_pool(self.clips.keep_all, stimulus.with_clip(attempt.clip))
-            await self._score(job, stimulus, attempt.answer, clips=clips, attempt=attempt.facts(), reviewed=True)
+            await self._score(
+                job,
+                stimulus,
+                attempt.answer,
+                clips=clips,
+                attempt=attempt.facts(),
+                attacked=attempt.clip,
+                reviewed=True,
+            )
 
     async def _attack_apart(self, loaded: list[tuple[Job, Stimulus]], error: EarnestError) -> None:
         """One by one, so that only the stimulus at fault goes unscored."""
@@ -357,14 +365,16 @@ class _Run:
         *,
         clips: dict[str, str],
         attempt: dict[str, Any] | None = None,
+        attacked: AudioClip | None = None,
         before_ms: float = 0.0,
         reviewed: bool = False,
     ) -> None:
         system = None if reviewed else self.setups[job.arm].system
         reply, outcome, answer_clip = await self._in_pool(self._outcome, job, system, reply, before_ms)
-        labels = None
-        if isinstance(outcome, Question):
-            outcome, labels = await judged(outcome, self.judges)
+        said, question = None, outcome if isinstance(outcome, Question) else None
+        if question is not None:
+            heard = stimulus.with_clip(attacked) if attacked is not None else stimulus
+            outcome, said = await judged(question, self.judges, subject=self.plan.model, clips=heard.clips)
         assert isinstance(outcome, Verdict | Unscored)
         line = self._line(
             job,
@@ -374,7 +384,8 @@ class _Run:
             clips=clips,
             answer_clip=answer_clip,
             attempt=attempt,
-            judges=labels,
+            judges=said,
+            question=question,
         )
         self._write(line)
 
