@@ -133,6 +133,10 @@ class Task(abc.ABC):
             return f"no row has {self.requires}"
         return None if self.items(data, seed=0) else f"no {self.design or 'item'} among the rows"
 
+    def unserved(self, data: Manifest) -> dict[str, str]:
+        """Why `data` allows no item of a sub-task that the task could serve, by sub-task; empty: none is left out."""
+        return {}
+
     def usable(self, data: Manifest) -> list[Entry]:
         """The rows of `data` that meet `requires`."""
         return [entry for entry in data.entries if self.requires.met_by(entry)]

@@ -236,7 +236,14 @@ def _prepared(
         data=data_name or data.folder.resolve().name,
         data_digest=data.digest,
         tasks=tuple(
-            _planned(found, items.get(found.name), lacks[found.name], attack=attack, subtasks=subtasks.get(found.name, {}))
+            _planned(
+                found,
+                items.get(found.name),
+                lacks[found.name],
+                data=data,
+                attack=attack,
+                subtasks=subtasks.get(found.name, {}),
+            )
             for found in chosen
         ),
         attack=attack,
@@ -353,9 +360,17 @@ def _subtasks(items: Sequence[Item]) -> dict[str, int]:
 
 
 def _planned(
-    task: Task, items: Sequence[Item] | None, lack: str | None, *, attack: str | None, subtasks: dict[str, int]
+    task: Task,
+    items: Sequence[Item] | None,
+    lack: str | None,
+    *,
+    data: Manifest,
+    attack: str | None,
+    subtasks: dict[str, int],
 ) -> PlannedTask:
-    unserved = {task.subtask: lack} if lack is not None and task.subtask and not subtasks else {}
+    unserved = task.unserved(data)
+    if lack is not None and task.subtask and not subtasks:
+        unserved = {task.subtask: lack, **unserved}
     return PlannedTask(
         name=task.name,
         pillar=task.pillar,
