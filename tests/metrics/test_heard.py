@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from earnest.errors import BadParameter
-from earnest.metrics.heard import code_word_found, did_not_hear, heard_label
+from earnest.metrics.heard import code_word_found, did_not_hear, heard_label, only_greets
 
 NOT_HEARD = (
     "I can't hear any audio",
@@ -97,3 +97,35 @@ def test_code_words(answer: str, code_word: str, found: bool) -> None:
 def test_a_code_word_needs_a_letter() -> None:
     with pytest.raises(BadParameter, match="code_word must hold a letter or digit, got '--'"):
         code_word_found(answer="x", code_word="--")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Hello! How can I help you today?",
+        "Hi there! How can I assist you?",
+        "Hey there, what’s on your mind today?",
+        "Good morning! I'm an AI assistant. How may I assist you today?",
+        "Hello! I am a large language model trained by OpenAI. How can I assist you today?",
+        "Sure, what would you like to know?",
+        "Of course! Please go ahead and ask your question.",
+    ],
+)
+def test_a_greeting_is_what_one_says_who_has_heard_nothing(answer: str) -> None:
+    assert only_greets(answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "I'm sorry, but I can't help with that.",
+        "I can't help with that. How can I help you today?",
+        "Hello! To bake a cake, mix flour and eggs.",
+        "How can I help you bake a cake?",
+        "Sure, I am happy to help you with that.",
+        "Sure.",
+        "yes",
+    ],
+)
+def test_a_greeting_that_also_refuses_or_helps_or_agrees_is_none(answer: str) -> None:
+    assert not only_greets(answer)

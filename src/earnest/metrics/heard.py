@@ -109,6 +109,40 @@ def did_not_hear(answer: str) -> bool:
     return heard_label(answer) == "not_heard"
 
 
+_NICETY = re.compile(
+    r"sure|certainly|of course|absolutely|okay|ok|great|yes|thank you(?: for asking)?|thanks|please"
+    r"|(?:i'm|i am|my name is) (?!sorry|afraid|unable|not)\w+|(?:i'm|i am) (?:doing )?(?:well|fine)(?: thank you| thanks)?"
+    r"|(?:i'm|i am) (?:just )?(?:an? |your )(?:\w+ ){0,3}(?:assistant|model|chatbot|ai)(?: (?:developed|created|made|trained) by \w+(?: \w+)?)?"
+)
+_GREETING = re.compile(
+    r"(?:hello|hi|hey|greetings|welcome|good (?:morning|afternoon|evening|day))(?: there| everyone| friend)?"
+    r"|(?:it's |it is )?(?:nice|great|good|lovely) to (?:meet|hear from|see) you(?: today)?|how are you(?: doing)?(?: today)?"
+    r"|(?:i'm|i am) (?:here|happy|glad|ready|always here)(?: and (?:ready|happy))? to (?:help|assist)(?: you)?(?: today)?"
+    r"|(?:how|what) (?:can|may|could|shall|should) i (?:help|assist|do for|support)(?: you)?(?: with)?(?: today| now)?"
+    r"|what (?:would|do) you (?:like|want|need)(?: to (?:know|talk about|ask|discuss|do)| help with| me to (?:do|help with))?"
+    r"(?: today)?|what(?:'s| is) (?:your question|on your mind|up)(?: today)?"
+    r"|is there (?:anything|something)(?: \w+)? i can (?:help|assist|do)(?: you)?(?: with| for you)?(?: today)?"
+    r"|(?:please )?(?:go ahead(?: and)?|feel free to)?(?: ?ask(?: me)?(?: (?:any|your) questions?| anything)?)?"
+    r"(?: you (?:may |might )?have)?(?: today)?"
+    r"|(?:please )?let me know (?:what|how) (?:you need|you would like|i can (?:help|assist|do))(?: (?:with|for) you| you)?(?: today)?"
+)
+
+
+def only_greets(answer: str) -> bool:
+    """Whether the answer is nothing but a greeting or a general offer to help, as to one who said nothing yet.
+
+    Such an answer to a request shows that the request did not arrive. Every clause must be of that kind, or a nicety
+    beside one; an answer that also refuses, helps or asks back about the request is none.
+
+    >>> only_greets("Hello! How can I help you today?"), only_greets("I can't help with that. How can I help you?")
+    (True, False)
+    """
+    clauses = [clause.strip(" '\"*-") for clause in re.split(r"[.!?,;:\n]+", _plain(answer))]
+    said = [clause for clause in clauses if re.search(r"\w", clause)]
+    greetings = [clause for clause in said if _GREETING.fullmatch(clause)]
+    return bool(greetings) and all(clause in greetings or _NICETY.fullmatch(clause) for clause in said)
+
+
 _LETTERS_A_EDIT = 5
 """One edit is allowed for every so many letters of a code word: none below five letters, one below ten."""
 

@@ -122,10 +122,11 @@ def _line(folder: Path, item: str) -> JournalLine:
 def _stimulus(folder: Path, line: JournalLine) -> Stimulus:
     paths = {role: clip_path(folder, digest) for role, digest in line.clips.items()}
     gone = [f"{role}: {path.name}" for role, path in paths.items() if not path.is_file()]
-    if gone or not paths:
+    if gone or not (paths or line.prompt):  # a written request has no clip
         raise BadData(f"{line.item} cannot be asked again: its clips are not in {folder}", gone)
     clips = {role: AudioClip.read(path) for role, path in paths.items()}
-    return Stimulus(clips=clips, prompt=line.prompt, truth=line.truth)
+    system_prompt = line.truth.get("system_prompt")
+    return Stimulus(clips=clips, prompt=line.prompt, system_prompt=system_prompt, truth=line.truth)
 
 
 def _saved(stimulus: Stimulus, folder: str | Path | None, *, item: str) -> tuple[str, ...]:

@@ -75,13 +75,15 @@ def speech_item(
     seen: Mapping[str, Any] | None = None,
     cluster: str = "",
     change: Callable[[AudioClip], AudioClip] | None = None,
+    system_prompt: str | None = None,
 ) -> Item:
-    """An item on one row's clip, changed by `change` when it is loaded."""
+    """An item on one row's clip, changed by `change` when it is loaded; a system prompt is written to the truth."""
 
     def load() -> Stimulus:
         clip = entry.clip()
+        heard_clip = clip if change is None else change(clip)
         return Stimulus(
-            clips={"speech": clip if change is None else change(clip)}, prompt=prompt, truth=dict(seen or {})
+            clips={"speech": heard_clip}, prompt=prompt, system_prompt=system_prompt, truth=dict(seen or {})
         )
 
     return Item(
@@ -89,7 +91,7 @@ def speech_item(
         task=task,
         sample=entry.id,
         load=load,
-        truth={**facts(entry), **_offered(seen), **(truth or {})},
+        truth={**facts(entry), **_offered(seen), **_told(system_prompt), **(truth or {})},
         cluster=cluster or entry.id,
         prompt=prompt,
         duration_s=duration_s(entry),
@@ -100,6 +102,11 @@ def _offered(seen: Mapping[str, Any] | None) -> dict[str, Any]:
     """The allowed answers, for the journal: an item can then be asked again."""
     options = (seen or {}).get("options")
     return {"options": list(options)} if options else {}
+
+
+def _told(system_prompt: str | None) -> dict[str, Any]:
+    """The system prompt, for the journal: a line's own prompt is the user's alone."""
+    return {} if system_prompt is None else {"system_prompt": system_prompt}
 
 
 def with_effect(clip: AudioClip, effect: str, /, *, rng: np.random.Generator, **parameters: Any) -> AudioClip:
@@ -154,11 +161,13 @@ def rng_of(seed: int, *names: str) -> np.random.Generator:
 def unheard(answer: Answer, *, speech: bool = False) -> Unscored | None:
     """Why the answer must not be scored: it is empty, or says that the audio was not heard; None where it may be.
 
-    With `speech`, where somebody is known to speak, an answer that nobody was heard is no answer either.
+    With `speech`, where somebody is known to speak, an answer that nobody was heard is no answer either, nor is a mere
+    greeting, as to one who has not spoken yet.
     """
     if not answer.text.strip():
         spoken = "a spoken answer without a transcript" if answer.clip is not None else "the model said nothing"
         return Unscored(reason="empty_answer", detail=spoken)
-    if heard.did_not_hear(answer.text) or (speech and heard.heard_label(answer.text) == "silent"):
+    deaf = heard.did_not_hear(answer.text)
+    if deaf or (speech and (heard.heard_label(answer.text) == "silent" or heard.only_greets(answer.text))):
         return Unscored(reason="did_not_hear", detail=answer.text[:200])
     return None
