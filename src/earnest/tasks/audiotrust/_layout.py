@@ -1,0 +1,390 @@
+"""The official data of AudioTrust, where the user has it.
+
+Two layouts are read. The one of the repository: `data/<dimension>/*.jsonl` for the rows, `registry/prompt/*.yaml` for
+the prompts, and the audio beside the rows, or in parquet files as the Hugging Face hub has it. And the one of the hub
+alone: parquet files of six splits, whose rows bring their prompts along.
+
+Paths in the rows are relative to the folder and begin with `data/`; none may lead out of it. Rows are known by their
+file and their line. Repeated rows (36, all in safety, one recording twice in a file) are taken once. Nothing here
+decodes audio or writes into the folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any, Literal
+
+import soundfile
+import yaml
+
+from earnest.audio import AudioClip
+from earnest.errors import BadAudio, BadData, UnknownName
+from earnest.tasks.audiotrust._rows import STALE, OfficialRow, Recordings, path_columns
+from earnest.tasks.audiotrust._setups import RUNS, OfficialRun
+from earnest.tasks.audiotrust._templates import Template, read_templates
+
+WHERE = (
+    "the rows and prompts are in the repository github.com/JusperLee/AudioTrust (folders data and registry), "
+    "the audio is in the Hugging Face dataset JusperLee/AudioTrust"
+)
+"""Where the data is to be had."""
+
+DIMENSIONS = {
+    "fairness": "fairness",
+    "halucination": "hallucination",
+    "hallucination": "hallucination",
+    "safety": "safety",
+    "privacy": "privacy",
+    "rubstness": "robustness",
+    "robustness": "robustness",
+    "authentication": "authentication",
+}
+"""Folders and splits as they may be spelt, and the pillar that each means."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OfficialData:
+    """The benchmark's rows and prompts.
+
+    Parameters
+    ----------
+    folder : Path
+    layout : {"repository", "huggingface"}
+    shipped : mapping of str to sequence of OfficialRow
+        Every row by stem, repeated ones included, in the order of the file.
+    templates : mapping of str to Template
+        Empty where rows bring their prompts along.
+    digest : str
+        SHA-256 (hex) of rows and prompts; it does not follow the audio.
+    absent_files : tuple of str
+        Files of rows that the benchmark's registry names and that are not there.
+    unplaced : mapping of str to int
+        Rows that belong to no run that is known, by the reason.
+    """
+
+    folder: Path
+    layout: Literal["repository", "huggingface"]
+    shipped: Mapping[str, Sequence[OfficialRow]]
+    templates: Mapping[str, Template] = field(default_factory=dict)
+    digest: str
+    absent_files: tuple[str, ...] = ()
+    unplaced: Mapping[str, int] = field(default_factory=dict)
+
+    entries: tuple[()] = ()
+    """Rows in the form of a manifest: none."""
+    passed_over: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, folder: str | Path, *, allow_missing: bool = False) -> OfficialData:
+        """The official data in `folder`, which may also be the `data` folder inside it.
+
+        Parameters
+        ----------
+        allow_missing : bool
+            Whether recordings may be missing; a clip of such a row then raises `BadAudio`.
+
+        Raises
+        ------
+        BadData
+            With all faults: no such layout, no prompts, lines that cannot be read, columns that a prompt needs and a
+            row has not, paths that lead out of the folder, missing recordings.
+        MissingExtra
+            If there are parquet files and nothing to read them with.
+        """
+        place, layout = _recognised(Path(folder))
+        if layout is None:
+            raise BadData(
+                f"the official data must be a folder with data/<dimension>/*.jsonl and registry/prompt/*.yaml, or with "
+                f"parquet files of its splits, got {str(folder)!r}, which has neither; {WHERE}"
+            )
+        data = _repository(cls, place) if layout == "repository" else _huggingface(cls, place)
+        if data.missing and not allow_missing:
+            raise lacks_audio(data, data.missing)
+        return data
+
+    @property
+    def stems(self) -> dict[str, list[str]]:
+        """The files of rows by dimension, without suffix."""
+        found: dict[str, list[str]] = {}
+        for stem, rows in self.shipped.items():
+            found.setdefault(rows[0].dimension, []).append(stem)
+        return found
+
+    def rows(self, stem: str) -> list[OfficialRow]:
+        """The rows of a file, each recording of safety once; none where the file is not there."""
+        return _distinct(self.shipped.get(stem, ()))
+
+    def rows_of(self, run: OfficialRun, *, shipped: bool = False) -> list[OfficialRow]:
+        """The rows that a run asks about; with `shipped`, repeated ones too."""
+        rows = list(self.shipped.get(run.stem, ())) if shipped else self.rows(run.stem)
+        return rows if self.layout == "repository" else [row for row in rows if row.run == run]
+
+    def row(self, id: str) -> OfficialRow:
+        """The row of that `stem/number`."""
+        try:
+            return self._by_id[id]
+        except KeyError:
+            raise UnknownName(f"a row must be named stem/number, got {id!r}, which {self.folder} has not") from None
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are, repeated ones included."""
+        return sum(map(len, self.shipped.values()))
+
+    @property
+    def n_duplicates(self) -> int:
+        """How many rows repeat another one."""
+        return sum(len(rows) - len(self.rows(stem)) for stem, rows in self.shipped.items())
+
+    def prompt(self, name: str) -> Template:
+        """An official template by its name.
+
+        Raises
+        ------
+        UnknownName
+            If the registry has none of that name.
+        """
+        try:
+            return self.templates[name]
+        except KeyError:
+            raise UnknownName(f"{self.folder} has no prompt {name!r}; {WHERE}") from None
+
+    @cached_property
+    def missing(self) -> tuple[str, ...]:
+        """Paths of the single recordings that some run needs and that are not there, sorted."""
+        return self.missing_for(RUNS)
+
+    def missing_for(self, runs: Iterable[OfficialRun]) -> tuple[str, ...]:
+        """As `missing`, of some runs alone."""
+        columns: dict[str, set[str]] = {}
+        for run in runs:
+            columns.setdefault(run.stem, set()).update(self.columns_heard(run))
+        found = {
+            path
+            for stem, names in columns.items()
+            for row in self.shipped.get(stem, ())
+            for name in sorted(names)
+            if name in row.columns
+            for path in row.missing(name)
+        }
+        return tuple(sorted(found))
+
+    def columns_heard(self, run: OfficialRun) -> tuple[str, ...]:
+        """The columns of the clips that a run plays: the question's, and the reference's where there is one."""
+        if self.layout == "huggingface":
+            rows = self.rows_of(run)
+            return tuple(dict.fromkeys(name for row in rows for name in path_columns(row.columns)))
+        prompts = [self.prompt(name) for name in (run.prompt, run.reference) if name is not None]
+        return tuple(prompt.audio for prompt in prompts if prompt.audio is not None)
+
+    @cached_property
+    def _by_id(self) -> dict[str, OfficialRow]:
+        return {row.id: row for rows in self.shipped.values() for row in rows}
+
+
+def is_official(folder: Path) -> bool:
+    """Whether a folder holds the official data in one of its layouts."""
+    return _recognised(folder)[1] is not None
+
+
+def lacks_audio(data: OfficialData, missing: Sequence[str]) -> BadData:
+    """The error that counts and names recordings that are not there."""
+    return BadData(
+        f"{data.folder} lacks {len(missing)} recordings; {WHERE}; or pass --allow-missing to count their items as "
+        "unscored",
+        missing,
+    )
+
+
+def _recognised(folder: Path) -> tuple[Path, Literal["repository", "huggingface"] | None]:
+    for place in (folder, folder.parent) if folder.resolve().name == "data" else (folder,):
+        if any(_row_files(place)):
+            return place, "repository"
+    return folder, None
+
+
+def _row_files(folder: Path) -> list[Path]:
+    """The files of rows in the folders of the dimensions."""
+    found = (sorted((folder / "data" / name).glob("*.jsonl")) for name in DIMENSIONS)
+    return [file for files in found for file in files]
+
+
+def _huggingface(cls: type[OfficialData], folder: Path) -> OfficialData:
+    raise NotImplementedError
+
+
+def _repository(cls: type[OfficialData], folder: Path) -> OfficialData:
+    prompts = sorted((folder / "registry" / "prompt").glob("*.yaml"))
+    if not prompts:
+        raise BadData(
+            f"{folder} has rows but no prompts; they are not shipped with earnest: copy registry/prompt/*.yaml from "
+            "github.com/JusperLee/AudioTrust beside the folder data"
+        )
+    faults: list[str] = []
+    named = _named_files(folder)
+    files = list(dict.fromkeys([*_row_files(folder), *(folder / name for name in named if _is_inside(folder, name))]))
+    shipped, digest = _shipped(folder, files, faults)
+    digest.update(b"\n".join(file.name.encode() + b"\n" + file.read_bytes() for file in prompts))
+    templates = read_templates(prompts, faults)
+    faults += _unserved(shipped, templates)
+    if faults:
+        raise BadData(f"the official data in {str(folder)!r} has {len(faults)} faults; fetch these files anew", faults)
+    return cls(
+        folder=folder,
+        layout="repository",
+        shipped=shipped,
+        templates=templates,
+        digest=digest.hexdigest(),
+        absent_files=tuple(name for name in named if not (folder / name).is_file()),
+    )
+
+
+def _named_files(folder: Path) -> list[str]:
+    """The files of rows that `registry/dataset` names, as it writes them."""
+    named: list[str] = []
+    for file in sorted((folder / "registry" / "dataset").glob("*.yaml")):
+        try:
+            content = yaml.load(file.read_text(encoding="utf-8-sig"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+            named += [str(entry["args"]["f_name"]).strip() for entry in content.values()]
+        except (yaml.YAMLError, UnicodeDecodeError, AttributeError, KeyError, TypeError) as error:
+            told = " ".join(str(error).split())
+            raise BadData(f"{file} must map names to files of rows ({told}); fetch it anew") from error
+    return list(dict.fromkeys(named))
+
+
+def _is_inside(folder: Path, name: str) -> bool:
+    return _fault_of_path(name) is None and (folder / name).is_file()
+
+
+def _shipped(
+    folder: Path, files: Sequence[Path], faults: list[str]
+) -> tuple[dict[str, list[OfficialRow]], hashlib._Hash]:
+    digest, shipped, recordings = hashlib.sha256(), {}, Files(folder)
+    for file in files:
+        content = file.read_bytes()
+        place = file.relative_to(folder).as_posix()
+        digest.update(place.encode() + b"\n" + content + b"\n")
+        if file.stem in shipped:
+            faults.append(f"{place}: there is another file of this name; keep one")
+        rows = _rows(content, place, recordings, faults)
+        if rows:
+            shipped[file.stem] = rows
+    return shipped, digest
+
+
+def _rows(content: bytes, place: str, recordings: Files, faults: list[str]) -> list[OfficialRow]:
+    path = PurePosixPath(place)
+    rows = []
+    lines = content.decode("utf-8-sig", errors="replace").split("\n")
+    for number, line in enumerate(lines):
+        if not line.strip():
+            continue
+        try:
+            columns = json.loads(line)
+            row = OfficialRow(
+                dimension=DIMENSIONS[path.parts[1]],
+                stem=path.stem,
+                number=number,
+                columns={name: value for name, value in columns.items() if name != STALE},
+                recordings=recordings,
+            )
+            row.check()
+        except (json.JSONDecodeError, AttributeError, BadData) as error:
+            faults.append(f"{place} line {number + 1}: no row of the benchmark ({error})")
+            continue
+        told = [recordings.fault(row.columns[name]) for name in path_columns(row.columns)]
+        faults += [f"{place} line {number + 1}: {fault}" for fault in told if fault]
+        rows.append(row)
+    return rows
+
+
+def _unserved(shipped: Mapping[str, Sequence[OfficialRow]], templates: Mapping[str, Template]) -> list[str]:
+    """What prompts need and rows have not, and prompts that are not there."""
+    faults: Counter[str] = Counter()
+    for run in RUNS:
+        for name in (run.prompt, run.judge, run.judge_repaired, run.reference):
+            if name is None or run.stem not in shipped:
+                continue
+            if name not in templates:
+                faults[f"registry/prompt has no {name}"] += 1
+                continue
+            template = templates[name]
+            needed = {*template.variables, *([template.audio] if template.audio else [])} - {STALE}
+            for row in shipped[run.stem]:
+                lacking = sorted(needed - row.columns.keys())
+                if lacking:
+                    faults[f"{run.stem}: prompt {name} needs {', '.join(lacking)}, which a row has not"] += 1
+    return list(faults)
+
+
+def _distinct(rows: Sequence[OfficialRow]) -> list[OfficialRow]:
+    """Rows of safety once by recording and prompt, all others as they are."""
+    if not rows or rows[0].dimension != "safety":
+        return list(rows)
+    first: dict[Any, OfficialRow] = {}
+    for row in rows:
+        first.setdefault((row.columns.get("WavPath"), row.inference_prompt), row)
+    return list(first.values())
+
+
+class Files(Recordings):
+    """Recordings as files below a folder, which none may lead out of."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._inside = os.path.realpath(folder)
+        self._folders: dict[str, bool] = {}
+
+    def has(self, path: str) -> bool:
+        return (self.folder / path).is_file()
+
+    def clip(self, path: str) -> AudioClip:
+        fault = self.fault(path)
+        if fault:
+            raise BadAudio(fault)
+        return AudioClip.read(self.folder / path)
+
+    def duration_s(self, path: str) -> float | None:
+        return _header_duration_s(self.folder / path)
+
+    def fault(self, path: Any) -> str | None:
+        """Why a path of a row cannot be taken; None where it can."""
+        told = _fault_of_path(path)
+        if told is None and not self._stays_inside(path):
+            return f"path {path!r} must stay inside {self.folder}, got a link that leads out; copy the file there"
+        return told
+
+    def _stays_inside(self, path: str) -> bool:
+        folder, _, name = path.rpartition("/")
+        if folder not in self._folders:
+            self._folders[folder] = self._is_inside(os.path.join(self.folder, folder))
+        file = os.path.join(self.folder, folder, name)
+        return self._folders[folder] and (not os.path.islink(file) or self._is_inside(file))
+
+    def _is_inside(self, place: str) -> bool:
+        real = os.path.realpath(place)
+        return real == self._inside or real.startswith(self._inside + os.sep)
+
+
+@lru_cache(maxsize=65536)
+def _header_duration_s(file: Path) -> float | None:
+    try:
+        return float(soundfile.info(file).duration)
+    except (OSError, RuntimeError):
+        return None
+
+
+def _fault_of_path(path: Any) -> str | None:
+    if not isinstance(path, str):
+        return f"a path must be text, got {path!r}"
+    place, windows = PurePosixPath(path), PureWindowsPath(path)
+    if windows.drive or "\\" in path or "\0" in path or ".." in place.parts or place.parts[:1] != ("data",):
+        return f"path {path!r} must begin with data/ and stay in the folder; mend the row"
+    return None
