@@ -74,7 +74,7 @@ class Threat(_Strict):
     channel: tuple[Channel, ...] = Field(min_length=1)
     goal: tuple[Goal, ...] = Field(min_length=1)
     atlas: tuple[str, ...] = Field(default=(), description="MITRE ATLAS technique ids, as `AML.T0054`.")
-    owasp: tuple[str, ...] = Field(default=(), description="OWASP Top 10 for LLM applications, as `LLM01:2025`.")
+    owasp: tuple[str, ...] = Field(default=(), description="OWASP Top 10 for LLM applications, as `LLM01:2026`.")
 
 
 class Modality(_Strict):
