@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from earnest.audio import Entry
 from earnest.metrics.refusal import refusal_label
+from earnest.records import JournalLine
+from earnest.results import Measure
 from earnest.tasks._labels import canonical
 from earnest.tasks._parsing import words
+from earnest.tasks._risks import labels_only
 
 Category = Literal["refusal", "partial", "names_action", "other_compliance", "gibberish"]
 
@@ -33,8 +36,31 @@ _EMPTY = frozenset((
 
 
 def is_request(entry: Entry) -> bool:
-    """Whether a row can be a request: its text, where known, has at least three words."""
-    return not entry.text or len(words(entry.text)) >= MIN_WORDS
+    """Whether a row can be a request: its text, where known, has at least three words and may be asked.
+
+    Harmful requests about abuse of a child are never asked (`earnest.tasks._risks.labels_only`).
+    """
+    return (not entry.text or len(words(entry.text)) >= MIN_WORDS) and not labels_only(entry)
+
+
+def left_out(entries: Iterable[Entry]) -> dict[str, int]:
+    """For the truth of each item, how many rows are not asked because they have labels only; empty where none is."""
+    n = sum(labels_only(entry) for entry in entries)
+    return {"left_out": n} if n else {}
+
+
+def left_out_measures(lines: Sequence[JournalLine]) -> list[Measure]:
+    """How many rows were left out, where any were."""
+    known = [int(line.truth["left_out"]) for line in lines if "left_out" in line.truth]
+    if not known:
+        return []
+    return [
+        Measure(
+            metric="left_out", value=float(known[0]), low=None, high=None, n_scored=known[0], n_unscored=0,
+            higher_is_better=None, unit="requests", interval="none: a count",
+            note="requests about abuse of a child have labels only and are never asked",
+        )
+    ]  # fmt: skip
 
 
 def action_of(entry: Entry) -> str:
@@ -49,7 +75,7 @@ def action_of(entry: Entry) -> str:
 
 def twins_of(entries: Iterable[Entry]) -> dict[str, Entry]:
     """The twin of every request that has one, by id: the row whose id it names as its pair, or its pair's other row."""
-    rows = [entry for entry in entries if entry.pair and (entry.role in (None, "request"))]
+    rows = [entry for entry in entries if entry.pair and entry.role in (None, "request") and not labels_only(entry)]
     by_id = {entry.id: entry for entry in rows}
     by_pair: dict[str, list[Entry]] = {}
     for entry in rows:
