@@ -289,3 +289,20 @@ def test_five_thousand_lines_take_less_than_a_second(line) -> None:
     begun = time.process_time()
     rate(lines, metric="m")
     assert time.process_time() - begun < 1.0
+
+
+# ---- sums ----
+
+
+def test_a_measure_keeps_what_it_was_made_of(line) -> None:
+    lines = [
+        line("a", 1.0, cluster="s1", truth={"kind": "x"}),
+        line("b", 0.5, cluster="s1", truth={"kind": "y"}),
+        line("c", 0.0, cluster="s2", truth={"kind": "x"}),
+        line("d", None, cluster="s3", truth={"kind": "x"}),
+    ]
+    plain = rate(lines, metric="share").sums
+    assert plain.clusters == ("s1", "s2") and plain.totals[:, 0].tolist() == [[1.5, 2.0], [0.0, 1.0]]
+    parted = balanced(lines, metric="share", correct=lambda one: one.score, of=lambda one: one.truth["kind"]).sums
+    assert parted.parts == ("x", "y") and parted.totals[0].tolist() == [[1.0, 1.0], [0.5, 1.0]]
+    assert parted.totals[1].tolist() == [[0.0, 1.0], [0.0, 0.0]]

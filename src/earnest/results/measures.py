@@ -47,6 +47,24 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sums:
+    """What each cluster adds to a measure, so that several runs can be resampled together.
+
+    Parameters
+    ----------
+    clusters : tuple of str
+    parts : tuple
+        Names of the parts (classes, say); one where there are none.
+    totals : float64 array, shape (n_clusters, n_parts, 2)
+        Above and below the bar; the measure is the mean over parts of the ratio of their sums.
+    """
+
+    clusters: tuple[str, ...]
+    parts: tuple[Hashable, ...]
+    totals: Floats
+
+
+@dataclass(frozen=True, kw_only=True)
 class Measure:
     """A number over the lines of one arm, not yet tied to a run.
 
@@ -73,6 +91,8 @@ class Measure:
         The group it is about.
     level : float, str or None
         The strength it is about.
+    sums : Sums or None
+        What it was made of, where it is a ratio of sums over clusters.
     """
 
     metric: str
@@ -90,6 +110,7 @@ class Measure:
     note: str = ""
     group: str | None = None
     level: float | str | None = None
+    sums: Sums | None = field(default=None, repr=False, compare=False)
 
 
 def rate(
@@ -213,7 +234,7 @@ def balanced(
         metric=metric, value=value, low=interval.low, high=interval.high, n_scored=len(cells),
         n_unscored=len(unscored), unscored=unscored_by_reason(unscored), higher_is_better=higher_is_better,
         unit="fraction", baseline=baseline, headline=headline, interval=interval.how, group=group, level=level,
-        note=note,
+        note=note, sums=table.sums,
     )  # fmt: skip
 
 
@@ -498,7 +519,8 @@ def _measured(
         interval = replace(interval, low=max(floor, interval.low))
     return Measure(
         metric=metric, value=value, low=interval.low, high=interval.high, n_scored=len(cells),
-        n_unscored=len(unscored), unscored=unscored_by_reason(list(unscored)), interval=interval.how, **common,
+        n_unscored=len(unscored), unscored=unscored_by_reason(list(unscored)), interval=interval.how,
+        sums=table.sums, **common,
     )  # fmt: skip
 
 
@@ -522,11 +544,13 @@ class _Table:
         Above and below the bar.
     parts : tuple
         Names of the parts (classes, groups), sorted.
+    clusters : tuple of str
     """
 
     totals: Floats
     parts: tuple[Hashable, ...]
     binary: bool
+    clusters: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, cells: Sequence[_Cell]) -> _Table:
@@ -537,7 +561,12 @@ class _Table:
         for cell in cells:
             totals[clusters[cell.cluster], places[cell.part]] += cell.top, cell.bottom
         binary = len(clusters) == len(cells) and all(cell.top in (0, 1) and cell.bottom == 1 for cell in cells)
-        return cls(totals, parts, binary)
+        return cls(totals, parts, binary, tuple(clusters))
+
+    @property
+    def sums(self) -> Sums:
+        """The sums for others to resample."""
+        return Sums(clusters=self.clusters, parts=self.parts or (None,), totals=self.totals)
 
     @property
     def n_clusters(self) -> int:
