@@ -10,6 +10,10 @@ SOUNDS = ("rain", "wind", "bell", "siren", "clock", "knock", "engine", "beep")
 """The sounds of the probe set, in the order in which the prompt offers them."""
 
 TRANSCRIBE = "Transcribe the speech. Reply with the words only; if nobody speaks, reply: no speech."
+TRANSCRIBE_MAIN = (
+    "Transcribe the speech of the main speaker, who is the loudest; leave out what others say. Reply with the words "
+    "only; if nobody speaks, reply: no speech."
+)
 RESPOND = "Listen to the speaker and answer in one sentence."
 GENDER = "Is the speaker's voice male or female? Answer with one word."
 AGE = "Is the speaker a child or an adult? Answer with one word."

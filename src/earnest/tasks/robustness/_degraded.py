@@ -1,0 +1,235 @@
+"""What the tasks share that transcribe one clip under many conditions.
+
+A *condition* is a kind of degradation at a stated strength. Every chosen clip is heard clean, as its own control, and
+under every condition; the transcript that people wrote is the reference throughout. All tasks of this form choose the
+same clips, so that their curves can be set side by side, and one draw (noise, voices, room, lost packets) serves all
+strengths of a kind.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from earnest.audio import AudioClip, Entry, Manifest
+from earnest.metrics.transcription import normalise_english
+from earnest.models.access import Answer
+from earnest.records import Item, JournalLine, Outcome, Verdict
+from earnest.results import Measure, curve, difference, rate, ratio
+from earnest.tasks import _prompts as prompts
+from earnest.tasks._base import Requirement, Task
+from earnest.tasks._items import by_text, drawn, normal, rng_of, speech_item
+from earnest.tasks._words import fact, n_errors, n_words, transcription_outcome
+
+CLEAN = "clean"
+READ = Requirement(columns=("text",), roles=("read",), not_labels=("harmful", "spoof"))
+"""Speech with a transcript that may be mixed with anything."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """A degradation at one strength.
+
+    Parameters
+    ----------
+    kind : str
+        What is done; a curve is over the strengths of one kind.
+    level : float
+        How strong, in `unit`.
+    unit : str
+        Of the level; letters only, since it is part of the item's id.
+    measured : str
+        What the level says, in words.
+    """
+
+    kind: str
+    level: float
+    unit: str
+    measured: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}_{self.level:g}{self.unit}"
+
+
+def conditions(kind: str, *levels: float, unit: str, measured: str) -> tuple[Condition, ...]:
+    """One condition a level."""
+    return tuple(Condition(kind=kind, level=level, unit=unit, measured=measured) for level in levels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DegradedTranscription(Task):
+    """Base of the tasks; subclasses state `conditions` and implement `changed`, and `company` where they mix in others.
+
+    The headline is the mean word accuracy (1 - word error rate, cut off at 0) over all degraded clips. Beside it stand
+    the clean clips, and by kind and strength the word accuracy, the word error rate of the corpus, and what was lost
+    against the clean twin, clip by clip. Clips of one text share its difficulty and are resampled together.
+
+    Parameters
+    ----------
+    n_voices : int
+        Most voices of one text.
+    max_rows : int
+        Most clips, drawn from the seed where there are more; each is heard clean and under every condition.
+    """
+
+    pillar: ClassVar[str] = "robustness"
+    source: ClassVar[str] = "shah2024-speech"
+    baseline: ClassVar[float | None] = 0.0
+    requires: ClassVar[Requirement] = READ
+    prompt: ClassVar[str] = prompts.TRANSCRIBE
+    conditions: ClassVar[tuple[Condition, ...]]
+
+    n_voices: int = 3
+    max_rows: int = 40
+
+    @abc.abstractmethod
+    def changed(
+        self, clip: AudioClip, condition: Condition, *, others: Sequence[AudioClip], rng: np.random.Generator
+    ) -> AudioClip:
+        """The clip under a condition; `others` are the clips of its company."""
+
+    def pool(self, data: Manifest) -> list[Entry]:
+        """The rows that company is chosen from."""
+        return []
+
+    def company(self, entry: Entry, condition: Condition, pool: Sequence[Entry], *, seed: int) -> list[Entry]:
+        """The rows whose clips are mixed in with that of `entry`."""
+        return []
+
+    def told(self, company: Sequence[Entry]) -> dict[str, Any]:
+        """What the journal says of the company."""
+        return {}
+
+    def items(self, data: Manifest, *, seed: int) -> list[Item]:
+        pool = self.pool(data)
+        return [
+            self._item(entry, condition, pool, seed=seed)
+            for entry in self.chosen(data, seed=seed)
+            for condition in (None, *self.conditions)
+        ]
+
+    def chosen(self, data: Manifest, *, seed: int) -> list[Entry]:
+        """The clips that are degraded: alike for all tasks with equal parameters."""
+        texts = by_text(self.usable(data))
+        voices = [
+            row
+            for text, said in texts.items()
+            for row in drawn(said, self.n_voices, seed=seed, name=f"transcription/{text}")
+        ]
+        return drawn(voices, self.max_rows, seed=seed, name="transcription")
+
+    def _item(self, entry: Entry, condition: Condition | None, pool: Sequence[Entry], *, seed: int) -> Item:
+        company = [] if condition is None else self.company(entry, condition, pool, seed=seed)
+        kind = CLEAN if condition is None else condition.kind
+
+        def change(clip: AudioClip) -> AudioClip:
+            assert condition is not None
+            rng = rng_of(seed, self.name, entry.id, kind)  # one draw for all levels
+            return self.changed(clip, condition, others=[row.clip() for row in company], rng=rng)
+
+        return speech_item(
+            self.name,
+            entry,
+            prompt=self.prompt,
+            variant=str(condition or CLEAN),
+            truth={
+                "degradation": kind,
+                "level": None if condition is None else condition.level,
+                "unit": "" if condition is None else condition.unit,
+                "expected": entry.text,
+                **self.told(company),
+            },
+            seen={"text": entry.text, "expected": entry.text},
+            cluster=normal(entry.text),
+            change=None if condition is None else change,
+        )
+
+    def score(self, item: Item, answer: Answer) -> Outcome:
+        outcome = transcription_outcome(item, answer, control=item.truth["degradation"] == CLEAN)
+        if isinstance(outcome, Verdict) and "others" in item.truth:
+            return replace(outcome, facts={**outcome.facts, **_foreign(item, answer)})
+        return outcome
+
+    def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
+        headline = rate(lines, metric=self.headline, among=degraded, headline=True, baseline=self.baseline)
+        clean = rate(lines, metric="word_accuracy_clean", success=accuracy, among=lambda line: not degraded(line))
+        curves = [m for kind in dict.fromkeys(c.kind for c in self.conditions) for m in self._curves(lines, kind)]
+        return [headline, clean, *curves, *(_loss(lines, condition) for condition in self.conditions)]
+
+    def _curves(self, lines: Sequence[JournalLine], kind: str) -> list[Measure]:
+        own = [line for line in lines if line.truth["degradation"] == kind]
+        measured = next(condition.measured for condition in self.conditions if condition.kind == kind)
+        curves = [
+            *curve(own, metric="word_accuracy", level=level, value=accuracy, group=kind),
+            *curve(
+                own, metric="word_error_rate", level=level, numerator=n_errors, denominator=n_words, group=kind,
+                higher_is_better=False,
+            ),
+        ]  # fmt: skip
+        return [replace(measure, note=f"level: {measured}") for measure in curves]
+
+
+def strangers(entry: Entry, rows: Sequence[Entry], n: int, *, seed: int, name: str) -> list[Entry]:
+    """Up to `n` drawn rows that say something else than `entry`: of other speakers and with other texts each, if it can be."""
+    order = rng_of(seed, name, entry.id, "company").permutation(len(rows))
+    found: list[Entry] = []
+    for apart in (True, False):
+        taken = {entry.speaker} if entry.speaker else set()
+        texts = {normal(entry.text)}
+        for row in (rows[place] for place in order):
+            if len(found) == n:
+                return found
+            if normal(row.text) in texts or row in found or (apart and row.speaker in taken):
+                continue
+            found.append(row)
+            if apart:
+                taken |= {row.speaker} if row.speaker else set()
+                texts.add(normal(row.text))
+    return found
+
+
+def level(line: JournalLine) -> float | None:
+    """How strong the degradation was."""
+    return line.truth["level"]
+
+
+def accuracy(line: JournalLine) -> float | None:
+    """Word accuracy, of clean clips too."""
+    return fact(line, "accuracy")
+
+
+def degraded(line: JournalLine) -> bool:
+    """Whether the clip was not the clean one."""
+    return bool(line.truth["degradation"] != CLEAN)
+
+
+def foreign_words(lines: Sequence[JournalLine]) -> Measure:
+    """Share of the written words that another speaker said and the one asked for did not."""
+    return ratio(
+        lines, metric="others_words_written", numerator=lambda line: fact(line, "n_foreign"),
+        denominator=lambda line: fact(line, "n_written"), among=degraded, higher_is_better=False,
+    )  # fmt: skip
+
+
+def _foreign(item: Item, answer: Answer) -> dict[str, int]:
+    """How many words were written, and how many of these only the others said."""
+    written = Counter(normalise_english(answer.text).split())
+    extra = written - Counter(normalise_english(str(item.truth["text"])).split())
+    heard = Counter(word for text in item.truth["others"] for word in normalise_english(text).split())
+    return {"n_written": written.total(), "n_foreign": (extra & heard).total()}
+
+
+def _loss(lines: Sequence[JournalLine], condition: Condition) -> Measure:
+    """Word accuracy clean less that under a condition, clip by clip."""
+    own = (condition.kind, condition.level)
+    return difference(
+        [line for line in lines if not degraded(line) or (line.truth["degradation"], level(line)) == own],
+        metric="word_accuracy_lost", pair=lambda line: line.sample, side=lambda line: not degraded(line),
+        value=accuracy, higher_is_better=False, group=condition.kind, level=condition.level,
+        note=f"level: {condition.measured}",
+    )  # fmt: skip
