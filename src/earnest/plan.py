@@ -54,6 +54,7 @@ class Plan(BaseModel):
     )
     defences: tuple[str, ...] = ()
     judges: tuple[str, ...] = ()
+    judge_hears: bool = Field(default=False, description="Whether judges are given the recordings.")
     parameters: dict[str, Any] = Field(default_factory=dict, description="Sampling parameters of every call.")
     seed: int = 0
     limit: int | None = None

@@ -9,6 +9,7 @@ Scores are fractions in [0, 1], higher is better. What could not be scored has n
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -237,3 +238,38 @@ class JournalLine(BaseModel):
     def dumped(self) -> str:
         """The line as compact JSON, keys in a fixed order, without a newline."""
         return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, separators=(",", ":"))
+
+
+class JudgementLine(BaseModel):
+    """What one judge said of one answer of a finished run, a line of `judgements.jsonl`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    item: str = Field(description="The journal line's item, with the arm's suffix.")
+    subject: str = Field(description="Fingerprint of the model whose answer it is, or its specification.")
+    prompt_hash: str = Field(description="First 16 hex digits of the SHA-256 of the judge's prompt and system prompt.")
+    answer_hash: str = Field(description="First 16 hex digits of the SHA-256 of the answer that was judged.")
+    judge: str = Field(description="Name of the judge: its specification, and whether it hears.")
+    fingerprint: str = Field(default="", description="What tells this judge from others of its name.")
+    parameters: dict[str, Any] = Field(default_factory=dict, description="Sampling parameters of the judge's calls.")
+    said: dict[str, Any] = Field(description="Label (null: its reply could not be read), reason, value and sub-scores.")
+    verdict: dict[str, Any] | None = Field(default=None, description="score, label and facts, if this judge decides.")
+
+    @property
+    def key(self) -> str:
+        """What is not asked twice: subject, item, prompt and answer, judge and parameters."""
+        asked = self.model_dump(mode="json", exclude={"said", "verdict"})
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+    def judges(self, line: JournalLine) -> bool:
+        """Whether it is about this line's answer, rather than an earlier one of the same item."""
+        return self.item == line.item and self.answer_hash == answer_hash(line.answer)
+
+    def dumped(self) -> str:
+        """The line as compact JSON, without a newline."""
+        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, separators=(",", ":"))
+
+
+def answer_hash(answer: str | None) -> str:
+    """First 16 hex digits of the SHA-256 of an answer."""
+    return hashlib.sha256((answer or "").encode()).hexdigest()[:16]

@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -21,10 +22,11 @@ from numpy.typing import NDArray
 
 from earnest.audio import Stimulus
 from earnest.engine.batcher import Batcher, failure_of
-from earnest.engine.cache import AnswerCache, answer_key
+from earnest.engine.cache import AnswerCache, answer_key, cache_scope
+from earnest.engine.job import Settings
 from earnest.engine.limiter import Limiter
 from earnest.engine.prices import Ledger, Price, price_of
-from earnest.errors import MissingExtra, ModelFailed
+from earnest.errors import BadParameter, MissingExtra, ModelFailed
 from earnest.models.access import Answer, Failure, Model, Reply, Sampling
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
@@ -278,3 +280,43 @@ class Caller(Model):
             raise ModelFailed(failure_of(error).detail, reason="model_error") from error
         finally:
             self.limiter.release(round_, outcome=outcome, pause_s=pause_s)
+
+
+def caller_for(
+    model: Model, settings: Settings, *, folder: Path, cache: AnswerCache | None, ledger: Ledger
+) -> Caller:
+    """The model with what `settings` say around it, for the run in `folder`; to be made on the event loop."""
+    return Caller(
+        model,
+        max_connections=settings.max_connections,
+        timeout_s=settings.timeout_s,
+        max_attempts=settings.max_attempts,
+        batch_size=settings.batch_size,
+        cache=cache,
+        scope=cache_scope(model, folder),
+        ledger=ledger,
+        prices=settings.prices,
+    )
+
+
+def check_prices(callers: Sequence[Caller], settings: Settings) -> None:
+    """Refuse a ceiling that cannot be kept.
+
+    Raises
+    ------
+    BadParameter
+        If there is one, and the price of a model is not known.
+    """
+    unknown = [caller.name for caller in callers if caller.price is None]
+    if settings.max_cost is not None and unknown:
+        raise BadParameter(
+            f"a ceiling needs prices, and none is known for {', '.join(unknown)}; "
+            "give them in Settings.prices, or leave out max_cost"
+        )
+
+
+def cost_of(callers: Sequence[Caller], ledger: Ledger) -> tuple[float | None, str]:
+    """Spent so far in US dollars, None where no price is known; and what is not known of it, in words."""
+    unpriced = [f"{caller.n_unpriced} calls to {caller.name}" for caller in callers if caller.n_unpriced]
+    note = f"no price is known for {' and '.join(unpriced)}" if unpriced else ""
+    return (None if unpriced and not ledger.spent else ledger.spent), note

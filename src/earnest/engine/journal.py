@@ -14,6 +14,7 @@ import threading
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Self
 
 from earnest.errors import BadData, PlanMismatch, StorageFailed
 from earnest.records import JournalLine
@@ -24,54 +25,46 @@ RETRIED = frozenset({"rate_limited", "timeout", "connection", "http_5xx", "cance
 """Reasons under which a resumed run asks an item again; every other outcome is final."""
 
 
-class Journal:
-    """The journal of a run folder, open for appending.
+class Appended:
+    """A file of lines, locked and open for appending; a torn last line is cut off.
 
     Parameters
     ----------
-    folder : Path
-        Must exist.
+    path : Path
+        Made where it does not exist; its folder must exist.
 
     Raises
     ------
     PlanMismatch
         If another process has it open.
-    BadData
-        If a line other than a torn last one cannot be read.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / JOURNAL
+    def __init__(self, path: Path) -> None:
+        self.path = path
         self._guard = threading.Lock()
         with _storage(self.path):
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         try:
             _lock(self._file, self.path)
             self._size = _cut_torn_line(self._file)
-            self.lines = {line.item: line for line in _read(self.path)}
         except BaseException:
             os.close(self._file)
             raise
 
-    @property
-    def finished(self) -> set[str]:
-        """Items that a resumed run leaves alone."""
-        return {item for item, line in self.lines.items() if line.reason not in RETRIED}
-
-    def add(self, line: JournalLine) -> None:
-        """Write the line; safe to use from many threads.
+    def append(self, text: str) -> None:
+        """Write a line; safe to use from many threads.
 
         Raises
         ------
         StorageFailed
             If it could not be written; the file then ends with the last line that could.
         """
-        data = line.dumped().encode() + b"\n"
+        data = text.encode() + b"\n"
         with self._guard:
             self._write(data)
 
     def close(self) -> None:
-        """See the lines on the disk, and unlock the folder."""
+        """See the lines on the disk, and unlock the file."""
         if self._file < 0:
             return
         try:
@@ -92,11 +85,51 @@ class Journal:
             raise
         self._size += len(data)
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+class Journal(Appended):
+    """The journal of a run folder, open for appending.
+
+    Parameters
+    ----------
+    folder : Path
+        Must exist.
+
+    Raises
+    ------
+    PlanMismatch
+        If another process has it open.
+    BadData
+        If a line other than a torn last one cannot be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder / JOURNAL)
+        try:
+            self.lines = {line.item: line for line in _read(self.path)}
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    @property
+    def finished(self) -> set[str]:
+        """Items that a resumed run leaves alone."""
+        return {item for item, line in self.lines.items() if line.reason not in RETRIED}
+
+    def add(self, line: JournalLine) -> None:
+        """Write the line; safe to use from many threads.
+
+        Raises
+        ------
+        StorageFailed
+            If it could not be written; the file then ends with the last line that could.
+        """
+        self.append(line.dumped())
 
 
 def read_journal(folder: Path) -> list[JournalLine]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 
 from earnest.audio import AudioClip, Stimulus
@@ -54,7 +55,13 @@ NO_NAMES = frozenset({"http", "https", "python", "localhost", "scripted", "refer
 
 
 def judge_stimulus(
-    question: Question, *, subject: str = "", clips: dict[str, AudioClip] | None = None, said: str = "", fault: str = ""
+    question: Question,
+    *,
+    subject: str = "",
+    hears: bool = False,
+    clips: Mapping[str, AudioClip] | None = None,
+    said: str = "",
+    fault: str = "",
 ) -> Stimulus:
     """What a judge is asked; a second time with what it `said` and the `fault` of that.
 
@@ -62,13 +69,15 @@ def judge_stimulus(
     ----------
     subject : str
         Specification of the model under test, whose names are masked.
+    hears : bool
+        Whether the judge is told that the recording is attached.
     clips : mapping or None
         The recording, for a judge that hears.
     """
     blind = masked(question, subject=subject) if subject else question
     prompt = blind.verbatim or question_text(blind)
     system_prompt = None if blind.verbatim else f"{SYSTEM_PROMPT} {ENDS[question.reader in ('label', 'score')]}"
-    if clips:
+    if hears:
         prompt = f"{HEARS}\n\n{prompt}"
     if fault:
         prompt = _repair_text(prompt, question=question, said=said, fault=fault)

@@ -65,7 +65,8 @@ class ModelJudge:
         clips : mapping or None
             What the model under test was sent, for a judge that hears.
         """
-        given: dict[str, Any] = {"subject": subject, "clips": dict(clips or {}) if self.hears else None}
+        heard = dict(clips or {}) if self.hears else {}
+        given: dict[str, Any] = {"subject": subject, "hears": bool(heard), "clips": heard}
         try:
             text = await self._said(judge_stimulus(question, **given), question)
             found = read_reply(text, question)

@@ -27,8 +27,8 @@ from typing import Any, TypeVar
 
 from earnest.audio import AudioClip, Stimulus
 from earnest.engine.arms import Setup, setups
-from earnest.engine.cache import AnswerCache, cache_scope
-from earnest.engine.caller import Caller
+from earnest.engine.cache import AnswerCache
+from earnest.engine.caller import Caller, caller_for, check_prices, cost_of
 from earnest.engine.clips import ClipStore
 from earnest.engine.job import Job, Progress, Settings, Summary
 from earnest.engine.journal import Journal
@@ -37,7 +37,7 @@ from earnest.engine.ledger_file import read_spent, write_spent
 from earnest.engine.lines import line_of, outcome_of_reply
 from earnest.engine.prices import Ledger
 from earnest.engine.shards import in_shard
-from earnest.engine.stopping import Stoppable
+from earnest.engine.stopping import finished
 from earnest.errors import AccessDenied, BadAudio, BadParameter, EarnestError, MissingExtra, ModelFailed, StorageFailed
 from earnest.models.access import Answer, Model, Reply, rng_for
 from earnest.plan import Plan
@@ -114,22 +114,11 @@ def execute(
     On Ctrl-C and SIGTERM what is finished is written, connections are closed, and `KeyboardInterrupt` or
     `SystemExit(143)` is raised; the same call then resumes.
     """
-    work = Stoppable(
+    return finished(
         lambda: execute_async(
             plan, jobs, model=model, judges=judges, folder=folder, settings=settings, on_progress=on_progress
         )
     )
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work.done())
-    with ThreadPoolExecutor(1, thread_name_prefix="earnest-run") as thread:
-        result = thread.submit(asyncio.run, work.done())
-        try:
-            return result.result()
-        except KeyboardInterrupt:
-            work.stop()
-            raise
 
 
 def _checked(jobs: list[Job]) -> list[Job]:
@@ -182,7 +171,7 @@ class _Run:
         run.caller = run._caller_of(model)
         stack.push_async_callback(run.caller.aclose)
         run._take_judges(judges, stack)
-        run._check_prices()
+        check_prices(run._callers, settings)
         run.setups = setups(plan, (job.arm for job in jobs), model=run.caller, sampling=run.sampling)
         with _storage_errors(folder):
             plan.write(folder)
@@ -196,18 +185,7 @@ class _Run:
         return run
 
     def _caller_of(self, model: Model) -> Caller:
-        settings = self.settings
-        return Caller(
-            model,
-            max_connections=settings.max_connections,
-            timeout_s=settings.timeout_s,
-            max_attempts=settings.max_attempts,
-            batch_size=settings.batch_size,
-            cache=self.cache,
-            scope=cache_scope(model, self.folder),
-            ledger=self.ledger,
-            prices=settings.prices,
-        )
+        return caller_for(model, self.settings, folder=self.folder, cache=self.cache, ledger=self.ledger)
 
     def _take_judges(self, judges: Sequence[ModelJudge | NamedJudge], stack: AsyncExitStack) -> None:
         for judge in judges:
@@ -217,14 +195,6 @@ class _Run:
                 self.judge_callers.append(caller)
                 judge = ModelJudge(caller, hears=judge.hears)
             self.judges.append(judge)
-
-    def _check_prices(self) -> None:
-        unknown = [caller.name for caller in self._callers if caller.price is None]
-        if self.settings.max_cost is not None and unknown:
-            raise BadParameter(
-                f"a ceiling needs prices, and none is known for {', '.join(unknown)}; "
-                "give them in Settings.prices, or leave out max_cost"
-            )
 
     def _open_pools(self, stack: AsyncExitStack) -> None:
         self.pool = ThreadPoolExecutor(max(2, min(8, os.cpu_count() or 1)), thread_name_prefix="earnest-work")
@@ -373,8 +343,9 @@ class _Run:
         reply, outcome, answer_clip = await self._in_pool(self._outcome, job, system, reply, before_ms)
         said, question = None, outcome if isinstance(outcome, Question) else None
         if question is not None:
-            heard = stimulus.with_clip(attacked) if attacked is not None else stimulus
-            outcome, said = await judged(question, self.judges, subject=self.plan.model, clips=heard.clips)
+            sent = stimulus.with_clip(attacked) if attacked is not None else stimulus
+            heard = await self._in_pool(_as_kept, sent) if self.plan.judge_hears else {}
+            outcome, said = await judged(question, self.judges, subject=self.plan.model, clips=heard)
         assert isinstance(outcome, Verdict | Unscored)
         line = self._line(
             job,
@@ -463,21 +434,15 @@ class _Run:
             total=len(self.jobs),
             scored=self.n_scored,
             unscored=dict(self.unscored),
-            cost_usd=self._cost_usd,
+            cost_usd=cost_of(self._callers, self.ledger)[0],
             rate_per_s=rate,
             eta_s=(len(self.jobs) - self.n_done) / rate if rate else None,
             in_flight=sum(caller.in_flight for caller in self._callers),
         )
 
-    @property
-    def _cost_usd(self) -> float | None:
-        if any(caller.n_unpriced for caller in self._callers) and not self.ledger.spent:
-            return None
-        return self.ledger.spent
-
     def summary(self) -> Summary:
         """What the run did."""
-        unpriced = [f"{caller.n_unpriced} calls to {caller.name}" for caller in self._callers if caller.n_unpriced]
+        cost_usd, note = cost_of(self._callers, self.ledger)
         return Summary(
             folder=self.folder,
             n_items=len(self.jobs),
@@ -487,10 +452,15 @@ class _Run:
             n_calls=sum(caller.n_calls for caller in self._callers),
             n_retries=sum(caller.n_retries for caller in self._callers),
             n_cached=sum(caller.n_cached for caller in self._callers),
-            cost_usd=self._cost_usd,
-            note=f"no price is known for {' and '.join(unpriced)}" if unpriced else "",
+            cost_usd=cost_usd,
+            note=note,
             duration_s=time.monotonic() - self.begun,
         )
+
+
+def _as_kept(sent: Stimulus) -> dict[str, AudioClip]:
+    """The clips as the run folder keeps them, so that a judge asked later hears the same."""
+    return {role: clip.quantised() for role, clip in sent.clips.items()}
 
 
 def _with_goal(job: Job) -> Stimulus:

@@ -7,10 +7,30 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+
+
+def finished(begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """What the work returns; inside an event loop (a notebook) it runs in a thread of its own.
+
+    On Ctrl-C and SIGTERM it closes what it has open, and `KeyboardInterrupt` or `SystemExit(143)` is raised.
+    """
+    work = Stoppable(begin)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work.done())
+    with ThreadPoolExecutor(1, thread_name_prefix="earnest-run") as thread:
+        result = thread.submit(asyncio.run, work.done())
+        try:
+            return result.result()
+        except KeyboardInterrupt:
+            work.stop()
+            raise
 
 
 class Stoppable(Generic[T]):

@@ -14,6 +14,7 @@ from typing import Any
 MODELS = {
     "finding": "earnest.results.finding:Finding",
     "journal": "earnest.records:JournalLine",
+    "judgement": "earnest.records:JudgementLine",
     "manifest": "earnest.audio.manifest:Entry",
     "report": "earnest.report.gather:ReportFile",
     "suite": "earnest.tasks._suite_file:Suite",

@@ -13,6 +13,7 @@ from earnest.plan import Plan, PlannedTask
 from earnest.records import Arm, JournalLine
 from earnest.results.agreement import agreement
 from earnest.results.finding import Finding
+from earnest.results.judged import read_judgements, with_judgements
 from earnest.results.measures import Measure, rate
 from earnest.results.naming import Place, numbered, with_missing
 from earnest.results.pairs import Pair, pairs
@@ -31,6 +32,7 @@ class _Task(Protocol):
 def read_lines(folder: Path) -> list[JournalLine]:
     """Every finished item of a run folder, sorted by item; of several lines of one item the last holds.
 
+    What judges said later (`judgements.jsonl`) is put into the lines; see `earnest.results.judged`.
     A last line that was cut off, by a crash say, is left out.
 
     Raises
@@ -54,7 +56,8 @@ def read_lines(folder: Path) -> list[JournalLine]:
         found[line.item] = line
     if faults:
         raise BadData(f"{path} cannot be read as a journal; restore it, or run again into another folder", faults)
-    return sorted(found.values(), key=lambda line: line.item)
+    lines = sorted(found.values(), key=lambda line: line.item)
+    return with_judgements(lines, read_judgements(Path(folder)))
 
 
 def build(folder: Path) -> list[Finding]:

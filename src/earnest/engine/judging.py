@@ -1,0 +1,327 @@
+"""Judging a finished run again: its answers as they stand, by judges who have not seen them yet.
+
+The subject is not asked. What a judge said of an answer is written to `judgements.jsonl`, keyed by subject, item,
+prompt, judge and parameters, so that no judge is asked the same twice and work that was interrupted goes on. Calls go
+through the same `Caller` as a run's: cached by content, bounded, retried, under the run folder's ceiling.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from earnest.audio import AudioClip, Stimulus
+from earnest.engine.cache import AnswerCache
+from earnest.engine.caller import Caller, caller_for, check_prices, cost_of
+from earnest.engine.clips import clip_path
+from earnest.engine.job import Progress, Settings
+from earnest.engine.judge_prompts import judge_stimulus
+from earnest.engine.judge_replies import Judgement, outcome_of
+from earnest.engine.judgements import Judgements
+from earnest.engine.judges import ModelJudge, sampling_of
+from earnest.engine.ledger_file import read_spent, write_spent
+from earnest.engine.prices import Ledger
+from earnest.engine.stopping import finished
+from earnest.errors import BadData
+from earnest.models.access import Model, Reply, Sampling
+from earnest.plan import Plan
+from earnest.records import JournalLine, JudgementLine, Question, Verdict, answer_hash
+
+TICK_S = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeSummary:
+    """What judging again did.
+
+    Parameters
+    ----------
+    folder : Path
+    judges : tuple of str
+    n_questions : int
+        Answers with a question for a judge.
+    n_parsed : int
+        Answers without one: a parser decided, and they are left alone.
+    n_known : int
+        Judgements that were there before, over all judges.
+    n_judged, n_unjudged : int
+        New labels; replies that could not be read.
+    failed : mapping of str to int
+        Calls that gave no reply, by reason; asked again another time.
+    n_calls, n_cached, n_retries : int
+    cost_usd : float or None
+        Spent on the run folder so far.
+    note : str
+        What is not known of the cost.
+    duration_s : float
+    """
+
+    folder: Path
+    judges: tuple[str, ...]
+    n_questions: int
+    n_parsed: int
+    n_known: int = 0
+    n_judged: int = 0
+    n_unjudged: int = 0
+    failed: Mapping[str, int]
+    n_calls: int = 0
+    n_cached: int = 0
+    n_retries: int = 0
+    cost_usd: float | None = None
+    note: str = ""
+    duration_s: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """The summary as JSON values."""
+        return {**asdict(self), "folder": str(self.folder), "judges": list(self.judges), "failed": dict(self.failed)}
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A question to one judge that was not asked yet."""
+
+    judge: ModelJudge
+    line: JournalLine
+    question: Question
+    blank: JudgementLine
+
+
+def judge_lines(
+    folder: Path | str,
+    lines: Sequence[JournalLine],
+    *,
+    judges: Sequence[ModelJudge],
+    settings: Settings = Settings(),  # noqa: B008
+    on_progress: Callable[[Progress], None] | None = None,
+) -> JudgeSummary:
+    """Ask every judge about every answer that has a question and that it has not judged yet.
+
+    Parameters
+    ----------
+    folder : path
+        A run folder.
+    lines : sequence of JournalLine
+        Its journal, as the engine wrote it.
+    on_progress : callable or None
+        As in `execute`.
+
+    Raises
+    ------
+    BadData
+        If a judge is to hear and clips of the run are gone.
+    PlanMismatch
+        If another process judges the run.
+    """
+    return finished(lambda: _Judging(Path(folder), lines, judges, settings, on_progress).done())
+
+
+class _Judging:
+    """Judging in progress."""
+
+    def __init__(
+        self,
+        folder: Path,
+        lines: Sequence[JournalLine],
+        judges: Sequence[ModelJudge],
+        settings: Settings,
+        on_progress: Callable[[Progress], None] | None,
+    ) -> None:
+        items = [line for line in lines if line.kind == "item" and line.answer is not None]
+        self.folder, self.judges, self.settings, self.on_progress = folder, judges, settings, on_progress
+        self.plan = Plan.read(folder)
+        self.questions = [(line, question) for line in items if (question := line.to_judge) is not None]
+        self.n_parsed = len(items) - len(self.questions)
+        self.n_judged = self.n_unjudged = self.n_known = self.n_total = 0
+        self.failed: Counter[str] = Counter()
+        self.callers: list[Caller] = []
+        self.cache: AnswerCache | None = None
+        self.ledger = Ledger(settings.max_cost, spent=read_spent(folder))
+        self.begun = time.monotonic()
+
+    async def done(self) -> JudgeSummary:
+        async with AsyncExitStack() as stack:
+            if self.settings.cache is not None:
+                self.cache = AnswerCache(self.settings.cache)
+                stack.callback(self.cache.close)
+            stack.callback(self._write_spent)
+            judgements = stack.enter_context(Judgements(self.folder))
+            for judge in self.judges:
+                caller = caller_for(
+                    judge.model, self.settings, folder=self.folder, cache=self.cache, ledger=self.ledger
+                )
+                stack.push_async_callback(caller.aclose)
+                self.callers.append(caller)
+            check_prices(self.callers, self.settings)
+            left = [self._left(judge, judgements) for judge in self.judges]
+            self.n_total = sum(map(len, left))
+            await self._ask_all(left, judgements)
+        return self._summary()
+
+    def _left(self, judge: ModelJudge, judgements: Judgements) -> list[_Asked]:
+        """What a judge was not asked yet, neither in the run nor later."""
+        left = []
+        for line, question in self.questions:
+            blank = self._blank(judge, line, question)
+            said = (line.judges or {}).get(judge.name)
+            if blank.key in judgements.known or (said is not None and _label(said) is not None):
+                self.n_known += 1
+            else:
+                left.append(_Asked(judge, line, question, blank))
+        if judge.hears:
+            self._check_clips(asked.line for asked in left)
+        return left
+
+    def _blank(self, judge: ModelJudge, line: JournalLine, question: Question) -> JudgementLine:
+        return JudgementLine(
+            item=line.item,
+            subject=self.plan.fingerprint or self.plan.model,
+            prompt_hash=judge_stimulus(
+                question, subject=self.plan.model, hears=judge.hears and bool(line.clips)
+            ).prompt_hash,
+            answer_hash=answer_hash(line.answer),
+            judge=judge.name,
+            fingerprint=judge.model.fingerprint,
+            parameters=asdict(sampling_of(question)),
+            said={},
+        )
+
+    def _check_clips(self, lines: Iterator[JournalLine]) -> None:
+        names = {name for line in lines for name in line.clips.values()}
+        gone = sorted(name for name in names if not clip_path(self.folder, name).is_file())
+        if gone:
+            raise BadData(f"a judge that hears needs the clips of {self.folder}, and some are gone; judge without", gone)
+
+    async def _ask_all(self, left: Sequence[Sequence[_Asked]], judgements: Judgements) -> None:
+        ticker = asyncio.create_task(self._tick())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for caller, asked in zip(self.callers, left, strict=True):
+                    work = iter(asked)
+                    size = caller.batch_size
+                    for _ in range(self.settings.max_connections if size is None else 2 * size + 8):
+                        group.create_task(self._worker(work, caller, judgements))
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            ticker.cancel()
+            await asyncio.gather(ticker, return_exceptions=True)
+            self._report()
+
+    async def _worker(self, work: Iterator[_Asked], caller: Caller, judgements: Judgements) -> None:
+        for asked in work:
+            judge = ModelJudge(caller, hears=asked.judge.hears)
+            clips = await asyncio.to_thread(self._clips, asked.line) if judge.hears else None
+            said = await judge.label_async(asked.question, subject=self.plan.model, clips=clips)
+            if said.failed:
+                self.failed[said.reason.partition(":")[0]] += 1
+                continue
+            judgements.add(_filled(asked, said))
+            self.n_judged += said.label is not None
+            self.n_unjudged += said.label is None
+
+    def _clips(self, line: JournalLine) -> dict[str, AudioClip]:
+        return {role: AudioClip.read(clip_path(self.folder, name)) for role, name in line.clips.items()}
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            await asyncio.to_thread(self._flush)
+            self._report()
+
+    def _flush(self) -> None:
+        if self.cache is not None:
+            self.cache.flush()
+        self._write_spent()
+
+    def _write_spent(self) -> None:
+        write_spent(self.folder, self.ledger.spent)
+
+    def _report(self) -> None:
+        if self.on_progress is None:
+            return
+        done = self.n_judged + self.n_unjudged + sum(self.failed.values())
+        rate = done / max(1e-9, time.monotonic() - self.begun)
+        unscored = {**self.failed, **({"unjudged": self.n_unjudged} if self.n_unjudged else {})}
+        self.on_progress(
+            Progress(
+                done=done,
+                total=self.n_total,
+                scored=self.n_judged,
+                unscored=unscored,
+                cost_usd=cost_of(self.callers, self.ledger)[0],
+                rate_per_s=rate,
+                eta_s=(self.n_total - done) / rate if rate else None,
+                in_flight=sum(caller.in_flight for caller in self.callers),
+            )
+        )
+
+    def _summary(self) -> JudgeSummary:
+        cost_usd, note = cost_of(self.callers, self.ledger)
+        return JudgeSummary(
+            folder=self.folder,
+            judges=tuple(judge.name for judge in self.judges),
+            n_questions=len(self.questions),
+            n_parsed=self.n_parsed,
+            n_known=self.n_known,
+            n_judged=self.n_judged,
+            n_unjudged=self.n_unjudged,
+            failed=dict(self.failed),
+            n_calls=sum(caller.n_calls for caller in self.callers),
+            n_cached=sum(caller.n_cached for caller in self.callers),
+            n_retries=sum(caller.n_retries for caller in self.callers),
+            cost_usd=cost_usd,
+            note=note,
+            duration_s=time.monotonic() - self.begun,
+        )
+
+
+def _filled(asked: _Asked, said: Judgement) -> JudgementLine:
+    outcome = outcome_of(asked.question, said, judge=asked.judge.name)
+    verdict = None
+    if isinstance(outcome, Verdict):
+        verdict = {"score": outcome.score, "label": outcome.label, "facts": dict(outcome.facts)}
+    return asked.blank.model_copy(update={"said": said.as_json(), "verdict": verdict})
+
+
+def _label(said: object) -> object:
+    return said.get("label") if isinstance(said, Mapping) else said
+
+
+def ask_all(
+    model: Model,
+    stimuli: Sequence[Stimulus],
+    *,
+    folder: Path | str,
+    settings: Settings = Settings(),  # noqa: B008
+    sampling: Sampling = Sampling(),  # noqa: B008
+) -> tuple[list[Reply], float]:
+    """A reply to each stimulus, in order, and what they cost in US dollars; nothing is written but the cache.
+
+    Parameters
+    ----------
+    folder : path
+        Of the run that they are asked for: its ceiling holds, and it may not be there yet.
+    """
+
+    async def work() -> tuple[list[Reply], float]:
+        async with AsyncExitStack() as stack:
+            cache = None if settings.cache is None else AnswerCache(settings.cache)
+            if cache is not None:
+                stack.callback(cache.close)
+            ledger = Ledger(settings.max_cost, spent=read_spent(Path(folder)))
+            before = ledger.spent
+            caller = caller_for(model, settings, folder=Path(folder), cache=cache, ledger=ledger)
+            stack.push_async_callback(caller.aclose)
+            check_prices([caller], settings)
+            replies = await asyncio.gather(*(caller.reply(stimulus, sampling=sampling) for stimulus in stimuli))
+            return list(replies), ledger.spent - before
+
+    return finished(work)
+
+
