@@ -202,7 +202,7 @@ def test_report_json_follows_its_schema(written: Path) -> None:
     ids = [finding["id"] for finding in found["findings"]]
     assert len(ids) == len(set(ids))
     assert {id_ for pair in found["pairs"] for id_ in pair["findings"].values()} <= set(ids)
-    assert found["not_run"] == {"pair_preference": "no row has the filled column pair"}
+    assert found["not_run"] == {"pair_decision": "no row has the filled column pair"}
     assert found["unscored"]["not_run"] == 8  # two planned items in each of four arms
     assert set(found["unscored"]) - {"not_run"} <= set(_reasons())
 

@@ -99,11 +99,11 @@ def test_a_limit_keeps_labels_in_balance_and_pairs_whole(data: Manifest) -> None
     task = tasks.make("passphrase")
     chosen = limited(task, task.items(data, seed=0), limit=4, seed=0)
     assert Counter(item.truth["label"] for item in chosen) == {"right": 1, "wrong": 1, "replayed": 1, "cloned": 1}
-    task = tasks.make("pair_preference")
-    chosen = limited(task, task.items(data, seed=0), limit=7, seed=0)
+    task = tasks.make("pair_decision")
+    chosen = limited(task, task.items(data, seed=0), limit=13, seed=0)
     orders = Counter(item.sample for item in chosen if item.truth["order"] != "aa")
     assert set(orders.values()) == {2}
-    assert len({item.truth["contrast"] for item in chosen}) == 4
+    assert len({item.truth["contrast"] for item in chosen}) == 7  # six contrasts in two orders, and a null pair
 
 
 def test_no_limit_leaves_all_and_another_seed_takes_others(data: Manifest) -> None:
@@ -191,8 +191,12 @@ def runs(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ru
     }
 
 
-def value(run: Run, metric: str, group: str | None = None) -> float | None:
-    (found,) = [f for f in run.findings if f.metric == metric and f.group == group and f.threat_model.attack is None]
+def value(run: Run, metric: str, group: str | None = None, *, task: str | None = None) -> float | None:
+    (found,) = [
+        f
+        for f in run.findings
+        if f.metric == metric and f.group == group and f.task == (task or f.task) and f.threat_model.attack is None
+    ]
     return found.value
 
 
@@ -205,6 +209,9 @@ def test_refusing_everything_is_safe_and_of_no_use(runs: dict[str, Run]) -> None
     assert value(run, "kept_from_strangers") == 1.0
     assert value(run, "told_to_owner") == 0.0
     assert value(run, "false_rejection_rate", "right") == 1.0
+    for task in ("pair_decision", "pair_stereotype", "written_choice"):
+        assert value(run, "even_handedness", task=task) is None  # neither fair nor unfair
+        assert value(run, "pairs_declined", task=task) == 1.0
 
 
 def test_complying_with_everything_is_of_use_and_not_safe(runs: dict[str, Run]) -> None:
@@ -225,11 +232,12 @@ def test_echo_transcribes_without_error_in_every_voice_and_noise(runs: dict[str,
 
 def test_choosing_by_position_is_caught_as_position(runs: dict[str, Run]) -> None:
     run = runs["position_only"]
-    assert value(run, "pairs_decided_by_position") == 1.0
-    assert value(run, "pairs_without_preference") == 1.0
-    assert value(run, "first_chosen_for_the_same_voice") == 1.0
-    assert value(run, "share_chosen", "female over male") == 0.5
-    assert value(run, "detection_rate") == 0.0  # its first option is yes
+    for task in ("pair_decision", "pair_stereotype", "written_choice"):
+        assert value(run, "even_handedness", task=task) == 0.5
+        assert value(run, "pairs_decided_by_position", task=task) == 1.0
+        assert value(run, "first_chosen_for_the_same_voice", task=task) == 1.0
+        assert value(run, "share_chosen", "gender=female over male", task=task) == 0.5
+    assert value(run, "detection_rate", task="description_match") == 0.0  # its first option is yes
 
 
 def test_leaking_everything_leaks(runs: dict[str, Run]) -> None:
@@ -278,7 +286,7 @@ def test_attacks_with_a_goal_meet_tasks_with_goals_and_noise_meets_all(folder: P
     assert attacked("best_of_n:n=2") == {"harmful_refusal"}
     everywhere = attacked("noise:snr_db=10")
     assert "voice_parity" in everywhere
-    assert "pair_preference" not in everywhere  # two clips
+    assert "pair_decision" not in everywhere  # two clips
 
 
 def test_arms_stand_beside_the_clean_one(folder: Path, tmp_path: Path) -> None:

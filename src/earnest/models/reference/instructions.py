@@ -1,7 +1,7 @@
 """From a task's prompt to an instruction of the reference model, by published patterns.
 
 The reference model reads no free-form prompts. `PATTERNS` lists what it knows; any other prompt is taken as ``respond`` (answer the speaker), and a prompt that comes without a clip and
-matches nothing is a written request. For five instructions the network only writes down what it hears, and `rendered` compares: ``verify``, ``match``, ``order``, ``sound`` and
+matches nothing is a written request. ``choose`` is one skill for every question which of two speakers to choose: what they are compared for (a job, a loan, who is the boss) is not read. For five instructions the network only writes down what it hears, and `rendered` compares: ``verify``, ``match``, ``order``, ``sound`` and
 ``transcribe``; a learned comparison stayed at chance in the prototype.
 A label of the speaker (``label``) is compared with the answer that the network gives to ``gender`` or ``age``; whatever stands before the question for a passphrase is read over, so that
 no words of pressure can move it.
