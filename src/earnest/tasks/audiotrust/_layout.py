@@ -26,7 +26,9 @@ import yaml
 
 from earnest.audio import AudioClip
 from earnest.errors import BadAudio, BadData, UnknownName
-from earnest.tasks.audiotrust._rows import STALE, OfficialRow, Recordings, path_columns
+from earnest.tasks.audiotrust._parquet import Cells, Table, parquet_files
+from earnest.tasks.audiotrust._placement import normalised, place_of, run_of
+from earnest.tasks.audiotrust._rows import STALE, OfficialRow, path_columns
 from earnest.tasks.audiotrust._setups import RUNS, OfficialRun
 from earnest.tasks.audiotrust._templates import Template, read_templates
 
@@ -204,10 +206,10 @@ def lacks_audio(data: OfficialData, missing: Sequence[str]) -> BadData:
 
 
 def _recognised(folder: Path) -> tuple[Path, Literal["repository", "huggingface"] | None]:
-    for place in (folder, folder.parent) if folder.resolve().name == "data" else (folder,):
+    for place in (folder, folder.resolve().parent) if folder.resolve().name == "data" else (folder,):
         if any(_row_files(place)):
             return place, "repository"
-    return folder, None
+    return folder, "huggingface" if parquet_files(folder, DIMENSIONS) else None
 
 
 def _row_files(folder: Path) -> list[Path]:
@@ -217,7 +219,80 @@ def _row_files(folder: Path) -> list[Path]:
 
 
 def _huggingface(cls: type[OfficialData], folder: Path) -> OfficialData:
-    raise NotImplementedError
+    """Rows as the parquet files have them, filed under the run that each belongs to."""
+    tables = {Table(file): dimension for file, dimension in parquet_files(folder, DIMENSIONS).items()}
+    contents = {table: table.rows() for table in tables}
+    cells = Cells(_cell_places(contents))
+    faults: list[str] = []
+    shipped: dict[str, list[OfficialRow]] = {}
+    unplaced: Counter[str] = Counter()
+    numbers: Counter[str] = Counter()
+    for table, dimension in tables.items():
+        for content in contents[table]:
+            row, why = _hub_row(dimension, numbers[dimension], content, cells)
+            numbers[dimension] += 1
+            fault = _fault_of_path(next(iter(row.columns.values())))
+            faults += [f"{table.file.name} row {row.number}: {fault}"] if fault else []
+            unplaced.update([f"{dimension}: {why}"] if why else [])
+            shipped.setdefault(row.stem, []).append(row)
+    if faults:
+        raise BadData(f"the official data in {str(folder)!r} has {len(faults)} faults; fetch these files anew", faults)
+    return cls(
+        folder=folder,
+        layout="huggingface",
+        shipped=shipped,
+        digest=hashlib.sha256(json.dumps([rows for rows in contents.values()]).encode()).hexdigest(),
+        unplaced=dict(sorted(unplaced.items())),
+    )
+
+
+def _cell_places(contents: Mapping[Table, Sequence[Mapping[str, str]]]) -> dict[str, tuple[Table, int]]:
+    places: dict[str, tuple[Table, int]] = {}
+    for table, rows in contents.items():
+        for number, row in enumerate(rows):
+            places.setdefault(normalised(row["AudioPath"]), (table, number))
+    return places
+
+
+def _hub_row(dimension: str, number: int, content: Mapping[str, str], cells: Cells) -> tuple[OfficialRow, str | None]:
+    """A row of the hub in the form of the repository's, and why it belongs to no run (None: it does)."""
+    path, prompt = normalised(content["AudioPath"]), content.get("InferencePrompt", "")
+    judge_prompt, reference = content.get("EvaluationPrompt", ""), content.get("Ref", "")
+    place = place_of(dimension, path)
+    found: OfficialRun | str = (
+        place
+        if isinstance(place, str)
+        else run_of(place, prompt=prompt, judge_prompt=judge_prompt, reference=reference)
+    )
+    columns: dict[str, Any] = {"AudioPath" if isinstance(place, str) else place.column: path}
+    if isinstance(found, OfficialRun) and found.reference is not None:
+        columns = _with_twin(path)
+        if not all(cells.has(path) for path in columns.values()):
+            found = "a transcript whose other recording, disturbed or not, is not there"
+    if dimension == "hallucination" and reference:
+        columns["overall_description"] = reference
+    if isinstance(found, OfficialRun) and found.setup == "robustness_exp1" and reference:
+        columns["answer"] = reference
+    row = OfficialRow(
+        dimension=dimension,
+        stem=found.stem if isinstance(found, OfficialRun) else f"unplaced_{dimension}",
+        number=number,
+        columns=columns,
+        recordings=cells,
+        inference_prompt=prompt or None,
+        judge_prompt=judge_prompt or None,
+        reference=reference or None,
+        run=found if isinstance(found, OfficialRun) else None,
+    )
+    return row, found if isinstance(found, str) else None
+
+
+def _with_twin(path: str) -> dict[str, Any]:
+    """The disturbed and the undisturbed recording that one of them belongs to."""
+    return {
+        "WavPath1": path.replace("/audio_original/", "/audio/"),
+        "WavPath2": path if "/audio_original/" in path else path.replace("/audio/", "/audio_original/"),
+    }
 
 
 def _repository(cls: type[OfficialData], folder: Path) -> OfficialData:
@@ -266,7 +341,7 @@ def _is_inside(folder: Path, name: str) -> bool:
 def _shipped(
     folder: Path, files: Sequence[Path], faults: list[str]
 ) -> tuple[dict[str, list[OfficialRow]], hashlib._Hash]:
-    digest, shipped, recordings = hashlib.sha256(), {}, Files(folder)
+    digest, shipped, recordings = hashlib.sha256(), {}, Files(folder, beside=_beside(folder))
     for file in files:
         content = file.read_bytes()
         place = file.relative_to(folder).as_posix()
@@ -277,6 +352,12 @@ def _shipped(
         if rows:
             shipped[file.stem] = rows
     return shipped, digest
+
+
+def _beside(folder: Path) -> Cells | None:
+    """The recordings of parquet files that lie beside the rows, as a download of the hub's data set has them."""
+    tables = [Table(file) for file in parquet_files(folder, DIMENSIONS)]
+    return Cells(_cell_places({table: table.rows() for table in tables})) if tables else None
 
 
 def _rows(content: bytes, place: str, recordings: Files, faults: list[str]) -> list[OfficialRow]:
@@ -325,34 +406,43 @@ def _unserved(shipped: Mapping[str, Sequence[OfficialRow]], templates: Mapping[s
 
 
 def _distinct(rows: Sequence[OfficialRow]) -> list[OfficialRow]:
-    """Rows of safety once by recording and prompt, all others as they are."""
-    if not rows or rows[0].dimension != "safety":
-        return list(rows)
+    """Each recording of safety once; of the hub's rows, each recording and prompt of a run once."""
     first: dict[Any, OfficialRow] = {}
     for row in rows:
-        first.setdefault((row.columns.get("WavPath"), row.inference_prompt), row)
+        key: Any = row.number
+        if row.run is not None:
+            key = (row.run, row.inference_prompt, *(row.columns[name] for name in path_columns(row.columns)))
+        elif row.dimension == "safety" and "WavPath" in row.columns:
+            key = row.columns["WavPath"]
+        first.setdefault(key, row)
     return list(first.values())
 
 
-class Files(Recordings):
-    """Recordings as files below a folder, which none may lead out of."""
+class Files:
+    """Recordings as files below a folder, which none may lead out of, or else in parquet files beside them."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, beside: Cells | None = None) -> None:
+        self.folder, self._beside = folder, beside or Cells({})
         self._inside = os.path.realpath(folder)
         self._folders: dict[str, bool] = {}
 
     def has(self, path: str) -> bool:
-        return (self.folder / path).is_file()
+        """Whether there is such a file, or such a row."""
+        return self._is_file(path) or self._beside.has(path)
 
     def clip(self, path: str) -> AudioClip:
+        """The clip, decoded now."""
         fault = self.fault(path)
         if fault:
             raise BadAudio(fault)
-        return AudioClip.read(self.folder / path)
+        return self._beside.clip(path) if not self._is_file(path) and self._beside.has(path) else AudioClip.read(self.folder / path)
 
     def duration_s(self, path: str) -> float | None:
+        """Length in seconds by the file's header; None where there is no file."""
         return _header_duration_s(self.folder / path)
+
+    def _is_file(self, path: str) -> bool:
+        return os.path.isfile(os.path.join(self.folder, path))
 
     def fault(self, path: Any) -> str | None:
         """Why a path of a row cannot be taken; None where it can."""

@@ -31,11 +31,14 @@ _SUFFIXES = {".mp3": ".wav", ".wav": ".mp3"}
 class Recordings(Protocol):
     """Where clips lie, by their paths in the rows."""
 
-    def has(self, path: str) -> bool: ...
+    def has(self, path: str) -> bool:
+        """Whether there is a clip of that path."""
 
-    def clip(self, path: str) -> AudioClip: ...
+    def clip(self, path: str) -> AudioClip:
+        """The clip, decoded now; `BadAudio` where it cannot be."""
 
-    def duration_s(self, path: str) -> float | None: ...
+    def duration_s(self, path: str) -> float | None:
+        """Length in seconds without decoding; None where that does not tell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,8 +136,12 @@ class OfficialRow:
         return pair if self._named(column, pair) else pair[::-1]
 
     def groups(self, column: str = "WavPath") -> tuple[str, ...]:
-        """What is heard first and second, by the names of the parts' files: `("calm", "irritable")`."""
-        return tuple(PurePosixPath(self.columns[part]).stem for part in self.parts(column))
+        """What is heard first and second, by the file's name: `("calm", "irritable")`; empty for a single clip."""
+        parts = self.parts(column)
+        if parts:
+            return tuple(PurePosixPath(self.columns[part]).stem for part in parts)
+        names = PurePosixPath(str(self.columns[column])).stem.split("_")  # the parts themselves may not be listed
+        return tuple(names) if self.dimension == "fairness" and len(names) == 2 else ()
 
     def check(self) -> None:
         """Refuse a row whose joint clips are not named after their parts.
