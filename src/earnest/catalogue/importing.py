@@ -1,0 +1,269 @@
+"""Reading lists of papers that others keep, and telling what of them the catalogue has.
+
+Two forms are read: a folder of markdown (an *awesome list*) and a table in CSV with the same facts. Of an entry only
+facts are taken: title, date, address, and where it stands. Three ways of writing an entry are known, and a fourth for
+highlights on the first page:
+
+    - **2025/11/12** | [**Title**](https://arxiv.org/abs/2511.10692)       bold_pipe
+    - 2024/07/15 [*Title*](https://arxiv.org/abs/2407.10759)               italic_list
+    2026/04/17 Title<br>                                                   plain_br
+    - [Title](https://arxiv.org/abs/2601.04876)                            readme_highlight
+
+An entry is taken for a work where an id agrees, or the title but for case and punctuation. Titles are never matched by
+likeness: a single digit tells `Qwen2.5-Omni` from `Qwen3.5-Omni`. Likely pairs are told, for a person to decide.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import difflib
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import parse_qs, urlsplit
+
+from earnest.catalogue.work import Ids, Work
+from earnest.errors import BadData
+
+Format = Literal["bold_pipe", "italic_list", "plain_br", "readme_highlight", "table"]
+
+_DATE = r"(?P<date>\d{4}/\d{2}/\d{2})"
+_LINK = r"\((?P<url>\S+?)\)"
+_FORMS: tuple[tuple[Format, re.Pattern[str]], ...] = (
+    ("bold_pipe", re.compile(rf"^\s*[-*] \*\*{_DATE}\*\*\s*\|.*?\[\*\*(?P<title>.+?)\*\*\]{_LINK}")),
+    ("italic_list", re.compile(rf"^\s*[-*] {_DATE}\s*\[\*(?P<title>.+?)\*\]{_LINK}")),
+    ("plain_br", re.compile(rf"^\s*{_DATE}\s+(?P<title>.+?)\s*<br\s*/?>\s*$")),
+    ("table", re.compile(rf"^\|\s*(?P<date>\d{{4}}(?:-\d{{2}}-\d{{2}})?)\s*\|\s*\[(?P<title>.+?)\]{_LINK}\s*\|(?P<rest>.*)\|\s*$")),
+)
+_HIGHLIGHT = re.compile(rf"^\s*[-*] [^\[\w]*\[(?P<title>[^\]]+)\]{_LINK}\s*$")
+_HEADING = re.compile(r"^#{1,4}\s+(?P<text>.+?)\s*$")
+_HIGHLIGHTS = "good papers"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A line of somebody's list.
+
+    Parameters
+    ----------
+    source_file, line : str, int
+        Where it stands.
+    topic : str
+        The file without its ending and without `papers/`.
+    title : str
+        As written, marks of emphasis removed.
+    date : str
+        ISO 8601, or the year; empty where there is none.
+    url : str
+        As written; empty where there is none.
+    format : str
+        How the entry is written.
+    row : int
+        Running number from 1.
+    """
+
+    source_file: str
+    line: int
+    topic: str
+    title: str
+    date: str
+    url: str
+    format: str
+    row: int
+
+    @property
+    def ids(self) -> Ids:
+        """The ids in its address; none where it has no address."""
+        return ids_in(self.url)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Match:
+    """What the catalogue has of an entry.
+
+    Parameters
+    ----------
+    entry : Entry
+    work : str or None
+        Key of the work; None where there is none.
+    how : str
+        `id`, `title`, `row`, or `none`.
+    near : tuple of str
+        Keys of works with a like title, to be looked at by a person; never taken for the entry.
+    """
+
+    entry: Entry
+    work: str | None
+    how: str
+    near: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The match as JSON values."""
+        return asdict(self)
+
+
+def read_entries(source: Path) -> list[Entry]:
+    """The entries of a folder of markdown, or of a table in CSV.
+
+    Raises
+    ------
+    BadData
+        If there is neither, or nothing in it that is an entry.
+    """
+    source = Path(source)
+    found = _of_table(source) if source.is_file() else _of_folder(source)
+    if not found:
+        raise BadData(f"{source} holds no entry of a list in any form that is known: {', '.join(f for f, _ in _FORMS)}")
+    return found
+
+
+def _of_folder(folder: Path) -> list[Entry]:
+    if not folder.is_dir():
+        raise BadData(f"expected a folder of markdown or a table in CSV, got {folder}, which is not there")
+    found: list[Entry] = []
+    for file in sorted(folder.rglob("*.md"), key=lambda file: (file.name != "README.md", file.as_posix())):
+        name = file.relative_to(folder).as_posix()
+        if not any(part.startswith(".") for part in Path(name).parts):
+            found += _of_markdown(file.read_text(encoding="utf-8"), name=name, first=len(found) + 1)
+    return found
+
+
+def _of_markdown(text: str, *, name: str, first: int) -> list[Entry]:
+    found: list[Entry] = []
+    heading = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if title := _HEADING.match(line):
+            heading = title["text"].lower()
+            continue
+        form, parts = _parts(line, highlights=name == "README.md" and _HIGHLIGHTS in heading)
+        if parts is None:
+            continue
+        found.append(
+            Entry(
+                source_file=name,
+                line=number,
+                topic="readme/good_papers" if form == "readme_highlight" else _topic(name),
+                title=_plain(parts["title"]),
+                date=parts.get("date", "").replace("/", "-"),
+                url=parts.get("url", ""),
+                format=form,
+                row=first + len(found),
+            )
+        )
+    return found
+
+
+def _parts(line: str, *, highlights: bool) -> tuple[str, dict[str, str] | None]:
+    for form, pattern in _FORMS:
+        if match := pattern.match(line):
+            return form, {key: value or "" for key, value in match.groupdict().items()}
+    if highlights and (match := _HIGHLIGHT.match(line)):
+        return "readme_highlight", match.groupdict()
+    return "", None
+
+
+def _topic(name: str) -> str:
+    return name.removeprefix("papers/").removesuffix(".md")
+
+
+def _plain(title: str) -> str:
+    return " ".join(title.replace("\\|", "|").replace("**", "").strip(" *").split())
+
+
+def _of_table(path: Path) -> list[Entry]:
+    wanted = ("title", "date", "url")
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        lacking = [name for name in wanted if name not in (reader.fieldnames or ())]
+        if lacking:
+            raise BadData(f"{path} must have the columns {', '.join(wanted)}; it lacks {', '.join(lacking)}")
+        return [
+            Entry(
+                source_file=row.get("source_file") or path.name,
+                line=int(row.get("line") or number + 1),
+                topic=row.get("topic_path") or row.get("topic") or "",
+                title=_plain(row["title"]),
+                date=row["date"],
+                url=row.get("url") or "",
+                format=row.get("entry_format") or "table",
+                row=int(row.get("row") or number),
+            )
+            for number, row in enumerate(reader, start=1)
+        ]
+
+
+_ARXIV = re.compile(r"(\d{4}\.\d{4,5})(?:v\d+)?")
+
+
+def ids_in(url: str) -> Ids:
+    """The ids that an address holds, in canonical form; an address of none of the known kinds is kept as it is.
+
+    >>> ids_in("https://arxiv.org/pdf/2508.02175v3").arxiv, ids_in("https://openreview.net/forum?id=yGa8CYT8kS").openreview
+    ('2508.02175', 'yGa8CYT8kS')
+    """
+    if not url:
+        return Ids()
+    parts = urlsplit(url if "//" in url else f"https://{url}")
+    host, path = parts.netloc.lower().removeprefix("www."), parts.path
+    if host.endswith("arxiv.org") and (found := _ARXIV.search(path)):
+        return Ids(arxiv=found[1])
+    if host == "openreview.net" and (key := parse_qs(parts.query).get("id")):
+        return Ids(openreview=key[0])
+    if host.endswith("doi.org") and path.startswith("/10."):
+        return Ids(doi=path[1:])
+    if host == "aclanthology.org" and path.strip("/"):
+        return Ids(acl=path.strip("/").removesuffix(".pdf"))
+    return Ids(url=f"https://{host}{path.rstrip('/')}" + (f"?{parts.query}" if parts.query else ""))
+
+
+def normal_title(title: str) -> str:
+    """A title as its letters and digits alone, for comparison.
+
+    >>> normal_title("UALM : Unified Audio") == normal_title("UALM: unified audio")
+    True
+    """
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().casefold()
+    return re.sub(r"[^a-z0-9]", "", plain)
+
+
+def matched(entries: Sequence[Entry], works: Mapping[str, Work], *, list_name: str = "") -> list[Match]:
+    """What the catalogue has of each entry: by id, by title, or because the work names the row of `list_name`."""
+    by_id = {pair: work.id for work in works.values() for pair in _pairs(work.ids)}
+    by_title = {normal_title(t): w.id for w in works.values() for t in (*w.also_titled, w.title)}
+    by_row = {row: w.id for w in works.values() for at in w.lists if at.name == list_name for row in at.rows}
+    titles = list(by_title)
+    return [_match(entry, by_id, by_title, by_row if list_name else {}, titles) for entry in entries]
+
+
+def _match(
+    entry: Entry,
+    by_id: Mapping[tuple[str, str], str],
+    by_title: Mapping[str, str],
+    by_row: Mapping[int, str],
+    titles: Sequence[str],
+) -> Match:
+    if entry.row in by_row:
+        return Match(entry=entry, work=by_row[entry.row], how="row")
+    for pair in _pairs(entry.ids):
+        if pair in by_id:
+            return Match(entry=entry, work=by_id[pair], how="id")
+    title = normal_title(entry.title)
+    if title in by_title:
+        return Match(entry=entry, work=by_title[title], how="title")
+    near = difflib.get_close_matches(title, titles, n=3, cutoff=0.85)
+    return Match(entry=entry, work=None, how="none", near=tuple(by_title[name] for name in near))
+
+
+def _pairs(ids: Ids) -> Iterable[tuple[str, str]]:
+    return [(kind, value.casefold() if kind == "doi" else value) for kind, value in ids.model_dump().items() if value]
+
+
+def skeleton(entry: Entry, *, key: str) -> dict[str, Any]:
+    """What a new work's file begins with: the facts of the entry, and everything else left open."""
+    issued: Any = datetime.date.fromisoformat(entry.date) if len(entry.date) == 10 else int(entry.date or 0)
+    ids = {kind: value for kind, value in entry.ids.model_dump().items() if value}
+    return {"id": key, "title": entry.title, "authors": "unverified", "issued": issued, "kind": "study", "ids": ids}
