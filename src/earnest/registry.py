@@ -255,6 +255,7 @@ EXTRAS = {
     "inspect_ai": "inspect",
     "pocketsphinx": "asr-small",
     "sklearn": "classifier",
+    "pyarrow": "parquet",
     "onnx": "train",
     "espeakng_loader": "train",
 }
