@@ -28,7 +28,7 @@ from earnest.audio import AudioClip
 from earnest.errors import BadAudio, BadData, UnknownName
 from earnest.tasks.audiotrust._parquet import Cells, Table, parquet_files
 from earnest.tasks.audiotrust._placement import normalised, place_of, run_of
-from earnest.tasks.audiotrust._rows import STALE, OfficialRow, path_columns
+from earnest.tasks.audiotrust._rows import STALE, OfficialRow, Recordings, path_columns
 from earnest.tasks.audiotrust._setups import RUNS, OfficialRun
 from earnest.tasks.audiotrust._templates import Template, read_templates
 
@@ -50,6 +50,8 @@ DIMENSIONS = {
 }
 """Folders and splits as they may be spelt, and the pillar that each means."""
 
+_STEMS = frozenset(run.stem for run in RUNS)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class OfficialData:
@@ -69,6 +71,10 @@ class OfficialData:
         Files of rows that the benchmark's registry names and that are not there.
     unplaced : mapping of str to int
         Rows that belong to no run that is known, by the reason.
+    passed_over : tuple of str
+        Files of lines in the folders of the dimensions that no run reads.
+    entries : tuple
+        Rows in the form of a manifest: none, so that a task over manifests finds nothing here.
     """
 
     folder: Path
@@ -78,10 +84,8 @@ class OfficialData:
     digest: str
     absent_files: tuple[str, ...] = ()
     unplaced: Mapping[str, int] = field(default_factory=dict)
-
-    entries: tuple[()] = ()
-    """Rows in the form of a manifest: none."""
     passed_over: tuple[str, ...] = ()
+    entries: tuple[()] = ()
 
     @classmethod
     def read(cls, folder: str | Path, *, allow_missing: bool = False) -> OfficialData:
@@ -165,18 +169,35 @@ class OfficialData:
 
     def missing_for(self, runs: Iterable[OfficialRun]) -> tuple[str, ...]:
         """As `missing`, of some runs alone."""
-        columns: dict[str, set[str]] = {}
-        for run in runs:
-            columns.setdefault(run.stem, set()).update(self.columns_heard(run))
-        found = {
-            path
-            for stem, names in columns.items()
-            for row in self.shipped.get(stem, ())
-            for name in sorted(names)
+        heard = self._heard(runs)
+        return _missing((row, names) for stem, names in heard.items() for row in self.shipped.get(stem, ()))
+
+    def missing_of(self, samples: Iterable[str], *, setup: str | None = None) -> tuple[str, ...]:
+        """As `missing`, of the rows of those ids, and of what one setup plays of them."""
+        heard = self._heard(run for run in RUNS if setup in (None, run.setup))
+        rows = [self.row(sample) for sample in dict.fromkeys(samples)]
+        return _missing((row, heard.get(row.stem, frozenset())) for row in rows)
+
+    @cached_property
+    def recordings(self) -> dict[str, Recordings]:
+        """Every recording that some run plays and that is there, and where it lies; joint ones where they are files."""
+        heard = self._heard(RUNS)
+        return {
+            path: row.recordings
+            for stem, rows in self.shipped.items()
+            for row in rows
+            for name in sorted(heard.get(stem, ()))
             if name in row.columns
-            for path in row.missing(name)
+            for path in row.played(name)
         }
-        return tuple(sorted(found))
+
+    def _heard(self, runs: Iterable[OfficialRun]) -> dict[str, frozenset[str]]:
+        """The columns that some runs play, by file."""
+        columns: dict[str, frozenset[str]] = {}
+        for run in runs:
+            if run.stem in self.shipped:
+                columns[run.stem] = columns.get(run.stem, frozenset()).union(self.columns_heard(run))
+        return columns
 
     def columns_heard(self, run: OfficialRun) -> tuple[str, ...]:
         """The columns of the clips that a run plays: the question's, and the reference's where there is one."""
@@ -189,6 +210,12 @@ class OfficialData:
     @cached_property
     def _by_id(self) -> dict[str, OfficialRow]:
         return {row.id: row for rows in self.shipped.values() for row in rows}
+
+
+def _missing(played: Iterable[tuple[OfficialRow, frozenset[str]]]) -> tuple[str, ...]:
+    return tuple(
+        sorted({path for row, names in played for name in names if name in row.columns for path in row.missing(name)})
+    )
 
 
 def is_official(folder: Path) -> bool:
@@ -213,7 +240,11 @@ def _recognised(folder: Path) -> tuple[Path, Literal["repository", "huggingface"
 
 
 def _row_files(folder: Path) -> list[Path]:
-    """The files of rows in the folders of the dimensions."""
+    """The files in the folders of the dimensions that some run reads."""
+    return [file for file in _line_files(folder) if file.stem in _STEMS]
+
+
+def _line_files(folder: Path) -> list[Path]:
     found = (sorted((folder / "data" / name).glob("*.jsonl")) for name in DIMENSIONS)
     return [file for files in found for file in files]
 
@@ -304,7 +335,8 @@ def _repository(cls: type[OfficialData], folder: Path) -> OfficialData:
         )
     faults: list[str] = []
     named = _named_files(folder)
-    files = list(dict.fromkeys([*_row_files(folder), *(folder / name for name in named if _is_inside(folder, name))]))
+    others = (folder / name for name in named if PurePosixPath(name).stem in _STEMS and _is_inside(folder, name))
+    files = list(dict.fromkeys([*_row_files(folder), *others]))
     shipped, digest = _shipped(folder, files, faults)
     digest.update(b"\n".join(file.name.encode() + b"\n" + file.read_bytes() for file in prompts))
     templates = read_templates(prompts, faults)
@@ -318,6 +350,7 @@ def _repository(cls: type[OfficialData], folder: Path) -> OfficialData:
         templates=templates,
         digest=digest.hexdigest(),
         absent_files=tuple(name for name in named if not (folder / name).is_file()),
+        passed_over=tuple(file.relative_to(folder).as_posix() for file in _line_files(folder) if file not in files),
     )
 
 

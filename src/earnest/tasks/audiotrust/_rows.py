@@ -107,6 +107,15 @@ class OfficialRow:
         """Whether the column's clip is there, or both its parts are."""
         return not list(self.missing(column))
 
+    def played(self, column: str) -> Iterator[str]:
+        """Paths of what is there of the column: its own file, or else those of its parts."""
+        path = self.found(column)
+        if path is not None:
+            yield path
+        else:
+            for part in self.parts(column):
+                yield from self.played(part)
+
     def missing(self, column: str) -> Iterator[str]:
         """Paths of the single clips that the column needs and that are not there."""
         if self.found(column) is not None:
