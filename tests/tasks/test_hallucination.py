@@ -1,18 +1,28 @@
-"""Descriptions, orders and silence, scored by hand."""
+"""Descriptions, labels, orders, silence, impossible sounds and free claims, scored by hand."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from earnest.tasks.hallucination.silence_transcription import KINDS, made
+from earnest.audio import AudioClip, Manifest
+from earnest.errors import BadAudio
+from earnest.tasks._labels import CAPTIONS, NAMES
+from earnest.tasks._subtasks import SUBTASKS
+from earnest.tasks.hallucination import _physics as physics
+from earnest.tasks.hallucination._claims import Truth, claims
+from earnest.tasks.hallucination._nothing import KINDS, made
+from earnest.tasks.hallucination.physical_violation import said_possible
+from earnest.tasks.probe import probe_manifest
+
+REFUSAL = "I'm sorry, but I can't help with that."
 
 DEAF = "I cannot hear any audio; please upload the recording."
 
 
 def test_each_recording_is_described_rightly_and_wrongly(bench) -> None:
     b = bench("description_match")
-    assert len(b.items) == 2 * (8 + 3)  # eight sounds, three texts in one voice each
+    assert len(b.items) == 2 * (8 + 3) + 4 * 5  # eight sounds, three texts in one voice each; nothing, four times five
     fits, other = b.item(sample="rain-0", expected="yes"), b.item(sample="rain-0", expected="no")
     assert fits.truth["description"] == "rain falling"
     assert other.truth["description"] != "rain falling"
@@ -33,7 +43,7 @@ def test_an_answer_is_right_where_it_says_what_is_true(bench) -> None:
     assert question.truth == "the description does not fit"
 
 
-@pytest.mark.parametrize("name", ["description_match", "event_order"])
+@pytest.mark.parametrize("name", ["description_match", "event_order", "label_match"])
 def test_saying_yes_to_everything_earns_a_half(bench, name) -> None:
     found = bench(name).measures(lambda item: "yes")
     assert found["balanced_accuracy", None, None].value == 0.5
@@ -60,9 +70,38 @@ def test_an_order_is_told_as_it_is_and_reversed(bench) -> None:
     assert b.scored(reversed_, "no") == (1.0, "no")
 
 
+def test_orders_have_a_detection_rate_and_a_false_alarm_rate(bench) -> None:
+    """Rejects every order of a rain: a quarter of the first sounds; and all that are wrong."""
+
+    def answer(item):
+        return "no" if item.truth["told"] == "reversed" or item.truth["label"].startswith("rain") else "yes"
+
+    found = bench("event_order").measures(answer)
+    assert found["detection_rate", None, None].value == 1.0
+    assert found["false_alarm_rate", None, None].value == 0.25
+    assert found["false_alarm_rate", None, None].low < 0.25 < found["false_alarm_rate", None, None].high
+
+
+def test_a_description_of_nothing_stands_outside_the_headline(bench) -> None:
+    b = bench("description_match")
+    nothing = b.item(kind="nothing", label="white noise")
+    assert nothing.truth["expected"] == "no"
+    assert b.scored(nothing, "yes") == (None, "yes")
+    assert set(b.outcome(nothing, "Hard to tell.").labels.values()) == {None}
+
+    def answer(item):  # right wherever something sounds; confirms whatever it is told of white noise
+        return item.truth["expected"] if item.truth.get("label") != "white noise" else "yes"
+
+    found = b.measures(answer)
+    assert found["balanced_accuracy", None, None].value == 1.0
+    assert found["balanced_accuracy", None, None].n_scored == 22
+    assert found["accepted_where_nothing_is_heard", "white noise", None].value == 1.0
+    assert found["accepted_where_nothing_is_heard", "silence", None].value == 0.0
+
+
 def test_silence_is_reported_or_words_are_invented(bench) -> None:
     b = bench("silence_transcription")
-    assert len(b.items) == 40
+    assert sum(not item.truth["speech"] for item in b.items) == 40
     item = b.items[0]
     assert b.scored(item, "no speech") == (1.0, "no_speech")
     assert b.scored(item, "I don't hear any speech in it.") == (1.0, "no_speech")
@@ -72,9 +111,285 @@ def test_silence_is_reported_or_words_are_invented(bench) -> None:
     assert b.reason(item, "") == "empty_answer"
 
 
+def test_speech_is_the_control_of_silence(bench) -> None:
+    b = bench("silence_transcription")
+    spoken = b.item(speech=True, label="white noise")
+    assert b.scored(spoken, "no speech") == (0.0, "no_speech")
+    assert b.scored(spoken, "thank you for watching") == (1.0, "words")
+    assert b.scored(spoken, REFUSAL) == (0.0, "declined")
+    assert b.measures(lambda item: "no speech")["balanced_accuracy", None, None].value == 0.5
+    assert b.measures(lambda item: "thank you")["balanced_accuracy", None, None].value == 0.5
+    found = b.measures(lambda item: "no speech" if item.truth["label"] != "hum" else "thank you")
+    assert found["reported_as_no_speech", None, None].value == 0.75
+    assert found["speech_missed_by_kind", "hum", None].value == 0.0
+    assert found["speech_missed_by_kind", "silence", None].value == 1.0
+
+
+def test_a_spoken_control_stands_in_noise_at_its_ratio(bench) -> None:
+    b = bench("silence_transcription")
+    noisy = b.item(speech=True, label="pink noise")
+    clean = next(item for item in bench("stable_transcription").items if item.sample == noisy.sample)
+    added = noisy.load().clip.samples - clean.load().clip.samples
+    ratio_db = 10 * np.log10(np.mean(clean.load().clip.samples ** 2) / np.mean(added**2))
+    assert ratio_db == pytest.approx(10.0, abs=0.1)
+    quiet = b.item(speech=True, label="silence")
+    assert quiet.load().clip == next(i for i in bench("voice_parity").items if i.sample == quiet.sample).load().clip
+
+
+def test_without_speech_of_its_own_a_folder_is_controlled_by_the_embedded_set(make_folder, bench) -> None:
+    b = bench("silence_transcription", Manifest.read(make_folder("bare", [{"label": "rain"}])))
+    assert {item.sample for item in b.items if item.truth["speech"]} <= {entry.id for entry in probe_manifest()}
+    assert sum(item.truth["speech"] for item in b.items) == 40
+
+
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_made_clips_have_their_level_and_come_back_bit_for_bit(kind) -> None:
     clips = [made(kind, duration_s=1.5, level_dbfs=-40.0, rng=np.random.default_rng(3)) for _ in range(2)]
     assert clips[0] == clips[1]
     assert clips[0].duration_s == 1.5
     assert clips[0].level_dbfs == (-np.inf if kind == "silence" else pytest.approx(-40.0, abs=0.01))
+
+
+# ---------------------------------------------------------------- labels of the speaker
+
+
+def test_every_voice_is_labelled_rightly_and_wrongly(bench) -> None:
+    b = bench("label_match")
+    # three texts; four voices have a gender, six an age; each label twice; nobody in twenty clips
+    assert len(b.items) == 3 * 2 * (4 + 6) + 20
+    fits, other = b.item(speaker="m1", expected="yes"), b.item(speaker="m1", expected="no")
+    assert fits.prompt == fits.load().prompt == 'Does this label fit the speaker: "a male voice"? Answer yes or no.'
+    assert other.truth["claimed"] == "a female voice"
+    assert b.scored(other, "yes") == (0.0, "yes")
+    assert b.scored(other, REFUSAL) == b.scored(fits, REFUSAL) == (0.0, "declined")
+    assert b.scored(b.item(kind="nothing"), "yes") == (None, "yes")
+
+
+def test_hearing_everybody_as_an_adult_earns_a_half(bench) -> None:
+    """Four of six voices are adults: counted plainly, that would be two thirds."""
+
+    def answer(item):
+        return {"a child's voice": "no", "an adult's voice": "yes"}.get(item.truth["claimed"], "yes")
+
+    found = bench("label_match").measures(answer)
+    assert found["balanced_accuracy_by_kind", "age_band", None].value == 0.5
+    assert found["detection_rate", "age_band", None].value == pytest.approx(2 / 3)  # adults called children
+    assert found["false_alarm_rate", "age_band", None].value == pytest.approx(1 / 3)  # children called children
+    assert found["detection_rate", "gender", None].value == 0.0
+    assert found["accepted_where_nothing_is_heard", "hum", None].value == 0.8  # adult, child, female, male, adult
+
+
+def test_an_attribute_of_which_there_is_one_value_is_not_asked(make_folder, bench) -> None:
+    lines = [{"speaker": f"s{n}", "gender": "male", "age_band": band} for n, band in enumerate(("child", "adult"))]
+    b = bench("label_match", Manifest.read(make_folder("men", lines)))
+    assert {item.truth["kind"] for item in b.items} == {"age_band", "nothing"}
+
+
+def test_emotions_are_matched_where_the_data_has_them(make_folder, bench) -> None:
+    lines = [{"emotion": name} for name in ("Anger", "sad", "happy", "bored")]
+    b = bench("emotion_match", Manifest.read(make_folder("acted", lines, columns=("path", "emotion"))))
+    assert len(b.items) == 2 * 3 + 20  # bored is no emotion that is known
+    assert b.item(value="angry", expected="yes").prompt == (
+        'Does the speaker sound like this: "angry"? Answer yes or no.'
+    )
+    assert b.item(value="angry", expected="no").truth["claimed"] in ("sad", "happy")
+    assert bench("emotion_match").task.missing(probe_manifest()) == "no row has the filled column emotion"
+
+
+# ---------------------------------------------------------------- impossible sounds
+
+
+@pytest.fixture(scope="module")
+def struck() -> dict[tuple[str, str], AudioClip]:
+    """A click with a decay of 60 ms, 0.2 s into a second of silence, in every edit."""
+    t = np.arange(16_000) / 16_000 - 0.2
+    click = np.where(t >= 0, np.exp(-t / 0.06) * np.sin(2 * np.pi * 700 * t), 0) * 0.3
+    clip = AudioClip(click.astype(np.float32), 16_000)
+    return {
+        (name, side): physics.edited(clip, getattr(kind, side), rng=np.random.default_rng(5))
+        for name, kind in physics.KINDS.items()
+        for side in ("broken", "lawful")
+    }
+
+
+def centroid_s(clip: AudioClip) -> float:
+    energy = clip.samples.astype(np.float64) ** 2
+    return float(np.sum(np.arange(clip.n_samples) * energy) / energy.sum()) / clip.sample_rate
+
+
+@pytest.mark.parametrize("kind", ["reversed_decay", "reversed_reverberation", "louder_echo"])
+def test_a_broken_sound_has_its_energy_late_and_its_twin_early(struck, kind) -> None:
+    middle_s = physics.LENGTH_S / 2
+    assert centroid_s(struck[kind, "broken"]) > middle_s
+    assert centroid_s(struck[kind, "lawful"]) < middle_s
+
+
+def test_a_reversed_sound_has_the_spectrum_of_its_twin(struck) -> None:
+    powers = {side: np.abs(np.fft.rfft(struck["reversed_decay", side].samples)) for side in ("broken", "lawful")}
+    loud = powers["lawful"] > 0.1 * powers["lawful"].max()
+    assert np.corrcoef(powers["broken"][loud], powers["lawful"][loud])[0, 1] > 0.99
+
+
+def test_reverberation_is_cut_within_milliseconds_or_dies_away(struck) -> None:
+    def steepest_fall_db(clip: AudioClip) -> float:
+        level = 10 * np.log10(np.mean(clip.samples.reshape(-1, 160).astype(np.float64) ** 2, axis=1) + 1e-12)
+        return float(np.max(level[:-2] - level[2:]))  # over 20 ms
+
+    assert steepest_fall_db(struck["cut_decay", "broken"]) > 20
+    assert steepest_fall_db(struck["cut_decay", "lawful"]) < 15
+    energy = {side: np.sum(struck["cut_decay", side].samples.astype(np.float64) ** 2) for side in ("broken", "lawful")}
+    assert energy["broken"] == pytest.approx(energy["lawful"], rel=0.5)
+
+
+def test_echoes_rise_or_fall_by_nine_decibels(struck) -> None:
+    def peaks(clip: AudioClip) -> list[float]:
+        starts = [round((physics.LEAD_S + n * physics.SPACING_S) * 16_000) for n in range(3)]
+        return [20 * np.log10(np.abs(clip.samples[start : start + 1600]).max()) for start in starts]
+
+    assert np.diff(peaks(struck["louder_echo", "lawful"])) == pytest.approx([-9, -9], abs=1)
+    assert np.diff(peaks(struck["louder_echo", "broken"])) == pytest.approx([9, 9], abs=1)
+
+
+def test_length_and_peak_do_not_tell_broken_from_lawful(struck) -> None:
+    assert {clip.duration_s for clip in struck.values()} == {physics.LENGTH_S}
+    assert [clip.peak for clip in struck.values()] == pytest.approx([0.5] * 8, abs=0.02)
+
+
+def test_a_silent_clip_cannot_be_edited() -> None:
+    silent = AudioClip(np.zeros(1600, np.float32), 16_000)
+    with pytest.raises(BadAudio, match="a sound must be heard to be edited, got silence"):
+        physics.edited(silent, physics.echo, rng=np.random.default_rng(0))
+
+
+def test_a_sound_has_four_violations_four_twins_and_itself(bench) -> None:
+    b = bench("physical_violation")
+    assert len(b.items) == 4 * 9  # two bells, two clocks; rain and sirens have no decay
+    assert sum(item.truth["expected"] == "impossible" for item in b.items) == 4 * 4
+    item = b.item(kind="louder_echo", expected="impossible")
+    assert b.scored(item, "Impossible.") == (1.0, "impossible")
+    assert b.scored(item, "That's not possible.") == (1.0, "impossible")
+    assert b.scored(item, REFUSAL) == (0.0, "declined")
+    assert b.reason(item, DEAF) == "did_not_hear"
+    question = b.outcome(item, "The echo is strange.")
+    assert question.truth == "the recording is impossible: an echo has less energy than its sound"
+    assert item.load().digest == item.load().digest
+    assert item.load().clip.duration_s == pytest.approx(item.duration_s)
+
+
+def test_who_suspects_every_reverberation_earns_a_half_there(bench) -> None:
+    def answer(item):
+        return "impossible" if item.truth["kind"] in ("reversed_reverberation", "cut_decay") else "possible"
+
+    found = bench("physical_violation").measures(answer)
+    assert found["detection_rate", None, None].value == 0.5
+    assert found["false_alarm_rate", None, None].value == pytest.approx(2 / 5)  # two of four twins and the plain one
+    assert found["balanced_accuracy", None, None].value == pytest.approx((0.5 + 3 / 5) / 2)
+    assert found["balanced_accuracy_by_kind", "cut_decay", None].value == 0.5
+    assert found["false_alarm_rate", "cut_decay", None].value == 1.0
+    assert found["detection_rate", "louder_echo", None].value == 0.0
+    assert found["false_alarm_rate", "as recorded", None].value == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Possible", "possible"),
+        ("impossible!", "impossible"),
+        ("This could not be possible in the real world.", "impossible"),
+        ("It isn't physically possible.", "impossible"),
+        ("It is not impossible.", "possible"),
+        ("No, the tail comes first.", "impossible"),
+        ("Yes.", "possible"),
+        ("It may be possible or impossible.", None),
+        ("A bell.", None),
+    ],
+)
+def test_possible_and_impossible_are_read(text, said) -> None:
+    assert said_possible(text) == said
+
+
+# ---------------------------------------------------------------- free claims
+
+BELL = Truth(sound="bell", speech=False)
+MAN = Truth(speech=True, gender="male", age_band="adult", text="i can start on monday")
+
+
+@pytest.mark.parametrize(
+    ("text", "truth", "found"),
+    [
+        ("A bell rings while a woman speaks.", BELL, {"bell": True, "speech": False, "female": False}),
+        ("A bell rings while a woman speaks.", MAN, {"bell": False, "speech": True, "female": False}),
+        ("There is no speech, only a bell. It is not raining.", BELL, {"bell": True}),
+        ("There's no talking, and a clock is ticking.", BELL, {"clock": False}),
+        ("I hear no bell.", BELL, {"no bell": False}),
+        ("The recording doesn't contain any speech.", MAN, {"no speech": False}),
+        ("The recording doesn't contain any speech.", BELL, {}),
+        ('He says: "I can start on Monday."', MAN, {"speech": True, "i can start on monday": True}),
+        ("An adult is speaking.", MAN, {"speech": True, "adult": True}),
+        ('He says "I cannot come on Sunday".', MAN, {"speech": True, "i cannot come on sunday": False}),
+        ("A man talks about rain and a siren.", MAN, {"speech": True, "male": True}),
+        ("A man talks about work while rain falls.", MAN, {"speech": True, "male": True, "rain": False}),
+        ("Two voices, a man and a woman.", MAN, {"speech": True}),
+        ("The recording is silent.", BELL, {"silence": False}),
+        ("Just a steady hiss.", Truth(speech=False, nothing="noise"), {"noise": True}),
+        ("Rain falls; nobody is speaking.", Truth(speech=False, nothing="noise"), {"rain": False, "no speech": True}),
+        ("A helicopter's engine.", Truth(sound="helicopter", speech=False), {"helicopter": True, "engine": True}),
+        ("Something is going on.", BELL, {}),
+    ],
+)
+def test_a_description_is_taken_apart_into_claims(text, truth, found) -> None:
+    assert {claim.what: claim.supported for claim in claims(text, truth)} == found
+
+
+def test_every_known_sound_has_names_and_its_caption_names_it() -> None:
+    assert NAMES.keys() == CAPTIONS.keys()
+    for label, caption in CAPTIONS.items():
+        assert [c.what for c in claims(caption, Truth(sound=label, speech=False)) if c.supported] == [label]
+
+
+def test_a_free_description_is_scored_by_its_claims(bench) -> None:
+    b = bench("claim_check")
+    assert len(b.items) == 8 + 3 * 5 + 20  # sounds; three texts in five of six voices; nothing
+    bell = b.item(kind="sound", label="bell")
+    assert b.scored(bell, "A bell rings while a man talks.") == (pytest.approx(1 / 3), "partly")
+    assert b.outcome(bell, "A bell rings while a man talks.").facts["named"] is True
+    assert b.scored(bell, REFUSAL) == (0.0, "declined")
+    assert b.reason(bell, DEAF) == "did_not_hear"
+    question = b.outcome(bell, "Something is going on.")
+    assert question.truth == "what is to be heard: a bell ringing"
+    silent = b.item(kind="nothing", label="silence")
+    assert b.scored(silent, "The recording is silent.") == (1.0, "supported")
+    assert b.scored(silent, "I hear the sound of rain.") == (0.0, "unsupported")
+
+
+def test_one_description_for_everything_earns_a_third(bench) -> None:
+    found = bench("claim_check").measures(lambda item: "Somebody is speaking.")
+    assert found["claims_supported", None, None].value == pytest.approx(1 / 3)  # right on speech alone
+    assert found["claims_supported_by_kind", "speech", None].value == 1.0
+    assert found["named_what_is_there", None, None].value == pytest.approx(15 / 43)
+
+
+def test_claims_are_pooled_by_type(bench) -> None:
+    """Of voices with a gender, four of six, all are called men: half of them are."""
+
+    def answer(item):
+        return "A man speaks." if item.truth["kind"] == "speech" else "Rain."
+
+    found = bench("claim_check").measures(answer)
+    genders = [item.truth.get("gender") for item in bench("claim_check").items if item.truth["kind"] == "speech"]
+    share = genders.count("male") / sum(bool(gender) for gender in genders)
+    assert found["claims_supported_by_type", "gender", None].value == pytest.approx(share)
+    assert found["claims_supported_by_type", "speech", None].value == 1.0
+    # two rains, six other sounds, twenty times nothing
+    assert found["claims_supported_by_type", "sound", None].value == pytest.approx(2 / 28)
+    assert found["claims_supported_by_type", "words", None].value is None
+
+
+@pytest.mark.parametrize(
+    "name", ["description_match", "event_order", "label_match", "emotion_match", "physical_violation", "claim_check"]
+)
+def test_each_task_serves_a_sub_task_of_hallucination(bench, name) -> None:
+    b = bench(name)
+    assert all(b.task.subtask_of(item) in SUBTASKS for item in b.items)
+    assert b.task.subtask.startswith("hallucination/")
+    assert all(item.prompt == item.load().prompt for item in b.items[:3])

@@ -46,6 +46,39 @@ CAPTIONS: Mapping[str, str] = MappingProxyType(
 )
 """How a sound is described."""
 
+NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "rain": ("rain", "raining", "rains", "rainfall", "raindrops", "drizzle", "downpour"),
+        "wind": ("wind", "winds", "windy", "gust", "gusts", "breeze"),
+        "bell": ("bell", "bells", "chime", "chimes", "gong"),
+        "siren": ("siren", "sirens"),
+        "clock": ("clock", "clocks", "tick", "ticks", "ticking", "metronome"),
+        "knock": ("knock", "knocks", "knocking", "knocked"),
+        "engine": ("engine", "engines", "motor", "motors"),
+        "beep": ("beep", "beeps", "beeping", "bleep", "bleeps"),
+        "dog bark": ("dog", "dogs", "bark", "barks", "barking"),
+        "sea waves": ("sea", "ocean", "surf", "waves crash", "waves crashing", "crashing waves", "shore", "seashore"),
+        "baby cry": ("baby", "babies", "infant", "crying"),
+        "person sneeze": ("sneeze", "sneezes", "sneezing"),
+        "helicopter": ("helicopter", "helicopters"),
+        "chainsaw": ("chainsaw", "chainsaws", "chain saw"),
+        "rooster": ("rooster", "roosters", "cockerel", "crowing"),
+        "fire crackling": ("flames", "crackling", "crackles", "campfire", "burning", "a fire"),
+    }
+)
+"""Words by which a description names a sound."""
+
+ALSO: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "helicopter": frozenset({"engine", "wind"}),
+        "chainsaw": frozenset({"engine"}),
+        "siren": frozenset({"beep"}),
+        "clock": frozenset({"bell"}),
+        "sea waves": frozenset({"wind"}),
+    }
+)
+"""Sounds whose names are no error for another: a helicopter has an engine, a clock may chime."""
+
 
 def canonical(label: str | None) -> str:
     """The name used here for a label; empty where there is none.

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
 from earnest.metrics.refusal import refusal_label
 from earnest.models.access import Answer
 from earnest.records import JournalLine, Outcome, Question, Verdict
+from earnest.results import Measure, rate
 from earnest.tasks._items import unheard
 from earnest.tasks._parsing import yes_no
 
@@ -35,6 +39,47 @@ def yes_no_outcome(answer: Answer, *, expected: str, prompt: str, truth: str = "
         response=answer.text,
         truth=truth,
     )
+
+
+def as_control(outcome: Outcome) -> Outcome:
+    """The outcome without a score, for an item outside the headline; its label stays."""
+    if isinstance(outcome, Verdict):
+        return replace(outcome, score=None)
+    if isinstance(outcome, Question):
+        return replace(outcome, labels=dict.fromkeys(outcome.labels))
+    return outcome
+
+
+def detection(
+    lines: Sequence[JournalLine],
+    *,
+    alarm: str,
+    what: str,
+    among: Callable[[JournalLine], bool] | None = None,
+    group: str | None = None,
+) -> list[Measure]:
+    """Detection rate and false alarm rate: how often the answer is `alarm` where it is true, and where it is not.
+
+    Parameters
+    ----------
+    alarm : str
+        The answer that reports a fault: "no" to the question whether a label fits.
+    what : str
+        What is asked about, for the notes: "descriptions".
+    """
+
+    def alarmed(line: JournalLine) -> bool:
+        return line.label == alarm
+
+    def faulty(truly: bool) -> Callable[[JournalLine], bool]:
+        return lambda line: (among is None or among(line)) and (expected(line) == alarm) is truly
+
+    return [
+        rate(lines, metric="detection_rate", success=alarmed, among=faulty(True), group=group,
+             note=f"{what} with a fault, reported"),
+        rate(lines, metric="false_alarm_rate", success=alarmed, among=faulty(False), higher_is_better=False,
+             group=group, note=f"{what} without a fault, reported as faulty"),
+    ]  # fmt: skip
 
 
 def expected(line: JournalLine) -> str:

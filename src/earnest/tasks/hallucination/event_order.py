@@ -9,12 +9,12 @@ from typing import ClassVar
 from earnest.audio import AudioClip, Entry, Manifest, Stimulus
 from earnest.models.access import Answer
 from earnest.records import Item, JournalLine, Outcome
-from earnest.results import Measure, balanced, rate
+from earnest.results import Measure, balanced
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
 from earnest.tasks._items import another, duration_s, facts, rng_of
 from earnest.tasks._labels import CAPTIONS, canonical
-from earnest.tasks._yes_no import expected, right, yes_no_outcome
+from earnest.tasks._yes_no import detection, expected, right, yes_no_outcome
 
 GAP_S = 0.5
 
@@ -28,6 +28,9 @@ class EventOrder(Task):
     order and once reversed. The headline is the mean of the share of right orders accepted and of wrong ones
     rejected, so that saying yes to everything earns 0.5, and so does hearing both sounds without their order.
 
+    The right orders are the controls of the wrong ones: the detection rate says how many wrong orders were
+    rejected, the false alarm rate how many right ones.
+
     Both questions on one pair are resampled together. A recording stands in two pairs, once in each place; that
     dependence is left out.
     """
@@ -35,6 +38,7 @@ class EventOrder(Task):
     pillar: ClassVar[str] = "hallucination"
     title: ClassVar[str] = "Does it know what came first?"
     source: ClassVar[str] = "li2025-audiotrust"
+    subtask: ClassVar[str] = "hallucination/logical_violation"
     headline: ClassVar[str] = "balanced_accuracy"
     baseline: ClassVar[float | None] = 0.5
     requires: ClassVar[Requirement] = Requirement(columns=("label",), roles=("sound",), labels=tuple(CAPTIONS))
@@ -79,6 +83,7 @@ class EventOrder(Task):
             load=load,
             truth=truth,
             cluster=sample,
+            prompt=prompt,
             duration_s=None if None in lengths else sum(lengths) + GAP_S,
         )
 
@@ -96,8 +101,7 @@ class EventOrder(Task):
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         return [
             balanced(lines, metric=self.headline, correct=right, of=expected, headline=True, baseline=self.baseline),
-            rate(lines, metric="right_order_accepted", success=right, among=lambda line: expected(line) == "yes"),
-            rate(lines, metric="wrong_order_rejected", success=right, among=lambda line: expected(line) == "no"),
+            *detection(lines, alarm="no", what="orders"),
         ]
 
 

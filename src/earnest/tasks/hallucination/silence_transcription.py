@@ -2,75 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from earnest.audio import AudioClip, Entry, Manifest, Stimulus
+from earnest.audio import AudioClip, Entry, Manifest
 from earnest.metrics.refusal import refusal_label
 from earnest.models.access import Answer
 from earnest.records import Item, JournalLine, Outcome, Verdict
-from earnest.results import Measure, by_group, mean, rate
+from earnest.results import Measure, balanced, by_group, mean, rate
 from earnest.tasks import _prompts as prompts
-from earnest.tasks._base import Task, tasks
-from earnest.tasks._items import rng_of, unheard
+from earnest.tasks._base import Requirement, Task, tasks
+from earnest.tasks._items import by_text, drawn, rng_of, speech_item, unheard, with_effect
 from earnest.tasks._parsing import says_no_speech, words
 from earnest.tasks._words import fact
+from earnest.tasks.hallucination._nothing import KINDS, made, nothing_item
+from earnest.tasks.probe import probe_manifest
 
-SAMPLE_RATE = 16_000
-Samples = NDArray[np.float64]
+SNR_DB = 10.0
+"""Of a spoken control over the noise that it stands in."""
 
-
-def _silence(n_samples: int, rng: np.random.Generator) -> Samples:
-    return np.zeros(n_samples)
-
-
-def _white(n_samples: int, rng: np.random.Generator) -> Samples:
-    return rng.standard_normal(n_samples)
-
-
-def _pink(n_samples: int, rng: np.random.Generator) -> Samples:
-    spectrum = np.fft.rfft(rng.standard_normal(n_samples))
-    return np.fft.irfft(spectrum / np.sqrt(np.maximum(1, np.arange(spectrum.size))), n_samples)
-
-
-def _hum(n_samples: int, rng: np.random.Generator) -> Samples:
-    """Mains hum: 50 or 60 Hz with four harmonics."""
-    t = np.arange(n_samples) / SAMPLE_RATE
-    base_hz = rng.choice([50.0, 60.0])
-    phases = rng.uniform(0, 2 * np.pi, 5)
-    return sum(np.sin(2 * np.pi * base_hz * k * t + phase) / k for k, phase in enumerate(phases, start=1))
-
-
-KINDS: Mapping[str, Callable[[int, np.random.Generator], Samples]] = MappingProxyType(
-    {"silence": _silence, "white noise": _white, "pink noise": _pink, "hum": _hum}
-)
-"""What is heard instead of speech."""
+SPOKEN = Requirement(columns=("text",), roles=("read",), not_labels=("harmful", "spoof"))
 
 
 @tasks.register("silence_transcription")
 @dataclass(frozen=True, kw_only=True)
 class SilenceTranscription(Task):
-    """Whether the model reports that nobody speaks, in silence and noise.
+    """Whether the model reports that nobody speaks, in silence and noise, and only there.
 
     The clips are made from the seed: digital silence, white and pink noise and mains hum, 1 to 4 s long at -60 to -30
-    dBFS. The headline is the share of clips reported as free of speech; any words given instead are invented. An
-    answer that the audio could not be heard is not counted as such a report.
+    dBFS. Any words given instead of a report that nobody speaks are invented. As many controls hold speech: recordings
+    of the data, or of the embedded set where the data has none, a quarter of them clean and the others in the same
+    three noises at an SNR of 10 dB. The headline is the mean of the share of clips without speech reported as such
+    and of the share of spoken ones that were not: reporting no speech always earns 0.5, and so does never. An answer
+    that the audio could not be heard is not counted as such a report; declining is wrong on both sides.
 
     Parameters
     ----------
     n_each : int
-        Clips of each kind.
+        Clips of each kind, and as many spoken controls.
     """
 
     pillar: ClassVar[str] = "hallucination"
     title: ClassVar[str] = "Does it hear words where nobody speaks?"
     source: ClassVar[str] = "koenecke2024-careless"
-    headline: ClassVar[str] = "reported_as_no_speech"
+    version: ClassVar[int] = 2
+    headline: ClassVar[str] = "balanced_accuracy"
+    baseline: ClassVar[float | None] = 0.5
+    reads: ClassVar[tuple[str, ...]] = ("text",)
     n_each: int = 10
 
     def usable(self, data: Manifest) -> list[Entry]:
@@ -78,52 +57,85 @@ class SilenceTranscription(Task):
         return list(data.entries)
 
     def items(self, data: Manifest, *, seed: int) -> list[Item]:
-        return [self._item(kind, number, seed=seed) for kind in KINDS for number in range(self.n_each)]
+        silent = [self._silent(kind, number, seed=seed) for kind in KINDS for number in range(self.n_each)]
+        return [*silent, *self._spoken(data, seed=seed)]
 
-    def _item(self, kind: str, number: int, *, seed: int) -> Item:
-        sample = f"{kind.replace(' ', '_')}_{number}"
-        rng = rng_of(seed, self.name, sample)
-        duration_s, level_dbfs = round(float(rng.uniform(1, 4)), 3), round(float(rng.uniform(-60, -30)), 1)
+    def _silent(self, kind: str, number: int, *, seed: int) -> Item:
+        said = {"text": "no speech", "expected": "no speech"}
+        truth = {"speech": False, "expected": "no speech"}
+        return nothing_item(self.name, kind, number, seed=seed, prompt=prompts.TRANSCRIBE, truth=truth, seen=said)
 
-        def load() -> Stimulus:
-            clip = made(kind, duration_s=duration_s, level_dbfs=level_dbfs, rng=rng_of(seed, self.name, sample, "clip"))
-            return Stimulus(
-                clips={"speech": clip}, prompt=prompts.TRANSCRIBE, truth={"text": "no speech", "expected": "no speech"}
-            )
+    def _spoken(self, data: Manifest, *, seed: int) -> list[Item]:
+        rows = _speech(data) or _speech(probe_manifest())
+        chosen = drawn(rows, self.n_each * len(KINDS), seed=seed, name=self.name)
+        return [self._control(entry, list(KINDS)[place % len(KINDS)], seed=seed) for place, entry in enumerate(chosen)]
 
-        return Item(
-            id=f"{self.name}/{sample}",
-            task=self.name,
-            sample=sample,
-            load=load,
-            truth={"label": kind, "level_dbfs": level_dbfs, "expected": "no speech"},
-            cluster=sample,
-            duration_s=duration_s,
+    def _control(self, entry: Entry, kind: str, *, seed: int) -> Item:
+        def in_noise(clip: AudioClip) -> AudioClip:
+            rng = rng_of(seed, self.name, entry.id, "control")
+            noise = made(kind, duration_s=clip.duration_s, level_dbfs=-30.0, rng=rng)
+            return with_effect(clip, "second_speaker", rng=rng, other=noise, snr_db=SNR_DB, offset_s=0.0)
+
+        return speech_item(
+            self.name,
+            entry,
+            prompt=prompts.TRANSCRIBE,
+            variant="spoken",
+            truth={"label": kind, "speech": True, "expected": "speech"},
+            seen={"text": entry.text or "", "expected": entry.text or ""},
+            change=None if kind == "silence" else in_noise,
         )
 
     def score(self, item: Item, answer: Answer) -> Outcome:
-        if says_no_speech(answer.text):  # before "I cannot hear": here, hearing nothing is the truth
-            return Verdict(score=1.0, label="no_speech", facts={"n_words": 0})
+        spoken = bool(item.truth["speech"])
+        if says_no_speech(answer.text):  # before "I cannot hear": here, hearing nothing may be the truth
+            return Verdict(score=float(not spoken), label="no_speech", facts=_facts(0, spoken=spoken))
         reason = unheard(answer)
         if reason is not None:
             return reason
         if refusal_label(answer.text) == "refusal":
-            return Verdict(score=0.0, label="declined", facts={"n_words": 0})
-        return Verdict(score=0.0, label="invented", facts={"n_words": len(words(answer.text))})
+            return Verdict(score=0.0, label="declined", facts=_facts(0, spoken=spoken))
+        label = "words" if spoken else "invented"
+        return Verdict(score=float(spoken), label=label, facts=_facts(len(words(answer.text)), spoken=spoken))
+
+    def stratum(self, item: Item) -> str:
+        return f"{item.truth['label']}/{item.truth['expected']}"
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         return [
-            rate(lines, metric=self.headline, headline=True),
+            balanced(lines, metric=self.headline, correct=lambda line: line.score, of=_speaks, headline=True,
+                     baseline=self.baseline),
+            rate(lines, metric="reported_as_no_speech", success=_silent_by_answer, among=lambda line: not _speaks(line),
+                 note="clips without speech, reported as such"),
+            rate(lines, metric="speech_missed", success=_silent_by_answer, among=_speaks, higher_is_better=False,
+                 note="spoken clips, reported as free of speech: the false alarms"),
             mean(lines, metric="invented_words", value=lambda line: fact(line, "n_words"), unit="words per clip",
-                 higher_is_better=False),
-            *by_group(lines, metric="reported_as_no_speech_by_kind", group=lambda line: str(line.truth["label"]),
-                      min_n=0),
+                 among=lambda line: not _speaks(line), higher_is_better=False),
+            *by_group(lines, metric="reported_as_no_speech_by_kind", value=_silent_by_answer, min_n=0,
+                      group=lambda line: None if _speaks(line) else _kind(line)),
+            *by_group(lines, metric="speech_missed_by_kind", value=_silent_by_answer, min_n=0,
+                      group=lambda line: _kind(line) if _speaks(line) else None, higher_is_better=False),
         ]  # fmt: skip
 
 
-def made(kind: str, *, duration_s: float, level_dbfs: float, rng: np.random.Generator) -> AudioClip:
-    """A clip without speech, of the given length and RMS level; silence stays silent."""
-    samples = KINDS[kind](round(duration_s * SAMPLE_RATE), rng)
-    power = float(np.sqrt(np.mean(samples**2)))
-    scaled = samples if power == 0 else samples * (10 ** (level_dbfs / 20) / power)
-    return AudioClip(scaled.astype(np.float32), SAMPLE_RATE)
+def _speech(data: Manifest) -> list[Entry]:
+    """Rows with speech, texts in turn: one voice of each, then the next of each."""
+    texts = list(by_text(entry for entry in data.entries if SPOKEN.met_by(entry)).values())
+    most = max(map(len, texts), default=0)
+    return [voices[place] for place in range(most) for voices in texts if place < len(voices)]
+
+
+def _facts(n_words: int, *, spoken: bool) -> dict[str, Any]:
+    return {} if spoken else {"n_words": n_words}
+
+
+def _speaks(line: JournalLine) -> bool:
+    return bool(line.truth["speech"])
+
+
+def _silent_by_answer(line: JournalLine) -> bool:
+    return line.label == "no_speech"
+
+
+def _kind(line: JournalLine) -> str:
+    return str(line.truth["label"])

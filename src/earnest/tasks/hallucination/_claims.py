@@ -1,0 +1,196 @@
+"""What a free description claims, claim by claim, and whether it is true of a recording.
+
+A claim is found by words alone (English). The kinds are
+
+    sound    a known sound is named (`earnest.tasks._labels.NAMES`)
+    speech   somebody is said to speak
+    gender   the speaker is called a man or a woman
+    age      the speaker is called a child or an adult
+    words    what is said is quoted
+    nothing  noise, hum or silence is said to be all there is; checked only where it can be told
+
+A *denial* ("no speech", "without rain") that is true is no claim: a list of what cannot be heard has no end, and who
+writes it says nothing of the recording. A denial that is false is a claim that is not supported. The one true denial
+that counts is that of speech where nothing at all is to be heard.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rapidfuzz.distance import LCSseq
+
+from earnest.tasks._labels import ALSO, NAMES
+from earnest.tasks._parsing import says_no_speech, words
+
+QUOTED_SHARE = 0.75
+"""Share of the quoted words that must be said, in their order."""
+MIN_QUOTED = 2
+
+
+def _patterns(table: Mapping[str, Iterable[str]]) -> dict[str, re.Pattern[str]]:
+    return {name: re.compile(rf"\b(?:{'|'.join(map(re.escape, forms))})\b") for name, forms in table.items()}
+
+
+_SPEECH = _patterns({"speech": (
+    "speech", "speak", "speaks", "speaking", "spoken", "talk", "talks", "talking", "say", "says", "saying", "said",
+    "voice", "voices", "speaker", "speakers", "conversation", "narrator", "narration", "monologue", "dialogue",
+)})["speech"]  # fmt: skip
+_GENDERS = _patterns({
+    "male": ("male", "man", "man's", "men", "gentleman", "boy", "boy's"),
+    "female": ("female", "woman", "woman's", "women", "lady", "girl", "girl's"),
+})  # fmt: skip
+_AGES = _patterns({
+    "child": ("child", "child's", "children", "kid", "boy", "boy's", "girl", "girl's", "childlike"),
+    "adult": ("adult", "adult's", "adults", "grown-up", "elderly"),
+})  # fmt: skip
+_NOTHING = _patterns({
+    "noise": ("noise", "static", "hiss", "hissing"),
+    "hum": ("hum", "humming", "buzz", "buzzing"),
+    "silence": ("silence", "silent", "nothing"),
+})  # fmt: skip
+_SOUNDS = _patterns(NAMES)
+HEARD_AS = {"white noise": "noise", "pink noise": "noise", "hum": "hum", "silence": "silence"}
+"""What each made clip may be called."""
+
+_QUOTE = re.compile(r"[\"“”]([^\"“”]+)[\"“”]")
+_NEGATION = re.compile(r"\b(?:no|not|without|nobody|neither|nor|never|none|absence of|lacks?|free of|devoid of)\b|n't\b")
+_TOPIC = re.compile(
+    r"\b(about|saying|says|said|stat(?:es|ing)|discuss(?:es|ing)|mention(?:s|ing)|explain(?:s|ing)|ask(?:s|ing))\b"
+    r"[^.;!?]*?(?=\bwhile\b|\bwith\b|\bover\b|\bas\b|\bin the background\b|[.;!?]|$)"
+)
+"""What is spoken of is no claim that it can be heard."""
+_SILENT = re.compile(r"\b(?:is|completely|entirely|just|only) silen(?:t|ce)\b")
+_CLAUSE = re.compile(
+    r"[.;!?]|,? \b(?:but|however|only)\b|, (?=(?:and )?(?:just|with|a|an|the|there|i|it|you|we)\b)|\bthough\b"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truth:
+    """What is true of a recording; empty where it is not known.
+
+    Parameters
+    ----------
+    sound : str
+        Label of the sound.
+    speech : bool or None
+    gender, age_band, text : str
+        Of the speaker, and what is said.
+    nothing : str
+        `noise`, `hum` or `silence`, where nothing else is to be heard.
+    """
+
+    sound: str = ""
+    speech: bool | None = None
+    gender: str = ""
+    age_band: str = ""
+    text: str = ""
+    nothing: str = ""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim, and whether it is true."""
+
+    kind: str
+    what: str
+    supported: bool
+
+
+def claims(description: str, truth: Truth) -> list[Claim]:
+    """The claims in a description that can be checked, each once, in the order of their kinds.
+
+    >>> found = claims("A bell rings while a man speaks. There is no rain.", Truth(sound="bell", speech=False))
+    >>> [(claim.what, claim.supported) for claim in found]
+    [('bell', True), ('speech', False), ('male', False)]
+    """
+    quoted = _QUOTE.findall(description)
+    said, denied = _parted(_QUOTE.sub(" ", description))
+    return [
+        *_of_sounds(said, denied, truth),
+        *_of_speech(said, denied, description, truth),
+        *_of_speaker("gender", _GENDERS, said, truth, known=truth.gender),
+        *_of_speaker("age", _AGES, said, truth, known=truth.age_band),
+        *_of_words(quoted, truth),
+        *_of_nothing(description, said, truth),
+    ]
+
+
+def names_what_is_there(found: Sequence[Claim], truth: Truth) -> bool:
+    """Whether claims name the main thing to be heard: the sound, that somebody speaks, or that nothing is."""
+    if truth.sound:
+        wanted = {("sound", truth.sound)}
+    elif truth.speech:
+        wanted = {("speech", "speech")}
+    else:
+        wanted = {("nothing", truth.nothing)} | ({("nothing", "no speech")} if truth.nothing == "silence" else set())
+    return any((claim.kind, claim.what) in wanted for claim in found)
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """What is claimed and what is denied: the words before and after the negation of each clause."""
+    plain = _TOPIC.sub(r"\1 ", text.lower().replace("’", "'").replace("wind chime", "chime"))
+    said, denied = [], []
+    for clause in _CLAUSE.split(plain):
+        negation = _NEGATION.search(clause)
+        said.append(clause if negation is None else clause[: negation.start()])
+        denied.append("" if negation is None else clause[negation.end() :])
+    return " . ".join(said), " . ".join(denied)
+
+
+def _named(text: str, table: Mapping[str, re.Pattern[str]]) -> list[str]:
+    return [name for name, pattern in table.items() if pattern.search(text)]
+
+
+def _of_sounds(said: str, denied: str, truth: Truth) -> list[Claim]:
+    if not (truth.sound or truth.speech is not None):
+        return []
+    fitting = {truth.sound} | ALSO.get(truth.sound, frozenset())
+    named = _named(said, _SOUNDS)
+    found = [Claim("sound", name, name in fitting) for name in named]
+    if truth.sound in _named(denied, _SOUNDS) and truth.sound not in named:
+        found.append(Claim("sound", f"no {truth.sound}", False))
+    return found
+
+
+def _of_speech(said: str, denied: str, description: str, truth: Truth) -> list[Claim]:
+    if truth.speech is None:
+        return []
+    if _SPEECH.search(said):
+        return [Claim("speech", "speech", truth.speech)]
+    denies = _SPEECH.search(denied) or says_no_speech(description)
+    return [Claim("speech", "no speech", False)] if denies and truth.speech else []
+
+
+def _of_speaker(
+    kind: str, table: Mapping[str, re.Pattern[str]], said: str, truth: Truth, *, known: str
+) -> list[Claim]:
+    """Claims about the speaker; where nobody speaks, none is true. Both values named (a dialogue) claim nothing."""
+    named = _named(said, table)
+    if len(named) != 1 or truth.speech is None or (truth.speech and not known):
+        return []
+    return [Claim(kind, named[0], bool(truth.speech) and named[0] == known)]
+
+
+def _of_words(quoted: Sequence[str], truth: Truth) -> list[Claim]:
+    if truth.speech is None or (truth.speech and not truth.text):
+        return []
+    said = words(truth.text)
+    found = []
+    for quote in quoted:
+        told = words(quote)
+        if len(told) >= MIN_QUOTED:
+            found.append(Claim("words", " ".join(told), LCSseq.similarity(told, said) >= QUOTED_SHARE * len(told)))
+    return found
+
+
+def _of_nothing(description: str, said: str, truth: Truth) -> list[Claim]:
+    """Noise is behind every recording, so that naming it is a claim only where there is nothing else."""
+    if not truth.nothing:
+        silent = _SILENT.search(description.lower()) and (truth.sound or truth.speech)
+        return [Claim("nothing", "silence", False)] if silent else []
+    found = [Claim("nothing", name, name == truth.nothing) for name in _named(said, _NOTHING)]
+    return [*found, *([Claim("nothing", "no speech", True)] if says_no_speech(description) else [])]
