@@ -124,7 +124,7 @@ def _of_arm(plan: Plan, task: PlannedTask, arm: Arm, lines: list[JournalLine]) -
     n_missing = 0 if plan.shard else task.n_items - len(lines)  # how many items a shard has is not in its plan
     return [
         place.finding(with_missing(measure, n_missing) if _is_about_all(measure, lines) else measure)
-        for measure in _measures(task.name, lines)
+        for measure in task_measures(task.name, lines)
     ]
 
 
@@ -142,7 +142,8 @@ def _is_about_all(measure: Measure, lines: Sequence[JournalLine]) -> bool:
     return measure.headline or (whole and measure.group is None and measure.level is None)
 
 
-def _measures(name: str, lines: list[JournalLine]) -> list[Measure]:
+def task_measures(name: str, lines: list[JournalLine]) -> list[Measure]:
+    """What the task called `name` makes of its lines in one arm; their mean score where it is not installed here."""
     task = registered(name)
     if task is None:
         note = f"task {name!r} is not installed here: the mean score stands in for its own measures"
