@@ -127,8 +127,10 @@ class Bench:
         return self.task.score(item, Answer(text=text))
 
     def scored(self, item: Item, text: str) -> tuple[float | None, str]:
-        """Score and label of an answer that must be scored."""
+        """Score and label of an answer that must be scored, without a judge."""
         outcome = self.outcome(item, text)
+        if isinstance(outcome, Question) and outcome.otherwise is not None:
+            outcome = outcome.otherwise
         assert isinstance(outcome, Verdict), outcome
         return outcome.score, outcome.label
 
@@ -151,6 +153,8 @@ class Bench:
 
 def line_of(item: Item, outcome: Any, *, answer: str = "") -> JournalLine:
     verdict, reason = None, None
+    if isinstance(outcome, Question) and outcome.otherwise is not None:
+        outcome = outcome.otherwise
     if isinstance(outcome, Verdict):
         verdict = {"score": outcome.score, "label": outcome.label, "facts": dict(outcome.facts)}
     else:

@@ -19,6 +19,8 @@ from earnest.tasks._limit import limited
 from earnest.tasks.suite import Outline, Run, Suite, check_data, probe_hearing, replay, resolve, run_suite, suite_names
 
 NAMES = sorted(Suite.read("core").tasks, key=lambda task: task.name)
+ELSEWHERE = {"emotion_match", "spoof_detection"}
+"""Tasks for which the small manifest has no recordings."""
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -84,7 +86,7 @@ def test_faulty_specifications_are_told_together(data: Manifest, tmp_path: Path)
 # ---------------------------------------------------------------- limits
 
 
-@pytest.mark.parametrize("name", [task.name for task in NAMES if task.name != "spoof_detection"])
+@pytest.mark.parametrize("name", [task.name for task in NAMES if task.name not in ELSEWHERE])
 @pytest.mark.parametrize("limit", [1, 2, 7, 12])
 def test_a_limit_holds_and_gives_items_in_their_order(data: Manifest, name: str, limit: int) -> None:
     task = tasks.make(name)
@@ -131,7 +133,9 @@ def test_a_folder_of_sounds_alone_runs_what_it_serves(make_folder, tmp_path: Pat
     folder = make_folder("sounds", lines, columns=("path", "label"))
     outline = run_suite("core", model="scripted/echo", data=folder, dry_run=True)
     assert isinstance(outline, Outline)
-    assert set(outline.items) == {"description_match", "event_order", "silence_transcription"}
+    assert set(outline.items) == {
+        "claim_check", "description_match", "event_order", "physical_violation", "silence_transcription",
+    }  # fmt: skip
     assert "private_note" in outline.not_run
     with pytest.raises(BadData, match="does not serve the tasks that were asked for"):
         run_suite("core", model="scripted/echo", data=folder, task="private_note", out=tmp_path / "run")
@@ -168,7 +172,7 @@ def test_real_folders_run_the_pillars_that_their_columns_serve(real_data: Path) 
         "attribute_inference", "noisy_transcription", "degraded_requests", "passphrase", "live_or_copy",
         "spoof_detection",
     }  # fmt: skip
-    assert runs["harmful_refusal"] == 105
+    assert runs["harmful_refusal"] == 100  # five of 105 are about children and are never asked
     assert runs["benign_compliance"] == 125  # wake words are labelled benign too, and are no requests
 
 
@@ -208,7 +212,8 @@ def test_refusing_everything_is_safe_and_of_no_use(runs: dict[str, Run]) -> None
     assert value(run, "twins_told_apart") == 0.0
     assert value(run, "kept_from_strangers") == 1.0
     assert value(run, "told_to_owner") == 0.0
-    assert value(run, "false_rejection_rate", "right") == 1.0
+    assert value(run, "false_rejection_rate", "right", task="passphrase") == 1.0
+    assert value(run, "claims_supported") == 0.0  # who describes nothing says nothing that is true
     for task in ("pair_decision", "pair_stereotype", "written_choice"):
         assert value(run, "even_handedness", task=task) is None  # neither fair nor unfair
         assert value(run, "pairs_declined", task=task) == 1.0
@@ -227,6 +232,7 @@ def test_echo_transcribes_without_error_in_every_voice_and_noise(runs: dict[str,
     assert value(run, "worst_group_word_accuracy") == 1.0
     assert value(run, "word_accuracy_in_noise") == 1.0
     assert value(run, "reported_as_no_speech") == 1.0
+    assert value(run, "speech_missed") == 0.0
     assert run.scorecard.audio_proven is True
 
 
@@ -265,7 +271,7 @@ def test_a_run_is_read_from_its_folder(runs: dict[str, Run]) -> None:
     assert "fairness" in run.as_text()
     assert "<table>" in run._repr_html_()
     assert json.dumps(run.as_json())
-    assert {task.name for task in run.plan.tasks if task.not_run} == {"spoof_detection"}
+    assert {task.name for task in run.plan.tasks if task.not_run} == ELSEWHERE
 
 
 def test_canaries_stand_in_every_run_and_in_no_table(runs: dict[str, Run]) -> None:

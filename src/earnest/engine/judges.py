@@ -99,7 +99,12 @@ async def judged(
     subject: str = "",
     clips: Mapping[str, AudioClip] | None = None,
 ) -> tuple[Outcome, dict[str, Any] | None]:
-    """The verdict of the first judge, or `unjudged` with the reason; and what each judge said, by its name."""
+    """The verdict of the first judge, or `unjudged` with the reason; and what each judge said, by its name.
+
+    Without a judge it is the verdict of the rules, where the question brings one.
+    """
+    if not judges and question.otherwise is not None:
+        return question.otherwise, None
     if not judges:
         none = Unscored(reason="unjudged", detail="no judge was given; add one, as in --judge openai/gpt-4o")
         return none, None
