@@ -96,7 +96,7 @@ def test_a_row_that_a_work_names_is_its_own_whatever_the_id_says(folder):
         ("https://openreview.net/attachment?id=vCej5sO61x&name=pdf", "openreview", "vCej5sO61x"),
         ("https://doi.org/10.1145/3319535.3354", "doi", "10.1145/3319535.3354"),
         ("https://aclanthology.org/2024.findings-emnlp.685/", "acl", "2024.findings-emnlp.685"),
-        ("http://www.example.org/paper/", "url", "https://example.org/paper"),
+        ("http://www.example.org/paper/", "url", "https://www.example.org/paper/"),
     ],
 )
 def test_addresses_are_read_into_ids(url, kind, value):

@@ -1,13 +1,14 @@
 """Reading lists of papers that others keep, and telling what of them the catalogue has.
 
 Two forms are read: a folder of markdown (an *awesome list*) and a table in CSV with the same facts. Of an entry only
-facts are taken: title, date, address, and where it stands. Three ways of writing an entry are known, and a fourth for
-highlights on the first page:
+facts are taken: title, date, address, and where it stands. Three ways of writing an entry are known, a fourth for
+highlights on the first page, and the table of our own export, which gives kind, topics, ids and key as well:
 
     - **2025/11/12** | [**Title**](https://arxiv.org/abs/2511.10692)       bold_pipe
     - 2024/07/15 [*Title*](https://arxiv.org/abs/2407.10759)               italic_list
     2026/04/17 Title<br>                                                   plain_br
     - [Title](https://arxiv.org/abs/2601.04876)                            readme_highlight
+    | 2025-05-22 | [Title](https://...) | benchmark | jailbreak | `arxiv:2505.16211` | `key` |     table
 
 An entry is taken for a work where an id agrees, or the title but for case and punctuation. Titles are never matched by
 likeness: a single digit tells `Qwen2.5-Omni` from `Qwen3.5-Omni`. Likely pairs are told, for a person to decide.
@@ -37,8 +38,10 @@ _FORMS: tuple[tuple[Format, re.Pattern[str]], ...] = (
     ("bold_pipe", re.compile(rf"^\s*[-*] \*\*{_DATE}\*\*\s*\|.*?\[\*\*(?P<title>.+?)\*\*\]{_LINK}")),
     ("italic_list", re.compile(rf"^\s*[-*] {_DATE}\s*\[\*(?P<title>.+?)\*\]{_LINK}")),
     ("plain_br", re.compile(rf"^\s*{_DATE}\s+(?P<title>.+?)\s*<br\s*/?>\s*$")),
-    ("table", re.compile(rf"^\|\s*(?P<date>\d{{4}}(?:-\d{{2}}-\d{{2}})?)\s*\|\s*\[(?P<title>.+?)\]{_LINK}\s*\|(?P<rest>.*)\|\s*$")),
+    ("table", re.compile(r"^\|\s*(?P<date>\d{4}(?:-\d{2}-\d{2})?)\s*\|(?P<cells>.+)\|\s*$")),
 )
+_CELLS = re.compile(r"(?<!\\)\|")
+_LINKED = re.compile(r"^\[(?P<title>.+)\]\((?P<url>\S+)\)$")
 _HIGHLIGHT = re.compile(rf"^\s*[-*] [^\[\w]*\[(?P<title>[^\]]+)\]{_LINK}\s*$")
 _HEADING = re.compile(r"^#{1,4}\s+(?P<text>.+?)\s*$")
 _HIGHLIGHTS = "good papers"
@@ -64,6 +67,8 @@ class Entry:
         How the entry is written.
     row : int
         Running number from 1.
+    key, kind, topics, more_ids
+        What the table of our own export says beside; empty elsewhere.
     """
 
     source_file: str
@@ -74,11 +79,15 @@ class Entry:
     url: str
     format: str
     row: int
+    key: str = ""
+    kind: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    more_ids: tuple[tuple[str, str], ...] = ()
 
     @property
     def ids(self) -> Ids:
-        """The ids in its address; none where it has no address."""
-        return ids_in(self.url)
+        """The ids in its address and beside it; none where it has neither."""
+        return Ids.model_validate(ids_in(self.url).model_dump(exclude_none=True) | dict(self.more_ids))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,19 +151,32 @@ def _of_markdown(text: str, *, name: str, first: int) -> list[Entry]:
         form, parts = _parts(line, highlights=name == "README.md" and _HIGHLIGHTS in heading)
         if parts is None:
             continue
-        found.append(
-            Entry(
-                source_file=name,
-                line=number,
-                topic="readme/good_papers" if form == "readme_highlight" else _topic(name),
-                title=_plain(parts["title"]),
-                date=parts.get("date", "").replace("/", "-"),
-                url=parts.get("url", ""),
-                format=form,
-                row=first + len(found),
-            )
-        )
+        topic = {"readme_highlight": "readme/good_papers", "table": heading}.get(form, _topic(name))
+        place = {"source_file": name, "line": number, "topic": topic, "format": form, "row": first + len(found)}
+        found.append(Entry(**place, **(_of_row(parts) if form == "table" else _of_line(parts))))
     return found
+
+
+def _of_line(parts: Mapping[str, str]) -> dict[str, Any]:
+    date = parts.get("date", "").replace("/", "-")
+    return {"title": _plain(parts["title"]), "date": date, "url": parts.get("url", "")}
+
+
+def _of_row(parts: Mapping[str, str]) -> dict[str, Any]:
+    """The cells of a table of our own export: work, kind, topics, ids, key."""
+    cells = [cell.strip() for cell in _CELLS.split(parts["cells"])]
+    work, kind, topics, ids, key = (*cells, "", "", "", "", "")[:5]
+    linked = _LINKED.match(work)
+    title, url = (linked["title"], linked["url"]) if linked else (work, "")
+    return {
+        "title": re.sub(r"\\(.)", r"\1", title),
+        "date": parts["date"],
+        "url": url,
+        "key": key.strip("`"),
+        "kind": tuple(part.strip() for part in kind.split(",") if part.strip()),
+        "topics": tuple(part.strip().replace(" ", "_") for part in topics.split(",") if part.strip()),
+        "more_ids": tuple(tuple(part.strip().split(":", 1)) for part in ids.strip("`").split(",") if ":" in part),
+    }
 
 
 def _parts(line: str, *, highlights: bool) -> tuple[str, dict[str, str] | None]:
@@ -217,7 +239,7 @@ def ids_in(url: str) -> Ids:
         return Ids(doi=path[1:])
     if host == "aclanthology.org" and path.strip("/"):
         return Ids(acl=path.strip("/").removesuffix(".pdf"))
-    return Ids(url=f"https://{host}{path.rstrip('/')}" + (f"?{parts.query}" if parts.query else ""))
+    return Ids(url=f"https://{parts.netloc}{path}" + (f"?{parts.query}" if parts.query else ""))
 
 
 def normal_title(title: str) -> str:
@@ -259,11 +281,19 @@ def _match(
 
 
 def _pairs(ids: Ids) -> Iterable[tuple[str, str]]:
-    return [(kind, value.casefold() if kind == "doi" else value) for kind, value in ids.model_dump().items() if value]
+    return [(kind, _compared(kind, value)) for kind, value in ids.model_dump().items() if value]
+
+
+def _compared(kind: str, value: str) -> str:
+    """An id as it is compared: addresses without `www.` and the last slash, DOIs in one case."""
+    if kind == "url":
+        return value.removeprefix("https://").removeprefix("www.").rstrip("/")
+    return value.casefold() if kind == "doi" else value
 
 
 def skeleton(entry: Entry, *, key: str) -> dict[str, Any]:
     """What a new work's file begins with: the facts of the entry, and everything else left open."""
     issued: Any = datetime.date.fromisoformat(entry.date) if len(entry.date) == 10 else int(entry.date or 0)
     ids = {kind: value for kind, value in entry.ids.model_dump().items() if value}
-    return {"id": key, "title": entry.title, "authors": "unverified", "issued": issued, "kind": "study", "ids": ids}
+    facts = {"id": key, "title": entry.title, "authors": "unverified", "issued": issued}
+    return facts | {"kind": list(entry.kind) or ["study"], "topics": list(entry.topics), "ids": ids}
