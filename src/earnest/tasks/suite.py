@@ -212,7 +212,7 @@ def _prepared(
     chosen = resolve(suite, task=task, pillar=pillar)
     attack, defences = _checked_specs(attack, defences)
     lacks = {found.name: found.missing(data) for found in chosen}
-    _check_some_run(lacks, asked=bool(task or pillar), data=data)
+    _check_some_run(lacks, asked=bool(task), data=data)
     items = {
         found.name: _placed(found, limited(found, found.items(data, seed=seed), limit=limit, seed=seed))
         for found in chosen
