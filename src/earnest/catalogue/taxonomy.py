@@ -72,7 +72,6 @@ TOPICS: dict[str, Topic] = {
         *_topics(
             "robustness",
             noise_robustness="Holding under noise, rooms, codecs and irrelevant sound.",
-            long_audio="Holding over minutes and hours.",
             evaluation_robustness="Whether a score stands when the question is put otherwise.",
         ),
         *_topics(
@@ -109,6 +108,7 @@ TOPICS: dict[str, Topic] = {
             speech_synthesis="From words to speech.",
             spoken_dialogue="Conversation, turn-taking, full duplex.",
             emotion="Emotion and paralinguistics.",
+            long_audio="Minutes and hours of audio.",
             music="Music understanding and generation.",
             spatial_audio="Where sounds come from.",
             audio_generation="Generation and editing of sound.",
