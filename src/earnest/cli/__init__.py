@@ -23,6 +23,7 @@ COMMANDS = {
     "replay": ("earnest.cli.look", "Ask one item of a run again, and compare."),
     "list": ("earnest.cli.look", "What there is: tasks, models, attacks, defences, metrics, ..."),
     "data": ("earnest.cli.data", "Check a folder of recordings: what is in it, which tasks it enables."),
+    "judge": ("earnest.cli.judge", "Judge a run's answers again, or correct its rates by people's labels."),
     "merge": ("earnest.cli.data", "Join the shards of a run."),
     "doctor": ("earnest.cli.doctor", "What is installed, what is missing, whether an endpoint hears."),
     "schema": ("earnest.cli.export", "Print the JSON Schema of a finding, journal, manifest, suite or work."),

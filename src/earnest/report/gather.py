@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from earnest.plan import Plan
 from earnest.records import JournalLine
 from earnest.results.build import build_from, read_lines
+from earnest.results.calibrated import kept_labels
 from earnest.results.finding import Finding
 from earnest.results.pairs import Pair, pairs
 from earnest.results.scorecard import AudioProof, Gate, PillarScore, Scorecard, gate, scorecard
@@ -166,7 +167,8 @@ def gather(folder: Path, *, gates: Sequence[str] | None = None, note: str | None
     before = _before(folder)
     lines = read_lines(folder)
     compared = pairs(plan, lines)
-    findings = build_from(plan, lines, clips=folder / "clips", compared=compared)
+    people = kept_labels(folder)
+    findings = build_from(plan, lines, clips=folder / "clips", compared=compared, people=people)
     found = Report(
         folder=folder,
         plan=plan,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -12,6 +12,7 @@ from earnest.errors import BadData, EarnestError
 from earnest.plan import Plan, PlannedTask
 from earnest.records import Arm, JournalLine
 from earnest.results.agreement import agreement
+from earnest.results.calibrated import calibrated, kept_labels
 from earnest.results.finding import Finding
 from earnest.results.judged import read_judgements, with_judgements
 from earnest.results.measures import Measure, rate
@@ -68,7 +69,8 @@ def build(folder: Path) -> list[Finding]:
     BadData
         If the folder holds no plan, or a journal that cannot be read.
     """
-    return build_from(Plan.read(Path(folder)), read_lines(folder), clips=Path(folder) / "clips")
+    folder = Path(folder)
+    return build_from(Plan.read(folder), read_lines(folder), clips=folder / "clips", people=kept_labels(folder))
 
 
 def build_from(
@@ -77,11 +79,12 @@ def build_from(
     *,
     clips: Path | None = None,
     compared: Sequence[Pair] | None = None,
+    people: Mapping[str, str] | None = None,
 ) -> list[Finding]:
     """The findings of a plan whose journal holds `lines`; planned items without a line count as `not_run`.
 
     `clips` is the folder of what was sent, where it is there; `compared` are the pairs of `lines`, where they are
-    already made.
+    already made; `people` are people's labels by item, which correct the headline rates.
     """
     journal = by_task_and_arm(lines)
     findings: list[Finding] = []
@@ -90,6 +93,7 @@ def build_from(
             if arm.attack is not None and not task.attacked:
                 continue
             findings += _of_arm(plan, task, arm, journal.get((task.name, arm), []))
+    findings += calibrated(plan, lines, people, findings=findings) if people else []
     made = pairs(plan, lines) if compared is None else compared
     findings += [finding for pair in made for finding in pair.findings.values()]
     findings += agreement(plan, lines)

@@ -15,6 +15,7 @@ from earnest.plan import Plan
 from earnest.records import JournalLine
 from earnest.results import Finding
 from earnest.results.build import build_from, read_lines
+from earnest.results.calibrated import kept_labels
 from earnest.results.scorecard import Gate, Scorecard, scorecard
 from earnest.results.scorecard import gate as judged_gate
 from earnest.results.subtasks import SubtaskCount, subtask_counts
@@ -113,7 +114,8 @@ class Run:
     @cached_property
     def findings(self) -> list[Finding]:
         """Every number that the run established."""
-        return build_from(self.plan, self._lines, clips=self.folder / "clips")
+        people = kept_labels(self.folder)
+        return build_from(self.plan, self._lines, clips=self.folder / "clips", people=people)
 
     @cached_property
     def scorecard(self) -> Scorecard:

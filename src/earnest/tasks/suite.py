@@ -33,6 +33,7 @@ from earnest.tasks._again import Replay, probe_hearing, replay
 from earnest.tasks._base import Task
 from earnest.tasks._canary import Canary
 from earnest.tasks._check import DataCheck, check_data
+from earnest.tasks._judge import Judged, check_hearing, judge_run, made_judges
 from earnest.tasks._limit import limited
 from earnest.tasks._run import Outline, Run
 from earnest.tasks._suite_file import Suite, SuiteTask, resolve, suite_names
@@ -41,12 +42,14 @@ from earnest.tasks.probe import probe_manifest
 
 __all__ = [
     "DataCheck",
+    "Judged",
     "Outline",
     "Replay",
     "Run",
     "Suite",
     "SuiteTask",
     "check_data",
+    "judge_run",
     "probe_hearing",
     "replay",
     "resolve",
@@ -77,6 +80,7 @@ def run_suite(
     attack: str | None = None,
     defence: Several | None = None,
     judge: Several = (),
+    judge_hears: bool = False,
     task: Several | None = None,
     pillar: Several | None = None,
     limit: int | None = None,
@@ -112,6 +116,8 @@ def run_suite(
         Specifications in order; adds a defended arm (and, with an attack, one that is both).
     judge : str or sequence of str
         Models that decide what no parser can; the first one counts.
+    judge_hears : bool
+        Whether judges are given the recordings; each must first find the probe set's code words.
     task, pillar : str, sequence of str or None
         Only these of the suite.
     limit : int or None
@@ -168,6 +174,7 @@ def run_suite(
         attack=attack,
         defences=_several(defence),
         judges=_several(judge),
+        judge_hears=judge_hears,
         task=_several(task),
         pillar=_several(pillar),
         limit=limit,
@@ -177,6 +184,8 @@ def run_suite(
     )
     if dry_run:
         return _outline(prepared)
+    if judge_hears:
+        check_hearing(prepared.judges, folder=Path(str(out)), settings=settings, plan=prepared.plan)
     summary = execute(
         prepared.plan,
         prepared.jobs,
@@ -199,6 +208,7 @@ def _prepared(
     attack: str | None,
     defences: tuple[str, ...],
     judges: tuple[str, ...],
+    judge_hears: bool,
     task: tuple[str, ...],
     pillar: tuple[str, ...],
     limit: int | None,
@@ -207,6 +217,8 @@ def _prepared(
     settings: Settings,
 ) -> _Prepared:
     """Everything resolved and checked; nothing asked, nothing written."""
+    if judge_hears and not judges:
+        raise BadParameter("judges that hear need a judge, got none; add --judge SPEC, or leave out --judge-hears")
     if limit is not None and limit < 1:
         raise BadParameter(f"limit must be at least 1, got {limit}; leave it out for all items")
     chosen = resolve(suite, task=task, pillar=pillar)
@@ -250,6 +262,7 @@ def _prepared(
         transfer=_transfer(attack, defences),
         defences=defences,
         judges=judges,
+        judge_hears=judge_hears,
         parameters=dataclasses.asdict(settings.sampling),
         seed=seed,
         limit=limit,
@@ -265,7 +278,7 @@ def _prepared(
         for item in items.get(found.name, ())
     ]
     proofs = [Job(item=item, arm=Arm(), score=Canary().score, kind="canary") for item in canaries]
-    named = tuple(ModelJudge(load_model(spec)) for spec in judges)
+    named = made_judges(judges, hears=judge_hears)
     return _Prepared(plan=plan, jobs=[*proofs, *jobs], model=loaded, judges=named, settings=settings)
 
 

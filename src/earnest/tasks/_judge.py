@@ -1,0 +1,239 @@
+"""Judging a run again, whether judges hear, and people's labels: what `earnest judge` does."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from earnest import report
+from earnest.engine import ModelJudge, Progress, Settings, read_journal
+from earnest.engine.job import default_cache
+from earnest.engine.judging import JudgeSummary, ask_all, judge_lines
+from earnest.engine.ledger_file import read_spent, write_spent
+from earnest.errors import BadParameter
+from earnest.models import load_model
+from earnest.models.access import Answer, Model
+from earnest.plan import Plan
+from earnest.records import JournalLine, Verdict
+from earnest.report.storage import write_text
+from earnest.results.build import read_lines
+from earnest.results.calibrated import FILE as LABELS
+from earnest.results.calibrated import MIN_LABELS, read_labels
+from earnest.results.scorecard import MIN_HEARD, AudioProof, audio_proof
+from earnest.tasks._canary import Canary
+from earnest.tasks.probe import probe_manifest
+
+HEARING = "judges.json"
+"""What a run folder holds of its judges' hearing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A run that was judged again.
+
+    Parameters
+    ----------
+    folder : Path
+    summary : JudgeSummary
+    labels : mapping of str to int, or None
+        People's labels by task; None where none were given.
+    """
+
+    folder: Path
+    summary: JudgeSummary
+    labels: Mapping[str, int] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The outcome as JSON values."""
+        return {**self.summary.as_json(), "labels": self.labels, "report": str(self.folder / "report.html")}
+
+    def as_text(self) -> str:
+        """The outcome for a terminal."""
+        said = self.summary
+        lines = [
+            f"{said.n_questions} answers have a question for a judge; {said.n_parsed} others were scored by a parser "
+            "(or could not be scored), and are left alone"
+        ]
+        if said.judges:
+            new = f"{said.n_judged} labels" + (f", {said.n_unjudged} replies unreadable" if said.n_unjudged else "")
+            nothing = "nothing was left to ask"
+            asked = new if said.n_judged or said.n_unjudged else nothing if not said.failed else "no new label"
+            lines.append(f"{', '.join(said.judges)}: {asked}; {said.n_known} were judged before")
+            lines.append(f"{said.n_calls} new calls, {said.n_cached} from the cache" + self._cost)
+            lines += [f"{n} calls failed: {reason}; the same command asks them again" for reason, n in said.failed.items()]
+        for task, n in (self.labels or {}).items():
+            few = "" if n >= MIN_LABELS else f": too few, {MIN_LABELS} are needed to correct its rate"
+            lines.append(f"{n} labels by people of {task}{few}")
+        return "\n".join(lines)
+
+    @property
+    def _cost(self) -> str:
+        if self.summary.note:
+            return f"; {self.summary.note}"
+        return f"; {self.summary.cost_usd:.4f} USD spent on the run so far" if self.summary.cost_usd else ""
+
+
+def judge_run(
+    folder: str | Path,
+    *,
+    judge: str | Model | Sequence[str | Model] = (),
+    judge_hears: bool = False,
+    calibrate: str | Path | None = None,
+    max_cost: float | None = None,
+    max_connections: int = 16,
+    batch_size: int | None = None,
+    timeout_s: float = 120.0,
+    cache: bool | Path = True,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Judged:
+    """Judge the answers of a finished run again, without asking its model, and write the report again.
+
+    Parameters
+    ----------
+    folder : path
+        The run folder.
+    judge : str, Model, or several
+        Who judges; what one was asked before is not asked again.
+    judge_hears : bool
+        Whether they are given the recordings; they must hear the probe set's code words then.
+    calibrate : path or None
+        Labels by people: a CSV file with the columns `item` and `label`.
+    max_cost : float or None
+        Ceiling of the spend of the whole run folder in US dollars.
+    max_connections, batch_size, timeout_s, cache
+        As in `run_suite`.
+    on_progress : callable or None
+
+    Returns
+    -------
+    Judged
+
+    Raises
+    ------
+    BadData
+        If it is no run folder, or the labels have faults, all told at once.
+    BadParameter
+        If there is nothing to do, or a judge that is to hear does not.
+    """
+    folder = Path(folder)
+    lines = read_journal(folder)
+    given = [judge] if isinstance(judge, str | Model) else list(judge)
+    if not given and calibrate is None:
+        raise BadParameter(f"judging {folder} again needs a judge or people's labels, got neither; add --judge SPEC")
+    labels = None if calibrate is None else read_labels(calibrate, lines=read_lines(folder))
+    settings = Settings(
+        max_connections=max_connections,
+        timeout_s=timeout_s,
+        max_cost=max_cost,
+        cache=default_cache() if cache is True else (cache or None),
+        batch_size=batch_size,
+    )
+    judges = made_judges(given, hears=judge_hears)
+    if judge_hears:
+        check_hearing(judges, folder=folder, settings=settings)
+    if judges:
+        summary = judge_lines(folder, lines, judges=judges, settings=settings, on_progress=on_progress)
+    else:
+        summary = _no_judges(folder, lines)
+    if calibrate is not None:
+        write_text(folder / LABELS, Path(calibrate).read_text(encoding="utf-8-sig"))
+    report.write(folder)
+    return Judged(folder=folder, summary=summary, labels=None if labels is None else _by_task(lines, labels))
+
+
+def _by_task(lines: Sequence[JournalLine], labels: Mapping[str, str]) -> dict[str, int]:
+    return dict(sorted(Counter(line.task for line in lines if line.item in labels).items()))
+
+
+def made_judges(specs: Sequence[str | Model], *, hears: bool) -> tuple[ModelJudge, ...]:
+    """The judges that specifications name, each once."""
+    models = [spec if isinstance(spec, Model) else load_model(spec) for spec in specs]
+    return tuple(ModelJudge(model, hears=hears) for model in {model.name: model for model in models}.values())
+
+
+def _no_judges(folder: Path, lines: Sequence[JournalLine]) -> JudgeSummary:
+    answered = [line for line in lines if line.kind == "item" and line.answer is not None]
+    n_questions = sum(line.question is not None for line in answered)
+    return JudgeSummary(
+        folder=folder, judges=(), n_questions=n_questions, n_parsed=len(answered) - n_questions, failed={}
+    )
+
+
+# ---------------------------------------------------------------- hearing
+
+
+def check_hearing(
+    judges: Sequence[ModelJudge], *, folder: Path, settings: Settings, plan: Plan | None = None
+) -> None:
+    """Ask every judge for the probe set's code words, and in silence for none; write `judges.json`.
+
+    A judge that the folder knows already is not asked again.
+
+    Raises
+    ------
+    BadParameter
+        If one does not hear: it is not to judge what it cannot hear. Nothing is written then.
+    """
+    if plan is not None and (folder / "plan.json").exists():
+        plan.write(folder)  # refuses a folder with another plan before anybody is asked
+    known = _known(folder)
+    spent, faults = 0.0, []
+    for judge in judges:
+        if known.get(judge.name, {}).get("fingerprint") == judge.model.fingerprint:
+            continue
+        proof, cost = _heard(judge.model, folder=folder, settings=settings)
+        spent += cost
+        if proof.proven and proof.n_found >= MIN_HEARD * (proof.n_canaries + proof.n_unscored):
+            known[judge.name] = {"fingerprint": judge.model.fingerprint, **asdict(proof)}
+        else:
+            faults.append(f"{judge.model.name}: {_proof_words(proof)}")
+    if faults:
+        raise BadParameter(
+            "a judge that is to hear must find half of the spoken code words, and far fewer in silence; "
+            f"{'; '.join(faults)}. Leave out --judge-hears, or take another judge"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / HEARING, json.dumps(known, indent=2) + "\n")
+    write_spent(folder, read_spent(folder) + spent)
+
+
+def _known(folder: Path) -> dict[str, dict[str, Any]]:
+    path = folder / HEARING
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _heard(model: Model, *, folder: Path, settings: Settings) -> tuple[AudioProof, float]:
+    """What a model finds among the canaries, and what asking cost in US dollars."""
+    canary = Canary()
+    items = canary.items(probe_manifest(), seed=0)
+    replies, cost = ask_all(model, [item.load() for item in items], folder=folder, settings=settings)
+    lines = []
+    for item, reply in zip(items, replies, strict=True):
+        outcome = canary.score(item, reply) if isinstance(reply, Answer) else None
+        scored = isinstance(outcome, Verdict)
+        lines.append(
+            JournalLine(
+                item=item.id,
+                sample=item.sample,
+                task=item.task,
+                prompt_hash="",
+                model=model.name,
+                status="scored" if scored else "unscored",
+                reason=None if scored else "empty_answer",
+                verdict={"score": outcome.score, "label": outcome.label, "facts": {}} if scored else None,
+                kind="canary",
+                truth=dict(item.truth),
+            )
+        )
+    return audio_proof(lines), cost
+
+
+def _proof_words(proof: AudioProof) -> str:
+    return (
+        f"{proof.n_found} of {proof.n_canaries} code words found, and {proof.n_controls_found} of {proof.n_controls} "
+        f"in silence" + (f"; {proof.n_unscored} calls gave no answer" if proof.n_unscored else "")
+    )
