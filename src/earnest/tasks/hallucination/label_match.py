@@ -13,7 +13,7 @@ from earnest.records import Item, JournalLine, Outcome
 from earnest.results import Measure, balanced
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import another, rng_of, speech_item
+from earnest.tasks._items import another, drawn, rng_of, speech_item
 from earnest.tasks._yes_no import as_control, detection, expected, right, yes_no_outcome
 from earnest.tasks.hallucination._nothing import KINDS, NOTHING, accepted_in_nothing, nothing_item
 
@@ -41,6 +41,8 @@ class LabelMatch(Task):
 
     Parameters
     ----------
+    n_each : int
+        At most so many voices of each value.
     n_nothing : int
         Clips of each kind in which nobody speaks.
     """
@@ -61,6 +63,7 @@ class LabelMatch(Task):
         }
     )
     """How a value is written, by column."""
+    n_each: int = 50
     n_nothing: int = 5
 
     def asked(self, label: str) -> str:
@@ -86,8 +89,16 @@ class LabelMatch(Task):
         values = sorted({self.value(entry, column) for entry in known})
         if len(values) < 2:
             return []
+        chosen = {
+            entry.id
+            for value in values
+            for entry in drawn(
+                (entry for entry in known if self.value(entry, column) == value),
+                self.n_each, seed=seed, name=f"{self.name}/{value}",
+            )
+        }  # fmt: skip
         found = []
-        for entry in known:
+        for entry in (entry for entry in known if entry.id in chosen):
             own = self.value(entry, column)
             rng = rng_of(seed, self.name, column, entry.id)
             other = another(values, lambda value, own=own: value != own, rng=rng)
