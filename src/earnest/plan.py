@@ -60,7 +60,7 @@ class Plan(BaseModel):
     limit: int | None = None
     shard: str | None = Field(default=None, description="`2/8`: the second of eight parts.")
     items_digest: str = Field(description="SHA-256 of every item's id in order.")
-    destination: str | None = Field(default=None, description="Host to which recordings are sent; null: none.")
+    destination: str | None = Field(default=None, description="Hosts to which recordings are sent; null: none.")
 
     @property
     def arms(self) -> tuple[tuple[str | None, str | None], ...]:

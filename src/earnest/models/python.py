@@ -10,6 +10,8 @@ silence where there are several) and the prompt, in this order. It returns a tex
     system_prompt    else the system prompt is put before the prompt
     sampling         temperature, longest answer, seed
 
+One that takes `prompt` and no clip is a text model, fit to judge; asked with audio it fails with `audio_refused`.
+
 A class is built once, with the options given to `load_model`, and its instance called. An object may say `batch_size`
 and have a method `batch(clips, prompts)` that returns a list of answers. What the callable raises becomes a failure
 `model_error` of that item.
@@ -70,6 +72,9 @@ class PythonModel(Model):
         if not self._is_async:
             return await super().ask_one(stimulus, sampling=sampling)
         begun = time.perf_counter()
+        deaf = self._deaf_to(stimulus)
+        if deaf is not None:
+            raise ModelFailed(deaf.detail, reason=deaf.reason)
         try:
             returned = await self._function(**self._arguments(stimulus, sampling))
         except asyncio.CancelledError:
@@ -83,8 +88,20 @@ class PythonModel(Model):
             raise ModelFailed(reply.detail or reply.reason, reason=reply.reason)
         return reply
 
+    def _deaf_to(self, stimulus: Stimulus) -> Failure | None:
+        """The failure of a text model that is given audio."""
+        if not stimulus.clips or {"clip", "clips"} & set(self._wanted):
+            return None
+        return Failure(
+            reason="audio_refused",
+            detail=f"{self.name!r} takes a prompt alone, and was given audio; let it take (clip, prompt)",
+        )
+
     def _called(self, stimulus: Stimulus, sampling: Sampling) -> Reply:
         begun = time.perf_counter()
+        deaf = self._deaf_to(stimulus)
+        if deaf is not None:
+            return deaf
         try:
             return self._reply(self._function(**self._arguments(stimulus, sampling)), begun)
         except ModelFailed as error:
@@ -143,14 +160,17 @@ def _parameters(function: Callable[..., Any], name: str) -> dict[str, str]:
     parameters = inspect.signature(function).parameters
     wanted = {key: key for key in ("clip", "clips", "prompt", "system_prompt", "sampling") if key in parameters}
     free = [key for key, entry in parameters.items() if key not in wanted and entry.default is entry.empty]
+    text_only = "prompt" in wanted and not free
     if not {"clip", "clips"} & set(wanted) and free:
         wanted["clip"] = free.pop(0)
     if "prompt" not in wanted and free:
         wanted["prompt"] = free.pop(0)
     by_position = any(parameters[key].kind is inspect.Parameter.POSITIONAL_ONLY for key in wanted.values())
-    if free or "prompt" not in wanted or not {"clip", "clips"} & set(wanted) or by_position:
+    hears = text_only or {"clip", "clips"} & set(wanted)
+    if free or "prompt" not in wanted or not hears or by_position:
         raise BadParameter(
-            f"{name!r} must take (clip, prompt) or (clips, prompt), and may take system_prompt and sampling, got "
+            f"{name!r} must take (clip, prompt), (clips, prompt) or, to judge, prompt alone, and may take system_prompt "
+            f"and sampling, got "
             f"({', '.join(parameters)}); change its parameters"
         )
     return wanted

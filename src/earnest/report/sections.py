@@ -12,6 +12,7 @@ from markupsafe import Markup
 from earnest.records import Arm
 from earnest.report.figures import Line, chart, mark
 from earnest.report.gather import Report
+from earnest.report.judges import destinations, judges_of
 from earnest.report.numbers import bare, interval, interval_of, is_signed, shown, value_of, words
 from earnest.results.build import registered
 from earnest.results.finding import Finding, ThreatModel
@@ -182,8 +183,8 @@ def description(report: Report) -> list[tuple[str, str]]:
         ("suite", f"{plan.suite}, version {plan.suite_version}"),
         ("finished", report.finished.strftime("%-d %B %Y, %H:%M UTC")),
         ("arms", "; ".join(arms)),
-        ("recordings sent to", plan.destination or "nobody: they stayed on the machine"),
-        ("judges", ", ".join(plan.judges)),
+        ("recordings sent to", ", ".join(destinations(report)) or "nobody: they stayed on the machine"),
+        ("judges", "; ".join(judges_of(report))),
         ("limit", "" if plan.limit is None else f"{plan.limit} items a task"),
         ("part of a run", plan.shard or ""),
         ("seed", str(plan.seed)),

@@ -188,7 +188,8 @@ def check_hearing(
         proof, cost = _heard(judge.model, folder=folder, settings=settings)
         spent += cost
         if proof.proven and proof.n_found >= MIN_HEARD * (proof.n_canaries + proof.n_unscored):
-            known[judge.name] = {"fingerprint": judge.model.fingerprint, **asdict(proof)}
+            about = {"fingerprint": judge.model.fingerprint, "destination": judge.model.destination}
+            known[judge.name] = {**about, **asdict(proof)}
         else:
             faults.append(f"{judge.model.name}: {_proof_words(proof)}")
     if faults:

@@ -239,6 +239,7 @@ def _prepared(
             lacks[found.name] = f"beyond {loaded.name}: {lack}"
             items.pop(found.name)
     _check_some_asked(lacks, asked=bool(task), model=loaded)
+    named = made_judges(judges, hears=judge_hears)
     plan = Plan(
         earnest=earnest.__version__,
         suite=suite.name,
@@ -268,7 +269,7 @@ def _prepared(
         limit=limit,
         shard=shard,
         items_digest=_digest([item for group in items.values() for item in group]),
-        destination=loaded.destination,
+        destination=_destination(loaded, named if judge_hears else ()),
     )
     jobs = [
         Job(item=item, arm=arm, score=found.score, goal=found.goal)
@@ -278,7 +279,6 @@ def _prepared(
         for item in items.get(found.name, ())
     ]
     proofs = [Job(item=item, arm=Arm(), score=Canary().score, kind="canary") for item in canaries]
-    named = made_judges(judges, hears=judge_hears)
     return _Prepared(plan=plan, jobs=[*proofs, *jobs], model=loaded, judges=named, settings=settings)
 
 
@@ -342,6 +342,12 @@ def _canaries(data: Manifest, *, seed: int) -> list[Item]:
     canary = Canary()
     own = any(entry.role == "code_word" for entry in data.entries)
     return canary.items(data if own else probe_manifest(), seed=seed)
+
+
+def _destination(model: Model, hearing: Sequence[ModelJudge]) -> str | None:
+    """Hosts to which recordings are sent; None where they stay on this machine."""
+    hosts = dict.fromkeys(asked.destination for asked in (model, *(judge.model for judge in hearing)))
+    return ", ".join(host for host in hosts if host) or None
 
 
 def beyond(model: Model, items: Sequence[Item]) -> str | None:
