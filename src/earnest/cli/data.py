@@ -19,11 +19,11 @@ def data_command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
 def check_command(folder: Path, *, as_json: bool) -> int:
     from earnest.audio import Manifest
-    from earnest.tasks.suite import check_data
+    from earnest.tasks.suite import check_data, check_official, is_official
 
-    found = check_data(Manifest.read(folder))
+    found = check_official(folder) if is_official(folder) else check_data(Manifest.read(folder))
     print_json(found.as_json()) if as_json else click.echo(found.as_text())
-    return 1 if found.unusable else 0
+    return 0 if found.good else 1
 
 
 @click.command("merge", help="Join the shards SHARD... of one run into the run folder OUT.")

@@ -12,7 +12,7 @@ from earnest.cli import print_json
 
 @click.command("run", help="Evaluate a model on SUITE (a name such as core, or a YAML file).")
 @click.argument("suite")
-@click.option("--model", required=True, metavar="SPEC", help="earnest/reference, openai/<name>, <url>#<name>, ...")
+@click.option("--model", metavar="SPEC", help="earnest/reference, openai/<name>, <url>#<name>, ...")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder; an existing one is resumed.")
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of recordings; default: the embedded probe set.")
 @click.option("--task", "tasks", multiple=True, metavar="NAME", help="Only this task; repeatable.")
@@ -37,7 +37,7 @@ from earnest.cli import print_json
 def run_command(
     suite: str,
     *,
-    model: str,
+    model: str | None,
     out: Path | None,
     data: Path | None,
     tasks: tuple[str, ...],
@@ -56,6 +56,8 @@ def run_command(
 
     if out is None and not dry_run:
         raise click.UsageError("a run needs a folder: add --out runs/first (or --dry-run to see the plan)")
+    if model is None and not dry_run:
+        raise click.UsageError("a run needs a model: add --model earnest/reference (or --dry-run to see what is asked)")
     choice = {
         "suite": suite,
         "model": model,
@@ -72,7 +74,7 @@ def run_command(
         outline = run_suite(out=out, dry_run=True, **choice)
         print_json(outline.as_json()) if as_json else click.echo(outline.as_text())
         return 0
-    with progress_bar(model) as on_progress:
+    with progress_bar(str(model)) as on_progress:
         run = run_suite(out=out, on_progress=on_progress, gates=gates, **choice)
     outcome = [run.gate(gate) for gate in gates]
     if as_json:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from earnest.audio import Entry, Manifest
 from earnest.errors import BadAudio, MissingExtra
 from earnest.registry import registry
+from earnest.tasks.audiotrust._layout import OfficialData
+from earnest.tasks.audiotrust._summary import OfficialSummary, summarised
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +61,11 @@ class DataCheck:
     enables: dict[str, tuple[str, ...]]
     unusable: dict[str, str]
 
+    @property
+    def good(self) -> bool:
+        """Whether every recording can be used."""
+        return not self.unusable
+
     def as_json(self) -> dict[str, Any]:
         """The check as JSON values."""
         return asdict(self)
@@ -103,6 +111,11 @@ def check_data(manifest: Manifest) -> DataCheck:
         enables={column: tuple(task.name for task in runs if column in task.uses) for column in manifest.columns},
         unusable={entry.id: why for entry in manifest.entries if (why := _fault(entry)) is not None},
     )
+
+
+def check_official(folder: str | Path) -> OfficialSummary:
+    """What a folder of AudioTrust's official data offers, what is missing, and what cannot be decoded."""
+    return summarised(OfficialData.read(folder, allow_missing=True), decode=True)
 
 
 def _fault(entry: Entry) -> str | None:

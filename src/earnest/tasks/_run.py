@@ -18,6 +18,7 @@ from earnest.results.build import build_from, read_lines
 from earnest.results.calibrated import kept_labels
 from earnest.results.scorecard import Gate, Scorecard, scorecard
 from earnest.results.scorecard import gate as judged_gate
+from earnest.tasks.audiotrust._summary import OfficialSummary
 from earnest.results.subtasks import SubtaskCount, subtask_counts
 
 
@@ -32,13 +33,17 @@ class Outline:
         Items by task and arm; an arm is written as the suffix of its ids, the clean one as "clean".
     n_canaries : int
         Clips that prove that the audio arrives.
-    estimate : Estimate
+    estimate : Estimate or None
+        None where no model was given.
+    official : OfficialSummary or None
+        What a folder of AudioTrust's official data offers, all of it, whatever part was asked for.
     """
 
     plan: Plan
     items: dict[str, dict[str, int]]
     n_canaries: int
-    estimate: Estimate
+    estimate: Estimate | None
+    official: OfficialSummary | None = None
 
     @property
     def not_run(self) -> dict[str, str]:
@@ -52,17 +57,21 @@ class Outline:
             "items": self.items,
             "n_canaries": self.n_canaries,
             "not_run": self.not_run,
-            "estimate": asdict(self.estimate),
+            "estimate": None if self.estimate is None else asdict(self.estimate),
             "destination": self.plan.destination,
+            **({} if self.official is None else self.official.as_json()),
         }
 
     def as_text(self) -> str:
         """The outline for a terminal."""
-        lines = [f"suite {self.plan.suite} over {self.plan.model}, data {self.plan.data}"]
+        lines = [f"suite {self.plan.suite} over {self.plan.model or 'no model yet'}, data {self.plan.data}"]
+        lines += [] if self.official is None else [self.official.as_text()]
         for task, arms in self.items.items():
             lines.append(f"  {task:<24} {', '.join(f'{n} {arm}' for arm, n in arms.items())}")
         lines.append(f"  {'canaries':<24} {self.n_canaries}")
         lines += [f"  {task:<24} not run: {why}" for task, why in self.not_run.items()]
+        if self.estimate is None:
+            return "\n".join([*lines, "give --model to see calls, minutes of audio, cost and where recordings go"])
         lines.append(
             f"at least {self.estimate.n_calls} calls, {self.estimate.audio_s / 60:.1f} minutes of audio; {self._cost}"
         )
@@ -74,7 +83,7 @@ class Outline:
 
     @property
     def _cost(self) -> str:
-        low, high = self.estimate.low_usd, self.estimate.high_usd
+        low, high = (self.estimate.low_usd, self.estimate.high_usd) if self.estimate else (None, None)
         if low is None or high is None:
             return "cost unknown"
         return "free" if high == 0 else f"{low:.2f} to {high:.2f} USD"

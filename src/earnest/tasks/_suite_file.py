@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -43,6 +43,9 @@ class Suite(BaseModel):
     name: str
     version: int = Field(ge=1, description="Raised whenever a task is added, left out, or gets other parameters.")
     title: str = ""
+    layout: Literal["manifest", "audiotrust"] = Field(
+        default="manifest", description="Form of the data: a manifest, or the official files of AudioTrust."
+    )
     tasks: tuple[SuiteTask, ...] = Field(min_length=1)
 
     @field_validator("tasks", mode="before")

@@ -32,11 +32,13 @@ from earnest.registry import Spec, parse_spec, registry
 from earnest.tasks._again import Replay, probe_hearing, replay
 from earnest.tasks._base import Task
 from earnest.tasks._canary import Canary
-from earnest.tasks._check import DataCheck, check_data
+from earnest.tasks._check import DataCheck, check_data, check_official
 from earnest.tasks._judge import Judged, check_hearing, judge_run, made_judges
 from earnest.tasks._limit import limited
 from earnest.tasks._run import Outline, Run
 from earnest.tasks._suite_file import Suite, SuiteTask, resolve, suite_names
+from earnest.tasks.audiotrust._layout import WHERE, OfficialData, is_official, lacks_audio
+from earnest.tasks.audiotrust._summary import summarised
 from earnest.tasks.probe import NAME as PROBE
 from earnest.tasks.probe import probe_manifest
 
@@ -49,6 +51,8 @@ __all__ = [
     "Suite",
     "SuiteTask",
     "check_data",
+    "check_official",
+    "is_official",
     "judge_run",
     "probe_hearing",
     "replay",
@@ -69,14 +73,21 @@ class _Prepared:
     model: Model
     judges: tuple[ModelJudge, ...]
     settings: Settings
+    data: Manifest | OfficialData
+
+
+class Nobody(Model):
+    """Stands where no model was given: a dry run can count what would be asked, and nobody is asked."""
+
+    name = ""
 
 
 def run_suite(
     suite: str | Path | Suite,
     *,
-    model: str | Model,
+    model: str | Model | None = None,
     out: str | Path | None = None,
-    data: str | Path | Manifest | None = None,
+    data: str | Path | Manifest | OfficialData | None = None,
     attack: str | None = None,
     defence: Several | None = None,
     judge: Several = (),
@@ -104,12 +115,13 @@ def run_suite(
     ----------
     suite : str, path or Suite
         A name such as `core`, a YAML file, or a suite.
-    model : str or Model
-        Specification, or a model.
+    model : str, Model or None
+        Specification, or a model; None for a dry run that only counts.
     out : path
         Run folder; a folder that holds a run under the same plan is resumed.
-    data : path, Manifest or None
-        Folder of recordings; None takes the embedded probe set.
+    data : path, Manifest, OfficialData or None
+        Folder of recordings; None takes the embedded probe set. A suite of AudioTrust's official items needs their
+        folder.
     attack : str or None
         Specification; adds an attacked arm beside the clean one.
     defence : str, sequence of str or None
@@ -158,6 +170,11 @@ def run_suite(
     """
     if out is None and not dry_run:
         raise BadParameter("a run needs a folder, got out=None; give out='runs/first', or dry_run=True to see the plan")
+    if model is None and not dry_run:
+        raise BadParameter(
+            "a run needs a model, got model=None; give model='earnest/reference', or dry_run=True to see what is asked"
+        )
+    suite = suite if isinstance(suite, Suite) else Suite.read(suite)
     settings = Settings(
         max_connections=max_connections,
         timeout_s=timeout_s,
@@ -167,10 +184,11 @@ def run_suite(
         sampling=Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed),
     )
     prepared = _prepared(
-        suite if isinstance(suite, Suite) else Suite.read(suite),
-        model=model,
-        data=_manifest(data, allow_missing=allow_missing),
+        suite,
+        model=Nobody() if model is None else model,
+        data=_data(suite, data, allow_missing=allow_missing),
         data_name=PROBE if data is None else None,
+        complete=not (dry_run or allow_missing),
         attack=attack,
         defences=_several(defence),
         judges=_several(judge),
@@ -203,8 +221,9 @@ def _prepared(
     suite: Suite,
     *,
     model: str | Model,
-    data: Manifest,
+    data: Manifest | OfficialData,
     data_name: str | None,
+    complete: bool,
     attack: str | None,
     defences: tuple[str, ...],
     judges: tuple[str, ...],
@@ -230,6 +249,8 @@ def _prepared(
         for found in chosen
         if lacks[found.name] is None
     }
+    if complete and isinstance(data, OfficialData):
+        _check_recordings(data, chosen, items)
     canaries = _canaries(data, seed=seed)
     loaded = model if isinstance(model, Model) else load_model(model)
     subtasks = {name: _subtasks(group) for name, group in items.items()}
@@ -279,13 +300,35 @@ def _prepared(
         for item in items.get(found.name, ())
     ]
     proofs = [Job(item=item, arm=Arm(), score=Canary().score, kind="canary") for item in canaries]
-    return _Prepared(plan=plan, jobs=[*proofs, *jobs], model=loaded, judges=named, settings=settings)
+    return _Prepared(plan=plan, jobs=[*proofs, *jobs], model=loaded, judges=named, settings=settings, data=data)
 
 
-def _manifest(data: str | Path | Manifest | None, *, allow_missing: bool) -> Manifest:
+def _data(
+    suite: Suite, data: str | Path | Manifest | OfficialData | None, *, allow_missing: bool
+) -> Manifest | OfficialData:
+    """The data in the form that the suite reads; recordings of official data are checked when it is known which."""
+    if suite.layout == "audiotrust":
+        if data is None or isinstance(data, Manifest):
+            raise BadData(f"suite {suite.name!r} reads AudioTrust's official data; give its folder as --data: {WHERE}")
+        return data if isinstance(data, OfficialData) else OfficialData.read(data, allow_missing=True)
     if data is None:
         return probe_manifest()
+    if isinstance(data, OfficialData):
+        raise BadData(f"suite {suite.name!r} reads a manifest, got the official data in {data.folder}; run `audiotrust`")
     return data if isinstance(data, Manifest) else Manifest.read(data, allow_missing=allow_missing)
+
+
+def _check_recordings(data: OfficialData, chosen: Sequence[Task], items: dict[str, list[Item]]) -> None:
+    """Refuse a run some of whose recordings are not there, with their names."""
+    missing = {
+        path
+        for found in chosen
+        for path in data.missing_of(
+            (item.sample for item in items.get(found.name, ())), setup=getattr(found, "setup", None)
+        )
+    }
+    if missing:
+        raise lacks_audio(data, sorted(missing))
 
 
 def _several(given: Several | None) -> tuple[str, ...]:
@@ -324,7 +367,7 @@ def _transfer(attack: str | None, defences: Sequence[str]) -> str | None:
     return str(Spec(spec.name, {**spec.parameters, "transfer": True}))
 
 
-def _check_some_run(lacks: dict[str, str | None], *, asked: bool, data: Manifest) -> None:
+def _check_some_run(lacks: dict[str, str | None], *, asked: bool, data: Manifest | OfficialData) -> None:
     faults = [f"{name}: {lack}" for name, lack in lacks.items() if lack is not None]
     if faults and (asked or len(faults) == len(lacks)):
         which = "the tasks that were asked for" if asked else "any task of the suite"
@@ -337,11 +380,11 @@ def _check_some_asked(lacks: dict[str, str | None], *, asked: bool, model: Model
         raise BadData(f"{model.name} cannot be asked {'what was chosen' if asked else 'any task of the suite'}", faults)
 
 
-def _canaries(data: Manifest, *, seed: int) -> list[Item]:
+def _canaries(data: Manifest | OfficialData, *, seed: int) -> list[Item]:
     """Canaries of the data where it has code words, else those of the probe set."""
     canary = Canary()
     own = any(entry.role == "code_word" for entry in data.entries)
-    return canary.items(data if own else probe_manifest(), seed=seed)
+    return canary.items(data if own and isinstance(data, Manifest) else probe_manifest(), seed=seed)
 
 
 def _destination(model: Model, hearing: Sequence[ModelJudge]) -> str | None:
@@ -419,7 +462,9 @@ def _outline(prepared: _Prepared) -> Outline:
 
     jobs = prepared.jobs
     arms = (job.arm for job in jobs)
-    setups(prepared.plan, arms, model=prepared.model, sampling=prepared.settings.sampling)  # refuses what cannot run
+    nobody = isinstance(prepared.model, Nobody)
+    if not nobody:
+        setups(prepared.plan, arms, model=prepared.model, sampling=prepared.settings.sampling)  # refuses what cannot run
     counts = Counter((job.item.task, job.arm.suffix or "clean") for job in jobs if job.kind == "item")
     items: dict[str, dict[str, int]] = {}
     for (name, arm), n in counts.items():
@@ -428,5 +473,6 @@ def _outline(prepared: _Prepared) -> Outline:
         plan=prepared.plan,
         items=items,
         n_canaries=sum(job.kind == "canary" for job in jobs),
-        estimate=estimate(prepared.plan, jobs, model=prepared.model, settings=prepared.settings),
+        estimate=None if nobody else estimate(prepared.plan, jobs, model=prepared.model, settings=prepared.settings),
+        official=summarised(prepared.data) if isinstance(prepared.data, OfficialData) else None,
     )

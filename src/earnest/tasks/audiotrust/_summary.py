@@ -60,6 +60,11 @@ class OfficialSummary:
     by_setup: Mapping[str, Mapping[str, int]]
     unusable: Mapping[str, str] | None = field(default=None)
 
+    @property
+    def good(self) -> bool:
+        """Whether nothing that is named is missing, every row has its run, and every recording can be used."""
+        return not (self.missing_audio_files or self.unplaced or self.unusable)
+
     def as_json(self) -> dict[str, Any]:
         """The summary as JSON values."""
         looked = {} if self.unusable is None else {"unusable": dict(self.unusable)}
@@ -94,10 +99,17 @@ class OfficialSummary:
             *_named("missing:", self.missing_audio_files, "recording"),
             *(f"{n} rows not placed: {why}" for why, n in self.unplaced.items()),
         ]
+        if self.unusable is not None:  # of interest where somebody looks at the folder, not before each run
+            lines += [f"  {key:<40} {_served(counts)}" for key, counts in self.by_setup.items()]
         if self.unusable:
             told = list(self.unusable.values())
             lines += [f"{len(told)} recordings cannot be used", *(f"  {why}" for why in told[: 4 * SHOWN])]
         return "\n".join(lines)
+
+
+def _served(counts: Mapping[str, int]) -> str:
+    lacks = f", {counts['missing_audio']} recordings missing" if counts["missing_audio"] else ""
+    return f"{counts['items']} items, {counts['calls']} calls as shipped{lacks}" if counts["rows"] else "no rows"
 
 
 _LAYOUTS = {"repository": "the repository", "huggingface": "the Hugging Face dataset"}
