@@ -20,6 +20,7 @@ GIVES = {
     "inspect_ai": "`inspect eval earnest/...` and `earnest export --inspect`",
     "pocketsphinx": "cascade/pocketsphinx+<text model>",
     "sklearn": "the trained refusal classifier",
+    "pyarrow": "the parquet files in which the Hugging Face hub has AudioTrust",
     "onnx": "training the reference model",
     "espeakng_loader": "speech for training the reference model",
 }
