@@ -24,6 +24,7 @@ class PlannedTask(BaseModel):
     name: str
     pillar: str
     version: int
+    parameters: dict[str, Any] = Field(default_factory=dict, description="Parameters that the suite or the run gives it.")
     n_items: int = Field(ge=0, description="Items in the clean arm.")
     not_run: str | None = Field(default=None, description="Why the task was left out; null where it runs.")
     attacked: bool = Field(default=True, description="Whether its items are asked in the attacked arms, if any.")

@@ -12,8 +12,10 @@ from earnest.tasks.probe import probe_manifest
 from earnest.testing import check_task
 
 NAMES = tasks.names()
+OFFICIAL = [name for name in NAMES if tasks.get(name).layout != "manifest"]
+"""Tasks that read a benchmark's own files, and no manifest."""
 MIN_ITEMS = 40
-ELSEWHERE = ("emotion_match", "spoof_detection")
+ELSEWHERE = ("emotion_match", "spoof_detection", *OFFICIAL)
 """Tasks for which the probe set has no recordings."""
 NEEDS = {"adversarial_transcription": "torch"}
 """Modules without which a task says that it cannot run."""
@@ -29,6 +31,14 @@ def with_its_extra(name: str) -> Task:
 @pytest.mark.parametrize("name", NAMES)
 def test_contract_on_the_small_manifest(data: Manifest, name: str) -> None:
     check_task(tasks.make(name), data=data)
+
+
+@pytest.mark.parametrize("name", OFFICIAL)
+def test_an_official_task_says_of_a_manifest_that_it_is_none_of_its_data(data: Manifest, name: str) -> None:
+    task = tasks.make(name)
+    for manifest in (data, probe_manifest()):
+        assert "needs the official AudioTrust data" in f"{name} needs {task.missing(manifest)}"
+        assert task.items(manifest, seed=0) == []
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ELSEWHERE])

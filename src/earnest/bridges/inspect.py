@@ -245,6 +245,8 @@ def earnest_scorer(name: str, items: dict[str, Item]) -> Scorer:
 
 for _name in registry("tasks").names():
     _made = registry("tasks").make(_name)
+    if _made.layout != "manifest":
+        continue  # a benchmark's own setups need its files and its judges: `earnest run` asks them
     globals()[f"{_made.pillar}_{_name}"] = _task_builder(_name, _made)
 
 

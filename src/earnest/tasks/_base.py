@@ -87,6 +87,8 @@ class Task(abc.ABC):
     """Columns that it makes use of without asking every row for them."""
     subtask: ClassVar[str] = ""
     """Key in `earnest.pillars.SUBTASKS` of the sub-task that its items belong to; empty: none."""
+    layout: ClassVar[str] = "manifest"
+    """Form of the data that it reads, as suites name it; items of another form than a manifest are the official ones."""
     single_clip: ClassVar[bool] = True
     """Whether its items have one clip each, so that any corruption can be put on them."""
 
