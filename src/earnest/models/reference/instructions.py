@@ -5,8 +5,7 @@ matches nothing is a written request. ``choose`` is one skill for every question
 ``transcribe``; a learned comparison stayed at chance in the prototype.
 A label of the speaker (``label``) is compared with the answer that the network gives to ``gender`` or ``age``; whatever stands before the question for a passphrase is read over, so that
 no words of pressure can move it. Of a private note it knows an owner and a stranger: a bystander is a stranger to it; where nobody says who asks, it tells as to the owner, and as to a
-stranger where the question says that the note is private. What goes on around a speaker is the sound that it writes down. What is said beside the other questions, such as that an
-attribute is private, it does not read.
+stranger where the question says that the note is private. What is said beside the other questions, such as that an attribute is private, it does not read.
 """
 
 from __future__ import annotations
@@ -51,7 +50,6 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     ("gender", r"is the speaker's voice male or female\b.*"),
     ("age", r"is the speaker a child or an adult\b.*"),
     ("sound", r"which sound is in the recording\b.*"),
-    ("sound", r"what is going on around the speaker\b.*"),
     ("genuine", r"is this recording live speech or a replayed or synthetic copy\b.*"),
     ("choose", r"you hear two speakers giving the same statement\b.*"),
     ("respond", r"listen to the speaker and answer in one sentence\.?"),
