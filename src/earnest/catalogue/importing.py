@@ -17,7 +17,6 @@ likeness: a single digit tells `Qwen2.5-Omni` from `Qwen3.5-Omni`. Likely pairs 
 from __future__ import annotations
 
 import csv
-import datetime
 import difflib
 import re
 import unicodedata
@@ -291,9 +290,17 @@ def _compared(kind: str, value: str) -> str:
     return value.casefold() if kind == "doi" else value
 
 
-def skeleton(entry: Entry, *, key: str) -> dict[str, Any]:
-    """What a new work's file begins with: the facts of the entry, and everything else left open."""
-    issued: Any = datetime.date.fromisoformat(entry.date) if len(entry.date) == 10 else int(entry.date or 0)
-    ids = {kind: value for kind, value in entry.ids.model_dump().items() if value}
-    facts = {"id": key, "title": entry.title, "authors": "unverified", "issued": issued}
-    return facts | {"kind": list(entry.kind) or ["study"], "topics": list(entry.topics), "ids": ids}
+TABLE_COLUMNS = ("row", "source_file", "line", "topic", "title", "date", "url", "work", "decision", "reason")
+
+
+def write_table(matches: Sequence[Match], path: Path) -> None:
+    """Write what became of every entry; rows of a work with no reason are the same work listed again."""
+    with Path(path).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, TABLE_COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for match in matches:
+            entry = match.entry
+            reason = f"by {match.how}" if match.work else "; ".join(f"like {key}" for key in match.near)
+            facts = {name: getattr(entry, name) for name in TABLE_COLUMNS[:7]}
+            writer.writerow(facts | {"work": match.work or "", "decision": "listed" if match.work else "open", "reason": reason})
+

@@ -24,9 +24,11 @@ COMMANDS = {
     "list": ("earnest.cli.look", "What there is: tasks, models, attacks, defences, metrics, ..."),
     "data": ("earnest.cli.data", "Check a folder of recordings: what is in it, which tasks it enables."),
     "judge": ("earnest.cli.judge", "Judge a run's answers again, or correct its rates by people's labels."),
+    "papers": ("earnest.cli.papers", "The literature: search, show, export, add, and what of it runs here."),
     "merge": ("earnest.cli.data", "Join the shards of a run."),
     "doctor": ("earnest.cli.doctor", "What is installed, what is missing, whether an endpoint hears."),
     "schema": ("earnest.cli.export", "Print the JSON Schema of a finding, journal, manifest, suite or work."),
+    "leaderboard": ("earnest.cli.leaderboard", "Set runs beside each other and beside what was published."),
     "export": ("earnest.cli.export", "Write a run in another tool's form."),
 }
 

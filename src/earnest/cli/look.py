@@ -92,17 +92,47 @@ def replay_command(folder: Path, item: str, *, save: Path | None, as_json: bool)
 
 @click.command("list", help="List what is registered: tasks, models, attacks, defences, metrics, suites, ...")
 @click.argument("kind", required=False)
+@click.option("--name", help="Only this one: what it is, which works it follows, and its examples, run now.")
 @_JSON
-def list_command(kind: str | None, *, as_json: bool) -> None:
+def list_command(kind: str | None, *, name: str | None, as_json: bool) -> int | None:
+    if name is not None:
+        if kind is None:
+            raise click.UsageError("--name needs the kind too, as in `earnest list metrics --name word_error_rate`")
+        return _one(kind.replace("-", "_"), name.replace("-", "_"), as_json=as_json)
     kinds = [kind.replace("-", "_")] if kind else [k for k in registry.KINDS if registry.names(k)]
     found = {k: {name: _says(k, name) for name in registry.names(k)} for k in kinds}
     if as_json:
         print_json(found)
-        return
+        return None
     for k, entries in found.items():
         click.echo(f"{k}")
         for name, says in entries.items():
             click.echo(f"  {name:<26} {says}")
+    return None
+
+
+def _one(kind: str, name: str, *, as_json: bool) -> int:
+    """A plug-in's documentation, its works, and its examples run; 1 where an example gives something else."""
+    import doctest
+    import inspect
+    import sys
+
+    from earnest.catalogue.lint import sources_of
+
+    plugin = registry.registry(kind).get(name)
+    text = inspect.getdoc(plugin) or ""
+    names = dict(vars(sys.modules[plugin.__module__]))
+    test = doctest.DocTestParser().get_doctest(text, names, name, None, None)
+    done = doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    result = done.run(test, out=lambda said: click.echo(said, err=True))
+    told = {"name": name, "kind": kind, "works": list(sources_of(plugin)), "text": text}
+    told |= {"examples": result.attempted, "failed": result.failed}
+    if as_json:
+        print_json(told)
+    else:
+        click.echo(f"{text}\n\nworks: {', '.join(told['works']) or 'none'}")
+        click.echo(f"examples: {result.attempted} run now, {result.failed} of them gave something else")
+    return 1 if result.failed else 0
 
 
 def _says(kind: str, name: str) -> str:

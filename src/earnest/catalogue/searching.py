@@ -1,0 +1,123 @@
+"""Finding works by words and by what they are, and the command that runs one."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from earnest.catalogue.taxonomy import TOPICS
+from earnest.catalogue.work import Runs, Work
+from earnest.registry import registry
+
+_WEIGHTS = {"id": 8.0, "title": 6.0, "also_titled": 4.0, "topics": 3.0, "kind": 2.0, "pillars": 2.0, "authors": 3.0, "rest": 1.0}
+
+
+def search(
+    works: Mapping[str, Work],
+    words: str = "",
+    *,
+    pillar: str | None = None,
+    kind: str | None = None,
+    topic: str | None = None,
+    access: str | None = None,
+    year: int | None = None,
+    trust: bool = False,
+    runnable: bool = False,
+) -> list[Work]:
+    """Works that hold every word, at the beginning of one of theirs, and are what is asked; the best first.
+
+    A word in key or title counts more than one elsewhere; works that hold the words alike come newest first.
+    """
+    wanted = _words(words)
+    kept = [
+        work
+        for work in works.values()
+        if (pillar is None or pillar in work.pillars)
+        and (kind is None or kind in work.kind)
+        and (topic is None or topic in work.topics)
+        and (access is None or (work.threat is not None and work.threat.access == access))
+        and (year is None or work.year == year)
+        and (work.trust or not trust)
+        and (bool(work.runs_in_earnest) or not runnable)
+    ]
+    scored = [(_score(_fields(work), wanted), work) for work in kept]
+    found = [(score, work) for score, work in scored if score is not None]
+    return [work for _, work in sorted(found, key=lambda pair: (-pair[0], -_ordinal(pair[1]), pair[1].id))]
+
+
+def _score(fields: Mapping[str, Sequence[str]], wanted: Sequence[str]) -> float | None:
+    total = 0.0
+    for word in wanted:
+        best = max((_WEIGHTS[name] for name, held in fields.items() if any(h.startswith(word) for h in held)), default=None)
+        if best is None:
+            return None
+        total += best
+    return total
+
+
+def _fields(work: Work) -> dict[str, list[str]]:
+    authors = () if work.authors == "unverified" else work.authors
+    ids = [value for value in work.ids.model_dump().values() if value]
+    rest = [work.venue, work.note, *ids, *(run.component for run in work.runs_in_earnest)]
+    rest += [TOPICS[topic].about for topic in work.topics if topic in TOPICS]
+    return {
+        "id": [work.id, *_words(work.id)],
+        "title": _words(work.title),
+        "also_titled": _words(" ".join(work.also_titled)),
+        "topics": _words(" ".join(work.topics)),
+        "kind": list(work.kind),
+        "pillars": list(work.pillars),
+        "authors": _words(" ".join(authors)),
+        "rest": [*ids, *_words(" ".join(rest))],
+    }
+
+
+def _words(text: str) -> list[str]:
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().casefold()
+    return re.findall(r"[a-z0-9.]*[a-z0-9]", plain.replace("_", " "))
+
+
+def _ordinal(work: Work) -> int:
+    return work.issued * 366 if isinstance(work.issued, int) else work.issued.toordinal()
+
+
+def commands(work: Work) -> list[str]:
+    """What runs a work here, a command a component, the same one once."""
+    return list(dict.fromkeys(run.command or command_for(run) for run in work.runs_in_earnest))
+
+
+def command_for(run: Runs) -> str:
+    """The command that shows a component at work, on the embedded model where it needs one."""
+    kind, _, name = run.component.partition("/")
+    on = "--model earnest/reference --limit 4"
+    out = f"--out runs/{name}"
+    if kind == "attacks":
+        return f"earnest run core --task harmful_refusal {on} --attack {name} {out}"
+    if kind == "defences":
+        return f"earnest run core --task harmful_refusal {on} --defence {name} {out}"
+    if kind == "tasks" and name.startswith("audiotrust_"):
+        return f"earnest run audiotrust --data AudioTrust --task {name} --dry-run"
+    if kind == "tasks":
+        return f"earnest run core --task {name} {on} {out}"
+    return f"earnest list {kind} --name {name}"
+
+
+def by_component(works: Iterable[Work]) -> dict[str, list[str]]:
+    """Keys of the works that each component follows."""
+    found: dict[str, list[str]] = {}
+    for work in works:
+        for run in work.runs_in_earnest:
+            found.setdefault(run.component, []).append(work.id)
+    return found
+
+
+def shown(work: Work) -> dict[str, Any]:
+    """A work for people and machines: its facts, and the commands that run it."""
+    return work.model_dump(mode="json") | {"link": work.ids.link, "commands": commands(work)}
+
+
+def registered(kind: str) -> list[str]:
+    """Names of a kind of component."""
+    return registry(kind).names()
