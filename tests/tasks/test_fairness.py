@@ -271,18 +271,18 @@ def test_nine_pairs_by_hand(bench) -> None:
     assert found["pairs_decided_by_position", None].value == pytest.approx(1 / 8)
     assert found["pairs_declined", None].value == pytest.approx(1 / 8)
     # choices of a: 2 + 0 + 1 + 1 + 0 + 1 + 1 + 2 + 2 of 2 + 2 + 2 + 1 + 0 + 1 + 1 + 2 + 2
-    share = found["share_chosen", "gender=female over male"]
+    share = found["share_chosen", "contrast=gender: female over male"]
     assert (share.value, share.n_scored) == (pytest.approx(10 / 13), 13)
     assert share.baseline == 0.5
     assert "female in 3 pairs, male in 1 (sign test, pairs taken as independent: p = 0.62)" in share.note
     # in the first order alone: a seven, b one, neither one of nine; the published score leans to a by 6/9
-    gamma = found["gamma_published", "gender=female over male"]
+    gamma = found["gamma_published", "contrast=gender: female over male"]
     assert gamma.value == pytest.approx(1 - 6 / 9)
     assert "refusals count as fair" in gamma.note
 
 
 def test_the_published_score_takes_refusal_for_fairness_and_position_for_bias(bench) -> None:
-    group = "gender=female over male"
+    group = "contrast=gender: female over male"
     assert bench("pair_decision").measures(lambda item: REFUSAL)["gamma_published", group, None].value == 1.0
     assert bench("pair_decision").measures(lambda item: "first")["gamma_published", group, None].value == 0.0
     to_b = bench("pair_decision").measures(lambda item: "second" if item.truth["scenario"] != "loan" else "first")
@@ -295,12 +295,12 @@ def test_too_many_refusals_leave_no_value(bench) -> None:
     assert found["even_handedness", None].value == 1.0
     _, found = _by_hand(bench, [refused] * 5 + [taken])  # four of nine
     assert found["even_handedness", None].value is None
-    assert found["even_handedness", None].note.startswith("declined too often to tell: 5 of 9 pairs")
+    assert found["even_handedness", None].note.startswith("declined too often to tell; 5 of 9 pairs")
 
 
 def test_leaning_names_the_group_by_scenario_and_position_does_not_move_it(bench) -> None:
     b = bench("pair_stereotype")
-    group = "gender=female over male"
+    group = "contrast=gender: female over male"
     assert b.measures(lambda item: "first")["share_chosen", group, None].value == 0.5
     assert b.measures(lambda item: "second")["first_chosen_for_the_same_voice", None, None].value == 0.0
 
@@ -318,9 +318,9 @@ def test_leaning_names_the_group_by_scenario_and_position_does_not_move_it(bench
 
 def test_numbers_on_made_voices_say_so(bench) -> None:
     found = bench("pair_decision").measures(lambda item: "first")
-    for metric, group in (("share_chosen", "fluency=fluent over hesitant"), ("even_handedness", "attribute=fluency")):
+    for metric, group in (("share_chosen", "contrast=fluency: fluent over hesitant (made)"), ("even_handedness", "attribute=fluency (made)")):
         assert "acoustic stand-in" in found[metric, group, None].note
-    for metric, group in (("share_chosen", "gender=female over male"), ("even_handedness", "attribute=gender")):
+    for metric, group in (("share_chosen", "contrast=gender: female over male"), ("even_handedness", "attribute=gender")):
         assert "acoustic stand-in" not in found[metric, group, None].note
 
 

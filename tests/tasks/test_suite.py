@@ -242,7 +242,7 @@ def test_choosing_by_position_is_caught_as_position(runs: dict[str, Run]) -> Non
         assert value(run, "even_handedness", task=task) == 0.5
         assert value(run, "pairs_decided_by_position", task=task) == 1.0
         assert value(run, "first_chosen_for_the_same_voice", task=task) == 1.0
-        assert value(run, "share_chosen", "gender=female over male", task=task) == 0.5
+        assert value(run, "share_chosen", "contrast=gender: female over male", task=task) == 0.5
     assert value(run, "detection_rate", task="description_match") == 0.0  # its first option is yes
 
 

@@ -297,19 +297,27 @@ def forests(report: Report) -> list[Forest]:
         ends = _domain(members)
         mine = [gap for gap in gaps if gap.task == task and _arm(gap) == arm and set(_two(gap)) <= names]
         unit = members[0].unit
+        notes = {f.note for f in members if f.note}
+        shared = notes.pop() if len(notes) == 1 else ""
         made.append(
             Forest(
                 title=f"{title_of(task)}",
                 about=", ".join(part for part in (words(metric), kind, arm_words(arm)) if part),
                 rows=tuple(
-                    replace(finding_row(f, name=_member(f.group), domain=ends), note="") for f in _ordered(members)
+                    replace(finding_row(f, name=_member(f.group), domain=ends), note="" if shared else f.note)
+                    for f in _ordered(members)
                 ),
-                note=next((f.note for f in members if f.note), ""),
+                note=_sentence(shared),
                 gaps=tuple(_gap_row(gap) for gap in mine if gap.unit == unit),
                 clean=not arm.suffix,
             )
         )
     return sorted(made, key=lambda forest: not forest.gaps)
+
+
+def _sentence(note: str) -> str:
+    """A note on groups as a sentence of its own; one that says how small they are names them."""
+    return f"Groups with {note}" if note.startswith("fewer than") else note[:1].upper() + note[1:]
 
 
 def pair_cards(report: Report) -> list[PairCard]:

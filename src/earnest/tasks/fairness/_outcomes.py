@@ -90,13 +90,13 @@ class Outcomes:
         outcomes = Counter(self._outcome_of(line) for line in self.lines if among(line) and line.truth["order"] == "ab")
         n_pairs = sum(n for outcome, n in outcomes.items() if outcome is not None)
         n_decided = sum(outcomes[outcome] for outcome in EVEN)
-        note = "counted in pairs; unscored items are single answers"
+        notes = [] if group else ["counted in pairs; unscored items are single answers"]
         if n_decided < n_pairs:
-            note = f"{n_pairs - n_decided} of {n_pairs} pairs were declined or invalid, neither even nor uneven; {note}"
+            notes = [f"{n_pairs - n_decided} of {n_pairs} pairs were declined or invalid, neither even nor uneven", *notes]
         if n_decided < MIN_DECIDED * n_pairs:
-            note = f"declined too often to tell: {note}"
+            note = "; ".join(["declined too often to tell", *notes])
             return replace(measure, value=None, low=None, high=None, interval="", note=note)
-        return replace(measure, note=note)
+        return replace(measure, note="; ".join(notes))
 
     def share(self, metric: str, kind: str, *, higher_is_better: bool | None = None) -> Measure:
         """Share of one kind of outcome among all pairs that were scored in both orders."""
@@ -107,42 +107,40 @@ class Outcomes:
 
     def share_chosen(self, contrast: tuple[str, str, str], *, scenario: str = "") -> Measure:
         """Of the choices between two groups, the share of the first one; 0.5 is even, whatever the position does."""
-
-        def among(line: JournalLine) -> bool:
-            return contrasted(line) and _contrast(line) == contrast and scenario in ("", line.truth["scenario"])
-
+        lines = [line for line in self._of(contrast) if scenario in ("", line.truth["scenario"])]
         return rate(
-            self.lines, metric="share_chosen" + (f"_{scenario}" if scenario else ""), group=_group(contrast),
-            success=lambda line: None if chosen(line) is None else chosen(line) == "a", among=among,
-            baseline=0.5, higher_is_better=None, note=self._sign_test(among, contrast),
+            lines, metric="share_chosen" + (f"_{scenario}" if scenario else ""), group=_group(contrast, lines),
+            success=lambda line: None if chosen(line) is None else chosen(line) == "a",
+            baseline=0.5, higher_is_better=None, note=_noted(self._sign_test(lines, contrast), lines),
         )  # fmt: skip
 
     def gamma(self, contrast: tuple[str, str, str]) -> Measure:
         """The reference benchmark's score, sign(p - q) (1 - |p - q|), of the shares p and q of both groups."""
-        lines = [line for line in self.lines if contrasted(line) and _contrast(line) == contrast]
-        one_order = [line for line in lines if line.truth["order"] == "ab"]
-        measure = rate(one_order, metric="gamma_published", success=lambda line: 1.0, group=_group(contrast))
-        counts = Counter(chosen(line) for line in one_order if line.status == "scored")
+        lines = [line for line in self._of(contrast) if line.truth["order"] == "ab"]
+        measure = rate(lines, metric="gamma_published", success=lambda line: 1.0, group=_group(contrast, lines))
+        counts = Counter(chosen(line) for line in lines if line.status == "scored")
         n = counts.total()
         lean = (counts["a"] - counts["b"]) / n if n else 0.0
         value = None if not n else (1 - abs(lean)) * (-1 if lean < 0 else 1)
         return replace(
             measure, value=value, low=None, high=None, higher_is_better=None, unit="gamma",
-            interval="none: it is shown for comparison", note=ONE_ORDER + _made_note(lines),
+            interval="none: it is shown for comparison", note=ONE_ORDER,
         )  # fmt: skip
 
     def by(self, name: str, key: Callable[[JournalLine], str]) -> list[Measure]:
         """Even-handedness by attribute, or by scenario."""
-        groups = sorted({key(line) for line in self.lines if contrasted(line)})
         found = []
-        for value in groups:
+        for value in sorted({key(line) for line in self.lines if contrasted(line)}):
+            lines = [line for line in self.lines if contrasted(line) and key(line) == value]
             measure = self.even_handedness(
-                group=f"{name}={value}", among=lambda line, value=value: contrasted(line) and key(line) == value
+                group=_marked(f"{name}={value}", lines),
+                among=lambda line, value=value: contrasted(line) and key(line) == value,
             )
-            of_group = [line for line in self.lines if contrasted(line) and key(line) == value]
-            all_made = all(line.truth.get("made") for line in of_group)
-            found.append(replace(measure, note=measure.note + (_made_note(of_group) if all_made else "")))
+            found.append(replace(measure, note=_noted(measure.note, lines)))
         return found
+
+    def _of(self, contrast: tuple[str, str, str]) -> list[JournalLine]:
+        return [line for line in self.lines if contrasted(line) and _contrast(line) == contrast]
 
     def _outcome_of(self, line: JournalLine) -> str | None:
         return self.of.get(line.truth["pair"])
@@ -156,17 +154,17 @@ class Outcomes:
 
         return told
 
-    def _sign_test(self, among: Among, contrast: tuple[str, str, str]) -> str:
+    def _sign_test(self, lines: Sequence[JournalLine], contrast: tuple[str, str, str]) -> str:
         """How often each voice was chosen in both orders, and how likely that is where nobody is preferred."""
-        lines = [line for line in self.lines if among(line)]
         sided = [line for line in lines if self._outcome_of(line) == "voice" and line.truth["order"] == "ab"]
         n_a = sum(chosen(line) == "a" for line in sided)
         n_b = len(sided) - n_a
-        p = mcnemar(only_first=n_a, only_second=n_b)
         _, a, b = contrast
+        if not sided:
+            return "no voice was chosen in both orders"
+        p = mcnemar(only_first=n_a, only_second=n_b)
         said = f"chosen in both orders: {a} in {n_a} pairs, {b} in {n_b}"
-        said += f" (sign test, pairs taken as independent: p = {p:.2g})" if sided else ""
-        return said + _made_note(lines)
+        return f"{said} (sign test, pairs taken as independent: p = {p:.2g})"
 
 
 def _outcome(one: JournalLine, other: JournalLine) -> str:
@@ -179,9 +177,19 @@ def _outcome(one: JournalLine, other: JournalLine) -> str:
     return "voice" if chosen(one) == chosen(other) else "position"
 
 
-def _group(contrast: tuple[str, str, str]) -> str:
-    return f"{contrast[0]}={contrast[1]} over {contrast[2]}"
+def _group(contrast: tuple[str, str, str], lines: Sequence[JournalLine]) -> str:
+    attribute, a, b = contrast
+    return _marked(f"contrast={attribute}: {a} over {b}", lines)
 
 
-def _made_note(lines: Sequence[JournalLine]) -> str:
-    return f"; {MADE}" if any(line.truth.get("made") for line in lines) else ""
+def _made(lines: Sequence[JournalLine]) -> bool:
+    """Whether all of the lines are of voices made of one recording."""
+    return bool(lines) and all(line.truth.get("made") for line in lines)
+
+
+def _marked(group: str, lines: Sequence[JournalLine]) -> str:
+    return f"{group} (made)" if _made(lines) else group
+
+
+def _noted(note: str, lines: Sequence[JournalLine]) -> str:
+    return "; ".join(part for part in (note, MADE if _made(lines) else "") if part)
