@@ -88,7 +88,7 @@ def test_what_holds_what_differs_and_what_is_gone(service):
 
 
 def test_a_service_that_does_not_answer_is_no_fault_of_the_work(service):
-    works = [work("a2025-ears", "Ears", ids={"arxiv": "2501.00001"}), work("e2020-doi", "D", "2020-05-01", ids={"doi": "10.1000/x"})]
+    works = [work("a2025-ears", "The Ears", ids={"arxiv": "2501.00001"}), work("e2020-doi", "Doi", "2020-05-01", ids={"doi": "10.1000/x"})]
     report = refresh(works, arxiv=f"{service}/busy", openalex=f"{service}/busy", pause_s=0)
     assert {finding.status for finding in report.findings} == {"not_asked"} and report.n_faults == 0
 
