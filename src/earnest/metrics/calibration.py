@@ -15,10 +15,10 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri, stdtrit
 
 from earnest.errors import BadParameter
 from earnest.metrics._register import metrics
@@ -94,12 +94,14 @@ def calibrated_mean(
     --------
     >>> found = calibrated_mean(people=[1, 0, 1, 0], judge=[1, 0, 1, 1], rest=[1, 1, 0, 1, 1, 1])
     >>> found.naive, found.people, round(found.power, 3), round(found.value, 3)
-    (0.8, 0.5, 0.4, 0.533)
+    (0.8, 0.5, 0.446, 0.537)
 
     References
     ----------
     [angelopoulos2023-ppi], [angelopoulos2023-ppiplusplus]
     """
+    from scipy.special import stdtrit
+
     y, f, g = _values(people, name="people"), _values(judge, name="judge"), _values(rest, name="rest", least=0)
     _check_pairs(y, f)
     names, places, rest_places = _places(clusters, rest_clusters, n=y.size, n_rest=g.size)
@@ -204,7 +206,7 @@ def _lang_reiczigel(
     Theirs is for sensitivity and specificity from other items. Here the labelled items are among those of the rate, and
     their covariance, `se (1 - se) / n_all` and `-sp (1 - sp) / n_all`, is taken into account.
     """
-    z = float(ndtri((1 + confidence) / 2))
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
     n, n_se, n_sp = rate[1] + z * z, sensitivity[1] + 2, specificity[1] + 2
     p = (rate[1] * rate[0] + z * z / 2) / n
     se, sp = (sensitivity[1] * sensitivity[0] + 1) / n_se, (specificity[1] * specificity[0] + 1) / n_sp

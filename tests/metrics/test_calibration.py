@@ -1,0 +1,141 @@
+"""Corrected rates: cases by hand, coverage by simulation, and what the methods refuse."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from earnest.errors import BadParameter
+from earnest.metrics.calibration import calibrated_mean, calibrated_rate
+
+PEOPLE, JUDGE, REST = [1, 0, 1, 0], [1, 0, 1, 1], [1, 1, 0, 1, 1, 1]
+
+
+def test_prediction_powered_inference_by_hand() -> None:
+    # errors of people's mean: (1, -1, 1, -1) / 8; of the judge's: -(1, -3, 1, 1) / 16 and (1, 1, -5, 1, 1, 1) / 36
+    # weight: (1/8)(4/16) / (12/256 + 30/1296) = 0.4463; value: 1/2 + 0.4463 (5/6 - 3/4)
+    found = calibrated_mean(people=PEOPLE, judge=JUDGE, rest=REST)
+    power = (1 / 32) / (12 / 256 + 30 / 1296)
+    assert found.power == pytest.approx(power) == pytest.approx(0.4463, abs=1e-4)
+    assert found.value == pytest.approx(0.5 + power / 12)
+    assert (found.naive, found.people, found.n_labelled, found.n_all) == (0.8, 0.5, 4, 10)
+    # variance: 4/3 of the sum of squared errors, and 1/16 for two imagined differences; t of 3 degrees is 3.18245
+    labelled = [1 / 8 - power / 16, -1 / 8 + 3 * power / 16, 1 / 8 - power / 16, -1 / 8 - power / 16]
+    rest = [power / 36] * 5 + [-5 * power / 36]
+    variance = 4 / 3 * sum(error**2 for error in labelled + rest) + 1 / 16
+    assert found.high == pytest.approx(min(1, found.value + 3.18245 * math.sqrt(variance)), abs=1e-5)
+
+
+def test_without_a_rest_people_decide_alone() -> None:
+    found = calibrated_mean(people=[1, 1, 1, 0], judge=[0, 0, 0, 0], rest=[])
+    assert (found.value, found.power, found.naive) == (0.75, 0.0, 0.0)
+
+
+def test_a_judge_that_tells_nothing_has_no_weight_and_one_that_is_always_wrong_neither() -> None:
+    people = [1, 0, 1, 0, 1, 0, 1, 1]
+    assert calibrated_mean(people=people, judge=[1] * 8, rest=[1] * 50).value == 5 / 8
+    wrong = [1 - value for value in people]
+    assert calibrated_mean(people=people, judge=wrong, rest=[0, 1] * 25).power == 0
+
+
+def test_full_agreement_does_not_close_the_interval() -> None:
+    found = calibrated_mean(people=[1] * 20, judge=[1] * 20, rest=[1] * 200)
+    assert found.value == found.high == 1 and 0.85 < found.low < 0.93
+    assert calibrated_mean(people=[1] * 80, judge=[1] * 80, rest=[1] * 200).low > found.low
+
+
+def test_rogan_and_gladen_by_hand() -> None:
+    labelled = {"people": [1] * 10 + [0] * 20, "judge": [1] * 8 + [0] * 2 + [1] * 1 + [0] * 19}
+    found = calibrated_rate(**labelled, rest=[1] * 31 + [0] * 39)
+    # rate 40/100, sensitivity 8/10, specificity 19/20: (0.4 + 0.95 - 1) / (0.8 + 0.95 - 1) = 0.35 / 0.75
+    assert (found.naive, found.sensitivity, found.specificity) == (0.4, 0.8, 0.95)
+    assert found.value == pytest.approx(0.35 / 0.75)
+    # z = 1.95996: n' = 103.841, p' = 41.9207 / n' = 0.40370; se' = 9/12, sp' = 20/22; R' = 0.31279 / 0.65909 = 0.47458
+    se, sp, p = 9 / 12, 20 / 22, 41.92073 / 103.84146
+    value = (p + sp - 1) / (se + sp - 1)
+    shift = 2 * 3.841459 * (value * se * (1 - se) / 12 - (1 - value) * sp * (1 - sp) / 22)
+    apart = p * (1 - p) / 103.84146 + value**2 * se * (1 - se) / 12 + (1 - value) ** 2 * sp * (1 - sp) / 22
+    shared = 2 * (value * se * (1 - se) + (1 - value) * sp * (1 - sp)) / 100
+    half = 1.959964 * math.sqrt(apart - shared) / (se + sp - 1)
+    assert (found.low, found.high) == (pytest.approx(value + shift - half, abs=1e-5), pytest.approx(value + shift + half, abs=1e-5))
+
+
+def simulated(rng: np.random.Generator, *, rate: float, n: int, n_labelled: int, size: int = 1):
+    """People's and a biased judge's labels: sensitivity 0.9, specificity 0.75; clusters of `size`."""
+    shares = np.full(n, rate) if size == 1 else rng.beta(2 * rate, 2 - 2 * rate, n // size).repeat(size)
+    people = (rng.random(n) < shares).astype(float)
+    judge = np.where(people == 1, rng.random(n) < 0.9, rng.random(n) < 0.25).astype(float)
+    chosen = np.zeros(n, dtype=bool)
+    chosen[rng.permutation(n)[:n_labelled]] = True
+    names = np.arange(n) // size
+    return {
+        "people": people[chosen], "judge": judge[chosen], "rest": judge[~chosen],
+        "clusters": list(names[chosen]), "rest_clusters": list(names[~chosen]),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [1, 5])
+def test_both_intervals_cover_and_the_naive_rate_does_not(size: int) -> None:
+    n_trials, rate = 500, 0.4
+    held = {"mean": 0, "rate": 0, "naive": 0}
+    errors = []
+    for seed in range(n_trials):
+        given = simulated(np.random.default_rng(seed), rate=rate, n=400, n_labelled=80, size=size)
+        mean, confusion = calibrated_mean(**given), calibrated_rate(**given)
+        held["mean"] += mean.low <= rate <= mean.high
+        held["rate"] += confusion.low <= rate <= confusion.high
+        half = 1.96 * math.sqrt(mean.naive * (1 - mean.naive) / 400)
+        held["naive"] += abs(mean.naive - rate) <= half
+        errors.append((mean.value - rate, confusion.value - rate, mean.naive - rate))
+    # of 500 trials at 95 %, 475 hold, give or take 3 standard errors of 4.9
+    assert 460 <= held["mean"] <= 490 and 460 <= held["rate"] <= 492, held
+    assert held["naive"] < 350 if size > 1 else held["naive"] < 100, held
+    bias = np.mean(errors, axis=0)
+    assert abs(bias[0]) < 0.01 and abs(bias[1]) < 0.015
+    assert bias[2] == pytest.approx(0.4 * 0.9 + 0.6 * 0.25 - 0.4, abs=0.01)  # 0.11 too high
+
+
+def test_clusters_widen_and_a_good_judge_narrows() -> None:
+    rng = np.random.default_rng(3)
+    given = simulated(rng, rate=0.5, n=600, n_labelled=120, size=10)
+    loose = {key: value for key, value in given.items() if "clusters" not in key}
+    for method in (calibrated_mean, calibrated_rate):
+        with_clusters, without = method(**given), method(**loose)
+        assert with_clusters.value == pytest.approx(without.value, abs=0.02)
+        assert with_clusters.high - with_clusters.low > without.high - without.low
+    people = given["people"]
+    alone = calibrated_mean(people=people, judge=np.zeros(120), rest=np.zeros(480))
+    helped = calibrated_mean(people=people, judge=people, rest=given["rest"])
+    assert helped.high - helped.low < 0.75 * (alone.high - alone.low)
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({"people": [1, 0], "judge": [1, 0, 1], "rest": []}, "the same items, got 2 and 3"),
+        ({"people": [1, 2], "judge": [1, 0], "rest": []}, r"people must be .* in \[0, 1\].* from 1 to 2"),
+        ({"people": [1], "judge": [1], "rest": []}, "at least 2 numbers"),
+        ({"people": [1, 0], "judge": [1, math.nan], "rest": []}, "judge must be"),
+        ({"people": [1, 0], "judge": [1, 0], "rest": [1], "clusters": ["a", "b"]}, "both be given"),
+        ({"people": [1, 0], "judge": [1, 0], "rest": [], "clusters": ["a", "a"], "rest_clusters": []}, "two clusters"),
+        ({"people": [1, 0], "judge": [1, 0], "rest": [1], "clusters": ["a"], "rest_clusters": ["b"]}, "expected 2 and 1"),
+    ],
+)
+def test_what_cannot_be_corrected_is_refused(given, message) -> None:
+    with pytest.raises(BadParameter, match=message):
+        calibrated_mean(**given)
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({"people": [1, 0.5], "judge": [1, 0], "rest": []}, "labels of 0 and 1"),
+        ({"people": [1, 1, 1], "judge": [1, 0, 1], "rest": []}, "found both kinds, got 3 of one"),
+        ({"people": [1, 1, 0, 0], "judge": [1, 0, 1, 0], "rest": []}, "better than chance, got sensitivity 0.50"),
+    ],
+)
+def test_a_confusion_that_says_nothing_is_refused(given, message) -> None:
+    with pytest.raises(BadParameter, match=message):
+        calibrated_rate(**given)
