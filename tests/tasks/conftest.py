@@ -142,8 +142,11 @@ class Bench:
 
     def line(self, item: Item, text: str) -> JournalLine:
         """The journal line of an answer; a question to a judge goes unjudged."""
-        outcome = self.outcome(item, text)
-        return line_of(item, outcome, answer=text)
+        return self.line_for(item, self.outcome(item, text), answer=text)
+
+    def line_for(self, item: Item, outcome: Verdict | Unscored | Question, *, answer: str = "") -> JournalLine:
+        """The journal line of an outcome."""
+        return line_of(item, outcome, answer=answer)
 
     def measures(self, answer: Callable[[Item], str]) -> dict[tuple[str, str | None, Any], Any]:
         """Measures of a model that answers every item by `answer`, by metric, group and level."""

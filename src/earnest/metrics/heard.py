@@ -143,6 +143,16 @@ def only_greets(answer: str) -> bool:
     return bool(greetings) and all(clause in greetings or _NICETY.fullmatch(clause) for clause in said)
 
 
+def without_greetings(answer: str) -> str:
+    """The answer without its sentences that only greet or offer help; as it is where nothing else would be left.
+
+    >>> without_greetings("Hello! I can't help with that. How can I help you today?")
+    "I can't help with that."
+    """
+    kept = [part for part in re.split(r"(?<=[.!?])\s+", answer.strip()) if not only_greets(part)]
+    return " ".join(kept) or answer
+
+
 _LETTERS_A_EDIT = 5
 """One edit is allowed for every so many letters of a code word: none below five letters, one below ten."""
 
