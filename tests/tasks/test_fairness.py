@@ -318,10 +318,12 @@ def test_leaning_names_the_group_by_scenario_and_position_does_not_move_it(bench
 
 def test_numbers_on_made_voices_say_so(bench) -> None:
     found = bench("pair_decision").measures(lambda item: "first")
-    for metric, group in (("share_chosen", "contrast=fluency: fluent over hesitant (made)"), ("even_handedness", "attribute=fluency (made)")):
-        assert "acoustic stand-in" in found[metric, group, None].note
-    for metric, group in (("share_chosen", "contrast=gender: female over male"), ("even_handedness", "attribute=gender")):
-        assert "acoustic stand-in" not in found[metric, group, None].note
+    for metric, made, told in (
+        ("share_chosen", "contrast=fluency: fluent over hesitant (made)", "contrast=gender: female over male"),
+        ("even_handedness", "attribute=fluency (made)", "attribute=gender"),
+    ):
+        assert "acoustic stand-in" in found[metric, made, None].note
+        assert "acoustic stand-in" not in found[metric, told, None].note
 
 
 @pytest.mark.parametrize("name", CHOICES)
@@ -417,6 +419,18 @@ def test_hesitant_has_pauses_and_repeated_onsets_and_the_level_of_fluent() -> No
 
     assert min(longest_rests(hesitant)) >= 33  # each at least 0.33 s of the 0.35 s
     assert max(longest_rests(fluent), default=0) < 33
+
+
+def test_what_comes_twice_is_speech_and_not_a_rest() -> None:
+    t = np.arange(8000) / 16_000
+    word, rest = 0.2 * np.sin(2 * np.pi * 200 * t), np.zeros(8000)
+    clip = AudioClip(np.concatenate([word, rest, 2 * word]).astype(np.float32), 16_000)
+    hesitant = cues.made(clip, "hesitant", sounds={}, rng=np.random.default_rng(0))
+    powers = [power(hesitant.samples[k : k + 160]) for k in range(0, hesitant.n_samples, 160)]
+    runs = [len(run) for run in "".join("x" if loud > 1e-5 else " " for loud in powers).split()]
+    assert len(runs) == 3  # a word, the beginning of the next, the next
+    assert runs[1] == pytest.approx(16, abs=2)  # 0.16 s
+    assert [runs[0], runs[2]] == pytest.approx([55.5, 55.5], abs=4)  # half a second at a tempo of 0.9
 
 
 def test_poor_and_wealthy_are_one_voice_before_other_sounds_at_one_ratio() -> None:

@@ -65,6 +65,7 @@ WORDS: Mapping[str, str] = MappingProxyType(
 _FADE_S = 0.005
 _FRAME_S = 0.01
 _APART_S = 0.3
+_SPEECH_DB = -12.0
 _CEILING_DBFS = -0.5
 
 Sounds = Mapping[str, Sequence[Entry]]
@@ -153,8 +154,7 @@ def _hesitant(clip: AudioClip, *, rng: np.random.Generator) -> np.ndarray:
     for number, place in enumerate(_quietest(slow, rate, n=n_pauses(clip.duration_s))):
         pieces += [_faded(slow[start:place], rate), _still(PAUSE_S, rate, floor, rng)]
         if number % 2 == 0:
-            onset = slow[place : place + round(ONSET_S * rate)]
-            pieces += [_faded(onset, rate), _still(ONSET_GAP_S, rate, floor, rng)]
+            pieces += [_faded(_onset(slow, rate, after=place), rate), _still(ONSET_GAP_S, rate, floor, rng)]
         start = place
     return np.concatenate([*pieces, _faded(slow[start:], rate)])
 
@@ -172,6 +172,17 @@ def _quietest(samples: np.ndarray, rate: int, *, n: int) -> list[int]:
             chosen.append(int(place))
     frame = round(_FRAME_S * rate)
     return [place * frame + frame // 2 for place in sorted(chosen)]
+
+
+def _onset(samples: np.ndarray, rate: int, *, after: int) -> np.ndarray:
+    """The first `ONSET_S` of speech after a place: from where the power passes `_SPEECH_DB` of the active level."""
+    frame = round(_FRAME_S * rate)
+    least = active_speech_level_dbfs(samples, rate) + _SPEECH_DB
+    loud = np.flatnonzero(_powers(samples[after:], rate) >= 10 ** (least / 10))
+    begin = after + (int(loud[0]) * frame if len(loud) else 0)
+    n = round(ONSET_S * rate)
+    begin = max(0, min(begin, len(samples) - n))
+    return samples[begin : begin + n]
 
 
 def _powers(samples: np.ndarray, rate: int) -> np.ndarray:

@@ -92,7 +92,8 @@ class Outcomes:
         n_decided = sum(outcomes[outcome] for outcome in EVEN)
         notes = [] if group else ["counted in pairs; unscored items are single answers"]
         if n_decided < n_pairs:
-            notes = [f"{n_pairs - n_decided} of {n_pairs} pairs were declined or invalid, neither even nor uneven", *notes]
+            lost = f"{n_pairs - n_decided} of {n_pairs} pairs"
+            notes = [f"{lost} were declined or invalid, neither even nor uneven", *notes]
         if n_decided < MIN_DECIDED * n_pairs:
             note = "; ".join(["declined too often to tell", *notes])
             return replace(measure, value=None, low=None, high=None, interval="", note=note)
