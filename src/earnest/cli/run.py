@@ -21,6 +21,7 @@ from earnest.cli import print_json
 @click.option("--defence", "defences", multiple=True, metavar="SPEC", help="Repeatable, in order; adds a defended arm.")
 @click.option("--judge", "judges", multiple=True, metavar="SPEC", help="Model that decides what no parser can.")
 @click.option("--judge-hears", is_flag=True, help="Give judges the recordings; each is first tested for hearing.")
+@click.option("--faithful", is_flag=True, help="Judge as published, known faults kept (audiotrust); default: repaired.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many items of each task.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--shard", metavar="I/N", help="The I-th of N parts, for several machines; `earnest merge` joins them.")

@@ -12,6 +12,7 @@ from earnest.errors import BadData, EarnestError
 from earnest.plan import Plan, PlannedTask
 from earnest.records import Arm, JournalLine
 from earnest.results.agreement import agreement
+from earnest.results.audiotrust import audiotrust_findings
 from earnest.results.calibrated import calibrated, kept_labels
 from earnest.results.finding import Finding
 from earnest.results.judged import read_judgements, with_judgements
@@ -97,6 +98,7 @@ def build_from(
     made = pairs(plan, lines) if compared is None else compared
     findings += [finding for pair in made for finding in pair.findings.values()]
     findings += agreement(plan, lines)
+    findings += audiotrust_findings(plan, lines)
     findings += _of_sound(plan, lines, clips) if clips is not None else []
     return numbered(findings)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -85,6 +86,28 @@ class Suite(BaseModel):
         except ValidationError as error:
             told = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
             raise BadData(f"{path} cannot be read as a suite; mend", told) from error
+
+
+def judged_as_published(suite: Suite) -> Suite:
+    """The suite with the faults of its published judging kept (`judging: faithful`).
+
+    Raises
+    ------
+    BadParameter
+        If none of its tasks can be judged in two ways.
+    """
+    able = {entry.name for entry in suite.tasks if entry.name in tasks.names() and "judging" in _parameters(entry.name)}
+    if not able:
+        raise BadParameter(f"suite {suite.name!r} has no published judging to be faithful to; leave out --faithful")
+    entries = [
+        entry.model_copy(update={"parameters": {**entry.parameters, "judging": "faithful"}}) if entry.name in able else entry
+        for entry in suite.tasks
+    ]
+    return suite.model_copy(update={"tasks": tuple(entries)})
+
+
+def _parameters(name: str) -> set[str]:
+    return {entry.name for entry in dataclasses.fields(tasks.get(name))}
 
 
 def suite_names() -> list[str]:

@@ -36,7 +36,7 @@ from earnest.tasks._check import DataCheck, check_data, check_official
 from earnest.tasks._judge import Judged, check_hearing, judge_run, made_judges
 from earnest.tasks._limit import limited
 from earnest.tasks._run import Outline, Run
-from earnest.tasks._suite_file import Suite, SuiteTask, resolve, suite_names
+from earnest.tasks._suite_file import Suite, SuiteTask, judged_as_published, resolve, suite_names
 from earnest.tasks.audiotrust._layout import WHERE, OfficialData, is_official, lacks_audio
 from earnest.tasks.audiotrust._summary import summarised
 from earnest.tasks.probe import NAME as PROBE
@@ -92,6 +92,7 @@ def run_suite(
     defence: Several | None = None,
     judge: Several = (),
     judge_hears: bool = False,
+    faithful: bool = False,
     task: Several | None = None,
     pillar: Several | None = None,
     limit: int | None = None,
@@ -130,6 +131,9 @@ def run_suite(
         Models that decide what no parser can; the first one counts.
     judge_hears : bool
         Whether judges are given the recordings; each must first find the probe set's code words.
+    faithful : bool
+        Whether a published benchmark's judging keeps its known faults, so that a result can be compared with a published
+        one; by default they are repaired. Only for suites that have such a judging: `audiotrust`.
     task, pillar : str, sequence of str or None
         Only these of the suite.
     limit : int or None
@@ -175,6 +179,7 @@ def run_suite(
             "a run needs a model, got model=None; give model='earnest/reference', or dry_run=True to see what is asked"
         )
     suite = suite if isinstance(suite, Suite) else Suite.read(suite)
+    suite = judged_as_published(suite) if faithful else suite
     settings = Settings(
         max_connections=max_connections,
         timeout_s=timeout_s,
@@ -213,7 +218,7 @@ def run_suite(
         settings=settings,
         on_progress=on_progress,
     )
-    report.write(Path(str(out)), gates=gates, note=prepared.model.note or None)
+    report.write(Path(str(out)), gates=gates, note=_note(prepared) or None)
     return Run(folder=Path(str(out)), plan=prepared.plan, summary=summary)
 
 
@@ -437,6 +442,7 @@ def _planned(
         name=task.name,
         pillar=task.pillar,
         version=task.version,
+        parameters=dict(Spec.of(task).parameters),
         n_items=len(items or ()),
         not_run=lack,
         attacked=attack is None or _stands_in(task, Arm(attack=attack)),
@@ -451,6 +457,14 @@ def _stands_in(task: Task, arm: Arm) -> bool:
         return True
     family = getattr(registry("attacks").get(parse_spec(arm.attack).name), "family", "")
     return task.single_clip if family == "corruption" else task.has_goals
+
+
+def _note(prepared: _Prepared) -> str:
+    """What must be said with every number of the run: of the model, and of how a published benchmark was judged."""
+    ran = [task for task in prepared.plan.tasks if task.not_run is None]
+    kept = {"judging" in task.parameters for task in ran if registry("tasks").get(task.name).layout != "manifest"}
+    told = {True: "faithful: published judging with its known faults", False: "repaired: published judging without its known faults"}
+    return "; ".join([*([prepared.model.note] if prepared.model.note else []), *(told[one] for one in sorted(kept))])
 
 
 def _digest(items: Sequence[Item]) -> str:

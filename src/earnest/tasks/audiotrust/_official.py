@@ -38,6 +38,9 @@ LAYOUT = "audiotrust"
 
 NEEDS = "the official AudioTrust data, which this is not; give its folder, as in --data FOLDER"
 
+SHOWN = 3
+"""How many names of a longer list are told."""
+
 _SLOT = re.compile(r"\{\{\s*" + STALE + r"\s*\}\}|\{" + STALE + r"\}")
 
 
@@ -352,4 +355,5 @@ def _absent(stems: Sequence[str]) -> str:
     files = [f"{stem}.jsonl" for stem in dict.fromkeys(stems)]
     if len(files) == 1:
         return f"the file of rows {files[0]} is not there"
-    return f"none of {len(files)} files of rows is there: {', '.join(files)}"
+    rest = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
+    return f"none of {len(files)} files of rows is there: {', '.join(files[:SHOWN])}{rest}"
