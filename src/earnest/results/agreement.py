@@ -23,7 +23,7 @@ from earnest.results.naming import Place
 Floats = NDArray[np.float64]
 Two = tuple[str, str]
 
-MOST_RANKS = 60
+MOST_RANKS = 40
 """Different numbers that ranks tell apart; where there are more, near ones are taken as equal."""
 
 
