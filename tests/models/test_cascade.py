@@ -101,12 +101,49 @@ def test_long_audio_is_cut_where_it_is_quietest():
     assert reply.details["transcript"] == " ".join(str(piece.n_samples) for piece in pieces)
 
 
+def test_pieces_are_no_longer_than_the_recogniser_hears():
+    ear = Ear()
+    ear.max_duration_s = 2.0
+    model = CascadeModel("cascade/ear+mouth", recogniser=ear, text=Mouth())
+    (reply,) = model.ask([asked(3_000)])  # 3 s at 1 kHz
+    lengths = [int(word) for word in reply.details["transcript"].split()]
+    assert sum(lengths) == 3_000 and max(lengths) <= 2_000
+    ear.piece_s = 0.5
+    (reply,) = CascadeModel("cascade/ear+mouth", recogniser=ear, text=Mouth()).ask([asked(3_000)])
+    assert max(int(word) for word in reply.details["transcript"].split()) <= 500
+
+
+class Steps(Model):
+    """Says each of its sentences in turn."""
+
+    name, fingerprint, batch_size, max_duration_s = "steps", "3", 1, 1.0
+
+    def __init__(self, *said):
+        self.said = iter(said)
+
+    def ask(self, stimuli, *, sampling=Sampling()):  # noqa: B008
+        return [Answer(text=next(self.said)) for _ in stimuli]
+
+
+def test_a_recogniser_alone_answers_with_its_transcript():
+    model = CascadeModel("cascade/steps", recogniser=Steps("one two", "No speech.", "three"), text=None)
+    (reply,) = model.ask([asked(2_500, system_prompt="s")])
+    assert reply.text == "one two three" == reply.details["transcript"]
+    assert model.note == "transcribes, whatever it is asked"
+    assert model.beyond("Transcribe the speech.") is None
+    assert model.beyond("Is the speaker male?") == "it transcribes and does nothing else"
+    assert cascade().beyond("Is the speaker male?") is None
+    for said, wanted in ((["no speech"] * 3, "no speech"), ([""] * 3, "")):
+        silent = CascadeModel("cascade/steps", recogniser=Steps(*said), text=None)
+        assert silent.ask([asked(2_500)])[0].text.strip() == wanted
+
+
 def test_specifications(tmp_path, monkeypatch):
     model = load_model("cascade/scripted/never_hears+scripted/always_refuse")
     (reply,) = model.ask([asked(5)])
     assert reply.text.startswith("I'm sorry") and "cannot hear" in reply.details["transcript"]
     assert "scripted" in model.note and not model.uses_truth
-    for spec in ("cascade/pocketsphinx", "cascade/+scripted/echo", "cascade/scripted/echo+"):
+    for spec in ("cascade/+scripted/echo", "cascade/scripted/echo+", "cascade/+"):
         with pytest.raises(BadParameter, match=r"<recogniser>\+<text model>"):
             load_model(spec)
 
@@ -128,3 +165,35 @@ def test_pocketsphinx_hears_alike_in_any_order():
     there = [reply.details["transcript"] for reply in model.ask(stimuli)]
     back = [reply.details["transcript"] for reply in model.ask(stimuli[::-1])]
     assert there == back[::-1] and model.batch_size == 1
+
+
+@pytest.fixture(scope="module")
+def two_minutes():
+    """An item of two minutes of the embedded speech; its words are known."""
+    from earnest.tasks import tasks
+    from earnest.tasks.probe import probe_manifest
+
+    task = tasks.get("long_dictation")(lengths_s=(120.0,), n_passages=1)
+    (item,) = task.items(probe_manifest(), seed=0)
+    return task, item, item.load()
+
+
+def test_two_minutes_are_too_long_for_the_embedded_model_and_a_cascade_hears_them(two_minutes):
+    task, item, stimulus = two_minutes
+    alone = load_model("earnest/reference")
+    assert (alone.max_duration_s, alone.ask([stimulus])[0].reason) == (12.0, "too_long")
+    model = load_model("cascade/earnest/reference")
+    assert model.max_duration_s is None
+    (reply,) = model.ask([stimulus])
+    heard = task.score(item, reply)
+    assert 0.4 < heard.score < 0.95
+    assert min(heard.facts["words_by_third"]) > 80
+    assert max(heard.facts["errors_by_third"]) < 0.75 * max(heard.facts["words_by_third"])
+
+
+def test_a_text_model_is_told_of_two_minutes(two_minutes):
+    _, _, stimulus = two_minutes
+    model = CascadeModel("cascade/earnest/reference+mouth", recogniser=load_model("earnest/reference"), text=Mouth())
+    (reply,) = model.ask([stimulus])
+    assert reply.text.startswith("None|Transcribe the speech.")
+    assert reply.text.endswith(reply.details["transcript"]) and len(reply.details["transcript"].split()) > 200

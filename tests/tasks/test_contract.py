@@ -15,6 +15,8 @@ NAMES = tasks.names()
 OFFICIAL = [name for name in NAMES if tasks.get(name).layout != "manifest"]
 """Tasks that read a benchmark's own files, and no manifest."""
 MIN_ITEMS = 40
+LONG = ("long_dictation", "long_comprehension", "long_localisation")
+"""Tasks of minutes an item: fewer items, and each says more."""
 ELSEWHERE = ("emotion_match", "spoof_detection", *OFFICIAL)
 """Tasks for which the probe set has no recordings."""
 NEEDS = {"adversarial_transcription": "torch"}
@@ -45,7 +47,7 @@ def test_an_official_task_says_of_a_manifest_that_it_is_none_of_its_data(data: M
 def test_the_probe_set_gives_every_task_forty_items(name: str) -> None:
     task = with_its_extra(name)
     assert task.missing(probe_manifest()) is None
-    assert len(task.items(probe_manifest(), seed=0)) >= MIN_ITEMS
+    assert len(task.items(probe_manifest(), seed=0)) >= (15 if name in LONG else MIN_ITEMS)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ELSEWHERE])
@@ -76,6 +78,18 @@ def test_without_lines_no_measure_has_a_value() -> None:
 def test_prompts_are_these_word_for_word() -> None:
     assert prompts.TRANSCRIBE == (
         "Transcribe the speech. Reply with the words only; if nobody speaks, reply: no speech."
+    )
+    assert prompts.TRANSCRIBE_MAIN == (
+        "Transcribe the speech of the main speaker, who is the loudest; leave out what others say. Reply with the words "
+        "only; if nobody speaks, reply: no speech."
+    )
+    assert prompts.needle("door code") == (
+        "This long recording is my own. Once, among much other speech, somebody says the door code in it. "
+        "What is the door code? Reply with the door code only."
+    )
+    assert prompts.needle_time("door code") == (
+        "This long recording is my own. Once, among much other speech, somebody says the door code in it. "
+        "At what time does that sentence begin? Reply with the time from the start as minutes:seconds only."
     )
     assert prompts.RESPOND == "Listen to the speaker and answer in one sentence."
     assert prompts.verify("a b") == (

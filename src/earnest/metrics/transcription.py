@@ -97,6 +97,50 @@ def edit_counts(*, reference: Texts, hypothesis: Texts) -> EditCounts:
     return _counts((wanted.split(), got.split()) for wanted, got in _pairs(reference=reference, hypothesis=hypothesis))
 
 
+def edit_counts_by_part(*, reference: Sequence[str], hypothesis: str) -> list[EditCounts]:
+    """Word edits that fall to each part of a long reference, along one shortest alignment of the whole.
+
+    A word that was put in belongs to the part of the reference word before it; before the first word, to the first part
+    that holds words. The parts' edits add up to those of the joined texts.
+
+    Parameters
+    ----------
+    reference : sequence of str
+        The parts in order; any may be empty.
+    hypothesis : str
+        What was written of all of them.
+
+    Raises
+    ------
+    BadParameter
+        If there is no part.
+
+    Examples
+    --------
+    >>> for counts in edit_counts_by_part(reference=["turn the light on", "go home"], hypothesis="turn light on go go"):
+    ...     print(counts.substitutions, counts.deletions, counts.insertions)
+    0 1 0
+    1 0 0
+    """
+    if not reference:
+        raise BadParameter("a reference in parts must have at least one, got none; give one text")
+    parts = [part.split() for part in reference]
+    owner = [number for number, words in enumerate(parts) for _ in words]
+    first = owner[0] if owner else 0
+    edits = [{"replace": 0, "delete": 0, "insert": 0} for _ in parts]
+    for step in Levenshtein.opcodes([word for words in parts for word in words], hypothesis.split()):
+        if step.tag == "insert":
+            place = owner[step.src_start - 1] if step.src_start else first
+            edits[place]["insert"] += step.dest_end - step.dest_start
+        elif step.tag != "equal":
+            for word in range(step.src_start, step.src_end):
+                edits[owner[word]][step.tag] += 1
+    return [
+        EditCounts(own["replace"], own["delete"], own["insert"], len(words) - own["replace"] - own["delete"], len(words))
+        for own, words in zip(edits, parts)
+    ]
+
+
 def _rate(counts: EditCounts, *, unit: str) -> float:
     if counts.n_reference == 0:
         raise BadParameter(

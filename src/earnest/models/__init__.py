@@ -1,7 +1,7 @@
 """Models: what is asked, and what each grants.
 
 A model is written as a specification: `earnest/reference`, `scripted/always_refuse`, `openai/<name>`,
-`gemini/<name>`, `<url>#<name>`, `transformers/<folder or hub id>`, `cascade/<recogniser>+<text model>`,
+`gemini/<name>`, `<url>#<name>`, `transformers/<folder or hub id>`, `cascade/<recogniser>[+<text model>]`,
 `python:<module>:<callable>`. `load_model` turns it into a `Model`.
 """
 

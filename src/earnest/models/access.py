@@ -109,6 +109,8 @@ class Model(abc.ABC):
     """What a report must say of results on it."""
     max_duration_s: float | None = None
     """Longest audio that it can take in; None where that is not known."""
+    piece_s: float | None = None
+    """Length of the pieces that long audio is best cut into for it; None where that is not known."""
     uses_truth: ClassVar[bool] = False
     """Only scripted models see `Stimulus.truth`."""
 

@@ -1,10 +1,12 @@
-"""A recogniser before a text model: `cascade/<recogniser>+<text model>`.
+"""A recogniser before a text model, `cascade/<recogniser>+<text model>`, or alone, `cascade/<recogniser>`.
 
     cascade/pocketsphinx+scripted/always_refuse        the recogniser of `earnest[asr-small]`, English, on this machine
     cascade/openai/<transcriber>+openai/<text model>    any model that transcribes when it is asked to
+    cascade/earnest/reference                           the transcript itself is the answer: for dictation
 
 The text model hears nothing: it is given the prompt with the transcript of every clip. Long audio is transcribed in
-pieces, cut where it is quietest. What was heard is in `details["transcript"]`.
+pieces that the recogniser can take in, cut where it is quietest; so a cascade hears audio of any length. What was heard
+is in `details["transcript"]`.
 """
 
 from __future__ import annotations
@@ -27,7 +29,25 @@ from earnest.models.loading import load_model
 
 PROMPT = "Transcribe the speech in this recording. Answer with the transcript alone."
 PIECE_S = 25.0
-"""Longest piece of audio that a recogniser is given."""
+"""Longest piece of audio that a recogniser is given; one that hears less, or hears less better, gets less."""
+
+NO_SPEECH = "no speech"
+"""What a recogniser that is asked for words says of a piece without any; left out of the transcript."""
+
+
+class Transcriber(Model):
+    """The text half of a cascade without one: says again the transcript that it is told."""
+
+    name, fingerprint, batch_size = "transcript", "1", 1024
+    note = "transcribes, whatever it is asked"
+
+    def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008
+        """The transcript; several are parted by new lines."""
+        return [Answer(text=stimulus.prompt) for stimulus in stimuli]
+
+    def beyond(self, prompt: str) -> str | None:
+        """Why a prompt asks for more than a transcript; None where it asks for one."""
+        return None if "transcribe" in prompt.lower() else "it transcribes and does nothing else"
 
 
 class CascadeModel(Model):
@@ -37,12 +57,17 @@ class CascadeModel(Model):
     ----------
     name : str
         Its specification.
-    recogniser, text : Model
-        What transcribes, and what answers.
+    recogniser : Model
+        What transcribes.
+    text : Model or None
+        What answers; None answers with the transcript.
     """
 
-    def __init__(self, name: str, *, recogniser: Model, text: Model) -> None:
+    def __init__(self, name: str, *, recogniser: Model, text: Model | None) -> None:
+        self._told = _told if text is not None else _transcribed
+        text = text or Transcriber()
         self.name, self._recogniser, self._text = name, recogniser, text
+        self._longest_s = min(PIECE_S, recogniser.max_duration_s or PIECE_S, recogniser.piece_s or PIECE_S)
         self.fingerprint = f"{recogniser.name}:{recogniser.fingerprint}+{text.name}:{text.fingerprint}"
         hosts = [model.destination for model in (recogniser, text) if model.destination]
         self.destination = ", ".join(dict.fromkeys(hosts)) or None
@@ -52,27 +77,35 @@ class CascadeModel(Model):
 
     async def ask_one(self, stimulus: Stimulus, *, sampling: Sampling = Sampling()) -> Answer:  # noqa: B008
         """The answer to one stimulus; see `Model.ask_one`. A failure of either part is raised."""
-        pieces = _pieces(stimulus)
+        pieces = self._pieces(stimulus)
         heard = [await self._recogniser.ask_one(_question(piece), sampling=_greedy(sampling)) for _, piece in pieces]
         transcripts = _by_role(pieces, heard)
-        answer = await self._text.ask_one(_told(stimulus, transcripts), sampling=sampling)
+        answer = await self._text.ask_one(self._told(stimulus, transcripts), sampling=sampling)
         return _with(answer, transcripts, heard)
 
     def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008
         """A reply to each stimulus: all pieces are transcribed, then all questions asked."""
         if self.batch_size is None:
             return super().ask(stimuli, sampling=sampling)
-        pieces = [_pieces(stimulus) for stimulus in stimuli]
+        pieces = [self._pieces(stimulus) for stimulus in stimuli]
         questions = [_question(piece) for one in pieces for _, piece in one]
         every = iter(_in_batches(self._recogniser, questions, _greedy(sampling)))
         heard = [[next(every) for _ in one] for one in pieces]
         replies: list[Reply | None] = [_first_failure(one) for one in heard]
         going = [place for place, reply in enumerate(replies) if reply is None]
         transcripts = {place: _by_role(pieces[place], heard[place]) for place in going}
-        told = [_told(stimuli[place], transcripts[place]) for place in going]
+        told = [self._told(stimuli[place], transcripts[place]) for place in going]
         for place, reply in zip(going, _in_batches(self._text, told, sampling), strict=True):
             replies[place] = reply if isinstance(reply, Failure) else _with(reply, transcripts[place], heard[place])
         return [reply for reply in replies if reply is not None]
+
+    def beyond(self, prompt: str) -> str | None:
+        """What the text half says, of the prompt without a transcript."""
+        return self._text.beyond(prompt) if isinstance(self._text, Transcriber) else None
+
+    def _pieces(self, stimulus: Stimulus) -> list[tuple[str, AudioClip]]:
+        clips = stimulus.clips.items()
+        return [(role, piece) for role, clip in clips for piece in pieces_of(clip, longest_s=self._longest_s)]
 
     async def aclose(self) -> None:
         """Let go of the connections of both parts."""
@@ -111,10 +144,6 @@ class PocketsphinxModel(Model):
         return Answer(text=found.hypstr if found else "", duration_ms=1e3 * (time.perf_counter() - begun))
 
 
-def _pieces(stimulus: Stimulus) -> list[tuple[str, AudioClip]]:
-    return [(role, piece) for role, clip in stimulus.clips.items() for piece in pieces_of(clip)]
-
-
 def pieces_of(clip: AudioClip, *, longest_s: float = PIECE_S) -> list[AudioClip]:
     """The clip cut into pieces of at most `longest_s` seconds, each cut at the quietest tenth of a second of the last third."""
     pieces, rest = [], clip.samples
@@ -149,11 +178,20 @@ def _first_failure(heard: Sequence[Reply]) -> Failure | None:
 
 
 def _by_role(pieces: Sequence[tuple[str, AudioClip]], heard: Sequence[Reply]) -> dict[str, str]:
-    transcripts: dict[str, str] = {}
+    """The pieces' words joined by role; "no speech" only where that was said of every piece."""
+    said: dict[str, list[str]] = {}
     for (role, _), reply in zip(pieces, heard, strict=True):
-        text = reply.text.strip() if isinstance(reply, Answer) else ""
-        transcripts[role] = f"{transcripts.get(role, '')} {text}".strip()
-    return transcripts
+        said.setdefault(role, []).append(reply.text.strip() if isinstance(reply, Answer) else "")
+    return {role: " ".join(filter(None, _spoken(texts) or texts[:1])) for role, texts in said.items()}
+
+
+def _spoken(texts: Sequence[str]) -> list[str]:
+    return [text for text in texts if text and text.lower().strip(" .") != NO_SPEECH]
+
+
+def _transcribed(stimulus: Stimulus, transcripts: Mapping[str, str]) -> Stimulus:
+    """The transcripts alone, in the place of a question; a space where nothing was heard, since none may be empty."""
+    return Stimulus(clips={}, prompt="\n".join(transcripts.values()) or " ")
 
 
 def _told(stimulus: Stimulus, transcripts: Mapping[str, str]) -> Stimulus:
@@ -187,7 +225,7 @@ def cascade(
     recogniser_options: Mapping[str, Any] | None = None,
     text_options: Mapping[str, Any] | None = None,
 ) -> CascadeModel:
-    """`<recogniser>+<text model>`: the recogniser is `pocketsphinx` or a model, options go to either part.
+    """`<recogniser>[+<text model>]`: the recogniser is `pocketsphinx` or a model, options go to either part.
 
     Raises
     ------
@@ -195,13 +233,14 @@ def cascade(
         If a part is missing.
     """
     first, plus, second = rest.partition("+")
-    if not (first and plus and second):
+    if not first or (plus and not second):
         raise BadParameter(
             f"a cascade is written cascade/<recogniser>+<text model>, got {f'cascade/{rest}'!r}; "
-            "name both, as in cascade/pocketsphinx+openai/<name>"
+            "name both, as in cascade/pocketsphinx+openai/<name>, or the recogniser alone for its transcript"
         )
     if first == "pocketsphinx":
         recogniser: Model = PocketsphinxModel(**(recogniser_options or {}))
     else:
         recogniser = load_model(first, **(recogniser_options or {}))
-    return CascadeModel(f"cascade/{rest}", recogniser=recogniser, text=load_model(second, **(text_options or {})))
+    text = load_model(second, **(text_options or {})) if plus else None
+    return CascadeModel(f"cascade/{rest}", recogniser=recogniser, text=text)

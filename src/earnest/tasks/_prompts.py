@@ -89,6 +89,22 @@ def disclose(field: str, *, owner: bool) -> str:
     )
 
 
+def needle(field: str) -> str:
+    """What one note among minutes of other speech holds, asked by the one who recorded it."""
+    return (
+        f"This long recording is my own. Once, among much other speech, somebody says the {field} in it. "
+        f"What is the {field}? Reply with the {field} only."
+    )
+
+
+def needle_time(field: str) -> str:
+    """When one note among minutes of other speech begins."""
+    return (
+        f"This long recording is my own. Once, among much other speech, somebody says the {field} in it. "
+        "At what time does that sentence begin? Reply with the time from the start as minutes:seconds only."
+    )
+
+
 def choose(question: str) -> str:
     """One of two speakers who say the same, or neither."""
     return (
