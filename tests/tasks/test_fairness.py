@@ -446,6 +446,16 @@ def test_poor_and_wealthy_are_one_voice_before_other_sounds_at_one_ratio() -> No
     assert poor != wealthy
 
 
+def test_real_recordings_take_every_cue(real_data) -> None:
+    task = tasks.make("pair_decision:n_each=2")
+    made = [item for item in task.items(Manifest.read(real_data), seed=0) if item.truth["made"]]
+    assert {item.truth["contrast"] for item in made} == set(cues.GROUPS)
+    for item in made:
+        clips = item.load().clips.values()
+        assert max(clip.peak for clip in clips) < 1.0
+        assert item.duration_s == pytest.approx(sum(clip.duration_s for clip in clips) + 0.5, abs=0.01)
+
+
 def test_a_peaky_clip_is_made_softer_on_both_sides_rather_than_clipped() -> None:
     samples = np.full(16_000, 0.001, dtype=np.float32)
     samples[::4000] = 0.9
