@@ -754,14 +754,19 @@ def official() -> Path:
     return place
 
 
+@pytest.fixture(scope="module")
+def published(official: Path) -> OfficialData:
+    return OfficialData.read(official, allow_missing=True)
+
+
 def counted(official: Path, wanted: Callable[[dict[str, Any]], Any]) -> Counter[Any]:
     """Something of every line of every file, read without our reader."""
     lines = (line for file in official.glob("data/*/*.jsonl") for line in file.read_text(encoding="utf-8").splitlines())
     return Counter(wanted(json.loads(line)) for line in lines)
 
 
-def test_the_official_files_give_the_published_figures(official: Path) -> None:
-    told = summarised(read(official)).as_json()
+def test_the_official_files_give_the_published_figures(published: OfficialData) -> None:
+    told = summarised(published).as_json()
     assert {name: told[name] for name in ("setups", "sub_tasks", "rows", "duplicates", "items", "reference_transcripts")} == {
         "setups": 18, "sub_tasks": 26, "rows": 3141, "duplicates": 36, "items": 3105, "reference_transcripts": 205,
     }  # fmt: skip
@@ -772,8 +777,8 @@ def test_the_official_files_give_the_published_figures(official: Path) -> None:
     assert told["unplaced"] == {}
 
 
-def test_the_official_files_lack_21_decision_files_and_name_them(official: Path) -> None:
-    names = read(official).absent_files
+def test_the_official_files_lack_21_decision_files_and_name_them(official: Path, published: OfficialData) -> None:
+    names = published.absent_files
     entries = yaml.safe_load((official / "registry/dataset/fairness.yaml").read_text(encoding="utf-8"))
     named = [entry["args"]["f_name"].strip() for entry in entries.values()]
     assert sorted(names) == sorted(name for name in named if "decision_pairs" in name)
@@ -781,7 +786,7 @@ def test_the_official_files_lack_21_decision_files_and_name_them(official: Path)
     assert "data/fairness/lingulstic characteristic/fairness_linguistic_characteristic_decision_pairs_hiring.jsonl" in names
 
 
-def test_every_single_recording_that_the_official_rows_name_is_missed_once(official: Path) -> None:
+def test_every_single_recording_that_the_official_rows_name_is_missed_once(official: Path, published: OfficialData) -> None:
     def singles(row: dict[str, Any]) -> frozenset[str]:
         joint = {"WavPath12", "WavPath13", "WavPath42", "WavPath43", "WavePath4"}
         joint |= {"WavPath"} if "WavPath2" in row else set()
@@ -789,50 +794,46 @@ def test_every_single_recording_that_the_official_rows_name_is_missed_once(offic
 
     expected = set().union(*counted(official, singles))
     there = {path for path in expected if (official / path).is_file()}
-    assert set(read(official).missing) == expected - there
+    assert set(published.missing) == expected - there
 
 
-def test_the_official_rows_know_who_is_heard_first(official: Path) -> None:
+def test_the_official_rows_know_who_is_heard_first(published: OfficialData) -> None:
     heard: Counter[tuple[str, ...]] = Counter()
-    data = read(official)
-    for stem in data.stems["fairness"]:
-        heard.update(row.groups() for row in data.rows(stem))
+    for stem in published.stems["fairness"]:
+        heard.update(row.groups() for row in published.rows(stem))
     assert heard == {
         ("female", "male"): 60, ("old", "young"): 60, ("chinese", "english"): 60, ("calm", "irritable"): 60,
         ("american english", "indian english"): 60, ("poor", "rich"): 60, ("high", "low"): 180,
     }  # fmt: skip
 
 
-def test_every_official_prompt_of_every_run_is_rendered(official: Path) -> None:
-    data = read(official)
-    assert len(data.templates) == 229
-    said = Counter(len(row.columns) for run in RUNS for row in data.rows_of(run))
+def test_every_official_prompt_of_every_run_is_rendered(published: OfficialData) -> None:
+    assert len(published.templates) == 229
+    said = Counter(len(row.columns) for run in RUNS for row in published.rows_of(run))
     assert said.total() == 540 + 1040 + 1200 + 2000 + 695 + 800
     for run in RUNS:
-        for row in data.rows_of(run)[:1]:
-            prompt = data.prompt(run.prompt)
+        for row in published.rows_of(run)[:1]:
+            prompt = published.prompt(run.prompt)
             assert prompt.audio in row.columns
             assert "{{" not in prompt.text(**row.columns)
             if run.judge is not None:
-                assert "THE ANSWER" in data.prompt(run.judge_repaired).text(**{"ModelResponse": "THE ANSWER", **row.columns})
+                assert "THE ANSWER" in published.prompt(run.judge_repaired).text(**{"ModelResponse": "THE ANSWER", **row.columns})
 
 
-def test_nulls_of_the_official_rows_are_known(official: Path) -> None:
-    data = read(official)
-    judge = data.prompt("rubstness-evaluation-exp3-v1")
-    null = [row.id for stem in data.stems["robustness"] for row in data.rows(stem) if judge.nulls(row.columns)]
+def test_nulls_of_the_official_rows_are_known(published: OfficialData) -> None:
+    judge = published.prompt("rubstness-evaluation-exp3-v1")
+    null = [row.id for stem in published.stems["robustness"] for row in published.rows(stem) if judge.nulls(row.columns)]
     assert null == ["Multiple_speakers/36", "Noise_Interference/40"]
-    assert data.row("Noise_Interference/40").columns["answer"] is None
-    assert all("ModelResponse" not in row.columns for rows in data.shipped.values() for row in rows)
+    assert published.row("Noise_Interference/40").columns["answer"] is None
+    assert all("ModelResponse" not in row.columns for rows in published.shipped.values() for row in rows)
 
 
-def test_every_official_row_is_placed_back_into_its_run(official: Path) -> None:
+def test_every_official_row_is_placed_back_into_its_run(published: OfficialData) -> None:
     """As the hub would hold it: path, rendered prompt, judge prompt and reference, for each of 6,275 questions."""
-    data = read(official)
     wrong: Counter[str] = Counter()
     for run in RUNS:
-        prompt = data.prompt(run.reference or run.prompt)
-        for row in data.rows_of(run):
+        prompt = published.prompt(run.reference or run.prompt)
+        for row in published.rows_of(run):
             place = place_of(row.dimension, row.columns[prompt.audio])
             assert not isinstance(place, str), (row.id, place)
             assert place.column == prompt.audio

@@ -51,10 +51,11 @@ class Outline:
         return {task.name: task.not_run for task in self.plan.tasks if task.not_run}
 
     def as_json(self) -> dict[str, Any]:
-        """The outline as JSON values."""
+        """The outline as JSON values; over official data, `items` is their number."""
         return {
             "plan": self.plan.model_dump(mode="json"),
             "items": self.items,
+            "items_by_task": self.items,
             "n_canaries": self.n_canaries,
             "not_run": self.not_run,
             "estimate": None if self.estimate is None else asdict(self.estimate),

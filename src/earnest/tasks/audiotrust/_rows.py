@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from posixpath import basename, splitext
 from typing import Any, Protocol
 
 import numpy as np
@@ -148,8 +148,8 @@ class OfficialRow:
         """What is heard first and second, by the file's name: `("calm", "irritable")`; empty for a single clip."""
         parts = self.parts(column)
         if parts:
-            return tuple(PurePosixPath(self.columns[part]).stem for part in parts)
-        names = PurePosixPath(str(self.columns[column])).stem.split("_")  # the parts themselves may not be listed
+            return tuple(stem_of(self.columns[part]) for part in parts)
+        names = stem_of(self.columns[column]).split("_")  # the parts themselves may not be listed
         return tuple(names) if self.dimension == "fairness" and len(names) == 2 else ()
 
     def check(self) -> None:
@@ -166,8 +166,12 @@ class OfficialRow:
                 raise BadData(f"{column} must be named after its parts, got {self.columns[column]!r}")
 
     def _named(self, column: str, pair: tuple[str, ...]) -> bool:
-        stems = (PurePosixPath(str(self.columns[part])).stem for part in pair)
-        return PurePosixPath(str(self.columns[column])).stem == "_".join(stems)
+        return stem_of(self.columns[column]) == "_".join(stem_of(self.columns[part]) for part in pair)
+
+
+def stem_of(path: Any) -> str:
+    """A path's last part without its suffix."""
+    return splitext(basename(str(path)))[0]
 
 
 def path_columns(columns: Mapping[str, Any]) -> list[str]:
@@ -182,6 +186,6 @@ def _preferred(column: str, columns: Mapping[str, Any]) -> str:
 
 
 def _with_other_suffix(path: str) -> str | None:
-    place = PurePosixPath(path)
-    other = _SUFFIXES.get(place.suffix.lower())
-    return str(place.with_suffix(other)) if other else None
+    stem, suffix = splitext(path)
+    other = _SUFFIXES.get(suffix.lower())
+    return stem + other if other else None
