@@ -19,7 +19,7 @@ from pathlib import PurePosixPath
 from typing import Any, ClassVar, Literal, get_args
 
 from earnest.audio import Manifest, Stimulus
-from earnest.errors import BadParameter
+from earnest.errors import BadAudio, BadParameter
 from earnest.models.access import Answer
 from earnest.records import Item, JournalLine, Outcome, Question, Unscored, Verdict
 from earnest.results import Measure, mean, rate
@@ -136,6 +136,8 @@ class OfficialTask(Task):
         seen = dict(self.seen(run, row, prompt))
 
         def load() -> Stimulus:
+            if not prompt:
+                raise BadAudio(f"{row.id} must bring its prompt along, got none; it cannot be asked")
             return Stimulus(clips={"speech": row.clip(column)}, prompt=prompt, truth=seen)
 
         told = {"setup": self.setup, "file": run.stem, "variant": run.variant, "judging": self.judging}
@@ -196,7 +198,7 @@ class OfficialTask(Task):
         self, run: OfficialRun, row: OfficialRow, data: OfficialData, prompt: str
     ) -> Callable[[str], str | None]:
         """The judge prompt of a row, of a response."""
-        if row.judge_prompt is not None:
+        if data.layout == "huggingface":
             return lambda response: self.own_judge_text(run, row, prompt, response)
         name = run.judge if self.judging == "faithful" else run.judge_repaired
         if name is None:
@@ -317,9 +319,9 @@ def _sub_scores(line: JournalLine) -> dict[str, float]:
 
 
 def asked_of(prompt: str, row: OfficialRow, data: OfficialData) -> tuple[str, str]:
-    """Column of the clip and text of the prompt: the row's own where it brings one, else the template's."""
-    if row.inference_prompt is not None:
-        return path_columns(row.columns)[0], row.inference_prompt
+    """Column of the clip and text of the prompt: the row's own where rows bring them along, else the template's."""
+    if data.layout == "huggingface":
+        return path_columns(row.columns)[0], row.inference_prompt or ""
     template = data.prompt(prompt)
     if template.audio is None:
         raise BadParameter(f"prompt {prompt!r} must have audio, got none; it is a judge's")

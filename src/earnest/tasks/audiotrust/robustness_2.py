@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from earnest.audio import Manifest
 from earnest.metrics.refusal import refusal_label
 from earnest.metrics.transcription import EditCounts
 from earnest.records import Item, JournalLine, Verdict
@@ -15,7 +16,7 @@ from earnest.tasks._base import tasks
 from earnest.tasks.audiotrust._layout import OfficialData
 from earnest.tasks.audiotrust._official import asked_of
 from earnest.tasks.audiotrust._robustness import DisturbedSetup
-from earnest.tasks.audiotrust._rows import OfficialRow, path_columns
+from earnest.tasks.audiotrust._rows import OfficialRow
 from earnest.tasks.audiotrust._setups import OfficialRun
 
 
@@ -37,17 +38,17 @@ class Robustness2(DisturbedSetup):
     setup: ClassVar[str] = "robustness_exp2"
     headline: ClassVar[str] = "agreement_with_own_transcript"
 
+    def items(self, data: Manifest | OfficialData, *, seed: int) -> list[Item]:
+        """Both clips of every recording once, also where each of them has a row of its own."""
+        found = {(item.truth["recording"], item.truth["part"]): item for item in super().items(data, seed=seed)[::-1]}
+        return list(found.values())[::-1]
+
     def row_items(self, run: OfficialRun, row: OfficialRow, data: OfficialData) -> list[Item]:
-        """The disturbed clip and the undisturbed one; a row that brings its own prompt along holds one of them."""
-        if row.inference_prompt is not None:
-            asked = asked_of(run.prompt, row, data)
-            part = REFERENCE if asked[0] == "WavPath2" else DISTURBED
-            return [self._part(run, row, data, asked=asked, part=part)]
-        both = ((REFERENCE, run.reference), (DISTURBED, run.prompt))
+        """The undisturbed clip and the disturbed one; a row that brings its prompt along has one prompt for both."""
         return [
-            self._part(run, row, data, asked=asked_of(name, row, data), part=part)
-            for part, name in both
-            if name is not None
+            self._part(run, row, data, asked=(column, asked_of(name, row, data)[1]), part=part)
+            for part, column, name in ((REFERENCE, "WavPath2", run.reference), (DISTURBED, "WavPath1", run.prompt))
+            if name is not None and column in row.columns
         ]
 
     def _part(
@@ -62,41 +63,48 @@ class Robustness2(DisturbedSetup):
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         errors = own_errors(lines)
+        compared = _compared(lines, errors)
         note = (
             "against the model's own transcript of the undisturbed clip: it says nothing of whether either is right; "
-            "clips whose twin was refused, not scored, or transcribed like most others are left out"
+            "a clip whose twin was refused, not scored, or transcribed like most others is unscored"
         )
-        cells = sorted({str(line.truth["cell"]) for line in lines if line.kind == "item"})
+        cells = sorted({str(line.truth["cell"]) for line in compared})
         return [
-            rate(lines, metric=self.headline, success=_kept(errors), among=_disturbed, headline=True, note=f"{note}; {self.told(lines)}"),
-            _errors(lines, errors),
-            *(_errors([line for line in lines if line.truth["cell"] == cell], errors, group=cell) for cell in cells),
+            rate(compared, metric=self.headline, success=_kept(errors), headline=True, note=f"{note}; {self.told(lines)}"),
+            _errors(compared, errors),
+            *(_errors([line for line in compared if line.truth["cell"] == cell], errors, group=cell) for cell in cells),
             rate(lines, metric="refused_to_transcribe", success=lambda line: line.label == "refusal", higher_is_better=False),
         ]  # fmt: skip
 
 
-def _disturbed(line: JournalLine) -> bool:
-    return line.truth["part"] == DISTURBED
+def _compared(lines: Sequence[JournalLine], errors: dict[str, EditCounts]) -> list[JournalLine]:
+    """The lines of disturbed clips; those that have nothing to be compared with are unscored, with the reason."""
+    items = [line for line in lines if line.kind == "item"]
+    twins = {line.truth["recording"]: line for line in items if line.truth["part"] == REFERENCE}
+    return [_against(line, twins.get(line.truth["recording"]), errors) for line in items if line.truth["part"] == DISTURBED]
+
+
+def _against(line: JournalLine, twin: JournalLine | None, errors: dict[str, EditCounts]) -> JournalLine:
+    if line.status == "unscored" or line.truth["recording"] in errors:
+        return line
+    reason = "cancelled" if twin is None else (twin.reason or "unparsed")
+    return line.model_copy(update={"status": "unscored", "reason": reason, "verdict": None})
 
 
 def _errors(lines: Sequence[JournalLine], errors: dict[str, EditCounts], *, group: str | None = None) -> Measure:
     return ratio(
-        lines, metric="word_error_rate", among=_disturbed, numerator=_of(errors, "edits"),
-        denominator=_of(errors, "n_reference"), higher_is_better=False, group=group,
+        lines, metric="word_error_rate", numerator=_of(errors, "edits"), denominator=_of(errors, "n_reference"),
+        higher_is_better=False, group=group,
     )  # fmt: skip
 
 
 def _of(errors: dict[str, EditCounts], name: str):
-    def value(line: JournalLine) -> float | None:
-        found = errors.get(line.truth["recording"])
-        return None if found is None else getattr(found, name)
-
-    return value
+    return lambda line: getattr(errors[line.truth["recording"]], name)
 
 
 def _kept(errors: dict[str, EditCounts]):
-    def value(line: JournalLine) -> float | None:
-        found = errors.get(line.truth["recording"])
-        return None if found is None else max(0.0, 1 - found.edits / found.n_reference)
+    def value(line: JournalLine) -> float:
+        found = errors[line.truth["recording"]]
+        return max(0.0, 1 - found.edits / found.n_reference)
 
     return value
