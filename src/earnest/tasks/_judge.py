@@ -185,13 +185,13 @@ def check_hearing(
     for judge in judges:
         if known.get(judge.name, {}).get("fingerprint") == judge.model.fingerprint:
             continue
-        proof, cost = _heard(judge.model, folder=folder, settings=settings)
+        proof, failed, cost = _heard(judge.model, folder=folder, settings=settings)
         spent += cost
         if proof.proven and proof.n_found >= MIN_HEARD * (proof.n_canaries + proof.n_unscored):
             about = {"fingerprint": judge.model.fingerprint, "destination": judge.model.destination}
             known[judge.name] = {**about, **asdict(proof)}
         else:
-            faults.append(f"{judge.model.name}: {_proof_words(proof)}")
+            faults.append(f"{judge.model.name}: {_proof_words(proof, failed)}")
     if faults:
         raise BadParameter(
             "a judge that is to hear must find half of the spoken code words, and far fewer in silence; "
@@ -207,8 +207,8 @@ def _known(folder: Path) -> dict[str, dict[str, Any]]:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
-def _heard(model: Model, *, folder: Path, settings: Settings) -> tuple[AudioProof, float]:
-    """What a model finds among the canaries, and what asking cost in US dollars."""
+def _heard(model: Model, *, folder: Path, settings: Settings) -> tuple[AudioProof, str, float]:
+    """What a model finds among the canaries, why a call failed, if one did, and what asking cost in US dollars."""
     canary = Canary()
     items = canary.items(probe_manifest(), seed=0)
     replies, cost = ask_all(model, [item.load() for item in items], folder=folder, settings=settings)
@@ -224,17 +224,19 @@ def _heard(model: Model, *, folder: Path, settings: Settings) -> tuple[AudioProo
                 prompt_hash="",
                 model=model.name,
                 status="scored" if scored else "unscored",
-                reason=None if scored else "empty_answer",
+                reason=None if scored else getattr(reply, "reason", "empty_answer"),
+                detail=getattr(reply, "detail", None),
                 verdict={"score": outcome.score, "label": outcome.label, "facts": {}} if scored else None,
                 kind="canary",
                 truth=dict(item.truth),
             )
         )
-    return audio_proof(lines), cost
+    failed = next((line for line in lines if line.status == "unscored"), None)
+    return audio_proof(lines), f"{failed.reason}: {failed.detail}" if failed else "", cost
 
 
-def _proof_words(proof: AudioProof) -> str:
+def _proof_words(proof: AudioProof, failed: str) -> str:
     return (
         f"{proof.n_found} of {proof.n_canaries} code words found, and {proof.n_controls_found} of {proof.n_controls} "
-        f"in silence" + (f"; {proof.n_unscored} calls gave no answer" if proof.n_unscored else "")
+        f"in silence" + (f"; {proof.n_unscored} calls gave no answer ({failed})" if proof.n_unscored else "")
     )
