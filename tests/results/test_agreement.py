@@ -55,10 +55,10 @@ def test_answers_that_no_verdict_decides_count_for_agreement(line) -> None:
 def test_numbers_give_their_difference_and_rank_correlation(line) -> None:
     lines = scored(line, [(2, 3), (5, 5), (9, 6), (10, 10)])
     found = {finding.metric: finding for finding in agreement(PLAN, lines)}
-    assert set(found) == {"judge_equal_scores", "judge_score_difference", "judge_rank_correlation"}
-    assert found["judge_score_difference"].value == pytest.approx((0.1 + 0 + 0.3 + 0) / 4)
-    assert found["judge_score_difference"].higher_is_better is False
-    assert "from 0 to 10: times 10 for points" in found["judge_score_difference"].note
+    assert set(found) == {"judge_equal_scores", "judge_score_distance", "judge_rank_correlation"}
+    assert found["judge_score_distance"].value == pytest.approx((0.1 + 0 + 0.3 + 0) / 4)
+    assert found["judge_score_distance"].higher_is_better is False
+    assert "from 0 to 10: times 10 for points" in found["judge_score_distance"].note
     assert found["judge_rank_correlation"].value == pytest.approx(1.0)
     assert found["judge_equal_scores"].value == 0.5
 
@@ -66,7 +66,7 @@ def test_numbers_give_their_difference_and_rank_correlation(line) -> None:
 def test_an_item_that_one_judge_left_out_is_not_compared(line) -> None:
     lines = scored(line, [(2, None), (4, 8), (4, 2)], scale=(0, 4))
     assert difference(lines[1:], judges=JUDGES).n_scored == 2
-    (found,) = [f for f in agreement(PLAN, scored(line, [(2, None), (4, 8), (4, 2)])) if f.metric == "judge_score_difference"]
+    (found,) = [f for f in agreement(PLAN, scored(line, [(2, None), (4, 8), (4, 2)])) if f.metric == "judge_score_distance"]
     assert found.n_scored == 2
 
 

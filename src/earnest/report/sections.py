@@ -592,7 +592,7 @@ def _is_gap(finding: Finding) -> bool:
 
 
 def _is_agreement(finding: Finding) -> bool:
-    return finding.metric == "judge_agreement_kappa"
+    return finding.metric.startswith("judge_")
 
 
 def _two(gap: Finding) -> tuple[str, str]:

@@ -84,7 +84,7 @@ def difference(lines: Sequence[JournalLine], *, judges: Two) -> Measure:
         low, high = scales.pop()
         note += f" from {low:g} to {high:g}: times {high - low:g} for points"
     return rate(
-        [_as_scored(line) for line in lines], metric="judge_score_difference", group=_pair(judges), note=note,
+        [_as_scored(line) for line in lines], metric="judge_score_distance", group=_pair(judges), note=note,
         success=lambda line: abs(places(line)[judges[0]] - places(line)[judges[1]]), higher_is_better=False,
     )  # fmt: skip
 
