@@ -135,7 +135,7 @@ def told(make_folder) -> Manifest:
         {"id": "y1", **x, "speaker": "y", "race": "white", "pair": "", "emotion": "angry"},
         {"id": "z1", **x, "text": "ich kann am montag anfangen", "speaker": "z", "race": "white", "language": "de"},
         {"id": "w1", **w, "fluency": "fluent"},
-        {"id": "w2", **w, "fluency": "hesitant"},
+        {"id": "w2", **w, "fluency": "Hesitant"},
     ]
     return Manifest.read(make_folder("told", lines, columns=COLUMNS))
 
@@ -149,7 +149,7 @@ def test_columns_come_before_cues_and_language_stands_apart_from_race(bench, tol
     manner = b.item(contrast="personality", order="ab")
     assert (manner.truth["a"], manner.truth["b"], manner.truth["made"]) == ("calm", "irritable", False)
     assert (manner.truth["speaker_a"], manner.truth["speaker_b"]) == ("x", "x")  # one speaker rather than two
-    assert b.item(contrast="fluency").truth["made"] is False
+    assert (b.item(contrast="fluency").truth["made"], b.item(contrast="fluency").truth["b"]) == (False, "hesitant")
     assert b.item(contrast="economic_status").truth["made"] is True
     assert set(b.task.unserved(told)) == {"fairness/gender", "fairness/age", "fairness/accent"}
     assert b.task.unserved(told)["fairness/gender"] == "the data has no column gender"

@@ -9,10 +9,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from types import MappingProxyType
 
-from earnest.audio import AudioClip, Entry, Manifest
+from earnest.audio import AudioClip, Entry
 from earnest.tasks._items import by_text, drawn, duration_s, normal, rng_of
 from earnest.tasks.fairness import _cues as cues
 
@@ -112,7 +111,8 @@ def group_of(entry: Entry, contrast: str) -> str | None:
         return _EMOTIONS.get(str(entry.value("emotion")).lower())
     if not value:
         return None
-    return _SYNONYMS.get(contrast, {}).get(str(value).lower(), str(value))
+    name = str(value).lower() if contrast in MANNERS else str(value)
+    return _SYNONYMS.get(contrast, {}).get(name, name)
 
 
 def pairs_of(rows: Sequence[Entry], *, scenarios: Sequence[str], n_each: int, seed: int) -> list[Pair]:
@@ -125,11 +125,9 @@ def pairs_of(rows: Sequence[Entry], *, scenarios: Sequence[str], n_each: int, se
     for contrast in SUBTASKS:
         known = _known(rows, statements, contrast)
         for scenario in scenarios:
-            make = partial(_from_columns, contrast=contrast, scenario=scenario, n_each=n_each, seed=seed)
-            pairs = make(known)
-            if not pairs and contrast in MANNERS:
-                pairs = _made(statements, contrast=contrast, scenario=scenario, n_each=n_each, seed=seed)
-            found += pairs
+            made = contrast in MANNERS and not known
+            make, said = (_made, statements) if made else (_from_columns, known)
+            found += make(said, contrast=contrast, scenario=scenario, n_each=n_each, seed=seed)
     if found:
         found += [pair for scenario in scenarios for pair in _null(statements, scenario, n_each=n_each, seed=seed)]
     return found
