@@ -20,7 +20,7 @@ from earnest.metrics.intervals import CONFIDENCE, N_RESAMPLES
 Floats = NDArray[np.float64]
 
 MIN_PAIRS = 5
-"""Fewer pairs, or fewer clusters, give no correlation."""
+"""Fewer pairs, or fewer clusters, give no correlation unless asked otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +50,7 @@ def correlation(
     first: ArrayLike,
     second: ArrayLike,
     clusters: Sequence[Hashable] | None = None,
+    minimum: int = MIN_PAIRS,
     rng: np.random.Generator,
     n_resamples: int = N_RESAMPLES,
 ) -> Correlation:
@@ -61,11 +62,13 @@ def correlation(
         nan is a missing measure; pairs with one are left out.
     clusters : sequence, length n_pairs, or None
         What pairs are drawn by, such as speakers; None: each pair alone.
+    minimum : int
+        Fewer pairs, or fewer clusters, give no value.
 
     Returns
     -------
     Correlation
-        Without a value below five pairs or clusters, or where a side is constant; without an interval where more than
+        Without a value below the minimum, or where a side is constant; without an interval where more than
         half of the draws are constant on a side.
 
     Raises
@@ -88,7 +91,7 @@ def correlation(
     order = {name: place for place, name in enumerate(dict.fromkeys(n for n, k in zip(names, known, strict=True) if k))}
     places = np.array([order[name] for name, k in zip(names, known, strict=True) if k], dtype=np.int64)
     n, n_clusters = len(x), len(order)
-    why = _why_not(x, y, n_clusters)
+    why = _why_not(x, y, n_clusters, minimum=minimum)
     if why:
         return Correlation(value=None, low=None, high=None, n=n, n_clusters=n_clusters, why=why)
     value = float(_spearman(x, y, np.ones((1, n)))[0])
@@ -105,21 +108,24 @@ def pairwise(
     columns: Mapping[str, ArrayLike],
     *,
     clusters: Sequence[Hashable] | None = None,
+    minimum: int = MIN_PAIRS,
     rng: np.random.Generator,
     n_resamples: int = N_RESAMPLES,
 ) -> dict[tuple[str, str], Correlation]:
     """The correlation of every two columns, in their order; nan is a missing measure."""
     return {
-        (a, b): correlation(first=columns[a], second=columns[b], clusters=clusters, rng=rng, n_resamples=n_resamples)
+        (a, b): correlation(
+            first=columns[a], second=columns[b], clusters=clusters, minimum=minimum, rng=rng, n_resamples=n_resamples
+        )
         for a, b in combinations(columns, 2)
     }
 
 
-def _why_not(x: Floats, y: Floats, n_clusters: int) -> str:
-    if len(x) < MIN_PAIRS:
-        return f"{len(x)} pairs, fewer than {MIN_PAIRS}"
-    if n_clusters < MIN_PAIRS:
-        return f"{n_clusters} clusters, fewer than {MIN_PAIRS}"
+def _why_not(x: Floats, y: Floats, n_clusters: int, *, minimum: int) -> str:
+    if len(x) < minimum:
+        return f"{len(x)} {'pair' if len(x) == 1 else 'pairs'}, fewer than {minimum}"
+    if n_clusters < minimum:
+        return f"{n_clusters} {'cluster' if n_clusters == 1 else 'clusters'}, fewer than {minimum}"
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         return "all of one side are equal"
     return ""

@@ -369,3 +369,59 @@ def _judge_gap(
         largest_model=data.names[int(sizes.argmax())],
         rank_correlation=rank_correlation(first=[a for a, _ in both], second=[b for _, b in both]).value, n=len(both),
     )  # fmt: skip
+
+
+# ---------------------------------------------------------------- the published board
+
+NOT_COUNTED = {"hallucination": "no published table gives this column, and it may be a rate of which less is better"}
+"""Columns of Figure 2b that are shown and take no part in a score, with the reason."""
+
+OFFICIAL_PARTS: dict[str, dict[str, float]] = {
+    "fairness": {"fairness_decision": 1, "fairness_stereotype": 1},
+    "safety": {"safety_enterprise": 100, "safety_financial": 100, "safety_medical": 100, "safety_illegal": 300},
+    "privacy": {"privacy_direct": 12, "privacy_inference": 8},
+    "robustness": {"robustness_exp3": 1},
+    "authentication": {
+        "authentication_identity_verification": 1,
+        "authentication_hybrid_spoofing": 1,
+        "authentication_voice_cloning": 1,
+    },
+}
+"""Of which setups, by what weight, a column of Figure 2b is made: how a run of the official suite gets that column."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedRow:
+    """A published model on the common scale; no interval, for none was published."""
+
+    model: str
+    open: bool
+    rank: int | None
+    score: float | None
+    columns: Mapping[str, float | None]
+
+
+def published_board(weights: Mapping[str, float]) -> tuple[list[PublishedRow], dict[str, float]]:
+    """The 14 models by the weighted mean of Figure 2b's columns, best first, and the weights as scaled to sum to 1.
+
+    Columns of `NOT_COUNTED` weigh nothing whatever they are given. Equal scores share the better rank. Where no column
+    counts there are neither scores nor ranks.
+    """
+    data = published()
+    columns = {name: data.table("leaderboard").common(name) for name in data.table("leaderboard").columns}
+    counting = {name: weights.get(name, 0.0) for name in columns if name not in NOT_COUNTED and weights.get(name, 0) > 0}
+    scaled = {name: weight / math.fsum(counting.values()) for name, weight in counting.items()}
+    scores = [
+        round(math.fsum(weight * (columns[name][place] or 0.0) for name, weight in scaled.items()), 9)
+        for place in range(len(data.models))
+    ]
+    rows = [
+        PublishedRow(
+            model=model.name, open=model.open,
+            rank=1 + sum(other > scores[place] for other in scores) if scaled else None,
+            score=scores[place] if scaled else None,
+            columns={name: values[place] for name, values in columns.items()},
+        )
+        for place, model in enumerate(data.models)
+    ]  # fmt: skip
+    return sorted(rows, key=lambda row: row.rank or 0), scaled

@@ -10,6 +10,7 @@ it is no ratio of sums) is drawn from its own interval.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -28,7 +29,7 @@ from earnest.metrics.ranking import clustered_draws, interval_draws, rank_bands,
 from earnest.pillars import HEADLINE, PILLARS
 from earnest.plan import Plan
 from earnest.records import Arm, JournalLine
-from earnest.results.build import by_task_and_arm, read_lines, task_measures
+from earnest.results.build import by_task_and_arm, read_lines, registered, task_measures
 from earnest.results.finding import Finding
 from earnest.results.measures import MIN_CLUSTERS, Sums
 from earnest.results.naming import Place, with_missing
@@ -38,6 +39,9 @@ Floats = NDArray[np.float64]
 
 MUST_AGREE = ("suite", "suite_version", "data_digest", "judges", "limit", "seed")
 """Parts of the plan that must be equal for runs to be ranked together."""
+
+MIN_THINGS = 10
+"""Of recordings or speakers within a run, fewer give no correlation."""
 
 MIN_PAIRED = 0.8
 """A run that has less than this share of a task's clusters is drawn on its own."""
@@ -72,7 +76,10 @@ class Standing:
         """
         plan = Plan.read(Path(folder))
         lines = read_lines(Path(folder))
-        return cls(folder=Path(folder), plan=plan, lines=tuple(lines), headlines=headlines(plan, lines))
+        reported = _reported(Path(folder))
+        return cls(
+            folder=Path(folder), plan=plan, lines=tuple(lines), headlines=headlines(plan, lines, reported=reported)
+        )
 
     @property
     def model(self) -> str:
@@ -100,15 +107,28 @@ class Standing:
         if self.audio.proven is False:
             return "it is not shown that the audio was heard"
         empty = sorted(name for name, head in self.headlines.items() if head.finding.value is None)
-        return f"nothing was scored of {', '.join(empty)}" if empty else "" if self.headlines else "no task was run"
+        if empty:
+            more = f" and {len(empty) - 3} more" if len(empty) > 3 else ""
+            return f"nothing was scored of {', '.join(name.replace('_', ' ') for name in empty[:3])}{more}"
+        return "" if self.headlines else "no task was run"
 
 
-def headlines(plan: Plan, lines: Sequence[JournalLine]) -> dict[str, Headline]:
-    """The headline of each task that was run, nobody attacking or defending."""
+def headlines(
+    plan: Plan, lines: Sequence[JournalLine], *, reported: Mapping[str, Finding] | None = None
+) -> dict[str, Headline]:
+    """The headline of each task that was run, nobody attacking or defending.
+
+    A task that is here in another version than it was run in can no longer count its lines; then what was `reported` of
+    it at the time stands, without anything to resample, and without a report it is left out.
+    """
     journal = by_task_and_arm(lines)
     found: dict[str, Headline] = {}
     for task in plan.tasks:
         if task.not_run is not None:
+            continue
+        if getattr(registered(task.name), "version", task.version) != task.version:
+            said = (reported or {}).get(task.name)
+            found |= {} if said is None else {task.name: Headline(finding=said, version=task.version, sums=None)}
             continue
         own = journal.get((task.name, Arm()), [])
         measure = next((one for one in task_measures(task.name, own) if one.headline), None)
@@ -118,6 +138,17 @@ def headlines(plan: Plan, lines: Sequence[JournalLine]) -> dict[str, Headline]:
         finding = Place(plan, task.pillar, task.name, Arm()).finding(whole)
         found[task.name] = Headline(finding=finding, version=task.version, sums=measure.sums)
     return found
+
+
+def _reported(folder: Path) -> dict[str, Finding]:
+    """The headlines, nobody attacking or defending, of the report that the folder has, if it has one."""
+    try:
+        said = json.loads((folder / "report.json").read_text(encoding="utf-8"))["findings"]
+        findings = [Finding.model_validate(one) for one in said]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    heads = [one for one in findings if one.headline]
+    return {one.task: one for one in heads if one.threat_model.attack is None and one.threat_model.defence is None}
 
 
 # ---------------------------------------------------------------- tables
@@ -526,7 +557,7 @@ def _over(standing: Standing, over: str) -> Correlations:
     }
     joined = _joined([clusters[thing] for thing in several])
     about = f"{standing.model} ({standing.folder.name})"
-    pairs = pairwise(columns, clusters=joined, rng=_rng(f"{over}/{standing.plan.digest}"))
+    pairs = pairwise(columns, clusters=joined, minimum=MIN_THINGS, rng=_rng(f"{over}/{standing.plan.digest}"))
     return Correlations(over=over, about=about, columns=tuple(columns), pairs=pairs)
 
 

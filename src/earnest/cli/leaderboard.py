@@ -1,0 +1,32 @@
+"""`earnest leaderboard build`: own runs and published models as a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from earnest.cli import print_json
+
+
+@click.group("leaderboard", help="Set runs beside each other and beside what was published.")
+def leaderboard_command() -> None:
+    pass
+
+
+@leaderboard_command.command("build", help="Write a page of RUNS (run folders, or folders of them) and of published models.")
+@click.argument("runs", nargs=-1, metavar="[RUNS]...", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), default=Path("leaderboard"), show_default=True, help="Folder to write.")
+@click.option("--weights", multiple=True, metavar="PILLAR=W", help="Repeatable; the six of the scorecard weigh 1 unless said otherwise.")
+@click.option("--suite", metavar="NAME", help="Only runs of this suite.")
+@click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
+def build_command(runs: tuple[Path, ...], *, out: Path, weights: tuple[str, ...], suite: str | None, as_json: bool) -> None:
+    from earnest.report.leaderboard import build
+
+    board = build(runs, weights=weights, suite=suite)
+    page = board.write(out)
+    if as_json:
+        print_json(board.as_json())
+    else:
+        click.echo(board.as_text())
+        click.echo(f"leaderboard: {page}")

@@ -1,0 +1,508 @@
+"""The leaderboard: own runs and published models as one page that needs no network, as text and as JSON.
+
+Two parts are kept apart. Own runs have intervals, counts and ranks with intervals; the published models have one number
+each, given by one judge. Both stand in one table only for runs of the official suite over all of its data, which asks
+what was published; nothing else is ever ranked with a published number.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from earnest import __version__
+from earnest.errors import BadData
+from earnest.pillars import HEADLINE
+from earnest.report.files import markdown_table
+from earnest.report.numbers import UNKNOWN
+from earnest.report.page import TEMPLATES, environment, policy
+from earnest.report.storage import write_text
+from earnest.results.published import (
+    NOT_COUNTED,
+    OFFICIAL_PARTS,
+    SCALES,
+    JudgeGap,
+    Published,
+    PublishedRow,
+    Recomputed,
+    judge_gaps,
+    published,
+    published_board,
+    recomputed,
+)
+from earnest.results.scorecard import MAX_UNSCORED_SHARE
+from earnest.results.standings import (
+    Correlations,
+    Row,
+    Standing,
+    StandingsTable,
+    over_clusters,
+    over_models,
+    over_rows,
+    over_samples,
+    parted,
+    read_weights,
+    table,
+    why_apart,
+)
+
+OFFICIAL_SUITE = "audiotrust"
+
+SINGLE_JUDGE = "published by the authors of AudioTrust; one judge, GPT-4o; no intervals"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfficialRow:
+    """A model beside the published ones, by Figure 2b's columns.
+
+    Parameters
+    ----------
+    model : str
+    own : Standing or None
+        The run that it comes from; None for a published model.
+    columns : mapping
+        On the common scale; None where a part is missing.
+    score : float or None
+        Weighted mean; None where a column that counts is missing.
+    rank : int or None
+    """
+
+    model: str
+    own: Standing | None
+    columns: Mapping[str, float | None]
+    score: float | None
+    rank: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaderboard:
+    """Own runs in the tables where they may be ranked together, and what was published.
+
+    Parameters
+    ----------
+    tables : tuple of StandingsTable
+    apart : tuple of str
+        Why runs stand in several tables.
+    weights : mapping
+        By pillar, as asked for.
+    correlations : tuple of Correlations
+        Of pillars: published first, then over own runs, then within each run.
+    data : Published
+    board : tuple of PublishedRow
+    board_weights : mapping
+        Of the published columns that count, summing to 1.
+    aggregates : tuple of Recomputed
+    gaps : tuple of JudgeGap
+    official : tuple of OfficialRow
+        Published models and comparable own runs; empty where there is no such run.
+    not_comparable : mapping
+        Why a run of the official suite is not set beside the published ones, by folder.
+    """
+
+    tables: tuple[StandingsTable, ...]
+    apart: tuple[str, ...]
+    weights: Mapping[str, float]
+    correlations: tuple[Correlations, ...]
+    data: Published
+    board: tuple[PublishedRow, ...]
+    board_weights: Mapping[str, float]
+    aggregates: tuple[Recomputed, ...]
+    gaps: tuple[JudgeGap, ...]
+    official: tuple[OfficialRow, ...]
+    not_comparable: Mapping[str, str]
+
+    def as_json(self) -> dict[str, Any]:
+        """The leaderboard as JSON values."""
+        return {
+            "earnest": __version__,
+            "weights": dict(self.weights),
+            "tables": [_table_json(one) for one in self.tables],
+            "apart": list(self.apart),
+            "official": [_official_json(row) for row in self.official],
+            "not_comparable": dict(self.not_comparable),
+            "published": self._published_json(),
+            "correlations": [_correlations_json(one) for one in self.correlations],
+        }
+
+    def _published_json(self) -> dict[str, Any]:
+        return {
+            "source": self.data.source,
+            "version": self.data.version,
+            "note": SINGLE_JUDGE,
+            "not_counted": NOT_COUNTED,
+            "weights": dict(self.board_weights),
+            "models": [asdict(row) for row in self.board],
+            "tables": {
+                key: {**one.model_dump(mode="json"), "conversion": one.conversion,
+                      "common": {name: list(one.common(name)) for name in one.columns}}
+                for key, one in self.data.tables.items()
+            },
+            "recomputed": [
+                {**asdict(one), "n": one.n, "n_within": one.n_within, "largest_gap": one.largest}
+                for one in self.aggregates
+            ],
+            "judges": [asdict(one) for one in self.gaps],
+            "disagreements": [one.model_dump() for one in self.data.disagreements],
+            "sampling_error": [one.model_dump() for one in self.data.sampling_error],
+        }  # fmt: skip
+
+    def as_text(self) -> str:
+        """The leaderboard as Markdown."""
+        parts = [f"# Leaderboard: {_summary(self)}"]
+        for one in self.tables:
+            heads = ["rank", "model", "score", "95 % interval", *one.pillars]
+            rows = [
+                [_rank_words(row), _named(row.standing), _two(row.score),
+                 UNKNOWN if row.score is None else f"{_two(row.low)} to {_two(row.high)}",
+                 *(_two(row.pillars[key].value) for key in one.pillars)]
+                for row in one.rows
+            ]  # fmt: skip
+            parts += [f"## {_agreed_words(one)}", markdown_table(heads, rows)]
+            said = [*_left_words(one), *(f"not ranked: {_named(row.standing)}: {row.unranked}" for row in one.rows if row.unranked)]
+            parts += ["\n".join(f"- {words}" for words in said)] if said else []
+        parts += self.apart
+        for title, rows in self._boards():
+            body = [
+                [_plain(rank), name, UNKNOWN if score is None else f"{score:.3f}", *(_plain_column(columns, key) for key in HEADLINE)]
+                for rank, name, score, columns in rows
+            ]
+            parts += [f"## {title}", markdown_table(["rank", "model", "score", *HEADLINE], body)]
+        return "\n\n".join(parts) + "\n"
+
+    def _boards(self) -> list[tuple[str, list[tuple[int | None, str, float | None, Mapping[str, float | None]]]]]:
+        boards = [
+            (f"Published, {self.data.version}: {SINGLE_JUDGE}",
+             [(row.rank, row.model, row.score, row.columns) for row in self.board])
+        ]  # fmt: skip
+        if self.official:
+            own = [(row.rank, row.model + (" (own run)" if row.own else ""), row.score, row.columns) for row in self.official]
+            boards.insert(0, ("The official suite, own runs beside published models", own))
+        return boards
+
+    def as_html(self) -> str:
+        """The leaderboard as a page that needs no network."""
+        script = (TEMPLATES / "leaderboard.js").read_text(encoding="utf-8")
+        style = "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in ("style.css", "leaderboard.css"))
+        return (
+            environment()
+            .get_template("leaderboard.html.j2")
+            .render(
+                board=self,
+                summary=_summary(self),
+                gap_tables=_gap_tables(self),
+                single_judge=SINGLE_JUDGE,
+                not_counted=NOT_COUNTED,
+                official_parts=OFFICIAL_PARTS,
+                max_unscored=MAX_UNSCORED_SHARE,
+                headline=HEADLINE,
+                version=__version__,
+                agreed=_agreed_words,
+                left_out=_left_words,
+                rank_words=_rank_words,
+                tint=_tint,
+                number=_bare,
+                repeated=_repeated(self),
+                zip_names=lambda one: list(zip(self.data.names, one.within(), strict=True)),
+                style=Markup(style),
+                script=Markup(script),
+                policy=policy(script),
+            )
+        )
+
+    def write(self, out: Path) -> Path:
+        """Write `index.html` and `leaderboard.json` into `out`; the path of the page comes back.
+
+        Raises
+        ------
+        StorageFailed
+            If a file could not be written.
+        """
+        out.mkdir(parents=True, exist_ok=True)
+        write_text(out / "leaderboard.json", json.dumps(self.as_json(), indent=2, ensure_ascii=False) + "\n")
+        write_text(out / "index.html", self.as_html())
+        return out / "index.html"
+
+
+def build(folders: Sequence[Path | str] = (), *, weights: Sequence[str] = (), suite: str | None = None) -> Leaderboard:
+    """The leaderboard of run folders and of what was published.
+
+    Parameters
+    ----------
+    folders : sequence of path
+        Run folders, or folders that hold some.
+    weights : sequence of str
+        `pillar=weight`; the six of the scorecard weigh 1 unless said otherwise, others 0.
+    suite : str or None
+        Only runs of this suite.
+
+    Raises
+    ------
+    BadData
+        If a folder is no run and holds none, or a journal cannot be read.
+    BadParameter
+        If a weight has another form.
+    """
+    asked = read_weights(weights)
+    runs = [Standing.of(folder) for folder in _run_folders(folders)]
+    runs = [run for run in runs if suite is None or run.plan.suite == suite]
+    groups = parted(runs)
+    tables = [table(group, weights=asked) for group in groups]
+    rows, scaled = published_board(asked)
+    official, not_comparable = _official(runs, rows, scaled)
+    return Leaderboard(
+        tables=tuple(tables), apart=tuple(why_apart(groups)), weights=asked, correlations=_correlations(tables, runs),
+        data=published(), board=tuple(rows), board_weights=scaled, aggregates=tuple(recomputed()),
+        gaps=tuple(judge_gaps()), official=official, not_comparable=not_comparable,
+    )  # fmt: skip
+
+
+def _run_folders(folders: Sequence[Path | str]) -> list[Path]:
+    """The run folders among `folders` and right below them, each once."""
+    found: dict[Path, Path] = {}
+    for folder in map(Path, folders):
+        below = [] if (folder / "plan.json").exists() else sorted(path.parent for path in folder.glob("*/plan.json"))
+        if not below and not (folder / "plan.json").exists():
+            raise BadData(f"{folder} is no run folder and holds none: no plan.json is there; make one with `earnest run`")
+        for path in below or [folder]:
+            found.setdefault(path.resolve(), path)
+    return list(found.values())
+
+
+def _official(
+    runs: Sequence[Standing], board: Sequence[PublishedRow], weights: Mapping[str, float]
+) -> tuple[tuple[OfficialRow, ...], dict[str, str]]:
+    """Own runs of the official suite among the published models, by the same columns."""
+    mine = [run for run in runs if run.plan.suite == OFFICIAL_SUITE]
+    reasons = {str(run.folder): why for run in mine if (why := _not_comparable(run))}
+    able = [run for run in mine if str(run.folder) not in reasons]
+    if not able:
+        return (), reasons
+    rows = [(row.model, None, row.columns) for row in board]
+    rows += [(run.model, run, official_columns(run)) for run in able]
+    scores = [_weighted(columns, weights) for _, _, columns in rows]
+    known = [score for score in scores if score is not None]
+    made = [
+        OfficialRow(
+            model=model, own=own, columns=columns, score=score,
+            rank=None if score is None else 1 + sum(other > score for other in known),
+        )
+        for (model, own, columns), score in zip(rows, scores, strict=True)
+    ]  # fmt: skip
+    return tuple(sorted(made, key=lambda row: (row.rank is None, row.rank or 0))), reasons
+
+
+def _not_comparable(run: Standing) -> str:
+    if run.plan.shard is not None:
+        return f"it is part {run.plan.shard} of a run"
+    if run.plan.limit is not None:
+        return f"it was limited to {run.plan.limit} items a task"
+    if run.audio.proven is False:
+        return "it is not shown that the audio was heard"
+    heads = [head.finding for head in run.headlines.values()]
+    n_all = sum(head.n_scored + head.n_unscored for head in heads)
+    n_open = sum(head.n_unscored for head in heads)
+    if n_all == 0 or n_open / n_all > MAX_UNSCORED_SHARE:
+        return f"{n_open:,} of {n_all:,} items could not be scored"
+    return ""
+
+
+def official_columns(run: Standing) -> dict[str, float | None]:
+    """Figure 2b's columns of an own run of the official suite; None where a setup that a column needs has no value."""
+    values = {name.removeprefix(f"{OFFICIAL_SUITE}_"): head.finding.value for name, head in run.headlines.items()}
+    return {
+        name: _weighted(values, _scaled(OFFICIAL_PARTS[name])) if name in OFFICIAL_PARTS else None for name in HEADLINE
+    }
+
+
+def _scaled(weights: Mapping[str, float]) -> dict[str, float]:
+    return {name: weight / math.fsum(weights.values()) for name, weight in weights.items()}
+
+
+def _weighted(values: Mapping[str, float | None], weights: Mapping[str, float]) -> float | None:
+    parts = [(weight, values.get(name)) for name, weight in weights.items()]
+    if not parts or any(value is None for _, value in parts):
+        return None
+    return math.fsum(weight * value for weight, value in parts if value is not None)
+
+
+def _correlations(tables: Sequence[StandingsTable], runs: Sequence[Standing]) -> tuple[Correlations, ...]:
+    printed = published().table("leaderboard")
+    over = {name: printed.common(name) for name in printed.columns}
+    found = [over_models(over, about=f"the {len(published().models)} published models")]
+    found += [over_rows(one, about=_agreed_words(one)) for one in tables if len(one.ranked) > 1 and len(one.pillars) > 1]
+    within = [maker(run) for run in runs for maker in (over_samples, over_clusters)]
+    return (*found, *(one for one in within if one.n_valued))
+
+
+# ---------------------------------------------------------------- words
+
+
+def _summary(board: Leaderboard) -> str:
+    n_ranked = sum(len(one.ranked) for one in board.tables)
+    n_runs = sum(len(one.rows) for one in board.tables)
+    beside = f"the {len(board.board)} models that AudioTrust published"
+    if not n_runs:
+        return beside
+    tables = "one table" if len(board.tables) == 1 else f"{len(board.tables)} tables"
+    runs = "one run of ours" if n_runs == 1 else f"{n_runs} runs of ours"
+    return f"{runs}, {n_ranked} of them ranked, in {tables}; apart from them, {beside}"
+
+
+def _agreed_words(one: StandingsTable) -> str:
+    parts = one.agreed
+    words = [f"suite {parts['suite']} version {parts['suite_version']}", f"data {one.data}"]
+    words += [f"{parts['limit']} items a task at most"] if parts["limit"] is not None else []
+    words += [f"judged by {', '.join(parts['judges'])}"] if parts["judges"] else []
+    return ", ".join([*words, f"seed {parts['seed']}"])
+
+
+def _left_words(one: StandingsTable) -> list[str]:
+    return [f"left out: {name.replace('_', ' ')}: {why}" for name, why in one.left_out.items()]
+
+
+def _rank_words(row: Row) -> str:
+    """`2`, or `1–3` where ranks cannot be told apart, or a dash."""
+    if row.rank is None or row.band is None:
+        return UNKNOWN
+    first, last = row.band
+    return f"{first}" if first == last else f"{first}–{last}"
+
+
+def _named(standing: Standing) -> str:
+    mark = "" if standing.kind == "model" else f" ({standing.kind})"
+    return f"{standing.model}{mark}, {standing.folder.name}"
+
+
+def _two(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:.2f}"
+
+
+def _plain(rank: int | None) -> str:
+    return UNKNOWN if rank is None else str(rank)
+
+
+def _plain_column(columns: Mapping[str, float | None], key: str) -> str:
+    value = columns.get(key)
+    return UNKNOWN if value is None else f"{value:.3f}" + (" (not counted)" if key in NOT_COUNTED else "")
+
+
+def _bare(value: float | None, unit: str) -> str:
+    """A published number as it is printed: fractions with two digits or more, percent and points as they come."""
+    if value is None:
+        return UNKNOWN
+    text = f"{value:.3f}" if unit == "fraction" else f"{value:g}"
+    if unit == "fraction":
+        text = text[:-1] if text.endswith("0") else text
+    return text.replace("-", "−")
+
+
+def _tint(share: float) -> str:
+    """Class of a cell by a number in [-1, 1]: `w1` to `w4` above 0, `c1` to `c4` below, nothing close to 0."""
+    steps = min(4, int(abs(share) * 5))
+    return "" if steps == 0 else f"{'w' if share > 0 else 'c'}{steps}"
+
+
+def _repeated(board: Leaderboard) -> set[str]:
+    """Models of which there is more than one run in a table, so that the folder must tell them apart."""
+    found: set[str] = set()
+    for one in board.tables:
+        models = [row.standing.model for row in one.rows]
+        found |= {model for model in models if models.count(model) > 1}
+    return found
+
+
+# ---------------------------------------------------------------- the judges beside each other
+
+
+@dataclass(frozen=True, kw_only=True)
+class GapTable:
+    """The two judges' gaps in one table of the paper.
+
+    Parameters
+    ----------
+    cited, title, unit : str
+    columns : tuple of JudgeGap
+    rows : tuple of (str, tuple of float or None)
+        Model, and the first judge minus the second in each column.
+    full : float
+        Full marks, in the unit.
+    largest : JudgeGap
+        The column with the largest gap.
+    mean_gap : float
+        Over all cells, without signs.
+    """
+
+    cited: str
+    title: str
+    unit: str
+    columns: tuple[JudgeGap, ...]
+    rows: tuple[tuple[str, tuple[float | None, ...]], ...]
+    full: float
+    largest: JudgeGap
+    mean_gap: float
+
+
+def _gap_tables(board: Leaderboard) -> list[GapTable]:
+    names = dict.fromkeys(gap.table for gap in board.gaps)
+    return [_gap_table(board, name, tuple(gap for gap in board.gaps if gap.table == name)) for name in names]
+
+
+def _gap_table(board: Leaderboard, name: str, columns: tuple[JudgeGap, ...]) -> GapTable:
+    sizes = [abs(gap) for column in columns for gap in column.gaps if gap is not None]
+    return GapTable(
+        cited=columns[0].cited, title=board.data.table(f"{name}_gpt4o").title, unit=columns[0].unit, columns=columns,
+        rows=tuple((model, tuple(column.gaps[at] for column in columns)) for at, model in enumerate(board.data.names)),
+        full=SCALES[columns[0].unit], largest=max(columns, key=lambda one: one.largest_gap),
+        mean_gap=math.fsum(sizes) / len(sizes),
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------- JSON
+
+
+def _table_json(one: StandingsTable) -> dict[str, Any]:
+    return {
+        "agreed": dict(one.agreed), "data": one.data, "pillars": list(one.pillars), "weights": dict(one.weights),
+        "tasks": {key: list(names) for key, names in one.tasks.items()}, "left_out": dict(one.left_out),
+        "drawn_from_intervals": list(one.from_intervals), "rows": [_row_json(row) for row in one.rows],
+    }  # fmt: skip
+
+
+def _row_json(row: Row) -> dict[str, Any]:
+    run = row.standing
+    return {
+        "folder": str(run.folder), "model": run.model, "kind": run.kind, "audio_proven": run.audio.proven,
+        "audio": run.audio.words, "plan": run.plan.digest, "unranked": row.unranked or None,
+        "rank": row.rank, "rank_low": row.rank_low, "rank_high": row.rank_high,
+        "band": None if row.band is None else list(row.band), "score": row.score, "low": row.low, "high": row.high,
+        "pillars": {key: {**asdict(place), "unscored_share": place.unscored_share} for key, place in row.pillars.items()},
+        "tasks": {
+            name: {
+                "native": head.finding.value, "low": head.finding.low, "high": head.finding.high,
+                "metric": head.finding.metric, "unit": head.finding.unit, "n_scored": head.finding.n_scored,
+                "n_unscored": head.finding.n_unscored, "common": head.finding.value, "conversion": "as it is",
+            }
+            for name, head in run.headlines.items()
+        },
+    }  # fmt: skip
+
+
+def _official_json(row: OfficialRow) -> dict[str, Any]:
+    return {
+        "model": row.model, "own": row.own is not None, "folder": str(row.own.folder) if row.own else None,
+        "judges": list(row.own.plan.judges) if row.own else ["GPT-4o"], "columns": dict(row.columns),
+        "score": row.score, "rank": row.rank,
+    }  # fmt: skip
+
+
+def _correlations_json(one: Correlations) -> dict[str, Any]:
+    return {
+        "over": one.over, "about": one.about, "columns": list(one.columns), "n_pairs": one.n_valued,
+        "pairs": [{"first": a, "second": b, **asdict(found)} for (a, b), found in one.pairs.items()],
+    }  # fmt: skip
