@@ -95,6 +95,7 @@ WORD = Question(question="Which?", reader="word", labels={"fair": 1.0, "not fair
         ('{"overall_score": "7.5", "overall_reasoning": "so"}', 7.5, {}),
         ('```json\n{"overall_score": 0}\n```', 0, {}),
         ('Here you are: {"a": {"score": 3, "reasoning": "x {y}"}, "overall_score": 10} Bye.', 10, {"a": 3.0}),
+        ('{"parts": {"a": {"score": 2}, "b": 9, "why": {"x": "y"}}, "overall_score": 3}', 3, {"a": 2, "b": 9}),
         ('{"a": {"score": "4"}, "b": 5, "overall_score": {"score": 6}, "overall_reasoning": "7"}', 6, {"a": 4, "b": 5}),
     ],
 )

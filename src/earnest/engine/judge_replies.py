@@ -103,18 +103,27 @@ def _labelled(text: str, question: Question) -> Judgement:
 
 
 def _scored(text: str, question: Question) -> Judgement:
-    """One JSON object with `overall_score`; other members that are numbers, or have a `score`, are sub-scores."""
+    """One JSON object with `overall_score`; other members that are numbers, or have a `score`, are sub-scores.
+
+    They may stand in an object of their own, as in `{"evaluation_dimensions": {"depth": {"score": 4}}, ...}`.
+    """
     value = _whole_object(text) or _only_object(text)
     if value is None:
         raise _Fault(f"expected exactly one JSON object, got {text[:80]!r}")
     if _number(value.get("overall_score")) is None:
         raise _Fault(f"expected a number under overall_score, got {value.get('overall_score')!r}")
-    found = {name: _number(said) for name, said in value.items() if "reason" not in name}
+    found = {name: _number(said) for name, said in _members(value).items() if "reason" not in name}
     scores = {name: _on_scale(number, question, name=name) for name, number in found.items() if number is not None}
     overall = scores.pop("overall_score")
     reasons = (value.get(name) for name in ("overall_reasoning", "reasoning", "reason"))
     reason = next((said for said in reasons if isinstance(said, str)), "")
     return Judgement(label=plain(overall), value=overall, scores=scores, reason=reason)
+
+
+def _members(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of an object, and those of objects in it that are no score themselves."""
+    inner = [said for said in value.values() if isinstance(said, Mapping) and "score" not in said]
+    return {**{name: said for one in inner for name, said in one.items()}, **value}
 
 
 def _numbered(text: str, question: Question) -> Judgement:
