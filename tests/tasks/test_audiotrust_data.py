@@ -668,6 +668,31 @@ def test_audio_comes_row_by_row_in_any_order(tmp_path: Path, order: Any, monkeyp
 
 
 @needs_parquet
+def test_at_most_two_files_are_held(tmp_path: Path) -> None:
+    places, tables = {}, []
+    for name, level in (("a", 0.1), ("b", 0.2), ("c", 0.3)):
+        rows = [hub_row("data/x/y/z.wav", "", audio={"bytes": wav(level), "path": None})] * 3
+        tables.append(_parquet.Table(write_parquet(tmp_path / f"{name}.parquet", rows)))
+        places |= {f"{name}{number}": (tables[-1], number) for number in range(3)}
+    cells = _parquet.Cells(places)
+    heard = [cells.clip(path).samples[0] for path in ("a0", "b2", "a1", "c1", "b0", "a2")]
+    assert heard == pytest.approx([0.1, 0.2, 0.1, 0.3, 0.2, 0.1])
+    assert [bool(table._kept) for table in tables] == [True, True, False]
+
+
+@needs_parquet
+def test_rows_asked_by_many_at_once_come_right(tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    rows = [hub_row(f"data/x/y/{n}.wav", "", audio={"bytes": wav(n / 200), "path": None}) for n in range(120)]
+    table = _parquet.Table(write_parquet(tmp_path / "one.parquet", rows, row_group_size=50))
+    cells = _parquet.Cells({str(n): (table, n) for n in range(120)})
+    with ThreadPoolExecutor(16) as pool:
+        heard = list(pool.map(lambda n: cells.clip(str(n)).samples[0], range(120)))
+    assert heard == pytest.approx([n / 200 for n in range(120)])
+
+
+@needs_parquet
 def test_audio_of_the_hub_may_be_samples_of_one_or_two_channels(tmp_path: Path) -> None:
     cells = {}
     forms = {

@@ -4,8 +4,9 @@ A split is told by the file's name (`fairness-00000-of-00003.parquet`) or its fo
 columns are `Audio`, `AudioPath`, `InferencePrompt`, `EvaluationPrompt` and `Ref`. `Audio` is what the hub writes, the
 bytes of a file (`{bytes, path}`), or samples with their rate (`{array, sampling_rate}`).
 
-Audio is read one row after the other within a group of rows, as the file stores it, and at most `_KEPT` rows are held;
-so a run that asks rows roughly in order reads a file once, and never holds a split.
+Audio is read one row after the other within a group of rows, as the file stores it. At most `_KEPT` rows are held, and
+two files are read at a time; so a run that asks rows roughly in order reads each file once, and never holds a split. What
+must be held besides is a page of the file, as its writer cut it: at the hub, a hundred rows.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ NEEDED = ("Audio", "AudioPath")
 TEXTS = ("InferencePrompt", "EvaluationPrompt", "Ref")
 _SPLIT = re.compile(r"([a-z]+)(-\d+-of-\d+)?")
 _KEPT = 32
+_OPEN = 2
 
 
 def parquet_files(folder: Path, splits: Mapping[str, str]) -> dict[Path, str]:
@@ -90,6 +92,12 @@ class Table:
                 raise BadAudio(f"the file cannot be read: {error}") from error
             return self._kept[number]
 
+    def close(self) -> None:
+        """Let go of everything that was read; the next row is read from the start of its group."""
+        with self._lock:
+            self._group, self._stream = -1, iter(())
+            self._kept.clear()
+
     def _advance(self, number: int) -> None:
         group = int(np.searchsorted(self._starts, number, side="right")) - 1
         if group != self._group or number < self._next:
@@ -111,12 +119,15 @@ class Cells:
 
     def __init__(self, places: Mapping[str, tuple[Table, int]]) -> None:
         self._places = dict(places)
+        self._open: OrderedDict[Table, None] = OrderedDict()
+        self._lock = Lock()
 
     def has(self, path: str) -> bool:
         return path in self._places
 
     def clip(self, path: str) -> AudioClip:
         table, number = self._places[path]
+        self._opened(table)
         try:
             return _decoded(table.audio(number))
         except (EarnestError, ValueError, TypeError, KeyError) as error:
@@ -125,6 +136,16 @@ class Cells:
     def duration_s(self, path: str) -> float | None:
         """None: a parquet file tells it only together with the audio."""
         return None
+
+
+    def _opened(self, table: Table) -> None:
+        """Note that a file is read, and close the one that was not read for longest."""
+        with self._lock:
+            self._open[table] = None
+            self._open.move_to_end(table)
+            closed = self._open.popitem(last=False)[0] if len(self._open) > _OPEN else None
+        if closed is not None:
+            closed.close()
 
 
 def _decoded(cell: Any) -> AudioClip:
