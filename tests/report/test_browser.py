@@ -3,94 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import shutil
-import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 pytestmark = pytest.mark.browser
-BROWSER = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
 
 Evaluate = Callable[[str], Awaitable[Any]]
-
-
-async def _in_browser(page: Path, steps: Callable[[Evaluate], Awaitable[None]], *, width: int, scheme: str) -> None:
-    """Open `page` and hand `steps` what evaluates an expression in it, over the browser's debugging protocol."""
-    assert BROWSER is not None
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        browser = await asyncio.create_subprocess_exec(
-            BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
-            f"--user-data-dir={profile}", "--remote-debugging-port=0", "about:blank",
-            stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
-        try:
-            host = await asyncio.wait_for(_debugger(browser), timeout=60)
-            async with aiohttp.ClientSession() as session:
-                await _steps(session, host, page, steps, width=width, scheme=scheme)
-        finally:
-            if browser.returncode is None:
-                browser.terminate()
-            await browser.communicate()
-
-
-async def _debugger(browser: asyncio.subprocess.Process) -> str:
-    assert browser.stderr is not None
-    async for line in browser.stderr:
-        if found := re.search(rb"ws://([^/]+)/", line):
-            return found[1].decode()
-    raise AssertionError("the browser ended before it could be asked")
-
-
-async def _steps(
-    session: aiohttp.ClientSession, host: str, page: Path, steps: Callable, *, width: int, scheme: str
-) -> None:
-    async with session.get(f"http://{host}/json") as answer:
-        tab = next(entry for entry in await answer.json() if entry["type"] == "page")
-    async with session.ws_connect(tab["webSocketDebuggerUrl"], max_msg_size=0) as socket:
-        number = 0
-
-        async def command(method: str, **options: Any) -> dict[str, Any]:
-            nonlocal number
-            number += 1
-            await socket.send_json({"id": number, "method": method, "params": options})
-            while (said := await socket.receive_json()).get("id") != number:
-                pass
-            return said["result"]
-
-        async def evaluate(expression: str) -> Any:
-            said = await command("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
-            assert "exceptionDetails" not in said, said
-            return said["result"].get("value")
-
-        await command(
-            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 500
-        )
-        await command("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-        await command("Page.enable")
-        await command("Page.navigate", url=page.as_uri())
-        for _ in range(200):
-            if await evaluate("document.readyState === 'complete' && location.href !== 'about:blank'"):
-                break
-            await asyncio.sleep(0.1)
-        await steps(evaluate)
-
-
-def in_browser(page: Path, steps: Callable, *, width: int = 1280, scheme: str = "light") -> None:
-    if BROWSER is None:
-        pytest.skip("needs chromium or google-chrome")
-    asyncio.run(_in_browser(page, steps, width=width, scheme=scheme))
-
 
 FOUND = "document.getElementById('found').textContent"
 CHOOSE = "(() => {{ const f = document.getElementById('{0}'); f.value = '{1}'; f.dispatchEvent(new Event('input', {{bubbles: true}})); }})()"
 
 
-def test_items_are_filtered_paged_and_opened(written: Path) -> None:
+def test_items_are_filtered_paged_and_opened(in_browser, written: Path) -> None:
     async def steps(evaluate: Evaluate) -> None:
         assert (await evaluate(FOUND)).startswith("1,536 of 1,536 items")
         assert await evaluate("document.querySelectorAll('#list li').length") == 25
@@ -112,7 +39,7 @@ def test_items_are_filtered_paged_and_opened(written: Path) -> None:
     in_browser(written / "report.html", steps)
 
 
-def test_nothing_hostile_runs_even_when_its_item_is_opened(written: Path) -> None:
+def test_nothing_hostile_runs_even_when_its_item_is_opened(in_browser, written: Path) -> None:
     async def steps(evaluate: Evaluate) -> None:
         await evaluate(CHOOSE.format("f-text", "document.title"))
         await evaluate("document.querySelectorAll('#list summary').forEach(one => one.click())")
@@ -125,7 +52,7 @@ def test_nothing_hostile_runs_even_when_its_item_is_opened(written: Path) -> Non
 
 
 @pytest.mark.parametrize("width", [380, 768])
-def test_nothing_overflows(written: Path, width: int) -> None:
+def test_nothing_overflows(in_browser, written: Path, width: int) -> None:
     async def steps(evaluate: Evaluate) -> None:
         await evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
         await asyncio.sleep(0.3)
@@ -161,7 +88,7 @@ CONTRAST = """(() => {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_text_can_be_read(written: Path, scheme: str) -> None:
+def test_every_text_can_be_read(in_browser, written: Path, scheme: str) -> None:
     async def steps(evaluate: Evaluate) -> None:
         await evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
         await asyncio.sleep(0.3)
@@ -170,7 +97,7 @@ def test_every_text_can_be_read(written: Path, scheme: str) -> None:
     in_browser(written / "report.html", steps, scheme=scheme)
 
 
-def test_sound_inside_and_beside_the_page_can_be_played(written: Path) -> None:
+def test_sound_inside_and_beside_the_page_can_be_played(in_browser, written: Path) -> None:
     heard = """(async () => {
       const loads = (source) => new Promise((done) => {
         const audio = document.createElement("audio");
@@ -189,7 +116,7 @@ def test_sound_inside_and_beside_the_page_can_be_played(written: Path) -> None:
     in_browser(written / "report.html", steps)
 
 
-def test_every_field_has_a_label_and_every_picture_a_text(written: Path) -> None:
+def test_every_field_has_a_label_and_every_picture_a_text(in_browser, written: Path) -> None:
     async def steps(evaluate: Evaluate) -> None:
         bare = "[...document.querySelectorAll('input, select')].filter(one => !one.labels.length).length"
         assert await evaluate(bare) == 0

@@ -110,7 +110,7 @@ def page_of(chosen: Mapping[str, Work], covered: Coverage) -> str:
         policy=f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'",
         style=(TEMPLATES / "site.css").read_text(encoding="utf-8"),
         script=script,
-        data=json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/"),
+        data=json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
         n_works=len(every),
         n_trust=sum(work.trust for work in every),
         n_runnable=sum(bool(work.runs_in_earnest) for work in every),

@@ -1,0 +1,100 @@
+"""What several parts share: a browser that a page is opened in."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+BROWSER = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
+
+Evaluate = Callable[[str], Awaitable[Any]]
+
+
+async def _in_browser(
+    page: Path, steps: Callable[[Evaluate], Awaitable[None]], *, width: int, scheme: str, at: str
+) -> list[str]:
+    """Open `page` and hand `steps` what evaluates an expression in it, over the browser's debugging protocol.
+
+    Gives every address that was asked for.
+    """
+    asked: list[str] = []
+    assert BROWSER is not None
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        browser = await asyncio.create_subprocess_exec(
+            BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
+            f"--user-data-dir={profile}", "--remote-debugging-port=0", "about:blank",
+            stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            host = await asyncio.wait_for(_debugger(browser), timeout=60)
+            async with aiohttp.ClientSession() as session:
+                await _steps(session, host, page, steps, asked, width=width, scheme=scheme, at=at)
+        finally:
+            if browser.returncode is None:
+                browser.terminate()
+            await browser.communicate()
+    return asked
+
+
+async def _debugger(browser: asyncio.subprocess.Process) -> str:
+    assert browser.stderr is not None
+    async for line in browser.stderr:
+        if found := re.search(rb"ws://([^/]+)/", line):
+            return found[1].decode()
+    raise AssertionError("the browser ended before it could be asked")
+
+
+async def _steps(
+    session: aiohttp.ClientSession, host: str, page: Path, steps: Callable, asked: list[str], *, width: int, scheme: str, at: str
+) -> None:
+    async with session.get(f"http://{host}/json") as answer:
+        tab = next(entry for entry in await answer.json() if entry["type"] == "page")
+    async with session.ws_connect(tab["webSocketDebuggerUrl"], max_msg_size=0) as socket:
+        number = 0
+
+        async def command(method: str, **options: Any) -> dict[str, Any]:
+            nonlocal number
+            number += 1
+            await socket.send_json({"id": number, "method": method, "params": options})
+            while (said := await socket.receive_json()).get("id") != number:
+                if said.get("method") == "Network.requestWillBeSent":
+                    asked.append(said["params"]["request"]["url"])
+            return said["result"]
+
+        async def evaluate(expression: str) -> Any:
+            said = await command("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+            assert "exceptionDetails" not in said, said
+            return said["result"].get("value")
+
+        await command(
+            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 500
+        )
+        await command("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        await command("Page.enable")
+        await command("Network.enable")
+        await command("Page.navigate", url=page.as_uri() + at)
+        for _ in range(200):
+            if await evaluate("document.readyState === 'complete' && location.href !== 'about:blank'"):
+                break
+            await asyncio.sleep(0.1)
+        await steps(evaluate)
+
+
+@pytest.fixture(scope="session")
+def in_browser() -> Callable[..., list[str]]:
+    """Opens a page (path, steps; width, scheme, at: what is put behind its address) and gives the addresses asked for."""
+
+    def opened(page: Path, steps: Callable, *, width: int = 1280, scheme: str = "light", at: str = "") -> list[str]:
+        if BROWSER is None:
+            pytest.skip("needs chromium or google-chrome")
+        return asyncio.run(_in_browser(page, steps, width=width, scheme=scheme, at=at))
+
+    return opened
