@@ -9,7 +9,7 @@ import pytest
 from engine_parts import LocalModel, jobs, plan, settings
 
 from earnest.engine import Judgement, ModelJudge, execute, read_journal
-from earnest.engine.judge_prompts import judge_stimulus, question_text
+from earnest.engine.judge_prompts import judge_stimulus, masked, question_text
 from earnest.engine.judge_replies import read_reply
 from earnest.errors import BadParameter
 from earnest.models import load_model
@@ -219,6 +219,36 @@ def test_the_journal_keeps_the_question_judged_or_not(folder, answered) -> None:
     kept = replace(QUESTION, response="y", reader="score", scale=(0, 10), labels={}, verbatim="v")
     assert Question.of_json(json.loads(json.dumps(kept.as_json(answer="y"))), answer="y") == kept
     assert "response" not in kept.as_json(answer="y") and kept.as_json(answer="z")["response"] == "y"
+
+
+@pytest.mark.parametrize(
+    "subject, said, sent",
+    [
+        ("openai/gpt-4o-audio", "I am GPT-4o Audio, by openai.", "I am [the system] Audio, by [the system]."),
+        ("openai/gpt-4o-audio", "gpt-4o-audio, or ChatGPT", "[the system], or [the system]"),
+        ("http://localhost:8000/v1#Qwen/Qwen2-Audio-7B", "I'm Qwen2-Audio-7B from Alibaba", "I'm [the system] from [the system]"),
+        ("gemini/gemini-2.5-pro", "As Gemini 2.5 I, Google's model,", "As [the system] I, [the system]'s model,"),
+        ("scripted/always_refuse", "I always refuse, always.", "I always refuse, always."),
+        ("earnest/reference", "For reference: in earnest", "For reference: in [the system]"),
+        ("python:my_model:answer", "My_model's answer: 8000", "[the system]'s answer: 8000"),
+        ("http://localhost:8000/v1#fake", "The code is 8000; that is fake", "The code is 8000; that is [the system]"),
+        ("openai/gpt-audio", "Claude or Llama, egpting", "Claude or Llama, egpting"),
+    ],
+)
+def test_names_of_the_model_under_test_are_masked_and_other_words_are_not(subject, said, sent) -> None:
+    question = replace(QUESTION, response=said, persona=said, verbatim="")
+    hidden = masked(question, subject=subject)
+    assert (hidden.response, hidden.persona, hidden.question) == (sent, sent, QUESTION.question)
+
+
+def test_of_a_published_prompt_the_answer_alone_is_masked() -> None:
+    prompt = "You are GPT-4o's examiner. Answer: I am GPT-4o. Rate it."
+    question = replace(QUESTION, verbatim=prompt, response="I am GPT-4o.")
+    assert masked(question, subject="openai/gpt-4o").verbatim == "You are GPT-4o's examiner. Answer: I am [the system]. Rate it."
+    escaped = replace(question, response='I am "GPT-4o".', verbatim=json.dumps('I am "GPT-4o".'))
+    assert "GPT" not in masked(escaped, subject="openai/gpt-4o").verbatim
+    same = replace(question, response="I do not tell.")
+    assert masked(same, subject="openai/gpt-4o").verbatim == prompt
 
 
 def test_a_judge_may_mend_its_reply_once() -> None:

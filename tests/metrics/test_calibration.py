@@ -91,7 +91,7 @@ def test_both_intervals_cover_and_the_naive_rate_does_not(size: int) -> None:
         errors.append((mean.value - rate, confusion.value - rate, mean.naive - rate))
     # of 500 trials at 95 %, 475 hold, give or take 3 standard errors of 4.9
     assert 460 <= held["mean"] <= 490 and 460 <= held["rate"] <= 492, held
-    assert held["naive"] < 350 if size > 1 else held["naive"] < 100, held
+    assert held["naive"] < 25, held
     bias = np.mean(errors, axis=0)
     assert abs(bias[0]) < 0.01 and abs(bias[1]) < 0.015
     assert bias[2] == pytest.approx(0.4 * 0.9 + 0.6 * 0.25 - 0.4, abs=0.01)  # 0.11 too high

@@ -23,6 +23,8 @@ def roles(clips, prompt): return ",".join(clips)
 def full(clip, prompt, system_prompt, sampling): return f"{system_prompt}|{prompt}|{sampling.max_tokens}"
 def odd(clip, prompt, colour): return ""
 def few(clip): return ""
+def judges(prompt): return f"judged: {prompt}"
+async def judges_later(prompt, sampling): return f"later: {prompt}"
 async def waits(clip, prompt):
     await asyncio.sleep(0)
     return "waited"
@@ -83,6 +85,13 @@ def test_what_goes_wrong_is_a_failure_of_the_item(clip):
     assert reply.reason == "bad_response" and "NoneType" in reply.detail
     with pytest.raises(ModelFailed, match="ZeroDivisionError"):
         asyncio.run(made("breaks").ask_one(Stimulus(clips={"c": clip}, prompt="p")))
+
+
+def test_a_function_of_the_prompt_alone_is_a_text_model_and_takes_no_audio(clip):
+    assert said("judges", system_prompt="s").text == "judged: s\n\np" and said("judges_later").text == "later: p"
+    for name in ("judges", "judges_later"):
+        reply = said(name, clip)
+        assert reply.reason == "audio_refused" and "let it take (clip, prompt)" in reply.detail
 
 
 def test_several_clips(clip, other_clip):

@@ -141,10 +141,12 @@ def _masked_verbatim(question: Question, names: re.Pattern[str], *, response: st
 def _names(subject: str) -> re.Pattern[str]:
     """What the subject is called: its specification, its parts, its vendor and family; versions belong to a name."""
     parts = {part for part in re.split(r"[/#:,+]", subject) if len(part) > 3 and re.search("[a-z]", part, re.IGNORECASE)}
+    if subject.startswith("python:"):  # a function may be called by any word: `answer`
+        parts = {part for part in parts if not part.isalpha()}
     patterns = {_loose(name) for name in {subject, *(parts - NO_NAMES)}}
     for family in FAMILIES:
         if any(re.search(rf"(?<![a-z]){_loose(name)}", subject, re.IGNORECASE) for name in family):
-            patterns |= {rf"{_loose(name)}(?:[-_ .]?\d[\w.]*(?:[-_]\w+)*)?" for name in family}
+            patterns |= {rf"{_loose(name)}(?:[-_ .]?\d\w*(?:[-_.]\w+)*)?" for name in family}
     longest_first = sorted(patterns, key=len, reverse=True)
     return re.compile(rf"(?<!\w)(?:{'|'.join(longest_first)})(?!\w)", re.IGNORECASE)
 
