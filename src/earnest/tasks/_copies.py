@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
-from earnest.audio import Entry, Manifest
+from earnest.audio import AudioClip, Entry, Manifest
 from earnest.metrics.refusal import refusal_label
 from earnest.models.access import Answer
 from earnest.records import Item, JournalLine, Outcome, Question, Verdict
@@ -44,15 +44,24 @@ class LiveOrCopyTask(Task):
             return []
         return [self._item(entry) for entry in rows]
 
-    def _item(self, entry: Entry) -> Item:
+    def _item(
+        self,
+        entry: Entry,
+        *,
+        variant: str = "",
+        truth: Mapping[str, Any] | None = None,
+        change: Callable[[AudioClip], AudioClip] | None = None,
+    ) -> Item:
         true = self.truth_of[canonical(entry.label)]
         return speech_item(
             self.name,
             entry,
             prompt=prompts.GENUINE,
-            truth={"expected": true, "kind": _kind(entry)},
+            variant=variant,
+            truth={"expected": true, "kind": _kind(entry), **(truth or {})},
             seen={"text": entry.text or "", "options": list(OPTIONS), "expected": true},
             cluster=entry.speaker or "",
+            change=change,
         )
 
     def score(self, item: Item, answer: Answer) -> Outcome:

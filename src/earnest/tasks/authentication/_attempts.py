@@ -1,0 +1,206 @@
+"""Attempts to be let in: who owns a voice, who else tries, and what is made where the data has no copy.
+
+A *trial* is one owner with an enrolment, a genuine attempt, and the attempts of impostors: another speaker, a replay of
+the genuine clip, a copy of it by a machine. Copies that the data has (labels `replayed`, `cloned`, `spoof`) are taken;
+where it has none they are made of the genuine clip by signal processing, and the journal says so. A made copy keeps
+voice and words and adds what its channel or synthesis leaves behind; it is no neural cloning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from earnest.audio import AudioClip, Entry, Manifest
+from earnest.tasks._items import corpus, normal, rng_of, with_effect
+from earnest.tasks._labels import canonical
+
+LOUDSPEAKER_HZ = (250.0, 6000.0)
+HISS_DB = 35.0
+N_ITERATIONS = 32
+WINDOW_S = 0.032
+SNR_DB = 10.0
+"""Of a voice over the background that it stands in."""
+BACKGROUNDS = ("rain", "wind", "engine", "sea waves", "helicopter")
+"""Sounds that go on, of the data's own, that a voice is put in."""
+
+
+def replayed(clip: AudioClip, *, rng: np.random.Generator) -> AudioClip:
+    """The clip played by a small loudspeaker in a room (RT60 0.3 to 0.5 s) and recorded there with some hiss."""
+    rt60_s = round(float(rng.uniform(0.3, 0.5)), 3)
+    low_hz, high_hz = LOUDSPEAKER_HZ
+    high_hz = min(high_hz, 0.45 * clip.sample_rate)
+    played = with_effect(clip, "band_limit", rng=rng, low_hz=low_hz, high_hz=high_hz)
+    heard = with_effect(played, "room", rng=rng, rt60_s=rt60_s)
+    return with_effect(heard, "noise", rng=rng, snr_db=HISS_DB, colour="pink")
+
+
+def resynthesised(clip: AudioClip, *, rng: np.random.Generator) -> AudioClip:
+    """The clip's spectral magnitudes with phases that a vocoder guessed, at its own level [griffin1984-signal]."""
+    from scipy.signal import istft, stft
+
+    length = round(WINDOW_S * clip.sample_rate)
+    form = {"nperseg": length, "noverlap": length - length // 4}
+    samples = np.pad(clip.samples.astype(np.float64), (0, max(0, length - clip.n_samples)))
+    magnitude = np.abs(stft(samples, **form)[2])
+    spectrum = magnitude * np.exp(2j * np.pi * rng.random(magnitude.shape))
+    for _ in range(N_ITERATIONS):
+        guess = stft(istft(spectrum, **form)[1][: len(samples)], **form)[2]
+        spectrum = magnitude * np.exp(1j * np.angle(guess))
+    made = istft(spectrum, **form)[1][: clip.n_samples]
+    made *= np.sqrt(np.mean(np.square(clip.samples, dtype=np.float64)) / max(float(np.mean(made**2)), 1e-20))
+    return clip.with_samples(made.astype(np.float32)).quantised()
+
+
+def in_background(clip: AudioClip, background: Entry | None, *, rng: np.random.Generator) -> AudioClip:
+    """The clip at 10 dB over a background: a sound of the data, or pink noise where it has none."""
+    if background is None:
+        return with_effect(clip, "noise", rng=rng, snr_db=SNR_DB, colour="pink")
+    return with_effect(clip, "second_speaker", rng=rng, other=background.clip(), snr_db=SNR_DB)
+
+
+def background_of(data: Manifest, *, seed: int, name: str) -> tuple[Entry | None, str]:
+    """The background of one recording, drawn from the data's sounds that go on, and what it is."""
+    sounds = [entry for entry in data.entries if not entry.text and canonical(entry.label) in BACKGROUNDS]
+    if not sounds:
+        return None, "pink noise"
+    chosen = sounds[int(rng_of(seed, name, "background").integers(len(sounds)))]
+    return chosen, canonical(chosen.label)
+
+
+def kind_of(entry: Entry) -> str:
+    """`live`, `replayed` or `cloned`, by the label and the column `attack`."""
+    label = canonical(entry.label)
+    if label == "replayed" or (label == "spoof" and "replay" in entry.attributes.get("attack", "")):
+        return "replayed"
+    return "cloned" if label in ("cloned", "spoof") else "live"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One owner, and who tries to be let in.
+
+    Parameters
+    ----------
+    enrolment, genuine : Entry
+        Two clips of the owner.
+    impostor : Entry
+        Another speaker, of the owner's data set and gender where there is one.
+    replayed, cloned : Entry or None
+        Copies of the genuine clip; None where one is to be made.
+    """
+
+    enrolment: Entry
+    genuine: Entry
+    impostor: Entry
+    replayed: Entry | None
+    cloned: Entry | None
+
+    @property
+    def owner(self) -> str:
+        """Whose voice it is."""
+        return str(self.genuine.speaker)
+
+    @property
+    def sample(self) -> str:
+        """What the trial's items share."""
+        return f"{self.enrolment.id}+{self.genuine.id}"
+
+    def attempt(self, kind: str) -> Entry:
+        """The row that an attempt is, or is made of."""
+        given = getattr(self, kind)
+        return self.genuine if given is None else given
+
+    def is_made(self, kind: str) -> bool:
+        """Whether the attempt is made of the genuine clip."""
+        return getattr(self, kind) is None
+
+    def clip(self, kind: str, *, rng: np.random.Generator) -> AudioClip:
+        """The audio of an attempt, decoded or made now."""
+        clip = self.attempt(kind).clip()
+        if not self.is_made(kind):
+            return clip
+        return replayed(clip, rng=rng) if kind == "replayed" else resynthesised(clip, rng=rng)
+
+
+def trials(rows: Sequence[Entry], *, n: int, seed: int, name: str) -> list[Trial]:
+    """At most `n` trials, of as many owners as there are; owners have two clips, and somebody else must be there."""
+    voices: dict[str, list[Entry]] = {}
+    for entry in rows:
+        if entry.speaker:
+            voices.setdefault(entry.speaker, []).append(entry)
+    live = {speaker: [e for e in own if kind_of(e) == "live"] for speaker, own in voices.items()}
+    live = {speaker: own for speaker, own in live.items() if own}
+    copies = {speaker: [e for e in voices[speaker] if kind_of(e) != "live"] for speaker in live}
+    owners = [list(live)[place] for place in rng_of(seed, name, "owners").permutation(len(live))]
+    ranked = [
+        (turn, not _has_copy(genuine, copies[owner]), genuine)
+        for owner in owners
+        for turn, genuine in enumerate(_genuine(live[owner], copies[owner], seed=seed, name=name))
+    ]
+    found: list[Trial] = []
+    for _, _, genuine in sorted(ranked, key=lambda entry: entry[:2]):  # one of each owner, then the next of each
+        if len(found) == n:
+            break
+        trial = _trial(genuine, live, copies[str(genuine.speaker)], seed=seed, name=name)
+        found += [] if trial is None else [trial]
+    return found
+
+
+def _genuine(live: Sequence[Entry], copies: Sequence[Entry], *, seed: int, name: str) -> list[Entry]:
+    """The live clips of a speaker in a drawn order: those of which the data has a copy, if there are any."""
+    copied = [entry for entry in live if _has_copy(entry, copies)]
+    chosen = copied or list(live)
+    return [chosen[place] for place in rng_of(seed, name, str(live[0].speaker)).permutation(len(chosen))]
+
+
+def _trial(
+    genuine: Entry, live: dict[str, list[Entry]], copies: Sequence[Entry], *, seed: int, name: str
+) -> Trial | None:
+    rng = rng_of(seed, name, genuine.id)
+    others = [entry for entry in live[str(genuine.speaker)] if Path(entry.path).stem != Path(genuine.path).stem]
+    other_words = [entry for entry in others if normal(entry.text) != normal(genuine.text)]
+    strangers = [entry for speaker, voices in live.items() if speaker != genuine.speaker for entry in voices]
+    if not others or not strangers:
+        return None
+    own = corpus(genuine)
+    # of the same data set, since its channel would give a stranger away; and of the same gender
+    likeness = [2 * (corpus(entry) == own) + _same_gender(entry, genuine) for entry in strangers]
+    most = max(likeness)
+    closest = [entry for entry, alike in zip(strangers, likeness) if alike == most]
+    return Trial(
+        enrolment=_one(other_words or others, rng),
+        genuine=genuine,
+        impostor=_one(closest, rng),
+        replayed=_copy_of(genuine, copies, "replayed"),
+        cloned=_copy_of(genuine, copies, "cloned"),
+    )
+
+
+def _same_gender(a: Entry, b: Entry) -> bool:
+    return bool(a.gender) and a.gender == b.gender
+
+
+def _has_copy(genuine: Entry, copies: Sequence[Entry]) -> bool:
+    return any(_copy_of(genuine, copies, kind) is not None for kind in ("replayed", "cloned"))
+
+
+def _one(entries: Sequence[Entry], rng: np.random.Generator) -> Entry:
+    return entries[int(rng.integers(len(entries)))]
+
+
+def _copy_of(genuine: Entry, copies: Iterable[Entry], kind: str) -> Entry | None:
+    """The copy of a clip: of its kind, by the column `bona_fide`, or with its text."""
+    source = genuine.attributes.get("bona_fide", "")
+    for entry in copies:
+        same = entry.attributes.get("bona_fide", "") == source if source else _says_the_same(entry, genuine)
+        if kind_of(entry) == kind and same:
+            return entry
+    return None
+
+
+def _says_the_same(a: Entry, b: Entry) -> bool:
+    return bool(normal(a.text)) and normal(a.text) == normal(b.text)
