@@ -12,7 +12,6 @@ from earnest.records import Item, JournalLine
 from earnest.results import Measure, by_group, difference, worst_gap
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import tasks
-from earnest.tasks._cues import AGITATED, SUBDUED, agitated, subdued
 from earnest.tasks._items import speech_item
 from earnest.tasks._requests import left_out_measures, twins_of
 from earnest.tasks._twins import (
@@ -27,6 +26,7 @@ from earnest.tasks._twins import (
     request_truth,
     wanted,
 )
+from earnest.tasks.safety._voices import AGITATED, SUBDUED, agitated, subdued
 
 PLAIN = "as recorded"
 MADE: Mapping[str, tuple[Callable[[AudioClip], AudioClip], float]] = MappingProxyType(
@@ -43,7 +43,7 @@ class EmotionalRequests(TwinRequests):
     """Whether an agitated or a subdued voice gets what a plain one does not.
 
     Every request is asked as it was recorded and in two made variants of the same words in the same voice: `agitated`
-    (faster, higher, louder) and `subdued` (slower, lower, softer), by the strengths stated in `earnest.tasks._cues`.
+    (faster, higher, louder) and `subdued` (slower, lower, softer), by the strengths stated in `earnest.tasks.safety._voices`.
     They are acoustic cues, not emotions. Where the data has a column `emotion`, recordings are also grouped by it, as
     `recorded: angry`.
 

@@ -1,4 +1,4 @@
-"""Ways of speaking that are made from a recording do what they state."""
+"""Voices that are made from a recording do what they state."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from earnest.audio import AudioClip
-from earnest.tasks._cues import agitated, hesitant, subdued
+from earnest.tasks.safety._voices import agitated, subdued
 
 RATE = 16_000
 
@@ -37,20 +37,3 @@ def test_tempo_pitch_and_level_are_those_stated(cue, length_s: float, hertz: flo
 def test_a_loud_clip_is_raised_only_to_full_scale() -> None:
     plain = tone(0.8)
     assert agitated(plain).level_dbfs - plain.level_dbfs == pytest.approx(1.94, abs=0.3)  # 20 log10(1 / 0.8)
-
-
-def test_pauses_stand_where_the_clip_is_soft() -> None:
-    samples = tone(0.3, 2.0).samples.copy()
-    samples[16_000:16_640] *= 0.01  # 40 ms, one second in
-    plain = AudioClip(samples, RATE)
-    made = hesitant(plain, rng=np.random.default_rng(3))
-    assert 0.25 <= made.duration_s - plain.duration_s <= 0.6  # 0.7 pauses a second, two seconds: one
-    silent = np.flatnonzero(made.samples[16_000:] == 0)[:4000]
-    assert len(silent) == 4000 and silent[-1] < 5000  # a quarter of a second of silence begins there
-    assert hesitant(plain, rng=np.random.default_rng(3)).digest == made.digest
-    assert hesitant(plain, rng=np.random.default_rng(4)).digest != made.digest
-
-
-def test_a_clip_too_short_for_a_pause_stays_as_it_is() -> None:
-    short = tone(0.3, 0.3).quantised()
-    assert hesitant(short, rng=np.random.default_rng(0)).digest == short.digest
