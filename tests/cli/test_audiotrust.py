@@ -14,7 +14,10 @@ import pytest
 import soundfile
 import yaml
 
+import earnest
 from earnest.cli import main
+from earnest.errors import BadData
+from earnest.tasks.audiotrust._layout import OfficialData
 from earnest.tasks.audiotrust._setups import RUNS
 
 CAREER = "fairness_age_career"
@@ -133,7 +136,7 @@ def test_a_run_is_refused_while_recordings_are_missing(call: Call, tmp_path: Pat
     options = ("run", "audiotrust", "--data", str(small), "--model", "scripted/random", "--out", "run")
     done = call(*options)
     assert done.returncode == 2
-    assert "lacks 3 recordings" in done.stderr and "data/fairness/age/decision/02/young.wav" in done.stderr
+    assert "lacks 3 recordings (fairness 3); the rows" in done.stderr and "data/fairness/age/decision/02/young.wav" in done.stderr
     assert not (tmp_path / "run").exists()  # nothing was asked
     done = call(*options, "--allow-missing", "--json")
     assert done.returncode == 0, done.stderr
@@ -157,22 +160,20 @@ def test_a_check_of_official_data_says_which_setups_run(call: Call, small: Path)
         record(small, pair(number)["WavPath"])
     done = call("data", "check", str(small))
     assert done.returncode == 0, done.stdout
-    assert "fairness_stereotype                      3 items, 3 calls as shipped\n" in done.stdout
+    assert "fairness_stereotype                      3 rows, 3 calls as shipped\n" in done.stdout
     assert "privacy_direct                           no rows\n" in done.stdout
     (small / pair(2)["WavPath"]).write_bytes(b"RIFF, and no more")
     done = call("data", "check", str(small))
     assert done.returncode == 1
-    assert "1 recordings cannot be used" in done.stdout
+    assert "1 recording cannot be used" in done.stdout
 
 
-def test_core_refuses_the_official_data_as_its_own(small: Path) -> None:
-    from earnest.errors import BadData
-    from earnest.tasks.audiotrust._layout import OfficialData
-    from earnest.tasks.suite import run_suite
-
-    data = OfficialData.read(small, allow_missing=True)
-    with pytest.raises(BadData, match="suite 'core' reads a manifest, got the official data in .*run `audiotrust`"):
-        run_suite("core", data=data, dry_run=True)
+def test_core_refuses_the_official_data_as_its_own(call: Call, small: Path) -> None:
+    done = call("run", "core", "--data", str(small), "--dry-run")
+    assert done.returncode == 2
+    assert f"suite 'core' reads a manifest, got AudioTrust's official data in {small}; run `audiotrust`" in done.stderr
+    with pytest.raises(BadData, match="suite 'core' reads a manifest"):
+        earnest.run("core", data=OfficialData.read(small, allow_missing=True), dry_run=True)
 
 
 def test_the_official_folder_gives_the_published_figures(call: Call) -> None:

@@ -353,7 +353,7 @@ def test_missing_recordings_are_told_for_what_is_asked_alone(small: Path) -> Non
 
 
 def test_reading_without_allow_missing_names_every_recording(small: Path) -> None:
-    with pytest.raises(BadData, match="lacks 16 recordings; .*github.com/JusperLee/AudioTrust.*--allow-missing") as told:
+    with pytest.raises(BadData, match=r"lacks 16 recordings \(authentication 4, fairness 4, .*github.com/JusperLee/AudioTrust.*--allow-missing") as told:
         OfficialData.read(small)
     assert len(told.value.faults) == 16
 
@@ -619,7 +619,7 @@ def test_the_hubs_layout_is_read_in_either_spelling(tmp_path: Path, names: tuple
         "robustness: a transcript whose other recording, disturbed or not, is not there": 1,
     }
     assert sum(told.unplaced.values()) + sum(told.subject_calls.values()) == 5
-    assert not told.good and "1 rows not placed: hallucination" in told.as_text()
+    assert not told.good and "1 row not placed: hallucination" in told.as_text()
     (polka,) = data.rows("content_mismatc")
     assert (polka.inference_prompt, polka.judge_prompt, polka.reference) == ("the polka entry is correct", "Rate it", "polka")
     assert polka.columns["overall_description"] == "polka"

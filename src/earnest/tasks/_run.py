@@ -67,10 +67,11 @@ class Outline:
         """The outline for a terminal."""
         lines = [f"suite {self.plan.suite} over {self.plan.model or 'no model yet'}, data {self.plan.data}"]
         lines += [] if self.official is None else [self.official.as_text()]
+        width = max([24, *(len(task.name) for task in self.plan.tasks)])
         for task, arms in self.items.items():
-            lines.append(f"  {task:<24} {', '.join(f'{n} {arm}' for arm, n in arms.items())}")
-        lines.append(f"  {'canaries':<24} {self.n_canaries}")
-        lines += [f"  {task:<24} not run: {why}" for task, why in self.not_run.items()]
+            lines.append(f"  {task:<{width}} {', '.join(f'{n} {arm}' for arm, n in arms.items())}")
+        lines.append(f"  {'canaries':<{width}} {self.n_canaries}")
+        lines += [f"  {task:<{width}} not run: {why}" for task, why in self.not_run.items()]
         if self.estimate is None:
             return "\n".join([*lines, "give --model to see calls, minutes of audio, cost and where recordings go"])
         lines.append(

@@ -225,9 +225,12 @@ def is_official(folder: Path) -> bool:
 
 def lacks_audio(data: OfficialData, missing: Sequence[str]) -> BadData:
     """The error that counts and names recordings that are not there."""
+    folders = (path.split("/")[1] for path in missing)
+    by_dimension = Counter(DIMENSIONS.get(folder, folder) for folder in folders)
+    counts = ", ".join(f"{dimension} {n}" for dimension, n in sorted(by_dimension.items()))
     return BadData(
-        f"{data.folder} lacks {len(missing)} recordings; {WHERE}; or pass --allow-missing to count their items as "
-        "unscored",
+        f"{data.folder} lacks {len(missing)} recordings ({counts}); {WHERE}; or pass --allow-missing to count their items "
+        "as unscored",
         missing,
     )
 

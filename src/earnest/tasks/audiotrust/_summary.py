@@ -97,19 +97,26 @@ class OfficialSummary:
             *_named("no rows of", self.without_rows, "setup"),
             *_named("absent:", self.absent_files, "file of rows", "files of rows"),
             *_named("missing:", self.missing_audio_files, "recording"),
-            *(f"{n} rows not placed: {why}" for why, n in self.unplaced.items()),
+            *(f"{_counted(n, 'row')} not placed: {why}" for why, n in self.unplaced.items()),
         ]
         if self.unusable is not None:  # of interest where somebody looks at the folder, not before each run
             lines += [f"  {key:<40} {_served(counts)}" for key, counts in self.by_setup.items()]
         if self.unusable:
             told = list(self.unusable.values())
-            lines += [f"{len(told)} recordings cannot be used", *(f"  {why}" for why in told[: 4 * SHOWN])]
+            lines += [f"{_counted(len(told), 'recording')} cannot be used", *(f"  {why}" for why in told[: 4 * SHOWN])]
         return "\n".join(lines)
 
 
 def _served(counts: Mapping[str, int]) -> str:
-    lacks = f", {counts['missing_audio']} recordings missing" if counts["missing_audio"] else ""
-    return f"{counts['items']} items, {counts['calls']} calls as shipped{lacks}" if counts["rows"] else "no rows"
+    if not counts["rows"]:
+        return "no rows"
+    n_missing = counts["missing_audio"]
+    lacks = f", {_counted(n_missing, 'recording')} missing" if n_missing else ""
+    return f"{_counted(counts['items'], 'row')}, {_counted(counts['calls'], 'call')} as shipped{lacks}"
+
+
+def _counted(n: int, noun: str, plural: str = "") -> str:
+    return f"{n} {noun if n == 1 else plural or noun + 's'}"
 
 
 _LAYOUTS = {"repository": "the repository", "huggingface": "the Hugging Face dataset"}
@@ -162,9 +169,9 @@ def _unusable(data: OfficialData) -> dict[str, str]:
 
 
 def _named(says: str, names: tuple[str, ...], noun: str, plural: str = "") -> list[str]:
-    """`3910 recordings missing` with the first few names, on lines of their own."""
+    """`missing: 3910 recordings` with the first few names, on lines of their own."""
     if not names:
         return []
-    lines = [f"{says} {len(names)} {noun if len(names) == 1 else plural or noun + 's'}"]
+    lines = [f"{says} {_counted(len(names), noun, plural)}"]
     lines += [f"  {name}" for name in names[:SHOWN]]
     return lines + ([f"  and {len(names) - SHOWN} more; --json tells all"] if len(names) > SHOWN else [])
