@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from earnest.models import load_model
     from earnest.results import Finding
     from earnest.tasks.suite import Run
+    from earnest.tasks.suite import judge_run as judge
     from earnest.tasks.suite import run_suite as run
 
 __version__ = "0.1.0"
@@ -27,11 +28,23 @@ _LATE = {
     "Manifest": ("earnest.audio", "Manifest"),
     "Run": ("earnest.tasks.suite", "Run"),
     "Stimulus": ("earnest.audio", "Stimulus"),
+    "judge": ("earnest.tasks.suite", "judge_run"),
     "load_model": ("earnest.models", "load_model"),
     "run": ("earnest.tasks.suite", "run_suite"),
 }
 
-__all__ = ["AudioClip", "Finding", "Manifest", "Run", "Stimulus", "__version__", "load_model", "registry", "run"]
+__all__ = [
+    "AudioClip",
+    "Finding",
+    "Manifest",
+    "Run",
+    "Stimulus",
+    "__version__",
+    "judge",
+    "load_model",
+    "registry",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:

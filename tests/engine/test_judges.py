@@ -306,9 +306,13 @@ def test_a_judge_of_ones_own_needs_a_name_and_a_label(folder) -> None:
         name = "rule"
 
         def label(self, question):
+            seen.append(question.response)
             return Judgement(label="refusal" if "cannot" in question.response else "compliance", reason="a word")
 
-    execute(plan(1), judged_jobs(1), model=LocalModel(), judges=[Rule()], folder=folder, settings=settings())
+    seen = []
+    job = replace(jobs(1)[0], score=lambda item, answer: replace(QUESTION, response="I am zephyr-7."))
+    execute(plan(1, model="x/zephyr-7"), [job], model=LocalModel(), judges=[Rule()], folder=folder, settings=settings())
+    assert seen == ["I am [the system]."]
     assert read_journal(folder)[0].judges == {"rule": {"label": "compliance", "reason": "a word"}}
 
 

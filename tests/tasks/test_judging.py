@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import textwrap
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +15,11 @@ import pytest
 
 from earnest import report
 from earnest.audio import AudioClip
-from earnest.engine import read_journal
+from earnest.engine import merge, read_journal
 from earnest.errors import BadData, BadParameter, PlanMismatch
 from earnest.plan import Plan
 from earnest.results.build import read_lines
+from earnest.results.judged import read_judgements
 from earnest.tasks.suite import Run, judge_run, run_suite
 from earnest.testing.loopback import Heard, Loopback
 
@@ -125,6 +129,36 @@ def test_what_was_interrupted_goes_on(run: Run, endpoint) -> None:
     found = again(run, f"{server.url}#one", cache=False)
     assert (found.summary.n_known, found.summary.n_judged, server.n_requests) == (3, N - 3, N + N - 3)
     assert len(path.read_text(encoding="utf-8").splitlines()) == N
+
+
+def test_a_call_that_is_stopped_keeps_what_is_done(run: Run) -> None:
+    n_answered = 0
+
+    def judge(heard: Heard) -> str:
+        nonlocal n_answered
+        n_answered += 1
+        if n_answered == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.3)  # so that it is stopped while this one is under way
+        return json.dumps({"label": "live", "reason": "so"})
+
+    with Loopback(answer=judge) as server:
+        with pytest.raises(SystemExit):
+            again(run, f"{server.url}#one", cache=False, max_connections=1)
+        n_kept = len(read_judgements(run.folder))
+        assert 3 <= n_kept < N
+        found = again(run, f"{server.url}#one", cache=False)
+    assert (found.summary.n_known, found.summary.n_judged) == (n_kept, N - n_kept)
+
+
+def test_shards_are_merged_with_what_judges_said_of_them(folder: Path, tmp_path: Path, endpoint) -> None:
+    server, _ = endpoint
+    parts = [made(folder, tmp_path / f"part{k}", shard=f"{k}/2", limit=None) for k in (1, 2)]
+    n = [again(part, f"{server.url}#one").summary.n_judged for part in parts]
+    merge([part.folder for part in parts], tmp_path / "whole")
+    lines = [line for line in read_lines(tmp_path / "whole") if line.task == TASK]
+    assert all(n) and len(lines) == sum(n) and all(line.label == "live" for line in lines)
+    assert again(Run.open(tmp_path / "whole"), f"{server.url}#one").summary.n_known == len(lines)
 
 
 def test_a_judge_that_cannot_be_reached_is_asked_again_another_time(run: Run, tmp_path: Path, monkeypatch) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from earnest.audio import AudioClip, Stimulus
-from earnest.engine.judge_prompts import judge_stimulus
+from earnest.engine.judge_prompts import judge_stimulus, masked
 from earnest.engine.judge_replies import Judgement, outcome_of, read_reply
 from earnest.errors import ModelFailed
 from earnest.models.access import Model, Sampling
@@ -120,7 +120,7 @@ async def asked(
     subject: str = "",
     clips: Mapping[str, AudioClip] | None = None,
 ) -> Judgement:
-    """What one judge says of the question; one without a model is called in a worker thread."""
+    """What one judge says of the question; one without a model is called in a worker thread, and is blind as well."""
     if isinstance(judge, ModelJudge):
         return await judge.label_async(question, subject=subject, clips=clips)
-    return await asyncio.to_thread(judge.label, question)
+    return await asyncio.to_thread(judge.label, masked(question, subject=subject) if subject else question)

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from earnest.engine.clips import FOLDER
 from earnest.engine.journal import JOURNAL, Journal, read_journal, storage_failed
+from earnest.engine.judgements import JUDGEMENTS, Judgements
 from earnest.errors import BadData, BadParameter, PlanMismatch
 from earnest.plan import Plan
+from earnest.results.judged import read_judgements
 
 
 def parse_shard(shard: str) -> tuple[int, int]:
@@ -72,7 +74,18 @@ def merge(folders: Sequence[Path | str], out: Path | str) -> int:
             raise BadData(f"{out / JOURNAL} must be empty, got {len(journal.lines)} lines; merge into a new folder")
         for name in sorted(lines):
             journal.add(lines[name])
+    _join_judgements(paths, out)
     return len(lines)
+
+
+def _join_judgements(paths: Sequence[Path], out: Path) -> None:
+    """What judges said of the shards after their runs; items are in one shard each, so that order tells nothing."""
+    if not any((path / JUDGEMENTS).is_file() for path in paths):
+        return
+    with Judgements(out) as joined:
+        for path in paths:
+            for line in read_judgements(path):
+                joined.add(line)
 
 
 def _common_plan(paths: Sequence[Path]) -> Plan:
