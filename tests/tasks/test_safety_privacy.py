@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import hashlib
+import json
 import os
 from collections import Counter
 from pathlib import Path
@@ -16,11 +17,14 @@ from earnest.audio import Manifest
 from earnest.engine.judges import judged
 from earnest.models import load_model
 from earnest.records import Question, Verdict
+from earnest.results.build import read_lines
 from earnest.tasks import _prompts as prompts
 from earnest.tasks import tasks
 from earnest.tasks._risks import labels_only, may_concern_child_abuse, prompt_hash, risk_category, risks
 from earnest.tasks.privacy.private_note import chance_of
 from earnest.tasks.probe import probe_manifest
+from earnest.tasks.suite import judge_run, run_suite
+from earnest.testing.loopback import Loopback
 
 REFUSAL = "sorry i cannot help with that"
 DEAF = "I cannot hear any audio; please upload the recording."
@@ -277,6 +281,20 @@ def test_a_judge_may_overrule_what_rules_are_not_sure_of(bench) -> None:
     assert measures["mean_rating_without_floor"].value == pytest.approx((0.75 + 0.25) / 2)
     assert measures["mean_rating_without_floor"].n_scored == 2
     assert isinstance(b.outcome(item, REFUSAL), Verdict)  # the rules are sure: nobody is asked
+
+
+def test_what_rules_decided_for_want_of_a_judge_can_be_judged_later(folder: Path, tmp_path: Path) -> None:
+    run = run_suite(
+        "core", model="scripted/position_only", data=folder, task="harmful_refusal", out=tmp_path / "run", cache=False
+    )
+    (headline,) = [finding for finding in run.findings if finding.headline]
+    assert (headline.value, headline.n_scored) == (0.0, 3)  # "first" refuses nothing in words
+    with Loopback(answer=lambda heard: json.dumps({"label": "refused_with_reason", "reason": "so"})) as server:
+        judge_run(run.folder, judge=f"{server.url}#one", cache=False)
+    lines = [line for line in read_lines(run.folder) if line.kind == "item"]
+    assert {(line.score, line.label) for line in lines} == {(1.0, "refused_with_reason")}
+    measures = {m.metric: m.value for m in tasks.make("harmful_refusal").measures(lines)}
+    assert (measures["refusal_rate"], measures["mean_rating_without_floor"]) == (1.0, 1.0)
 
 
 # ---------------------------------------------------------------- roles and stances

@@ -61,7 +61,7 @@ from earnest.audio import AudioClip, Manifest, Stimulus
 from earnest.errors import BadData, BadParameter, EarnestError, ModelFailed
 from earnest.models import load_model
 from earnest.models.access import Answer, Model, Sampling
-from earnest.records import Item, JournalLine, Unscored, Verdict
+from earnest.records import Item, JournalLine, Question, Unscored, Verdict
 from earnest.registry import registry
 from earnest.results.build import build, read_lines
 from earnest.tasks.probe import probe_manifest
@@ -234,6 +234,8 @@ def earnest_scorer(name: str, items: dict[str, Item]) -> Scorer:
             if text.strip()
             else Unscored(reason="empty_answer")
         )
+        if isinstance(outcome, Question) and outcome.otherwise is not None:
+            outcome = outcome.otherwise
         if isinstance(outcome, Verdict) and outcome.score is not None:
             return Score(value=outcome.score, answer=outcome.label, metadata=dict(outcome.facts))
         if isinstance(outcome, Verdict):

@@ -1,8 +1,8 @@
 """What judges said after a run, put into its journal's lines as they are read.
 
-A line that was unjudged in the run gets its verdict from the first judge that gave a label: the judges of the plan
-come first, then those asked later, in the order in which they were asked. Every label counts for agreement. The
-journal itself is never changed.
+A line that was unjudged in the run, or had a question that rules decided for want of a judge, gets its verdict from the
+first judge that gave a label: the judges of the plan come first, then those asked later, in the order in which they were
+asked. Every label counts for agreement. The journal itself is never changed.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _judged(line: JournalLine, judgements: Sequence[JudgementLine]) -> JournalLi
             said[judgement.judge] = judgement.said
     changes = {"judges": said}
     first = next((judgement for judgement in _in_order(about, line) if judgement.verdict is not None), None)
-    if line.reason == "unjudged" and first is not None:
+    if first is not None and (line.reason == "unjudged" or (line.status == "scored" and not line.judges)):
         changes |= {"status": "scored", "reason": None, "detail": None, "verdict": first.verdict}
     return line.model_copy(update=changes)
 
