@@ -19,13 +19,17 @@ from markupsafe import Markup
 from earnest import __version__
 from earnest.errors import BadData
 from earnest.pillars import HEADLINE
+from earnest.records import Arm
 from earnest.report.files import markdown_table
 from earnest.report.numbers import UNKNOWN
 from earnest.report.page import TEMPLATES, environment, policy
 from earnest.report.storage import write_text
+from earnest.results.audiotrust import PREFIX, audiotrust_findings, audiotrust_leaderboard
+from earnest.results.finding import Finding
 from earnest.results.published import (
+    MIN_OFFICIAL_SHARE,
     NOT_COUNTED,
-    OFFICIAL_PARTS,
+    OFFICIAL_TASKS,
     SCALES,
     JudgeGap,
     Published,
@@ -68,14 +72,17 @@ class OfficialRow:
         The run that it comes from; None for a published model.
     columns : mapping
         On the common scale; None where a part is missing.
+    findings : mapping
+        Of an own run, the columns with count and interval.
     score : float or None
-        Weighted mean; None where a column that counts is missing.
+        Weighted mean of the columns that all rows have; None where there is none.
     rank : int or None
     """
 
     model: str
     own: Standing | None
     columns: Mapping[str, float | None]
+    findings: Mapping[str, Finding]
     score: float | None
     rank: int | None
 
@@ -101,6 +108,8 @@ class Leaderboard:
     gaps : tuple of JudgeGap
     official : tuple of OfficialRow
         Published models and comparable own runs; empty where there is no such run.
+    official_weights : mapping
+        Of the columns that all of these have, summing to 1.
     not_comparable : mapping
         Why a run of the official suite is not set beside the published ones, by folder.
     """
@@ -115,6 +124,7 @@ class Leaderboard:
     aggregates: tuple[Recomputed, ...]
     gaps: tuple[JudgeGap, ...]
     official: tuple[OfficialRow, ...]
+    official_weights: Mapping[str, float]
     not_comparable: Mapping[str, str]
 
     def as_json(self) -> dict[str, Any]:
@@ -125,6 +135,7 @@ class Leaderboard:
             "tables": [_table_json(one) for one in self.tables],
             "apart": list(self.apart),
             "official": [_official_json(row) for row in self.official],
+            "official_weights": dict(self.official_weights),
             "not_comparable": dict(self.not_comparable),
             "published": self._published_json(),
             "correlations": [_correlations_json(one) for one in self.correlations],
@@ -198,7 +209,6 @@ class Leaderboard:
                 gap_tables=_gap_tables(self),
                 single_judge=SINGLE_JUDGE,
                 not_counted=NOT_COUNTED,
-                official_parts=OFFICIAL_PARTS,
                 max_unscored=MAX_UNSCORED_SHARE,
                 headline=HEADLINE,
                 version=__version__,
@@ -206,6 +216,7 @@ class Leaderboard:
                 left_out=_left_words,
                 rank_words=_rank_words,
                 tint=_tint,
+                official_note=_official_note,
                 number=_bare,
                 repeated=_repeated(self),
                 zip_names=lambda one: list(zip(self.data.names, one.within(), strict=True)),
@@ -254,11 +265,11 @@ def build(folders: Sequence[Path | str] = (), *, weights: Sequence[str] = (), su
     groups = parted(runs)
     tables = [table(group, weights=asked) for group in groups]
     rows, scaled = published_board(asked)
-    official, not_comparable = _official(runs, rows, scaled)
+    official, official_weights, not_comparable = _official(runs, rows, scaled)
     return Leaderboard(
         tables=tuple(tables), apart=tuple(why_apart(groups)), weights=asked, correlations=_correlations(tables, runs),
         data=published(), board=tuple(rows), board_weights=scaled, aggregates=tuple(recomputed()),
-        gaps=tuple(judge_gaps()), official=official, not_comparable=not_comparable,
+        gaps=tuple(judge_gaps()), official=official, official_weights=official_weights, not_comparable=not_comparable,
     )  # fmt: skip
 
 
@@ -276,25 +287,29 @@ def _run_folders(folders: Sequence[Path | str]) -> list[Path]:
 
 def _official(
     runs: Sequence[Standing], board: Sequence[PublishedRow], weights: Mapping[str, float]
-) -> tuple[tuple[OfficialRow, ...], dict[str, str]]:
-    """Own runs of the official suite among the published models, by the same columns."""
+) -> tuple[tuple[OfficialRow, ...], dict[str, float], dict[str, str]]:
+    """Own runs of the official suite among the published models, the weights of columns that all have, and who is out."""
     mine = [run for run in runs if run.plan.suite == OFFICIAL_SUITE]
     reasons = {str(run.folder): why for run in mine if (why := _not_comparable(run))}
     able = [run for run in mine if str(run.folder) not in reasons]
     if not able:
-        return (), reasons
-    rows = [(row.model, None, row.columns) for row in board]
-    rows += [(run.model, run, official_columns(run)) for run in able]
-    scores = [_weighted(columns, weights) for _, _, columns in rows]
-    known = [score for score in scores if score is not None]
-    made = [
+        return (), {}, reasons
+    rows: list[tuple[str, Standing | None, Mapping[str, float | None], dict[str, Finding]]]
+    rows = [(row.model, None, row.columns, {}) for row in board]
+    for run in able:
+        made = official_columns(run)
+        rows.append((run.model, run, {name: made[name].value if name in made else None for name in HEADLINE}, made))
+    shared = {name: w for name, w in weights.items() if all(columns[name] is not None for _, _, columns, _ in rows)}
+    scaled = {name: weight / math.fsum(shared.values()) for name, weight in shared.items()}
+    scores = [round(math.fsum(w * (columns[name] or 0.0) for name, w in scaled.items()), 9) for _, _, columns, _ in rows]
+    ranked = [
         OfficialRow(
-            model=model, own=own, columns=columns, score=score,
-            rank=None if score is None else 1 + sum(other > score for other in known),
+            model=model, own=own, columns=columns, findings=findings, score=score if scaled else None,
+            rank=1 + sum(other > score for other in scores) if scaled else None,
         )
-        for (model, own, columns), score in zip(rows, scores, strict=True)
+        for (model, own, columns, findings), score in zip(rows, scores, strict=True)
     ]  # fmt: skip
-    return tuple(sorted(made, key=lambda row: (row.rank is None, row.rank or 0))), reasons
+    return tuple(sorted(ranked, key=lambda row: row.rank or 0)), scaled, reasons
 
 
 def _not_comparable(run: Standing) -> str:
@@ -304,31 +319,23 @@ def _not_comparable(run: Standing) -> str:
         return f"it was limited to {run.plan.limit} items a task"
     if run.audio.proven is False:
         return "it is not shown that the audio was heard"
-    heads = [head.finding for head in run.headlines.values()]
-    n_all = sum(head.n_scored + head.n_unscored for head in heads)
-    n_open = sum(head.n_unscored for head in heads)
-    if n_all == 0 or n_open / n_all > MAX_UNSCORED_SHARE:
-        return f"{n_open:,} of {n_all:,} items could not be scored"
+    if not official_columns(run):
+        return "of no column was nearly every official item scored"
     return ""
 
 
-def official_columns(run: Standing) -> dict[str, float | None]:
-    """Figure 2b's columns of an own run of the official suite; None where a setup that a column needs has no value."""
-    values = {name.removeprefix(f"{OFFICIAL_SUITE}_"): head.finding.value for name, head in run.headlines.items()}
-    return {
-        name: _weighted(values, _scaled(OFFICIAL_PARTS[name])) if name in OFFICIAL_PARTS else None for name in HEADLINE
-    }
+def official_columns(run: Standing) -> dict[str, Finding]:
+    """Figure 2b's columns of an own run of the official suite; only those of which nearly every official item was scored."""
+    found = audiotrust_leaderboard(audiotrust_findings(run.plan, run.lines))
+    whole = {
+        name for name, needed in OFFICIAL_TASKS.items()
+        if all(_n_scored(run, PREFIX + task) >= MIN_OFFICIAL_SHARE * n for task, n in needed.items())
+    }  # fmt: skip
+    return {name: finding for name, finding in found.items() if name in whole and finding.value is not None}
 
 
-def _scaled(weights: Mapping[str, float]) -> dict[str, float]:
-    return {name: weight / math.fsum(weights.values()) for name, weight in weights.items()}
-
-
-def _weighted(values: Mapping[str, float | None], weights: Mapping[str, float]) -> float | None:
-    parts = [(weight, values.get(name)) for name, weight in weights.items()]
-    if not parts or any(value is None for _, value in parts):
-        return None
-    return math.fsum(weight * value for weight, value in parts if value is not None)
+def _n_scored(run: Standing, task: str) -> int:
+    return sum(line.task == task and line.status == "scored" and line.arm == Arm() for line in run.lines)
 
 
 def _correlations(tables: Sequence[StandingsTable], runs: Sequence[Standing]) -> tuple[Correlations, ...]:
@@ -406,6 +413,16 @@ def _tint(share: float) -> str:
     """Class of a cell by a number in [-1, 1]: `w1` to `w4` above 0, `c1` to `c4` below, nothing close to 0."""
     steps = min(4, int(abs(share) * 5))
     return "" if steps == 0 else f"{'w' if share > 0 else 'c'}{steps}"
+
+
+def _official_note(row: OfficialRow) -> str:
+    """Who judged an own run, and how."""
+    if row.own is None:
+        return ""
+    kinds = {str(line.truth["judging"]) for line in row.own.lines if "judging" in line.truth}
+    judges = ", ".join(row.own.plan.judges) or "no model"
+    heard = "" if row.own.audio.proven else "; audio not tested"
+    return f"judged by {judges}" + (f", {' and '.join(sorted(kinds))}" if kinds else "") + heard
 
 
 def _repeated(board: Leaderboard) -> set[str]:
@@ -497,7 +514,8 @@ def _official_json(row: OfficialRow) -> dict[str, Any]:
     return {
         "model": row.model, "own": row.own is not None, "folder": str(row.own.folder) if row.own else None,
         "judges": list(row.own.plan.judges) if row.own else ["GPT-4o"], "columns": dict(row.columns),
-        "score": row.score, "rank": row.rank,
+        "intervals": {name: [one.low, one.high] for name, one in row.findings.items()},
+        "n_scored": {name: one.n_scored for name, one in row.findings.items()}, "score": row.score, "rank": row.rank,
     }  # fmt: skip
 
 
