@@ -183,6 +183,15 @@ def test_a_balanced_rate_is_corrected_class_by_class(line, monkeypatch) -> None:
     assert found["balanced_accuracy"].value == pytest.approx((0.75 + 0.5) / 2)
     assert found["balanced_accuracy_calibrated"].value == pytest.approx((21 / 24 + 0.5) / 2)
     assert "in its 2 parts" in found["balanced_accuracy_calibrated"].note
+    few = corrected(lines, {item: label for item, label in people.items() if item < "t/25"})["balanced_accuracy_calibrated"]
+    assert few.value is None and "not corrected: of 2 parts one has too few labels" in few.note
+
+
+def test_a_label_that_the_run_no_longer_knows_is_passed_over_and_counted(line) -> None:
+    lines, truth = biased(line)
+    parsed = [one.model_copy(update={"question": None}) for one in lines]
+    found = corrected(parsed, {**dict(list(truth.items())[:15]), "t/020": "gone"})
+    assert "15 labels by people" in found["score_calibrated"].note and "1 labels are of items" in found["score_calibrated"].note
 
 
 def test_the_refusal_parser_is_corrected_by_a_hundred_people_s_labels() -> None:

@@ -140,6 +140,13 @@ class _Scores:
                 return next(iter(worth))
         return self._as_number(line, label)
 
+    def if_known(self, line: JournalLine, label: str) -> float | None:
+        """As `of_label`; None too for a label that was known when it was given and is no more, the run having changed."""
+        try:
+            return self.of_label(line, label)
+        except BadParameter:
+            return None
+
     def _as_number(self, line: JournalLine, label: str) -> float:
         if _is_number(label) and 0 <= float(label) <= 1:
             return float(label)
@@ -176,7 +183,8 @@ class _Labelled:
         scored = tuple(line for line in lines if line.score is not None)
         people: dict[str, float] = {}
         for line in scored:
-            if line.item in labels and (score := scores.of_label(line, labels[line.item])) is not None:
+            score = scores.if_known(line, labels[line.item]) if line.item in labels else None
+            if score is not None:
                 people[line.item] = score
         n_given = sum(line.item in labels for line in lines)
         return cls(scored, people, {item: labels[item] for item in people}, n_given - len(people))
@@ -233,17 +241,20 @@ def _is(value: float, other: float) -> bool:
     return math.isclose(value, other, rel_tol=0, abs_tol=1e-9)
 
 
-def _by_prediction(head: Finding, labelled: _Labelled, *, parts: Sequence[_Labelled], name: str) -> Measure | None:
-    """The mean over the parts of people's scores, by prediction-powered inference; None where a part has too few."""
+def _by_prediction(head: Finding, labelled: _Labelled, *, parts: Sequence[_Labelled], name: str) -> Measure:
+    """The mean over the parts of people's scores, by prediction-powered inference; no value where a part has too few."""
     try:
         found = [part.corrected(calibrated_mean) for part in parts]
-    except BadParameter:
-        return None
+    except BadParameter as error:
+        return _measure(
+            head, labelled, metric=f"{name}_calibrated", value=None, low=None, high=None, naive=_naive(parts), how="",
+            note=f"not corrected: of {len(parts)} parts one has too few labels ({error})",
+        )  # fmt: skip
     n = len(found)
     value = math.fsum(part.value for part in found) / n
     below = math.sqrt(math.fsum((part.value - part.low) ** 2 for part in found)) / n
     above = math.sqrt(math.fsum((part.high - part.value) ** 2 for part in found)) / n
-    naive = math.fsum(part.naive for part in found) / n
+    naive = _naive(parts)
     weights = ", ".join(f"{part.power:.2f}" for part in found)
     note = f"prediction-powered inference; who scored weighs {weights}"
     if n > 1:
@@ -255,6 +266,10 @@ def _by_prediction(head: Finding, labelled: _Labelled, *, parts: Sequence[_Label
         head, labelled, metric=f"{name}_calibrated", value=value, low=max(0.0, value - below),
         high=min(1.0, value + above), naive=naive, note=note, how=how,
     )  # fmt: skip
+
+
+def _naive(parts: Sequence[_Labelled]) -> float:
+    return math.fsum(map(_mean, parts)) / len(parts)
 
 
 def _by_confusion(head: Finding, labelled: _Labelled, *, name: str) -> Measure | None:
@@ -291,9 +306,9 @@ def _measure(
     labelled: _Labelled,
     *,
     metric: str,
-    value: float,
-    low: float,
-    high: float,
+    value: float | None,
+    low: float | None,
+    high: float | None,
     naive: float,
     note: str,
     how: str,
