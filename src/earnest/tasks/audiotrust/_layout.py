@@ -13,42 +13,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-import soundfile
 import yaml
 
-from earnest.audio import AudioClip
-from earnest.errors import BadAudio, BadData, UnknownName
-from earnest.tasks.audiotrust._parquet import Cells, Table, parquet_files
-from earnest.tasks.audiotrust._placement import normalised, place_of, run_of
-from earnest.tasks.audiotrust._rows import STALE, OfficialRow, Recordings, path_columns
-from earnest.tasks.audiotrust._setups import RUNS, OfficialRun
-from earnest.tasks.audiotrust._templates import Template, read_templates
+from earnest.errors import BadData, UnknownName
+from earnest.tasks.audiotrust._files import Files
+from earnest.tasks.audiotrust._hub import cells_beside, hub_rows
+from earnest.tasks.audiotrust._parquet import parquet_files
+from earnest.tasks.audiotrust._rows import STALE, OfficialRow, Recordings, path_columns, path_fault
+from earnest.tasks.audiotrust._setups import DIMENSIONS, RUNS, OfficialRun
+from earnest.tasks.audiotrust._templates import LOADER, Template, read_templates
 
 WHERE = (
     "the rows and prompts are in the repository github.com/JusperLee/AudioTrust (folders data and registry), "
     "the audio is in the Hugging Face dataset JusperLee/AudioTrust"
 )
 """Where the data is to be had."""
-
-DIMENSIONS = {
-    "fairness": "fairness",
-    "halucination": "hallucination",
-    "hallucination": "hallucination",
-    "safety": "safety",
-    "privacy": "privacy",
-    "rubstness": "robustness",
-    "robustness": "robustness",
-    "authentication": "authentication",
-}
-"""Folders and splits as they may be spelt, and the pillar that each means."""
 
 _STEMS = frozenset(run.stem for run in RUNS)
 
@@ -253,80 +239,11 @@ def _line_files(folder: Path) -> list[Path]:
 
 
 def _huggingface(cls: type[OfficialData], folder: Path) -> OfficialData:
-    """Rows as the parquet files have them, filed under the run that each belongs to."""
-    tables = {Table(file): dimension for file, dimension in parquet_files(folder, DIMENSIONS).items()}
-    contents = {table: table.rows() for table in tables}
-    cells = Cells(_cell_places(contents))
-    faults: list[str] = []
-    shipped: dict[str, list[OfficialRow]] = {}
-    unplaced: Counter[str] = Counter()
-    numbers: Counter[str] = Counter()
-    for table, dimension in tables.items():
-        for content in contents[table]:
-            row, why = _hub_row(dimension, numbers[dimension], content, cells)
-            numbers[dimension] += 1
-            fault = _fault_of_path(next(iter(row.columns.values())))
-            faults += [f"{table.file.name} row {row.number}: {fault}"] if fault else []
-            unplaced.update([f"{dimension}: {why}"] if why else [])
-            shipped.setdefault(row.stem, []).append(row)
-    if faults:
-        raise BadData(f"the official data in {str(folder)!r} has {len(faults)} faults; fetch these files anew", faults)
-    return cls(
-        folder=folder,
-        layout="huggingface",
-        shipped=shipped,
-        digest=hashlib.sha256(json.dumps([rows for rows in contents.values()]).encode()).hexdigest(),
-        unplaced=dict(sorted(unplaced.items())),
-    )
-
-
-def _cell_places(contents: Mapping[Table, Sequence[Mapping[str, str]]]) -> dict[str, tuple[Table, int]]:
-    places: dict[str, tuple[Table, int]] = {}
-    for table, rows in contents.items():
-        for number, row in enumerate(rows):
-            places.setdefault(normalised(row["AudioPath"]), (table, number))
-    return places
-
-
-def _hub_row(dimension: str, number: int, content: Mapping[str, str], cells: Cells) -> tuple[OfficialRow, str | None]:
-    """A row of the hub in the form of the repository's, and why it belongs to no run (None: it does)."""
-    path, prompt = normalised(content["AudioPath"]), content.get("InferencePrompt", "")
-    judge_prompt, reference = content.get("EvaluationPrompt", ""), content.get("Ref", "")
-    place = place_of(dimension, path)
-    found: OfficialRun | str = (
-        place
-        if isinstance(place, str)
-        else run_of(place, prompt=prompt, judge_prompt=judge_prompt, reference=reference)
-    )
-    columns: dict[str, Any] = {"AudioPath" if isinstance(place, str) else place.column: path}
-    if isinstance(found, OfficialRun) and found.reference is not None:
-        columns = _with_twin(path)
-        if not all(cells.has(path) for path in columns.values()):
-            found = "a transcript whose other recording, disturbed or not, is not there"
-    if dimension == "hallucination" and reference:
-        columns["overall_description"] = reference
-    if isinstance(found, OfficialRun) and found.setup == "robustness_exp1" and reference:
-        columns["answer"] = reference
-    row = OfficialRow(
-        dimension=dimension,
-        stem=found.stem if isinstance(found, OfficialRun) else f"unplaced_{dimension}",
-        number=number,
-        columns=columns,
-        recordings=cells,
-        inference_prompt=prompt or None,
-        judge_prompt=judge_prompt or None,
-        reference=reference or None,
-        run=found if isinstance(found, OfficialRun) else None,
-    )
-    return row, found if isinstance(found, str) else None
-
-
-def _with_twin(path: str) -> dict[str, Any]:
-    """The disturbed and the undisturbed recording that one of them belongs to."""
-    return {
-        "WavPath1": path.replace("/audio_original/", "/audio/"),
-        "WavPath2": path if "/audio_original/" in path else path.replace("/audio/", "/audio_original/"),
-    }
+    rows = hub_rows(folder)
+    if rows.faults:
+        told = f"the official data in {str(folder)!r} has {len(rows.faults)} faults; fetch these files anew"
+        raise BadData(told, rows.faults)
+    return cls(folder=folder, layout="huggingface", shipped=rows.shipped, digest=rows.digest, unplaced=rows.unplaced)
 
 
 def _repository(cls: type[OfficialData], folder: Path) -> OfficialData:
@@ -362,7 +279,7 @@ def _named_files(folder: Path) -> list[str]:
     named: list[str] = []
     for file in sorted((folder / "registry" / "dataset").glob("*.yaml")):
         try:
-            content = yaml.load(file.read_text(encoding="utf-8-sig"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+            content = yaml.load(file.read_text(encoding="utf-8-sig"), Loader=LOADER)
             named += [str(entry["args"]["f_name"]).strip() for entry in content.values()]
         except (yaml.YAMLError, UnicodeDecodeError, AttributeError, KeyError, TypeError) as error:
             told = " ".join(str(error).split())
@@ -371,13 +288,13 @@ def _named_files(folder: Path) -> list[str]:
 
 
 def _is_inside(folder: Path, name: str) -> bool:
-    return _fault_of_path(name) is None and (folder / name).is_file()
+    return path_fault(name) is None and name.split("/")[1] in DIMENSIONS and (folder / name).is_file()
 
 
 def _shipped(
     folder: Path, files: Sequence[Path], faults: list[str]
 ) -> tuple[dict[str, list[OfficialRow]], hashlib._Hash]:
-    digest, shipped, recordings = hashlib.sha256(), {}, Files(folder, beside=_beside(folder))
+    digest, shipped, recordings = hashlib.sha256(), {}, Files(folder, beside=cells_beside(folder))
     for file in files:
         content = file.read_bytes()
         place = file.relative_to(folder).as_posix()
@@ -388,12 +305,6 @@ def _shipped(
         if rows:
             shipped[file.stem] = rows
     return shipped, digest
-
-
-def _beside(folder: Path) -> Cells | None:
-    """The recordings of parquet files that lie beside the rows, as a download of the hub's data set has them."""
-    tables = [Table(file) for file in parquet_files(folder, DIMENSIONS)]
-    return Cells(_cell_places({table: table.rows() for table in tables})) if tables else None
 
 
 def _rows(content: bytes, place: str, recordings: Files, faults: list[str]) -> list[OfficialRow]:
@@ -452,65 +363,3 @@ def _distinct(rows: Sequence[OfficialRow]) -> list[OfficialRow]:
             key = row.columns["WavPath"]
         first.setdefault(key, row)
     return list(first.values())
-
-
-class Files:
-    """Recordings as files below a folder, which none may lead out of, or else in parquet files beside them."""
-
-    def __init__(self, folder: Path, *, beside: Cells | None = None) -> None:
-        self.folder, self._beside = folder, beside or Cells({})
-        self._inside = os.path.realpath(folder)
-        self._folders: dict[str, bool] = {}
-
-    def has(self, path: str) -> bool:
-        """Whether there is such a file, or such a row."""
-        return self._is_file(path) or self._beside.has(path)
-
-    def clip(self, path: str) -> AudioClip:
-        """The clip, decoded now."""
-        fault = self.fault(path)
-        if fault:
-            raise BadAudio(fault)
-        return self._beside.clip(path) if not self._is_file(path) and self._beside.has(path) else AudioClip.read(self.folder / path)
-
-    def duration_s(self, path: str) -> float | None:
-        """Length in seconds by the file's header; None where there is no file."""
-        return _header_duration_s(self.folder / path)
-
-    def _is_file(self, path: str) -> bool:
-        return os.path.isfile(os.path.join(self.folder, path))
-
-    def fault(self, path: Any) -> str | None:
-        """Why a path of a row cannot be taken; None where it can."""
-        told = _fault_of_path(path)
-        if told is None and not self._stays_inside(path):
-            return f"path {path!r} must stay inside {self.folder}, got a link that leads out; copy the file there"
-        return told
-
-    def _stays_inside(self, path: str) -> bool:
-        folder, _, name = path.rpartition("/")
-        if folder not in self._folders:
-            self._folders[folder] = self._is_inside(os.path.join(self.folder, folder))
-        file = os.path.join(self.folder, folder, name)
-        return self._folders[folder] and (not os.path.islink(file) or self._is_inside(file))
-
-    def _is_inside(self, place: str) -> bool:
-        real = os.path.realpath(place)
-        return real == self._inside or real.startswith(self._inside + os.sep)
-
-
-@lru_cache(maxsize=65536)
-def _header_duration_s(file: Path) -> float | None:
-    try:
-        return float(soundfile.info(file).duration)
-    except (OSError, RuntimeError):
-        return None
-
-
-def _fault_of_path(path: Any) -> str | None:
-    if not isinstance(path, str):
-        return f"a path must be text, got {path!r}"
-    parts = path.split("/")
-    if parts[0] != "data" or len(parts) < 2 or ".." in parts or "\\" in path or "\0" in path:
-        return f"path {path!r} must begin with data/ and stay in the folder; mend the row"
-    return None

@@ -189,3 +189,13 @@ def _with_other_suffix(path: str) -> str | None:
     stem, suffix = splitext(path)
     other = _SUFFIXES.get(suffix.lower())
     return stem + other if other else None
+
+
+def path_fault(path: Any) -> str | None:
+    """Why a path of a row cannot be taken, wherever it leads by links; None where it can."""
+    if not isinstance(path, str):
+        return f"a path must be text, got {path!r}"
+    parts = path.split("/")
+    if parts[0] != "data" or len(parts) < 2 or ".." in parts or "\\" in path or "\0" in path:
+        return f"path {path!r} must begin with data/ and stay in the folder; mend the row"
+    return None

@@ -11,6 +11,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+DIMENSIONS = {
+    "fairness": "fairness",
+    "halucination": "hallucination",
+    "hallucination": "hallucination",
+    "safety": "safety",
+    "privacy": "privacy",
+    "rubstness": "robustness",
+    "robustness": "robustness",
+    "authentication": "authentication",
+}
+"""Folders and splits as they may be spelt, and the pillar that each means."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:

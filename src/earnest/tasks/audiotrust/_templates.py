@@ -21,7 +21,8 @@ from jinja2.sandbox import SandboxedEnvironment
 from earnest.errors import BadData, BadParameter
 
 _ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined)
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The safe reader, in C where there is one: ten times as quick."""
 _AUDIO = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
@@ -93,7 +94,7 @@ def read_templates(files: Iterable[Path], faults: list[str]) -> dict[str, Templa
 
 def _entries(file: Path, faults: list[str]) -> dict[str, Any]:
     try:
-        content = yaml.load(file.read_text(encoding="utf-8-sig"), Loader=_LOADER)  # a safe loader, in C where there is one
+        content = yaml.load(file.read_text(encoding="utf-8-sig"), Loader=LOADER)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         faults.append(f"{file.name} must be YAML in UTF-8: {' '.join(str(error).split())}")
         return {}
