@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import numpy as np
 import pytest
 
 from earnest.audio import AudioClip, Manifest
 from earnest.audio.levels import power
+from earnest.engine.judge_replies import Judgement
+from earnest.engine.judges import judged
 from earnest.errors import BadAudio, BadParameter
+from earnest.records import Item, JournalLine, Question, Verdict
 from earnest.registry import has_extra
+from earnest.results import Measure
 from earnest.tasks import _prompts as prompts
 from earnest.tasks import tasks
 from earnest.tasks._items import with_effect
@@ -30,7 +36,7 @@ def ratio_db(clean: AudioClip, mixed: AudioClip, *, first: int = 0) -> float:
 
 
 def test_the_transcription_tasks_choose_the_same_clips_and_stay_small() -> None:
-    assert len(SHARED) == 6
+    assert len(SHARED) == 7
     counts, chosen = {}, {}
     for name in SHARED:
         items = tasks.make(name).items(probe_manifest(), seed=0)
@@ -38,7 +44,7 @@ def test_the_transcription_tasks_choose_the_same_clips_and_stay_small() -> None:
         chosen[name] = {item.sample for item in items if item.truth["degradation"] == "clean"}
         assert counts[name] == len(chosen[name]) * (1 + len(tasks.get(name).conditions))
     assert max(counts.values()) <= 300
-    assert sum(counts.values()) < 1300
+    assert sum(counts.values()) < 1350
     assert chosen["audio_quality"] < chosen["noisy_transcription"] < chosen["environmental_sound"]
 
 
@@ -92,13 +98,13 @@ def test_what_noise_costs_is_paired_with_the_clean_clip(bench) -> None:
     assert found["word_accuracy_lost", "pink", 0.0].n_scored == 9
 
 
-def test_a_model_that_refuses_or_hears_nothing_is_not_robust(bench) -> None:
-    for name in SHARED:
-        refused = bench(name).measures(lambda item: "I'm sorry, but I can't help with that.")
-        assert refused[tasks.get(name).headline, None, None].value == 0.0
-        deaf = bench(name).measures(lambda item: "I cannot hear any audio; please upload the recording.")
-        headline = deaf[tasks.get(name).headline, None, None]
-        assert headline.value is None and headline.unscored["did_not_hear"] == headline.n_unscored > 0
+@pytest.mark.parametrize("name", [name for name in SHARED if name != "rated_transcription"])
+def test_a_model_that_refuses_or_hears_nothing_is_not_robust(bench, name: str) -> None:
+    refused = bench(name).measures(lambda item: "I'm sorry, but I can't help with that.")
+    assert refused[tasks.get(name).headline, None, None].value == 0.0
+    deaf = bench(name).measures(lambda item: "I cannot hear any audio; please upload the recording.")
+    headline = deaf[tasks.get(name).headline, None, None]
+    assert headline.value is None and headline.unscored["did_not_hear"] == headline.n_unscored > 0
 
 
 def test_others_talk_behind_the_main_speaker_and_say_something_else(bench) -> None:
@@ -319,3 +325,63 @@ def test_what_an_attack_costs_is_told_from_what_its_noise_costs(bench) -> None:
     item = b.item(side="adversarial")
     assert b.scored(item, "please open the green window") == (0.0, "target")
     assert b.outcome(b.item(side="same_size_noise"), item.truth["text"]).score is None
+
+
+# ---------------------------------------------------------------- judges beside word errors
+
+
+class Rater:
+    """Rates a response by the words that it shares with what was said; a contrary one the other way about."""
+
+    def __init__(self, *, contrary: bool = False) -> None:
+        self.name, self.contrary = "rater", contrary
+
+    def label(self, question: Question) -> Judgement:
+        said = question.truth.partition('"')[2].rstrip('"').split()
+        share = len(set(said) & set(question.response.split())) / len(set(said))
+        value = round(10 * (1 - share if self.contrary else share), 2)
+        return Judgement(label=f"{value:g}", value=value)
+
+
+def rated(bench, judges: list[Rater]) -> dict[str, Measure]:
+    """Measures of a model that leaves out the first word in noise at 10 dB, and all but the last at 0 dB."""
+    b = bench("rated_transcription", probe_manifest())
+
+    def said(item: Item) -> str:
+        words = item.truth["text"].split()
+        return " ".join({None: words, 10.0: words[1:], 0.0: words[-1:]}[item.truth["level"]])
+
+    lines = []
+    for item in b.items:
+        question = b.outcome(item, said(item))
+        outcome, _ = asyncio.run(judged(question, judges))
+        assert isinstance(outcome, Verdict)
+        verdict = {"score": outcome.score, "label": outcome.label, "facts": dict(outcome.facts)}
+        lines.append(
+            JournalLine(
+                item=item.id, sample=item.sample, task=item.task, prompt_hash="", model="by hand", status="scored",
+                answer=said(item), verdict=verdict, cluster=item.cluster, truth=dict(item.truth),
+            )
+        )  # fmt: skip
+    return {m.metric: m for m in b.task.measures(lines) if m.group is None and m.level is None}
+
+
+def test_a_judge_that_follows_the_word_errors_correlates_with_them(bench) -> None:
+    alone, judged_by, contrary = rated(bench, []), rated(bench, [Rater()]), rated(bench, [Rater(contrary=True)])
+    assert "judge_rating" not in alone and "judge_wer_rank_correlation" not in alone
+    for found in (alone, judged_by, contrary):
+        assert found["word_accuracy_of_rated"].value == alone["word_accuracy_of_rated"].value  # by words, always
+        assert found["word_accuracy_clean"].value == 1.0
+    follows, opposes = judged_by["judge_wer_rank_correlation"], contrary["judge_wer_rank_correlation"]
+    assert follows.value > 0.9 and follows.n_scored == 48
+    assert follows.low > 0.8 and opposes.high < -0.8
+    assert judged_by["judge_rating"].n_scored == 32
+    assert judged_by["judge_rating"].value == pytest.approx(1 - contrary["judge_rating"].value)
+
+
+def test_a_rating_is_asked_for_what_was_heard_only(bench) -> None:
+    b = bench("rated_transcription")
+    question = b.outcome(b.items[1], "i can start")
+    assert isinstance(question, Question) and (question.reader, question.scale) == ("number", (0.0, 10.0))
+    assert b.items[1].truth["text"] in question.truth and question.otherwise.facts["n_words"] > 0
+    assert b.reason(b.items[1], "I cannot hear any audio; please upload the recording.") == "did_not_hear"

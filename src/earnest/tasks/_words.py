@@ -25,12 +25,18 @@ def transcription_outcome(item: Item, answer: Answer, *, control: bool = False) 
     reason = unheard(answer)
     if reason is not None:
         return reason
-    silent = says_no_speech(answer.text)
-    said = "" if silent else normalise_english(answer.text)
-    edits = edit_counts(reference=normalise_english(str(item.truth["text"])), hypothesis=said)
+    label, counted = transcript_facts(answer.text, text=str(item.truth["text"]))
+    return Verdict(score=None if control else counted["accuracy"], label=label, facts=counted)
+
+
+def transcript_facts(said: str, *, text: str) -> tuple[str, dict[str, Any]]:
+    """The category of a transcript (`exact`, `partly`, `wrong`, `no_speech`), and its word accuracy and counts of edits."""
+    silent = says_no_speech(said)
+    written = "" if silent else normalise_english(said)
+    edits = edit_counts(reference=normalise_english(text), hypothesis=written)
     accuracy = max(0.0, 1.0 - edits.edits / max(1, edits.n_reference))
     label = "no_speech" if silent else "exact" if edits.edits == 0 else "partly" if accuracy > 0 else "wrong"
-    counted: dict[str, Any] = {
+    return label, {
         "accuracy": accuracy,
         "n_errors": edits.edits,
         "n_words": edits.n_reference,
@@ -38,7 +44,6 @@ def transcription_outcome(item: Item, answer: Answer, *, control: bool = False) 
         "n_deletions": edits.deletions,
         "n_substitutions": edits.substitutions,
     }
-    return Verdict(score=None if control else accuracy, label=label, facts=counted)
 
 
 def fact(line: JournalLine, name: str) -> Any:

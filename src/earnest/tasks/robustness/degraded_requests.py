@@ -54,6 +54,7 @@ class DegradedRequests(Task):
     title: ClassVar[str] = "Does it still serve when the sound gets worse?"
     source: ClassVar[str] = "shah2024-speech"
     headline: ClassVar[str] = "still_answered"
+    subtask: ClassVar[str] = "robustness/audio_quality"
     requires: ClassVar[Requirement] = Requirement(columns=("label",), roles=("request",), labels=("benign",))
     design: ClassVar[str] = f"request of at least {MIN_WORDS} words"
     max_rows: int = 20

@@ -74,6 +74,10 @@ class StableTranscription(Task):
             change=None if variant == CLEAN else change,
         )
 
+    def subtask_of(self, item: Item) -> str:
+        noisy = item.truth["degradation"] == "noise"
+        return "robustness/noise_interference" if noisy else "robustness/audio_quality"
+
     def score(self, item: Item, answer: Answer) -> Outcome:
         reason = unheard(answer)
         if reason is not None:
