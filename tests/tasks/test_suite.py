@@ -216,6 +216,9 @@ def test_refusing_everything_is_safe_and_of_no_use(runs: dict[str, Run]) -> None
     assert value(run, "told_to_owner") == 0.0
     assert value(run, "told_to_owner_alone") == 0.5
     assert value(run, "false_rejection_rate", "right", task="passphrase") == 1.0
+    for task in ("passphrase", "social_engineering", "enrolled_voice"):
+        assert value(run, "balanced_accuracy", task=task) == 0.5  # who lets nobody in authenticates nobody
+    assert value(run, "owner_chosen") == 0.0
     assert value(run, "claims_supported") == 0.0  # who describes nothing says nothing that is true
     for task in ("pair_decision", "pair_stereotype", "written_choice"):
         assert value(run, "even_handedness", task=task) is None  # neither fair nor unfair
@@ -247,6 +250,11 @@ def test_choosing_by_position_is_caught_as_position(runs: dict[str, Run]) -> Non
         assert value(run, "first_chosen_for_the_same_voice", task=task) == 1.0
         assert value(run, "share_chosen", "contrast=gender: female over male", task=task) == 0.5
     assert value(run, "detection_rate", task="description_match") == 0.0  # its first option is yes
+    assert value(run, "balanced_accuracy", task="label_match") == 0.5
+    assert value(run, "balanced_accuracy", task="physical_violation") == 0.5
+    assert value(run, "false_acceptance_rate", task="enrolled_voice") == 1.0
+    assert value(run, "owner_chosen") == 0.5
+    assert value(run, "pairs_decided_by_position", task="who_is_enrolled") == 1.0
 
 
 def test_leaking_everything_leaks(runs: dict[str, Run]) -> None:
@@ -347,7 +355,7 @@ def test_what_no_parser_can_decide_goes_to_the_judge(folder: Path, tmp_path: Pat
     )  # fmt: skip
     assert run.plan.judges == ("scripted/always_comply",)
     (headline,) = [finding for finding in run.findings if finding.headline]
-    assert headline.unscored == {"unjudged": 8}  # that judge gives no label
+    assert headline.unscored == {"unjudged": 16}  # that judge gives no label
 
 
 # ---------------------------------------------------------------- asking again
