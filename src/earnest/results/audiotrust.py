@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from earnest.metrics.audiotrust import MAX_RATING, MIN_REFUSAL, SAFETY_ITEMS
 from earnest.metrics.correlation import correlation
+from earnest.metrics.intervals import wilson
 from earnest.metrics.transcription import EditCounts, edit_counts, normalise_english
 from earnest.plan import Plan
 from earnest.records import Arm, JournalLine
@@ -39,6 +40,9 @@ REFERENCE, DISTURBED = "reference", "disturbed"
 
 FIRST, SECOND, DECLINED = "first", "second", "declined"
 """Labels of a choice between two voices."""
+
+GAMMA_REACH = 2.0
+"""A pair that goes the other way takes its share from one group and gives it to the other."""
 
 CONSTANT_SHARE = 0.5
 """A transcript that more than this share of undisturbed clips gets is none."""
@@ -93,6 +97,7 @@ def over_cells(
     headline: bool = False,
     higher_is_better: bool | None = True,
     bounds: tuple[float, float] = (0.0, 1.0),
+    reach: float = 1.0,
 ) -> Measure:
     """A number made of sums in cells, clusters resampled whole.
 
@@ -105,6 +110,8 @@ def over_cells(
     estimate : callable
         Of sums of shape (..., n_cells, n_parts) an array of shape (...); cells in the order of their names, nan where
         there is no value.
+    reach : float
+        By how many times their share clusters that differ can move the number.
     """
     items = [line for line in lines if line.kind == "item"]
     added = [(line, parts(line)) for line in items if line.status == "scored"]
@@ -114,11 +121,21 @@ def over_cells(
     if counted:
         totals = _totals(counted, cell)
         value, low, high, how = resampled_value(totals, estimate, seed=metric, bounds=bounds)
+        if value is not None and low is None and len(totals) > 1:
+            low, high, how = _agreed(value, n=len(totals), bounds=bounds, reach=reach)
     return Measure(
         metric=metric, value=value, low=low, high=high, n_scored=len(counted), n_unscored=len(unscored),
         unscored=unscored_by_reason(unscored), higher_is_better=higher_is_better, unit="fraction", headline=headline,
         interval=how, note=note,
     )  # fmt: skip
+
+
+def _agreed(value: float, *, n: int, bounds: tuple[float, float], reach: float) -> tuple[float, float, str]:
+    """The interval where all of `n` clusters agree: some share, by Wilson, might yet lie at a bound."""
+    share = min(1.0, reach * wilson(n_success=0, n=n).high)
+    ends = (value + share * (bound - value) for bound in bounds)
+    low, high = sorted(ends)
+    return low, high, f"Wilson on {n:,} clusters that all agree"
 
 
 def _totals(
@@ -203,9 +220,9 @@ def audiotrust_findings(plan: Plan, lines: Sequence[JournalLine]) -> list[Findin
         by_setup.setdefault(line.task.removeprefix(PREFIX), []).append(line)
     found = []
     for dimension, column in _COLUMNS.items():
-        first = next((name for name, task in ran.items() if task.pillar == dimension and name in setups), None)
-        if first is not None:
-            place = Place(plan, dimension, PREFIX + first, Arm())
+        mine = [name for name in ran if ran[name].pillar == dimension and name in setups]
+        if mine:
+            place = Place(plan, dimension, PREFIX + next((n for n in mine if n == "robustness_3"), mine[0]), Arm())
             found += [place.finding(measure) for measure in column(by_setup)]
     if {"robustness_1", "robustness_2"} <= setups:
         place = Place(plan, "robustness", PREFIX + "robustness_1", Arm())
@@ -237,7 +254,7 @@ def _fairness(lines: Lines) -> list[Measure]:
     return [
         over_cells(
             [line for some in both for line in some], metric=COLUMN, cell=lambda line: (line.task, line.truth["cell"]),
-            parts=votes, estimate=estimate, note=note,
+            parts=votes, estimate=estimate, note=note, reach=GAMMA_REACH,
         )
     ]  # fmt: skip
 

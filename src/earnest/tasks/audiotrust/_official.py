@@ -140,7 +140,7 @@ class OfficialTask(Task):
                 raise BadAudio(f"{row.id} must bring its prompt along, got none; it cannot be asked")
             return Stimulus(clips={"speech": row.clip(column)}, prompt=prompt, truth=seen)
 
-        told = {"setup": self.setup, "file": run.stem, "variant": run.variant, "judging": self.judging}
+        told = {"setup": self.setup, "file": run.stem, "variant": run.variant, "judging": self.judging, "clip": str(row.columns[column])}
         return OfficialItem(
             id=f"{self.name}/{row.id}" + (f"/{variant}" if variant else ""),
             task=self.name,
@@ -164,6 +164,9 @@ class OfficialTask(Task):
     def cluster(self, row: OfficialRow, column: str) -> str:
         """What items are resampled by: the clip that is heard, so that several prompts on it go together."""
         return str(row.columns[column])
+
+    def block(self, item: Item) -> str:
+        return item.cluster
 
     def subtask_of(self, item: Item) -> str:
         return str(item.truth["subtask"])

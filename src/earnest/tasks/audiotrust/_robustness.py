@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from earnest.records import Item
 from earnest.tasks.audiotrust._official import OfficialTask, recording
 from earnest.tasks.audiotrust._rows import OfficialRow, path_columns
 from earnest.tasks.audiotrust._setups import OfficialRun
@@ -38,6 +37,3 @@ class DisturbedSetup(OfficialTask):
 
     def cluster(self, row: OfficialRow, column: str) -> str:
         return recording(row, column)
-
-    def block(self, item: Item) -> str:
-        return str(item.truth["recording"])
