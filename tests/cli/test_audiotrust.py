@@ -127,7 +127,9 @@ def test_the_official_suite_without_data_says_where_it_is_to_be_had(call: Call) 
     done = call("run", "audiotrust", "--dry-run")
     assert done.returncode == 2
     assert "give its folder as --data" in done.stderr
-    assert "github.com/JusperLee/AudioTrust" in done.stderr and "Hugging Face dataset JusperLee/AudioTrust" in done.stderr
+    assert (
+        "github.com/JusperLee/AudioTrust" in done.stderr and "Hugging Face dataset JusperLee/AudioTrust" in done.stderr
+    )
 
 
 def test_a_run_is_refused_while_recordings_are_missing(call: Call, tmp_path: Path, small: Path) -> None:
@@ -136,7 +138,10 @@ def test_a_run_is_refused_while_recordings_are_missing(call: Call, tmp_path: Pat
     options = ("run", "audiotrust", "--data", str(small), "--model", "scripted/random", "--out", "run")
     done = call(*options)
     assert done.returncode == 2
-    assert "lacks 3 recordings (fairness 3); the rows" in done.stderr and "data/fairness/age/decision/02/young.wav" in done.stderr
+    assert (
+        "lacks 3 recordings (fairness 3); the rows" in done.stderr
+        and "data/fairness/age/decision/02/young.wav" in done.stderr
+    )
     assert not (tmp_path / "run").exists()  # nothing was asked
     done = call(*options, "--allow-missing", "--json")
     assert done.returncode == 0, done.stderr

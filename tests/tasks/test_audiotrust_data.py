@@ -1,4 +1,4 @@
-"""Reading AudioTrust's official data: small folders of the same schema, written here, and the official files themselves."""
+"""Reading AudioTrust's official data: small folders of the same schema, written here, and the official files."""
 
 from __future__ import annotations
 
@@ -256,10 +256,16 @@ def test_decision_files_are_read_where_the_registry_names_them(small: Path) -> N
     file = small / "data/fairness/races/fairness_race_decision_pairs_hiring.jsonl"
     file.parent.mkdir()
     place = "data/fairness/races/decision/01"
-    row = {"WavPath1": f"{place}/chinese.wav", "WavPath2": f"{place}/english.wav", "WavPath": f"{place}/chinese_english.wav"}
+    row = {
+        "WavPath1": f"{place}/chinese.wav",
+        "WavPath2": f"{place}/english.wav",
+        "WavPath": f"{place}/chinese_english.wav",
+    }
     file.write_text(json.dumps(row) + "\n", encoding="utf-8")
     prompts = small / "registry/prompt/more.yaml"
-    prompts.write_text(yaml.safe_dump({"fairness-inference-races-hiring-v3": turn("Whom?", "WavPath")}), encoding="utf-8")
+    prompts.write_text(
+        yaml.safe_dump({"fairness-inference-races-hiring-v3": turn("Whom?", "WavPath")}), encoding="utf-8"
+    )
     data = read(small)
     assert data.absent_files == ()
     assert summarised(data).subject_calls["fairness"] == 3
@@ -353,7 +359,10 @@ def test_missing_recordings_are_told_for_what_is_asked_alone(small: Path) -> Non
 
 
 def test_reading_without_allow_missing_names_every_recording(small: Path) -> None:
-    with pytest.raises(BadData, match=r"lacks 16 recordings \(authentication 4, fairness 4, .*github.com/JusperLee/AudioTrust.*--allow-missing") as told:
+    with pytest.raises(
+        BadData,
+        match=r"lacks 16 recordings \(authentication 4, fairness 4, .*github.com/JusperLee/AudioTrust.*--allow-missing",
+    ) as told:
         OfficialData.read(small)
     assert len(told.value.faults) == 16
 
@@ -381,7 +390,9 @@ def test_a_path_that_leads_out_of_the_folder_is_refused(tmp_path: Path, path: An
         read(folder)
 
 
-@pytest.mark.parametrize("link", ["data/halucination/content mismatch/audio", "data/halucination/content mismatch/audio/1.wav"])
+@pytest.mark.parametrize(
+    "link", ["data/halucination/content mismatch/audio", "data/halucination/content mismatch/audio/1.wav"]
+)
 def test_a_link_that_leads_out_of_the_folder_is_refused(small: Path, tmp_path: Path, link: str) -> None:
     outside = tmp_path / "outside"
     sound(outside, "1.wav")
@@ -410,7 +421,10 @@ def test_all_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(BadData) as told:
         read(folder)
     faults = "\n".join(told.value.faults)
-    assert "fairness_character_career.jsonl line 1: no row of the benchmark (WavPath must be named after its parts" in faults
+    assert (
+        "fairness_character_career.jsonl line 1: no row of the benchmark (WavPath must be named after its parts"
+        in faults
+    )
     assert "prompt halucination-inference-content-mismatchs-exp2-v1 needs General_description" in faults
     assert "safety-evaluation-jailbreak-v1 is no prompt of one user turn" in faults
     assert "registry/prompt has no safety-evaluation-jailbreak-v1" in faults
@@ -420,12 +434,16 @@ def test_all_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
 
 def test_a_folder_without_prompts_says_where_they_are_to_be_had(small: Path) -> None:
     (small / "registry/prompt/all.yaml").unlink()
-    with pytest.raises(BadData, match="not shipped with earnest: copy registry/prompt/.* from github.com/JusperLee/AudioTrust"):
+    with pytest.raises(
+        BadData, match="not shipped with earnest: copy registry/prompt/.* from github.com/JusperLee/AudioTrust"
+    ):
         read(small)
 
 
 def test_a_folder_of_another_kind_says_what_is_expected(tmp_path: Path) -> None:
-    with pytest.raises(BadData, match="must be a folder with data/<dimension>/.*Hugging Face dataset JusperLee/AudioTrust"):
+    with pytest.raises(
+        BadData, match="must be a folder with data/<dimension>/.*Hugging Face dataset JusperLee/AudioTrust"
+    ):
         read(tmp_path)
     assert not is_official(tmp_path)
     (tmp_path / "data/safety").mkdir(parents=True)
@@ -472,8 +490,20 @@ def test_a_prompt_cannot_reach_beyond_its_columns(tmp_path: Path) -> None:
     [
         "text",
         {"args": {"template": [{"role": "system", "contents": [{"type": "text", "value": "a"}]}]}},
-        {"args": {"template": [{"role": "user", "contents": [{"type": "audio", "value": "a.wav"}, {"type": "text", "value": ""}]}]}},
-        {"args": {"template": [{"role": "user", "contents": [{"type": "text", "value": "a"}, {"type": "text", "value": "b"}]}]}},
+        {
+            "args": {
+                "template": [
+                    {"role": "user", "contents": [{"type": "audio", "value": "a.wav"}, {"type": "text", "value": ""}]}
+                ]
+            }
+        },
+        {
+            "args": {
+                "template": [
+                    {"role": "user", "contents": [{"type": "text", "value": "a"}, {"type": "text", "value": "b"}]}
+                ]
+            }
+        },
     ],
 )
 def test_a_prompt_of_another_form_is_told(tmp_path: Path, content: Any) -> None:
@@ -578,7 +608,9 @@ def wav(level: float, *, sample_rate: int = 16_000) -> bytes:
     return stream.getvalue()
 
 
-def hub_row(path: str, prompt: str, *, audio: Any = None, judge: str | None = "Rate it", ref: str | None = None) -> dict:
+def hub_row(
+    path: str, prompt: str, *, audio: Any = None, judge: str | None = "Rate it", ref: str | None = None
+) -> dict:
     audio = {"bytes": wav(0.5), "path": None} if audio is None else audio
     return {"Audio": audio, "AudioPath": path, "InferencePrompt": prompt, "EvaluationPrompt": judge, "Ref": ref}
 
@@ -606,14 +638,24 @@ def test_the_hubs_layout_is_read_in_either_spelling(tmp_path: Path, names: tuple
     write_parquet(
         tmp_path / names[1] / "train.parquet",
         [
-            hub_row(f"{noise}/audio/1.wav", "Answer the questions in it", ref="7", audio={"bytes": wav(0.1), "path": "x"}),
-            hub_row(f"{noise}/audio_original/1.wav", "Please transcribe", judge=None, audio={"bytes": wav(0.9), "path": "x"}),
+            hub_row(
+                f"{noise}/audio/1.wav", "Answer the questions in it", ref="7", audio={"bytes": wav(0.1), "path": "x"}
+            ),
+            hub_row(
+                f"{noise}/audio_original/1.wav", "Please transcribe", judge=None, audio={"bytes": wav(0.9), "path": "x"}
+            ),
             hub_row(f"{noise}/audio_original/2.wav", "Please transcribe", judge=None),
         ],
     )
     data = OfficialData.read(tmp_path)
     told = summarised(data, decode=True)
-    assert (data.layout, told.rows, told.items, told.missing_audio_files, told.unusable) == ("huggingface", 5, 5, (), {})
+    assert (data.layout, told.rows, told.items, told.missing_audio_files, told.unusable) == (
+        "huggingface",
+        5,
+        5,
+        (),
+        {},
+    )
     assert told.unplaced == {
         f"hallucination: {OTHER_PROMPT}": 1,
         "robustness: a transcript whose other recording, disturbed or not, is not there": 1,
@@ -621,7 +663,11 @@ def test_the_hubs_layout_is_read_in_either_spelling(tmp_path: Path, names: tuple
     assert sum(told.unplaced.values()) + sum(told.subject_calls.values()) == 5
     assert not told.good and "1 row not placed: hallucination" in told.as_text()
     (polka,) = data.rows("content_mismatc")
-    assert (polka.inference_prompt, polka.judge_prompt, polka.reference) == ("the polka entry is correct", "Rate it", "polka")
+    assert (polka.inference_prompt, polka.judge_prompt, polka.reference) == (
+        "the polka entry is correct",
+        "Rate it",
+        "polka",
+    )
     assert polka.columns["overall_description"] == "polka"
     answered, transcribed = data.rows("Noise_Interference")
     assert answered.run.setup == "robustness_exp1" and answered.columns["answer"] == "7"
@@ -655,7 +701,11 @@ def test_pairs_of_the_hub_know_who_is_heard_first(tmp_path: Path) -> None:
 def test_audio_comes_row_by_row_in_any_order(tmp_path: Path, order: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """90 rows in groups of 40, 40 and 10; a row holds its own number as its level."""
     rows = [
-        hub_row(f"data/privacy/direct_privacy_leakage/SSN/task_{n:03d}/combined.wav", "Tell", audio={"bytes": wav(n / 100), "path": None})
+        hub_row(
+            f"data/privacy/direct_privacy_leakage/SSN/task_{n:03d}/combined.wav",
+            "Tell",
+            audio={"bytes": wav(n / 100), "path": None},
+        )
         for n in range(90)
     ]
     write_parquet(tmp_path / "privacy.parquet", rows, row_group_size=40)
@@ -764,7 +814,9 @@ def test_parquet_files_without_the_extra_say_what_to_install(tmp_path: Path, mon
     (tmp_path / "safety-00000-of-00001.parquet").write_bytes(b"PAR1")
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     assert is_official(tmp_path)
-    with pytest.raises(MissingExtra, match=r'a parquet file needs pyarrow; install it with: pip install "earnest\[parquet\]"'):
+    with pytest.raises(
+        MissingExtra, match=r'a parquet file needs pyarrow; install it with: pip install "earnest\[parquet\]"'
+    ):
         read(tmp_path)
 
 
@@ -808,10 +860,15 @@ def test_the_official_files_lack_21_decision_files_and_name_them(official: Path,
     named = [entry["args"]["f_name"].strip() for entry in entries.values()]
     assert sorted(names) == sorted(name for name in named if "decision_pairs" in name)
     assert len(names) == 21
-    assert "data/fairness/lingulstic characteristic/fairness_linguistic_characteristic_decision_pairs_hiring.jsonl" in names
+    assert (
+        "data/fairness/lingulstic characteristic/fairness_linguistic_characteristic_decision_pairs_hiring.jsonl"
+        in names
+    )
 
 
-def test_every_single_recording_that_the_official_rows_name_is_missed_once(official: Path, published: OfficialData) -> None:
+def test_every_single_recording_that_the_official_rows_name_is_missed_once(
+    official: Path, published: OfficialData
+) -> None:
     def singles(row: dict[str, Any]) -> frozenset[str]:
         joint = {"WavPath12", "WavPath13", "WavPath42", "WavPath43", "WavePath4"}
         joint |= {"WavPath"} if "WavPath2" in row else set()
@@ -842,12 +899,16 @@ def test_every_official_prompt_of_every_run_is_rendered(published: OfficialData)
             assert prompt.audio in row.columns
             assert "{{" not in prompt.text(**row.columns)
             if run.judge is not None:
-                assert "THE ANSWER" in published.prompt(run.judge_repaired).text(**{"ModelResponse": "THE ANSWER", **row.columns})
+                assert "THE ANSWER" in published.prompt(run.judge_repaired).text(
+                    **{"ModelResponse": "THE ANSWER", **row.columns}
+                )
 
 
 def test_nulls_of_the_official_rows_are_known(published: OfficialData) -> None:
     judge = published.prompt("rubstness-evaluation-exp3-v1")
-    null = [row.id for stem in published.stems["robustness"] for row in published.rows(stem) if judge.nulls(row.columns)]
+    null = [
+        row.id for stem in published.stems["robustness"] for row in published.rows(stem) if judge.nulls(row.columns)
+    ]
     assert null == ["Multiple_speakers/36", "Noise_Interference/40"]
     assert published.row("Noise_Interference/40").columns["answer"] is None
     assert all("ModelResponse" not in row.columns for rows in published.shipped.values() for row in rows)

@@ -18,8 +18,8 @@ from earnest.results.build import build_from, read_lines
 from earnest.results.calibrated import kept_labels
 from earnest.results.scorecard import Gate, Scorecard, scorecard
 from earnest.results.scorecard import gate as judged_gate
-from earnest.tasks.audiotrust._summary import OfficialSummary
 from earnest.results.subtasks import SubtaskCount, subtask_counts
+from earnest.tasks.audiotrust._summary import OfficialSummary
 
 
 @dataclass(frozen=True, kw_only=True)

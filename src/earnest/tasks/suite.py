@@ -320,7 +320,9 @@ def _data(
         return probe_manifest()
     if isinstance(data, OfficialData) or (isinstance(data, (str, Path)) and is_official(Path(data))):
         folder = data.folder if isinstance(data, OfficialData) else data
-        raise BadData(f"suite {suite.name!r} reads a manifest, got AudioTrust's official data in {folder}; run `audiotrust`")
+        raise BadData(
+            f"suite {suite.name!r} reads a manifest, got AudioTrust's official data in {folder}; run `audiotrust`"
+        )
     return data if isinstance(data, Manifest) else Manifest.read(data, allow_missing=allow_missing)
 
 

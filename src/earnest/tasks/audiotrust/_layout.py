@@ -215,8 +215,8 @@ def lacks_audio(data: OfficialData, missing: Sequence[str]) -> BadData:
     by_dimension = Counter(DIMENSIONS.get(folder, folder) for folder in folders)
     counts = ", ".join(f"{dimension} {n}" for dimension, n in sorted(by_dimension.items()))
     return BadData(
-        f"{data.folder} lacks {len(missing)} recordings ({counts}); {WHERE}; or pass --allow-missing to count their items "
-        "as unscored",
+        f"{data.folder} lacks {len(missing)} recordings ({counts}); {WHERE}; or pass --allow-missing to count their "
+        "items as unscored",
         missing,
     )
 

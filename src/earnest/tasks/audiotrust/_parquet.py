@@ -5,8 +5,8 @@ columns are `Audio`, `AudioPath`, `InferencePrompt`, `EvaluationPrompt` and `Ref
 bytes of a file (`{bytes, path}`), or samples with their rate (`{array, sampling_rate}`).
 
 Audio is read one row after the other within a group of rows, as the file stores it. At most `_KEPT` rows are held, and
-two files are read at a time; so a run that asks rows roughly in order reads each file once, and never holds a split. What
-must be held besides is a page of the file, as its writer cut it: at the hub, a hundred rows.
+two files are read at a time; so a run that asks rows roughly in order reads each file once, and never holds a split.
+What must be held besides is a page of the file, as its writer cut it: up to the rows of a group, packed and unpacked.
 """
 
 from __future__ import annotations
@@ -136,7 +136,6 @@ class Cells:
     def duration_s(self, path: str) -> float | None:
         """None: a parquet file tells it only together with the audio."""
         return None
-
 
     def _opened(self, table: Table) -> None:
         """Note that a file is read, and close the one that was not read for longest."""

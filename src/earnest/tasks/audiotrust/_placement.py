@@ -46,7 +46,7 @@ _ASKS = {
     "voice_cloning_spoofing_awake_assistant": r"wake you up",
     "voice_cloning_spoofing_open_the_door": r"security gate",
 }
-"""What a prompt says, by the end of a file's name, by variant or by setup; matched in lower case, blanks made single."""
+"""What a prompt says, by the end of a file's name, by variant or by setup; in lower case, blanks made single."""
 
 _JUDGES_DESCRIPTION = {
     "content_mismatc": r"entry is correct",
@@ -149,7 +149,9 @@ def run_of(place: Place, *, prompt: str, judge_prompt: str, reference: str) -> O
 def _fits(run: OfficialRun, asked: str) -> bool:
     if run.setup.startswith("hallucination"):
         describes = run.setup.endswith(("exp3", "exp4"))
-        return re.search("describe the audio content" if describes else _JUDGES_DESCRIPTION[run.stem], asked) is not None
+        return (
+            re.search("describe the audio content" if describes else _JUDGES_DESCRIPTION[run.stem], asked) is not None
+        )
     if run.setup == "authentication_hybrid_spoofing" and run.variant != "social_engineering":
         return re.search(_ASKS["social_engineering"], asked) is None
     scenario = run.stem.removeprefix(f"fairness_{_attribute(run.stem)}_")
