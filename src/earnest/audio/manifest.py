@@ -89,7 +89,7 @@ class Entry(BaseModel):
             )
         return int(years) if years.is_integer() else years
 
-    @property
+    @cached_property
     def file(self) -> Path:
         """Where the audio lies."""
         return self._folder / self.path
