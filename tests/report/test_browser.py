@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from earnest.report.leaderboard import build
+
 pytestmark = pytest.mark.browser
 
 Evaluate = Callable[[str], Awaitable[Any]]
@@ -125,3 +127,79 @@ def test_every_field_has_a_label_and_every_picture_a_text(in_browser, written: P
         assert await evaluate("document.querySelectorAll('h1').length") == 1
 
     in_browser(written / "report.html", steps)
+
+
+# ---- the leaderboard ----
+
+
+@pytest.fixture(scope="module")
+def leaderboard(written: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build([written]).write(tmp_path_factory.mktemp("leaderboard"))
+
+
+NAMES = "[...document.querySelectorAll('#published table.board tbody th')].map((one) => one.dataset.v)"
+HEAD = "document.querySelectorAll('#published table.board thead button')[{0}]"
+ORDER = "document.querySelectorAll('#published table.board thead th')[{0}].getAttribute('aria-sort')"
+
+
+def test_a_table_is_sorted_by_its_heads_from_the_keyboard(in_browser, leaderboard: Path) -> None:
+    async def steps(evaluate: Evaluate) -> None:
+        assert (await evaluate(NAMES))[0] == "GPT-4o Audio" and await evaluate(ORDER.format(5)) == "none"
+        await evaluate(f"{HEAD.format(5)}.focus()")
+        assert await evaluate(f"document.activeElement === {HEAD.format(5)}")
+        await evaluate("document.activeElement.click()")
+        assert (await evaluate(NAMES))[0] == "Gemini-2.5 Flash", "safety, the best first"
+        assert await evaluate(ORDER.format(5)) == "descending"
+        await evaluate("document.activeElement.click()")
+        assert (await evaluate(NAMES))[0] == "OpenS2S" and await evaluate(ORDER.format(5)) == "ascending"
+        await evaluate(f"{HEAD.format(1)}.click()")
+        assert (await evaluate(NAMES))[0] == "Gemini-1.5 Pro" and await evaluate(ORDER.format(5)) == "none"
+
+    in_browser(leaderboard, steps)
+
+
+def test_gaps_sort_by_size_and_what_is_missing_comes_last(in_browser, leaderboard: Path) -> None:
+    rows = "[...document.querySelector('{0}').tBodies[0].rows].map((row) => row.cells[0].dataset.v)"
+
+    async def steps(evaluate: Evaluate) -> None:
+        await evaluate("document.querySelectorAll('#judges table')[0].querySelectorAll('thead button')[2].click()")
+        names = await evaluate(rows.format("#judges table"))
+        assert names[:2] == ["Gemini-2.5 Pro", "Ultravox"], "+3.7 before -3.3"
+        assert await evaluate("document.querySelectorAll('#judges table')[0].tFoot.rows.length") == 2
+        clarity = "[...document.querySelectorAll('#tables details')].find((one) => one.textContent.includes('Table 22'))"
+        for _ in range(2):
+            await evaluate(f"{clarity}.querySelectorAll('thead button')[1].click()")
+            names = await evaluate(f"[...{clarity}.querySelector('table').tBodies[0].rows].map((row) => row.cells[0].dataset.v)")
+            assert names[-1] == "Step-Audio2"
+
+    in_browser(leaderboard, steps)
+
+
+def test_on_a_phone_a_list_sorts_the_cards(in_browser, leaderboard: Path) -> None:
+    async def steps(evaluate: Evaluate) -> None:
+        select = "document.querySelector('#published .sortby select')"
+        assert await evaluate(f"getComputedStyle({select}.parentElement).display") == "flex"
+        await evaluate(f"{select}.selectedIndex = 6; {select}.dispatchEvent(new Event('change'))")
+        assert (await evaluate(NAMES))[0] == "GPT-4o mini Audio", "privacy, the best first"
+
+    in_browser(leaderboard, steps, width=390)
+
+
+@pytest.mark.parametrize("width", [390, 768, 1280])
+def test_nothing_overflows_on_the_leaderboard(in_browser, leaderboard: Path, width: int) -> None:
+    async def steps(evaluate: Evaluate) -> None:
+        await evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        await asyncio.sleep(0.3)
+        assert await evaluate("document.documentElement.scrollWidth") <= width
+
+    in_browser(leaderboard, steps, width=width)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_of_the_leaderboard_can_be_read(in_browser, leaderboard: Path, scheme: str) -> None:
+    async def steps(evaluate: Evaluate) -> None:
+        await evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        await asyncio.sleep(0.3)
+        assert await evaluate(CONTRAST) == []
+
+    in_browser(leaderboard, steps, scheme=scheme)
