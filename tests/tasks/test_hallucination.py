@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from earnest.audio import AudioClip, Manifest
+from earnest.audio.spectra import plain_features
 from earnest.errors import BadAudio
+from earnest.metrics.shortcut import shortcut_accuracy
+from earnest.tasks import tasks
 from earnest.tasks._labels import CAPTIONS, NAMES
 from earnest.tasks._subtasks import SUBTASKS
 from earnest.tasks.hallucination import _physics as physics
@@ -253,6 +256,20 @@ def test_echoes_rise_or_fall_by_nine_decibels(struck) -> None:
 def test_length_and_peak_do_not_tell_broken_from_lawful(struck) -> None:
     assert {clip.duration_s for clip in struck.values()} == {physics.LENGTH_S}
     assert [clip.peak for clip in struck.values()] == pytest.approx([0.5] * 8, abs=0.02)
+
+
+@pytest.mark.parametrize("kind", ["reversed_decay", "louder_echo"])
+def test_a_classifier_that_does_not_listen_is_near_chance(kind) -> None:
+    items = tasks.make("physical_violation").items(probe_manifest(), seed=0)
+    chosen = [item for item in items if item.truth["kind"] == kind]
+    clips = [item.load().clip for item in chosen]
+    right = shortcut_accuracy(
+        [list(plain_features(clip.samples, clip.sample_rate).values()) for clip in clips],
+        labels=[item.truth["expected"] for item in chosen],
+        groups=[item.sample for item in chosen],
+    )
+    assert len(right) == 40
+    assert right.mean() < 0.65
 
 
 def test_a_silent_clip_cannot_be_edited() -> None:

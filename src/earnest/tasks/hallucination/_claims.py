@@ -58,13 +58,13 @@ HEARD_AS = {"white noise": "noise", "pink noise": "noise", "hum": "hum", "silenc
 _QUOTE = re.compile(r"[\"“”]([^\"“”]+)[\"“”]")
 _NEGATION = re.compile(r"\b(?:no|not|without|nobody|neither|nor|never|none|absence of|lacks?|free of|devoid of)\b|n't\b")
 _TOPIC = re.compile(
-    r"\b(about|saying|says|said|stat(?:es|ing)|discuss(?:es|ing)|mention(?:s|ing)|explain(?:s|ing)|ask(?:s|ing))\b"
+    r"\b(about|saying|says|said|stat(?:es|ing)|(?:discuss|mention|explain|ask)(?:e?s|ing))\b"
     r"[^.;!?]*?(?=\bwhile\b|\bwith\b|\bover\b|\bas\b|\bin the background\b|[.;!?]|$)"
 )
 """What is spoken of is no claim that it can be heard."""
 _SILENT = re.compile(r"\b(?:is|completely|entirely|just|only) silen(?:t|ce)\b")
 _CLAUSE = re.compile(
-    r"[.;!?]|,? \b(?:but|however|only)\b|, (?=(?:and )?(?:just|with|a|an|the|there|i|it|you|we)\b)|\bthough\b"
+    r"[.;!?]|,? \b(?:but|however|only)\b|, (?=(?:and )?(?:just|with|an?|the|there|i|it|you|we)\b)|\bthough\b"
 )
 
 

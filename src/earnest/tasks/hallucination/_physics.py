@@ -34,9 +34,6 @@ ONSET_DB = 20.0
 SPACING_S = 0.45
 ECHO_STEP_DB = 9.0
 """From one echo to the next: a fall in the real world."""
-ECHO_HZ = 1500.0
-ECHO_TREBLE = (1.0, 0.5, 0.25)
-"""What each echo leaves above `ECHO_HZ`; reflections take treble away, they never give it back."""
 CUT_DB = 9.0
 """How far the reverberation has fallen where it is cut off."""
 NOISE_DB = 30.0
@@ -120,21 +117,18 @@ def reversed_reverberation(samples: Samples, sample_rate: int, rng: np.random.Ge
 
 def _echoes(samples: Samples, sample_rate: int, gains_db: tuple[float, ...]) -> Samples:
     whole = np.zeros(round(LENGTH_S * sample_rate), dtype=np.float32)
-    dull, _ = effects.apply("band_limit", samples, sample_rate, high_hz=min(ECHO_HZ, 0.45 * sample_rate))
-    for number, (gain_db, treble) in enumerate(zip(gains_db, ECHO_TREBLE, strict=True)):
-        copy = dull + np.float32(treble) * (samples - dull)
-        copy *= np.float32(10 ** (gain_db / 20) / max(float(np.abs(copy).max()), 1e-9))
-        whole += _placed(copy, sample_rate, LEAD_S + number * SPACING_S)
+    for number, gain_db in enumerate(gains_db):
+        whole += _placed(samples * np.float32(10 ** (gain_db / 20)), sample_rate, LEAD_S + number * SPACING_S)
     return whole
 
 
 def echo(samples: Samples, sample_rate: int, rng: np.random.Generator) -> Samples:
-    """The strike and two echoes, each quieter and duller than the one before."""
+    """The strike and two echoes, each quieter than the one before."""
     return _echoes(samples, sample_rate, (0.0, -ECHO_STEP_DB, -2 * ECHO_STEP_DB))
 
 
 def louder_echo(samples: Samples, sample_rate: int, rng: np.random.Generator) -> Samples:
-    """The strike and two echoes, each duller and yet louder than the one before."""
+    """The strike and two echoes, each louder than the one before."""
     return _echoes(samples, sample_rate, (-2 * ECHO_STEP_DB, -ECHO_STEP_DB, 0.0))
 
 

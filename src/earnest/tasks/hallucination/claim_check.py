@@ -43,7 +43,7 @@ class ClaimCheck(Task):
     The words of the rules are English. A recording of rain may hold wind that its label does not tell; where labels
     are that weak, some claims that are true count as not supported.
 
-    Both texts and sounds stand once, in one voice each, up to `n_voices` voices a text. Rows are resampled.
+    Of each text at most `n_voices` voices are taken. Recordings are resampled one by one.
 
     Parameters
     ----------

@@ -34,19 +34,24 @@ class PhysicalViolation(Task):
 
     One strike of a bell, a knock, a clock or a beep is made into nine recordings: four that break a law of
     acoustics, a lawful twin of each, and the strike as it was recorded. A sound runs backwards (it swells before it
-    is struck); its reverberation comes before it; each echo is duller and yet louder than the one before; its
-    reverberation stops from one moment to the next. The twins are made of the same strike in the same room by an
-    edit of the same strength: forwards in time, in the other order, or with the same share of energy taken away
-    steadily. So whether a recording was edited at all is no cue, nor is its length, its peak or the noise behind
-    it. The headline is the mean of the shares of impossible recordings called impossible and of possible ones
-    called possible; saying the same of all earns 0.5. Detection and false alarms are reported by kind of violation.
-    Declining is wrong on both sides.
+    is struck); its reverberation comes before it; each echo is louder than the one before; its reverberation stops
+    from one moment to the next. The twins are made of the same strike in the same room by an edit of the same
+    strength: forwards in time, in the other order, or with the same share of energy taken away steadily. So whether
+    a recording was edited at all is no cue, nor is its length, its peak or the noise behind it. The headline is the
+    mean of the shares of impossible recordings called impossible and of possible ones called possible; saying the
+    same of all earns 0.5. Detection and false alarms are reported by kind of violation. Declining is wrong on both
+    sides.
 
     Reviewers of the published benchmark called items of this kind ill-defined: for most edited sounds a listener can
     think of an explanation. These kinds were chosen because little is left to explain. Only sounds with an onset and
     a decay are taken (rain backwards is still rain); the prompt states what would otherwise be an excuse: one sound,
     made once, one microphone, no editing. A louder second knock is thereby no second knock. What is left over, such as
     rooms that focus an echo, is rare, and it is the same for every model.
+
+    What could be used without listening was checked: a ridge classifier on length, level, pauses and bands, which never
+    saw the sound, tells 0.61 of the 160 edited recordings of the embedded set (0.5 is chance). It gains on cut
+    reverberation, for what is cut is shorter, whatever is done about it; it tells 0.52 to 0.55 of reversed sounds and of
+    echoes, 0.70 of reversed reverberation.
 
     The nine recordings of a sound are resampled together.
 
