@@ -20,6 +20,8 @@ from earnest.errors import BadData, BadParameter, PlanMismatch
 from earnest.plan import Plan
 from earnest.results.build import read_lines
 from earnest.results.judged import read_judgements
+from earnest.tasks._canary import Canary
+from earnest.tasks.probe import probe_manifest
 from earnest.tasks.suite import Run, judge_run, run_suite
 from earnest.testing.loopback import Heard, Loopback
 
@@ -263,6 +265,28 @@ def test_a_judge_that_hears_is_tested_and_given_the_clips(folder: Path, tmp_path
     assert "found 8 of 8 spoken code words, and 0 of 4 in silence" in (first.folder / "report.html").read_text()
 
 
+def test_a_judge_behind_an_endpoint_is_sent_the_clips(folder: Path, tmp_path: Path) -> None:
+    items = Canary().items(probe_manifest(), seed=0)
+    words = {item.load().clip.digest: item.truth["expected"] for item in items if not item.truth["control"]}
+    judged = []
+
+    def judge(heard: Heard) -> str:
+        if heard.system_prompt is None:
+            return f"I heard {words.get(heard.clips[0].digest, 'no speech')}."
+        judged.append(heard)
+        return json.dumps({"label": "copy", "reason": "it hums"})
+
+    with Loopback() as subject, Loopback(answer=judge) as server:
+        given = {"model": f"{subject.url}#s", "judge": f"{server.url}#ears", "judge_hears": True}
+        first = made(folder, tmp_path / "run", cache=False, **given)
+        assert (subject.n_requests, server.n_requests) == (N + 8, 12 + N)  # eight code words, four silences, N answers
+        made(folder, tmp_path / "run", cache=False, **given)
+        assert server.n_requests == 12 + N  # resumed: who is known to hear is not tested again
+    sent = {name for line in read_journal(first.folder) if line.task == TASK for name in line.clips.values()}
+    assert {heard.clips[0].digest for heard in judged} == sent
+    assert all("is attached" in heard.prompt for heard in judged)
+
+
 def test_a_judge_asked_later_hears_what_was_sent(run: Run, tmp_path: Path, monkeypatch) -> None:
     own(tmp_path, monkeypatch, HEARING)
     again(run, "python:my_judge:hears", judge_hears=True)
@@ -341,6 +365,7 @@ def test_people_s_labels_correct_a_run_without_any_call(folder: Path, tmp_path: 
     (made_,) = [f for f in shown if f["metric"].endswith("_calibrated")]
     assert made_["value"] == 1.0 and f"{len(items)} labels by people" in made_["note"]
     assert next(f for f in shown if f["headline"])["value"] < 1
+    assert "_calibrated" in (first.folder / "report.md").read_text()
 
 
 def test_too_few_labels_are_said_and_bad_ones_refused_before_any_call(run: Run, tmp_path: Path, endpoint) -> None:

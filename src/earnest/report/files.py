@@ -34,7 +34,7 @@ def as_markdown(report: Report) -> str:
         for score in report.scorecard.pillars
     ]
     parts.append(markdown_table(["pillar", "score", "95 % interval", "n", "unscored"], rows))
-    heads = [finding for finding in report.findings if finding.headline]
+    heads = [finding for finding in report.findings if finding.headline or "_calibrated" in finding.metric]
     parts.append(
         markdown_table(["finding", "value", "95 % interval", "n", "unscored"], [_row(finding) for finding in heads])
     )
