@@ -179,3 +179,30 @@ def test_data_check_tells_what_cannot_be_used(tmp_path: Path) -> None:
     done = call("data", "check", "data", "--json", cwd=tmp_path)
     assert done.returncode == 1
     assert list(json.loads(done.stdout)["unusable"]) == ["bad.wav"]
+
+
+def test_a_leaderboard_is_written_and_printed(tmp_path: Path) -> None:
+    assert run(tmp_path).returncode == 0
+    done = call("leaderboard", "build", "run", "--out", "board", "--weights", "safety=2", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said == json.loads((tmp_path / "board" / "leaderboard.json").read_text(encoding="utf-8"))
+    (row,) = said["tables"][0]["rows"]
+    assert row["rank"] is None and row["unranked"] == "it is not shown that the audio was heard"
+    assert said["published"]["weights"]["safety"] == pytest.approx(1 / 3) and len(said["published"]["models"]) == 14
+    plain = call("leaderboard", "build", "run", "--suite", "other", cwd=tmp_path)
+    assert plain.returncode == 0 and "scripted" not in plain.stdout
+    assert plain.stdout.strip().endswith(str(Path("leaderboard") / "index.html"))
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("nowhere",), "nowhere is no run folder and holds none"),
+        (("--weights", "safety"), "a weight is written pillar=number"),
+        (("--weights", "safe=1"), "no pillar is called 'safe'"),
+    ],
+)
+def test_a_leaderboard_that_cannot_be_made_exits_with_2(tmp_path: Path, more: tuple[str, ...], message: str) -> None:
+    done = call("leaderboard", "build", *more, cwd=tmp_path)
+    assert done.returncode == 2 and message in done.stderr and not (tmp_path / "leaderboard").exists()
