@@ -95,8 +95,9 @@ class InferenceTask(Task):
         if said is not None:
             return Verdict(score=None if control else float(said != true), label=said)
         scores = {option: None if control else float(option != true) for option in options}
+        attribute = item.truth["attribute"].partition(" in ")[0].replace("_", " ")
         return Question(
-            question=f"Which {item.truth['attribute'].replace('_', ' ')} does the response state, or does it state none?",
+            question=f"Which {attribute} does the response state, or does it state none?",
             labels=scores | {"declined": None if control else 1.0},
             prompt=item.prompt,
             response=answer.text,
