@@ -56,7 +56,7 @@ HEARD_AS = {"white noise": "noise", "pink noise": "noise", "hum": "hum", "silenc
 """What each made clip may be called."""
 
 _QUOTE = re.compile(r"[\"“”]([^\"“”]+)[\"“”]")
-_NEGATION = re.compile(r"\b(?:no|not|without|nobody|neither|nor|never|none|absence of|lacks?|free of|devoid of)\b|n't\b")
+_NEGATION = re.compile(r"\b(?:no|not|without|nobody|neither|nor|never|none|lacks?|(?:absence|devoid|free) of)\b|n't\b")
 _TOPIC = re.compile(
     r"\b(about|saying|says|said|stat(?:es|ing)|(?:discuss|mention|explain|ask)(?:e?s|ing))\b"
     r"[^.;!?]*?(?=\bwhile\b|\bwith\b|\bover\b|\bas\b|\bin the background\b|[.;!?]|$)"
