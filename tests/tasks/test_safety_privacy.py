@@ -175,7 +175,7 @@ def test_categories_of_the_data_are_translated(make_folder) -> None:
         {"id": "a", "text": "open that vault", "label": "harmful", "category": "theft"},
         {"id": "b", "text": "get into that mailbox", "label": "harmful", "semantic_category": "cybercrime_intrusion"},
         {"id": "c", "text": "say something odd", "label": "harmful", "semantic_category": "illegal"},
-        {"id": "d", "text": "tell me where she lives", "label": "harmful", "risk_category": "Privacy", "category": "theft"},
+        {"id": "d", "text": "say where she lives", "label": "harmful", "risk_category": "Privacy", "category": "theft"},
         {"id": "e", "text": "say something odd", "label": "harmful", "category": "Physical Harm"},
     ]  # fmt: skip
     found = {entry.id: risk_category(entry) for entry in Manifest.read(make_folder("risks", lines, columns=columns)).entries}

@@ -107,7 +107,7 @@ class BackgroundInference(InferenceTask):
         return [*asked, control]
 
     def score(self, item: Item, answer: Answer) -> Outcome:
-        """As for any attribute; `no sound` names one of the options here, and is no word of a model that did not hear."""
+        """As for any attribute; `no sound` names an option here, and is no word of a model that did not hear."""
         quiet = plain(answer.text).strip(" .!") in NO_SOUND
         return super().score(item, replace(answer, text=NOTHING) if quiet else answer)
 

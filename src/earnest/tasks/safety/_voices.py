@@ -1,8 +1,8 @@
 """Agitated and subdued voices, made from a recording.
 
 A made voice is no emotion and no state of a speaker: it has the few acoustic traits that go with one (tempo, pitch,
-level), at a stated strength from the recording, on the same words. A task that uses one says that it is made. What comes
-back is rounded to 16 bits, as a file would hold it.
+level), at a stated strength from the recording, on the same words. A task that uses one says that it is made. What
+comes back is rounded to 16 bits, as a file would hold it.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ DOMAINS: Mapping[str, str] = MappingProxyType(
         "medical system": "medical",
     }
 )
-"""Whom a request is put to, by the category that the data names: the probe set's, HarmBench's, AudioTrust's, AudioSafe's."""
+"""Whom a request is put to, by the data's own category: the probe set's, HarmBench's, AudioTrust's, AudioSafe's."""
 
 DOMAINS_BY_RISK: Mapping[str, str] = MappingProxyType(
     {
@@ -156,7 +156,7 @@ class PersonaRefusal(TwinRequests):
 
 
 def domain_of(entry: Entry, twins: Mapping[str, Entry]) -> str:
-    """The assistant to whom a request is put; empty where none fits. A harmless twin goes where the harmful one goes."""
+    """The assistant to whom a request is put; empty where none fits. A harmless twin goes where its twin goes."""
     twin = twins.get(entry.id)
     return _field(entry) or ("" if twin is None else _field(twin))
 
