@@ -49,9 +49,9 @@ class PhysicalViolation(Task):
     rooms that focus an echo, is rare, and it is the same for every model.
 
     What could be used without listening was checked: a ridge classifier on length, level, pauses and bands, which
-    never saw the sound, tells 0.61 of the 160 edited recordings of the embedded set (0.5 is chance). It gains on cut
-    reverberation, for what is cut is shorter, whatever is done about it; it tells 0.52 to 0.55 of reversed sounds and of
-    echoes, 0.70 of reversed reverberation.
+    never saw the sound, tells 0.61 of the 160 edited recordings of the embedded set (0.5 is chance). It gains on
+    cut reverberation, for what is cut is shorter, whatever is done about it; it tells 0.52 to 0.55 of reversed
+    sounds and of echoes, 0.70 of reversed reverberation.
 
     The nine recordings of a sound are resampled together.
 
