@@ -329,6 +329,7 @@ def test_an_own_run_of_the_official_suite_stands_among_the_published(tmp_path: P
     assert own.columns["robustness"] == pytest.approx(0.9) and own.columns["authentication"] == pytest.approx(0.5)
     assert own.columns["safety"] is None and own.score == pytest.approx(0.75 * 0.9 + 0.25 * 0.5) and own.rank == 1
     assert own.findings["authentication"].low < 0.5 < own.findings["authentication"].high
+    assert (own.rank_low, own.rank_high) == (1, 1) and board.official[3].rank_low is None
     second = board.official[1]
     scores = {row.model: 0.75 * row.columns["robustness"] + 0.25 * row.columns["authentication"] for row in board.official}
     assert second.score == pytest.approx(sorted(scores.values())[-2]) and second.own is None

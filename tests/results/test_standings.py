@@ -240,7 +240,16 @@ def test_runs_on_other_data_are_not_ranked_together_and_it_is_said_why(run: Make
     assert told == (
         f"{other.folder}: not ranked with {one.folder}, since data_digest is 'd' there, 'e' here; limit is None there, 60 here"
     )
-    assert set(agreed_parts(one.plan)) == {"suite", "suite_version", "data_digest", "judges", "limit", "seed"}
+    assert set(agreed_parts(one)) == {"suite", "suite_version", "data_digest", "limit", "seed", "judge"}
+
+
+def test_runs_that_were_judged_by_others_are_apart_also_where_they_were_judged_later(run: Make) -> None:
+    planned = run("planned", {"made_a": share(0.5)}, judges=("openai/gpt-4o", "openai/other"))
+    later = run("later", {"made_a": share(0.5)})
+    said = {"openai/gpt-4o": {"label": "x"}}
+    judged = replace(later, lines=tuple(line.model_copy(update={"judges": said}) for line in later.lines))
+    assert planned.judge == judged.judge == "openai/gpt-4o" and later.judge is None
+    assert len(parted([planned, judged])) == 1 and len(parted([planned, later])) == 2
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,17 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 
 from earnest import __version__
 from earnest.errors import BadData
+from earnest.metrics.intervals import N_RESAMPLES
+from earnest.metrics.ranking import interval_draws, rank_intervals
 from earnest.pillars import HEADLINE
 from earnest.records import Arm
 from earnest.report.files import markdown_table
@@ -76,7 +79,8 @@ class OfficialRow:
         Of an own run, the columns with count and interval.
     score : float or None
         Weighted mean of the columns that all rows have; None where there is none.
-    rank : int or None
+    rank, rank_low, rank_high : int or None
+        Of an own run with the ranks that its own items leave open, the published numbers taken as they stand.
     """
 
     model: str
@@ -85,6 +89,8 @@ class OfficialRow:
     findings: Mapping[str, Finding]
     score: float | None
     rank: int | None
+    rank_low: int | None = None
+    rank_high: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -309,7 +315,24 @@ def _official(
         )
         for (model, own, columns, findings), score in zip(rows, scores, strict=True)
     ]  # fmt: skip
+    ranked = [_with_open_ranks(row, scores, scaled) if row.own is not None and scaled else row for row in ranked]
     return tuple(sorted(ranked, key=lambda row: row.rank or 0)), scaled, reasons
+
+
+def _with_open_ranks(row: OfficialRow, scores: Sequence[float], weights: Mapping[str, float]) -> OfficialRow:
+    """The row with the ranks that its own items leave open: its columns are drawn from their intervals."""
+    rng = np.random.default_rng(0)
+    drawn = np.zeros(N_RESAMPLES)
+    for name, weight in weights.items():
+        finding = row.findings[name]
+        assert finding.value is not None
+        low, high = (finding.value if end is None else end for end in (finding.low, finding.high))
+        drawn += weight * interval_draws(finding.value, low=low, high=high, rng=rng)
+    draws = np.tile(np.asarray(scores), (N_RESAMPLES, 1))
+    place = list(scores).index(row.score)  # type: ignore[arg-type]
+    draws[:, place] = drawn
+    found = rank_intervals(draws, values=scores)[place]
+    return replace(row, rank_low=found.low, rank_high=found.high)
 
 
 def _not_comparable(run: Standing) -> str:
@@ -365,7 +388,7 @@ def _agreed_words(one: StandingsTable) -> str:
     parts = one.agreed
     words = [f"suite {parts['suite']} version {parts['suite_version']}", f"data {one.data}"]
     words += [f"{parts['limit']} items a task at most"] if parts["limit"] is not None else []
-    words += [f"judged by {', '.join(parts['judges'])}"] if parts["judges"] else []
+    words += [f"judged by {parts['judge']}"] if parts["judge"] else []
     return ", ".join([*words, f"seed {parts['seed']}"])
 
 
@@ -420,9 +443,8 @@ def _official_note(row: OfficialRow) -> str:
     if row.own is None:
         return ""
     kinds = {str(line.truth["judging"]) for line in row.own.lines if "judging" in line.truth}
-    judges = ", ".join(row.own.plan.judges) or "no model"
     heard = "" if row.own.audio.proven else "; audio not tested"
-    return f"judged by {judges}" + (f", {' and '.join(sorted(kinds))}" if kinds else "") + heard
+    return f"judged by {row.own.judge or 'no model'}" + (f", {' and '.join(sorted(kinds))}" if kinds else "") + heard
 
 
 def _repeated(board: Leaderboard) -> set[str]:
@@ -513,9 +535,10 @@ def _row_json(row: Row) -> dict[str, Any]:
 def _official_json(row: OfficialRow) -> dict[str, Any]:
     return {
         "model": row.model, "own": row.own is not None, "folder": str(row.own.folder) if row.own else None,
-        "judges": list(row.own.plan.judges) if row.own else ["GPT-4o"], "columns": dict(row.columns),
+        "judge": row.own.judge if row.own else "GPT-4o", "columns": dict(row.columns),
         "intervals": {name: [one.low, one.high] for name, one in row.findings.items()},
         "n_scored": {name: one.n_scored for name, one in row.findings.items()}, "score": row.score, "rank": row.rank,
+        "rank_low": row.rank_low, "rank_high": row.rank_high,
     }  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Runs beside each other: which may be ranked together, on what, and with what interval of the rank.
 
-Runs stand in one table where suite, version, data, judges, limit and seed are equal. A pillar is there the mean of the
+Runs stand in one table where suite, version, data, limit, seed and the judge are equal. A pillar is there the mean of the
 tasks that every ranked run was asked and in one version; a task that one of them lacks is left out for all, and named.
 The total is the weighted mean of the pillars that all have. Ranks come from drawing the clusters of every task with
 replacement, the same for all runs; a headline that cannot be drawn so (all clusters agree, there are fewer than six, or
@@ -37,8 +37,8 @@ from earnest.results.scorecard import AudioProof, audio_proof, combined
 
 Floats = NDArray[np.float64]
 
-MUST_AGREE = ("suite", "suite_version", "data_digest", "judges", "limit", "seed")
-"""Parts of the plan that must be equal for runs to be ranked together."""
+MUST_AGREE = ("suite", "suite_version", "data_digest", "limit", "seed")
+"""Parts of the plan that must be equal for runs to be ranked together; so must the judge whose word counts."""
 
 MIN_THINGS = 10
 """Of recordings or speakers within a run, fewer give no correlation."""
@@ -93,6 +93,12 @@ class Standing:
         return {"scripted": "scripted", "reference": "embedded"}.get(
             name.partition("/")[0], "embedded" if name == "earnest/reference" else "model"
         )
+
+    @cached_property
+    def judge(self) -> str | None:
+        """The judge whose word counts where no parser decides: the run's first, or who was asked first afterwards."""
+        asked = (name for line in self.lines for name in line.judges or {})
+        return next(iter([*self.plan.judges, *asked]), None)
 
     @cached_property
     def audio(self) -> AudioProof:
@@ -210,7 +216,7 @@ class StandingsTable:
     Parameters
     ----------
     agreed : mapping
-        What their plans share, by part.
+        What the runs share, by part of the plan, and the judge.
     pillars : tuple of str
         Those that count, in the order of display.
     weights : mapping
@@ -263,17 +269,17 @@ def read_weights(texts: Sequence[str]) -> dict[str, float]:
     return weights
 
 
-def agreed_parts(plan: Plan) -> dict[str, Any]:
-    """The parts of a plan that must be equal for runs to be ranked together."""
-    dumped = plan.model_dump(mode="json")
-    return {part: dumped[part] for part in MUST_AGREE}
+def agreed_parts(standing: Standing) -> dict[str, Any]:
+    """What must be equal of runs that are ranked together."""
+    dumped = standing.plan.model_dump(mode="json")
+    return {**{part: dumped[part] for part in MUST_AGREE}, "judge": standing.judge}
 
 
 def parted(standings: Sequence[Standing]) -> list[list[Standing]]:
     """The runs in groups that may be ranked together, in order of first appearance."""
     groups: list[list[Standing]] = []
     for standing in standings:
-        fitting = (group for group in groups if agreed_parts(group[0].plan) == agreed_parts(standing.plan))
+        fitting = (group for group in groups if agreed_parts(group[0]) == agreed_parts(standing))
         group = next(fitting, None)
         if group is None:
             groups.append([standing])
@@ -286,7 +292,7 @@ def why_apart(groups: Sequence[Sequence[Standing]]) -> list[str]:
     """In what each further group differs from the first: `b: seed is 0 there, 1 here`."""
     told = []
     for group in groups[1:]:
-        first, here = agreed_parts(groups[0][0].plan), agreed_parts(group[0].plan)
+        first, here = agreed_parts(groups[0][0]), agreed_parts(group[0])
         parts = [f"{part} is {first[part]!r} there, {here[part]!r} here" for part in first if first[part] != here[part]]
         names = ", ".join(str(one.folder) for one in group)
         told.append(f"{names}: not ranked with {groups[0][0].folder}, since {'; '.join(parts)}")
@@ -315,7 +321,7 @@ def table(group: Sequence[Standing], *, weights: Mapping[str, float]) -> Standin
     ranked = {id(row.standing) for row in rows}
     rest = [_unranked(one, shown, tasks) for one in group if id(one) not in ranked]
     return StandingsTable(
-        agreed=agreed_parts(group[0].plan), data=group[0].plan.data, pillars=shown, weights=scaled,
+        agreed=agreed_parts(group[0]), data=group[0].plan.data, pillars=shown, weights=scaled,
         tasks={key: tasks[key] for key in shown}, left_out=left_out, rows=(*rows, *rest),
         from_intervals=tuple(from_intervals),
     )  # fmt: skip
