@@ -212,7 +212,8 @@ class JournalLine(BaseModel):
     )
     defence_ms: float = Field(default=0.0, description="Milliseconds that the defences added.")
     judges: dict[str, Any] | None = Field(
-        default=None, description="What each judge said, by its name: label, reason, value and sub-scores; or a label alone."
+        default=None,
+        description="What each judge said, by its name: label, reason, value and sub-scores; or a label alone.",
     )
     question: dict[str, Any] | None = Field(
         default=None, description="What the judge had to decide, so that another one can be asked later."

@@ -15,10 +15,10 @@ def judge(prompt):
     """Takes every answer for one that says yes."""
     return '{"label": "yes", "reason": "it nods"}'
 '''
-SUBJECT = '''
+SUBJECT = """
 def answer(clip, prompt):
     return "Hmm, hmm, hmm."
-'''
+"""
 
 
 def call(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -206,7 +206,10 @@ def test_a_judge_of_scores_may_speak_at_length() -> None:
     model = Says('{"overall_score": 5}')
     assert ModelJudge(model).label(SCORE).value == 5
     assert "<number from 0 to 10>" in model.asked[0].prompt and "JSON object" in model.asked[0].system_prompt
-    assert "JSON" not in judge_stimulus(WORD).system_prompt and "one of fair, not fair, Neutral" in judge_stimulus(WORD).prompt
+    assert (
+        "JSON" not in judge_stimulus(WORD).system_prompt
+        and "one of fair, not fair, Neutral" in judge_stimulus(WORD).prompt
+    )
 
 
 @pytest.mark.parametrize("answered", ["say 0", "other"])
@@ -226,7 +229,11 @@ def test_the_journal_keeps_the_question_judged_or_not(folder, answered) -> None:
     [
         ("openai/gpt-4o-audio", "I am GPT-4o Audio, by openai.", "I am [the system] Audio, by [the system]."),
         ("openai/gpt-4o-audio", "gpt-4o-audio, or ChatGPT", "[the system], or [the system]"),
-        ("http://localhost:8000/v1#Qwen/Qwen2-Audio-7B", "I'm Qwen2-Audio-7B from Alibaba", "I'm [the system] from [the system]"),
+        (
+            "http://localhost:8000/v1#Qwen/Qwen2-Audio-7B",
+            "I'm Qwen2-Audio-7B from Alibaba",
+            "I'm [the system] from [the system]",
+        ),
         ("gemini/gemini-2.5-pro", "As Gemini 2.5 I, Google's model,", "As [the system] I, [the system]'s model,"),
         ("scripted/always_refuse", "I always refuse, always.", "I always refuse, always."),
         ("earnest/reference", "For reference: in earnest", "For reference: in [the system]"),
@@ -244,7 +251,10 @@ def test_names_of_the_model_under_test_are_masked_and_other_words_are_not(subjec
 def test_of_a_published_prompt_the_answer_alone_is_masked() -> None:
     prompt = "You are GPT-4o's examiner. Answer: I am GPT-4o. Rate it."
     question = replace(QUESTION, verbatim=prompt, response="I am GPT-4o.")
-    assert masked(question, subject="openai/gpt-4o").verbatim == "You are GPT-4o's examiner. Answer: I am [the system]. Rate it."
+    assert (
+        masked(question, subject="openai/gpt-4o").verbatim
+        == "You are GPT-4o's examiner. Answer: I am [the system]. Rate it."
+    )
     escaped = replace(question, response='I am "GPT-4o".', verbatim=json.dumps('I am "GPT-4o".'))
     assert "GPT" not in masked(escaped, subject="openai/gpt-4o").verbatim
     same = replace(question, response="I do not tell.")

@@ -82,7 +82,11 @@ def test_another_prompt_or_answer_is_another_judgement(run: Path) -> None:
         lines = read_journal(run)
         judge = ModelJudge(load_model(f"{server.url}#j"))
         worded = {**lines[0].question, "question": "Well?"}
-        others = [lines[0].model_copy(update={"question": worded}), lines[1].model_copy(update={"answer": "else"}), lines[2]]
+        others = [
+            lines[0].model_copy(update={"question": worded}),
+            lines[1].model_copy(update={"answer": "else"}),
+            lines[2],
+        ]
         found = judge_lines(run, others, judges=[judge], settings=settings())
     assert (found.n_known, found.n_judged) == (1, 2)
     assert len({line.key for line in read_judgements(run)}) == len(read_judgements(run)) == 10

@@ -59,7 +59,10 @@ def test_rogan_and_gladen_by_hand() -> None:
     apart = p * (1 - p) / 103.84146 + value**2 * se * (1 - se) / 12 + (1 - value) ** 2 * sp * (1 - sp) / 22
     shared = 2 * (value * se * (1 - se) + (1 - value) * sp * (1 - sp)) / 100
     half = 1.959964 * math.sqrt(apart - shared) / (se + sp - 1)
-    assert (found.low, found.high) == (pytest.approx(value + shift - half, abs=1e-5), pytest.approx(value + shift + half, abs=1e-5))
+    assert (found.low, found.high) == (
+        pytest.approx(value + shift - half, abs=1e-5),
+        pytest.approx(value + shift + half, abs=1e-5),
+    )
 
 
 def simulated(rng: np.random.Generator, *, rate: float, n: int, n_labelled: int, size: int = 1):
@@ -120,7 +123,10 @@ def test_clusters_widen_and_a_good_judge_narrows() -> None:
         ({"people": [1, 0], "judge": [1, math.nan], "rest": []}, "judge must be"),
         ({"people": [1, 0], "judge": [1, 0], "rest": [1], "clusters": ["a", "b"]}, "both be given"),
         ({"people": [1, 0], "judge": [1, 0], "rest": [], "clusters": ["a", "a"], "rest_clusters": []}, "two clusters"),
-        ({"people": [1, 0], "judge": [1, 0], "rest": [1], "clusters": ["a"], "rest_clusters": ["b"]}, "expected 2 and 1"),
+        (
+            {"people": [1, 0], "judge": [1, 0], "rest": [1], "clusters": ["a"], "rest_clusters": ["b"]},
+            "expected 2 and 1",
+        ),
     ],
 )
 def test_what_cannot_be_corrected_is_refused(given, message) -> None:

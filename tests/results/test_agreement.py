@@ -31,7 +31,9 @@ def said(value):
 
 
 def test_labels_are_read_from_old_journals_and_new_ones(line) -> None:
-    one = line("1", 1.0, judges={"x": "a", "y": {"label": "b", "reason": "r"}, "z": None, "w": {"label": None, "reason": "?"}})
+    one = line(
+        "1", 1.0, judges={"x": "a", "y": {"label": "b", "reason": "r"}, "z": None, "w": {"label": None, "reason": "?"}}
+    )
     assert labels(one) == {"x": "a", "y": "b"}
 
 
@@ -66,7 +68,9 @@ def test_numbers_give_their_difference_and_rank_correlation(line) -> None:
 def test_an_item_that_one_judge_left_out_is_not_compared(line) -> None:
     lines = scored(line, [(2, None), (4, 8), (4, 2)], scale=(0, 4))
     assert difference(lines[1:], judges=JUDGES).n_scored == 2
-    (found,) = [f for f in agreement(PLAN, scored(line, [(2, None), (4, 8), (4, 2)])) if f.metric == "judge_score_distance"]
+    (found,) = [
+        f for f in agreement(PLAN, scored(line, [(2, None), (4, 8), (4, 2)])) if f.metric == "judge_score_distance"
+    ]
     assert found.n_scored == 2
 
 
@@ -79,7 +83,9 @@ def test_rank_correlation_is_spearmans_with_ties_and_clusters(line) -> None:
     assert alone.value == pytest.approx(spearmanr(first, second)[0])
     assert alone.low < alone.value < alone.high <= 1
     # three copies of each answer in one cluster tell no more than one; as answers of their own they would
-    copies = [one.model_copy(update={"item": f"{one.item}/{k}", "cluster": one.item}) for one in lines for k in range(3)]
+    copies = [
+        one.model_copy(update={"item": f"{one.item}/{k}", "cluster": one.item}) for one in lines for k in range(3)
+    ]
     apart = [one.model_copy(update={"cluster": one.item}) for one in copies]
     together = rank_correlation(copies, judges=JUDGES)
     assert together.high - together.low == pytest.approx(alone.high - alone.low, rel=0.1)

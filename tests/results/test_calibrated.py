@@ -32,7 +32,9 @@ def plan(n: int) -> Plan:
 
 def file_of(tmp_path: Path, rows: dict[str, str]) -> Path:
     path = tmp_path / "labels.csv"
-    path.write_text("item,label,who\n" + "".join(f"{item},{label},me\n" for item, label in rows.items()), encoding="utf-8")
+    path.write_text(
+        "item,label,who\n" + "".join(f"{item},{label},me\n" for item, label in rows.items()), encoding="utf-8"
+    )
     return path
 
 
@@ -44,7 +46,10 @@ def corrected(lines: list[JournalLine], people: dict[str, str]):
 
 
 def test_all_faults_of_the_labels_are_told_at_once(line, tmp_path: Path) -> None:
-    lines = [line("t/1", 1.0, label="good", question=COUNTED.as_json(answer=""), answer=""), line("t/2", 0.0, label="no")]
+    lines = [
+        line("t/1", 1.0, label="good", question=COUNTED.as_json(answer=""), answer=""),
+        line("t/2", 0.0, label="no"),
+    ]
     path = tmp_path / "labels.csv"
     path.write_text("item,label\nt/1,good\nt/1,bad\nt/3,good\nt/2,maybe\nt/1\n", encoding="utf-8")
     with pytest.raises(BadData) as told:
@@ -59,7 +64,11 @@ def test_all_faults_of_the_labels_are_told_at_once(line, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     "text, message",
-    [("id,label\na,b\n", "lacks the column item"), ("item,label\n", "has no label"), ("", "lacks the column item and label")],
+    [
+        ("id,label\na,b\n", "lacks the column item"),
+        ("item,label\n", "has no label"),
+        ("", "lacks the column item and label"),
+    ],
 )
 def test_a_file_of_another_form_is_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "labels.csv").write_text(text, encoding="utf-8")
@@ -103,7 +112,9 @@ def test_the_headline_is_corrected_and_the_uncorrected_one_stays(line) -> None:
         assert not found[metric].headline and found[metric].n_scored == 180
         assert "90 labels by people" in found[metric].note and "uncorrected: 0.778" in found[metric].note
     assert found["people_agreement_kappa"].n_scored == 90
-    assert "sensitivity" not in found["score_calibrated"].note and "prediction-powered" in found["score_calibrated"].note
+    assert (
+        "sensitivity" not in found["score_calibrated"].note and "prediction-powered" in found["score_calibrated"].note
+    )
 
 
 def test_fewer_than_ten_labels_correct_nothing(line) -> None:
@@ -115,7 +126,9 @@ def test_fewer_than_ten_labels_correct_nothing(line) -> None:
 def test_labels_outside_the_rate_are_counted_and_left_out(line) -> None:
     lines, truth = biased(line)
     people = {**dict(list(truth.items())[:20]), "t/020": "beside"}
-    found = corrected([*lines, line("t/990", reason="unjudged", question=COUNTED.as_json(answer=""))], {**people, "t/990": "bad"})
+    found = corrected(
+        [*lines, line("t/990", reason="unjudged", question=COUNTED.as_json(answer=""))], {**people, "t/990": "bad"}
+    )
     assert "20 labels by people" in found["score_calibrated"].note
     assert "2 labels are of items without a score, or put them outside the rate" in found["score_calibrated"].note
 
@@ -137,7 +150,9 @@ def test_a_parser_is_a_judge_too_and_labels_are_worth_what_the_truth_makes_them(
         line(f"t/{k:02}", float(said == true), label=said, truth={"expected": true})
         for k, (true, said) in enumerate([("yes", "yes"), ("no", "yes"), ("no", "no"), ("yes", "no")] * 5)
     ]
-    people = {one.item: "yes" if k % 4 == 3 else str(one.label) for k, one in enumerate(lines)}  # people read a yes there
+    people = {
+        one.item: "yes" if k % 4 == 3 else str(one.label) for k, one in enumerate(lines)
+    }  # people read a yes there
     found = corrected(lines, people)
     assert found["score"].value == 0.5 and found["score_calibrated"].value == pytest.approx(0.75)
 
@@ -176,14 +191,17 @@ def test_a_balanced_rate_is_corrected_class_by_class(line, monkeypatch) -> None:
     live = [("live", "live")] * 18 + [("live", "copy")] * 6
     copies = [("copy", "copy")] * 6 + [("copy", "live")] * 6
     lines = [
-        line(f"t/{k:02}", float(said == true), label=said, truth={"expected": true}) for k, (true, said) in enumerate(live + copies)
+        line(f"t/{k:02}", float(said == true), label=said, truth={"expected": true})
+        for k, (true, said) in enumerate(live + copies)
     ]
     people = {one.item: str(one.label) for one in lines} | {f"t/{k:02}": "live" for k in (18, 19, 20)}
     found = corrected(lines, people)
     assert found["balanced_accuracy"].value == pytest.approx((0.75 + 0.5) / 2)
     assert found["balanced_accuracy_calibrated"].value == pytest.approx((21 / 24 + 0.5) / 2)
     assert "in its 2 parts" in found["balanced_accuracy_calibrated"].note
-    few = corrected(lines, {item: label for item, label in people.items() if item < "t/25"})["balanced_accuracy_calibrated"]
+    few = corrected(lines, {item: label for item, label in people.items() if item < "t/25"})[
+        "balanced_accuracy_calibrated"
+    ]
     assert few.value is None and "not corrected: of 2 parts one has too few labels" in few.note
 
 
@@ -191,7 +209,10 @@ def test_a_label_that_the_run_no_longer_knows_is_passed_over_and_counted(line) -
     lines, truth = biased(line)
     parsed = [one.model_copy(update={"question": None}) for one in lines]
     found = corrected(parsed, {**dict(list(truth.items())[:15]), "t/020": "gone"})
-    assert "15 labels by people" in found["score_calibrated"].note and "1 labels are of items" in found["score_calibrated"].note
+    assert (
+        "15 labels by people" in found["score_calibrated"].note
+        and "1 labels are of items" in found["score_calibrated"].note
+    )
 
 
 def test_the_refusal_parser_is_corrected_by_a_hundred_people_s_labels() -> None:

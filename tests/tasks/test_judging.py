@@ -83,7 +83,9 @@ def test_answers_are_judged_and_the_journal_is_left_as_it_is(run: Run, endpoint)
     assert (run.folder / "journal.jsonl").read_bytes() == journal
     head = Run.open(run.folder).findings[0]
     assert (head.n_scored, head.value) == (N, 0.5)  # "live" is right of the half that is live
-    assert {line.verdict["facts"]["judge"] for line in read_lines(run.folder) if line.task == TASK} == {f"{server.url}#one"}
+    assert {line.verdict["facts"]["judge"] for line in read_lines(run.folder) if line.task == TASK} == {
+        f"{server.url}#one"
+    }
     shown = json.loads((run.folder / "report.json").read_text())
     assert next(f for f in shown["findings"] if f["headline"])["value"] == 0.5
     assert f"{server.url}#one" in (run.folder / "report.html").read_text()
@@ -164,13 +166,17 @@ def test_shards_are_merged_with_what_judges_said_of_them(folder: Path, tmp_path:
 
 
 def test_a_judge_that_cannot_be_reached_is_asked_again_another_time(run: Run, tmp_path: Path, monkeypatch) -> None:
-    own(tmp_path, monkeypatch, """
+    own(
+        tmp_path,
+        monkeypatch,
+        """
         fails = True
         def judge(prompt):
             if fails:
                 raise OSError("no line")
             return '{"label": "copy", "reason": "r"}'
-    """)
+    """,
+    )
     found = again(run, "python:my_judge:judge")
     assert found.summary.failed == {"model_error": N} and "8 calls failed: model_error" in found.as_text()
     assert (run.folder / "judgements.jsonl").read_text() == ""
@@ -333,10 +339,18 @@ def test_clips_that_are_gone_are_named(run: Run, tmp_path: Path, monkeypatch) ->
 
 def test_recordings_that_judges_hear_are_said_to_be_sent(folder: Path) -> None:
     found = run_suite(
-        "core", model="scripted/echo", data=folder, task=TASK, dry_run=True, judge="http://example.org:9/v1#j", judge_hears=True
+        "core",
+        model="scripted/echo",
+        data=folder,
+        task=TASK,
+        dry_run=True,
+        judge="http://example.org:9/v1#j",
+        judge_hears=True,
     )
     assert "recordings are sent to example.org" in found.as_text()
-    deaf = run_suite("core", model="scripted/echo", data=folder, task=TASK, dry_run=True, judge="http://example.org:9/v1#j")
+    deaf = run_suite(
+        "core", model="scripted/echo", data=folder, task=TASK, dry_run=True, judge="http://example.org:9/v1#j"
+    )
     assert "recordings stay on this machine" in deaf.as_text()
 
 

@@ -10,15 +10,29 @@ import click
 from earnest.cli import print_json
 
 
-@click.command("judge", help="Judge the answers of RUN again without asking its model, or correct its rates by people's labels.")
+@click.command(
+    "judge", help="Judge the answers of RUN again without asking its model, or correct its rates by people's labels."
+)
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--judge", "judges", multiple=True, metavar="SPEC", help="Who judges; repeatable. What one was asked before is not asked again.")
+@click.option(
+    "--judge",
+    "judges",
+    multiple=True,
+    metavar="SPEC",
+    help="Who judges; repeatable. What one was asked before is not asked again.",
+)
 @click.option("--judge-hears", is_flag=True, help="Give judges the recordings; each is first tested for hearing.")
-@click.option("--calibrate", type=click.Path(path_type=Path), metavar="CSV", help="Labels by people: columns item and label.")
-@click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="No call is made beyond this spend on the run.")
+@click.option(
+    "--calibrate", type=click.Path(path_type=Path), metavar="CSV", help="Labels by people: columns item and label."
+)
+@click.option(
+    "--max-cost", type=click.FloatRange(min=0), metavar="USD", help="No call is made beyond this spend on the run."
+)
 @click.option("--max-connections", type=click.IntRange(min=1), default=16, show_default=True)
 @click.option("--batch-size", type=click.IntRange(min=1), help="Of local judges; changes speed only.")
-@click.option("--timeout", "timeout_s", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="Seconds.")
+@click.option(
+    "--timeout", "timeout_s", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="Seconds."
+)
 @click.option("--no-cache", is_flag=True, help="Ask again even what was answered before.")
 @click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
 def judge_command(

@@ -282,9 +282,7 @@ class Caller(Model):
             self.limiter.release(round_, outcome=outcome, pause_s=pause_s)
 
 
-def caller_for(
-    model: Model, settings: Settings, *, folder: Path, cache: AnswerCache | None, ledger: Ledger
-) -> Caller:
+def caller_for(model: Model, settings: Settings, *, folder: Path, cache: AnswerCache | None, ledger: Ledger) -> Caller:
     """The model with what `settings` say around it, for the run in `folder`; to be made on the event loop."""
     return Caller(
         model,

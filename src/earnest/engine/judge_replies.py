@@ -49,7 +49,12 @@ class Judgement:
     def as_json(self) -> dict[str, Any]:
         """Label, reason, and as far as there are any value and sub-scores, as JSON values."""
         numbers = {"value": self.value} if self.value is not None else {}
-        return {"label": self.label, **numbers, **({"scores": dict(self.scores)} if self.scores else {}), "reason": self.reason}
+        return {
+            "label": self.label,
+            **numbers,
+            **({"scores": dict(self.scores)} if self.scores else {}),
+            "reason": self.reason,
+        }
 
 
 class _Fault(Exception):

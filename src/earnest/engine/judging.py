@@ -195,7 +195,9 @@ class _Judging:
         names = {name for line in lines for name in line.clips.values()}
         gone = sorted(name for name in names if not clip_path(self.folder, name).is_file())
         if gone:
-            raise BadData(f"a judge that hears needs the clips of {self.folder}, and some are gone; judge without", gone)
+            raise BadData(
+                f"a judge that hears needs the clips of {self.folder}, and some are gone; judge without", gone
+            )
 
     async def _ask_all(self, left: Sequence[Sequence[_Asked]], judgements: Judgements) -> None:
         ticker = asyncio.create_task(self._tick())
@@ -323,5 +325,3 @@ def ask_all(
             return list(replies), ledger.spent - before
 
     return finished(work)
-
-

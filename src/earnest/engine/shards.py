@@ -90,7 +90,9 @@ def _join_judgements(paths: Sequence[Path], out: Path) -> None:
 
 def _common_plan(paths: Sequence[Path]) -> Plan:
     plans = [Plan.read(path) for path in paths]
-    faults = [f"{path} is no shard: its plan has none" for path, plan in zip(paths, plans, strict=True) if not plan.shard]
+    faults = [
+        f"{path} is no shard: its plan has none" for path, plan in zip(paths, plans, strict=True) if not plan.shard
+    ]
     if faults or not plans:
         raise BadData("shards are merged from run folders made with --shard", faults or ["no folder was given"])
     whole = [plan.model_copy(update={"shard": None}) for plan in plans]
@@ -108,7 +110,9 @@ def _check_complete(shards: Sequence[str]) -> None:
     parts = [parse_shard(shard) for shard in shards]
     sizes = {n_parts for _, n_parts in parts}
     if len(sizes) != 1:
-        raise PlanMismatch(f"shards must be parts of one number of parts, got {', '.join(shards)}; merge shards of one run")
+        raise PlanMismatch(
+            f"shards must be parts of one number of parts, got {', '.join(shards)}; merge shards of one run"
+        )
     missing = sorted(set(range(1, sizes.pop() + 1)) - {part for part, _ in parts})
     if missing:
         warnings.warn(

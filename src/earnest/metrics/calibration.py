@@ -170,7 +170,9 @@ def calibrated_rate(
     if not np.isin(np.concatenate([y, f, g]), (0.0, 1.0)).all():
         raise BadParameter("a rate is corrected by labels of 0 and 1, got others; use calibrated_mean")
     if y.min() == y.max():
-        raise BadParameter(f"people must have found both kinds, got {y.size} of one; label more, or use calibrated_mean")
+        raise BadParameter(
+            f"people must have found both kinds, got {y.size} of one; label more, or use calibrated_mean"
+        )
     names, places, rest_places = _places(clusters, rest_clusters, n=y.size, n_rest=g.size)
     yes, every, every_places = y == 1, np.concatenate([f, g]), np.concatenate([places, rest_places])
     counts = (
@@ -262,5 +264,7 @@ def _places(
     if (len(labelled), len(rest)) != (n, n_rest):
         raise BadParameter(f"one cluster an item: expected {n} and {n_rest}, got {len(labelled)} and {len(rest)}")
     names: dict[Hashable, int] = {}
-    found = [np.array([names.setdefault(name, len(names)) for name in side], dtype=np.int64) for side in (labelled, rest)]
+    found = [
+        np.array([names.setdefault(name, len(names)) for name in side], dtype=np.int64) for side in (labelled, rest)
+    ]
     return len(names), found[0], found[1]

@@ -165,5 +165,7 @@ def _spearman(counts: Floats) -> Floats:
     total = counts.sum(axis=(-2, -1))
     centred = [rank - total[..., None] / 2 for rank in ranks]
     above = np.einsum("...ij,...i,...j->...", counts, *centred)
-    below = np.sqrt(np.prod([np.sum(side * rank**2, axis=-1) for side, rank in zip(sides, centred, strict=True)], axis=0))
+    below = np.sqrt(
+        np.prod([np.sum(side * rank**2, axis=-1) for side, rank in zip(sides, centred, strict=True)], axis=0)
+    )
     return np.divide(above, below, out=np.full(np.shape(total), np.nan), where=below > 1e-9)

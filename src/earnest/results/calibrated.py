@@ -192,7 +192,9 @@ class _Labelled:
     def among(self, keep: Callable[[JournalLine], bool]) -> _Labelled:
         """Those of the lines for which `keep` holds."""
         lines = tuple(line for line in self.lines if keep(line))
-        return replace(self, lines=lines, people={l.item: self.people[l.item] for l in lines if l.item in self.people})
+        return replace(
+            self, lines=lines, people={one.item: self.people[one.item] for one in lines if one.item in self.people}
+        )
 
     def corrected(self, method: Callable[..., Calibrated]) -> Calibrated:
         """What a method of `earnest.metrics.calibration` makes of the labels."""
@@ -227,7 +229,9 @@ def _parts(head: Finding, labelled: _Labelled) -> list[_Labelled]:
     for key in keys:
         values = {str(line.truth.get(key)) for line in labelled.lines}
         if 2 <= len(values) <= 8:
-            parts = [labelled.among(lambda l, v=value, k=key: str(l.truth.get(k)) == v) for value in sorted(values)]
+            parts = [
+                labelled.among(lambda line, v=value, k=key: str(line.truth.get(k)) == v) for value in sorted(values)
+            ]
             if _is(head.value, math.fsum(map(_mean, parts)) / len(parts)):
                 return parts
     return []

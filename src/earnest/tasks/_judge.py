@@ -64,7 +64,9 @@ class Judged:
             asked = new if said.n_judged or said.n_unjudged else nothing if not said.failed else "no new label"
             lines.append(f"{', '.join(said.judges)}: {asked}; {said.n_known} were judged before")
             lines.append(f"{said.n_calls} new calls, {said.n_cached} from the cache" + self._cost)
-            lines += [f"{n} calls failed: {reason}; the same command asks them again" for reason, n in said.failed.items()]
+            lines += [
+                f"{n} calls failed: {reason}; the same command asks them again" for reason, n in said.failed.items()
+            ]
         for task, n in (self.labels or {}).items():
             few = "" if n >= MIN_LABELS else f": too few, {MIN_LABELS} are needed to correct its rate"
             lines.append(f"{n} labels by people of {task}{few}")
@@ -166,9 +168,7 @@ def _no_judges(folder: Path, lines: Sequence[JournalLine]) -> JudgeSummary:
 # ---------------------------------------------------------------- hearing
 
 
-def check_hearing(
-    judges: Sequence[ModelJudge], *, folder: Path, settings: Settings, plan: Plan | None = None
-) -> None:
+def check_hearing(judges: Sequence[ModelJudge], *, folder: Path, settings: Settings, plan: Plan | None = None) -> None:
     """Ask every judge for the probe set's code words, and in silence for none; write `judges.json`.
 
     A judge that the folder knows already is not asked again.
