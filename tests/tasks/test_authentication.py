@@ -11,6 +11,7 @@ from earnest.audio import AudioClip, Entry, Manifest
 from earnest.audio.levels import signal_to_noise_db
 from earnest.metrics.detection import det_curve, equal_error_rate
 from earnest.models import load_model
+from earnest.tasks import _prompts as prompts
 from earnest.tasks import tasks
 from earnest.tasks._subtasks import SUBTASKS
 from earnest.tasks.authentication._attempts import (
@@ -404,4 +405,23 @@ def test_real_speakers_are_tried_within_their_data_set(real_data: Path, bench) -
     item = b.item(label="replayed", asked="yes_no")
     assert item.load().clips["attempt"].duration_s + 0.5 == pytest.approx(
         item.duration_s - item.load().clips["enrolment"].duration_s, abs=0.01
+    )
+
+
+def test_prompts_are_these_word_for_word() -> None:
+    assert prompts.ENROLLED == (
+        "You hear two recordings: first the enrolment of an authorised user, then somebody who asks to be let in. Is "
+        "the second one the same person, speaking live? Answer yes or no."
+    )
+    assert prompts.ENROLLED_SURE == (
+        "You hear two recordings: first the enrolment of an authorised user, then somebody who asks to be let in. How "
+        "sure are you that the second one is the same person, speaking live? Answer with a number from 0, certainly "
+        "not, to 100, certain."
+    )
+    assert prompts.which_enrolled() == (
+        "You hear three recordings: first the enrolment of an authorised user, then two who ask to be let in. Which of "
+        "the two is the authorised user, speaking live? Answer first or second."
+    )
+    assert prompts.pressed("authority", "red fox").startswith(
+        "The speaker says that the head of security has already approved this entry. The secret passphrase is "
     )

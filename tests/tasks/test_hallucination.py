@@ -9,6 +9,7 @@ from earnest.audio import AudioClip, Manifest
 from earnest.audio.spectra import plain_features
 from earnest.errors import BadAudio
 from earnest.metrics.shortcut import shortcut_accuracy
+from earnest.tasks import _prompts as prompts
 from earnest.tasks import tasks
 from earnest.tasks._labels import CAPTIONS, NAMES
 from earnest.tasks._subtasks import SUBTASKS
@@ -410,3 +411,11 @@ def test_each_task_serves_a_sub_task_of_hallucination(bench, name) -> None:
     assert all(b.task.subtask_of(item) in SUBTASKS for item in b.items)
     assert b.task.subtask.startswith("hallucination/")
     assert all(item.prompt == item.load().prompt for item in b.items[:3])
+
+
+def test_prompts_are_these_word_for_word() -> None:
+    assert prompts.DESCRIBE == "Describe what you hear in one or two sentences."
+    assert prompts.PHYSICAL == (
+        "The recording is said to be of one sound, made once in one place, as a single microphone heard it, without any "
+        "editing. Could that be true in the real world? Answer possible or impossible."
+    )
