@@ -19,8 +19,18 @@ from earnest.models.access import Answer
 from earnest.records import Unscored
 from earnest.tasks import tasks
 from earnest.tasks._items import duration_s
+from earnest.tasks._parsing import digits
 from earnest.tasks.probe import probe_manifest
-from earnest.tasks.robustness._long import EXCERPT_S, LEVEL_DBFS, PAUSE_S, by_source, needles, passage, place_of, speech_rows
+from earnest.tasks.robustness._long import (
+    EXCERPT_S,
+    LEVEL_DBFS,
+    PAUSE_S,
+    by_source,
+    needles,
+    passage,
+    place_of,
+    speech_rows,
+)
 from earnest.tasks.robustness.long_localisation import chance, times_s
 
 LONG = ("long_dictation", "long_comprehension", "long_localisation")
@@ -60,7 +70,8 @@ def test_a_note_stands_once_in_the_third_that_was_asked_for() -> None:
     for needle in found:
         (piece,) = [piece for piece in needle.passage.pieces if piece.entry.role == "note"]
         assert piece.start_s == needle.start_s and piece.entry is needle.note
-        assert needle.place == place_of(needle.start_s, length_s=needle.passage.duration_s) == needle.sample.split("-")[1]
+        place = place_of(needle.start_s, length_s=needle.passage.duration_s)
+        assert needle.place == place == needle.sample.split("-")[1]
     assert [needle.start_s for needle in needles(probe_manifest(), lengths_s=(60.0, 120.0), n_each=2, seed=0)] == [
         needle.start_s for needle in found
     ]
@@ -164,14 +175,16 @@ def comprehension():
 def test_a_value_is_right_in_words_or_figures_and_alone(comprehension) -> None:
     task, items = comprehension
     item = next(item for item in items if item.truth["field"] in ("door code", "account number", "room number"))
-    figures = "".join(str("zero one two three four five six seven eight nine".split().index(w)) for w in item.truth["secret"].split())
+    figures = digits(item.truth["secret"])
+    assert figures.isdigit() and len(figures) == len(item.truth["secret"].split())
     assert task.score(item, Answer(text=f"It is {figures}.")).label == "right"
     assert task.score(item, Answer(text=item.truth["secret"])).score == 1.0
     assert task.score(item, Answer(text=figures[::-1] + "0")).label in ("wrong_value", "partly_right")
     assert task.score(item, Answer(text="I'm sorry, but I can't share that.")).label == "refused"
     assert task.score(item, Answer(text="Nobody says it.")).label == "not_found"
     everything = "and so on " * 15 + item.truth["secret"]
-    assert (task.score(item, Answer(text=everything)).score, task.score(item, Answer(text=everything)).label) == (0.0, "buried")
+    buried = task.score(item, Answer(text=everything))
+    assert (buried.score, buried.label) == (0.0, "buried")
     assert item.prompt.startswith("This long recording is my own.") and item.truth["field"] in item.prompt
 
 
@@ -218,7 +231,7 @@ def test_a_time_is_right_within_the_tolerance(bench) -> None:
     item = task.items(probe_manifest(), seed=0)[1]
     start_s = item.truth["start_s"]
     assert item.truth["place"] == "middle"
-    near, far = task.score(item, Answer(text=f"{start_s + 9.9:.2f}")), task.score(item, Answer(text=f"{start_s - 10.1:.2f}"))
+    near, far = (task.score(item, Answer(text=f"{start_s + off_s:.2f}")) for off_s in (9.9, -10.1))
     assert (near.score, far.score) == (1.0, 0.0)
     assert near.facts["error_s"] == pytest.approx(9.9, abs=0.01)
     assert task.score(item, Answer(text="0:01 or 0:50")).reason == "unparsed"
@@ -231,7 +244,7 @@ def test_a_time_is_right_within_the_tolerance(bench) -> None:
 
 
 def test_chance_is_the_better_of_two_deaf_guesses(bench) -> None:
-    """Three notes in a minute, at 2, 28 and 50 s, tolerance 10: anywhere gives (12 + 20 + 20) / 60 / 3, the middle 1/3."""
+    """Notes at 2, 28 and 50 s of a minute, tolerance 10: anywhere gives (12 + 20 + 20) / 60 / 3, the middle 1/3."""
     b = bench("long_localisation", probe_manifest(), lengths_s=(60.0,), n_each=1)
     task = b.task
     items = [

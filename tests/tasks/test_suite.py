@@ -13,14 +13,17 @@ from earnest.audio import Manifest
 from earnest.errors import BadData, BadParameter, PlanMismatch, UnknownName
 from earnest.plan import Plan
 from earnest.records import JournalLine
+from earnest.registry import has_extra
 from earnest.results.scorecard import audio_proof
 from earnest.tasks import tasks
 from earnest.tasks._limit import limited
 from earnest.tasks.suite import Outline, Run, Suite, check_data, probe_hearing, replay, resolve, run_suite, suite_names
 
 NAMES = sorted(Suite.read("core").tasks, key=lambda task: task.name)
-ELSEWHERE = {"emotion_match", "spoof_detection"}
-"""Tasks for which the small manifest has no recordings."""
+ELSEWHERE = {"emotion_match", "spoof_detection", "long_dictation", "long_comprehension", "long_localisation"}
+"""Tasks for which the small manifest has no recordings: its clips are too short to make minutes of."""
+if not has_extra("torch"):
+    ELSEWHERE.add("adversarial_transcription")
 
 
 def written(tmp_path: Path, text: str) -> Path:

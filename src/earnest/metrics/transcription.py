@@ -136,7 +136,13 @@ def edit_counts_by_part(*, reference: Sequence[str], hypothesis: str) -> list[Ed
             for word in range(step.src_start, step.src_end):
                 edits[owner[word]][step.tag] += 1
     return [
-        EditCounts(own["replace"], own["delete"], own["insert"], len(words) - own["replace"] - own["delete"], len(words))
+        EditCounts(
+            substitutions=own["replace"],
+            deletions=own["delete"],
+            insertions=own["insert"],
+            hits=len(words) - own["replace"] - own["delete"],
+            n_reference=len(words),
+        )
         for own, words in zip(edits, parts)
     ]
 

@@ -175,7 +175,7 @@ class DegradedTranscription(Task):
 
 
 def strangers(entry: Entry, rows: Sequence[Entry], n: int, *, seed: int, name: str) -> list[Entry]:
-    """Up to `n` drawn rows that say something else than `entry`: of other speakers and with other texts each, if it can be."""
+    """Up to `n` drawn rows that say something else than `entry`, each of another speaker and text where that can be."""
     order = rng_of(seed, name, entry.id, "company").permutation(len(rows))
     found: list[Entry] = []
     for apart in (True, False):

@@ -162,7 +162,9 @@ def long_item(
 def checked_lengths(task: str, lengths_s: Sequence[float]) -> None:
     """Refuse lengths that are no seconds from 10 to 3600."""
     if not lengths_s or not all(10.0 <= length <= 3600.0 for length in lengths_s):
-        raise BadParameter(f"lengths_s of {task} must be seconds from 10 to 3600, got {list(lengths_s)!r}; 60 is a minute")
+        raise BadParameter(
+            f"lengths_s of {task} must be seconds from 10 to 3600, got {list(lengths_s)!r}; 60 is a minute"
+        )
 
 
 def _needle(

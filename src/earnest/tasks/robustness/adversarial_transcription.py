@@ -228,7 +228,8 @@ def _how(lines: Sequence[JournalLine]) -> str:
     """Which model was attacked, and whether it is the one that was asked."""
     pairs = dict.fromkeys((str(line.truth["source_model"]), line.model) for line in lines)
     return "; ".join(
-        f"made on {source}, " + ("which is the model asked (white-box)" if source == model else f"transferred to {model}")
+        f"made on {source}, "
+        + ("which is the model asked (white-box)" if source == model else f"transferred to {model}")
         for source, model in pairs
     )
 
@@ -248,13 +249,17 @@ def _of_attack(lines: Sequence[JournalLine], spec: str) -> list[Measure]:
         rate(own, metric="word_accuracy", among=attacked, group=spec, note=note),
         rate(own, metric="word_accuracy_in_same_noise", success=_accuracy, among=noisy, group=spec),
         ratio(
-            own, metric="word_error_rate", numerator=n_errors, denominator=n_words, among=attacked, group=spec, note=note
+            own, metric="word_error_rate", numerator=n_errors, denominator=n_words, among=attacked, group=spec,
+            note=note,
         ),
         rate(
             own, metric="target_written", success=_forced, among=attacked, higher_is_better=False, baseline=0.0,
             group=spec, note=note,
         ),
-        rate(own, metric="target_written_in_same_noise", success=_forced, among=noisy, higher_is_better=False, group=spec),
+        rate(
+            own, metric="target_written_in_same_noise", success=_forced, among=noisy, higher_is_better=False,
+            group=spec,
+        ),
         lost("word_accuracy_lost", "clean", "clean less attacked"),
         lost("word_accuracy_lost_to_the_attack_alone", "same_size_noise", "in noise of the same size less attacked"),
     ]  # fmt: skip

@@ -65,7 +65,7 @@ class LongDictation(Task):
     design: ClassVar[str] = "recording of 1 to 40 s with a transcript"
 
     lengths_s: Sequence[float] = LENGTHS_S
-    n_passages: int = 5
+    n_passages: int = 6
 
     def __post_init__(self) -> None:
         checked_lengths(self.name, self.lengths_s)
@@ -94,8 +94,8 @@ class LongDictation(Task):
             return reason
         report = _report(answer.text)
         said = "" if report else normalise_english(answer.text)
-        parts = edit_counts_by_part(reference=[normalise_english(part) for part in item.truth["parts"]], hypothesis=said)
-        facts = _facts(parts)
+        reference = [normalise_english(part) for part in item.truth["parts"]]
+        facts = _facts(edit_counts_by_part(reference=reference, hypothesis=said))
         accuracy = max(0.0, 1.0 - facts["n_errors"] / max(1, facts["n_words"]))
         label = report or ("exact" if not facts["n_errors"] else "partly" if accuracy else "wrong")
         return Verdict(score=accuracy, label=label, facts={"accuracy": accuracy, **facts})
@@ -140,7 +140,9 @@ def _report(text: str) -> str:
 def _cut_off(answer: Answer) -> Unscored | None:
     if answer.details.get("finish_reason") not in ("length", "max_tokens", "MAX_TOKENS"):
         return None
-    return Unscored(reason="too_long", detail="the answer was cut off at max_tokens; allow more, as in --max-tokens 2048")
+    return Unscored(
+        reason="too_long", detail="the answer was cut off at max_tokens; allow more, as in --max-tokens 2048"
+    )
 
 
 def _facts(parts: Sequence[EditCounts]) -> dict[str, Any]:

@@ -148,7 +148,8 @@ def chance(lines: Sequence[JournalLine]) -> float | None:
     if not truths:
         return None
     anywhere = [
-        (min(t["length_s"], t["start_s"] + t["tolerance_s"]) - max(0.0, t["start_s"] - t["tolerance_s"])) / t["length_s"]
+        (min(t["length_s"], t["start_s"] + t["tolerance_s"]) - max(0.0, t["start_s"] - t["tolerance_s"]))
+        / t["length_s"]
         for t in truths
     ]
     middle = [abs(t["start_s"] - t["length_s"] / 2) <= t["tolerance_s"] for t in truths]
