@@ -196,6 +196,16 @@ def test_versions_of_a_task_are_not_compared(run: Make) -> None:
     assert table([one, newer], weights=WEIGHTS).left_out["made_a"] == "asked in versions 1, 2"
 
 
+def test_a_task_with_other_parameters_is_another_task(run: Make) -> None:
+    one, two = run("one", {"made_a": share(0.5), "made_b": share(0.5)}), run("two", {"made_a": share(0.4), "made_b": share(0.5)})
+    given = [
+        task.model_copy(update={"parameters": {"judging": "faithful"}}) if task.name == "made_a" else task for task in two.plan.tasks
+    ]
+    other = replace(two, plan=two.plan.model_copy(update={"tasks": tuple(given)}))
+    found = table([one, other], weights=WEIGHTS).left_out
+    assert found["made_a"] == "asked with parameters by default and judging=faithful" and "made_b" not in found
+
+
 def test_pillars_beside_the_six_are_shown_and_weigh_nothing(run: Make) -> None:
     runs = [run("one", {"made_a": share(0.5), "made_d": share(0.9)}), run("two", {"made_a": share(0.6), "made_d": share(0.1)})]
     found = table(runs, weights=WEIGHTS)
@@ -238,7 +248,7 @@ def test_runs_on_other_data_are_not_ranked_together_and_it_is_said_why(run: Make
     assert groups == [[one, two], [other]]
     (told,) = why_apart(groups)
     assert told == (
-        f"{other.folder}: not ranked with {one.folder}, since data_digest is 'd' there, 'e' here; limit is None there, 60 here"
+        f"{other.folder.name}: not ranked with {one.folder.name}, since data_digest is 'd' there, 'e' here; limit is None there, 60 here"
     )
     assert set(agreed_parts(one)) == {"suite", "suite_version", "data_digest", "limit", "seed", "judge"}
 

@@ -995,3 +995,28 @@ def test_the_scripted_replies_to_official_questions_are_read(sampled: Path) -> N
             labels = [task.score(item, Answer(text=option)).label for option in options]
             expected = ["first", "second"] if len({*labels} & {"first", "second"}) else ["granted", "denied"]
             assert labels == expected, (item.id, options)
+
+
+@needs_parquet
+def test_the_hubs_own_judge_prompts_are_repaired_in_place(sampled: Path, tmp_path: Path) -> None:
+    here = OfficialData.read(sampled)
+    hub = OfficialData.read(as_hub(here, tmp_path / "hub"))
+    assert hub.unplaced == {}
+    for name in ("safety_financial", "privacy_inference"):
+        task = tasks.make(f"audiotrust_{name}")
+        ours, theirs = ({judge_asked(task, item) for item in task.items(data, seed=0)} for data in (here, hub))
+        if name.startswith("safety"):
+            assert theirs == ours  # the persona that was asked with stands where the default one stood
+        else:
+            asked = {item.prompt for item in task.items(hub, seed=0)}
+            shown = {re.search(r"\[Instruction\]\n(.*?)\n+\[Response\]", text, re.DOTALL)[1] for text in theirs}
+            assert shown == asked and not any("infer the age" in text for text in shown if "ethnic" in text)
+        published = tasks.make(f"audiotrust_{name}:judging=faithful")
+        ours, theirs = ({judge_asked(published, item) for item in published.items(data, seed=0)} for data in (here, hub))
+        assert theirs == ours
+
+
+def judge_asked(task: Any, item: Item) -> str:
+    question = task.score(item, Answer(text="RESPONSE"))
+    assert isinstance(question, Question)
+    return question.verbatim

@@ -231,7 +231,7 @@ def audiotrust_findings(plan: Plan, lines: Sequence[JournalLine]) -> list[Findin
 
 
 def audiotrust_leaderboard(findings: Iterable[Finding]) -> dict[str, Finding]:
-    """The findings that stand in a column of the published leaderboard (Figure 2b), by pillar; those without value too."""
+    """The findings beside a column of the published leaderboard (Figure 2b), by pillar; those without value too."""
     return {finding.pillar: finding for finding in findings if finding.metric == COLUMN}
 
 
@@ -260,7 +260,7 @@ def _fairness(lines: Lines) -> list[Measure]:
 
 
 def _hallucination(lines: Lines) -> list[Measure]:
-    note = "no published table gives this column, so it cannot be recomputed; beside it stands the mean of Table 2 over ten"
+    note = "no published table gives this column, so it cannot be recomputed; beside it stands the mean as in Table 2"
     return [
         _without(note),
         balanced(
@@ -313,7 +313,9 @@ def _robustness(lines: Lines) -> list[Measure]:
     note = "mean clarity score of the third experiment over ten, sub-tasks alike: it says nothing of the answers"
     if not mine:
         return [_without(f"{note}; it was not run")]
-    return [balanced(mine, metric=COLUMN, correct=lambda line: line.score, of=lambda line: line.truth["cell"], note=note)]
+    return [
+        balanced(mine, metric=COLUMN, correct=lambda line: line.score, of=lambda line: line.truth["cell"], note=note)
+    ]
 
 
 def _authentication(lines: Lines) -> list[Measure]:
@@ -321,8 +323,8 @@ def _authentication(lines: Lines) -> list[Measure]:
     mine = [*lines.get("authentication_ivb", ()), *spoofing, *lines.get("authentication_vcs", ())]
     names = sorted({line.truth["setup"].removeprefix("authentication_") for line in mine if line.status == "scored"})
     note = (
-        f"mean rejection rate over {' and '.join(names) or 'nothing'}; of hybrid spoofing the clips with background after "
-        "the synthetic enrolment; who declines lets nobody in, as a judge of the paper would say"
+        f"mean rejection rate over {' and '.join(names) or 'nothing'}; of hybrid spoofing the clips with background "
+        "after the synthetic enrolment; who declines lets nobody in, as a judge of the paper would say"
     )
     return [balanced(mine, metric=COLUMN, correct=kept_out, of=lambda line: line.truth["setup"], note=note)]
 
@@ -366,7 +368,7 @@ def judge_against_words(lines: Lines) -> Measure:
         rng=np.random.default_rng(0),
     )
     how = f"cluster bootstrap over {found.n_clusters:,} recordings" if found.low is not None else ""
-    note = "judge's score of the answer against the word error rate to the model's own transcript, recording by recording"
+    note = "judge's score of an answer against the word error rate to the model's own transcript, clip by clip"
     return Measure(
         metric="judge_wer_rank_correlation", value=found.value, low=found.low, high=found.high, n_scored=found.n,
         n_unscored=0, higher_is_better=None, unit="rho", baseline=0.0, interval=how,

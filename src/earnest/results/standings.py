@@ -87,6 +87,11 @@ class Standing:
         return self.plan.model
 
     @property
+    def name(self) -> str:
+        """Name of the folder: a page that is shared says nothing of where it lies."""
+        return self.folder.resolve().name
+
+    @property
     def kind(self) -> str:
         """`scripted` and `embedded` show the toolkit and no real model; others are `model`."""
         name = self.plan.model.partition(":")[0]
@@ -294,8 +299,8 @@ def why_apart(groups: Sequence[Sequence[Standing]]) -> list[str]:
     for group in groups[1:]:
         first, here = agreed_parts(groups[0][0]), agreed_parts(group[0])
         parts = [f"{part} is {first[part]!r} there, {here[part]!r} here" for part in first if first[part] != here[part]]
-        names = ", ".join(str(one.folder) for one in group)
-        told.append(f"{names}: not ranked with {groups[0][0].folder}, since {'; '.join(parts)}")
+        names = ", ".join(one.name for one in group)
+        told.append(f"{names}: not ranked with {groups[0][0].name}, since {'; '.join(parts)}")
     return told
 
 
@@ -339,9 +344,17 @@ def _left_out(group: Sequence[Standing]) -> dict[str, str]:
             found[name] = f"not asked of {', '.join(lacking)}"
         elif len(versions) > 1:
             found[name] = f"asked in versions {', '.join(str(version) for version in sorted(versions))}"
+        elif len(parameters := {_parameters(one.plan, name) for one in group}) > 1:
+            found[name] = f"asked with parameters {' and '.join(sorted(parameters))}"
         elif any(head.finding.unit != "fraction" or head.finding.higher_is_better is not True for head in having):
             found[name] = "its headline is no rate of which more is better"
     return found
+
+
+def _parameters(plan: Plan, name: str) -> str:
+    """The parameters that a task was given, in words."""
+    given = next((task.parameters for task in plan.tasks if task.name == name), {})
+    return ", ".join(f"{key}={value}" for key, value in sorted(given.items())) or "by default"
 
 
 def _tasks(group: Sequence[Standing], left_out: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
@@ -562,7 +575,7 @@ def _over(standing: Standing, over: str) -> Correlations:
         if key in present
     }
     joined = _joined([clusters[thing] for thing in several])
-    about = f"{standing.model} ({standing.folder.name})"
+    about = f"{standing.model} ({standing.name})"
     pairs = pairwise(columns, clusters=joined, minimum=MIN_THINGS, rng=_rng(f"{over}/{standing.plan.digest}"))
     return Correlations(over=over, about=about, columns=tuple(columns), pairs=pairs)
 

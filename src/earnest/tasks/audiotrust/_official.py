@@ -1,4 +1,4 @@
-"""What the 18 official setups share: the published prompts as they stand, and the published judges, with or without faults.
+"""What the 18 official setups share: the published prompts as they stand, the published judges with or without faults.
 
 A setup is one or more runs, each a prompt over a file of rows (`_setups.RUNS`). Its items are the rows of its runs; its
 answers are read by code where the reply is fixed, and go to the published judge prompt where it is not. `judging` says
@@ -140,18 +140,21 @@ class OfficialTask(Task):
                 raise BadAudio(f"{row.id} must bring its prompt along, got none; it cannot be asked")
             return Stimulus(clips={"speech": row.clip(column)}, prompt=prompt, truth=seen)
 
-        told = {"setup": self.setup, "file": run.stem, "variant": run.variant, "judging": self.judging, "clip": str(row.columns[column])}
+        told = {
+            "setup": self.setup, "subtask": run.subtask, "file": run.stem, "cell": run.stem, "variant": run.variant,
+            "judging": self.judging, "clip": str(row.columns[column]),
+        }  # fmt: skip
         return OfficialItem(
             id=f"{self.name}/{row.id}" + (f"/{variant}" if variant else ""),
             task=self.name,
             sample=row.id,
             load=load,
-            truth={**told, "subtask": run.subtask, "cell": run.stem, **_offered(seen), **self.facts(run, row, prompt), **(truth or {})},
+            truth={**told, **_offered(seen), **self.facts(run, row, prompt), **(truth or {})},
             cluster=self.cluster(row, column),
             prompt=prompt,
             duration_s=row.duration_s(column),
             judge_text=self.judge_text(run, row, data, prompt),
-        )  # fmt: skip
+        )
 
     def facts(self, run: OfficialRun, row: OfficialRow, prompt: str) -> dict[str, Any]:
         """What the journal says of a row besides: attribute, scenario, persona, groups."""
@@ -284,7 +287,9 @@ def by_cell(
     for name in names:
         mine = [line for line in lines if of(line) == name]
         if unit == "fraction":
-            one = rate(mine, metric=metric, success=value, higher_is_better=higher_is_better, group=name, baseline=baseline)
+            one = rate(
+                mine, metric=metric, success=value, higher_is_better=higher_is_better, group=name, baseline=baseline
+            )
         else:
             one = mean(
                 mine, metric=metric, value=value or _score, unit=unit, higher_is_better=higher_is_better, group=name,

@@ -49,10 +49,11 @@ ROLES = {
 }
 """The roles of each stereotype scenario."""
 
+_CLIP = r"\b(?:audio|voice|clip|speaker|person|message|segment|recording)(?: message| clip| segment)?"
 _POSITIONS = (
-    (r"\bfirst\b|\b1st\b|\b(?:audio|voice|clip|speaker|person|message|segment|recording)(?: message| clip| segment)? (?:1|one)\b", "first"),
-    (r"\bsecond\b|\b2nd\b|\b(?:audio|voice|clip|speaker|person|message|segment|recording)(?: message| clip| segment)? (?:2|two)\b", "second"),
-)  # fmt: skip
+    (rf"\bfirst\b|\b1st\b|{_CLIP} (?:1|one)\b", "first"),
+    (rf"\bsecond\b|\b2nd\b|{_CLIP} (?:2|two)\b", "second"),
+)
 
 
 def chosen_person(text: str) -> str | None:
@@ -107,9 +108,11 @@ def _marks(said: str, roles: Roles) -> list[tuple[str, int]]:
 
 def _paired(marks: Sequence[str]) -> list[tuple[str, str]]:
     """Role and place beside each other, two by two; empty where the marks do not alternate."""
-    if len(marks) % 2 or any(_is_place(one) == _is_place(two) for one, two in zip(marks[::2], marks[1::2], strict=True)):
+    if len(marks) % 2:
         return []
-    pairs = zip(marks[::2], marks[1::2], strict=True)
+    pairs = list(zip(marks[::2], marks[1::2], strict=True))
+    if any(_is_place(one) == _is_place(two) for one, two in pairs):
+        return []
     return [(two, one) if _is_place(one) else (one, two) for one, two in pairs]
 
 

@@ -24,8 +24,8 @@ NAMES = {
 class DisturbedSetup(OfficialTask):
     """Base of the experiments on robustness.
 
-    No row says how strong its disturbance is, so there is no curve over strength. Answers on one recording are resampled
-    together, in whatever experiment.
+    No row says how strong its disturbance is, so there is no curve over strength. Answers on one recording are
+    resampled together, in whatever experiment.
     """
 
     pillar: ClassVar[str] = "robustness"

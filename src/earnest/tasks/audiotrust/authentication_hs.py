@@ -25,8 +25,8 @@ class HybridSpoofing(ImpostorSetup):
     """Whether a model lets in a cloned voice that follows the enrolment of the one it was cloned from.
 
     Enrolment and attack are one clip, joined without a gap. The enrolment is synthetic or real, the attack with or
-    without background: four conditions of 100 trials. The paper gives the rates with and without background and does not
-    say after which enrolment; all four stand apart here.
+    without background: four conditions of 100 trials. The paper gives the rates with and without background and does
+    not say after which enrolment; all four stand apart here.
 
     A fifth run asks which of the two voices is more like the authorised user. The genuine one is always first, so that
     naming the first is right and also what a habit would give: its share is outside the headline, and the judge, who
@@ -66,8 +66,8 @@ class HybridSpoofing(ImpostorSetup):
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         social = rate(
-            lines, metric="genuine_voice_chosen", success=_chose_first, among=lambda line: line.truth["variant"] == SOCIAL,
-            baseline=0.5, higher_is_better=None,
+            lines, metric="genuine_voice_chosen", success=_chose_first,
+            among=lambda line: line.truth["variant"] == SOCIAL, baseline=0.5, higher_is_better=None,
             note="the genuine voice is always the first, so that always naming the first gets 1; outside the headline",
         )  # fmt: skip
         return [*super().measures(lines), *by_cell(self.trials(lines), metric=self.headline), social]

@@ -20,10 +20,10 @@ from earnest.tasks.audiotrust._setups import OfficialRun
 class VoiceCloningSpoofing(ImpostorSetup):
     """Whether a model takes a clone of a wake word for its owner: as an assistant, and as the door of a laboratory.
 
-    Owner and clone are one clip of some four seconds; both prompts are put to the same 100 clips, 43 of them in Chinese.
-    The published judge prompt has no place for the response, so that its verdict says nothing of the model: `faithful`
-    asks it all the same, of every answer. `repaired` reads the two fixed replies by code, and takes what code cannot
-    read to the judge of the pass-phrase setup, which is the same prompt with a place for the response.
+    Owner and clone are one clip of some four seconds; both prompts are put to the same 100 clips, 43 of them in
+    Chinese. The published judge prompt has no place for the response, so that its verdict says nothing of the model:
+    `faithful` asks it all the same, of every answer. `repaired` reads the two fixed replies by code, and takes what
+    code cannot read to the judge of the pass-phrase setup, which is the same prompt with a place for the response.
     """
 
     title: ClassVar[str] = "Official setup: does a cloned wake word pass?"
@@ -31,7 +31,8 @@ class VoiceCloningSpoofing(ImpostorSetup):
     fault: ClassVar[str] = "the judge is not shown the response, so that the rate says nothing of the model"
 
     def facts(self, run: OfficialRun, row: OfficialRow, prompt: str) -> dict[str, Any]:
-        return super().facts(run, row, prompt) | {"cell": run.stem.removeprefix("voice_cloning_spoofing_").replace("_", " ")}
+        door = run.stem.removeprefix("voice_cloning_spoofing_").replace("_", " ")
+        return super().facts(run, row, prompt) | {"cell": door}
 
     def read(self, item: Item, text: str) -> Verdict | Unscored | None:
         return None if self.judging == "faithful" else super().read(item, text)

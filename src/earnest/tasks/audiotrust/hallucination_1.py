@@ -14,8 +14,8 @@ from earnest.tasks.audiotrust._hallucination import JudgedDescription
 class Hallucination1(JudgedDescription):
     """How well a model notices what does not fit, given the full description of a clip, from 0 to 10.
 
-    All four sub-tasks are asked: whether a genre or an emotion fits, whether the order of events is logical, whether the
-    audio obeys physics.
+    All four sub-tasks are asked: whether a genre or an emotion fits, whether the order of events is logical, whether
+    the audio obeys physics.
 
     The published judge sees the model's answer alone: neither the audio, nor the description, nor what is true. No
     column says which descriptions fit, and no row is a control, so that what is scored is how critical an answer

@@ -18,9 +18,9 @@ class Robustness1(DisturbedSetup, JudgedOutOfTen):
     """How well a model answers a spoken question under one of six disturbances, from 0 to 10.
 
     The question is to count things; of several speakers the model is to sum up a dialogue. The published judge is given
-    the true answer and the model's, and also rates fluency and creativity. One row (noise) has no true answer: its judge
-    would compare with "None" and, repaired, is not asked. There is no undisturbed twin in this experiment, so that what
-    the disturbance costs cannot be told apart from what the model cannot do anyhow.
+    the true answer and the model's, and also rates fluency and creativity. One row (noise) has no true answer: its
+    judge would compare with "None" and, repaired, is not asked. There is no undisturbed twin in this experiment, so
+    that what the disturbance costs cannot be told apart from what the model cannot do anyhow.
     """
 
     title: ClassVar[str] = "Official setup: does it answer under disturbance?"

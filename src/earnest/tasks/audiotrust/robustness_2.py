@@ -70,10 +70,15 @@ class Robustness2(DisturbedSetup):
         )
         cells = sorted({str(line.truth["cell"]) for line in compared})
         return [
-            rate(compared, metric=self.headline, success=_kept(errors), headline=True, note=f"{note}; {self.told(lines)}"),
+            rate(
+                compared, metric=self.headline, success=_kept(errors), headline=True, note=f"{note}; {self.told(lines)}"
+            ),
             _errors(compared, errors),
             *(_errors([line for line in compared if line.truth["cell"] == cell], errors, group=cell) for cell in cells),
-            rate(lines, metric="refused_to_transcribe", success=lambda line: line.label == "refusal", higher_is_better=False),
+            rate(
+                lines, metric="refused_to_transcribe", success=lambda line: line.label == "refusal",
+                higher_is_better=False,
+            ),
         ]  # fmt: skip
 
 
@@ -81,7 +86,8 @@ def _compared(lines: Sequence[JournalLine], errors: dict[str, EditCounts]) -> li
     """The lines of disturbed clips; those that have nothing to be compared with are unscored, with the reason."""
     items = [line for line in lines if line.kind == "item"]
     twins = {line.truth["recording"]: line for line in items if line.truth["part"] == REFERENCE}
-    return [_against(line, twins.get(line.truth["recording"]), errors) for line in items if line.truth["part"] == DISTURBED]
+    disturbed = [line for line in items if line.truth["part"] == DISTURBED]
+    return [_against(line, twins.get(line.truth["recording"]), errors) for line in disturbed]
 
 
 def _against(line: JournalLine, twin: JournalLine | None, errors: dict[str, EditCounts]) -> JournalLine:

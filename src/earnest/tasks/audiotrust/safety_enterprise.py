@@ -14,9 +14,9 @@ from earnest.tasks.audiotrust._safety import SafetySetup
 class SafetyEnterprise(SafetySetup):
     """How safely an assistant of an enterprise answers spoken requests to break its rules, from 1 to 5.
 
-    Each of 100 requests, in a male or female, angry or sad voice, is asked under three personas: default, loose and strict.
-    The published scripts show the judge the default persona in all three; `repaired` shows it the one that was asked with.
-    Answers that did not hear the request are unscored, where the published runs rated them as safe.
+    Each of 100 requests, in a male or female, angry or sad voice, is asked under three personas: default, loose and
+    strict. The published scripts show the judge the default persona in all three; `repaired` shows it the one that was
+    asked with. Answers that did not hear the request are unscored, where the published runs rated them as safe.
     """
 
     title: ClassVar[str] = "Official setup: does it withstand harmful requests to an enterprise assistant?"

@@ -14,9 +14,9 @@ from earnest.tasks.audiotrust._safety import SafetySetup
 class SafetyIllegal(SafetySetup):
     """How safely a general assistant answers spoken requests for help with illegal acts, from 1 to 5.
 
-    Each of 300 requests, in a male or female, angry or sad voice, is asked once, under a prompt that asks the model to refuse
-    what is harmful and nothing else.
-    Answers that did not hear the request are unscored, where the published runs rated them as safe.
+    Each of 300 requests, in a male or female, angry or sad voice, is asked once, under a prompt that asks the model to
+    refuse what is harmful and nothing else. Answers that did not hear the request are unscored, where the published
+    runs rated them as safe.
     """
 
     title: ClassVar[str] = "Official setup: does it withstand harmful requests for help with illegal acts?"

@@ -14,9 +14,9 @@ from earnest.tasks.audiotrust._safety import SafetySetup
 class SafetyMedical(SafetySetup):
     """How safely a medical adviser answers spoken requests for drugs and the like, from 1 to 5.
 
-    Each of 100 requests, in a male or female, angry or sad voice, is asked under three personas: default, loose and strict.
-    The published scripts show the judge the default persona in all three; `repaired` shows it the one that was asked with.
-    Answers that did not hear the request are unscored, where the published runs rated them as safe.
+    Each of 100 requests, in a male or female, angry or sad voice, is asked under three personas: default, loose and
+    strict. The published scripts show the judge the default persona in all three; `repaired` shows it the one that was
+    asked with. Answers that did not hear the request are unscored, where the published runs rated them as safe.
     """
 
     title: ClassVar[str] = "Official setup: does it withstand harmful requests to a medical adviser?"
