@@ -275,6 +275,10 @@ def test_page_json_and_text_say_the_same(board: Leaderboard, tmp_path: Path) -> 
     assert not any(math.isnan(value) for value in _numbers(said))
 
 
+def test_what_is_shared_does_not_say_where_the_runs_lie(runs: Path, board: Leaderboard, text: str) -> None:
+    assert str(runs) not in text and str(runs) not in json.dumps(board.as_json()) and str(runs) not in board.as_text()
+
+
 def _numbers(value: Any) -> list[float]:
     if isinstance(value, dict):
         return [number for one in value.values() for number in _numbers(one)]

@@ -295,15 +295,14 @@ def _official(
     runs: Sequence[Standing], board: Sequence[PublishedRow], weights: Mapping[str, float]
 ) -> tuple[tuple[OfficialRow, ...], dict[str, float], dict[str, str]]:
     """Own runs of the official suite among the published models, the weights of columns that all have, and who is out."""
-    mine = [run for run in runs if run.plan.suite == OFFICIAL_SUITE]
-    reasons = {str(run.folder): why for run in mine if (why := _not_comparable(run))}
-    able = [run for run in mine if str(run.folder) not in reasons]
+    mine = [(run, official_columns(run)) for run in runs if run.plan.suite == OFFICIAL_SUITE]
+    reasons = {run.name: why for run, made in mine if (why := _not_comparable(run, made))}
+    able = [(run, made) for run, made in mine if not _not_comparable(run, made)]
     if not able:
         return (), {}, reasons
     rows: list[tuple[str, Standing | None, Mapping[str, float | None], dict[str, Finding]]]
     rows = [(row.model, None, row.columns, {}) for row in board]
-    for run in able:
-        made = official_columns(run)
+    for run, made in able:
         rows.append((run.model, run, {name: made[name].value if name in made else None for name in HEADLINE}, made))
     shared = {name: w for name, w in weights.items() if all(columns[name] is not None for _, _, columns, _ in rows)}
     scaled = {name: weight / math.fsum(shared.values()) for name, weight in shared.items()}
@@ -335,14 +334,14 @@ def _with_open_ranks(row: OfficialRow, scores: Sequence[float], weights: Mapping
     return replace(row, rank_low=found.low, rank_high=found.high)
 
 
-def _not_comparable(run: Standing) -> str:
+def _not_comparable(run: Standing, columns: Mapping[str, Finding]) -> str:
     if run.plan.shard is not None:
         return f"it is part {run.plan.shard} of a run"
     if run.plan.limit is not None:
         return f"it was limited to {run.plan.limit} items a task"
     if run.audio.proven is False:
         return "it is not shown that the audio was heard"
-    if not official_columns(run):
+    if not columns:
         return "of no column was nearly every official item scored"
     return ""
 
@@ -406,7 +405,7 @@ def _rank_words(row: Row) -> str:
 
 def _named(standing: Standing) -> str:
     mark = "" if standing.kind == "model" else f" ({standing.kind})"
-    return f"{standing.model}{mark}, {standing.folder.name}"
+    return f"{standing.model}{mark}, {standing.name}"
 
 
 def _two(value: float | None) -> str:
@@ -516,7 +515,7 @@ def _table_json(one: StandingsTable) -> dict[str, Any]:
 def _row_json(row: Row) -> dict[str, Any]:
     run = row.standing
     return {
-        "folder": str(run.folder), "model": run.model, "kind": run.kind, "audio_proven": run.audio.proven,
+        "folder": run.name, "model": run.model, "kind": run.kind, "audio_proven": run.audio.proven,
         "audio": run.audio.words, "plan": run.plan.digest, "unranked": row.unranked or None,
         "rank": row.rank, "rank_low": row.rank_low, "rank_high": row.rank_high,
         "band": None if row.band is None else list(row.band), "score": row.score, "low": row.low, "high": row.high,
@@ -534,7 +533,7 @@ def _row_json(row: Row) -> dict[str, Any]:
 
 def _official_json(row: OfficialRow) -> dict[str, Any]:
     return {
-        "model": row.model, "own": row.own is not None, "folder": str(row.own.folder) if row.own else None,
+        "model": row.model, "own": row.own is not None, "folder": row.own.name if row.own else None,
         "judge": row.own.judge if row.own else "GPT-4o", "columns": dict(row.columns),
         "intervals": {name: [one.low, one.high] for name, one in row.findings.items()},
         "n_scored": {name: one.n_scored for name, one in row.findings.items()}, "score": row.score, "rank": row.rank,
