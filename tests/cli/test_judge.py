@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 JUDGE = '''
 def judge(prompt):
@@ -72,3 +73,6 @@ def test_a_run_is_judged_then_judged_no_more_then_corrected(folder: Path) -> Non
     done = call("judge", "run", "--calibrate", "labels.csv", cwd=folder)
     assert done.returncode == 0 and f"{len(items)} labels by people of label_match" in done.stdout
     assert "_calibrated" in (folder / "run" / "report.json").read_text()
+    schema = json.loads(call("schema", "judgement", cwd=folder).stdout)
+    for line in (folder / "run" / "judgements.jsonl").read_text(encoding="utf-8").splitlines():
+        Draft202012Validator(schema).validate(json.loads(line))

@@ -9,7 +9,7 @@ import click
 
 
 @click.command("schema", help="Print the JSON Schema of what earnest reads and writes.")
-@click.argument("kind", type=click.Choice(["finding", "journal", "manifest", "suite", "work", "report"]))
+@click.argument("kind", type=click.Choice(["finding", "journal", "judgement", "manifest", "suite", "work", "report"]))
 def schema_command(kind: str) -> None:
     click.echo(resources.files("earnest.report").joinpath("schema", f"{kind}.json").read_text(encoding="utf-8"), nl=False)
 
