@@ -155,7 +155,7 @@ def rank_bands(intervals: Sequence[RankInterval]) -> list[tuple[int, int]]:
     order = sorted(range(len(intervals)), key=lambda place: (intervals[place].low, intervals[place].high))
     bands: list[tuple[int, int]] = [(0, 0)] * len(intervals)
     begin = 0
-    for at, place in enumerate(order):
+    for at in range(len(order)):
         reach = max(intervals[p].high for p in order[begin : at + 1])
         ends = at + 1 == len(order) or intervals[order[at + 1]].low > reach
         if ends:
