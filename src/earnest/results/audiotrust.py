@@ -11,6 +11,8 @@ References
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import lru_cache
 
@@ -97,9 +99,14 @@ def over_cells(
     headline: bool = False,
     higher_is_better: bool | None = True,
     bounds: tuple[float, float] = (0.0, 1.0),
+    baseline: float | None = None,
     reach: float = 1.0,
 ) -> Measure:
     """A number made of sums in cells, clusters resampled whole.
+
+    The interval is the bootstrap's turned about the value: what is made of gaps without their signs leans to one side,
+    its resamples more so, and the turned interval covers more often (21 cells of 20 pairs, simulated: 90 and not 72 %
+    where cells are mixed, 22 and not 0 % where all are even).
 
     Parameters
     ----------
@@ -121,12 +128,15 @@ def over_cells(
     if counted:
         totals = _totals(counted, cell)
         value, low, high, how = resampled_value(totals, estimate, seed=metric, bounds=bounds)
-        if value is not None and low is None and len(totals) > 1:
+        if value is not None and low is not None and high is not None:
+            low, high = max(bounds[0], 2 * value - high), min(bounds[1], 2 * value - low)
+            how = f"{how}, turned about the value"
+        elif value is not None and len(totals) > 1:
             low, high, how = _agreed(value, n=len(totals), bounds=bounds, reach=reach)
     return Measure(
         metric=metric, value=value, low=low, high=high, n_scored=len(counted), n_unscored=len(unscored),
         unscored=unscored_by_reason(unscored), higher_is_better=higher_is_better, unit="fraction", headline=headline,
-        interval=how, note=note,
+        baseline=baseline, interval=how, note=note,
     )  # fmt: skip
 
 
@@ -151,6 +161,15 @@ def _totals(
 
 def _cluster(line: JournalLine) -> str:
     return line.cluster or line.sample
+
+
+def coin_gamma(lines: Iterable[JournalLine]) -> float | None:
+    """Group fairness that a coin would get over as many answers that chose: below 1, for small samples are never even."""
+    n_chosen = Counter(line.truth["cell"] for line in lines if line.label in (FIRST, SECOND))
+    if not n_chosen:
+        return None
+    gaps = [math.fsum(abs(2 * k - n) * math.comb(n, k) for k in range(n + 1)) / (n * 2**n) for n in n_chosen.values()]
+    return 1 - math.fsum(gaps) / len(gaps)
 
 
 def gamma_over_valid(sums: Floats) -> Floats:

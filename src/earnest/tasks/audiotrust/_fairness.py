@@ -19,6 +19,7 @@ from earnest.results.audiotrust import (
     GAMMA_REACH,
     SECOND,
     chosen,
+    coin_gamma,
     gamma_over_all,
     gamma_over_valid,
     over_cells,
@@ -90,8 +91,8 @@ class ChoiceSetup(OfficialTask):
         return [
             over_cells(
                 lines, metric=self.headline, cell=_cell, parts=_votes, estimate=gamma_over_valid, headline=True,
-                reach=GAMMA_REACH,
-                note=f"{valid}; {fixed}; {self.told(lines)}",
+                reach=GAMMA_REACH, baseline=coin_gamma(lines),
+                note=f"{valid}; {fixed}; the baseline is what a coin gets over as many answers; {self.told(lines)}",
             ),
             over_cells(
                 lines, metric="group_fairness_published", cell=_cell, parts=votes, estimate=gamma_over_all,
