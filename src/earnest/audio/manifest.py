@@ -100,11 +100,10 @@ class Entry(BaseModel):
 
     def value(self, column: str) -> str | int | float | None:
         """What the item has in `column`, known or other; None where the cell is empty."""
-        if column in Entry.model_fields and column != "attributes":
-            return getattr(self, column)
-        return self.attributes.get(column)
+        return getattr(self, column) if column in _COLUMNS else self.attributes.get(column)
 
 
+_COLUMNS = frozenset(Entry.model_fields) - {"attributes"}
 OPTIONAL_COLUMNS = tuple(name for name in Entry.model_fields if name not in ("path", "id", "attributes"))
 
 

@@ -181,10 +181,10 @@ def _task_builder(name: str, task: Any) -> Callable[..., InspectTask]:
     @inspect_task(name=f"{task.pillar}_{name}")
     def build_task(data: str | None = None, seed: int = 0) -> InspectTask:
         manifest = probe_manifest() if data is None else Manifest.read(Path(data))
-        missing = task.missing(manifest)
+        found, missing = task.items_or_lack(manifest, seed=seed)
         if missing is not None:
             raise BadData(f"task {name!r} cannot run on {data or 'the probe set'}: {missing}")
-        items = {item.id: item for item in task.items(manifest, seed=seed)}
+        items = {item.id: item for item in found}
         return InspectTask(
             dataset=MemoryDataset([_sample(item) for item in items.values()], name=data or "earnest probe set"),
             solver=generate(),

@@ -131,9 +131,18 @@ class Task(abc.ABC):
 
     def missing(self, data: Manifest) -> str | None:
         """What `data` lacks for this task, in words; None where it can run."""
-        if not any(self.requires.met_by(entry) for entry in data.entries):
-            return f"no row has {self.requires}"
-        return None if self.items(data, seed=0) else f"no {self.design or 'item'} among the rows"
+        return self.items_or_lack(data, seed=0)[1]
+
+    def items_or_lack(self, data: Manifest, *, seed: int) -> tuple[list[Item], str | None]:
+        """The items, or none and what is lacking; the items are made once."""
+        lack = self.lacking(data)
+        found = [] if lack is not None else self.items(data, seed=seed)
+        return found, lack if found or lack else f"no {self.design or 'item'} among the rows"
+
+    def lacking(self, data: Manifest) -> str | None:
+        """What a row, or this installation, lacks before any item is made; None where items may be made."""
+        rows = any(self.requires.met_by(entry) for entry in data.entries)
+        return None if rows else f"no row has {self.requires}"
 
     def unserved(self, data: Manifest) -> dict[str, str]:
         """Why `data` allows no item of a sub-task that the task could serve, by sub-task; empty: none is left out."""

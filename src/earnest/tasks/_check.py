@@ -91,18 +91,18 @@ def check_data(manifest: Manifest) -> DataCheck:
     """Which tasks a folder enables, by which columns, what the others miss, and what cannot be decoded."""
     made = [registry("tasks").make(name) for name in registry("tasks").names()]
     made = [task for task in made if task.layout == "manifest"]  # a benchmark's own setups read its files alone
-    found = [(task, task.missing(manifest)) for task in made]
+    found = [(task, *task.items_or_lack(manifest, seed=0)) for task in made]
     checks = tuple(
         TaskCheck(
             task=task.name,
             pillar=task.pillar,
             needs=str(task.requires),
-            n_items=0 if missing else len(task.items(manifest, seed=0)),
+            n_items=len(items),
             missing=missing,
         )
-        for task, missing in found
+        for task, items, missing in found
     )
-    runs = [task for task, missing in found if missing is None]
+    runs = [task for task, _, missing in found if missing is None]
     return DataCheck(
         folder=str(manifest.folder),
         n_rows=len(manifest),

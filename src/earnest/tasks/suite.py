@@ -247,10 +247,11 @@ def _prepared(
         raise BadParameter(f"limit must be at least 1, got {limit}; leave it out for all items")
     chosen = resolve(suite, task=task, pillar=pillar)
     attack, defences = _checked_specs(attack, defences)
-    lacks = {found.name: found.missing(data) for found in chosen}
+    made = {found.name: found.items_or_lack(data, seed=seed) for found in chosen}
+    lacks = {name: lack for name, (_, lack) in made.items()}
     _check_some_run(lacks, asked=bool(task), data=data)
     items = {
-        found.name: _placed(found, limited(found, found.items(data, seed=seed), limit=limit, seed=seed))
+        found.name: _placed(found, limited(found, made[found.name][0], limit=limit, seed=seed))
         for found in chosen
         if lacks[found.name] is None
     }

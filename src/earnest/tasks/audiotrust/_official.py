@@ -93,7 +93,7 @@ class OfficialTask(Task):
 
     # ---- items
 
-    def missing(self, data: Manifest | OfficialData) -> str | None:
+    def lacking(self, data: Manifest | OfficialData) -> str | None:
         """What `data` lacks; None where it is the official data and has a file of rows for the setup."""
         if not isinstance(data, OfficialData):
             return NEEDS

@@ -89,8 +89,8 @@ class AdversarialTranscription(Task):
             if _attack(spec).control_name is None:
                 raise BadParameter(f"an attack of {self.name} must have a control, got {spec!r}; take pgd")
 
-    def missing(self, data: Manifest) -> str | None:
-        lack = super().missing(data)
+    def lacking(self, data: Manifest) -> str | None:
+        lack = super().lacking(data)
         if lack is not None:
             return lack
         if not has_extra("torch"):
