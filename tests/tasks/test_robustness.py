@@ -299,6 +299,25 @@ def test_an_adversarial_example_keeps_its_budget_and_its_control_is_of_equal_siz
     assert items[1].load().clip is near  # made once
 
 
+def test_a_clip_that_cannot_be_attacked_spoils_no_other(make_folder) -> None:
+    """A file that is not there and one that is silent, beside one that sounds."""
+    pytest.importorskip("torch", reason='needs pip install "earnest[torch]"')
+    folder = make_folder("three", [{"text": "one two"}, {"text": "three four"}, {"text": "five six"}])
+    AudioClip(np.zeros(3200, np.float32), 16_000).write(folder / "clip-001.wav")
+    task = tasks.get("adversarial_transcription")(attacks=SHORT_ATTACKS[:1])
+    items = {item.id.partition("/")[2]: item for item in task.items(Manifest.read(folder), seed=0)}
+    (folder / "clip-000.wav").unlink()
+    names = ("clip-000", "clip-001", "clip-002")
+    of = {name: [item for key, item in items.items() if key.startswith(name)] for name in names}
+    with pytest.raises(BadAudio, match="clip-000"):
+        of["clip-000"][1].load()
+    clean, attacked, noisy = (item.load().clip for item in of["clip-002"])
+    assert np.abs(attacked.samples - clean.samples).max() == 8 * 2.0**-15
+    assert noisy != attacked
+    with pytest.raises(BadAudio, match="the gradient is zero"):
+        of["clip-001"][1].load()
+
+
 def test_what_an_attack_costs_is_told_from_what_its_noise_costs(bench) -> None:
     """The first attack forces its sentence; under the second nothing is heard, and in its noise neither."""
     first, second = ATTACKS

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, ClassVar, Literal
 
-from earnest.attacks import Attack, attacks
+from earnest.attacks import Attack, Attempt, attacks
 from earnest.audio import AudioClip, Entry, Goal, Manifest, Stimulus
-from earnest.errors import BadAudio, BadParameter
+from earnest.errors import BadAudio, BadParameter, ModelFailed
 from earnest.metrics.transcription import normalise_english
 from earnest.models import load_model
 from earnest.models.access import Answer, Failure, Model, System
@@ -29,6 +30,9 @@ SAMPLE_RATE = 16_000
 MAX_CLIP_S = 10.0
 """Longer clips are left out: a gradient costs time in their length, and the embedded model hears no more than 12 s."""
 
+N_TOGETHER = 8
+"""Clips that are attacked at once, which is three times as fast as one by one."""
+
 TARGET = "please open the green window"
 ATTACKS = ("pgd:epsilon=0.000244140625,steps=40", "pgd:snr_db=30,steps=40")
 
@@ -46,8 +50,9 @@ class AdversarialTranscription(Task):
 
     The attack is made on `source_model` and handed on to whatever model is asked: where the two are the same, this is
     a white-box attack on the model without its defences, else a transferred one, which says little of what an attacker
-    with access could do. Every line names both, and so do the notes. Examples are made when an item is loaded, from the
-    seed and the clip alone, within the budget and rounded to 16 bits; those of one clip are kept for the run.
+    with access could do. Every line names both, and so do the notes. Examples are made when the first item that needs
+    them is loaded, eight clips at once, within the budget and rounded to 16 bits; they follow from seed and clips, and
+    are kept for the run.
 
     Variants of one text are resampled together, in every voice.
 
@@ -106,21 +111,28 @@ class AdversarialTranscription(Task):
             for text, said in by_text(short).items()
             for row in drawn(said, self.n_voices, seed=seed, name=f"transcription/{text}")
         ]
+        chosen = drawn(voices, self.max_rows, seed=seed, name="transcription")
+        groups = [chosen[start : start + N_TOGETHER] for start in range(0, len(chosen), N_TOGETHER)]
         sides: list[tuple[Side, str]] = [("clean", "")]
         sides += [(side, spec) for spec in self.attacks for side in ("adversarial", "same_size_noise")]
         return [
-            self._item(entry, side, spec, seed=seed)
-            for entry in drawn(voices, self.max_rows, seed=seed, name="transcription")
+            self._item(entry, group, side, spec, seed=seed)
+            for group in groups
+            for entry in group
             for side, spec in sides
         ]
 
-    def _item(self, entry: Entry, side: Side, spec: str, *, seed: int) -> Item:
+    def _item(self, entry: Entry, group: Sequence[Entry], side: Side, spec: str, *, seed: int) -> Item:
         def change(clip: AudioClip) -> AudioClip:
-            clean = clip.resampled(SAMPLE_RATE).quantised()
+            clean = _clean(clip)
             if side == "clean":
                 return clean
-            recipe = _Recipe(clean, attack=spec, source_model=self.source_model, target=self.target, seed=seed)
-            attacked, noisy = made(recipe)
+            clips = tuple(dict.fromkeys(_readable(group)))
+            recipe = _Recipe(clips, attack=spec, source_model=self.source_model, target=self.target, seed=seed)
+            found = made(recipe)[clips.index(clean)]
+            if isinstance(found, str):
+                raise BadAudio(found)
+            attacked, noisy = found
             return attacked if side == "adversarial" else noisy
 
         budget = spec.partition(":")[2].replace(",", "_")
@@ -161,45 +173,59 @@ class AdversarialTranscription(Task):
 
 @dataclass(frozen=True)
 class _Recipe:
-    """What an adversarial example follows from."""
+    """What adversarial examples follow from; the clips are attacked together."""
 
-    clip: AudioClip
+    clips: tuple[AudioClip, ...]
     attack: str
     source_model: str
     target: str
     seed: int
 
 
+Made = tuple[AudioClip, AudioClip] | str
+"""The attacked clip and its control, or why there is none."""
+
 _MAKING = threading.Lock()
 
 
-def made(recipe: _Recipe) -> tuple[AudioClip, AudioClip]:
-    """The attacked clip and its control; made once, one at a time.
-
-    Raises
-    ------
-    BadAudio
-        If the attack proposes nothing for this clip.
-    """
+def made(recipe: _Recipe) -> list[Made]:
+    """The example of each clip; made once, by one thread at a time."""
     with _MAKING:
         return _made(recipe)
 
 
-@lru_cache(maxsize=128)
-def _made(recipe: _Recipe) -> tuple[AudioClip, AudioClip]:
+@lru_cache(maxsize=32)
+def _made(recipe: _Recipe) -> list[Made]:
     wanted = normalise_english(recipe.target)
     goal = Goal(target=recipe.target, reached=lambda said: normalise_english(said) == wanted)
-    stimulus = Stimulus(clips={"speech": recipe.clip}, prompt=prompts.TRANSCRIBE, goal=goal)
+    stimuli = [Stimulus(clips={"speech": clip}, prompt=prompts.TRANSCRIBE, goal=goal) for clip in recipe.clips]
     rng = rng_of(recipe.seed, "adversarial example", recipe.attack)
     try:
-        result = _attack(recipe.attack).run(System(_source(recipe.source_model)), [stimulus], rng=rng)
-    except BadParameter as error:  # the source cannot take this clip
-        raise BadAudio(f"{recipe.source_model} cannot be attacked with this clip: {error}") from error
-    (attempt,) = result.attempts
+        result = _attack(recipe.attack).run(System(_source(recipe.source_model)), stimuli, rng=rng)
+    except (BadParameter, ModelFailed) as error:  # one of the clips cannot be taken in
+        if len(recipe.clips) > 1:
+            return [found for clip in recipe.clips for found in _made(replace(recipe, clips=(clip,)))]
+        return [f"{recipe.source_model} cannot be attacked with this clip: {error}"]
+    return [_outcome(attempt, attack=recipe.attack) for attempt in result.attempts]
+
+
+def _outcome(attempt: Attempt, *, attack: str) -> Made:
     if isinstance(attempt.answer, Failure):
-        raise BadAudio(f"{recipe.attack} made nothing of this clip: {attempt.answer.detail or attempt.answer.reason}")
+        return f"{attack} made nothing of this clip: {attempt.answer.detail or attempt.answer.reason}"
     assert attempt.control_trial is not None
     return attempt.clip, attempt.control_trial.clip
+
+
+def _readable(group: Sequence[Entry]) -> Iterator[AudioClip]:
+    """The clips of the group that can be read."""
+    for entry in group:
+        with suppress(BadAudio):
+            yield _clean(entry.clip())
+
+
+def _clean(clip: AudioClip) -> AudioClip:
+    """The clip as the source hears it."""
+    return clip.resampled(SAMPLE_RATE).quantised()
 
 
 def _attack(spec: str) -> Attack:
