@@ -130,7 +130,7 @@ def _of_arm(plan: Plan, task: PlannedTask, arm: Arm, lines: list[JournalLine]) -
     n_missing = 0 if plan.shard else task.n_items - len(lines)  # how many items a shard has is not in its plan
     return [
         place.finding(with_missing(measure, n_missing) if _is_about_all(measure, lines) else measure)
-        for measure in task_measures(task.name, lines)
+        for measure in task_measures(task.name, lines, version=task.version)
     ]
 
 
@@ -148,13 +148,19 @@ def _is_about_all(measure: Measure, lines: Sequence[JournalLine]) -> bool:
     return measure.headline or (whole and measure.group is None and measure.level is None)
 
 
-def task_measures(name: str, lines: list[JournalLine]) -> list[Measure]:
-    """What the task called `name` makes of its lines in one arm; their mean score where it is not installed here."""
+def task_measures(name: str, lines: list[JournalLine], *, version: int | None = None) -> list[Measure]:
+    """What the task called `name` makes of its lines in one arm.
+
+    The mean score stands in where the task is not installed here, or only in another version than the one that asked:
+    what an answer was scored by then, this version's measures need not know.
+    """
     task = registered(name)
-    if task is None:
-        note = f"task {name!r} is not installed here: the mean score stands in for its own measures"
-        return [rate(lines, metric="score", headline=True, note=note)]
-    return cast(_Task, task).measures(lines)
+    installed = getattr(task, "version", version)
+    if task is not None and version in (None, installed):
+        return cast(_Task, task).measures(lines)
+    here = "is not installed here" if task is None else f"is installed in version {installed}, and asked in version {version}"
+    note = f"task {name!r} {here}: the mean score stands in for its own measures"
+    return [rate(lines, metric="score", headline=True, note=note)]
 
 
 def dumped(findings: Sequence[Finding]) -> list[dict[str, Any]]:
