@@ -92,6 +92,12 @@ def krippendorffs_alpha(ratings: Sequence[Sequence[Any]], *, level: Level = "nom
     BadParameter
         If rows differ in length, no item was rated twice, or all paired ratings are one value.
 
+    Examples
+    --------
+    >>> ratings = [["a", "a", "b", "b"], ["a", "b", "b", "b"]]
+    >>> round(krippendorffs_alpha(ratings), 3)  # 2 of 8 values disagree, 30 / 7 of 8 by chance: 1 - 14 / 30
+    0.533
+
     References
     ----------
     [krippendorff2011-alpha]
@@ -178,6 +184,12 @@ def rank_correlation(
     ------
     BadParameter
         If lengths differ, there are fewer than five items, a value is not finite, or one side is constant.
+
+    Examples
+    --------
+    >>> found = rank_correlation(first=[1, 2, 3, 4, 5], second=[2, 1, 4, 3, 5])
+    >>> round(found.value, 3), found.n  # 1 - 6 * 4 / (5 * 24)
+    (0.8, 5)
 
     References
     ----------

@@ -249,6 +249,11 @@ def min_dcf(
     BadParameter
         If a side is empty, a score not finite, or an error free of cost.
 
+    Examples
+    --------
+    >>> min_dcf(bona_fide=[1, 2, 3, 4], spoof=[0, 1.5])  # above 1.5 a miss in 4: 0.95 / 4 over 0.5
+    0.475
+
     References
     ----------
     [wang2024-asvspoof5]
@@ -282,6 +287,11 @@ def act_dcf(
     BadParameter
         If a side is empty, a score not finite, or an error free of cost.
 
+    Examples
+    --------
+    >>> act_dcf(bona_fide=[-1, 0, 2, 3], spoof=[-4, -3, -2, -0.5])  # at -ln 1.9: (0.95 / 4 + 0.5 / 4) / 0.5
+    0.725
+
     References
     ----------
     [wang2024-asvspoof5]
@@ -312,6 +322,11 @@ def cllr_bits(*, bona_fide: ArrayLike, spoof: ArrayLike) -> float:
     ------
     BadParameter
         If a side is empty or a score is not finite.
+
+    Examples
+    --------
+    >>> round(cllr_bits(bona_fide=[np.log(3)], spoof=[0.0]), 3)  # (log2(4 / 3) + log2(2)) / 2
+    0.708
 
     References
     ----------
@@ -354,6 +369,11 @@ def a_dcf(
     ------
     BadParameter
         If a class is empty, a score not finite, the priors do not sum to 1, or an error costs nothing.
+
+    Examples
+    --------
+    >>> a_dcf(target=[1, 2, 3, 4], nontarget=[0, 1.5], spoof=[-1, 2.5])  # above 0: (0.095 / 2 + 0.5 / 2) / 0.595
+    0.5
 
     References
     ----------
@@ -418,6 +438,12 @@ def min_t_dcf(
         If a side is empty, a score not finite, a rate outside [0, 1], the priors do not sum to 1, or the verifier
         already costs more than rejecting everybody (C1 below 0).
 
+    Examples
+    --------
+    >>> verifier = {"p_miss_asv": 0.1, "p_fa_asv": 0.2, "p_fa_spoof_asv": 0.5}  # C0 0.11305, C1 0.82745, C2 0.25
+    >>> round(min_t_dcf(bona_fide=[1, 2, 3, 4], spoof=[0, 1.5], **verifier), 4)  # above 0: (C0 + C2 / 2) / (C0 + C2)
+    0.6557
+
     References
     ----------
     [kinnunen2020-tdcf]
@@ -468,6 +494,20 @@ def tandem_equal_error_rate(
     ------
     BadParameter
         If a class is empty or a score is not finite.
+
+    Examples
+    --------
+    Above 1 the verifier rejects one target in four and accepts one nontarget in four and two spoofs in four, of which
+    the countermeasure, above 0, lets one in two through:
+
+    >>> tandem_equal_error_rate(
+    ...     asv_target=[1, 2, 3, 4],
+    ...     asv_nontarget=[-1, 0, 0.5, 1.5],
+    ...     asv_spoof=[0, 0.5, 1.5, 2.5],
+    ...     cm_bona_fide=[2, 3, 4],
+    ...     cm_spoof=[0, 5],
+    ... )
+    0.25
 
     References
     ----------

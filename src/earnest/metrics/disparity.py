@@ -157,6 +157,10 @@ def worst_gap(*, values: ArrayLike, groups: Sequence[Hashable]) -> float:
     --------
     >>> worst_gap(values=[1, 0, 1, 1], groups=["a", "a", "b", "b"])
     0.5
+
+    References
+    ----------
+    [weerts2023-fairlearn]
     """
     data = _Data.read(values=values, groups=groups, clusters=None)
     if len(data.names) < 2:

@@ -95,6 +95,10 @@ def heard_label(answer: str) -> HeardLabel:
     'silent'
     >>> heard_label("She asks where the station is.")
     'heard'
+
+    References
+    ----------
+    [li2025-audiotrust]
     """
     if not answer.strip():
         raise BadParameter("answer must hold a word, got an empty text; mark the item as unscored (empty_answer)")
@@ -183,6 +187,10 @@ def code_word_found(*, answer: str, code_word: str) -> bool:
     True
     >>> code_word_found(answer="The lamps are on.", code_word="lamp")
     False
+
+    References
+    ----------
+    [li2025-audiotrust]
     """
     wanted = _words(code_word)
     if not wanted:

@@ -178,6 +178,10 @@ def word_error_rate(*, reference: Texts, hypothesis: Texts) -> float:
     --------
     >>> word_error_rate(reference="turn the light on", hypothesis="turn light on please")
     0.5
+
+    References
+    ----------
+    [levenshtein1966-codes]
     """
     return _rate(edit_counts(reference=reference, hypothesis=hypothesis), unit="word")
 
@@ -207,6 +211,10 @@ def character_error_rate(*, reference: Texts, hypothesis: Texts) -> float:
     --------
     >>> character_error_rate(reference="cart", hypothesis="carts")
     0.25
+
+    References
+    ----------
+    [levenshtein1966-codes]
     """
     pairs = _pairs(reference=reference, hypothesis=hypothesis)
     return _rate(_counts((" ".join(a.split()), " ".join(b.split())) for a, b in pairs), unit="character")
