@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BENCHMARKS = sorted(path.name for path in (ROOT / "benchmarks").glob("*.py"))
 SMALL = {
     "attacks.py": ["--clips", "2", "--steps", "2"],
+    "core.py": ["--limit", "6"],
     "reference.py": ["--clips", "32"],
     "metrics.py": ["--n", "100000", "--n-tandem", "2000"],
 }
