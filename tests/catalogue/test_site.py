@@ -64,7 +64,7 @@ def test_the_page_asks_no_network_and_cannot_be_broken_out_of(tmp_path):
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "<script>document.title" not in text
     assert carried(tmp_path / "index.html")[0]["t"] == f"Title {evil}"
-    assert "default-src 'none'" in text and not re.search(r'<(?:link|img|iframe)\b|src="http', text)
+    assert "default-src &#39;none&#39;" in text and not re.search(r'<(?:link|img|iframe)\b|src="http', text)
 
 
 def test_the_coverage_map_calls_for_work(page):
