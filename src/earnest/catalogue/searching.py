@@ -83,9 +83,13 @@ def _ordinal(work: Work) -> int:
     return work.issued * 366 if isinstance(work.issued, int) else work.issued.toordinal()
 
 
+MOST_COMMANDS = 8
+
+
 def commands(work: Work) -> list[str]:
-    """What runs a work here, a command a component, the same one once."""
-    return list(dict.fromkeys(run.command or command_for(run) for run in work.runs_in_earnest))
+    """What runs a work here, a command a component, the same one once: whole runs before single metrics, at most eight."""
+    found = dict.fromkeys(run.command or command_for(run) for run in work.runs_in_earnest)
+    return sorted(found, key=lambda command: not command.startswith("earnest run"))[:MOST_COMMANDS]
 
 
 def command_for(run: Runs) -> str:

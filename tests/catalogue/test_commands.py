@@ -1,0 +1,56 @@
+"""Every work that runs here shows a command, and the command runs."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+
+import pytest
+
+from earnest.catalogue import works
+from earnest.catalogue.searching import commands
+from earnest.cli import cli
+from earnest.registry import has_extra
+
+DATA = Path(os.environ.get("EARNEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
+RUNNABLE = {work.id: commands(work) for work in works().values() if work.runs_in_earnest}
+FIRST = {found[0]: key for key, found in reversed(RUNNABLE.items())}
+QUICK = [command for command in FIRST if command.startswith("earnest list")]
+RUNS = [command for command in FIRST if command.startswith("earnest run")]
+
+
+def call(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    program, *arguments = shlex.split(command)
+    assert program == "earnest"
+    assert not cli.main(args=arguments, prog_name="earnest", standalone_mode=False)
+
+
+def test_every_runnable_work_has_commands() -> None:
+    assert len(RUNNABLE) > 25
+    assert all(RUNNABLE.values()), [key for key, found in RUNNABLE.items() if not found]
+    assert set(FIRST) == {*QUICK, *RUNS}
+
+
+@pytest.mark.parametrize("command", QUICK)
+def test_a_metric_is_shown_with_its_examples(command, tmp_path, monkeypatch, capsys) -> None:
+    call(command, tmp_path, monkeypatch)
+    said = capsys.readouterr().out
+    assert "examples: 0 run" not in said and ", 0 of them gave something else" in said
+
+
+@pytest.mark.parametrize("command", RUNS)
+def test_a_run_runs(command, tmp_path, monkeypatch, pytestconfig) -> None:
+    if "--attack pgd" in command and not has_extra("torch"):
+        pytest.skip("needs torch")
+    if "--data AudioTrust" in command:
+        pytest.skip("needs the official data; tests/cli/test_audiotrust.py runs it")
+    if "--data RECORDINGS" in command:
+        if not (DATA / "spoof_derived").is_dir():
+            pytest.skip("needs spoofed recordings; point EARNEST_DATA at the folder that has them")
+        call(command.replace("RECORDINGS", str(DATA / "spoof_derived")), tmp_path, monkeypatch)
+        return
+    monkeypatch.setenv("EARNEST_CACHE", str(tmp_path / "cache"))
+    call(command, tmp_path, monkeypatch)
+    assert list((tmp_path / "runs").glob("*/report.html"))
