@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from earnest.catalogue import works
+from earnest.catalogue import searching, works
 from earnest.catalogue.searching import commands
 from earnest.cli import cli
 from earnest.registry import has_extra
+from earnest.tasks.suite import run_suite
 
 DATA = Path(os.environ.get("EARNEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 RUNNABLE = {work.id: commands(work) for work in works().values() if work.runs_in_earnest}
@@ -38,6 +39,13 @@ def test_a_metric_is_shown_with_its_examples(command, tmp_path, monkeypatch, cap
     call(command, tmp_path, monkeypatch)
     said = capsys.readouterr().out
     assert "examples: 0 run" not in said and ", 0 of them gave something else" in said
+
+
+def test_tasks_that_need_another_command_are_those_of_the_plan() -> None:
+    plan = run_suite("core", model="earnest/reference", dry_run=True).plan
+    beyond = {task.name for task in plan.tasks if (task.not_run or "").startswith("beyond")}
+    assert beyond == searching._BEYOND_EMBEDDED
+    assert {task.name for task in plan.tasks if (task.not_run or "").startswith("no ")} == searching._NEEDS_RECORDINGS
 
 
 @pytest.mark.parametrize("command", RUNS)

@@ -103,9 +103,23 @@ def command_for(run: Runs) -> str:
         return f"earnest run core --task harmful_refusal {on} --defence {name} {out}"
     if kind == "tasks" and name.startswith("audiotrust_"):
         return f"earnest run audiotrust --data AudioTrust --task {name} --dry-run"
+    if name in _NEEDS_RECORDINGS:
+        return f"earnest run core --data RECORDINGS --task {name} --dry-run"
+    if name in _BEYOND_EMBEDDED:
+        return f"earnest run core --task {name} --model scripted/echo --limit 4 {out}"
     if kind == "tasks":
         return f"earnest run core --task {name} {on} {out}"
     return f"earnest list {kind} --name {name}"
+
+
+_NEEDS_RECORDINGS = {"spoof_detection", "emotion_match"}
+"""Tasks that the embedded recordings do not serve."""
+
+_BEYOND_EMBEDDED = {
+    "background_inference", "claim_check", "enrolled_voice", "long_comprehension", "long_dictation", "long_localisation",
+    "origin_inference", "physical_violation", "who_is_enrolled", "written_choice",
+}  # fmt: skip
+"""Tasks that are beyond the embedded model."""
 
 
 def by_component(works: Iterable[Work]) -> dict[str, list[str]]:
