@@ -183,8 +183,8 @@ def _cells(work: Work) -> list[str]:
     shown = work.title.replace("\\", "\\\\")
     for sign in "|[]*_`<":
         shown = shown.replace(sign, f"\\{sign}")
-    ids = ", ".join(f"{kind}:{value}" for kind, value in work.ids.model_dump().items() if value and kind != "url")
     link = work.ids.link
+    ids = ", ".join(f"{kind}:{value}" for kind, value in work.ids.model_dump().items() if value and value != link)
     return [
         str(work.issued),
         f"[{shown}]({link})" if link else shown,

@@ -293,14 +293,68 @@ def _compared(kind: str, value: str) -> str:
 TABLE_COLUMNS = ("row", "source_file", "line", "topic", "title", "date", "url", "work", "decision", "reason")
 
 
-def write_table(matches: Sequence[Match], path: Path) -> None:
-    """Write what became of every entry; rows of a work with no reason are the same work listed again."""
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """What became of an entry, and why.
+
+    Parameters
+    ----------
+    entry : Entry
+    work : str
+        Key of its work; empty where there is none.
+    decision : {"listed", "merged", "corrected", "open", "new"}
+        The first entry of a work; a further one of the same work; one whose id or title was wrong; one of a work that
+        could not be verified; one that the catalogue has not.
+    reason : str
+    """
+
+    entry: Entry
+    work: str
+    decision: Literal["listed", "merged", "corrected", "open", "new"]
+    reason: str
+
+
+def accounts(matches: Sequence[Match], works: Mapping[str, Work]) -> list[Account]:
+    """What became of every entry of a list, each merge with its reason."""
+    first: dict[str, Entry] = {}
+    found = []
+    for match in matches:
+        work = works.get(match.work or "")
+        if work is None:
+            near = "; ".join(f"like {key}" for key in match.near)
+            found.append(Account(entry=match.entry, work="", decision="new", reason=near))
+            continue
+        decision, reason = _decided(match.entry, work, first.get(work.id))
+        found.append(Account(entry=match.entry, work=work.id, decision=decision, reason=reason))
+        first.setdefault(work.id, match.entry)
+    return found
+
+
+def _decided(entry: Entry, work: Work, before: Entry | None) -> tuple[Any, str]:
+    ids, known = _pairs(entry.ids), _pairs(work.ids)
+    if work.checked.status == "unverified":
+        return "open", work.checked.note or work.note or "could not be verified"
+    wrong = [value for kind, value in ids if (kind, value) not in known and kind in {k for k, _ in known} - {"url"}]
+    if wrong:
+        return "corrected", f"{wrong[0]} is another work's, or none's; {work.note}".rstrip("; ")
+    how = f"the id of row {before.row}" if before and set(ids) & set(_pairs(before.ids)) else ""
+    if before is not None:
+        return "merged", how or f"the work of row {before.row}: {_why_same(entry, work)}"
+    return "listed", "" if ids and set(ids) & set(known) else _why_same(entry, work)
+
+
+def _why_same(entry: Entry, work: Work) -> str:
+    titles = [normal_title(title) for title in (work.title, *work.also_titled)]
+    if not entry.url:
+        return "its title, no link given"
+    return "its title" if normal_title(entry.title) in titles else "looked up; see the work's note"
+
+
+def write_table(found: Sequence[Account], path: Path) -> None:
+    """Write what became of every entry as a table."""
     with Path(path).open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, TABLE_COLUMNS, lineterminator="\n")
         writer.writeheader()
-        for match in matches:
-            entry = match.entry
-            reason = f"by {match.how}" if match.work else "; ".join(f"like {key}" for key in match.near)
-            facts = {name: getattr(entry, name) for name in TABLE_COLUMNS[:7]}
-            writer.writerow(facts | {"work": match.work or "", "decision": "listed" if match.work else "open", "reason": reason})
-
+        for one in found:
+            facts = {name: getattr(one.entry, name) for name in TABLE_COLUMNS[:7]}
+            writer.writerow(facts | {"work": one.work, "decision": one.decision, "reason": one.reason})

@@ -151,12 +151,12 @@ def add_command(id_: str, *, title: str, folder: Path | None, dry_run: bool, as_
 @_JSON
 def import_awesome_command(source: Path, *, name: str, table: Path | None, as_json: bool) -> None:
     from earnest.catalogue import works
-    from earnest.catalogue.importing import matched, read_entries, write_table
+    from earnest.catalogue.importing import accounts, matched, read_entries, write_table
 
     matches = matched(read_entries(source), works(), list_name=name)
     new = [match for match in matches if match.work is None]
     if table is not None:
-        write_table(matches, table)
+        write_table(accounts(matches, works()), table)
     if as_json:
         print_json({"n": len(matches), "new": len(new), "matches": [match.as_json() for match in matches]})
         return
