@@ -29,6 +29,7 @@ from earnest.cli import print_json
 @click.option("--batch-size", type=click.IntRange(min=1), help="Of local models; changes speed only.")
 @click.option("--timeout", "timeout_s", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="Seconds.")
 @click.option("--temperature", type=click.FloatRange(min=0), default=0.0, show_default=True, help="0: the likeliest answer.")
+@click.option("--max-tokens", type=click.IntRange(min=1), default=256, show_default=True, help="Longest answer.")
 @click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="No call is made beyond this spend.")
 @click.option("--no-cache", is_flag=True, help="Ask again even what was answered before.")
 @click.option("--allow-missing", is_flag=True, help="Run although some files are missing; they are counted.")
