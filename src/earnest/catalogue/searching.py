@@ -11,67 +11,81 @@ from earnest.catalogue.taxonomy import TOPICS
 from earnest.catalogue.work import Runs, Work
 from earnest.registry import registry
 
-_WEIGHTS = {"id": 8.0, "title": 6.0, "also_titled": 4.0, "topics": 3.0, "kind": 2.0, "pillars": 2.0, "authors": 3.0, "rest": 1.0}
 
+class Index:
+    """Works with their words taken apart, to be searched many times.
 
-def search(
-    works: Mapping[str, Work],
-    words: str = "",
-    *,
-    pillar: str | None = None,
-    kind: str | None = None,
-    topic: str | None = None,
-    access: str | None = None,
-    year: int | None = None,
-    trust: bool = False,
-    runnable: bool = False,
-) -> list[Work]:
-    """Works that hold every word, at the beginning of one of theirs, and are what is asked; the best first.
-
-    A word in key or title counts more than one elsewhere; works that hold the words alike come newest first.
+    Parameters
+    ----------
+    works : mapping of str to Work
     """
-    wanted = _words(words)
-    kept = [
-        work
-        for work in works.values()
-        if (pillar is None or pillar in work.pillars)
-        and (kind is None or kind in work.kind)
-        and (topic is None or topic in work.topics)
-        and (access is None or (work.threat is not None and work.threat.access == access))
-        and (year is None or work.year == year)
-        and (work.trust or not trust)
-        and (bool(work.runs_in_earnest) or not runnable)
-    ]
-    scored = [(_score(_fields(work), wanted), work) for work in kept]
-    found = [(score, work) for score, work in scored if score is not None]
-    return [work for _, work in sorted(found, key=lambda pair: (-pair[0], -_ordinal(pair[1]), pair[1].id))]
+
+    def __init__(self, works: Mapping[str, Work]) -> None:
+        self._entries = [(work, _fields(work)) for work in works.values()]
+
+    def search(
+        self,
+        words: str = "",
+        *,
+        pillar: str | None = None,
+        kind: str | None = None,
+        topic: str | None = None,
+        access: str | None = None,
+        year: int | None = None,
+        trust: bool = False,
+        runnable: bool = False,
+    ) -> list[Work]:
+        """Works that hold every word, at the beginning of one of theirs, and are what is asked; the best first.
+
+        A word in key or title counts more than one elsewhere; works that hold the words alike come newest first.
+        """
+        wanted = [f" {word}" for word in _words(words)]
+        found = [
+            (score, work)
+            for work, fields in self._entries
+            if (pillar is None or pillar in work.pillars)
+            and (kind is None or kind in work.kind)
+            and (topic is None or topic in work.topics)
+            and (access is None or (work.threat is not None and work.threat.access == access))
+            and (year is None or work.year == year)
+            and (work.trust or not trust)
+            and (bool(work.runs_in_earnest) or not runnable)
+            and (score := _score(fields, wanted)) is not None
+        ]
+        return [work for _, work in sorted(found, key=lambda pair: (-pair[0], -_ordinal(pair[1]), pair[1].id))]
 
 
-def _score(fields: Mapping[str, Sequence[str]], wanted: Sequence[str]) -> float | None:
+def search(works: Mapping[str, Work], words: str = "", **filters: Any) -> list[Work]:
+    """As `Index.search`, once."""
+    return Index(works).search(words, **filters)
+
+
+def _score(fields: Sequence[tuple[float, str]], wanted: Sequence[str]) -> float | None:
     total = 0.0
     for word in wanted:
-        best = max((_WEIGHTS[name] for name, held in fields.items() if any(h.startswith(word) for h in held)), default=None)
-        if best is None:
+        for weight, text in fields:
+            if word in text:
+                total += weight
+                break
+        else:
             return None
-        total += best
     return total
 
 
-def _fields(work: Work) -> dict[str, list[str]]:
+def _fields(work: Work) -> list[tuple[float, str]]:
+    """The words of a work, a blank before each, by weight, the heaviest first."""
     authors = () if work.authors == "unverified" else work.authors
     ids = [value for value in work.ids.model_dump().values() if value]
-    rest = [work.venue, work.note, *ids, *(run.component for run in work.runs_in_earnest)]
-    rest += [TOPICS[topic].about for topic in work.topics if topic in TOPICS]
-    return {
-        "id": [work.id, *_words(work.id)],
-        "title": _words(work.title),
-        "also_titled": _words(" ".join(work.also_titled)),
-        "topics": _words(" ".join(work.topics)),
-        "kind": list(work.kind),
-        "pillars": list(work.pillars),
-        "authors": _words(" ".join(authors)),
-        "rest": [*ids, *_words(" ".join(rest))],
-    }
+    about = [TOPICS[topic].about for topic in work.topics if topic in TOPICS]
+    texts = (
+        (8.0, work.id),
+        (6.0, work.title),
+        (4.0, " ".join(work.also_titled)),
+        (3.0, " ".join((*work.topics, *authors))),
+        (2.0, " ".join((*work.kind, *work.pillars))),
+        (1.0, " ".join((work.venue, work.note, *ids, *(run.component for run in work.runs_in_earnest), *about))),
+    )
+    return [(weight, "".join(f" {word}" for word in _words(text))) for weight, text in texts if text]
 
 
 def _words(text: str) -> list[str]:
