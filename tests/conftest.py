@@ -1,4 +1,4 @@
-"""What several parts share: a browser that a page is opened in."""
+"""What several parts share: a browser that a page is opened in, and a suite that is soon run."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import Any
 
 import aiohttp
 import pytest
+
+from earnest.tasks.suite import Suite
 
 BROWSER = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
 
@@ -98,3 +100,11 @@ def in_browser() -> Callable[..., list[str]]:
         return asyncio.run(_in_browser(page, steps, width=width, scheme=scheme, at=at))
 
     return opened
+
+
+@pytest.fixture(scope="session")
+def core() -> Suite:
+    """The suite `core` with one adversarial clip in place of twenty, since each costs a second for each attack."""
+    whole, few = Suite.read("core"), {"parameters": {"max_rows": 1}}
+    named = [entry.model_copy(update=few if entry.name == "adversarial_transcription" else {}) for entry in whole.tasks]
+    return whole.model_copy(update={"tasks": tuple(named)})

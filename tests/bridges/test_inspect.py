@@ -13,6 +13,7 @@ import pytest
 
 import earnest
 from earnest.audio import AudioClip, Stimulus
+from earnest.tasks.suite import Suite
 
 inspect_ai = pytest.importorskip("inspect_ai", reason="the bridge needs the extra inspect")
 pytestmark = pytest.mark.filterwarnings("ignore")  # Inspect and its dependencies warn of their own doings
@@ -43,7 +44,7 @@ def headline(log) -> float:
 @pytest.mark.parametrize(("behaviour", "rate"), [("always_refuse", 1.0), ("always_comply", 0.0)])
 def test_a_task_gives_in_inspect_what_it_gives_here(tmp_path: Path, behaviour: str, rate: float) -> None:
     log = evaluated("safety_harmful_refusal", f"earnest/scripted/{behaviour}", tmp_path)
-    run = earnest.run("core", model=f"scripted/{behaviour}", out=tmp_path / "run", limit=6)
+    run = earnest.run("core", task="harmful_refusal", model=f"scripted/{behaviour}", out=tmp_path / "run", limit=6)
     ours = next(f for f in run.findings if f.id == "safety.harmful_refusal.refusal_rate")
     assert headline(log) == ours.value == rate
 
@@ -62,12 +63,12 @@ def test_every_task_on_a_manifest_is_offered() -> None:
         assert hasattr(bridge, f"{task.pillar}_{name}") == (task.layout == "manifest"), name
 
 
-def test_a_run_becomes_logs_with_clips_that_play(tmp_path: Path) -> None:
+def test_a_run_becomes_logs_with_clips_that_play(tmp_path: Path, core: Suite) -> None:
     from inspect_ai.log import read_eval_log
 
     from earnest.bridges.inspect import export
 
-    run = earnest.run("core", model="scripted/always_refuse", out=tmp_path / "run", limit=2)
+    run = earnest.run(core, model="scripted/always_refuse", out=tmp_path / "run", limit=2)
     read = [read_eval_log(str(path), resolve_attachments=True) for path in export(run.folder)]
     logs = {log.eval.task: log for log in read}
     assert sum(len(log.samples) for log in logs.values()) == sum(line.kind == "item" for line in run.lines())

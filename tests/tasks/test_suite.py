@@ -189,12 +189,12 @@ def test_groups_of_real_folders_are_compared_within_one_data_set(real_data: Path
 
 
 @pytest.fixture(scope="module")
-def runs(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+def runs(core: Suite, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
     """A run of every scripted model over the small manifest."""
     place = tmp_path_factory.mktemp("runs")
     names = ("always_refuse", "always_comply", "echo", "never_hears", "position_only", "leaks_all")
     return {
-        name: run_suite("core", model=f"scripted/{name}", data=folder, out=place / name, cache=False) for name in names
+        name: run_suite(core, model=f"scripted/{name}", data=folder, out=place / name, cache=False) for name in names
     }
 
 
