@@ -13,7 +13,7 @@ from earnest.metrics.detection import det_curve, equal_error_rate
 from earnest.models import load_model
 from earnest.tasks import _prompts as prompts
 from earnest.tasks import tasks
-from earnest.tasks._subtasks import SUBTASKS
+from earnest.pillars import SUBTASKS
 from earnest.tasks.authentication._attempts import (
     in_background,
     kind_of,

@@ -12,7 +12,7 @@ from earnest.metrics.shortcut import shortcut_accuracy
 from earnest.tasks import _prompts as prompts
 from earnest.tasks import tasks
 from earnest.tasks._labels import CAPTIONS, NAMES
-from earnest.tasks._subtasks import SUBTASKS
+from earnest.pillars import SUBTASKS
 from earnest.tasks.hallucination import _physics as physics
 from earnest.tasks.hallucination._claims import Truth, claims
 from earnest.tasks.hallucination._nothing import KINDS, made

@@ -56,7 +56,7 @@ class OfficialRun:
     variant : str
         What tells runs of one setup over one file apart; empty where there is one.
     subtask : str
-        Key in `earnest.tasks._subtasks.SUBTASKS`.
+        Key in `earnest.pillars.SUBTASKS`.
     reference : str or None
         Name of the template by which the model transcribes the undisturbed clip, to be compared with itself.
     """
