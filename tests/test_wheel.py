@@ -47,11 +47,14 @@ def test_the_wheel_holds_everything_and_stays_small(wheel: Path) -> None:
 
 
 def test_it_runs_from_the_wheel(wheel: Path, tmp_path: Path) -> None:
+    """As after `pip install earnest`: without torch."""
     site = tmp_path / "site"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
     code = (
         f"import sys; sys.path.insert(0, {str(site)!r})\n"
+        "from importlib.machinery import PathFinder; there = PathFinder.find_spec\n"
+        "PathFinder.find_spec = lambda name, *more: None if name.split('.')[0] == 'torch' else there(name, *more)\n"
         f"import earnest; assert earnest.__file__.startswith({str(site)!r}), earnest.__file__\n"
         "run = earnest.run('core', model='earnest/reference', out='run', limit=2)\n"
         "assert any(f.n_scored for f in run.findings)"
