@@ -233,12 +233,12 @@ def test_retry_after_in_seconds_and_as_a_date(server, clip):
 
 def test_silence_is_a_timeout(server, clip):
     async def never(request):
-        await asyncio.sleep(5)
+        await asyncio.sleep(60)
         return web.Response()
 
     begun = time.perf_counter()
     error = failed(server, never, clip, timeout_s=0.2)
-    assert (error.reason, error.retryable) == ("timeout", True) and time.perf_counter() - begun < 3
+    assert (error.reason, error.retryable) == ("timeout", True) and time.perf_counter() - begun < 30
 
 
 def test_cut_connections(server, clip):
