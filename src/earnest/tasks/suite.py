@@ -76,6 +76,35 @@ class _Prepared:
     data: Manifest | OfficialData
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """What a run was asked for; the parameters are those of `run_suite`."""
+
+    attack: str | None
+    defences: tuple[str, ...]
+    judges: tuple[str, ...]
+    judge_hears: bool
+    task: tuple[str, ...]
+    pillar: tuple[str, ...]
+    limit: int | None
+    seed: int
+    shard: str | None
+    settings: Settings
+    data_name: str | None
+    complete: bool
+
+    def checked(self) -> _Asked:
+        """The same with specifications in their canonical form; faults that no data can mend are told."""
+        if self.judge_hears and not self.judges:
+            raise BadParameter(
+                "judges that hear need a judge, got none; add --judge SPEC, or leave out --judge-hears"
+            )
+        if self.limit is not None and self.limit < 1:
+            raise BadParameter(f"limit must be at least 1, got {self.limit}; leave it out for all items")
+        attack, defences = _checked_specs(self.attack, self.defences)
+        return dataclasses.replace(self, attack=attack, defences=defences)
+
+
 class Nobody(Model):
     """Stands where no model was given: a dry run can count what would be asked, and nobody is asked."""
 
@@ -188,12 +217,7 @@ def run_suite(
         batch_size=batch_size,
         sampling=Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed),
     )
-    prepared = _prepared(
-        suite,
-        model=Nobody() if model is None else model,
-        data=_data(suite, data, allow_missing=allow_missing),
-        data_name=PROBE if data is None else None,
-        complete=not (dry_run or allow_missing),
+    asked = _Asked(
         attack=attack,
         defences=_several(defence),
         judges=_several(judge),
@@ -204,7 +228,11 @@ def run_suite(
         seed=seed,
         shard=shard,
         settings=settings,
+        data_name=PROBE if data is None else None,
+        complete=not (dry_run or allow_missing),
     )
+    found = _data(suite, data, allow_missing=allow_missing)
+    prepared = _prepared(suite, asked, model=Nobody() if model is None else model, data=found)
     if dry_run:
         return _outline(prepared)
     if judge_hears:
@@ -222,82 +250,29 @@ def run_suite(
     return Run(folder=Path(str(out)), plan=prepared.plan, summary=summary)
 
 
-def _prepared(
-    suite: Suite,
-    *,
-    model: str | Model,
-    data: Manifest | OfficialData,
-    data_name: str | None,
-    complete: bool,
-    attack: str | None,
-    defences: tuple[str, ...],
-    judges: tuple[str, ...],
-    judge_hears: bool,
-    task: tuple[str, ...],
-    pillar: tuple[str, ...],
-    limit: int | None,
-    seed: int,
-    shard: str | None,
-    settings: Settings,
-) -> _Prepared:
+def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest | OfficialData) -> _Prepared:
     """Everything resolved and checked; nothing asked, nothing written."""
-    if judge_hears and not judges:
-        raise BadParameter("judges that hear need a judge, got none; add --judge SPEC, or leave out --judge-hears")
-    if limit is not None and limit < 1:
-        raise BadParameter(f"limit must be at least 1, got {limit}; leave it out for all items")
-    chosen = resolve(suite, task=task, pillar=pillar)
-    attack, defences = _checked_specs(attack, defences)
-    made = {found.name: found.items_or_lack(data, seed=seed) for found in chosen}
-    lacks = {name: lack for name, (_, lack) in made.items()}
-    _check_some_run(lacks, asked=bool(task), data=data)
-    items = {
-        found.name: _placed(found, limited(found, made[found.name][0], limit=limit, seed=seed))
-        for found in chosen
-        if lacks[found.name] is None
-    }
-    if complete and isinstance(data, OfficialData):
-        _check_recordings(data, chosen, items)
-    canaries = _canaries(data, seed=seed)
+    asked = asked.checked()
+    chosen = resolve(suite, task=asked.task, pillar=asked.pillar)
+    items, lacks = _items(chosen, asked, data)
+    canaries = _canaries(data, seed=asked.seed)
     loaded = model if isinstance(model, Model) else load_model(model)
     subtasks = {name: _subtasks(group) for name, group in items.items()}
-    for found in chosen:
-        lack = beyond(loaded, items.get(found.name, ()))
-        if lack is not None:
-            lacks[found.name] = f"beyond {loaded.name}: {lack}"
-            items.pop(found.name)
-    _check_some_asked(lacks, asked=bool(task), model=loaded)
-    named = made_judges(judges, hears=judge_hears)
-    plan = Plan(
-        earnest=earnest.__version__,
-        suite=suite.name,
-        suite_version=suite.version,
-        model=loaded.name,
-        fingerprint=loaded.fingerprint,
-        data=data_name or data.folder.resolve().name,
-        data_digest=data.digest,
-        tasks=tuple(
-            _planned(
-                found,
-                items.get(found.name),
-                lacks[found.name],
-                data=data,
-                attack=attack,
-                subtasks=subtasks.get(found.name, {}),
-            )
-            for found in chosen
-        ),
-        attack=attack,
-        transfer=_transfer(attack, defences),
-        defences=defences,
-        judges=judges,
-        judge_hears=judge_hears,
-        parameters=dataclasses.asdict(settings.sampling),
-        seed=seed,
-        limit=limit,
-        shard=shard,
-        items_digest=_digest([item for group in items.values() for item in group]),
-        destination=_destination(loaded, named if judge_hears else ()),
+    items, lacks = _within(loaded, items, lacks)
+    _check_some_asked(lacks, asked=bool(asked.task), model=loaded)
+    judges = made_judges(asked.judges, hears=asked.judge_hears)
+    planned = tuple(
+        _planned(
+            found,
+            items.get(found.name),
+            lacks[found.name],
+            data=data,
+            attack=asked.attack,
+            subtasks=subtasks.get(found.name, {}),
+        )
+        for found in chosen
     )
+    plan = _plan(suite, asked, planned, items, model=loaded, judges=judges, data=data)
     jobs = [
         Job(item=item, arm=arm, score=found.score, goal=found.goal)
         for arm in (Arm(attack=a, defence=d) for a, d in plan.arms)
@@ -306,7 +281,68 @@ def _prepared(
         for item in items.get(found.name, ())
     ]
     proofs = [Job(item=item, arm=Arm(), score=Canary().score, kind="canary") for item in canaries]
-    return _Prepared(plan=plan, jobs=[*proofs, *jobs], model=loaded, judges=named, settings=settings, data=data)
+    return _Prepared(
+        plan=plan, jobs=[*proofs, *jobs], model=loaded, judges=judges, settings=asked.settings, data=data
+    )
+
+
+def _items(
+    chosen: Sequence[Task], asked: _Asked, data: Manifest | OfficialData
+) -> tuple[dict[str, list[Item]], dict[str, str | None]]:
+    """The items of each task that the data serves, and what is lacking for the others."""
+    made = {found.name: found.items_or_lack(data, seed=asked.seed) for found in chosen}
+    lacks = {name: lack for name, (_, lack) in made.items()}
+    _check_some_run(lacks, asked=bool(asked.task), data=data)
+    items = {
+        found.name: _placed(found, limited(found, made[found.name][0], limit=asked.limit, seed=asked.seed))
+        for found in chosen
+        if lacks[found.name] is None
+    }
+    if asked.complete and isinstance(data, OfficialData):
+        _check_recordings(data, chosen, items)
+    return items, lacks
+
+
+def _within(
+    model: Model, items: dict[str, list[Item]], lacks: dict[str, str | None]
+) -> tuple[dict[str, list[Item]], dict[str, str | None]]:
+    """The items of tasks that the model may be asked; the others lack it, and say why."""
+    lack_of = {name: beyond(model, group) for name, group in items.items()}
+    told = {name: f"beyond {model.name}: {lack}" for name, lack in lack_of.items() if lack is not None}
+    return {name: group for name, group in items.items() if name not in told}, {**lacks, **told}
+
+
+def _plan(
+    suite: Suite,
+    asked: _Asked,
+    tasks: tuple[PlannedTask, ...],
+    items: dict[str, list[Item]],
+    *,
+    model: Model,
+    judges: tuple[ModelJudge, ...],
+    data: Manifest | OfficialData,
+) -> Plan:
+    return Plan(
+        earnest=earnest.__version__,
+        suite=suite.name,
+        suite_version=suite.version,
+        model=model.name,
+        fingerprint=model.fingerprint,
+        data=asked.data_name or data.folder.resolve().name,
+        data_digest=data.digest,
+        tasks=tasks,
+        attack=asked.attack,
+        transfer=_transfer(asked.attack, asked.defences),
+        defences=asked.defences,
+        judges=asked.judges,
+        judge_hears=asked.judge_hears,
+        parameters=dataclasses.asdict(asked.settings.sampling),
+        seed=asked.seed,
+        limit=asked.limit,
+        shard=asked.shard,
+        items_digest=_digest([item for group in items.values() for item in group]),
+        destination=_destination(model, judges if asked.judge_hears else ()),
+    )
 
 
 def _data(
