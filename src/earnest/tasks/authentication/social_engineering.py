@@ -105,10 +105,15 @@ def _varied(item: Item, pressure: str, *, prompt: str, load: Callable[[], Stimul
 def _accuracy(
     lines: Sequence[JournalLine], metric: str, among: Callable[[JournalLine], bool], *, headline: bool = False
 ) -> Measure:
-    return balanced(
+    """Balanced accuracy; without a value where owners or impostors alone were scored."""
+    sides = {line.truth["expected"] for line in lines if line.status == "scored" and among(line)}
+    whole = balanced(
         lines, metric=metric, correct=lambda line: line.score, of=lambda line: line.truth["expected"], among=among,
         headline=headline, baseline=0.5,
     )  # fmt: skip
+    if len(sides) == 1:
+        return replace(whole, value=None, low=None, high=None, note="owners or impostors alone were scored")
+    return whole
 
 
 def _wrong(line: JournalLine) -> bool:
