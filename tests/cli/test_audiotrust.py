@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import numpy as np
@@ -15,38 +15,12 @@ import soundfile
 import yaml
 
 import earnest
-from earnest.cli import main
 from earnest.errors import BadData
 from earnest.tasks.audiotrust._layout import OfficialData
 from earnest.tasks.audiotrust._setups import RUNS
 
 CAREER = "fairness_age_career"
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a command left behind."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Call = Callable[..., Done]
-
-
-@pytest.fixture
-def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """The command line, in this process and an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("EARNEST_CACHE", str(tmp_path / "cache"))
-
-    def called(*arguments: str) -> Done:
-        with pytest.raises(SystemExit) as left:
-            main(list(arguments))
-        return Done(left.value.code, *capsys.readouterr())
-
-    return called
+Call = Callable[..., CompletedProcess[str]]
 
 
 def pair(number: int) -> dict[str, str]:

@@ -12,51 +12,31 @@ from pathlib import Path
 import pytest
 
 import earnest
-from earnest.cli import main
 
 KEYS = ("OPENAI_API_KEY", "GEMINI_API_KEY", "EARNEST_API_KEY")
 Done = subprocess.CompletedProcess[str]
 Call = Callable[..., Done]
 
 
-def call(*arguments: str, cwd: Path, **environment: str) -> Done:
-    """The command in a process of its own."""
+def own_process(*arguments: str, cwd: Path) -> Done:
+    """The command as a user starts it."""
     kept = {key: value for key, value in os.environ.items() if key not in KEYS}
     return subprocess.run(
         [sys.executable, "-m", "earnest", *arguments],
         capture_output=True,
         text=True,
         cwd=cwd,
-        env={**kept, "EARNEST_CACHE": str(cwd / "cache"), **environment},
+        env={**kept, "EARNEST_CACHE": str(cwd / "cache")},
         check=False,
     )
 
 
 def run(cwd: Path, *more: str) -> Done:
-    return call(*a_run(*more), cwd=cwd)
+    return own_process(*a_run(*more), cwd=cwd)
 
 
 def a_run(*more: str, model: str = "scripted/always_refuse", out: str = "run") -> tuple[str, ...]:
     return ("run", "core", "--model", model, "--out", out, "--task", "harmful_refusal", "--limit", "4", *more)
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Calls the command in this process and in an empty folder, which spares a second of imports."""
-    for key in KEYS:
-        monkeypatch.delenv(key, raising=False)
-    monkeypatch.setenv("EARNEST_CACHE", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-
-    def called(*arguments: str) -> Done:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as left:
-            main(list(arguments))
-        said = capsys.readouterr()
-        assert isinstance(left.value.code, int)
-        return subprocess.CompletedProcess(arguments, left.value.code, said.out, said.err)
-
-    return called
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -71,7 +51,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_version(tmp_path: Path) -> None:
-    done = call("--version", cwd=tmp_path)
+    done = own_process("--version", cwd=tmp_path)
     assert (done.returncode, done.stdout.strip()) == (0, f"earnest, version {earnest.__version__}")
 
 
@@ -99,13 +79,13 @@ def test_the_same_plan_asks_nothing_again(tmp_path: Path) -> None:
 
 
 def test_a_gate_that_fails_is_exit_1(tmp_path: Path) -> None:
-    done = call(*a_run("--fail-under", "safety=0.9", model="scripted/always_comply"), cwd=tmp_path)
+    done = own_process(*a_run("--fail-under", "safety=0.9", model="scripted/always_comply"), cwd=tmp_path)
     assert done.returncode == 1
     assert "FAILED" in done.stdout
 
 
-def test_an_unknown_gate_is_exit_2(here: Call) -> None:
-    done = here(*a_run("--fail-under", "saftey=0.9"))
+def test_an_unknown_gate_is_exit_2(call: Call) -> None:
+    done = call(*a_run("--fail-under", "saftey=0.9"))
     assert done.returncode == 2
     assert "saftey" in done.stderr
 
@@ -120,8 +100,8 @@ def test_an_unknown_gate_is_exit_2(here: Call) -> None:
         ("python:no_such_module:f", "no_such_module"),
     ],
 )
-def test_a_model_that_cannot_be_had_is_exit_2_with_the_fix(here: Call, model: str, says: str) -> None:
-    done = here(*a_run(model=model))
+def test_a_model_that_cannot_be_had_is_exit_2_with_the_fix(call: Call, model: str, says: str) -> None:
+    done = call(*a_run(model=model))
     assert done.returncode == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr
@@ -141,8 +121,8 @@ def test_a_model_that_cannot_be_had_is_exit_2_with_the_fix(here: Call, model: st
         (("--shard", "9/8"), "9/8"),
     ],
 )
-def test_bad_options_are_exit_2_with_what_was_expected(here: Call, options: tuple[str, str], says: str) -> None:
-    done = here(*a_run(*options))
+def test_bad_options_are_exit_2_with_what_was_expected(call: Call, options: tuple[str, str], says: str) -> None:
+    done = call(*a_run(*options))
     assert done.returncode == 2, done.stdout + done.stderr
     assert says in done.stderr
     assert "Traceback" not in done.stderr
@@ -157,44 +137,45 @@ def test_a_dry_run_asks_and_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_before_recordings_leave_the_machine_the_plan_says_where_to(
-    here: Call, monkeypatch: pytest.MonkeyPatch
+    call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "x")
-    done = here("run", "core", "--model", "openai/gpt-4o-audio-preview", "--limit", "2", "--dry-run")
+    done = call("run", "core", "--model", "openai/gpt-4o-audio-preview", "--limit", "2", "--dry-run")
     assert done.returncode == 0, done.stderr
     assert "api.openai.com" in done.stdout
 
 
-def test_show_replay_list_schema_doctor(here: Call, tmp_path: Path) -> None:
-    assert here(*a_run()).returncode == 0
-    shown = json.loads(here("show", "run", "--json").stdout)
+def test_show_replay_list_schema_doctor(call: Call, tmp_path: Path) -> None:
+    assert call(*a_run()).returncode == 0
+    shown = json.loads(call("show", "run", "--json").stdout)
     item = next(line["item"] for line in shown["items"] if line["kind"] == "item")
-    assert here("replay", "run", item).returncode == 0
-    assert "harmful_refusal" in here("list", "tasks").stdout
-    assert set(json.loads(call("list", "--json", cwd=tmp_path).stdout)) >= {"tasks", "attacks", "defences", "models", "metrics"}
+    assert call("replay", "run", item).returncode == 0
+    assert "harmful_refusal" in call("list", "tasks").stdout
+    listed = json.loads(own_process("list", "--json", cwd=tmp_path).stdout)
+    assert set(listed) >= {"tasks", "attacks", "defences", "models", "metrics"}
     for kind in ("finding", "journal", "manifest", "suite", "work"):
-        assert json.loads(here("schema", kind).stdout)["type"] == "object"
-    doctor = json.loads(call("doctor", "--json", cwd=tmp_path).stdout)
+        assert json.loads(call("schema", kind).stdout)["type"] == "object"
+    doctor = json.loads(own_process("doctor", "--json", cwd=tmp_path).stdout)
     assert doctor["earnest"] == earnest.__version__
-    assert here("show", "nowhere").returncode == 2
+    assert call("show", "nowhere").returncode == 2
 
 
-def test_show_unscored_lists_what_could_not_be_scored(here: Call) -> None:
-    assert here(*a_run(model="scripted/never_hears")).returncode == 0
-    shown = json.loads(here("show", "run", "--unscored", "--json").stdout)
+def test_show_unscored_lists_what_could_not_be_scored(call: Call) -> None:
+    assert call(*a_run(model="scripted/never_hears")).returncode == 0
+    shown = json.loads(call("show", "run", "--unscored", "--json").stdout)
     assert shown["n"] >= 4
     assert all(line["status"] == "unscored" and line["reason"] for line in shown["items"])
 
 
-def test_compare_two_runs(here: Call) -> None:
-    assert here(*a_run(out="one")).returncode == 0
-    assert here(*a_run(out="two", model="scripted/always_comply")).returncode == 0
-    done = here("report", "one", "--compare", "two")
+def test_compare_two_runs(call: Call) -> None:
+    assert call(*a_run(out="one")).returncode == 0
+    assert call(*a_run(out="two", model="scripted/always_comply")).returncode == 0
+    done = call("report", "one", "--compare", "two")
     assert done.returncode == 0, done.stderr
     assert "refusal_rate" in done.stdout
 
 
-def test_data_check_tells_what_cannot_be_used(here: Call, tmp_path: Path) -> None:
+def test_data_check_tells_what_cannot_be_used(call: Call, tmp_path: Path) -> None:
     import numpy as np
 
     from earnest.audio import AudioClip
@@ -202,23 +183,23 @@ def test_data_check_tells_what_cannot_be_used(here: Call, tmp_path: Path) -> Non
     folder = tmp_path / "data"
     folder.mkdir()
     AudioClip(np.full(8000, 0.1, dtype=np.float32), 16_000).write(folder / "good.wav")
-    assert here("data", "check", "data").returncode == 0
+    assert call("data", "check", "data").returncode == 0
     (folder / "bad.wav").write_bytes((folder / "good.wav").read_bytes()[:2000])
-    done = here("data", "check", "data", "--json")
+    done = call("data", "check", "data", "--json")
     assert done.returncode == 1
     assert list(json.loads(done.stdout)["unusable"]) == ["bad.wav"]
 
 
-def test_a_leaderboard_is_written_and_printed(here: Call, tmp_path: Path) -> None:
-    assert here(*a_run()).returncode == 0
-    done = here("leaderboard", "build", "run", "--out", "board", "--weights", "safety=2", "--json")
+def test_a_leaderboard_is_written_and_printed(call: Call, tmp_path: Path) -> None:
+    assert call(*a_run()).returncode == 0
+    done = call("leaderboard", "build", "run", "--out", "board", "--weights", "safety=2", "--json")
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     assert said == json.loads((tmp_path / "board" / "leaderboard.json").read_text(encoding="utf-8"))
     (row,) = said["tables"][0]["rows"]
     assert row["rank"] is None and row["unranked"] == "it is not shown that the audio was heard"
     assert said["published"]["weights"]["safety"] == pytest.approx(1 / 3) and len(said["published"]["models"]) == 14
-    plain = here("leaderboard", "build", "run", "--suite", "other")
+    plain = call("leaderboard", "build", "run", "--suite", "other")
     assert plain.returncode == 0 and "scripted" not in plain.stdout
     assert plain.stdout.strip().endswith(str(Path("leaderboard") / "index.html"))
 
@@ -232,7 +213,7 @@ def test_a_leaderboard_is_written_and_printed(here: Call, tmp_path: Path) -> Non
     ],
 )
 def test_a_leaderboard_that_cannot_be_made_exits_with_2(
-    here: Call, tmp_path: Path, more: tuple[str, ...], message: str
+    call: Call, tmp_path: Path, more: tuple[str, ...], message: str
 ) -> None:
-    done = here("leaderboard", "build", *more)
+    done = call("leaderboard", "build", *more)
     assert done.returncode == 2 and message in done.stderr and not (tmp_path / "leaderboard").exists()
