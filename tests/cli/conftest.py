@@ -17,7 +17,7 @@ KEYS = ("OPENAI_API_KEY", "GEMINI_API_KEY", "EARNEST_API_KEY")
 def call(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., CompletedProcess[str]]:
-    """Calls the command line in an empty folder, without keys; the second that a process needs for imports is spared."""
+    """Calls the command line in an empty folder, without keys; a process of its own would need a second for imports."""
     for key in KEYS:
         monkeypatch.delenv(key, raising=False)
     monkeypatch.setenv("EARNEST_CACHE", str(tmp_path / "cache"))
