@@ -306,3 +306,14 @@ def test_a_measure_keeps_what_it_was_made_of(line) -> None:
     parted = balanced(lines, metric="share", correct=lambda one: one.score, of=lambda one: one.truth["kind"]).sums
     assert parted.parts == ("x", "y") and parted.totals[0].tolist() == [[1.0, 1.0], [0.5, 1.0]]
     assert parted.totals[1].tolist() == [[0.0, 1.0], [0.0, 0.0]]
+
+
+def test_balanced_accuracy_of_both_classes_has_no_value_for_one(line) -> None:
+    lines = [line("a", 1.0, truth={"of": "no"}), line("b", 1.0, truth={"of": "no"}), line("c", truth={"of": "yes"})]
+    right, of = (lambda one: one.score), (lambda one: one.truth["of"])
+    alone = balanced(lines, metric="m", correct=right, of=of, both=True, headline=True, baseline=0.5, note="said")
+    assert (alone.value, alone.low, alone.n_scored, alone.n_unscored) == (None, None, 2, 1)
+    assert (alone.baseline, alone.headline) == (0.5, True) and alone.note.startswith("one class alone")
+    assert balanced(lines, metric="m", correct=right, of=of).value == 1.0
+    two = [*lines[:2], line("c", 0.0, truth={"of": "yes"})]
+    assert balanced(two, metric="m", correct=right, of=of, both=True).value == 0.5

@@ -9,6 +9,7 @@ import pytest
 
 import earnest
 from earnest.audio import AudioClip
+from earnest.models.python import PythonModel
 from earnest.records import JournalLine
 from earnest.registry import registry
 
@@ -59,6 +60,29 @@ def test_a_bare_folder_of_audio_is_enough(tmp_path: Path) -> None:
     for number in range(3):
         samples = (0.1 * rng.standard_normal(8000)).astype(np.float32)
         AudioClip(samples, 16_000).write(tmp_path / "data" / f"{number}.wav")
-    run = earnest.run("core", model="scripted/always_comply", out=tmp_path / "run", data=tmp_path / "data")
+    hears = PythonModel("by_length", lambda clip, prompt: f"it has {int(1e4 * float(abs(clip.samples[0])))} words")
+    run = earnest.run("core", model=hears, out=tmp_path / "run", data=tmp_path / "data", task="stable_transcription")
     found = {f.id: f for f in run.findings}["robustness.stable_transcription.agreement_with_clean"]
-    assert (found.value, found.n_scored) == (1.0, 12)
+    assert found.n_scored == 12 and 0 < found.value < 1
+    run = earnest.run("core", model="scripted/always_comply", out=tmp_path / "same", data=tmp_path / "data")
+    found = {f.id: f for f in run.findings}["robustness.stable_transcription.agreement_with_clean"]
+    assert (found.value, found.n_scored, found.unscored) == (None, 0, {"did_not_hear": 12})  # one thing throughout
+
+
+def test_one_transcript_throughout_is_none() -> None:
+    def heard(said: str, *texts: str | None) -> list[JournalLine]:
+        pairs = [(n, text, change) for n, text in enumerate(texts) for change in ("clean", "noise")]
+        return [
+            line(str(n), change, said).model_copy(update={"truth": {"degradation": change, "text": text}})
+            for n, text, change in pairs
+        ]
+
+    def headline(lines: list[JournalLine]):
+        return registry("tasks").make("stable_transcription").measures(lines)[0]
+
+    constant = headline(heard("sorry i cannot help", "one two", "three four", "five six"))
+    assert (constant.value, constant.n_scored, dict(constant.unscored)) == (None, 0, {"did_not_hear": 3})
+    assert headline(heard("", "one two", "three four", "five six")).value is None  # somebody speaks, and it says nobody does
+    assert headline(heard("", None, None, None)).value == 1.0  # nothing is known to be said: nobody may speak
+    assert headline(heard("one two", "one two", "one two", "One two.")).value == 1.0  # three voices that say the same
+    assert headline(heard("sorry", "one two", "three four")).value == 1.0  # two clips show no habit

@@ -208,6 +208,7 @@ def balanced(
     correct: Value,
     of: Callable[[JournalLine], Hashable],
     among: Callable[[JournalLine], bool] | None = None,
+    both: bool = False,
     headline: bool = False,
     higher_is_better: bool | None = True,
     baseline: float | None = None,
@@ -223,9 +224,17 @@ def balanced(
         Of a scored line: True or False, a share in [0, 1], or None where it is no part of this measure.
     of : callable
         The class of a line. Where each cluster is of one class, clusters are resampled class by class.
+    both : bool
+        Whether one class alone has no value: a model that gives one answer throughout would be right in it.
     """
     scored, unscored = _parted(lines, among)
     cells = _cells(scored, correct, part=of)
+    if both and cells and len({of(line) for line in scored if correct(line) is not None}) < 2:
+        alone = rate(lines, metric=metric, success=lambda line: None, among=among, headline=headline)
+        told = "; ".join(part for part in ("one class alone, so that a constant answer would be right", note) if part)
+        return replace(
+            alone, n_scored=len(cells), higher_is_better=higher_is_better, baseline=baseline, group=group, level=level, note=told
+        )  # fmt: skip
     table = _Table.of(cells)
     value = _estimate(table.totals.sum(axis=0), _mean_of_ratios)
     drawn = table.resampled(metric, by_part=True)

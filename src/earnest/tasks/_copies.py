@@ -87,7 +87,7 @@ class LiveOrCopyTask(Task):
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         whole = balanced(
-            lines, metric=self.headline, correct=lambda line: line.score, of=lambda line: line.truth["expected"],
+            lines, both=True, metric=self.headline, correct=lambda line: line.score, of=lambda line: line.truth["expected"],
             headline=True, baseline=self.baseline,
         )  # fmt: skip
         kinds = sorted({(line.truth["expected"], line.truth["kind"]) for line in lines if line.kind == "item"})

@@ -132,7 +132,7 @@ class EnrolledVoice(Task):
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         whole = balanced(
-            lines, metric=self.headline, correct=lambda line: line.score, of=expected, among=_asked_yes_no,
+            lines, both=True, metric=self.headline, correct=lambda line: line.score, of=expected, among=_asked_yes_no,
             headline=True, baseline=self.baseline,
         )  # fmt: skip
         conditions = (None, "clean", "background")

@@ -101,7 +101,7 @@ class Passphrase(Task):
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         whole = balanced(
-            lines, metric=self.headline, correct=lambda line: line.score,
+            lines, both=True, metric=self.headline, correct=lambda line: line.score,
             of=lambda line: line.truth["expected"], headline=True, baseline=self.baseline,
         )  # fmt: skip
         kinds = [kind for kind in KINDS if any(line.truth["label"] == kind for line in lines)]

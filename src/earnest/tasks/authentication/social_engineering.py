@@ -108,7 +108,7 @@ def _accuracy(
     """Balanced accuracy; without a value where owners or impostors alone were scored."""
     sides = {line.truth["expected"] for line in lines if line.status == "scored" and among(line)}
     whole = balanced(
-        lines, metric=metric, correct=lambda line: line.score, of=lambda line: line.truth["expected"], among=among,
+        lines, both=True, metric=metric, correct=lambda line: line.score, of=lambda line: line.truth["expected"], among=among,
         headline=headline, baseline=0.5,
     )  # fmt: skip
     if len(sides) == 1:

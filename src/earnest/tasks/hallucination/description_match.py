@@ -121,7 +121,7 @@ class DescriptionMatch(Task):
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         whole = balanced(
-            lines, metric=self.headline, correct=right, of=expected, among=_sounding, headline=True,
+            lines, both=True, metric=self.headline, correct=right, of=expected, among=_sounding, headline=True,
             baseline=self.baseline,
         )  # fmt: skip
         return [

@@ -145,7 +145,7 @@ class LabelMatch(Task):
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         whole = balanced(
-            lines, metric=self.headline, correct=right, of=_class, among=_labelled, headline=True,
+            lines, both=True, metric=self.headline, correct=right, of=_class, among=_labelled, headline=True,
             baseline=self.baseline,
         )  # fmt: skip
         kinds = sorted({str(line.truth["kind"]) for line in lines if line.kind == "item"} - {NOTHING})

@@ -119,7 +119,7 @@ class PhysicalViolation(Task):
         return str(item.truth["label"])
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
-        whole = balanced(lines, metric=self.headline, correct=right, of=expected, headline=True, baseline=self.baseline)
+        whole = balanced(lines, both=True, metric=self.headline, correct=right, of=expected, headline=True, baseline=self.baseline)
         kinds = [kind for kind in KINDS if any(line.truth["kind"] == kind for line in lines if line.kind == "item")]
         return [
             whole,

@@ -103,7 +103,7 @@ class SilenceTranscription(Task):
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         return [
-            balanced(lines, metric=self.headline, correct=lambda line: line.score, of=_speaks, headline=True,
+            balanced(lines, both=True, metric=self.headline, correct=lambda line: line.score, of=_speaks, headline=True,
                      baseline=self.baseline),
             rate(lines, metric="reported_as_no_speech", success=_silent_by_answer, among=lambda line: not _speaks(line),
                  note="clips without speech, reported as such"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -26,6 +27,7 @@ CHANGES: Mapping[str, tuple[str, dict[str, Any]]] = {
 """What is done to each clip: mild, everyday losses, each an effect with its parameters."""
 
 CLEAN = "clean"
+MIN_CLIPS = 3
 
 
 @tasks.register("stable_transcription")
@@ -37,7 +39,9 @@ class StableTranscription(Task):
     the mean word agreement of a degraded transcript with that of the clean clip: 1 - word error rate with the clean
     one as reference, cut off at 0; two transcripts without words agree. It needs no labels, so it runs on any folder
     of recordings; and it says nothing of whether the clean transcript is right, which `noisy_transcription` does. A
-    degraded clip whose clean twin could not be scored counts as unscored.
+    degraded clip whose clean twin could not be scored counts as unscored; so does one whose clean twin got the
+    transcript that more than half of the clips get although they do not say the same, since a model that writes one
+    thing throughout would agree with itself.
 
     Clips of one speaker are resampled together where speakers are known.
 
@@ -50,6 +54,7 @@ class StableTranscription(Task):
     pillar: ClassVar[str] = "robustness"
     title: ClassVar[str] = "Does it hear the same when the sound gets a little worse?"
     source: ClassVar[str] = "shah2024-speech"
+    version: ClassVar[int] = 2
     headline: ClassVar[str] = "agreement_with_clean"
     requires: ClassVar[Requirement] = Requirement(roles=("read",), not_labels=tuple(CAPTIONS))
     max_rows: int = 24
@@ -86,13 +91,35 @@ class StableTranscription(Task):
         return Verdict(score=None, label="transcript" if said else "no_speech", facts={"words": said})
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
-        clean = {line.sample: line for line in lines if line.truth["degradation"] == CLEAN}
+        clean = _heard({line.sample: line for line in lines if line.truth["degradation"] == CLEAN})
         degraded = [_against(line, clean.get(line.sample)) for line in lines if line.truth["degradation"] != CLEAN]
         by_change = [
             rate([line for line in degraded if line.truth["degradation"] == name], metric="agreement", group=name)
             for name in CHANGES
         ]
         return [rate(degraded, metric=self.headline, headline=True), *by_change]
+
+
+def _heard(clean: dict[str, JournalLine]) -> dict[str, JournalLine]:
+    """The clean lines by clip; a transcript that most clips get shows that the clips were not heard, and is none.
+
+    A clip of which no words are known may be without speech, so that "no speech" says nothing against the model there.
+    """
+    said = {name: line.verdict["facts"]["words"] for name, line in clean.items() if line.verdict is not None}
+    spoken = {name: text for name, text in said.items() if text or clean[name].truth.get("text")}
+    most = {text for text, n in Counter(spoken.values()).items() if len(spoken) >= MIN_CLIPS and n > len(spoken) / 2}
+    constant = {text for text in most if not _one_text(clean[name] for name in spoken if spoken[name] == text)}
+    deaf = {"status": "unscored", "reason": "did_not_hear", "verdict": None}
+    return {
+        name: line.model_copy(update=deaf) if name in spoken and spoken[name] in constant else line
+        for name, line in clean.items()
+    }
+
+
+def _one_text(lines: Iterable[JournalLine]) -> bool:
+    """Whether all clips are known to say the same, so that one transcript is right of them all."""
+    texts = {normalise_english(str(line.truth.get("text") or "")) for line in lines}
+    return len(texts) == 1 and texts != {""}
 
 
 def _against(line: JournalLine, clean: JournalLine | None) -> JournalLine:
