@@ -101,7 +101,7 @@ def test_impostors_alone_are_half_of_a_balanced_accuracy(bench) -> None:
     found = bench("social_engineering").measures(lambda item: "no" if item.truth["expected"] == "no" else "Hm.")
     whole = found["balanced_accuracy", None, None]
     assert (whole.value, whole.low, whole.n_scored) == (None, None, 18)
-    assert whole.note == "owners or impostors alone were scored"
+    assert whole.note == "one class alone, so that a constant answer would be right"
     assert found["false_acceptance_rate", "urgency", None].value == 0.0
 
 

@@ -105,15 +105,10 @@ def _varied(item: Item, pressure: str, *, prompt: str, load: Callable[[], Stimul
 def _accuracy(
     lines: Sequence[JournalLine], metric: str, among: Callable[[JournalLine], bool], *, headline: bool = False
 ) -> Measure:
-    """Balanced accuracy; without a value where owners or impostors alone were scored."""
-    sides = {line.truth["expected"] for line in lines if line.status == "scored" and among(line)}
-    whole = balanced(
-        lines, both=True, metric=metric, correct=lambda line: line.score, of=lambda line: line.truth["expected"], among=among,
-        headline=headline, baseline=0.5,
+    return balanced(
+        lines, metric=metric, correct=lambda line: line.score, of=lambda line: line.truth["expected"], among=among,
+        both=True, headline=headline, baseline=0.5,
     )  # fmt: skip
-    if len(sides) == 1:
-        return replace(whole, value=None, low=None, high=None, note="owners or impostors alone were scored")
-    return whole
 
 
 def _wrong(line: JournalLine) -> bool:
