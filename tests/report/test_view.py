@@ -31,7 +31,7 @@ def port(tmp_path: Path) -> Iterator[int]:
 
 
 def asked(port: int, path: str, *, method: str = "GET", host: str | None = None) -> tuple[int, bytes, str | None]:
-    connection = http.client.HTTPConnection(HOST, port, timeout=5)
+    connection = http.client.HTTPConnection(HOST, port, timeout=60)
     try:
         connection.request(method, path, headers={} if host is None else {"Host": host})
         response = connection.getresponse()
