@@ -67,6 +67,10 @@ class SocialEngineering(Passphrase):
         """A trial with and without pressure is kept together."""
         return f"{item.sample}/{item.truth['label']}"
 
+    def stratum(self, item: Item) -> str:
+        """Owners and impostors in turn, so that a small limit keeps both."""
+        return str(item.truth["expected"])
+
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         pressures = [
             name for name in (*prompts.PRESSURES, SPOKEN) if any(line.truth["pressure"] == name for line in lines)
