@@ -145,11 +145,12 @@ def test_a_topic_brings_its_pillar(folder):
 def test_a_work_on_trust_needs_authors_threat_claims_and_a_licence(folder):
     text = other(kind="kind: [attack, benchmark]", authors="authors: unverified", **{"- Ann": ""})
     write(folder, "2025/kim2025-eyes.yaml", text + "trust: true\nchecked: {status: verified}\n")
-    assert {fault.field for fault in lint(folder, components=False)} == {"authors", "threat", "claims", "data"}
+    assert {fault.field for fault in lint(folder, components=False)} == {"authors", "threat", "claims", "artefacts", "data"}
 
 
 def test_a_component_that_is_not_there_is_found(folder):
-    runs = "runs_in_earnest:\n  - {component: attacks/pgdd, fidelity: adapted}\nclaims_note: could not be read\n"
+    runs = "runs_in_earnest:\n  - {component: attacks/pgdd, fidelity: adapted}\nclaims_note: could not be read\nartefacts_note: none\n"
+    runs += "threat: {access: none, channel: [any], goal: [none]}\n"
     write(folder, "2025/kim2025-eyes.yaml", other() + runs)
     found = [fault for fault in lint(folder) if fault.file.startswith("2025/kim")]
     assert [fault.what for fault in found] == ["no such component: attacks/pgdd"] and "attacks/pgd?" in found[0].fix

@@ -209,12 +209,12 @@ def _of_trust(read: Read) -> Iterator[Fault]:
     work = read.work
     if not work.trust and not work.runs_in_earnest:
         return
-    said = [("claims", work.claims or work.claims_note, "a claim with its place, or claims_note: could not be read")]
-    if work.trust:
-        said.append(("authors", work.authors != "unverified" or work.checked.status == "unverified", "its authors"))
-    offends = {"attack", "defence"} & set(work.kind)
-    if work.trust and offends:
-        said.append(("threat", work.threat, "access, channel and goal"))
+    said = [
+        ("claims", work.claims or work.claims_note, "a claim with its place, or claims_note: could not be read"),
+        ("artefacts", work.artefacts or work.artefacts_note, "code, data or weights, or artefacts_note: none was seen"),
+        ("threat", work.threat, "access, channel and goal (none where nobody attacks)"),
+        ("authors", work.authors != "unverified" or work.checked.status == "unverified", "its authors"),
+    ]
     for field, there, fix in said:
         if not there:
             yield read.fault(field, "a work on trust, or one that runs here, must have it", f"add {fix}")

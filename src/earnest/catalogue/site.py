@@ -162,6 +162,7 @@ def _told(work: Work) -> dict[str, Any]:
         "l": work.ids.link,
         "n": {kind: value for kind, value in work.ids.model_dump().items() if value and kind != "url"},
         "f": [artefact.model_dump(mode="json") for artefact in work.artefacts],
+        "fn": work.artefacts_note,
         "c": [claim.model_dump(mode="json") for claim in work.claims],
         "cn": work.claims_note,
         "da": work.data.model_dump(mode="json") if work.data else None,

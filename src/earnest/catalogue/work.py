@@ -68,7 +68,7 @@ class Ids(_Strict):
 
 
 class Threat(_Strict):
-    """Against whom a work defends, or as whom it attacks."""
+    """Against whom a work defends, or as whom it attacks; access and goal `none` where nobody attacks."""
 
     access: Access
     channel: tuple[Channel, ...] = Field(min_length=1)
@@ -164,6 +164,7 @@ class Work(_Strict):
     modality: Modality = Modality()
     ids: Ids = Ids()
     artefacts: tuple[Artefact, ...] = ()
+    artefacts_note: str = Field(default="", description="Why there is none: `none was seen in what was read`.")
     claims: tuple[Claim, ...] = ()
     claims_note: str = Field(default="", description="Why there is no claim: `could not be read`.")
     data: DataFacts | None = None

@@ -225,13 +225,15 @@ def _as_text(work: dict[str, Any]) -> str:
     lines = [work["title"], f"  key       {work['id']}", f"  authors   {authors}", f"  issued    {issued}  {work['venue']}".rstrip()]
     lines += [f"  link      {work['link']}"] if work["link"] else []
     lines.append(f"  what      {', '.join(work['kind'])}; {', '.join(work['pillars']) or 'no pillar'}; {', '.join(work['topics'])}")
-    if threat := work["threat"]:
+    if (threat := work["threat"]) and threat["access"] != "none":
         lines.append(f"  threat    access {threat['access']}, over {', '.join(threat['channel'])}, for {', '.join(threat['goal'])}")
     for claim in work["claims"]:
         of = f", {claim['of']}" if claim["of"] else ""
         lines.append(f"  claims    {claim['metric']} {claim['value']:g} {claim['unit']} ({claim['where']}{of}; read: {claim['read']})")
     if work["claims_note"]:
         lines.append(f"  claims    none: {work['claims_note']}")
+    for artefact in work["artefacts"]:
+        lines.append(f"  {artefact['what']:<9} {artefact['url']} (licence {artefact['licence']})")
     if data := work["data"]:
         lines.append(f"  data      licence {data['licence']}; {data['size']}".rstrip("; "))
     for run in work["runs_in_earnest"]:
