@@ -14,10 +14,14 @@ import threading
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
+
+from pydantic import BaseModel
 
 from earnest.errors import BadData, PlanMismatch, StorageFailed
 from earnest.records import JournalLine
+
+Line = TypeVar("Line", bound=BaseModel)
 
 JOURNAL = "journal.jsonl"
 
@@ -111,7 +115,7 @@ class Journal(Appended):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder / JOURNAL)
         try:
-            self.lines = {line.item: line for line in _read(self.path)}
+            self.lines = {line.item: line for line in _lines(self.path)}
         except BaseException:
             os.close(self._file)
             raise
@@ -145,21 +149,32 @@ def read_journal(folder: Path) -> list[JournalLine]:
     path = Path(folder) / JOURNAL
     if not path.is_file():
         raise BadData(f"{folder} is no run folder: it has no {JOURNAL}; make one with `earnest run`")
-    return sorted({line.item: line for line in _read(path)}.values(), key=lambda line: line.item)
+    return sorted({line.item: line for line in _lines(path)}.values(), key=lambda line: line.item)
 
 
-def _read(path: Path) -> Iterable[JournalLine]:
+def _lines(path: Path) -> Iterable[JournalLine]:
+    return read_appended(path, JournalLine, advice="as a journal; mend it or start anew in another folder")
+
+
+def read_appended(path: Path, form: type[Line], *, advice: str) -> Iterable[Line]:
+    """The lines of a file that is appended to, one by one; a torn last one is left out.
+
+    Raises
+    ------
+    BadData
+        After the last line, if any could not be read: every fault, and `advice`.
+    """
     faults: list[str] = []
     with path.open("rb") as lines:
         for number, data in enumerate(lines, start=1):
             if not data.endswith(b"\n"):
                 break  # torn: the writer was stopped, or is at it
             try:
-                yield JournalLine.model_validate_json(data)
+                yield form.model_validate_json(data)
             except ValueError as error:
                 faults.append(f"line {number}: {_short(error)}")
     if faults:
-        raise BadData(f"{path} cannot be read as a journal; mend it or start anew in another folder", faults)
+        raise BadData(f"{path} cannot be read {advice}", faults)
 
 
 def _short(error: ValueError) -> str:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from earnest.engine.journal import Appended
-from earnest.errors import BadData
+from earnest.engine.journal import Appended, read_appended
 from earnest.records import JudgementLine
 
 JUDGEMENTS = "judgements.jsonl"
@@ -35,7 +34,8 @@ class Judgements(Appended):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder / JUDGEMENTS)
         try:
-            self.known = {line.key: line for line in _read(self.path)}
+            advice = "as judgements; mend it, or delete it and judge again"
+            self.known = {line.key: line for line in read_appended(self.path, JudgementLine, advice=advice)}
         except BaseException:
             os.close(self._file)
             raise
@@ -50,15 +50,3 @@ class Judgements(Appended):
         """
         self.append(line.dumped())
         self.known[line.key] = line
-
-
-def _read(path: Path) -> list[JudgementLine]:
-    lines, faults = [], []
-    for number, text in enumerate(path.read_bytes().splitlines(), start=1):
-        try:
-            lines.append(JudgementLine.model_validate_json(text))
-        except ValueError as error:
-            faults.append(f"line {number}: {' '.join(str(error).split())[:200]}")
-    if faults:
-        raise BadData(f"{path} cannot be read; mend it, or delete it and judge again", faults)
-    return lines
