@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -73,9 +74,9 @@ class ChoiceSetup(OfficialTask):
         """The question to a judge about one answer."""
         return self.asks
 
+    @abc.abstractmethod
     def place(self, item: Item, text: str) -> str | None:
         """`first` or `second`, as far as code can tell."""
-        raise NotImplementedError
 
     def read(self, item: Item, text: str) -> Verdict | None:
         """The choice as the label; one answer alone has no score, for a lean shows over pairs only."""
