@@ -15,7 +15,7 @@ import earnest
 ROOT = Path(earnest.__file__).parent
 FLOORS = (
     ("errors",),
-    ("pillars", "registry"),
+    ("pillars", "registry", "replies"),
     ("audio", "catalogue"),
     ("records", "plan", "metrics", "models"),
     ("attacks", "defences", "detectors", "explainers", "results"),

@@ -20,8 +20,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from earnest.audio import Stimulus
 from earnest.errors import BadParameter, FailureReason
 
-UnscoredReason = Literal[FailureReason, "did_not_hear", "unjudged", "unparsed"]
+UnscoredReason = Literal[FailureReason, "content_filter", "did_not_hear", "other_language", "unjudged", "unparsed"]
 """Why an item has no score: the reasons of `earnest.errors.FailureReason` and those that arise in scoring."""
+
+NO_ANSWER = "no_answer"
+"""Label of a reply that answers nothing to a clip that was heard: empty, "I can't hear it", or an echo. It is wrong
+wherever there is a right answer, and a success on neither side of a request."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,7 +201,14 @@ class JournalLine(BaseModel):
     status: Literal["scored", "unscored"] = Field(description="Whether there is a verdict.")
     reason: str | None = Field(default=None, description="Why there is no verdict: one of the unscored reasons.")
     detail: str | None = Field(default=None, description="The reason in words.")
-    answer: str | None = Field(default=None, description="What the model said, in words.")
+    answer: str | None = Field(default=None, description="What the model said, in words, as it came.")
+    read: dict[str, Any] | None = Field(
+        default=None,
+        description="What the reader of replies took off the answer: reasoning, preamble, language, finish; or null.",
+    )
+    heard: dict[str, str] | None = Field(
+        default=None, description="What a cascade's recogniser wrote, by the clip's role; null of other models."
+    )
     answer_clip: str | None = Field(default=None, description="SHA-256 of the spoken answer under clips/, or null.")
     verdict: dict[str, Any] | None = Field(default=None, description="score, label and facts.")
     usage: dict[str, float] = Field(default_factory=dict, description="Tokens and cost_usd, as far as known.")

@@ -14,6 +14,7 @@ import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from earnest.audio import AudioClip, Stimulus
 from earnest.errors import AccessDenied, FailureReason, ModelFailed
+from earnest.replies import ReadReply, read
 
 Access = Literal["responses", "scores", "gradients", "activations"]
 """What a model grants: answers only, token log-probabilities, gradients to the waveform, inner activations."""
@@ -71,6 +73,16 @@ class Answer:
     duration_ms: float = 0.0
     log_probability: float | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def reading(self) -> ReadReply:
+        """The parts of the text: reasoning, preamble, answer, language, and why the model stopped."""
+        return read(self.text, self.details.get("finish_reason"))
+
+    @property
+    def said(self) -> str:
+        """The answer itself, without reasoning, preamble and wrapping: what every interpretation goes by."""
+        return self.reading.answer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,6 +44,12 @@ class Finding(BaseModel):
     n_scored: int = Field(ge=0)
     n_unscored: int = Field(ge=0)
     unscored: dict[str, int] = Field(default_factory=dict, description="Unscored items by reason.")
+    worst_low: float | None = Field(
+        default=None, description="The value if every unscored item were 0; the value where none is; null without one."
+    )
+    worst_high: float | None = Field(
+        default=None, description="The value if every unscored item were 1; the value where none is; null without one."
+    )
     higher_is_better: bool | None = Field(description="Direction; null where neither is better.")
     unit: str = Field(description="`fraction`, `dB`, `ms`, `bits`, ...")
     baseline: float | None = Field(default=None, description="What chance, or doing nothing, would give.")

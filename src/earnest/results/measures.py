@@ -78,6 +78,9 @@ class Measure:
         Items; of `difference`, pairs.
     unscored : mapping
         Unscored items by reason.
+    worst_low, worst_high : float or None
+        What the value would be with every unscored item at 0, and at 1; the value itself where there is none, and None
+        without a value or where nothing bounds what an item might add.
     higher_is_better : bool or None
     unit : str
         `fraction`, `dB`, `ms`, ...
@@ -102,6 +105,8 @@ class Measure:
     n_scored: int
     n_unscored: int
     unscored: Mapping[str, int] = field(default_factory=dict)
+    worst_low: float | None = None
+    worst_high: float | None = None
     higher_is_better: bool | None
     unit: str
     baseline: float | None = None

@@ -36,6 +36,8 @@ class Place:
             n_scored=measure.n_scored,
             n_unscored=measure.n_unscored,
             unscored=dict(measure.unscored),
+            worst_low=measure.worst_low,
+            worst_high=measure.worst_high,
             higher_is_better=measure.higher_is_better,
             unit=measure.unit,
             baseline=measure.baseline,
