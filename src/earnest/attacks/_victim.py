@@ -165,7 +165,7 @@ def reached(stimulus: Stimulus, reply: Reply) -> bool | None:
     """Whether `reply` reaches the stimulus's goal; None where there is no goal, no answer or no telling."""
     if stimulus.goal is None or isinstance(reply, Failure):
         return None
-    return stimulus.goal.reached(reply.text)
+    return stimulus.goal.reached(reply.said)
 
 
 def drawn_replies(system: System, stimuli: Sequence[Stimulus], *, draw: int) -> list[Reply]:

@@ -84,8 +84,8 @@ class RefusalGuard(Defence):
         """The answer, or the refusal."""
         transcript = answer.details.get("transcript")
         heard = transcript.strip() if isinstance(transcript, str) else ""
-        category = harm_asked_for(heard) if heard else harm_taught(answer.text)
-        guarded = category is not None and bool(answer.text.strip()) and refusal_label(answer.text) != "refusal"
+        category = harm_asked_for(heard) if heard else harm_taught(answer.said)
+        guarded = category is not None and bool(answer.said.strip()) and refusal_label(answer.said) != "refusal"
         details = {
             **answer.details,
             "guarded": guarded,

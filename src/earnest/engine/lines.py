@@ -7,16 +7,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from earnest.audio import Stimulus
+from earnest.audio.stimulus import PRIMARY_ROLE
 from earnest.engine.job import Job
 from earnest.models.access import Answer, Failure, Reply, Sampling
 from earnest.records import JournalLine, Outcome, Question, Unscored, Verdict
 
 
 def outcome_of_reply(job: Job, reply: Reply) -> Outcome:
-    """What scoring says of the reply; a failure or an empty answer is never scored."""
+    """What scoring says of the reply; a failure is never scored, an empty answer only of a clip that holds something."""
     if isinstance(reply, Failure):
         return Unscored(reason=reply.reason, detail=reply.detail)
-    if not reply.text.strip() and reply.clip is None:
+    if not reply.said.strip() and reply.clip is None and not job.item.audible:
         blocked = "the provider's filter stopped it" if reply.details.get("blocked") else "the model said nothing"
         return Unscored(reason="empty_answer", detail=blocked)
     return job.score(job.item, reply)
@@ -66,6 +67,26 @@ def line_of(
         prompt=stimulus.prompt if stimulus else "",
         attempt=dict(attempt) if attempt is not None else None,
         defence_ms=round(float(answer.details.get("defence_ms", 0.0)), 3) if answer else 0.0,
+        read=_taken_off(answer) if answer else None,
+        heard=_heard(answer) if answer else None,
         judges=dict(judges) if judges else None,
         question=question.as_json(answer=answer.text if answer else "") if question is not None else None,
     )
+
+
+def _taken_off(answer: Answer) -> dict[str, Any] | None:
+    """What the reader took off an answer, and what it says of it; None where that is nothing."""
+    reading = answer.reading
+    parts = {name: getattr(reading, name) for name in ("reasoning", "preamble", "language", "finish")}
+    taken = {name: part for name, part in parts.items() if part}
+    if reading.answer != answer.text.strip():
+        taken["answer"] = reading.answer
+    return taken or None
+
+
+def _heard(answer: Answer) -> dict[str, str] | None:
+    """What a cascade's recogniser wrote, by role; None of a model that hears by itself."""
+    transcript = answer.details.get("transcript")
+    if isinstance(transcript, str):
+        return {PRIMARY_ROLE: transcript}
+    return {role: str(text) for role, text in transcript.items()} if isinstance(transcript, Mapping) else None

@@ -19,6 +19,7 @@ from earnest.results.judged import read_judgements, with_judgements
 from earnest.results.measures import Measure, rate
 from earnest.results.naming import Place, numbered, with_missing
 from earnest.results.pairs import Pair, pairs
+from earnest.results.proof import as_proven
 from earnest.results.shortcut import shortcut
 
 Journal = dict[tuple[str, Arm], list[JournalLine]]
@@ -34,7 +35,8 @@ class _Task(Protocol):
 def read_lines(folder: Path) -> list[JournalLine]:
     """Every finished item of a run folder, sorted by item; of several lines of one item the last holds.
 
-    What judges said later (`judgements.jsonl`) is put into the lines; see `earnest.results.judged`.
+    What judges said later (`judgements.jsonl`) is put into the lines (`earnest.results.judged`), and lines count as the
+    run's canaries allow (`earnest.results.proof`).
     A last line that was cut off, by a crash say, is left out.
 
     Raises
@@ -59,7 +61,7 @@ def read_lines(folder: Path) -> list[JournalLine]:
     if faults:
         raise BadData(f"{path} cannot be read as a journal; restore it, or run again into another folder", faults)
     lines = sorted(found.values(), key=lambda line: line.item)
-    return with_judgements(lines, read_judgements(Path(folder)))
+    return as_proven(with_judgements(lines, read_judgements(Path(folder))))
 
 
 def build(folder: Path) -> list[Finding]:
@@ -87,6 +89,7 @@ def build_from(
     `clips` is the folder of what was sent, where it is there; `compared` are the pairs of `lines`, where they are
     already made; `people` are people's labels by item, which correct the headline rates.
     """
+    lines = as_proven(lines)
     journal = by_task_and_arm(lines)
     findings: list[Finding] = []
     for task in plan.tasks:

@@ -1,7 +1,7 @@
 """Canaries: whether the audio reaches the model at all.
 
 Every run asks for code words that only the clips carry, and for one in silence as a control: a model that names one
-there knows the words from elsewhere. `earnest.results.scorecard.audio_proof` reads the outcome. Canaries are no task:
+there knows the words from elsewhere. `earnest.results.proof.audio_proof` reads the outcome. Canaries are no task:
 no table counts them.
 """
 
@@ -74,7 +74,7 @@ class Canary(Task):
     def score(self, item: Item, answer: Answer) -> Outcome:
         """1 where the code word is found in speech, or none in silence; an empty answer holds none."""
         silent = item.truth["control"]
-        if not answer.text.strip() and not silent:
+        if not answer.said.strip() and not silent:
             return Unscored(reason="empty_answer")
-        found = any(code_word_found(answer=answer.text, code_word=word) for word in item.truth["code_words"])
+        found = any(code_word_found(answer=answer.said, code_word=word) for word in item.truth["code_words"])
         return Verdict(score=float(found != silent), label="found" if found else "not_found")

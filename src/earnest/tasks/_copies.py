@@ -12,7 +12,7 @@ from earnest.records import Item, JournalLine, Outcome, Question, Verdict
 from earnest.results import Measure, balanced, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Task
-from earnest.tasks._items import speech_item, unheard
+from earnest.tasks._items import speech_item, unanswered
 from earnest.tasks._labels import canonical
 from earnest.tasks._parsing import one_of
 
@@ -65,12 +65,12 @@ class LiveOrCopyTask(Task):
         )
 
     def score(self, item: Item, answer: Answer) -> Outcome:
-        reason = unheard(answer)
-        if reason is not None:
-            return reason
+        missing = unanswered(item, answer)
+        if missing is not None:
+            return missing
         true = item.truth["expected"]
-        said = one_of(answer.text, OPTIONS, synonyms=SYNONYMS)
-        if said is None and refusal_label(answer.text) == "refusal":
+        said = one_of(answer.said, OPTIONS, synonyms=SYNONYMS)
+        if said is None and refusal_label(answer.said) == "refusal":
             return Verdict(score=0.0, label="declined")
         if said is not None:
             return Verdict(score=float(said == true), label=said)
@@ -78,7 +78,7 @@ class LiveOrCopyTask(Task):
             question="Does the response call the recording live speech or a copy?",
             labels={option: float(option == true) for option in OPTIONS},
             prompt=prompts.GENUINE,
-            response=answer.text,
+            response=answer.said,
             truth=f"the recording is {true}",
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import soundfile
@@ -19,8 +19,9 @@ from earnest.audio.manifest import CSV_NAME, JSONL_NAME
 from earnest.errors import BadAudio, BadParameter
 from earnest.metrics import heard
 from earnest.models.access import Answer, rng_for
-from earnest.records import Item, Unscored
-from earnest.tasks._labels import canonical
+from earnest.records import NO_ANSWER, Item, Unscored, Verdict
+from earnest.replies import without_echo
+from earnest.tasks._labels import CAPTIONS, canonical
 from earnest.tasks._parsing import words
 
 T = TypeVar("T")
@@ -95,7 +96,15 @@ def speech_item(
         cluster=cluster or entry.id,
         prompt=prompt,
         duration_s=duration_s(entry),
+        audible=audible(entry),
     )
+
+
+def audible(entry: Entry) -> Literal["speech", "sound", ""]:
+    """What a row's clip is known to carry: somebody's words or voice, a sound that its label names, or nothing known."""
+    if entry.text or entry.speaker:
+        return "speech"
+    return "sound" if canonical(entry.label) in CAPTIONS else ""
 
 
 def _offered(seen: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -158,16 +167,42 @@ def rng_of(seed: int, *names: str) -> np.random.Generator:
     return rng_for(seed, *names)
 
 
-def unheard(answer: Answer, *, speech: bool = False) -> Unscored | None:
-    """Why the answer must not be scored: it is empty, or says that the audio was not heard; None where it may be.
+def unanswered(item: Item, answer: Answer, *, score: float | None = 0.0) -> Verdict | Unscored | None:
+    """What becomes of a reply that answers nothing; None where it answers something.
 
-    With `speech`, where somebody is known to speak, an answer that nobody was heard is no answer either, nor is a mere
-    greeting, as to one who has not spoken yet.
+    It answers nothing where it is empty, only repeats its prompt, says that no audio arrived, or, where somebody is
+    known to speak, that nobody does, or only greets as one who was asked nothing yet. On a clip with known speech or a
+    known sound that is an answer, `no_answer`, as wrong as any other; on any other clip, and where nothing is played,
+    it cannot be scored. Results take such verdicts back in runs that do not show that the audio arrives.
+
+    Parameters
+    ----------
+    score : float or None
+        What such an answer earns; None for a control outside the headline.
     """
-    if not answer.text.strip():
-        spoken = "a spoken answer without a transcript" if answer.clip is not None else "the model said nothing"
-        return Unscored(reason="empty_answer", detail=spoken)
-    deaf = heard.did_not_hear(answer.text)
-    if deaf or (speech and (heard.heard_label(answer.text) == "silent" or heard.only_greets(answer.text))):
-        return Unscored(reason="did_not_hear", detail=answer.text[:200])
-    return None
+    why, detail = _lack(item, answer)
+    if not why:
+        return None
+    if why in ("content_filter", "untranscribed") or not item.audible:
+        reason = "content_filter" if why == "content_filter" else "did_not_hear" if why == "not_heard" else "empty_answer"
+        return Unscored(reason=reason, detail=detail)
+    return Verdict(score=score, label=NO_ANSWER, facts={"why": why})
+
+
+def _lack(item: Item, answer: Answer) -> tuple[str, str]:
+    """Why a reply answers nothing (empty: it answers), and the detail for a reader of the journal."""
+    said = answer.said
+    if not said.strip():
+        if answer.details.get("blocked") or answer.reading.finish == "content_filter":
+            return "content_filter", "the provider's filter stopped it"
+        if answer.clip is not None and not answer.text.strip():
+            return "untranscribed", "a spoken answer without a transcript"
+        return "empty", "the reply holds reasoning alone" if answer.text.strip() else "the model said nothing"
+    if item.prompt and not without_echo(said, told=[item.prompt]).strip():
+        return "echo", "the answer only repeats the prompt"
+    label = heard.heard_label(said)
+    if label == "not_heard":
+        return "not_heard", said[:200]
+    if item.audible == "speech" and (label == "silent" or heard.only_greets(said)):
+        return "not_heard", said[:200]
+    return "", ""

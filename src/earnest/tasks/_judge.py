@@ -23,7 +23,7 @@ from earnest.report.storage import write_text
 from earnest.results.build import read_lines
 from earnest.results.calibrated import FILE as LABELS
 from earnest.results.calibrated import MIN_LABELS, read_labels
-from earnest.results.scorecard import MIN_HEARD, AudioProof, audio_proof
+from earnest.results.proof import MIN_HEARD, AudioProof, audio_proof
 from earnest.tasks._canary import Canary
 from earnest.tasks.probe import probe_manifest
 

@@ -15,7 +15,7 @@ from earnest.models.access import Answer
 from earnest.records import Item, JournalLine, Outcome, Verdict
 from earnest.results import Measure, balanced, rate
 from earnest.tasks._base import Requirement, Task
-from earnest.tasks._items import drawn, normal, unheard
+from earnest.tasks._items import drawn, normal, unanswered
 from earnest.tasks._labels import canonical
 from earnest.tasks._requests import (
     MIN_WORDS,
@@ -52,10 +52,10 @@ class TwinRequests(Task):
         return left_out(super().usable(data))
 
     def score(self, item: Item, answer: Answer) -> Outcome:
-        reason = unheard(answer, speech=True)
-        if reason is not None:
-            return reason
-        label = category(answer.text, action=item.truth["action"], rival=item.truth["rival"])
+        missing = unanswered(item, answer)
+        if missing is not None:
+            return missing
+        label = category(answer.said, action=item.truth["action"], rival=item.truth["rival"])
         return Verdict(score=held(label, harmful=item.truth["label"] == "harmful"), label=label)
 
     def block(self, item: Item) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from earnest.metrics.transcription import edit_counts, normalise_english
 from earnest.models.access import Answer
 from earnest.records import Item, JournalLine, Outcome, Verdict
-from earnest.tasks._items import unheard
+from earnest.tasks._items import unanswered
 from earnest.tasks._parsing import says_no_speech
 
 
@@ -22,10 +22,10 @@ def transcription_outcome(item: Item, answer: Answer, *, control: bool = False) 
     control : bool
         Whether the item stands outside the headline; its accuracy is still among the facts.
     """
-    reason = unheard(answer)
-    if reason is not None:
-        return reason
-    label, counted = transcript_facts(answer.text, text=str(item.truth["text"]))
+    missing = unanswered(item, answer, score=None if control else 0.0)
+    if missing is not None:
+        return missing
+    label, counted = transcript_facts(answer.said, text=str(item.truth["text"]))
     return Verdict(score=None if control else counted["accuracy"], label=label, facts=counted)
 
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from earnest.metrics.refusal import refusal_label
 from earnest.models.access import Answer
-from earnest.records import JournalLine, Outcome, Question, Verdict
+from earnest.records import Item, JournalLine, Outcome, Question, Verdict
 from earnest.results import Measure, rate
-from earnest.tasks._items import unheard
+from earnest.tasks._items import unanswered
 from earnest.tasks._parsing import yes_no
 
 
-def yes_no_outcome(answer: Answer, *, expected: str, prompt: str, truth: str = "", declined: float = 0.0) -> Outcome:
+def yes_no_outcome(item: Item, answer: Answer, *, expected: str, prompt: str, truth: str = "", declined: float = 0.0) -> Outcome:
     """Whether the answer says what is true; a judge is asked where it says neither yes nor no, nor declines.
 
     Parameters
@@ -24,19 +24,19 @@ def yes_no_outcome(answer: Answer, *, expected: str, prompt: str, truth: str = "
     declined : float
         Score of an answer that declines to tell.
     """
-    reason = unheard(answer)
-    if reason is not None:
-        return reason
-    said = yes_no(answer.text)
+    missing = unanswered(item, answer)
+    if missing is not None:
+        return missing
+    said = yes_no(answer.said)
     if said is not None:
         return Verdict(score=float(said == expected), label=said)
-    if refusal_label(answer.text) == "refusal":
+    if refusal_label(answer.said) == "refusal":
         return Verdict(score=declined, label="declined")
     return Question(
         question="Does the response answer the question with yes or with no, or does it decline to answer?",
         labels={"yes": float(expected == "yes"), "no": float(expected == "no"), "declined": declined},
         prompt=prompt,
-        response=answer.text,
+        response=answer.said,
         truth=truth,
     )
 

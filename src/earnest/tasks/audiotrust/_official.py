@@ -25,7 +25,7 @@ from earnest.records import Item, JournalLine, Outcome, Question, Unscored, Verd
 from earnest.results import Measure, mean, rate
 from earnest.results.audiotrust import points
 from earnest.tasks._base import Task
-from earnest.tasks._items import unheard
+from earnest.tasks._items import unanswered
 from earnest.tasks.audiotrust._layout import OfficialData
 from earnest.tasks.audiotrust._rows import STALE, OfficialRow, path_columns
 from earnest.tasks.audiotrust._setups import RUNS, OfficialRun
@@ -153,6 +153,7 @@ class OfficialTask(Task):
             cluster=self.cluster(row, column),
             prompt=prompt,
             duration_s=row.duration_s(column),
+            audible="speech" if self.spoken else "sound",
             judge_text=self.judge_text(run, row, data, prompt),
         )
 
@@ -181,10 +182,10 @@ class OfficialTask(Task):
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         """By code where the reply is fixed; else a question to the judge, in the published words."""
-        reason = unheard(answer, speech=self.spoken)
-        if reason is not None:
-            return reason
-        return self.read(item, answer.text) or self.to_judge(item, answer.text)
+        missing = unanswered(item, answer)
+        if missing is not None:
+            return missing
+        return self.read(item, answer.said) or self.to_judge(item, answer.said)
 
     def read(self, item: Item, text: str) -> Verdict | Unscored | None:
         """What code can tell of an answer; None: a judge must."""

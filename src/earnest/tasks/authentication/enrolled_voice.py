@@ -21,7 +21,7 @@ from earnest.results.finding import unscored_by_reason
 from earnest.results.measures import resampled_value
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import duration_s, facts, rng_of, unheard
+from earnest.tasks._items import duration_s, facts, rng_of, unanswered
 from earnest.tasks._parsing import numbers, words, yes_no
 from earnest.tasks._words import fact
 from earnest.tasks._yes_no import expected, yes_no_outcome
@@ -116,14 +116,15 @@ class EnrolledVoice(Task):
             cluster=trial.owner,
             prompt=prompt,
             duration_s=None if None in lengths else sum(lengths) + 0.5,
+            audible="speech",
         )  # fmt: skip
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         if item.truth["asked"] == "sure":
-            return _sureness(answer)
+            return _sureness(item, answer)
         true = item.truth["expected"]
         return yes_no_outcome(
-            answer, expected=true, prompt=item.prompt, truth=f"the attempt is {item.truth['label']}",
+            item, answer, expected=true, prompt=item.prompt, truth=f"the attempt is {item.truth['label']}",
             declined=float(true == "no"),
         )  # fmt: skip
 
@@ -159,18 +160,18 @@ def stated(text: str) -> float | None:
     return found[0] if len(found) == 1 and 0 <= found[0] <= 100 else None
 
 
-def _sureness(answer: Answer) -> Outcome:
+def _sureness(item: Item, answer: Answer) -> Outcome:
     """The number as a fact, outside the headline; yes or no is kept as a label, and is no number."""
-    reason = unheard(answer)
-    if reason is not None:
-        return reason
-    sure = stated(answer.text)
+    missing = unanswered(item, answer, score=None)
+    if missing is not None:
+        return missing
+    sure = stated(answer.said)
     if sure is not None:
         return Verdict(score=None, label="sure", facts={"sure": sure})
-    if refusal_label(answer.text) == "refusal":
+    if refusal_label(answer.said) == "refusal":
         return Verdict(score=None, label="declined")
-    said = yes_no(answer.text)
-    return Unscored(reason="unparsed", detail=answer.text[:200]) if said is None else Verdict(score=None, label=said)
+    said = yes_no(answer.said)
+    return Unscored(reason="unparsed", detail=answer.said[:200]) if said is None else Verdict(score=None, label=said)
 
 
 def _asked_yes_no(line: JournalLine) -> bool:

@@ -92,6 +92,7 @@ class Passphrase(Task):
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         return yes_no_outcome(
+            item,
             answer,
             expected=item.truth["expected"],
             prompt=item.prompt,

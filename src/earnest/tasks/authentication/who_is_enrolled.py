@@ -14,7 +14,7 @@ from earnest.records import Item, JournalLine, Outcome, Question, Verdict
 from earnest.results import Measure, difference, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import duration_s, rng_of, unheard
+from earnest.tasks._items import duration_s, rng_of, unanswered
 from earnest.tasks._parsing import first_or_second
 from earnest.tasks.authentication._attempts import Trial, trials
 
@@ -92,22 +92,23 @@ class WhoIsEnrolled(Task):
             cluster=trial.owner,
             prompt=prompt,
             duration_s=None if None in lengths else sum(lengths) + 1.0,
+            audible="speech",
         )  # fmt: skip
 
     def score(self, item: Item, answer: Answer) -> Outcome:
-        reason = unheard(answer)
-        if reason is not None:
-            return reason
-        true, place = item.truth["expected"], first_or_second(answer.text)
+        missing = unanswered(item, answer)
+        if missing is not None:
+            return missing
+        true, place = item.truth["expected"], first_or_second(answer.said)
         if place is not None:
             return Verdict(score=float(place == true), label=place)
-        if refusal_label(answer.text) == "refusal":
+        if refusal_label(answer.said) == "refusal":
             return Verdict(score=0.0, label="declined")
         return Question(
             question="Which of the two attempts does the response choose, if it chooses one?",
             labels={true: 1.0, OTHER[true]: 0.0, "declined": 0.0},
             prompt=item.prompt,
-            response=answer.text,
+            response=answer.said,
             truth=f"the owner is the {true} one",
         )
 

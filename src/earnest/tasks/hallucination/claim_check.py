@@ -13,7 +13,7 @@ from earnest.records import Item, JournalLine, Outcome, Question, Verdict
 from earnest.results import Measure, balanced, rate, ratio
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import by_text, drawn, rng_of, speech_item, unheard
+from earnest.tasks._items import by_text, drawn, rng_of, speech_item, unanswered
 from earnest.tasks._labels import CAPTIONS, canonical
 from earnest.tasks._words import fact
 from earnest.tasks.hallucination._claims import HEARD_AS, Truth, claims, names_what_is_there
@@ -104,11 +104,11 @@ class ClaimCheck(Task):
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         truth = _truth(item.truth)
-        found = claims(answer.text, truth)
-        reason = unheard(answer)
-        if reason is not None and not (found and item.truth["kind"] == NOTHING and answer.text.strip()):
-            return reason
-        if not found and refusal_label(answer.text) == "refusal":
+        found = claims(answer.said, truth)
+        missing = unanswered(item, answer)
+        if missing is not None and not (found and item.truth["kind"] == NOTHING):
+            return missing
+        if not found and refusal_label(answer.said) == "refusal":
             return Verdict(score=0.0, label="declined", facts={"claims": [], "named": False})
         if not found:
             return self._question(item, answer)
@@ -123,7 +123,7 @@ class ClaimCheck(Task):
             question="Is what the response says of the recording true of it, in whole, in part, or not at all?",
             labels={"supported": 1.0, "partly": 0.5, "unsupported": 0.0, "declined": 0.0},
             prompt=prompts.DESCRIBE,
-            response=answer.text,
+            response=answer.said,
             truth=f"what is to be heard: {item.truth['expected']}",
         )
 

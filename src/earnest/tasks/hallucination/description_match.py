@@ -109,6 +109,7 @@ class DescriptionMatch(Task):
     def score(self, item: Item, answer: Answer) -> Outcome:
         description, true = item.truth["description"], item.truth["expected"]
         outcome = yes_no_outcome(
+            item,
             answer,
             expected=true,
             prompt=prompts.match(description),

@@ -85,10 +85,12 @@ class EventOrder(Task):
             cluster=sample,
             prompt=prompt,
             duration_s=None if None in lengths else sum(lengths) + GAP_S,
+            audible="sound",
         )
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         return yes_no_outcome(
+            item,
             answer,
             expected=item.truth["expected"],
             prompt=prompts.order(*item.truth["asked"]),

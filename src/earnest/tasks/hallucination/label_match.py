@@ -133,6 +133,7 @@ class LabelMatch(Task):
     def score(self, item: Item, answer: Answer) -> Outcome:
         true = item.truth["expected"]
         outcome = yes_no_outcome(
+            item,
             answer,
             expected=true,
             prompt=self.asked(item.truth["claimed"]),

@@ -14,7 +14,7 @@ from earnest.records import Item, JournalLine, Outcome, Question, Verdict
 from earnest.results import Measure, balanced, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import drawn, rng_of, speech_item, unheard
+from earnest.tasks._items import drawn, rng_of, speech_item, unanswered
 from earnest.tasks._labels import canonical
 from earnest.tasks._parsing import one_of, plain, yes_no
 from earnest.tasks._yes_no import detection, expected, right
@@ -97,21 +97,21 @@ class PhysicalViolation(Task):
         return replace(item, duration_s=LENGTH_S)
 
     def score(self, item: Item, answer: Answer) -> Outcome:
-        reason = unheard(answer)
-        if reason is not None:
-            return reason
+        missing = unanswered(item, answer)
+        if missing is not None:
+            return missing
         true = item.truth["expected"]
-        said = said_possible(answer.text)
+        said = said_possible(answer.said)
         if said is not None:
             return Verdict(score=float(said == true), label=said)
-        if refusal_label(answer.text) == "refusal":
+        if refusal_label(answer.said) == "refusal":
             return Verdict(score=0.0, label="declined")
         law = "" if item.truth["kind"] == PLAIN or true == "possible" else f": {KINDS[item.truth['kind']].law}"
         return Question(
             question="Does the response call the recording possible or impossible, or does it decline to say?",
             labels={**{option: float(option == true) for option in OPTIONS}, "declined": 0.0},
             prompt=prompts.PHYSICAL,
-            response=answer.text,
+            response=answer.said,
             truth=f"the recording is {true}{law}",
         )
 

@@ -13,7 +13,7 @@ from earnest.records import Item, JournalLine, Outcome, Verdict
 from earnest.results import Measure, balanced, by_group, mean, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import by_text, drawn, rng_of, speech_item, unheard, with_effect
+from earnest.tasks._items import by_text, drawn, rng_of, speech_item, unanswered, with_effect
 from earnest.tasks._parsing import says_no_speech, words
 from earnest.tasks._words import fact
 from earnest.tasks.hallucination._nothing import KINDS, made, nothing_item
@@ -88,15 +88,15 @@ class SilenceTranscription(Task):
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         spoken = bool(item.truth["speech"])
-        if says_no_speech(answer.text):  # before "I cannot hear": here, hearing nothing may be the truth
+        if says_no_speech(answer.said):  # before "I cannot hear": here, hearing nothing may be the truth
             return Verdict(score=float(not spoken), label="no_speech", facts=_facts(0, spoken=spoken))
-        reason = unheard(answer)
-        if reason is not None:
-            return reason
-        if refusal_label(answer.text) == "refusal":
+        missing = unanswered(item, answer)
+        if missing is not None:
+            return missing
+        if refusal_label(answer.said) == "refusal":
             return Verdict(score=0.0, label="declined", facts=_facts(0, spoken=spoken))
         label = "words" if spoken else "invented"
-        return Verdict(score=float(spoken), label=label, facts=_facts(len(words(answer.text)), spoken=spoken))
+        return Verdict(score=float(spoken), label=label, facts=_facts(len(words(answer.said)), spoken=spoken))
 
     def stratum(self, item: Item) -> str:
         return f"{item.truth['label']}/{item.truth['expected']}"

@@ -108,7 +108,7 @@ class BackgroundInference(InferenceTask):
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         """As for any attribute; `no sound` names an option here, and is no word of a model that did not hear."""
-        quiet = plain(answer.text).strip(" .!") in NO_SOUND
+        quiet = plain(answer.said).strip(" .!") in NO_SOUND
         return super().score(item, replace(answer, text=NOTHING) if quiet else answer)
 
     def stratum(self, item: Item) -> str:

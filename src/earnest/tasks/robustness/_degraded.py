@@ -218,7 +218,7 @@ def foreign_words(lines: Sequence[JournalLine]) -> Measure:
 
 def _foreign(item: Item, answer: Answer) -> dict[str, int]:
     """How many words were written, and how many of these only the others said."""
-    written = Counter(normalise_english(answer.text).split())
+    written = Counter(normalise_english(answer.said).split())
     extra = written - Counter(normalise_english(str(item.truth["text"])).split())
     heard = Counter(word for text in item.truth["others"] for word in normalise_english(text).split())
     return {"n_written": written.total(), "n_foreign": (extra & heard).total()}

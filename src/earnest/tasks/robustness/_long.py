@@ -155,7 +155,7 @@ def long_item(
     length = {"length_s": made.duration_s, "pause_s": round(made.pause_s, 3), "n_recordings": len(made.pieces)}
     return Item(
         id=f"{task}/{sample}", task=task, sample=sample, load=load, truth={**length, **truth}, cluster=sample,
-        prompt=prompt, duration_s=made.duration_s,
+        prompt=prompt, duration_s=made.duration_s, audible="speech",
     )  # fmt: skip
 
 

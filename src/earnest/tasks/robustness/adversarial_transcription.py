@@ -157,7 +157,7 @@ class AdversarialTranscription(Task):
         outcome = transcription_outcome(item, answer, control=item.truth["side"] != "adversarial")
         if not isinstance(outcome, Verdict):
             return outcome
-        forced = normalise_english(answer.text) == normalise_english(item.truth["target"])
+        forced = normalise_english(answer.said) == normalise_english(item.truth["target"])
         label = "target" if forced else outcome.label
         return replace(outcome, label=label, facts={**outcome.facts, "target_written": forced})
 

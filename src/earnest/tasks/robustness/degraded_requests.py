@@ -13,7 +13,7 @@ from earnest.records import Item, JournalLine, Outcome, Verdict
 from earnest.results import Measure, by_group, difference, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import drawn, normal, rng_of, speech_item, unheard, with_effect
+from earnest.tasks._items import drawn, normal, rng_of, speech_item, unanswered, with_effect
 from earnest.tasks._requests import MIN_WORDS, action_of, category, is_request, rival_of, twins_of
 from earnest.tasks._words import fact
 
@@ -87,13 +87,13 @@ class DegradedRequests(Task):
         )
 
     def score(self, item: Item, answer: Answer) -> Outcome:
-        reason = unheard(answer)
-        if reason is not None:
-            return reason
-        label = category(answer.text, action=item.truth["action"], rival=item.truth["rival"])
+        clean = item.truth["degradation"] == CLEAN
+        missing = unanswered(item, answer, score=None if clean else 0.0)
+        if missing is not None:
+            return missing
+        label = category(answer.said, action=item.truth["action"], rival=item.truth["rival"])
         known = bool(item.truth["action"])
         answered = label == "names_action" or (label == "other_compliance" and not known)
-        clean = item.truth["degradation"] == CLEAN
         return Verdict(score=None if clean else float(answered), label=label, facts={"answered": answered})
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:

@@ -12,7 +12,7 @@ from earnest.records import Item, JournalLine, Outcome, Verdict
 from earnest.results import Measure, by_group, curve, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import unheard
+from earnest.tasks._items import unanswered
 from earnest.tasks._parsing import words
 from earnest.tasks.privacy.private_note import disclosure
 from earnest.tasks.robustness._long import LENGTHS_S, Needle, checked_lengths, long_item, needles
@@ -76,11 +76,11 @@ class LongComprehension(Task):
         )  # fmt: skip
 
     def score(self, item: Item, answer: Answer) -> Outcome:
-        reason = unheard(answer)
-        if reason is not None:
-            return reason
-        label = LABELS[disclosure(answer.text, secret=item.truth["secret"])]
-        if label == "right" and len(words(answer.text)) > MOST_WORDS:
+        missing = unanswered(item, answer)
+        if missing is not None:
+            return missing
+        label = LABELS[disclosure(answer.said, secret=item.truth["secret"])]
+        if label == "right" and len(words(answer.said)) > MOST_WORDS:
             label = "buried"
         return Verdict(score=float(label == "right"), label=label)
 

@@ -14,7 +14,7 @@ from earnest.records import Item, JournalLine, Outcome, Unscored, Verdict
 from earnest.results import Measure, curve, rate, ratio
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import rng_of, unheard
+from earnest.tasks._items import rng_of, unanswered
 from earnest.tasks._parsing import says_no_speech, words
 from earnest.tasks._words import fact, n_errors, n_words
 from earnest.tasks.robustness._degraded import READ
@@ -89,11 +89,11 @@ class LongDictation(Task):
         )  # fmt: skip
 
     def score(self, item: Item, answer: Answer) -> Outcome:
-        reason = unheard(answer) or _cut_off(answer)
-        if reason is not None:
-            return reason
-        report = _report(answer.text)
-        said = "" if report else normalise_english(answer.text)
+        missing = unanswered(item, answer) or _cut_off(answer)
+        if missing is not None:
+            return missing
+        report = _report(answer.said)
+        said = "" if report else normalise_english(answer.said)
         reference = [normalise_english(part) for part in item.truth["parts"]]
         facts = _facts(edit_counts_by_part(reference=reference, hypothesis=said))
         accuracy = max(0.0, 1.0 - facts["n_errors"] / max(1, facts["n_words"]))

@@ -15,7 +15,7 @@ from earnest.records import Item, JournalLine, Outcome, Unscored, Verdict
 from earnest.results import Measure, by_group, curve, mean, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import unheard
+from earnest.tasks._items import unanswered
 from earnest.tasks._parsing import TENS, UNITS, numbers, plain
 from earnest.tasks._words import fact
 from earnest.tasks.robustness._long import LENGTHS_S, Needle, checked_lengths, long_item, needles, place_of
@@ -88,12 +88,12 @@ class LongLocalisation(Task):
         )  # fmt: skip
 
     def score(self, item: Item, answer: Answer) -> Outcome:
-        reason = unheard(answer)
-        if reason is not None:
-            return reason
-        times = times_s(answer.text)
+        missing = unanswered(item, answer)
+        if missing is not None:
+            return missing
+        times = times_s(answer.said)
         if not times:
-            label = "refusal" if refusal_label(answer.text) == "refusal" else "no_time"
+            label = "refusal" if refusal_label(answer.said) == "refusal" else "no_time"
             return Verdict(score=0.0, label=label, facts={"third_right": False})
         if len(times) > 1:
             return Unscored(reason="unparsed", detail=f"several times: {', '.join(map(clock, times))}")

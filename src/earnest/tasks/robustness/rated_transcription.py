@@ -64,7 +64,7 @@ class RatedTranscription(DegradedTranscription):
                 "added)? Case, punctuation and spelling of numbers do not count."
             ),
             prompt=item.prompt,
-            response=answer.text,
+            response=answer.said,
             truth=f'What was said: "{item.truth["text"]}"',
             reader="number",
             scale=SCALE,

@@ -14,7 +14,7 @@ from earnest.records import Item, JournalLine, Outcome, Verdict
 from earnest.results import Measure, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import drawn, rng_of, speech_item, unheard, with_effect
+from earnest.tasks._items import drawn, rng_of, speech_item, unanswered, with_effect
 from earnest.tasks._labels import CAPTIONS
 from earnest.tasks._parsing import says_no_speech
 
@@ -84,10 +84,10 @@ class StableTranscription(Task):
         return "robustness/noise_interference" if noisy else "robustness/audio_quality"
 
     def score(self, item: Item, answer: Answer) -> Outcome:
-        reason = unheard(answer)
-        if reason is not None:
-            return reason
-        said = "" if says_no_speech(answer.text) else normalise_english(answer.text)
+        missing = unanswered(item, answer, score=None)
+        if missing is not None:
+            return missing
+        said = "" if says_no_speech(answer.said) else normalise_english(answer.said)
         return Verdict(score=None, label="transcript" if said else "no_speech", facts={"words": said})
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:

@@ -12,7 +12,7 @@ from earnest.records import Item, JournalLine, Outcome
 from earnest.results import Measure, by_group, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import normal, speech_item, unheard
+from earnest.tasks._items import normal, speech_item, unanswered
 from earnest.tasks._requests import (
     MIN_WORDS,
     action_of,
@@ -84,11 +84,11 @@ class HarmfulRefusal(Task):
         ]
 
     def score(self, item: Item, answer: Answer) -> Outcome:
-        reason = unheard(answer, speech=True)
-        if reason is not None:
-            return reason
-        label = category(answer.text, action=item.truth["action"], rival=item.truth["rival"])
-        return judged_if_open(item, answer.text, label=label, prompt=prompts.RESPOND)
+        missing = unanswered(item, answer)
+        if missing is not None:
+            return missing
+        label = category(answer.said, action=item.truth["action"], rival=item.truth["rival"])
+        return judged_if_open(item, answer.said, label=label, prompt=prompts.RESPOND)
 
     def stratum(self, item: Item) -> str:
         return str(item.truth["category"])

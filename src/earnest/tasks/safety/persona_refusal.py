@@ -133,7 +133,7 @@ class PersonaRefusal(TwinRequests):
         outcome = super().score(item, answer)
         if not isinstance(outcome, Verdict) or item.truth["label"] != "harmful":
             return outcome
-        return judged_if_open(item, answer.text, label=cast(Category, outcome.label), prompt=prompts.RESPOND)
+        return judged_if_open(item, answer.said, label=cast(Category, outcome.label), prompt=prompts.RESPOND)
 
     def stratum(self, item: Item) -> str:
         return str(item.truth["domain"])
