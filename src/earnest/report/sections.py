@@ -14,8 +14,8 @@ from earnest.report.figures import Line, chart, mark
 from earnest.report.gather import Report
 from earnest.report.judges import destinations, judges_of
 from earnest.report.numbers import bare, interval, interval_of, is_signed, shown, value_of, words
-from earnest.results.build import registered
 from earnest.results.finding import Finding, ThreatModel
+from earnest.results.naming import registered
 from earnest.results.pairs import Pair
 from earnest.results.scorecard import MAX_UNSCORED_SHARE, PillarScore
 

@@ -92,6 +92,14 @@ def numbered(findings: Iterable[Finding]) -> list[Finding]:
     return unique
 
 
+def registered(name: str) -> Any | None:
+    """The registered task; None where a report is made without the package that brought it."""
+    try:
+        return registry.registry("tasks").make(name)
+    except EarnestError:
+        return None
+
+
 def _needs(attack: str) -> Literal["none", "responses", "scores", "gradients", "activations"]:
     plugin = _attack(attack)
     if plugin is None:
