@@ -14,6 +14,7 @@ from earnest.records import Arm, JournalLine
 from earnest.results.agreement import agreement
 from earnest.results.audiotrust import audiotrust_findings
 from earnest.results.calibrated import calibrated, kept_labels
+from earnest.results.ears import ear_measures
 from earnest.results.finding import Finding
 from earnest.results.gaps import gaps
 from earnest.results.judged import read_judgements, with_judgements
@@ -104,6 +105,7 @@ def build_from(
                 continue
             findings += _of_arm(plan, task, arm, own)
             findings += _group_gaps(plan, task, arm, own)
+            findings += _of_ear(plan, task, arm, own)
     findings += calibrated(plan, lines, people, findings=findings) if people else []
     made = pairs(plan, lines) if compared is None else compared
     findings += [finding for pair in made for finding in pair.findings.values()]
@@ -130,7 +132,12 @@ def by_task_and_arm(lines: Sequence[JournalLine]) -> Journal:
 def _group_gaps(plan: Plan, task: PlannedTask, arm: Arm, lines: list[JournalLine]) -> list[Finding]:
     """How groups of speakers fare in a task, whatever it is about: gathered in the pillar of fairness."""
     place = Place(plan, "fairness", task.name, arm)
-    return [place.finding(measure) for measure in gaps(registered(task.name), lines)]
+    return [place.finding(measure) for measure in gaps(registered(task.name, task.version), lines)]
+
+
+def _of_ear(plan: Plan, task: PlannedTask, arm: Arm, lines: list[JournalLine]) -> list[Finding]:
+    place = Place(plan, task.pillar, task.name, arm)
+    return [place.finding(measure) for measure in ear_measures(registered(task.name, task.version), lines)]
 
 
 def _of_arm(plan: Plan, task: PlannedTask, arm: Arm, lines: list[JournalLine]) -> list[Finding]:

@@ -9,7 +9,7 @@ and is too narrow where tasks share speakers. It says nothing of tasks that were
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -179,7 +179,7 @@ def _pillar(plan: Plan, key: str, findings: Sequence[Finding], lines: Sequence[J
     ]
     valued = [finding for finding in heads if finding.value is not None]
     scored = [line for line in lines if line.task in ran and _in_headline(line)]
-    missing = _missing_sides(key, scored)
+    missing = _missing_sides(key, scored, {task.name: task.version for task in tasks})
     why = _why_no_value(plan, tasks, valued=valued, scored=scored, missing=missing)
     value, low, high = (None, None, None) if why else combined(valued)
     n_scored, n_unscored = sum(f.n_scored for f in heads), sum(f.n_unscored for f in heads)
@@ -209,10 +209,10 @@ def _in_headline(line: JournalLine) -> bool:
     return line.kind == "item" and line.score is not None and line.attack is None and line.defence is None
 
 
-def _missing_sides(key: str, scored: Sequence[JournalLine]) -> tuple[str, ...]:
+def _missing_sides(key: str, scored: Sequence[JournalLine], versions: Mapping[str, int]) -> tuple[str, ...]:
     """The pillar's sides that no scored item is on; none where a task is not installed here that might be on them."""
     sides = PILLARS[key].sides if key in PILLARS else ()
-    tasks = {name: registered(name) for name in {line.task for line in scored}} if sides else {}
+    tasks = {name: registered(name, versions.get(name)) for name in {line.task for line in scored}} if sides else {}
     if any(task is None for task in tasks.values()):
         return ()
     seen = {side for line in scored for side in tasks[line.task].sides(line.truth)} if sides else set()
