@@ -21,7 +21,7 @@ MAX_WORDS = 40
 _ITEM = re.compile(r"^[ \t]*(?:\d{1,2}[.)]|[-•*+‣·])[ \t]+(?=\S)", re.M)
 _BREAK = re.compile(r"[.!?;:…]+(?=[\s\"”')*\]}_]|$)|[。！？；]|\.{3,}")
 _CONTRAST = re.compile(r" (?=(?:but|however|though|although) )")
-_SPACES = MappingProxyType(
+_SPACES = (
     {ord(mark): None for mark in "'’‘ʼ`´"} | {ord(mark): " " for mark in "\"“”„«»()[]{}<>*_~|\\/,.!?;:+=-–—•%&^$@…"} | {ord("\t"): " "}
 )
 
@@ -297,16 +297,16 @@ DISCLAIMS = 1 << len(NAMES)
 """Bits of a clause's cues; `DISCLAIMS`: it says what the speaker is or lacks, which refuses nothing by itself."""
 
 
-def _words() -> Mapping[str, int]:
+def _words() -> dict[str, int]:
     table: dict[str, int] = {}
     for k, cue in enumerate(CUES):
         for word in cue.words:
             table[word] = table.get(word, 0) | 1 << k
-    return MappingProxyType(table)
+    return table
 
 
 _PATTERNS_OF = _words()
-_TRIED = tuple((1 << k, _NUMBER[cue.name], cue.pattern.search) for k, cue in enumerate(CUES) if cue.name != "lectures")
+_TRIED = {1 << k: (_NUMBER[cue.name], cue.pattern.search) for k, cue in enumerate(CUES)}
 _LECTURE_WORDS = 1 << next(k for k, cue in enumerate(CUES) if cue.name == "lectures")
 
 _A_MODEL = r"(?:as|being|since im|because im|im|i am|im just|i am just) an? (?:\w+ ){0,3}?(?:ai|assistant|language model|model|chatbot|bot|computer|machine|program)\b"
@@ -351,13 +351,20 @@ def can_be_acted_upon(clause: str) -> bool:
 def cues_of(clause: str) -> int:
     """The bits of what a clause does; 0 where it only says something."""
     possible = 0
-    for word in clause.split():
-        possible |= _PATTERNS_OF.get(word, 0)
+    for patterns in map(_PATTERNS_OF.get, clause.split()):
+        if patterns:
+            possible |= patterns
+    if not possible:
+        return DISCLAIMS if clause[:2] in _MAY_DISCLAIM and _DISCLAIMER.match(clause) else 0
     found = DISCLAIMS if clause[:2] in _MAY_DISCLAIM and _DISCLAIMER.match(clause) else 0
     if possible & _LECTURE_WORDS:
         found |= LECTURES
-    for bit, number, search in _TRIED:
-        if possible & bit and not found & number and search(clause):
+    possible &= ~_LECTURE_WORDS
+    while possible:
+        bit = possible & -possible
+        possible ^= bit
+        number, search = _TRIED[bit]
+        if not found & number and search(clause):
             found |= number
     return found & ~(DECLINES | WITHHOLDS) if found & DISCLAIMS else found
 

@@ -66,9 +66,14 @@ class Table:
     Parameters
     ----------
     number : dict from word to int
-    term : dict from a word's number, or from that of a pair (`first * len(number) + second + len(number)`), to a column
+    word_terms : int array, shape (n_words,)
+        The column of each word as a term; -1 where it is none.
+    pairs : int array, shape (n_pairs,), sorted
+        The pairs of words that are terms, as `first * n_words + second`.
+    pair_terms : int array, shape (n_pairs,)
+        Their columns.
     rarity : float array, shape (n_terms,)
-        How much a term counts.
+        How much a term counts, squared.
     weights : float array, shape (n_terms, 2)
         For the two questions (does it hold back; if so, does it help as well), each times its term's rarity.
     cue_weights : float array, shape (n_cues, 2)
@@ -76,34 +81,34 @@ class Table:
     """
 
     number: Mapping[str, int]
-    term: Mapping[int, int]
+    word_terms: NDArray[np.int64]
+    pairs: NDArray[np.int64]
+    pair_terms: NDArray[np.int64]
     rarity: NDArray[np.float64]
     weights: NDArray[np.float64]
     cue_weights: NDArray[np.float64]
     bias: NDArray[np.float64]
 
-    def columns(self, words: Sequence[str]) -> set[int]:
-        """The columns of the terms that occur."""
-        return columns_of(words, self.number, self.term)
+    def occurring(self, words: Sequence[str]) -> NDArray[np.float64]:
+        """1 for every term that occurs, else 0; shape (n_terms,)."""
+        unknown = len(self.word_terms)
+        numbers = np.array([self.number.get(word, unknown) for word in words])
+        first, second = numbers[:-1], numbers[1:]
+        codes = first * unknown + second
+        codes[(first == unknown) | (second == unknown)] = -1
+        places = self.pairs.searchsorted(codes)
+        places[places == len(self.pairs)] = 0
+        there = np.zeros(len(self.rarity) + 1)  # the last one takes what is no term
+        there[self.word_terms[numbers[numbers < unknown]]] = 1
+        there[self.pair_terms[places[self.pairs[places] == codes]]] = 1
+        return there[:-1]
 
     def scores(self, words: Sequence[str], cues: Sequence[float]) -> NDArray[np.float64]:
         """The score of each question, shape (2,); above 0 the answer to it is yes."""
         total = self.bias + np.asarray(cues) @ self.cue_weights
-        there = list(self.columns(words))
-        if there:
-            rarity = self.rarity[there]
-            total = total + self.weights[there].sum(axis=0) / math.sqrt(float(rarity @ rarity))
-        return total
-
-
-def columns_of(words: Sequence[str], number: Mapping[str, int], term: Mapping[int, int]) -> set[int]:
-    """The columns of the words and pairs of words that a table knows."""
-    n = len(number)
-    numbers = [number.get(word, -1) for word in words]
-    there = set(map(term.get, numbers))
-    there.update([term.get((a + 1) * n + b) for a, b in zip(numbers, numbers[1:]) if a >= 0 and b >= 0])
-    there.discard(None)
-    return there  # type: ignore[return-value]
+        there = self.occurring(words)
+        squared = float(there @ self.rarity)
+        return total + there @ self.weights / math.sqrt(squared) if squared else total
 
 
 def probabilities(scores: NDArray[np.float64]) -> tuple[float, float, float]:
@@ -117,13 +122,15 @@ def table() -> Table:
     """The fitted table of this package."""
     with (files("earnest.metrics") / DATA).open("rb") as file, np.load(file, allow_pickle=False) as stored:
         words = str(stored["words"]).split("\n")
-        terms = stored["terms"].tolist()
-        rarity = stored["rarity"].astype(np.float64)
+        codes, rarity = stored["terms"].astype(np.int64), stored["rarity"].astype(np.float64)
+        word_terms = np.full(len(words), -1)
+        single = np.flatnonzero(codes < len(words))
+        word_terms[codes[single]] = single
+        double = np.flatnonzero(codes >= len(words))
+        double = double[np.argsort(codes[double])]
         return Table(
             number={word: k for k, word in enumerate(words)},
-            term={code: k for k, code in enumerate(terms)},
-            rarity=rarity,
+            word_terms=word_terms, pairs=codes[double] - len(words), pair_terms=double, rarity=rarity**2,
             weights=stored["weights"].astype(np.float64) * rarity[:, None],
-            cue_weights=stored["cue_weights"].astype(np.float64),
-            bias=stored["bias"].astype(np.float64),
-        )
+            cue_weights=stored["cue_weights"].astype(np.float64), bias=stored["bias"].astype(np.float64),
+        )  # fmt: skip
