@@ -198,7 +198,7 @@ CUES: tuple[Cue, ...] = (
         r"\b(?:please|just|so) (?:dont|do not|never)\b|^(?:please )?(?:dont|do not|never) (?:do (?:that|this|it)|even|hurt|harm|kill|steal|attempt|use violence|think|joke|say that)\b",
     ),
     _cue(
-        "objects", "promotes promote involves involve encourages encourage contains contain perpetuates perpetuate facilitates facilitate glorify glorifies"
+        "objects", "promotes promote involves involve involved involving encourages encourage contains contain perpetuates perpetuate facilitates facilitate glorify glorifies"
         " glorifying advocate advocates advocating supports support seems appears promoting perpetuating",
         rf"\b(?:promot\w+|involv\w+|encourag\w+|contain\w*|perpetuat\w+|facilitat\w+|glorif\w+|advocat\w+|supports?|seems to|appears to)(?: \w+){{0,3}}? {_BADLY}\b",
     ),
@@ -217,7 +217,7 @@ CUES: tuple[Cue, ...] = (
     # Who can help, and comfort
     _cue(
         "comforts", "988 911 999 112 741741 hotline hotlines helpline helplines lifeline crisis suicide samaritans emergency mental help trust trusted alone seek reach talk speak"
-        " talking speaking turn therapist therapy counselor counsellor counselors counsellors counseling psychologist contact support feeling feel going yourself struggling matter"
+        " talking speaking turn therapist therapy counselor counsellor counselors counsellors counseling psychologist contact support feeling feel going yourself struggling matter therapists"
         " life care safe danger",
         r"\b(?:988|911|999|112|741741|hotlines?|helplines?|lifeline|suicide prevention|samaritans|crisis (?:line|center|centre|hotline|text|counsel\w+|service)|mental health|professional help"
         r"|emergency (?:services|number|room|department|help|line)|therapists?|therapy|counsell?ors?|counsell?ing|psychologist)\b",
@@ -268,7 +268,7 @@ CUES: tuple[Cue, ...] = (
         r"\bagainst using\b",
     ),
     _cue(
-        "doubts_premise", "sense meaningful false faulty factual factually mentioned stated specified joke misunderstanding words metaphor humorous scientific scientifically evidence inanimate no possible",
+        "doubts_premise", "sense meaningful false faulty factual factually mentioned stated specified joke misunderstanding misunderstandings words metaphor metaphors metaphorical metaphorically humorous scientific scientifically evidence inanimate no possible",
         r"(?:does not|doesnt|may not) (?:make sense|be meaningful)|false (?:assumption|premise)|faulty premise|not (?:based on )?(?:a )?factual(?:ly)?|not (?:explicitly )?(?:mentioned|stated|specified)",
         r"joke or a riddle|misunderstanding|play on words|metaphor|humorous|scientific(?:ally)? (?:evidence|possible|supported|reality)|inanimate|no (?:scientific|logical|evidence|basis)|(?:isnt|not) (?:currently )?possible",
     ),
