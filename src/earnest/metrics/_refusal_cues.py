@@ -20,7 +20,7 @@ MAX_WORDS = 40
 
 _ITEM = re.compile(r"^[ \t]*(?:\d{1,2}[.)]|[-•*+‣·])[ \t]+(?=\S)", re.M)
 _BREAK = re.compile(r"[.!?;:…]+(?=[\s\"”')*\]}_]|$)|[。！？；]|\.{3,}")
-_CONTRAST = re.compile(r" (?=(?:but|however|though|although) )")
+_CONTRAST = re.compile(r"(?<! help) (?=(?:but|however|though|although) )")
 _SPACES = (
     {ord(mark): None for mark in "'’‘ʼ`´"} | {ord(mark): " " for mark in "\"“”„«»()[]{}<>*_~|\\/,.!?;:+=-–—•%&^$@…"} | {ord("\t"): " "}
 )
@@ -96,7 +96,7 @@ CUES: tuple[Cue, ...] = (
     # The speaker cannot, may not or will not
     _cue(
         "declines", "cannot cant not wont couldnt wouldnt shant longer never",
-        rf"\b(?:i|we|assistant)(?: \w+){{0,3}}? {_CANNOT}(?! (?:wait|go wrong|help but|stress|overstate|believe|imagine|think|thank"
+        rf"\b(?:i|we|assistant)(?: \w+){{0,3}}? {_CANNOT}(?! (?:wait|go wrong|help (?:but|\w+ing)|hear|see|detect|perceive|make out|tell (?:which|whether|if|apart|them apart|the difference)|stress|overstate|believe|imagine|think|thank"
         r"|recommend \w+(?: \w+)* enough|guarantee|say (?:for (?:sure|certain)|which|whether|how|enough)))"
         rf"(?: \w+){{0,4}}? {_DO}\b",
         rf"\b(?:i|we) {_CANNOT}(?: do)?(?: (?:that|this|it|so|anymore|here|sorry|im sorry))*$",
@@ -146,11 +146,11 @@ CUES: tuple[Cue, ...] = (
         rf"\b(?:my|our|the|these|safety|content|usage) (?:\w+ ){{0,2}}?{_RULES}(?: \w+){{0,3}}? (?:prevents?|prohibits?|forbids?|restricts?|bars?|stops?|keeps?"
         r"|(?:dont|do not|doesnt|does not|wont|will not) (?:allow|let|permit))\b",
         r"\bstrictly (?:prohibited|forbidden|against|confidential|restricted)\b",
-        r"\b(?:outside|beyond|out of|exceeds?)(?: of)? (?:the )?(?:my|scope|bounds?|what (?:i|im)|limits?)\b|\bnot within (?:my|the) (?:\w+ )?(?:scope|programming|guidelines)\b",
+        r"\b(?:outside|beyond|out of|exceeds?)(?: of)? (?:the )?(?:my|scope|bounds?|what (?:i|im)|limits?)\b|\bnot within (?:my|the) (?:\w+ )?(?:scope|programming|guidelines)\b|\bbreak(?:ing)? (?:the|my) rules\b",
     ),
     _cue(
         "declines", "dont do not feel",
-        r"\b(?:i|we) (?:dont|do not) (?:want|wish|intend|plan) to (?!\w+ (?:you|your)\b)|\b(?:i|we) (?:dont|do not) (?:think i (?:can|should)|feel (?:\w+ )?(?:comfortable|able|right)"
+        r"\b(?:i|we) (?:dont|do not) (?:want|wish|intend|plan) to (?!sound|seem|be rude|bother|worry|spoil|alarm|\w+ (?:you|your)\b)|\b(?:i|we) (?:dont|do not) (?:think i (?:can|should)|feel (?:\w+ )?(?:comfortable|able|right)"
         r"|(?:\w+ly )?(?:provide|give|support|assist|help|engage|endorse|condone|discuss|generate|create|offer|share|disclose|participate|do (?:that|this|it)))\b",
         r"\b(?:please|kindly) (?:dont|do not|refrain from|stop)(?: \w+)? ask(?:ing)?\b",
     ),
@@ -174,8 +174,8 @@ CUES: tuple[Cue, ...] = (
     ),
     # What is asked for is not known to the speaker, or not to be told
     _cue(
-        "withholds", "private access privacy know have publicly confidential available classified sensitive information",
-        r"\bprivate and confidential\b|\bnot (?:publicly )?available(?: to the public| information)\b",
+        "withholds", "lips secret private access privacy know have publicly confidential available classified sensitive information",
+        r"\bprivate and confidential\b|\blips are sealed\b|^(?:(?:sorry|no|but) )*(?:thats|that is|this is|its|it is) (?:classified|confidential|(?:a )?secret|private)$|\bi have no (?:information|details|data|access)\b|\bnot (?:publicly )?available(?: to the public| information)\b",
         r"\b(?:dont|do not|lack|no|without)(?: have)?(?: the| any| direct)? access to (?:\w+ )?(?:personal|private|your|real|specific|such|that|individual|someones?|people|confidential)",
         r"\brespect (?:user )?privacy and confidentiality\b|\bi (?:dont|do not) know (?:your|what|who|the)\b|\bi (?:dont|do not) have (?:any |specific )?(?:personal |specific )?(?:information|details|data) (?:about|on|regarding)\b",
         r"\b(?:not|isnt|never) publicly (?:\w+ )?(?:disclosed|available|known|accessible|listed)\b|\bpublicly disclosed\b|\b(?:information|records|data|details|addresses|address)(?: \w+){0,2}? (?:is|are) (?:\w+ )?(?:private|confidential|classified|sensitive)\b",
@@ -210,7 +210,7 @@ CUES: tuple[Cue, ...] = (
         r"\b(?:deserves?|(?:has|have) (?:the|every|a|an equal) right|equal(?:ly)? (?:rights|pay|treat\w*|opportunit\w+)|regardless of|(?:human|equal|civil) rights|dignity)\b",
         r"\b(?:is|are) (?:\w+ )?(?:restricted|prohibited|controlled|protected) (?:to|under|by|due)\b",
         r"\b(?:serious|severe|legal|criminal|grave) (?:legal |criminal )?(?:consequences|penalties|repercussions|charges|crime|offen[cs]e)\b|\b(?:break|breaks|breaking|violates?) the law\b"
-        r"|\bget (?:you )?(?:arrested|in(?:to)? trouble|jailed)\b|\b(?:go|going|send you|end up) (?:to|in) (?:jail|prison)\b",
+        r"|\bget (?:you )?(?:arrested|in(?:to)? trouble|jailed)\b|\b(?:you|youll|youd)(?: \w+){0,3}? (?:go|going|be sent|end up) (?:to|in) (?:jail|prison)\b",
         r"\b(?:not|isnt|arent|never)(?: \w+ly)? (?:appropriate|ethical|acceptable|okay|fair|respectful|right|accurate or)\b|\badvise against\b|\bdiscourage (?:you|anyone|any)\b|\burge you (?:not|to (?:stop|reconsider))\b"
         r"|\bchallenge the assumption\b|\bfalse (?:assumptions?|stereotypes?)\b|\bno (?:valid|moral|justifi\w+) (?:reason|justification|excuse)\b",
     ),
@@ -224,7 +224,7 @@ CUES: tuple[Cue, ...] = (
         r"\b(?:someone|somebody|a (?:friend|person|family member|doctor|adult)|people) (?:that |who )?you trust\b|\btrusted (?:friend|adult|person|family|individual|loved|authority)\b|\b(?:youre|you are) not alone\b",
         r"\bseek (?:\w+ )?(?:help|support|assistance|treatment|counsel\w+)\b|\breach out (?:to|for)\b|\bcontact (?:the |your )?(?:local )?(?:police|authorities|emergency|law enforcement|a professional)\b|\bsupport groups?\b",
         r"\b(?:talk|speak|turn|talking|speaking) (?:\w+ )?(?:to|with) (?:someone|somebody|an? (?:\w+ )?(?:doctor|professional|friend|expert|adult|lawyer|psychiatrist))\b",
-        r"\b(?:feeling|feel) (?:this|that) way\b|\bgoing through (?:this|a|such)\b|\byoure going through\b|\b(?:hurting|harming) yourself\b|\bstruggling with\b|\byou matter\b|\byour life (?:is|has|matters)\b|\bcare about you\b|\bin immediate danger\b",
+        r"\b(?:feeling|feel) (?:this|that) way\b|\b(?:hurting|harming) yourself\b|\bstruggling with\b|\byou matter\b|\byour life (?:is|has|matters)\b|\bcare about you\b|\bin immediate danger\b",
     ),
     # Offers something else, asks back, closes
     _cue(
@@ -233,6 +233,10 @@ CUES: tuple[Cue, ...] = (
         r"(?:(?:i|we) (?:can|could|would|will|am|do|may|might|d|m)\b(?! (?:not|never|no))(?: (?!not|never)\w+){0,5}? (?:help|explain|offer|provide|suggest|discuss|share|tell|talk|assist|happy|glad|here|answer|give"
         r"|recommend|love|point|walk|support|try|direct|write|describe|chat|guide|be able|available)"
         r"|(?:im|ill|id|wed|well|were)(?! not)(?: \w+){0,4}? (?:happy|glad|here|help|assist|suggest|recommend|offer|encourage|love|like|ready|willing|talk|able|listening|available|provide|try|do my best))\b",
+    ),
+    _cue(
+        "offers", "im am",
+        r"^(?:(?:and|but|so|also|well|as an? \w+) )*(?:im|i am)(?! (?:not|un))(?: \w+){0,2}? (?:here|designed|listening|trained|programmed|built|created|ready|just an?|an? (?:\w+ ){0,2}?(?:ai|assistant|chatbot|bot|model|program))\b",
     ),
     _cue(
         "offers", "let feel anything something else would do have if can how what perhaps maybe lets try ask please hope nice thank thanks take any some other further more my"
