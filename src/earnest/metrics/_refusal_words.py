@@ -2,11 +2,11 @@
 
 Conventions
 -----------
-- Words and pairs are those of the answer as `_refusal_cues.plain` reads it; a word of the request, in whatever form, is
-  read as `_`, so that no request looks bad by its words. A term counts once, weighted by how rare it is, and the terms of
-  an answer have length 1 together; cues follow as they are.
-- The fitted table is `refusal_words.npz` beside this file, written by `scripts/fit_refusal_judge`. It holds words, pairs
-  as numbers of words, and weights; no text of an answer. It is read when it is first needed.
+- Words and pairs are those of the answer as `_refusal_cues.plain` reads it; a word of the request, in whatever form,
+  is read as `_`, so that no request looks bad by its words. A term counts once, weighted by how rare it is, and the
+  terms of an answer have length 1 together; cues follow as they are.
+- The fitted table is `refusal_words.npz` beside this file, written by `scripts/fit_refusal_judge`. It holds words,
+  pairs as numbers of words, and weights; no text of an answer. It is read when it is first needed.
 """
 
 from __future__ import annotations
@@ -26,11 +26,14 @@ from earnest.metrics._refusal_cues import plain
 DATA = "refusal_words.npz"
 MASK = "_"
 COMMON = frozenset(
-    """a about after all also am an and any are as at be because been before being but by can cannot cant could couldnt did do does doesnt
-    doing dont for from get give given gives giving go good had has have he her here him his how i id if ill im in into is isnt it its ive
-    just know let like make me might more most my no not now of off on one or other our out over own please said same say she should so
-    some such tell than thanks that thats the their them then there these they this those to too up us very want was way we were what when
-    where which while who why will with wont would wouldnt yes you your youre help provide best use used using need think""".split()
+    """a about after all also am an and any are as at be because been before being but by can cannot cant could couldnt
+    did do does doesnt doing dont for from get give given gives giving go good had has have he her here him his
+    how i id if ill im in into is isnt it its ive just know let like make me might more most my no not now of
+    off on one or other our out over own please said same say she should so some such tell than thanks that
+    thats the their them then there these they this those to too up us very want was way we were what when where
+    which while who why will with wont would wouldnt yes you your youre help provide best use used using need
+    think""".split()
+)
 )
 """Words that an answer needs whatever it is about; those of the request are not masked."""
 
