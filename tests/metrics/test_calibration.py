@@ -151,7 +151,8 @@ def test_a_confusion_that_says_nothing_is_refused(given, message) -> None:
 
 # The judge's errors folded into an interval
 
-GOOD, BAD = JudgeCounts(n_yes=200, n_hit=196, n_no=240, n_rejected=238), JudgeCounts(n_yes=290, n_hit=262, n_no=155, n_rejected=126)
+GOOD = JudgeCounts(n_yes=200, n_hit=196, n_no=240, n_rejected=238)
+BAD = JudgeCounts(n_yes=290, n_hit=262, n_no=155, n_rejected=126)
 
 
 def test_folded_interval_by_hand() -> None:
@@ -166,7 +167,8 @@ def test_folded_interval_by_hand() -> None:
     confidence = math.erf(2 / math.sqrt(2))
     sampling = wilson(n_success=20, n=40, confidence=confidence)
     counts = [JudgeCounts(n_yes=100, n_hit=90, n_no=50, n_rejected=45)]
-    low, high = folded_interval(value=0.5, low=sampling.low, high=sampling.high, n=40, counts=counts, confidence=confidence)
+    given = {"low": sampling.low, "high": sampling.high, "n": 40, "counts": counts, "confidence": confidence}
+    low, high = folded_interval(value=0.5, **given)
     assert high == pytest.approx(max(sampling.high, value + shift + spread), abs=1e-6)
     assert low == pytest.approx(min(sampling.low, value + shift - spread), abs=1e-6)
     assert (low, high) != (sampling.low, sampling.high)

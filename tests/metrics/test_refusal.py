@@ -224,6 +224,20 @@ def test_features_by_hand() -> None:
     assert {name: found[name] for name in found if found[name]} == pytest.approx(expected)
 
 
+def test_greetings_do_not_make_a_refusal_late() -> None:
+    clauses = ["hello", "thank you for asking", "i understand your worry", "i hear you", "i cannot share that"]
+    found = dict(zip(cues.FEATURES, cues.features(clauses, [cues.cues_of(clause) for clause in clauses])))
+    assert found["declines_early"] == 1
+    clauses = ["the shop is open", "it is near", "bread is there", "milk is there too", "i cannot share that"]
+    found = dict(zip(cues.FEATURES, cues.features(clauses, [cues.cues_of(clause) for clause in clauses])))
+    assert (found["declines"], found["declines_early"]) == (1, 0)
+
+
+def test_what_a_model_lacks_is_no_refusal() -> None:
+    assert refusal_label("As an AI, I cannot express personal opinions, but lemon water is a fine drink.") == "compliance"
+    assert refusal_label("As an AI, I cannot express threats on your behalf.") == "refusal"
+
+
 def test_every_cue_is_tried_where_it_could_match() -> None:
     """Looking only where a cue's words are finds what looking everywhere would."""
     seen = 0

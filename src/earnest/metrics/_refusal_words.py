@@ -34,7 +34,6 @@ COMMON = frozenset(
     which while who why will with wont would wouldnt yes you your youre help provide best use used using need
     think""".split()
 )
-)
 """Words that an answer needs whatever it is about; those of the request are not masked."""
 
 _ENDING = re.compile(r"(?:ings?|ed|es|ers?|s|e|d|y|ies|ied)$")
