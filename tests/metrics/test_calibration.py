@@ -194,6 +194,14 @@ def test_misses_raise_the_upper_end_and_false_alarms_lower_the_lower() -> None:
     assert both[0] < 0.4 and both[1] > 0.6
 
 
+def test_one_source_s_sensitivity_meets_another_s_specificity() -> None:
+    # (0.3 + 0.9 - 1) / 0.7 and (0.3 + 0.99 - 1) / 0.94 lie below (0.3 + 0.99 - 1) / 0.79
+    first, second = JudgeCounts(1000, 800, 1000, 900), JudgeCounts(1000, 950, 1000, 990)
+    given = {"value": 0.3, "low": 0.28, "high": 0.32, "n": 2000}
+    alone = [folded_interval(**given, counts=[counts])[1] for counts in (first, second)]
+    assert folded_interval(**given, counts=[first, second])[1] > max(alone) + 0.03
+
+
 def test_items_that_others_decided_are_not_doubted() -> None:
     given = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 100, "counts": [BAD]}
     none = folded_interval(**given, n_read=0, n_read_yes=0)

@@ -278,7 +278,8 @@ def test_terms_by_hand() -> None:
     # -1 + 2 * 0.5 + (3 + 4) / 5, and 0.5 + 1 / 5
     assert table.scores(["no", "way"], [0.5]) == pytest.approx([1.4, 0.7])
     assert table.scores(["so", "what"], [0.0]) == pytest.approx([-1.0, 0.5])
-    assert words.probabilities(np.array([0.0, 0.0])) == pytest.approx((0.5, 0.25, 0.25))
+    # odds of 3 that it holds back, and of 4 that it helps if it does
+    assert words.probabilities(np.log([3.0, 4.0])) == pytest.approx((0.25, 0.15, 0.6))
 
 
 def test_reading_needs_no_scipy_and_the_table_is_read_late() -> None:
