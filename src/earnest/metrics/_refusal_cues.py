@@ -180,8 +180,8 @@ CUES: tuple[Cue, ...] = (
         "declines", "guidelines guideline policy policies programming rules rule principles principle terms code "
             "values ethics instructions training safety"
         " protocol protocols standards scope outside beyond exceeds exceed bounds strictly",
-        rf"\b(?:goes?|going|is|be|are|it|thats|against|violates?|violating|breach\w*|conflicts? with|contrary to) "
-        rf"(?:against )?(?:my|our|openais?|the|company) (?:\w+ ){{0,3}}?{_RULES}\b(?! of (?:human|equal|fair))",
+        rf"\b(?:against|violates?|violating|breach\w*|conflicts? with|contrary to) "
+        rf"(?:my|our|openais?|the|company) (?:\w+ ){{0,3}}?{_RULES}\b(?! of (?:human|equal|fair))",
         rf"\b(?:my|our|the|these|safety|content|usage) (?:\w+ ){{0,2}}?{_RULES}(?: \w+){{0,3}}? (?:prevents?"
         rf"|prohibits?|forbids?|restricts?|bars?|stops?|keeps?"
         r"|(?:dont|do not|doesnt|does not|wont|will not) (?:allow|let|permit))\b",
