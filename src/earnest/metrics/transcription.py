@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from rapidfuzz.distance import Levenshtein
 
 from earnest.errors import BadParameter
-from earnest.metrics._english import CONTRACTIONS, FILLERS, SPELLINGS, number_words, ordinal_words
+from earnest.metrics import _alignment
+from earnest.metrics._lattice import lattice
 from earnest.metrics._register import metrics
 
 Texts = str | Sequence[str]
@@ -220,51 +221,15 @@ def character_error_rate(*, reference: Texts, hypothesis: Texts) -> float:
     return _rate(_counts((" ".join(a.split()), " ".join(b.split())) for a, b in pairs), unit="character")
 
 
-_APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'"})
-_GROUPED = re.compile(r"(?<=\d),(?=\d{3}\b)")
-_ORDINAL = re.compile(r"\b(\d{1,15})(?:st|nd|rd|th)\b")
-_DECIMAL = re.compile(r"\b(\d{1,15})\.(\d+)\b")
-_WHOLE = re.compile(r"\d+")
-_PERCENT = re.compile(r"(?<=\d)\s*%")
-_BRACKETS = re.compile(r"\[[^\]]*\]|<[^>]*>")
-_POSSESSIVE = re.compile(r"(?<=\w)'s\b")
-_OTHER = re.compile(r"[^\w\s]|_")
+def spoken_edit_counts(*, reference: Texts, hypothesis: Texts) -> EditCounts:
+    """todo"""
+    tally = [0] * 4
+    for wanted, got in _pairs(reference=reference, hypothesis=hypothesis):
+        for kind, n in enumerate(_alignment.counts(lattice(wanted), lattice(got))):
+            tally[kind] += n
+    hits, substitutions, deletions, insertions = tally
+    return EditCounts(substitutions, deletions, insertions, hits, hits + substitutions + deletions)
 
 
 def normalise_english(text: str) -> str:
-    """`text` in the form in which transcriptions are compared.
-
-    In this order: notes in square or angle brackets go ("[noise]"); lower case; numbers and ordinals in words ("21" to
-    "twenty one", "3rd" to "third", "2.5" to "two point five"; years are read as plain numbers); contractions in full
-    ("won't" to "will not"); a possessive keeps its s ("dog's" to "dogs"); punctuation and hyphens become spaces;
-    hesitations go ("um", "uh"); common words take British spelling ("color" to "colour"). Doing it twice changes
-    nothing more.
-
-    Parameters
-    ----------
-    text : str
-        English; empty gives empty.
-
-    Examples
-    --------
-    >>> normalise_english("Um, I've 21 gray dogs -- the 3rd won't sit!")
-    'i have twenty one grey dogs the third will not sit'
-    """
-    text = _BRACKETS.sub(" ", text.translate(_APOSTROPHES).lower())
-    text = _PERCENT.sub(" percent ", _GROUPED.sub("", text))
-    text = _ORDINAL.sub(lambda found: f" {ordinal_words(int(found[1]))} ", text)
-    text = _DECIMAL.sub(lambda found: f" {number_words(int(found[1]))} point {_digits(found[2])} ", text)
-    text = _WHOLE.sub(lambda found: f" {_whole(found[0])} ", text)
-    text = " ".join(CONTRACTIONS.get(word.strip('.,;:!?"()'), word) for word in text.split())
-    text = _OTHER.sub(" ", _POSSESSIVE.sub("s", text))
-    words = [SPELLINGS.get(word, word) for word in text.split()]
-    return " ".join(word for word in words if word not in FILLERS)
-
-
-def _digits(text: str) -> str:
-    return " ".join(number_words(int(digit)) for digit in text)
-
-
-def _whole(text: str) -> str:
-    """A run of digits in words; digit by digit where it opens with 0 or is too long to be a quantity."""
-    return _digits(text) if (text[0] == "0" and len(text) > 1) or len(text) > 15 else number_words(int(text))
+    return " ".join(lattice(text).row)

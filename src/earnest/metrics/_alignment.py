@@ -1,0 +1,455 @@
+"""The shortest alignment of two texts over all their readings.
+
+Each text is a row of words with other readings beside it (`earnest.metrics._lattice`). Where one text takes another
+reading, the other keeps to its row: whatever two forms of one number share, one of them has beside its row what the other
+has on it. The search (A*) walks both texts at once and of equally few edits prefers to stay on the reference's row. Four
+things keep it small and lose nothing:
+
+- a reading without a word of the other text, and no shorter than the row, is left out;
+- where both texts have one way on and the words are equal, they are taken;
+- of two states on one diagonal with only the rows between them, the one that is further on is never worse;
+- a word that the other text does not hold costs an edit wherever it is met, so states are tried in the order of the
+  edits that they have made and cannot avoid.
+
+References
+----------
+[levenshtein1966-codes]
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from heapq import heapify, heappop, heappush
+from typing import NamedTuple
+
+from rapidfuzz.distance import Levenshtein
+
+from earnest.metrics._lattice import Lattice, Span
+
+SHORT = 64
+"""Words up to which two texts are aligned whole; longer ones are first cut where both say the same."""
+ANCHORS = (8, 4, 2, 1)
+"""Equal words in a row at which long texts are cut, from the surest to the last resort."""
+MOST_STATES = 10_000
+"""States after which a search gives up, so that hostile texts take no longer than others."""
+
+HIT, SUBSTITUTION, DELETION, INSERTION, NOTHING = range(5)
+
+_EDIT = 1 << 32
+"""The cost of an edit, in words that leave the reference's row."""
+_OTHER = "\0"
+"""A word that the other text does not hold."""
+
+
+class Step(NamedTuple):
+    """A word of the reference (`at`: its place on the row) and what became of it; or a word put in."""
+
+    kind: int
+    at: int
+
+
+class _Window(NamedTuple):
+    """A stretch of both rows."""
+
+    start: int
+    end: int
+    from_: int
+    to: int
+
+
+Way = tuple[str, int, int]
+"""Word (empty for none), the node that it leads to, and 1 where it leaves the row of words."""
+Compound = tuple[int, Sequence[str], int]
+"""From, other words, to."""
+
+
+@dataclass
+class _Net:
+    """One side of a comparison as a graph: nodes 0 to n along the row of words, further ones within other readings."""
+
+    words: Sequence[str]
+    ways: dict[int, list[Way]] = field(default_factory=dict)
+    """Of every node from which more leads than the next word of the row."""
+    homes: list[int] = field(default_factory=list)
+    """Where on the row each node lies, or began."""
+    within: set[int] = field(default_factory=set)
+    """Nodes of the row that a reading passes beside, so that nothing can be cut there."""
+    branches: list[int] = field(default_factory=list)
+    """Nodes of the row with ways, in order."""
+    known: frozenset[str] = frozenset()
+    """Every word of every reading of the other text."""
+
+    @cached_property
+    def least(self) -> list[int]:
+        """Edits that cannot be avoided from each node on."""
+        return _least(self)
+
+
+def counts(reference: Lattice, hypothesis: Lattice) -> tuple[int, int, int, int]:
+    """Hits, substitutions, deletions and insertions of the shortest alignment."""
+    if reference.row == hypothesis.row:
+        return len(reference.row), 0, 0, 0
+    nets = _nets(reference, hypothesis)
+    tally = [0] * 4
+    if nets is not None:
+        for kind, _ in _aligned(*nets):
+            tally[kind] += 1
+    else:
+        for tag, start, end, from_, to in Levenshtein.opcodes(reference.row, hypothesis.row):
+            tally[_KINDS[tag]] += max(end - start, to - from_)
+    return tally[0], tally[1], tally[2], tally[3]
+
+
+def steps(reference: Lattice, hypothesis: Lattice) -> list[Step]:
+    """The steps of the shortest alignment, word by word."""
+    nets = _nets(reference, hypothesis)
+    if nets is not None:
+        return _aligned(*nets)
+    whole = _Window(0, len(reference.words), 0, len(hypothesis.words))
+    return _over_rows(reference.words, hypothesis.words, whole)
+
+
+def _aligned(reference: _Net, hypothesis: _Net) -> list[Step]:
+    whole = _Window(0, len(reference.words), 0, len(hypothesis.words))
+    return _over_readings(reference, hypothesis, whole, ANCHORS if max(whole.end, whole.to) > SHORT else ())
+
+
+# ---------------------------------------------------------------- one reading each
+
+
+def _hits(words: Sequence[str], start: int) -> list[Step]:
+    return [Step(HIT, at) for at, word in enumerate(words, start) if word]
+
+
+_KINDS = {"equal": HIT, "replace": SUBSTITUTION, "delete": DELETION, "insert": INSERTION}
+
+
+def _over_rows(reference: Sequence[str], hypothesis: Sequence[str], window: _Window) -> list[Step]:
+    places = _places(reference, window.start, window.end)
+    rows = [reference[at] for at in places], [hypothesis[at] for at in _places(hypothesis, window.from_, window.to)]
+    found: list[Step] = []
+    for tag, start, end, from_, to in Levenshtein.opcodes(*rows):
+        if tag == "insert":
+            found += [Step(INSERTION, -1)] * (to - from_)
+        else:
+            found += [Step(_KINDS[tag], places[at]) for at in range(start, end)]
+    return found
+
+
+def _places(words: Sequence[str], start: int, end: int) -> list[int]:
+    return [at for at in range(start, end) if words[at]]
+
+
+# ---------------------------------------------------------------- from lattices to nets
+
+
+def _nets(reference: Lattice, hypothesis: Lattice) -> tuple[_Net, _Net] | None:
+    """Both sides with the readings that matter to the other one; None where there are none."""
+    ours = [span for span in reference.spans if span.graph.matters(span.end - span.start, hypothesis.held)]
+    theirs = [span for span in hypothesis.spans if span.graph.matters(span.end - span.start, reference.held)]
+    joined, apart = _compounds(reference, hypothesis), _compounds(hypothesis, reference)
+    if not (ours or theirs or joined or apart):
+        return None
+    one = _net(reference.words, ours, hypothesis.held, joined)
+    other = _net(hypothesis.words, theirs, reference.held, apart)
+    one.known = hypothesis.held.union(*(span.graph.words for span in theirs), *(parts for _, parts, _ in apart))
+    other.known = reference.held.union(*(span.graph.words for span in ours), *(parts for _, parts, _ in joined))
+    return one, other
+
+
+def _net(words: Sequence[str], spans: Sequence[Span], held: frozenset[str], compounds: Sequence[Compound]) -> _Net:
+    """A row and the readings beside it; words that are not `held` by the other row are one and the same."""
+    net = _Net(words, homes=list(range(len(words) + 1)))
+    for at, word in enumerate(words):
+        if not word:
+            net.ways[at] = [(word, at + 1, 0)]
+    for span in spans:
+        first, last = len(net.homes) - 1, span.graph.n_nodes - 1
+        net.homes += [span.start] * (last - 1)
+        net.within.update(range(span.start + 1, span.end))
+        seen: set[tuple[int, int]] = set()
+        for start, word, end in span.graph.edges:
+            if word and word not in held:
+                if (start, end) in seen:
+                    continue
+                seen.add((start, end))
+                word = _OTHER
+            _add(net, first + start if start else span.start, word, first + end if end != last else span.end)
+    for start_, parts, end_ in compounds:
+        _beside(net, start_, parts, end_)
+    net.branches = sorted(node for node in net.ways if node <= len(words))
+    return net
+
+
+def _add(net: _Net, start: int, word: str, end: int) -> None:
+    ways = net.ways.get(start)
+    if ways is None:
+        ways = net.ways[start] = [(net.words[start], start + 1, 0)] if start < len(net.words) else []
+    ways.append((word, end, 1))
+
+
+def _beside(net: _Net, start: int, words: Sequence[str], end: int) -> None:
+    net.within.update(range(start + 1, end))
+    home = start
+    for word in words[:-1]:
+        net.homes.append(home)
+        _add(net, start, word, len(net.homes) - 1)
+        start = len(net.homes) - 1
+    _add(net, start, words[-1], end)
+
+
+def _least(net: _Net) -> list[int]:
+    """The edits that cannot be avoided from each node on: words that the other text does not hold."""
+    n, ways_of, known = len(net.words), net.ways, net.known
+    least = [0] * len(net.homes)
+    inner: dict[int, list[int]] = {}
+    for node in range(n + 1, len(net.homes)):
+        inner.setdefault(net.homes[node], []).append(node)
+    for at in range(n - 1, -1, -1):
+        for node in (*reversed(inner.get(at, ())), at):
+            ways = ways_of.get(node)
+            if ways is None:
+                least[node] = least[node + 1] + (net.words[node] not in known)
+            else:
+                least[node] = min([least[to] + (word != "" and word not in known) for word, to, _ in ways])
+    return least
+
+
+# ---------------------------------------------------------------- compounds
+
+
+def _compounds(text: Lattice, other: Lattice) -> list[Compound]:
+    """Readings of a text with words joined or apart as the other one has them ("ice cream", "icecream")."""
+    found: list[Compound] = [
+        (start, [word], end) for word in other.held & text.compounds.keys() for start, end in text.places_of(word)
+    ]
+    for word in text.held & other.compounds.keys():
+        for start, end in other.places_of(word)[:1]:
+            found += [(at, other.words[start:end], at + 1) for at, own in enumerate(text.words) if own == word]
+    return sorted(found)
+
+
+# ---------------------------------------------------------------- all readings
+
+
+def _over_readings(reference: _Net, hypothesis: _Net, window: _Window, anchors: Sequence[int]) -> list[Step]:
+    """Window by window, cut at the first of `anchors`; at the next ones where a window is still too large."""
+    found: list[Step] = []
+    for part in _cut(reference, hypothesis, window, anchors[0]) if anchors else [window]:
+        words = reference.words[part.start : part.end]
+        if words == hypothesis.words[part.from_ : part.to]:
+            found += _hits(words, part.start)
+        elif _plain(reference, part.start, part.end) and _plain(hypothesis, part.from_, part.to):
+            found += _over_rows(reference.words, hypothesis.words, part)
+        else:
+            best = _search(reference, hypothesis, part)
+            found += _smaller(reference, hypothesis, part, anchors) if best is None else best
+    return found
+
+
+def _smaller(reference: _Net, hypothesis: _Net, window: _Window, anchors: Sequence[int]) -> list[Step]:
+    rest = anchors[1:] if anchors else ANCHORS
+    if not rest:
+        return _over_rows(reference.words, hypothesis.words, window)
+    return _over_readings(reference, hypothesis, window, rest)
+
+
+def _plain(net: _Net, start: int, end: int) -> bool:
+    at = bisect_left(net.branches, start)
+    return at == len(net.branches) or net.branches[at] >= end
+
+
+def _cut(reference: _Net, hypothesis: _Net, window: _Window, anchor: int) -> list[_Window]:
+    """Windows that end within stretches of at least `anchor` equal words, and such stretches between them."""
+    cuts = [(window.start, window.from_)]
+    for one, other in _equal_stretches(reference, hypothesis, window, anchor):
+        inner = [
+            at
+            for at in range(anchor // 2, len(one) - anchor // 2 + 1)
+            if at < len(one) and one[at] not in reference.within and other[at] not in hypothesis.within
+        ]
+        cuts += [(one[at], other[at]) for at in dict.fromkeys((inner[0], inner[-1]) if inner else ())]
+    cuts.append((window.end, window.to))
+    return [_Window(a, c, b, d) for (a, b), (c, d) in zip(cuts, cuts[1:]) if (a, b) != (c, d)]
+
+
+def _equal_stretches(
+    reference: _Net, hypothesis: _Net, window: _Window, anchor: int
+) -> list[tuple[list[int], list[int]]]:
+    """Places on both rows of at least `anchor` equal words in a row, in one shortest alignment of the rows.
+
+    The same whichever text is the reference.
+    """
+    one = _places(reference.words, window.start, window.end)
+    other = _places(hypothesis.words, window.from_, window.to)
+    rows = [reference.words[at] for at in one], [hypothesis.words[at] for at in other]
+    turned = (len(rows[0]), rows[0]) > (len(rows[1]), rows[1])
+    found = []
+    for tag, start, end, from_, _ in Levenshtein.opcodes(*(rows[::-1] if turned else rows)):
+        if tag == "equal" and end - start >= anchor:
+            here, there = (from_, start) if turned else (start, from_)
+            found.append((one[here : here + end - start], other[there : there + end - start]))
+    return found
+
+
+def _search(reference: _Net, hypothesis: _Net, window: _Window) -> list[Step] | None:
+    """The shortest alignment within a window that no reading leaves; None where it would take too long."""
+    return _Search(reference, hypothesis, window).steps()
+
+
+_Came = tuple[int, int, int, int]
+"""From which state, after how many equal words, by which kind of step."""
+
+
+class _Search:
+    """A* over pairs of nodes, of which at most one lies off its row."""
+
+    def __init__(self, reference: _Net, hypothesis: _Net, window: _Window) -> None:
+        self.there, self.here = reference, hypothesis
+        self.window = window
+        first = (window.start, window.from_)
+        self.cost = {first: 0}
+        self.came: dict[tuple[int, int], _Came] = {}
+        self.heap: list[tuple[int, int, int, int, int]] = [(0, 0, *first, -1)]
+        """Cost with what cannot be avoided, how far the state is (less is further), the state, and how many equal words
+        were taken where only its edits are still to be tried (else -1)."""
+        self.furthest: dict[tuple[int, int, int], tuple[int, int]] = {}
+        self.done: set[tuple[int, int]] = set()
+        self.informed = False
+        """Whether what cannot be avoided is known; it is worked out when no alignment without edits has been met."""
+
+    def steps(self) -> list[Step] | None:
+        """The steps, in order."""
+        end, to = self.window.end, self.window.to
+        words, ways, others, their_ways = self.there.words, self.there.ways, self.here.words, self.here.ways
+        for _ in range(MOST_STATES):
+            if not self.heap:
+                break
+            estimate, _, one, other, taken = heappop(self.heap)
+            if estimate >= _EDIT and not self.informed:
+                heappush(self.heap, (estimate, 0, one, other, taken))
+                self._inform()
+                continue
+            if taken >= 0:
+                self._edits(one, other, taken)
+                continue
+            if (one, other) in self.done:
+                continue
+            self.done.add((one, other))
+            a, b = one, other
+            while a < end and b < to and words[a] == others[b] and a not in ways and b not in their_ways:
+                a += 1
+                b += 1
+            if a == end and b == to:
+                return self._path(one, other, a - one)
+            if a < end and b < to and a not in ways and b not in their_ways:
+                if not self._behind(self.cost[one, other], a, b):
+                    self._put_off(one, other, a - one)
+            else:
+                self._hits(one, other, a - one)
+        return None
+
+    def _inform(self) -> None:
+        self.informed = True
+        waiting, self.heap = self.heap, []
+        for _, _, one, other, taken in waiting:
+            self._put_off(one, other, taken)
+        heapify(self.heap)
+
+    def _unavoidable(self, a: int, b: int) -> int:
+        """Edits that any way on from a state must make."""
+        if not self.informed:
+            return 0
+        ours, theirs = self.there.least, self.here.least
+        return max(ours[a] - ours[self.window.end], theirs[b] - theirs[self.window.to])
+
+    def _behind(self, cost: int, a: int, b: int) -> bool:
+        """Whether a state further on has been met, on the same diagonal, for no more."""
+        diagonal = (_next(self.there.branches, a), _next(self.here.branches, b), a - b)
+        known = self.furthest.get(diagonal)
+        if known is not None and known[0] >= a and known[1] <= cost:
+            return True
+        self.furthest[diagonal] = (a, cost)
+        return False
+
+    def _put_off(self, one: int, other: int, taken: int) -> None:
+        """Try the edits of a state when their turn comes."""
+        edits = max(self._unavoidable(one + taken, other + taken), 1)
+        heappush(self.heap, (self.cost[one, other] + _EDIT * edits, 0, one, other, taken))
+
+    def _hits(self, one: int, other: int, taken: int) -> None:
+        """Try what costs nothing."""
+        a, b = one + taken, other + taken
+        cost = self.cost[one, other]
+        ours, theirs = self._ways(a, b)
+        came = (one, other, taken, HIT)
+        for word, to, left in ours:
+            if not word:
+                self._reach(cost + left, to, b, (one, other, taken, NOTHING))
+                continue
+            for their_word, their_to, their_left in theirs:
+                if word == their_word and word != _OTHER and not (left and their_left):
+                    self._reach(cost + left, to, their_to, came)
+        for word, to, _ in theirs:
+            if not word:
+                self._reach(cost, a, to, (one, other, taken, NOTHING))
+        self._put_off(one, other, taken)
+
+    def _edits(self, one: int, other: int, taken: int) -> None:
+        a, b = one + taken, other + taken
+        cost = self.cost[one, other] + _EDIT
+        ours, theirs = self._ways(a, b)
+        changed, dropped = (one, other, taken, SUBSTITUTION), (one, other, taken, DELETION)
+        targets = {to: left for word, to, left in reversed(theirs) if word}  # the row comes first, so it stays
+        for to in targets:
+            self._reach(cost, a, to, (one, other, taken, INSERTION))
+        for to, left in {to: left for word, to, left in reversed(ours) if word}.items():
+            self._reach(cost + left, to, b, dropped)
+            for their_to, their_left in targets.items():
+                if not (left and their_left):
+                    self._reach(cost + left, to, their_to, changed)
+
+    def _ways(self, a: int, b: int) -> tuple[Sequence[Way], Sequence[Way]]:
+        """The ways on from a state; while one text is off its row the other keeps to its own."""
+        there, here = self.there, self.here
+        ours: Sequence[Way] = ()
+        theirs: Sequence[Way] = ()
+        if a != self.window.end:
+            ours = there.ways.get(a) or ((there.words[a], a + 1, 0),)
+        if b != self.window.to:
+            theirs = here.ways.get(b) or ((here.words[b], b + 1, 0),)
+        if a > len(there.words):
+            theirs = [way for way in theirs if not way[2]]
+        elif b > len(here.words):
+            ours = [way for way in ours if not way[2]]
+        return ours, theirs
+
+    def _reach(self, cost: int, one: int, other: int, came: _Came) -> None:
+        state = (one, other)
+        known = self.cost.get(state)
+        if known is None or cost < known:
+            self.cost[state] = cost
+            self.came[state] = came
+            far = -self.there.homes[one] - self.here.homes[other]
+            heappush(self.heap, (cost + _EDIT * self._unavoidable(one, other), far, one, other, -1))
+
+    def _path(self, one: int, other: int, taken: int) -> list[Step]:
+        found = _back(one, taken)
+        while (one, other) in self.came:
+            one, other, taken, kind = self.came[one, other]
+            if kind != NOTHING:
+                found.append(Step(kind, self.there.homes[one + taken]))
+            found += _back(one, taken)
+        return found[::-1]
+
+
+def _back(one: int, taken: int) -> list[Step]:
+    return [Step(HIT, at) for at in range(one + taken - 1, one - 1, -1)]
+
+
+def _next(branches: list[int], node: int) -> int:
+    at = bisect_left(branches, node)
+    return branches[at] if at < len(branches) else -1
