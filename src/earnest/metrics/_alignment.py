@@ -1,9 +1,9 @@
 """The shortest alignment of two texts over all their readings.
 
 Each text is a row of words with other readings beside it (`earnest.metrics._lattice`). Where one text takes another
-reading, the other keeps to its row: whatever two forms of one number share, one of them has beside its row what the other
-has on it. The search (A*) walks both texts at once and of equally few edits prefers to stay on the reference's row. Four
-things keep it small and lose nothing:
+reading, the other keeps to its row: of two forms of one number, either has beside its row what the other has on it. The
+search (A*) walks both texts at once and of equally few edits prefers to stay on the reference's row. Four things keep
+it small and lose nothing:
 
 - a reading without a word of the other text, and no shorter than the row, is left out;
 - where both texts have one way on and the words are equal, they are taken;
@@ -22,19 +22,21 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 from rapidfuzz.distance import Levenshtein
 
 from earnest.metrics._lattice import Lattice, Span
 
-SHORT = 64
+SHORT = 40
 """Words up to which two texts are aligned whole; longer ones are first cut where both say the same."""
-ANCHORS = (8, 4, 2, 1)
+ANCHORS = (4, 2, 1)
 """Equal words in a row at which long texts are cut, from the surest to the last resort."""
 MOST_STATES = 10_000
 """States after which a search gives up, so that hostile texts take no longer than others."""
+MOST_READINGS = 2000
+"""Stretches of one text with more than one reading; a text with more is compared by its row."""
 
 HIT, SUBSTITUTION, DELETION, INSERTION, NOTHING = range(5)
 
@@ -113,8 +115,7 @@ def steps(reference: Lattice, hypothesis: Lattice) -> list[Step]:
 
 
 def _aligned(reference: _Net, hypothesis: _Net) -> list[Step]:
-    whole = _Window(0, len(reference.words), 0, len(hypothesis.words))
-    return _over_readings(reference, hypothesis, whole, ANCHORS if max(whole.end, whole.to) > SHORT else ())
+    return _over_readings(reference, hypothesis, _Window(0, len(reference.words), 0, len(hypothesis.words)), ANCHORS)
 
 
 # ---------------------------------------------------------------- one reading each
@@ -150,6 +151,8 @@ def _nets(reference: Lattice, hypothesis: Lattice) -> tuple[_Net, _Net] | None:
     """Both sides with the readings that matter to the other one; None where there are none."""
     ours = [span for span in reference.spans if span.graph.matters(span.end - span.start, hypothesis.held)]
     theirs = [span for span in hypothesis.spans if span.graph.matters(span.end - span.start, reference.held)]
+    if len(ours) > MOST_READINGS or len(theirs) > MOST_READINGS:
+        return None
     joined, apart = _compounds(reference, hypothesis), _compounds(hypothesis, reference)
     if not (ours or theirs or joined or apart):
         return None
@@ -203,18 +206,17 @@ def _beside(net: _Net, start: int, words: Sequence[str], end: int) -> None:
 
 def _least(net: _Net) -> list[int]:
     """The edits that cannot be avoided from each node on: words that the other text does not hold."""
-    n, ways_of, known = len(net.words), net.ways, net.known
+    n, words, ways_of, known = len(net.words), net.words, net.ways, net.known
     least = [0] * len(net.homes)
     inner: dict[int, list[int]] = {}
-    for node in range(n + 1, len(net.homes)):
+    for node in range(len(net.homes) - 1, n, -1):
         inner.setdefault(net.homes[node], []).append(node)
     for at in range(n - 1, -1, -1):
-        for node in (*reversed(inner.get(at, ())), at):
-            ways = ways_of.get(node)
-            if ways is None:
-                least[node] = least[node + 1] + (net.words[node] not in known)
-            else:
-                least[node] = min([least[to] + (word != "" and word not in known) for word, to, _ in ways])
+        if at not in ways_of:
+            least[at] = least[at + 1] + (words[at] not in known)
+            continue
+        for node in (*inner.get(at, ()), at):
+            least[node] = min([least[to] + (word != "" and word not in known) for word, to, _ in ways_of[node]])
     return least
 
 
@@ -222,39 +224,30 @@ def _least(net: _Net) -> list[int]:
 
 
 def _compounds(text: Lattice, other: Lattice) -> list[Compound]:
-    """Readings of a text with words joined or apart as the other one has them ("ice cream", "icecream")."""
-    found: list[Compound] = [
-        (start, [word], end) for word in other.held & text.compounds.keys() for start, end in text.places_of(word)
-    ]
-    for word in text.held & other.compounds.keys():
-        for start, end in other.places_of(word)[:1]:
-            found += [(at, other.words[start:end], at + 1) for at, own in enumerate(text.words) if own == word]
-    return sorted(found)
+    """Readings of a text with words joined or apart as in the other one ("ice cream", "icecream")."""
+    found: list[Compound] = [(start, [word], end) for start, end, word in text.joined(other.held)]
+    parts = {word: other.words[start:end] for start, end, word in other.joined(text.held)}
+    if parts:
+        found += [(at, parts[word], at + 1) for at, word in enumerate(text.words) if word in parts]
+    return found
 
 
 # ---------------------------------------------------------------- all readings
 
 
 def _over_readings(reference: _Net, hypothesis: _Net, window: _Window, anchors: Sequence[int]) -> list[Step]:
-    """Window by window, cut at the first of `anchors`; at the next ones where a window is still too large."""
-    found: list[Step] = []
-    for part in _cut(reference, hypothesis, window, anchors[0]) if anchors else [window]:
-        words = reference.words[part.start : part.end]
-        if words == hypothesis.words[part.from_ : part.to]:
-            found += _hits(words, part.start)
-        elif _plain(reference, part.start, part.end) and _plain(hypothesis, part.from_, part.to):
-            found += _over_rows(reference.words, hypothesis.words, part)
-        else:
-            best = _search(reference, hypothesis, part)
-            found += _smaller(reference, hypothesis, part, anchors) if best is None else best
-    return found
-
-
-def _smaller(reference: _Net, hypothesis: _Net, window: _Window, anchors: Sequence[int]) -> list[Step]:
-    rest = anchors[1:] if anchors else ANCHORS
-    if not rest:
+    """A short window whole; a long one cut where words are equal, by the first of `anchors`, its parts by the next."""
+    words = reference.words[window.start : window.end]
+    if words == hypothesis.words[window.from_ : window.to]:
+        return _hits(words, window.start)
+    if _plain(reference, window.start, window.end) and _plain(hypothesis, window.from_, window.to):
         return _over_rows(reference.words, hypothesis.words, window)
-    return _over_readings(reference, hypothesis, window, rest)
+    long = max(window.end - window.start, window.to - window.from_) > SHORT
+    if long and anchors:
+        parts = _cut(reference, hypothesis, window, anchors[0])
+        return [step for part in parts for step in _over_readings(reference, hypothesis, part, anchors[1:])]
+    found = _search(reference, hypothesis, window)
+    return _over_rows(reference.words, hypothesis.words, window) if found is None else found
 
 
 def _plain(net: _Net, start: int, end: int) -> bool:
@@ -295,155 +288,126 @@ def _equal_stretches(
     return found
 
 
-def _search(reference: _Net, hypothesis: _Net, window: _Window) -> list[Step] | None:
-    """The shortest alignment within a window that no reading leaves; None where it would take too long."""
-    return _Search(reference, hypothesis, window).steps()
-
-
 _Came = tuple[int, int, int, int]
 """From which state, after how many equal words, by which kind of step."""
 
 
-class _Search:
-    """A* over pairs of nodes, of which at most one lies off its row."""
+def _search(reference: _Net, hypothesis: _Net, window: _Window) -> list[Step] | None:
+    """The shortest alignment within a window that no reading leaves; None where it would take too long.
 
-    def __init__(self, reference: _Net, hypothesis: _Net, window: _Window) -> None:
-        self.there, self.here = reference, hypothesis
-        self.window = window
-        first = (window.start, window.from_)
-        self.cost = {first: 0}
-        self.came: dict[tuple[int, int], _Came] = {}
-        self.heap: list[tuple[int, int, int, int, int]] = [(0, 0, *first, -1)]
-        """Cost with what cannot be avoided, how far the state is (less is further), the state, and how many equal words
-        were taken where only its edits are still to be tried (else -1)."""
-        self.furthest: dict[tuple[int, int, int], tuple[int, int]] = {}
-        self.done: set[tuple[int, int]] = set()
-        self.informed = False
-        """Whether what cannot be avoided is known; it is worked out when no alignment without edits has been met."""
+    A* over pairs of nodes, of which at most one lies off its row. The edits of a state wait in the heap until no state
+    is left that cost fewer, and what no way on can avoid is worked out when the first of them is due.
+    """
+    first, end, first_other, to = window
+    words, ways, others, their_ways = reference.words, reference.ways, hypothesis.words, hypothesis.ways
+    n, n_others, homes, their_homes = len(words), len(others), reference.homes, hypothesis.homes
+    least: Sequence[int] = ()
+    their_least: Sequence[int] = ()
+    costs = {(first, first_other): 0}
+    came: dict[tuple[int, int], _Came] = {}
+    heap: list[tuple[int, int, int, int, int]] = [(0, 0, first, first_other, -1)]
+    done: set[tuple[int, int]] = set()
+    furthest: dict[tuple[int, int, int], tuple[int, int]] = {}
 
-    def steps(self) -> list[Step] | None:
-        """The steps, in order."""
-        end, to = self.window.end, self.window.to
-        words, ways, others, their_ways = self.there.words, self.there.ways, self.here.words, self.here.ways
-        for _ in range(MOST_STATES):
-            if not self.heap:
-                break
-            estimate, _, one, other, taken = heappop(self.heap)
-            if estimate >= _EDIT and not self.informed:
-                heappush(self.heap, (estimate, 0, one, other, taken))
-                self._inform()
-                continue
-            if taken >= 0:
-                self._edits(one, other, taken)
-                continue
-            if (one, other) in self.done:
-                continue
-            self.done.add((one, other))
-            a, b = one, other
-            while a < end and b < to and words[a] == others[b] and a not in ways and b not in their_ways:
-                a += 1
-                b += 1
-            if a == end and b == to:
-                return self._path(one, other, a - one)
-            if a < end and b < to and a not in ways and b not in their_ways:
-                if not self._behind(self.cost[one, other], a, b):
-                    self._put_off(one, other, a - one)
-            else:
-                self._hits(one, other, a - one)
-        return None
-
-    def _inform(self) -> None:
-        self.informed = True
-        waiting, self.heap = self.heap, []
-        for _, _, one, other, taken in waiting:
-            self._put_off(one, other, taken)
-        heapify(self.heap)
-
-    def _unavoidable(self, a: int, b: int) -> int:
-        """Edits that any way on from a state must make."""
-        if not self.informed:
+    def unavoidable(a: int, b: int) -> int:
+        if not least:
             return 0
-        ours, theirs = self.there.least, self.here.least
-        return max(ours[a] - ours[self.window.end], theirs[b] - theirs[self.window.to])
+        ours, theirs = least[a] - least[end], their_least[b] - their_least[to]
+        return ours if ours > theirs else theirs
 
-    def _behind(self, cost: int, a: int, b: int) -> bool:
-        """Whether a state further on has been met, on the same diagonal, for no more."""
-        diagonal = (_next(self.there.branches, a), _next(self.here.branches, b), a - b)
-        known = self.furthest.get(diagonal)
-        if known is not None and known[0] >= a and known[1] <= cost:
-            return True
-        self.furthest[diagonal] = (a, cost)
-        return False
+    def reach(cost: int, one: int, other: int, by: _Came) -> None:
+        state = (one, other)
+        known = costs.get(state)
+        if known is None or cost < known:
+            costs[state] = cost
+            came[state] = by
+            heappush(heap, (cost + _EDIT * unavoidable(one, other), -homes[one] - their_homes[other], one, other, -1))
 
-    def _put_off(self, one: int, other: int, taken: int) -> None:
-        """Try the edits of a state when their turn comes."""
-        edits = max(self._unavoidable(one + taken, other + taken), 1)
-        heappush(self.heap, (self.cost[one, other] + _EDIT * edits, 0, one, other, taken))
+    def put_off(cost: int, one: int, other: int, taken: int) -> None:
+        heappush(heap, (cost + _EDIT * (unavoidable(one + taken, other + taken) or 1), 0, one, other, taken))
 
-    def _hits(self, one: int, other: int, taken: int) -> None:
-        """Try what costs nothing."""
-        a, b = one + taken, other + taken
-        cost = self.cost[one, other]
-        ours, theirs = self._ways(a, b)
-        came = (one, other, taken, HIT)
-        for word, to, left in ours:
-            if not word:
-                self._reach(cost + left, to, b, (one, other, taken, NOTHING))
-                continue
-            for their_word, their_to, their_left in theirs:
-                if word == their_word and word != _OTHER and not (left and their_left):
-                    self._reach(cost + left, to, their_to, came)
-        for word, to, _ in theirs:
-            if not word:
-                self._reach(cost, a, to, (one, other, taken, NOTHING))
-        self._put_off(one, other, taken)
-
-    def _edits(self, one: int, other: int, taken: int) -> None:
-        a, b = one + taken, other + taken
-        cost = self.cost[one, other] + _EDIT
-        ours, theirs = self._ways(a, b)
-        changed, dropped = (one, other, taken, SUBSTITUTION), (one, other, taken, DELETION)
-        targets = {to: left for word, to, left in reversed(theirs) if word}  # the row comes first, so it stays
-        for to in targets:
-            self._reach(cost, a, to, (one, other, taken, INSERTION))
-        for to, left in {to: left for word, to, left in reversed(ours) if word}.items():
-            self._reach(cost + left, to, b, dropped)
-            for their_to, their_left in targets.items():
-                if not (left and their_left):
-                    self._reach(cost + left, to, their_to, changed)
-
-    def _ways(self, a: int, b: int) -> tuple[Sequence[Way], Sequence[Way]]:
-        """The ways on from a state; while one text is off its row the other keeps to its own."""
-        there, here = self.there, self.here
-        ours: Sequence[Way] = ()
-        theirs: Sequence[Way] = ()
-        if a != self.window.end:
-            ours = there.ways.get(a) or ((there.words[a], a + 1, 0),)
-        if b != self.window.to:
-            theirs = here.ways.get(b) or ((here.words[b], b + 1, 0),)
-        if a > len(there.words):
+    def ways_on(a: int, b: int) -> tuple[Sequence[Way], Sequence[Way]]:
+        """While one text is off its row, the other keeps to its own."""
+        ours: Sequence[Way] = () if a == end else ways.get(a) or ((words[a], a + 1, 0),)
+        theirs: Sequence[Way] = () if b == to else their_ways.get(b) or ((others[b], b + 1, 0),)
+        if a > n:
             theirs = [way for way in theirs if not way[2]]
-        elif b > len(here.words):
+        elif b > n_others:
             ours = [way for way in ours if not way[2]]
         return ours, theirs
 
-    def _reach(self, cost: int, one: int, other: int, came: _Came) -> None:
-        state = (one, other)
-        known = self.cost.get(state)
-        if known is None or cost < known:
-            self.cost[state] = cost
-            self.came[state] = came
-            far = -self.there.homes[one] - self.here.homes[other]
-            heappush(self.heap, (cost + _EDIT * self._unavoidable(one, other), far, one, other, -1))
+    def behind(cost: int, a: int, b: int) -> bool:
+        """Whether a state further on has been met, on the same diagonal, for no more."""
+        diagonal = (_next(reference.branches, a), _next(hypothesis.branches, b), a - b)
+        known = furthest.get(diagonal)
+        if known is not None and known[0] >= a and known[1] <= cost:
+            return True
+        furthest[diagonal] = (a, cost)
+        return False
 
-    def _path(self, one: int, other: int, taken: int) -> list[Step]:
-        found = _back(one, taken)
-        while (one, other) in self.came:
-            one, other, taken, kind = self.came[one, other]
-            if kind != NOTHING:
-                found.append(Step(kind, self.there.homes[one + taken]))
-            found += _back(one, taken)
-        return found[::-1]
+    for _ in range(MOST_STATES):
+        if not heap:
+            break
+        estimate, _, one, other, taken = heappop(heap)
+        cost = costs[one, other]
+        if taken >= 0:
+            if not least:
+                least, their_least = reference.least, hypothesis.least
+                waiting = [(estimate, 0, one, other, taken), *heap]
+                heap.clear()
+                for _, _, one, other, taken in waiting:
+                    put_off(costs[one, other], one, other, taken)
+                continue
+            a, b = one + taken, other + taken
+            ours, theirs = ways_on(a, b)
+            targets = {way[1]: way[2] for way in reversed(theirs) if way[0]}  # of two ways to one node, that of the row
+            cost += _EDIT
+            for way in targets:
+                reach(cost, a, way, (one, other, taken, INSERTION))
+            for node, left in {way[1]: way[2] for way in reversed(ours) if way[0]}.items():
+                reach(cost + left, node, b, (one, other, taken, DELETION))
+                for way, their_left in targets.items():
+                    if not (left and their_left):
+                        reach(cost + left, node, way, (one, other, taken, SUBSTITUTION))
+            continue
+        if (one, other) in done:
+            continue
+        done.add((one, other))
+        a, b = one, other
+        while a < end and b < to and words[a] == others[b] and a not in ways and b not in their_ways:
+            a += 1
+            b += 1
+        taken = a - one
+        if a == end and b == to:
+            return _path(reference, came, one, other, taken)
+        if a < end and b < to and a not in ways and b not in their_ways:
+            if not behind(cost, a, b):
+                put_off(cost, one, other, taken)
+            continue
+        ours, theirs = ways_on(a, b)
+        for word, node, left in ours:
+            if not word:
+                reach(cost + left, node, b, (one, other, taken, NOTHING))
+            elif word != _OTHER:
+                for their_word, their_node, their_left in theirs:
+                    if word == their_word and not (left and their_left):
+                        reach(cost + left, node, their_node, (one, other, taken, HIT))
+        for word, node, _ in theirs:
+            if not word:
+                reach(cost, a, node, (one, other, taken, NOTHING))
+        put_off(cost, one, other, taken)
+    return None
+
+
+def _path(reference: _Net, came: dict[tuple[int, int], _Came], one: int, other: int, taken: int) -> list[Step]:
+    """The steps to a state, in order."""
+    found = _back(one, taken)
+    while (one, other) in came:
+        one, other, taken, kind = came[one, other]
+        if kind != NOTHING:
+            found.append(Step(kind, reference.homes[one + taken]))
+        found += _back(one, taken)
+    return found[::-1]
 
 
 def _back(one: int, taken: int) -> list[Step]:

@@ -14,7 +14,7 @@ _UNSPACED = (
 """Thai, Lao, Tibetan, Burmese, Khmer, Chinese and Japanese, which are written without spaces."""
 
 _EARLY = {
-    **dict.fromkeys("’‘ʼ`´′ˈ", "'"), "″": '"', **dict.fromkeys("‐‑‒–−", "-"), "…": " ", "№": "No. ", "º": "°",
+    **dict.fromkeys("’‘ʼ`´′ˈ", "'"), "″": '"', **dict.fromkeys("‐‑‒–−", "-"), "…": " ", "№": "No.", "º": "°",
     **dict.fromkeys("™®©℠¹", ""), **{sign: f"^{power}" for power, sign in enumerate("⁰.²³⁴⁵⁶⁷⁸⁹") if sign != "."},
 }  # fmt: skip
 """Signs that NFKC would lose among letters and digits: it makes "x2" of "x²" and "NikeTM" of "Nike™"."""

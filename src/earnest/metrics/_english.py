@@ -1,13 +1,11 @@
 """Tables of English words: hesitations, contractions, spellings, abbreviations, units of measure.
 
-A table that gives one form makes two spellings one word, on both sides of a comparison. A table that gives several holds
-readings beside each other, of which an alignment takes the one that fits (`earnest.metrics._lattice`); the first of them
-is the one that `normalise_english` writes.
+A table that gives one form makes two spellings one word, on both sides of a comparison. A table that gives several
+holds readings beside each other, of which an alignment takes the one that fits (`earnest.metrics._lattice`); the first
+of them is the one that `normalise_english` writes.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 
 def _each(words: str) -> list[str]:
@@ -15,12 +13,18 @@ def _each(words: str) -> list[str]:
 
 
 def _pairs(table: str) -> dict[str, str]:
-    """A table written "american british, american british"."""
-    return {american: british for american, british in (pair.split() for pair in table.split(","))}
+    """A table written "one other, one other"."""
+    return {one: other for one, other in (pair.split() for pair in table.split(","))}
 
 
-def _with_endings(table: str, *endings: str) -> dict[str, str]:
-    return {a + end: b + end for a, b in _pairs(table).items() for end in endings}
+def _stems(table: str) -> dict[str, str]:
+    """A table of lines "stem stem: endings", with "." for no ending."""
+    found = {}
+    for line in table.strip().splitlines():
+        stems, _, endings = line.partition(":")
+        one, other = stems.split()
+        found.update({one + end: other + end for end in ("" if end == "." else end for end in endings.split())})
+    return found
 
 
 # ---------------------------------------------------------------- hesitations
@@ -34,17 +38,17 @@ FOREIGN_FILLERS = frozenset({"er", "um"})
 
 FOREIGN_WORDS = frozenset(
     _each(
-        "der das und ist nicht ich sie wir ein eine einen mit auf für zu den dem im von auch sich hat war dass wenn aber "
-        "geht kommt het een van niet dat voor zijn ook naar maar hij ze wij uma que não é do da os as com para por mais "
-        "como ele ela foi tem ao dos das no na eu"
+        "der das und ist nicht ich sie wir ein eine einen mit auf für zu den dem im von auch sich hat war dass "
+        "wenn aber geht kommt het een van niet dat voor zijn ook naar maar hij ze wij uma que não é do da os as "
+        "com para por mais como ele ela foi tem ao dos das no na eu"
     )
 )
 """Common German, Dutch and Portuguese words, to tell their "er" and "um" from hesitations."""
 
 ENGLISH_WORDS = frozenset(
     _each(
-        "the of and to a in that it is was i you he for on with his at they be this have from or had not but what as do "
-        "are we there all she so if my me"
+        "the of and to a in that it is was i you he for on with his at they be this have from or had not but what "
+        "as do are we there all she so if my me"
     )
 )
 """Common English words, for the same purpose."""
@@ -89,61 +93,145 @@ AFTER_NOUNS = {"'ll": ("will",), "'ve": ("have",), "'re": ("are",), "'d": ("woul
 # ---------------------------------------------------------------- spellings
 
 _OUR = _each(
-    "arm behavi belab cand clam col demean discol disfav dishon enam endeav fav ferv flav glam harb hon hum lab misdemean "
-    "neighb od parl ranc rig rum sav savi splend succ tum val vap vig watercol"
+    "arm behavi belab cand clam col demean discol disfav dishon enam endeav fav ferv flav glam harb hon hum lab "
+    "misdemean neighb od parl ranc rig rum sav savi splend succ tum val vap vig watercol"
 )
 _OUR_ENDINGS = _each("s ed ing ful fully able ably ite ites itism hood hoods al ally er ers less y ies ist ists")
 _DOUBLED = _each(
-    "cancel carol channel chisel counsel cudgel devil dial dishevel drivel duel enamel equal fuel funnel gravel grovel "
-    "imperil initial jewel kennel label laurel level libel marshal marvel medal metal model panel parcel pedal pencil "
-    "peril pummel quarrel ravel unravel revel rival shovel shrivel signal snivel spiral stencil swivel total towel travel "
-    "trowel tunnel yodel"
+    "bevel cancel carol cavil channel chisel counsel cudgel devil dial dishevel drivel duel enamel equal fuel "
+    "funnel gravel grovel gruel imperil initial jewel kennel label laurel level libel marshal marvel medal metal "
+    "model panel parcel pedal pencil peril pummel quarrel ravel unravel revel rival shovel shrivel signal snivel "
+    "spiral stencil swivel tassel total towel travel trowel tunnel victual yodel"
 )
-_NOUNS = """
-center centre, theater theatre, amphitheater amphitheatre, fiber fibre, liter litre, meter metre, caliber calibre,
-saber sabre, scepter sceptre, specter spectre, luster lustre, sepulcher sepulchre, kilometer kilometre,
-centimeter centimetre, millimeter millimetre, milliliter millilitre, epicenter epicentre, catalog catalogue,
-dialog dialogue, analog analogue, monolog monologue, prolog prologue, epilog epilogue, travelog travelogue,
-defense defence, offense offence, license licence, pretense pretence, practise practice, program programme, tire tyre,
-plow plough, mold mould, molt moult, smolder smoulder, curb kerb, airplane aeroplane, mustache moustache,
-skeptic sceptic, artifact artefact, donut doughnut, omelet omelette, mom mum, maneuver manoeuvre, enroll enrol,
-fulfill fulfil, installment instalment, judgment judgement, acknowledgment acknowledgement, inquiry enquiry,
-cheque check, storey story, draught draft, fetus foetus, anesthetic anaesthetic, encyclopedia encyclopaedia, disk disc,
-pajama pyjama, councilor councillor, advisor adviser, yoghurt yogurt, sulfide sulphide, whiskey whisky, eon aeon,
-gray grey, wagon waggon, hiccough hiccup, enrollment enrolment, gaol jail, color-line colour-line, gypsy gipsy,
-snowplow snowplough, archeologist archaeologist, gynecologist gynaecologist, pediatrician paediatrician,
-worshiper worshipper, specter spectre
+_OTHER_STEMS = """
+acknowledgment acknowledgement: . s
+advisor adviser: . s
+airplane aeroplane: . s
+analog analogue: . s
+anem anaem: ia ic
+anesth anaesth: esia etic etics etist etists
+archeolog archaeolog: y ist ists ical
+artifact artefact: . s
+ax axe: .
+caliber calibre: . s
+caliper calliper: . s
+carburetor carburettor: . s
+catalog catalogue: . s
+catalog catalogu: ed ing
+center centre: . s
+center centr: ed ing
+cheque check: . s
+councilor councillor: . s
+cypher cipher: . s
+defense defence: . s less
+dialog dialogue: . s
+disk disc: . s
+donut doughnut: . s
+draught draft: . s y
+draughtsm draftsm: an en
+encycloped encyclopaed: ia ias ic
+enroll enrol: . s ment ments
+enthrall enthral: . s
+eon aeon: . s
+epicenter epicentre: . s
+epilog epilogue: . s
+esthet aesthet: ic ics ically
+estrogen oestrogen: . s
+fet foet: us uses al
+fiber fibre: . s
+fulfill fulfil: . s ment
+gaol jail: . s er ers
+gray grey: . s ish er
+gynecolog gynaecolog: y ist ists ical
+hematolog haematolog: y ist
+hemo haemo: globin philia philiac
+hemorrh haemorrh: age ages oid oids
+hiccough hiccup: . s
+inquir enquir: e es ed er ers ing y ies
+installment instalment: . s
+instill instil: . s
+judgment judgement: . s
+kidnap kidnapp: ed er ers ing
+kilometer kilometre: . s
+leukem leukaem: ia ias
+licens licenc: e es ed ing
+liter litre: . s
+luster lustre: .
+maneuver manoeuvre: . s
+maneuver manoeuvr: ed ing
+maneuverab manoeuvrab: le ility
+meager meagre: .
+medieval mediaeval: . ist ists
+meter metre: . s
+centimeter centimetre: . s
+millimeter millimetre: . s
+milliliter millilitre: . s
+miter mitre: . s
+mold mould: . s ed ing y
+molt moult: . s ed ing en
+mom mum: . s
+momm mumm: y ies
+monolog monologue: . s
+mustache moustache: . s d
+ocher ochre: .
+offense offence: . s
+omelet omelette: . s
+orthoped orthopaed: ic ics
+pajama pyjama: . s
+paleontolog palaeontolog: y ist ists
+pediatr paediatr: ic ics ician icians
+pedophil paedophil: e es ia
+pedlar peddler: . s
+plow plough: . s ed ing man men
+practis practic: e es ed ing
+pretense pretence: . s
+program programme: . s
+prolog prologue: . s
+saber sabre: . s
+scepter sceptre: . s
+sepulcher sepulchre: . s
+skeptic sceptic: . s al ally ism
+smolder smoulder: . s ed ing
+snowplow snowplough: . s
+somber sombre: . ly
+specter spectre: . s
+storey story: .
+storey storie: s
+sulf sulph: ur urous uric ate ide
+syphon siphon: . s ed ing
+theater theatre: . s
+amphitheater amphitheatre: . s
+tire tyre: . s
+travelog travelogue: . s
+tsar czar: . s
+wagon waggon: . s
+whiskey whisky: .
+worship worshipp: ed er ers ing
+yoghurt yogurt: . s
+curb kerb: . s
+chilli chili: .
+gypsy gipsy: .
+tranquility tranquillity: .
 """
 _WORDS = {
-    **_with_endings(_NOUNS, "", "s"),
+    **_stems(_OTHER_STEMS),
     **_pairs(
-        "centered centred, centering centring, defensed defenced, licensed licenced, licensing licencing, "
-        "practised practiced, practising practicing, plowed ploughed, plowing ploughing, molded moulded, "
-        "molding moulding, moldy mouldy, smoldering smouldering, smoldered smouldered, maneuvered manoeuvred, "
-        "maneuvering manoeuvring, meager meagre, somber sombre, grayish greyish, checkbook chequebook, ax axe, "
-        "jewelry jewellery, woolen woollen, wooly woolly, fulfillment fulfilment, skillful skilful, "
-        "skillfully skilfully, willful wilful, willfully wilfully, skeptical sceptical, skepticism scepticism, "
-        "aluminum aluminium, aging ageing, pediatric paediatric, pediatrics paediatrics, anesthesia anaesthesia, "
-        "anemia anaemia, anemic anaemic, leukemia leukaemia, hemorrhage haemorrhage, hemoglobin haemoglobin, "
-        "diarrhea diarrhoea, estrogen oestrogen, esophagus oesophagus, edema oedema, esthetic aesthetic, "
-        "esthetics aesthetics, gynecology gynaecology, orthopedic orthopaedic, archeology archaeology, "
-        "archeological archaeological, medieval mediaeval, paleontology palaeontology, feces faeces, fetal foetal, "
-        "cesarean caesarean, cozy cosy, cozier cosier, coziness cosiness, toward towards, afterward afterwards, "
-        "learned learnt, burned burnt, dreamed dreamt, spelled spelt, misspelled misspelt, spoiled spoilt, leaped leapt, "
-        "leaned leant, kneeled knelt, smelled smelt, spilled spilt, inquire enquire, inquired enquired, "
-        "inquiring enquiring, inquiries enquiries, mommy mummy, mommies mummies, sulfur sulphur, sulfate sulphate, "
-        "marvelous marvellous, marvelously marvellously, worshiped worshipped, worshiping worshipping, "
-        "kidnaped kidnapped, focussed focused, focussing focusing, benefitted benefited, thru through, tho though, "
-        "nite night, draughty drafty, draughtsman draftsman, naught nought, ok okay, mr mister, mrs missus, dr doctor, "
-        "vs versus, prof professor, etc etcetera, connexion connection, cypher cipher, phoney phony, chilli chili, "
-        "jewelers jewellers, storeyed storied, mustached moustached"
+        "aging ageing, ameba amoeba, aluminum aluminium, appall appal, benefitted benefited, cesarean caesarean, "
+        "cesium caesium, checkbook chequebook, checkered chequered, connexion connection, cozy cosy, cozier "
+        "cosier, coziness cosiness, diarrhea diarrhoea, distill distil, edema oedema, esophagus oesophagus, feces "
+        "faeces, focussed focused, focussing focusing, jewelry jewellery, kneeled knelt, leaned leant, leaped "
+        "leapt, learned learnt, burned burnt, dreamed dreamt, spelled spelt, misspelled misspelt, smelled smelt, "
+        "spilled spilt, spoiled spoilt, licorice liquorice, marvelous marvellous, marvelously marvellously, "
+        "mustached moustached, naught nought, nite night, phoney phony, skillful skilful, skillfully skilfully, "
+        "tho though, thru through, toward towards, afterward afterwards, whiskeys whiskies, willful wilful, "
+        "willfully wilfully, woolen woollen, wooly woolly, ok okay, mr mister, mrs missus, dr doctor, vs versus, "
+        "prof professor, etc etcetera"
     ),
     "alright": "all right",
-}
-
+}  # fmt: skip
 SPELLINGS = {
     **{f"{stem}or{end}": f"{stem}our{end}" for stem in _OUR for end in ("", *_OUR_ENDINGS)},
-    **{f"{stem}{end}": f"{stem}l{end}" for stem in _DOUBLED for end in ("ed", "ing", "er", "ers")},
+    **{f"{stem}{end}": f"{stem}l{end}" for stem in _DOUBLED for end in ("ed", "ing", "er", "ers", "or", "ors")},
     **_WORDS,
 }
 """One spelling for words that have two: mostly the American form to the British one. For -ize see `IZE`."""
@@ -154,14 +242,15 @@ IZE = r"\b([^\W\d_]{3,}i|[^\W\d_]{2,}y)z(e|es|ed|ing|er|ers|ation|ations|ational
 LOANS = dict(
     pair.split("=")
     for pair in _each(
-        "café=cafe cafés=cafes naïve=naive naïveté=naivety résumé=resume résumés=resumes fiancé=fiance fiancée=fiancee "
-        "cliché=cliche clichés=cliches clichéd=cliched façade=facade façades=facades déjà=deja touché=touche passé=passe "
-        "exposé=expose protégé=protege protégée=protegee soirée=soiree première=premiere crème=creme brûlée=brulee "
-        "señor=senor señora=senora jalapeño=jalapeno piñata=pinata élite=elite rôle=role rôles=roles coöperate=cooperate "
-        "coöperation=cooperation reënter=reenter matinée=matinee purée=puree sauté=saute sautéed=sauteed risqué=risque "
-        "décor=decor communiqué=communique entrée=entree entrées=entrees über=uber noël=noel zoë=zoe chloë=chloe "
-        "chloé=chloe rené=rene renée=renee andré=andre josé=jose beyoncé=beyonce brontë=bronte façon=facon attaché=attache "
-        "émigré=emigre ingénue=ingenue mêlée=melee née=nee papier-mâché=papier-mache pâté=pate dénouement=denouement"
+        "café=cafe cafés=cafes naïve=naive naïveté=naivety résumé=resume résumés=resumes fiancé=fiance "
+        "fiancée=fiancee cliché=cliche clichés=cliches clichéd=cliched façade=facade façades=facades déjà=deja "
+        "touché=touche passé=passe exposé=expose protégé=protege protégée=protegee soirée=soiree première=premiere "
+        "crème=creme brûlée=brulee señor=senor señora=senora jalapeño=jalapeno piñata=pinata élite=elite rôle=role "
+        "rôles=roles coöperate=cooperate coöperation=cooperation reënter=reenter matinée=matinee purée=puree "
+        "sauté=saute sautéed=sauteed risqué=risque décor=decor communiqué=communique entrée=entree entrées=entrees "
+        "über=uber noël=noel zoë=zoe chloë=chloe chloé=chloe rené=rene renée=renee andré=andre josé=jose "
+        "beyoncé=beyonce brontë=bronte façon=facon attaché=attache émigré=emigre ingénue=ingenue mêlée=melee "
+        "née=nee papier-mâché=papier-mache pâté=pate dénouement=denouement"
     )
 )
 """Words that English writes with and without their accents."""
@@ -170,35 +259,37 @@ LOANS = dict(
 
 ABBREVIATIONS: dict[str, tuple[str, ...]] = {
     "dr": ("doctor", "drive"), "st": ("saint", "street", "st"), "jr": ("junior",), "sr": ("senior",), "mt": ("mount",),
-    "ave": ("avenue",), "rd": ("road",), "blvd": ("boulevard",), "capt": ("captain",), "sgt": ("sergeant",),
-    "lt": ("lieutenant",), "gov": ("governor",), "ltd": ("limited",), "corp": ("corporation",), "inc": ("incorporated",),
-    "dept": ("department",), "approx": ("approximately",), "bros": ("brothers",), "jan": ("january",),
+    "rd": ("road",), "blvd": ("boulevard",), "hwy": ("highway",), "pkwy": ("parkway",), "capt": ("captain",),
+    "sgt": ("sergeant",), "lt": ("lieutenant",), "pvt": ("private",), "cpl": ("corporal",), "cmdr": ("commander",),
+    "gov": ("governor",), "govt": ("government",), "dept": ("department",), "ltd": ("limited",),
+    "corp": ("corporation",), "inc": ("incorporated",), "esq": ("esquire",), "approx": ("approximately",),
     "feb": ("february",), "aug": ("august",), "sept": ("september",), "oct": ("october",), "nov": ("november",),
-    "dec": ("december",), "phd": ("ph d", "p h d"), "eg": ("e g", "for example"), "ie": ("i e", "that is"),
+    "dec": ("december",), "ms": ("ms", "miss", "miz"), "phd": ("ph d", "p h d"), "eg": ("e g", "for example"),
+    "ie": ("i e", "that is"),
 }  # fmt: skip
 """Abbreviations that are no words of their own, with or without a full stop; as they stand they are a reading too."""
 
 WITH_STOP: dict[str, tuple[str, ...]] = {
     "gen": ("general",), "col": ("colonel",), "co": ("company",), "rep": ("representative",), "sen": ("senator",),
-    "hon": ("honourable",), "rev": ("reverend",), "maj": ("major",), "pres": ("president",), "mar": ("march",),
-    "apr": ("april",), "jun": ("june",), "jul": ("july",), "sep": ("september",), "mon": ("monday",),
-    "tue": ("tuesday",), "tues": ("tuesday",), "wed": ("wednesday",), "thu": ("thursday",), "thurs": ("thursday",),
-    "fri": ("friday",), "ex": ("example",), "est": ("established",), "min": ("minutes", "minimum"), "max": ("maximum",),
-    "ph": ("phone",),
+    "hon": ("honourable",), "rev": ("reverend",), "maj": ("major",), "adm": ("admiral",), "pres": ("president",),
+    "ave": ("avenue",), "ln": ("lane",), "sq": ("square",), "ct": ("court",), "ft": ("fort",), "bros": ("brothers",),
+    "jan": ("january",), "mar": ("march",), "apr": ("april",), "jun": ("june",), "jul": ("july",),
+    "sep": ("september",), "mon": ("monday",), "tue": ("tuesday",), "tues": ("tuesday",), "wed": ("wednesday",),
+    "thu": ("thursday",), "thurs": ("thursday",), "fri": ("friday",), "min": ("minutes", "minimum"),
+    "max": ("maximum",), "est": ("established",),
 }  # fmt: skip
-"""Abbreviations that are words or names without their full stop, or may be; with it, both are readings."""
+"""Abbreviations that are words or names too; with their full stop they may be read in full."""
 
 BEFORE_NUMBER: dict[str, tuple[str, ...]] = {
     "no": ("number",), "nos": ("numbers",), "p": ("page",), "pp": ("pages",), "vol": ("volume",), "ch": ("chapter",),
     "fig": ("figure",), "sec": ("section",), "art": ("article",), "para": ("paragraph",), "ext": ("extension",),
-    "apt": ("apartment",), "mar": ("march",), "apr": ("april",), "jun": ("june",), "jul": ("july",), "sep": ("september",),
-    "bldg": ("building",), "rm": ("room",), "tel": ("telephone",), "v": ("version", "versus"),
+    "apt": ("apartment",), "jan": ("january",), "mar": ("march",), "apr": ("april",), "jun": ("june",),
+    "jul": ("july",), "sep": ("september",), "bldg": ("building",), "rm": ("room",),
+    "tel": ("telephone",), "v": ("version", "versus"),
 }  # fmt: skip
 """Abbreviations before a number."""
 
-MONTHS = frozenset(
-    _each("january february march april may june july august september october november december")
-)
+MONTHS = frozenset(_each("january february march april may june july august september october november december"))
 
 CHAPTERS = frozenset(
     _each("chapter part book volume act scene section article war type phase stage class grade level appendix figure "
@@ -237,7 +328,8 @@ UNITS: dict[str, tuple[str, ...]] = {
     "gal": _unit("gallon"), "pt": _unit("pint"), "mph": ("miles per hour", "miles an hour", "m p h"),
     "kph": ("kilometres per hour", "kilometres an hour", "k p h"), "kmh": ("kilometres per hour", "kilometres an hour"),
     "h": ("h", "hours", "hour"), "hr": _unit("hour"), "hrs": ("hours", "hour"), "min": _unit("minute"),
-    "mins": ("minutes", "minute"), "s": ("s", "seconds", "second"), "sec": _unit("second"), "secs": ("seconds", "second"),
+    "mins": ("minutes", "minute"), "s": ("s", "seconds", "second"), "sec": _unit("second"),
+    "secs": ("seconds", "second"),
     "ms": _unit("millisecond", "m s"), "yr": _unit("year"), "yrs": ("years", "year"),
     "hz": ("hertz",), "khz": ("kilohertz",), "mhz": ("megahertz",), "ghz": ("gigahertz",),
     "kb": _unit("kilobyte", "k b"), "mb": _unit("megabyte", "m b", "megs"), "gb": _unit("gigabyte", "g b", "gigs"),
@@ -271,7 +363,8 @@ SQUARES = {
 
 CURRENCIES: dict[str, tuple[str, str, str, str]] = {
     "$": ("dollar", "dollars", "cent", "cents"), "£": ("pound", "pounds", "penny", "pence"),
-    "€": ("euro", "euros", "cent", "cents"), "¥": ("yen", "yen", "sen", "sen"), "₹": ("rupee", "rupees", "paisa", "paise"),
+    "€": ("euro", "euros", "cent", "cents"), "¥": ("yen", "yen", "sen", "sen"),
+    "₹": ("rupee", "rupees", "paisa", "paise"),
     "₽": ("rouble", "roubles", "kopek", "kopeks"), "₩": ("won", "won", "jeon", "jeon"),
     "₪": ("shekel", "shekels", "agora", "agorot"), "¢": ("cent", "cents", "", ""),
 }  # fmt: skip
@@ -280,15 +373,18 @@ CURRENCIES: dict[str, tuple[str, str, str, str]] = {
 BEFORE_MONEY = frozenset(_each("us au ca nz hk a c r s"))
 """Letters that stand before a currency sign ("US$5") and go unread."""
 
-SCALES = {"thousand": "thousand", "million": "million", "billion": "billion", "trillion": "trillion", "k": "thousand",
-          "m": "million", "mn": "million", "mln": "million", "bn": "billion", "b": "billion", "tn": "trillion"}  # fmt: skip
+SCALES = {
+    "thousand": "thousand", "million": "million", "billion": "billion", "trillion": "trillion", "k": "thousand",
+    "m": "million", "mn": "million", "mln": "million", "bn": "billion", "b": "billion", "tn": "trillion",
+}  # fmt: skip
 """What multiplies an amount of money."""
 
 SIGNS: dict[str, tuple[str, ...]] = {
     "&": ("and", "ampersand"), "%": ("percent",), "@": ("at",), "=": ("equals", "is", "equal", "is equal to"),
     "+": ("plus", "and"), "×": ("times", "by", "x", "multiplied by"), "÷": ("divided by", "over"),
-    "±": ("plus or minus",), "°": ("degrees", "degree"), "§": ("section",), "~": ("", "about", "approximately", "around"),
-    "#": ("", "number", "hashtag", "hash"), "/": ("", "slash", "or", "per"), "_": ("", "underscore"),
+    "±": ("plus or minus",), "°": ("degrees", "degree"), "§": ("section",),
+    "~": ("", "about", "approximately", "around"),
+    "#": ("", "number", "hashtag", "hash"), "/": ("", "slash", "or", "per", "a", "an"), "_": ("", "underscore"),
     "\\": ("", "backslash"), "*": ("", "times", "star", "asterisk"), "^": ("", "to the", "to the power of"),
     "|": ("", "bar"), "<": ("", "less than"), ">": ("", "greater than"), "$": ("", "dollars", "dollar"),
     "£": ("", "pounds"), "€": ("", "euros"),

@@ -1,7 +1,7 @@
 """A text as the words that it may stand for: one row of words, and other readings beside stretches of it.
 
-"It costs $5" is the row "it costs five dollars" with "five dollar" beside its last two words. The row is the normal form
-that `earnest.metrics.transcription.normalise_english` writes; most texts without figures are their row alone.
+"It costs $5" is the row "it costs five dollars" with "five dollar" beside its last two words. The row is the normal
+form that `earnest.metrics.transcription.normalise_english` writes; most texts without figures are their row alone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from earnest.metrics._readings import Form, Graph
 
 SHORT = 2000
 """Characters of the longest text whose lattice is kept."""
-LONGEST_NOTE = 5
+LONGEST_NOTE = 8
 """Words in round brackets or between asterisks that may be a note ("(coughs)", "*door closes*")."""
 
 
@@ -58,25 +58,23 @@ class Lattice:
         return frozenset(self.words)
 
     @cached_property
-    def compounds(self) -> dict[str, list[tuple[int, int]]]:
-        """Two and three words of the row as one word each, with their places."""
-        words = self.words
-        found: dict[str, list[tuple[int, int]]] = {}
-        for at, joined in enumerate(map(add, words, words[1:])):
-            found.setdefault(joined, []).append((at, at + 2))
-        for at, joined in enumerate(map(add, map(add, words, words[1:]), words[2:])):
-            found.setdefault(joined, []).append((at, at + 3))
-        return found
+    def compounds(self) -> frozenset[str]:
+        """Every two and every three words of the row as one word."""
+        two = list(map(add, self.words, self.words[1:]))
+        return frozenset(two).union(map(add, two, self.words[2:]))
 
-    def places_of(self, compound: str) -> list[tuple[int, int]]:
-        """Where words of the row may be written as `compound`.
-
-        Not "the rapist", nor letters said one by one that make another word ("u s" is not "us").
-        """
-        return [(start, end) for start, end in self.compounds[compound] if _may_join(self.words[start:end])]
+    def joined(self, words: frozenset[str]) -> list[tuple[int, int, str]]:
+        """Where two or three words of the row may be written as one of `words`: from, to, and which."""
+        wanted = words & self.compounds
+        if not wanted:
+            return []
+        stretches = ((at, at + n) for n in (2, 3) for at in range(len(self.words) - n + 1))
+        found = ((start, end, "".join(self.words[start:end])) for start, end in stretches)
+        return [(start, end, word) for start, end, word in found if word in wanted and _may_join(self.words[start:end])]
 
 
 def _may_join(parts: Sequence[str]) -> bool:
+    """Not "the rapist", nor letters said one by one that make another word ("u s" is not "us")."""
     joined = "".join(parts)
     if not all(parts) or (not english.ARTICLES.isdisjoint(parts) and joined not in english.WITH_ARTICLE):
         return False
@@ -86,6 +84,19 @@ def _may_join(parts: Sequence[str]) -> bool:
 def lattice(text: str) -> Lattice:
     """The readings of `text`."""
     return _kept(text) if len(text) <= SHORT else _made(text)
+
+
+def joined(parts: Sequence[Lattice]) -> tuple[Lattice, list[int]]:
+    """The lattice of texts one after the other, and to which of them each word of its row belongs."""
+    words: list[str] = []
+    spans: list[Span] = []
+    owners: list[int] = []
+    for number, part in enumerate(parts):
+        at = len(words)
+        spans += [Span(at + span.start, at + span.end, span.graph) for span in part.spans]
+        words += part.words
+        owners += [number] * len(part.words)
+    return Lattice(tuple(words), tuple(spans)), owners
 
 
 @lru_cache(maxsize=4096)
@@ -114,7 +125,7 @@ def _without_notes(text: str) -> str:
     """Without what stands in square, curly and angle brackets, and without "uh-huh"."""
     if "[" in text or "{" in text or "<" in text:
         text = _NOTES.sub(" ", _NOTES.sub(" ", text))
-    return _UH_HUH.sub(" ", text) if "huh" in text else text
+    return _UH_HUH.sub(" ", text) if "huh" in text.lower() else text
 
 
 # ---------------------------------------------------------------- one form a word
@@ -133,10 +144,20 @@ def _british(words: Iterable[str]) -> list[str]:
     for word in words:
         form = _ONE_FORM.get(word)
         if form is None:
-            found.append(_IZE.sub(r"\1s\2", word) if "iz" in word or "yz" in word else word)
+            ize = len(word) < 30 and ("iz" in word or "yz" in word)
+            found.append(_IZE.sub(r"\1s\2", word) if ize else word)
         elif form:
             found += form.split()
     return found
+
+
+@lru_cache(maxsize=16384)
+def _simple(written: str) -> tuple[str, ...] | None:
+    """The words that a token stands for whatever stands around it; None if that matters."""
+    word = folded(written)
+    if word in _IN_CONTEXT or "'" in word or len(word) > 40 or written.isupper() or written[-2:-1].isupper():
+        return None
+    return tuple(_british((word,)))
 
 
 _FOREIGN_FILLER = re.compile(rf"\b(?:{'|'.join(english.FOREIGN_FILLERS)})\b", re.IGNORECASE)
@@ -158,11 +179,12 @@ _SCALE = r"\s(?i:thousand|million|billion|trillion)|(?i:k|mn|mln|m|bn|b|tn)"
 _TOKENS = re.compile(
     rf"""
     (?P<per>(?i:km/h|m/s|mi/h|ft/s|l/min|mb/s)(?!\w))
+  | (?P<square>(?<![^\s\d])(?i:[kcm]?m|ft|in|mi|yd)[23](?!\w))
   | (?P<letters>(?:{_L}\.){{2,}}{_L}?(?!{_L})|(?<!{_L}){_L}\.{_L}(?!{_L}))
   | (?P<glued>(?<=\d){_L}{{1,5}}(?!{_L})|(?<!{_L}){_L}{{1,5}}(?=\d))
   | (?P<word>'?{_L}+(?:'{_L}+)*)
   | (?P<iso>(?<!\d)\d{{4}}-\d{{1,2}}-\d{{1,2}}(?![\d-]))
-  | (?P<date>\d{{1,2}}/\d{{1,2}}/(?:\d{{4}}|\d\d)(?!\d)|\d{{1,2}}\.\d{{1,2}}\.\d{{4}}(?!\d)|\d{{1,2}}-\d{{1,2}}-\d{{4}}(?!\d))
+  | (?P<date>\d{{1,2}}/\d{{1,2}}/(?:\d{{4}}|\d\d)(?!\d)|\d{{1,2}}(?P<gap>[.-])\d{{1,2}}(?P=gap)\d{{4}}(?!\d))
   | (?P<phone>(?=(?:[ ()+.-]{{0,2}}\d){{7,15}}(?!\d))\+?\(?\d{{1,5}}\)?(?:[ -]\(?\d{{1,5}}\)?){{1,6}}(?![,.:/]?\d)
              |\+?\d{{1,4}}(?:\.\d{{3,4}}){{2,3}}(?![.,]?\d))
   | (?P<note>\([^()]{{0,80}}\)|(?<![*\w])\*[^*\s][^*]{{0,60}}\*(?![*\w]))
@@ -173,7 +195,7 @@ _TOKENS = re.compile(
   | (?P<fraction>\d{{1,6}}/\d{{1,6}}(?![\d/]))
   | (?P<dotted>\d{{1,9}}(?:\.\d{{1,9}}){{2,}})
   | (?P<money>{_MONEY}\s?(?P<amount>{_N}(?:\.\d+)?)
-             (?:\s?-\s?{_MONEY}?(?P<upto>{_N}(?:\.\d+)?))?(?:(?P<scale>{_SCALE})(?!\w))?)
+             (?:(?:\s?-\s?{_MONEY}?|\sto\s{_MONEY})(?P<upto>{_N}(?:\.\d+)?))?(?:(?P<scale>{_SCALE})(?!\w))?)
   | (?P<amount_first>{_N}(?:\.\d+)?\s?[€£¥₹₽₩₪¢$](?!\d))
   | (?P<ordinal>{_N}(?i:st|nd|rd|th)(?!\w))
   | (?P<decade>\d{{1,4}}'?s(?!\w))
@@ -181,7 +203,7 @@ _TOKENS = re.compile(
   | (?P<decimal>{_N}\.\d+|(?<![\w.])\.\d+)
   | (?P<whole>{_N})
   | (?P<minus>(?<![^\s(])-(?={_MONEY}?\.?\d))
-  | (?P<range>(?<=[\d%])\s?-\s?(?={_MONEY}?\d))
+  | (?P<range>(?<=[\d%mM])\s?-\s?(?={_MONEY}?\d))
   | (?P<power>\^-?\d{{1,3}})
   | (?P<dot>(?<={_L})\.(?={_L}))
   | (?P<sign>[&%@=+×÷±°§~\#/_\\*^|<>$£€])
@@ -189,7 +211,9 @@ _TOKENS = re.compile(
     re.VERBOSE,
 )
 
-_NOT_WORDS = re.compile(r"[^a-zA-Z\s',.!?;:\"-]|[A-Z]{2}|\.[A-Za-z]|\b[VX]\b|[a-z]{3} I\b|[\x00-\x08\x0e-\x1f]")
+_SIGN = re.compile(r"[^a-zA-Z\s',.!?;:\"-]")
+_INITIALS = re.compile(r"[A-Z][A-Z]|\.[A-Za-z]|(?<![A-Za-z])[VX](?![A-Za-z])")
+_ONE = re.compile(r"(?<![A-Za-z])([A-Za-z]{3,9}) I(?![A-Za-z'])")
 _PUNCTUATION = str.maketrans(dict.fromkeys(',.!?;:"-', " "))
 _STOPS = frozenset(f"{word}." for word in (*english.WITH_STOP, *english.BEFORE_NUMBER))
 _WITH_READINGS = frozenset(english.ABBREVIATIONS)
@@ -202,6 +226,7 @@ _NUMBER_FOLLOWS = re.compile(
     r"(?P<stop>\.)\s?(?:#?\d|(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty)\b)|\s?#?\d",
     re.IGNORECASE,
 )
+_RANGE_FOLLOWS = re.compile(r"\s?-\s?\d")
 _ROMAN = re.compile(r"(?=[IVXL])(?:XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
 _ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50}
 _POWERS = {"2": ("squared", "square"), "3": ("cubed", "cubic")}
@@ -221,12 +246,16 @@ class _Writer:
         """Where the last number ended, in words; -1 if no unit can follow it."""
         self.day: tuple[int, int] | None = None
         """Where the last number that may be a day began, and the number."""
-        self.unit = -1
-        """Where the last unit began."""
+        self.unit: tuple[int, Form] = (-1, "")
+        """Where the last unit began, and its readings."""
+        self.before_money = ""
+        """Letters before a currency sign ("US$5")."""
 
     def read_words(self) -> bool:
         """Write a text of words alone; whether it is one."""
-        if _NOT_WORDS.search(self.text):
+        if _SIGN.search(self.text) or _INITIALS.search(self.text):
+            return False
+        if any(word.lower() in english.CHAPTERS for word in _ONE.findall(self.text)):
             return False
         lower = self.text.lower()
         words = lower.translate(_PUNCTUATION).split()
@@ -248,8 +277,13 @@ class _Writer:
 
     def read_tokens(self) -> None:
         """Write any text."""
+        words = self.words
         for token in _TOKENS.finditer(self.text):
-            getattr(self, f"_{token.lastgroup}")(token)
+            kind = token.lastgroup
+            if kind == "word" and (form := _simple(token[0])) is not None:
+                words += form
+            else:
+                getattr(self, f"_{kind}")(token)
 
     def spans_of_numbers(self) -> list[Span]:
         """Other readings of numbers that are written in words, or in several figures."""
@@ -319,7 +353,9 @@ class _Writer:
             self._figure(readings.digit_words(digits), None)
             return
         value = int(digits)
-        self._figure(readings.ordinal_words(value), readings.graph(readings.ordinal, value), day=value if value < 32 else 0)
+        self._figure(
+            readings.ordinal_words(value), readings.graph(readings.ordinal, value), day=value if value < 32 else 0
+        )
         self.number = -1
 
     def _decade(self, token: re.Match[str]) -> None:
@@ -333,7 +369,8 @@ class _Writer:
         long = len(part) > readings.LONGEST_RUN or len(whole) > readings.LONGEST_NUMBER
         before = f"{readings.plain_words(whole)} " if whole else ""
         self._figure(
-            f"{before}point {readings.digit_words(part)}", None if long else readings.graph(readings.decimal, whole, part)
+            f"{before}point {readings.digit_words(part)}",
+            None if long else readings.graph(readings.decimal, whole, part),
         )
 
     def _comma(self, token: re.Match[str]) -> None:
@@ -359,9 +396,7 @@ class _Writer:
         numbers = gaps.isspace() and token[0][0] not in "+(0" and sum(map(len, groups)) < 9  # "1984 300", perhaps
         words = " ".join(map(readings.plain_words if numbers else readings.digit_words, groups))
         plus = token[0][0] == "+"
-        self._figure(
-            f"plus {words}" if plus else words, readings.graph(readings.groups_of_digits, groups, gaps, plus)
-        )
+        self._figure(f"plus {words}" if plus else words, readings.graph(readings.groups_of_digits, groups, gaps, plus))
 
     def _clock(self, token: re.Match[str]) -> None:
         parts = token[0].split(":")
@@ -369,7 +404,9 @@ class _Writer:
 
     def _ratio(self, token: re.Match[str]) -> None:
         one, other = token[0].split(":")
-        self._figure(f"{readings.plain_words(one)} {readings.plain_words(other)}", readings.graph(readings.ratio, one, other))
+        self._figure(
+            f"{readings.plain_words(one)} {readings.plain_words(other)}", readings.graph(readings.ratio, one, other)
+        )
 
     def _feet(self, token: re.Match[str]) -> None:
         feet, inches = re.findall(r"\d+", token[0])
@@ -403,9 +440,10 @@ class _Writer:
     def _amount(self, amount: str, upto: str, scale: str, sign: str) -> None:
         amount, upto, names = amount.replace(",", ""), upto.replace(",", ""), english.CURRENCIES[sign]
         short = len(amount) + len(upto) <= readings.LONGEST_RUN
+        prefix, self.before_money = self.before_money, ""
         self._figure(
             readings.money_words(amount, upto, scale, names),
-            readings.graph(readings.money, amount, upto, scale, names) if short else None,
+            readings.graph(readings.money, amount, upto, scale, names, prefix) if short else None,
         )
 
     # ------------------------------------------------------------ signs
@@ -421,27 +459,28 @@ class _Writer:
 
     def _power(self, token: re.Match[str]) -> None:
         power = token[0][1:]
-        unit = self.unit if self.number == len(self.words) else -1
-        forms = readings.power(power)
-        if power not in _POWERS:
-            self._say(*forms)
-            return
-        name, of_unit = _POWERS[power]
-        start = self._say(name, *forms)
-        if unit >= 0:
-            self._beside(unit, " ".join((of_unit, *self.words[unit:start])))
+        start, unit = self.unit if self.number == len(self.words) else (-1, "")
+        here = len(self.words)
+        self.words += readings.power_words(power).split()
+        self.spans.append(Span(here, len(self.words), readings.graph(readings.power, power)))
+        if start >= 0 and power in _POWERS:
+            self._beside(start, (_POWERS[power][1], unit), (unit, _POWERS[power][0]))
             self.number = len(self.words)
 
     def _sign(self, token: re.Match[str]) -> None:
-        sign, after = token[0], self._around(token)[1]
+        sign, (before, after) = token[0], self._around(token)
         forms = english.SIGNS[sign]
         follows = self.number == len(self.words)
         if sign == "#" and after.isdigit():
             forms = ("number", "hashtag", "hash", "pound", "")
         elif sign == "*" and follows and after.isdigit():
             forms = ("times", "by", "star")
+        elif sign == "#" and before.strip():
+            forms = ("", "sharp", "hash")
+        elif sign == "%" and _RANGE_FOLLOWS.match(self.text, token.end()):
+            forms = (*forms, "")  # "5%-10%"
         self._say(*forms)
-        if follows and sign in "°%":
+        if follows and sign in "°%/":
             self.number = len(self.words)
 
     def _note(self, token: re.Match[str]) -> None:
@@ -459,6 +498,16 @@ class _Writer:
     def _per(self, token: re.Match[str]) -> None:
         self._say(*english.PER[token[0].lower()])
 
+    def _square(self, token: re.Match[str]) -> None:
+        """Letters with 2 or 3: a square measure after a number, else just that."""
+        letters, digit = folded(token[0][:-1]), token[0][-1]
+        plain = f"{letters} {readings.plain_words(digit)}"
+        if self._follows_number():
+            name, of_unit = _POWERS[digit]
+            self._say(f"{of_unit} {english.SQUARES[letters]}", (list(english.UNITS[letters]), name), plain)
+        else:
+            self._say(plain, f"{' '.join(letters)} {readings.plain_words(digit)}")
+
     def _letters(self, token: re.Match[str]) -> None:
         """Letters with full stops ("U.S.", "a.m.")."""
         letters = folded(token[0]).replace(".", "")
@@ -469,12 +518,9 @@ class _Writer:
             self.number = len(self.words)
 
     def _word(self, token: re.Match[str]) -> None:
-        written = token[0]
-        word = folded(written)
+        word = folded(token[0])
         if "'" in word:
             self._contracted(word)
-        elif word not in _IN_CONTEXT and not written.isupper() and not written[-2:-1].isupper():
-            self.words += _british((word,))
         else:
             self._word_in_context(word, token)
 
@@ -489,6 +535,7 @@ class _Writer:
 
     def _word_in_context(self, word: str, token: re.Match[str]) -> None:
         if word in english.BEFORE_MONEY and self._around(token)[1] in english.CURRENCIES:
+            self.before_money = " ".join(word)
             return
         if self._as_unit(word) or self._as_abbreviation(word, token):
             return
@@ -517,20 +564,23 @@ class _Writer:
             start, day = self.day
             self.spans.append(Span(start, len(self.words) - 1, readings.graph(readings.day_before, day)))
 
+    def _follows_number(self) -> bool:
+        return self.number == len(self.words) or self._last() in NUMBER_WORDS
+
     def _as_unit(self, word: str) -> bool:
-        if word not in english.UNITS or (self.number != len(self.words) and self._last() not in NUMBER_WORDS):
+        if word not in english.UNITS or not self._follows_number():
             return False
         if word in ("c", "f") and self._last() == "degrees":
             self._say(*(("celsius", "c", "centigrade", "") if word == "c" else ("fahrenheit", "f", "")))
             return True
-        self.unit = self._say(*english.UNITS[word], word)
+        self.unit = self._say(*english.UNITS[word], word), list(english.UNITS[word])
         self.number = len(self.words)
         return True
 
     def _as_abbreviation(self, word: str, token: re.Match[str]) -> bool:
         forms = english.ABBREVIATIONS.get(word, ())
-        if not forms and self.text.startswith(".", token.end()):
-            forms = english.WITH_STOP.get(word, ())
+        if word in english.WITH_STOP and self.text.startswith(".", token.end()):
+            forms = (word, *english.WITH_STOP[word])
         if word in english.BEFORE_NUMBER and (follows := _NUMBER_FOLLOWS.match(self.text, token.end())):
             full = english.BEFORE_NUMBER[word]
             forms = (*full, *forms) if follows["stop"] else (*forms, word, *full)
@@ -544,7 +594,8 @@ class _Writer:
             return False
         if len(written) == 1 and self._last() not in english.CHAPTERS:
             return False
-        self._say(folded(written), *readings.numeral(_roman(written)), *([" ".join(folded(written))] if written != "I" else []))
+        start = self._say(folded(written), *([" ".join(folded(written))] if len(written) > 1 else []))
+        self.spans.append(Span(start, len(self.words), readings.graph(readings.numeral, _roman(written))))
         return True
 
     def _as_initialism(self, written: str) -> bool:
@@ -577,7 +628,7 @@ class _Writer:
         elif "'" not in stem and ending == "'s":
             start, base = len(self.words), " ".join(_british((stem,)))
             self.words += _british((f"{stem}s",))
-            self._beside(start, f"{base} is", f"{base} has", f"{base} s")
+            self._beside(start, f"{base} is", f"{base} has", f"{base} s", *([base] if base.endswith("s") else []))
         elif "'" not in stem and ending in english.AFTER_NOUNS:
             first, *others = english.AFTER_NOUNS[ending]
             self._alone(stem)

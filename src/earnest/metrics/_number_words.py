@@ -1,7 +1,7 @@
 """Numbers that are written in words, found in a row of words, with their other readings.
 
-"twenty twenty four" is read as 2024 is, so it has "two thousand and twenty four" beside it. What may be written with one
-run of digits is one number: single digits and pairs are joined, quantities ("three hundred") stand by themselves.
+"twenty twenty four" is read as 2024 is, so it has "two thousand and twenty four" beside it. What may be written with
+one run of digits is one number: single digits and pairs are joined, quantities ("three hundred") stand by themselves.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ _PARTS = {
     **{word: str(value) for word, value in _ORDINALS.items() if value > 2},
     **{f"{word}s": str(value) for word, value in _ORDINALS.items() if value > 2},
 }  # fmt: skip
+_AND_PARTS = {
+    "and a half": "5", "and one half": "5", "and a quarter": "25", "and one quarter": "25", "and three quarters": "75",
+}  # fmt: skip
 _NAMES = {form: names for names in CURRENCIES.values() for form in names[:2]}
 
 NUMBER_WORDS = frozenset(_ONES) | frozenset(_TENS) | frozenset(_SCALES) | {"zero", "nought"}
@@ -51,6 +54,8 @@ class _Number(NamedTuple):
     digits: str
     atoms: tuple[_Atom, ...]
 
+
+_OPENERS = frozenset(_ONES) | frozenset(_TENS) | _ZEROS | frozenset(_TIMES) | {"a"}
 
 Found = tuple[int, int, Graph]
 """From and to in the row of words, and the readings."""
@@ -96,7 +101,7 @@ def _joined(run: list[_Atom]) -> _Number:
 def _atoms(words: Sequence[str]) -> Iterator[_Atom]:
     at, after = 0, -1
     while at < len(words):
-        atom = _atom(words, at, follows=after == at)
+        atom = _atom(words, at, follows=after == at) if words[at] in _OPENERS else None
         if atom is None:
             at += 1
         else:
@@ -155,7 +160,7 @@ def _after_hundred(words: Sequence[str], hundreds: int, at: int) -> tuple[int, i
 
 
 def _next_group(words: Sequence[str], at: int) -> tuple[int, int]:
-    """What follows "thousand": nothing, a number below a hundred with or without "and", or one that goes on to "hundred"."""
+    """What follows "thousand": nothing, a number below a hundred, or the "three" of "three hundred"."""
     plain = _below_hundred(words, at)
     return plain or _rest(words, at) or (0, at)
 
@@ -199,18 +204,18 @@ def _with_point(words: Sequence[str], number: _Number, by_start: dict[int, _Numb
 
 
 def _with_part(words: Sequence[str], number: _Number) -> Iterator[Found]:
-    """"two and a half", "three quarters"."""
+    """Parts: "two and a half", "three quarters"."""
     end = number.end
-    for joint, part in (("a half", "5"), ("one half", "5"), ("a quarter", "25"), ("one quarter", "25"), ("three quarters", "75")):
-        if list(words[end : end + 3]) == ["and", *joint.split()] and len(number.digits) <= readings.LONGEST_NUMBER:
-            yield number.start, end + 3, readings.graph(readings.decimal, number.digits, part)
+    part = _AND_PARTS.get(" ".join(words[end : end + 3]))
+    if part is not None and len(number.digits) <= readings.LONGEST_NUMBER:
+        yield number.start, end + 3, readings.graph(readings.decimal, number.digits, part)
     if end < len(words) and words[end] in _PARTS and int(number.atoms[-1].digits) < 20 and number.atoms[-1].joins:
         above = number.atoms[-1]
         yield above.start, end + 1, readings.graph(readings.proper_fraction, above.digits, _PARTS[words[end]])
 
 
 def _with_coins(words: Sequence[str], number: _Number, by_start: dict[int, _Number]) -> Iterator[Found]:
-    """"five dollars and fifty cents"."""
+    """Money: "five dollars and fifty cents"."""
     names = _NAMES.get(words[number.end]) if number.end < len(words) else None
     if names is None or len(number.digits) > readings.LONGEST_NUMBER:
         return
@@ -223,7 +228,7 @@ def _with_coins(words: Sequence[str], number: _Number, by_start: dict[int, _Numb
 
 
 def _past(words: Sequence[str], number: _Number, by_start: dict[int, _Number]) -> Iterator[Found]:
-    """"half past ten", "a quarter to five", "ten minutes past six", told from the hour."""
+    """Times, told from the hour: "half past ten", "a quarter to five", "ten minutes past six"."""
     hour = int(number.atoms[0].digits)
     if not 1 <= hour <= 12 or number.start < 2 or words[number.start - 1] not in ("past", "after", "to"):
         return
@@ -242,7 +247,7 @@ def _past(words: Sequence[str], number: _Number, by_start: dict[int, _Number]) -
 
 
 def _placed(words: Sequence[str], number: _Number) -> Iterator[Found]:
-    """"one hundred and twenty first"."""
+    """An ordinal of more than a hundred: "one hundred and twenty first"."""
     last = number.atoms[-1]
     end = last.end + (words[last.end : last.end + 1] == ["and"])
     if end >= len(words) or words[end] not in _ORDINALS or last.joins:
@@ -251,4 +256,3 @@ def _placed(words: Sequence[str], number: _Number) -> Iterator[Found]:
     free = value % 100 == 0 or (end == last.end and value % 10 == 0 and place < 10)
     if free:
         yield last.start, end + 1, readings.graph(readings.ordinal, value + place)
-

@@ -1,8 +1,8 @@
-"""How figures are read aloud: every reading of a number, a time, an amount of money, a date, as a small graph of words.
+"""How figures are read aloud: every reading of a number, a time, an amount of money or a date, as a graph of words.
 
-A *form* says which words may stand in a place. It is a text (its words follow one another; empty is nothing at all), a
-tuple (one form after the other), a list (one form or the other) or `Digits` (a run of digits, read one by one, "double",
-or in pairs: "4271" is "four two seven one" and "forty two seventy one").
+A *form* says which words may stand in a place. It is a text (its words follow one another; empty is nothing at all),
+a tuple (one form after the other), a list (one form or the other) or `Digits` (a run of digits, read one by one, with
+"double", or in pairs: "4271" is "four two seven one" and "forty two seventy one").
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ LONGEST_NUMBER = 15
 LONGEST_RUN = 24
 """Digits of the longest run that has more than one reading."""
 
-ONES = tuple(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen".split()
-)
-TENS = tuple("_ _ twenty thirty forty fifty sixty seventy eighty ninety".split())
+ONES = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+TENS = ("_", "_", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 SCALES = ((10**12, "trillion"), (10**9, "billion"), (10**6, "million"), (1000, "thousand"), (100, "hundred"))
 ORDINALS = {
     "one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth",
@@ -32,8 +32,9 @@ ORDINALS = {
 }  # fmt: skip
 ZERO = ["zero", "oh", "o", "nought"]
 """What a 0 inside a number is called."""
-MONTHS = tuple(
-    "january february march april may june july august september october november december".split()
+MONTHS = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december",
 )  # fmt: skip
 
 
@@ -224,6 +225,8 @@ class Graph:
                 target = after_tens.setdefault(at + 2, self.n_nodes)
                 self.n_nodes = max(self.n_nodes, target + 1)
             self._put_words(_below_hundred(pair).split(), node, target)
+        if left == 3 and at and digit != "0" and digits.endswith("00"):
+            self._put_words([ONES[int(digit)], "hundred"], node, places[-1])  # "0800"
 
 
 # ---------------------------------------------------------------- forms
@@ -270,7 +273,7 @@ def number(digits: str) -> Form:
 
 
 def _hundreds(digits: str, *, last: Callable[[str], str]) -> list[Form]:
-    """"nineteen hundred and five", of four digits."""
+    """Four digits with "hundred": "nineteen hundred and five"."""
     if len(digits) != 4 or digits[1] == "0":
         return []
     head, rest = divmod(int(digits), 100)
@@ -280,7 +283,7 @@ def _hundreds(digits: str, *, last: Callable[[str], str]) -> list[Form]:
 
 
 def _millions(digits: str) -> list[Form]:
-    """"one point two five million", where no digit is lost."""
+    """Millions with a point where no digit is lost: "one point two five million"."""
     for zeros, name in ((12, "trillion"), (9, "billion"), (6, "million")):
         if len(digits) > zeros:
             head, fraction = digits[:-zeros], digits[-zeros:].rstrip("0")
@@ -427,7 +430,7 @@ def clock(hours: str, minutes: str, seconds: str = "") -> Form:
 
 
 def _past(hour: int, minute: int) -> list[Form]:
-    """"ten past five", "half past ten"."""
+    """Minutes after an hour: "ten past five", "half past ten"."""
     if minute > 30:
         return []
     this = [_below_hundred(hour % 12 or 12), *(["midnight"] if hour in (0, 24) else [])]
@@ -436,7 +439,7 @@ def _past(hour: int, minute: int) -> list[Form]:
 
 
 def _until(hour: int, minute: int) -> list[Form]:
-    """"ten to six"."""
+    """Minutes before the next hour: "ten to six"."""
     if minute < 31:
         return []
     return [(_parts_of_hour(60 - minute), ["to", "of", "till", "before"], _below_hundred(hour % 12 + 1))]
@@ -465,19 +468,22 @@ def ratio(one: str, other: str) -> Form:
     return (number(one), ["", "to", "by"], number(other))
 
 
-def money(amount: str, upto: str, scale: str, names: tuple[str, str, str, str]) -> Form:
-    """An amount with its currency, or a range of two; both forms of its name, since "$5 bill" is "five dollar bill"."""
+def money(amount: str, upto: str, scale: str, names: tuple[str, str, str, str], prefix: str = "") -> Form:
+    """An amount with its currency, or a range of two; both forms of its name, since "$5 bill" is "five dollar bill".
+
+    `prefix` holds the letters before the sign, which may go unread.
+    """
     one, many = names[:2]
-    unit: Form = [many, one]
+    country = ["", prefix] if prefix else ""
+    unit: Form = (country, [many, one])
     if upto:
-        between: Form = ["to", "", "dash", "or"]
-        return (_amount(amount), ["", unit], between, _amount(upto), scale, unit)
+        return (_amount(amount), ["", unit], ["to", "", "dash", "or"], _amount(upto), scale, unit)
     whole, _, part = amount.partition(".")
     if scale:
         return [(_amount(amount), scale, unit), *([("a", scale, unit)] if amount == "1" else [])]
-    if len(part) == 2 and names[2]:
+    if len(part) == 2 and names[2] and not prefix:
         return coins(whole, part, names)
-    return [(_amount(amount), unit), *([("a", one)] if amount == "1" else [])]
+    return [(_amount(amount), unit), *([("a", country, one)] if amount == "1" else [])]
 
 
 def _amount(amount: str) -> Form:
@@ -550,14 +556,29 @@ def feet_and_inches(feet: str, inches: str) -> Form:
     return (number(feet), ["", "feet", "foot"], number(inches), ["", "inches", "inch"])
 
 
-def power(exponent: str) -> list[Form]:
-    """"to the power of ten", "to the tenth"."""
-    digits, sign = exponent.lstrip("-"), "minus " if exponent[0] == "-" else ""
-    words = f"{sign}{plain_words(digits)}"
-    return [f"to the power of {words}", f"to the {words}", ("to the", sign, ordinal_words(int(digits)), ["", "power"])]
+_POWERS = {"2": "squared", "3": "cubed"}
 
 
-def numeral(value: int) -> list[Form]:
+def power(exponent: str) -> Form:
+    """An exponent: "to the power of ten", "to the tenth"."""
+    sign, digits = ("minus", exponent[1:]) if exponent[0] == "-" else ("", exponent)
+    words = f"{sign} {plain_words(digits)}"
+    short = [_POWERS[exponent]] if exponent in _POWERS else []
+    return [
+        *short,
+        f"to the power of {words}",
+        f"to the {words}",
+        ("to the", sign, ordinal(int(digits)), ["", "power"]),
+    ]
+
+
+def power_words(exponent: str) -> str:
+    """The one reading of a power that `normalise_english` writes."""
+    sign, digits = ("minus ", exponent[1:]) if exponent[0] == "-" else ("", exponent)
+    return _POWERS.get(exponent) or f"to the {sign}{plain_words(digits)}"
+
+
+def numeral(value: int) -> Form:
     """A Roman numeral: "four", "the fourth"."""
     return [number_words(value), (["", "the"], ordinal_words(value))]
 
