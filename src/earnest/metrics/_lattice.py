@@ -393,8 +393,7 @@ class _Writer:
         gaps = "".join(
             "-" if "-" in gap else "." if "." in gap else " " for gap in re.findall(r"(?<=\d)\D+(?=\d)", token[0])
         )
-        numbers = gaps.isspace() and token[0][0] not in "+(0" and sum(map(len, groups)) < 9  # "1984 300", perhaps
-        words = " ".join(map(readings.plain_words if numbers else readings.digit_words, groups))
+        words = readings.digit_words("".join(groups))
         plus = token[0][0] == "+"
         self._figure(f"plus {words}" if plus else words, readings.graph(readings.groups_of_digits, groups, gaps, plus))
 
@@ -501,12 +500,13 @@ class _Writer:
     def _square(self, token: re.Match[str]) -> None:
         """Letters with 2 or 3: a square measure after a number, else just that."""
         letters, digit = folded(token[0][:-1]), token[0][-1]
+        if not self._follows_number():
+            self._spelled(letters)
+            self.words.append(readings.plain_words(digit))
+            return
+        name, of_unit = _POWERS[digit]
         plain = f"{letters} {readings.plain_words(digit)}"
-        if self._follows_number():
-            name, of_unit = _POWERS[digit]
-            self._say(f"{of_unit} {english.SQUARES[letters]}", (list(english.UNITS[letters]), name), plain)
-        else:
-            self._say(plain, f"{' '.join(letters)} {readings.plain_words(digit)}")
+        self._say(f"{of_unit} {english.SQUARES[letters]}", (list(english.UNITS[letters]), name), plain)
 
     def _letters(self, token: re.Match[str]) -> None:
         """Letters with full stops ("U.S.", "a.m.")."""
@@ -527,8 +527,10 @@ class _Writer:
     def _glued(self, token: re.Match[str]) -> None:
         """Letters next to digits ("MP3", "5km"): a unit, a word, or spelled."""
         word = folded(token[0])
-        if self._as_unit(word):
-            return
+        if not self._as_unit(word):
+            self._spelled(word)
+
+    def _spelled(self, word: str) -> None:
         forms = english.ABBREVIATIONS.get(word) or (" ".join(_british((word,))),)
         if forms[0]:
             self._say(*forms, word, " ".join(word))

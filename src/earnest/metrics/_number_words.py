@@ -191,7 +191,7 @@ def _years(number: _Number) -> Iterator[Found]:
 
 def _clock(number: _Number) -> Iterator[Found]:
     hour, minutes = number.atoms[0].digits, "".join(atom.digits for atom in number.atoms[1:])
-    if len(minutes) == 2 and 1 <= int(hour) <= 24 and len(hour) < 3 and int(minutes) < 60:
+    if len(minutes) == 2 and 1 <= int(hour) <= 24 and len(hour) < 3 and 0 < int(minutes) < 60:
         yield number.start, number.end, readings.graph(readings.clock, hour, minutes)
 
 
@@ -200,7 +200,7 @@ def _with_point(words: Sequence[str], number: _Number, by_start: dict[int, _Numb
     if part is None or words[number.end] not in ("point", "dot") or not all(atom.joins for atom in part.atoms):
         return
     if len(number.digits) <= readings.LONGEST_NUMBER and len(part.digits) <= readings.LONGEST_RUN:
-        yield number.start, part.end, readings.graph(readings.decimal, number.digits, part.digits)
+        yield number.start, part.end, readings.graph(readings.said_decimal, number.digits, part.digits)
 
 
 def _with_part(words: Sequence[str], number: _Number) -> Iterator[Found]:
@@ -208,7 +208,7 @@ def _with_part(words: Sequence[str], number: _Number) -> Iterator[Found]:
     end = number.end
     part = _AND_PARTS.get(" ".join(words[end : end + 3]))
     if part is not None and len(number.digits) <= readings.LONGEST_NUMBER:
-        yield number.start, end + 3, readings.graph(readings.decimal, number.digits, part)
+        yield number.start, end + 3, readings.graph(readings.said_decimal, number.digits, part)
     if end < len(words) and words[end] in _PARTS and int(number.atoms[-1].digits) < 20 and number.atoms[-1].joins:
         above = number.atoms[-1]
         yield above.start, end + 1, readings.graph(readings.proper_fraction, above.digits, _PARTS[words[end]])

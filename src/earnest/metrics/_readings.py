@@ -310,16 +310,23 @@ def decade_words(number: int) -> str:
 
 
 def decimal(whole: str, fraction: str) -> Form:
-    """A number with a point; "two and a half" for 2.5, and "two fifty" for 2.50."""
-    before = number(whole) if whole else ""
-    forms: list[Form] = [(before, ["point", "dot"], Digits(fraction))]
+    """A number with a point; "two fifty" for 2.50 too, and a British time for 10.30."""
+    forms = said_decimal(whole, fraction)
+    if len(fraction) == 2 and whole and len(whole) < 4:
+        forms.append((number(whole), Digits(fraction)))
+    if fraction in ("15", "30", "45") and whole and 1 <= int(whole) <= 12:
+        forms += [*_past(int(whole), int(fraction)), *_until(int(whole), int(fraction))]
+    return forms
+
+
+def said_decimal(whole: str, fraction: str) -> list[Form]:
+    """A number whose point was said: "two point five", "two and a half"."""
+    forms: list[Form] = [(number(whole) if whole else "", ["point", "dot"], Digits(fraction))]
     if not whole.strip("0"):
         forms.append((["point", "dot"], Digits(fraction)))
     part = _PARTS.get(fraction)
     if part is not None:
         forms.append(_with_part(whole, part))
-    if len(fraction) == 2 and whole and len(whole) < 4:
-        forms.append((before, Digits(fraction)))
     return forms
 
 
@@ -346,10 +353,11 @@ def fraction(above: str, below: str) -> Form:
 def proper_fraction(above: str, below: str) -> list[Form]:
     """Parts of a whole: "three quarters", "a third", "point two five"."""
     one, many = _denominators(int(below))
-    top: Form = ["one", "a", ""] if above == "1" else number(above)
+    alone = {("1", "2"): ["half"], ("1", "4"): ["quarter"]}.get((above, below), [])  # "half a cup", "quarter mile"
+    top: Form = ["one", "a"] if above == "1" else number(above)
     value = {("1", "2"): "5", ("1", "4"): "25", ("3", "4"): "75"}.get((above, below))
     exact = [] if value is None else [(["", *ZERO], "point", Digits(value))]
-    return [(top, one), *([] if above == "1" else [(top, many)]), *exact]
+    return [(top, one), *([] if above == "1" else [(top, many)]), *alone, *exact]
 
 
 def mixed(whole: str, above: str, below: str) -> Form:
@@ -402,7 +410,7 @@ def date(first: str, second: str, third: str) -> Form:
     """A date in figures, the year first or last, and its numbers one after the other."""
     year, one, other = (first, second, third) if len(first) == 4 else (third, first, second)
     between: Form = ["", "slash", "dash"]
-    in_order = (number(first), between, number(second), between, number(third))
+    in_order = (_of_date(first), between, _of_date(second), between, _of_date(third))
     years: Form = [number(year)] if len(year) == 4 else [number(year), number(f"20{year}"), number(f"19{year}")]
     orders = [(one, other)] if len(first) == 4 else [(one, other), (other, one)]
     return [
@@ -414,6 +422,10 @@ def date(first: str, second: str, third: str) -> Form:
             for form in _of_month(MONTHS[int(month) - 1], int(day))
         ),
     ]
+
+
+def _of_date(digits: str) -> Form:
+    return [number(digits), number(digits.lstrip("0") or "0")] if digits[0] == "0" else number(digits)
 
 
 def clock(hours: str, minutes: str, seconds: str = "") -> Form:
