@@ -68,9 +68,10 @@ class Lattice:
         wanted = words & self.compounds
         if not wanted:
             return []
-        stretches = ((at, at + n) for n in (2, 3) for at in range(len(self.words) - n + 1))
-        found = ((start, end, "".join(self.words[start:end])) for start, end in stretches)
-        return [(start, end, word) for start, end, word in found if word in wanted and _may_join(self.words[start:end])]
+        row, two = self.words, list(map(add, self.words, self.words[1:]))
+        found = [(at, at + 2, word) for at, word in enumerate(two) if word in wanted]
+        found += [(at, at + 3, word) for at, word in enumerate(map(add, two, row[2:])) if word in wanted]
+        return [(start, end, word) for start, end, word in found if _may_join(row[start:end])]
 
 
 def _may_join(parts: Sequence[str]) -> bool:
@@ -178,7 +179,8 @@ _MONEY = "[$£€¥₹₽₩₪]"
 _SCALE = r"\s(?i:thousand|million|billion|trillion)|(?i:k|mn|mln|m|bn|b|tn)"
 _TOKENS = re.compile(
     rf"""
-    (?P<per>(?i:km/h|m/s|mi/h|ft/s|l/min|mb/s)(?!\w))
+    (?P<plain>(?<![^\s"(,])[A-Za-z][a-z]{{0,30}}(?=[\s,;!?"]|\.(?:\s|$)|$))
+  | (?P<per>(?i:km/h|m/s|mi/h|ft/s|l/min|mb/s)(?!\w))
   | (?P<square>(?<![^\s\d])(?i:[kcm]?m|ft|in|mi|yd)[23](?!\w))
   | (?P<letters>(?:{_L}\.){{2,}}{_L}?(?!{_L})|(?<!{_L}){_L}\.{_L}(?!{_L}))
   | (?P<glued>(?<=\d){_L}{{1,5}}(?!{_L})|(?<!{_L}){_L}{{1,5}}(?=\d))
@@ -280,7 +282,7 @@ class _Writer:
         words = self.words
         for token in _TOKENS.finditer(self.text):
             kind = token.lastgroup
-            if kind == "word" and (form := _simple(token[0])) is not None:
+            if (kind == "plain" or kind == "word") and (form := _simple(token[0])) is not None:
                 words += form
             else:
                 getattr(self, f"_{kind}")(token)
@@ -534,6 +536,8 @@ class _Writer:
         forms = english.ABBREVIATIONS.get(word) or (" ".join(_british((word,))),)
         if forms[0]:
             self._say(*forms, word, " ".join(word))
+
+    _plain = _word
 
     def _word_in_context(self, word: str, token: re.Match[str]) -> None:
         if word in english.BEFORE_MONEY and self._around(token)[1] in english.CURRENCIES:
