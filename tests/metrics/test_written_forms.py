@@ -182,12 +182,11 @@ def digits(n: int, zero: str = "zero") -> str:
 
 
 def doubled(n: int) -> str:
-    runs = [(digit, len(list(run))) for digit, run in itertools.groupby(str(n))]
-    names = {1: "", 2: "double ", 3: "triple "}
-    return " ".join(
-        f"{names[length]}{digits(int(digit), 'oh')}" if length < 4 else digits(int(digit * length), "oh")
-        for digit, length in runs
-    )
+    found = []
+    for digit, run in itertools.groupby(str(n)):
+        name, length = digits(int(digit), "oh"), len(list(run))
+        found += [f"double {name}"] if length == 2 else [f"triple {name}"] if length == 3 else [name] * length
+    return " ".join(found)
 
 
 def renderings(n: int) -> list[str]:
@@ -347,27 +346,60 @@ def test_the_search_finds_the_fewest_edits(data: st.DataObject) -> None:
     assert edits(one, other) == slow_edits(one, other)
 
 
-def dictation(rng: random.Random, *, n_words: int) -> tuple[str, str]:
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("x² a hundred 2.5 $5", "x² forty two seventy one two and a half $5 twenty twenty four x²"),
+        ("4271 two thousand and twenty four 105", "4271 one hundred and five per cent one hundred and five"),
+        ("it's half past ten 1985 May 3", "it's 100 1985 May 3"),
+        ("four two seven one am 2.5 105", "four two seven one am 2.5 half past ten ten it's"),
+        ("(coughs) and 2.5", "4271 and a.m."),
+        ("oh seven icecream 555-1234 x² 1985", "oh seven two and a half x² 105 *laughs* 2024"),
+    ],
+)
+def test_while_one_text_takes_another_reading_the_other_keeps_to_its_row(one: str, other: str) -> None:
+    """In these both texts off their rows would give one edit fewer."""
+    assert edits(one, other) == edits(other, one) == slow_edits(one, other)
+
+
+def dictation(rng: random.Random, *, n_words: int, vocabulary: list[str], right: float) -> tuple[str, str]:
     """A long text with numbers in words, and a transcript with figures and errors."""
     forms = [("nineteen eighty four", "1984"), ("five dollars", "$5"), ("half past ten", "10:30"), ("ten", "10")]
     reference, hypothesis = [], []
     for _ in range(n_words):
-        word = f"w{chr(97 + rng.randrange(26))}{chr(97 + rng.randrange(8))}"
-        said, written = rng.choice(forms) if rng.random() < 0.08 else (word, word)
+        word = rng.choice(vocabulary)
+        said, written = rng.choice(forms) if rng.random() < 0.12 else (word, word)
         reference.append(said)
-        hypothesis += [written] if rng.random() < 0.88 else rng.choice([[], ["wrong"], [written, "more"], ["1985"]])
+        hypothesis += [written] if rng.random() < right else rng.choice([[], ["the"], [written, "of"], ["1985"]])
     return " ".join(reference), " ".join(hypothesis)
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_long_texts_are_cut_without_loss(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    reference, hypothesis = dictation(random.Random(seed), n_words=120)
+@pytest.mark.parametrize(
+    ("n_words", "vocabulary", "right"),
+    [(120, [f"w{a}{b}" for a in "abcdefgh" for b in "stuvw"], 0.88), (60, each("the of and a in cat dog"), 0.6)],
+    ids=["usual", "bad"],
+)
+def test_long_texts_are_cut_without_loss(
+    seed: int, n_words: int, vocabulary: list[str], right: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reference, hypothesis = dictation(random.Random(seed), n_words=n_words, vocabulary=vocabulary, right=right)
     found = spoken_edit_counts(reference=reference, hypothesis=hypothesis)
+    assert edits(hypothesis, reference) == found.edits
     monkeypatch.setattr(_alignment, "SHORT", 10**6)
     monkeypatch.setattr(_alignment, "MOST_STATES", 10**7)
     assert spoken_edit_counts(reference=reference, hypothesis=hypothesis).edits == found.edits > 5
     plain = edit_counts(reference=normalise_english(reference), hypothesis=normalise_english(hypothesis))
     assert found.edits < plain.edits
+
+
+def test_long_texts_are_not_cut_within_a_number() -> None:
+    def unlike(letter: str) -> str:
+        return " ".join(f"{letter}{chr(97 + n // 26)}{chr(97 + n % 26)}y" for n in range(50))
+
+    reference = f"{unlike('b')} nineteen eighty four {unlike('d')}"
+    hypothesis = f"{unlike('g')} 1984 {unlike('p')}"
+    assert edits(reference, hypothesis) == edits(hypothesis, reference) == 100
 
 
 def test_a_search_that_gives_up_counts_the_normal_forms(monkeypatch: pytest.MonkeyPatch) -> None:
