@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from earnest.metrics.transcription import edit_counts, normalise_english
+from earnest.metrics.transcription import spoken_edit_counts
 from earnest.models.access import Answer
 from earnest.records import NO_ANSWER, Item, JournalLine, Outcome, Verdict
 from earnest.tasks._items import unanswered
@@ -15,7 +15,7 @@ def transcription_outcome(item: Item, answer: Answer, *, control: bool = False) 
     """Word accuracy, 1 - word error rate cut off at 0, with the counts as facts.
 
     Where the model reports that nobody speaks, all words are deleted. A refusal to transcribe is a transcript without
-    the words. Both texts are normalised (`earnest.metrics.transcription.normalise_english`).
+    the words. Words compare over their written forms (`earnest.metrics.transcription.spoken_edit_counts`).
 
     Parameters
     ----------
@@ -30,10 +30,14 @@ def transcription_outcome(item: Item, answer: Answer, *, control: bool = False) 
 
 
 def transcript_facts(said: str, *, text: str) -> tuple[str, dict[str, Any]]:
-    """The category of a transcript (`exact`, `partly`, `wrong`, `no_speech`), and its word accuracy and counts of edits."""
-    silent = says_no_speech(said)
-    written = "" if silent else normalise_english(said)
-    edits = edit_counts(reference=normalise_english(text), hypothesis=written)
+    """The category of a transcript (`exact`, `partly`, `wrong`, `no_speech`), and its word accuracy and counts of edits.
+
+    The very words that were said are a transcript, whatever they say: "There was no speech after dinner."
+    """
+    edits = spoken_edit_counts(reference=text, hypothesis=said)
+    silent = edits.edits > 0 and says_no_speech(said)
+    if silent:
+        edits = spoken_edit_counts(reference=text, hypothesis="")
     accuracy = max(0.0, 1.0 - edits.edits / max(1, edits.n_reference))
     label = "no_speech" if silent else "exact" if edits.edits == 0 else "partly" if accuracy > 0 else "wrong"
     return label, {

@@ -111,6 +111,6 @@ def _of(errors: dict[str, EditCounts], name: str):
 def _kept(errors: dict[str, EditCounts]):
     def value(line: JournalLine) -> float:
         found = errors[line.truth["recording"]]
-        return max(0.0, 1 - found.edits / found.n_reference)
+        return max(0.0, 1 - found.edits / max(1, found.n_reference))
 
     return value

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 from earnest.attacks import Attack, Attempt, attacks
 from earnest.audio import AudioClip, Entry, Goal, Manifest, Stimulus
 from earnest.errors import BadAudio, BadParameter, ModelFailed
-from earnest.metrics.transcription import normalise_english
+from earnest.metrics.transcription import spoken_edit_counts
 from earnest.models import load_model
 from earnest.models.access import Answer, Failure, Model, System
 from earnest.records import Item, JournalLine, Outcome, Verdict
@@ -157,7 +157,7 @@ class AdversarialTranscription(Task):
         outcome = transcription_outcome(item, answer, control=item.truth["side"] != "adversarial")
         if not isinstance(outcome, Verdict):
             return outcome
-        forced = normalise_english(answer.said) == normalise_english(item.truth["target"])
+        forced = _says(answer.said, item.truth["target"])
         label = "target" if forced else outcome.label
         return replace(outcome, label=label, facts={**outcome.facts, "target_written": forced})
 
@@ -199,8 +199,7 @@ def made(recipe: _Recipe) -> list[Made]:
 
 @lru_cache(maxsize=32)
 def _made(recipe: _Recipe) -> list[Made]:
-    wanted = normalise_english(recipe.target)
-    goal = Goal(target=recipe.target, reached=lambda said: normalise_english(said) == wanted)
+    goal = Goal(target=recipe.target, reached=lambda said: _says(said, recipe.target))
     stimuli = [Stimulus(clips={"speech": clip}, prompt=prompts.TRANSCRIBE, goal=goal) for clip in recipe.clips]
     rng = rng_of(recipe.seed, "adversarial example", recipe.attack)
     try:
@@ -210,6 +209,11 @@ def _made(recipe: _Recipe) -> list[Made]:
             return [found for clip in recipe.clips for found in _made(replace(recipe, clips=(clip,)))]
         return [f"{recipe.source_model} cannot be attacked with this clip: {error}"]
     return [_outcome(attempt, attack=recipe.attack) for attempt in result.attempts]
+
+
+def _says(written: str, target: str) -> bool:
+    """Whether a transcript says the target, in whatever form."""
+    return spoken_edit_counts(reference=target, hypothesis=written).edits == 0
 
 
 def _outcome(attempt: Attempt, *, attack: str) -> Made:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from earnest.audio import Manifest
 from earnest.metrics.refusal import refusal_label
-from earnest.metrics.transcription import EditCounts, edit_counts_by_part, normalise_english
+from earnest.metrics.transcription import EditCounts, spoken_edit_counts_by_part
 from earnest.models.access import Answer
 from earnest.records import Item, JournalLine, Outcome, Unscored, Verdict
 from earnest.results import Measure, curve, rate, ratio
@@ -93,9 +93,8 @@ class LongDictation(Task):
         if missing is not None:
             return missing
         report = _report(answer.said)
-        said = "" if report else normalise_english(answer.said)
-        reference = [normalise_english(part) for part in item.truth["parts"]]
-        facts = _facts(edit_counts_by_part(reference=reference, hypothesis=said))
+        said = "" if report else answer.said
+        facts = _facts(spoken_edit_counts_by_part(reference=item.truth["parts"], hypothesis=said))
         accuracy = max(0.0, 1.0 - facts["n_errors"] / max(1, facts["n_words"]))
         label = report or ("exact" if not facts["n_errors"] else "partly" if accuracy else "wrong")
         return Verdict(score=accuracy, label=label, facts={"accuracy": accuracy, **facts})

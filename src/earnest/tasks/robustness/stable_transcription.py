@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from earnest.audio import AudioClip, Entry, Manifest
-from earnest.metrics.transcription import edit_counts, normalise_english
+from earnest.metrics.transcription import normalise_english, spoken_edit_counts
 from earnest.models.access import Answer
 from earnest.records import NO_ANSWER, Item, JournalLine, Outcome, Verdict
 from earnest.results import Measure, rate
@@ -87,7 +87,7 @@ class StableTranscription(Task):
         missing = unanswered(item, answer, score=None)
         if missing is not None:
             return missing
-        said = "" if says_no_speech(answer.said) else normalise_english(answer.said)
+        said = answer.said if normalise_english(answer.said) and not says_no_speech(answer.said) else ""
         return Verdict(score=None, label="transcript" if said else "no_speech", facts={"words": said})
 
     def condition(self, item: Item) -> str:
@@ -108,7 +108,8 @@ def _heard(clean: dict[str, JournalLine]) -> dict[str, JournalLine]:
 
     A clip of which no words are known may be without speech, so that "no speech" says nothing against the model there.
     """
-    said = {name: _words(line) for name, line in clean.items() if line.verdict is not None and line.label != NO_ANSWER}
+    answered = {name: line for name, line in clean.items() if line.verdict is not None and line.label != NO_ANSWER}
+    said = {name: normalise_english(_words(line)) for name, line in answered.items()}
     spoken = {name: text for name, text in said.items() if text or clean[name].truth.get("text")}
     most = {text for text, n in Counter(spoken.values()).items() if len(spoken) >= MIN_CLIPS and n > len(spoken) / 2}
     constant = {text for text in most if not _one_text(clean[name] for name in spoken if spoken[name] == text)}
@@ -145,5 +146,5 @@ def _words(line: JournalLine) -> str:
 def _agreement(*, clean: str, degraded: str) -> float:
     if not clean:
         return float(not degraded)
-    edits = edit_counts(reference=clean, hypothesis=degraded)
-    return max(0.0, 1.0 - edits.edits / edits.n_reference)
+    edits = spoken_edit_counts(reference=clean, hypothesis=degraded)
+    return max(0.0, 1.0 - edits.edits / max(1, edits.n_reference))
