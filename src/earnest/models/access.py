@@ -27,11 +27,11 @@ from earnest.errors import AccessDenied, FailureReason, ModelFailed
 from earnest.models.timing import waiting
 from earnest.replies import ReadReply, read
 
+Hears = Literal["words", "voice", "sound"]
+"""What of a recording reaches a model: what is said, who says it and how, and sounds other than speech."""
+
 Access = Literal["responses", "scores", "gradients", "activations"]
 """What a model grants: answers only, token log-probabilities, gradients to the waveform, inner activations."""
-
-Hears = Literal["words", "voice", "sound"]
-"""What of a clip reaches a model: the words, whose voice it is and how it speaks, everything else that sounds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +131,7 @@ class Model(abc.ABC):
     piece_s: float | None = None
     """Length of the pieces that long audio is best cut into for it; None where that is not known."""
     hears: frozenset[Hears] = frozenset({"words", "voice", "sound"})
-    """What of a clip reaches it; a task that needs more is beyond it."""
+    """What of a recording reaches it; a text model behind a recogniser gets words alone."""
     uses_truth: ClassVar[bool] = False
     """Only scripted models see `Stimulus.truth`."""
 
