@@ -356,7 +356,7 @@ def test_a_local_model_that_does_not_tell_its_time_is_timed() -> None:
 
 def test_a_remote_model_that_does_not_tell_its_time_is_timed() -> None:
     reply, _ = with_caller(Remote(latency_s=0.05), lambda caller: caller.reply(stimulus(), sampling=Sampling()))
-    assert 45 <= reply.duration_ms
+    assert reply.duration_ms >= 45
 
 
 def test_a_caller_hears_what_its_model_hears() -> None:

@@ -117,7 +117,8 @@ def _given(folder: Path) -> dict[str, Path]:
 def _windows(samples: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     """Windows of 9.01 s, one each second; a clip that fills none is doubled until it does.
 
-    As in the source, a window whose end falls short by rounding, `int((place + 9.01) * 16000)`, is left out.
+    As in the source, a window whose end falls short by rounding, `int((place + 9.01) * 16000)`, is left out: those that
+    begin at 7 to 23 s. Published figures are made so.
     """
     length = int(WINDOW_S * SAMPLE_RATE)
     while len(samples) < length:
