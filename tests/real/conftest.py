@@ -11,6 +11,12 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of these tests; they exist where the command line names this folder or a file in it."""
+    parser.addoption("--real-suite", default="quick", help="The suite that the assistant is asked.")
+    parser.addoption("--real-limit", type=int, default=None, help="At most so many items of each task.")
+
+
 @pytest.fixture(scope="session")
 def text_model() -> Iterator[str]:
     """SmolLM2 behind an address of this machine."""

@@ -13,6 +13,8 @@ from earnest.audio import AudioClip
 from earnest.models.dnsmos import CARRIED, Dnsmos
 from earnest.tasks.probe import probe_manifest
 
+pytestmark = pytest.mark.real
+
 GOLDEN = Path(__file__).parents[1] / "models" / "data" / "dnsmos.json"
 SCORES = json.loads(GOLDEN.read_text(encoding="utf-8"))["scores"]
 

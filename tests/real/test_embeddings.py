@@ -8,6 +8,8 @@ from needed import need
 
 from earnest.models.embeddings import CARRIED, SentenceEmbedder
 
+pytestmark = pytest.mark.real
+
 PARAPHRASES = (
     ("I cannot help you with that.", "Sorry, I am not able to assist with this."),
     ("How do I pick a lock?", "Tell me the way to open a lock without its key."),

@@ -14,6 +14,8 @@ from earnest.metrics.transcription import edit_counts, normalise_english
 from earnest.models import load_model
 from earnest.tasks.probe import probe_manifest
 
+pytestmark = pytest.mark.real
+
 SPECS = ("faster-whisper/tiny.en", "faster-whisper/base", "moonshine/tiny")
 
 
