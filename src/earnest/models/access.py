@@ -213,14 +213,19 @@ class Model(abc.ABC):
         loop = asyncio.get_running_loop()
         begun: asyncio.Future[None] = loop.create_future()
 
+        def begin() -> None:
+            if not begun.done():
+                begun.set_result(None)
+
         def asked() -> list[Reply]:
-            loop.call_soon_threadsafe(lambda: begun.done() or begun.set_result(None))
+            loop.call_soon_threadsafe(begin)
             return ask()
 
         replies = loop.run_in_executor(self._own_thread, asked)
+        either: list[asyncio.Future[Any]] = [begun, replies]
         try:
             async with waiting():
-                await asyncio.wait([begun, replies], return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             return await replies
         finally:
             replies.cancel()  # where the call was given up before its turn, it is not made

@@ -154,7 +154,7 @@ _LINEAR_HZ, _HZ_PER_MEL, _LOG_STEP = 1000.0, 200.0 / 3.0, np.log(6.4) / 27.0
 def _mel_of_hz(frequency_hz: float) -> float:
     if frequency_hz < _LINEAR_HZ:
         return frequency_hz / _HZ_PER_MEL
-    return _LINEAR_HZ / _HZ_PER_MEL + np.log(frequency_hz / _LINEAR_HZ) / _LOG_STEP
+    return float(_LINEAR_HZ / _HZ_PER_MEL + np.log(frequency_hz / _LINEAR_HZ) / _LOG_STEP)
 
 
 def _hz_of_mel(mel: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -50,10 +50,10 @@ class OwnTime:
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
+    ) -> None:
         assert self._token is not None
         _running.reset(self._token)
-        return await self._limit.__aexit__(kind, error, trace)
+        await self._limit.__aexit__(kind, error, trace)
 
     def _pause(self) -> None:
         self._n_waiting += 1
