@@ -17,6 +17,7 @@ from earnest.engine.caller import HOPELESS, Caller
 from earnest.engine.prices import Ledger, Price
 from earnest.errors import AccessDenied, ModelFailed
 from earnest.models.access import Answer, Failure, Model, Sampling
+from earnest.models.cascade import CascadeModel
 
 PRICE = Price(input_text=0, input_audio=0, output_text=1e6, input_audio_tokens_per_s=10)  # a dollar a token said
 
@@ -303,6 +304,68 @@ def test_a_call_without_token_counts_has_no_known_cost() -> None:
         return answer.usage, caller.n_unpriced
 
     assert with_caller(Remote(), use, prices={"remote": PRICE})[0] == ({}, 1)
+
+
+# -- a call's own time
+
+
+class Ear(Model):
+    """Takes 40 ms for a clip, one at a time, and does not say how long it took."""
+
+    name, fingerprint, batch_size = "ear", "1", 1
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def ask(self, stimuli, *, sampling=Sampling()):  # noqa: B008
+        with self._lock:
+            time.sleep(0.04 * len(stimuli))
+        return [Answer(text=f"{each.clip.samples[0]:.6f}") for each in stimuli]
+
+
+def asked_at_once(n):
+    async def use(caller):
+        return await asyncio.gather(*(caller.reply(stimulus(k), sampling=Sampling()) for k in range(n)))
+
+    return use
+
+
+def test_a_cascade_that_waits_for_its_ear_is_neither_slow_nor_late() -> None:
+    model = CascadeModel("cascade/ear+remote", recogniser=Ear(), text=Remote(latency_s=0.01))
+    begun = time.perf_counter()
+    replies, waits = with_caller(model, asked_at_once(20), timeout_s=0.6, max_connections=20)
+    whole_ms = 1e3 * (time.perf_counter() - begun)
+    assert all(isinstance(reply, Answer) for reply in replies) and not waits  # the last one waits for 0.8 s
+    assert all(reply.duration_ms >= 40 for reply in replies)
+    assert sum(reply.duration_ms for reply in replies) < 2 * whole_ms  # with waiting, some ten times the whole
+
+
+def test_the_text_model_is_still_bounded() -> None:
+    model = CascadeModel("cascade/ear+remote", recogniser=Ear(), text=Remote(latency_s=5))
+    replies, _ = with_caller(model, asked_at_once(2), timeout_s=0.3, max_attempts=1)
+    assert [reply.reason for reply in replies] == ["timeout", "timeout"]
+
+
+def test_a_local_model_that_does_not_tell_its_time_is_timed() -> None:
+    begun = time.perf_counter()
+    replies, _ = with_caller(Ear(), asked_at_once(5))
+    whole_ms = 1e3 * (time.perf_counter() - begun)
+    assert all(reply.duration_ms >= 40 for reply in replies)
+    assert sum(reply.duration_ms for reply in replies) <= whole_ms
+
+
+def test_a_remote_model_that_does_not_tell_its_time_is_timed() -> None:
+    reply, _ = with_caller(Remote(latency_s=0.05), lambda caller: caller.reply(stimulus(), sampling=Sampling()))
+    assert reply.duration_ms >= 45
+
+
+def test_a_caller_hears_what_its_model_hears() -> None:
+    async def use(caller):
+        return caller.hears
+
+    assert with_caller(Ear(), use)[0] == {"words", "voice", "sound"}
+    model = CascadeModel("cascade/ear+remote", recogniser=Ear(), text=Remote())
+    assert with_caller(model, use)[0] == {"words"}
 
 
 # -- batches

@@ -10,7 +10,6 @@ import asyncio
 import functools
 import random
 import threading
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -28,6 +27,7 @@ from earnest.engine.limiter import Limiter
 from earnest.engine.prices import Ledger, Price, price_of
 from earnest.errors import BadParameter, MissingExtra, ModelFailed
 from earnest.models.access import Answer, Failure, Model, Reply, Sampling
+from earnest.models.timing import OwnTime
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
 LONGEST_RETRY_AFTER_S = 300.0
@@ -82,6 +82,7 @@ class Caller(Model):
         self.name, self.fingerprint, self.access = model.name, model.fingerprint, model.access
         self.batch_size = None if model.batch_size is None else batch_size or model.batch_size
         self.destination, self.note = model.destination, model.note
+        self.hears = model.hears
         self.uses_truth = model.uses_truth  # type: ignore[misc]
         self.price = price_of(model, prices)
         self.ledger = ledger or Ledger()
@@ -254,12 +255,11 @@ class Caller(Model):
     async def _attempted(self, stimulus: Stimulus, sampling: Sampling) -> Answer:
         round_ = await self.limiter.acquire()
         outcome, pause_s = "other", None
-        begun = time.perf_counter()
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with OwnTime(self._timeout_s) as own:
                 answer = await self.model.ask_one(stimulus, sampling=sampling)
             outcome, self._n_5xx_in_a_row = "answered", 0
-            return answer if answer.duration_ms else replace(answer, duration_ms=1e3 * (time.perf_counter() - begun))
+            return answer if answer.duration_ms else replace(answer, duration_ms=1e3 * own.seconds)
         except ModelFailed as error:
             self._n_5xx_in_a_row += error.reason == "http_5xx"
             many = error.reason == "http_5xx" and self._n_5xx_in_a_row >= _MANY_5XX

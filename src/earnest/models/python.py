@@ -83,7 +83,7 @@ class PythonModel(Model):
             raise
         except Exception as error:  # noqa: BLE001  the user's code may raise anything
             raise ModelFailed(self._told(error)) from error
-        reply = self._reply(returned, begun)
+        reply = self._reply(returned, _ms_since(begun))
         if isinstance(reply, Failure):
             raise ModelFailed(reply.detail or reply.reason, reason=reply.reason)
         return reply
@@ -103,7 +103,8 @@ class PythonModel(Model):
         if deaf is not None:
             return deaf
         try:
-            return self._reply(self._function(**self._arguments(stimulus, sampling)), begun)
+            returned = self._function(**self._arguments(stimulus, sampling))
+            return self._reply(returned, _ms_since(begun))
         except ModelFailed as error:
             return Failure.of(error)
         except Exception as error:  # noqa: BLE001  the user's code may raise anything
@@ -118,7 +119,8 @@ class PythonModel(Model):
         if len(returned) != len(stimuli):
             detail = f"batch of {self.name!r} must return {len(stimuli)} answers, got {len(returned)}"
             return [Failure(reason="bad_response", detail=detail) for _ in stimuli]
-        return [self._reply(answer, begun) for answer in returned]
+        share_ms = _ms_since(begun) / max(1, len(returned))
+        return [self._reply(answer, share_ms) for answer in returned]
 
     def _arguments(self, stimulus: Stimulus, sampling: Sampling) -> dict[str, Any]:
         has_system = "system_prompt" in self._wanted
@@ -131,8 +133,7 @@ class PythonModel(Model):
         }
         return {parameter: filled[what]() for what, parameter in self._wanted.items()}
 
-    def _reply(self, returned: Any, begun: float) -> Reply:
-        duration_ms = 1e3 * (time.perf_counter() - begun)
+    def _reply(self, returned: Any, duration_ms: float) -> Reply:
         if isinstance(returned, Failure):
             return returned
         if isinstance(returned, Answer):
@@ -151,6 +152,10 @@ class PythonModel(Model):
 
     def _told(self, error: Exception) -> str:
         return f"{self.name!r} raised {type(error).__name__}: {error}; mend it, or catch it and return a Failure"
+
+
+def _ms_since(begun: float) -> float:
+    return 1e3 * (time.perf_counter() - begun)
 
 
 def _parameters(function: Callable[..., Any], name: str) -> dict[str, str]:
