@@ -10,7 +10,7 @@ from earnest.models.access import Answer
 from earnest.records import Item, JournalLine, Outcome, Question, Verdict
 from earnest.results import Measure, rate
 from earnest.tasks._items import unanswered
-from earnest.tasks._parsing import yes_no
+from earnest.tasks._parsing import other_language, yes_no
 
 
 def yes_no_outcome(item: Item, answer: Answer, *, expected: str, prompt: str, truth: str = "", declined: float = 0.0) -> Outcome:
@@ -38,6 +38,7 @@ def yes_no_outcome(item: Item, answer: Answer, *, expected: str, prompt: str, tr
         prompt=prompt,
         response=answer.said,
         truth=truth,
+        otherwise=other_language(answer),
     )
 
 
