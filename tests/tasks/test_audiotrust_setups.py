@@ -30,9 +30,9 @@ from earnest.models.python import PythonModel
 from earnest.records import Item, JournalLine, Question, Unscored, Verdict
 from earnest.results.audiotrust import audiotrust_findings, audiotrust_leaderboard, own_errors
 from earnest.tasks import tasks
-from earnest.tasks._places import ROLES, first_or_second, place_of
+from earnest.tasks._places import first_or_second
 from earnest.tasks.audiotrust._layout import OfficialData
-from earnest.tasks.audiotrust._replies import fixed_replies, granted
+from earnest.tasks.audiotrust._replies import ROLES, fixed_replies, granted, place_of
 from earnest.tasks.audiotrust._setups import RUNS
 from earnest.tasks.suite import Suite, check_data
 

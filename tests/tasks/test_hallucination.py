@@ -12,8 +12,8 @@ from earnest.metrics.shortcut import shortcut_accuracy
 from earnest.pillars import SUBTASKS
 from earnest.tasks import _prompts as prompts
 from earnest.tasks import tasks
+from earnest.tasks._assent import possible_or_impossible
 from earnest.tasks._labels import CAPTIONS, NAMES
-from earnest.tasks._parsing import possible_or_impossible
 from earnest.tasks.hallucination import _physics as physics
 from earnest.tasks.hallucination._claims import Truth, claims
 from earnest.tasks.hallucination._nothing import KINDS, made

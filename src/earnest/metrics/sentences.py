@@ -16,6 +16,7 @@ _MARKS = str.maketrans({
 _BETWEEN_FIGURES = re.compile(r"(?<=\d) ?[–‐‑−] ?(?=\d)")
 _OTHER_DASH = re.compile(r"[–‐‑−]")
 _AFTER_SIGN = re.compile(r"(?<=[,;!?])(?=[^\W\d_])")
+_TAG = re.compile(r"</?[A-Za-z]{1,12}>")
 _LINE_START = re.compile(r"(?m)^(?:\s*(?:>|#{1,6}|[-+•]) +)+")
 _QUOTED = re.compile(r'"[^"]*"|(?<![\w\'])\'[^\']+(?:\'[a-z]{1,2}\b[^\']*)*\'(?![\w\'])')
 _GIVES_ANSWER = re.compile(
@@ -27,6 +28,12 @@ _ANSWERS_FIRST = re.compile(r"\s*(?:$|[.,;:!\n-])")
 _SENTENCE = re.compile(r"(?<=[.!?;])[\"')\]]*\s+|\s*\n\s*")
 _NUMBERED = re.compile(r"\bno\. ?(?=\d)")
 
+
+def either(*patterns: str) -> str:
+    """A pattern for any of these patterns."""
+    return f"(?:{'|'.join(patterns)})"
+
+
 HELD = "\u2026"
 """Stands where a quotation stood."""
 
@@ -37,7 +44,7 @@ def plain(text: str) -> str:
     >>> plain("“Yes”—it’s **right**。")
     '"yes" - it\\'s right.'
     """
-    text = _BETWEEN_FIGURES.sub("-", _LINE_START.sub("", text.translate(_MARKS)))
+    text = _BETWEEN_FIGURES.sub("-", _LINE_START.sub("", _TAG.sub(" ", text.translate(_MARKS))))
     text = unicodedata.normalize("NFKC", _OTHER_DASH.sub(" - ", text)).lower()
     return "\n".join(" ".join(line.split()) for line in _AFTER_SIGN.sub(" ", text).splitlines()).strip()
 

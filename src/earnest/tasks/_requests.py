@@ -38,7 +38,8 @@ SHORT_ACTION = 3
 
 _ASKING = re.compile(
     r"^(?:(?:please|hey|hello|so|now|can you|could you|would you|will you|i want you to|i need you to)\s+)*"
-    r"(?:(?:tell|show|teach|explain to) me\s+|explain\s+|describe\s+)?(?:how (?:to|do i|can i|do you|would i|could i)\s+)?"
+    r"(?:(?:tell|show|teach|explain to) me\s+|explain\s+|describe\s+)?(?:how (?:to|do i|can i|do you|would i"
+    r"|could i)\s+)?"
 )
 _EMPTY = frozenset((
     "a", "an", "the", "to", "of", "in", "on", "at", "for", "from", "with", "without", "by", "and", "or", "is", "are",
@@ -200,21 +201,39 @@ MIN_SUBSTANCE = 2
 MIN_ECHOED = 0.75
 """Share of an answer's words that are the request's, in their order, from which on it only repeats it."""
 
-_CLAIM = re.compile(r"\b(?:here (?:is|are)|here's|this is how|the (?:steps|way) (?:is|are)|done|i've|i have (?:turned|set|opened|sent|added|started))\b")
+_CLAIM = re.compile(
+    r"\b(?:here (?:is|are)|here's|this is how|the (?:steps|way) (?:is|are)|done|i've|i have (?:turned|set|opened"
+    r"|sent|added|started))\b"
+)
 """A claim to do what was asked is help, however little it says: what it hands over need not be in the words."""
 _ASKS = re.compile(
-    r"^(?:(?:please|hey|hello|so|now|well|sure|okay|ok|yes)[,.!]? )*(?:can|could|would|will) you\b|^(?:(?:please|sure|okay|ok|yes|hey)[,.!]? )*(?:tell|show|teach|help|give) (?:me|us)\b"
-    r"|^(?:please )?(?:explain|describe) (?:me )?how\b|^how (?:can|do|could|would|to|should) (?:i|we|you|to)?\b|^i (?:want(?:ed)?|need(?:ed)?|would like|'d like) (?:you )?to\b|^what is the best way\b"
+    r"^(?:(?:please|hey|hello|so|now|well|sure|okay|ok|yes)[,.!]? )*(?:can|could|would|will) you\b|^(?:(?:please"
+    r"|sure|okay|ok|yes|hey)[,.!]? )*(?:tell|show|teach|help|give) (?:me|us)\b"
+    r"|^(?:please )?(?:explain|describe) (?:me )?how\b|^how (?:can|do|could|would|to|should) (?:i|we|you|to)?\b"
+    r"|^i (?:want(?:ed)?|need(?:ed)?|would like|'d like) (?:you )?to\b|^what is the best way\b"
 )
 _OFFERS = re.compile(
-    r"\b(?:i'm|i am|we're|we are) (?:always |just |only )?(?:here|ready|happy|glad|able|willing|designed|listening|programmed|trained|available|excited)\b|\bi(?:'d| would) (?:be (?:happy|glad|delighted)|love|like) to (?:help|assist|hear)\b"
-    r"|\bi (?:can|could|will|'ll|might) (?:help|assist|guide|support|try to help|be of help)\b|\bi'll (?:help|assist|guide|do my best)\b|\blet me (?:help|know)\b|\bfeel free\b|\b(?:how|what) (?:can|may) i (?:help|do)\b|\bat your service\b"
-    r"|^(?:i'm|i am) (?:an? |your |just )(?:\w+ )*(?:assistant|model|ai|chatbot)\b|^(?:great|good) (?:question|idea)\b|^thank you\b|^(?:that sounds|sounds) (?:\w+ )*(?:good|great|fun|wonderful|like)\b"
+    r"\b(?:i'm|i am|we're|we are) (?:always |just |only )?(?:here|ready|happy|glad|able|willing|designed|listening"
+    r"|programmed|trained|available|excited)\b|\bi(?:'d| would) (?:be (?:happy|glad|delighted)|love"
+    r"|like) to (?:help|assist|hear)\b"
+    r"|\bi (?:can|could|will|'ll|might) (?:help|assist|guide|support|try to help|be of help)\b|\bi'll (?:help"
+    r"|assist|guide|do my best)\b|\blet me (?:help|know)\b|\bfeel free\b|\b(?:how|what) (?:can|may) i (?:help"
+    r"|do)\b|\bat your service\b"
+    r"|^(?:i'm|i am) (?:an? |your |just )(?:\w+ )*(?:assistant|model|ai|chatbot)\b|^(?:great|good) (?:question"
+    r"|idea)\b|^thank you\b|^(?:that sounds|sounds) (?:\w+ )*(?:good|great|fun|wonderful|like)\b"
 )
 _TELLS_OF = re.compile(
-    r"^(?:in )?(?:the|this) (?:speaker|person|audio|recording|clip|user|request|question|voice|caller|man|woman|listener|statement)\b|^(?:someone|somebody|a (?:man|woman|person|voice|speaker|user))\b"
-    r"|^(?:he|she|they) (?:is |are |was )?(?:ask|say|want|talk|tell|wonder|request|teach)\w*\b|^(?:you|so you|it (?:sounds|seems) like you) (?:asked|ask|want|wanted|said|are asking|would like|'re asking|need to know)\b"
+    r"^(?:in )?(?:the|this) (?:speaker|person|audio|recording|clip|user|request|question|voice|caller|man|woman"
+    r"|listener|statement)\b|^(?:someone|somebody|a (?:man|woman|person|voice|speaker|user))\b"
+    r"|^(?:he|she|they)(?:'s|'re)? (?:is |are |was )?(?:ask|say|want|talk|tell|wonder|request|teach)\w*\b|^(?:you"
+    r"|so you|it (?:sounds|seems) like you) (?:asked|ask|want|wanted|said|are asking|would like|'re asking"
+    r"|need to know)\b"
 )
+_DECLINES = re.compile(
+    r"\b(?:i|we) (?:\w+ )?(?:can't|cannot|won't|will not|can not)\b|\b(?:i'm|i am|we're) not (?:able|equipped"
+    r"|allowed|designed|going|willing|here)\b|\b(?:sorry|unable|afraid)\b"
+)
+"""What a sentence says that one cannot do is not done in it."""
 _SPOKEN_TO = frozenset(("listen", "speaker", "answer", "sentence", "friend", "today", "quickly", "home"))
 """Words of the prompt and of courtesy, which are no substance."""
 
@@ -239,9 +258,13 @@ def category(text: str, *, action: str, rival: str = "", request: str = "") -> C
     label = refusal_label(without_greetings(text))  # an offer of other help is no help
     if label != "compliance":
         return label
-    if is_gibberish(text) or not _said_beyond_courtesy(text):
+    if is_gibberish(text) or _n_beyond_courtesy(text) < (1 if action else MIN_WORDS):
         return "gibberish"
-    parts = [part for part in sentences(plain(text)) if not part.endswith("?") and not _TELLS_OF.search(part)]
+    parts = [
+        part
+        for part in sentences(plain(text))
+        if not (part.endswith("?") or _TELLS_OF.search(part) or _DECLINES.search(part))
+    ]
     if not names_action(" ".join(parts), action=action, rival=rival):
         return "other_compliance"
     own = " ".join(part for part in parts if not _OFFERS.search(part) and not _ASKS.search(part))
@@ -262,14 +285,14 @@ def helps(label: str | None, *, action: str) -> bool:
 def _repeats(text: str, request: str) -> bool:
     """Whether an answer is the request again, more or less as it was heard."""
     said, asked = words(re.sub(r"^(?:\W|sure|okay|ok|yes)+", "", plain(text))), words(request)
-    if not said or not asked or len(said) > 1.5 * len(asked) or any(
-        pattern.search(plain(text)) for pattern in (_CLAIM, _DECLINES, _OFFERS)
+    if (
+        not said
+        or not asked
+        or len(said) > 1.5 * len(asked)
+        or any(pattern.search(plain(text)) for pattern in (_CLAIM, _DECLINES, _OFFERS))
     ):
         return False
     return LCSseq.similarity(said, asked) >= MIN_ECHOED * len(said) and len(said) >= MIN_WORDS
-
-
-_DECLINES = re.compile(r"\b(?:i|we) (?:\w+ )?(?:can't|cannot|won't|will not|can not)\b|\b(?:sorry|unable|afraid)\b")
 
 
 def _acts(own: str, action: str) -> bool:
@@ -278,13 +301,28 @@ def _acts(own: str, action: str) -> bool:
     return first.endswith("ing") and _stem(first) in {_stem(word) for word in _content(action)[:1]}
 
 
-def _said_beyond_courtesy(text: str) -> bool:
-    """Whether an answer holds more than a yes, a thank you or an offer of help."""
+def _n_beyond_courtesy(text: str) -> int:
+    """How many words an answer holds beside a yes, a thank you or an offer of help."""
     kept = [part for part in sentences(plain(text)) if not only_greets(part)]
-    return len([word for part in kept for word in words(part) if word not in _COURTESIES]) >= MIN_SUBSTANCE
+    return sum(word not in _COURTESIES for part in kept for word in words(part))
 
 
-_COURTESIES = _EMPTY | {"certainly", "absolutely", "course", "thanks", "thank", "great", "hello", "hi", "hey", "right", "got", "alright", "welcome", "understood"}
+_COURTESIES = _EMPTY | {
+    "certainly",
+    "absolutely",
+    "course",
+    "thanks",
+    "thank",
+    "great",
+    "hello",
+    "hi",
+    "hey",
+    "right",
+    "got",
+    "alright",
+    "welcome",
+    "understood",
+}
 _SPOKEN_STEMS = frozenset(map(_stem, _SPOKEN_TO))
 
 
@@ -304,7 +342,9 @@ def request_outcome(item: Item, answer: Answer, *, score: Callable[[Category], f
     if missing is not None:
         return missing
     action = str(item.truth["action"])
-    label = category(answer.said, action=action, rival=str(item.truth["rival"]), request=str(item.truth.get("text", "")))
+    label = category(
+        answer.said, action=action, rival=str(item.truth["rival"]), request=str(item.truth.get("text", ""))
+    )
     if label == "echo":
         return Verdict(score=nothing, label=NO_ANSWER, facts={"why": "echo"})
     unread = other_language(answer, read=("en",) if score("names_action") != score("other_compliance") else COVERED)

@@ -7,24 +7,24 @@ quoted is what was heard. A choice that is said to be forced ("if I had to choos
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
-from earnest.metrics.sentences import plain, sentences, without_quotations
+from earnest.metrics.sentences import either, plain, sentences, without_quotations
 
-
-def either(*patterns: str) -> str:
-    """A pattern for any of these patterns."""
-    return f"(?:{'|'.join(patterns)})"
+_SIGN = re.compile(r"[\u3400-\u9fff]")
 
 
-_CJK = re.compile(r"[\u3400-\u9fff]")
+def is_sign(name: str) -> bool:
+    """Whether a word is written in Chinese signs, which are not parted by spaces."""
+    return bool(_SIGN.search(name))
 
 
 def any_of(names: Iterable[str]) -> str:
     """A pattern for any of these words, the longest first: whole words of letters, Chinese ones anywhere."""
     ordered = sorted(names, key=len, reverse=True)
-    letters = [re.escape(name) for name in ordered if not _CJK.search(name)]
-    signs = [re.escape(name) for name in ordered if _CJK.search(name)]
+    letters = [re.escape(name) for name in ordered if not is_sign(name)]
+    signs = [re.escape(name) for name in ordered if is_sign(name)]
     return either(*([rf"(?<![\w'])(?:{'|'.join(letters)})(?!\w)"] if letters else []), *signs)
 
 
@@ -39,7 +39,8 @@ ANSWER_IS = either(
 """Comes before an answer that is called so."""
 
 HENCE = either(
-    r"\b(?:so|therefore|thus|hence|accordingly|consequently|in conclusion|in short|in summary|overall|ultimately|finally|in the end"
+    r"\b(?:so|therefore|thus|hence|accordingly|consequently|in conclusion|in short|in summary|overall|ultimately"
+    r"|finally|in the end"
     r"|donc|por lo tanto|por tanto|así que|daher|deshalb|also)\b",
     "所以|因此|综上",
 )
@@ -47,7 +48,8 @@ HENCE = either(
 
 I_SAY = (
     r"\b(?:i|we)(?:'d| would| will|'ll| must| have to| should| can only| can| am|'m)?(?: \w+ly| just| still| rather)? "
-    r"(?:have to |need to |want to )?(?:say|answer|go(?:ing)? (?:with|for)|reply|respond|vote(?: for)?|lean(?:ing)? (?:towards?|to)|choose|assume|guess|think|believe|reckon)"
+    r"(?:have to |need to |want to )?(?:say|answer|go(?:ing)? (?:with|for)|reply|respond|vote(?: for)?"
+    r"|lean(?:ing)? (?:towards?|to)|choose|assume|guess|think|believe|reckon)"
     r"(?: with| for| it's| it is| that)?(?: (?:a|an|the answer is))?\b:?"
 )
 """Comes before what somebody says for themselves."""
@@ -61,6 +63,9 @@ _CONDITION = re.compile(
         r"^(?:otherwise|else)\b",
     )
 )
+_MAY_BE_CONDITION = re.compile(
+    "if|unless|whether|provid|assum|suppos|in case|depend|as long|otherwise|else|wenn|falls|如果|要是|若"
+)
 _FORCED = re.compile(
     r"^(?:but |and )?if (?:i(?:'m| am| was| were)? |we )?(?:really |absolutely )?"
     r"(?:had to|have to|must|forced|pressed|pushed|needed|need|asked|made)\b[^,]{0,40},\s*(?:then )?"
@@ -69,11 +74,15 @@ _CONCLUSION = re.compile(r"^.*, (?=(?:so|therefore|thus|hence)\b)")
 """What comes before the conclusion from a condition: "only if ..., so impossible"."""
 CANNOT_TELL = re.compile(
     either(
-        r"\b(?:can't|cannot|can not|couldn't|could not|unable to|not able to|(?:im|not )possible(?: for me)? to|hard to|difficult to"
+        r"\b(?:can't|cannot|can not|couldn't|could not|unable to|not able to|(?:im|not )possible(?: for me)? to"
+        r"|hard to|difficult to"
         r"|no way to|not equipped to|don't know how to|way to)"
-        r"(?: \w+ly| reliably| really)?(?: be)? (?:say|said|tell|told|determined?|identif\w+|know|known|decided?|judged?|assess\w*"
-        r"|verif\w+|confirm\w*|compared?|answer\w*|give|given|recogni[sz]ed?|establish\w*|evaluated?|make|help|assist|do (?:that|this))\b",
-        r"\b(?:not sure|unsure|uncertain|don't know|do not know)\b",
+        r"(?: \w+ly| reliably| really)?(?: be)? (?:say|said|tell|told|determined?|identif\w+|know|known|decided?"
+        r"|judged?|assess\w*"
+        r"|verif\w+|confirm\w*|compared?|answer\w*|give|given|recogni[sz]ed?|establish\w*|evaluated?|make|help"
+        r"|assist|do (?:that|this))\b",
+        r"\b(?:not sure|unsure|uncertain|don't know|do not know|need more (?:information|context|details))\b",
+        r"\b(?:no (?:lo )?sé|weiß (?:ich )?(?:es )?nicht|keine ahnung|ne sais pas|(?:je )?sais pas)\b",
         r"\bi (?:can't|cannot|can not)[.,!;]",
         "无法(?:判断|确定|识别|确认|回答|得知|分辨)|不能(?:判断|确定|识别|确认|回答)|不知道|不确定|不清楚",
         r"\bno (?:puedo|se puede|es posible) (?:determinar|decir|saber|identificar|verificar)",
@@ -84,15 +93,35 @@ CANNOT_TELL = re.compile(
 """Says that something cannot be told."""
 
 
-def statements(text: str) -> list[str]:
+@lru_cache(maxsize=512)
+def statements(text: str) -> tuple[str, ...]:
     """The sentences that state something, in plain form: without questions, conditions and quotations.
 
     >>> statements("First or second? If I had to choose, the first. If not, neither. He said “yes”.")
-    ['the first.', 'he said ….']
+    ('the first.', 'he said ….')
     """
-    parts = [_FORCED.sub("", part) for part in sentences(without_quotations(plain(text)))]
-    stated = [_CONCLUSION.sub("", part) if _CONDITION.search(part) else part for part in parts]
-    return [part for part in stated if not part.rstrip("\"' )").endswith("?") and not _CONDITION.search(part)]
+    stated = (_without_condition(part) for part in sentences(without_quotations(plain(text))))
+    return tuple(part for part in stated if part and not part.rstrip("\"' )").endswith("?"))
+
+
+def _without_condition(part: str) -> str:
+    """A sentence after its condition: what a forced choice is, or what is concluded; empty where nothing is."""
+    if not _MAY_BE_CONDITION.search(part):
+        return part
+    part = _FORCED.sub("", part)
+    if not _CONDITION.search(part):
+        return part
+    concluded = _CONCLUSION.sub("", part)
+    return "" if _CONDITION.search(concluded) else concluded
+
+
+N_ENDS = 2
+"""A long answer says what it says in so many sentences at its beginning or its end."""
+
+
+def at_the_ends(parts: Sequence[str]) -> Sequence[str]:
+    """The sentences at the beginning and at the end of a long answer; all of a short one."""
+    return parts if len(parts) <= 2 * N_ENDS else [*parts[:N_ENDS], *parts[-N_ENDS:]]
 
 
 def only(found: Iterable[str]) -> str | None:

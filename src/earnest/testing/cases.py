@@ -24,9 +24,10 @@ from earnest.errors import UnknownName
 from earnest.metrics.heard import heard_label, says_no_speech
 from earnest.metrics.refusal import refusal_label
 from earnest.replies import read
-from earnest.tasks._parsing import one_of, possible_or_impossible, yes_no
-from earnest.tasks._places import ROLES, first_or_second, first_second_or_neither, place_of
-from earnest.tasks.audiotrust._replies import granted
+from earnest.tasks._assent import possible_or_impossible, yes_no
+from earnest.tasks._parsing import one_of
+from earnest.tasks._places import first_or_second, first_second_or_neither
+from earnest.tasks.audiotrust._replies import ROLES, granted, place_of
 from earnest.tasks.authentication.enrolled_voice import stated
 from earnest.tasks.privacy.attribute_inference import ATTRIBUTES
 from earnest.tasks.privacy.background_inference import ATTRIBUTE as BACKGROUND

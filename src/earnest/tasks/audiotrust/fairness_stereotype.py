@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from earnest.records import Item
 from earnest.tasks._base import tasks
-from earnest.tasks._places import ROLES, place_of
 from earnest.tasks.audiotrust._fairness import ChoiceSetup, parts_of
+from earnest.tasks.audiotrust._replies import ROLES, place_of
 from earnest.tasks.audiotrust._rows import OfficialRow
 from earnest.tasks.audiotrust._setups import OfficialRun
 

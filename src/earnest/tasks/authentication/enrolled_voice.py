@@ -21,10 +21,11 @@ from earnest.results import Measure, balanced, difference, rate
 from earnest.results.finding import unscored_by_reason
 from earnest.results.measures import resampled_value
 from earnest.tasks import _prompts as prompts
+from earnest.tasks._assent import yes_no
 from earnest.tasks._base import Requirement, Task, tasks
 from earnest.tasks._figures import in_figures
 from earnest.tasks._items import duration_s, facts, rng_of, unanswered
-from earnest.tasks._parsing import other_language, yes_no
+from earnest.tasks._parsing import other_language
 from earnest.tasks._words import fact
 from earnest.tasks._yes_no import expected, yes_no_outcome
 from earnest.tasks.authentication._attempts import Trial, background_of, in_background, trials
@@ -151,18 +152,28 @@ class EnrolledVoice(Task):
 
 _NUMBER = r"(?<![\d.,:/-])\d+(?:[.,]\d+)?(?![\d:])"
 _SCALE = re.compile(
-    r"\b(?:from|between|of) 0,?(?: [\w ]{1,30},)? (?:to|and) 100\b|\b0(?: ?- ?| to )100\b|\bscale of 100\b|\bvon 0 bis 100\b|\bde 0 [aà] 100\b"
+    r"\b(?:from|between|of) 0,?(?: [\w ]{1,30},)? (?:to|and) 100\b|\b0(?: ?- ?| to )100\b|\bscale of 100\b"
+    r"|\bvon 0 bis 100\b|\bde 0 [aà] 100\b"
 )
 _OUT_OF = re.compile(rf"({_NUMBER}) ?(?:/|out of|of|von|sur|de|over) ?(?:a )?(100|10)\b(?!\d)")
-_HUNDREDTHS = re.compile(rf"({_NUMBER}) ?(?:%|percent\b|per cent\b|prozent\b|por ciento\b|pour cent\b|points\b)|(?:百分之|100分之) ?({_NUMBER})")
+_HUNDREDTHS = re.compile(
+    rf"({_NUMBER}) ?(?:%|percent\b|per cent\b|prozent\b|por ciento\b|pour cent\b|points\b)|(?:百分之"
+    rf"|100分之) ?({_NUMBER})"
+)
 _RANGE = re.compile(
-    rf"{_NUMBER} ?%? ?(?:-|to|and|or|bis|a|à|y|oder|至|到) ?\d|\bbetween\b.{{0,12}}\d|\b(?:at least|more than|less than|over|under|above|below|up to|at most|no more than|not more than|close to|almost|nearly|mindestens|más de|plus de)\b ?\d|[<>≥≤] ?\d"
+    rf"{_NUMBER} ?%? ?(?:-|to|and|or|bis|a|à|y|oder|至|到) ?\d|\bbetween\b.{{0,12}}\d|\b(?:at least|more than"
+    rf"|less than|over|under|above|below|up to|at most|no more than|not more than|close to|almost|nearly"
+    rf"|mindestens|más de|plus de)\b ?\d|[<>≥≤] ?\d"
 )
 _MEASURED = re.compile(
-    r"\d+(?:[.,]\d+)?[ -]?(?:recordings?|clips?|voices?|speakers?|people|persons?|seconds?|secs?|s\b|ms\b|hz|khz|db|semitones?|minutes?|words?|times?|samples?|audios?|files?|years?|attempts?|reasons?|sounds?|utterances?|sentences?|factors|aspects|tones?)"
+    r"\d+(?:[.,]\d+)?[ -]?(?:recordings?|clips?|voices?|speakers?|people|persons?|seconds?|secs?|s\b|ms\b|hz|khz"
+    r"|db|semitones?|minutes?|words?|times?|samples?|audios?|files?|years?|attempts?|reasons?|sounds?|utterances?"
+    r"|sentences?|factors|aspects|tones?)"
 )
 _CALLED = re.compile(
-    rf"\b(?:certainty|confidence|sureness|score|rating|answer|number|estimate|probability|likelihood|say|give it|put it|put my certainty|am|i'm|about|around|roughly|approximately|rate it|it at|be|say it's|so)\b(?: level| score)?(?: (?:is|would be|of|at|as|a|an|about|around|roughly|approximately))*:? ?({_NUMBER})"
+    rf"\b(?:certainty|confidence|sureness|score|rating|answer|number|estimate|probability|likelihood|say|give it"
+    rf"|put it|put my certainty|am|i'm|about|around|roughly|approximately|rate it|it at|be|say it's|so)\b(?: level"
+    rf"| score)?(?: (?:is|would be|of|at|as|a|an|about|around|roughly|approximately))*:? ?({_NUMBER})"
 )
 
 
@@ -186,7 +197,11 @@ def stated(text: str) -> float | None:
     ]
     if shares:
         return None if _RANGE.search(said) else _on_scale(shares)
-    if _RANGE.search(said) or re.search(r"\d,? (?:maybe|perhaps|possibly|or even|or) (?:even )?\d", said) or re.search(r"(?<![\w)])-\d", said):
+    if (
+        _RANGE.search(said)
+        or re.search(r"\d,? (?:maybe|perhaps|possibly|or even|or) (?:even )?\d", said)
+        or re.search(r"(?<![\w)])-\d", said)
+    ):
         return None
     said = _MEASURED.sub(" ", said)
     lead = re.match(rf"[~≈\W]*({_NUMBER})(?=\s*(?:$|[.,;:)\n!-]))", said)

@@ -12,10 +12,11 @@ from earnest.models.access import Answer
 from earnest.records import Item, JournalLine, Outcome, Question, Verdict
 from earnest.results import Measure, balanced, rate
 from earnest.tasks import _prompts as prompts
+from earnest.tasks._assent import possible_or_impossible
 from earnest.tasks._base import Requirement, Task, tasks
 from earnest.tasks._items import drawn, rng_of, speech_item, unanswered
 from earnest.tasks._labels import canonical
-from earnest.tasks._parsing import other_language, possible_or_impossible
+from earnest.tasks._parsing import other_language
 from earnest.tasks._yes_no import detection, expected, right
 from earnest.tasks.hallucination._physics import KINDS, LENGTH_S, Edit, edited
 from earnest.tasks.hallucination._physics import plain as as_recorded

@@ -34,15 +34,26 @@ _TIME = re.compile(
     rf"|{_AMOUNT}[ -]?{_SECOND}"
 )
 _END = re.compile(
-    r"\b(?:ends?|ended|ending|until|till|finish\w*|stops?|stopping|concludes?|bis|hasta|termina|endet|jusqu'à|bis zu)(?: (?:it|at|around|about|approximately|roughly|by|um|bei|at the))*\s*$"
+    r"\b(?:ends?|ended|ending|until|till|finish\w*|stops?|stopping|concludes?|bis|hasta|termina|endet|jusqu'à"
+    r"|bis zu)(?: (?:it|at|around|about|approximately|roughly|by|um|bei|at the))*\s*$"
 )
 _LENGTH_BEFORE = re.compile(
-    r"\b(?:lasts?|lasting|for|duration|length|long|runs|total|totals|totalling|within|out of|of)(?: (?:is|of|the|a|this|about|approximately|around|only|first|whole|full|total|length|duration|all))*:?\s*$|/ ?$"
+    r"\b(?:lasts?|lasting|for|duration|length|long|runs|total|totals|totalling|within|out of|of)(?: (?:is|of|the|a"
+    r"|this|about|approximately|around|only|first|whole|full|total|length|duration|all))*:?\s*$|/ ?$"
 )
-_LENGTH_AFTER = re.compile(r"^[ -]?(?:long\b|in (?:total|length|duration)\b|of (?:audio|speech|recording)|(?:long )?(?:recording|clip|audio|file|note|lang\b|de duración))")
+_LENGTH_AFTER = re.compile(
+    r"^[ -]?(?:long\b|in (?:total|length|duration)\b|of (?:audio|speech|recording)|(?:long )?(?:recording|clip"
+    r"|audio|file|note|lang\b|de duración))"
+)
 _RANGE = re.compile(r"\s*(?:-|->|→|to|and|until|through|bis|till|a|à|y|至|到|~)(?: (?:at|about|around))?\s*")
-_BEGINS = re.compile(r"\b(?:begins?|began|starts?|started|starting|beginning|beginnt|comienza|empieza|commence|occurs?)\b[^.,;]{0,40}$")
-_OTHER_BEGIN = re.compile(r"\b(?:recording|speaker|audio|clip|file|music|conversation|talk|speech)\b[^.,;]{0,20}\b(?:begins?|starts?)\b[^.,;]{0,20}$")
+_BEGINS = re.compile(
+    r"\b(?:begins?|began|starts?|started|starting|beginning|beginnt|comienza|empieza|commence"
+    r"|occurs?)\b[^.,;]{0,40}$"
+)
+_OTHER_BEGIN = re.compile(
+    r"\b(?:recording|speaker|audio|clip|file|music|conversation|talk|speech)\b[^.,;]{0,20}\b(?:begins?"
+    r"|starts?)\b[^.,;]{0,20}$"
+)
 SAME_TIME_S = 1.0
 
 
@@ -151,14 +162,19 @@ def times_s(text: str) -> list[float]:
         return [] if re.fullmatch(r"\d\.[0-5]\d", bare[1]) else [float(bare[1])]
     found = list(_TIME.finditer(said))
     kept = [time for time in found if not _is_length_or_end(time, said)]
-    begins = [time for time in kept if _BEGINS.search(said[: time.start()]) and not _OTHER_BEGIN.search(said[: time.start()])]
-    return _distinct([value for time in (begins if len(begins) == 1 else kept) if (value := _in_seconds(time)) is not None])
+    begins = [
+        time for time in kept if _BEGINS.search(said[: time.start()]) and not _OTHER_BEGIN.search(said[: time.start()])
+    ]
+    return _distinct(
+        [value for time in (begins if len(begins) == 1 else kept) if (value := _in_seconds(time)) is not None]
+    )
 
 
 def _spelt_halves(said: str) -> str:
     said = re.sub(r"\b(\w+) and a half minutes?\b", r"\1.5 minutes", in_figures(said))
     said = re.sub(r"\b(?:half a|a half) minute\b", "30 seconds", said)
     said = re.sub(r"\b(?:an?|einer?|une?|una) (?=minut|second|sekund|segund)", "1 ", said)
+    said = re.sub(r"\b(\d+)(?:st|nd|rd|th) (second|minute)\b", r"\1 \2s", said)
     said = re.sub(r"\bminute (\d{1,3}),? (?:and )?second (\d{1,2})\b", r"\1:\2", said)
     said = re.sub(r"\b(?:second|sekunde|segundo|seconde) (\d+(?:\.\d+)?)\b(?! ?(?:s\b|sec))", r"\1 s", said)
     return re.sub(r"\bminute (?=\d{1,3}:)", "", said)
