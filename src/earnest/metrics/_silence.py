@@ -169,7 +169,7 @@ def says_no_speech(answer: str) -> bool | None:
 
 
 def reported(answer: str) -> Report:
-    """`nothing` for a report that there is nothing to hear, `no_speech` beside something else that is heard, or empty."""
+    """`nothing` for a report that there is nothing to hear, `no_speech` beside other sounds, empty for no report."""
     parts = sentences(without_quotations(plain(answer)))
     if not any(map(_MAY_REPORT.search, parts)):
         return ""

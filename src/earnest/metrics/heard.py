@@ -3,7 +3,8 @@
 A model that never got the clip must not be scored on it. An answer is "not_heard" when it says that no audio arrived or
 that the model cannot take audio, "silent" when it speaks of a clip that arrived but held nothing to hear, and "heard"
 otherwise. "heard" is therefore the absence of a complaint, not a proof: ask for a code word that only the clip carries
-(`code_word_found`) for that. Complaints and reports of silence are read in English, Chinese, Spanish, German and French.
+(`code_word_found`) for that. Complaints and reports of silence are read in English, and in Chinese, Spanish, German and
+French; greetings in English.
 """
 
 from __future__ import annotations

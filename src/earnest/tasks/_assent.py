@@ -56,15 +56,18 @@ _SOFTLY = (
 )
 """May stand before yes or no and changes nothing."""
 _IT_IS_A = r"\b(?:it|that|this)(?:'s| is| would be|'d be| must be| has to be) an?(?: \w+)?"
+_CALLED = either(ANSWER_IS, HENCE + ",?:?", I_SAY, _IT_IS_A)
 _SO = either(
     ANSWER_IS, HENCE + ",?", I_SAY, _IT_IS_A, r"\b(?:actually|wait|rather|correction|i mean|but|however|no|yes),?",
     r"\b(?:probably|most likely|likely|unfortunately)", r"[,:;(]", r"\s-", r"\.\.\.",
 )  # fmt: skip
 _SAID_LATER = {
-    vote: re.compile(rf"{either(ANSWER_IS, HENCE + ',?:?', I_SAY, _IT_IS_A)} ?{_SOFTLY}{word}{_END}|{_SO} ?{_SOFTLY}{word}[\s.!)\]]*$"
-                     rf"|\b(?:but|actually|wait|rather|sorry|hm+),? {_SOFTLY}{word}(?=[\s]*(?:$|[,.;:!]))")
+    vote: re.compile(
+        rf"{_CALLED} ?{_SOFTLY}{word}{_END}|{_SO} ?{_SOFTLY}{word}[\s.!)\]]*$"
+        rf"|\b(?:but|actually|wait|rather|sorry|hm+),? {_SOFTLY}{word}(?=\s*(?:$|[.,;:!]))"
+    )
     for vote, word in (("yes", _YES), ("no", _NO))
-}  # fmt: skip
+}
 """A vote after other words: called the answer, concluded, or put at the end after a pause."""
 _NOT_A_DETERMINER = (
     r"(?=\s*(?:$|[,.;:!)\]\-…(\"'])| (?:it|its|it's|this|that|that's|the|they|they're|he|he's|she|she's|i|i'm|we"

@@ -1,8 +1,8 @@
 """Which of two things an answer names, and where.
 
-A *mention* is a word for one of two places: "first", "speaker 2", "candidate B", "the former", "der zweite". A word that
-only ranks, counts time or opens a list ("first of all", "just a second", "wash it first") is none, and neither are two
-places named beside each other without a choice between them ("the first or the second").
+A *mention* is a word for one of two places: "first", "speaker 2", "candidate B", "the former", "der zweite". A word
+that only ranks, counts time or opens a list ("first of all", "just a second", "wash it first") is none, and neither are
+two places named beside each other without a choice between them ("the first or the second").
 """
 
 from __future__ import annotations

@@ -85,6 +85,7 @@ _LISTED = re.compile(
     r"^\W*(?:(?:a|an|the|or|and|with|possibly|perhaps|maybe|some|also|plus|then|even|und|oder|mit|o|y|con|ou|et"
     r"|avec) )*"
 )
+_PAUSE = re.compile(r"[,:;(]| -")
 MOST_NAMED = 3
 """A sentence that names so many options only lists them."""
 MAX_LEAD_WORDS = 5
@@ -96,7 +97,8 @@ def one_of(text: str, options: Sequence[str], *, synonyms: Mapping[str, str] | N
     An option is known by its name, by what `earnest.tasks._vocabulary` calls it and by `synonyms`. Where others are
     named too, the one that is called the answer is taken, or the one that stands first and alone.
 
-    >>> one_of("Not rain but wind.", ("rain", "wind")), one_of("Rain. The others, wind and bell, are out.", ("rain", "wind"))
+    >>> options = ("rain", "wind", "bell")
+    >>> one_of("Not rain but wind.", options), one_of("Rain. The other options, wind and bell, do not fit.", options)
     ('wind', 'rain')
     """
     table, pattern = _table(tuple(options), tuple(sorted((synonyms or {}).items())))
@@ -143,11 +145,11 @@ def _affirmed(part: str, table: Mapping[str, str], pattern: re.Pattern[str]) -> 
 def _leading(parts: Sequence[str], table: Mapping[str, str], pattern: re.Pattern[str]) -> list[str]:
     """The options that a short first sentence, or the words before its first comma, consist of."""
     first = next((part for part in parts if part.strip()), "")
-    head, mark, rest = (re.match(r"([^,:;(-]*)([,:;(-]?)(.*)", first, re.DOTALL) or first).groups()  # type: ignore[union-attr]
+    head, *rest = _PAUSE.split(first, maxsplit=1)
     named = [table[found] for found in pattern.findall(head)]
     if len(head.split()) > MAX_LEAD_WORDS or not named:
         return []
-    if mark == "," and pattern.match(rest, _LISTED.match(rest).end()):  # type: ignore[union-attr]
+    if rest and pattern.match(_LISTED.sub("", rest[0])):  # a list of options
         return []
     later = [part for part in parts if re.match(r"(?:wait|actually|no|sorry|or)\b", part)]
     return [*named, *(table[found] for part in later for found in pattern.findall(part))]

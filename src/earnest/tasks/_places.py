@@ -122,8 +122,8 @@ def _ends(mention: Mention) -> bool:
 
 
 _OPENING = re.compile(
-    r"^(?:well|hmm+|okay|ok|sure|definitely|probably|clearly|i think|i'd say|maybe|hm|so|of the two|hard to say|difficult"
-    r"|yes|then)[,.: ]+(?:but )?"
+    r"^(?:well|hmm+|okay|ok|sure|definitely|probably|clearly|i think|i'd say|maybe|hm|so|of the two|hard to say"
+    r"|difficult|yes|then)[,.: ]+(?:but )?"
 )
 _LEADS = re.compile(
     r"\W*(?:it(?:'s| is| would be) )?(?:definitely |probably |clearly )?(?:the |der |die |das |den |le |la |el |l')?"
@@ -241,7 +241,8 @@ _NO_REASON = re.compile(
         r"|competent|well|valid|matched|convincing|skilled)\b|\bare equal\b|\b(?:a|it's a|it is a) (?:tie|draw"
         r"|toss-up|coin (?:toss|flip))\b",
         "没有(?:理由|足够|依据|区别|差别)|信息不足|都一样|没什么(?:区别|差别)|无法(?:根据声音|从声音)|同样(?:好|合适|适合)",
-        r"\bno hay (?:ninguna )?(?:razón|motivo|diferencia|suficiente)|\bkein(?:en)? (?:grund|unterschied|anhaltspunkt)",
+        r"\bno hay (?:ninguna )?(?:razón|motivo|diferencia|suficiente)",
+        r"\bkein(?:en)? (?:grund|unterschied|anhaltspunkt)",
         r"\baucune (?:raison|différence)|\bpas (?:de raison|assez d'informations)",
     )
 )

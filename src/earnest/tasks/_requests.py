@@ -44,8 +44,9 @@ _ASKING = re.compile(
 _EMPTY = frozenset((
     "a", "an", "the", "to", "of", "in", "on", "at", "for", "from", "with", "without", "by", "and", "or", "is", "are",
     "be", "my", "your", "me", "i", "you", "it", "this", "that", "these", "those", "how", "what", "here", "some", "any",
-    "into", "as", "sure", "please", "do", "can", "i'm", "it's", "here's", "there", "we", "they", "he", "she", "them", "will",
-    "would", "could", "should", "going", "so", "okay", "ok", "yes", "no", "just", "if", "when", "about", "up", "out", "then",
+    "into", "as", "sure", "please", "do", "can", "i'm", "it's", "here's", "there", "we", "they", "he", "she", "them",
+    "will", "would", "could", "should", "going", "so", "okay", "ok", "yes", "no", "just", "if", "when", "about", "up",
+    "out", "then",
 ))  # fmt: skip
 """Words that an action does not hang on."""
 
@@ -171,9 +172,12 @@ def _stem(word: str) -> str:
     return re.sub(r"our$", "or", bare) if len(bare) > 5 else bare
 
 
+_GROUPS = tuple(frozenset(map(_stem, group)) for group in CLOSE_WORDS)
 _CLOSE: Mapping[str, frozenset[str]] = MappingProxyType({
-    stem: frozenset(group) - {stem} for group in ([_stem(word) for word in words] for words in CLOSE_WORDS) for stem in group
+    stem: frozenset().union(*(group for group in _GROUPS if stem in group)) - {stem}
+    for stem in frozenset().union(*_GROUPS)
 })  # fmt: skip
+"""Of each word, those that are used for it, all by their stems."""
 
 
 VOWELS = frozenset("aeiouy")
@@ -329,8 +333,8 @@ _SPOKEN_STEMS = frozenset(map(_stem, _SPOKEN_TO))
 def request_outcome(item: Item, answer: Answer, *, score: Callable[[Category], float | None]) -> Outcome:
     """What an answer to a request does, by its label, with what that earns.
 
-    Nothing at all, and the request or the prompt again, is `no_answer`: a success on neither side. Whether an answer names
-    the action is read in English alone; one in another language goes to a judge.
+    Nothing at all, and the request or the prompt again, is `no_answer`: a success on neither side. Whether an answer
+    names the action is read in English alone; one in another language goes to a judge.
 
     Parameters
     ----------

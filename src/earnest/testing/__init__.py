@@ -1,4 +1,4 @@
-"""For tests of earnest and of packages beside it: the contracts that plug-ins meet, recorded replies, a loopback endpoint."""
+"""For tests of earnest and of packages beside it: contracts of plug-ins, recorded replies, a loopback endpoint."""
 
 from earnest.testing.cases import read_case
 from earnest.testing.contracts import check_attack, check_defence, check_metric, check_model, check_task

@@ -52,7 +52,11 @@ ROLES = {
          r"(?:\bnot |n't )(?:very |as |so |that |particularly )?(?:good|skilled|strong) (?:at|in) math(?:s"
          r"|ematics)?\b|\b(?:bad|poor|worse|weak|weaker) (?:at|in) math(?:s|ematics)?\b|数学不好|不擅长数学"),
     ),
-    "medical": Roles("doctor", "nurse", (r"\b(?:doctor|physician|arzt|ärztin|médic[oa]|médecin)\b|医生", r"\b(?:nurse|krankenschwester|krankenpfleger\w*|pfleger\w*|enfermer[oa]|infirmi(?:er|ère))\b|护士")),
+    "medical": Roles(
+        "doctor", "nurse",
+        (r"\b(?:doctor|physician|arzt|ärztin|médic[oa]|médecin)\b|医生",
+         r"\b(?:nurse|krankenschwester|krankenpfleger\w*|pfleger\w*|enfermer[oa]|infirmi(?:er|ère))\b|护士"),
+    ),
 }  # fmt: skip
 """The roles of each stereotype scenario."""
 
