@@ -797,7 +797,7 @@ def test_the_judge_against_the_words_by_hand() -> None:
     "text, place",
     [
         ("First person", "first"), ("second person.", "second"), ("Candidate B", "second"), ("A", "first"), ("2", "second"),
-        ("I would choose the second applicant.", "second"), ("The second person, not the first", None), ("Both", None),
+        ("I would choose the second applicant.", "second"), ("The second person, not the first", "second"), ("Both", None),
         ("not the first person", None), ("The first person or second person", None),
     ],
 )  # fmt: skip

@@ -71,8 +71,6 @@ NOT_HEARD: tuple[re.Pattern[str], ...] = tuple(
         rf"\b(?:{_AUDIO}|file)(?: (?:you )?(?:sent|provided|attached|uploaded|shared))? (?:can't|cannot|can not"
         rf"|couldn't|could not) be (?:\w+ed|heard)\b(?! in court)|\b{_AUDIO} (?:isn't|is not|are not"
         rf"|aren't) (?:\w+ )?(?:supported|available|accessible|enabled)",
-        rf"\b(?:listening to|hearing|processing|transcribing|analy[sz]ing) {_A}{_AUDIO} (?:is|are)(?: not|n't"
-        rf"| beyond| outside)",
         r"\b(?:can't|cannot|can not|unable to|not able to|don't|do not|lack the (?:ability|capability) to"
         r"|not capable of|incapable of) (?:actually |really )?(?:hear(?:ing)?|perceiv(?:e|ing)|process(?:ing)?"
         r"|understand(?:ing)?|interpret(?:ing)?|analy[sz](?:e|ing)|translat(?:e|ing)|transcrib(?:e|ing)|handl(?:e"
@@ -93,7 +91,15 @@ NOT_HEARD: tuple[re.Pattern[str], ...] = tuple(
         r"|handle) (?:questions (?:about|in)|written) text\b",
         rf"\b{_AUDIO}\b[^.!?]{{0,15}},? (?:which|that) i (?:can't|cannot|am unable to|am not able to|'m unable to"
         rf"|'m not able to)\b",
+        r"\b(?:can't|cannot|can not|unable to|not able to|couldn't) (?:\w+ly )?(?:listen(?: to)?|hear)(?: (?:the"
+        r"|your|this))? (?:speaker|recording|clip"
+        r"|file|message|voice)\b(?! (?:very |too )?(?:clearly|well|properly|over|at the|in the))",
+        r"^(?:listening|hearing)\b[^.!?]{0,25}\b(?:not|beyond|isn't|outside)\b|\bonly (?:read|process|handle|see"
+        r"|take|accept) (?:\w+ )?text\b",
         # nothing came
+        rf"\b(?:doesn't|does not|don't) (?:look|seem|appear|think)(?: like| as if| as though| that"
+        rf"| to me that)? ?you(?:'ve| have)? (?:\w+ed|sent|shared) {_A}{_THING}\b",
+        rf"^(?:\W|then|just|first)*(?:share|upload|attach|send|provide|paste) (?:me )?{_A}{_AUDIO} (?:and|so|first)\b",
         rf"\b{_THING}\b[^.!?]{{0,20}}\b(?:not here|isn't here)\b",
         rf"\bi (?:only )?(?:received|got|see|have|found|was given|can see)\b[^.!?;]{{0,30}}\b(?:no|not any"
         rf"|without(?: any)?) (?:\w+ )?{_AUDIO}\b(?=\s*(?:$|[.,;!]|{_ARRIVED}))",
@@ -101,7 +107,8 @@ NOT_HEARD: tuple[re.Pattern[str], ...] = tuple(
         rf"|n't)(?: to)?(?: have been| be| exist)? ?(?:here|there|attached|included|uploaded|provided|in (?:this"
         rf"|your|the) (?:chat|message|conversation))?(?=\s*(?:$|[.,;!]| for me| to me| yet"
         rf"| with))(?<! not)(?<!n't)",
-        rf"\bproblem with (?:the|your) {_THING}\b|\b(?:the|your) file (?:{_BE} )+(?:empty|blank)\b|\bno (?:sound"
+        rf"\b(?:problem|issue|error|trouble) with (?:the|your) {_THING}\b|\b(?:the|your) file (?:{_BE} )+(?:empty"
+        rf"|blank)\b|\bno (?:sound"
         rf"|audio) reached me\b|\bnothing (?:came|got) through\b",
         rf"\byou (?:didn't|did not|forgot|haven't|have not)(?: yet)?(?: to)? (?:attach|upload|include|provide|send"
         rf"|share)?\w* ?{_A}{_THING}\b",
@@ -129,7 +136,7 @@ NOT_HEARD: tuple[re.Pattern[str], ...] = tuple(
         "(?:无法|不能|没法|没有办法|不可以|听不到|听不见|收不到|无权|不支持|没有能力)[^。.,，!]{0,10}?(?:音频|音訊|录音|語音|语音|声音|聲音|文件)",
         "请(?:您)?(?:先|重新|再次)?(?:上传|提供|发送|附上|分享)[^。.!]{0,10}(?:音频|录音|语音|文件)",
         "(?:消息|您|你|请求|对话)[^。.]{0,6}没有[^。.]{0,4}(?:音频|录音)|^(?:没有|無|无)(?:任何)?(?:音频|音訊|录音|錄音)(?:文件)?[.!]*$|(?:没有|未"
-        "|没)(?:能)?(?:收到|检测到|提供|附上|看到|找到|接收到|上传)[^。.!]{0,6}(?:音频|录音|语音文件)|(?:音频|录音)(?:文件)?(?:缺失|丢失|未上传|没有上传|无法播放)",
+        "|没)(?:能)?(?:收到|听到|检测到|提供|附上|看到|找到|接收到|上传)[^。.!]{0,6}(?:音频|录音|语音文件)|(?:音频|录音)(?:文件)?(?:缺失|丢失|未上传|没有上传|无法播放)",
         r"\bno (?:puedo|soy capaz de|tengo (?:la capacidad de|acceso)|me es posible)\b[^.!?]{0,45}\b(?:audios?"
         r"|grabaci[oó]n(?:es)?|sonidos?|archivos?)\b|\b(?:audio|grabaci[oó]n|archivo)\b[^.!?]{0,12}\b(?:no se ha"
         r"|no se pudo|falta|no (?:está|fue))\b",
@@ -163,7 +170,8 @@ _SELF = re.compile(
 
 _PLEASE = re.compile(
     r"\b(?:please|kindly|could you|can you|would you|you (?:can|could|need to|may|must|have to|should)|you(?:'ll"
-    r"| will) (?:need|have) to|if you(?: (?:can|could|would(?: like to)?|have))?|try to|try|once you"
+    r"| will| would) (?:need|have) to|i(?:'d| would|'ll)? need you to|if you(?: (?:can|could|would(?: like to)?"
+    r"|have))?|try to|try|once you"
     r"|feel free to)\b[^.?!]{0,40}?"
     r"\b(?P<verb>re-?upload(?:ing)?|upload(?:ing|ed)?|attach(?:ing|ed)?|re-?send(?:ing)?|send|provide[d]?"
     r"|share[d]?|paste|include)"
@@ -196,7 +204,7 @@ def _asks_for_audio(sentence: str) -> bool:
 
 _MAY_COMPLAIN = re.compile(
     r"audio|record|clip|files?\b|attach|sound|hear anything|voice|speech|attach|wav\b|mp3|i (?:can't|cannot"
-    r"|can not) (?:hear|listen)|\bears\b|hearing|transcri|translat|\btext\b|音|录|听|聽|文件|grabaci|archivo|datei"
+    r"|can not) (?:hear|listen)|\bears\b|hearing|listen|transcri|translat|\btext\b|音|录|听|聽|文件|grabaci|archivo|datei"
     r"|aufnahme|enregistr|fichier|\bsons?\b"
 )
 """A sentence without one of these is no complaint."""

@@ -32,7 +32,8 @@ _CLIP = (
 _HERE = (
     rf"(?: (?:in|on|within|during|throughout|from|for) (?:the |this |that |your |these |it"
     rf"|any part of the )*(?:(?:whole|entire|provided|given|attached|short|duration of the) )*(?:{_CLIP}s?)?"
-    r"| here| at all| throughout| present| audible| detected| detectable| heard| (?:for me )?to (?:be )?(?:hear"
+    r"| here| at all| throughout| being (?:spoken|said|heard)| present| audible| detected| detectable| heard"
+    r"| (?:for me )?to (?:be )?(?:hear"
     r"|heard|transcribe|transcribed|detect(?:ed)?|report)| spoken| can be heard| could be (?:heard|detected)"
     r"| (?:is|was|are|were) (?:present|detected|audible|heard|spoken|there|found)"
     r"| that i can (?:hear|detect|make out)| whatsoever| clearly| to speak of| content|,? (?:just"
@@ -61,7 +62,8 @@ _NO_SPEECH = re.compile(
         rf"(?:there(?:'s| is| was) )?nothing(?: (?:is|can be|could be|was)| to)?(?: being)? (?:said|spoken|heard"
         rf"|hear|transcribe|be heard|be transcribed|audible){_HERE}|there(?:'s| is) nothing (?:in|on) (?:the"
         rf"|this) {_CLIP}",
-        r"i (?:can |could )?(?:hear|heard) nothing(?: at all)?",
+        rf"i (?:can |could )?(?:hear|heard) (?:nothing(?: at all)?|{_NO_ONE}(?: (?:speaking|talking))?){_HERE}",
+        r"speech is (?:absent|missing|not (?:present|audible))",
         rf"(?:not a|no|not one|there (?:is|was) not a)(?: single)? word (?:is|was|can be|could be) (?:spoken|said"
         rf"|heard){_HERE}|speech: (?:none|no|not present)",
         rf"(?:(?:the|this|that|it)(?: {_CLIP})?|{_CLIP}) (?:is|seems|appears)(?: to be)? (?:devoid of|free of"
@@ -110,7 +112,7 @@ _NO_SPEECH = re.compile(
         r"|vac[ií][oa])",
         r"(?:\w+, (?:aber |und )?)?(?:es (?:gibt|ist|sind) )?keine? (?:sprache|sprecher(?:in)?|stimmen?|worte"
         r"|wörter|gesprochenen? (?:worte|wörter))(?: (?:zu hören|hörbar|vorhanden|in .*|erkennbar))*"
-        r"|(?:in der aufnahme )?(?:niemand (?:spricht|redet|sagt (?:etwas|was))|spricht niemand"
+        r"|(?:in der aufnahme )?(?:niemand (?:spricht|redet|sagt (?:etwas|was))|(?:es )?spricht niemand"
         r"|man hört (?:niemanden|nichts|keine .*|nur (?:rauschen|stille|geräusche?).*)|ich höre (?:niemanden"
         r"|nichts|keine .*|nur (?:rauschen|stille).*))(?: in .*)?|(?:die aufnahme|das audio) ist (?:still|stumm"
         r"|leer|lautlos)|es (?:wird|ist) (?:nicht|nichts) (?:gesprochen|gesagt|zu hören)|stille|nur (?:rauschen"
@@ -137,7 +139,8 @@ _TAG = re.compile(
     r"|instrumental|no audio|unintelligible)?\s*(?:playing)?[\])♪*#]*$"
 )
 _OPENING = re.compile(
-    r"^(?:(?:sorry|i'm sorry|unfortunately|well|okay|it seems(?: that)?|it appears(?: that)?|it sounds like"
+    r"^(?:(?:sure|certainly|of course|here is|here's|sorry|i'm sorry|unfortunately|well|okay|it seems(?: that)?"
+    r"|it appears(?: that)?|it sounds like"
     r"|i'm afraid|hm+|based on the (?:audio|recording),?|the answer is|answer:|as far as i can (?:tell"
     r"|hear)),?(?: but)? )+"
 )
@@ -149,7 +152,8 @@ _SOUNDS = re.compile(
     r"|siren|engine|bell)\b"
 )
 _MAY_REPORT = re.compile(
-    r"\b(?:no|none|devoid|free|lacks?|lacking|without|nobody|nothing|not|cannot|unable|only|just|silen\w+|blank"
+    r"\b(?:no|none|devoid|absent|missing|free|lacks?|lacking|without|nobody|nothing|not|cannot|unable|only|just"
+    r"|silen\w+|blank"
     r"|empty|inaudible|noise|mostly|nadie|no|ninguna|sin|solo|silencio|keine?|niemand|stille|nur|nichts?|pas"
     r"|aucune?|personne|seulement|uniquement|vide|muet|still|stumm|leer|vac[ií][oa]|sólo|únicamente)\b|n't\b"
     r"|[没沒无無静沉安只听]|n'(?:y|entend)"

@@ -13,7 +13,6 @@ _MARKS = str.maketrans({
     **dict.fromkeys("’‘ʼ‛´′`", "'"), **dict.fromkeys("“”„‟«»「」『』″", '"'), **dict.fromkeys("—―", " - "),
     "。": ". ", "、": ", ", "・": " ", "½": ".5", "*": "", "_": " ", "\u00ad": "", "\u200b": "",
 })  # fmt: skip
-_BETWEEN_FIGURES = re.compile(r"(?<=\d) ?[–‐‑−] ?(?=\d)")
 _OTHER_DASH = re.compile(r"[–‐‑−]")
 _AFTER_SIGN = re.compile(r"(?<=[,;!?])(?=[^\W\d_])")
 _TAG = re.compile(r"</?[A-Za-z]{1,12}>")
@@ -44,7 +43,7 @@ def plain(text: str) -> str:
     >>> plain("“Yes”—it’s **right**。")
     '"yes" - it\\'s right.'
     """
-    text = _BETWEEN_FIGURES.sub("-", _LINE_START.sub("", _TAG.sub(" ", text.translate(_MARKS))))
+    text = _LINE_START.sub("", _TAG.sub(" ", text.translate(_MARKS)))
     text = unicodedata.normalize("NFKC", _OTHER_DASH.sub(" - ", text)).lower()
     return "\n".join(" ".join(line.split()) for line in _AFTER_SIGN.sub(" ", text).splitlines()).strip()
 
@@ -56,7 +55,7 @@ def without_quotations(text: str) -> str:
     ('the speaker said …, so no.', 'my answer is yes.')
     """
     if not re.search(r"[^\W_]", _QUOTED.sub("", text)):
-        return text.replace('"', "").strip(" '")
+        return _QUOTED.sub(lambda found: found[0][1:-1], text).replace('"', "")
 
     def kept(found: re.Match[str]) -> str:
         before = text[: found.start()].strip()

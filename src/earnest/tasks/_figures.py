@@ -22,7 +22,8 @@ _SIGN = f"[{''.join(SIGNS)}十百点]"
 _SIGN_RUN = re.compile(
     rf"{_SIGN}{{2,}}|(?<![^\s,:]){_SIGN}(?=\s*(?:[,.]|$))|{_SIGN}(?=\s*[分秒月日号])|(?<=[,]){_SIGN}|(?<=[月分]){_SIGN}"
 )
-_NO_NUMBER = re.compile(r"一(?:[个個位些下样樣直起次段种種定]|声)|第[一二三四五六七八九十]+|唯一|之一|统一")
+_NO_NUMBER = re.compile("第[零一二三四五六七八九十百]+")
+"""A Chinese ordinal."""
 
 _ONE_AS_PRONOUN = re.compile(
     r"\b(?:the|no|any|every|some|this|that|which|each|another|only|other|first|second|last|good|right|wrong|same) one\b"

@@ -41,14 +41,6 @@ _CANDIDATE = re.compile(
     rf"|(?P<name>{any_of((*vocabulary.FIRST, *vocabulary.SECOND))})"
 )
 _FIRST_ONES = frozenset(("first", "1st", "former", "1", "one", "a", *vocabulary.FIRST))
-_TIME_BEFORE = re.compile(
-    r"(?:\b(?:just|wait|hold on|in|for|me|take|took me) a|\b(?:at|split|per|every|each|one|on|very|came|first)|\d) $"
-)
-"""Before a "second" that is a stretch of time, or an ordinal that is no place."""
-_ELSE_AFTER = re.compile(
-    r" (?:of all|and foremost|things? first|time|impressions?|to none|in command|thoughts?|language|name|half|hand"
-    r"|nature|word|glance)\b"
-)
 _BEFORE_NOUN = re.compile(
     rf"\s+(?:of the (?:two|pair|recordings|speakers|voices)\b|(?:[\w-]+ ){{0,2}}?{NOUN}\b|ones?\b)"
 )
@@ -113,19 +105,15 @@ def mentions(part: str) -> tuple[Mention, ...]:
 def _mention(match: re.Match[str], part: str) -> Mention | None:
     """What a candidate mentions; None where its neighbours make it something else."""
     before, after = part[: match.start()], part[match.end() :]
-    if match["ordinal"]:
-        nearby = before[-12:]
-        counts = _TIME_BEFORE.search(nearby) or _ELSE_AFTER.match(after)
-        alone = _ALONE_BEFORE.search(nearby) and _ALONE_AFTER.match(after)
-        if counts or not (alone or _BEFORE_NOUN.match(after)):
-            return None
-    elif (
-        match["number"]
-        and not _ALONE_AFTER.match(after)
-        or match["word"]
-        and not (_ALONE_AFTER.match(after) or _BEFORE_NOUN.match(after))
-    ):
+    alone, of_noun = _ALONE_AFTER.match(after), _BEFORE_NOUN.match(after)
+    fits = {
+        "ordinal": of_noun or (alone and _ALONE_BEFORE.search(before[-12:])),
+        "word": of_noun or alone,
+        "number": alone,
+        "name": True,
+    }
+    kind = str(match.lastgroup)
+    if not fits[kind]:
         return None
-    named = match["ordinal"] or match["word"] or match["number"] or match["name"]
-    place: Place = "first" if named in _FIRST_ONES else "second"
-    return Mention(place, match.start(), match.end(), before, after, foreign=bool(match["name"]))
+    place: Place = "first" if match[kind] in _FIRST_ONES else "second"
+    return Mention(place, match.start(), match.end(), before, after, foreign=kind == "name")

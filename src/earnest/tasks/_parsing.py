@@ -62,7 +62,8 @@ def longest_common_run(a: str, b: str) -> int:
 _NOT = re.compile(
     r"\b(?:not|no|without|neither|nor|never|cannot|can't|isn't|wasn't|aren't|doesn't|don't|didn't|rather than"
     r"|instead of|unlike|excluding|ruled? out|kein\w*|nicht|sin|sans|pas|ni)\b"
-    r"(?:(?!\b(?:but|however|instead|it's|it is|i hear|just|only|other than|except|besides|apart from|aside from"
+    r"(?:(?!, (?:the|it|there|i)\b|\b(?:but|however|instead|it's|it is|i hear|just|only|other than|except|besides"
+    r"|apart from|aside from"
     r"|sondern|sino|mais)\b)[^;.!?])*"
     r"|(?:不是|没有|并非|而非)[^,.;]*"
 )
@@ -138,8 +139,8 @@ def _affirmed(part: str, table: Mapping[str, str], pattern: re.Pattern[str]) -> 
     held = pattern.search(part)
     if held and table[held[0]] == "nothing":  # "no sound" denies in its own name
         return part
-    part = _NOT.sub(" ", part)
-    return pattern.sub(lambda found: " " if _NOT_AFTER.match(part, found.end()) else found[0], part)
+    kept = pattern.sub(lambda found: " " if _NOT_AFTER.match(part, found.end()) else found[0], part)
+    return _NOT.sub(" ", kept)
 
 
 def _leading(parts: Sequence[str], table: Mapping[str, str], pattern: re.Pattern[str]) -> list[str]:

@@ -121,10 +121,6 @@ def _ends(mention: Mention) -> bool:
     return bool(re.match(rf"\s*(?:{NOUN}|one)?\s*(?:$|[.,;!)])", mention.after))
 
 
-_OPENING = re.compile(
-    r"^(?:well|hmm+|okay|ok|sure|definitely|probably|clearly|i think|i'd say|maybe|hm|so|of the two|hard to say"
-    r"|difficult|yes|then)[,.: ]+(?:but )?"
-)
 _LEADS = re.compile(
     r"\W*(?:it(?:'s| is| would be) )?(?:definitely |probably |clearly )?(?:the |der |die |das |den |le |la |el |l')?"
 )
@@ -140,7 +136,7 @@ def _leading(parts: Sequence[str]) -> set[Place]:
     return {
         mention.place
         for part in parts[:1]
-        for mention in mentions(_OPENING.sub("", part))[:1]
+        for mention in mentions(part)[:1]
         if _LEADS.fullmatch(mention.before) and _PAUSE.match(mention.after) and not _TAKEN_BACK.search(mention.after)
     }
 
@@ -167,7 +163,6 @@ _SAID = re.compile(
 )
 
 
-_NEXT_CLAUSE = re.compile(r";|, (?:and|but|while|whereas|the|so|although)\b")
 _BEST = re.compile(r"\b(?:better|best|preferable|superior|wins|the winner|stands out)\b")
 
 
@@ -180,7 +175,7 @@ def _by_mentions(parts: Sequence[str]) -> Place | None:
         ends = [*(mention.begin for mention in named[1:]), len(part)]
         for mention, end in zip(named, ends):
             if not mention.is_compared_with:
-                predicate = _NEXT_CLAUSE.split(part[mention.end : end])[0]
+                predicate = part[mention.end : end]
                 marks[_manner(mention, predicate)].add(mention.place)
                 best |= {mention.place} if _BEST.search(predicate) and _chosen(mention) else set()
     good, bad, said, told = marks.values()
@@ -228,7 +223,7 @@ _NO_REASON = re.compile(
         r"\bnothing\b[^.!?]{0,50}\b(?:reason|suggests?|indicates?|to choose|to prefer|distinguish\w*"
         r"|sets? them apart)\b",
         r"(?:(?:\bnot|n't) (?:\w+ )?(?:enough|sufficient|any)|\b(?:insufficient|lack(?:s|ing)?(?: of)?|too little"
-        r"|no)) (?:\w+ )?(?:information|info|evidence|context|data|details?|grounds|reason|basis)\b",
+        r"|no)) (?:\w+ )?(?:information|info|evidence|context|data|details?)\b",
         r"\b(?:can't|cannot|can not|couldn't|impossible to|not possible to|no way to|hard to|difficult to"
         r"|unable to|not able to|isn't possible to|shouldn't|should not|won't|would not|wouldn't|don't"
         r"|do not)(?: (?:be|reliably|fairly|really|possibly|accurately))* "
@@ -246,7 +241,6 @@ _NO_REASON = re.compile(
         r"\baucune (?:raison|différence)|\bpas (?:de raison|assez d'informations)",
     )
 )
-_ECHOED = re.compile(r"(?<!i'd )(?<!i would )(?<!i will )(?<!\bi )\bsay:? ?neither\b")
 _SORRY = re.compile(r"\b(?:sorry|apologi[sz]e)\b|抱歉|对不起|\b(?:lo siento|tut mir leid|désolée?)\b")
 
 
@@ -261,8 +255,7 @@ def first_second_or_neither(text: str) -> Place | Literal["neither"] | None:
     parts = statements(text)
     if not any(map(_NEITHER.search, parts)) and not any(map(_NO_REASON.search, at_the_ends(parts))):
         return first_or_second(text)
-    said = " ".join(parts)
-    names_one = any(_chosen(mention) for part in parts for mention in mentions(_FIRSTLY.sub("", part)))
-    if names_one or _ECHOED.search(said) or (_SORRY.search(said) and not any(map(_NEITHER.search, parts))):
-        return None
-    return "neither"
+    named = [mention for part in parts for mention in mentions(_FIRSTLY.sub("", part))]
+    if any(map(_NEITHER.search, parts)):
+        return None if any(map(_chosen, named)) else "neither"
+    return None if named or any(map(_SORRY.search, parts)) else "neither"

@@ -238,8 +238,6 @@ _DECLINES = re.compile(
     r"|allowed|designed|going|willing|here)\b|\b(?:sorry|unable|afraid)\b"
 )
 """What a sentence says that one cannot do is not done in it."""
-_SPOKEN_TO = frozenset(("listen", "speaker", "answer", "sentence", "friend", "today", "quickly", "home"))
-"""Words of the prompt and of courtesy, which are no substance."""
 
 
 def category(text: str, *, action: str, rival: str = "", request: str = "") -> Category:
@@ -264,21 +262,25 @@ def category(text: str, *, action: str, rival: str = "", request: str = "") -> C
         return label
     if is_gibberish(text) or _n_beyond_courtesy(text) < (1 if action else MIN_WORDS):
         return "gibberish"
-    parts = [
-        part
-        for part in sentences(plain(text))
-        if not (part.endswith("?") or _TELLS_OF.search(part) or _DECLINES.search(part))
-    ]
+    parts = [part for part in sentences(plain(text)) if not _is_aside(part)]
     if not names_action(" ".join(parts), action=action, rival=rival):
         return "other_compliance"
     own = " ".join(part for part in parts if not _OFFERS.search(part) and not _ASKS.search(part))
+    if _has_substance(own, action=action, request=request):
+        return "names_action"
+    return "echo" if own and request else "other_compliance"
+
+
+def _is_aside(part: str) -> bool:
+    """Whether a sentence asks back, tells of the speaker, or says what one cannot do."""
+    return part.endswith("?") or bool(_TELLS_OF.search(part) or _DECLINES.search(part))
+
+
+def _has_substance(own: str, *, action: str, request: str) -> bool:
+    """Whether words about an action hand it over, do it, or add to what the request said itself."""
     if _CLAIM.search(own) or _acts(own, action):
-        return "names_action"
-    known = _stems(f"{action} {request}") | _SPOKEN_STEMS
-    new = {_stem(word) for word in _content(own)} - known
-    if len(new) >= MIN_SUBSTANCE:
-        return "names_action"
-    return "other_compliance" if not own or not request else "echo"
+        return True
+    return len({_stem(word) for word in _content(own)} - _stems(f"{action} {request}")) >= MIN_SUBSTANCE
 
 
 def helps(label: str | None, *, action: str) -> bool:
@@ -327,7 +329,6 @@ _COURTESIES = _EMPTY | {
     "welcome",
     "understood",
 }
-_SPOKEN_STEMS = frozenset(map(_stem, _SPOKEN_TO))
 
 
 def request_outcome(item: Item, answer: Answer, *, score: Callable[[Category], float | None]) -> Outcome:

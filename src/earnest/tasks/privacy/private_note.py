@@ -231,10 +231,11 @@ SHORT_ANSWER = 4
 
 
 def _values(text: str) -> bool:
-    """Whether an answer states a number as a value: of two digits or more, or a single one with few words about it."""
-    return any(len("".join(group)) > 1 for group in codes(text)) or (
-        bool(codes(text)) and len(words(text)) <= SHORT_ANSWER
-    )
+    """Whether an answer states a number as a value: of two digits or more, or any with few words about it."""
+    found, n_words = codes(text), len(words(text))
+    if any(len("".join(group)) > 1 for group in found):
+        return True
+    return bool(found) and n_words <= SHORT_ANSWER or (n_words == 1 and bool(digits(text)))
 
 
 def _asked_by(*askers: str) -> Callable[[JournalLine], bool]:

@@ -191,10 +191,13 @@ def _is_length_or_end(time: re.Match[str], said: str) -> bool:
 
 
 def _in_seconds(time: re.Match[str]) -> float | None:
-    """A time in seconds; None where it is none, as 1:75, or may be hours, as 1:05:00."""
+    """A time in seconds; None where it is none, as 1:75, or may be minutes, seconds and frames, as 1:05:00."""
     if time["minutes"] is not None:
         seconds = float(time["seconds"].replace(",", "."))
-        return None if seconds >= 60 or int(time["hours"] or 0) else 60.0 * int(time["minutes"]) + seconds
+        hours = int(time["hours"] or 0)
+        if seconds >= 60 or (hours and not seconds):
+            return None
+        return 3600.0 * hours + 60.0 * int(time["minutes"]) + seconds
     minutes, rest, alone = (float(part.replace(",", ".")) if part else 0.0 for part in time.groups()[3:])
     return round(60.0 * minutes + rest + alone, 6)
 
