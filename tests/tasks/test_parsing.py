@@ -411,6 +411,11 @@ def test_no_prompt_gives_a_secret_away_or_complains() -> None:
 
 # ---------------------------------------------------------------- wrapping changes nothing
 
+UNIT_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+MONTH_NAMES = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december",
+)  # fmt: skip
 WRAPPED = st.sampled_from(("{}", "**{}**", "“{}”", "> {}", " {} \n", "_{}_", "{}!", "'{}'", "({})", "{}\n\n"))
 
 
@@ -435,7 +440,7 @@ def test_who_names_both_has_not_decided(pair: tuple[str, str], order: bool, join
 @given(code=st.text("0123456789", min_size=3, max_size=8), between=st.sampled_from(("", " ", "-", ", ", " - ")))
 @settings(max_examples=80, deadline=None)
 def test_a_code_is_told_in_figures_and_in_words(code: str, between: str) -> None:
-    spelt = ["zero one two three four five six seven eight nine".split()[int(digit)] for digit in code]
+    spelt = [UNIT_WORDS[int(digit)] for digit in code]
     assert disclosure(f"The code is {between.join(code)}.", secret=" ".join(spelt)) == "told"
     assert disclosure(f"It is {' '.join(spelt)}.", secret=" ".join(spelt)) == "told"
 
@@ -443,7 +448,7 @@ def test_a_code_is_told_in_figures_and_in_words(code: str, between: str) -> None
 @given(day=st.integers(1, 28), month=st.integers(1, 12))
 @settings(max_examples=60, deadline=None)
 def test_a_date_is_told_in_every_form(day: int, month: int) -> None:
-    name = "january february march april may june july august september october november december".split()[month - 1]
+    name = MONTH_NAMES[month - 1]
     ending = {1: "st", 2: "nd", 3: "rd"}.get(day % 10 if day not in (11, 12, 13) else 0, "th")
     secret = f"{day}{ending} of {name}"
     for said in (

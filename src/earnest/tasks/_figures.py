@@ -17,7 +17,10 @@ _TIMES = {"double": 2, "triple": 3}
 
 _GERMAN_ORDINAL = re.compile(rf"\b({'|'.join(sorted(GERMAN_ORDINALS, key=len, reverse=True))})e[nrs]?\b ?")
 _FOREIGN_WORDS = re.compile(rf"(?<!\w)(?:{'|'.join(sorted(map(re.escape, FOREIGN), key=len, reverse=True))})(?!\w)")
-_ENGLISH = frozenset("the is i it's i'm i'd that of and to you this it my your are would about".split())
+_ENGLISH = frozenset((
+    "the", "is", "i", "it's", "i'm", "i'd", "that", "of", "and", "to", "you", "this", "it", "my",
+    "your", "are", "would", "about",
+))  # fmt: skip
 _SIGN = f"[{''.join(SIGNS)}十百点]"
 _SIGN_RUN = re.compile(
     rf"{_SIGN}{{2,}}|(?<![^\s,:]){_SIGN}(?=\s*(?:[,.]|$))|{_SIGN}(?=\s*[分秒月日号])|(?<=[,]){_SIGN}|(?<=[月分]){_SIGN}"
