@@ -89,6 +89,9 @@ class DegradedRequests(Task):
         clean, action = item.truth["degradation"] == CLEAN, str(item.truth["action"])
         return request_outcome(item, answer, score=lambda label: None if clean else float(helps(label, action=action)))
 
+    def condition(self, item: Item) -> str:
+        return "" if item.truth["degradation"] == CLEAN else str(item.truth["degradation"])
+
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         answered = {line.sample for line in lines if not _degraded(line) and _answered(line)}
 
