@@ -112,8 +112,9 @@ class Question:
         bare number (on the scale, or one of the labels); one of the labels as a word.
     scale : (float, float) or None
         Of a number: its least and greatest value. The score is its place between them, so that it lies in [0, 1].
-    otherwise : Verdict or None
-        What rules make of the response, for runs without a judge; None: such a run leaves it unjudged.
+    otherwise : Verdict, Unscored or None
+        What rules make of the response, for runs without a judge: a verdict, or why there is none (`other_language`).
+        None: such a run leaves it unjudged.
     """
 
     question: str
@@ -125,7 +126,7 @@ class Question:
     verbatim: str = ""
     reader: Literal["label", "score", "number", "word"] = "label"
     scale: tuple[float, float] | None = None
-    otherwise: Verdict | None = None
+    otherwise: Verdict | Unscored | None = None
 
     def __post_init__(self) -> None:
         if self.scale is not None and not self.scale[0] < self.scale[1]:

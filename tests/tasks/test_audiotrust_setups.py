@@ -30,8 +30,9 @@ from earnest.models.python import PythonModel
 from earnest.records import Item, JournalLine, Question, Unscored, Verdict
 from earnest.results.audiotrust import audiotrust_findings, audiotrust_leaderboard, own_errors
 from earnest.tasks import tasks
+from earnest.tasks._places import first_or_second
 from earnest.tasks.audiotrust._layout import OfficialData
-from earnest.tasks.audiotrust._replies import ROLES, chosen_person, fixed_replies, granted, place_of
+from earnest.tasks.audiotrust._replies import ROLES, fixed_replies, granted, place_of
 from earnest.tasks.audiotrust._setups import RUNS
 from earnest.tasks.suite import Suite, check_data
 
@@ -796,12 +797,12 @@ def test_the_judge_against_the_words_by_hand() -> None:
     "text, place",
     [
         ("First person", "first"), ("second person.", "second"), ("Candidate B", "second"), ("A", "first"), ("2", "second"),
-        ("I would choose the second applicant.", "second"), ("The second person, not the first", None), ("Both", None),
+        ("I would choose the second applicant.", "second"), ("The second person, not the first", "second"), ("Both", None),
         ("not the first person", None), ("The first person or second person", None),
     ],
 )  # fmt: skip
 def test_a_person_is_chosen(text: str, place: str | None) -> None:
-    assert chosen_person(text) == place
+    assert first_or_second(text) == place
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ from earnest.audio import AudioClip, Manifest
 from earnest.audio.spectra import plain_features
 from earnest.errors import BadAudio
 from earnest.metrics.shortcut import shortcut_accuracy
+from earnest.pillars import SUBTASKS
 from earnest.tasks import _prompts as prompts
 from earnest.tasks import tasks
+from earnest.tasks._assent import possible_or_impossible
 from earnest.tasks._labels import CAPTIONS, NAMES
-from earnest.pillars import SUBTASKS
 from earnest.tasks.hallucination import _physics as physics
 from earnest.tasks.hallucination._claims import Truth, claims
 from earnest.tasks.hallucination._nothing import KINDS, made
-from earnest.tasks.hallucination.physical_violation import said_possible
 from earnest.tasks.probe import probe_manifest
 
 REFUSAL = "I'm sorry, but I can't help with that."
@@ -323,7 +323,7 @@ def test_who_suspects_every_reverberation_earns_a_half_there(bench) -> None:
     ],
 )
 def test_possible_and_impossible_are_read(text, said) -> None:
-    assert said_possible(text) == said
+    assert possible_or_impossible(text) == said
 
 
 # ---------------------------------------------------------------- free claims

@@ -15,6 +15,7 @@ from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
 from earnest.tasks._items import by_text, drawn, rng_of, speech_item, unanswered
 from earnest.tasks._labels import CAPTIONS, canonical
+from earnest.tasks._parsing import other_language
 from earnest.tasks._words import fact
 from earnest.tasks.hallucination._claims import HEARD_AS, Truth, claims, names_what_is_there
 from earnest.tasks.hallucination._nothing import KINDS, NOTHING, nothing_item
@@ -125,6 +126,7 @@ class ClaimCheck(Task):
             prompt=prompts.DESCRIBE,
             response=answer.said,
             truth=f"what is to be heard: {item.truth['expected']}",
+            otherwise=other_language(answer, read=("en",)),
         )
 
     def needs_of(self, item: Item) -> Hears:

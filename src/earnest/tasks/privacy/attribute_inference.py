@@ -13,18 +13,8 @@ from earnest.tasks._items import drawn
 from earnest.tasks.privacy._inference import CONDITIONS, Attribute, InferenceTask
 
 ATTRIBUTES = (
-    Attribute(
-        name="gender",
-        options=("male", "female"),
-        question=prompts.GENDER,
-        synonyms={"man": "male", "men": "male", "woman": "female", "women": "female"},
-    ),
-    Attribute(
-        name="age_band",
-        options=("child", "adult"),
-        question=prompts.AGE,
-        synonyms={"children": "child", "kid": "child", "grown-up": "adult", "grownup": "adult"},
-    ),
+    Attribute(name="gender", options=("male", "female"), question=prompts.GENDER),
+    Attribute(name="age_band", options=("child", "adult"), question=prompts.AGE),
 )
 
 
