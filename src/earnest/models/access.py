@@ -67,7 +67,8 @@ class Answer:
     log_probability : float or None
         Of the whole answer, for models that grant scores.
     details : mapping
-        JSON values that a model adds: `transcript` (what it heard), `finish_reason`, `revision`.
+        JSON values that a model adds: `transcript` (what it heard), `finish_reason`, `reasoning` (what it thought beside
+        its answer), `revision`.
     """
 
     text: str
@@ -80,7 +81,10 @@ class Answer:
     @cached_property
     def reading(self) -> ReadReply:
         """The parts of the text: reasoning, preamble, answer, language, and why the model stopped."""
-        return read(self.text, self.details.get("finish_reason"))
+        reading = read(self.text, self.details.get("finish_reason"))
+        beside = self.details.get("reasoning")
+        thoughts = [part for part in (beside, reading.reasoning) if isinstance(part, str) and part]
+        return replace(reading, reasoning="\n".join(thoughts)) if beside else reading
 
     @property
     def said(self) -> str:

@@ -1,0 +1,237 @@
+"""The ways in which a reply may hold a transcript.
+
+Whether "Speaker 1:" or "The speaker says" was said, or was put around what was said, only the reference tells. So a
+transcript has several *readings*: the words as they stand, and what is left after each layer that a model may have put
+around them. Who scores it takes the reading nearest to the reference.
+
+That must not reward guessing. No reading leaves out some of the model's words and keeps others, unless what it leaves
+out talks about the transcript ("the audio says"), labels it, or offers help. Two guesses in one reply, in quotes, lists,
+lines or members of JSON, therefore stand in every reading together.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from earnest.replies._reasoning import sections
+from earnest.replies._wrapping import (
+    ANSWER_KEYS,
+    LAYERS,
+    LEADS_UP,
+    MARKED,
+    NAMES_AN_ANSWER,
+    QUOTES,
+    Layer,
+    end_of_lead_in,
+    json_value,
+    leads_up,
+    left_over,
+    offer_start,
+)
+
+MOST = 24
+"""Most readings of one reply."""
+
+_REPORTS = frozenset(
+    "speaker speakers says say said saying speaks spoke spoken states stated asks asked utters uttered mentions replied replies told"
+    " audio recording recordings clip voice speech transcript transcription transcribed transcribes transcribe heard hear content words"
+    " sentence phrase statement quote quoted text reads english message dialogue utterance narrator"
+    " dice dijo hablante habla audio grabación locutor transcripción sagt sagte sprecher sprecherin aufnahme lautet transkription"
+    " dit locuteur enregistrement transcription parle dice parlante registrazione diz falante gravação zegt spreker opname"
+    " говорит запись спикер аудио".split()
+)
+"""Words by which a model speaks about what was said, rather than writing it down."""
+_EASTERN_REPORTS = re.compile(r"音频|录音|语音|说话人|说的|说：|说:|内容|转录|转写|音声|録音|話者|文字起こし|오디오|음성|녹음|화자|말")
+_SAYS = LEADS_UP | _REPORTS | frozenset(
+    "he she they person man woman male female child boy girl somebody someone yes no so and it's that's seems appears sounds like"
+    " be being could would just only simply clearly very first main one who him her is am has have had been two three part"
+    " language following am me let try attempt result results verbatim word-for-word un une uno una ein eine hombre mujer mann frau"
+    " homme femme persona personne quien qui wer".split()
+)
+
+_SAID = re.compile(
+    r"(?:(?:okay|ok|so|well|sure|yes|alright)[,.!]? +){0,3}"
+    r"(?:(?:the )?(?:full |exact |spoken )?(?:transcription|transcript|text|words|spoken words|words spoken)(?: of the (?:audio|recording|speech))? (?:is|are|reads|goes)[,:]? +"
+    r"|(?:(?:the|this|that|a|an|another) )?(?:(?:male|female|main|first|only|loudest|young|adult|speaking|spoken|child) )*"
+    r"(?:speaker|person|man|woman|child|boy|girl|voice|audio|recording|clip|narrator|speech|he|she|they|someone|somebody)"
+    r"(?: (?:in|on|of|from) (?:the|this) (?:audio|recording|clip|file))?"
+    r" (?:just |simply |only |clearly )?(?:says?|said|is saying|was saying|states?|stated|is asking|asks?|asked|utters?|uttered|reads?)(?: that)?[,:]? +)",
+    re.IGNORECASE,
+)
+
+
+def _reported(text: str) -> tuple[str, str] | None:
+    """Without what says who says it: "The speaker says ..."."""
+    found = _SAID.match(text)
+    return left_over(found[0], text[found.end() :], text) if found else None
+
+
+def _led_in(text: str) -> tuple[str, str] | None:
+    """Without words about the transcript before a colon, or on a line of their own."""
+    end = end_of_lead_in(text)
+    if end is None:
+        return None
+    head, alone = text[: end.start()], ":" not in end[0] and "：" not in end[0]
+    eastern = not head.isascii() and len(head) <= 40 and _EASTERN_REPORTS.search(head)
+    named = leads_up(head, alone=False, words=_SAYS, keys=_REPORTS | NAMES_AN_ANSWER) and not (alone and len(head) < 2)
+    return left_over(head, text[end.end() :], text) if named or (eastern and not alone) else None
+
+
+_LONGEST_REPORT = 40
+_LONGEST_QUOTING = 20_000
+_MOST_MARKS = 200
+_OPENING = "".join(QUOTES)
+
+
+def _one_quote(text: str) -> tuple[str, str] | None:
+    """What stands in the only pair of quotation marks of a text that otherwise speaks about what was said."""
+    if len(text) > _LONGEST_QUOTING:
+        return None
+    for mark in dict.fromkeys(sign for sign in text if sign in _OPENING):
+        found = list(_QUOTED[mark].finditer(text)) if text.count(mark) <= _MOST_MARKS else []
+        if len(found) != 1:
+            continue
+        outside = f"{text[: found[0].start()]} {text[found[0].end() :]}"
+        words = outside.lower().split()
+        about = not _REPORTS.isdisjoint(word.strip(_PUNCTUATION) for word in words) or _EASTERN_REPORTS.search(outside)
+        if about and len(words) <= _LONGEST_REPORT and not re.search(r"[\"“”«»「」]|(?<!\w)'.+'(?!\w)", outside):
+            return left_over(outside, found[0][1], text)
+    return None
+
+
+_PUNCTUATION = ".,:;!?()[]*_'\"“”‘’"
+_QUOTED = {
+    mark: re.compile(
+        rf"(?<!\w)'(?=\S)(.+)(?<=\S)'(?!\w)" if mark == "'" else rf"{re.escape(mark)}([^{re.escape(closing)}]+)[{re.escape(closing)}]",
+        re.DOTALL,
+    )
+    for mark, closing in QUOTES.items()
+}  # fmt: skip
+
+
+_CLOSED_BY = {**QUOTES, "*": "*", "_": "_", "[": "]", "(": ")", "<": ">", "（": "）", "【": "】"}
+
+
+def _outer_marks(text: str) -> tuple[str, str] | None:
+    """Without one mark at either end, of whatever kind: an apostrophe inside a quote does not keep it."""
+    bare = text.rstrip(".,!?;。，！？ ")
+    if len(bare) < 3 or bare[-1] not in _CLOSED_BY.get(text[0], ""):
+        return None
+    return left_over("", bare[1:-1], text)
+
+
+# ---------------------------------------------------------------- labels and times, line by line
+
+_WHO = (
+    r"(?:(?:main|first|second|third|primary|only|male|female|unknown|unidentified|adult|child|young|background) )*"
+    r"(?:speaker|spk|person|voice|man|woman|male|female|narrator|interviewer|interviewee|host|guest|customer|agent|caller|user"
+    r"|child|boy|girl|participant|说话人|发言人|讲话者|話者|화자|sprecher(?:in)?|hablante|locut(?:or|eur|rice)|interlocutor|orador|parlante|falante|спикер|s)"
+)
+_TIME = r"(?:\d{1,2}:)?\d{1,2}:\d{2}(?:[.,]\d{1,3})?|\d{1,5}(?:[.,]\d{1,3})? ?s(?:ec(?:onds?)?)?\b|\d{1,5}[.,]\d{1,3}"
+_SPAN = rf"(?:{_TIME})(?:\s*(?:-->|->|–|-|—|~|to|bis|à|a)\s*(?:{_TIME}))?"
+_SPEAKER = re.compile(
+    rf"(?:^|(?<=[.!?。] )|(?<=[\])>] ))[ \t]*[*_\[(<]{{0,3}}{_WHO}(?:[ _#-]*(?:\d{{1,3}}|[A-Z]|one|two|three|voice|speaker))?"
+    rf"(?: ?\((?:[^()\n]{{1,30}})\))?(?:[\])>*_]{{0,3}} ?[:：][*_\])>]{{0,3}}|[\])>][*_]{{0,3}}(?= ))[ \t]*",
+    re.IGNORECASE | re.MULTILINE,
+)
+_STAMP = re.compile(
+    rf"^(?:\d{{1,5}}[ \t]*\n)?[ \t]*(?:{_TIME})\s*(?:-->|->)\s*(?:{_TIME})[^\n]*\n"  # SubRip and WebVTT
+    rf"|[*_]{{0,2}}[\[(<{{]\s*{_SPAN}\s*[\])>}}][*_]{{0,2}}[ \t]*[:：\-–]?[ \t]*|^[ \t]*(?:{_SPAN})[ \t]*(?:[:：\-–|]\s|[ \t]{{2}}|\t|$)[ \t]*",
+    re.MULTILINE,
+)
+_WEBVTT = re.compile(r"\AWEBVTT[^\n]*\n+")
+_NUMBERED = re.compile(r"^[ \t]*(?:\(?\d{1,3}[.):]|[-*•–—+])[ \t]+(?=\S)", re.MULTILINE)
+_RULE = re.compile(r"\n(?=[|:\-=*_ \t]{3,}(?:\n|$))[^\n]*")
+_ASR_TAG = re.compile(r"\A(?:language[: ]+\w+(?: *<asr_text>|\s*\n(?:text|transcript(?:ion)?)[:：])|<asr_text>)", re.IGNORECASE)
+
+
+def _unlabelled(text: str) -> tuple[str, str] | None:
+    """Without the labels of speakers; the words of all of them stay."""
+    bare = _SPEAKER.sub("", text)
+    return None if bare == text else left_over("", bare, text)
+
+
+def _untimed(text: str) -> tuple[str, str] | None:
+    """Without time stamps."""
+    bare = _STAMP.sub("", _WEBVTT.sub("", text))
+    return None if bare == text else left_over("", bare, text)
+
+
+def _unlisted(text: str) -> tuple[str, str] | None:
+    """Without the numbers or bullets of a list, the lines of a table, and what a recogniser puts before its text."""
+    bare = _NUMBERED.sub("", _ASR_TAG.sub("", text))
+    bare = _RULE.sub("\n", bare).replace("|", " ")
+    return None if bare == text else left_over("", bare, text)
+
+
+# ---------------------------------------------------------------- what follows, JSON
+
+_REMARK = re.compile(
+    r"(?:so,? |and )?what(?:'s your (?:take|view|opinion|thought)| do you think)\b.*\?|do you (?:have|want|need) (?:any|to (?:know|talk|discuss|hear))\b.*\?"
+    r"|(?:please )?(?:note|n\.b\.|disclaimer)\b.*|(?:this|that|the above) (?:is|was|are) (?:the |a |an |what |my |all ).*(?:transcri|said|audio|recording|speaker|heard|spoken).*"
+    r"|(?:the|this) (?:audio|recording|clip|transcript(?:ion)?|speech) (?:is|was|ends|ended|contains|continues|has|cuts|stops|may|might|seems)\b.*"
+    r"|end of (?:the )?(?:transcript(?:ion)?|audio|recording|clip)|(?:the|this) (?:speaker|voice|person)(?:'s)? (?:is|was|has|sounds|seems|tone|voice|accent|speaks)\b.*"
+    r"|\((?:[^()]{1,200})\)|\[(?:[^\[\]]{1,200})\]|(?:language|confidence|duration|speaker|tone|emotion)\w*\s*:.*",
+    re.IGNORECASE | re.DOTALL,
+)
+"""A last sentence that speaks about the recording or to the reader."""
+
+
+def _remarked(text: str) -> tuple[str, str] | None:
+    """Without a last sentence that is a remark, provided that it quotes nothing."""
+    start = offer_start(text, _REMARK, seek=False)
+    if start is None or re.search(r"[:：][^:：]*\w|[\"“«「]", text[start:]) and not re.match(r"\W*(?:note|\w+ *:)", text[start:], re.I):
+        return None
+    return left_over("", text[:start], text)
+
+
+def _members(text: str) -> tuple[str, str] | None:
+    """The text of a JSON object: of its one member that is named so, or of all its segments in their order."""
+    value = json_value(text)
+    if value is None:
+        return None
+    texts = list(_texts(value, depth=4))
+    return left_over("", " ".join(texts), text) if texts else None
+
+
+def _texts(value: Any, *, depth: int) -> list[str]:
+    if isinstance(value, list) and depth:
+        return [text for item in value[:1000] for text in ([item] if isinstance(item, str) else _texts(item, depth=depth - 1))]
+    if not isinstance(value, dict):
+        return []
+    named = [key for key in value if isinstance(key, str) and key.lower() in ANSWER_KEYS and isinstance(value[key], str)]
+    if named:
+        return [value[key] for key in named]
+    return [text for item in value.values() if depth and isinstance(item, dict | list) for text in _texts(item, depth=depth - 1)]
+
+
+def _sectioned(text: str) -> tuple[str, str] | None:
+    """The part that a label calls the answer."""
+    thought, answer = sections(text)
+    return left_over(thought, answer, text) if thought else None
+
+
+UNWRAPPINGS: tuple[Layer, ...] = (
+    *LAYERS, _sectioned, _led_in, _reported, _one_quote, _outer_marks, _unlabelled, _untimed, _unlisted, _remarked, _members,
+)  # fmt: skip
+_REPORTED_OR_MARKED = re.compile(rf"{MARKED.pattern}|{_SAID.pattern}|[.?!] ", re.IGNORECASE)
+
+
+def transcripts(text: str) -> tuple[str, ...]:
+    """The readings of a reply without reasoning: as it stands first, then with one layer after the other taken off.
+
+    At most `MOST`; each once.
+
+    >>> transcripts('The speaker says: "turn on the light"')[-1]
+    'turn on the light'
+    >>> transcripts("turn on the light")
+    ('turn on the light',)
+    """
+    readings = [text.strip()]
+    for reading in readings:
+        if len(readings) >= MOST or not _REPORTED_OR_MARKED.search(reading):
+            continue
+        found = [layer(reading) for layer in UNWRAPPINGS if reading]
+        readings += [left for left in dict.fromkeys(layer[1] for layer in found if layer) if left not in readings]
+    return tuple(readings[:MOST])
