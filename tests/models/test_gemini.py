@@ -60,7 +60,7 @@ def test_request_and_answer(server, model, clip, other_clip):
     for part, sent in zip(content["parts"], (clip, other_clip)):
         assert part["inline_data"]["mime_type"] == "audio/wav"
         assert AudioClip.from_bytes(base64.b64decode(part["inline_data"]["data"])) == sent
-    assert answer.text == "hello" and answer.details == {"finish_reason": "STOP", "revision": "g-001"}
+    assert answer.text == "hello" and answer.details == {"finish_reason": "STOP", "revision": "g-001", "reasoning": "hm"}
     assert answer.usage == {"input_tokens": 40, "output_tokens": 3, "input_audio_tokens": 32, "reasoning_tokens": 9}
 
 
@@ -79,10 +79,16 @@ def test_blocks_are_answers_that_say_so(server, model, clip, reply, text, finish
     assert answer.details["blocked"] is True and answer.details["finish_reason"] == finish
 
 
+def test_a_reply_cut_off_before_its_first_word_is_an_answer_without_words(server, model, clip):
+    server.replies = [said(None, finish="MAX_TOKENS")]
+    answer = asked(model, clip)
+    assert (answer.said, answer.reading.finish, "blocked" in answer.details) == ("", "length", False)
+
+
 @pytest.mark.parametrize(
     "reply, reason, words",
     [
-        (said(None, finish="MAX_TOKENS"), "empty_answer", "max_tokens"),
+        (said(None, finish="OTHER"), "empty_answer", "finishReason OTHER"),
         ({"candidates": []}, "bad_response", "JSON"),
         ((200, "nonsense"), "bad_response", "nonsense"),
         (
