@@ -1,4 +1,5 @@
 import base64
+import json
 
 import numpy as np
 import pytest
@@ -158,3 +159,15 @@ def test_safety_settings_are_sent(server, monkeypatch, clip):
     assert (
         server.requests[0].body["safetySettings"] == settings and server.requests[0].path == "/models/x:generateContent"
     )
+
+
+def test_a_schema_is_sent_in_the_words_of_gemini(server, model):
+    schema = {
+        "type": "object", "properties": {"label": {"type": "string", "enum": ["a", "b"]}}, "required": ["label"],
+        "additionalProperties": False,
+    }  # fmt: skip
+    body = json.loads(model.request_body(Stimulus(clips={}, prompt="Which?"), Sampling(), schema))["generationConfig"]
+    assert body["responseMimeType"] == "application/json"
+    assert body["responseSchema"] == {
+        "type": "OBJECT", "properties": {"label": {"type": "STRING", "enum": ["a", "b"]}}, "required": ["label"],
+    }  # fmt: skip

@@ -419,3 +419,51 @@ def test_a_request_costs_little():
     for _ in range(50):
         model.request_body(stimulus, Sampling())
     assert (time.process_time() - begun) / 50 < 2e-3  # 0.3 ms where nothing else runs
+
+
+SCHEMA = {"type": "object", "properties": {"label": {"type": "string"}}, "required": ["label"]}
+
+
+async def _held(model, n, schema):
+    try:
+        return [await model.ask_one(Stimulus(clips={}, prompt="Which?"), schema=schema) for _ in range(n)]
+    finally:
+        await model.aclose()
+
+
+def test_a_schema_is_sent_and_left_out_where_there_is_none(server):
+    server.replies = [chat("{}")]
+    model = load_model(f"{server.url}/v1#m")
+    asyncio.run(_held(model, 1, SCHEMA))
+    asyncio.run(_held(model, 1, None))
+    assert server.requests[0].body["response_format"]["json_schema"]["schema"] == SCHEMA
+    assert "response_format" not in server.requests[1].body
+    load_model(f"{server.url}/v1#m", extra={"response_format": None}).ask([Stimulus(clips={}, prompt="Which?")])
+    assert "response_format" not in server.requests[2].body
+
+
+@pytest.mark.parametrize(
+    "status, message",
+    [
+        (400, "response_format is not supported by this model"),
+        (422, "Extra inputs are not permitted"),
+        (404, "No endpoints found that support the requested parameters"),
+        (500, "failed to parse grammar"),
+    ],
+)
+def test_an_endpoint_that_refuses_a_schema_is_asked_with_one_once(server, status, message):
+    server.replies = [(status, error(message)), chat("yes")]
+    model = load_model(f"{server.url}/v1#m")
+    assert [answer.text for answer in asyncio.run(_held(model, 3, SCHEMA))] == ["yes"] * 3
+    assert ["response_format" in request.body for request in server.requests] == [True, False, False, False]
+    assert load_model(f"{server.url}/v1#m").takes_schema
+
+
+def test_another_fault_does_not_stand_for_a_refused_schema(server):
+    model = load_model(f"{server.url}/v1#m")
+    for replies in ([(400, error("no such voice"))], [(400, error("response_format")), (400, error("response_format"))]):
+        server.replies = replies
+        with pytest.raises(ModelFailed):
+            asyncio.run(_held(model, 1, SCHEMA))
+        assert model.takes_schema
+    assert ["response_format" in request.body for request in server.requests] == [True, True, False]

@@ -53,6 +53,12 @@ _NO_AUDIO = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _LIMIT_REFUSED = re.compile(r"max_\w*tokens.{0,12}too large", re.IGNORECASE)
+_REFUSALS = (400, 404, 415, 422, 500, 501)
+_SCHEMA_REFUSED = re.compile(
+    r"response_?format|json_?schema|response_?(json_?)?schema|response_?mime|structured|guided|grammar|requested parameters"
+    r"|extra (inputs|fields)|(unrecogni[sz]ed|unknown|unexpected|unsupported) (field|argument|parameter|request|name|keyword)",
+    re.IGNORECASE,
+)
 _BLOCKED = re.compile(r"content_filter|content_policy|content management policy|responsible.?ai", re.IGNORECASE)
 
 
@@ -77,6 +83,7 @@ class RemoteModel(Model):
         What else tells this model from others of its name: options that change the answers.
     """
 
+    takes_schema = True
     advice = "; check the model's name and the options"
     """What to do where an endpoint refuses a request for a reason of its own."""
 
@@ -105,18 +112,30 @@ class RemoteModel(Model):
         self._sessions = weakref.WeakKeyDictionary()
 
     @abc.abstractmethod
-    def request_body(self, stimulus: Stimulus, sampling: Sampling) -> bytes:
-        """The JSON that asks for an answer."""
+    def request_body(self, stimulus: Stimulus, sampling: Sampling, schema: Mapping[str, Any] | None = None) -> bytes:
+        """The JSON that asks for an answer, one that meets `schema` where there is one."""
 
     @abc.abstractmethod
     def read_reply(self, reply: Mapping[str, Any]) -> Answer:
         """The answer in the endpoint's JSON."""
 
-    async def ask_one(self, stimulus: Stimulus, *, sampling: Sampling = Sampling()) -> Answer:  # noqa: B008
-        """The answer to one stimulus, by a single attempt; see `Model.ask_one`."""
-        body = self.request_body(stimulus, sampling)
+    async def ask_one(
+        self,
+        stimulus: Stimulus,
+        *,
+        sampling: Sampling = Sampling(),  # noqa: B008
+        schema: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """The answer to one stimulus, by a single attempt; see `Model.ask_one`.
+
+        An endpoint that refuses a schema is asked again without, and never again with one.
+        """
         begun = time.perf_counter()
-        status, headers, data = await self._posted(body)
+        held = schema if self.takes_schema else None
+        status, headers, data = await self._posted(self.request_body(stimulus, sampling, held))
+        if held is not None and status in _REFUSALS and _SCHEMA_REFUSED.search(words_of(data, whole=True)):
+            status, headers, data = await self._posted(self.request_body(stimulus, sampling))
+            self.takes_schema = status != 200
         duration_ms = 1e3 * (time.perf_counter() - begun)
         reply = self._decoded(data) if status == 200 else {}
         error = self.error_in(reply)

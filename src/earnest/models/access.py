@@ -132,6 +132,8 @@ class Model(abc.ABC):
     """Length of the pieces that long audio is best cut into for it; None where that is not known."""
     hears: frozenset[Hears] = frozenset({"words", "voice", "sound"})
     """What of a recording reaches it; a text model behind a recogniser gets words alone."""
+    takes_schema: bool = False
+    """Whether `ask_one` takes `schema`, a JSON schema that the reply is to meet as far as the endpoint holds a model to it."""
     uses_truth: ClassVar[bool] = False
     """Only scripted models see `Stimulus.truth`."""
 

@@ -71,7 +71,7 @@ class GeminiModel(RemoteModel):
             identity=json.dumps([self._generation, safety], sort_keys=True),
         )
 
-    def request_body(self, stimulus: Stimulus, sampling: Sampling) -> bytes:
+    def request_body(self, stimulus: Stimulus, sampling: Sampling, schema: Mapping[str, Any] | None = None) -> bytes:
         """The request as JSON, put together from bytes.
 
         Raises
@@ -84,6 +84,7 @@ class GeminiModel(RemoteModel):
                 "temperature": sampling.temperature,
                 "maxOutputTokens": sampling.max_tokens,
                 "seed": sampling.seed,
+                **({} if schema is None else {"responseMimeType": "application/json", "responseSchema": _schema(schema)}),
                 **self._generation,
             }
         }
@@ -144,6 +145,13 @@ class GeminiModel(RemoteModel):
         if delay and error.retryable and error.retry_after_s is None:
             error.retry_after_s = float(delay[1])
         return error
+
+
+def _schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON schema in Gemini's subset: types in capitals, and no word on further members."""
+    kept = {key: value for key, value in schema.items() if key not in ("additionalProperties", "properties", "type")}
+    members = {name: _schema(member) for name, member in schema.get("properties", {}).items()}
+    return {"type": str(schema["type"]).upper(), **kept, **({"properties": members} if members else {})}
 
 
 def _audio_part(clip: AudioClip) -> bytes:

@@ -110,13 +110,14 @@ class ChatModel(RemoteModel):
             timeout_s=self.timeout_s,
         )
 
-    def request_body(self, stimulus: Stimulus, sampling: Sampling) -> bytes:
+    def request_body(self, stimulus: Stimulus, sampling: Sampling, schema: Mapping[str, Any] | None = None) -> bytes:
         """The request as JSON, put together from bytes: the audio is encoded once and never escaped."""
         fields = {
             "model": self.model,
             self._limit_field: sampling.max_tokens,
             "temperature": sampling.temperature,
             "seed": sampling.seed,
+            "response_format": None if schema is None else _form(schema),
             **self._extra,
         }
         head = json.dumps({key: value for key, value in fields.items() if value is not None}).encode()
@@ -156,6 +157,10 @@ class ChatModel(RemoteModel):
             usage=_usage(reply.get("usage") or {}),
             details={key: value for key, value in details.items() if value is not None},
         )
+
+
+def _form(schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "reply", "strict": True, "schema": dict(schema)}}
 
 
 def _audio_part(clip: AudioClip) -> bytes:
