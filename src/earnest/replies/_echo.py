@@ -130,6 +130,8 @@ def _without_openers(words: tuple[str, ...], source: _Source) -> tuple[str, ...]
 def _repeats(words: tuple[str, ...], source: _Source, *, last: bool) -> bool:
     if _in_a_row(words, source, last=last):
         return True
+    if words[-1] not in source.vocabulary:  # "One code word is spoken in the recording: falcon."
+        return False
     decides = _DECIDES.intersection(set(words) - source.vocabulary)
     return any(
         (not decides and _near(words, sentence, source)) or (decides <= {"not"} and _freely(words, sentence, source))

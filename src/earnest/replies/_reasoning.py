@@ -12,21 +12,23 @@ from itertools import pairwise
 
 _NAMES = (
     r"(?:ant)?think(?:ing)?(?:_on)?|thoughts?|thought_process|internal_thought|reason(?:ing)?|reflection|scratchpad"
-    r"|inner_monologue|chain_of_thought|cot|planning|start_working_out"
+    r"|inner_monologue|chain_of_thought|cot|planning|analysis|rationale|explanation|deliberation|start_working_out"
 )
-_ANSWERS = r"answer|final_answer|final|response|final_response|output|solution|conclusion"
+_ANSWERS = (
+    r"(?:final_)?(?:answer|response|output|result)|final|solution|conclusion|prediction|choice|transcript(?:ion)?"
+)
 
 _TAG = re.compile(
     rf"""
     (?P<open>
         < \s? (?:[a-z]\w{{0,14}}[:_])? (?:{_NAMES}) (?:\s[^<>]{{0,200}})? >          # <think>, <seed:think>, <Thought id="1">
       | <\| (?: begin_of_(?:thought|thinking|reasoning) | start_(?:thinking|reasoning) | think(?:ing)? | inner_prefix ) \|>
-      | <\|open\|>think<\|sep\|> | ◁think▷ | (?-i:\[THINK\]) | <unused94> | <\|channel>thought
+      | <｜begin▁of▁think(?:ing)?｜> | <\|open\|>think<\|sep\|> | ◁think▷ | (?-i:\[THINK\]) | <unused94> | <\|channel>thought
     )
   | (?P<close>
         < \s? / \s? (?:[a-z]\w{{0,14}}[:_])? (?:{_NAMES}|end_working_out) \s? > | <end_working_out>
       | <\| (?: end_of_(?:thought|thinking|reasoning) | end_(?:thinking|reasoning) | /think(?:ing)? | inner_suffix ) \|>
-      | <\|close\|>think<\|sep\|> | ◁/think▷ | (?-i:\[/THINK\]) | <unused95> | <channel\|>
+      | <｜end▁of▁think(?:ing)?｜> | <\|close\|>think<\|sep\|> | ◁/think▷ | (?-i:\[/THINK\]) | <unused95> | <channel\|>
     )
   | (?P<answer>
         < \s? (?:{_ANSWERS}) (?:\s[^<>]{{0,200}})? > | <\| (?: begin_of_(?:solution|answer) | start_response ) \|>
@@ -54,12 +56,13 @@ _SHORT = 3
 """So few words between two tags in the middle of a sentence are a mention: "in <think> and </think> tags"."""
 
 _CHANNEL = re.compile(
-    r"(?:<\|start\|>\s*\w*\s*)?(?:<\|channel\|>|^)\s*(?P<name>analysis|commentary|final)\b[^<\n]{0,80}<\|message\|>",
+    r"(?:<\|start\|>\s*\w*\s*)?(?:<\|channel\|>|^)\s*(?P<name>analysis|commentary|final)\b(?:[^<\n]|<\|constrain\|>){0,80}<\|message\|>",
     re.IGNORECASE,
 )
 _CHANNEL_END = re.compile(r"<\|(?:end|return|call)\|>.*", re.DOTALL)
 _BARE_CHANNEL = re.compile(
-    r"(?:^\s*|assistant\s?)(?P<name>analysis|commentary|final)(?=[^a-z\s]|\s)(?: to=\S{1,60}(?: code| json)?)?"
+    r"(?:assistant|(?:^\s*|assistant\s)(?=(?:analysis|commentary|final)(?![a-z])))(?P<name>analysis|commentary|final)"
+    r"(?: to=\S{1,60}(?: code| json)?)?"
 )
 """A channel whose special tokens were left out when the reply was decoded: "analysisWe hear...assistantfinalYes"."""
 _BARE_START = re.compile(r"\s*analysis(?=[A-Z\"'(\d])")
@@ -79,8 +82,8 @@ _RESULTS = (
     r"|最终答案|答案|最终回答|回答|respuesta(?: final)?|(?:endgültige )?antwort|réponse(?: finale)?"
 )
 _SECTION = re.compile(
-    rf"(?P<edge>^{_EDGE}|(?<=[.!?。])[ ]{{1,2}}\**)(?:(?P<thought>{_THOUGHTS})|(?P<result>{_RESULTS}))[*_ ]{{0,4}}"
-    rf"(?:[:：][*_]{{0,3}}|(?=\n))",
+    rf"(?P<edge>^{_EDGE}\[?|(?<=[.!?。])[ ]{{1,2}}[*\[]*)(?:(?P<thought>{_THOUGHTS})|(?P<result>{_RESULTS}))[*_ ]{{0,4}}"
+    rf"(?:\]?[:：][*_]{{0,3}}|\]|(?=\n))",
     re.IGNORECASE | re.MULTILINE,
 )
 """The label of a section, at the beginning of a line, or of a sentence in a text that opens with one."""
@@ -88,7 +91,7 @@ _SECTION = re.compile(
 _RESPONSE = re.compile(r"response", re.IGNORECASE)
 """A label that opens the answer only where reasoning was labelled before it: letters have responses too."""
 
-_LOOKED_AT = re.compile(r"[<◁]|\[/?THINK\]|^analysis|assistant\s?final")
+_LOOKED_AT = re.compile(r"[<◁]|\[/?THINK\]|^analysis|assistantfinal")
 _ROUNDS = 8
 
 
@@ -118,7 +121,7 @@ def _channels(text: str) -> tuple[str, str]:
     """Parted by the channels of harmony (gpt-oss), with or without their special tokens."""
     if "<|message|>" in text:
         marks, tail = list(_CHANNEL.finditer(text)), _CHANNEL_END
-    elif "assistantfinal" in text or "assistant final" in text or _BARE_START.match(text):
+    elif "assistantfinal" in text or _BARE_START.match(text):
         marks, tail = list(_BARE_CHANNEL.finditer(text)), None
     else:
         return "", text
@@ -184,8 +187,11 @@ def _joined(chunks: list[list[str]]) -> tuple[str, str]:
 
 def _together(parts: list[str]) -> str:
     """The parts as one text; a new line stays where there was one."""
-    text = "".join(f"{part}\n" if part[-1:] == "\n" else f"{part} " for part in parts)
-    return re.sub(r"(?<=\S) (?=\s)", "", text).strip()
+    text = ""
+    for part in parts:
+        broken = text[-1:] == "\n" or "\n" in part[: len(part) - len(part.lstrip())]
+        text = f"{text.rstrip()}{chr(10) if broken else ' '}{part.strip()}" + ("\n" if part[-1:] == "\n" else "")
+    return text.strip()
 
 
 def _meant(text: str, tags: list[re.Match[str]]) -> list[re.Match[str]]:

@@ -36,35 +36,67 @@ MOST = 24
 _REPORTS = frozenset(
     "speaker speakers says say said saying speaks spoke spoken states stated asks asked utters uttered mentions replied replies told"
     " audio recording recordings clip voice speech transcript transcription transcribed transcribes transcribe heard hear content words"
-    " sentence phrase statement quote quoted text reads english message dialogue utterance narrator"
+    " sentence phrase statement quote quoted text reads english message dialogue utterance narrator lyrics caption subtitle subtitles"
     " dice dijo hablante habla audio grabación locutor transcripción sagt sagte sprecher sprecherin aufnahme lautet transkription"
     " dit locuteur enregistrement transcription parle dice parlante registrazione diz falante gravação zegt spreker opname"
     " говорит запись спикер аудио".split()
 )
 """Words by which a model speaks about what was said, rather than writing it down."""
-_EASTERN_REPORTS = re.compile(r"音频|录音|语音|说话人|说的|说：|说:|内容|转录|转写|音声|録音|話者|文字起こし|오디오|음성|녹음|화자|말")
+_EASTERN_REPORTS = re.compile(r"音频|录音|语音|说话人|说的|说：|说:|内容|转录|转写|音声|録音|話者|文字起こし|言って|言いま|話して|오디오|음성|녹음|화자|말")
 _SAYS = LEADS_UP | _REPORTS | frozenset(
     "he she they person man woman male female child boy girl somebody someone yes no so and it's that's seems appears sounds like"
     " be being could would just only simply clearly very first main one who him her is am has have had been two three part"
-    " language following am me let try attempt result results verbatim word-for-word un une uno una ein eine hombre mujer mann frau"
+    " language following am me let try attempt result results verbatim user user's speaker's sir madam word-for-word un une uno una ein eine hombre mujer mann frau"
     " homme femme persona personne quien qui wer".split()
 )
 
+_IT = r"(?:the|this|that|a|an|another)"
+_IN_IT = rf"(?:according to|in|on|of|from) {_IT} (?:audio|recording|clip|speech)(?: clip| file)?"
+_WHO = (
+    rf"(?:{_IT} )?(?:(?:male|female|main|first|only|loudest|young|adult|speaking|spoken|child) )*(?:speaker|person|man|woman|child"
+    r"|boy|girl|voice|audio|recording|clip|narrator|speech|he|she|they|someone|somebody)"
+)
 _SAID = re.compile(
-    r"(?:(?:okay|ok|so|well|sure|yes|alright)[,.!]? +){0,3}"
-    r"(?:(?:the )?(?:full |exact |spoken )?(?:transcription|transcript|text|words|spoken words|words spoken)(?: of the (?:audio|recording|speech))? (?:is|are|reads|goes)[,:]? +"
-    r"|(?:(?:the|this|that|a|an|another) )?(?:(?:male|female|main|first|only|loudest|young|adult|speaking|spoken|child) )*"
-    r"(?:speaker|person|man|woman|child|boy|girl|voice|audio|recording|clip|narrator|speech|he|she|they|someone|somebody)"
-    r"(?: (?:in|on|of|from) (?:the|this) (?:audio|recording|clip|file))?"
-    r" (?:just |simply |only |clearly )?(?:says?|said|is saying|was saying|states?|stated|is asking|asks?|asked|utters?|uttered|reads?)(?: that)?[,:]? +)",
+    r"(?:(?:okay|ok|so|well|sure|yes|alright|i (?:think|believe)(?: that)?)[,.!]? +){0,3}"
+    r"(?:"
+    rf"{_IN_IT},"
+    r"|(?:i|we) (?:(?:can|could|think|believe) )?(?:i )?(?:hear|heard)"
+    r"|(?:it |that )?sounds like"
+    rf"|(?:the )?(?:full |exact |spoken )?(?:transcription|transcript|text|words|spoken words|words spoken)(?: {_IN_IT})? (?:is|are|reads|goes)"
+    rf"|(?:{_IN_IT},? +)?{_WHO}(?: {_IN_IT})? (?:just |simply |only |clearly )?"
+    r"(?:says?|said|is saying|was saying|states?|stated|is asking|asks?|asked|utters?|uttered|reads?)(?: that)?"
+    r")[,:]? +",
     re.IGNORECASE,
 )
+"""Who says it, before the words, without a colon or with one: "In the audio, the speaker says"."""
 
 
 def _reported(text: str) -> tuple[str, str] | None:
     """Without what says who says it: "The speaker says ..."."""
     found = _SAID.match(text)
     return left_over(found[0], text[found.end() :], text) if found else None
+
+
+_ACKNOWLEDGED = re.compile(
+    r"(?:sure(?: thing)?|certainly|of course|absolutely|okay|ok|got it|understood|no problem|alright|here you go|here it is)[.!:,]\s+", re.I
+)
+_ASIDE_BEFORE = re.compile(r"[(\[（【][^()\[\]（）【】]{1,80}[)\]）】]\s*[:：]?\s*(?=\S)")
+_ASIDE_AFTER = re.compile(r"(?<=\S)\s*[(\[（【][^()\[\]（）【】]{1,200}[)\]）】]\.?$")
+
+
+def _acknowledged(text: str) -> tuple[str, str] | None:
+    """Without a first sentence that only says "Sure!"."""
+    found = _ACKNOWLEDGED.match(text)
+    return left_over(found[0], text[found.end() :], text) if found else None
+
+
+def _asides(text: str) -> tuple[str, str] | None:
+    """Without what stands in brackets at its beginning or end: how somebody speaks, what else is heard."""
+    found = _ASIDE_BEFORE.match(text)
+    bare = text[found.end() :] if found else text
+    closing = _ASIDE_AFTER.search(bare, max(0, len(bare) - 220)) if bare.rstrip(".")[-1:] in ")]）】" else None
+    bare = bare[: closing.start()] if closing else bare
+    return None if bare == text else left_over("", bare, text)
 
 
 def _led_in(text: str) -> tuple[str, str] | None:
@@ -123,7 +155,7 @@ def _outer_marks(text: str) -> tuple[str, str] | None:
 
 # ---------------------------------------------------------------- labels and times, line by line
 
-_WHO = (
+_NAMED = (
     r"(?:(?:main|first|second|third|primary|only|male|female|unknown|unidentified|adult|child|young|background) )*"
     r"(?:speaker|spk|person|voice|man|woman|male|female|narrator|interviewer|interviewee|host|guest|customer|agent|caller|user"
     r"|child|boy|girl|participant|说话人|发言人|讲话者|話者|화자|sprecher(?:in)?|hablante|locut(?:or|eur|rice)|interlocutor|orador|parlante|falante|спикер|s)"
@@ -131,13 +163,14 @@ _WHO = (
 _TIME = r"(?:\d{1,2}:)?\d{1,2}:\d{2}(?:[.,]\d{1,3})?|\d{1,5}(?:[.,]\d{1,3})? ?s(?:ec(?:onds?)?)?\b|\d{1,5}[.,]\d{1,3}"
 _SPAN = rf"(?:{_TIME})(?:\s*(?:-->|->|–|-|—|~|to|bis|à|a)\s*(?:{_TIME}))?"
 _SPEAKER = re.compile(
-    rf"(?:^|(?<=[.!?。] )|(?<=[\])>] ))[ \t]*[*_\[(<]{{0,3}}{_WHO}(?:[ _#-]*(?:\d{{1,3}}|[A-Z]|one|two|three|voice|speaker))?"
+    rf"(?:^|(?<=[.!?。] )|(?<=[\])>] ))[ \t]*[*_\[(<]{{0,3}}{_NAMED}(?:[ _#-]*(?:\d{{1,3}}|[A-Z]|one|two|three|voice|speaker))?"
     rf"(?: ?\((?:[^()\n]{{1,30}})\))?(?:[\])>*_]{{0,3}} ?[:：][*_\])>]{{0,3}}|[\])>][*_]{{0,3}}(?= ))[ \t]*",
     re.IGNORECASE | re.MULTILINE,
 )
 _STAMP = re.compile(
     rf"^(?:\d{{1,5}}[ \t]*\n)?[ \t]*(?:{_TIME})\s*(?:-->|->)\s*(?:{_TIME})[^\n]*\n"  # SubRip and WebVTT
-    rf"|[*_]{{0,2}}[\[(<{{]\s*{_SPAN}\s*[\])>}}][*_]{{0,2}}[ \t]*[:：\-–]?[ \t]*|^[ \t]*(?:{_SPAN})[ \t]*(?:[:：\-–|]\s|[ \t]{{2}}|\t|$)[ \t]*",
+    rf"|[*_]{{0,2}}[\[(<{{]\s*{_SPAN}\s*[\])>}}][*_]{{0,2}}[ \t]*[:：\-–]?[ \t]*|^[ \t]*(?:{_SPAN})[ \t]*(?:[:：\-–|]\s|[ \t]{{2}}|\t|$)[ \t]*"
+    r"|^[ \t]*(?:\d{1,2}:)?\d{2}:\d{2}[ \t]+(?=\S)",
     re.MULTILINE,
 )
 _WEBVTT = re.compile(r"\AWEBVTT[^\n]*\n+")
@@ -171,8 +204,8 @@ _REMARK = re.compile(
     r"(?:so,? |and )?what(?:'s your (?:take|view|opinion|thought)| do you think)\b.*\?|do you (?:have|want|need) (?:any|to (?:know|talk|discuss|hear))\b.*\?"
     r"|(?:please )?(?:note|n\.b\.|disclaimer)\b.*|(?:this|that|the above) (?:is|was|are) (?:the |a |an |what |my |all ).*(?:transcri|said|audio|recording|speaker|heard|spoken).*"
     r"|(?:the|this) (?:audio|recording|clip|transcript(?:ion)?|speech) (?:is|was|ends|ended|contains|continues|has|cuts|stops|may|might|seems)\b.*"
-    r"|end of (?:the )?(?:transcript(?:ion)?|audio|recording|clip)|(?:the|this) (?:speaker|voice|person)(?:'s)? (?:is|was|has|sounds|seems|tone|voice|accent|speaks)\b.*"
-    r"|\((?:[^()]{1,200})\)|\[(?:[^\[\]]{1,200})\]|(?:language|confidence|duration|speaker|tone|emotion)\w*\s*:.*",
+    r"|transcri\w+ (?:(?:is|was|provided|generated|made|done) )*(?:by|with|from|using)\b.*|end of (?:the )?(?:transcript(?:ion)?|audio|recording|clip)|(?:the|this) (?:speaker|voice|person)(?:'s)? (?:is|was|has|sounds|seems|tone|voice|accent|speaks)\b.*"
+    r"|\((?:[^()]{1,200})\)|\[(?:[^\[\]]{1,200})\]|(?:language|confidence|duration|speaker|tone|emotion|translation|meaning)\w*\s*:.*",
     re.IGNORECASE | re.DOTALL,
 )
 """A last sentence that speaks about the recording or to the reader."""
@@ -213,7 +246,7 @@ def _sectioned(text: str) -> tuple[str, str] | None:
 
 
 UNWRAPPINGS: tuple[Layer, ...] = (
-    *LAYERS, _sectioned, _led_in, _reported, _one_quote, _outer_marks, _unlabelled, _untimed, _unlisted, _remarked, _members,
+    *LAYERS, _sectioned, _led_in, _reported, _acknowledged, _asides, _one_quote, _outer_marks, _unlabelled, _untimed, _unlisted, _remarked, _members,
 )  # fmt: skip
 _REPORTED_OR_MARKED = re.compile(rf"{MARKED.pattern}|{_SAID.pattern}|[.?!] ", re.IGNORECASE)
 

@@ -16,7 +16,9 @@ Layer = Callable[[str], tuple[str, str] | None]
 """What is taken off, as far as it is words, and what is left; None where there is no such layer."""
 
 _WORD = re.compile(r"\w")
-MARKED = re.compile(r"[<\[{}()*_`~#>|\\:：\"“”„‘’‚«»‹›「」『』《》\n]|'|^[-–—•] |\b(?:let|hope|else|further|more|feel|please)\b|[¿？。！]")
+MARKED = re.compile(
+    r"[<\[{}()*_`~#>|\\:：\"“”„‘’‚«»‹›「」『』《》\n'？。！]|^[-–—•+] |[.!?…] | (?:Let me|Feel free|Please|If you|Is there|I hope|Would you)\b"
+)
 """What every layer holds at least one of; a text without it is an answer as it stands."""
 _LAYERS_AT_MOST = 16
 
@@ -122,9 +124,14 @@ def json_value(text: str) -> Any:
         return None
 
 
+_PYTHON = re.compile(r"\{\s*'\w{1,40}'\s*:\s*(['\"])([^{}]*)\1\s*,?\s*\}")
+"""One member as Python writes it."""
+
+
 def _json(text: str) -> tuple[str, str] | None:
     """The one text in a JSON object or list: {"answer": "yes"}, beside members that are no answer."""
-    value = json_value(text)
+    written = _PYTHON.fullmatch(text) if text[:1] == "{" else None
+    value = written[2] if written else json_value(text)
     for _ in range(4):
         if isinstance(value, list) and len(value) == 1:
             value = value[0]
@@ -155,7 +162,8 @@ _TEX = re.compile(r"\\(?:text|textbf|mathrm|mathbf|texttt)\{([^{}]*)\}")
 def _boxed(text: str) -> tuple[str, str] | None:
     r"""What stands in \boxed{...}, where there is one box, or all hold the same."""
     if _BOX not in text:
-        return None
+        bare = _TEX.fullmatch(text.strip("$ ")) if "\\text" in text or "\\math" in text else None
+        return left_over("", bare[1], text) if bare else None
     boxes = [_braced(part) for part in text.split(_BOX, 4)[1:]]
     if len(boxes) > 3 or len(set(boxes)) != 1 or not boxes[0]:
         return None
@@ -189,7 +197,7 @@ LEADS_UP = NAMES_AN_ANSWER | frozenset(
     " happy glad can help to for from in with as by on based and below above following follows reads goes what"
     " final correct full exact verbatim complete original spoken audio recording recorded recordings file clip clips sound message"
     " short best most likely requested provided gave shared uploaded sent asked heard hear said question prompt request form format"
-    " word sentence sentences english first second assistant chatbot ai bot according given simple single direct"
+    " word sentence sentences english recognized recognised detected extracted resulting generated asr stt first second assistant chatbot ai bot according given simple single direct"
     " claro que sí por supuesto aquí está tienes tiene va la el de del es dice siguiente mi lo original"
     " natürlich gerne gern klar selbstverständlich hier ist die der das des aufnahme audios lautet wie folgt meine endgültige"
     " bien sûr certainement voici le les l'audio d'accord est suivante suivant ma finale enregistrement"
@@ -213,9 +221,20 @@ def _lead_in(text: str) -> tuple[str, str] | None:
     """Without what leads up to the answer, with its colon, or as a heading or a line of its own."""
     end = end_of_lead_in(text)
     if end and leads_up(text[: end.start()], alone=":" not in end[0] and "：" not in end[0]):
-        return None if _OPTIONS.match(text) else left_over(text[: end.end()], text[end.end() :].lstrip("*_ \t"), text)
+        return None if _OPTIONS.match(text) else left_over(text[: end.end()], _unmarked(text, end.end()), text)
     found = _QUESTION_AND_ANSWER.match(text)
     return left_over(found[0], text[found.end() :], text) if found else None
+
+
+def _unmarked(text: str, place: int) -> str:
+    """What follows a lead-in, without the other half of the marks that the lead-in opens: "**Answer:** yes"."""
+    mark, left = _OPENING_MARK.match(text)[0], text[place:].strip()
+    if mark and left.startswith(mark):
+        return left[len(mark) :]
+    return left[: -len(mark)] if mark and left.endswith(mark) else left
+
+
+_OPENING_MARK = re.compile(r"[*_]*")
 
 
 def end_of_lead_in(text: str) -> re.Match[str] | None:
@@ -243,7 +262,7 @@ def leads_up(head: str, *, alone: bool, words: frozenset[str] = LEADS_UP, keys: 
         return False
     names, points = not keys.isdisjoint(found), not _POINTS.isdisjoint(found)
     if alone:
-        return names and (points or head[0] in "#*")
+        return (names and (points or head[0] in "#*")) or found == ["assistant"]
     return names or (points and len(found) > 1) or (len(found) == 1 and found[0] in _PLAIN_LABELS)
 
 
