@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reply_wrappers import WRAPPERS
 
 from earnest.metrics.transcription import edit_counts, normalise_english
 from earnest.replies import transcripts, without_reasoning
 from earnest.replies._transcripts import MOST
-
-sys.path.insert(0, str(Path(__file__).parent))
-from wrappers import WRAPPERS  # noqa: E402
 
 WORDS = "turn the light on off stop go left right red blue seven door don't kitchen window please now it's music call mum home".split()
 

@@ -4,9 +4,9 @@ Whether "Speaker 1:" or "The speaker says" was said, or was put around what was 
 transcript has several *readings*: the words as they stand, and what is left after each layer that a model may have put
 around them. Who scores it takes the reading nearest to the reference.
 
-That must not reward guessing. No reading leaves out some of the model's words and keeps others, unless what it leaves
-out talks about the transcript ("the audio says"), labels it, or offers help. Two guesses in one reply, in quotes, lists,
-lines or members of JSON, therefore stand in every reading together.
+That must not reward guessing. What a layer takes off labels the words, talks about them ("the audio says"), stands in
+brackets beside them or offers help. Of several guesses in one reply, in quotes, lists, lines or members of JSON, there are
+therefore never two of which each stands alone in a reading.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ _SAID = re.compile(
     r"|(?:it |that )?sounds like"
     rf"|(?:the )?(?:full |exact |spoken )?(?:transcription|transcript|text|words|spoken words|words spoken)(?: {_IN_IT})? (?:is|are|reads|goes)"
     rf"|(?:{_IN_IT},? +)?{_WHO}(?: {_IN_IT})? (?:just |simply |only |clearly )?"
-    r"(?:says?|said|is saying|was saying|states?|stated|is asking|asks?|asked|utters?|uttered|reads?)(?: that)?"
+    r"(?:says?|said|is saying|was saying|states?|stated|is asking|asks?|asked|utters?|uttered|reads?)"
     r")[,:]? +",
     re.IGNORECASE,
 )
@@ -75,6 +75,13 @@ def _reported(text: str) -> tuple[str, str] | None:
     """Without what says who says it: "The speaker says ..."."""
     found = _SAID.match(text)
     return left_over(found[0], text[found.end() :], text) if found else None
+
+
+def _reported_that(text: str) -> tuple[str, str] | None:
+    """Without what says who says it, and the "that" behind it, which may also have been said."""
+    found = _SAID.match(text)
+    bare = text[found.end() :] if found else ""
+    return left_over(found[0], bare[5:], text) if found and bare[:5].lower() == "that " else None
 
 
 _ACKNOWLEDGED = re.compile(
@@ -246,7 +253,7 @@ def _sectioned(text: str) -> tuple[str, str] | None:
 
 
 UNWRAPPINGS: tuple[Layer, ...] = (
-    *LAYERS, _sectioned, _led_in, _reported, _acknowledged, _asides, _one_quote, _outer_marks, _unlabelled, _untimed, _unlisted, _remarked, _members,
+    *LAYERS, _sectioned, _led_in, _reported, _reported_that, _acknowledged, _asides, _one_quote, _outer_marks, _unlabelled, _untimed, _unlisted, _remarked, _members,
 )  # fmt: skip
 _REPORTED_OR_MARKED = re.compile(rf"{MARKED.pattern}|{_SAID.pattern}|[.?!] ", re.IGNORECASE)
 

@@ -148,25 +148,26 @@ def instead(item: Item, answer: Answer, found: Transcript | None) -> Verdict | U
     if isinstance(missing, Unscored):
         return missing
     told = str(item.truth.get("language") or "")
-    label = label_of_other(answer.said, text=str(item.truth.get("text") or ""), language=told, missing=missing is not None)
+    why = str(missing.facts["why"]) if missing is not None else ""
+    label = label_of_other(answer.said, text=str(item.truth.get("text") or ""), language=told, missing=why)
     if not label:
         return None
-    why = dict(missing.facts) if missing is not None and label == NO_ANSWER else {}
-    return Verdict(score=0.0, label=label, facts={**(found.without_words().facts if found else {}), **why})
+    facts = {**(found.without_words().facts if found else {}), **({"why": why} if label == NO_ANSWER else {})}
+    return Verdict(score=0.0, label=label, facts=facts)
 
 
-def label_of_other(said: str, *, text: str, language: str = "", missing: bool = False) -> str:
+def label_of_other(said: str, *, text: str, language: str = "", missing: str = "") -> str:
     """What an answer is whose words are far from what was said; empty where it is a bad transcript.
 
     Parameters
     ----------
     language : str
         The language that was spoken, where the data says; else that of the text.
-    missing : bool
-        Whether the answer is known to answer nothing.
+    missing : str
+        Why the answer is known to answer nothing, as `unanswered` tells it; empty where it is not.
     """
     first = _first_words(said)
-    if missing and (not first.strip() or did_not_hear(first)):
+    if missing and (missing != "not_heard" or did_not_hear(first)):
         return NO_ANSWER
     if says_no_speech(first):
         return "no_speech"
