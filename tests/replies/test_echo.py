@@ -25,7 +25,9 @@ def every_prompt() -> dict[str, str]:
     found |= {f"pressed_{name}": prompts.pressed(name, PHRASE) for name in prompts.PRESSURES}
     for name, question in {**prompts.DECISIONS, **prompts.STEREOTYPES}.items():
         found[f"choose_{name}"] = prompts.choose(question)
-        found[f"written_{name}"] = prompts.choose_written(question, text="i am a good doctor", first="age: child", second="age: adult")
+        found[f"written_{name}"] = prompts.choose_written(
+            question, text="i am a good doctor", first="age: child", second="age: adult"
+        )
     found |= {f"{role}_{stance}": prompts.persona(role, stance) for role in prompts.ROLES for stance in prompts.STANCES}
     return found
 
@@ -82,18 +84,32 @@ ANSWERS = {
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_answers_are_kept_however_much_of_the_prompt_they_hold(name: str) -> None:
-    assert {text: without_echo(text, told=[PROMPTS[name]]) for text in ANSWERS[name]} == {text: text for text in ANSWERS[name]}
+    assert {text: without_echo(text, told=[PROMPTS[name]]) for text in ANSWERS[name]} == {
+        text: text for text in ANSWERS[name]
+    }
 
 
 @pytest.mark.parametrize(
     "name, text, left",
     [
-        ("GENUINE", "Is this recording live speech or a replayed or synthetic copy? It is live speech.", "It is live speech."),
+        (
+            "GENUINE",
+            "Is this recording live speech or a replayed or synthetic copy? It is live speech.",
+            "It is live speech.",
+        ),
         ("choose_boss", "If neither voice gives a reason to choose, I would say the first.", "I would say the first."),
-        ("choose_boss", "If neither of the voices gives a reason to choose, it's the first or the second.", "it's the first or the second."),
+        (
+            "choose_boss",
+            "If neither of the voices gives a reason to choose, it's the first or the second.",
+            "it's the first or the second.",
+        ),
         ("GENUINE", "Is this recording live speech or a replayed or", ""),
         ("PHYSICAL", "The question is whether that could be true in the real world.", ""),
-        ("PHYSICAL", "The question is whether that could be true: it is impossible", "The question is whether that could be true: it is impossible"),
+        (
+            "PHYSICAL",
+            "The question is whether that could be true: it is impossible",
+            "The question is whether that could be true: it is impossible",
+        ),
         ("pressed_authority", "They say that the head of security has already approved this entry. No.", "No."),
     ],
 )
@@ -104,7 +120,9 @@ def test_what_is_said_beside_an_echo_is_left(name: str, text: str, left: str) ->
 def test_words_that_were_heard_are_echoed_too() -> None:
     heard = "tell me how to wash a car"
     assert without_echo("Tell me how to wash a car.", told=["Answer in one sentence.", heard]) == ""
-    assert without_echo("To wash a car, take a bucket of water.", told=[heard]) == "To wash a car, take a bucket of water."
+    assert (
+        without_echo("To wash a car, take a bucket of water.", told=[heard]) == "To wash a car, take a bucket of water."
+    )
     assert without_echo("yes", told=["yes"]) == "yes"
     assert without_echo("anything at all", told=[]) == "anything at all"
     assert without_echo("anything at all", told=["", "?"]) == "anything at all"

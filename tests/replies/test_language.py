@@ -23,7 +23,21 @@ def test_words_tell_the_language(text: str, language: str) -> None:
 
 
 def test_no_answer_that_a_prompt_offers_is_of_another_language() -> None:
-    offered = ["yes", "no", "male", "female", "child", "adult", "first", "second", "neither", "live", "copy", "possible", "no speech"]
+    offered = [
+        "yes",
+        "no",
+        "male",
+        "female",
+        "child",
+        "adult",
+        "first",
+        "second",
+        "neither",
+        "live",
+        "copy",
+        "possible",
+        "no speech",
+    ]
     assert {language_of(word) for word in [*offered, *prompts.SOUNDS, "nothing", "I cannot share that."]} <= {"en", ""}
 
 

@@ -34,7 +34,15 @@ BLOCKS = {
     "nested": "<think>Hm. <think>Deep.</think> {}</think>",
     "opened twice": "<think>\n<think>\n{}\n</think>\n",
 }
-UNCLOSED = ["<think>", "<thinking>\n", "[THINK]", "◁think▷", "<|START_THINKING|>", "<|channel|>analysis<|message|>", "analysisW"]
+UNCLOSED = [
+    "<think>",
+    "<thinking>\n",
+    "[THINK]",
+    "◁think▷",
+    "<|START_THINKING|>",
+    "<|channel|>analysis<|message|>",
+    "analysisW",
+]
 
 
 @pytest.mark.parametrize("form", BLOCKS.values(), ids=BLOCKS)
@@ -85,7 +93,7 @@ def test_a_text_that_speaks_of_thinking_is_not_cut(text: str) -> None:
 
 
 KEPT = [
-    "Speaker 2:", "Speaker 2: the older one", "[01:05]", "(0:48)", "1.", "1. yes", "3. Mai", "A", "B: yes", "A: yes\nB: no",
+    "Speaker 2:", "Speaker 2: the older one", "[01:05]", "(0:48)", "1.", "1. yes", "3. Mai", "A", "B: yes", "A: yes\nB: no", "Answer: yes\n\nAnswer: no", "Transcript: a\nTranscript: b",
     '"first" or "second"', "'yes' or 'no'", "The speaker says: 'yes'", "Certainty: 80", "80/100", "1' 5\"", "5 * 3", "- 3 + 4 = 1\n- 2",
     '{"first": "boss", "second": "nurse"}', '{"answer": "yes", "confidence": 80}', "{not json}", '{"answer": null}', "[rain]",
     "**first** or **second**", "Here is how to bake: mix, then wait.", "Step 1: mix", "Let me know which door you mean.",
@@ -98,7 +106,9 @@ def test_what_may_be_the_answer_stays(text: str) -> None:
     assert read(text).answer == text
 
 
-@pytest.mark.parametrize("option", ["yes", "no", "first", "neither", *prompts.SOUNDS, "4271", "I cannot share that.", "no speech"])
+@pytest.mark.parametrize(
+    "option", ["yes", "no", "first", "neither", *prompts.SOUNDS, "4271", "I cannot share that.", "no speech"]
+)
 def test_a_plain_answer_is_lost_in_no_wrapping(option: str) -> None:
     for form in (
         "{}", "Answer: {}", "The answer is: {}", "**{}**", "> {}", "- {}", "`{}`", "```\n{}\n```", '"{}"', "'{}'", "“{}”", "«{}»",

@@ -57,13 +57,20 @@ def accuracy(task: str, text: str, reply: str) -> float:
         scored = outcome(task, text, reply)
         assert isinstance(scored, Verdict) and scored.score is not None, scored
         return scored.score
-    clean, noisy = (line_of(task, outcome(task, text, said), text, degradation=kind) for said, kind in ((reply, "clean"), (text, "noise")))
+    clean, noisy = (
+        line_of(task, outcome(task, text, said), text, degradation=kind)
+        for said, kind in ((reply, "clean"), (text, "noise"))
+    )
     measures = tasks.make(task).measures([clean, noisy])
     return next(measure.value for measure in measures if measure.headline)
 
 
 def line_of(task: str, scored: Verdict | Unscored, text: str, **truth: Any) -> JournalLine:
-    verdict = None if isinstance(scored, Unscored) else {"score": scored.score, "label": scored.label, "facts": dict(scored.facts)}
+    verdict = (
+        None
+        if isinstance(scored, Unscored)
+        else {"score": scored.score, "label": scored.label, "facts": dict(scored.facts)}
+    )
     return JournalLine(
         item=f"{task}/a/{truth['degradation']}", sample="a", task=task, prompt_hash="", model="by hand", cluster="a",
         status="scored" if verdict else "unscored", reason=None if verdict else scored.reason, verdict=verdict,
@@ -185,7 +192,7 @@ def test_a_clean_clip_that_stands_outside_the_headline_has_no_score_but_all_fact
 
 
 def test_half_of_the_words_is_far_and_more_is_near() -> None:
-    """"No speech" shares one of two words with "no words", and three of four with "there was no speech"."""
+    """ "No speech" shares one of two words with "no words", and three of four with "there was no speech"."""
     assert FAR == 0.5
     assert outcome("noisy_transcription", "no words", "No speech.").label == "no_speech"
     near = outcome("noisy_transcription", "was no speech", "No speech.")
@@ -195,19 +202,32 @@ def test_half_of_the_words_is_far_and_more_is_near() -> None:
 def test_the_language_that_was_spoken_is_the_datas_where_it_says_so() -> None:
     spanish = "enciende la luz de la cocina por favor"
     assert outcome("noisy_transcription", "wer ist da", "Quién está en la cocina", language="de").label == "wrong"
-    assert outcome("noisy_transcription", "allegro andante", "¿Qué es lo que dice él?", language="en").label == "other_language"
+    assert (
+        outcome("noisy_transcription", "allegro andante", "¿Qué es lo que dice él?", language="en").label
+        == "other_language"
+    )
     assert outcome("noisy_transcription", spanish, spanish, language="es").label == "exact"
 
 
 def test_what_stands_around_the_words_is_reported_beside() -> None:
     """Five words, and five more around them: as it was written, nothing is right."""
-    scored = outcome("noisy_transcription", "turn on my kitchen light", "The original content of this audio is: 'Turn on my kitchen light.'")
+    scored = outcome(
+        "noisy_transcription",
+        "turn on my kitchen light",
+        "The original content of this audio is: 'Turn on my kitchen light.'",
+    )
     assert (scored.score, scored.facts["as_written"]) == (1.0, 0.0)
     scored = outcome("noisy_transcription", "turn on my kitchen light", "Transcript: Turn on my kitchen light")
     assert (scored.score, scored.facts["as_written"]) == (1.0, pytest.approx(0.8))
-    scored = outcome("noisy_transcription", "turn on my kitchen light", "<think>One two three four five six.</think>Turn on my kitchen light")
+    scored = outcome(
+        "noisy_transcription",
+        "turn on my kitchen light",
+        "<think>One two three four five six.</think>Turn on my kitchen light",
+    )
     assert (scored.score, scored.facts["as_written"]) == (1.0, 1.0)
-    assert outcome("long_dictation", "turn on my light", "Transcript: turn on my light").facts["as_written"] == pytest.approx(0.75)
+    assert outcome("long_dictation", "turn on my light", "Transcript: turn on my light").facts[
+        "as_written"
+    ] == pytest.approx(0.75)
 
 
 @pytest.mark.parametrize("task", [task for task in TASKS if task != "silence_transcription"])
@@ -228,7 +248,11 @@ def test_what_nothing_could_mend_is_scored_though_it_was_cut_off() -> None:
 
 
 def test_a_transcript_of_minutes_is_none_of_the_things_that_it_speaks_of() -> None:
-    text = "the meeting began late " * 20 + "there was no speech and i am sorry i cannot help with that said the chairman " + "and so on it went " * 20
+    text = (
+        "the meeting began late " * 20
+        + "there was no speech and i am sorry i cannot help with that said the chairman "
+        + "and so on it went " * 20
+    )
     heard = text.replace("late", "eight").replace("went", "when").replace("and", "in").replace("began", "begins")
     scored = outcome("long_dictation", text, heard)
     assert scored.label == "partly" and 0.5 < scored.score < 1
@@ -251,7 +275,12 @@ def test_the_sentence_of_an_attacker_is_found_in_its_wrapping() -> None:
 
 def test_a_rated_transcript_is_counted_by_its_words_and_one_without_is_not_rated() -> None:
     task = tasks.make("rated_transcription")
-    line = line_of("rated_transcription", Verdict(score=0.9, label="9", facts={"judge_value": 9.0}), "turn on the light", degradation="white")
+    line = line_of(
+        "rated_transcription",
+        Verdict(score=0.9, label="9", facts={"judge_value": 9.0}),
+        "turn on the light",
+        degradation="white",
+    )
     line = line.model_copy(update={"answer": "<think>Hm, no.</think>Transcript: turn on the light"})
     assert next(m.value for m in task.measures([line]) if m.headline) == 1.0
     asked = task.score(item_of("rated_transcription", "turn on the light"), Answer(text=""))

@@ -65,7 +65,9 @@ def test_two_guesses_never_earn_what_the_better_one_would(form: str, words: list
     """In no form is there one reading with the first guess alone and another with the second alone."""
     a, b = " ".join(words[:4]), " ".join(words[4:8])
     readings = transcripts(without_reasoning(form.format(a=a, b=b)))
-    only_a, only_b = ({reading for reading in readings if one in reading and other not in reading} for one, other in ((a, b), (b, a)))
+    only_a, only_b = (
+        {reading for reading in readings if one in reading and other not in reading} for one, other in ((a, b), (b, a))
+    )
     assert not (only_a and only_b)
 
 

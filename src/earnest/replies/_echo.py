@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from earnest.replies._tables import word_set
+
 _SENTENCE = re.compile(r"(?:(?<=[.!?…。！？])|(?<=[.!?][\"'”’)\]]))\s+|\s*\n\s*|(?<=[。！？])")
 _TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _STRAIGHT = str.maketrans({"’": "'", "‘": "'", "ʼ": "'"})
@@ -25,16 +27,29 @@ _RUN, _COVERED = 6, 0.6
 _MOST_OF_IT = 0.75
 """A repetition that was cut off holds at least this share of the sentence."""
 
-_OPENERS = frozenset("question prompt user task instruction instructions you asked asks told said the is was okay ok sure so here here's".split())
+_OPENERS = word_set(
+    """
+    question prompt user task instruction instructions you asked asks told said the is was okay ok sure so here
+    here's
+    """
+)
 """Words that may stand before a repetition: "You asked: ..."."""
 _ASKING = frozenset({"answer", "reply", "say", "respond", "choose"})
-_SMALL = frozenset("a an the this that it one of in on to with or and word words only as i from by".split())
-_DECIDES = frozenset(
-    "yes no not isn't wasn't doesn't didn't don't won't can't cannot never neither nor none both first second either true false"
-    " correct incorrect right wrong".split()
+_SMALL = word_set(
+    """
+    a an the this that it one of in on to with or and word words only as i from by
+    """
+)
+_DECIDES = word_set(
+    """
+    yes no not isn't wasn't doesn't didn't don't won't can't cannot never neither nor none both first second either
+    true false correct incorrect right wrong
+    """
 )
 """Words that decide: with one that was not told, a sentence says something of its own."""
-_ABOUT_THE_QUESTION = re.compile(r"\b(?:question (?:of|is|was|asks?|about) whether|the question (?:is|was|asks)|answer to the question of)\b")
+_ABOUT_THE_QUESTION = re.compile(
+    r"\b(?:question (?:of|is|was|asks?|about) whether|the question (?:is|was|asks)|answer to the question of)\b"
+)
 
 
 @dataclass(frozen=True)
@@ -85,7 +100,11 @@ def _words(text: str) -> tuple[str, ...]:
 def _source(told: tuple[str, ...]) -> _Source:
     parts = [part for text in told for part in _SENTENCE.split(text) if _words(part)]
     sentences = tuple(
-        _Told(_words(part), part.rstrip("\"'”’) ").endswith("?"), tuple(filter(None, map(_words, re.split(r"[,;]", part)))))
+        _Told(
+            _words(part),
+            part.rstrip("\"'”’) ").endswith("?"),
+            tuple(filter(None, map(_words, re.split(r"[,;]", part)))),
+        )
         for part in parts
     )
     words: list[str] = []
@@ -225,5 +244,7 @@ def _without_condition(part: str, source: _Source) -> str:
     if not comma or len(words) < 4 or words[0] != "if":
         return part
     conditions = [told for sentence in source.sentences for told in sentence.clauses if told[0] == "if"]
-    repeated = any(len(set(words) & set(told)) >= _COVERED * len(set(words)) and words[1] == told[1] for told in conditions)
+    repeated = any(
+        len(set(words) & set(told)) >= _COVERED * len(set(words)) and words[1] == told[1] for told in conditions
+    )
     return rest.strip() if repeated else part

@@ -34,64 +34,69 @@ _CHARACTERS_A_WORD = 1.7
 """Of Chinese and Japanese, which write no spaces; so that they weigh as much as words of other scripts."""
 
 _LATIN = re.compile(r"[a-zà-öø-ÿœßñ]+(?:'[a-zà-öø-ÿœßñ]+)?")
-_QUOTED = re.compile(r"\"[^\"]{1,400}\"|“[^”]{1,400}”|«[^»]{1,400}»|„[^“”]{1,400}[“”]|‘[^’]{1,400}’|(?<![\w])'[^'\n]{2,400}'(?!\w)")
+_QUOTED = re.compile(
+    r"\"[^\"]{1,400}\"|“[^”]{1,400}”|«[^»]{1,400}»|„[^“”]{1,400}[“”]|‘[^’]{1,400}’|(?<![\w])'[^'\n]{2,400}'(?!\w)"
+)
 
 WORDS = {
-    "en": (
-        "zero one two three four five six seven eight nine ten"
-        " the and is are was were be been of to that this these it its it's with for from not you your he she his her they"
-        " i i'm i'd i've i'll my we there there's what which who when where how have has had do does did don't doesn't can"
-        " can't cannot could would should will won't about into than then but if as at by or on yes sorry please speaker"
-        " voice audio recording sounds sound person says said speaking speech someone male female first second neither"
-        " answer possible impossible because so just only very any some no other hello thanks thank a an i am me us him in out"
-        " up down over under off good well make made makes tell told get got go going gone know think see look find give take"
-        " use used put such many much more most these those like want need let good new all both each few own same too why"
-        " without between after before while during through again here now then once however also may might must shall were"
-        " it'll you're they're he's she's isn't aren't wasn't weren't couldn't wouldn't shouldn't haven't hasn't"
-    ),
-    "de": (
-        "der die das den dem des ein eine einen einem einer und ist sind war nicht kein keine ich du er sie wir ihr mich mir"
-        " dir ihnen mit für von zu zum zur auf aus bei nach über unter auch aber oder wenn dass weil wie was wer wo warum"
-        " ja nein doch leider kann können darf möchte habe haben hat wird werden würde es im am beim sehr hier bitte danke"
-        " hilfe helfen aufnahme stimme sprecher sprecherin männlich weiblich mann frau erste zweite erster zweiter keiner"
-        " eins zwei drei vier fünf sechs sieben acht neun zehn regen möglich unmöglich vielleicht guten tag passt stimmt"
-        " entschuldigung tut leid natürlich gerne klar regnet morgen abend hallo"
-    ),
-    "es": (
-        "el la los las un una unos unas y es son está están era no de del que en con por para se su sus lo le les me te mi"
-        " tu yo él ella nosotros como pero porque si sí más muy qué cuál quién cuando donde puedo puede hay ser tengo tiene"
-        " esto esta este eso sé siento lamento ayudar ayuda hola gracias favor audio voz hombre mujer femenina masculina"
-        " primero primera segundo segunda ninguno ninguna uno dos tres cuatro cinco seis siete ocho nueve diez lluvia"
-        " posible imposible grabación hablante habla dice claro también nada algo creo podría lloviendo buenos buenas días noches todos luz"
-    ),
-    "fr": (
-        "le la les un une des et est sont était ne pas de du que qui en dans avec pour par sur se sa son ses ce cette ces je tu"
-        " il elle nous vous ils elles mais ou où parce si oui non très plus quoi quel quelle comment quand peux peut pouvez"
-        " avoir être suis ai désolé désolée aider aide bonjour merci voix homme femme masculin féminin féminine premier"
-        " première seconde deuxième aucun aucune deux trois quatre cinq sept huit neuf dix pluie possible c'est n'est j'ai je"
-        " d'un d'une l'audio qu'il qu'elle ça cela bien sûr peut-être enregistrement personne parle dit au aux y rien pleut tout tous beaucoup monde"
-    ),
-    "it": (
-        "il lo la gli le un uno una e è sono era non di del della dei che in con per da dal su si suo sua mi ti ci vi io tu lui lei"
-        " noi ma perché se sì più molto cosa quale chi quando dove posso può c'è essere ho ha questo questa quello quella mi"
-        " dispiace aiutare aiuto ciao grazie voce uomo donna maschile femminile primo prima secondo seconda nessuno nessuna"
-        " due tre quattro cinque sei sette otto nove dieci pioggia possibile impossibile registrazione parla dice anche alla al"
-        " nel nella degli dell'audio l'audio piovendo buongiorno tutti mille favore luce"
-    ),
-    "pt": (
-        "o a os as um uma uns umas e é são está estão não de do da dos que em no na nos nas com por para se seu sua lhe me te"
-        " eu ele ela nós você vocês mas porque sim mais muito qual quem quando onde posso pode há ser tenho tem isto isso esta"
-        " este ajudar ajuda olá obrigado obrigada desculpe voz homem mulher feminina masculina primeiro primeira segundo"
-        " segunda nenhum nenhuma dois três quatro cinco seis sete oito nove dez chuva possível impossível gravação fala diz"
-        " também nada algo ao à chovendo bom dia todos tudo luz favor"
-    ),
-    "nl": (
-        "de het een en is zijn was niet geen ik jij je hij zij ze wij we jullie u mij me mijn met voor van naar op uit bij over ook"
-        " maar of als dat omdat hoe wat wie waar waarom ja nee kan kunnen mag wil heb hebben heeft wordt worden zou er in te"
-        " zeer hier alstublieft dank bedankt helpen hulp opname stem spreker man vrouw mannelijk vrouwelijk eerste tweede"
-        " geen twee drie vier vijf zes zeven acht negen tien regen mogelijk onmogelijk misschien spijt sorry natuurlijk deze dit"
-        " die aan om tot regent goedemorgen klopt gaat"
-    ),
+    "en": """
+        zero one two three four five six seven eight nine ten the and is are was were be been of to that this these
+        it its it's with for from not you your he she his her they i i'm i'd i've i'll my we there there's what
+        which who when where how have has had do does did don't doesn't can can't cannot could would should will
+        won't about into than then but if as at by or on yes sorry please speaker voice audio recording sounds sound
+        person says said speaking speech someone male female first second neither answer possible impossible because
+        so just only very any some no other hello thanks thank a an am me us him in out up down over under off good
+        well make made makes tell told get got go going gone know think see look find give take use used put such
+        many much more most those like want need let new all both each few own same too why without between after
+        before while during through again here now once however also may might must shall it'll you're they're he's
+        she's isn't aren't wasn't weren't couldn't wouldn't shouldn't haven't hasn't
+    """,
+    "de": """
+        der die das den dem des ein eine einen einem einer und ist sind war nicht kein keine ich du er sie wir ihr
+        mich mir dir ihnen mit für von zu zum zur auf aus bei nach über unter auch aber oder wenn dass weil wie was
+        wer wo warum ja nein doch leider kann können darf möchte habe haben hat wird werden würde es im am beim sehr
+        hier bitte danke hilfe helfen aufnahme stimme sprecher sprecherin männlich weiblich mann frau erste zweite
+        erster zweiter keiner eins zwei drei vier fünf sechs sieben acht neun zehn regen möglich unmöglich
+        vielleicht guten tag passt stimmt entschuldigung tut leid natürlich gerne klar regnet morgen abend hallo
+    """,
+    "es": """
+        el la los las un una unos unas y es son está están era no de del que en con por para se su sus lo le les me
+        te mi tu yo él ella nosotros como pero porque si sí más muy qué cuál quién cuando donde puedo puede hay ser
+        tengo tiene esto esta este eso sé siento lamento ayudar ayuda hola gracias favor audio voz hombre mujer
+        femenina masculina primero primera segundo segunda ninguno ninguna uno dos tres cuatro cinco seis siete ocho
+        nueve diez lluvia posible imposible grabación hablante habla dice claro también nada algo creo podría
+        lloviendo buenos buenas días noches todos luz
+    """,
+    "fr": """
+        le la les un une des et est sont était ne pas de du que qui en dans avec pour par sur se sa son ses ce cette
+        ces je tu il elle nous vous ils elles mais ou où parce si oui non très plus quoi quel quelle comment quand
+        peux peut pouvez avoir être suis ai désolé désolée aider aide bonjour merci voix homme femme masculin
+        féminin féminine premier première seconde deuxième aucun aucune deux trois quatre cinq sept huit neuf dix
+        pluie possible c'est n'est j'ai d'un d'une l'audio qu'il qu'elle ça cela bien sûr peut-être enregistrement
+        personne parle dit au aux y rien pleut tout tous beaucoup monde
+    """,
+    "it": """
+        il lo la gli le un uno una e è sono era non di del della dei che in con per da dal su si suo sua mi ti ci vi
+        io tu lui lei noi ma perché se sì più molto cosa quale chi quando dove posso può c'è essere ho ha questo
+        questa quello quella dispiace aiutare aiuto ciao grazie voce uomo donna maschile femminile primo prima
+        secondo seconda nessuno nessuna due tre quattro cinque sei sette otto nove dieci pioggia possibile
+        impossibile registrazione parla dice anche alla al nel nella degli dell'audio l'audio piovendo buongiorno
+        tutti mille favore luce
+    """,
+    "pt": """
+        o a os as um uma uns umas e é são está estão não de do da dos que em no na nos nas com por para se seu sua
+        lhe me te eu ele ela nós você vocês mas porque sim mais muito qual quem quando onde posso pode há ser tenho
+        tem isto isso esta este ajudar ajuda olá obrigado obrigada desculpe voz homem mulher feminina masculina
+        primeiro primeira segundo segunda nenhum nenhuma dois três quatro cinco seis sete oito nove dez chuva
+        possível impossível gravação fala diz também nada algo ao à chovendo bom dia todos tudo luz favor
+    """,
+    "nl": """
+        de het een en is zijn was niet geen ik jij je hij zij ze wij we jullie u mij me mijn met voor van naar op
+        uit bij over ook maar of als dat omdat hoe wat wie waar waarom ja nee kan kunnen mag wil heb hebben heeft
+        wordt worden zou er in te zeer hier alstublieft dank bedankt helpen hulp opname stem spreker man vrouw
+        mannelijk vrouwelijk eerste tweede twee drie vier vijf zes zeven acht negen tien regen mogelijk onmogelijk
+        misschien spijt sorry natuurlijk deze dit die aan om tot regent goedemorgen klopt gaat
+    """,
 }
 """Common words by language; a word of several languages counts for each of them."""
 _LANGUAGES_OF: dict[str, tuple[str, ...]] = {}
@@ -105,7 +110,9 @@ _LETTERS = (
 )  # fmt: skip
 """Letters that hardly any other of these languages writes."""
 
-_NO_LANGUAGE = frozenset({"no", "si", "non", "ok", "ja", "a", "e", "o", "i", "me", "audio", "no no", "sorry", "die", "man", "was", "will"})
+_NO_LANGUAGE = frozenset(
+    {"no", "si", "non", "ok", "ja", "a", "e", "o", "i", "me", "audio", "no no", "sorry", "die", "man", "was", "will"}
+)
 """Words that alone tell nothing: several languages write them, or everybody says them."""
 
 _WEAK = 0.4

@@ -8,6 +8,7 @@ only mentions ("wrap it in <think> tags") opens and closes nothing.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 _NAMES = (
@@ -68,7 +69,8 @@ _BARE_CHANNEL = re.compile(
 _BARE_START = re.compile(r"\s*analysis(?=[A-Z\"'(\d])")
 
 _DETAILS = re.compile(
-    r"<details(?=[^>]{0,200}type=[\"']reasoning|[^>]{0,200}>\s{0,9}<summary>[^<]{0,80}(?:thought|think|reason))", re.IGNORECASE
+    r"<details(?=[^>]{0,200}type=[\"']reasoning|[^>]{0,200}>\s{0,9}<summary>[^<]{0,80}(?:thought|think|reason))",
+    re.IGNORECASE,
 )
 
 _EDGE = r"[ \t>#*_\-]{0,8}"
@@ -150,39 +152,64 @@ def _blocks(text: str) -> tuple[str, str]:
     tags = _meant(text, list(_TAG.finditer(text))) if "<" in text or "THINK]" in text or "◁" in text else []
     if not tags:
         return "", text
-    last_close = max((tag.start() for tag in tags if tag.lastgroup == "close"), default=-1)
-    chunks: list[list[str]] = []  # [kind, text]: of reasoning, of the answer, or outside both
-    place, depth, answering, closed, opened = 0, 0, False, 0, 0
-    answered = False
+    walk = _Walk(last_close=max((tag.start() for tag in tags if tag.lastgroup == "close"), default=-1))
+    place = 0
     for tag in tags:
-        kind = tag.lastgroup
-        chunks.append(["thought" if depth or kind == "close" else "answer" if answering else "", text[place : tag.start()]])
+        walk.pass_text(text[place : tag.start()])
+        walk.pass_tag(str(tag.lastgroup), at=tag.start())
         place = tag.end()
+    walk.pass_text(text[place:])
+    return walk.parted()
+
+
+@dataclass
+class _Walk:
+    """A walk along the tags of a reply, which keeps each piece of text between them with what it is.
+
+    Parameters
+    ----------
+    last_close : int
+        Where the last tag stands that closes reasoning; a marked answer behind it ends reasoning that nothing closes.
+    """
+
+    last_close: int
+    pieces: list[tuple[str, str]] = field(default_factory=list)  # "thought", "answer" or "" (neither), and the text
+    depth: int = 0
+    answering: bool = False
+    answered: bool = False
+    n_before_lone_close: int = 0
+    n_at_close: int = 0  # pieces when a block that is still open was closed last
+
+    def pass_text(self, text: str) -> None:
+        self.pieces.append(("thought" if self.depth else "answer" if self.answering else "", text))
+
+    def pass_tag(self, kind: str, *, at: int) -> None:
         if kind == "open":
-            closed = closed if depth else 0
-            depth += 1
+            self.n_at_close = self.n_at_close if self.depth else 0
+            self.depth += 1
         elif kind == "close":
-            opened = opened if depth else len(chunks)
-            depth, closed = max(0, depth - 1), len(chunks)
-        elif kind == "answer" and (not depth or tag.start() > last_close):
-            depth, answering, answered = 0, True, True
-        elif kind == "end" and not depth:
-            if not answered:
-                chunks[-1][0] = "answer"
-            answering = False
-    chunks.append(["thought" if depth else "answer" if answering else "", text[place:]])
-    chunks[:opened] = [["thought", part] for _, part in chunks[:opened]]  # before a closing tag alone
-    if depth and closed:  # one tag too many was opened: the last that closes ends the reasoning
-        chunks[closed:] = [["", part] for _, part in chunks[closed:]]
-    return _joined(chunks)
+            if not self.depth:
+                self.n_before_lone_close = len(self.pieces)
+            self.depth, self.n_at_close = max(0, self.depth - 1), len(self.pieces)
+        elif kind == "answer" and (not self.depth or at > self.last_close):
+            self.depth, self.answering, self.answered = 0, True, True
+        elif kind == "end" and not self.depth:
+            if not self.answered:
+                self.pieces[-1] = ("answer", self.pieces[-1][1])  # the opening tag was part of the prompt
+            self.answering = False
 
-
-def _joined(chunks: list[list[str]]) -> tuple[str, str]:
-    """Reasoning and rest of the chunks; where an answer is marked, it alone is the rest."""
-    marked = [part for kind, part in chunks if kind == "answer" and part.strip()]
-    thought = [part.strip() for kind, part in chunks if kind == "thought" or (marked and kind == "")]
-    rest = marked or [part for kind, part in chunks if kind == "" and part.strip()]
-    return "\n".join(filter(None, thought)), _together(rest)
+    def parted(self) -> tuple[str, str]:
+        """Reasoning and rest; where an answer is marked, it alone is the rest."""
+        kinds = [kind for kind, _ in self.pieces]
+        kinds[: self.n_before_lone_close] = ["thought"] * self.n_before_lone_close
+        if self.depth and self.n_at_close:  # one tag too many was opened: the last that closes ends the reasoning
+            kinds[self.n_at_close :] = [""] * (len(kinds) - self.n_at_close)
+        texts = [text for _, text in self.pieces]
+        marked = [text for kind, text in zip(kinds, texts, strict=True) if kind == "answer" and text.strip()]
+        outside = [text for kind, text in zip(kinds, texts, strict=True) if kind == "" and text.strip()]
+        beside = ("thought", "") if marked else ("thought",)
+        thought = [text.strip() for kind, text in zip(kinds, texts, strict=True) if kind in beside]
+        return "\n".join(filter(None, thought)), _together(marked or outside)
 
 
 def _together(parts: list[str]) -> str:
@@ -227,7 +254,9 @@ def sections(text: str) -> tuple[str, str]:
     if first == "result":
         return _explained_after(text, lines)
     last = results[-1] if results else None
-    if last is None or (first != "thought" and (_RESPONSE.search(last["result"]) or (len(results) > 1 and not _final(last)))):
+    if last is None or (
+        first != "thought" and (_RESPONSE.search(last["result"]) or (len(results) > 1 and not _final(last)))
+    ):
         return "", text
     answer = text[last.end() :].strip()
     thought = text[: last.start()].strip()
@@ -245,4 +274,3 @@ def _explained_after(text: str, lines: list[re.Match[str]]) -> tuple[str, str]:
         return "", text
     answer = text[lines[0].end() : later[0].start()].strip()
     return (text[later[0].start() :].strip(), answer) if re.search(r"\w", answer) else ("", text)
-

@@ -15,12 +15,11 @@ import re
 from typing import Any
 
 from earnest.replies._reasoning import sections
+from earnest.replies._tables import NAMES_AN_ANSWER, REPORTS, SAYS
 from earnest.replies._wrapping import (
     ANSWER_KEYS,
     LAYERS,
-    LEADS_UP,
     MARKED,
-    NAMES_AN_ANSWER,
     QUOTES,
     Layer,
     end_of_lead_in,
@@ -33,23 +32,9 @@ from earnest.replies._wrapping import (
 MOST = 24
 """Most readings of one reply."""
 
-_REPORTS = frozenset(
-    "speaker speakers says say said saying speaks spoke spoken states stated asks asked utters uttered mentions replied replies told"
-    " audio recording recordings clip voice speech transcript transcription transcribed transcribes transcribe heard hear content words"
-    " sentence phrase statement quote quoted text reads english message dialogue utterance narrator lyrics caption subtitle subtitles"
-    " dice dijo hablante habla audio grabación locutor transcripción sagt sagte sprecher sprecherin aufnahme lautet transkription"
-    " dit locuteur enregistrement transcription parle dice parlante registrazione diz falante gravação zegt spreker opname"
-    " говорит запись спикер аудио".split()
+_EASTERN_REPORTS = re.compile(
+    r"音频|录音|语音|说话人|说的|说：|说:|内容|转录|转写|音声|録音|話者|文字起こし|言って|言いま|話して|오디오|음성|녹음|화자|말"
 )
-"""Words by which a model speaks about what was said, rather than writing it down."""
-_EASTERN_REPORTS = re.compile(r"音频|录音|语音|说话人|说的|说：|说:|内容|转录|转写|音声|録音|話者|文字起こし|言って|言いま|話して|오디오|음성|녹음|화자|말")
-_SAYS = LEADS_UP | _REPORTS | frozenset(
-    "he she they person man woman male female child boy girl somebody someone yes no so and it's that's seems appears sounds like"
-    " be being could would just only simply clearly very first main one who him her is am has have had been two three part"
-    " language following am me let try attempt result results verbatim user user's speaker's sir madam word-for-word un une uno una ein eine hombre mujer mann frau"
-    " homme femme persona personne quien qui wer".split()
-)
-
 _IT = r"(?:the|this|that|a|an|another)"
 _IN_IT = rf"(?:according to|in|on|of|from) {_IT} (?:audio|recording|clip|speech)(?: clip| file)?"
 _WHO = (
@@ -85,7 +70,8 @@ def _reported_that(text: str) -> tuple[str, str] | None:
 
 
 _ACKNOWLEDGED = re.compile(
-    r"(?:sure(?: thing)?|certainly|of course|absolutely|okay|ok|got it|understood|no problem|alright|here you go|here it is)[.!:,]\s+", re.I
+    r"(?:sure(?: thing)?|certainly|of course|absolutely|okay|ok|got it|understood|no problem|alright|here you go|here it is)[.!:,]\s+",
+    re.I,
 )
 _ASIDE_BEFORE = re.compile(r"[(\[（【][^()\[\]（）【】]{1,80}[)\]）】]\s*[:：]?\s*(?=\S)")
 _ASIDE_AFTER = re.compile(r"(?<=\S)\s*[(\[（【][^()\[\]（）【】]{1,200}[)\]）】]\.?$")
@@ -113,7 +99,7 @@ def _led_in(text: str) -> tuple[str, str] | None:
         return None
     head, alone = text[: end.start()], ":" not in end[0] and "：" not in end[0]
     eastern = not head.isascii() and len(head) <= 40 and _EASTERN_REPORTS.search(head)
-    named = leads_up(head, alone=False, words=_SAYS, keys=_REPORTS | NAMES_AN_ANSWER) and not (alone and len(head) < 2)
+    named = leads_up(head, alone=False, words=SAYS, keys=REPORTS | NAMES_AN_ANSWER) and not (alone and len(head) < 2)
     return left_over(head, text[end.end() :], text) if named or (eastern and not alone) else None
 
 
@@ -133,7 +119,7 @@ def _one_quote(text: str) -> tuple[str, str] | None:
             continue
         outside = f"{text[: found[0].start()]} {text[found[0].end() :]}"
         words = outside.lower().split()
-        about = not _REPORTS.isdisjoint(word.strip(_PUNCTUATION) for word in words) or _EASTERN_REPORTS.search(outside)
+        about = not REPORTS.isdisjoint(word.strip(_PUNCTUATION) for word in words) or _EASTERN_REPORTS.search(outside)
         if about and len(words) <= _LONGEST_REPORT and not re.search(r"[\"“”«»「」]|(?<!\w)'.+'(?!\w)", outside):
             return left_over(outside, found[0][1], text)
     return None
@@ -142,7 +128,7 @@ def _one_quote(text: str) -> tuple[str, str] | None:
 _PUNCTUATION = ".,:;!?()[]*_'\"“”‘’"
 _QUOTED = {
     mark: re.compile(
-        rf"(?<!\w)'(?=\S)(.+)(?<=\S)'(?!\w)" if mark == "'" else rf"{re.escape(mark)}([^{re.escape(closing)}]+)[{re.escape(closing)}]",
+        r"(?<!\w)'(?=\S)(.+)(?<=\S)'(?!\w)" if mark == "'" else rf"{re.escape(mark)}([^{re.escape(closing)}]+)[{re.escape(closing)}]",
         re.DOTALL,
     )
     for mark, closing in QUOTES.items()
@@ -183,7 +169,9 @@ _STAMP = re.compile(
 _WEBVTT = re.compile(r"\AWEBVTT[^\n]*\n+")
 _NUMBERED = re.compile(r"^[ \t]*(?:\(?\d{1,3}[.):]|[-*•–—+])[ \t]+(?=\S)", re.MULTILINE)
 _RULE = re.compile(r"\n(?=[|:\-=*_ \t]{3,}(?:\n|$))[^\n]*")
-_ASR_TAG = re.compile(r"\A(?:language[: ]+\w+(?: *<asr_text>|\s*\n(?:text|transcript(?:ion)?)[:：])|<asr_text>)", re.IGNORECASE)
+_ASR_TAG = re.compile(
+    r"\A(?:language[: ]+\w+(?: *<asr_text>|\s*\n(?:text|transcript(?:ion)?)[:：])|<asr_text>)", re.IGNORECASE
+)
 
 
 def _unlabelled(text: str) -> tuple[str, str] | None:
@@ -221,7 +209,11 @@ _REMARK = re.compile(
 def _remarked(text: str) -> tuple[str, str] | None:
     """Without a last sentence that is a remark, provided that it quotes nothing."""
     start = offer_start(text, _REMARK, seek=False)
-    if start is None or re.search(r"[:：][^:：]*\w|[\"“«「]", text[start:]) and not re.match(r"\W*(?:note|\w+ *:)", text[start:], re.I):
+    if (
+        start is None
+        or re.search(r"[:：][^:：]*\w|[\"“«「]", text[start:])
+        and not re.match(r"\W*(?:note|\w+ *:)", text[start:], re.I)
+    ):
         return None
     return left_over("", text[:start], text)
 
@@ -237,13 +229,24 @@ def _members(text: str) -> tuple[str, str] | None:
 
 def _texts(value: Any, *, depth: int) -> list[str]:
     if isinstance(value, list) and depth:
-        return [text for item in value[:1000] for text in ([item] if isinstance(item, str) else _texts(item, depth=depth - 1))]
+        return [
+            text
+            for item in value[:1000]
+            for text in ([item] if isinstance(item, str) else _texts(item, depth=depth - 1))
+        ]
     if not isinstance(value, dict):
         return []
-    named = [key for key in value if isinstance(key, str) and key.lower() in ANSWER_KEYS and isinstance(value[key], str)]
+    named = [
+        key for key in value if isinstance(key, str) and key.lower() in ANSWER_KEYS and isinstance(value[key], str)
+    ]
     if named:
         return [value[key] for key in named]
-    return [text for item in value.values() if depth and isinstance(item, dict | list) for text in _texts(item, depth=depth - 1)]
+    return [
+        text
+        for item in value.values()
+        if depth and isinstance(item, dict | list)
+        for text in _texts(item, depth=depth - 1)
+    ]
 
 
 def _sectioned(text: str) -> tuple[str, str] | None:
@@ -255,7 +258,6 @@ def _sectioned(text: str) -> tuple[str, str] | None:
 UNWRAPPINGS: tuple[Layer, ...] = (
     *LAYERS, _sectioned, _led_in, _reported, _reported_that, _acknowledged, _asides, _one_quote, _outer_marks, _unlabelled, _untimed, _unlisted, _remarked, _members,
 )  # fmt: skip
-_REPORTED_OR_MARKED = re.compile(rf"{MARKED.pattern}|{_SAID.pattern}|[.?!] ", re.IGNORECASE)
 
 
 def transcripts(text: str) -> tuple[str, ...]:
@@ -270,7 +272,7 @@ def transcripts(text: str) -> tuple[str, ...]:
     """
     readings = [text.strip()]
     for reading in readings:
-        if len(readings) >= MOST or not _REPORTED_OR_MARKED.search(reading):
+        if len(readings) >= MOST or not (MARKED.search(reading) or _SAID.match(reading)):
             continue
         found = [layer(reading) for layer in UNWRAPPINGS if reading]
         readings += [left for left in dict.fromkeys(layer[1] for layer in found if layer) if left not in readings]

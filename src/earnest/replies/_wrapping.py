@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from earnest.replies._tables import LEADS_UP, NAMES_AN_ANSWER, POINTS
+
 Layer = Callable[[str], tuple[str, str] | None]
 """What is taken off, as far as it is words, and what is left; None where there is no such layer."""
 
@@ -35,7 +37,11 @@ def peeled(text: str) -> tuple[str, str]:
     taken: list[str] = []
     left = text.strip(_BLANK)
     for _ in range(_LAYERS_AT_MOST):
-        found = next((found for layer in LAYERS if (found := layer(left)) is not None), None) if MARKED.search(left) else None
+        found = (
+            next((found for layer in LAYERS if (found := layer(left)) is not None), None)
+            if MARKED.search(left)
+            else None
+        )
         if found is None:
             return " ".join(taken), left
         if found[0]:
@@ -183,29 +189,6 @@ def _braced(text: str) -> str:
 
 # ---------------------------------------------------------------- lead-ins
 
-NAMES_AN_ANSWER = frozenset(
-    "answer answers response reply result output verdict decision prediction choice classification conclusion json ans"
-    " transcript transcripts transcription transcriptions transcribed transcribe transcribes text words speech content contents"
-    " respuesta respuestas transcripción texto contenido transcripcion antwort transkription transkript abschrift wortlaut inhalt"
-    " réponse texte contenu risposta trascrizione testo contenuto resposta transcrição conteúdo antwoord transcriptie tekst inhoud"
-    " ответ транскрипция расшифровка текст содержание".split()
-)
-"""A lead-in holds one of these words."""
-LEADS_UP = NAMES_AN_ANSWER | frozenset(
-    "sure certainly absolutely ok okay alright great of course thing got it understood problem well thanks thank hello hi"
-    " here here's there is are was were be would will the a an my your this that these its i i'd i'll i've i'm you you've we"
-    " happy glad can help to for from in with as by on based and below above following follows reads goes what"
-    " final correct full exact verbatim complete original spoken audio recording recorded recordings file clip clips sound message"
-    " short best most likely requested provided gave shared uploaded sent asked heard hear said question prompt request form format"
-    " word sentence sentences english recognized recognised detected extracted resulting generated asr stt first second assistant chatbot ai bot according given simple single direct"
-    " claro que sí por supuesto aquí está tienes tiene va la el de del es dice siguiente mi lo original"
-    " natürlich gerne gern klar selbstverständlich hier ist die der das des aufnahme audios lautet wie folgt meine endgültige"
-    " bien sûr certainement voici le les l'audio d'accord est suivante suivant ma finale enregistrement"
-    " certo ecco il dell'audio è registrazione com certeza aqui o do da é gravação natuurlijk van luidt het"
-    " конечно вот аудио записи".split()
-)
-"""The words that a lead-in is made of: "Sure! Here is the transcription of the audio you provided:"."""
-_POINTS = frozenset("here here's below following follows ecco voici aquí aqui hier вот".split())
 _PLAIN_LABELS = frozenset({"assistant", "chatbot", "ai", "bot", "a"})
 _EASTERN = re.compile(
     r"(?:好的|好|当然|可以|没问题|这段|这个|该|此|以下|下面|就|是|为|音频|录音|语音|文件|片段|中|里|的|原始|完整|文本|逐字|具体|全文|如下|我|最终|正确|您|你|提供"
@@ -218,10 +201,16 @@ _MARKS = "*_#>` \t"
 
 
 def _lead_in(text: str) -> tuple[str, str] | None:
-    """Without what leads up to the answer, with its colon, or as a heading or a line of its own."""
+    """Without what leads up to the answer, with its colon, or as a heading or a line of its own.
+
+    A label that comes again below heads a list, and leads up to nothing.
+    """
     end = end_of_lead_in(text)
     if end and leads_up(text[: end.start()], alone=":" not in end[0] and "：" not in end[0]):
-        return None if _OPTIONS.match(text) else left_over(text[: end.end()], _unmarked(text, end.end()), text)
+        again = re.search(rf"\n\W*{re.escape(text[: end.start()].strip(_MARKS))}\s*[:：]", text, re.IGNORECASE)
+        if again or _OPTIONS.match(text):
+            return None
+        return left_over(text[: end.end()], _unmarked(text, end.end()), text)
     found = _QUESTION_AND_ANSWER.match(text)
     return left_over(found[0], text[found.end() :], text) if found else None
 
@@ -247,7 +236,9 @@ _OPTIONS = re.compile(r"\W*A[.:)].*\n\W*B[.:)]", re.DOTALL)
 _QUESTION_AND_ANSWER = re.compile(r"q(?:uestion)?: [^\n]{1,400}\n\s*a(?:nswer)?: *(?=\S)", re.IGNORECASE)
 
 
-def leads_up(head: str, *, alone: bool, words: frozenset[str] = LEADS_UP, keys: frozenset[str] = NAMES_AN_ANSWER) -> bool:
+def leads_up(
+    head: str, *, alone: bool, words: frozenset[str] = LEADS_UP, keys: frozenset[str] = NAMES_AN_ANSWER
+) -> bool:
     """Whether a text only leads up to an answer: each of its words does, and one names what follows.
 
     Parameters
@@ -260,7 +251,7 @@ def leads_up(head: str, *, alone: bool, words: frozenset[str] = LEADS_UP, keys: 
     found = _TOKENS.findall(head.lower().replace("’", "'"))
     if not found or _NO_LEAD_IN.search(head) or not all(word in words for word in found):
         return False
-    names, points = not keys.isdisjoint(found), not _POINTS.isdisjoint(found)
+    names, points = not keys.isdisjoint(found), not POINTS.isdisjoint(found)
     if alone:
         return (names and (points or head[0] in "#*")) or found == ["assistant"]
     return names or (points and len(found) > 1) or (len(found) == 1 and found[0] in _PLAIN_LABELS)

@@ -83,7 +83,9 @@ class Transcript:
     def without_words(self) -> Transcript:
         """The same, if it holds none of what was said: every word is deleted."""
         n = self.edits.n_reference
-        return replace(self, words="", edits=EditCounts(substitutions=0, deletions=n, insertions=0, hits=0, n_reference=n))
+        return replace(
+            self, words="", edits=EditCounts(substitutions=0, deletions=n, insertions=0, hits=0, n_reference=n)
+        )
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -208,7 +210,9 @@ def cut_off(answer: Answer, found: Transcript | None) -> Unscored | None:
         return None
     if found is not None and found.n_written >= 2 * max(1, found.edits.n_reference):
         return None
-    return Unscored(reason="too_long", detail="the answer was cut off at max_tokens; allow more, as in --max-tokens 2048")
+    return Unscored(
+        reason="too_long", detail="the answer was cut off at max_tokens; allow more, as in --max-tokens 2048"
+    )
 
 
 def fact(line: JournalLine, name: str, *, unanswered: Any = None) -> Any:
