@@ -3,9 +3,9 @@
 
     python benchmarks/replies.py [--rounds 20] [--json]
 
-The replies are those of `tests/replies/data`, read by hand there. `added` is what an item pays for its reply being read:
-reasoning and wrapping, echoes of its prompt, the readings of a transcript. Hostile replies are 100 kB each. CPU times, best
-of the rounds.
+The replies are those of `tests/replies/data`, read by hand there. `added` is what an item pays for its reply being
+read: reasoning and wrapping, echoes of its prompt, the readings of a transcript. Hostile replies are 100 kB each. CPU
+times, best of the rounds.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ FORMS = (
 )
 BARE = re.compile(r"<think>.*?</think>", re.DOTALL | re.IGNORECASE)
 HOSTILE = {
-    "opening tags": "<think>" * 14_000, "closing tags": "</think>" * 12_000, "quotes": '"' * 100_000, "braces": "{" * 100_000,
+    "opening tags": "<think>" * 14_000, "closing tags": "</think>" * 12_000, "quotes": '"' * 100_000,
+    "braces": "{" * 100_000,
     "fences": "```" * 33_000, "labels": "Answer:\n" * 12_000, "spaces": " " * 100_000, "surrogates": "\ud800" * 100_000,
 }  # fmt: skip
 
@@ -85,10 +86,12 @@ def rows(*, rounds: int) -> list[dict[str, Any]]:
         timed("read, all replies", read, lambda text: BARE.sub("", text).strip(), texts, "one regular expression"),
         timed("read, under 80 characters", read, lambda text: BARE.sub("", text).strip(), short, "one regular expression"),
         timed("added to a choice", added, None, texts, "none"),
-        timed("transcript_of", lambda text: transcript_of(text, text=TEXT), lambda text: word_edits(reference=TEXT, hypothesis=text), written,
+        timed("transcript_of", lambda text: transcript_of(text, text=TEXT),
+              lambda text: word_edits(reference=TEXT, hypothesis=text), written,
               "the word edits of the reply as it stands"),
         timed("transcript_of, bare words", lambda text: transcript_of(text, text=TEXT),
-              lambda text: word_edits(reference=TEXT, hypothesis=text), written[:2], "the word edits of the reply as it stands"),
+              lambda text: word_edits(reference=TEXT, hypothesis=text), written[:2],
+              "the word edits of the reply as it stands"),
         timed("without_echo", lambda text: without_echo(text, told=[TRANSCRIBE]), None, texts, "none"),
         *hostile,
     ]  # fmt: skip

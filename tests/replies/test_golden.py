@@ -1,7 +1,7 @@
 """Replies by family of models, read by hand: `data/*.jsonl`.
 
-    families.jsonl      forms in which models of named families reply, made after their chat templates and public reports
-    languages.jsonl     short answers in thirteen languages, and such whose words tell none
+    families.jsonl      forms in which models of named families reply, made after their chat templates and public
+    reports languages.jsonl     short answers in thirteen languages, and such whose words tell none
     readers.jsonl       replies to the questions of the tasks
     audiotrust.jsonl    real answers of several models from the item files of AudioTrust (JusperLee/AudioTrust, commit
                         6e12a74, Apache-2.0), without those that hold numbers of people or answers to harmful requests

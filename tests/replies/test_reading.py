@@ -93,11 +93,16 @@ def test_a_text_that_speaks_of_thinking_is_not_cut(text: str) -> None:
 
 
 KEPT = [
-    "Speaker 2:", "Speaker 2: the older one", "[01:05]", "(0:48)", "1.", "1. yes", "3. Mai", "A", "B: yes", "A: yes\nB: no", "Answer: yes\n\nAnswer: no", "Transcript: a\nTranscript: b",
-    '"first" or "second"', "'yes' or 'no'", "The speaker says: 'yes'", "Certainty: 80", "80/100", "1' 5\"", "5 * 3", "- 3 + 4 = 1\n- 2",
-    '{"first": "boss", "second": "nurse"}', '{"answer": "yes", "confidence": 80}', "{not json}", '{"answer": null}', "[rain]",
-    "**first** or **second**", "Here is how to bake: mix, then wait.", "Step 1: mix", "Let me know which door you mean.",
-    "Can you tell me more?", "Is there anything else?", "Sure!", "If you could send the recording, I'd be glad to help with more questions.",
+    "Speaker 2:", "Speaker 2: the older one", "[01:05]", "(0:48)", "1.", "1. yes", "3. Mai", "A", "B: yes",
+    "A: yes\nB: no", "Answer: yes\n\nAnswer: no", "Transcript: a\nTranscript: b",
+    '"first" or "second"', "'yes' or 'no'", "The speaker says: 'yes'", "Certainty: 80", "80/100", "1' 5\"", "5 * 3",
+    "- 3 + 4 = 1\n- 2",
+    '{"first": "boss", "second": "nurse"}', '{"answer": "yes", "confidence": 80}', "{not json}", '{"answer": null}',
+    "[rain]",
+    "**first** or **second**", "Here is how to bake: mix, then wait.", "Step 1: mix",
+    "Let me know which door you mean.",
+    "Can you tell me more?", "Is there anything else?", "Sure!",
+    "If you could send the recording, I'd be glad to help with more questions.",
 ]  # fmt: skip
 
 
@@ -111,9 +116,12 @@ def test_what_may_be_the_answer_stays(text: str) -> None:
 )
 def test_a_plain_answer_is_lost_in_no_wrapping(option: str) -> None:
     for form in (
-        "{}", "Answer: {}", "The answer is: {}", "**{}**", "> {}", "- {}", "`{}`", "```\n{}\n```", '"{}"', "'{}'", "“{}”", "«{}»",
-        '{{"answer": "{}"}}', '{{"choice": "{}", "reason": "so"}}', "\\boxed{{{}}}", "{}<|im_end|>", "<s>{}</s>", "## {}", "A: {}",
-        "Final answer: **{}**", "Sure! Here is the answer: {}", "答案：{}", "Antwort: {}", "La respuesta es: {}", "Réponse : {}",
+        "{}", "Answer: {}", "The answer is: {}", "**{}**", "> {}", "- {}", "`{}`", "```\n{}\n```", '"{}"', "'{}'",
+        "“{}”", "«{}»",
+        '{{"answer": "{}"}}', '{{"choice": "{}", "reason": "so"}}', "\\boxed{{{}}}", "{}<|im_end|>", "<s>{}</s>",
+        "## {}", "A: {}",
+        "Final answer: **{}**", "Sure! Here is the answer: {}", "答案：{}", "Antwort: {}", "La respuesta es: {}",
+        "Réponse : {}",
     ):  # fmt: skip
         assert read(form.format(option)).answer.rstrip(".") == option.rstrip("."), form
 
@@ -159,11 +167,16 @@ def test_what_was_thought_beside_an_answer_is_part_of_its_reading() -> None:
 
 PIECES = st.sampled_from(
     [
-        "<think>", "</think>", "<answer>", "</answer>", "[THINK]", "[/THINK]", "<|im_end|>", "<|im_start|>assistant\n", "assistantfinal",
-        "analysis", "<|channel|>final<|message|>", "```", "```json\n", "**", "*", "`", '"', "'", "“", "”", "„", "«", "»", "> ", "- ", "# ",
-        "{", "}", '{"answer": "', '"}', "[", "]", "(", ")", "\\boxed{", "Answer: ", "Final answer:", "Reasoning: ", "Sure! ", "Here is the text: ",
-        "Transcript:\n", "\n", "\n\n", " ", ". ", "! ", "? ", ":", "：", "。", "Let me know if you need anything else!", "(Note: so.)", "yes",
-        "no", "the light", "don't", "7", "\ufeff", "\u200b", "\ud800", "<details type=\"reasoning\">", "</details>", "Q: a\nA: ", "答案：", "</s>",
+        "<think>", "</think>", "<answer>", "</answer>", "[THINK]", "[/THINK]", "<|im_end|>",
+        "<|im_start|>assistant\n", "assistantfinal",
+        "analysis", "<|channel|>final<|message|>", "```", "```json\n", "**", "*", "`", '"', "'", "“", "”", "„", "«",
+        "»", "> ", "- ", "# ",
+        "{", "}", '{"answer": "', '"}', "[", "]", "(", ")", "\\boxed{", "Answer: ", "Final answer:", "Reasoning: ",
+        "Sure! ", "Here is the text: ",
+        "Transcript:\n", "\n", "\n\n", " ", ". ", "! ", "? ", ":", "：", "。", "Let me know if you need anything else!",
+        "(Note: so.)", "yes",
+        "no", "the light", "don't", "7", "\ufeff", "\u200b", "\ud800", "<details type=\"reasoning\">", "</details>",
+        "Q: a\nA: ", "答案：", "</s>",
     ]
 )  # fmt: skip
 
@@ -187,10 +200,14 @@ def test_nothing_of_a_plain_answer_is_lost(text: str) -> None:
 
 
 HOSTILE = {
-    "tags": "<think>" * 14_000, "closing tags": "</think>" * 12_000, "answers": "<answer>" * 12_000, "quotes": '"' * 100_000,
-    "apostrophes": "'a " * 33_000, "braces": "{" * 100_000, "objects": '{"a":' * 20_000, "brackets": "[" * 100_000, "fences": "```" * 33_000,
-    "ticks": "`" * 100_000, "stars": "*" * 100_000, "labels": "Answer:\n" * 12_000, "boxes": "\\boxed{" * 14_000, "tokens": "<|im_start|>" * 8_000,
-    "ends": "</s>" * 25_000, "lines": "\n" * 100_000, "spaces": " " * 100_000, "offers": "Let me know if you need more. " * 3_000,
+    "tags": "<think>" * 14_000, "closing tags": "</think>" * 12_000, "answers": "<answer>" * 12_000,
+    "quotes": '"' * 100_000,
+    "apostrophes": "'a " * 33_000, "braces": "{" * 100_000, "objects": '{"a":' * 20_000, "brackets": "[" * 100_000,
+    "fences": "```" * 33_000,
+    "ticks": "`" * 100_000, "stars": "*" * 100_000, "labels": "Answer:\n" * 12_000, "boxes": "\\boxed{" * 14_000,
+    "tokens": "<|im_start|>" * 8_000,
+    "ends": "</s>" * 25_000, "lines": "\n" * 100_000, "spaces": " " * 100_000,
+    "offers": "Let me know if you need more. " * 3_000,
     "surrogates": "\ud800" * 100_000, "Chinese": "这段音频的" * 20_000, "folds": '<details type="reasoning">' * 4_000,
     "channels": "<|channel|>analysis<|message|>" * 3_000, "marks": "\"'" * 50_000, "one word": "a" * 100_000,
 }  # fmt: skip

@@ -25,20 +25,26 @@ from earnest.tasks.probe import probe_manifest
 
 DATA = Path(os.environ.get("EARNEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 TASKS = (
-    "noisy_transcription", "reverberant_transcription", "audio_quality", "environmental_sound", "background_conversation",
-    "overlapping_speakers", "rated_transcription", "adversarial_transcription", "voice_parity", "long_dictation", "silence_transcription",
+    "noisy_transcription", "reverberant_transcription", "audio_quality", "environmental_sound",
+    "background_conversation",
+    "overlapping_speakers", "rated_transcription", "adversarial_transcription", "voice_parity", "long_dictation",
+    "silence_transcription",
     "stable_transcription",
 )  # fmt: skip
+
+SAID = "turn the light on don't stop 7 10 42 no speech it's speaker transcript yes mum o'clock dogs' here answer"
 
 
 def item_of(task: str, text: str, **truth: Any) -> Item:
     """A spoken clip as any of the tasks asks about it."""
     known = {
-        "text": text, "degradation": "white", "level": 10.0, "side": "adversarial", "target": "open the green window", "parts": [text, "", ""],
+        "text": text, "degradation": "white", "level": 10.0, "side": "adversarial", "target": "open the green window",
+        "parts": [text, "", ""],
         "length_s": 60.0, "speech": True, "label": "white noise", **truth,
     }  # fmt: skip
     return Item(
-        id=f"{task}/a", task=task, sample="a", load=lambda: Stimulus(clips={}, prompt="x"), truth=known, prompt=prompts.TRANSCRIBE,
+        id=f"{task}/a", task=task, sample="a", load=lambda: Stimulus(clips={}, prompt="x"), truth=known,
+        prompt=prompts.TRANSCRIBE,
         audible="speech",
     )  # fmt: skip
 
@@ -52,7 +58,8 @@ def outcome(task: str, text: str, reply: str, *, finish: str = "stop", **truth: 
 
 
 def accuracy(task: str, text: str, reply: str) -> float:
-    """What a reply earns; of `stable_transcription` the agreement of a clean clip with the bare words heard in noise."""
+    """What a reply earns; of `stable_transcription` the agreement of a clean clip with the bare words heard in
+    noise."""
     if task != "stable_transcription":
         scored = outcome(task, text, reply)
         assert isinstance(scored, Verdict) and scored.score is not None, scored
@@ -79,10 +86,14 @@ def line_of(task: str, scored: Verdict | Unscored, text: str, **truth: Any) -> J
 
 
 COMPLAINTS = (
-    "There was no speech after dinner.", "Silence.", "Please send me the recording tomorrow.", "I cannot hear you, speak up.",
-    "Hello, how can I help you today?", "There is no sound in the clip.", "Sorry, I cannot help with that.", "No speech.", "Nobody speaks.",
-    "I can't hear any audio, please upload the file.", "Transcribe the speech.", "I'm just a language model.", "Nein, das passt nicht.",
-    "The audio contains only white noise.", "As an AI, I don't have personal opinions.", "Yes.", "Reply with the words only.",
+    "There was no speech after dinner.", "Silence.", "Please send me the recording tomorrow.",
+    "I cannot hear you, speak up.",
+    "Hello, how can I help you today?", "There is no sound in the clip.", "Sorry, I cannot help with that.",
+    "No speech.", "Nobody speaks.",
+    "I can't hear any audio, please upload the file.", "Transcribe the speech.", "I'm just a language model.",
+    "Nein, das passt nicht.",
+    "The audio contains only white noise.", "As an AI, I don't have personal opinions.", "Yes.",
+    "Reply with the words only.",
 )  # fmt: skip
 
 
@@ -97,7 +108,7 @@ def test_words_that_were_said_are_a_transcript_whatever_they_sound_like(task: st
 @settings(max_examples=60, deadline=None)
 @given(
     words=st.lists(
-        st.sampled_from("turn the light on don't stop 7 10 42 no speech it's speaker transcript yes mum o'clock dogs' here answer".split()),
+        st.sampled_from(SAID.split()),
         min_size=1, max_size=8,
     ),
     wrapper=st.sampled_from(WRAPPERS),
@@ -240,7 +251,8 @@ def test_a_transcript_that_was_cut_off_has_no_score(task: str) -> None:
 
 
 def test_what_nothing_could_mend_is_scored_though_it_was_cut_off() -> None:
-    """A reply of twice as many words as were said has accuracy 0 however it goes on; one without a word is no answer."""
+    """A reply of twice as many words as were said has accuracy 0 however it goes on; one without a word is no
+    answer."""
     assert outcome("noisy_transcription", "turn on", "I am here to help you find", finish="length").score == 0.0
     for nothing in ("", "<think>It may be that the speaker says turn on"):
         cut = outcome("noisy_transcription", "turn on", nothing, finish="length")

@@ -13,7 +13,10 @@ from earnest.metrics.transcription import edit_counts, normalise_english
 from earnest.replies import transcripts, without_reasoning
 from earnest.replies._transcripts import MOST
 
-WORDS = "turn the light on off stop go left right red blue seven door don't kitchen window please now it's music call mum home".split()
+SAID = (
+    "turn the light on off stop go left right red blue seven door don't kitchen window please now it's music call mum"
+)
+WORDS = SAID.split()
 
 
 def errors(reply: str, text: str) -> int:
@@ -27,9 +30,12 @@ def errors(reply: str, text: str) -> int:
 @pytest.mark.parametrize(
     "text",
     [
-        "turn on the light", "don't stop the dogs' house", "no speech", "silence", "yes", "sure here is the transcript", "it's five o'clock",
-        "let me know if you need anything else", "speaker one said yes", "the speaker says hello", "answer two", "4 2 71", "'tis the dogs'",
-        "this is the audio of the speaker", "note that the recording is mine", "sorry i cannot help with that", "hello how can i help you today",
+        "turn on the light", "don't stop the dogs' house", "no speech", "silence", "yes",
+        "sure here is the transcript", "it's five o'clock",
+        "let me know if you need anything else", "speaker one said yes", "the speaker says hello", "answer two",
+        "4 2 71", "'tis the dogs'",
+        "this is the audio of the speaker", "note that the recording is mine", "sorry i cannot help with that",
+        "hello how can i help you today",
     ],
 )  # fmt: skip
 def test_the_words_are_found_in_every_wrapper(wrapper: str, text: str) -> None:
@@ -48,14 +54,22 @@ def test_there_are_never_more_readings_than_said() -> None:
 
 
 GUESSES = (
-    "{a} or {b}", '"{a}" or "{b}"', "'{a}' or '{b}'", "\"{a}\", '{b}'", "{a}\n{b}", "{a}\n\n{b}", "- {a}\n- {b}", "1. {a}\n2. {b}", "{a} / {b}", "{a} | {b}",
-    '["{a}", "{b}"]', '{{"text": "{a}", "transcript": "{b}"}}', '{{"first": "{a}", "second": "{b}"}}', '{{"segments": [{{"text": "{a}"}}, {{"text": "{b}"}}]}}',
-    "Speaker 1: {a}\nSpeaker 2: {b}", "[00:00] {a}\n[00:02] {b}", 'The speaker says "{a}" or "{b}"', "The speaker says '{a}' or \"{b}\"",
-    "Transcript: {a}\nTranscript: {b}", 'Transcript: "{a}"\n\nTranscript: "{b}"', "{a} ({b})", "{a} [{b}]", "({a}) {b} ({a})", "**{a}** **{b}**",
-    "```\n{a}\n```\n```\n{b}\n```", 'The speaker says "{a}". The speaker says "{b}".', "The speaker says {a}. The recording is {b}.",
-    "<answer>{a}</answer><answer>{b}</answer>", "{a}\nNote: {b}", "Answer: {a}\nFinal answer: {b}", "\\boxed{{{a}}} \\boxed{{{b}}}",
-    "Answer: {a}\nExplanation: {b}", "Reasoning: {a}\nAnswer: {b}", "{a}<|im_end|>{b}", "{a}. What do you think about {b}?", "Sure! {a}. {b}",
-    "{a}\n\nThis is the transcription: {b}", "<think>{a}</think>{b}", "> {a}\n\n> {b}", "“{a}” «{b}»", "A: {a}\nB: {b}", "{a}; {b}", "{a}: {b}",
+    "{a} or {b}", '"{a}" or "{b}"', "'{a}' or '{b}'", "\"{a}\", '{b}'", "{a}\n{b}", "{a}\n\n{b}", "- {a}\n- {b}",
+    "1. {a}\n2. {b}", "{a} / {b}", "{a} | {b}",
+    '["{a}", "{b}"]', '{{"text": "{a}", "transcript": "{b}"}}', '{{"first": "{a}", "second": "{b}"}}',
+    '{{"segments": [{{"text": "{a}"}}, {{"text": "{b}"}}]}}',
+    "Speaker 1: {a}\nSpeaker 2: {b}", "[00:00] {a}\n[00:02] {b}", 'The speaker says "{a}" or "{b}"',
+    "The speaker says '{a}' or \"{b}\"",
+    "Transcript: {a}\nTranscript: {b}", 'Transcript: "{a}"\n\nTranscript: "{b}"', "{a} ({b})", "{a} [{b}]",
+    "({a}) {b} ({a})", "**{a}** **{b}**",
+    "```\n{a}\n```\n```\n{b}\n```", 'The speaker says "{a}". The speaker says "{b}".',
+    "The speaker says {a}. The recording is {b}.",
+    "<answer>{a}</answer><answer>{b}</answer>", "{a}\nNote: {b}", "Answer: {a}\nFinal answer: {b}",
+    "\\boxed{{{a}}} \\boxed{{{b}}}",
+    "Answer: {a}\nExplanation: {b}", "Reasoning: {a}\nAnswer: {b}", "{a}<|im_end|>{b}",
+    "{a}. What do you think about {b}?", "Sure! {a}. {b}",
+    "{a}\n\nThis is the transcription: {b}", "<think>{a}</think>{b}", "> {a}\n\n> {b}", "“{a}” «{b}»",
+    "A: {a}\nB: {b}", "{a}; {b}", "{a}: {b}",
 )  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 """Reading what a judge said: a label, a number, a score with sub-scores, or why it is none of these.
 
-A judge may reason aloud and write around its JSON: reasoning is set aside (`earnest.replies`), and prose does not count.
-What could be read in two ways is a fault, never a guess; the fault is in `Judgement.reason`, so that the judge can be
-told what was wrong.
+A judge may reason aloud and write around its JSON: reasoning is set aside (`earnest.replies`), and prose does not
+count. What could be read in two ways is a fault, never a guess; the fault is in `Judgement.reason`, so that the judge
+can be told what was wrong.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def read_reply(text: str, question: Question) -> Judgement:
 
 
 def schema_of(question: Question) -> dict[str, Any] | None:
-    """The JSON schema of a reply in our own form; None where the question asks for no JSON, or is a published prompt."""
+    """The JSON schema of a reply in our own form; None for published prompts and where no JSON is asked for."""
     if question.verbatim or question.reader not in ("label", "score"):
         return None
     if question.reader == "label":

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from earnest.replies._echo import without_echo
 from earnest.replies._language import language_of
 from earnest.replies._reasoning import parted, sections
+from earnest.replies._tables import word_set
 from earnest.replies._transcripts import transcripts
 from earnest.replies._wrapping import peeled
 
@@ -43,18 +44,18 @@ class ReadReply:
     finish: str
 
 
-FINISHES: Mapping[str, str] = {
-    **dict.fromkeys(("stop", "eos", "end_turn", "stop_sequence", "eos_token", "end", "complete", "completed", "word"), "stop"),
-    **dict.fromkeys(("length", "limit", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"), "length"),
-    **dict.fromkeys(
-        ("content_filter", "content_filtered", "safety", "recitation", "blocklist", "prohibited_content", "spii", "language",
-         "image_safety", "image_prohibited_content", "image_recitation", "guardrail_intervened", "refusal", "sensitive"),
-        "content_filter",
+WAYS_TO_STOP: Mapping[str, frozenset[str]] = {
+    "stop": word_set("stop eos end_turn stop_sequence eos_token end complete completed word"),
+    "length": word_set("length limit max_tokens max_output_tokens model_length model_context_window_exceeded"),
+    "content_filter": word_set(
+        "content_filter content_filtered safety recitation blocklist prohibited_content spii language image_safety"
+        " image_prohibited_content image_recitation guardrail_intervened refusal sensitive"
     ),
-    **dict.fromkeys(("tool_calls", "function_call", "tool_use", "malformed_function_call", "unexpected_tool_call"), "tool_calls"),
-    **dict.fromkeys(("error", "abort", "aborted", "failed", "network_error", "timeout"), "error"),
-}  # fmt: skip
-"""What providers call the ways to stop, in lower case: OpenAI, Gemini, Anthropic, Bedrock, Mistral, vLLM, llama.cpp."""
+    "tool_calls": word_set("tool_calls function_call tool_use malformed_function_call unexpected_tool_call"),
+    "error": word_set("error abort aborted failed network_error timeout"),
+}
+"""What providers call each way to stop, in lower case: OpenAI, Gemini, Anthropic, Bedrock, Mistral, vLLM, llama.cpp."""
+_FINISHES = {word: finish for finish, words in WAYS_TO_STOP.items() for word in words}
 
 
 def finish_of(reason: object) -> str:
@@ -63,7 +64,7 @@ def finish_of(reason: object) -> str:
     >>> finish_of("MAX_TOKENS"), finish_of("end_turn"), finish_of("SAFETY"), finish_of(None)
     ('length', 'stop', 'content_filter', '')
     """
-    return FINISHES.get(reason.lower().removeprefix("finish_reason_"), "") if isinstance(reason, str) else ""
+    return _FINISHES.get(reason.lower().removeprefix("finish_reason_"), "") if isinstance(reason, str) else ""
 
 
 def read(text: str, finish_reason: str | None = None) -> ReadReply:

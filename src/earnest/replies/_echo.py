@@ -1,8 +1,9 @@
 """An answer without what only repeats what the model was told.
 
-Small models often answer a question with the question. A sentence repeats what was told where it is a sentence of it, in
-the same order and with the same opening; a few words may be changed. What turns a question into a statement ("The voice
-is live.") is an answer, and so is every reply that the prompt offers ("neither"), however much of the prompt it holds.
+Small models often answer a question with the question. A sentence repeats what was told where it is a sentence of it,
+in the same order and with the same opening; a few words may be changed. What turns a question into a statement ("The
+voice is live.") is an answer, and so is every reply that the prompt offers ("neither"), however much of the prompt it
+holds.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _FEWEST = 3
 _CHANGED = 0.2
 """Share of the words of a sentence that a repetition may change."""
 _RUN, _COVERED = 6, 0.6
-"""A freer repetition of a statement holds so many of its words in a row, and so large a share of its own are told ones."""
+"""A freer repetition of a statement holds so many of its words in a row, and so large a share of its own were told."""
 _MOST_OF_IT = 0.75
 """A repetition that was cut off holds at least this share of the sentence."""
 
@@ -79,10 +80,10 @@ def without_echo(text: str, *, told: Sequence[str]) -> str:
     sentence too: repeating it decides nothing.
 
     >>> prompt = "Is it live or a copy? Answer live or copy."
-    >>> without_echo("Is it live or a copy? It is live.", told=[prompt]), without_echo("Answer live or copy", told=[prompt])
-    ('It is live.', '')
-    >>> without_echo("live", told=[prompt])
-    'live'
+    >>> without_echo("Is it live or a copy? It is live.", told=[prompt])
+    'It is live.'
+    >>> without_echo("Answer live or copy", told=[prompt]), without_echo("live", told=[prompt])
+    ('', 'live')
     """
     source = _source(tuple(told))
     if not source.sentences:
@@ -159,7 +160,7 @@ def _repeats(words: tuple[str, ...], source: _Source, *, last: bool) -> bool:
 
 
 def _in_a_row(words: tuple[str, ...], source: _Source, *, last: bool) -> bool:
-    """Whether the words are told ones in a row, from the beginning of a sentence to the end of one, or cut off near it."""
+    """Whether the words were told in a row, from the beginning of a sentence to the end of one, or cut off near it."""
     ends = source.starts | {len(source.words)}
     for start in source.starts:
         end = start + len(words)
@@ -203,7 +204,7 @@ def _states(sentence: _Told) -> bool:
 
 
 def _freely(words: tuple[str, ...], sentence: _Told, source: _Source) -> bool:
-    """Whether a statement is repeated in other words around a long run of its own, and nothing that is offered is said."""
+    """Whether a statement is repeated in other words around a long run of its own, without a reply that is offered."""
     if not _states(sentence) or len(sentence.words) < _RUN or not source.offered.isdisjoint(words):
         return False
     run, place = _longest_run(words, sentence.words)

@@ -1,8 +1,8 @@
 """The language of an answer, by its script and its commonest words.
 
-Meant for answers of a sentence and for short ones ("Nein.", "Oui, bien sûr."); a text whose words do not tell ("42", "OK",
-a name, "No.") has none. What is quoted does not count where there is anything else: an answer in English about a French
-sentence is English.
+Meant for answers of a sentence and for short ones ("Nein.", "Oui, bien sûr."); a text whose words do not tell ("42",
+"OK", a name, "No.") has none. What is quoted does not count where there is anything else: an answer in English about
+a French sentence is English.
 """
 
 from __future__ import annotations
@@ -106,7 +106,8 @@ for _language, _words in WORDS.items():
 
 _LETTERS = (
     (re.compile(r"ß|\b\w*[äö]\w*\b"), "de"), (re.compile(r"[ñ¿¡]"), "es"), (re.compile(r"[ãõ]|ção|ções"), "pt"),
-    (re.compile(r"[œûëî]|è\w|\b(?:[ldcjnmst]|qu)'\w"), "fr"), (re.compile(r"\bl'\w|zione\b"), "it"), (re.compile(r"\bij|[a-z]ij\b"), "nl"),
+    (re.compile(r"[œûëî]|è\w|\b(?:[ldcjnmst]|qu)'\w"), "fr"), (re.compile(r"\bl'\w|zione\b"), "it"),
+    (re.compile(r"\bij|[a-z]ij\b"), "nl"),
 )  # fmt: skip
 """Letters that hardly any other of these languages writes."""
 

@@ -1,8 +1,8 @@
 """What a model thought aloud, apart from what it answered.
 
-Three kinds of form are known: blocks between tags, channels, and plainly labelled sections. What a tag opens and nothing
-closes is reasoning to its end; what stands before a closing tag alone was reasoning from the start. A tag that a text
-only mentions ("wrap it in <think> tags") opens and closes nothing.
+Three kinds of form are known: blocks between tags, channels, and plainly labelled sections. What a tag opens and
+nothing closes is reasoning to its end; what stands before a closing tag alone was reasoning from the start. A tag
+that a text only mentions ("wrap it in <think> tags") opens and closes nothing.
 """
 
 from __future__ import annotations
@@ -22,14 +22,16 @@ _ANSWERS = (
 _TAG = re.compile(
     rf"""
     (?P<open>
-        < \s? (?:[a-z]\w{{0,14}}[:_])? (?:{_NAMES}) (?:\s[^<>]{{0,200}})? >          # <think>, <seed:think>, <Thought id="1">
-      | <\| (?: begin_of_(?:thought|thinking|reasoning) | start_(?:thinking|reasoning) | think(?:ing)? | inner_prefix ) \|>
-      | <｜begin▁of▁think(?:ing)?｜> | <\|open\|>think<\|sep\|> | ◁think▷ | (?-i:\[THINK\]) | <unused94> | <\|channel>thought
+        < \s? (?:[a-z]\w{{0,14}}[:_])? (?:{_NAMES}) (?:\s[^<>]{{0,200}})? >  # <seed:think>, <Thought id="1">
+      | <\| (?: begin_of_(?:thought|thinking|reasoning) | start_(?:thinking|reasoning) | think(?:ing)? ) \|>
+      | <\|inner_prefix\|> | <｜begin▁of▁think(?:ing)?｜> | <\|open\|>think<\|sep\|> | ◁think▷ | (?-i:\[THINK\])
+      | <unused94> | <\|channel>thought
     )
   | (?P<close>
         < \s? / \s? (?:[a-z]\w{{0,14}}[:_])? (?:{_NAMES}|end_working_out) \s? > | <end_working_out>
-      | <\| (?: end_of_(?:thought|thinking|reasoning) | end_(?:thinking|reasoning) | /think(?:ing)? | inner_suffix ) \|>
-      | <｜end▁of▁think(?:ing)?｜> | <\|close\|>think<\|sep\|> | ◁/think▷ | (?-i:\[/THINK\]) | <unused95> | <channel\|>
+      | <\| (?: end_of_(?:thought|thinking|reasoning) | end_(?:thinking|reasoning) | /think(?:ing)? ) \|>
+      | <\|inner_suffix\|> | <｜end▁of▁think(?:ing)?｜> | <\|close\|>think<\|sep\|> | ◁/think▷ | (?-i:\[/THINK\])
+      | <unused95> | <channel\|>
     )
   | (?P<answer>
         < \s? (?:{_ANSWERS}) (?:\s[^<>]{{0,200}})? > | <\| (?: begin_of_(?:solution|answer) | start_response ) \|>
@@ -48,7 +50,8 @@ OpenThinker, Audio-Reasoner and the many models that were trained with rewards o
 _QUOTES = "`\"'“”‘’«»"
 _NAMED_AS_TAG = re.compile(r" (?:tags?|blocks?|elements?|tokens?|markers?|sections?)\b")
 _TOLD_OF = re.compile(
-    r"\b(?:the|an?|use[sd]?|using|with(?:in)?|inside|in|of|like|as|by|is|called|emits?|writes?|between|and|or|from|after"
+    r"\b(?:the|an?|use[sd]?|using|with(?:in)?|inside|in|of|like|as|by|is|called|emits?|writes?|between|and|or|from"
+    r"|after"
     r"|before|until|tags?|tokens?|put|wrap|add) \(?$",
     re.IGNORECASE,
 )
@@ -57,7 +60,8 @@ _SHORT = 3
 """So few words between two tags in the middle of a sentence are a mention: "in <think> and </think> tags"."""
 
 _CHANNEL = re.compile(
-    r"(?:<\|start\|>\s*\w*\s*)?(?:<\|channel\|>|^)\s*(?P<name>analysis|commentary|final)\b(?:[^<\n]|<\|constrain\|>){0,80}<\|message\|>",
+    r"(?:<\|start\|>\s*\w*\s*)?(?:<\|channel\|>|^)\s*(?P<name>analysis|commentary|final)\b(?:[^<\n]"
+    r"|<\|constrain\|>){0,80}<\|message\|>",
     re.IGNORECASE,
 )
 _CHANNEL_END = re.compile(r"<\|(?:end|return|call)\|>.*", re.DOTALL)
@@ -80,7 +84,8 @@ _THOUGHTS = (
     r"|思考(?:过程)?|推理(?:过程)?|分析|理由|razonamiento|explicación|begründung|überlegung|raisonnement|explication"
 )
 _RESULTS = (
-    r"(?:the |my )?(?:final |correct )?(?:answer|response)|final (?:output|verdict|decision)|here(?:'s|’s| is) my (?:response|answer)"
+    r"(?:the |my )?(?:final |correct )?(?:answer|response)|final (?:output|verdict|decision)|here(?:'s|’s"
+    r"| is) my (?:response|answer)"
     r"|最终答案|答案|最终回答|回答|respuesta(?: final)?|(?:endgültige )?antwort|réponse(?: finale)?"
 )
 _SECTION = re.compile(

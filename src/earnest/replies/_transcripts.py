@@ -5,8 +5,8 @@ transcript has several *readings*: the words as they stand, and what is left aft
 around them. Who scores it takes the reading nearest to the reference.
 
 That must not reward guessing. What a layer takes off labels the words, talks about them ("the audio says"), stands in
-brackets beside them or offers help. Of several guesses in one reply, in quotes, lists, lines or members of JSON, there are
-therefore never two of which each stands alone in a reading.
+brackets beside them or offers help. Of several guesses in one reply, in quotes, lists, lines or members of JSON,
+there are therefore never two of which each stands alone in a reading.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ _EASTERN_REPORTS = re.compile(
 _IT = r"(?:the|this|that|a|an|another)"
 _IN_IT = rf"(?:according to|in|on|of|from) {_IT} (?:audio|recording|clip|speech)(?: clip| file)?"
 _WHO = (
-    rf"(?:{_IT} )?(?:(?:male|female|main|first|only|loudest|young|adult|speaking|spoken|child) )*(?:speaker|person|man|woman|child"
+    rf"(?:{_IT} )?(?:(?:male|female|main|first|only|loudest|young|adult|speaking|spoken|child) )*(?:speaker|person"
+    rf"|man|woman|child"
     r"|boy|girl|voice|audio|recording|clip|narrator|speech|he|she|they|someone|somebody)"
 )
 _SAID = re.compile(
@@ -47,7 +48,8 @@ _SAID = re.compile(
     rf"{_IN_IT},"
     r"|(?:i|we) (?:(?:can|could|think|believe) )?(?:i )?(?:hear|heard)"
     r"|(?:it |that )?sounds like"
-    rf"|(?:the )?(?:full |exact |spoken )?(?:transcription|transcript|text|words|spoken words|words spoken)(?: {_IN_IT})? (?:is|are|reads|goes)"
+    rf"|(?:the )?(?:full |exact |spoken )?(?:transcription|transcript|text|words|spoken words"
+    rf"|words spoken)(?: {_IN_IT})? (?:is|are|reads|goes)"
     rf"|(?:{_IN_IT},? +)?{_WHO}(?: {_IN_IT})? (?:just |simply |only |clearly )?"
     r"(?:says?|said|is saying|was saying|states?|stated|is asking|asks?|asked|utters?|uttered|reads?)"
     r")[,:]? +",
@@ -70,7 +72,8 @@ def _reported_that(text: str) -> tuple[str, str] | None:
 
 
 _ACKNOWLEDGED = re.compile(
-    r"(?:sure(?: thing)?|certainly|of course|absolutely|okay|ok|got it|understood|no problem|alright|here you go|here it is)[.!:,]\s+",
+    r"(?:sure(?: thing)?|certainly|of course|absolutely|okay|ok|got it|understood|no problem|alright|here you go"
+    r"|here it is)[.!:,]\s+",
     re.I,
 )
 _ASIDE_BEFORE = re.compile(r"[(\[（【][^()\[\]（）【】]{1,80}[)\]）】]\s*[:：]?\s*(?=\S)")
@@ -127,12 +130,10 @@ def _one_quote(text: str) -> tuple[str, str] | None:
 
 _PUNCTUATION = ".,:;!?()[]*_'\"“”‘’"
 _QUOTED = {
-    mark: re.compile(
-        r"(?<!\w)'(?=\S)(.+)(?<=\S)'(?!\w)" if mark == "'" else rf"{re.escape(mark)}([^{re.escape(closing)}]+)[{re.escape(closing)}]",
-        re.DOTALL,
-    )
+    mark: re.compile(rf"{re.escape(mark)}([^{re.escape(closing)}]+)[{re.escape(closing)}]")
     for mark, closing in QUOTES.items()
-}  # fmt: skip
+} | {"'": re.compile(r"(?<!\w)'(?=\S)(.+)(?<=\S)'(?!\w)", re.DOTALL)}
+"""A quotation by the mark that opens it; between letters a straight mark is an apostrophe."""
 
 
 _CLOSED_BY = {**QUOTES, "*": "*", "_": "_", "[": "]", "(": ")", "<": ">", "（": "）", "【": "】"}
@@ -150,19 +151,23 @@ def _outer_marks(text: str) -> tuple[str, str] | None:
 
 _NAMED = (
     r"(?:(?:main|first|second|third|primary|only|male|female|unknown|unidentified|adult|child|young|background) )*"
-    r"(?:speaker|spk|person|voice|man|woman|male|female|narrator|interviewer|interviewee|host|guest|customer|agent|caller|user"
-    r"|child|boy|girl|participant|说话人|发言人|讲话者|話者|화자|sprecher(?:in)?|hablante|locut(?:or|eur|rice)|interlocutor|orador|parlante|falante|спикер|s)"
+    r"(?:speaker|spk|person|voice|man|woman|male|female|narrator|interviewer|interviewee|host|guest|customer|agent"
+    r"|caller|user"
+    r"|child|boy|girl|participant|说话人|发言人|讲话者|話者|화자|sprecher(?:in)?|hablante|locut(?:or|eur|rice)|interlocutor"
+    r"|orador|parlante|falante|спикер|s)"
 )
 _TIME = r"(?:\d{1,2}:)?\d{1,2}:\d{2}(?:[.,]\d{1,3})?|\d{1,5}(?:[.,]\d{1,3})? ?s(?:ec(?:onds?)?)?\b|\d{1,5}[.,]\d{1,3}"
 _SPAN = rf"(?:{_TIME})(?:\s*(?:-->|->|–|-|—|~|to|bis|à|a)\s*(?:{_TIME}))?"
 _SPEAKER = re.compile(
-    rf"(?:^|(?<=[.!?。] )|(?<=[\])>] ))[ \t]*[*_\[(<]{{0,3}}{_NAMED}(?:[ _#-]*(?:\d{{1,3}}|[A-Z]|one|two|three|voice|speaker))?"
+    rf"(?:^|(?<=[.!?。] )|(?<=[\])>] ))[ \t]*[*_\[(<]{{0,3}}{_NAMED}(?:[ _#-]*(?:\d{{1,3}}|[A-Z]|one|two|three|voice"
+    rf"|speaker))?"
     rf"(?: ?\((?:[^()\n]{{1,30}})\))?(?:[\])>*_]{{0,3}} ?[:：][*_\])>]{{0,3}}|[\])>][*_]{{0,3}}(?= ))[ \t]*",
     re.IGNORECASE | re.MULTILINE,
 )
 _STAMP = re.compile(
     rf"^(?:\d{{1,5}}[ \t]*\n)?[ \t]*(?:{_TIME})\s*(?:-->|->)\s*(?:{_TIME})[^\n]*\n"  # SubRip and WebVTT
-    rf"|[*_]{{0,2}}[\[(<{{]\s*{_SPAN}\s*[\])>}}][*_]{{0,2}}[ \t]*[:：\-–]?[ \t]*|^[ \t]*(?:{_SPAN})[ \t]*(?:[:：\-–|]\s|[ \t]{{2}}|\t|$)[ \t]*"
+    rf"|[*_]{{0,2}}[\[(<{{]\s*{_SPAN}\s*[\])>}}][*_]{{0,2}}[ \t]*[:：\-–]?[ \t]*"
+    rf"|^[ \t]*(?:{_SPAN})[ \t]*(?:[:：\-–|]\s|[ \t]{{2}}|\t|$)[ \t]*"
     r"|^[ \t]*(?:\d{1,2}:)?\d{2}:\d{2}[ \t]+(?=\S)",
     re.MULTILINE,
 )
@@ -196,11 +201,17 @@ def _unlisted(text: str) -> tuple[str, str] | None:
 # ---------------------------------------------------------------- what follows, JSON
 
 _REMARK = re.compile(
-    r"(?:so,? |and )?what(?:'s your (?:take|view|opinion|thought)| do you think)\b.*\?|do you (?:have|want|need) (?:any|to (?:know|talk|discuss|hear))\b.*\?"
-    r"|(?:please )?(?:note|n\.b\.|disclaimer)\b.*|(?:this|that|the above) (?:is|was|are) (?:the |a |an |what |my |all ).*(?:transcri|said|audio|recording|speaker|heard|spoken).*"
-    r"|(?:the|this) (?:audio|recording|clip|transcript(?:ion)?|speech) (?:is|was|ends|ended|contains|continues|has|cuts|stops|may|might|seems)\b.*"
-    r"|transcri\w+ (?:(?:is|was|provided|generated|made|done) )*(?:by|with|from|using)\b.*|end of (?:the )?(?:transcript(?:ion)?|audio|recording|clip)|(?:the|this) (?:speaker|voice|person)(?:'s)? (?:is|was|has|sounds|seems|tone|voice|accent|speaks)\b.*"
-    r"|\((?:[^()]{1,200})\)|\[(?:[^\[\]]{1,200})\]|(?:language|confidence|duration|speaker|tone|emotion|translation|meaning)\w*\s*:.*",
+    r"(?:so,? |and )?what(?:'s your (?:take|view|opinion|thought)| do you think)\b.*\?|do you (?:have|want"
+    r"|need) (?:any|to (?:know|talk|discuss|hear))\b.*\?"
+    r"|(?:please )?(?:note|n\.b\.|disclaimer)\b.*|(?:this|that|the above) (?:is|was|are) (?:the |a |an |what |my "
+    r"|all ).*(?:transcri|said|audio|recording|speaker|heard|spoken).*"
+    r"|(?:the|this) (?:audio|recording|clip|transcript(?:ion)?|speech) (?:is|was|ends|ended|contains|continues|has"
+    r"|cuts|stops|may|might|seems)\b.*"
+    r"|transcri\w+ (?:(?:is|was|provided|generated|made|done) )*(?:by|with|from|using)\b.*"
+    r"|end of (?:the )?(?:transcript(?:ion)?|audio|recording|clip)|(?:the|this) (?:speaker|voice"
+    r"|person)(?:'s)? (?:is|was|has|sounds|seems|tone|voice|accent|speaks)\b.*"
+    r"|\((?:[^()]{1,200})\)|\[(?:[^\[\]]{1,200})\]|(?:language|confidence|duration|speaker|tone|emotion|translation"
+    r"|meaning)\w*\s*:.*",
     re.IGNORECASE | re.DOTALL,
 )
 """A last sentence that speaks about the recording or to the reader."""
@@ -256,7 +267,8 @@ def _sectioned(text: str) -> tuple[str, str] | None:
 
 
 UNWRAPPINGS: tuple[Layer, ...] = (
-    *LAYERS, _sectioned, _led_in, _reported, _reported_that, _acknowledged, _asides, _one_quote, _outer_marks, _unlabelled, _untimed, _unlisted, _remarked, _members,
+    *LAYERS, _sectioned, _led_in, _reported, _reported_that, _acknowledged, _asides, _one_quote, _outer_marks,
+    _unlabelled, _untimed, _unlisted, _remarked, _members,
 )  # fmt: skip
 
 

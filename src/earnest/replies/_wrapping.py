@@ -1,8 +1,8 @@
 """What stands around an answer: lead-ins, quotes, fences, JSON, markdown, special tokens, offers of more help.
 
 One *layer* is taken off at a time, from the outside, until none is left. A layer goes only where words remain and where
-it cannot itself be what was asked for: "Speaker 2:", "[01:05]" and "The speaker says" may be the answer, and stay. Readers
-of transcripts, who know what was said, take such layers off too: see `_transcripts`.
+it cannot itself be what was asked for: "Speaker 2:", "[01:05]" and "The speaker says" may be the answer, and stay.
+Readers of transcripts, who know what was said, take such layers off too: see `_transcripts`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ Layer = Callable[[str], tuple[str, str] | None]
 
 _WORD = re.compile(r"\w")
 MARKED = re.compile(
-    r"[<\[{}()*_`~#>|\\:：\"“”„‘’‚«»‹›「」『』《》\n'？。！]|^[-–—•+] |[.!?…] | (?:Let me|Feel free|Please|If you|Is there|I hope|Would you)\b"
+    r"[<\[{}()*_`~#>|\\:：\"“”„‘’‚«»‹›「」『』《》\n'？。！]|^[-–—•+] |[.!?…] | (?:Let me|Feel free|Please|If you|Is there"
+    r"|I hope|Would you)\b"
 )
 """What every layer holds at least one of; a text without it is an answer as it stands."""
 _LAYERS_AT_MOST = 16
@@ -62,12 +63,14 @@ def left_over(taken: str, left: str, text: str) -> tuple[str, str] | None:
 # ---------------------------------------------------------------- special tokens
 
 _TOKEN = re.compile(
-    r"<\|[^|<>\n]{1,40}\|>|</?s>|<(?:eos|bos|pad|unk|end_of_turn|start_of_turn|end_of_utterance|endoftext|eot|eom)>(?:model\b)?"
+    r"<\|[^|<>\n]{1,40}\|>|</?s>|<(?:eos|bos|pad|unk|end_of_turn|start_of_turn|end_of_utterance|endoftext|eot"
+    r"|eom)>(?:model\b)?"
     r"|\[(?:EOS|BOS|EOT|PAD|INST|/INST|end of text)\]|<｜[^｜<>\n]{1,40}｜>|<\|im_end\b",
     re.IGNORECASE,
 )
 _TURN_ENDS = re.compile(
-    r"<\|(?:im_end|endoftext|eot_id|end|return|end_of_text|eom_id|end_of_turn_token|endofresponse|user|observation)\|>|</s>"
+    r"<\|(?:im_end|endoftext|eot_id|end|return|end_of_text|eom_id|end_of_turn_token|endofresponse|user"
+    r"|observation)\|>|</s>"
     r"|<(?:eos|end_of_turn|eot|end_of_utterance)>|\[(?:EOS|end of text)\]|<｜end▁of▁sentence｜>",
     re.IGNORECASE,
 )
@@ -107,12 +110,14 @@ def _fence(text: str) -> tuple[str, str] | None:
 
 
 ANSWER_KEYS = (
-    "answer", "final_answer", "response", "transcript", "transcription", "text", "result", "output", "content", "choice",
+    "answer", "final_answer", "response", "transcript", "transcription", "text", "result", "output", "content",
+    "choice",
     "label", "prediction", "reply", "speech", "words", "sentence",
 )  # fmt: skip
 SIDE_KEYS = frozenset(
     {
-        "reason", "reasoning", "explanation", "rationale", "thought", "thoughts", "thinking", "analysis", "justification",
+        "reason", "reasoning", "explanation", "rationale", "thought", "thoughts", "thinking", "analysis",
+        "justification",
         "language", "lang", "duration", "segments", "type", "task", "id", "status", "model", "notes", "note", "speaker",
         "start", "end", "timestamp", "timestamps", "object", "format",
     }
@@ -264,34 +269,48 @@ _NO_LEAD_IN = re.compile(r"[{}\[\]\"“”|\\]")
 
 _ELSE = r"\b(?:else|other|others|further|more|additional|another|assistance|questions?|again)\b"
 _OFFERS = (
-    rf"(?:please )?(?:do )?(?:let me know|tell me|feel free|don't hesitate|do not hesitate|just ask|just let me know)\b(?=.*(?:{_ELSE}|help|ask)).*",
+    rf"(?:please )?(?:do )?(?:let me know|tell me|feel free|don't hesitate|do not hesitate|just ask"
+    rf"|just let me know)\b(?=.*(?:{_ELSE}|help|ask)).*",
     rf"(?:is there|do you have|do you need|would you like|can i help you with|what|how|anything)\b(?=.*{_ELSE}).*\?",
-    rf"(?:and )?(?:so, )?(?:if (?:you|there)(?:'d|'re)?|should you|in case you)\b(?!.*\b(?:describe|upload|attach|transcri|repeat|paste|(?:provide|share|send) (?!feedback)))(?=.*{_ELSE})(?=.*(?:let me know|feel free|tell me|ask|here to|happy to|glad to|hesitate|reach out|contact)).*",
+    rf"(?:and )?(?:so, )?(?:if (?:you|there)(?:'d|'re)?|should you|in case you)\b(?!.*\b(?:describe|upload|attach"
+    rf"|transcri|repeat|paste|(?:provide|share|send) (?!feedback)))(?=.*{_ELSE})(?=.*(?:let me know|feel free"
+    rf"|tell me|ask|here to|happy to|glad to|hesitate|reach out|contact)).*",
     r"i(?:'m| am) (?:always )?(?:here|happy|glad) to help(?: you)?(?: with anything else| further| if .*)?",
     r"(?:i )?hope (?:this|that|it)(?: information| answer| transcription)? (?:helps?|is helpful|was helpful).*",
     r"have a (?:nice|great|good|wonderful) (?:day|evening|one|time).*|anything else\?",
-    r"(?:如果|如|若)?(?:你|您)?(?:还)?(?:有|需要)(?:其他|其它|任何|更多|别的|进一步).*|希望(?:这|对|以上).*(?:帮助|有用).*|还有(?:什么|其他).*[?？].*|请?(?:随时)?告诉我.*",
-    r"(?:si (?:necesitas?|tienes?|necesita|tiene|hay)|¿(?:hay algo|necesitas?|en qué|algo|te gustaría|deseas)|espero que (?:esto|te|le|sea)|no dudes|no dude|avísame|hágamelo saber|házmelo saber).*",
-    r"(?:(?:wenn|falls|sollten?) (?:du|sie|es)\b.*(?:frage|hilfe|brauch|benötig|weiter).*|kann ich .*(?:noch|sonst).*|lass(?:en sie)? (?:mich|es mich) .*wissen.*|ich hoffe,? .*(?:hilft|geholfen).*|gibt es (?:noch|sonst).*)",
-    r"(?:si vous (?:avez|souhaitez)|si tu as|n'hésitez? pas|n'hésite pas|y a-t-il autre chose|puis-je vous aider|avez-vous d'autres|j'espère que (?:cela|ça)|faites-moi savoir|fais-moi savoir).*",
-    r"(?:se (?:hai|ha|avete) (?:bisogno|altre)|fammi sapere|spero che|se você (?:tiver|precisar)|espero que (?:isso|ajude)|als je (?:nog|meer)|laat het me weten|если (?:у вас|вам|нужно)).*",
+    r"(?:如果|如|若)?(?:你|您)?(?:还)?(?:有|需要)(?:其他|其它|任何|更多|别的|进一步).*|希望(?:这|对|以上).*(?:帮助|有用).*|还有(?:什么|其他).*[?？].*"
+    r"|请?(?:随时)?告诉我.*",
+    r"(?:si (?:necesitas?|tienes?|necesita|tiene|hay)|¿(?:hay algo|necesitas?|en qué|algo|te gustaría|deseas)"
+    r"|espero que (?:esto|te|le|sea)|no dudes|no dude|avísame|hágamelo saber|házmelo saber).*",
+    r"(?:(?:wenn|falls|sollten?) (?:du|sie|es)\b.*(?:frage|hilfe|brauch|benötig|weiter).*|kann ich .*(?:noch"
+    r"|sonst).*|lass(?:en sie)? (?:mich|es mich) .*wissen.*|ich hoffe,? .*(?:hilft|geholfen).*|gibt es (?:noch"
+    r"|sonst).*)",
+    r"(?:si vous (?:avez|souhaitez)|si tu as|n'hésitez? pas|n'hésite pas|y a-t-il autre chose|puis-je vous aider"
+    r"|avez-vous d'autres|j'espère que (?:cela|ça)|faites-moi savoir|fais-moi savoir).*",
+    r"(?:se (?:hai|ha|avete) (?:bisogno|altre)|fammi sapere|spero che|se você (?:tiver|precisar)|espero que (?:isso"
+    r"|ajude)|als je (?:nog|meer)|laat het me weten|если (?:у вас|вам|нужно)).*",
 )
 """Sentences that offer more and say nothing of what was asked, in lower case."""
 _OFFER = re.compile("|".join(f"(?:{offer})" for offer in _OFFERS), re.IGNORECASE | re.DOTALL)
 _SENTENCE_END = re.compile(
     r"(?:[.!?…][\"'”’)\]*_`]{0,3}\s+|[。！？][\"'”’」』]?\s*|\s*\n\s*|[\"”»」][.,]?\s+)(?=\S)"
-    r"|\s+(?=(?:Let me know|Feel free|Please (?:let|feel)|If you (?:have|need|would)|Is there anything|I hope (?:this|that)|Would you like)\b)"
+    r"|\s+(?=(?:Let me know|Feel free|Please (?:let|feel)|If you (?:have|need|would)|Is there anything"
+    r"|I hope (?:this|that)|Would you like)\b)"
 )
 _MAY_OFFER = re.compile(
-    r"\b(?:let me|feel free|hesitate|else|further|hope|other|more|another|again|happy to|glad to|here to|have a|anything|noch|weitere|sonst|algo|otr[ao]s?"
-    r"|autres?|aider|sapere|precisar|wissen|hilft|meer|weten|savoir|espero|esto|ayuda|dudes?|necesit\w+)\b|如|还|希望|告诉|если",
+    r"\b(?:let me|feel free|hesitate|else|further|hope|other|more|another|again|happy to|glad to|here to|have a"
+    r"|anything|noch|weitere|sonst|algo|otr[ao]s?"
+    r"|autres?|aider|sapere|precisar|wissen|hilft|meer|weten|savoir|espero|esto|ayuda|dudes?|necesit\w+)\b|如|还|希望|告诉"
+    r"|если",
     re.IGNORECASE,
 )
 _TAIL = 600
 
 _NOTE = re.compile(
-    r"[\[(（【*]{1,2}(?:(?:please )?note|n\.?b\.?|end of|end|the (?:audio|recording|clip|speech|transcript\w*) ends?|audio ends?|end transcript\w*"
-    r"|transcri(?:bed|ption) (?:by|from|with|ends?|of)|注|备注|nota|hinweis|anmerkung|remarque)\b[^\])）】]{0,400}[\])）】*]{1,2}\.?$",
+    r"[\[(（【*]{1,2}(?:(?:please )?note|n\.?b\.?|end of|end|the (?:audio|recording|clip|speech|transcript\w*) ends?"
+    r"|audio ends?|end transcript\w*"
+    r"|transcri(?:bed|ption) (?:by|from|with|ends?|of)|注|备注|nota|hinweis|anmerkung"
+    r"|remarque)\b[^\])）】]{0,400}[\])）】*]{1,2}\.?$",
     re.IGNORECASE,
 )
 
@@ -350,7 +369,8 @@ def _markup(text: str) -> tuple[str, str] | None:
 
 
 QUOTES = {
-    '"': '"', "'": "'", "“": "”", "„": "“”", "‘": "’", "‚": "‘’", "«": "»", "»": "«", "‹": "›", "「": "」", "『": "』", "《": "》", "”": "”", "’": "’", "`": "'", "＂": "＂",
+    '"': '"', "'": "'", "“": "”", "„": "“”", "‘": "’", "‚": "‘’", "«": "»", "»": "«", "‹": "›", "「": "」", "『": "』",
+    "《": "》", "”": "”", "’": "’", "`": "'", "＂": "＂",
 }  # fmt: skip
 """What closes each quotation mark."""
 _AFTER_QUOTE = ".,!?;。，！？"

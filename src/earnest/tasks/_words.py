@@ -1,13 +1,13 @@
 """How well a transcript holds the words that were said: shared by the tasks that ask for a transcription.
 
-Truth comes first. A reply whose words are those that were said is a transcript, whatever it sounds like: "Sorry, I cannot
-help with that." may have been said. Only a reply that is far from them is asked whether it is something else: a report
-that nobody speaks (`no_speech`), no answer at all (`no_answer`), a refusal to transcribe (`declined`), or words of another
-language (`other_language`). None of these holds a word of what was said, so that its accuracy is 0.
+Truth comes first. A reply whose words are those that were said is a transcript, whatever it sounds like: "Sorry, I
+cannot help with that." may have been said. Only a reply that is far from them is asked whether it is something else:
+a report that nobody speaks (`no_speech`), no answer at all (`no_answer`), a refusal to transcribe (`declined`), or
+words of another language (`other_language`). None of these holds a word of what was said, so that its accuracy is 0.
 
-What a model puts around a transcript costs nothing, provided that the words are in it once (`earnest.replies.transcripts`):
-the reading with the fewest word errors counts. The accuracy of the reply as it was written stands beside it in the facts,
-as `as_written`; reasoning is part of neither.
+What a model puts around a transcript costs nothing, provided that the words are in it once
+(`earnest.replies.transcripts`): the reading with the fewest word errors counts. The accuracy of the reply as it was
+written stands beside it in the facts, as `as_written`; reasoning is part of neither.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from earnest.tasks._items import unanswered
 from earnest.tasks._parsing import says_no_speech
 
 FAR = 0.5
-"""A reply is far from what was said where at most this share of its words is right. Half is above what any of our reports,
-complaints and refusals reaches by chance on any text of the shared data sets but one that says nearly the same; and who
-gets more than half of the words of a sentence heard it."""
+"""A reply is far from what was said where at most this share of its words is right. Half is above what any of our
+reports, complaints and refusals reaches by chance on any text of the shared data sets but one that says nearly the
+same; and who gets more than half of the words of a sentence heard it."""
 
 MOST_WORDS_OF_A_REPORT = 30
 """A report or refusal says so in its first words; what a transcript of minutes says later makes it none."""
@@ -185,7 +185,8 @@ _OF_ITSELF = re.compile(
     r"\bas an? (?:\w+[ -]){0,2}(?:ai|chatbot|assistant|language model|bot)\b"
     r"|\bi(?:'m| am) (?:just |only |not |merely )?(?:an?|your) (?:[\w-]+ ){0,3}(?:ai|assistant|chatbot|bot|model)\b"
     r"|\bi(?:'m| am) (?:unable|not able|not capable|not equipped|not designed|designed|here) (?:to|of)\b"
-    r"|\bi (?:can't|cannot|can not|could not|couldn't|won't|don't|do not) (?:\w+ ){0,4}(?:transcribe|translate|transcript\w*|audio|speech)\b"
+    r"|\bi (?:can't|cannot|can not|could not|couldn't|won't|don't|do not) (?:\w+ ){0,4}(?:transcribe|translate"
+    r"|transcript\w*|audio|speech)\b"
 )
 """How an assistant that does not transcribe speaks of itself."""
 
@@ -202,7 +203,8 @@ def _first_words(text: str) -> str:
 
 
 def cut_off(answer: Answer, found: Transcript | None) -> Unscored | None:
-    """Why a transcript that was cut off at the most tokens has no score; None where nothing that could follow would help.
+    """Why a transcript that was cut off at the most tokens has no score; None where nothing that could follow would
+    help.
 
     It would not where the reply holds no word, or already twice as many as were said: its accuracy is 0 whatever comes.
     """
