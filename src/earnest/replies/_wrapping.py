@@ -222,13 +222,10 @@ def _lead_in(text: str) -> tuple[str, str] | None:
 
 def _unmarked(text: str, place: int) -> str:
     """What follows a lead-in, without the other half of the marks that the lead-in opens: "**Answer:** yes"."""
-    mark, left = _OPENING_MARK.match(text)[0], text[place:].strip()
+    mark, left = text[: len(text) - len(text.lstrip("*_"))], text[place:].strip()
     if mark and left.startswith(mark):
         return left[len(mark) :]
     return left[: -len(mark)] if mark and left.endswith(mark) else left
-
-
-_OPENING_MARK = re.compile(r"[*_]*")
 
 
 def end_of_lead_in(text: str) -> re.Match[str] | None:
