@@ -60,6 +60,12 @@ def test_reasoning_that_never_ends_leaves_no_answer(opening: str) -> None:
     assert "Or wind?" in reply.reasoning
 
 
+def test_what_stands_before_and_after_blocks_is_the_answer() -> None:
+    assert read("It is a bell.<think>Or <think>a clock</think>? No.</think> It rings.").answer == "It is a bell. It rings."
+    assert read("It is a bell.\n<think>Or not?</think>\nIt rings.").answer == "It is a bell.\nIt rings."
+    assert read("It is a bell.<think>Or").answer == "It is a bell."
+
+
 def test_an_answer_after_reasoning_that_was_opened_and_never_closed_is_one_where_it_is_marked() -> None:
     assert read("<think>Hm. <answer>yes</answer>").answer == "yes"
     assert read("<think>Hm. <answer>no</answer> wait</think><answer>yes</answer>").answer == "yes"

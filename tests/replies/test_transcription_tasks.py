@@ -250,6 +250,15 @@ def test_a_transcript_that_was_cut_off_has_no_score(task: str) -> None:
     assert isinstance(outcome(task, text, "turn on the light in", finish="stop"), Verdict)
 
 
+@pytest.mark.parametrize("task", ["noisy_transcription", "long_dictation", "stable_transcription"])
+def test_what_a_filter_stopped_is_not_the_models_answer(task: str) -> None:
+    for finish in ("content_filter", "SAFETY"):
+        stopped = outcome(task, "turn on the light in the kitchen", "turn on the light in the", finish=finish)
+        assert isinstance(stopped, Unscored) and stopped.reason == "content_filter"
+        assert outcome(task, "turn on the light", "", finish=finish).reason == "content_filter"
+        assert isinstance(outcome(task, "turn on the light", "turn on the light", finish=finish), Verdict)
+
+
 def test_what_nothing_could_mend_is_scored_though_it_was_cut_off() -> None:
     """A reply of twice as many words as were said has accuracy 0 however it goes on; one without a word is no
     answer."""

@@ -203,11 +203,14 @@ def _first_words(text: str) -> str:
 
 
 def cut_off(answer: Answer, found: Transcript | None) -> Unscored | None:
-    """Why a transcript that was cut off at the most tokens has no score; None where nothing that could follow would
-    help.
+    """Why a transcript that the provider's filter or the most tokens cut off has no score; None where it was whole.
 
-    It would not where the reply holds no word, or already twice as many as were said: its accuracy is 0 whatever comes.
+    Nor does it matter where nothing that could follow would help: where the reply holds no word, or twice as many as
+    were said, so that its accuracy is 0 whatever comes.
     """
+    filtered = answer.details.get("blocked") or answer.reading.finish == "content_filter"
+    if filtered and not (found is not None and found.label == "exact"):
+        return Unscored(reason="content_filter", detail="the provider's filter stopped it")
     if answer.reading.finish != "length" or not answer.said.strip():
         return None
     if found is not None and found.n_written >= 2 * max(1, found.edits.n_reference):
