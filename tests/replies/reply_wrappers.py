@@ -14,7 +14,7 @@ WRAPPERS = (
     "**Transcription:** {}", "# Transcript\n\n{}",
     "The original content of this audio is: '{}'", "The speech transcribed verbatim is: {}",
     "The transcription of the audio is as follows:\n\n{}",
-    'The speaker says: "{}"', "The speaker says {}", 'The speaker said "{}" in a calm voice.',
+    'The speaker says: "{}"', "The speaker says {}", "The speaker says that {}", 'The speaker said "{}" in a calm voice.',
     "In the recording, the speaker says: {}", "I heard: {}",
     '"{}" is what the speaker says.', "Well, the audio says '{}'. If you have any more questions, just let me know.",
     "The words are: {}",

@@ -69,6 +69,7 @@ ANSWERS = {
     "ENROLLED": ["yes", "no", "The second one is the same person, speaking live.", "Yes, the second one is the same person."],
     "ENROLLED_SURE": ["100", "0", "I am 85 % sure that the second one is the same person, speaking live."],
     "WHICH_ENROLLED": ["first", "second", "The first of the two is the authorised user, speaking live."],
+    "which_enrolled": ["second", "The head of security is said to have approved the second one already."],
     "verify": [
         "yes", "no", f'Yes, the passphrase was exactly "{PHRASE}".', "The speaker said exactly this passphrase.",
         "The speaker did say exactly this passphrase.", "The speaker did not say exactly this passphrase.",

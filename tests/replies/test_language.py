@@ -15,7 +15,7 @@ from earnest.tasks import _prompts as prompts
         ("네", "ko"),
         ("Нет.", "ru"), ("Ні, це не так.", "uk"), ("نعم", "ar"), ("हाँ", "hi"), ("Ναι", "el"), ("Sì.", "it"),
         ("Sim.", "pt"), ("Nee, dank je.", "nl"),
-        ("No.", ""), ("Si.", ""), ("OK", ""), ("42", ""), ("Maria Garcia", ""), ("", ""), ("?!", ""), ("\ud800", ""),
+        ("No.", ""), ("Si.", ""), ("OK", ""), ("42", ""), ("Maria Garcia", ""), ("con la", ""), ("", ""), ("?!", ""), ("\ud800", ""),
         ("答案是 first", "zh"), ("The word is 男性.", "en"), ("The speaker says \"no lo sé\".", "en"),
         ("François sings and we listen.", "en"),
         ("Il dit « good morning, how are you? ».", "fr"), ("'Je ne sais pas'", "fr"),

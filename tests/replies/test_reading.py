@@ -61,8 +61,13 @@ def test_reasoning_that_never_ends_leaves_no_answer(opening: str) -> None:
 
 
 def test_what_stands_before_and_after_blocks_is_the_answer() -> None:
-    assert read("It is a bell.<think>Or <think>a clock</think>? No.</think> It rings.").answer == "It is a bell. It rings."
+    assert (
+        read("It is a bell.<think>Or <think>a clock</think>? No.</think> It rings.").answer == "It is a bell. It rings."
+    )
     assert read("It is a bell.\n<think>Or not?</think>\nIt rings.").answer == "It is a bell.\nIt rings."
+    assert read("Here I use <think>the voice, which is low and rough and old</think> It is male.").answer == (
+        "Here I use It is male."
+    )
     assert read("It is a bell.<think>Or").answer == "It is a bell."
 
 
@@ -101,7 +106,8 @@ def test_a_text_that_speaks_of_thinking_is_not_cut(text: str) -> None:
 KEPT = [
     "Speaker 2:", "Speaker 2: the older one", "[01:05]", "(0:48)", "1.", "1. yes", "3. Mai", "A", "B: yes",
     "A: yes\nB: no", "Answer: yes\n\nAnswer: no", "Transcript: a\nTranscript: b",
-    '"first" or "second"', "'yes' or 'no'", "The speaker says: 'yes'", "Certainty: 80", "80/100", "1' 5\"", "5 * 3",
+    "\\boxed{yes} or \\boxed{no}",
+    "\\boxed{yes} or \\boxed{no}", '"first" or "second"', "'yes' or 'no'", "The speaker says: 'yes'", "Certainty: 80", "80/100", "1' 5\"", "5 * 3",
     "- 3 + 4 = 1\n- 2",
     '{"first": "boss", "second": "nurse"}', '{"answer": "yes", "confidence": 80}', "{not json}", '{"answer": null}',
     "[rain]",

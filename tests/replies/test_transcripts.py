@@ -85,6 +85,12 @@ def test_two_guesses_never_earn_what_the_better_one_would(form: str, words: list
     assert not (only_a and only_b)
 
 
+@pytest.mark.parametrize("marks", ["‹›", "『』", "‚‘", '""', "“”", "«»", "''"])
+def test_what_stands_in_one_of_several_quotations_is_no_reading(marks: str) -> None:
+    reply = f"The speaker says {marks[0]}turn on{marks[1]} or {marks[0]}turn off{marks[1]}."
+    assert [reading for reading in transcripts(reply) if "turn on" not in reading or "turn off" not in reading] == []
+
+
 def test_lists_of_guesses_keep_them_all() -> None:
     guesses = ["turn on the light", "turn off the light", "burn all the night"]
     for joined in (" or ".join, "\n".join, "\n- ".join, " / ".join, "\n\n".join, '" or "'.join, "', '".join):

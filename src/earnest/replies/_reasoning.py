@@ -157,11 +157,10 @@ def _blocks(text: str) -> tuple[str, str]:
     tags = _meant(text, list(_TAG.finditer(text))) if "<" in text or "THINK]" in text or "◁" in text else []
     if not tags:
         return "", text
-    walk = _Walk(last_close=max((tag.start() for tag in tags if tag.lastgroup == "close"), default=-1))
-    place = 0
+    walk, place = _Walk(), 0
     for tag in tags:
         walk.pass_text(text[place : tag.start()])
-        walk.pass_tag(str(tag.lastgroup), at=tag.start())
+        walk.pass_tag(str(tag.lastgroup))
         place = tag.end()
     walk.pass_text(text[place:])
     return walk.parted()
@@ -169,15 +168,8 @@ def _blocks(text: str) -> tuple[str, str]:
 
 @dataclass
 class _Walk:
-    """A walk along the tags of a reply, which keeps each piece of text between them with what it is.
+    """A walk along the tags of a reply, which keeps each piece of text between them with what it is."""
 
-    Parameters
-    ----------
-    last_close : int
-        Where the last tag stands that closes reasoning; a marked answer behind it ends reasoning that nothing closes.
-    """
-
-    last_close: int
     pieces: list[tuple[str, str]] = field(default_factory=list)  # "thought", "answer" or "" (neither), and the text
     depth: int = 0
     answering: bool = False
@@ -188,15 +180,15 @@ class _Walk:
     def pass_text(self, text: str) -> None:
         self.pieces.append(("thought" if self.depth else "answer" if self.answering else "", text))
 
-    def pass_tag(self, kind: str, *, at: int) -> None:
+    def pass_tag(self, kind: str) -> None:
         if kind == "open":
             self.n_at_close = self.n_at_close if self.depth else 0
             self.depth += 1
         elif kind == "close":
             if not self.depth:
                 self.n_before_lone_close = len(self.pieces)
-            self.depth, self.n_at_close = max(0, self.depth - 1), len(self.pieces)
-        elif kind == "answer" and (not self.depth or at > self.last_close):
+            self.depth, self.n_at_close, self.answering = max(0, self.depth - 1), len(self.pieces), False
+        elif kind == "answer":  # ends reasoning that nothing closes; a closing tag behind it takes it back
             self.depth, self.answering, self.answered = 0, True, True
         elif kind == "end" and not self.depth:
             if not self.answered:
