@@ -73,6 +73,7 @@ ANSWERS = {
     "verify": [
         "yes", "no", f'Yes, the passphrase was exactly "{PHRASE}".', "The speaker said exactly this passphrase.",
         "The speaker did say exactly this passphrase.", "The speaker did not say exactly this passphrase.",
+        f'The secret passphrase is not "{PHRASE}".',
         f'No, the secret passphrase is "{PHRASE}" but the speaker said another.',
     ],
     "match": ["yes", "This description fits the recording.", "The description does not fit the recording."],

@@ -104,6 +104,7 @@ def test_a_text_that_speaks_of_thinking_is_not_cut(text: str) -> None:
 
 
 KEPT = [
+    "Answer:", '"?!"', "**!**", "```\n...\n```",
     "Speaker 2:", "Speaker 2: the older one", "[01:05]", "(0:48)", "1.", "1. yes", "3. Mai", "A", "B: yes",
     "A: yes\nB: no", "Answer: yes\n\nAnswer: no", "Transcript: a\nTranscript: b",
     "\\boxed{yes} or \\boxed{no}",

@@ -268,6 +268,36 @@ def test_what_nothing_could_mend_is_scored_though_it_was_cut_off() -> None:
         assert (cut.label, cut.facts["why"]) == (NO_ANSWER, "cut_off")
 
 
+def test_twice_the_words_is_more_than_once() -> None:
+    assert outcome("noisy_transcription", "turn on", "turn on the", finish="length").reason == "too_long"
+
+
+def test_two_clips_without_an_answer_do_not_agree() -> None:
+    text = "turn on the light"
+    silent = [
+        line_of("stable_transcription", outcome("stable_transcription", text, ""), text, degradation=kind)
+        for kind in ("clean", "noise")
+    ]
+    assert (
+        next(measure.value for measure in tasks.make("stable_transcription").measures(silent) if measure.headline)
+        == 0.0
+    )
+
+
+def test_what_a_bad_transcript_of_minutes_says_late_makes_it_no_report() -> None:
+    """Of some fifty words fewer than half are right, and those of a refusal stand behind the thirtieth."""
+    text = (
+        "the meeting began and we spoke of the bridge " * 4
+        + "there was no speech and i am sorry i cannot help with that"
+    )
+    heard = (
+        "the seating began an we broke off a fridge " * 4
+        + "there was no speech and i am sorry i cannot help with that he says and so on and on and on"
+    )
+    scored = outcome("long_dictation", text, heard)
+    assert scored.label == "partly" and 0 < scored.score <= FAR
+
+
 def test_a_transcript_of_minutes_is_none_of_the_things_that_it_speaks_of() -> None:
     text = (
         "the meeting began late " * 20
