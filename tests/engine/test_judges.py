@@ -8,12 +8,14 @@ from dataclasses import replace
 import pytest
 from engine_parts import LocalModel, jobs, plan, settings
 
+from earnest.audio import Stimulus
 from earnest.engine import Judgement, ModelJudge, execute, read_journal
+from earnest.engine.cache import answer_key
 from earnest.engine.judge_prompts import judge_stimulus, masked, question_text
 from earnest.engine.judge_replies import read_reply, schema_of
 from earnest.errors import BadParameter
 from earnest.models import load_model
-from earnest.models.access import Answer, Failure
+from earnest.models.access import Answer, Failure, Sampling
 from earnest.records import Question
 from earnest.testing.loopback import Loopback
 
@@ -376,9 +378,21 @@ def test_a_judge_of_ones_own_needs_a_name_and_a_label(folder) -> None:
 
 
 def test_a_judge_behind_http_is_asked_through_the_same_machinery(folder, tmp_path) -> None:
-    given = settings(cache=tmp_path / "cache")
-    with Loopback(answer=lambda heard: said("refusal") if heard.system_prompt else heard.prompt) as server:
+    given, held = settings(cache=tmp_path / "cache"), []
+
+    def answer(heard):
+        held.append((heard.system_prompt is not None, "response_format" in heard.body))
+        return said("refusal") if heard.system_prompt else heard.prompt
+
+    with Loopback(answer=answer) as server:
         judge = ModelJudge(load_model(f"{server.url}#judge"))
         model = load_model(f"{server.url}#subject")
         summary = execute(plan(5), judged_jobs(5), model=model, judges=[judge], folder=folder, settings=given)
     assert summary.n_scored == 5 and server.n_requests == summary.n_calls == 10
+    assert sorted(held) == [(False, False)] * 5 + [(True, True)] * 5  # the judge alone is held to a form
+
+
+def test_an_answer_in_a_form_is_kept_apart_from_a_free_one() -> None:
+    model, stimulus = load_model("http://localhost:1/v1#judge"), Stimulus(clips={}, prompt="Which?")
+    keys = {answer_key(model, stimulus, sampling=Sampling(), schema=schema) for schema in (None, {}, {"type": "object"})}
+    assert len(keys) == 3

@@ -62,7 +62,7 @@ def test_reasoning_that_never_ends_leaves_no_answer(opening: str) -> None:
 
 def test_what_stands_before_and_after_blocks_is_the_answer() -> None:
     assert (
-        read("It is a bell.<think>Or <think>a clock</think>? No.</think> It rings.").answer == "It is a bell. It rings."
+        read("It is a bell.<think>Hm! <think>A clock?</think> No.</think> It rings.").answer == "It is a bell. It rings."
     )
     assert read("It is a bell.\n<think>Or not?</think>\nIt rings.").answer == "It is a bell.\nIt rings."
     assert read("Here I use <think>the voice, which is low and rough and old</think> It is male.").answer == (
