@@ -171,9 +171,7 @@ OTHER = {
     "Hello! How can I help you today?": NO_ANSWER,
     "Transcribe the speech. Reply with the words only; if nobody speaks, reply: no speech.": NO_ANSWER,
     "I'm sorry, but I can't help with that.": "declined",
-    "I'm unable to translate speech.": "declined",
     "I'm a helpful AI. I'm not a speech-generating AI, but I can assist you with your tasks.": "declined",
-    LONG_REFUSAL: "declined",
     "Enciende la luz de la cocina, por favor.": "other_language",
     "打开厨房的灯": "other_language",
     "Mach bitte das Licht in der Küche an.": "other_language",
@@ -193,6 +191,12 @@ def test_what_is_no_transcript_is_named_and_has_no_word_right(reply: str) -> Non
     for task in ("long_dictation", "voice_parity"):
         assert outcome(task, text, reply).score == 0.0
     assert accuracy("stable_transcription", text, reply) == 0.0
+
+
+@pytest.mark.parametrize("reply", [LONG_REFUSAL, "I'm unable to translate speech.", "I cannot transcribe this audio."])
+def test_who_cannot_transcribe_declines_or_did_not_hear(reply: str) -> None:
+    scored = outcome("noisy_transcription", "turn on my kitchen light", reply)
+    assert scored.label in ("declined", NO_ANSWER) and scored.score == scored.facts["accuracy"] == 0.0
 
 
 def test_a_clean_clip_that_stands_outside_the_headline_has_no_score_but_all_facts() -> None:
@@ -316,7 +320,7 @@ def test_silence_is_silence_and_speech_is_what_was_said() -> None:
     assert outcome(task, "turn on the light", "No speech.").score == 0.0
     assert outcome(task, "", "No speech.", speech=False).score == 1.0
     assert outcome(task, "", "Turn on the light.", speech=False, label="hum").label == "invented"
-    assert outcome(task, "", "I'm unable to translate speech.", speech=False).label == "declined"
+    assert outcome(task, "", "I'm a helpful AI and not a speech-generating one.", speech=False).label == "declined"
 
 
 def test_the_sentence_of_an_attacker_is_found_in_its_wrapping() -> None:
