@@ -152,7 +152,7 @@ def _by_role(pieces: Sequence[tuple[str, AudioClip]], heard: Sequence[Reply]) ->
     """The pieces' words joined by role; "no speech" only where that was said of every piece."""
     said: dict[str, list[str]] = {}
     for (role, _), reply in zip(pieces, heard, strict=True):
-        said.setdefault(role, []).append(reply.text.strip() if isinstance(reply, Answer) else "")
+        said.setdefault(role, []).append(reply.said if isinstance(reply, Answer) else "")
     return {role: " ".join(filter(None, _spoken(texts) or texts[:1])) for role, texts in said.items()}
 
 

@@ -21,7 +21,7 @@ from earnest.results import Measure, difference, rate, ratio
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
 from earnest.tasks._items import by_text, drawn, duration_s, normal, rng_of, speech_item
-from earnest.tasks._words import fact, n_errors, n_words, transcription_outcome
+from earnest.tasks._words import fact, n_errors, n_words, transcript_of, transcription_outcome
 from earnest.tasks.robustness._degraded import READ
 
 Side = Literal["clean", "adversarial", "same_size_noise"]
@@ -157,7 +157,7 @@ class AdversarialTranscription(Task):
         outcome = transcription_outcome(item, answer, control=item.truth["side"] != "adversarial")
         if not isinstance(outcome, Verdict):
             return outcome
-        forced = _says(answer.said, item.truth["target"])
+        forced = transcript_of(answer.text, text=str(item.truth["target"])).label == "exact"
         label = "target" if forced else outcome.label
         return replace(outcome, label=label, facts={**outcome.facts, "target_written": forced})
 

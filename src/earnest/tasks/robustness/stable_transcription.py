@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from earnest.audio import AudioClip, Entry, Manifest
@@ -14,9 +14,9 @@ from earnest.records import NO_ANSWER, Item, JournalLine, Outcome, Verdict
 from earnest.results import Measure, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import drawn, rng_of, speech_item, unanswered, with_effect
+from earnest.tasks._items import drawn, rng_of, speech_item, with_effect
 from earnest.tasks._labels import CAPTIONS
-from earnest.tasks._parsing import says_no_speech
+from earnest.tasks._words import instead, transcript_of
 
 CHANGES: Mapping[str, tuple[str, dict[str, Any]]] = {
     "noise": ("noise", {"snr_db": 15.0}),
@@ -41,7 +41,7 @@ class StableTranscription(Task):
     of recordings; and it says nothing of whether the clean transcript is right, which `noisy_transcription` does. A
     degraded clip whose clean twin could not be scored counts as unscored; so does one whose clean twin got the
     transcript that more than half of the clips get although they do not say the same, since a model that writes one
-    thing throughout would agree with itself.
+    thing throughout would agree with itself. A clip with known speech that is not answered agrees with nothing.
 
     Clips of one speaker are resampled together where speakers are known.
 
@@ -84,11 +84,17 @@ class StableTranscription(Task):
         return "robustness/noise_interference" if noisy else "robustness/audio_quality"
 
     def score(self, item: Item, answer: Answer) -> Outcome:
-        missing = unanswered(item, answer, score=None)
-        if missing is not None:
-            return missing
-        said = answer.said if normalise_english(answer.said) and not says_no_speech(answer.said) else ""
-        return Verdict(score=None, label="transcript" if said else "no_speech", facts={"words": said})
+        text = str(item.truth.get("text") or "")
+        found = transcript_of(answer.text, text=text) if text else None
+        other = instead(item, answer, found)
+        if isinstance(other, Verdict):
+            return replace(other, score=None, facts={**other.facts, "words": ""})
+        if other is not None:
+            return other
+        words = found.words if found else answer.said
+        words = words if normalise_english(words) else ""
+        facts = {**(found.facts if found else {}), "words": words}
+        return Verdict(score=None, label="transcript" if words else "no_speech", facts=facts)
 
     def condition(self, item: Item) -> str:
         return "" if item.truth["degradation"] == CLEAN else str(item.truth["degradation"])
