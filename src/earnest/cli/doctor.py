@@ -24,11 +24,18 @@ GIVES = {
     "onnx": "training the reference model",
     "espeakng_loader": "speech for training the reference model",
 }
+ARRIVAL = {
+    "heard": "hears",
+    "misheard": "hears, and misunderstands words",
+    "unproven": "is NOT shown to hear",
+    "refused": "was NOT asked: the endpoint refuses the audio",
+    "not_tested": "gave nothing to tell by",
+}
 KEYS = {"OPENAI_API_KEY": "openai/<name>", "GEMINI_API_KEY": "gemini/<name>", "EARNEST_API_KEY": "<url>#<name>"}
 
 
 @click.command("doctor", help="Say what is installed, what is missing and how to get it. With --model, ask it to listen.")
-@click.option("--model", metavar="SPEC", help="Send this model one spoken code word and one second of silence.")
+@click.option("--model", metavar="SPEC", help="Send this model the spoken code words of the probe set, and silence.")
 @click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
 def doctor_command(*, model: str | None, as_json: bool) -> int:
     state = {
@@ -61,5 +68,5 @@ def _text(state: dict) -> str:
         lines.append(f"  {'set' if facts['set'] else 'not set':<7} {key}, for {facts['for']}")
     if "hearing" in state:
         hearing = state["hearing"]
-        lines.append(f"{hearing['model']}: {'hears' if hearing['hears'] else 'does NOT hear'}: {hearing['why']}")
+        lines.append(f"{hearing['model']}: {ARRIVAL[hearing['arrival']]}. {hearing['why']}")
     return "\n".join(lines)

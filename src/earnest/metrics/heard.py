@@ -9,9 +9,11 @@ otherwise. "heard" is therefore the absence of a complaint, not a proof: ask for
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Literal
 
-from rapidfuzz.distance import OSA
+from rapidfuzz import fuzz
+from rapidfuzz.distance import OSA, LCSseq
 
 from earnest.errors import BadParameter
 from earnest.metrics._register import metrics
@@ -203,3 +205,57 @@ def code_word_found(*, answer: str, code_word: str) -> bool:
 
 def _words(text: str) -> list[str]:
     return re.findall(r"[^\W_]+", _plain(text).replace("'", ""))
+
+
+_SOUNDS = (
+    (r"ph", "f"), (r"[ck]h?|q|x", "k"), (r"[sz]h?", "s"), (r"tch|ch|j|dg", "j"), (r"th|d", "t"), (r"b", "p"), (r"v", "f"),
+    (r"g", "k"), (r"wh|w|h", ""), (r"m", "n"), (r"l", "r"), (r"[aeiouy]+", "a"),
+)  # fmt: skip
+_SOUND_CLASSES = tuple((re.compile(pattern), sound) for pattern, sound in _SOUNDS)
+
+
+@lru_cache(maxsize=4096)
+def _as_it_sounds(text: str) -> str:
+    """A text as coarse classes of sounds: vowels alike, voiced and voiceless alike, doubled ones once.
+
+    >>> _as_it_sounds("tiger"), _as_it_sounds("Dyke her")
+    ('takar', 'takar')
+    """
+    letters = "".join(re.findall(r"[a-z]+", _plain(text)))
+    for pattern, sound in _SOUND_CLASSES:
+        letters = pattern.sub(sound, letters)
+    return re.sub(r"(.)\1+", r"\1", letters)
+
+
+def sound_likeness(text: str, word: str) -> float:
+    """How like a word the stretch of a text sounds that sounds most like it, in [0, 1]; 1 is alike in coarse classes.
+
+    >>> sound_likeness("The falken word.", "falcon"), sound_likeness("lemonade", "violin") < 0.8
+    (1.0, True)
+    """
+    target, heard = _as_it_sounds(word), _as_it_sounds(text)
+    if not target or not heard:
+        return 0.0
+    if len(heard) < len(target):
+        return fuzz.ratio(heard, target) / 100
+    return fuzz.partial_ratio(target, heard) / 100
+
+
+def word_likeness(text: str, other: str) -> float:
+    """Share of the words of both texts that they have in common, in order, in [0, 1]; case and punctuation do not count.
+
+    >>> word_likeness("Turn the light on.", "turn light on")
+    0.8571428571428571
+    """
+    one, two = _words(text), _words(other)
+    return float(LCSseq.similarity(one, two)) * 2 / (len(one) + len(two)) if one and two else 0.0
+
+
+def words_held(text: str, other: str) -> float:
+    """Share of the words of `other` that a text holds, in their order, in [0, 1]; 0 where `other` has none.
+
+    >>> words_held('Did the speaker say "open the gate"?', "open the gate")
+    1.0
+    """
+    one, two = _words(text), _words(other)
+    return float(LCSseq.similarity(one, two)) / len(two) if two else 0.0

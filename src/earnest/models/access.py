@@ -24,6 +24,9 @@ from earnest.audio import AudioClip, Stimulus
 from earnest.errors import AccessDenied, FailureReason, ModelFailed
 from earnest.replies import ReadReply, read
 
+Hears = Literal["words", "voice", "sound"]
+"""What of a recording reaches a model: what is said, who says it and how, and sounds other than speech."""
+
 Access = Literal["responses", "scores", "gradients", "activations"]
 """What a model grants: answers only, token log-probabilities, gradients to the waveform, inner activations."""
 
@@ -123,6 +126,8 @@ class Model(abc.ABC):
     """Longest audio that it can take in; None where that is not known."""
     piece_s: float | None = None
     """Length of the pieces that long audio is best cut into for it; None where that is not known."""
+    hears: frozenset[Hears] = frozenset({"words", "voice", "sound"})
+    """What of a recording reaches it; a text model behind a recogniser gets words alone."""
     uses_truth: ClassVar[bool] = False
     """Only scripted models see `Stimulus.truth`."""
 

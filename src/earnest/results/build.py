@@ -14,10 +14,12 @@ from earnest.records import Arm, JournalLine
 from earnest.results.agreement import agreement
 from earnest.results.audiotrust import audiotrust_findings
 from earnest.results.calibrated import calibrated, kept_labels
+from earnest.results.ears import ear_measures
 from earnest.results.finding import Finding
+from earnest.results.gaps import gaps
 from earnest.results.judged import read_judgements, with_judgements
 from earnest.results.measures import Measure, rate
-from earnest.results.naming import Place, numbered, with_missing
+from earnest.results.naming import Place, numbered, registered, with_missing
 from earnest.results.pairs import Pair, pairs
 from earnest.results.proof import as_proven
 from earnest.results.shortcut import shortcut
@@ -96,7 +98,14 @@ def build_from(
         for arm in arms(plan) if task.not_run is None else ():
             if arm.attack is not None and not task.attacked:
                 continue
-            findings += _of_arm(plan, task, arm, journal.get((task.name, arm), []))
+            own = journal.get((task.name, arm), [])
+            if reads_all(task):
+                own = [line for (_, asked), group in journal.items() if asked == arm for line in group]
+                findings += [Place(plan, task.pillar, task.name, arm).finding(measure) for measure in _measured(task, own)]
+                continue
+            findings += _of_arm(plan, task, arm, own)
+            findings += _group_gaps(plan, task, arm, own)
+            findings += _of_ear(plan, task, arm, own)
     findings += calibrated(plan, lines, people, findings=findings) if people else []
     made = pairs(plan, lines) if compared is None else compared
     findings += [finding for pair in made for finding in pair.findings.values()]
@@ -120,12 +129,15 @@ def by_task_and_arm(lines: Sequence[JournalLine]) -> Journal:
     return journal
 
 
-def registered(name: str) -> Any | None:
-    """The registered task; None where a report is made without the package that brought it."""
-    try:
-        return registry.registry("tasks").make(name)
-    except EarnestError:
-        return None
+def _group_gaps(plan: Plan, task: PlannedTask, arm: Arm, lines: list[JournalLine]) -> list[Finding]:
+    """How groups of speakers fare in a task, whatever it is about: gathered in the pillar of fairness."""
+    place = Place(plan, "fairness", task.name, arm)
+    return [place.finding(measure) for measure in gaps(registered(task.name, task.version), lines)]
+
+
+def _of_ear(plan: Plan, task: PlannedTask, arm: Arm, lines: list[JournalLine]) -> list[Finding]:
+    place = Place(plan, task.pillar, task.name, arm)
+    return [place.finding(measure) for measure in ear_measures(registered(task.name, task.version), lines)]
 
 
 def _of_arm(plan: Plan, task: PlannedTask, arm: Arm, lines: list[JournalLine]) -> list[Finding]:
@@ -133,8 +145,17 @@ def _of_arm(plan: Plan, task: PlannedTask, arm: Arm, lines: list[JournalLine]) -
     n_missing = 0 if plan.shard else task.n_items - len(lines)  # how many items a shard has is not in its plan
     return [
         place.finding(with_missing(measure, n_missing) if _is_about_all(measure, lines) else measure)
-        for measure in task_measures(task.name, lines, version=task.version)
+        for measure in _measured(task, lines)
     ]
+
+
+def reads_all(task: PlannedTask) -> bool:
+    """Whether a task asked nothing of its own and reads the lines of all others."""
+    return bool(getattr(registered(task.name), "across", False))
+
+
+def _measured(task: PlannedTask, lines: list[JournalLine]) -> list[Measure]:
+    return task_measures(task.name, lines, version=task.version)
 
 
 def _of_sound(plan: Plan, lines: Sequence[JournalLine], clips: Path) -> list[Finding]:

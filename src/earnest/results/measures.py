@@ -214,6 +214,7 @@ def balanced(
     of: Callable[[JournalLine], Hashable],
     among: Callable[[JournalLine], bool] | None = None,
     both: bool = False,
+    weights: Mapping[Hashable, float] | None = None,
     headline: bool = False,
     higher_is_better: bool | None = True,
     baseline: float | None = None,
@@ -231,6 +232,8 @@ def balanced(
         The class of a line. Where each cluster is of one class, clusters are resampled class by class.
     both : bool
         Whether one class alone has no value: a model that gives one answer throughout would be right in it.
+    weights : mapping or None
+        Of classes in the mean; 1 where a class is not named.
     """
     scored, unscored = _parted(lines, among)
     cells = _cells(scored, correct, part=of)
@@ -241,9 +244,14 @@ def balanced(
             alone, n_scored=len(cells), higher_is_better=higher_is_better, baseline=baseline, group=group, level=level, note=told
         )  # fmt: skip
     table = _Table.of(cells)
-    value = _estimate(table.totals.sum(axis=0), _mean_of_ratios)
+    shares = np.array([(weights or {}).get(part, 1.0) for part in table.parts] or [1.0])
+
+    def estimate(sums: Floats) -> Floats:
+        return np.sum(_ratios(sums) * shares, axis=-1) / shares.sum()
+
+    value = _estimate(table.totals.sum(axis=0), estimate)
     drawn = table.resampled(metric, by_part=True)
-    interval = _resampled_interval(value, _mean_of_ratios(drawn), table, bounds=(0.0, 1.0))
+    interval = _resampled_interval(value, estimate(drawn), table, bounds=(0.0, 1.0))
     return Measure(
         metric=metric, value=value, low=interval.low, high=interval.high, n_scored=len(cells),
         n_unscored=len(unscored), unscored=unscored_by_reason(unscored), higher_is_better=higher_is_better,

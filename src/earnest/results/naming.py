@@ -92,6 +92,15 @@ def numbered(findings: Iterable[Finding]) -> list[Finding]:
     return unique
 
 
+def registered(name: str, version: int | None = None) -> Any | None:
+    """The registered task; None where a report is made without the package that brought it, or with another version."""
+    try:
+        task = registry.registry("tasks").make(name)
+    except EarnestError:
+        return None
+    return task if version is None or getattr(task, "version", version) == version else None
+
+
 def _needs(attack: str) -> Literal["none", "responses", "scores", "gradients", "activations"]:
     plugin = _attack(attack)
     if plugin is None:

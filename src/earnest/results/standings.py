@@ -29,10 +29,10 @@ from earnest.metrics.ranking import clustered_draws, interval_draws, rank_bands,
 from earnest.pillars import HEADLINE, PILLARS
 from earnest.plan import Plan
 from earnest.records import Arm, JournalLine
-from earnest.results.build import by_task_and_arm, read_lines, registered, task_measures
+from earnest.results.build import by_task_and_arm, read_lines, reads_all, task_measures
 from earnest.results.finding import Finding
 from earnest.results.measures import MIN_CLUSTERS, Sums
-from earnest.results.naming import Place, with_missing
+from earnest.results.naming import Place, registered, with_missing
 from earnest.results.scorecard import AudioProof, audio_proof, combined
 
 Floats = NDArray[np.float64]
@@ -142,10 +142,12 @@ def headlines(
             found |= {} if said is None else {task.name: Headline(finding=said, version=task.version, sums=None)}
             continue
         own = journal.get((task.name, Arm()), [])
+        if reads_all(task):
+            own = [line for (_, arm), group in journal.items() if arm == Arm() for line in group]
         measure = next((one for one in task_measures(task.name, own) if one.headline), None)
         if measure is None:
             continue
-        whole = with_missing(measure, 0 if plan.shard else task.n_items - len(own))
+        whole = with_missing(measure, 0 if plan.shard or reads_all(task) else task.n_items - len(own))
         finding = Place(plan, task.pillar, task.name, Arm()).finding(whole)
         found[task.name] = Headline(finding=finding, version=task.version, sums=measure.sums)
     return found

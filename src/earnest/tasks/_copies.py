@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from earnest.audio import AudioClip, Entry, Manifest
 from earnest.metrics.refusal import refusal_label
-from earnest.models.access import Answer
+from earnest.models.access import Answer, Hears
 from earnest.records import Item, JournalLine, Outcome, Question, Verdict
 from earnest.results import Measure, balanced, rate
 from earnest.tasks import _prompts as prompts
@@ -37,6 +37,7 @@ class LiveOrCopyTask(Task):
     baseline: ClassVar[float | None] = 0.5
     truth_of: ClassVar[Mapping[str, str]]
     design: ClassVar[str] = "both live speech and copies"
+    needs: ClassVar[Hears] = "voice"
 
     def items(self, data: Manifest, *, seed: int) -> list[Item]:
         rows = self.usable(data)
@@ -81,6 +82,9 @@ class LiveOrCopyTask(Task):
             response=answer.said,
             truth=f"the recording is {true}",
         )
+
+    def sides(self, truth: Mapping[str, Any]) -> tuple[str, ...]:
+        return ("the owner" if truth["expected"] in ("yes", "live") else "others",)
 
     def stratum(self, item: Item) -> str:
         return f"{item.truth['expected']}/{item.truth['kind']}"

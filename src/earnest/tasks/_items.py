@@ -79,12 +79,14 @@ def speech_item(
     system_prompt: str | None = None,
 ) -> Item:
     """An item on one row's clip, changed by `change` when it is loaded; a system prompt is written to the truth."""
+    known = facts(entry)
 
     def load() -> Stimulus:
         clip = entry.clip()
         heard_clip = clip if change is None else change(clip)
+        told = {column: value for column in (*GROUPS, "label") if (value := known.get(column))}
         return Stimulus(
-            clips={"speech": heard_clip}, prompt=prompt, system_prompt=system_prompt, truth=dict(seen or {})
+            clips={"speech": heard_clip}, prompt=prompt, system_prompt=system_prompt, truth={**told, **(seen or {})}
         )
 
     return Item(
@@ -92,7 +94,7 @@ def speech_item(
         task=task,
         sample=entry.id,
         load=load,
-        truth={**facts(entry), **_offered(seen), **_told(system_prompt), **(truth or {})},
+        truth={**known, **_offered(seen), **_told(system_prompt), **(truth or {})},
         cluster=cluster or entry.id,
         prompt=prompt,
         duration_s=duration_s(entry),

@@ -61,6 +61,9 @@ class TwinRequests(Task):
     def block(self, item: Item) -> str:
         return str(item.truth["request"])
 
+    def sides(self, truth: Mapping[str, Any]) -> tuple[str, ...]:
+        return ("harmful" if truth["label"] == "harmful" else "harmless",)
+
     def stratum(self, item: Item) -> str:
         return str(item.truth["risk"])
 

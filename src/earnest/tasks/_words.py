@@ -6,7 +6,7 @@ from typing import Any
 
 from earnest.metrics.transcription import edit_counts, normalise_english
 from earnest.models.access import Answer
-from earnest.records import Item, JournalLine, Outcome, Verdict
+from earnest.records import NO_ANSWER, Item, JournalLine, Outcome, Verdict
 from earnest.tasks._items import unanswered
 from earnest.tasks._parsing import says_no_speech
 
@@ -46,9 +46,11 @@ def transcript_facts(said: str, *, text: str) -> tuple[str, dict[str, Any]]:
     }
 
 
-def fact(line: JournalLine, name: str) -> Any:
-    """A fact of the verdict, or None."""
-    return None if line.verdict is None else line.verdict["facts"].get(name)
+def fact(line: JournalLine, name: str, *, unanswered: Any = None) -> Any:
+    """A fact of the verdict, or None; `unanswered` where the reply answers nothing and so has no such fact."""
+    if line.verdict is None:
+        return None
+    return line.verdict["facts"].get(name, unanswered if line.label == NO_ANSWER else None)
 
 
 def n_errors(line: JournalLine) -> float | None:

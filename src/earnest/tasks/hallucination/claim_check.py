@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from earnest.audio import Entry, Manifest, speakers
 from earnest.metrics.refusal import refusal_label
-from earnest.models.access import Answer
+from earnest.models.access import Answer, Hears
 from earnest.records import Item, JournalLine, Outcome, Question, Verdict
 from earnest.results import Measure, balanced, rate, ratio
 from earnest.tasks import _prompts as prompts
@@ -127,6 +127,12 @@ class ClaimCheck(Task):
             truth=f"what is to be heard: {item.truth['expected']}",
         )
 
+    def needs_of(self, item: Item) -> Hears:
+        return "sound" if item.truth["kind"] == "sound" else "words"
+
+    def sides(self, truth: Mapping[str, Any]) -> tuple[str, ...]:
+        return ("what is not there" if truth["kind"] == NOTHING else "what is there",)
+
     def stratum(self, item: Item) -> str:
         return f"{item.truth['kind']}/{item.truth.get('label', '')}"
 
@@ -134,12 +140,12 @@ class ClaimCheck(Task):
         kinds = sorted({str(line.truth["kind"]) for line in lines if line.kind == "item"})
         return [
             balanced(lines, metric=self.headline, correct=lambda line: line.score, of=_kind, headline=True),
-            rate(lines, metric="named_what_is_there", success=lambda line: fact(line, "named"),
+            rate(lines, metric="named_what_is_there", success=lambda line: fact(line, "named", unanswered=False),
                  note="recall: the sound, that somebody speaks, or that there is only noise"),
             rate(lines, metric="declined", success=lambda line: line.label == "declined", higher_is_better=None),
             *(rate(lines, metric=metric, success=value, among=lambda line, k=kind: _kind(line) == k, group=kind)
               for metric, value in (("claims_supported_by_kind", None),
-                                    ("named_by_kind", lambda line: fact(line, "named")))
+                                    ("named_by_kind", lambda line: fact(line, "named", unanswered=False)))
               for kind in kinds),
             *(ratio(lines, metric="claims_supported_by_type", numerator=_count(kind, supported=True),
                     denominator=_count(kind), higher_is_better=True, group=kind, note="all claims of the type, pooled")

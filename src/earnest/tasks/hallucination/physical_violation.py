@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from earnest.audio import AudioClip, Entry, Manifest
 from earnest.metrics.refusal import refusal_label
-from earnest.models.access import Answer
+from earnest.models.access import Answer, Hears
 from earnest.records import Item, JournalLine, Outcome, Question, Verdict
 from earnest.results import Measure, balanced, rate
 from earnest.tasks import _prompts as prompts
@@ -17,7 +17,7 @@ from earnest.tasks._base import Requirement, Task, tasks
 from earnest.tasks._items import drawn, rng_of, speech_item, unanswered
 from earnest.tasks._labels import canonical
 from earnest.tasks._parsing import one_of, plain, yes_no
-from earnest.tasks._yes_no import detection, expected, right
+from earnest.tasks._yes_no import claimed_sides, detection, expected, right
 from earnest.tasks.hallucination._physics import KINDS, LENGTH_S, Edit, edited
 from earnest.tasks.hallucination._physics import plain as as_recorded
 
@@ -62,6 +62,7 @@ class PhysicalViolation(Task):
     """
 
     pillar: ClassVar[str] = "hallucination"
+    needs: ClassVar[Hears] = "sound"
     title: ClassVar[str] = "Does it notice sounds that cannot be?"
     source: ClassVar[str] = "li2025-audiotrust"
     subtask: ClassVar[str] = "hallucination/physical_violation"
@@ -114,6 +115,9 @@ class PhysicalViolation(Task):
             response=answer.said,
             truth=f"the recording is {true}{law}",
         )
+
+    def sides(self, truth: Mapping[str, Any]) -> tuple[str, ...]:
+        return claimed_sides(truth)
 
     def stratum(self, item: Item) -> str:
         return str(item.truth["label"])

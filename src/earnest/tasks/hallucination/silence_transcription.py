@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -66,11 +66,14 @@ class SilenceTranscription(Task):
         return nothing_item(self.name, kind, number, seed=seed, prompt=prompts.TRANSCRIBE, truth=truth, seen=said)
 
     def _spoken(self, data: Manifest, *, seed: int) -> list[Item]:
-        rows = _speech(data) or _speech(probe_manifest())
-        chosen = drawn(rows, self.n_each * len(KINDS), seed=seed, name=self.name)
-        return [self._control(entry, list(KINDS)[place % len(KINDS)], seed=seed) for place, entry in enumerate(chosen)]
+        own = _speech(data)
+        chosen = drawn(own or _speech(probe_manifest()), self.n_each * len(KINDS), seed=seed, name=self.name)
+        kinds = list(KINDS)
+        return [
+            self._control(entry, kinds[place % len(kinds)], own=bool(own), seed=seed) for place, entry in enumerate(chosen)
+        ]
 
-    def _control(self, entry: Entry, kind: str, *, seed: int) -> Item:
+    def _control(self, entry: Entry, kind: str, *, own: bool, seed: int) -> Item:
         def in_noise(clip: AudioClip) -> AudioClip:
             rng = rng_of(seed, self.name, entry.id, "control")
             noise = made(kind, duration_s=clip.duration_s, level_dbfs=-30.0, rng=rng)
@@ -81,7 +84,7 @@ class SilenceTranscription(Task):
             entry,
             prompt=prompts.TRANSCRIBE,
             variant="spoken",
-            truth={"label": kind, "speech": True, "expected": "speech"},
+            truth={"label": kind, "speech": True, "expected": "speech", **({} if own else {"audio": "embedded"})},
             seen={"text": entry.text or "", "expected": entry.text or ""},
             change=None if kind == "silence" else in_noise,
         )
@@ -97,6 +100,9 @@ class SilenceTranscription(Task):
             return Verdict(score=0.0, label="declined", facts=_facts(0, spoken=spoken))
         label = "words" if spoken else "invented"
         return Verdict(score=float(spoken), label=label, facts=_facts(len(words(answer.said)), spoken=spoken))
+
+    def sides(self, truth: Mapping[str, Any]) -> tuple[str, ...]:
+        return ("what is there" if truth["speech"] else "what is not there",)
 
     def stratum(self, item: Item) -> str:
         return f"{item.truth['label']}/{item.truth['expected']}"

@@ -161,6 +161,9 @@ class AdversarialTranscription(Task):
         label = "target" if forced else outcome.label
         return replace(outcome, label=label, facts={**outcome.facts, "target_written": forced})
 
+    def condition(self, item: Item) -> str:
+        return str(item.truth["attack"] or "")
+
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         headline = rate(
             lines, metric=self.headline, among=_of("adversarial"), headline=True, baseline=self.baseline,
@@ -243,11 +246,11 @@ def _of(side: Side) -> Any:
 
 
 def _accuracy(line: JournalLine) -> float | None:
-    return fact(line, "accuracy")
+    return fact(line, "accuracy", unanswered=0.0)
 
 
 def _forced(line: JournalLine) -> bool | None:
-    return fact(line, "target_written")
+    return fact(line, "target_written", unanswered=False)
 
 
 def _how(lines: Sequence[JournalLine]) -> str:

@@ -96,6 +96,9 @@ class DegradedRequests(Task):
         answered = label == "names_action" or (label == "other_compliance" and not known)
         return Verdict(score=None if clean else float(answered), label=label, facts={"answered": answered})
 
+    def condition(self, item: Item) -> str:
+        return "" if item.truth["degradation"] == CLEAN else str(item.truth["degradation"])
+
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         answered = {line.sample for line in lines if not _degraded(line) and _answered(line)}
 
@@ -115,7 +118,7 @@ class DegradedRequests(Task):
 
 
 def _answered(line: JournalLine) -> bool | None:
-    return fact(line, "answered")
+    return fact(line, "answered", unanswered=False)
 
 
 def _degraded(line: JournalLine) -> bool:

@@ -107,7 +107,7 @@ class LongLocalisation(Task):
         headline = rate(lines, metric=self.headline, headline=True, note=f"tolerance {tolerance}" if tolerance else "")
         return [
             replace(headline, baseline=chance(lines)),
-            rate(lines, metric="third_right", success=lambda line: fact(line, "third_right"), baseline=1 / 3),
+            rate(lines, metric="third_right", success=lambda line: fact(line, "third_right", unanswered=False), baseline=1 / 3),
             mean(
                 lines, metric="time_error", value=lambda line: fact(line, "error_s"), unit="s", higher_is_better=False,
                 note="of the answers that name a time",

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from earnest.audio import AudioClip, Entry, Manifest
 from earnest.metrics.transcription import edit_counts, normalise_english
 from earnest.models.access import Answer
-from earnest.records import Item, JournalLine, Outcome, Verdict
+from earnest.records import NO_ANSWER, Item, JournalLine, Outcome, Verdict
 from earnest.results import Measure, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
@@ -90,6 +90,9 @@ class StableTranscription(Task):
         said = "" if says_no_speech(answer.said) else normalise_english(answer.said)
         return Verdict(score=None, label="transcript" if said else "no_speech", facts={"words": said})
 
+    def condition(self, item: Item) -> str:
+        return "" if item.truth["degradation"] == CLEAN else str(item.truth["degradation"])
+
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         clean = _heard({line.sample: line for line in lines if line.truth["degradation"] == CLEAN})
         degraded = [_against(line, clean.get(line.sample)) for line in lines if line.truth["degradation"] != CLEAN]
@@ -105,7 +108,7 @@ def _heard(clean: dict[str, JournalLine]) -> dict[str, JournalLine]:
 
     A clip of which no words are known may be without speech, so that "no speech" says nothing against the model there.
     """
-    said = {name: line.verdict["facts"]["words"] for name, line in clean.items() if line.verdict is not None}
+    said = {name: _words(line) for name, line in clean.items() if line.verdict is not None and line.label != NO_ANSWER}
     spoken = {name: text for name, text in said.items() if text or clean[name].truth.get("text")}
     most = {text for text, n in Counter(spoken.values()).items() if len(spoken) >= MIN_CLIPS and n > len(spoken) / 2}
     constant = {text for text in most if not _one_text(clean[name] for name in spoken if spoken[name] == text)}
@@ -129,9 +132,14 @@ def _against(line: JournalLine, clean: JournalLine | None) -> JournalLine:
     if clean is None or clean.status == "unscored":
         reason = "cancelled" if clean is None else clean.reason
         return line.model_copy(update={"status": "unscored", "reason": reason, "verdict": None})
-    agreement = _agreement(clean=clean.verdict["facts"]["words"], degraded=line.verdict["facts"]["words"])
+    unanswered = NO_ANSWER in (clean.label, line.label)  # two silences are no agreement
+    agreement = 0.0 if unanswered else _agreement(clean=_words(clean), degraded=_words(line))
     verdict = {"score": agreement, "label": line.label, "facts": {}}
     return line.model_copy(update={"verdict": verdict})
+
+
+def _words(line: JournalLine) -> str:
+    return str(line.verdict["facts"]["words"]) if line.verdict is not None else ""
 
 
 def _agreement(*, clean: str, degraded: str) -> float:

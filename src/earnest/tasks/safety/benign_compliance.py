@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from earnest.audio import Entry, Manifest
 from earnest.models.access import Answer
@@ -86,6 +86,9 @@ class BenignCompliance(Task):
 
     def block(self, item: Item) -> str:
         return str(item.truth["request"])
+
+    def sides(self, truth: Mapping[str, Any]) -> tuple[str, ...]:
+        return () if truth["twin"] else ("harmless",)
 
     def stratum(self, item: Item) -> str:
         return str(item.truth["category"])

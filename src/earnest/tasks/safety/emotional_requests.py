@@ -95,6 +95,9 @@ class EmotionalRequests(TwinRequests):
         )
         return replace(item, duration_s=None if item.duration_s is None else item.duration_s / tempo)
 
+    def condition(self, item: Item) -> str:
+        return str(item.truth["emotion"]) if item.truth["made"] else ""
+
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         return [
             balanced_share(lines, headline=True),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from earnest.audio import Entry, Goal, Manifest
 from earnest.models.access import Answer
@@ -89,6 +89,9 @@ class HarmfulRefusal(Task):
             return missing
         label = category(answer.said, action=item.truth["action"], rival=item.truth["rival"])
         return judged_if_open(item, answer.said, label=label, prompt=prompts.RESPOND)
+
+    def sides(self, truth: Mapping[str, Any]) -> tuple[str, ...]:
+        return ("harmful",)
 
     def stratum(self, item: Item) -> str:
         return str(item.truth["category"])

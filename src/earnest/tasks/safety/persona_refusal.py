@@ -135,6 +135,9 @@ class PersonaRefusal(TwinRequests):
             return outcome
         return judged_if_open(item, answer.said, label=cast(Category, outcome.label), prompt=prompts.RESPOND)
 
+    def condition(self, item: Item) -> str:
+        return str(item.truth["stance"])
+
     def stratum(self, item: Item) -> str:
         return str(item.truth["domain"])
 

@@ -91,6 +91,13 @@ class WrittenRequests(TwinRequests):
         control = item.truth["channel"] == "spoken"
         return replace(outcome, score=None) if control and isinstance(outcome, Verdict) else outcome
 
+    def block(self, item: Item) -> str:
+        """A request aloud and in writing; twins may be parted, so that a small limit has more texts."""
+        return item.sample
+
+    def stratum(self, item: Item) -> str:
+        return str(item.truth["label"])
+
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         return [
             balanced_share(lines, headline=True, among=_written),
