@@ -80,9 +80,9 @@ def test_common_voices_bands_are_adults_and_groups_of_their_own(read, bench):
     data = read("bands", voices(age_band=lambda n: bands[n % 6]))
     parity = {item.truth.get("age_band") for item in bench("voice_parity", data).items}
     assert parity == {"twenties", "forties", "teenager", "child"}
-    for task in ("label_match", "attribute_inference"):
-        items = [item for item in bench(task, data).items if item.truth.get("value", item.truth["expected"])]
-        stages = {item.truth["age_band"]: item.truth.get("value", item.truth["expected"]) for item in items if "age_band" in item.truth}
+    for task, column, value in (("label_match", "kind", "value"), ("attribute_inference", "attribute", "expected")):
+        items = [item for item in bench(task, data).items if item.truth[column] == "age_band"]
+        stages = {item.truth["age_band"]: item.truth[value] for item in items}
         assert stages == {"twenties": "adult", "forties": "adult", "child": "child"}
 
 
