@@ -128,6 +128,8 @@ class Model(abc.ABC):
     """Length of the pieces that long audio is best cut into for it; None where that is not known."""
     hears: frozenset[Hears] = frozenset({"words", "voice", "sound"})
     """What of a recording reaches it; a text model behind a recogniser gets words alone."""
+    takes_text_alone: bool | None = True
+    """Whether it can be asked without audio; None where that is not known before it is asked."""
     uses_truth: ClassVar[bool] = False
     """Only scripted models see `Stimulus.truth`."""
 
