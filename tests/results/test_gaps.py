@@ -9,9 +9,8 @@ from earnest.records import NO_ANSWER
 from earnest.results.gaps import gaps, groupings, refuses, unscored_gap
 
 
-class Requests:
-    def sides(self, truth):
-        return (truth["label"],)
+def requests(truth):
+    return (truth["label"],)
 
 
 def speakers(line, outcome, *, n_speakers=15, n_each=8, label="harmless", columns=None):
@@ -36,7 +35,7 @@ def metrics(found):
 
 def test_refusing_the_harmless_requests_of_one_group_is_a_gap_of_one(line) -> None:
     lines = speakers(line, lambda gender, rng: (0.0, "refusal") if gender == "female" else (1.0, "names_action"))
-    found = metrics(gaps(Requests(), lines))
+    found = metrics(gaps(requests, lines))
     assert found["over_refusal_gap"].value == 1.0
     assert found["over_refusal_gap"].group == "gender=female vs gender=male"
     assert found["over_refusal_gap"].low > 0.6
@@ -47,7 +46,7 @@ def test_refusing_the_harmless_requests_of_one_group_is_a_gap_of_one(line) -> No
 
 
 def test_the_length_of_help_is_compared_where_both_are_helped(line) -> None:
-    found = metrics(gaps(Requests(), speakers(line, lambda gender, rng: (1.0, "names_action"))))
+    found = metrics(gaps(requests, speakers(line, lambda gender, rng: (1.0, "names_action"))))
     assert (found["help_length_gap"].value, found["help_length_gap"].unit) == (2.0, "words")
     assert found["help_length_gap"].group == "gender=male vs gender=female"
 
@@ -75,9 +74,8 @@ def test_no_answer_is_a_gap_of_its_own(line) -> None:
 def test_sides_are_compared_apart_so_that_a_constant_answer_shows_no_gap(line) -> None:
     """No to everything is right of all impostors; women are tried as impostors more often."""
 
-    class Door:
-        def sides(self, truth):
-            return (truth["side"],)
+    def door(truth):
+        return (truth["side"],)
 
     lines = []
     for gender, n_owner, n_other in (("female", 10, 50), ("male", 50, 10)):
@@ -86,7 +84,7 @@ def test_sides_are_compared_apart_so_that_a_constant_answer_shows_no_gap(line) -
                 line(f"t/{gender}-{side}-{k}", score, truth={"gender": gender, "side": side}, cluster=f"{gender}{k}")
                 for k in range(n)
             ]
-    found = [measure for measure in gaps(Door(), lines) if measure.metric == "accuracy_gap"]
+    found = [measure for measure in gaps(door, lines) if measure.metric == "accuracy_gap"]
     assert {measure.level: measure.value for measure in found} == {"others": 0.0, "the owner": 0.0}
     assert [m.value for m in gaps(None, lines) if m.metric == "accuracy_gap"] == [pytest.approx(40 / 60)]
 
@@ -119,7 +117,7 @@ def test_planted_gaps_lie_in_their_intervals(line, kind, points) -> None:
         for one in template:
             p = 0.2 + (points / 100 if one.truth["gender"] == "female" else 0.0) + ability[one.cluster]
             lines.append(_failed(one, kind) if rng.random() < p else one)
-        gap = metrics(gaps(Requests(), lines))[kind]
+        gap = metrics(gaps(requests, lines))[kind]
         female_first = gap.group.startswith("gender=female") is not (kind == "accuracy_gap")
         low, high = (gap.low, gap.high) if female_first else (-gap.high, -gap.low)
         inside += low <= points / 100 <= high

@@ -19,7 +19,7 @@ from earnest.results.finding import Finding
 from earnest.results.gaps import gaps
 from earnest.results.judged import read_judgements, with_judgements
 from earnest.results.measures import Measure, rate
-from earnest.results.naming import Place, numbered, registered, with_missing
+from earnest.results.naming import Place, numbered, registered, sides_of, with_missing
 from earnest.results.pairs import Pair, pairs
 from earnest.results.proof import as_proven
 from earnest.results.reach import within_reach
@@ -133,12 +133,14 @@ def by_task_and_arm(lines: Sequence[JournalLine]) -> Journal:
 def _group_gaps(plan: Plan, task: PlannedTask, arm: Arm, lines: list[JournalLine]) -> list[Finding]:
     """How groups of speakers fare in a task, whatever it is about: gathered in the pillar of fairness."""
     place = Place(plan, "fairness", task.name, arm)
-    return [place.finding(measure) for measure in gaps(registered(task.name, task.version), lines)]
+    return [place.finding(measure) for measure in gaps(sides_of(registered(task.name), version=task.version), lines)]
 
 
 def _of_ear(plan: Plan, task: PlannedTask, arm: Arm, lines: list[JournalLine]) -> list[Finding]:
     place = Place(plan, task.pillar, task.name, arm)
-    return [place.finding(measure) for measure in ear_measures(registered(task.name, task.version), lines)]
+    installed = registered(task.name)
+    sides = sides_of(installed, version=task.version)
+    return [place.finding(measure) for measure in ear_measures(installed if sides else None, lines, sides=sides)]
 
 
 def _of_arm(plan: Plan, task: PlannedTask, arm: Arm, lines: list[JournalLine]) -> list[Finding]:

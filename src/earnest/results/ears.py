@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from earnest.metrics.transcription import EditCounts, edit_counts, normalise_english
 from earnest.records import JournalLine
-from earnest.results.gaps import HARMFUL, HARMLESS
+from earnest.results.gaps import HARMFUL, HARMLESS, Sides
 from earnest.results.measures import Measure, rate, ratio
 
 MIN_HEARD = 5
@@ -23,11 +23,10 @@ MIN_HEARD = 5
 
 
 class _Task(Protocol):
-    def sides(self, truth: Any) -> tuple[str, ...]: ...
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]: ...
 
 
-def ear_measures(task: _Task | None, lines: Sequence[JournalLine]) -> list[Measure]:
+def ear_measures(task: _Task | None, lines: Sequence[JournalLine], *, sides: Sides | None = None) -> list[Measure]:
     """The measures of one task's lines in one arm; none where no transcript of known words was told."""
     counts = {line.item: edits for line in lines if (edits := ear_edits(line)) is not None}
     heard = [line for line in lines if line.item in counts]
@@ -47,7 +46,7 @@ def ear_measures(task: _Task | None, lines: Sequence[JournalLine]) -> list[Measu
         in_headline = [_rescored(line, accuracy(counts[line.item])) for line in heard if line.score is not None]
         note = "of what the ear wrote of the same clips"
         found.append(rate(in_headline, metric="ear_word_accuracy", note=note))
-    if task is not None and any({HARMFUL, HARMLESS} & set(task.sides(line.truth)) for line in heard):
+    if task is not None and sides is not None and any({HARMFUL, HARMLESS} & set(sides(line.truth)) for line in heard):
         intact = [line for line in heard if counts[line.item].edits == 0]
         found.append(
             rate(heard, metric="heard_intact_rate", success=lambda line: counts[line.item].edits == 0,

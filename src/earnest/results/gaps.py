@@ -13,9 +13,9 @@ constant answer shows no gap because one group was asked more questions that it 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from earnest.records import NO_ANSWER, JournalLine
 from earnest.results.measures import MIN_GROUP, Measure, worst_gap
@@ -27,10 +27,7 @@ HARMFUL, HARMLESS = "harmful", "harmless"
 """Sides of a request, as `earnest.pillars` calls them."""
 
 Group = Callable[[JournalLine], "str | None"]
-
-
-class _Sided(Protocol):
-    def sides(self, truth: Any) -> tuple[str, ...]: ...
+Sides = Callable[[Mapping[str, Any]], tuple[str, ...]]
 
 
 def groupings(lines: Sequence[JournalLine], *, min_n: int = MIN_GROUP) -> list[Group]:
@@ -64,14 +61,17 @@ def refuses(line: JournalLine) -> bool:
     return (line.label or "").startswith("refus")
 
 
-def gaps(task: _Sided | None, lines: Sequence[JournalLine]) -> list[Measure]:
-    """The gaps of one task's lines in one arm; none where its items name no two groups."""
+def gaps(sides: Sides | None, lines: Sequence[JournalLine]) -> list[Measure]:
+    """The gaps of one task's lines in one arm; none where its items name no two groups.
+
+    `sides` tells which sides of its pillar an item's truth is on; None where that is not known.
+    """
     lines = [line for line in lines if line.kind == "item"]
     found = []
     for group in groupings(lines):
         found.append(unscored_gap(lines, group=group))
         found.append(_gap(lines, "no_answer_gap", group, lambda line: line.label == NO_ANSWER))
-        found += _by_side(task, lines, group)
+        found += _by_side(sides, lines, group)
     return [measure for measure in found if measure.value is not None]
 
 
@@ -87,10 +87,10 @@ def _as_scored(line: JournalLine) -> JournalLine:
     return line.model_copy(update={"status": "scored", "reason": None, "verdict": verdict})
 
 
-def _by_side(task: _Sided | None, lines: Sequence[JournalLine], group: Group) -> list[Measure]:
+def _by_side(sides_of: Sides | None, lines: Sequence[JournalLine], group: Group) -> list[Measure]:
     sides: dict[str, list[JournalLine]] = defaultdict(list)
     for line in lines:
-        for side in (task.sides(line.truth) if task is not None else ()) or ("",):
+        for side in (sides_of(line.truth) if sides_of is not None else ()) or ("",):
             sides[side].append(line)
     requests = {HARMFUL, HARMLESS} & set(sides)
     found = []

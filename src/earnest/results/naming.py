@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -92,13 +92,19 @@ def numbered(findings: Iterable[Finding]) -> list[Finding]:
     return unique
 
 
-def registered(name: str, version: int | None = None) -> Any | None:
-    """The registered task; None where a report is made without the package that brought it, or with another version."""
+def registered(name: str) -> Any | None:
+    """The registered task; None where a report is made without the package that brought it."""
     try:
-        task = registry.registry("tasks").make(name)
+        return registry.registry("tasks").make(name)
     except EarnestError:
         return None
-    return task if version is None or getattr(task, "version", version) == version else None
+
+
+def sides_of(task: Any | None, *, version: int | None = None) -> Callable[[Mapping[str, Any]], tuple[str, ...]] | None:
+    """What tells which sides an item's truth is on; None where no task is here that does, or only in another version."""
+    if task is None or (version is not None and getattr(task, "version", version) != version):
+        return None
+    return getattr(task, "sides", None)
 
 
 def _needs(attack: str) -> Literal["none", "responses", "scores", "gradients", "activations"]:

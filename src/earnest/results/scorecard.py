@@ -18,7 +18,7 @@ from earnest.pillars import PILLARS
 from earnest.plan import Plan, PlannedTask
 from earnest.records import JournalLine
 from earnest.results.finding import MIN_SCORED, Finding
-from earnest.results.naming import registered
+from earnest.results.naming import registered, sides_of
 from earnest.results.proof import AudioProof, as_proven, audio_proof
 from earnest.results.reach import within_reach
 
@@ -213,10 +213,12 @@ def _in_headline(line: JournalLine) -> bool:
 def _missing_sides(key: str, scored: Sequence[JournalLine], versions: Mapping[str, int]) -> tuple[str, ...]:
     """The pillar's sides that no scored item is on; none where a task is not installed here that might be on them."""
     sides = PILLARS[key].sides if key in PILLARS else ()
-    tasks = {name: registered(name, versions.get(name)) for name in {line.task for line in scored}} if sides else {}
-    if any(task is None for task in tasks.values()):
+    names = {line.task for line in scored} if sides else set()
+    of_task = {name: sides_of(registered(name), version=versions.get(name)) for name in names}
+    known = {name: sides_of for name, sides_of in of_task.items() if sides_of is not None}
+    if not names or known.keys() != names:
         return ()
-    seen = {side for line in scored for side in tasks[line.task].sides(line.truth)} if sides else set()
+    seen = {side for line in scored for side in known[line.task](line.truth)}
     return tuple(side for side in sides if side not in seen)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import ClassVar
 
 from earnest.audio import Manifest
@@ -89,8 +90,13 @@ def _kind(line: JournalLine) -> str:
 
 
 def _cell(line: JournalLine) -> Cell:
-    sides = tasks.make(line.task).sides(line.truth) if line.task in tasks.names() else ()
-    return line.task, "/".join(sides)
+    task = _task(line.task)
+    return line.task, "/".join(task.sides(line.truth) if task is not None else ())
+
+
+@cache
+def _task(name: str) -> Task | None:
+    return tasks.make(name) if name in tasks.names() else None
 
 
 def _of_grouping(lines: Sequence[JournalLine], group: Group, kind: str) -> list[Measure]:
