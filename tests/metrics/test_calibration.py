@@ -210,8 +210,21 @@ LANG_REICZIGEL = [
 def test_the_interval_is_that_of_the_published_examples(tested, infected, healthy, interval, digits) -> None:
     """Sensitivity and specificity are of other animals there, so nothing is shared: the covariance of ours goes to 0."""
     shares = [(k / n, float(n)) for k, n in (tested, infected, healthy)]
-    found = _lang_reiczigel(*shares, n_all=10**12, confidence=0.95)
+    found = _lang_reiczigel(*shares, n_all=math.inf, confidence=0.95)
     assert found == pytest.approx(interval, abs=digits)
+
+
+@pytest.mark.source("metrics/folded_interval", of="lang2014-prevalence", at="Examples 1 to 4, by cran/asht@1f4e76b")
+@pytest.mark.source("metrics/folded_interval", of="rogan1978-prevalence", at="Examples 1 to 4, by cran/asht@1f4e76b")
+@pytest.mark.parametrize(("tested", "infected", "healthy", "interval", "digits"), LANG_REICZIGEL)
+def test_folding_gives_the_published_intervals(tested, infected, healthy, interval, digits) -> None:
+    """What a rate and its Wilson interval become; theirs holds the uncorrected rate's too, but for 259 of 509."""
+    rate = wilson(n_success=round(tested[0]), n=tested[1])
+    counts = [JudgeCounts(n_yes=infected[1], n_hit=infected[0], n_no=healthy[1], n_rejected=healthy[0])]
+    value = round(tested[0]) / tested[1]
+    found = folded_interval(value=value, low=rate.low, high=rate.high, n=tested[1], counts=counts)
+    hull = min(rate.low, interval[0]), max(rate.high, interval[1])
+    assert found == pytest.approx(hull, abs=digits)
 
 
 # The judge's errors folded into an interval
