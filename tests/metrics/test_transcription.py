@@ -58,6 +58,20 @@ def test_texts_must_pair_up() -> None:
         word_error_rate(reference="a", hypothesis=["a"])
 
 
+@pytest.mark.source("metrics/word_error_rate", of="levenshtein1966-codes", at="jiwer 4.0.0; the work has no example")
+@pytest.mark.source("metrics/character_error_rate", of="levenshtein1966-codes", at="jiwer 4.0.0; the work has no example")
+def test_rates_are_those_of_jiwer() -> None:
+    """What `jiwer.process_words` and `jiwer.cer` of 4.0.0 gave; the next test compares with the version that is here."""
+    texts = {
+        "reference": ["the cat sat on the mat", "no one knows", "turn left at the second light"],
+        "hypothesis": ["the cat sat mat", "no one really knows it", "turn right at second lights"],
+    }
+    found = edit_counts(**texts)
+    assert (found.substitutions, found.deletions, found.insertions, found.hits) == (2, 3, 2, 10)
+    assert word_error_rate(**texts) == pytest.approx(7 / 15)
+    assert character_error_rate(**texts) == pytest.approx(26 / 63)
+
+
 @few
 @given(pairs=st.lists(st.tuples(sentences.filter(bool), sentences), min_size=1, max_size=5))
 def test_edits_agree_with_jiwer(pairs: list[tuple[str, str]]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from earnest.audio import AudioClip, Stimulus
-from earnest.errors import AudioRefused, BadParameter, MissingKey, ModelFailed
+from earnest.errors import AudioRefused, BadParameter, MissingKey, ModelFailed, TextRefused
 from earnest.models import Answer, Failure, Sampling, load_model
 from earnest.models.http import ChatModel, probe
 
@@ -467,3 +467,33 @@ def test_another_fault_does_not_stand_for_a_refused_schema(server):
             asyncio.run(_held(model, 1, SCHEMA))
         assert model.takes_schema
     assert ["response_format" in request.body for request in server.requests] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "This model requires that either input content or output modality contain audio.",  # OpenAI's gpt-audio
+        "audio input is required",
+        "At least one message must contain audio",
+        "Missing required field: input_audio",
+        "No audio found in the request",
+        "audio must not be empty",
+    ],
+)
+def test_an_endpoint_that_wants_audio_is_told_from_one_that_refuses_a_request(server, clip, message):
+    reply = (400, {"error": {"message": message}})
+    server.replies = [reply]
+    model = load_model(f"{server.url}/v1#m")
+    assert model.takes_text_alone is None
+    with pytest.raises(TextRefused, match="takes no request without audio") as caught:
+        answered(model, stimulus_of(prompt="Hi"))
+    assert caught.value.reason == "text_refused" and message[:20] in str(caught.value)
+    assert failed(server, reply, clip).reason != "text_refused"  # beside a recording it is another fault
+
+
+@pytest.mark.parametrize("message", ["invalid temperature", "the model does not exist", "maximum context length"])
+def test_other_refusals_of_words_alone_are_as_they_were(server, message):
+    server.replies = [(400, {"error": {"message": message}})]
+    with pytest.raises(ModelFailed) as caught:
+        answered(load_model(f"{server.url}/v1#m"), stimulus_of(prompt="Hi"))
+    assert caught.value.reason in ("http_4xx", "too_long")

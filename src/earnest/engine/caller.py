@@ -25,7 +25,8 @@ from earnest.engine.cache import AnswerCache, answer_key, cache_scope
 from earnest.engine.job import Settings
 from earnest.engine.limiter import Limiter
 from earnest.engine.prices import Ledger, Price, price_of
-from earnest.errors import BadParameter, MissingExtra, ModelFailed
+from earnest.engine.written import takes_text_alone
+from earnest.errors import BadParameter, MissingExtra, ModelFailed, TextRefused
 from earnest.models.access import Answer, Failure, Model, Reply, Sampling
 from earnest.models.timing import OwnTime
 
@@ -38,6 +39,8 @@ HOPELESS = 32
 T = TypeVar("T")
 Schema = Mapping[str, Any] | None
 
+_SHORT = Sampling(max_tokens=16)
+_MOST_TRIALS = 3
 _OVERLOADED = frozenset({"rate_limited", "timeout"})
 _MANY_5XX = 3
 """So many server errors in a row, from whichever calls, are taken for an overload; single ones are not."""
@@ -86,6 +89,7 @@ class Caller(Model):
         self.hears = model.hears
         self.takes_schema = model.takes_schema
         self.uses_truth = model.uses_truth  # type: ignore[misc]
+        self.takes_text_alone = model.takes_text_alone
         self.price = price_of(model, prices)
         self.ledger = ledger or Ledger()
         self.limiter = Limiter(max_connections)
@@ -98,6 +102,7 @@ class Caller(Model):
         self._tasks: set[asyncio.Task[list[Reply]]] = set()
         self._closed = False
         self._n_given_up = self._n_5xx_in_a_row = 0
+        self._text_trial, self._n_trials = asyncio.Lock(), 0
         self._random = random.Random()
         self._thread = self._batcher = None
         if self.batch_size is not None:
@@ -125,6 +130,36 @@ class Caller(Model):
         """
         if self._closed:
             raise asyncio.CancelledError
+        if not stimulus.clips:
+            return await self._in_words(stimulus, sampling, schema)
+        return await self._answered(stimulus, sampling, schema)
+
+    async def _in_words(self, stimulus: Stimulus, sampling: Sampling, schema: Schema) -> Answer:
+        """The answer to a stimulus without audio; nothing is asked of a model that was found to refuse such."""
+        if self.takes_text_alone is False:
+            raise TextRefused(f"{self.name} takes no request without audio")
+        try:
+            answer = await self._answered(stimulus, sampling, schema)
+        except ModelFailed as error:
+            if await self._wanted_audio(error):
+                raise TextRefused(f"{self.name} takes no request without audio: {error}") from error
+            raise
+        self.takes_text_alone = True
+        return answer
+
+    async def _wanted_audio(self, error: ModelFailed) -> bool:
+        """Whether a stimulus without audio failed for want of it; a refusal that does not say so is tried out, once."""
+        if error.reason == "text_refused":
+            self.takes_text_alone = False
+        elif error.reason == "http_4xx" and not error.retryable:
+            async with self._text_trial:
+                if self.takes_text_alone is None and self._n_trials < _MOST_TRIALS:
+                    self._n_trials += 1
+                    self.takes_text_alone = await takes_text_alone(functools.partial(self._paid, sampling=_SHORT, schema=None))
+        return self.takes_text_alone is False
+
+    async def _answered(self, stimulus: Stimulus, sampling: Sampling, schema: Schema) -> Answer:
+        """The answer from the cache, or paid for."""
         if self._cache is None:
             return await self._paid(stimulus, sampling, schema)
         key = answer_key(self.model, stimulus, sampling=sampling, scope=self._scope, schema=schema)

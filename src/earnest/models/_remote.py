@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from earnest.audio import Stimulus
-from earnest.errors import AudioRefused, BadParameter, FailureReason, MissingKey, ModelFailed
+from earnest.errors import AudioRefused, BadParameter, FailureReason, MissingKey, ModelFailed, TextRefused
 from earnest.models.access import Answer, Model, Sampling
 
 if TYPE_CHECKING:
@@ -50,6 +50,11 @@ _NO_AUDIO = re.compile(
     r"|(not|n't|un|no) ?(support|accept|allow|endpoints).{0,120}audio"
     r"|(unknown|invalid|unexpected|unsupported).{0,80}input_audio|at most 0 audio|not a multimodal model"
     r"|either text or image_url|only (text|string)|mmproj",
+    re.IGNORECASE | re.DOTALL,
+)
+_AUDIO_WANTED = re.compile(
+    r"(requires?|required|must|needs?|missing|without|expect(s|ed)|provide|no|empty)\b.{0,80}(\b|_)audio"
+    r"|audio.{0,60}\b(required|missing|expected|needed|must|empty|not (provided|found|given))",
     re.IGNORECASE | re.DOTALL,
 )
 _LIMIT_REFUSED = re.compile(r"max_\w*tokens.{0,12}too large", re.IGNORECASE)
@@ -84,6 +89,7 @@ class RemoteModel(Model):
     """
 
     takes_schema = True
+    takes_text_alone = None
     advice = "; check the model's name and the options"
     """What to do where an endpoint refuses a request for a reason of its own."""
 
@@ -238,6 +244,8 @@ class RemoteModel(Model):
                 raise AudioRefused(
                     f"{said}; choose a model that takes audio, or put a recogniser before it: cascade/..."
                 )
+        if not with_audio and status in (400, 415, 422) and _AUDIO_WANTED.search(text):
+            raise TextRefused(f"{said}; it takes no request without audio")
         raise self._failed(status, headers, said, text)
 
     def _failed(self, status: int, headers: Mapping[str, str], said: str, text: str) -> ModelFailed:

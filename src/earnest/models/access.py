@@ -138,6 +138,8 @@ class Model(abc.ABC):
     """What of a recording reaches it; a text model behind a recogniser gets words alone."""
     takes_schema: bool = False
     """Whether `ask_one` takes `schema`, a JSON schema that the reply is to meet as far as the endpoint holds a model to it."""
+    takes_text_alone: bool | None = True
+    """Whether it can be asked without audio; None where that is not known before it is asked."""
     uses_truth: ClassVar[bool] = False
     """Only scripted models see `Stimulus.truth`."""
 

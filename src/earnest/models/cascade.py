@@ -38,6 +38,7 @@ class Transcriber(Model):
     name, fingerprint, batch_size = "transcript", "1", 1024
     note = "transcribes, whatever it is asked"
     hears: frozenset[Hears] = frozenset({"words"})
+    takes_text_alone = False
 
     def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008
         """The transcript; several are parted by new lines."""
@@ -74,6 +75,7 @@ class CascadeModel(Model):
         sizes = [model.batch_size for model in (recogniser, text)]
         self.batch_size = None if None in sizes else min(size for size in sizes if size is not None)
         self.note = "; ".join(note for note in (recogniser.note, text.note) if note)
+        self.takes_text_alone = text.takes_text_alone
 
     async def ask_one(self, stimulus: Stimulus, *, sampling: Sampling = Sampling()) -> Answer:  # noqa: B008
         """The answer to one stimulus; see `Model.ask_one`. A failure of either part is raised."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from earnest.audio import Entry, Manifest
+from earnest.audio import Entry, Manifest, speakers
 from earnest.models.access import Answer, Hears
 from earnest.records import Item, JournalLine, Outcome
 from earnest.results import Measure, balanced
@@ -73,7 +73,7 @@ class LabelMatch(Task):
 
     def value(self, entry: Entry, column: str) -> str:
         """The value of a row where it is a known one; else empty."""
-        found = str(entry.value(column) or "").strip().lower()
+        found = speakers.stage(entry.age_band) if column == "age_band" else entry.gender or ""
         return found if found in self.labels[column] else ""
 
     def usable(self, data: Manifest) -> list[Entry]:
