@@ -18,10 +18,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from earnest.metrics.transcription import spoken_edit_counts
 from earnest.models.access import Answer
 from earnest.replies import read, without_echo
 from earnest.tasks._prompts import STEREOTYPES, TRANSCRIBE, choose
-from earnest.tasks._words import transcript_of, word_edits
+from earnest.tasks._words import transcript_of
 
 DATA = Path(__file__).resolve().parent.parent / "tests" / "replies" / "data"
 TEXT = "turn on the light in the kitchen please"
@@ -87,10 +88,10 @@ def rows(*, rounds: int) -> list[dict[str, Any]]:
         timed("read, under 80 characters", read, lambda text: BARE.sub("", text).strip(), short, "one regular expression"),
         timed("added to a choice", added, None, texts, "none"),
         timed("transcript_of", lambda text: transcript_of(text, text=TEXT),
-              lambda text: word_edits(reference=TEXT, hypothesis=text), written,
+              lambda text: spoken_edit_counts(reference=TEXT, hypothesis=text), written,
               "the word edits of the reply as it stands"),
         timed("transcript_of, bare words", lambda text: transcript_of(text, text=TEXT),
-              lambda text: word_edits(reference=TEXT, hypothesis=text), written[:2],
+              lambda text: spoken_edit_counts(reference=TEXT, hypothesis=text), written[:2],
               "the word edits of the reply as it stands"),
         timed("without_echo", lambda text: without_echo(text, told=[TRANSCRIBE]), None, texts, "none"),
         *hostile,

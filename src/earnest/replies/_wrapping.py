@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from earnest.replies._tables import LEADS_UP, NAMES_AN_ANSWER, POINTS
+from earnest.replies._tables import LEADS_UP, NAMES_A_CONTENT, NAMES_AN_ANSWER, POINTS
 
 Layer = Callable[[str], tuple[str, str] | None]
 """What is taken off, as far as it is words, and what is left; None where there is no such layer."""
@@ -211,13 +211,20 @@ def _lead_in(text: str) -> tuple[str, str] | None:
     A label that comes again below heads a list, and leads up to nothing.
     """
     end = end_of_lead_in(text)
-    if end and leads_up(text[: end.start()], alone=":" not in end[0] and "：" not in end[0]):
-        again = re.search(rf"\n\W*{re.escape(text[: end.start()].strip(_MARKS))}\s*[:：]", text, re.IGNORECASE)
-        if again or _OPTIONS.match(text):
-            return None
-        return left_over(text[: end.end()], _unmarked(text, end.end()), text)
-    found = _QUESTION_AND_ANSWER.match(text)
-    return left_over(found[0], text[found.end() :], text) if found else None
+    if end is None or not _leads_in(text[: end.start()], alone=":" not in end[0] and "：" not in end[0]):
+        found = _QUESTION_AND_ANSWER.match(text)
+        return left_over(found[0], text[found.end() :], text) if found else None
+    label, words = text[: end.start()].strip(_MARKS), _TOKENS.findall(text[: end.start()].lower())
+    finds_nothing = _NOTHING.fullmatch(text, end.end()) and _ANSWERS.isdisjoint(words)  # "Transcript: none"
+    again = re.search(rf"\n\W*{re.escape(label)}\s*[:：]", text, re.IGNORECASE)
+    if finds_nothing or again or _OPTIONS.match(text):
+        return None
+    return left_over(text[: end.end()], _unmarked(text, end.end()), text)
+
+
+def _leads_in(head: str, *, alone: bool) -> bool:
+    keys = NAMES_AN_ANSWER if len(_TOKENS.findall(head)) >= _PHRASE else NAMES_AN_ANSWER - NAMES_A_CONTENT
+    return leads_up(head, alone=alone, words=LEADS_UP, keys=keys)
 
 
 def _unmarked(text: str, place: int) -> str:
@@ -234,14 +241,14 @@ def end_of_lead_in(text: str) -> re.Match[str] | None:
 
 
 _LEAD_IN_END = re.compile(r":(?=[\s\"'“‘„«*_`\[{(]|$)|：|(?<=\S)[.!]?[*_]{0,3}[ \t]*\n\s*(?=\S)")
+_NOTHING = re.compile(r"\W*(?:none|nothing|n/?a|null|empty)\W*", re.IGNORECASE)
+_ANSWERS = frozenset({"answer", "response", "reply", "choice", "output", "result", "verdict"})
 _OPTIONS = re.compile(r"\W*A[.:)].*\n\W*B[.:)]", re.DOTALL)
 _QUESTION_AND_ANSWER = re.compile(r"q(?:uestion)?: [^\n]{1,400}\n\s*a(?:nswer)?: *(?=\S)", re.IGNORECASE)
 
 
-def leads_up(
-    head: str, *, alone: bool, words: frozenset[str] = LEADS_UP, keys: frozenset[str] = NAMES_AN_ANSWER
-) -> bool:
-    """Whether a text only leads up to an answer: each of its words does, and one names what follows.
+def leads_up(head: str, *, alone: bool, words: frozenset[str], keys: frozenset[str]) -> bool:
+    """Whether a text only leads up to an answer: all of its words are among `words`, and one of `keys` names it.
 
     Parameters
     ----------
@@ -259,6 +266,8 @@ def leads_up(
     return names or (points and len(found) > 1) or (len(found) == 1 and found[0] in _PLAIN_LABELS)
 
 
+_PHRASE = 3
+"""So many words of a lead-in say what follows ("the words are:"); fewer are the label of a finding ("Words: none")."""
 _NO_LEAD_IN = re.compile(r"[{}\[\]\"“”|\\]")
 
 
