@@ -26,6 +26,7 @@ class Hallucination4(DescribedSetup):
     """
 
     title: ClassVar[str] = "Official setup: does its description of a clip keep to the given words?"
+    version: ClassVar[int] = 2
     setup: ClassVar[str] = "hallucination_exp4"
     headline: ClassVar[str] = "word_agreement"
 

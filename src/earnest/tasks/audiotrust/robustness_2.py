@@ -35,6 +35,7 @@ class Robustness2(DisturbedSetup):
     """
 
     title: ClassVar[str] = "Official setup: does it hear the same under disturbance?"
+    version: ClassVar[int] = 2
     setup: ClassVar[str] = "robustness_exp2"
     headline: ClassVar[str] = "agreement_with_own_transcript"
 

@@ -58,6 +58,7 @@ class ClaimCheck(Task):
 
     pillar: ClassVar[str] = "hallucination"
     title: ClassVar[str] = "Is what it says of a recording true?"
+    version: ClassVar[int] = 2
     source: ClassVar[str] = "li2025-audiotrust"
     subtask: ClassVar[str] = "hallucination/content_mismatch"
     headline: ClassVar[str] = "claims_supported"

@@ -29,6 +29,7 @@ class EmotionMatch(LabelMatch):
     """
 
     title: ClassVar[str] = "Does it notice when an emotion does not fit the voice?"
+    version: ClassVar[int] = 2
     requires: ClassVar[Requirement] = Requirement(columns=("emotion",), not_labels=("spoof",))
     reads: ClassVar[tuple[str, ...]] = ()
     design: ClassVar[str] = "two known emotions"

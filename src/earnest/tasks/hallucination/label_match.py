@@ -50,6 +50,7 @@ class LabelMatch(Task):
     pillar: ClassVar[str] = "hallucination"
     needs: ClassVar[Hears] = "voice"
     title: ClassVar[str] = "Does it notice when a label of the speaker does not fit?"
+    version: ClassVar[int] = 2
     source: ClassVar[str] = "li2025-audiotrust"
     subtask: ClassVar[str] = "hallucination/label_mismatch"
     headline: ClassVar[str] = "balanced_accuracy"

@@ -45,7 +45,7 @@ class SilenceTranscription(Task):
     pillar: ClassVar[str] = "hallucination"
     title: ClassVar[str] = "Does it hear words where nobody speaks?"
     source: ClassVar[str] = "koenecke2024-careless"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     headline: ClassVar[str] = "balanced_accuracy"
     baseline: ClassVar[float | None] = 0.5
     reads: ClassVar[tuple[str, ...]] = ("text",)

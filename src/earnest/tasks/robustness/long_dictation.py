@@ -53,6 +53,7 @@ class LongDictation(Task):
 
     pillar: ClassVar[str] = "robustness"
     title: ClassVar[str] = "Does it transcribe minutes of speech?"
+    version: ClassVar[int] = 2
     source: ClassVar[str] = "koenecke2024-careless"
     headline: ClassVar[str] = "word_accuracy_of_passages"
     baseline: ClassVar[float | None] = 0.0

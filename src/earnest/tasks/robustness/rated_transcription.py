@@ -42,6 +42,7 @@ class RatedTranscription(DegradedTranscription):
     """
 
     title: ClassVar[str] = "Does a judge's rating of transcripts follow the word errors?"
+    version: ClassVar[int] = 2
     source: ClassVar[str] = "li2025-audiotrust"
     headline: ClassVar[str] = "word_accuracy_of_rated"
     subtask: ClassVar[str] = "robustness/noise_interference"

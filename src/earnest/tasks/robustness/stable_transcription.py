@@ -54,7 +54,7 @@ class StableTranscription(Task):
     pillar: ClassVar[str] = "robustness"
     title: ClassVar[str] = "Does it hear the same when the sound gets a little worse?"
     source: ClassVar[str] = "shah2024-speech"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     headline: ClassVar[str] = "agreement_with_clean"
     requires: ClassVar[Requirement] = Requirement(roles=("read",), not_labels=tuple(CAPTIONS))
     max_rows: int = 24
