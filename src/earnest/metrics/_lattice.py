@@ -57,20 +57,14 @@ class Lattice:
         """The words that the row holds."""
         return frozenset(self.words)
 
-    @cached_property
-    def compounds(self) -> frozenset[str]:
-        """Every two and every three words of the row as one word."""
-        two = list(map(add, self.words, self.words[1:]))
-        return frozenset(two).union(map(add, two, self.words[2:]))
-
     def joined(self, words: frozenset[str]) -> list[tuple[int, int, str]]:
         """Where two or three words of the row may be written as one of `words`: from, to, and which."""
-        wanted = words & self.compounds
-        if not wanted:
-            return []
         row, two = self.words, list(map(add, self.words, self.words[1:]))
-        found = [(at, at + 2, word) for at, word in enumerate(two) if word in wanted]
-        found += [(at, at + 3, word) for at, word in enumerate(map(add, two, row[2:])) if word in wanted]
+        three = list(map(add, two, row[2:]))
+        if words.isdisjoint(two) and words.isdisjoint(three):
+            return []
+        found = [(at, at + 2, word) for at, word in enumerate(two) if word in words]
+        found += [(at, at + 3, word) for at, word in enumerate(three) if word in words]
         return [(start, end, word) for start, end, word in found if _may_join(row[start:end])]
 
 
