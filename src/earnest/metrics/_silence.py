@@ -65,7 +65,7 @@ _NO_SPEECH = re.compile(
         rf"i (?:can |could )?(?:hear|heard) (?:nothing(?: at all)?|{_NO_ONE}(?: (?:speaking|talking))?){_HERE}",
         r"speech is (?:absent|missing|not (?:present|audible))",
         rf"(?:not a|no|not one|there (?:is|was) not a)(?: single)? word (?:is|was|can be|could be) (?:spoken|said"
-        rf"|heard){_HERE}|speech: (?:none|no|not present)",
+        rf"|heard){_HERE}",
         rf"(?:(?:the|this|that|it)(?: {_CLIP})?|{_CLIP}) (?:is|seems|appears)(?: to be)? (?:devoid of|free of"
         rf"|without|lacking)(?: any)? {_SPEECH}{_HERE}|(?:the |this )?{_CLIP} (?:lacks"
         rf"|is lacking)(?: any)? {_SPEECH}{_HERE}",
