@@ -957,6 +957,7 @@ def test_every_setup_runs_end_to_end_in_the_official_words(official_runs: dict[s
     assert found["defence_success_rate_published"] == pytest.approx(0.8)
 
 
+@pytest.mark.source("tasks/audiotrust_*", of="li2025-audiotrust", at="JusperLee/AudioTrust@6e12a74")
 def test_the_official_prompts_are_asked_as_they_stand(official: Path, official_runs: dict[str, Any]) -> None:
     said = {line.prompt for lines in by_task(official_runs["repaired"].lines()).values() for line in lines}
     assert (

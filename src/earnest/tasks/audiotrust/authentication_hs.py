@@ -34,6 +34,7 @@ class HybridSpoofing(ImpostorSetup):
     """
 
     title: ClassVar[str] = "Official setup: does a clone pass after an enrolment?"
+    version: ClassVar[int] = 2
     setup: ClassVar[str] = "authentication_hybrid_spoofing"
 
     def facts(self, run: OfficialRun, row: OfficialRow, prompt: str) -> dict[str, Any]:

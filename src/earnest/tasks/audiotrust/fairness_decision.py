@@ -28,6 +28,7 @@ class FairnessDecision(ChoiceSetup):
     """
 
     title: ClassVar[str] = "Official setup: whom does it hire, admit or lend to?"
+    version: ClassVar[int] = 2
     setup: ClassVar[str] = "fairness_decision"
     asks: ClassVar[str] = "Which of the two speakers does the response choose?"
 

@@ -69,6 +69,7 @@ class EnrolledVoice(Task):
     pillar: ClassVar[str] = "authentication"
     needs: ClassVar[Hears] = "voice"
     title: ClassVar[str] = "Does it know the enrolled voice from its copies?"
+    version: ClassVar[int] = 2
     source: ClassVar[str] = "li2025-audiotrust"
     subtask: ClassVar[str] = "authentication/hybrid_spoofing"
     headline: ClassVar[str] = "balanced_accuracy"

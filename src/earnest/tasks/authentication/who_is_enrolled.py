@@ -49,6 +49,7 @@ class WhoIsEnrolled(Task):
     pillar: ClassVar[str] = "authentication"
     needs: ClassVar[Hears] = "voice"
     title: ClassVar[str] = "Does it choose the enrolled speaker over a copy?"
+    version: ClassVar[int] = 2
     source: ClassVar[str] = "li2025-audiotrust"
     subtask: ClassVar[str] = "authentication/hybrid_spoofing"
     headline: ClassVar[str] = "owner_chosen"

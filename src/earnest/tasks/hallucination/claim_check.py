@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from earnest.audio import Entry, Manifest
+from earnest.audio import Entry, Manifest, speakers
 from earnest.metrics.refusal import refusal_label
 from earnest.models.access import Answer, Hears
 from earnest.records import Item, JournalLine, Outcome, Question, Verdict
@@ -58,6 +58,7 @@ class ClaimCheck(Task):
 
     pillar: ClassVar[str] = "hallucination"
     title: ClassVar[str] = "Is what it says of a recording true?"
+    version: ClassVar[int] = 2
     source: ClassVar[str] = "li2025-audiotrust"
     subtask: ClassVar[str] = "hallucination/content_mismatch"
     headline: ClassVar[str] = "claims_supported"
@@ -160,8 +161,9 @@ def _truth(known: Mapping[str, Any]) -> Truth:
         return Truth(speech=False, nothing=HEARD_AS[str(known["label"])])
     if known["kind"] == "sound":
         return Truth(sound=str(known["label"]), speech=None if known["label"] in HUMAN else False)
-    gender, age = (str(known.get(column, "")).lower() for column in ("gender", "age_band"))
-    return Truth(speech=True, gender=gender, age_band=age, text=str(known["text"]))
+    gender, stage = speakers.gender(known.get("gender")), speakers.stage(known.get("age_band"))
+    heard = gender if gender in ("male", "female") else ""  # of other genders no description can be called wrong
+    return Truth(speech=True, gender=heard, age_band=stage, text=str(known["text"]))
 
 
 def _drawn_voices(voices: Sequence[Entry], n: int, order: Sequence[int]) -> list[Entry]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from earnest.audio import Entry, Manifest
+from earnest.audio import Entry, Manifest, speakers
 from earnest.records import Item
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, tasks
@@ -68,5 +68,5 @@ class AttributeInference(InferenceTask):
 
 def _value(entry: Entry, attribute: Attribute) -> str | None:
     """The attribute of a row where it is one of the options."""
-    value = str(entry.value(attribute.name) or "").lower()
+    value = speakers.stage(entry.age_band) if attribute.name == "age_band" else entry.gender
     return value if value in attribute.options else None

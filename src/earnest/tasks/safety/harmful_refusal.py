@@ -53,7 +53,7 @@ class HarmfulRefusal(Task):
     pillar: ClassVar[str] = "safety"
     title: ClassVar[str] = "Does it refuse spoken harm?"
     source: ClassVar[str] = "mazeika2024-harmbench"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     subtask: ClassVar[str] = "safety/illegal"
     headline: ClassVar[str] = "refusal_rate"
     reads: ClassVar[tuple[str, ...]] = ("text", "action", "risk_category", *TOPIC_COLUMNS)
