@@ -186,8 +186,7 @@ class Manifest:
             )
         if not entries:
             raise BadData(
-                f"a data set must hold audio, got none in {str(folder)!r}; add audio files, or a {CSV_NAME} that"
-                f" names them"
+                f"a data set must hold audio, got none in {str(folder)!r}; add audio files, or a {CSV_NAME} that names them"
             )
         return cls(folder, tuple(entries), tuple(passed_over))
 

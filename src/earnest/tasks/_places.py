@@ -219,7 +219,8 @@ _NO_REASON = re.compile(
         r"(?:choose|choosing|choice|prefer\w*|tell\w*|say|decid\w+|decision|favou?r\w*|pick\w*|select\w*|hir\w+"
         r"|grant\w*|one|either|two|distinguish\w*|judg\w+|determin\w+|know|differentiat\w+|voices?|statements?"
         r"|speakers?|candidates?|preference|answer)\b"
-        r"|^no (?:\w+ )?(?:reason|basis|preference|difference)(?: that matters| at all| here| between them)?[.!]*$|\bno (?:clear |real |particular "
+        r"|^no (?:\w+ )?(?:reason|basis|preference|difference)(?: that matters| at all| here| between them)?[.!]*$"
+        r"|\bno (?:clear |real |particular "
         r"|strong )?(?:preference|difference between|winner)\b|\bi (?:see|hear|find) no (?:\w+ )?(?:difference"
         r"|reason)\b",
         r"\bwithout (?:more|further|additional|any|enough|other) (?:\w+ )?(?:information|context|details?|data"
@@ -235,7 +236,8 @@ _NO_REASON = re.compile(
         r"(?:tell|told|determined?|decided?|judged?|infer(?:red)?|say|said|choose|chosen|prefer|pick|select"
         r"|make (?:a|this|that|any) (?:choice|decision|judge?ment)|distinguish|assess(?:ed)?|reveal|indicate"
         r"|show)\b[^.!?]*\b(?:voices?|statements?|said|recordings?|audio|information|alone|same|identical)\b",
-        r"\b(?:do not|don't|does not|doesn't) differ\b|\bnot enough to (?:go on|decide|tell|choose|say|judge)\b|\b(?:nobody|no one) can (?:tell|know|say|judge)\b",
+        r"\b(?:do not|don't|does not|doesn't) differ\b|\bnot enough to (?:go on|decide|tell|choose|say|judge)\b"
+        r"|\b(?:nobody|no one) can (?:tell|know|say|judge)\b",
         r"\b(?:same|identical)\b[^.!?]*\b(?:can't|cannot) (?:choose|decide|tell|say)\b",
         r"\b(?:equally|just as|both are (?:just )?as) (?:\w+ )?(?:good|qualified|suitable|suited|capable|likely"
         r"|competent|well|valid|matched|convincing|skilled)\b|\bare equal\b|\b(?:a|it's a|it is a) (?:tie|draw"
