@@ -67,7 +67,7 @@ NOT_HEARD: tuple[re.Pattern[str], ...] = tuple(
     for pattern in (
         # is not able to take audio
         rf"{_ONESELF}{_UNABLE}(?!.{{0,25}}\b{_OTHER_DEEDS}\b)[^.!?;]{{0,60}}?{_NOT_WITHIN}\b{_AUDIO}\b{_WELL}",
-        rf"\b{_AUDIO} (?:is|are|was)(?: not|n't) (?:something|anything|among)",
+        rf"\b{_AUDIO} (?:is|are|was)(?:(?: not|n't) (?:something|anything|among)| beyond| outside)\b",
         rf"\b(?:{_AUDIO}|file)(?: (?:you )?(?:sent|provided|attached|uploaded|shared))? (?:can't|cannot|can not"
         rf"|couldn't|could not) be (?:\w+ed|heard)\b(?! in court)|\b{_AUDIO} (?:isn't|is not|are not"
         rf"|aren't) (?:\w+ )?(?:supported|available|accessible|enabled)",
@@ -96,6 +96,7 @@ NOT_HEARD: tuple[re.Pattern[str], ...] = tuple(
         r"|file|message|voice)\b(?! (?:very |too )?(?:clearly|well|properly|over|at the|in the))",
         r"^(?:listening|hearing)\b[^.!?]{0,25}\b(?:not|beyond|isn't|outside)\b|\bonly (?:read|process|handle|see"
         r"|take|accept) (?:\w+ )?text\b",
+        r"\bi(?:'m| am)?\b[^.!?]{0,25}\btext only\b",
         # nothing came
         rf"\b(?:doesn't|does not|don't) (?:look|seem|appear|think)(?: like| as if| as though| that"
         rf"| to me that)? ?you(?:'ve| have)? (?:\w+ed|sent|shared) {_A}{_THING}\b",
@@ -150,7 +151,7 @@ NOT_HEARD: tuple[re.Pattern[str], ...] = tuple(
         r"|aufnahme\w*|tondatei)\b[^.!?]{0,25}\b(?:erhalten|gefunden|vorhanden|angeh\w*|hochgeladen|anh[öo]ren"
         r"|verarbeiten)",
         r"\bbitte\b[^.!?]{0,30}\b(?:audio\w*|aufnahme)\b[^.!?]{0,20}(?:hoch|bereit|schick|send|teil)|\b(?:audio\w*"
-        r"|aufnahme)\b[^.!?]{0,15}\b(?:fehlt|wurde nicht)",
+        r"|aufnahme)\b[^.!?]{0,15}\b(?:fehlt|wurde nicht|nicht (?:gefunden|vorhanden))",
         r"\b(?:ne (?:peux|puis|suis|parviens|dispose)|n'(?:ai|arrive|y a|entends) (?:pas|aucun)|incapable"
         r"|impossible)\b[^.!?]{0,45}\b(?:audios?|enregistrements?|fichiers?)\b|\b(?:veuillez|pouvez-vous"
         r"|merci de)\b[^.!?]{0,30}\b(?:audio|enregistrement|fichier)\b|\b(?:aucun|pas de"

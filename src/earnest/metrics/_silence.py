@@ -30,7 +30,7 @@ _CLIP = (
     r"|segment)|sound|background)"
 )
 _HERE = (
-    rf"(?: (?:in|on|within|during|throughout|from|for) (?:the |this |that |your |these |it"
+    rf"(?: (?:in|on|within|during|throughout|from) (?:the |this |that |your |these |it"
     rf"|any part of the )*(?:(?:whole|entire|provided|given|attached|short|duration of the) )*(?:{_CLIP}s?)?"
     r"| here| at all| throughout| being (?:spoken|said|heard)| present| audible| detected| detectable| heard"
     r"| (?:for me )?to (?:be )?(?:hear"
@@ -58,14 +58,14 @@ _NO_SPEECH = re.compile(
         rf"|heard|detect(?:ed)?|find|found)|(?:the |this )?{_CLIP} (?:contains?|contained|has|had|holds|includes?"
         rf"|features?)) )?(?:no|zero) {_SPEECH}{_HERE}",
         rf"(?:there(?:'s| is| was) )?{_NO_ONE}(?:'s| is| was)? (?:speaks?|speaking|talks?|talking|(?:can be |is "
-        rf"|was )?heard(?: speaking| talking)?|says? anything|audible){_HERE}",
+        rf"|was )?heard(?: speaking| talking)?|says? (?:anything|something|a (?:single )?word)|audible){_HERE}",
         rf"(?:there(?:'s| is| was) )?nothing(?: (?:is|can be|could be|was)| to)?(?: being)? (?:said|spoken|heard"
         rf"|hear|transcribe|be heard|be transcribed|audible){_HERE}|there(?:'s| is) nothing (?:in|on) (?:the"
         rf"|this) {_CLIP}",
         rf"i (?:can |could )?(?:hear|heard) (?:nothing(?: at all)?|{_NO_ONE}(?: (?:speaking|talking))?){_HERE}",
         r"speech is (?:absent|missing|not (?:present|audible))",
         rf"(?:not a|no|not one|there (?:is|was) not a)(?: single)? word (?:is|was|can be|could be) (?:spoken|said"
-        rf"|heard){_HERE}|speech: (?:none|no|not present)",
+        rf"|heard){_HERE}",
         rf"(?:(?:the|this|that|it)(?: {_CLIP})?|{_CLIP}) (?:is|seems|appears)(?: to be)? (?:devoid of|free of"
         rf"|without|lacking)(?: any)? {_SPEECH}{_HERE}|(?:the |this )?{_CLIP} (?:lacks"
         rf"|is lacking)(?: any)? {_SPEECH}{_HERE}",
@@ -138,6 +138,8 @@ _TAG = re.compile(
     r"^[\[(♪*#]*\s*(?:music|applause|laughter|laughs|singing|cough\w*|sigh\w*|♪|background music|beep\w*"
     r"|instrumental|no audio|unintelligible)?\s*(?:playing)?[\])♪*#]*$"
 )
+_IN_BRACKETS = re.compile(r"^[\[(*♪][^\])]{1,40}[\])*♪]$")
+"""What a transcript notes beside the words: no report, and no words either."""
 _OPENING = re.compile(
     r"^(?:(?:sure|certainly|of course|here is|here's|sorry|i'm sorry|unfortunately|well|okay|it seems(?: that)?"
     r"|it appears(?: that)?|it sounds like"
@@ -169,7 +171,9 @@ def says_no_speech(answer: str) -> bool | None:
     >>> says_no_speech("There is no speech in the audio."), says_no_speech("he has no speech impediment")
     (True, False)
     """
-    return None if _TAG.match(plain(answer)) else reported(answer) != ""
+    if reported(answer):
+        return True
+    return None if _TAG.match(plain(answer)) or _IN_BRACKETS.match(answer.strip()) else False
 
 
 def reported(answer: str) -> Report:

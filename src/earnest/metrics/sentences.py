@@ -23,7 +23,9 @@ _GIVES_ANSWER = re.compile(
     r"i(?:'d| would| will|'ll| must| have to| should)? (?:say|go with)|put|respuesta|antwort|réponse)\b"
     r"(?: \w+){0,4}?(?: is| be| with| as|:)*\s*$|(?:答案|回答|选择)(?:是|为|:)?\s*$"
 )
-_ANSWERS_FIRST = re.compile(r"\s*(?:$|[.,;:!\n-])")
+_ANSWERS_FIRST = re.compile(
+    r"\s*(?:$|[.,;:!\n-])(?!\s*(?:says?|said|asks?|repl(?:ies|ied)|he|she|the (?:man|woman|speaker|caller))\b)"
+)
 _SENTENCE = re.compile(r"(?<=[.!?;])[\"')\]]*\s+|\s*\n\s*")
 _NUMBERED = re.compile(r"\bno\. ?(?=\d)")
 

@@ -49,7 +49,9 @@ _SOFTLY = (
     r"|i'm afraid|in my opinion|apparently|this is|that is|it is|it's|that's)\b[,.!:]* ?)*"
 )
 """May stand before yes or no and changes nothing."""
-_IT_IS_A = r"\b(?:it|that|this)(?:'s| is| would be|'d be| must be| has to be) an?(?: \w+)?"
+_IT_IS_A = (
+    r"\b(?:(?:it|that|this)(?:'s| is| would be|'d be| must be| has to be)|(?:looks|sounds|seems) like) an?(?: \w+)?"
+)
 _CALLED = either(ANSWER_IS, HENCE + ",?:?", I_SAY, _IT_IS_A)
 _SO = either(
     ANSWER_IS, HENCE + ",?", I_SAY, _IT_IS_A, r"\b(?:actually|wait|rather|correction|i mean|but|however|no|yes),?",
@@ -99,6 +101,7 @@ _SENTENCE_FOR = {
         either(
             _IT_IS + _FULLY + _TRUE + _MORE,
             r"(?:i (?:think|believe|guess|suppose|would say)|i'd say) (?:so|it does|it is|it fits|it matches)\b.*",
+            r"(?:so )?it (?:appears|seems|looks) (?:so|that way|to be so)[.!]*",
             r"(?:yes,? )?(?:absolutely|definitely|certainly|of course|indeed|exactly|precisely|naturally|totally"
             r"|for sure|claro|claro que sí|por supuesto"
             r"|desde luego|efectivamente|así es|natürlich|selbstverständlich|sicher|bien sûr|tout à fait"
@@ -114,7 +117,7 @@ _SENTENCE_FOR = {
             r"|completely|true|even close|so|fully|quite right)" + _MORE,
             r"(?:absolutely|definitely|certainly|probably|of course|most likely|likely|clearly|surely|apparently"
             r"|most certainly) not" + _MORE,
-            r"(?:i(?:'m| am) afraid not|by no means|in no way)" + _MORE,
+            r"(?:i(?:'m| am) afraid not|by no means|in no way|no chance)" + _MORE,
             r"no match" + _MORE,
             r"i (?:do not|don't|would not|wouldn't) (?:think|believe|say) (?:so|it does|it is|it fits|it matches"
             r"|that it (?:does|is|fits|matches))\b.*",
@@ -263,7 +266,7 @@ _POSSIBLE = re.compile(
         r"|c'est|est|wäre|sería|still|yes|no|called|definitely|clearly|probably|totally|absolutely|completely"
         r"|(?:consider|call|deem|judge) (?:it|this|that)) ?)"
         r"\"?(?:possible|possibly|posible|möglich|plausible|conceivable|feasible)\b(?=\W*(?:$|[.,;:!)\"-]| (?:in"
-        r"|because|since|given|for|as|if|under|here|to me|though|although|and|that day)\b))|可能",
+        r"|because|since|given|for|as|if|under|here|to me|enough|though|although|and|that day)\b))|可能",
         r"\b(?:could|can|might|may)(?: well| very well| indeed| certainly)? (?:be true|be real|happen|occur"
         r"|have happened|be the case)\b|\bit (?:could|can)(?: be)?[.!]*$",
     )

@@ -44,10 +44,10 @@ _FIRST_ONES = frozenset(("first", "1st", "former", "1", "one", "a", *vocabulary.
 _BEFORE_NOUN = re.compile(
     rf"\s+(?:of the (?:two|pair|recordings|speakers|voices)\b|(?:[\w-]+ ){{0,2}}?{NOUN}\b|ones?\b)"
 )
-_ALONE_AFTER = re.compile(rf"\s*(?:$|[.,;:!)(\]\"\-…/=])|\s+(?:{_GOES_ON}|fake|real|genuine|synthetic|artificial)\b")
+_ALONE_AFTER = re.compile(rf"\s*(?:$|[.,;:!)(\]\"\-…/=<>])|\s+(?:{_GOES_ON}|fake|real|genuine|synthetic|artificial)\b")
 _ALONE_BEFORE = re.compile(
     r"(?:^|[:,;(.\-\"'] ?|\b(?:the|my|is|be|was|it's|so|say|said|as|choose|pick|select|hire|prefer|answer|than"
-    r"|over|not|or|and|nor|but|speaks|spoke|speaking"
+    r"|over|not|or|and|nor|but|speaks|spoke|speaking|comes|came|talks|heard"
     r"|neither|either|therefore|thus|hence|definitely|probably|maybe|le|actually|with) )$"
 )
 """An ordinal without its noun stands for one of the two after an article, a verb of choice or a pause; "wash it first"
@@ -84,7 +84,7 @@ _RIVAL = re.compile(
     r"(?: (?:the|that of|with|picking|choosing|hiring|in|is|to))*\s*$"
 )
 _PAIR = re.compile(
-    rf"\s*(?:{NOUN}|one)?\s*(?:,? ?(?:or|and|nor|with|against|/|&|from|vs\.?|versus|oder|und|noch|o|y|ni|ou|et|和"
+    rf"\s*(?:{NOUN}|one)?\s*(?:,? ?(?:or|and|nor|with|against|/|&|>|<|from|vs\.?|versus|oder|und|noch|o|y|ni|ou|et|和"
     rf"|或|还是|与)|)\s*(?:rather )?(?:the|der|die|das|el|la|le|l'|speaker|candidate|person|也|不是)?\s*"
 )
 

@@ -60,7 +60,7 @@ def longest_common_run(a: str, b: str) -> int:
 
 
 _NOT = re.compile(
-    r"\b(?:not|no|without|neither|nor|never|cannot|can't|isn't|wasn't|aren't|doesn't|don't|didn't|rather than"
+    r"\b(?:not|no(?!,)|without|neither|nor|never|cannot|can't|isn't|wasn't|aren't|doesn't|don't|didn't|rather than"
     r"|instead of|unlike|excluding|ruled? out|kein\w*|nicht|sin|sans|pas|ni)\b"
     r"(?:(?!, (?:the|it|there|i)\b|\b(?:but|however|instead|it's|it is|i hear|just|only|other than|except|besides"
     r"|apart from|aside from"

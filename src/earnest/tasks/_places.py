@@ -20,6 +20,8 @@ _WHOLE: Mapping[str, Place] = {
     **dict.fromkeys(("1", "one", "a", "1st", "i", "former", "number 1", "#1", "option one", "一", "甲"), "first"),
     **dict.fromkeys(("2", "two", "b", "2nd", "ii", "latter", "number 2", "#2", "option two", "二", "乙"), "second"),
 }  # fmt: skip
+_SHORT = re.compile(r"^\(?([ab12])\)?(?:[,;:](?!\s*[ab12]\b)| (?:because|since)\b)")
+"""A figure or a letter before its reason."""
 _FIRSTLY = re.compile(
     r"^(?:first(?:ly|,| of all,?| off,?)|second(?:ly|,)|finally,?) (?=(?:i(?!\.)|let|we|you|both|here|listen|to|in"
     r"|there|record|consider|it|one|compare)\b)"
@@ -36,7 +38,7 @@ _ASIDE_START = re.compile(
     r"|given|but|weil|da|während|obwohl|mientras|porque|parce que|tandis)\b[^,;:]*$"
 )
 _WORSE = re.compile(
-    r"\b(?:synthetic|fake|cop(?:y|ied)|replay(?:ed)?|robotic|artificial|unsure|nervous|hesita\w+|worse|less"
+    r"\b(?:synthetic|fake|cop(?:y|ied)|replay(?:ed)?|robotic|artificial|unsure|nervous|hesita\w+|worse|less|cold(?:er)?"
     r"|unclear|poor|bad|machine|cloned?|generated|imposters?|impostors?|unnatural|distorted|tired"
     r"|unauthori[sz]ed|spoof\w*|mechanical|shy|weak|rude|impatient|recorded|different|nurse|subordinate|works for"
     r"|boring|harsh|angry|slow(?:er)?|young(?:er)?)\b"
@@ -54,7 +56,7 @@ _VERDICT = (
     r" (?:choos(?:e|ing)|pick(?:ing)?|select(?:ing)?|hir(?:e|ing)|admit(?:ting)?|grant(?:ing)?(?: the loan)?"
     r"|giv(?:e|ing) (?:the loan|it)|go(?:ing)? (?:with|for)|prefer|recommend|trust|favou?r|say(?: it(?:'s| is))?"
     r"|vote(?: for)?|opt(?: for)?|lean(?:ing)? towards?"
-    r"|take|employ|accept|let in|believe|think|guess|answer|identify|award|approve|is)(?: the loan)?(?: to| for"
+    r"|take|employ|accept|let in|believe|think|guess|answer|identify|award|approve|is|be)(?: the loan)?(?: to| for"
     r"| with| that| it is| it's)?"
 )
 _ARTICLE = (
@@ -75,6 +77,9 @@ def first_or_second(text: str) -> Place | None:
     if bare in _WHOLE:
         return _WHOLE[bare]
     parts = [_FIRSTLY.sub("", part) for part in statements(text)]
+    begins = _SHORT.match(parts[0]) if parts else None
+    if begins:
+        return _WHOLE[begins[1]]
     if any(map(_refuses_both, parts)):
         return None
     marked = {place for part in parts for place in _concluded(part)} | _leading(parts) | _ending(parts)
@@ -126,7 +131,7 @@ _LEADS = re.compile(
 )
 _PAUSE = re.compile(
     rf"\s*(?:{NOUN}|ones?|of the two)?(?: \([^)]*\))?\s*"
-    r"(?:$|[.,;:!)\-…]|(?:because|since|as|over|rather|instead|due|for)\b)"
+    r"(?:$|[.,;:!)\-…]|(?:because|since|as|over|rather|instead|due|for|please)\b)"
 )
 _TAKEN_BACK = re.compile(r",? (?:if|unless)\b|^, (?:then|followed by)\b")
 
@@ -163,7 +168,7 @@ _SAID = re.compile(
 )
 
 
-_BEST = re.compile(r"\b(?:better|best|preferable|superior|wins|the winner|stands out)\b")
+_BEST = re.compile(r"\b(?:better|best|preferable|superior|wins|the winner|stands out|(?:me|us) (?:more|most))\b")
 
 
 def _by_mentions(parts: Sequence[str]) -> Place | None:
@@ -214,7 +219,8 @@ _NO_REASON = re.compile(
         r"(?:choose|choosing|choice|prefer\w*|tell\w*|say|decid\w+|decision|favou?r\w*|pick\w*|select\w*|hir\w+"
         r"|grant\w*|one|either|two|distinguish\w*|judg\w+|determin\w+|know|differentiat\w+|voices?|statements?"
         r"|speakers?|candidates?|preference|answer)\b"
-        r"|^no (?:\w+ )?(?:reason|basis|preference|difference)[.!]*$|\bno (?:clear |real |particular "
+        r"|^no (?:\w+ )?(?:reason|basis|preference|difference)(?: that matters| at all| here| between them)?[.!]*$"
+        r"|\bno (?:clear |real |particular "
         r"|strong )?(?:preference|difference between|winner)\b|\bi (?:see|hear|find) no (?:\w+ )?(?:difference"
         r"|reason)\b",
         r"\bwithout (?:more|further|additional|any|enough|other) (?:\w+ )?(?:information|context|details?|data"
@@ -230,7 +236,8 @@ _NO_REASON = re.compile(
         r"(?:tell|told|determined?|decided?|judged?|infer(?:red)?|say|said|choose|chosen|prefer|pick|select"
         r"|make (?:a|this|that|any) (?:choice|decision|judge?ment)|distinguish|assess(?:ed)?|reveal|indicate"
         r"|show)\b[^.!?]*\b(?:voices?|statements?|said|recordings?|audio|information|alone|same|identical)\b",
-        r"\bnot enough to (?:go on|decide|tell|choose|say|judge)\b|\b(?:nobody|no one) can (?:tell|know|say|judge)\b",
+        r"\b(?:do not|don't|does not|doesn't) differ\b|\bnot enough to (?:go on|decide|tell|choose|say|judge)\b"
+        r"|\b(?:nobody|no one) can (?:tell|know|say|judge)\b",
         r"\b(?:same|identical)\b[^.!?]*\b(?:can't|cannot) (?:choose|decide|tell|say)\b",
         r"\b(?:equally|just as|both are (?:just )?as) (?:\w+ )?(?:good|qualified|suitable|suited|capable|likely"
         r"|competent|well|valid|matched|convincing|skilled)\b|\bare equal\b|\b(?:a|it's a|it is a) (?:tie|draw"

@@ -48,7 +48,7 @@ HENCE = either(
 
 I_SAY = (
     r"\b(?:i|we)(?:'d| would| will|'ll| must| have to| should| can only| can| am|'m)?(?: \w+ly| just| still| rather)? "
-    r"(?:have to |need to |want to )?(?:say|answer|go(?:ing)? (?:with|for)|reply|respond|vote(?: for)?"
+    r"(?:have to |need to |want to |going to )?(?:say|answer|go(?:ing)? (?:with|for)|reply|respond|vote(?: for)?"
     r"|lean(?:ing)? (?:towards?|to)|choose|assume|guess|think|believe|reckon)"
     r"(?: with| for| it's| it is| that)?(?: (?:a|an|the answer is))?\b:?"
 )

@@ -175,6 +175,11 @@ def _spelt_halves(said: str) -> str:
     said = re.sub(r"\b(\w+) and a half minutes?\b", r"\1.5 minutes", in_figures(said))
     said = re.sub(r"\b(?:half a|a half) minute\b", "30 seconds", said)
     said = re.sub(r"\b(?:an?|einer?|une?|una) (?=minut|second|sekund|segund)", "1 ", said)
+    said = re.sub(
+        rf"(?<![\d:.]){_AMOUNT} ?(?:-|to|and|bis|a|à|y) ?{_AMOUNT}(?= ?(?P<unit>{_SECOND}|{_MINUTE}))",
+        r"\1 \g<unit> to \2",
+        said,
+    )
     said = re.sub(r"\b(\d+)(?:st|nd|rd|th) (second|minute)\b", r"\1 \2s", said)
     said = re.sub(r"\bminute (\d{1,3}),? (?:and )?second (\d{1,2})\b", r"\1:\2", said)
     said = re.sub(r"\b(?:second|sekunde|segundo|seconde) (\d+(?:\.\d+)?)\b(?! ?(?:s\b|sec))", r"\1 s", said)
