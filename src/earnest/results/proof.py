@@ -159,9 +159,14 @@ def as_proven(lines: Sequence[JournalLine]) -> list[JournalLine]:
     return [_taken_back(line) if line.label == NO_ANSWER else line for line in lines]
 
 
+def reason_unproven(why: str) -> str:
+    """Why a reply without an answer is unscored where it is not shown that the audio arrives."""
+    return "did_not_hear" if why == "not_heard" else "empty_answer"
+
+
 def _taken_back(line: JournalLine) -> JournalLine:
     why = line.verdict["facts"].get("why", "") if line.verdict else ""
-    reason = "did_not_hear" if why == "not_heard" else "empty_answer"
+    reason = reason_unproven(why)
     detail = f"no answer ({why or 'empty'}), and it is not shown that the audio arrives"
     return line.model_copy(update={"status": "unscored", "reason": reason, "detail": detail, "verdict": None})
 
