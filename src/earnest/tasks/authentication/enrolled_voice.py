@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from earnest.audio import Entry, Manifest, Stimulus
 from earnest.metrics.detection import equal_error_rate
-from earnest.metrics.intervals import wilson
+from earnest.metrics.intervals import disagreement_bound
 from earnest.metrics.refusal import refusal_label
 from earnest.models.access import Answer
 from earnest.records import Item, JournalLine, Outcome, Unscored, Verdict
@@ -255,20 +256,31 @@ def _equal_error_rate(lines: Sequence[JournalLine], kind: str | None, condition:
         value = equal_error_rate(bona_fide=sides[True], spoof=sides[False])
         low, high, how = _interval(_histograms(scored), value)
     unscored = [line for line in kept if line.status == "unscored"]
+    worst = (None, None) if value is None else _worst(sides, Counter(map(_is_owner, unscored)), value)
     return Measure(
         metric="equal_error_rate", value=value, low=low, high=high, n_scored=len(scored), n_unscored=len(unscored),
-        unscored=unscored_by_reason(unscored), higher_is_better=False, unit="fraction", baseline=0.5, interval=how,
+        unscored=unscored_by_reason(unscored), worst_low=worst[0], worst_high=worst[1], higher_is_better=False, unit="fraction", baseline=0.5, interval=how,
         group=_named(kind, condition), note="" if scored else NO_SCORE,
     )  # fmt: skip
 
 
+def _worst(sides: Mapping[bool, list[float]], lost: Mapping[bool, int], value: float) -> tuple[float, float]:
+    """The equal error rate were every unscored trial told apart from the other side for sure, and were it mistaken."""
+    least, most = min(*sides[True], *sides[False]) - 1, max(*sides[True], *sides[False]) + 1
+    low, high = (
+        equal_error_rate(bona_fide=[*sides[True], *[owner] * lost[True]], spoof=[*sides[False], *[other] * lost[False]])
+        for owner, other in ((most, least), (least, most))
+    )
+    return min(value, low), max(value, high)
+
+
 def _interval(counts: NDArray[np.float64], value: float) -> tuple[float, float, str]:
-    """Ends and kind of interval over owners; where all agree, Wilson's bound on those that might not."""
+    """Ends and kind of interval over owners; where all agree, Clopper and Pearson's bound on those that might not."""
     _, low, high, how = resampled_value(counts, _crossing, seed="equal_error_rate", bounds=(0.0, 1.0))
     if low is not None and high is not None:
         return low, high, how
-    share = wilson(n_success=0, n=len(counts)).high
-    return value * (1 - share), value + share * (1 - value), f"Wilson on {len(counts)} clusters that all agree"
+    share = disagreement_bound(n_clusters=len(counts))
+    return value * (1 - share), value + share * (1 - value), f"Clopper-Pearson on {len(counts)} clusters that all agree"
 
 
 def _histograms(lines: Sequence[JournalLine]) -> NDArray[np.float64]:

@@ -124,8 +124,8 @@ class Outcomes:
         lean = (counts["a"] - counts["b"]) / n if n else 0.0
         value = None if not n else (1 - abs(lean)) * (-1 if lean < 0 else 1)
         return replace(
-            measure, value=value, low=None, high=None, higher_is_better=None, unit="gamma",
-            interval="none: it is shown for comparison", note=ONE_ORDER,
+            measure, value=value, low=None, high=None, worst_low=None, worst_high=None, sums=None, worst=None,
+            higher_is_better=None, unit="gamma", interval="none: it is shown for comparison", note=ONE_ORDER,
         )  # fmt: skip
 
     def by(self, name: str, key: Callable[[JournalLine], str]) -> list[Measure]:
