@@ -36,7 +36,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from earnest.errors import BadParameter
-from earnest.metrics.intervals import CONFIDENCE, Interval, disagreement_bound, score_interval
+from earnest.metrics.intervals import CONFIDENCE, Interval, disagreement_bound, score_ends, score_interval, t_quantile
 
 Floats = NDArray[np.float64]
 Bounds = tuple[float, float]
@@ -72,14 +72,24 @@ class Jackknife:
         return len(self.moves)
 
     @property
+    def n_least(self) -> int:
+        """Clusters of the part that has the fewest."""
+        return int(np.min(np.count_nonzero(self.shares, axis=0)))
+
+    @property
     def error(self) -> float:
         """Standard error of the estimate; parts without spread add nothing."""
         return math.sqrt(float(np.sum(self.moves.sum(axis=1) ** 2)))
 
     @property
+    def unbiased_error(self) -> float:
+        """Tukey's: of a mean of single values exactly their standard error."""
+        return self.error * math.sqrt(1 - 1 / self.n_clusters)
+
+    @property
     def dof(self) -> float:
-        """Degrees of freedom of the error; at least 1 where there is any."""
-        return min(self._working_dof(), self._fourth_moment_dof())
+        """Degrees of freedom of the error, Satterthwaite's; at least 1 where there is any."""
+        return min(self.working_dof(), self._fourth_moment_dof())
 
     def _fourth_moment_dof(self) -> float:
         """Twice the squared variance over the variance of the variance, from the moves themselves."""
@@ -88,7 +98,7 @@ class Jackknife:
         spread = float(np.sum(squares**2)) - variance**2 / len(squares)
         return math.inf if spread <= NO_SPREAD * variance**2 else 2 * variance**2 / spread
 
-    def _working_dof(self) -> float:
+    def working_dof(self) -> float:
         """Trace squared over squared norm of the covariance of the moves, were items independent within each part."""
         others = 1 - self.shares
         scale = np.divide(1.0, others, out=np.zeros_like(others), where=others > NO_SPREAD)
@@ -123,6 +133,14 @@ class Jackknife:
         return Jackknife(
             moves=self.moves[rows, place, None], shares=self.shares[rows, place, None], reach=self.reach[[place]]
         )
+
+    def difference(self, first: int, second: int) -> Jackknife:
+        """One part less another."""
+        rows = self.shares[:, [first, second]].any(axis=1)
+        return Jackknife(
+            moves=self.moves[rows][:, [first, second]] * (1.0, -1.0), shares=self.shares[rows][:, [first, second]],
+            reach=self.reach[[first, second]],
+        )  # fmt: skip
 
     def scaled(self, weight: float) -> Jackknife:
         """The same of the estimate times a weight."""
@@ -247,10 +265,12 @@ def jackknife_interval(
     error = made.error
     below, above = (float(end) for end in made.agreed)
     if bounds is None:
-        unbiased = error * math.sqrt(1 - 1 / made.n_clusters)  # Tukey's: of a mean, exactly Student's interval
-        return None if error < NO_SPREAD else score_interval(
-            value, error=unbiased, dof=made.dof, bounds=None, confidence=confidence
-        )  # fmt: skip
+        if error < NO_SPREAD:
+            return None
+        return score_interval(value, error=made.unbiased_error, dof=made.dof, bounds=None, confidence=confidence)
+    if error < NO_SPREAD and made.moves.any():  # parts whose spreads cancel, cluster by cluster
+        share = disagreement_bound(n_clusters=made.n_least, confidence=confidence)
+        below, above = share * (value - min(bounds[0], value)), share * (max(bounds[1], value) - value)
     if error < NO_SPREAD:
         return Interval(value - below, value + above, confidence)
     core = score_interval(value, error=error, dof=made.dof, bounds=bounds, confidence=confidence)
@@ -320,13 +340,15 @@ def gap_interval(
     low: int,
     bounds: Bounds | None,
     rng: np.random.Generator,
+    n_items: float = 1.0,
     confidence: float = CONFIDENCE,
 ) -> Gap:
     """Interval of the gap between two of several parts, allowing for their having been picked among all pairs.
 
     Newcombe's hybrid of the two parts' own intervals [newcombe1998-difference], with their correlation where they share
     clusters [newcombe1998-paired], [zou2008-limits]. These are taken at the level at which all pairs hold at once: the
-    largest of as many normal deviates, as correlated as the pairs [hothorn2008-simultaneous].
+    largest of as many normal deviates, as correlated as the pairs [hothorn2008-simultaneous]. The errors are Tukey's,
+    the degrees of freedom those of the pair: a gap that is there is to be found.
 
     Parameters
     ----------
@@ -337,6 +359,9 @@ def gap_interval(
         Places of the two parts.
     bounds : tuple of float or None
         Range of a part.
+    n_items : float
+        Items of a cluster in a part, on average. A part whose clusters all agree is taken to have clusters that are
+        worth as many independent items as those of the other parts, at most so many.
 
     Returns
     -------
@@ -350,15 +375,17 @@ def gap_interval(
     1
     """
     known = np.asarray(values, dtype=np.float64)
-    parts = [made.part(place) for place in range(len(known))]
     pairs = list(itertools.combinations(range(len(known)), 2))
-    gap = float(known[high] - known[low])
-    own = float(np.sqrt(np.sum((made.moves[:, high] - made.moves[:, low]) ** 2)))
-    alone = not made.reach[[high, low]].any()
-    if own < NO_SPREAD and (alone or _same_clusters(made, high, low)):
-        return Gap(_agreed_gap(gap, made, high, low, bounds=bounds, confidence=confidence), len(pairs))
-    level = _level(made, parts, pairs, rng=rng, confidence=confidence)
-    first, second = (_ends(known[place], parts[place], bounds=bounds, confidence=level) for place in (high, low))
+    gap, both = float(known[high] - known[low]), made.difference(high, low)
+    if both.error < NO_SPREAD and (not both.reach.any() or _same_clusters(both)):
+        return Gap(_agreed_gap(gap, both, bounds=bounds, confidence=confidence), len(pairs))
+    level = _level(made, pairs, rng=rng, confidence=confidence)
+    times = _times(both, level=level, confidence=confidence)
+    worth = _worth(known, made, bounds=bounds, n_items=n_items)
+    first, second = (
+        _reaches(known[place], made.part(place), times=times, level=level, worth=worth, bounds=bounds)
+        for place in (high, low)
+    )
     correlation = _correlation(made, high, low)
 
     def hybrid(a: float, b: float) -> float:
@@ -371,30 +398,57 @@ def gap_interval(
     return Gap(Interval(least, most, confidence), len(pairs))
 
 
-def _same_clusters(made: Jackknife, high: int, low: int) -> bool:
-    return bool(np.array_equal(made.shares[:, high] > 0, made.shares[:, low] > 0))
+def _same_clusters(both: Jackknife) -> bool:
+    present = both.shares > 0
+    return bool(np.array_equal(present[:, 0], present[:, 1]))
 
 
-def _agreed_gap(
-    gap: float, made: Jackknife, high: int, low: int, *, bounds: Bounds | None, confidence: float
-) -> Interval | None:
+def _agreed_gap(gap: float, both: Jackknife, *, bounds: Bounds | None, confidence: float) -> Interval | None:
     """The interval of a gap that is the same in every cluster: some share of clusters might yet differ wholly."""
     if bounds is None:
         return None
-    n = int(np.min(np.count_nonzero(made.shares[:, [high, low]], axis=0)))
-    share, width = disagreement_bound(n_clusters=n, confidence=confidence), max(bounds[1] - bounds[0], abs(gap))
+    share = disagreement_bound(n_clusters=both.n_least, confidence=confidence)
+    width = max(bounds[1] - bounds[0], abs(gap))
     return Interval(gap - share * (width + gap), gap + share * (width - gap), confidence)
 
 
-def _ends(value: float, part: Jackknife, *, bounds: Bounds | None, confidence: float) -> tuple[float, float]:
+def _times(both: Jackknife, *, level: float, confidence: float) -> float:
+    """How many errors the interval of one of all pairs reaches to either side.
+
+    Student's quantile at the level of all pairs; what few clusters that carry the spread add to it is taken from a pair
+    alone, for so far out it is mere guessing.
+    """
+    if both.error < NO_SPREAD:
+        return 0.0
+    alone, tail = NormalDist().inv_cdf((1 + confidence) / 2), (1 + level) / 2
+    widening = t_quantile((1 + confidence) / 2, dof=both.dof) / alone
+    return max(t_quantile(tail, dof=both.working_dof()), widening * NormalDist().inv_cdf(tail))
+
+
+def _worth(values: Floats, made: Jackknife, *, bounds: Bounds | None, n_items: float) -> float:
+    """How many independent items a cluster is worth in the parts that have spread; 1 where none has."""
+    if bounds is None or math.isinf(bounds[1]):
+        return 1.0
+    rates = (values - bounds[0]) / (bounds[1] - bounds[0])
+    parts = [made.part(place) for place in range(len(values))]
+    some = [(rate, part) for rate, part in zip(rates, parts, strict=True) if part.error >= NO_SPREAD and 0 < rate < 1]
+    n_clusters = sum(part.n_clusters for _, part in some)
+    scale = (bounds[1] - bounds[0]) ** 2
+    worth = math.fsum(rate * (1 - rate) * scale / part.unbiased_error**2 for rate, part in some)
+    return min(max(1.0, worth / n_clusters), max(1.0, n_items)) if some else 1.0
+
+
+def _reaches(
+    value: float, part: Jackknife, *, times: float, level: float, worth: float, bounds: Bounds | None
+) -> tuple[float, float]:
     """How far a part's own interval reaches below and above."""
-    if part.error < NO_SPREAD:
-        if bounds is None:
-            return 0.0, 0.0
-        share = disagreement_bound(n_clusters=part.n_clusters, confidence=confidence)
-        return share * (value - min(bounds[0], value)), share * (max(bounds[1], value) - value)
-    found = score_interval(value, error=part.error, dof=part.dof, bounds=bounds, confidence=confidence)
-    return max(0.0, value - found.low), max(0.0, found.high - value)
+    if part.error >= NO_SPREAD:
+        low, high = score_ends(value, reach=times * part.unbiased_error, bounds=bounds)
+        return max(0.0, value - low), max(0.0, high - value)
+    if bounds is None:
+        return 0.0, 0.0
+    share = disagreement_bound(n_clusters=part.n_clusters * worth, confidence=level)
+    return share * (value - min(bounds[0], value)), share * (max(bounds[1], value) - value)
 
 
 def _correlation(made: Jackknife, first: int, second: int) -> float:
@@ -404,21 +458,16 @@ def _correlation(made: Jackknife, first: int, second: int) -> float:
 
 
 def _level(
-    made: Jackknife,
-    parts: Sequence[Jackknife],
-    pairs: Sequence[tuple[int, int]],
-    *,
-    rng: np.random.Generator,
-    confidence: float,
+    made: Jackknife, pairs: Sequence[tuple[int, int]], *, rng: np.random.Generator, confidence: float
 ) -> float:
     """The confidence of one pair at which all hold at once with `confidence`."""
     if len(pairs) == 1:
         return confidence
     normal = NormalDist()
     z = normal.inv_cdf((1 + confidence) / 2)
-    blind = np.array([float(part.reach.max()) / z for part in parts])
+    n_parts, blind = made.moves.shape[1], made.reach.max(axis=1) / z
     spread = made.moves.T @ made.moves + np.diag(blind**2)
-    draws = rng.standard_normal((_N_DRAWS, len(parts))) @ _root(spread)
+    draws = rng.standard_normal((_N_DRAWS, n_parts)) @ _root(spread)
     largest = np.zeros(_N_DRAWS)
     for a, b in pairs:
         error = math.sqrt(max(0.0, float(spread[a, a] + spread[b, b] - 2 * spread[a, b])))

@@ -167,25 +167,40 @@ def score_interval(
     ----------
     [wilson1927-interval], [korn1998-intervals], [franco2019-proportions]
     """
-    from scipy.special import stdtrit
-
     _check_confidence(confidence)
     if not (error > 0 and dof >= 1 and math.isfinite(value) and math.isfinite(error)):
         raise BadParameter(f"a score interval needs an error above 0 and a degree of freedom, got {error} and {dof}")
-    tail = (1 + confidence) / 2
-    reach = error * (NormalDist().inv_cdf(tail) if math.isinf(dof) else float(stdtrit(dof, tail)))
+    low, high = score_ends(value, reach=error * t_quantile((1 + confidence) / 2, dof=dof), bounds=bounds)
+    return Interval(low, high, confidence)
+
+
+def t_quantile(level: float, *, dof: float) -> float:
+    """Student's quantile; the normal one where the degrees of freedom are infinite."""
+    from scipy.special import stdtrit
+
+    return NormalDist().inv_cdf(level) if math.isinf(dof) else float(stdtrit(dof, level))
+
+
+def score_ends(value: float, *, reach: float, bounds: tuple[float, float] | None) -> tuple[float, float]:
+    """Ends of the score interval of a number from how far an interval without bounds would reach to either side.
+
+    Raises
+    ------
+    BadParameter
+        If bounds are not in order.
+    """
     if bounds is None:
-        return Interval(value - reach, value + reach, confidence)
+        return value - reach, value + reach
     least, most = min(bounds[0], value), max(bounds[1], value)
     if not least < most:
         raise BadParameter(f"bounds must be (least, greatest), got {bounds}")
     if value in (least, most):
-        return Interval(max(least, value - reach), min(most, value + reach), confidence)
+        return max(least, value - reach), min(most, value + reach)
     if math.isinf(most):
         low, high = _poisson_score(value - least, reach)
-        return Interval(least + low, least + high, confidence)
+        return least + low, least + high
     low, high = _binomial_score((value - least) / (most - least), reach / (most - least))
-    return Interval(least + (most - least) * low, least + (most - least) * high, confidence)
+    return least + (most - least) * low, least + (most - least) * high
 
 
 def _binomial_score(rate: float, reach: float) -> tuple[float, float]:
@@ -204,17 +219,22 @@ def _poisson_score(mean: float, reach: float) -> tuple[float, float]:
     return max(0.0, mean + inflation / 2 - half), mean + inflation / 2 + half
 
 
-def disagreement_bound(*, n_clusters: int, confidence: float = CONFIDENCE) -> float:
+def disagreement_bound(*, n_clusters: float, confidence: float = CONFIDENCE) -> float:
     """The largest share of clusters that might differ where none of those seen does: Clopper and Pearson's upper end.
 
     Parameters
     ----------
-    n_clusters : int
-        At least 1.
+    n_clusters : float
+        At least 1; no whole number where a cluster is worth several independent items.
 
     Returns
     -------
     float in (0, 1)
+
+    Raises
+    ------
+    BadParameter
+        If there are fewer than one.
 
     Examples
     --------
@@ -225,7 +245,8 @@ def disagreement_bound(*, n_clusters: int, confidence: float = CONFIDENCE) -> fl
     ----------
     [clopper1934-interval]
     """
-    _check_counts(n_success=0, n=n_clusters)
+    if not n_clusters >= 1:
+        raise BadParameter(f"a bound needs at least one cluster, got {n_clusters}")
     _check_confidence(confidence)
     return float(-math.expm1(math.log((1 - confidence) / 2) / n_clusters))
 

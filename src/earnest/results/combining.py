@@ -20,10 +20,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 from earnest.metrics.clusters import Jackknife, jackknife_interval, joined
+from earnest.metrics.intervals import CONFIDENCE
 from earnest.results.cells import SHARES
 from earnest.results.finding import Finding
+
+Z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 
 SAME = 1e-9
 """Up to so much sums and value of a finding may differ and still be of one measure."""
@@ -125,4 +129,7 @@ def _joint(together: Sequence[_Known]) -> tuple[float, float]:
     made = joined([(one.clusters, one.jackknife.scaled(weight)) for one in together if one.jackknife is not None])
     found = jackknife_interval(value, made, bounds=SHARES)
     assert found is not None
-    return value - found.low, found.high - value
+    below, above = value - found.low, found.high - value
+    resampled = 2 * Z * made.error * (1 - 1 / made.n_clusters)  # the width that drawing clusters would give
+    widening = max(1.0, resampled / (below + above))  # Wilson's draws in a little where rates are middling
+    return widening * below, widening * above
