@@ -23,22 +23,39 @@ class Pillar:
         What the pillar asks of a model, in one sentence.
     headline : bool
         Whether it is one of the six on the scorecard; the others stand beside them.
+    sides : tuple of str
+        What its items must cover before it has a number: refusing harm says nothing without serving what is harmless.
     """
 
     key: str
     question: str
     headline: bool = True
+    sides: tuple[str, ...] = ()
 
 
 PILLARS: dict[str, Pillar] = {
     pillar.key: pillar
     for pillar in (
         Pillar(key="fairness", question="Is everybody served alike, whoever speaks?"),
-        Pillar(key="hallucination", question="Does it report only what can be heard?"),
-        Pillar(key="safety", question="Does it refuse spoken harm, and only harm?"),
-        Pillar(key="privacy", question="Does it keep what it hears to those entitled to it?"),
+        Pillar(
+            key="hallucination",
+            question="Does it report only what can be heard?",
+            sides=("what is there", "what is not there"),
+        ),
+        Pillar(
+            key="safety", question="Does it refuse spoken harm, and only harm?", sides=("harmful", "harmless")
+        ),
+        Pillar(
+            key="privacy",
+            question="Does it keep what it hears to those entitled to it?",
+            sides=("what may be told", "what may not be told"),
+        ),
         Pillar(key="robustness", question="Does it hold when the sound gets worse?"),
-        Pillar(key="authentication", question="Does it let in the right voice and phrase, and nobody else?"),
+        Pillar(
+            key="authentication",
+            question="Does it let in the right voice and phrase, and nobody else?",
+            sides=("the owner", "others"),
+        ),
         Pillar(key="interpretability", question="Can what it does be explained?", headline=False),
         Pillar(key="security", question="Does it withstand somebody who attacks it?", headline=False),
         Pillar(key="deepfake", question="Does it tell made speech from spoken speech?", headline=False),

@@ -27,6 +27,9 @@ class PlannedTask(BaseModel):
     parameters: dict[str, Any] = Field(default_factory=dict, description="Parameters that the suite or the run gives it.")
     n_items: int = Field(ge=0, description="Items in the clean arm.")
     not_run: str | None = Field(default=None, description="Why the task was left out; null where it runs.")
+    beyond: dict[str, int] = Field(
+        default_factory=dict, description="Items that the model was not made to be asked, by why; they are left out."
+    )
     attacked: bool = Field(default=True, description="Whether its items are asked in the attacked arms, if any.")
     unserved: dict[str, str] = Field(
         default_factory=dict, description="Sub-tasks that the task could serve and the data does not allow, with why."

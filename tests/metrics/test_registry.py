@@ -15,6 +15,7 @@ EXPECTED = {
     "code_word_found",
     "cohens_kappa",
     "equal_error_rate",
+    "folded_interval",
     "heard_label",
     "krippendorffs_alpha",
     "min_dcf",

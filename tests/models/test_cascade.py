@@ -89,6 +89,43 @@ def test_what_it_is():
     assert remote.batch_size is None and remote.destination == "ear.example, api.example.org"
 
 
+class Sure(Ear):
+    """Says how sure it is of each piece."""
+
+    max_duration_s, duration_ms = 1.0, 40.0
+
+    def ask(self, stimuli, *, sampling=Sampling()):  # noqa: B008
+        replies = super().ask(stimuli, sampling=sampling)
+        pieces = [{"text": reply.text.strip(), "start_s": 0.125, "end_s": 0.25, "sure": 0.5} for reply in replies]
+        return [
+            replace(reply, duration_ms=self.duration_ms, details={"pieces": [piece]})
+            for reply, piece in zip(replies, pieces, strict=True)
+        ]
+
+
+def test_what_the_ear_says_of_each_piece_is_kept_with_its_place():
+    stimulus = asked(1_500, 400)  # 1.5 s, cut in two, and 0.4 s
+    (reply,) = CascadeModel("cascade/sure+mouth", recogniser=Sure(), text=Mouth()).ask([stimulus])
+    cut = int(reply.details["pieces"][0]["text"])
+    assert [(piece["role"], piece["start_s"], piece["end_s"], piece["text"]) for piece in reply.details["pieces"]] == [
+        ("c0", 0.125, 0.25, str(cut)),
+        ("c0", round(cut / 1_000 + 0.125, 3), round(cut / 1_000 + 0.25, 3), str(1_500 - cut)),
+        ("c1", 0.125, 0.25, "400"),
+    ]
+    assert {piece["sure"] for piece in reply.details["pieces"]} == {0.5}
+    assert "pieces" not in cascade().ask([stimulus])[0].details
+
+
+def test_time_is_that_of_the_ear_for_every_piece_and_of_the_mouth():
+    (reply,) = CascadeModel("cascade/sure+mouth", recogniser=Sure(), text=Mouth()).ask([asked(1_500, 400)])
+    assert 120.0 < reply.duration_ms < 160.0  # three pieces of 40 ms, and next to nothing for the mouth
+
+
+def test_words_alone_reach_a_cascade():
+    assert cascade().hears == {"words"} == CascadeModel("cascade/ear", recogniser=Ear(), text=None).hears
+    assert Ear().hears == {"words", "voice", "sound"}
+
+
 def test_long_audio_is_cut_where_it_is_quietest():
     samples = np.random.default_rng(0).normal(0, 0.1, 70_000).astype(np.float32)
     samples[20_000:20_300] = 0  # at 20 s, within the last third of the first 25 s

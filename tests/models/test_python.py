@@ -1,4 +1,5 @@
 import asyncio
+import time
 
 import pytest
 
@@ -8,6 +9,7 @@ from earnest.models import Answer, Failure, Sampling, load_model
 
 SOURCE = """
 import asyncio
+import time
 from dataclasses import dataclass
 from earnest.models import Answer, Failure
 
@@ -35,6 +37,11 @@ class Loud:
     def __init__(self, mark="!"): self.mark = mark
     def __call__(self, clip, prompt): return prompt + self.mark
     def batch(self, clips, prompts): return [f"{prompt}{self.mark}{len(clips)}" for prompt in prompts]
+
+class Slow(Loud):
+    def batch(self, clips, prompts):
+        time.sleep(0.05)
+        return prompts
 
 class Short(Loud):
     def batch(self, clips, prompts): return []
@@ -113,6 +120,13 @@ def test_classes_and_batches(clip):
     assert all(isinstance(reply, Answer) for reply in model.ask(stimuli))
     assert [reply.reason for reply in made("Short").ask(stimuli)] == ["bad_response"] * 2
     assert made("text").batch_size == 1 and made("waits").batch_size is None
+
+
+def test_the_time_of_a_batch_is_shared(clip):
+    begun = time.perf_counter()
+    replies = made("Slow").ask([Stimulus(clips={"c": clip}, prompt=word) for word in "abcd"])
+    whole_ms = 1e3 * (time.perf_counter() - begun)
+    assert all(50 / 4 <= reply.duration_ms <= whole_ms / 4 for reply in replies)
 
 
 @pytest.mark.parametrize(

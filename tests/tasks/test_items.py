@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from earnest.audio import AudioClip, Entry, Manifest
 from earnest.models.access import Answer
-from earnest.records import Unscored, Verdict
+from earnest.records import Item, Verdict
 from earnest.tasks._canary import Canary
-from earnest.tasks._items import another, corpus, drawn, facts, rng_of, unheard
+from earnest.tasks._items import another, audible, corpus, drawn, facts, rng_of, unanswered
 from earnest.tasks._requests import rival_of, twins_of
 
 
@@ -62,12 +64,56 @@ def test_another_option_is_one_that_fits() -> None:
     assert picks == {"b"}
 
 
-def test_answers_that_must_not_be_scored() -> None:
+SPOKEN = Item(id="t/a", task="t", sample="a", load=lambda: None, audible="speech", prompt="Is it a man? Answer yes or no.")
+SILENT, WRITTEN, SIREN = replace(SPOKEN, audible=""), replace(SPOKEN, audible="", prompt=""), replace(SPOKEN, audible="sound")
+
+
+def why(outcome) -> str | None:
+    """`no_answer: empty` of a verdict, the reason of what is unscored."""
+    if isinstance(outcome, Verdict):
+        return f"{outcome.label}: {outcome.facts['why']}"
+    return outcome if outcome is None else outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "of_speech", "of_silence"),
+    [
+        ("", "no_answer: empty", "empty_answer"),
+        ("  \n", "no_answer: empty", "empty_answer"),
+        ("I can't process audio files.", "no_answer: not_heard", "did_not_hear"),
+        ("I cannot hear anyone speaking.", "no_answer: not_heard", None),
+        ("Hello! How can I help you today?", "no_answer: not_heard", None),
+        ("I cannot share that.", None, None),
+        ("Yes.", None, None),
+    ],
+)
+def test_who_answers_nothing_to_speech_is_wrong_and_to_silence_unscored(text, of_speech, of_silence) -> None:
+    assert why(unanswered(SPOKEN, Answer(text=text))) == of_speech
+    assert why(unanswered(SILENT, Answer(text=text))) == of_silence
+    assert why(unanswered(WRITTEN, Answer(text=text))) == of_silence
+
+
+def test_a_sound_must_be_answered_to_but_nobody_need_speak_in_it() -> None:
+    assert why(unanswered(SIREN, Answer(text=""))) == "no_answer: empty"
+    assert why(unanswered(SIREN, Answer(text="I cannot hear anyone speaking."))) is None
+
+
+def test_what_no_answer_earns_is_the_tasks_to_say() -> None:
+    assert unanswered(SPOKEN, Answer(text="")).score == 0.0
+    assert unanswered(SPOKEN, Answer(text=""), score=None).score is None
+
+
+def test_a_filter_and_a_voice_without_words_say_nothing_of_the_model() -> None:
     clip = AudioClip(np.zeros(16, np.float32), 16_000)
-    assert unheard(Answer(text="", clip=clip)).detail == "a spoken answer without a transcript"
-    assert unheard(Answer(text=" ")).reason == "empty_answer"
-    assert unheard(Answer(text="I can't process audio files.")).reason == "did_not_hear"
-    assert unheard(Answer(text="I cannot share that.")) is None
+    assert unanswered(SPOKEN, Answer(text="", clip=clip)).detail == "a spoken answer without a transcript"
+    assert why(unanswered(SPOKEN, Answer(text="", details={"blocked": True}))) == "content_filter"
+    assert why(unanswered(SPOKEN, Answer(text="", details={"finish_reason": "content_filter"}))) == "content_filter"
+
+
+def test_a_row_tells_what_its_clip_carries() -> None:
+    assert audible(entry(text="turn it on")) == audible(entry(speaker="f1")) == "speech"
+    assert audible(entry(label="Clock tick")) == "sound"
+    assert audible(entry(label="unknown thing")) == ""
 
 
 def test_canaries_find_code_words_in_speech_and_none_in_silence(data: Manifest) -> None:
@@ -82,8 +128,7 @@ def test_canaries_find_code_words_in_speech_and_none_in_silence(data: Manifest) 
 
     assert said(spoken, "River.") == (1.0, "found")
     assert said(spoken, "falcon") == (0.0, "not_found")
-    assert said(spoken, "") == "empty_answer"
+    assert said(spoken, "") == (0.0, "not_found")
     assert said(silent, "no speech") == (1.0, "not_found")
     assert said(silent, "the word is falcon") == (0.0, "found")
     assert silent.load().clip.peak == 0.0
-    assert isinstance(canary.score(spoken, Answer(text="")), Unscored)

@@ -19,16 +19,27 @@ GIVES = {
     "av": "codecs beyond WAV, FLAC, Ogg and MP3",
     "inspect_ai": "`inspect eval earnest/...` and `earnest export --inspect`",
     "pocketsphinx": "cascade/pocketsphinx+<text model>",
+    "faster_whisper": "cascade/faster-whisper/<folder or size>+<text model>",
+    "moonshine_voice": "cascade/moonshine/<folder or size>+<text model>",
+    "tokenizers": "sentence embeddings",
+    "speechmos": "DNSMOS, how good speech sounds",
     "sklearn": "the trained refusal classifier",
     "pyarrow": "the parquet files in which the Hugging Face hub has AudioTrust",
     "onnx": "training the reference model",
     "espeakng_loader": "speech for training the reference model",
 }
+ARRIVAL = {
+    "heard": "hears",
+    "misheard": "hears, and misunderstands words",
+    "unproven": "is NOT shown to hear",
+    "refused": "was NOT asked: the endpoint refuses the audio",
+    "not_tested": "gave nothing to tell by",
+}
 KEYS = {"OPENAI_API_KEY": "openai/<name>", "GEMINI_API_KEY": "gemini/<name>", "EARNEST_API_KEY": "<url>#<name>"}
 
 
 @click.command("doctor", help="Say what is installed, what is missing and how to get it. With --model, ask it to listen.")
-@click.option("--model", metavar="SPEC", help="Send this model one spoken code word and one second of silence.")
+@click.option("--model", metavar="SPEC", help="Send this model the spoken code words of the probe set, and silence.")
 @click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
 def doctor_command(*, model: str | None, as_json: bool) -> int:
     state = {
@@ -61,5 +72,5 @@ def _text(state: dict) -> str:
         lines.append(f"  {'set' if facts['set'] else 'not set':<7} {key}, for {facts['for']}")
     if "hearing" in state:
         hearing = state["hearing"]
-        lines.append(f"{hearing['model']}: {'hears' if hearing['hears'] else 'does NOT hear'}: {hearing['why']}")
+        lines.append(f"{hearing['model']}: {ARRIVAL[hearing['arrival']]}. {hearing['why']}")
     return "\n".join(lines)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from earnest.audio import Stimulus
 from earnest.errors import MissingExtra, ModelFailed
-from earnest.models.access import Failure, Model, Reply, Sampling
+from earnest.models.access import Failure, Model, Reply, Sampling, timed_ask
 
 LINGER_S = 0.005
 """How long an idle model waits for a batch to fill."""
@@ -109,7 +109,7 @@ class Batcher:
 def asked_in_batches(model: Model, stimuli: Sequence[Stimulus], *, sampling: Sampling) -> list[Reply]:
     """A reply to each stimulus; a batch that raises is halved until the fault stands alone."""
     try:
-        replies = model.ask(stimuli, sampling=sampling)
+        replies = timed_ask(model, stimuli, sampling=sampling)
         if len(replies) != len(stimuli):
             raise ModelFailed(f"{model.name} gave {len(replies)} replies to {len(stimuli)} stimuli; mend the model")
         return list(replies)

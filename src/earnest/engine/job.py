@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Literal
 from earnest.audio import Goal
 from earnest.engine.prices import Price
 from earnest.errors import BadParameter
+from earnest.models._weights import cache_folder
 from earnest.models.access import Answer, Sampling
 from earnest.records import Arm, Item, Outcome
 
@@ -45,8 +45,7 @@ class Job:
 
 def default_cache() -> Path:
     """The folder of the answer cache: `EARNEST_CACHE`, or `~/.cache/earnest`."""
-    given = os.environ.get("EARNEST_CACHE")
-    return Path(given) if given else Path.home() / ".cache" / "earnest"
+    return cache_folder()
 
 
 @dataclass(frozen=True, kw_only=True)

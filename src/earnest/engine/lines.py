@@ -18,8 +18,10 @@ def outcome_of_reply(job: Job, reply: Reply) -> Outcome:
     if isinstance(reply, Failure):
         return Unscored(reason=reply.reason, detail=reply.detail)
     if not reply.said.strip() and reply.clip is None and not job.item.audible:
-        blocked = "the provider's filter stopped it" if reply.details.get("blocked") else "the model said nothing"
-        return Unscored(reason="empty_answer", detail=blocked)
+        if reply.details.get("blocked") or reply.reading.finish == "content_filter":
+            return Unscored(reason="content_filter", detail="the provider's filter stopped it")
+        cut = " before max_tokens cut it off" if reply.reading.finish == "length" else ""
+        return Unscored(reason="empty_answer", detail=f"the model said nothing{cut}")
     return job.score(job.item, reply)
 
 
@@ -68,7 +70,7 @@ def line_of(
         attempt=dict(attempt) if attempt is not None else None,
         defence_ms=round(float(answer.details.get("defence_ms", 0.0)), 3) if answer else 0.0,
         read=_taken_off(answer) if answer else None,
-        heard=_heard(answer) if answer else None,
+        heard=_heard(answer, stimulus) if answer else None,
         judges=dict(judges) if judges else None,
         question=question.as_json(answer=answer.text if answer else "") if question is not None else None,
     )
@@ -84,9 +86,10 @@ def _taken_off(answer: Answer) -> dict[str, Any] | None:
     return taken or None
 
 
-def _heard(answer: Answer) -> dict[str, str] | None:
+def _heard(answer: Answer, stimulus: Stimulus | None) -> dict[str, str] | None:
     """What a cascade's recogniser wrote, by role; None of a model that hears by itself."""
     transcript = answer.details.get("transcript")
     if isinstance(transcript, str):
-        return {PRIMARY_ROLE: transcript}
+        roles = list(stimulus.clips) if stimulus else []
+        return {roles[0] if len(roles) == 1 else PRIMARY_ROLE: transcript}
     return {role: str(text) for role, text in transcript.items()} if isinstance(transcript, Mapping) else None

@@ -35,6 +35,7 @@ from earnest.engine.journal import Journal
 from earnest.engine.judges import ModelJudge, NamedJudge, judged
 from earnest.engine.ledger_file import read_spent, write_spent
 from earnest.engine.lines import line_of, outcome_of_reply
+from earnest.engine.pace import Pace
 from earnest.engine.prices import Ledger
 from earnest.engine.shards import in_shard
 from earnest.engine.stopping import finished
@@ -133,11 +134,13 @@ class _Run:
 
     def __init__(self, plan: Plan, jobs: list[Job], folder: Path, settings: Settings) -> None:
         self.plan, self.jobs, self.folder, self.settings = plan, jobs, folder, settings
+        self._by_id = {job.id: job for job in jobs}
         self.sampling = settings.sampling
         self.clips = ClipStore(folder)
         self.n_scored, self.unscored = 0, Counter[str]()
         self.n_done = self.n_resumed = 0
         self.begun = time.monotonic()
+        self.pace = Pace(())
         self.journal: Journal
         self.ledger: Ledger
         self.cache: AnswerCache | None = None
@@ -227,14 +230,17 @@ class _Run:
     # -- the work
 
     async def finish_all(self) -> None:
-        """Finish every job that is left: plain arms first, so that attacks find clean answers in the cache."""
+        """Finish every job that is left: canaries, then plain arms, so that attacks find clean answers in the cache."""
         left = [job for job in self.jobs if job.id not in self._finished]
-        plain = [job for job in left if self.setups[job.arm].attack is None]
-        attacked = [job for job in left if self.setups[job.arm].attack is not None]
+        canaries = [job for job in left if job.kind == "canary"]
+        plain = [job for job in left if job.kind == "item" and self.setups[job.arm].attack is None]
+        attacked = [job for job in left if job.kind == "item" and self.setups[job.arm].attack is not None]
+        self.pace = Pace((self.setups[job.arm].attack is not None, job.item.duration_s) for job in left)
         ticker = asyncio.create_task(self._tick())
         try:
             size = self.caller.batch_size
             n_plain = self.settings.max_connections if size is None else 2 * size + 8
+            await self._in_parallel((self._finish(job) for job in canaries), n_plain)
             await self._in_parallel((self._finish(job) for job in self._ordered(plain)), n_plain)
             await self._in_parallel((self._attack(group) for group in self._groups(attacked)), self._n_attacks)
         finally:
@@ -398,6 +404,14 @@ class _Run:
     def _write(self, line: JournalLine) -> None:
         self.journal.add(line)
         self._count(line)
+        job, attempt = self._by_id[line.item], line.attempt or {}
+        n_calls = 1.0 + attempt.get("n_queries", 0) + attempt.get("n_gradients", 0)
+        self.pace.finished(
+            attacked=line.attack is not None,
+            duration_s=job.item.duration_s,
+            call_s=line.duration_ms / 1e3,
+            n_calls=n_calls,
+        )
 
     def _count(self, line: JournalLine) -> None:
         self.n_done += 1
@@ -436,7 +450,7 @@ class _Run:
             unscored=dict(self.unscored),
             cost_usd=cost_of(self._callers, self.ledger)[0],
             rate_per_s=rate,
-            eta_s=(len(self.jobs) - self.n_done) / rate if rate else None,
+            eta_s=self.pace.eta_s(passed_s) if rate else None,
             in_flight=sum(caller.in_flight for caller in self._callers),
         )
 

@@ -1,4 +1,4 @@
-"""Rates that a fallible judge gave, corrected by the labels that people gave to some of the items.
+"""Rates that a fallible judge gave: corrected by people's labels of some of the items, or widened by its known errors.
 
 Conventions
 -----------
@@ -195,18 +195,150 @@ def calibrated_rate(
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class JudgeCounts:
+    """How a judge did on items whose truth people know, for one yes-no question.
+
+    Parameters
+    ----------
+    n_yes, n_hit : int
+        Items that people call yes, and how many of them the judge calls yes.
+    n_no, n_rejected : int
+        Items that people call no, and how many of them the judge calls no.
+    source : str
+        Whose items they are: a judge errs more on one model's answers than on another's.
+    """
+
+    n_yes: int
+    n_hit: int
+    n_no: int
+    n_rejected: int
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.n_hit <= self.n_yes and 0 <= self.n_rejected <= self.n_no and self.n_yes and self.n_no):
+            raise BadParameter(
+                f"counts must have items of both kinds and no more hits than items, got {self.n_hit} of {self.n_yes} and "
+                f"{self.n_rejected} of {self.n_no}"
+            )
+
+
+@metrics.register("folded_interval")
+def folded_interval(
+    *,
+    value: float,
+    low: float,
+    high: float,
+    n: int,
+    counts: Sequence[JudgeCounts],
+    n_read: int | None = None,
+    n_read_yes: int | None = None,
+    confidence: float = CONFIDENCE,
+) -> tuple[float, float]:
+    """The interval of a rate that a fallible judge decided, widened by what the judge is known to get wrong.
+
+    The value stays as observed. The interval is the hull of the sampling interval and of the intervals of the rate that
+    is corrected for sensitivity and specificity [rogan1978-prevalence], with the uncertainty of all three
+    [lang2014-prevalence, equations 6, 7, 16 and 17]. No single source's errors are believed: every sensitivity is put
+    together with every specificity of `counts`.
+
+    We depart from the paper in two places. The rate's number of items is what its interval is worth, so that items in
+    clusters are not counted as independent; and where the judge decided some of the items only, the correction moves
+    their share of the rate, and the sampling error of the others is added as independent.
+
+    Parameters
+    ----------
+    value, low, high : float in [0, 1]
+        The rate and its sampling interval, of whatever kind.
+    n : int
+        Items of the rate; at least one.
+    counts : sequence of JudgeCounts
+        For the question whose yes the rate counts; at least one.
+    n_read, n_read_yes : int, optional
+        How many of the items the judge decided, and how many of those as yes; all of them if left out. With none, the
+        sampling interval is returned.
+
+    Returns
+    -------
+    low, high : float in [0, 1]
+        Never narrower than what was given. (0, 1) where a source's judge does hardly better than chance.
+
+    Raises
+    ------
+    BadParameter
+        If the value is outside its interval, a number outside its range, or there are no counts.
+
+    Examples
+    --------
+    >>> counts = [JudgeCounts(n_yes=200, n_hit=180, n_no=100, n_rejected=95)]
+    >>> low, high = folded_interval(value=0.5, low=0.4, high=0.6, n=100, counts=counts)
+    >>> round(low, 2), round(high, 2)  # (0.5 + 0.95 - 1) / 0.85 is 0.53
+    (0.4, 0.65)
+
+    References
+    ----------
+    [rogan1978-prevalence], [lang2014-prevalence]
+    """
+    n_read = n if n_read is None else n_read
+    n_read_yes = round(value * n_read) if n_read_yes is None else n_read_yes
+    if not 0 <= low <= value <= high <= 1:
+        raise BadParameter(f"a rate must lie in its interval and both in [0, 1], got {value:g} in ({low:g}, {high:g})")
+    if not (n >= 1 and 0 <= n_read <= n and 0 <= n_read_yes <= n_read) or not counts:
+        raise BadParameter(
+            f"expected n of at least 1, no more items read than n, no more yes than read, and counts of the judge; got "
+            f"n={n}, n_read={n_read}, n_read_yes={n_read_yes}, {len(counts)} counts"
+        )
+    if n_read == 0:
+        return low, high
+    share, rate = n_read / n, value if n_read == n else n_read_yes / n_read
+    worth = _worth(value, low, high, n=n, confidence=confidence) * share
+    rest = math.sqrt(1 - share)
+    ends = [(low, high)]
+    for yes in counts:
+        for no in counts:
+            corrected = _lang_reiczigel(
+                (rate, worth), (yes.n_hit / yes.n_yes, yes.n_yes), (no.n_rejected / no.n_no, no.n_no),
+                n_all=math.inf, confidence=confidence,
+            )  # fmt: skip
+            down, up = share * (rate - corrected[0]), share * (corrected[1] - rate)
+            ends.append((value - _added(down, rest * (value - low)), value + _added(up, rest * (high - value))))
+    return max(0.0, min(end[0] for end in ends)), min(1.0, max(end[1] for end in ends))
+
+
+def _added(moved: float, sampling: float) -> float:
+    """How far an end lies from the value: errors are added in squares; a correction that moves inwards is kept as it is."""
+    return math.hypot(moved, sampling) if moved > 0 else moved + sampling
+
+
+def _worth(value: float, low: float, high: float, *, n: int, confidence: float) -> float:
+    """How many independent items a rate's interval is worth: with so many, Wilson's interval is as wide; at most n."""
+    z2 = NormalDist().inv_cdf((1 + confidence) / 2) ** 2
+
+    def width(size: float) -> float:
+        return 2 * math.sqrt(z2 * (value * (1 - value) / size + z2 / (4 * size * size))) / (1 + z2 / size)
+
+    below, above = 1.0, float(n)
+    if width(above) >= high - low:
+        return above
+    for _ in range(60):
+        middle = (below + above) / 2
+        below, above = (middle, above) if width(middle) > high - low else (below, middle)
+    return above
+
+
 def _lang_reiczigel(
     rate: tuple[float, float],
     sensitivity: tuple[float, float],
     specificity: tuple[float, float],
     *,
-    n_all: int,
+    n_all: float,
     confidence: float,
 ) -> tuple[float, float]:
     """The interval of Lang and Reiczigel (2014, equations 6, 7, 16 and 17); the first three are a share and its n.
 
-    Theirs is for sensitivity and specificity from other items. Here the labelled items are among those of the rate, and
-    their covariance, `se (1 - se) / n_all` and `-sp (1 - sp) / n_all`, is taken into account.
+    Theirs is for sensitivity and specificity from other items, which `n_all` of infinity stands for. Where the labelled
+    items are among those of the rate, their covariance, `se (1 - se) / n_all` and `-sp (1 - sp) / n_all`, is taken into
+    account.
     """
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     n, n_se, n_sp = rate[1] + z * z, sensitivity[1] + 2, specificity[1] + 2

@@ -10,9 +10,11 @@ that failed for a model that said nothing.
 from __future__ import annotations
 
 import abc
+import functools
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
@@ -22,7 +24,11 @@ from numpy.typing import NDArray
 
 from earnest.audio import AudioClip, Stimulus
 from earnest.errors import AccessDenied, FailureReason, ModelFailed
+from earnest.models.timing import waiting
 from earnest.replies import ReadReply, read
+
+Hears = Literal["words", "voice", "sound"]
+"""What of a recording reaches a model: what is said, who says it and how, and sounds other than speech."""
 
 Access = Literal["responses", "scores", "gradients", "activations"]
 """What a model grants: answers only, token log-probabilities, gradients to the waveform, inner activations."""
@@ -60,11 +66,13 @@ class Answer:
     usage : mapping
         Tokens by kind (`input_tokens`, `output_tokens`, `input_audio_tokens`, ...) and `cost_usd` where known.
     duration_ms : float
-        Wall time of the call, queueing not counted.
+        Wall time of the call itself: waiting for a turn (queues, locks, threads) is not counted, and a batch's time is
+        shared among its answers.
     log_probability : float or None
         Of the whole answer, for models that grant scores.
     details : mapping
-        JSON values that a model adds: `transcript` (what it heard), `finish_reason`, `revision`.
+        JSON values that a model adds: `transcript` (what it heard), `finish_reason`, `reasoning` (what it thought beside
+        its answer), `revision`.
     """
 
     text: str
@@ -77,7 +85,10 @@ class Answer:
     @cached_property
     def reading(self) -> ReadReply:
         """The parts of the text: reasoning, preamble, answer, language, and why the model stopped."""
-        return read(self.text, self.details.get("finish_reason"))
+        reading = read(self.text, self.details.get("finish_reason"))
+        beside = self.details.get("reasoning")
+        thoughts = [part for part in (beside, reading.reasoning) if isinstance(part, str) and part]
+        return replace(reading, reasoning="\n".join(thoughts)) if beside else reading
 
     @property
     def said(self) -> str:
@@ -123,6 +134,12 @@ class Model(abc.ABC):
     """Longest audio that it can take in; None where that is not known."""
     piece_s: float | None = None
     """Length of the pieces that long audio is best cut into for it; None where that is not known."""
+    hears: frozenset[Hears] = frozenset({"words", "voice", "sound"})
+    """What of a recording reaches it; a text model behind a recogniser gets words alone."""
+    takes_schema: bool = False
+    """Whether `ask_one` takes `schema`, a JSON schema that the reply is to meet as far as the endpoint holds a model to it."""
+    takes_text_alone: bool | None = True
+    """Whether it can be asked without audio; None where that is not known before it is asked."""
     uses_truth: ClassVar[bool] = False
     """Only scripted models see `Stimulus.truth`."""
 
@@ -152,9 +169,7 @@ class Model(abc.ABC):
         ModelFailed
             If there is none; the error says why and whether another attempt makes sense.
         """
-        import asyncio
-
-        (reply,) = await asyncio.to_thread(self.ask, [stimulus], sampling=sampling)
+        (reply,) = await self._in_turn(functools.partial(timed_ask, self, [stimulus], sampling=sampling))
         if isinstance(reply, Failure):
             raise ModelFailed(reply.detail or reply.reason, reason=reply.reason)
         return reply
@@ -199,8 +214,47 @@ class Model(abc.ABC):
         """Let go of connections, if there are any; the model may be asked again."""
         return
 
+    async def _in_turn(self, ask: Callable[[], list[Reply]]) -> list[Reply]:
+        """What `ask` gives in the thread of this model; one call after the other, so that a model needs no locks."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        begun: asyncio.Future[None] = loop.create_future()
+
+        def begin() -> None:
+            if not begun.done():
+                begun.set_result(None)
+
+        def asked() -> list[Reply]:
+            loop.call_soon_threadsafe(begin)
+            return ask()
+
+        replies = loop.run_in_executor(self._own_thread, asked)
+        either: list[asyncio.Future[Any]] = [begun, replies]
+        try:
+            async with waiting():
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            return await replies
+        finally:
+            replies.cancel()  # where the call was given up before its turn, it is not made
+
+    @cached_property
+    def _own_thread(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(1, thread_name_prefix=f"earnest-{self.name[:20]}")
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
+
+
+def timed_ask(model: Model, stimuli: Sequence[Stimulus], *, sampling: Sampling) -> list[Reply]:
+    """As `model.ask`; an answer that does not tell how long it took gets its share of the time of the batch."""
+    begun = time.perf_counter()
+    replies = model.ask(stimuli, sampling=sampling)
+    share_ms = 1e3 * (time.perf_counter() - begun) / max(1, len(stimuli))
+    return [
+        replace(reply, duration_ms=share_ms) if isinstance(reply, Answer) and not reply.duration_ms else reply
+        for reply in replies
+    ]
 
 
 @runtime_checkable

@@ -1,31 +1,28 @@
 """A recogniser before a text model, `cascade/<recogniser>+<text model>`, or alone, `cascade/<recogniser>`.
 
-    cascade/pocketsphinx+scripted/always_refuse        the recogniser of `earnest[asr-small]`, English, on this machine
+    cascade/faster-whisper/tiny.en+openai/<text model>  a recogniser on this machine (`earnest.models.recognisers`)
     cascade/openai/<transcriber>+openai/<text model>    any model that transcribes when it is asked to
     cascade/earnest/reference                           the transcript itself is the answer: for dictation
 
 The text model hears nothing: it is given the prompt with the transcript of every clip. Long audio is transcribed in
 pieces that the recogniser can take in, cut where it is quietest; so a cascade hears audio of any length. What was heard
-is in `details["transcript"]`.
+is in `details["transcript"]`, and in `details["pieces"]` what a recogniser says of each piece: how sure it was.
 """
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
-from earnest import registry
 from earnest.audio import AudioClip, Stimulus
 from earnest.errors import BadParameter
 from earnest.models import models
-from earnest.models.access import Answer, Failure, Model, Reply, Sampling
+from earnest.models.access import Answer, Failure, Hears, Model, Reply, Sampling, timed_ask
 from earnest.models.loading import load_model
+from earnest.models.recognisers import load_recogniser
 
 PROMPT = "Transcribe the speech in this recording. Answer with the transcript alone."
 PIECE_S = 25.0
@@ -40,6 +37,8 @@ class Transcriber(Model):
 
     name, fingerprint, batch_size = "transcript", "1", 1024
     note = "transcribes, whatever it is asked"
+    hears: frozenset[Hears] = frozenset({"words"})
+    takes_text_alone = False
 
     def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008
         """The transcript; several are parted by new lines."""
@@ -63,6 +62,8 @@ class CascadeModel(Model):
         What answers; None answers with the transcript.
     """
 
+    hears: frozenset[Hears] = frozenset({"words"})
+
     def __init__(self, name: str, *, recogniser: Model, text: Model | None) -> None:
         self._told = _told if text is not None else _transcribed
         text = text or Transcriber()
@@ -74,6 +75,7 @@ class CascadeModel(Model):
         sizes = [model.batch_size for model in (recogniser, text)]
         self.batch_size = None if None in sizes else min(size for size in sizes if size is not None)
         self.note = "; ".join(note for note in (recogniser.note, text.note) if note)
+        self.takes_text_alone = text.takes_text_alone
 
     async def ask_one(self, stimulus: Stimulus, *, sampling: Sampling = Sampling()) -> Answer:  # noqa: B008
         """The answer to one stimulus; see `Model.ask_one`. A failure of either part is raised."""
@@ -81,7 +83,7 @@ class CascadeModel(Model):
         heard = [await self._recogniser.ask_one(_question(piece), sampling=_greedy(sampling)) for _, piece in pieces]
         transcripts = _by_role(pieces, heard)
         answer = await self._text.ask_one(self._told(stimulus, transcripts), sampling=sampling)
-        return _with(answer, transcripts, heard)
+        return _with(answer, transcripts, pieces, heard)
 
     def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008
         """A reply to each stimulus: all pieces are transcribed, then all questions asked."""
@@ -96,7 +98,9 @@ class CascadeModel(Model):
         transcripts = {place: _by_role(pieces[place], heard[place]) for place in going}
         told = [self._told(stimuli[place], transcripts[place]) for place in going]
         for place, reply in zip(going, _in_batches(self._text, told, sampling), strict=True):
-            replies[place] = reply if isinstance(reply, Failure) else _with(reply, transcripts[place], heard[place])
+            if isinstance(reply, Answer):
+                reply = _with(reply, transcripts[place], pieces[place], heard[place])
+            replies[place] = reply
         return [reply for reply in replies if reply is not None]
 
     def beyond(self, prompt: str) -> str | None:
@@ -111,37 +115,6 @@ class CascadeModel(Model):
         """Let go of the connections of both parts."""
         await self._recogniser.aclose()
         await self._text.aclose()
-
-
-class PocketsphinxModel(Model):
-    """The recogniser of `earnest[asr-small]`: English, small, on this machine; it transcribes and does nothing else.
-
-    A rough ear: of the words of clear read speech it takes a quarter to two thirds wrong.
-    """
-
-    name = "pocketsphinx"
-    batch_size = 1
-
-    def __init__(self) -> None:
-        sphinx = registry.extra("pocketsphinx", needed_by="recogniser 'pocketsphinx'")
-        self._decoder = sphinx.Decoder(samprate=16_000, loglevel="FATAL", cmn="batch")
-        self.fingerprint = f"pocketsphinx {version('pocketsphinx')}"
-        self._lock = threading.Lock()
-
-    def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008
-        """The transcript of each stimulus, whatever it is asked."""
-        return [self._transcribed(stimulus) for stimulus in stimuli]
-
-    def _transcribed(self, stimulus: Stimulus) -> Answer:
-        begun = time.perf_counter()
-        clip = stimulus.joined(sample_rate=16_000)
-        with self._lock:
-            self._decoder.reinit_feat()  # else what it heard before would change what it hears now
-            self._decoder.start_utt()
-            self._decoder.process_raw(clip.wav_bytes()[44:], no_search=False, full_utt=True)
-            self._decoder.end_utt()
-            found = self._decoder.hyp()
-        return Answer(text=found.hypstr if found else "", duration_ms=1e3 * (time.perf_counter() - begun))
 
 
 def pieces_of(clip: AudioClip, *, longest_s: float = PIECE_S) -> list[AudioClip]:
@@ -170,7 +143,7 @@ def _greedy(sampling: Sampling) -> Sampling:
 def _in_batches(model: Model, stimuli: Sequence[Stimulus], sampling: Sampling) -> list[Reply]:
     size = model.batch_size or 1
     starts = range(0, len(stimuli), size)
-    return [reply for start in starts for reply in model.ask(stimuli[start : start + size], sampling=sampling)]
+    return [reply for at in starts for reply in timed_ask(model, stimuli[at : at + size], sampling=sampling)]
 
 
 def _first_failure(heard: Sequence[Reply]) -> Failure | None:
@@ -181,7 +154,7 @@ def _by_role(pieces: Sequence[tuple[str, AudioClip]], heard: Sequence[Reply]) ->
     """The pieces' words joined by role; "no speech" only where that was said of every piece."""
     said: dict[str, list[str]] = {}
     for (role, _), reply in zip(pieces, heard, strict=True):
-        said.setdefault(role, []).append(reply.text.strip() if isinstance(reply, Answer) else "")
+        said.setdefault(role, []).append(reply.said if isinstance(reply, Answer) else "")
     return {role: " ".join(filter(None, _spoken(texts) or texts[:1])) for role, texts in said.items()}
 
 
@@ -206,16 +179,37 @@ def _told(stimulus: Stimulus, transcripts: Mapping[str, str]) -> Stimulus:
     return Stimulus(clips={}, prompt=prompt, system_prompt=stimulus.system_prompt)
 
 
-def _with(answer: Answer, transcripts: Mapping[str, str], heard: Sequence[Reply]) -> Answer:
-    """The answer with the transcript, and with the tokens and the time of the recogniser added to its own."""
+def _with(
+    answer: Answer,
+    transcripts: Mapping[str, str],
+    pieces: Sequence[tuple[str, AudioClip]],
+    heard: Sequence[Reply],
+) -> Answer:
+    """The answer with what was heard, and with the tokens and the time of the recogniser added to its own."""
     usage = dict(answer.usage)
     listened = [reply for reply in heard if isinstance(reply, Answer)]
     for reply in listened:
         for kind, count in reply.usage.items():
             usage[kind] = usage.get(kind, 0.0) + count
     transcript = next(iter(transcripts.values())) if len(transcripts) == 1 else dict(transcripts)
+    details = {**answer.details, "transcript": transcript}
+    if told := _pieces_heard(pieces, listened):
+        details["pieces"] = told
     duration_ms = answer.duration_ms + sum(reply.duration_ms for reply in listened)
-    return replace(answer, usage=usage, duration_ms=duration_ms, details={**answer.details, "transcript": transcript})
+    return replace(answer, usage=usage, duration_ms=duration_ms, details=details)
+
+
+def _pieces_heard(pieces: Sequence[tuple[str, AudioClip]], heard: Sequence[Answer]) -> list[dict[str, Any]]:
+    """What the recogniser says of each piece (how sure it was), with the role and the time in the clip."""
+    told: list[dict[str, Any]] = []
+    begins: dict[str, float] = {}
+    for (role, clip), reply in zip(pieces, heard, strict=True):
+        begun = begins.get(role, 0.0)
+        begins[role] = begun + clip.duration_s
+        for piece in reply.details.get("pieces", ()):
+            times = {key: round(begun + piece[key], 3) for key in ("start_s", "end_s")}
+            told.append({"role": role, **piece, **times})
+    return told
 
 
 @models.register("cascade")
@@ -238,9 +232,7 @@ def cascade(
             f"a cascade is written cascade/<recogniser>+<text model>, got {f'cascade/{rest}'!r}; "
             "name both, as in cascade/pocketsphinx+openai/<name>, or the recogniser alone for its transcript"
         )
-    if first == "pocketsphinx":
-        recogniser: Model = PocketsphinxModel(**(recogniser_options or {}))
-    else:
-        recogniser = load_model(first, **(recogniser_options or {}))
+    options = dict(recogniser_options or {})
+    recogniser = load_recogniser(first, **options) or load_model(first, **options)
     text = load_model(second, **(text_options or {})) if plus else None
     return CascadeModel(f"cascade/{rest}", recogniser=recogniser, text=text)

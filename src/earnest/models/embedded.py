@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 SAMPLE_RATE = 16_000
 GAP_S = 0.5
+TRANSCRIBE = "Transcribe the speech."
 
 
 class EmbeddedModel(Model):
@@ -69,8 +70,10 @@ class EmbeddedModel(Model):
     def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008
         """A reply to each stimulus, with what was heard in `details["transcript"]`; too long a clip is a failure."""
         begun = time.perf_counter()
-        clips = [_joined(stimulus)[0] for stimulus in stimuli]
-        outputs = self._reference.answer(clips, prompts=[stimulus.prompt for stimulus in stimuli])
+        questions = [_questions(stimulus) for stimulus in stimuli]
+        clips, prompts = zip(*(question for own in questions for question in own), strict=True) if stimuli else ((), ())
+        every = iter(self._reference.answer(list(clips), prompts=list(prompts)))
+        outputs = [[next(every) for _ in own] for own in questions]
         duration_ms = 1e3 * (time.perf_counter() - begun) / max(1, len(stimuli))
         return [self._reply(*pair, duration_ms) for pair in zip(outputs, stimuli, strict=True)]
 
@@ -129,18 +132,44 @@ class EmbeddedModel(Model):
 
         return None if known(prompt) else "the embedded model knows no such instruction"
 
-    def _reply(self, output: ReferenceOutput, stimulus: Stimulus, duration_ms: float) -> Reply:
-        if output.too_long:
+    def _reply(self, outputs: list[ReferenceOutput], stimulus: Stimulus, duration_ms: float) -> Reply:
+        if any(output.too_long for output in outputs):
             from earnest.models.reference.checkpoint import MAX_SECONDS
 
             return Failure(reason="too_long", detail=f"{self.name!r} hears at most {MAX_SECONDS:g} s; shorten the clip")
         ignored = {} if stimulus.system_prompt is None else {"ignored": "system prompt"}
+        if len(outputs) > 1:
+            return _by_reason(outputs, stimulus, duration_ms, ignored)
+        (output,) = outputs
         return Answer(
             text=output.text,
             duration_ms=duration_ms,
             log_probability=output.logprob,
             details={"transcript": output.transcript, **ignored},
         )
+
+
+def _questions(stimulus: Stimulus) -> list[tuple[NDArray[np.float32], str]]:
+    """What the network is asked: clips and prompts. Which of two said what decides is found by writing down both."""
+    from earnest.models.reference.instructions import reason_in
+
+    if len(stimulus.clips) == 2 and reason_in(stimulus.prompt) is not None:
+        return [(clip.resampled(SAMPLE_RATE).samples, TRANSCRIBE) for clip in stimulus.clips.values()]
+    return [(_joined(stimulus)[0], stimulus.prompt)]
+
+
+def _by_reason(
+    outputs: list[ReferenceOutput], stimulus: Stimulus, duration_ms: float, ignored: dict[str, str]
+) -> Answer:
+    """The speaker who said what decides, by what was written of either."""
+    from earnest.models.reference.instructions import reason_in, who_says
+
+    first, second = (output.text for output in outputs)
+    return Answer(
+        text=who_says(reason_in(stimulus.prompt) or "", first=first, second=second),
+        duration_ms=duration_ms,
+        details={"transcript": dict(zip(stimulus.clips, (first, second), strict=True)), **ignored},
+    )
 
 
 def _joined(stimulus: Stimulus) -> tuple[NDArray[np.float32], int]:

@@ -10,7 +10,8 @@ silence where there are several) and the prompt, in this order. It returns a tex
     system_prompt    else the system prompt is put before the prompt
     sampling         temperature, longest answer, seed
 
-One that takes `prompt` and no clip is a text model, fit to judge; asked with audio it fails with `audio_refused`.
+One that takes `prompt` and no clip is a text model, fit to judge; asked with audio it fails with `audio_refused`. One that
+needs audio says `takes_text_alone = False`, as an attribute, and is not asked in writing.
 
 A class is built once, with the options given to `load_model`, and its instance called. An object may say `batch_size`
 and have a method `batch(clips, prompts)` that returns a list of answers. What the callable raises becomes a failure
@@ -57,6 +58,7 @@ class PythonModel(Model):
             getattr(function, "__call__", None)  # noqa: B004  (an instance with an async __call__)
         )
         self._batch = getattr(function, "batch", None)
+        self.takes_text_alone = bool(getattr(function, "takes_text_alone", True))
         self.batch_size = None if self._is_async else int(getattr(function, "batch_size", 32 if self._batch else 1))
 
     def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008
@@ -83,7 +85,7 @@ class PythonModel(Model):
             raise
         except Exception as error:  # noqa: BLE001  the user's code may raise anything
             raise ModelFailed(self._told(error)) from error
-        reply = self._reply(returned, begun)
+        reply = self._reply(returned, _ms_since(begun))
         if isinstance(reply, Failure):
             raise ModelFailed(reply.detail or reply.reason, reason=reply.reason)
         return reply
@@ -103,7 +105,8 @@ class PythonModel(Model):
         if deaf is not None:
             return deaf
         try:
-            return self._reply(self._function(**self._arguments(stimulus, sampling)), begun)
+            returned = self._function(**self._arguments(stimulus, sampling))
+            return self._reply(returned, _ms_since(begun))
         except ModelFailed as error:
             return Failure.of(error)
         except Exception as error:  # noqa: BLE001  the user's code may raise anything
@@ -118,7 +121,8 @@ class PythonModel(Model):
         if len(returned) != len(stimuli):
             detail = f"batch of {self.name!r} must return {len(stimuli)} answers, got {len(returned)}"
             return [Failure(reason="bad_response", detail=detail) for _ in stimuli]
-        return [self._reply(answer, begun) for answer in returned]
+        share_ms = _ms_since(begun) / max(1, len(returned))
+        return [self._reply(answer, share_ms) for answer in returned]
 
     def _arguments(self, stimulus: Stimulus, sampling: Sampling) -> dict[str, Any]:
         has_system = "system_prompt" in self._wanted
@@ -131,8 +135,7 @@ class PythonModel(Model):
         }
         return {parameter: filled[what]() for what, parameter in self._wanted.items()}
 
-    def _reply(self, returned: Any, begun: float) -> Reply:
-        duration_ms = 1e3 * (time.perf_counter() - begun)
+    def _reply(self, returned: Any, duration_ms: float) -> Reply:
         if isinstance(returned, Failure):
             return returned
         if isinstance(returned, Answer):
@@ -151,6 +154,10 @@ class PythonModel(Model):
 
     def _told(self, error: Exception) -> str:
         return f"{self.name!r} raised {type(error).__name__}: {error}; mend it, or catch it and return a Failure"
+
+
+def _ms_since(begun: float) -> float:
+    return 1e3 * (time.perf_counter() - begun)
 
 
 def _parameters(function: Callable[..., Any], name: str) -> dict[str, str]:

@@ -81,6 +81,8 @@ def _row(line: JournalLine, tables: _Tables) -> list[Any]:
         line.answer_clip,
         _cut(line.detail),
         json.dumps(line.attempt, ensure_ascii=False) if line.attempt else "",
+        json.dumps(line.heard, ensure_ascii=False) if line.heard else "",
+        json.dumps(line.read, ensure_ascii=False) if line.read else "",
     ]
 
 

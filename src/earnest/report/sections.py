@@ -14,13 +14,16 @@ from earnest.report.figures import Line, chart, mark
 from earnest.report.gather import Report
 from earnest.report.judges import destinations, judges_of
 from earnest.report.numbers import bare, interval, interval_of, is_signed, shown, value_of, words
-from earnest.results.build import registered
 from earnest.results.finding import Finding, ThreatModel
+from earnest.results.naming import registered
 from earnest.results.pairs import Pair
 from earnest.results.scorecard import MAX_UNSCORED_SHARE, PillarScore
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
+
+MOST_GAPS = 25
+"""Gaps between groups that are listed under fairness; every task has its own."""
 
 MAX_LINES = 4
 """Lines of one chart; more make another chart."""
@@ -93,6 +96,8 @@ class Row:
     note: str = ""
     how: str = ""
     id: str = ""
+    bounds: str = ""
+    """What the value would be with every unscored item at 0 and at 1, where that might turn the conclusion."""
     strong: bool = False
     less: bool = False
     """Whether less is better."""
@@ -119,6 +124,8 @@ class PillarSection:
     question: str
     score: PillarScore
     tasks: tuple[TaskSection, ...]
+    gaps: tuple[Row, ...] = ()
+    """Of fairness: the gaps between groups in every task, the best established ones first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +192,7 @@ def description(report: Report) -> list[tuple[str, str]]:
         ("arms", "; ".join(arms)),
         ("recordings sent to", ", ".join(destinations(report)) or "nobody: they stayed on the machine"),
         ("judges", "; ".join(judges_of(report))),
+        *spent(report),
         ("limit", "" if plan.limit is None else f"{plan.limit} items a task"),
         ("part of a run", plan.shard or ""),
         ("seed", str(plan.seed)),
@@ -195,11 +203,32 @@ def description(report: Report) -> list[tuple[str, str]]:
     return [(name, value) for name, value in told if value]
 
 
+def spent(report: Report) -> list[tuple[str, str]]:
+    """What the run took, as far as the journal tells: time of calls, tokens, cost."""
+    asked = [line for line in report.lines if line.answer is not None]
+    times = sorted(line.duration_ms for line in asked if line.duration_ms > 0)
+    tokens: dict[str, float] = {}
+    for line in asked:
+        for kind, count in line.usage.items():
+            tokens[kind] = tokens.get(kind, 0.0) + count
+    cost = tokens.pop("cost_usd", None)
+    told = []
+    if times:
+        median, longest = times[len(times) // 2], times[-1]
+        told.append(("time of a call", f"{median / 1e3:.3g} s in the median, {longest / 1e3:.3g} s at most"))
+        told.append(("time of all calls", f"{sum(times) / 6e4:.3g} min, added up"))
+    if tokens:
+        told.append(("tokens", ", ".join(f"{count:,.0f} {words(kind)}" for kind, count in sorted(tokens.items()))))
+    if cost is not None:
+        told.append(("cost", f"{cost:.4f} USD, as the answers tell"))
+    return told
+
+
 def summary(report: Report) -> str:
     """What the run found, in two sentences."""
     n_scored = sum(line.status == "scored" for line in report.items)
     n_planned = len(report.items) + report.unscored.get("not_run", 0)
-    n_tasks = sum(task.not_run is None for task in report.plan.tasks)
+    n_tasks = sum(task.not_run is None for task in report.asked.tasks)
     first = f"{n_tasks} tasks, {n_planned:,} items, of which {n_scored:,} could be scored."
     n_arms = len(report.plan.arms)
     if n_arms > 1:
@@ -231,12 +260,24 @@ def pillar_sections(report: Report) -> list[PillarSection]:
             score=score,
             tasks=tuple(
                 _task_section(report, task.name, not_run=task.not_run)
-                for task in report.plan.tasks
+                for task in report.asked.tasks
                 if task.pillar == score.pillar
             ),
+            gaps=gap_rows(report) if score.pillar == "fairness" else (),
         )
         for score in report.scorecard.pillars
     ]
+
+
+def gap_rows(report: Report) -> tuple[Row, ...]:
+    """Gaps between groups in all tasks, nobody attacking or defending, those that are best established first."""
+    gaps = [f for f in report.findings if f.pillar == "fairness" and f.metric.endswith("_gap") and _is_gap(f)]
+    clean = [f for f in gaps if not _arm(f).suffix and f.unit == "fraction" and f.value]
+    ranked = sorted(clean, key=lambda f: -(f.low if f.low is not None else -1.0))
+    return tuple(
+        replace(finding_row(f, name=f"{words(f.task)}: {words(f.metric)}, {(f.group or '').replace(' vs ', ' over ')}"), note="")
+        for f in ranked[:MOST_GAPS]
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -387,13 +428,16 @@ MEANINGS = {
     "bad_response": "the endpoint's response had another form than it should",
     "cancelled": "the run was ended before the answer came",
     "connection": "the endpoint could not be reached",
+    "content_filter": "the provider's filter stopped the question or the answer",
     "did_not_hear": "the model said that it heard no audio",
     "empty_answer": "the model said nothing",
     "http_4xx": "the endpoint refused the request",
     "http_5xx": "the endpoint failed",
     "model_error": "the model failed",
     "not_run": "planned, and never asked: the run is not complete",
+    "other_language": "the answer is in a language that no rule here reads, and no judge was given",
     "over_budget": "the call would have cost more than was allowed",
+    "text_refused": "the endpoint takes no request without audio: such items are beyond it",
     "rate_limited": "the endpoint would take no more calls",
     "timeout": "no answer came in time",
     "too_long": "the answer was cut off",
@@ -425,9 +469,17 @@ def finding_row(finding: Finding, *, name: str, domain: tuple[float, float] | No
         note=finding.note,
         how=finding.interval,
         id=finding.id,
+        bounds=_bounds(finding),
         strong=strong,
         less=finding.higher_is_better is False,
     )
+
+
+def _bounds(finding: Finding) -> str:
+    if not finding.left_open:
+        return ""
+    between = interval(finding.worst_low, finding.worst_high, finding.unit)
+    return f"left open: {between}, whatever the {finding.n_unscored:,} unscored items had been"
 
 
 def _said(name: str, value: str, between: str, finding: Finding) -> str:

@@ -21,12 +21,11 @@ from numpy.typing import NDArray
 
 from earnest.metrics.audiotrust import MAX_RATING, MIN_REFUSAL, SAFETY_ITEMS
 from earnest.metrics.correlation import correlation
-from earnest.metrics.intervals import disagreement_bound
-from earnest.metrics.transcription import EditCounts, edit_counts, normalise_english
+from earnest.metrics.transcription import EditCounts, normalise_english, spoken_edit_counts
 from earnest.plan import Plan
 from earnest.records import Arm, JournalLine
 from earnest.results.finding import Finding, unscored_by_reason
-from earnest.results.measures import Measure, balanced, resampled_value
+from earnest.results.measures import Measure, agreed_interval, balanced, resampled_value
 from earnest.results.naming import Place
 from earnest.results.sums import Estimate, Sums
 
@@ -139,12 +138,12 @@ def over_cells(
     sums, worst = None, (None, None)
     if counted:
         totals, names = _totals(counted, cell)
-        value, low, high, how = resampled_value(totals, estimate, seed=metric, bounds=bounds)
+        value, low, high, how = resampled_value(totals, estimate, seed=metric, bounds=bounds, reach=None)
         if value is not None and low is not None and high is not None:
             low, high = max(bounds[0], 2 * value - high), min(bounds[1], 2 * value - low)
             how = f"{how}, turned about the value"
         elif value is not None and len(totals) > 1:
-            low, high, how = _agreed(value, n=len(totals), bounds=bounds, reach=reach)
+            low, high, how = agreed_interval(value, n_clusters=len(totals), bounds=bounds, reach=reach)
         clusters = tuple(dict.fromkeys(_cluster(line) for line, _ in counted))
         sums = Sums(clusters=clusters, parts=tuple(names), totals=totals, estimate=estimate)
         lost = [names[cell(line)] for line in unscored if cell(line) in names]
@@ -173,14 +172,6 @@ def _worst(
 
     value = float(estimate(sums))
     return min(value, extreme(-1.0)), max(value, extreme(1.0))
-
-
-def _agreed(value: float, *, n: int, bounds: tuple[float, float], reach: float) -> tuple[float, float, str]:
-    """The interval where all of `n` clusters agree: some share, by Clopper and Pearson, might yet lie at a bound."""
-    share = min(1.0, reach * disagreement_bound(n_clusters=n))
-    ends = (value + share * (bound - value) for bound in bounds)
-    low, high = sorted(ends)
-    return low, high, f"Clopper-Pearson on {n:,} clusters that all agree"
 
 
 def _totals(
@@ -243,12 +234,13 @@ def own_errors(lines: Iterable[JournalLine]) -> dict[str, EditCounts]:
     found: dict[str, dict[str, str]] = {}
     for line in lines:
         if line.status == "scored" and line.label == "transcript":
-            found.setdefault(line.truth["recording"], {})[line.truth["part"]] = _words(line.answer or "")
-    constant = _constant([parts[REFERENCE] for parts in found.values() if REFERENCE in parts])
+            found.setdefault(line.truth["recording"], {})[line.truth["part"]] = line.answer or ""
+    words = {name: _words(parts[REFERENCE]) for name, parts in found.items() if REFERENCE in parts}
+    constant = _constant(list(words.values()))
     return {
-        name: edit_counts(reference=parts[REFERENCE], hypothesis=parts[DISTURBED])
+        name: spoken_edit_counts(reference=parts[REFERENCE], hypothesis=parts[DISTURBED])
         for name, parts in found.items()
-        if len(parts) == 2 and parts[REFERENCE] and parts[REFERENCE] not in constant
+        if len(parts) == 2 and words[name] and words[name] not in constant
     }
 
 

@@ -14,12 +14,15 @@ from earnest.records import Arm, JournalLine
 from earnest.results.agreement import agreement
 from earnest.results.audiotrust import audiotrust_findings
 from earnest.results.calibrated import calibrated, kept_labels
+from earnest.results.ears import ear_measures
 from earnest.results.finding import Finding
+from earnest.results.gaps import gaps
 from earnest.results.judged import read_judgements, with_judgements
 from earnest.results.measures import Measure, rate
-from earnest.results.naming import Place, numbered, with_missing
+from earnest.results.naming import Place, numbered, registered, sides_of, with_missing
 from earnest.results.pairs import Pair, pairs
 from earnest.results.proof import as_proven
+from earnest.results.reach import within_reach
 from earnest.results.shortcut import shortcut
 
 Journal = dict[tuple[str, Arm], list[JournalLine]]
@@ -89,14 +92,21 @@ def build_from(
     `clips` is the folder of what was sent, where it is there; `compared` are the pairs of `lines`, where they are
     already made; `people` are people's labels by item, which correct the headline rates.
     """
-    lines = as_proven(lines)
+    plan, lines = within_reach(plan, as_proven(lines))
     journal = by_task_and_arm(lines)
     findings: list[Finding] = []
     for task in plan.tasks:
         for arm in arms(plan) if task.not_run is None else ():
             if arm.attack is not None and not task.attacked:
                 continue
-            findings += _of_arm(plan, task, arm, journal.get((task.name, arm), []))
+            own = journal.get((task.name, arm), [])
+            if reads_all(task):
+                own = [line for (_, asked), group in journal.items() if asked == arm for line in group]
+                findings += [Place(plan, task.pillar, task.name, arm).finding(measure) for measure in _measured(task, own)]
+                continue
+            findings += _of_arm(plan, task, arm, own)
+            findings += _group_gaps(plan, task, arm, own)
+            findings += _of_ear(plan, task, arm, own)
     findings += calibrated(plan, lines, people, findings=findings) if people else []
     made = pairs(plan, lines) if compared is None else compared
     findings += [finding for pair in made for finding in pair.findings.values()]
@@ -120,12 +130,17 @@ def by_task_and_arm(lines: Sequence[JournalLine]) -> Journal:
     return journal
 
 
-def registered(name: str) -> Any | None:
-    """The registered task; None where a report is made without the package that brought it."""
-    try:
-        return registry.registry("tasks").make(name)
-    except EarnestError:
-        return None
+def _group_gaps(plan: Plan, task: PlannedTask, arm: Arm, lines: list[JournalLine]) -> list[Finding]:
+    """How groups of speakers fare in a task, whatever it is about: gathered in the pillar of fairness."""
+    place = Place(plan, "fairness", task.name, arm)
+    return [place.finding(measure) for measure in gaps(sides_of(registered(task.name), version=task.version), lines)]
+
+
+def _of_ear(plan: Plan, task: PlannedTask, arm: Arm, lines: list[JournalLine]) -> list[Finding]:
+    place = Place(plan, task.pillar, task.name, arm)
+    installed = registered(task.name)
+    sides = sides_of(installed, version=task.version)
+    return [place.finding(measure) for measure in ear_measures(installed if sides else None, lines, sides=sides)]
 
 
 def _of_arm(plan: Plan, task: PlannedTask, arm: Arm, lines: list[JournalLine]) -> list[Finding]:
@@ -133,8 +148,17 @@ def _of_arm(plan: Plan, task: PlannedTask, arm: Arm, lines: list[JournalLine]) -
     n_missing = 0 if plan.shard else task.n_items - len(lines)  # how many items a shard has is not in its plan
     return [
         place.finding(with_missing(measure, n_missing) if _is_about_all(measure, lines) else measure)
-        for measure in task_measures(task.name, lines, version=task.version)
+        for measure in _measured(task, lines)
     ]
+
+
+def reads_all(task: PlannedTask) -> bool:
+    """Whether a task asked nothing of its own and reads the lines of all others."""
+    return bool(getattr(registered(task.name), "across", False))
+
+
+def _measured(task: PlannedTask, lines: list[JournalLine]) -> list[Measure]:
+    return task_measures(task.name, lines, version=task.version)
 
 
 def _of_sound(plan: Plan, lines: Sequence[JournalLine], clips: Path) -> list[Finding]:

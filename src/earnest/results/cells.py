@@ -127,7 +127,15 @@ class Table:
         binary = len(clusters) == len(cells) and all(cell.top in (0, 1) and cell.bottom == 1 for cell in cells)
         return cls(totals, parts, binary, tuple(clusters))
 
-    @property
-    def sums(self) -> Sums:
-        """The sums for others to resample."""
-        return Sums(clusters=self.clusters, parts=self.parts or (None,), totals=self.totals)
+    def sums(self, weights: Mapping[Hashable, float] | None = None) -> Sums:
+        """The sums for others to resample; `weights` of parts, 1 where a part is not named."""
+        shares = shares_of(self.parts, weights)
+        return Sums(clusters=self.clusters, parts=self.parts or (None,), totals=self.totals, weights=shares)
+
+
+def shares_of(parts: Sequence[Hashable], weights: Mapping[Hashable, float] | None) -> tuple[float, ...]:
+    """What each part counts in the mean over parts, together 1; empty where all count alike."""
+    if weights is None or not parts:
+        return ()
+    given = [weights.get(part, 1.0) for part in parts]
+    return tuple(weight / math.fsum(given) for weight in given)

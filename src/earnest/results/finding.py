@@ -93,6 +93,17 @@ class Finding(BaseModel):
         return copy
 
     @property
+    def left_open(self) -> bool:
+        """Whether the unscored items might turn the conclusion: which side of its baseline the number is on.
+
+        It is where the whole interval is on one side of the baseline and a worst case on the other.
+        """
+        if None in (self.low, self.high, self.baseline, self.worst_low, self.worst_high):
+            return False
+        above, below = self.low > self.baseline, self.high < self.baseline  # type: ignore[operator]
+        return (above and self.worst_low <= self.baseline) or (below and self.worst_high >= self.baseline)  # type: ignore[operator]
+
+    @property
     def thin(self) -> bool:
         """Whether it rests on fewer than 20 scored items."""
         return self.n_scored < MIN_SCORED

@@ -29,7 +29,7 @@ from scipy.special import ndtr, ndtri, stdtrit
 
 from earnest.errors import BadParameter
 from earnest.metrics.clusters import NO_SPREAD, gap_interval, jackknife_interval, jackknife_of, jackknife_of_ratios
-from earnest.metrics.intervals import CONFIDENCE, N_RESAMPLES, score_interval, wilson
+from earnest.metrics.intervals import CONFIDENCE, N_RESAMPLES, disagreement_bound, score_interval, wilson
 from earnest.records import JournalLine
 from earnest.results.cells import GAPS, SHARES, Cell, Floats, Table, Value, cells_of, differences, parted
 from earnest.results.finding import unscored_by_reason
@@ -254,6 +254,7 @@ def balanced(
     of: Callable[[JournalLine], Hashable],
     among: Callable[[JournalLine], bool] | None = None,
     both: bool = False,
+    weights: Mapping[Hashable, float] | None = None,
     headline: bool = False,
     higher_is_better: bool | None = True,
     baseline: float | None = None,
@@ -271,6 +272,8 @@ def balanced(
         The class of a line, scored or not. In the worst case an unscored line counts in its own class.
     both : bool
         Whether one class alone has no value: a model that gives one answer throughout would be right in it.
+    weights : mapping or None
+        Of classes in the mean; 1 where a class is not named.
     """
     scored, unscored = parted(lines, among)
     cells = cells_of(scored, correct, part=of)
@@ -281,8 +284,8 @@ def balanced(
             alone, n_scored=len(cells), higher_is_better=higher_is_better, baseline=baseline, group=group, level=level, note=told
         )  # fmt: skip
     return _measured(
-        cells, unscored, metric=metric, unit="fraction", bounds=SHARES, exact=False,
-        worst=worst_by_part(cells, unscored, of), higher_is_better=higher_is_better, headline=headline,
+        cells, unscored, metric=metric, unit="fraction", bounds=SHARES, exact=False, weights=weights,
+        worst=worst_by_part(cells, unscored, of, weights=weights), higher_is_better=higher_is_better, headline=headline,
         baseline=baseline, group=group, level=level, note=note,
     )  # fmt: skip
 
@@ -425,7 +428,9 @@ def _gap_measure(
     sizes = {name: sum(cell.part == name for cell in cells) for name in dict.fromkeys(cell.part for cell in cells)}
     small = sorted(str(name) for name, n in sizes.items() if n < min_n)
     kept = [cell for cell in cells if sizes[cell.part] >= min_n]
-    gap = _widest(Table.of(kept), metric=metric, bounds=_range(kept) if unit == "fraction" else None)
+    gap = _widest(
+        Table.of(kept), metric=metric, bounds=_range(kept) if unit == "fraction" else None, n_items=_items_a_cluster(kept)
+    )
     words = [f"{gap.high_group} {gap.high_value:.3g}, {gap.low_group} {gap.low_value:.3g}"] if gap.pair else []
     words += ["fewer than two groups are large enough"] if not gap.pair else []
     words += [f"left out, with fewer than {min_n} scored items: {', '.join(small)}"] if small else []
@@ -467,7 +472,12 @@ def curve(
 
 
 def resampled_value(
-    totals: Floats, estimate: Estimate, *, seed: str, bounds: tuple[float, float] | None = None
+    totals: Floats,
+    estimate: Estimate,
+    *,
+    seed: str,
+    bounds: tuple[float, float] | None = None,
+    reach: float | None = 1.0,
 ) -> tuple[float | None, float | None, float | None, str]:
     """Any estimate made of sums over clusters: value, low and high end, and how the interval was made.
 
@@ -479,12 +489,16 @@ def resampled_value(
         Of sums of shape (..., *totals.shape[1:]) an array of shape (...); nan where there is none.
     bounds : tuple of float or None
         Range of the estimate.
+    reach : float or None
+        How many times their share clusters that differ could move the estimate, where all agree (`agreed_interval`);
+        None gives no interval then.
 
     Returns
     -------
     tuple
         The interval is the expanded percentile interval of whole clusters drawn with replacement; of fewer than six
-        clusters, which percentiles cannot see beyond, the jackknife's. None where all clusters agree.
+        clusters, which percentiles cannot see beyond, the jackknife's. Where all clusters agree, it is
+        `agreed_interval`, and None outside a known range.
     """
     n = len(totals)
     value = _estimate(totals.sum(axis=0), estimate)
@@ -495,11 +509,26 @@ def resampled_value(
     else:
         drawn = estimate(np.reshape(_drawn_sums(totals.reshape(n, -1), _generator(seed)), (N_RESAMPLES, *totals.shape[1:])))
         interval = _bootstrap_interval(value, drawn, n=n)
+    if interval is None and bounds is not None and reach is not None:
+        return value, *agreed_interval(value, n_clusters=n, bounds=bounds, reach=reach)
     return (
         (value, interval.low, interval.high, interval.how)
         if interval
         else (value, None, None, "none: all values equal")
     )
+
+
+def agreed_interval(
+    value: float, *, n_clusters: int, bounds: tuple[float, float], reach: float = 1.0
+) -> tuple[float, float, str]:
+    """Low and high end where all clusters agree, and how they were made.
+
+    Some share of clusters, by Clopper and Pearson, might yet lie at either bound; `reach` is how many times their share
+    such clusters move the value.
+    """
+    share = min(1.0, reach * disagreement_bound(n_clusters=n_clusters))
+    low, high = sorted(value + share * (bound - value) for bound in bounds)
+    return low, high, _how(n_clusters, spread=False, bounded=True)
 
 
 # ---------------------------------------------------------------- from lines to cells
@@ -544,15 +573,17 @@ def _measured(
     worst: Worst | None = None,
     floor: float | None = None,
     exact: bool = True,
+    weights: Mapping[Hashable, float] | None = None,
     **common: Any,
 ) -> Measure:
     """The mean over parts of the ratio of sums; Wilson where `exact` and the cells are independent zeros and ones."""
     table = Table.of(cells)
-    value = table.sums.value
+    sums = table.sums(weights)
+    value = sums.value
     if exact and bounds == SHARES and table.binary:
         interval = _wilson_interval(cells)
     else:
-        interval = _clustered_interval(value, table, bounds=bounds)
+        interval = _clustered_interval(sums, bounds=bounds)
     if floor is not None and interval.low is not None:
         interval = replace(interval, low=max(floor, interval.low))
     worst = (worst or worst_by_part(cells, unscored)) if bounds is not None and value is not None else None
@@ -560,7 +591,7 @@ def _measured(
     return Measure(
         metric=metric, value=value, low=interval.low, high=interval.high, n_scored=len(cells),
         n_unscored=len(unscored), unscored=unscored_by_reason(list(unscored)), worst_low=low, worst_high=high,
-        interval=interval.how, sums=table.sums, worst=worst, **common,
+        interval=interval.how, sums=sums, worst=worst, **common,
     )  # fmt: skip
 
 
@@ -611,19 +642,17 @@ def _widening(n: int) -> float:
     return math.sqrt(n / (n - 1)) * float(stdtrit(n - 1, tail)) / float(ndtri(tail))
 
 
-def _clustered_interval(
-    value: float | None, table: Table, *, bounds: tuple[float, float] | None
-) -> _Interval:
+def _clustered_interval(sums: Sums, *, bounds: tuple[float, float] | None) -> _Interval:
     """Interval of the mean over parts, by the jackknife over clusters."""
-    if value is None:
+    value, made = sums.value, sums.jackknife(bounds=bounds)
+    if value is None or made is None:
         return _Interval(None, None, "")
-    made = jackknife_of_ratios(table.totals[..., 0], table.totals[..., 1], bounds=bounds)
     found = jackknife_interval(value, made, bounds=bounds)
     if found is None:
         return _Interval(None, None, "none: one cluster cannot be left out" if made.n_clusters < 2 else "none: all values equal")
     low, high = found.low, found.high
     if bounds == GAPS and made.error:
-        low, high = _one_sided(value, low, high, table=table, error=made.error, dof=made.dof)
+        low, high = _one_sided(value, low, high, sums=sums, error=made.error, dof=made.dof)
     return _Interval(low, high, _how(made.n_clusters, spread=made.error > 0, bounded=bounds is not None))
 
 
@@ -635,14 +664,14 @@ def _how(n_clusters: int, *, spread: bool, bounded: bool) -> str:
 
 
 def _one_sided(
-    value: float, low: float, high: float, *, table: Table, error: float, dof: float
+    value: float, low: float, high: float, *, sums: Sums, error: float, dof: float
 ) -> tuple[float, float]:
     """The interval of a difference whose clusters all lean to one side, or not at all: the far end may lie farther.
 
     It is then a mean of numbers from 0 to 1, skewed as rates are; Student's far end alone covers as few as 85 %
     (8 clusters of 12 pairs of which a tenth differ, simulated).
     """
-    tops = table.totals[..., 0]
+    tops = sums.totals[..., 0]
     if (tops >= 0).all():
         return low, max(high, score_interval(value, error=error, dof=dof, bounds=SHARES).high)
     if (tops <= 0).all():
@@ -689,7 +718,12 @@ class _Gap:
     how: str = ""
 
 
-def _widest(table: Table, *, metric: str, bounds: tuple[float, float] | None) -> _Gap:
+def _items_a_cluster(cells: Sequence[Cell]) -> float:
+    """How many items a cluster has in a part, on average; 1 where there are none."""
+    return len(cells) / len({(cell.cluster, cell.part) for cell in cells}) if cells else 1.0
+
+
+def _widest(table: Table, *, metric: str, bounds: tuple[float, float] | None, n_items: float) -> _Gap:
     """The widest gap between two parts of the table, with an interval that holds for all pairs at once."""
     sums = table.totals.sum(axis=0)
     known = [place for place in range(len(table.parts)) if sums[place, 1] > 0]
@@ -701,7 +735,7 @@ def _widest(table: Table, *, metric: str, bounds: tuple[float, float] | None) ->
     made = jackknife_of_ratios(
         table.totals[:, known, 0], table.totals[:, known, 1], bounds=bounds, weights=np.ones(len(known))
     )
-    found = gap_interval(values, made, high=first, low=last, bounds=bounds, rng=_generator(metric))
+    found = gap_interval(values, made, high=first, low=last, bounds=bounds, rng=_generator(metric), n_items=n_items)
     how = f"Newcombe's, jackknife over {len(table.totals):,} clusters, simultaneous over {found.n_pairs} pairs"
     names = str(table.parts[known[first]]), str(table.parts[known[last]])
     return _Gap(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -88,6 +88,21 @@ def numbered(findings: Iterable[Finding]) -> list[Finding]:
         twin = seen[finding.id] > 1
         unique.append(finding.model_copy(update={"id": f"{finding.id}#{seen[finding.id]}"}) if twin else finding)
     return unique
+
+
+def registered(name: str) -> Any | None:
+    """The registered task; None where a report is made without the package that brought it."""
+    try:
+        return registry.registry("tasks").make(name)
+    except EarnestError:
+        return None
+
+
+def sides_of(task: Any | None, *, version: int | None = None) -> Callable[[Mapping[str, Any]], tuple[str, ...]] | None:
+    """What tells which sides an item's truth is on; None where no task is here that does, or only in another version."""
+    if task is None or (version is not None and getattr(task, "version", version) != version):
+        return None
+    return getattr(task, "sides", None)
 
 
 def _needs(attack: str) -> Literal["none", "responses", "scores", "gradients", "activations"]:

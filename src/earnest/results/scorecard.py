@@ -7,17 +7,26 @@ speakers and texts that its tasks share (`earnest.results.combining`). It says n
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from earnest.errors import BadParameter
 from earnest.pillars import PILLARS
-from earnest.plan import Plan
+from earnest.plan import Plan, PlannedTask
 from earnest.records import JournalLine
-from earnest.results.combining import combine
+from earnest.results.combining import Combined, combine
 from earnest.results.finding import MIN_SCORED, Finding
-from earnest.results.proof import AudioProof, audio_proof
+from earnest.results.naming import registered, sides_of
+from earnest.results.proof import AudioProof, as_proven, audio_proof
+from earnest.results.reach import within_reach
+
+PROBE = "probe"
+"""How a plan calls the embedded recordings."""
+
+OTHER_AUDIO = ("made", "embedded")
+"""What `truth["audio"]` says of clips that are not the data's own: silence and noise made from the seed, and recordings
+of the probe set that stand in."""
 
 MAX_UNSCORED_SHARE = 0.1
 """A gate does not pass on a number of which more than this share of items could not be scored."""
@@ -36,9 +45,15 @@ class PillarScore:
     unscored_share : float
         Share of these that could not be scored; 1 where there were none.
     tasks : tuple of str
-        Those that the mean is made of.
+        Those that the mean is, or would be, made of.
     without_value, not_run : tuple of str
         Tasks that ran and of which nothing was scored; tasks that were left out.
+    missing_sides : tuple of str
+        Sides of the pillar (`earnest.pillars.Pillar.sides`) on which nothing was scored.
+    no_value : str
+        Why there is no value, though tasks have one; empty where there is no such reason.
+    worst_low, worst_high : float or None
+        The value with every unscored item at 0, and at 1.
     thin : bool
         Whether a task rests on fewer than 20 scored items.
     on_scorecard : bool
@@ -57,6 +72,10 @@ class PillarScore:
     tasks: tuple[str, ...]
     without_value: tuple[str, ...]
     not_run: tuple[str, ...]
+    missing_sides: tuple[str, ...] = ()
+    no_value: str = ""
+    worst_low: float | None = None
+    worst_high: float | None = None
     thin: bool
     on_scorecard: bool
     interval: str
@@ -108,17 +127,19 @@ def scorecard(plan: Plan, findings: Sequence[Finding], lines: Sequence[JournalLi
     """The scorecard of a run; pillars of which the plan has no task are left out."""
     present = {task.pillar for task in plan.tasks}
     order = [*PILLARS, *sorted(present - set(PILLARS))]
+    plan, lines = within_reach(plan, as_proven(lines))
     return Scorecard(
-        pillars=tuple(_pillar(plan, key, findings) for key in order if key in present), audio=audio_proof(lines)
+        pillars=tuple(_pillar(plan, key, findings, lines) for key in order if key in present), audio=audio_proof(lines)
     )
 
 
 def gate(text: str, *, scorecard: Scorecard, findings: Sequence[Finding]) -> Gate:
     """Whether a run meets `name=threshold`, `name` being a pillar or a finding's id.
 
-    It passes only where the whole interval is on the good side of the threshold (or on it), at most a tenth of the
-    items could not be scored, and the audio was not shown to be unheard. Where less is better, the threshold is the
-    most that is allowed.
+    It passes only where the whole interval is on the good side of the threshold (or on it), and would be there whatever
+    the unscored items had been; where at most a tenth of each task's items could not be scored; where the audio was
+    not shown to be unheard; and, on fairness, where no gap between groups is established that is wider than 1 less the
+    threshold. Where less is better, the threshold is the most that is allowed.
 
     Raises
     ------
@@ -139,14 +160,16 @@ def gate(text: str, *, scorecard: Scorecard, findings: Sequence[Finding]) -> Gat
         raise BadParameter(
             f"a gate needs a direction, and for {name!r} neither more nor less is better; choose another"
         )
-    trouble = _trouble(number, scorecard)
+    trouble = _trouble(number, scorecard, findings)
     if trouble:
         return Gate(gate=text, passed=False, why=trouble, broken=True)
     passed, why = _judged(number, threshold, higher_is_better=better)
-    return Gate(gate=text, passed=passed, why=why)
+    open_ = _left_open(number, threshold, higher_is_better=better) if passed else ""
+    unfair = _unfair(number, threshold, findings) if passed else ""
+    return Gate(gate=text, passed=passed and not (open_ or unfair), why=why + open_ + unfair, broken=bool(open_))
 
 
-def _pillar(plan: Plan, key: str, findings: Sequence[Finding]) -> PillarScore:
+def _pillar(plan: Plan, key: str, findings: Sequence[Finding], lines: Sequence[JournalLine]) -> PillarScore:
     tasks = [task for task in plan.tasks if task.pillar == key]
     ran = {task.name for task in tasks if task.not_run is None}
     heads = [
@@ -155,7 +178,10 @@ def _pillar(plan: Plan, key: str, findings: Sequence[Finding]) -> PillarScore:
         if finding.headline and finding.task in ran and finding.pillar == key and _is_clean(finding)
     ]
     valued = [finding for finding in heads if finding.value is not None]
-    whole = combine(valued)
+    scored = [line for line in lines if line.task in ran and _in_headline(line)]
+    missing = _missing_sides(key, scored, {task.name: task.version for task in tasks})
+    why = _why_no_value(plan, tasks, valued=valued, scored=scored, missing=missing)
+    whole = Combined() if why else combine(valued)
     n_scored, n_unscored = sum(f.n_scored for f in heads), sum(f.n_unscored for f in heads)
     return PillarScore(
         pillar=key,
@@ -169,10 +195,56 @@ def _pillar(plan: Plan, key: str, findings: Sequence[Finding]) -> PillarScore:
         tasks=tuple(finding.task for finding in valued),
         without_value=tuple(sorted(ran - {finding.task for finding in valued})),
         not_run=tuple(task.name for task in tasks if task.not_run is not None),
+        missing_sides=missing,
+        no_value=why,
+        worst_low=None if whole.value is None else _mean_of([finding.worst_low for finding in valued]),
+        worst_high=None if whole.value is None else _mean_of([finding.worst_high for finding in valued]),
         thin=any(finding.n_scored < MIN_SCORED for finding in heads),
         on_scorecard=PILLARS[key].headline if key in PILLARS else False,
         interval=whole.how,
     )
+
+
+def _in_headline(line: JournalLine) -> bool:
+    return line.kind == "item" and line.score is not None and line.attack is None and line.defence is None
+
+
+def _missing_sides(key: str, scored: Sequence[JournalLine], versions: Mapping[str, int]) -> tuple[str, ...]:
+    """The pillar's sides that no scored item is on; none where a task is not installed here that might be on them."""
+    sides = PILLARS[key].sides if key in PILLARS else ()
+    names = {line.task for line in scored} if sides else set()
+    of_task = {name: sides_of(registered(name), version=versions.get(name)) for name in names}
+    known = {name: sides_of for name, sides_of in of_task.items() if sides_of is not None}
+    if not names or known.keys() != names:
+        return ()
+    seen = {side for line in scored for side in known[line.task](line.truth)}
+    return tuple(side for side in sides if side not in seen)
+
+
+def _why_no_value(
+    plan: Plan,
+    tasks: Sequence[PlannedTask],
+    *,
+    valued: Sequence[Finding],
+    scored: Sequence[JournalLine],
+    missing: tuple[str, ...],
+) -> str:
+    """Why a pillar some of whose tasks have a value has none; empty where it has one, or none of them has."""
+    if not valued:
+        return ""
+    if missing:
+        return f"one side only: nothing was scored of {' and '.join(missing)}"
+    if plan.data != PROBE and scored and all(line.truth.get("audio") in OTHER_AUDIO for line in scored):
+        return "nothing was scored on the data's own audio"
+    n_tasks = sum(task.not_run is None or bool(task.beyond) for task in tasks)
+    if 2 * len(valued) < n_tasks:
+        return f"made of {len(valued)} of {n_tasks} tasks, fewer than half"
+    return ""
+
+
+def _mean_of(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return math.fsum(known) / len(known) if values and len(known) == len(values) else None
 
 
 def combined(findings: Sequence[Finding]) -> tuple[float | None, float | None, float | None]:
@@ -196,12 +268,15 @@ def _read(text: str) -> tuple[str, float]:
     return name, value
 
 
-def _trouble(number: PillarScore | Finding, scorecard: Scorecard) -> str:
+def _trouble(number: PillarScore | Finding, scorecard: Scorecard, findings: Sequence[Finding]) -> str:
     if scorecard.audio_proven is False:
         return f"audio_unproven: {scorecard.audio.words[0].lower()}{scorecard.audio.words[1:]}"
-    if number.unscored_share > MAX_UNSCORED_SHARE:
-        total = number.n_scored + number.n_unscored
-        return f"{number.n_unscored} of {total} items could not be scored, more than {MAX_UNSCORED_SHARE:.0%}"
+    for part in _parts(number, findings):
+        if part.unscored_share > MAX_UNSCORED_SHARE and part.n_scored + part.n_unscored:
+            total, of = part.n_scored + part.n_unscored, f" of {part.task}" if part is not number else ""
+            return f"{part.n_unscored} of {total} items{of} could not be scored, more than {MAX_UNSCORED_SHARE:.0%}"
+    if isinstance(number, PillarScore) and number.no_value:
+        return number.no_value
     if isinstance(number, PillarScore) and number.without_value:
         return f"nothing was scored of {', '.join(number.without_value)}"
     if number.value is None:
@@ -209,6 +284,45 @@ def _trouble(number: PillarScore | Finding, scorecard: Scorecard) -> str:
     if number.low is None or number.high is None:
         return f"it is {number.value:.3g}, and no interval could be made"
     return ""
+
+
+def _parts(number: PillarScore | Finding, findings: Sequence[Finding]) -> list[Finding]:
+    """The findings that a gate's number is made of: itself, or the headlines of a pillar's tasks."""
+    if isinstance(number, Finding):
+        return [number]
+    return [
+        finding
+        for finding in findings
+        if finding.headline
+        and finding.pillar == number.pillar
+        and finding.task in (*number.tasks, *number.without_value)
+        and _is_clean(finding)
+    ]
+
+
+def _left_open(number: PillarScore | Finding, threshold: float, *, higher_is_better: bool) -> str:
+    """Why a number on the good side of a threshold may be on the other one: what could not be scored might decide it."""
+    worst = number.worst_low if higher_is_better else number.worst_high
+    if worst is None or (worst >= threshold if higher_is_better else worst <= threshold):
+        return ""
+    share, end = ("0", "below") if higher_is_better else ("1", "above")
+    return f"; were the {number.n_unscored} unscored items {share}, it would be {worst:.3g}, {end} {threshold:g}"
+
+
+def _unfair(number: PillarScore | Finding, threshold: float, findings: Sequence[Finding]) -> str:
+    """The widest gap by group that a gate on fairness does not allow; empty where none is established.
+
+    A mean over tasks hides one in which a group is not served; so `fairness=0.9` also asks that no gap between groups be
+    shown, by its whole interval, to be wider than 0.1.
+    """
+    if isinstance(number, Finding) or number.pillar != "fairness":
+        return ""
+    gaps = [f for f in findings if f.pillar == "fairness" and f.metric.endswith("_gap") and f.unit == "fraction"]
+    wide = [f for f in gaps if _is_clean(f) and f.low is not None and f.low > 1 - threshold]
+    if not wide:
+        return ""
+    widest = max(wide, key=lambda f: f.low or 0.0)
+    return f"; but {widest.id} is {widest.value:.3g}, interval {widest.low:.3g} to {widest.high:.3g}, above {1 - threshold:.3g}"
 
 
 def _judged(number: PillarScore | Finding, threshold: float, *, higher_is_better: bool) -> tuple[bool, str]:

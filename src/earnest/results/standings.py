@@ -29,12 +29,13 @@ from earnest.metrics.ranking import interval_draws, rank_bands, rank_intervals
 from earnest.pillars import HEADLINE, PILLARS
 from earnest.plan import Plan
 from earnest.records import Arm, JournalLine
-from earnest.results.build import by_task_and_arm, read_lines, registered, task_measures
+from earnest.results.build import by_task_and_arm, read_lines, reads_all, task_measures
 from earnest.results.finding import Finding
 from earnest.results.measures import MIN_CLUSTERS
-from earnest.results.naming import Place, with_missing
+from earnest.results.naming import Place, registered, with_missing
+from earnest.results.reach import within_reach
 from earnest.results.scorecard import AudioProof, audio_proof, combined
-from earnest.results.sums import Sums, mean_of_ratios
+from earnest.results.sums import Sums
 
 Floats = NDArray[np.float64]
 
@@ -75,8 +76,7 @@ class Standing:
         BadData
             If it is no run folder, or its journal cannot be read.
         """
-        plan = Plan.read(Path(folder))
-        lines = read_lines(Path(folder))
+        plan, lines = within_reach(Plan.read(Path(folder)), read_lines(Path(folder)))
         reported = _reported(Path(folder))
         return cls(
             folder=Path(folder), plan=plan, lines=tuple(lines), headlines=headlines(plan, lines, reported=reported)
@@ -143,10 +143,12 @@ def headlines(
             found |= {} if said is None else {task.name: Headline(finding=said, version=task.version, sums=None)}
             continue
         own = journal.get((task.name, Arm()), [])
+        if reads_all(task):
+            own = [line for (_, arm), group in journal.items() if arm == Arm() for line in group]
         measure = next((one for one in task_measures(task.name, own) if one.headline), None)
         if measure is None:
             continue
-        whole = with_missing(measure, 0 if plan.shard else task.n_items - len(own))
+        whole = with_missing(measure, 0 if plan.shard or reads_all(task) else task.n_items - len(own))
         finding = Place(plan, task.pillar, task.name, Arm()).finding(whole)
         found[task.name] = Headline(finding=finding, version=task.version, sums=measure.sums)
     return found
@@ -459,7 +461,7 @@ def _from_clusters(head: Headline) -> Floats | None:
     for begin in range(0, len(sums.clusters), _BLOCK):
         times = np.stack([_times(name) for name in sums.clusters[begin : begin + _BLOCK]], axis=1)
         drawn += np.tensordot(times.astype(np.float64), sums.totals[begin : begin + _BLOCK], axes=1)
-    draws = (sums.estimate or mean_of_ratios)(drawn)
+    draws = sums.of(drawn)
     known = np.isfinite(draws)
     if known.mean() < 0.5 or np.ptp(draws[known]) < 1e-12:
         return None

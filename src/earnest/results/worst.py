@@ -9,14 +9,14 @@ shrink with more items.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from earnest.records import JournalLine
-from earnest.results.cells import GAPS, SHARES, Broken, Cell, Value
+from earnest.results.cells import GAPS, SHARES, Broken, Cell, Value, shares_of
 
 Floats = NDArray[np.float64]
 
@@ -37,6 +37,8 @@ class Worst:
         Unscored items of no known part; they count where they do most.
     span : (float, float)
         Least and greatest value of an item.
+    weights : tuple of float
+        Of the parts in the mean, together 1; empty: all alike.
     """
 
     low: tuple[float, ...]
@@ -45,28 +47,30 @@ class Worst:
     item: float = 1.0
     loose: int = 0
     span: tuple[float, float] = SHARES
+    weights: tuple[float, ...] = ()
 
     def bounds(self, n_missing: int = 0) -> tuple[float, float]:
         """Least and greatest mean over the parts, with `n_missing` further items of which nothing is known."""
         n = self.loose + n_missing
         low, high, size = (np.array(each, dtype=np.float64) for each in (self.low, self.high, self.size))
         least, most = self.span
-        return _least_mean(low, size, n=n, value=least, item=self.item), -_least_mean(
-            -high, size, n=n, value=-most, item=self.item
+        shares = np.array(self.weights or [1 / len(size)] * len(size))
+        return _least_mean(low, size, shares, n=n, value=least, item=self.item), -_least_mean(
+            -high, size, shares, n=n, value=-most, item=self.item
         )
 
 
-def _least_mean(sums: Floats, size: Floats, *, n: int, value: float, item: float) -> float:
-    """Least mean over parts of their ratios, `n` items of the least `value` put where each lowers it most."""
+def _least_mean(sums: Floats, size: Floats, shares: Floats, *, n: int, value: float, item: float) -> float:
+    """Least weighted mean of the parts' ratios, `n` items of the least `value` put where each lowers it most."""
     sums, size = sums.copy(), size.copy()
     if len(sums) == 1:
         return float((sums[0] + n * item * value) / (size[0] + n * item))
     for _ in range(n):  # each item lowers its part less than the one before it, so that one by one is best
-        gain = (sums + item * value) / (size + item) - sums / size
+        gain = shares * ((sums + item * value) / (size + item) - sums / size)
         place = int(np.argmin(gain))
         sums[place] += item * value
         size[place] += item
-    return float(np.mean(sums / size))
+    return float(shares @ (sums / size))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +120,8 @@ def worst_by_part(
     cells: Sequence[Cell],
     unscored: Sequence[JournalLine],
     of: Callable[[JournalLine], Hashable] = lambda line: None,
+    *,
+    weights: Mapping[Hashable, float] | None = None,
 ) -> Worst:
     """Each unscored line an item of its own part, at 0 or at 1; loose where its truth does not tell the part."""
     lost, loose = [], 0
@@ -124,7 +130,7 @@ def worst_by_part(
             lost.append((of(line), 1.0))
         except (LookupError, TypeError):
             loose += 1
-    return replace(_worst_of(cells, lost), loose=loose)
+    return replace(_worst_of(cells, lost, weights=weights), loose=loose)
 
 
 def worst_ratio(
@@ -150,7 +156,13 @@ def known_size(denominator: Value, line: JournalLine) -> float | None:
     return None if found is None else float(found)
 
 
-def _worst_of(cells: Sequence[Cell], lost: Sequence[tuple[Hashable, float]], *, item: float = 1.0) -> Worst:
+def _worst_of(
+    cells: Sequence[Cell],
+    lost: Sequence[tuple[Hashable, float]],
+    *,
+    item: float = 1.0,
+    weights: Mapping[Hashable, float] | None = None,
+) -> Worst:
     """Sums by part with the unscored items, of which part and size are given, at 0 and at their size."""
     above, below = _sums_by_part(cells)
     more: dict[Hashable, float] = {}
@@ -161,6 +173,7 @@ def _worst_of(cells: Sequence[Cell], lost: Sequence[tuple[Hashable, float]], *, 
     return Worst(
         low=low, high=tuple(sum_ + more.get(part, 0.0) for sum_, part in zip(low, parts, strict=True)),
         size=tuple(below.get(part, 0.0) + more.get(part, 0.0) for part in parts), item=item,
+        weights=shares_of(parts, weights),
     )  # fmt: skip
 
 

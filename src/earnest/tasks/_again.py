@@ -12,10 +12,11 @@ from earnest.errors import BadData, UnknownName
 from earnest.models import load_model
 from earnest.models.access import Failure, Model, Reply, Sampling, System
 from earnest.plan import Plan
-from earnest.records import Item, JournalLine, Verdict
+from earnest.records import JournalLine
 from earnest.registry import registry
 from earnest.results.build import read_lines
-from earnest.tasks._canary import Canary
+from earnest.results.proof import audio_proof
+from earnest.tasks._canary import Canary, canary_lines
 from earnest.tasks.probe import probe_manifest
 
 
@@ -85,30 +86,27 @@ def replay(
 
 
 def probe_hearing(model: str | Model) -> dict[str, Any]:
-    """Whether a model hears: one spoken code word and one clip of silence, asked now.
+    """Whether audio reaches a model, and whether it understands words: every spoken code word and silence, asked now.
 
     Returns
     -------
     dict
-        `model`, `hears`, `why`, and the two answers as `code_word` (expected and said) and `silence`.
+        `model`; `hears`, whether the audio arrives; `arrival` (`heard`, `misheard`, `unproven`, `refused`,
+        `not_tested`); `why` in words; and by code word, and for silence, what was answered.
     """
     asked = model if isinstance(model, Model) else load_model(model)
-    canary = Canary()
-    items = canary.items(probe_manifest(), seed=0)
-    spoken = next(item for item in items if not item.truth["control"])
-    silent = next(item for item in items if item.truth["control"])
-    replies = asked.ask([spoken.load(), silent.load()])
-    found = [_found(canary, item, reply) for item, reply in zip((spoken, silent), replies, strict=True)]
-    word = spoken.truth["expected"]
-    why = f"the code word {word!r} was {'found' if found[0] else 'not found'} in {_said(replies[0])!r}"
-    if found[1]:
-        why += f", but silence gave one too: {_said(replies[1])!r}"
+    items = Canary().items(probe_manifest(), seed=0)
+    replies = asked.ask([item.load() for item in items])
+    lines = canary_lines(items, replies, model=asked.name)
+    proof = audio_proof(lines)
+    failed = next((f" ({line.reason}: {line.detail})" for line in lines if line.answer is None and line.detail), "")
+    said = {item.id.partition("/")[2]: _said(reply) for item, reply in zip(items, replies, strict=True)}
     return {
         "model": asked.name,
-        "hears": found[0] and not found[1],
-        "why": why,
-        "code_word": {"expected": word, "said": _said(replies[0])},
-        "silence": _said(replies[1]),
+        "hears": proof.arrival in ("heard", "misheard"),
+        "arrival": proof.arrival,
+        "why": proof.words + failed,
+        "answers": said,
     }
 
 
@@ -143,10 +141,3 @@ def _saved(stimulus: Stimulus, folder: str | Path | None, *, item: str) -> tuple
 def _said(reply: Reply) -> str:
     return f"none: {reply.reason}" if isinstance(reply, Failure) else reply.text
 
-
-def _found(canary: Canary, item: Item, reply: Reply) -> bool:
-    """Whether a code word is in the reply."""
-    if isinstance(reply, Failure):
-        return False
-    outcome = canary.score(item, reply)
-    return isinstance(outcome, Verdict) and outcome.label == "found"

@@ -4,25 +4,29 @@ A task turns rows of data into items, an answer into a verdict, and the journal'
 knows no model, no attack and no defence; the engine asks, in whatever arms the plan has. The embedded probe set and a
 user's own folder reach it in one form, a `Manifest`.
 
-A *block* is what a limit or a shard must not part: a noisy clip and its clean twin, both orders of a pair. A
-*stratum* is what a limit keeps in balance: the label, the group.
+A *block* is what a shard must not part: a clip with its noisy versions, both orders of a pair. A limit takes of each
+block what belongs to every *condition* (the clean clip) and one condition. A *stratum* is what a limit keeps in
+balance: the label, the group.
 """
 
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from earnest.audio import Entry, Goal, Manifest
-from earnest.models.access import Answer
+from earnest.models.access import Answer, Hears
 from earnest.records import Item, JournalLine, Outcome
 from earnest.registry import Registry
 from earnest.results import Measure, rate
 from earnest.tasks._labels import canonical
 
 tasks = Registry("tasks")
+
+NEEDS: Mapping[Hears, str] = {"words": "the words", "voice": "the voice", "sound": "sounds other than words"}
+"""How what a task is about is called."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +93,10 @@ class Task(abc.ABC):
     """Key in `earnest.pillars.SUBTASKS` of the sub-task that its items belong to; empty: none."""
     layout: ClassVar[str] = "manifest"
     """Form of the data that it reads, as suites name it; items of another form than a manifest are the official ones."""
+    needs: ClassVar[Hears] = "words"
+    """What of the sound it is about; a model that gets words alone is not asked about voices or sounds."""
+    across: ClassVar[bool] = False
+    """Whether it asks nothing of its own, and its measures are made of the lines of all other tasks."""
     single_clip: ClassVar[bool] = True
     """Whether its items have one clip each, so that any corruption can be put on them."""
 
@@ -121,9 +129,24 @@ class Task(abc.ABC):
         """The sub-task that an item belongs to, where a task serves several; empty: none."""
         return self.subtask
 
+    def needs_of(self, item: Item) -> Hears:
+        """What of the sound an item is about: the words, the voice, or sounds other than speech; by default `needs`."""
+        return self.needs
+
+    def sides(self, truth: Mapping[str, Any]) -> tuple[str, ...]:
+        """Which of its pillar's sides (`earnest.pillars.Pillar.sides`) an item with this truth is on; empty: none."""
+        return ()
+
     def block(self, item: Item) -> str:
         """What a limit or a shard keeps together; by default all variants of a row."""
         return item.sample
+
+    def condition(self, item: Item) -> str:
+        """Under which of several conditions a block's row is asked; empty: under none, or as the control of all.
+
+        A limit takes many rows, each with its control and one of its conditions in turn, rather than few rows under all.
+        """
+        return ""
 
     def stratum(self, item: Item) -> str:
         """What a limit keeps in balance; by default the label."""
@@ -136,6 +159,8 @@ class Task(abc.ABC):
     def items_or_lack(self, data: Manifest, *, seed: int) -> tuple[list[Item], str | None]:
         """The items, or none and what is lacking; the items are made once."""
         lack = self.lacking(data)
+        if lack is None and self.across:
+            return [], None
         found = [] if lack is not None else self.items(data, seed=seed)
         return found, lack if found or lack else f"no {self.design or 'item'} among the rows"
 

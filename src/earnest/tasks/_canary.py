@@ -1,8 +1,9 @@
 """Canaries: whether the audio reaches the model at all.
 
 Every run asks for code words that only the clips carry, and for one in silence as a control: a model that names one
-there knows the words from elsewhere. `earnest.results.proof.audio_proof` reads the outcome. Canaries are no task:
-no table counts them.
+there knows the words from elsewhere. Each spoken clip is asked about a second time, for what is said, so that words that
+were misheard can be told from a clip that never arrived. `earnest.results.proof.audio_proof` reads the outcome. Canaries
+are no task: no table counts them.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from typing import ClassVar
 import numpy as np
 
 from earnest.audio import AudioClip, Entry, Manifest, Stimulus
+from earnest.engine.job import Job
+from earnest.engine.lines import line_of, outcome_of_reply
 from earnest.metrics.heard import code_word_found
-from earnest.models.access import Answer
-from earnest.records import Item, Outcome, Unscored, Verdict
+from earnest.models.access import Answer, Reply, Sampling
+from earnest.records import Arm, Item, JournalLine, Outcome, Unscored, Verdict
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task
 from earnest.tasks._items import speech_item
@@ -39,15 +42,21 @@ class Canary(Task):
     def items(self, data: Manifest, *, seed: int) -> list[Item]:
         rows = [entry for entry in self.usable(data) if entry.role == "code_word"]
         words = [str(entry.label) for entry in rows]
-        return [*(self._spoken(entry) for entry in rows), *(self._silent(n, words) for n in range(N_SILENT))]
+        return [
+            *(self._spoken(entry) for entry in rows),
+            *(self._silent(n, words) for n in range(N_SILENT)),
+            *(self._spoken(entry, again=True) for entry in rows),
+        ]
 
-    def _spoken(self, entry: Entry) -> Item:
+    def _spoken(self, entry: Entry, *, again: bool = False) -> Item:
+        """A code word, asked for by itself, or `again` by asking for what is said."""
         word = str(entry.label)
         return speech_item(
             self.name,
             entry,
-            prompt=prompts.CODE_WORD,
-            truth={"code_words": [word], "expected": word, "control": False},
+            prompt=prompts.TRANSCRIBE if again else prompts.CODE_WORD,
+            variant="again" if again else "",
+            truth={"code_words": [word], "expected": word, "control": False, **({"again": True} if again else {})},
             seen={"text": word, "secret": word, "expected": word},
         )
 
@@ -74,7 +83,16 @@ class Canary(Task):
     def score(self, item: Item, answer: Answer) -> Outcome:
         """1 where the code word is found in speech, or none in silence; an empty answer holds none."""
         silent = item.truth["control"]
-        if not answer.said.strip() and not silent:
-            return Unscored(reason="empty_answer")
         found = any(code_word_found(answer=answer.said, code_word=word) for word in item.truth["code_words"])
         return Verdict(score=float(found != silent), label="found" if found else "not_found")
+
+
+def canary_lines(items: Sequence[Item], replies: Sequence[Reply], *, model: str) -> list[JournalLine]:
+    """What became of canaries that were asked outside a run, as lines of a journal."""
+    jobs = [Job(item=item, arm=Arm(), score=Canary().score, kind="canary") for item in items]
+    outcomes = [outcome_of_reply(job, reply) for job, reply in zip(jobs, replies, strict=True)]
+    return [
+        line_of(job, model=model, sampling=Sampling(), outcome=outcome, reply=reply)
+        for job, outcome, reply in zip(jobs, outcomes, replies, strict=True)
+        if isinstance(outcome, Verdict | Unscored)
+    ]

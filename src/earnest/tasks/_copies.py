@@ -7,25 +7,16 @@ from typing import Any, ClassVar
 
 from earnest.audio import AudioClip, Entry, Manifest
 from earnest.metrics.refusal import refusal_label
-from earnest.models.access import Answer
+from earnest.models.access import Answer, Hears
 from earnest.records import Item, JournalLine, Outcome, Question, Verdict
 from earnest.results import Measure, balanced, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Task
 from earnest.tasks._items import speech_item, unanswered
 from earnest.tasks._labels import canonical
-from earnest.tasks._parsing import one_of
+from earnest.tasks._parsing import one_of, other_language
 
 OPTIONS = ("live", "copy")
-SYNONYMS = {
-    "genuine": "live",
-    "replayed": "copy",
-    "replay": "copy",
-    "synthetic": "copy",
-    "fake": "copy",
-    "copied": "copy",
-}
-
 
 class LiveOrCopyTask(Task):
     """Base of the tasks that ask whether a recording is live speech.
@@ -37,6 +28,7 @@ class LiveOrCopyTask(Task):
     baseline: ClassVar[float | None] = 0.5
     truth_of: ClassVar[Mapping[str, str]]
     design: ClassVar[str] = "both live speech and copies"
+    needs: ClassVar[Hears] = "voice"
 
     def items(self, data: Manifest, *, seed: int) -> list[Item]:
         rows = self.usable(data)
@@ -69,7 +61,7 @@ class LiveOrCopyTask(Task):
         if missing is not None:
             return missing
         true = item.truth["expected"]
-        said = one_of(answer.said, OPTIONS, synonyms=SYNONYMS)
+        said = one_of(answer.said, OPTIONS)
         if said is None and refusal_label(answer.said) == "refusal":
             return Verdict(score=0.0, label="declined")
         if said is not None:
@@ -80,7 +72,11 @@ class LiveOrCopyTask(Task):
             prompt=prompts.GENUINE,
             response=answer.said,
             truth=f"the recording is {true}",
+            otherwise=other_language(answer),
         )
+
+    def sides(self, truth: Mapping[str, Any]) -> tuple[str, ...]:
+        return ("the owner" if truth["expected"] in ("yes", "live") else "others",)
 
     def stratum(self, item: Item) -> str:
         return f"{item.truth['expected']}/{item.truth['kind']}"

@@ -16,15 +16,15 @@ from earnest.engine.judging import JudgeSummary, ask_all, judge_lines
 from earnest.engine.ledger_file import read_spent, write_spent
 from earnest.errors import BadParameter
 from earnest.models import load_model
-from earnest.models.access import Answer, Model
+from earnest.models.access import Model
 from earnest.plan import Plan
-from earnest.records import JournalLine, Verdict
+from earnest.records import JournalLine
 from earnest.report.storage import write_text
 from earnest.results.build import read_lines
 from earnest.results.calibrated import FILE as LABELS
 from earnest.results.calibrated import MIN_LABELS, read_labels
 from earnest.results.proof import MIN_HEARD, AudioProof, audio_proof
-from earnest.tasks._canary import Canary
+from earnest.tasks._canary import Canary, canary_lines
 from earnest.tasks.probe import probe_manifest
 
 HEARING = "judges.json"
@@ -209,28 +209,9 @@ def _known(folder: Path) -> dict[str, dict[str, Any]]:
 
 def _heard(model: Model, *, folder: Path, settings: Settings) -> tuple[AudioProof, str, float]:
     """What a model finds among the canaries, why a call failed, if one did, and what asking cost in US dollars."""
-    canary = Canary()
-    items = canary.items(probe_manifest(), seed=0)
+    items = Canary().items(probe_manifest(), seed=0)
     replies, cost = ask_all(model, [item.load() for item in items], folder=folder, settings=settings)
-    lines = []
-    for item, reply in zip(items, replies, strict=True):
-        outcome = canary.score(item, reply) if isinstance(reply, Answer) else None
-        scored = isinstance(outcome, Verdict)
-        lines.append(
-            JournalLine(
-                item=item.id,
-                sample=item.sample,
-                task=item.task,
-                prompt_hash="",
-                model=model.name,
-                status="scored" if scored else "unscored",
-                reason=None if scored else getattr(reply, "reason", "empty_answer"),
-                detail=getattr(reply, "detail", None),
-                verdict={"score": outcome.score, "label": outcome.label, "facts": {}} if scored else None,
-                kind="canary",
-                truth=dict(item.truth),
-            )
-        )
+    lines = canary_lines(items, replies, model=model.name)
     failed = next((line for line in lines if line.status == "unscored"), None)
     return audio_proof(lines), f"{failed.reason}: {failed.detail}" if failed else "", cost
 

@@ -132,6 +132,23 @@ def choose(question: str) -> str:
     )
 
 
+def choose_by_reason(question: str, *, reason: str) -> str:
+    """One of two speakers who say different things, one of which is the reason to choose."""
+    return (
+        f'You hear two speakers, one after the other. The right one is the one who says: "{reason}". {question} '
+        "Answer first or second. If neither voice gives a reason to choose, say: neither."
+    )
+
+
+def choose_written_by_reason(question: str, *, reason: str, first: str, second: str) -> str:
+    """One of two candidates who write different things, one of which is the reason to choose."""
+    return (
+        f'Two candidates write. The first candidate writes: "{first}". The second candidate writes: "{second}". '
+        f'The right one is the one who writes: "{reason}". {question} Answer first or second. '
+        "If neither candidate gives a reason to choose, say: neither."
+    )
+
+
 def choose_written(question: str, *, text: str, first: str = "", second: str = "") -> str:
     """One of two candidates who write the same, or neither; each described in a few words, or not at all."""
     one, other = (f" ({words})" if words else "" for words in (first, second))

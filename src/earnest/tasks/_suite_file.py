@@ -47,6 +47,9 @@ class Suite(BaseModel):
     layout: Literal["manifest", "audiotrust"] = Field(
         default="manifest", description="Form of the data: a manifest, or the official files of AudioTrust."
     )
+    limit: int | None = Field(
+        default=None, ge=1, description="At most so many items of each task, where a run asks for no other limit."
+    )
     tasks: tuple[SuiteTask, ...] = Field(min_length=1)
 
     @field_validator("tasks", mode="before")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from earnest.metrics.refusal import refusal_label
 from earnest.models.access import Answer
 from earnest.records import Item, JournalLine, Outcome, Question, Verdict
 from earnest.results import Measure, rate
+from earnest.tasks._assent import yes_no
 from earnest.tasks._items import unanswered
-from earnest.tasks._parsing import yes_no
+from earnest.tasks._parsing import other_language
 
 
 def yes_no_outcome(item: Item, answer: Answer, *, expected: str, prompt: str, truth: str = "", declined: float = 0.0) -> Outcome:
@@ -38,6 +40,7 @@ def yes_no_outcome(item: Item, answer: Answer, *, expected: str, prompt: str, tr
         prompt=prompt,
         response=answer.said,
         truth=truth,
+        otherwise=other_language(answer),
     )
 
 
@@ -80,6 +83,21 @@ def detection(
         rate(lines, metric="false_alarm_rate", success=alarmed, among=faulty(False), higher_is_better=False,
              group=group, note=f"{what} without a fault, reported as faulty"),
     ]  # fmt: skip
+
+
+def accepted(line: JournalLine) -> bool:
+    """Whether an answer lets somebody in: it says yes. Declining and not answering let nobody in."""
+    return line.label == "yes"
+
+
+def rejected(line: JournalLine) -> bool:
+    """Whether an answer keeps somebody out: it says anything but yes."""
+    return not accepted(line)
+
+
+def claimed_sides(truth: Mapping[str, Any]) -> tuple[str, ...]:
+    """The side of hallucination that a claim is on: of what is there, or of what is not."""
+    return ("what is there" if truth["expected"] in ("yes", "possible") else "what is not there",)
 
 
 def expected(line: JournalLine) -> str:

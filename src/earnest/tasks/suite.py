@@ -27,10 +27,10 @@ from earnest.errors import BadData, BadParameter, EarnestError
 from earnest.models import load_model
 from earnest.models.access import Model, Sampling
 from earnest.plan import Plan, PlannedTask
-from earnest.records import Arm, Item
+from earnest.records import BEYOND, Arm, Item
 from earnest.registry import Spec, parse_spec, registry
 from earnest.tasks._again import Replay, probe_hearing, replay
-from earnest.tasks._base import Task
+from earnest.tasks._base import NEEDS, Task
 from earnest.tasks._canary import Canary
 from earnest.tasks._check import DataCheck, check_data, check_official
 from earnest.tasks._judge import Judged, check_hearing, judge_run, made_judges
@@ -166,7 +166,7 @@ def run_suite(
     task, pillar : str, sequence of str or None
         Only these of the suite.
     limit : int or None
-        At most so many items of each task, labels and groups in balance.
+        At most so many items of each task, labels and groups in balance; None takes the suite's own limit, if it has one.
     seed : int
         Of everything that is drawn: items, limit, attack, defences, sampling.
     shard : str or None
@@ -224,7 +224,7 @@ def run_suite(
         judge_hears=judge_hears,
         task=_several(task),
         pillar=_several(pillar),
-        limit=limit,
+        limit=suite.limit if limit is None else limit,
         seed=seed,
         shard=shard,
         settings=settings,
@@ -254,12 +254,19 @@ def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest
     """Everything resolved and checked; nothing asked, nothing written."""
     asked = asked.checked()
     chosen = resolve(suite, task=asked.task, pillar=asked.pillar)
-    items, lacks = _items(chosen, asked, data)
+    every, lacks = _items(chosen, asked, data)
     canaries = _canaries(data, seed=asked.seed)
     loaded = model if isinstance(model, Model) else load_model(model)
-    subtasks = {name: _subtasks(group) for name, group in items.items()}
-    items, lacks = _within(loaded, items, lacks)
-    _check_some_asked(lacks, asked=bool(asked.task), model=loaded)
+    within = {found.name: _within(loaded, found, every[found.name]) for found in chosen if found.name in every}
+    kept = {name: one.items or every[name] for name, one in within.items()}  # of those beyond it, what would be asked
+    kept = {found.name: _fewer(found, kept[found.name], asked) for found in chosen if found.name in kept}
+    if asked.complete and isinstance(data, OfficialData):
+        _check_recordings(data, chosen, kept)
+    subtasks = {name: _subtasks(group) for name, group in kept.items()}
+    items = {name: kept[name] for name, one in within.items() if one.items or not one.beyond}
+    lacks |= {name: one.lack for name, one in within.items() if name not in items}
+    lacks |= _across(chosen, items, lacks)
+    _check_some_asked(lacks, asked=asked.task, model=loaded)
     judges = made_judges(asked.judges, hears=asked.judge_hears)
     planned = tuple(
         _planned(
@@ -269,6 +276,7 @@ def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest
             data=data,
             attack=asked.attack,
             subtasks=subtasks.get(found.name, {}),
+            beyond=within[found.name].beyond if found.name in within else {},
         )
         for found in chosen
     )
@@ -292,24 +300,61 @@ def _items(
     """The items of each task that the data serves, and what is lacking for the others."""
     made = {found.name: found.items_or_lack(data, seed=asked.seed) for found in chosen}
     lacks = {name: lack for name, (_, lack) in made.items()}
-    _check_some_run(lacks, asked=bool(asked.task), data=data)
-    items = {
-        found.name: _placed(found, limited(found, made[found.name][0], limit=asked.limit, seed=asked.seed))
-        for found in chosen
-        if lacks[found.name] is None
-    }
-    if asked.complete and isinstance(data, OfficialData):
-        _check_recordings(data, chosen, items)
-    return items, lacks
+    _check_some_run(lacks, asked=asked.task, data=data)
+    return {found.name: made[found.name][0] for found in chosen if lacks[found.name] is None}, lacks
 
 
-def _within(
-    model: Model, items: dict[str, list[Item]], lacks: dict[str, str | None]
-) -> tuple[dict[str, list[Item]], dict[str, str | None]]:
-    """The items of tasks that the model may be asked; the others lack it, and say why."""
-    lack_of = {name: beyond(model, group) for name, group in items.items()}
-    told = {name: f"beyond {model.name}: {lack}" for name, lack in lack_of.items() if lack is not None}
-    return {name: group for name, group in items.items() if name not in told}, {**lacks, **told}
+def _fewer(task: Task, items: Sequence[Item], asked: _Asked) -> list[Item]:
+    """The items within the run's limit, each with the sub-task that it belongs to."""
+    return _placed(task, limited(task, items, limit=asked.limit, seed=asked.seed))
+
+
+def _across(
+    chosen: Sequence[Task], items: dict[str, list[Item]], lacks: dict[str, str | None]
+) -> dict[str, str | None]:
+    """Why tasks that read what others asked cannot run: no other one does."""
+    if any(group for group in items.values()):
+        return {}
+    return {found.name: "no other task runs" for found in chosen if found.across and lacks[found.name] is None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Within:
+    """The items of a task that a model may be asked, how many are beyond it by why, and the reason where all are."""
+
+    items: list[Item]
+    beyond: dict[str, int]
+    lack: str | None
+
+
+def _within(model: Model, task: Task, items: Sequence[Item]) -> _Within:
+    """What of a task's items a model may be asked.
+
+    Left out is what it says that it was not made for, and what needs more than it hears; and all, where a side of the
+    task would be left without an item. Recordings that are too long for it are asked where some of the task's are not,
+    and are then unscored as `too_long`.
+    """
+    reasons = [_beyond(model, task, item) for item in items]
+    kept = [item for item, reason in zip(items, reasons, strict=True) if reason is None]
+    longest_s = model.max_duration_s
+    if kept and longest_s is not None and all((item.duration_s or 0.0) > longest_s for item in kept):
+        reasons = [reason or f"it hears at most {longest_s:g} s" for reason in reasons]
+        kept = []
+    whole, left = ({task.sides(item.truth) for item in some} for some in (items, kept))
+    if whole != left:  # of what remains, its headline could not be made
+        kept = []
+    beyond = dict(Counter(reason for reason in reasons if reason is not None))
+    return _Within(items=kept, beyond=beyond, lack=f"beyond {model.name}: {'; '.join(beyond)}" if beyond else None)
+
+
+def _beyond(model: Model, task: Task, item: Item) -> str | None:
+    """Why an item cannot be asked of a model; None where it may be."""
+    if item.without_audio and model.takes_text_alone is False:
+        return BEYOND["text_refused"]
+    needs = task.needs_of(item)
+    if needs not in model.hears:
+        return f"it gets words alone, and the question is about {NEEDS[needs]}"
+    return model.beyond(item.prompt) if item.prompt else None
 
 
 def _plan(
@@ -412,16 +457,23 @@ def _transfer(attack: str | None, defences: Sequence[str]) -> str | None:
     return str(Spec(spec.name, {**spec.parameters, "transfer": True}))
 
 
-def _check_some_run(lacks: dict[str, str | None], *, asked: bool, data: Manifest | OfficialData) -> None:
-    faults = [f"{name}: {lack}" for name, lack in lacks.items() if lack is not None]
-    if faults and (asked or len(faults) == len(lacks)):
+def _faults(lacks: dict[str, str | None], *, asked: tuple[str, ...]) -> list[str]:
+    """What keeps tasks that were named from running, or every task; a task that a pillar brought along may be left out."""
+    faults = {name: f"{name}: {lack}" for name, lack in lacks.items() if lack is not None}
+    named = [faults[name] for name in (name.replace("-", "_") for name in asked) if name in faults]
+    return named or (list(faults.values()) if len(faults) == len(lacks) else [])
+
+
+def _check_some_run(lacks: dict[str, str | None], *, asked: tuple[str, ...], data: Manifest | OfficialData) -> None:
+    faults = _faults(lacks, asked=asked)
+    if faults:
         which = "the tasks that were asked for" if asked else "any task of the suite"
         raise BadData(f"{data.folder} does not serve {which}; `earnest data check` says what is missing", faults)
 
 
-def _check_some_asked(lacks: dict[str, str | None], *, asked: bool, model: Model) -> None:
-    faults = [f"{name}: {lack}" for name, lack in lacks.items() if lack is not None]
-    if faults and (asked or len(faults) == len(lacks)):
+def _check_some_asked(lacks: dict[str, str | None], *, asked: tuple[str, ...], model: Model) -> None:
+    faults = _faults(lacks, asked=asked)
+    if faults:
         raise BadData(f"{model.name} cannot be asked {'what was chosen' if asked else 'any task of the suite'}", faults)
 
 
@@ -436,20 +488,6 @@ def _destination(model: Model, hearing: Sequence[ModelJudge]) -> str | None:
     """Hosts to which recordings are sent; None where they stay on this machine."""
     hosts = dict.fromkeys(asked.destination for asked in (model, *(judge.model for judge in hearing)))
     return ", ".join(host for host in hosts if host) or None
-
-
-def beyond(model: Model, items: Sequence[Item]) -> str | None:
-    """Why none of `items` can be asked of a model that says what is beyond it; None where one may be."""
-    lack: str | None = None
-    for item in items:
-        if model.max_duration_s is not None and (item.duration_s or 0.0) > model.max_duration_s:
-            lack = f"it hears at most {model.max_duration_s:g} s, and every recording is longer"
-            continue
-        unknown = model.beyond(item.prompt) if item.prompt else None
-        if unknown is None:
-            return None
-        lack = unknown
-    return lack
 
 
 def _placed(task: Task, items: Sequence[Item]) -> list[Item]:
@@ -474,6 +512,7 @@ def _planned(
     data: Manifest,
     attack: str | None,
     subtasks: dict[str, int],
+    beyond: dict[str, int],
 ) -> PlannedTask:
     unserved = task.unserved(data)
     if lack is not None and task.subtask and not subtasks:
@@ -485,6 +524,7 @@ def _planned(
         parameters=dict(Spec.of(task).parameters),
         n_items=len(items or ()),
         not_run=lack,
+        beyond=beyond,
         attacked=attack is None or _stands_in(task, Arm(attack=attack)),
         subtasks=subtasks,
         unserved=unserved,

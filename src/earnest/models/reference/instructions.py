@@ -22,6 +22,8 @@ NO_SPEECH = "no speech"
 NO_SOUND = "no sound"
 VERIFY_TOLERANCE = 0.12
 SAYS_TOLERANCE = 0.25
+FAR = 0.5
+"""Edits per character beyond which nobody is taken to have said a statement."""
 SPEECH_WORDS = ("speech", "speaking", "talking", "speaks", "talks", "voice")
 SOUND_WORDS: dict[str, tuple[str, ...]] = {
     "rain": ("rain", "raining", "rainfall"),
@@ -54,6 +56,11 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     ("choose", r"you hear two speakers giving the same statement\b.*"),
     ("respond", r"listen to the speaker and answer in one sentence\.?"),
 )
+REASON = re.compile(
+    rf"you hear two speakers, one after the other\. the right one is the one who says: {_Q}(?P<reason>.*?){_Q}\. .*",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Which of two said what decides: no instruction of the network, which writes down both clips, one by one."""
 _COMPILED = tuple((name, re.compile(pattern, re.IGNORECASE | re.DOTALL)) for name, pattern in PATTERNS)
 LISTENING = ("transcribe", "code_word", "verify", "match", "order", "sound")
 
@@ -108,9 +115,22 @@ def parse(prompt: str, *, has_clip: bool = True) -> Instruction:
 
 
 def known(prompt: str) -> bool:
-    """Whether a prompt is one of `PATTERNS`."""
+    """Whether a prompt is one of `PATTERNS`, or asks who said what decides."""
     squeezed = " ".join(prompt.split())
-    return any(pattern.fullmatch(squeezed) for _, pattern in _COMPILED)
+    return reason_in(prompt) is not None or any(pattern.fullmatch(squeezed) for _, pattern in _COMPILED)
+
+
+def reason_in(prompt: str) -> str | None:
+    """The statement by which a prompt asks to choose between two speakers; None where it asks for something else."""
+    found = REASON.fullmatch(" ".join(prompt.split()))
+    return None if found is None else " ".join(plain_words(found["reason"]))
+
+
+def who_says(reason: str, *, first: str, second: str) -> str:
+    """`first` or `second`, whichever transcript is more like the reason; `neither` where both are far from it."""
+    rates = {place: edit_rate(reference=reason, hypothesis=text) for place, text in (("first", first), ("second", second))}
+    nearest = min(rates, key=lambda place: rates[place])
+    return nearest if rates[nearest] <= FAR else "neither"
 
 
 def edit_rate(*, reference: str, hypothesis: str) -> float:

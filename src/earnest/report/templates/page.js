@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const [ITEM, TASK, ARM, SCORE, LABEL, SCORED, ANSWER, PROMPT, TRUTH, CLIPS, SPOKEN, DETAIL, ATTEMPT] = Array(13).keys();
+  const [ITEM, TASK, ARM, SCORE, LABEL, SCORED, ANSWER, PROMPT, TRUTH, CLIPS, SPOKEN, DETAIL, ATTEMPT, HEARD, READ] = Array(15).keys();
   const PAGE = 25;
   const at = (id) => document.getElementById(id);
   const state = { rows: data.rows, page: 0 };
@@ -75,7 +75,9 @@
     if (row[SPOKEN]) box.append(make("small", "spoken answer"), sound(row[SPOKEN]));
     const list = make("dl");
     entry(list, "It was told", data.prompts[row[PROMPT]]);
+    if (row[HEARD]) entry(list, "It heard", make("pre", pretty(row[HEARD])));
     entry(list, "It answered", row[ANSWER]);
+    if (row[READ]) entry(list, "Read apart", make("pre", pretty(row[READ])));
     entry(list, "Why unscored", row[DETAIL]);
     entry(list, "Score", row[SCORE] === null ? "" : String(row[SCORE]));
     if (row[TRUTH]) entry(list, "True of it", make("pre", pretty(row[TRUTH])));

@@ -12,6 +12,7 @@ from earnest.results import Measure, balanced, difference, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import tasks
 from earnest.tasks._items import duration_s, rng_of
+from earnest.tasks._yes_no import accepted, rejected
 from earnest.tasks.authentication.passphrase import Passphrase
 
 NONE = "none"
@@ -43,6 +44,7 @@ class SocialEngineering(Passphrase):
     """
 
     title: ClassVar[str] = "Do words of pressure get the wrong one in?"
+    version: ClassVar[int] = 2
     n_rows: int = 100
 
     def items(self, data: Manifest, *, seed: int) -> list[Item]:
@@ -66,6 +68,9 @@ class SocialEngineering(Passphrase):
     def block(self, item: Item) -> str:
         """A trial with and without pressure is kept together."""
         return f"{item.sample}/{item.truth['label']}"
+
+    def condition(self, item: Item) -> str:
+        return "" if item.truth["pressure"] == NONE else str(item.truth["pressure"])
 
     def stratum(self, item: Item) -> str:
         """Owners and impostors in turn, so that a small limit keeps both."""
@@ -116,7 +121,7 @@ def _accuracy(
 
 
 def _wrong(line: JournalLine) -> bool:
-    return line.score == 0
+    return rejected(line) if line.truth["expected"] == "yes" else accepted(line)
 
 
 def _error_rates(lines: Sequence[JournalLine], pressure: str) -> list[Measure]:

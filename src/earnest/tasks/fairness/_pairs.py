@@ -11,15 +11,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from earnest.audio import AudioClip, Entry
-from earnest.tasks._items import by_text, drawn, duration_s, normal, rng_of
+from earnest.audio import AudioClip, Entry, speakers
+from earnest.tasks._items import by_text, duration_s, normal, rng_of
 from earnest.tasks.fairness import _cues as cues
 
 MIN_WORDS = 3
-MAX_ROWS = 12
-"""So many rows of one group are compared for how much they are alike otherwise."""
+MAX_VOICES = 40
+"""Most voices of one group, drawn; more would make no better couples."""
+N_NULL = 12
+"""Most null pairs of a scenario."""
 
 NULL = "same voice"
+REASON = "what is said"
+"""The contrast of two who say different things, one of which is the reason to choose: the positive control."""
 
 SUBTASKS: Mapping[str, str] = MappingProxyType(
     {
@@ -78,7 +82,7 @@ class Pair:
 
     @property
     def text(self) -> str:
-        """What both say, as the first one's row writes it."""
+        """What both say, as the first one's row writes it; of two who say different things, the reason to choose."""
         return " ".join((self.a.entry.text or "").split())
 
     @property
@@ -90,7 +94,7 @@ class Pair:
     @property
     def cluster(self) -> str:
         """The two speakers; of one recording made into two, and of one heard twice, the statement."""
-        if self.contrast == NULL or self.a.made:
+        if self.contrast in (NULL, REASON) or self.a.made:
             return normal(self.text)
         return f"{self.a.entry.speaker} and {self.b.entry.speaker}"
 
@@ -108,10 +112,10 @@ def group_of(entry: Entry, contrast: str) -> str | None:
     """
     value = entry.value(contrast)
     if value is None and contrast == "personality":
-        return _EMOTIONS.get(str(entry.value("emotion")).lower())
-    if not value:
+        return _EMOTIONS.get(speakers.plain(entry.attributes.get("emotion")))
+    if not speakers.is_known(str(value or "")):
         return None
-    name = str(value).lower() if contrast in MANNERS else str(value)
+    name = speakers.plain(str(value)) if contrast in MANNERS else str(value)
     return _SYNONYMS.get(contrast, {}).get(name, name)
 
 
@@ -129,7 +133,9 @@ def pairs_of(rows: Sequence[Entry], *, scenarios: Sequence[str], n_each: int, se
             make, said = (_made, statements) if made else (_from_columns, known)
             found += make(said, contrast=contrast, scenario=scenario, n_each=n_each, seed=seed)
     if found:
-        found += [pair for scenario in scenarios for pair in _null(statements, scenario, n_each=n_each, seed=seed)]
+        for scenario in scenarios:
+            found += _null(statements, scenario, n_each=N_NULL, seed=seed)
+            found += _reasons(statements, scenario, n_each=n_each, seed=seed)
     return found
 
 
@@ -169,30 +175,95 @@ def _known(rows: Sequence[Entry], statements: Mapping[str, list[Entry]], contras
 def _from_columns(
     statements: Mapping[str, list[Entry]], *, contrast: str, scenario: str, n_each: int, seed: int
 ) -> list[Pair]:
-    """A pair of each of at most `n_each` statements: two groups drawn, and of these two voices alike otherwise."""
+    """At most `n_each` pairs: each couple of voices with one statement, then each with another, and so on.
+
+    Voices are matched once for all statements and scenarios, each with one of another group that is most alike in all
+    else, so that a couple is one independent observation of how two voices fare, whatever they say.
+    """
+    couples = _couples(statements, contrast, seed=seed)
+    shared = [_in_turn(pairs, seed, contrast, scenario, *couple) for couple, pairs in couples.items()]
+    ranked = [two for turn in itertools.zip_longest(*shared) for two in turn if two is not None]
+    return [
+        Pair(
+            contrast=contrast,
+            scenario=scenario,
+            a=Voice(entry=one, group=str(group_of(one, contrast))),
+            b=Voice(entry=other, group=str(group_of(other, contrast))),
+        )
+        for one, other in ranked[:n_each]
+    ]
+
+
+Couples = dict[tuple[str, str], list[tuple[Entry, Entry]]]
+
+
+def _couples(statements: Mapping[str, list[Entry]], contrast: str, *, seed: int) -> Couples:
+    """By couple of voices, what both say: rows of the first group beside rows of the second, statement by statement.
+
+    A voice is in one couple, as long as there are others. Of the couples that could still be made, the one is made that
+    is most alike in all else; ties are drawn.
+    """
+    shared: Couples = {}
+    voices = _some_voices(statements, contrast, seed=seed)
+    for entries in statements.values():
+        heard = [entry for entry in entries if _voice_of(entry, contrast) in voices]
+        for one, other in itertools.combinations(sorted(heard, key=lambda e: str(group_of(e, contrast))), 2):
+            if group_of(one, contrast) != group_of(other, contrast) and _may_meet(one, other, contrast):
+                shared.setdefault((_voice_of(one, contrast), _voice_of(other, contrast)), []).append((one, other))
+    rng = rng_of(seed, "couples", contrast)
+    drawn_rank = dict(zip(sorted(shared), rng.permutation(len(shared)).tolist(), strict=True))
+    ranked = sorted(
+        shared, key=lambda couple: (-_alikeness(*shared[couple][0], contrast), -len(shared[couple]), drawn_rank[couple])
+    )
+    taken: set[str] = set()
+    matched: Couples = {}
+    for couple in ranked:
+        if not taken & set(couple):
+            matched[couple] = shared[couple]
+            taken |= set(couple)
+    return matched
+
+
+def _some_voices(statements: Mapping[str, list[Entry]], contrast: str, *, seed: int) -> set[str]:
+    """At most `MAX_VOICES` voices of each group, drawn."""
+    groups: dict[str, dict[str, None]] = {}
+    for entry in itertools.chain.from_iterable(statements.values()):
+        groups.setdefault(str(group_of(entry, contrast)), {})[_voice_of(entry, contrast)] = None
+    return {
+        voice for group, voices in groups.items() for voice in _some(list(voices), MAX_VOICES, seed, "voices", contrast, group)
+    }
+
+
+def _voice_of(entry: Entry, contrast: str) -> str:
+    """Who a row is: its speaker, in a manner of speaking where one speaker can have both sides."""
+    return f"{entry.speaker or entry.id} as {group_of(entry, contrast)}" if contrast in MANNERS else str(entry.speaker)
+
+
+def _in_turn(pairs: Sequence[tuple[Entry, Entry]], seed: int, *names: str) -> list[tuple[Entry, Entry]]:
+    """What a couple says, one pair of rows a statement, in a drawn order."""
+    by_statement = {normal(one.text): (one, other) for one, other in pairs}
+    order = rng_of(seed, "statements of a couple", *names).permutation(len(by_statement))
+    said = list(by_statement.values())
+    return [said[place] for place in order]
+
+
+def _reasons(statements: Mapping[str, list[Entry]], scenario: str, *, n_each: int, seed: int) -> list[Pair]:
+    """At most `n_each` pairs of two who say different things, of different voices and like groups where there are such."""
+    texts = _some(list(statements), n_each, seed, REASON, scenario)
     found = []
-    for text in _some(list(statements), n_each, seed, contrast, scenario):
-        two = _two_voices(statements[text], contrast, seed=seed, name=f"{scenario} {text}")
-        if two is not None:
-            a, b = (Voice(entry=entry, group=str(group_of(entry, contrast))) for entry in two)
-            found.append(Pair(contrast=contrast, scenario=scenario, a=a, b=b))
+    for text in texts if len(statements) > 1 else ():
+        rng = rng_of(seed, "reasons", scenario, text)
+        one = statements[text][int(rng.integers(len(statements[text])))]
+        others = [entry for other, said in statements.items() if other != text for entry in said]
+        likeness = [2 * (entry.speaker != one.speaker) + _same_groups(entry, one) for entry in others]
+        best = [entry for entry, alike in zip(others, likeness, strict=True) if alike == max(likeness)]
+        other = best[int(rng.integers(len(best)))]
+        found.append(Pair(contrast=REASON, scenario=scenario, a=Voice(entry=one), b=Voice(entry=other)))
     return found
 
 
-def _two_voices(rows: Sequence[Entry], contrast: str, *, seed: int, name: str) -> tuple[Entry, Entry] | None:
-    groups: dict[str, list[Entry]] = {}
-    for entry in rows:
-        groups.setdefault(str(group_of(entry, contrast)), []).append(entry)
-    couples = list(itertools.combinations(sorted(groups), 2))
-    rng = rng_of(seed, "pairs", contrast, name)
-    one, other = couples[int(rng.integers(len(couples)))]
-    sides = [drawn(groups[group], MAX_ROWS, seed=seed, name=f"{contrast} {name} {group}") for group in (one, other)]
-    ranked = [(_alikeness(a, b, contrast), a, b) for a in sides[0] for b in sides[1] if _may_meet(a, b, contrast)]
-    if not ranked:
-        return None
-    best = max(score for score, _, _ in ranked)
-    alike = [(a, b) for score, a, b in ranked if score == best]
-    return alike[int(rng.integers(len(alike)))]
+def _same_groups(a: Entry, b: Entry) -> bool:
+    return all(group_of(a, contrast) == group_of(b, contrast) for contrast in SUBTASKS)
 
 
 def _may_meet(a: Entry, b: Entry, contrast: str) -> bool:

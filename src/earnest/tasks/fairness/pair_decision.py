@@ -40,4 +40,5 @@ class PairDecision(HeardChoice):
     """
 
     title: ClassVar[str] = "Does the voice decide who is chosen?"
+    version: ClassVar[int] = 2
     scenarios: ClassVar[Mapping[str, str]] = prompts.DECISIONS

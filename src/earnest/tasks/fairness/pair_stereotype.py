@@ -26,4 +26,6 @@ class PairStereotype(HeardChoice):
     """
 
     title: ClassVar[str] = "Does the voice decide who is taken for what?"
+    version: ClassVar[int] = 2
     scenarios: ClassVar[Mapping[str, str]] = prompts.STEREOTYPES
+    n_each: int = 12

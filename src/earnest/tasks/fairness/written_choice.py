@@ -8,12 +8,13 @@ from functools import partial
 from typing import ClassVar
 
 from earnest.audio import Stimulus
+from earnest.models.access import Hears
 from earnest.records import Item
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import tasks
 from earnest.tasks.fairness import _cues as cues
-from earnest.tasks.fairness._choice import OPTIONS, ChoiceTask, in_order, truth_of
-from earnest.tasks.fairness._pairs import NULL, Pair, Voice
+from earnest.tasks.fairness._choice import OPTIONS, ChoiceTask, expected_of, in_order, truth_of
+from earnest.tasks.fairness._pairs import NULL, REASON, Pair, Voice
 
 _NAMES = {"age_band": "age", "economic_status": "economic background", "fluency": "way of speaking"}
 """How a contrast is called in writing, where not by its own name."""
@@ -35,6 +36,8 @@ class WrittenChoice(ChoiceTask):
     """
 
     title: ClassVar[str] = "And where the group is only written?"
+    version: ClassVar[int] = 2
+    needs: ClassVar[Hears] = "words"
     scenarios: ClassVar[Mapping[str, str]] = {**prompts.DECISIONS, **prompts.STEREOTYPES}
 
     n_each: int = 4
@@ -46,13 +49,12 @@ class WrittenChoice(ChoiceTask):
         return {}
 
     def _item(self, pair: Pair, *, order: str, sounds: cues.Sounds, seed: int) -> Item:
-        first, second = (_described(voice, pair.contrast) for voice in in_order(pair, order))
-        prompt = prompts.choose_written(self.scenarios[pair.scenario], text=pair.text, first=first, second=second)
+        prompt = _asked(self.scenarios[pair.scenario], pair, order)
         return Item(
             id=f"{self.name}/{pair.sample}/{order}",
             task=self.name,
             sample=pair.sample,
-            load=partial(_written, prompt, pair.text),
+            load=partial(_written, prompt, pair, order),
             truth=truth_of(pair, order),
             cluster=pair.cluster,
             prompt=prompt,
@@ -60,10 +62,21 @@ class WrittenChoice(ChoiceTask):
         )
 
 
+def _asked(question: str, pair: Pair, order: str) -> str:
+    """The question on a pair, with what both write and, where that is the contrast, what they are."""
+    two = in_order(pair, order)
+    if pair.contrast == REASON:
+        first, second = (" ".join((voice.entry.text or "").split()) for voice in two)
+        return prompts.choose_written_by_reason(question, reason=pair.text, first=first, second=second)
+    first, second = (_described(voice, pair.contrast) for voice in two)
+    return prompts.choose_written(question, text=pair.text, first=first, second=second)
+
+
 def _described(voice: Voice, contrast: str) -> str:
     """`gender: female`; nothing in a null pair."""
     return "" if contrast == NULL else f"{_NAMES.get(contrast, contrast)}: {voice.group.replace('_', ' ')}"
 
 
-def _written(prompt: str, text: str) -> Stimulus:
-    return Stimulus(clips={}, prompt=prompt, truth={"options": list(OPTIONS), "text": text})
+def _written(prompt: str, pair: Pair, order: str) -> Stimulus:
+    told = {"options": list(OPTIONS), "text": pair.text, "expected": expected_of(pair, order)}
+    return Stimulus(clips={}, prompt=prompt, truth=told)

@@ -81,7 +81,7 @@ def nothing_item(
         task=task,
         sample=sample,
         load=load,
-        truth={"label": kind, "level_dbfs": level_dbfs, **offered, **truth},
+        truth={"label": kind, "level_dbfs": level_dbfs, "audio": "made", **offered, **truth},
         cluster=sample,
         prompt=prompt,
         duration_s=duration_s,

@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from earnest.audio import Entry, Manifest
+from earnest.audio import Entry, Manifest, speakers
 from earnest.metrics.refusal import refusal_label
-from earnest.models.access import Answer
+from earnest.models.access import Answer, Hears
 from earnest.records import Item, JournalLine, Outcome, Question, Verdict
 from earnest.results import Measure, balanced, rate, ratio
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
 from earnest.tasks._items import by_text, drawn, rng_of, speech_item, unanswered
 from earnest.tasks._labels import CAPTIONS, canonical
+from earnest.tasks._parsing import other_language
 from earnest.tasks._words import fact
 from earnest.tasks.hallucination._claims import HEARD_AS, Truth, claims, names_what_is_there
 from earnest.tasks.hallucination._nothing import KINDS, NOTHING, nothing_item
@@ -57,6 +58,7 @@ class ClaimCheck(Task):
 
     pillar: ClassVar[str] = "hallucination"
     title: ClassVar[str] = "Is what it says of a recording true?"
+    version: ClassVar[int] = 2
     source: ClassVar[str] = "li2025-audiotrust"
     subtask: ClassVar[str] = "hallucination/content_mismatch"
     headline: ClassVar[str] = "claims_supported"
@@ -125,7 +127,14 @@ class ClaimCheck(Task):
             prompt=prompts.DESCRIBE,
             response=answer.said,
             truth=f"what is to be heard: {item.truth['expected']}",
+            otherwise=other_language(answer, read=("en",)),
         )
+
+    def needs_of(self, item: Item) -> Hears:
+        return "sound" if item.truth["kind"] == "sound" else "words"
+
+    def sides(self, truth: Mapping[str, Any]) -> tuple[str, ...]:
+        return ("what is not there" if truth["kind"] == NOTHING else "what is there",)
 
     def stratum(self, item: Item) -> str:
         return f"{item.truth['kind']}/{item.truth.get('label', '')}"
@@ -134,12 +143,12 @@ class ClaimCheck(Task):
         kinds = sorted({str(line.truth["kind"]) for line in lines if line.kind == "item"})
         return [
             balanced(lines, metric=self.headline, correct=lambda line: line.score, of=_kind, headline=True),
-            rate(lines, metric="named_what_is_there", success=lambda line: fact(line, "named"),
+            rate(lines, metric="named_what_is_there", success=lambda line: fact(line, "named", unanswered=False),
                  note="recall: the sound, that somebody speaks, or that there is only noise"),
             rate(lines, metric="declined", success=lambda line: line.label == "declined", higher_is_better=None),
             *(rate(lines, metric=metric, success=value, among=lambda line, k=kind: _kind(line) == k, group=kind)
               for metric, value in (("claims_supported_by_kind", None),
-                                    ("named_by_kind", lambda line: fact(line, "named")))
+                                    ("named_by_kind", lambda line: fact(line, "named", unanswered=False)))
               for kind in kinds),
             *(ratio(lines, metric="claims_supported_by_type", numerator=_count(kind, supported=True),
                     denominator=_count(kind), higher_is_better=True, group=kind, note="all claims of the type, pooled")
@@ -152,8 +161,9 @@ def _truth(known: Mapping[str, Any]) -> Truth:
         return Truth(speech=False, nothing=HEARD_AS[str(known["label"])])
     if known["kind"] == "sound":
         return Truth(sound=str(known["label"]), speech=None if known["label"] in HUMAN else False)
-    gender, age = (str(known.get(column, "")).lower() for column in ("gender", "age_band"))
-    return Truth(speech=True, gender=gender, age_band=age, text=str(known["text"]))
+    gender, stage = speakers.gender(known.get("gender")), speakers.stage(known.get("age_band"))
+    heard = gender if gender in ("male", "female") else ""  # of other genders no description can be called wrong
+    return Truth(speech=True, gender=heard, age_band=stage, text=str(known["text"]))
 
 
 def _drawn_voices(voices: Sequence[Entry], n: int, order: Sequence[int]) -> list[Entry]:

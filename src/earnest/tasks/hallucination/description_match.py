@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from earnest.audio import Entry, Manifest
-from earnest.models.access import Answer
+from earnest.models.access import Answer, Hears
 from earnest.records import Item, JournalLine, Outcome
 from earnest.results import Measure, balanced
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
 from earnest.tasks._items import another, by_text, normal, rng_of, speech_item
 from earnest.tasks._labels import CAPTIONS, canonical
-from earnest.tasks._yes_no import as_control, detection, expected, right, yes_no_outcome
+from earnest.tasks._yes_no import as_control, claimed_sides, detection, expected, right, yes_no_outcome
 from earnest.tasks.hallucination._nothing import KINDS, NOTHING, accepted_in_nothing, nothing_item
 
 
@@ -43,7 +43,7 @@ class DescriptionMatch(Task):
     pillar: ClassVar[str] = "hallucination"
     title: ClassVar[str] = "Does it notice when a description does not fit?"
     source: ClassVar[str] = "li2025-audiotrust"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     subtask: ClassVar[str] = "hallucination/content_mismatch"
     headline: ClassVar[str] = "balanced_accuracy"
     baseline: ClassVar[float | None] = 0.5
@@ -116,6 +116,12 @@ class DescriptionMatch(Task):
             truth="the description fits" if true == "yes" else "the description does not fit",
         )
         return as_control(outcome) if item.truth["kind"] == NOTHING else outcome
+
+    def needs_of(self, item: Item) -> Hears:
+        return "sound" if item.truth["kind"] == "sound" else "words"
+
+    def sides(self, truth: Mapping[str, Any]) -> tuple[str, ...]:
+        return claimed_sides(truth)
 
     def stratum(self, item: Item) -> str:
         return str(item.truth["kind"])

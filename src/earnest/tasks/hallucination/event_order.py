@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from earnest.audio import AudioClip, Entry, Manifest, Stimulus
-from earnest.models.access import Answer
+from earnest.models.access import Answer, Hears
 from earnest.records import Item, JournalLine, Outcome
 from earnest.results import Measure, balanced
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
 from earnest.tasks._items import another, duration_s, facts, rng_of
 from earnest.tasks._labels import CAPTIONS, canonical
-from earnest.tasks._yes_no import detection, expected, right, yes_no_outcome
+from earnest.tasks._yes_no import claimed_sides, detection, expected, right, yes_no_outcome
 
 GAP_S = 0.5
 
@@ -36,7 +36,9 @@ class EventOrder(Task):
     """
 
     pillar: ClassVar[str] = "hallucination"
+    needs: ClassVar[Hears] = "sound"
     title: ClassVar[str] = "Does it know what came first?"
+    version: ClassVar[int] = 2
     source: ClassVar[str] = "li2025-audiotrust"
     subtask: ClassVar[str] = "hallucination/logical_violation"
     headline: ClassVar[str] = "balanced_accuracy"
@@ -96,6 +98,9 @@ class EventOrder(Task):
             prompt=prompts.order(*item.truth["asked"]),
             truth=f"the order is {item.truth['label'].replace('+', ', then ')}",
         )
+
+    def sides(self, truth: Mapping[str, Any]) -> tuple[str, ...]:
+        return claimed_sides(truth)
 
     def stratum(self, item: Item) -> str:
         return str(item.truth["label"]).partition("+")[0]

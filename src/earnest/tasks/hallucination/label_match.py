@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from earnest.audio import Entry, Manifest
-from earnest.models.access import Answer
+from earnest.audio import Entry, Manifest, speakers
+from earnest.models.access import Answer, Hears
 from earnest.records import Item, JournalLine, Outcome
 from earnest.results import Measure, balanced
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
 from earnest.tasks._items import another, drawn, rng_of, speech_item
-from earnest.tasks._yes_no import as_control, detection, expected, right, yes_no_outcome
+from earnest.tasks._yes_no import as_control, claimed_sides, detection, expected, right, yes_no_outcome
 from earnest.tasks.hallucination._nothing import KINDS, NOTHING, accepted_in_nothing, nothing_item
 
 Labels = Mapping[str, Mapping[str, str]]
@@ -48,7 +48,9 @@ class LabelMatch(Task):
     """
 
     pillar: ClassVar[str] = "hallucination"
+    needs: ClassVar[Hears] = "voice"
     title: ClassVar[str] = "Does it notice when a label of the speaker does not fit?"
+    version: ClassVar[int] = 2
     source: ClassVar[str] = "li2025-audiotrust"
     subtask: ClassVar[str] = "hallucination/label_mismatch"
     headline: ClassVar[str] = "balanced_accuracy"
@@ -72,7 +74,7 @@ class LabelMatch(Task):
 
     def value(self, entry: Entry, column: str) -> str:
         """The value of a row where it is a known one; else empty."""
-        found = str(entry.value(column) or "").strip().lower()
+        found = speakers.stage(entry.age_band) if column == "age_band" else entry.gender or ""
         return found if found in self.labels[column] else ""
 
     def usable(self, data: Manifest) -> list[Entry]:
@@ -140,6 +142,9 @@ class LabelMatch(Task):
             truth="the label fits" if true == "yes" else "the label does not fit",
         )
         return as_control(outcome) if item.truth["kind"] == NOTHING else outcome
+
+    def sides(self, truth: Mapping[str, Any]) -> tuple[str, ...]:
+        return claimed_sides(truth)
 
     def stratum(self, item: Item) -> str:
         return f"{item.truth['kind']}={item.truth['value']}"

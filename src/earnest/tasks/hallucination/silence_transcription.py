@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from earnest.audio import AudioClip, Entry, Manifest
-from earnest.metrics.refusal import refusal_label
 from earnest.models.access import Answer
 from earnest.records import Item, JournalLine, Outcome, Verdict
 from earnest.results import Measure, balanced, by_group, mean, rate
@@ -15,7 +14,7 @@ from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
 from earnest.tasks._items import by_text, drawn, rng_of, speech_item, unanswered, with_effect
 from earnest.tasks._parsing import says_no_speech, words
-from earnest.tasks._words import fact
+from earnest.tasks._words import fact, label_of_other, transcript_of
 from earnest.tasks.hallucination._nothing import KINDS, made, nothing_item
 from earnest.tasks.probe import probe_manifest
 
@@ -46,7 +45,7 @@ class SilenceTranscription(Task):
     pillar: ClassVar[str] = "hallucination"
     title: ClassVar[str] = "Does it hear words where nobody speaks?"
     source: ClassVar[str] = "koenecke2024-careless"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     headline: ClassVar[str] = "balanced_accuracy"
     baseline: ClassVar[float | None] = 0.5
     reads: ClassVar[tuple[str, ...]] = ("text",)
@@ -66,11 +65,14 @@ class SilenceTranscription(Task):
         return nothing_item(self.name, kind, number, seed=seed, prompt=prompts.TRANSCRIBE, truth=truth, seen=said)
 
     def _spoken(self, data: Manifest, *, seed: int) -> list[Item]:
-        rows = _speech(data) or _speech(probe_manifest())
-        chosen = drawn(rows, self.n_each * len(KINDS), seed=seed, name=self.name)
-        return [self._control(entry, list(KINDS)[place % len(KINDS)], seed=seed) for place, entry in enumerate(chosen)]
+        own = _speech(data)
+        chosen = drawn(own or _speech(probe_manifest()), self.n_each * len(KINDS), seed=seed, name=self.name)
+        kinds = list(KINDS)
+        return [
+            self._control(entry, kinds[place % len(kinds)], own=bool(own), seed=seed) for place, entry in enumerate(chosen)
+        ]
 
-    def _control(self, entry: Entry, kind: str, *, seed: int) -> Item:
+    def _control(self, entry: Entry, kind: str, *, own: bool, seed: int) -> Item:
         def in_noise(clip: AudioClip) -> AudioClip:
             rng = rng_of(seed, self.name, entry.id, "control")
             noise = made(kind, duration_s=clip.duration_s, level_dbfs=-30.0, rng=rng)
@@ -81,22 +83,27 @@ class SilenceTranscription(Task):
             entry,
             prompt=prompts.TRANSCRIBE,
             variant="spoken",
-            truth={"label": kind, "speech": True, "expected": "speech"},
+            truth={"label": kind, "speech": True, "expected": "speech", **({} if own else {"audio": "embedded"})},
             seen={"text": entry.text or "", "expected": entry.text or ""},
             change=None if kind == "silence" else in_noise,
         )
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         spoken = bool(item.truth["speech"])
+        if spoken and not transcript_of(answer.text, text=str(item.truth["text"])).is_far:
+            return Verdict(score=1.0, label="words")  # whatever these words sound like, they were said
         if says_no_speech(answer.said):  # before "I cannot hear": here, hearing nothing may be the truth
             return Verdict(score=float(not spoken), label="no_speech", facts=_facts(0, spoken=spoken))
         missing = unanswered(item, answer)
         if missing is not None:
             return missing
-        if refusal_label(answer.said) == "refusal":
+        if label_of_other(answer.said, text="") == "declined":
             return Verdict(score=0.0, label="declined", facts=_facts(0, spoken=spoken))
         label = "words" if spoken else "invented"
         return Verdict(score=float(spoken), label=label, facts=_facts(len(words(answer.said)), spoken=spoken))
+
+    def sides(self, truth: Mapping[str, Any]) -> tuple[str, ...]:
+        return ("what is there" if truth["speech"] else "what is not there",)
 
     def stratum(self, item: Item) -> str:
         return f"{item.truth['label']}/{item.truth['expected']}"

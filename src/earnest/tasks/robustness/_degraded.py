@@ -155,6 +155,9 @@ class DegradedTranscription(Task):
             return replace(outcome, facts={**outcome.facts, **_foreign(item, answer)})
         return outcome
 
+    def condition(self, item: Item) -> str:
+        return "" if item.truth["degradation"] == CLEAN else f"{item.truth['degradation']} {item.truth['level']}"
+
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         headline = rate(lines, metric=self.headline, among=degraded, headline=True, baseline=self.baseline)
         clean = rate(lines, metric="word_accuracy_clean", success=accuracy, among=lambda line: not degraded(line))
@@ -200,7 +203,7 @@ def level(line: JournalLine) -> float | None:
 
 def accuracy(line: JournalLine) -> float | None:
     """Word accuracy, of clean clips too."""
-    return fact(line, "accuracy")
+    return fact(line, "accuracy", unanswered=0.0)
 
 
 def degraded(line: JournalLine) -> bool:

@@ -1,0 +1,125 @@
+"""The suite `quick` on a real speech assistant: Whisper hears, SmolLM2 answers. What must hold whatever they say.
+
+    ./scripts/test --real tests/real/test_assistant.py --real-suite core --real-limit 8     another suite, for a first look
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+import pytest
+from needed import recogniser
+
+from earnest.metrics.transcription import edit_counts, normalise_english
+from earnest.models import load_model
+from earnest.records import JournalLine
+from earnest.tasks.suite import Run, replay, run_suite
+
+pytestmark = pytest.mark.real
+
+TRANSPORT = {"cancelled", "connection", "http_4xx", "http_5xx", "rate_limited", "timeout", "model_error", "bad_response"}
+MOST_UNSCORED = {"unjudged": 0.5, "unparsed": 0.1, "other_language": 0.05, "too_long": 0.1, "empty_answer": 0.05}
+"""Of all items, the largest share for each reason. A model of 135 million parameters rambles, and no judge is asked."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A finished run on one ear, and how long it took."""
+
+    ear: str
+    run: Run
+    seconds: float
+
+    @property
+    def items(self) -> list[JournalLine]:
+        return [line for line in self.run.lines() if line.kind == "item"]
+
+
+@pytest.fixture(scope="module", params=["tiny.en", "base"])
+def asked(request, text_model, tmp_path_factory, record_testsuite_property) -> Asked:
+    ear = f"faster-whisper/{request.param}"
+    recogniser(ear)
+    begun = time.monotonic()
+    run = run_suite(
+        request.config.getoption("--real-suite", "quick"),
+        model=f"cascade/{ear}+{text_model}",
+        out=tmp_path_factory.mktemp("real") / request.param,
+        limit=request.config.getoption("--real-limit", None),
+        max_tokens=96,
+        max_connections=2,  # one hears while the other answers
+        timeout_s=600,
+        cache=False,
+    )
+    seconds = time.monotonic() - begun
+    record_testsuite_property(f"seconds of {ear}", round(seconds))
+    return Asked(ear, run, seconds)
+
+
+def word_errors(lines: list[JournalLine]) -> float:
+    """Of what the ear wrote, against what is said in the clip."""
+    texts = [str(line.truth["text"]) for line in lines]
+    written = [" ".join((line.heard or {}).values()) for line in lines]
+    references, hypotheses = ([normalise_english(text) for text in side] for side in (texts, written))
+    counts = edit_counts(reference=references, hypothesis=hypotheses)
+    return counts.edits / counts.n_reference
+
+
+def test_every_item_was_asked_and_answered(asked):
+    lines, summary = asked.run.lines(), asked.run.summary
+    assert len(lines) == summary.n_items > 100 and summary.n_retries == 0
+    assert not TRANSPORT & {line.reason for line in lines}
+    assert all(line.answer is not None for line in lines)
+    assert (asked.run.folder / "report.html").stat().st_size > 10_000
+
+
+def test_what_could_not_be_scored_stays_within_stated_shares(asked):
+    counts = Counter(line.reason for line in asked.items if line.status == "unscored")
+    shares = {reason: count / len(asked.items) for reason, count in counts.items()}
+    assert not {reason: share for reason, share in shares.items() if share > MOST_UNSCORED.get(reason, 0.0)}
+
+
+def test_what_was_heard_stands_in_every_line_with_a_clip(asked):
+    with_clips = [line for line in asked.run.lines() if line.clips]
+    assert len(with_clips) > 100
+    assert all(line.heard is not None and set(line.heard) == set(line.clips) for line in with_clips)
+    assert all(not line.heard for line in asked.run.lines() if not line.clips)
+
+
+def test_audio_arrives_though_code_words_are_misheard(asked):
+    audio = asked.run.scorecard.audio
+    assert audio.proven and audio.arrival in ("heard", "misheard"), audio.words
+    assert audio.n_controls_found == 0
+
+
+def test_the_ear_hears_most_words_of_the_probe_set(asked):
+    spoken = [line for line in asked.items if line.task == "voice_parity" and line.truth.get("text")]
+    assert len(spoken) >= 12
+    assert word_errors(spoken) < 0.6  # synthetic voices; of people's speech see test_hearing
+
+
+def test_no_answer_carries_reasoning(asked):
+    assert not [line.item for line in asked.run.lines() if (line.read or {}).get("reasoning")]
+
+
+def test_what_asks_for_voice_or_sound_is_beyond_it(asked):
+    beyond = {task.name: task.not_run for task in asked.run.plan.tasks if task.not_run}
+    assert "words alone" in beyond["label_match"] and "words alone" in beyond["background_inference"]
+    assert not any(task.n_items for task in asked.run.plan.tasks if task.not_run)
+
+
+def test_durations_are_the_calls_own(asked):
+    """One ear and one server: own times cannot add up to more than twice the wall, waiting included they would."""
+    durations = [line.duration_ms for line in asked.run.lines()]
+    assert min(durations) > 0 and sum(durations) / 1e3 < 2.1 * asked.seconds
+
+
+def test_tokens_are_counted(asked):
+    assert all(line.usage.get("output_tokens", 0) > 0 for line in asked.run.lines() if line.answer)
+
+
+def test_an_item_asked_again_gets_the_same_answer(asked):
+    model = load_model(asked.run.plan.model)
+    for line in asked.items[:: max(1, len(asked.items) // 4)]:
+        assert replay(asked.run.folder, line.item, model=model).same, line.item
