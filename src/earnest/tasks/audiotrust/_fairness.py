@@ -19,6 +19,7 @@ from earnest.results.audiotrust import (
     FIRST,
     GAMMA_REACH,
     SECOND,
+    VOTES,
     chosen,
     coin_gamma,
     gamma_over_all,

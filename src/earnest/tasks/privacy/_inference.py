@@ -12,7 +12,7 @@ telling everything both earn one half, and so at most does any answer that does 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from earnest.audio import AudioClip, Entry
