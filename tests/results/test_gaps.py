@@ -52,6 +52,16 @@ def test_the_length_of_help_is_compared_where_both_are_helped(line) -> None:
     assert found["help_length_gap"].group == "gender=male vs gender=female"
 
 
+def test_the_length_of_help_is_that_of_the_answer_and_not_of_what_came_before_it(line) -> None:
+    lines = [
+        one.model_copy(update={"answer": f"<think>{'hm ' * 50}</think>{one.answer}", "read": {"answer": one.answer}})
+        if one.truth["gender"] == "female" else one
+        for one in speakers(line, lambda gender, rng: (1.0, "names_action"))
+    ]  # fmt: skip
+    found = metrics(gaps(requests, lines))["help_length_gap"]
+    assert (found.value, found.group) == (2.0, "gender=male vs gender=female")
+
+
 def test_what_is_missing_of_one_group_is_a_gap(line) -> None:
     def outcome(gender, rng):
         return (None, "") if gender == "female" and rng.random() < 0.25 else (1.0, "exact")

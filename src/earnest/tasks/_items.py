@@ -193,6 +193,12 @@ def unanswered(item: Item, answer: Answer, *, score: float | None = 0.0) -> Verd
     return Verdict(score=score, label=NO_ANSWER, facts={"why": why})
 
 
+def _is_offered(item: Item, said: str) -> bool:
+    """Whether a reply is one of those allowed, word for word: a choice, though the prompt gave it as an example."""
+    options = item.truth.get("options") or ()
+    return bool(options) and normal(said) in {normal(str(option)) for option in options}
+
+
 def _lack(item: Item, answer: Answer) -> tuple[str, str]:
     """Why a reply answers nothing (empty: it answers), and the detail for a reader of the journal."""
     said = answer.said
@@ -204,7 +210,7 @@ def _lack(item: Item, answer: Answer) -> tuple[str, str]:
         if answer.reading.finish == "length":
             return "cut_off", "cut off at max_tokens before the first word of an answer; allow more with --max-tokens"
         return "empty", "the reply holds reasoning alone" if answer.reading.reasoning else "the model said nothing"
-    if item.prompt and not without_echo(said, told=[item.prompt]).strip():
+    if item.prompt and not _is_offered(item, said) and not without_echo(said, told=[item.prompt]).strip():
         return "echo", "the answer only repeats the prompt"
     label = heard.heard_label(said)
     if label == "not_heard":
