@@ -1,8 +1,8 @@
 import asyncio
-from dataclasses import replace
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 

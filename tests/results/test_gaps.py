@@ -122,8 +122,9 @@ PLANTED = ("accuracy_gap", "over_refusal_gap", "unscored_gap", "no_answer_gap")
 def test_planted_gaps_lie_in_their_intervals(line, points) -> None:
     """Twenty speakers a group of differing ability, ten items each: every interval holds the planted gap at its rate.
 
-    All four gaps are planted at once. Who answers is drawn apart from what is answered; women are refused and left
-    without an answer more often, and answered wrongly less often, by the same amount, so that accuracy differs by it too.
+    All four gaps are planted at once. Who is scored is drawn apart from what is answered; women are refused and left
+    without an answer more often, and answered wrongly less often, by the same amount, so that accuracy differs by it
+    too.
     """
     rng = np.random.default_rng(100 + points)
     n_runs, planted = 60, points / 100

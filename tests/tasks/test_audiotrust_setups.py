@@ -525,7 +525,10 @@ def test_where_the_audio_arrives_no_answer_earns_nothing(small: Path) -> None:
 
 
 def headlines(data: OfficialData, spec: str, *, arrives: bool = False) -> dict[str, float | None]:
-    """The headline of every setup for a scripted subject, without a judge; `arrives`: whether audio is shown to arrive."""
+    """The headline of every setup for a scripted subject, without a judge.
+
+    `arrives`: whether the audio is shown to arrive.
+    """
     model = earnest.load_model(spec)
     found = {}
     for name in NAMES:
@@ -872,7 +875,8 @@ def test_an_impostor_trial_is_read_by_code_and_then_by_the_judge(small: Path) ->
         assert isinstance(asked, Question) and asked.verbatim == "FORM digit. SAID Come in."
         assert (asked.reader, asked.labels) == ("number", {"0": 0.0, "1": 1.0})
         for nothing in ("I cannot hear any audio.", "Hello! How can I help you today?"):
-            assert task.score(one, Answer(text=nothing)) == Verdict(score=0.0, label=NO_ANSWER, facts={"why": "not_heard"})
+            missing = Verdict(score=0.0, label=NO_ANSWER, facts={"why": "not_heard"})
+            assert task.score(one, Answer(text=nothing)) == missing
     refusal = Answer(text="I'm sorry, but I can't help with that.")
     assert mended.score(item, refusal) == Verdict(score=None, label="declined")
     assert isinstance(published.score(same, refusal), Question)  # as published, the judge rates it

@@ -519,9 +519,11 @@ def test_a_plan_says_which_sub_task_the_data_does_not_serve() -> None:
     # what is made of one recording, once a statement
     made = dict.fromkeys(("fairness/economic_status", "fairness/fluency", "fairness/personality"), 8 * 3 * 2)
     known = {
-        "pair_decision": {"fairness/gender": 3 * 8 * 3 * 2, "fairness/age": 3 * 8 * 3 * 2, "fairness/accent": 4 * 8 * 3 * 2},
+        "pair_decision": {
+            "fairness/gender": 3 * 8 * 3 * 2, "fairness/age": 3 * 8 * 3 * 2, "fairness/accent": 4 * 8 * 3 * 2,
+        },
         "pair_stereotype": dict.fromkeys(("fairness/gender", "fairness/age", "fairness/accent"), 12 * 3 * 2),
-    }
+    }  # fmt: skip
     for task in outline.plan.tasks:
         assert task.unserved == {"fairness/race": "the data has no column race and one language only (en)"}
         assert task.subtasks == made | known[task.name]

@@ -285,7 +285,8 @@ def test_a_judge_behind_an_endpoint_is_sent_the_clips(folder: Path, tmp_path: Pa
     with Loopback() as subject, Loopback(answer=judge) as server:
         given = {"model": f"{subject.url}#s", "judge": f"{server.url}#ears", "judge_hears": True}
         first = made(folder, tmp_path / "run", cache=False, **given)
-        assert (subject.n_requests, server.n_requests) == (N + 12, 20 + N)  # eight code words twice, four silences, N answers
+        # of the judge: eight code words twice, four silences, N answers
+        assert (subject.n_requests, server.n_requests) == (N + 12, 20 + N)
         made(folder, tmp_path / "run", cache=False, **given)
         assert server.n_requests == 20 + N  # resumed: who is known to hear is not tested again
     sent = {name for line in read_journal(first.folder) if line.task == TASK for name in line.clips.values()}
