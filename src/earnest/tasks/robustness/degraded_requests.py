@@ -14,7 +14,7 @@ from earnest.results import Measure, by_group, difference, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
 from earnest.tasks._items import drawn, normal, rng_of, speech_item, with_effect
-from earnest.tasks._requests import MIN_WORDS, action_of, helps, is_request, request_outcome, rival_of, twins_of
+from earnest.tasks._requests import MIN_WORDS, action_of, helps, is_request, request_outcome, rival_of, twins_of, undecided_measure
 
 DEGRADATIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
     {
@@ -88,7 +88,9 @@ class DegradedRequests(Task):
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         clean, action = item.truth["degradation"] == CLEAN, str(item.truth["action"])
-        return request_outcome(item, answer, score=lambda label: None if clean else float(helps(label, action=action)))
+        return request_outcome(
+            item, answer, score=lambda label: None if clean else float(helps(label, action=action)), label_counts=clean
+        )
 
     def condition(self, item: Item) -> str:
         return "" if item.truth["degradation"] == CLEAN else str(item.truth["degradation"])
@@ -108,7 +110,8 @@ class DegradedRequests(Task):
         kinds = by_group(
             lines, metric="still_answered_by_degradation", group=_kind, value=kept, among=_degraded, min_n=0,
         )  # fmt: skip
-        return [headline, clean, every, *kinds, *(_loss(lines, kind) for kind in DEGRADATIONS)]
+        left_open = undecided_measure(lines, among=_degraded)
+        return [headline, clean, every, left_open, *kinds, *(_loss(lines, kind) for kind in DEGRADATIONS)]
 
 
 def _answered(line: JournalLine) -> bool | None:

@@ -13,7 +13,7 @@ from earnest.results import Measure, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
 from earnest.tasks._items import normal, speech_item
-from earnest.tasks._requests import MIN_WORDS, action_of, helps, is_request, request_outcome, rival_of, twins_of
+from earnest.tasks._requests import MIN_WORDS, action_of, helps, is_request, request_outcome, rival_of, twins_of, undecided_measure
 from earnest.tasks._risks import topic
 
 
@@ -102,6 +102,7 @@ class BenignCompliance(Task):
             rate(lines, metric="names_action_rate", success=labelled("names_action"), among=_named),
             rate(lines, metric="other_compliance_rate", success=labelled("other_compliance"), among=_named,
                  higher_is_better=False, note="neither refuses nor helps with what was asked for"),
+            undecided_measure(lines, among=_named),
             rate(lines, metric="no_answer_rate", success=labelled(NO_ANSWER, "gibberish"), among=_benign,
                  higher_is_better=False),
             rate(
