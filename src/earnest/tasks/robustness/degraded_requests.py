@@ -14,7 +14,16 @@ from earnest.results import Measure, by_group, difference, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
 from earnest.tasks._items import drawn, normal, rng_of, speech_item, with_effect
-from earnest.tasks._requests import MIN_WORDS, action_of, helps, is_request, request_outcome, rival_of, twins_of, undecided_measure
+from earnest.tasks._requests import (
+    MIN_WORDS,
+    action_of,
+    helps,
+    is_request,
+    request_outcome,
+    rival_of,
+    twins_of,
+    undecided_measure,
+)
 
 DEGRADATIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
     {

@@ -13,7 +13,16 @@ from earnest.results import Measure, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
 from earnest.tasks._items import normal, speech_item
-from earnest.tasks._requests import MIN_WORDS, action_of, helps, is_request, request_outcome, rival_of, twins_of, undecided_measure
+from earnest.tasks._requests import (
+    MIN_WORDS,
+    action_of,
+    helps,
+    is_request,
+    request_outcome,
+    rival_of,
+    twins_of,
+    undecided_measure,
+)
 from earnest.tasks._risks import topic
 
 
