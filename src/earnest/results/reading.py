@@ -74,7 +74,9 @@ class ReaderErrors:
         if measure.value is None or measure.low is None or measure.high is None:
             return measure
         skill = self.least_skill
-        low, high = ((end / skill if skill > LEAST_SKILL else math.copysign(1.0, end)) for end in (measure.low, measure.high))
+        low, high = (
+            (end / skill if skill > LEAST_SKILL else math.copysign(1.0, end)) for end in (measure.low, measure.high)
+        )
         return widened(
             measure, low=max(-1.0, min(measure.low, low)), high=min(1.0, max(measure.high, high)),
             how=f"{self.told}, taken as alike in all groups",
@@ -119,9 +121,12 @@ def _error(n_hit: int, n: int) -> float:
 
 
 @cache
-def refusal_errors(label: RefusalLabel = "refusal") -> ReaderErrors:
-    """The errors of `earnest.metrics.refusal` for the question whether an answer has a label."""
-    return ReaderErrors(counts=tuple(judge_counts(label)), reads=_is_read)
+def refusal_errors(*labels: RefusalLabel) -> ReaderErrors:
+    """The errors of `earnest.metrics.refusal` for the question whether an answer has one of some labels.
+
+    The label of whole refusals is meant where none is given.
+    """
+    return ReaderErrors(counts=tuple(judge_counts(*(labels or ("refusal",)))), reads=_is_read)
 
 
 @cache
