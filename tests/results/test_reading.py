@@ -12,13 +12,16 @@ from hypothesis import strategies as st
 
 from earnest.metrics.calibration import JudgeCounts, folded_interval
 from earnest.metrics.refusal import judge_counts
-from earnest.records import NO_ANSWER, JournalLine
+from earnest.plan import Plan, PlannedTask
+from earnest.records import NO_ANSWER, Arm, JournalLine
 from earnest.results import balanced, by_group, difference, rate, worst_gap
 from earnest.results.gaps import gaps
+from earnest.results.naming import Place
+from earnest.results.pairs import pairs
 from earnest.results.reading import ReaderErrors, help_errors, refusal_errors
 
 COUNTS = (JudgeCounts(n_yes=98, n_hit=89, n_no=198, n_rejected=159),)  # with 1 of 2 added: 0.9 and 0.8
-ERRORS = ReaderErrors(counts=COUNTS, reads=lambda line: line.label != "judged", reader="reader")
+ERRORS = ReaderErrors(counts=COUNTS, reads=lambda line: line.label != "judged", called="reader")
 
 
 def a_line(name: str, score: float, label: str = "", **fields: Any) -> JournalLine:
@@ -42,7 +45,7 @@ def ends(measure: Any) -> tuple[float, float]:
 
 def test_the_interval_of_a_rate_is_folded_and_its_value_is_not() -> None:
     lines = [*some(12, 18), *some(2, 8, prefix="j", facts={"judge": "x"})]
-    errors = ReaderErrors(counts=COUNTS, reads=lambda line: "judge" not in line.verdict["facts"], reader="reader")
+    errors = ReaderErrors(counts=COUNTS, reads=lambda line: "judge" not in line.verdict["facts"], called="reader")
     plain, measure = rate(lines, metric="m"), rate(lines, metric="m", errors=errors)
     assert measure.value == plain.value == 14 / 40
     assert ends(measure) == folded_interval(
@@ -222,3 +225,43 @@ def test_gaps_in_refusals_and_help_say_that_the_errors_are_in_them() -> None:
         assert "confusion" not in found[metric].interval
     words = [line.model_copy(update={"truth": {"gender": line.truth["gender"], "side": ""}}) for line in lines]
     assert all("confusion" not in measure.interval for measure in gaps(None, words))
+
+
+GUARDED = "guard and judge are the same reader, so the gain is overstated"
+
+
+def plan_with(defence: str) -> Plan:
+    return Plan(
+        earnest="0", suite="s", suite_version=1, model="m", fingerprint="f", data="d", data_digest="0",
+        items_digest="0", tasks=(PlannedTask(name="t", pillar="safety", version=1, n_items=8),), defences=(defence,),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("defence", "told"), [("refusal_guard", True), ("smoothing:sigma=0.01", False), ("smoothing+refusal_guard", True)]
+)
+def test_a_guard_that_reads_as_the_judge_does_is_told_of(defence: str, told: bool) -> None:
+    place = Place(plan_with(defence), "safety", "t", Arm(defence=defence))
+    read = rate(some(3, 5), metric="refusal_rate", errors=refusal_errors(), note="of 8")
+    assert (GUARDED in place.finding(read).note) is told and place.finding(read).note.startswith("of 8")
+    judged = rate(some(3, 5, facts={"judge": "j"}), metric="refusal_rate", errors=refusal_errors())
+    assert place.finding(judged).note == ""
+    clean = Place(plan_with(defence), "safety", "t", Arm())
+    assert clean.finding(read).note == "of 8"
+
+
+@pytest.mark.parametrize(("defence", "told"), [("refusal_guard", True), ("smoothing", False)])
+def test_so_is_it_of_what_such_a_guard_gains(defence: str, told: bool) -> None:
+    bare = [a_line(f"{k}", float(k < 2), "refusal" if k < 2 else "names_action") for k in range(6)]
+    arm = Arm(defence=defence)
+    defended = [
+        a_line(f"{k}{arm.suffix}", float(k < 4), "refusal" if k < 4 else "names_action", defence=defence).model_copy(
+            update={"sample": f"{k}"}
+        )
+        for k in range(6)
+    ]
+    (pair,) = pairs(plan_with(defence), [*bare, *defended])
+    for metric in ("defence_score_change", "defence_refusal_change"):
+        assert pair.findings[metric].value == pytest.approx(2 / 6)
+        assert (GUARDED in pair.findings[metric].note) is told
+    assert GUARDED not in pair.findings["defence_added_ms"].note

@@ -90,6 +90,8 @@ class Measure:
         What it was made of, where it is made of sums over clusters.
     worst : Worst or None
         What the worst case was made of, so that further items can be counted.
+    reader : str
+        Name and version of the reader whose errors are in the interval; empty where none are.
     """
 
     metric: str
@@ -111,6 +113,7 @@ class Measure:
     level: float | str | None = None
     sums: Sums | None = field(default=None, repr=False, compare=False)
     worst: Worst | None = field(default=None, repr=False, compare=False)
+    reader: str = ""
 
     def __post_init__(self) -> None:
         """The worst case is the value where nothing is unscored, and none without a value, whatever was replaced."""
@@ -320,13 +323,13 @@ def _with_errors(
     for (part, members), share in zip(parts.items(), shares, strict=True):
         inner = rate(members, metric=measure.metric, success=correct)
         outer = inner if part not in errors else rate(members, metric=measure.metric, success=correct, errors=errors[part])
-        told |= {} if outer is inner or outer.interval == inner.interval else {errors[part].told: None}
+        told |= {errors[part].told: outer.reader} if outer.reader else {}
         extra = [total + share * added for total, added in zip(extra, excess(outer, inner), strict=True)]
     below, above = math.hypot(measure.value - measure.low, extra[0]), math.hypot(measure.high - measure.value, extra[1])
     if not told:
         return measure
     low, high = max(0.0, measure.value - below), min(1.0, measure.value + above)
-    return widened(measure, low=low, high=high, how="; ".join(told))
+    return widened(measure, low=low, high=high, how="; ".join(told), reader=next(iter(told.values())))
 
 
 def difference(

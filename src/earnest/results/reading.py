@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from earnest.metrics.calibration import JudgeCounts, folded_interval
 from earnest.metrics.intervals import CONFIDENCE
-from earnest.metrics.refusal import RefusalLabel, judge_counts
+from earnest.metrics.refusal import READER, RefusalLabel, judge_counts
 from earnest.records import NO_ANSWER, JournalLine
 
 if TYPE_CHECKING:
@@ -41,18 +41,21 @@ class ReaderErrors:
     reads : callable
         Whether the reader decided a scored line.
     reader : str
-        As the note calls it.
+        Name and version.
+    called : str
+        As the description of an interval calls it.
     """
 
     counts: tuple[JudgeCounts, ...]
     reads: Callable[[JournalLine], bool]
-    reader: str = "refusal reader"
+    reader: str = READER
+    called: str = "refusal reader"
 
     @property
     def told(self) -> str:
         """What the description of an interval says of them."""
         n = sum(count.n_yes + count.n_no for count in self.counts)
-        return f"the {self.reader}'s confusion on {n:,} labelled answers folded in"
+        return f"the {self.called}'s confusion on {n:,} labelled answers folded in"
 
     def folded(self, measure: Measure, lines: Sequence[JournalLine], values: Sequence[float]) -> Measure:
         """A rate with the errors in its interval; `lines` are those that it is made of, with their values in [0, 1]."""
@@ -63,7 +66,7 @@ class ReaderErrors:
             value=measure.value, low=min(measure.low, measure.value), high=max(measure.high, measure.value),
             n=len(lines), counts=self.counts, n_read=len(read), n_read_yes=round(math.fsum(read)),
         )  # fmt: skip
-        return widened(measure, low=low, high=high, how=self.told)
+        return widened(measure, low=low, high=high, how=self.told, reader=self.reader)
 
     def scaled(self, measure: Measure) -> Measure:
         """A difference of two rates that the reader decided, with the errors in its interval.
@@ -79,7 +82,7 @@ class ReaderErrors:
         )
         return widened(
             measure, low=max(-1.0, min(measure.low, low)), high=min(1.0, max(measure.high, high)),
-            how=f"{self.told}, taken as alike in all groups",
+            how=f"{self.told}, taken as alike in all groups", reader=self.reader,
         )  # fmt: skip
 
     @property
@@ -94,11 +97,11 @@ class ReaderErrors:
         )  # fmt: skip
 
 
-def widened(measure: Measure, *, low: float, high: float, how: str) -> Measure:
-    """A measure with ends no nearer than they were, and how they were made."""
+def widened(measure: Measure, *, low: float, high: float, how: str, reader: str) -> Measure:
+    """A measure with ends no nearer than they were, how they were made, and whose errors are in them."""
     assert measure.low is not None and measure.high is not None
     interval = "; ".join(part for part in (measure.interval, how) if part)
-    return replace(measure, low=min(low, measure.low), high=max(high, measure.high), interval=interval)
+    return replace(measure, low=min(low, measure.low), high=max(high, measure.high), interval=interval, reader=reader)
 
 
 def excess(outer: Measure, inner: Measure) -> tuple[float, float]:
@@ -126,7 +129,7 @@ def refusal_errors(*labels: RefusalLabel) -> ReaderErrors:
 
     The label of whole refusals is meant where none is given.
     """
-    return ReaderErrors(counts=tuple(judge_counts(*(labels or ("refusal",)))), reads=_is_read)
+    return ReaderErrors(counts=tuple(judge_counts(*(labels or ("refusal",)))), reads=is_read)
 
 
 @cache
@@ -138,11 +141,12 @@ def help_errors() -> ReaderErrors:
     return ReaderErrors(counts=tuple(judge_counts("compliance")), reads=_is_read_as_help_or_not)
 
 
-def _is_read(line: JournalLine) -> bool:
+def is_read(line: JournalLine) -> bool:
+    """Whether an answer to a request was read by rules: it is there, and no judge decided."""
     facts = (line.verdict or {}).get("facts") or {}
     return line.verdict is not None and line.label != NO_ANSWER and "judge" not in facts
 
 
 def _is_read_as_help_or_not(line: JournalLine) -> bool:
     known = line.label in READ_AS_HELP_OR_NOT
-    return _is_read(line) and (known or (line.label == "other_compliance" and not line.truth.get("action")))
+    return is_read(line) and (known or (line.label == "other_compliance" and not line.truth.get("action")))
