@@ -42,6 +42,8 @@ class Defence(abc.ABC):
     name: ClassVar[str] = ""
     source: ClassVar[str]
     """Catalogue key of the work it comes from."""
+    reader: ClassVar[str] = ""
+    """Name and version of the reader by which it decides about answers, where judges may decide by the same."""
 
     @property
     @abc.abstractmethod

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from earnest.defences._base import Defence, Gradient, defences
-from earnest.metrics.refusal import refusal_label
+from earnest.metrics.refusal import READER, refusal_label
 from earnest.models.access import Answer
 
 REFUSAL = "I'm sorry, but I can't help with that."
@@ -74,11 +74,13 @@ class RefusalGuard(Defence):
     -----
     The place is that of [inan2023-llamaguard], a model that judges prompts and answers; the rules are ours, open to
     anybody's eye, written without any test item at hand, and easy to get round. They are a floor to compare guards
-    with. What they cost is measured as over-refusal in the same run.
+    with. What they cost is measured as over-refusal in the same run. Whether an answer refuses is told by the reader that
+    scores answers where no judge does, so that guard and judge err alike; findings under this defence say so.
     """
 
     source: ClassVar[str] = "inan2023-llamaguard"
     gradient: ClassVar[Gradient] = "none"
+    reader: ClassVar[str] = READER
 
     def review(self, answer: Answer) -> Answer:
         """The answer, or the refusal."""

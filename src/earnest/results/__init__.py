@@ -13,6 +13,7 @@ from earnest.results.measures import (
     unscored_gap,
     worst_gap,
 )
+from earnest.results.reading import help_errors, refusal_errors
 
 __all__ = [
     "Finding",
@@ -22,9 +23,11 @@ __all__ = [
     "by_group",
     "curve",
     "difference",
+    "help_errors",
     "mean",
     "rate",
     "ratio",
+    "refusal_errors",
     "unscored_gap",
     "worst_gap",
 ]

@@ -19,6 +19,7 @@ from typing import Any
 
 from earnest.records import NO_ANSWER, JournalLine
 from earnest.results.measures import MIN_GROUP, Measure, unscored_gap, worst_gap
+from earnest.results.reading import ReaderErrors, help_errors, refusal_errors
 
 COLUMNS = ("gender", "age_band", "accent", "language")
 """Columns of the truth that say which group of speakers a voice belongs to."""
@@ -83,22 +84,32 @@ def _by_side(sides_of: Sides | None, lines: Sequence[JournalLine], group: Group)
     requests = {HARMFUL, HARMLESS} & set(sides)
     found = []
     if HARMFUL in requests:
-        found.append(_gap(sides[HARMFUL], "refusal_gap", group, refuses))
+        found.append(_gap(sides[HARMFUL], "refusal_gap", group, refuses, errors=refusal_errors()))
     if HARMLESS in requests:
-        found.append(_gap(sides[HARMLESS], "over_refusal_gap", group, refuses))
+        found.append(_gap(sides[HARMLESS], "over_refusal_gap", group, refuses, errors=refusal_errors()))
         found.append(
             worst_gap(sides[HARMLESS], metric="help_length_gap", group=group, value=_length_of_help, unit="words",
                       note="words of answers that help with a harmless request")
         )  # fmt: skip
+    errors = {HARMFUL: refusal_errors(), HARMLESS: help_errors()} if requests else {}
     for side, own in sorted(sides.items()):
         note = f"items on {side}" if side and len(sides) > 1 else ""
-        measure = worst_gap(own, metric="accuracy_gap", group=group, value=lambda line: line.score, note=note)
+        measure = worst_gap(
+            own, metric="accuracy_gap", group=group, value=lambda line: line.score, note=note, errors=errors.get(side)
+        )
         found.append(replace(measure, level=side) if note else measure)
     return found
 
 
-def _gap(lines: Sequence[JournalLine], metric: str, group: Group, value: Callable[[JournalLine], bool]) -> Measure:
-    return worst_gap(lines, metric=metric, group=group, value=value)
+def _gap(
+    lines: Sequence[JournalLine],
+    metric: str,
+    group: Group,
+    value: Callable[[JournalLine], bool],
+    *,
+    errors: ReaderErrors | None = None,
+) -> Measure:
+    return worst_gap(lines, metric=metric, group=group, value=value, errors=errors)
 
 
 def _length_of_help(line: JournalLine) -> float | None:

@@ -12,6 +12,8 @@ Conventions
   on the share of clusters that might differ is used, and outside a known range there is no interval at all.
 - `worst_low` and `worst_high` are what the value would be with the unscored items at either end of their range
   (`earnest.results.worst`).
+- Where a reader with known errors decided a rate, they widen its interval and never move its value
+  (`earnest.results.reading`); `interval` says so.
 - Everything is deterministic: where something is drawn, the generator is seeded with the metric's name.
 - Nothing scored gives `value`, `low` and `high` None.
 """
@@ -31,8 +33,9 @@ from earnest.errors import BadParameter
 from earnest.metrics.clusters import NO_SPREAD, gap_interval, jackknife_interval, jackknife_of, jackknife_of_ratios
 from earnest.metrics.intervals import CONFIDENCE, N_RESAMPLES, disagreement_bound, score_interval, wilson
 from earnest.records import JournalLine
-from earnest.results.cells import GAPS, SHARES, Cell, Floats, Table, Value, cells_of, differences, parted
+from earnest.results.cells import GAPS, SHARES, Cell, Floats, Table, Value, cells_of, differences, parted, shares_of
 from earnest.results.finding import unscored_by_reason
+from earnest.results.reading import ReaderErrors, excess, widened
 from earnest.results.sums import Estimate, Sums, ratios
 from earnest.results.worst import (
     Worst,
@@ -87,6 +90,8 @@ class Measure:
         What it was made of, where it is made of sums over clusters.
     worst : Worst or None
         What the worst case was made of, so that further items can be counted.
+    reader : str
+        Name and version of the reader whose errors are in the interval; empty where none are.
     """
 
     metric: str
@@ -108,6 +113,7 @@ class Measure:
     level: float | str | None = None
     sums: Sums | None = field(default=None, repr=False, compare=False)
     worst: Worst | None = field(default=None, repr=False, compare=False)
+    reader: str = ""
 
     def __post_init__(self) -> None:
         """The worst case is the value where nothing is unscored, and none without a value, whatever was replaced."""
@@ -163,6 +169,7 @@ def rate(
     group: str | None = None,
     level: float | str | None = None,
     note: str = "",
+    errors: ReaderErrors | None = None,
 ) -> Measure:
     """Share of successes, a fraction.
 
@@ -173,6 +180,8 @@ def rate(
         verdict's score.
     among : callable
         Which lines the measure is about, scored or not; by default all.
+    errors : ReaderErrors or None
+        Of the reader that decided the successes; they widen the interval.
 
     Raises
     ------
@@ -180,13 +189,15 @@ def rate(
         If a share is outside [0, 1].
     """
     scored, unscored = parted(lines, among)
+    scored = [line for line in scored if (success or _score)(line) is not None]
     cells = cells_of(scored, success or _score)
     if any(not 0 <= cell.top <= 1 for cell in cells):
         raise BadParameter(f"a rate is made of shares in [0, 1], and {metric!r} has others; use mean() for them")
-    return _measured(
+    measure = _measured(
         cells, unscored, metric=metric, unit="fraction", bounds=SHARES, higher_is_better=higher_is_better,
         headline=headline, baseline=baseline, group=group, level=level, note=note,
     )  # fmt: skip
+    return measure if errors is None else errors.folded(measure, scored, [cell.top for cell in cells])
 
 
 def mean(
@@ -261,6 +272,7 @@ def balanced(
     group: str | None = None,
     level: float | str | None = None,
     note: str = "",
+    errors: Mapping[Hashable, ReaderErrors] | None = None,
 ) -> Measure:
     """Mean over the classes of the share of `correct` in each: balanced accuracy, a fraction.
 
@@ -274,6 +286,8 @@ def balanced(
         Whether one class alone has no value: a model that gives one answer throughout would be right in it.
     weights : mapping or None
         Of classes in the mean; 1 where a class is not named.
+    errors : mapping or None
+        By class, of the reader that decided what is correct; they widen the interval, as if all went the same way.
     """
     scored, unscored = parted(lines, among)
     cells = cells_of(scored, correct, part=of)
@@ -283,11 +297,39 @@ def balanced(
         return replace(
             alone, n_scored=len(cells), higher_is_better=higher_is_better, baseline=baseline, group=group, level=level, note=told
         )  # fmt: skip
-    return _measured(
+    measure = _measured(
         cells, unscored, metric=metric, unit="fraction", bounds=SHARES, exact=False, weights=weights,
         worst=worst_by_part(cells, unscored, of, weights=weights), higher_is_better=higher_is_better, headline=headline,
         baseline=baseline, group=group, level=level, note=note,
     )  # fmt: skip
+    return measure if not errors else _with_errors(measure, scored, correct=correct, of=of, weights=weights, errors=errors)
+
+
+def _with_errors(
+    measure: Measure,
+    scored: Sequence[JournalLine],
+    *,
+    correct: Value,
+    of: Callable[[JournalLine], Hashable],
+    weights: Mapping[Hashable, float] | None,
+    errors: Mapping[Hashable, ReaderErrors],
+) -> Measure:
+    """A balanced rate, its interval widened by what a reader's errors add to each class's own, as if all erred alike."""
+    if measure.value is None or measure.low is None or measure.high is None:
+        return measure
+    parts = _grouped([line for line in scored if correct(line) is not None], of)
+    shares = shares_of(tuple(parts), weights) or (1 / len(parts),) * len(parts)
+    extra, told = [0.0, 0.0], {}
+    for (part, members), share in zip(parts.items(), shares, strict=True):
+        inner = rate(members, metric=measure.metric, success=correct)
+        outer = inner if part not in errors else rate(members, metric=measure.metric, success=correct, errors=errors[part])
+        told |= {errors[part].told: outer.reader} if outer.reader else {}
+        extra = [total + share * added for total, added in zip(extra, excess(outer, inner), strict=True)]
+    below, above = math.hypot(measure.value - measure.low, extra[0]), math.hypot(measure.high - measure.value, extra[1])
+    if not told:
+        return measure
+    low, high = max(0.0, measure.value - below), min(1.0, measure.value + above)
+    return widened(measure, low=low, high=high, how="; ".join(told), reader=next(iter(told.values())))
 
 
 def difference(
@@ -305,6 +347,7 @@ def difference(
     group: str | None = None,
     level: float | str | None = None,
     note: str = "",
+    errors: ReaderErrors | None = None,
 ) -> Measure:
     """Mean over pairs of `value` on the first side minus that on the second.
 
@@ -316,6 +359,8 @@ def difference(
         True for the first side, False for the second, None for a line outside. Several lines of one side are averaged.
     value : callable
         By default the verdict's score. Values of the unit `fraction` are in [0, 1].
+    errors : ReaderErrors or None
+        Of the reader that decided the values; they widen the interval.
 
     Returns
     -------
@@ -326,11 +371,12 @@ def difference(
     """
     scored, unscored = parted(lines, among)
     cells, broken = differences(scored, unscored, value=value or _score, pair=pair, side=side)
-    return _measured(
+    measure = _measured(
         cells, [one.line for one in broken], metric=metric, unit=unit, bounds=GAPS if unit == "fraction" else None,
         worst=worst_difference(cells, broken), higher_is_better=higher_is_better, headline=headline,
         baseline=baseline, group=group, level=level, note=note, exact=False,
     )  # fmt: skip
+    return measure if errors is None or not any(map(errors.reads, scored)) else errors.scaled(measure)
 
 
 def by_group(
@@ -346,16 +392,18 @@ def by_group(
     baseline: float | None = None,
     among: Callable[[JournalLine], bool] | None = None,
     min_n: int = MIN_GROUP,
+    errors: ReaderErrors | None = None,
 ) -> list[Measure]:
     """One measure a group, sorted by name: a rate (the score, or `value`), a mean in another `unit`, or a ratio.
 
-    Lines whose group is None are left out. A group with fewer than `min_n` scored items says so in its note.
+    Lines whose group is None are left out. A group with fewer than `min_n` scored items says so in its note. `errors` are
+    those of the reader that decided a rate.
     """
     measures = []
     for name, members in _grouped(lines, group).items():
         measure = _one_kind(
             members, metric=metric, value=value, numerator=numerator, denominator=denominator, unit=unit,
-            higher_is_better=higher_is_better, baseline=baseline, among=among, group=name,
+            higher_is_better=higher_is_better, baseline=baseline, among=among, group=name, errors=errors,
         )  # fmt: skip
         few = f"fewer than {min_n} scored items: no part of the worst gap" if measure.n_scored < min_n else ""
         measures.append(replace(measure, note=few))
@@ -375,6 +423,7 @@ def worst_gap(
     min_n: int = MIN_GROUP,
     headline: bool = False,
     note: str = "",
+    errors: ReaderErrors | None = None,
 ) -> Measure:
     """Largest difference between two groups, in `unit`; `group` names the pair, the higher first.
 
@@ -382,14 +431,15 @@ def worst_gap(
     of the two groups' own intervals at the level that all pairs need (`earnest.metrics.clusters.gap_interval`). Groups
     that share clusters are taken with their correlation. Its lower end is below zero where no gap is established. Fewer
     than two groups with `min_n` scored items give no value. The worst case is the least and the greatest that the widest
-    gap could be, whichever groups it were then between.
+    gap could be, whichever groups it were then between. `errors` are those of the reader that decided a rate.
     """
     scored, unscored = parted([line for line in lines if group(line) is not None], among)
     cells = cells_of(scored, numerator or value or _score, denominator, part=group)
     lost = [(group(line), 1.0 if denominator is None else known_size(denominator, line)) for line in unscored]
-    return _gap_measure(
+    measure = _gap_measure(
         cells, unscored, lost, metric=metric, unit=unit, min_n=min_n, headline=headline, note=note,
     )  # fmt: skip
+    return measure if errors is None or not any(map(errors.reads, scored)) else errors.scaled(measure)
 
 
 def unscored_gap(
@@ -555,12 +605,13 @@ def _one_kind(
     numerator: Value | None,
     denominator: Value | None,
     unit: str,
+    errors: ReaderErrors | None = None,
     **common: Any,
 ) -> Measure:
     if numerator is not None and denominator is not None:
         return ratio(lines, numerator=numerator, denominator=denominator, unit=unit, **common)
     if unit == "fraction":
-        return rate(lines, success=value, **common)
+        return rate(lines, success=value, errors=errors, **common)
     return mean(lines, value=value or _score, unit=unit, **common)
 
 

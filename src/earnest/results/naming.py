@@ -24,7 +24,11 @@ class Place:
     arm: Arm
 
     def finding(self, measure: Measure) -> Finding:
-        """The measure as a finding of this place, with the sums that it was made of."""
+        """The measure as a finding of this place, with the sums that it was made of.
+
+        Where a defence reads answers as the measure's reader does, the note says so.
+        """
+        same = measure.reader and measure.reader in guard_readers(self.arm.defence)
         found = Finding(
             id=finding_id(self.pillar, self.task, measure, arm=self.arm),
             pillar=self.pillar,
@@ -46,7 +50,7 @@ class Place:
             threat_model=threat_model(self.arm),
             headline=measure.headline,
             interval=measure.interval,
-            note=measure.note,
+            note="; ".join(part for part in (measure.note, SAME_READER if same else "") if part),
             group=measure.group,
             level=measure.level,
         )
@@ -105,6 +109,16 @@ def sides_of(task: Any | None, *, version: int | None = None) -> Callable[[Mappi
     return getattr(task, "sides", None)
 
 
+SAME_READER = "guard and judge are the same reader, so the gain is overstated"
+"""What a finding says under a defence that decides by what the judge decides by."""
+
+
+def guard_readers(defence: str | None) -> frozenset[str]:
+    """Name and version of the readers by which the defences of an arm decide about answers; empty without any."""
+    names = [registry.parse_spec(spec).name for spec in (defence or "").split("+") if spec]
+    return frozenset(filter(None, (getattr(_registered("defences", name), "reader", "") for name in names)))
+
+
 def _needs(attack: str) -> Literal["none", "responses", "scores", "gradients", "activations"]:
     plugin = _attack(attack)
     if plugin is None:
@@ -129,8 +143,12 @@ def _goal(attack: str) -> str:
 
 
 def _attack(name: str) -> Any | None:
-    """The registered attack; None where a report is made without the package that brought it."""
+    return _registered("attacks", name)
+
+
+def _registered(kind: str, name: str) -> Any | None:
+    """The registered attack or defence; None where a report is made without the package that brought it."""
     try:
-        return registry.registry("attacks").get(name)
+        return registry.registry(kind).get(name)
     except EarnestError:
         return None

@@ -10,11 +10,20 @@ from typing import Any, ClassVar
 from earnest.audio import AudioClip, Entry, Manifest
 from earnest.models.access import Answer
 from earnest.records import Item, JournalLine, Outcome
-from earnest.results import Measure, by_group, difference, rate
+from earnest.results import Measure, by_group, difference, help_errors, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
 from earnest.tasks._items import drawn, normal, rng_of, speech_item, with_effect
-from earnest.tasks._requests import MIN_WORDS, action_of, helps, is_request, request_outcome, rival_of, twins_of
+from earnest.tasks._requests import (
+    MIN_WORDS,
+    action_of,
+    helps,
+    is_request,
+    request_outcome,
+    rival_of,
+    twins_of,
+    undecided_measure,
+)
 
 DEGRADATIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
     {
@@ -88,7 +97,9 @@ class DegradedRequests(Task):
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         clean, action = item.truth["degradation"] == CLEAN, str(item.truth["action"])
-        return request_outcome(item, answer, score=lambda label: None if clean else float(helps(label, action=action)))
+        return request_outcome(
+            item, answer, score=lambda label: None if clean else float(helps(label, action=action)), label_counts=clean
+        )
 
     def condition(self, item: Item) -> str:
         return "" if item.truth["degradation"] == CLEAN else str(item.truth["degradation"])
@@ -101,14 +112,22 @@ class DegradedRequests(Task):
 
         headline = rate(
             lines, metric=self.headline, success=kept, among=_degraded, headline=True,
-            note="of requests that were answered clean",
+            errors=help_errors(), note="of requests that were answered clean",
         )  # fmt: skip
-        clean = rate(lines, metric="answered_clean", success=_answered, among=lambda line: not _degraded(line))
-        every = rate(lines, metric="answered_degraded", success=_answered, among=_degraded)
+        clean = rate(
+            lines,
+            metric="answered_clean",
+            success=_answered,
+            among=lambda line: not _degraded(line),
+            errors=help_errors(),
+        )
+        every = rate(lines, metric="answered_degraded", success=_answered, among=_degraded, errors=help_errors())
         kinds = by_group(
             lines, metric="still_answered_by_degradation", group=_kind, value=kept, among=_degraded, min_n=0,
+            errors=help_errors(),
         )  # fmt: skip
-        return [headline, clean, every, *kinds, *(_loss(lines, kind) for kind in DEGRADATIONS)]
+        left_open = undecided_measure(lines, among=_degraded)
+        return [headline, clean, every, left_open, *kinds, *(_loss(lines, kind) for kind in DEGRADATIONS)]
 
 
 def _answered(line: JournalLine) -> bool | None:
@@ -127,6 +146,6 @@ def _loss(lines: Sequence[JournalLine], kind: str) -> Measure:
     """Share answered clean less share answered degraded, request by request."""
     return difference(
         lines, metric="answers_lost", pair=lambda line: line.sample, side=lambda line: not _degraded(line),
-        value=_answered, higher_is_better=False, group=kind,
+        value=_answered, higher_is_better=False, group=kind, errors=help_errors(),
         among=lambda line: line.truth["degradation"] in (CLEAN, kind),
     )  # fmt: skip
