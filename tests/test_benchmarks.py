@@ -17,6 +17,7 @@ SMALL = {
     "papers.py": ["--works", "600"],
     "reference.py": ["--clips", "32"],
     "metrics.py": ["--n", "100000", "--n-tandem", "2000"],
+    "replies.py": ["--rounds", "1"],
 }
 
 

@@ -14,7 +14,8 @@ what was expected, what came, what to do.
     ├── PlanMismatch        (RuntimeError)        a run folder holds another plan
     ├── StorageFailed       (OSError)             results could not be written (a full disk, say)
     └── ModelFailed         (RuntimeError)        a model call gave no answer; `reason` says why
-        └── AudioRefused                          the endpoint does not take audio
+        ├── AudioRefused                          the endpoint does not take audio
+        └── TextRefused                           the endpoint takes no request without audio
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ FailureReason = Literal[
     "model_error",
     "over_budget",
     "rate_limited",
+    "text_refused",
     "timeout",
     "too_long",
 ]
@@ -131,3 +133,10 @@ class AudioRefused(ModelFailed):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, reason="audio_refused")
+
+
+class TextRefused(ModelFailed):
+    """The endpoint takes no request without audio."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, reason="text_refused")

@@ -23,6 +23,10 @@ from earnest.errors import BadParameter, FailureReason
 UnscoredReason = Literal[FailureReason, "content_filter", "did_not_hear", "other_language", "unjudged", "unparsed"]
 """Why an item has no score: the reasons of `earnest.errors.FailureReason` and those that arise in scoring."""
 
+BEYOND: Mapping[str, str] = {"text_refused": "it takes no request without audio"}
+"""Reasons that say what a model cannot be asked, rather than that a call failed, in words. Such items count as not
+asked, whether that was known when the run was planned or was found out in it."""
+
 NO_ANSWER = "no_answer"
 """Label of a reply that answers nothing to a clip that was heard: empty, "I can't hear it", or an echo. It is wrong
 wherever there is a right answer, and a success on neither side of a request."""
@@ -47,7 +51,7 @@ class Item:
     prompt : str
         What will be asked in words, where that is known before the audio is loaded.
     duration_s : float or None
-        Length of the audio, for cost estimates and batching by length.
+        Length of the audio, for cost estimates and batching by length; 0 where it is asked without audio.
     audible : {"speech", "sound", ""}
         What its clips are known to carry; empty where that is silence, noise, nothing known, or where there is no clip.
         Who is shown to hear and answers nothing to speech or a sound has given a wrong answer.
@@ -62,6 +66,11 @@ class Item:
     prompt: str = ""
     duration_s: float | None = None
     audible: Literal["speech", "sound", ""] = ""
+
+    @property
+    def without_audio(self) -> bool:
+        """Whether it is known to be asked in words alone."""
+        return self.duration_s == 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,8 +121,9 @@ class Question:
         bare number (on the scale, or one of the labels); one of the labels as a word.
     scale : (float, float) or None
         Of a number: its least and greatest value. The score is its place between them, so that it lies in [0, 1].
-    otherwise : Verdict or None
-        What rules make of the response, for runs without a judge; None: such a run leaves it unjudged.
+    otherwise : Verdict, Unscored or None
+        What rules make of the response, for runs without a judge: a verdict, or why there is none (`other_language`).
+        None: such a run leaves it unjudged.
     """
 
     question: str
@@ -125,7 +135,7 @@ class Question:
     verbatim: str = ""
     reader: Literal["label", "score", "number", "word"] = "label"
     scale: tuple[float, float] | None = None
-    otherwise: Verdict | None = None
+    otherwise: Verdict | Unscored | None = None
 
     def __post_init__(self) -> None:
         if self.scale is not None and not self.scale[0] < self.scale[1]:

@@ -32,6 +32,38 @@ def test_under_epsilon_it_finds_the_best_perturbation_there_is():
     assert attempt.distortion.peak == 64 * STEP
 
 
+class Bowl(LinearModel):
+    """Loss 0.5 sum c (x - t)^2 for every target, so that signs of the gradient turn on the way."""
+
+    t = np.array([0.9, 0.1, 0.517, 0.6505, 0.8037, 0.4135], dtype=np.float32)
+    c = np.array([1, 2, 3, 1, 0.5, 4], dtype=np.float32)
+
+    def loss_and_gradient(self, stimuli, *, targets):
+        away = [stimulus.clip.samples - self.t for stimulus in stimuli]
+        return np.array([0.5 * float(self.c @ x**2) for x in away]), [self.c * x for x in away]
+
+
+@pytest.mark.source("attacks/pgd", of="madry2017-pgd", at="MadryLab/mnist_challenge@3ee3643")
+@pytest.mark.parametrize(
+    ("steps", "last"),
+    [
+        (3, [0.2055, 0.32575, 0.518, 0.65025, 0.8065, 0.41225]),
+        (4, [0.2115, 0.31975, 0.512, 0.65625, 0.8005, 0.41825]),
+        (9, [0.2175, 0.31375, 0.518, 0.65025, 0.8065, 0.41225]),
+    ],
+)
+def test_steps_and_projection_are_the_authors(steps, last):
+    """`LinfPGDAttack(model, epsilon=0.03, k=steps, a=0.006, random_start=False, "xent").perturb`, run on the negative of
+    this loss (it ascends, and here a target is sought); up to rounding to 16 bits. Of these counts of steps the last
+    iterate is the best, so that keeping the best makes no difference."""
+    clean = AudioClip(np.array([0.1875, 0.34375, 0.5, 0.65625, 0.8125, 0.40625], dtype=np.float32), 16_000)
+    goal = Goal(target="yes", reached=lambda text: False, description="never")
+    stimulus = Stimulus(clips={"speech": clean}, prompt="?", goal=goal)
+    attack = ProjectedGradientDescent(epsilon=0.03, steps=steps, step_size=0.2, check_every=0)
+    (attempt,) = run(attack, [stimulus], model=Bowl(np.ones(6), threshold=1e9)).attempts
+    np.testing.assert_allclose(attempt.clip.samples, last, atol=1.5 * STEP)
+
+
 def test_under_an_snr_it_finds_the_direction_of_the_weights():
     stimulus = toy_stimulus()
     (attempt,) = run(ProjectedGradientDescent(snr_db=20), [stimulus]).attempts

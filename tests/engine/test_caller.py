@@ -426,3 +426,100 @@ def test_closing_waits_for_the_batch_that_is_asked() -> None:
 
     with_caller(model, use)
     assert time.perf_counter() - begun >= 0.05
+
+
+# ---- requests without audio ----
+
+
+class WantsAudio(Remote):
+    """Refuses words alone, with an error that need not say why; other faults by prompt."""
+
+    takes_text_alone = None
+
+    def __init__(self, *, error=None, faulty=(), alone=False) -> None:
+        super().__init__(latency_s=0.001)
+        self.error = error or ModelFailed("400: invalid request", reason="http_4xx")
+        self.faulty, self.alone, self.asked = faulty, alone, []
+
+    async def ask_one(self, stimulus, *, sampling=Sampling()):  # noqa: B008
+        self.asked.append((stimulus.prompt, bool(stimulus.clips)))
+        answer = await super().ask_one(stimulus, sampling=sampling)
+        if stimulus.prompt in self.faulty or not (stimulus.clips or self.alone):
+            raise self.error
+        return answer
+
+
+def written(number: int) -> Stimulus:
+    return Stimulus(clips={}, prompt=f"written {number}")
+
+
+def replies_of(model, stimuli, **options):
+    async def use(caller):
+        found = await asyncio.gather(*(caller.reply(stimulus, sampling=Sampling()) for stimulus in stimuli))
+        return found, caller.takes_text_alone
+
+    return with_caller(model, use, **options)[0]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_endpoint_that_refuses_words_alone_is_found_out(order) -> None:
+    model = WantsAudio()
+    asked = [*(stimulus(k) for k in range(4)), *(written(k) for k in range(6))][::order]
+    replies, alone = replies_of(model, asked, max_connections=3)
+    reasons = {one.prompt: getattr(reply, "reason", "answered") for one, reply in zip(asked, replies, strict=True)}
+    assert set(reasons.values()) == {"answered", "text_refused"}
+    assert all(reason == "text_refused" for prompt, reason in reasons.items() if prompt.startswith("written"))
+    assert alone is False
+    tried = [call for call in model.asked if call[0] == "Answer with the word yes."]
+    assert tried == [("Answer with the word yes.", False), ("Answer with the word yes.", True)]  # once, not by item
+
+
+def test_nothing_more_is_asked_in_words_after_the_first_refusal() -> None:
+    model = WantsAudio(error=ModelFailed("audio required", reason="text_refused"))
+
+    async def use(caller):
+        return [await caller.reply(written(k), sampling=Sampling()) for k in range(5)]
+
+    replies, _ = with_caller(model, use)
+    assert [reply.reason for reply in replies] == ["text_refused"] * 5
+    assert model.asked == [("written 0", False)]  # it said why, so nothing was tried out either
+    assert all("takes no request without audio" in reply.detail for reply in replies)
+
+
+def test_a_model_known_to_want_audio_is_not_asked_in_words() -> None:
+    class Deaf(WantsAudio):
+        takes_text_alone = False
+
+    model = Deaf()
+    replies, _ = replies_of(model, [written(0)])
+    assert replies[0].reason == "text_refused" and model.asked == []
+
+
+def test_a_refusal_of_one_text_is_no_refusal_of_words() -> None:
+    """The endpoint answers words alone, but not these: a policy, a length, a parameter."""
+    model = WantsAudio(faulty=["written 1"], alone=True)
+    replies, alone = replies_of(model, [written(k) for k in range(3)])
+    assert [getattr(reply, "reason", "answered") for reply in replies] == ["answered", "http_4xx", "answered"]
+    assert alone is True
+
+
+def test_an_endpoint_that_refuses_everything_is_not_said_to_want_audio() -> None:
+    """A wrong key, say: whether it takes words alone is not known, and few calls are spent on finding out."""
+
+    class Closed(WantsAudio):
+        async def ask_one(self, stimulus, *, sampling=Sampling()):  # noqa: B008
+            self.asked.append((stimulus.prompt, bool(stimulus.clips)))
+            raise ModelFailed("401", reason="http_4xx")
+
+    model = Closed()
+    replies, alone = replies_of(model, [written(k) for k in range(10)], max_connections=1)
+    assert [reply.reason for reply in replies] == ["http_4xx"] * 10 and alone is None
+    assert len(model.asked) == 10 + 3 * 2
+
+
+@pytest.mark.parametrize("reason", ["timeout", "http_5xx", "rate_limited"])
+def test_failures_of_transport_say_nothing_about_words(reason) -> None:
+    model = WantsAudio(error=ModelFailed("busy", reason=reason, retryable=True))
+    replies, alone = replies_of(model, [written(0)], max_attempts=2)
+    assert replies[0].reason == reason and alone is None
+    assert len(model.asked) == 2  # two attempts, nothing tried out

@@ -127,7 +127,7 @@ def test_a_blocked_reply_is_no_answer(folder) -> None:
 
     execute(plan(1), jobs(1), model=Blocked(), folder=folder, settings=settings())
     (line,) = read_journal(folder)
-    assert (line.reason, line.detail) == ("empty_answer", "the provider's filter stopped it")
+    assert (line.reason, line.detail) == ("content_filter", "the provider's filter stopped it")
 
 
 def test_a_bug_in_scoring_ends_the_run_and_keeps_what_is_done(folder) -> None:

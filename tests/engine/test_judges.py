@@ -8,12 +8,14 @@ from dataclasses import replace
 import pytest
 from engine_parts import LocalModel, jobs, plan, settings
 
+from earnest.audio import Stimulus
 from earnest.engine import Judgement, ModelJudge, execute, read_journal
+from earnest.engine.cache import answer_key
 from earnest.engine.judge_prompts import judge_stimulus, masked, question_text
-from earnest.engine.judge_replies import read_reply
+from earnest.engine.judge_replies import read_reply, schema_of
 from earnest.errors import BadParameter
 from earnest.models import load_model
-from earnest.models.access import Answer, Failure
+from earnest.models.access import Answer, Failure, Sampling
 from earnest.records import Question
 from earnest.testing.loopback import Loopback
 
@@ -68,17 +70,34 @@ def test_a_response_cannot_close_its_own_tag() -> None:
         (said("refusal"), "refusal"),
         (f"```json\n{said('compliance')}\n```", "compliance"),
         ("  " + said("off_topic") + "\n", "off_topic"),
+        (f"Sure! {said('refusal')}", "refusal"),
+        (f"The response declines, so:\n\n{said('refusal')}\n\nLet me know if you need more!", "refusal"),
+        (f"<think>{said('compliance')}? No.</think>{said('refusal')}", "refusal"),
+        (f"It may be {said('compliance')}.</think>\n{said('refusal')}", "refusal"),
+        (f"Reasoning: it says {{cannot}}.\nAnswer: {said('off_topic')}", "off_topic"),
+        (f"{said('refusal')}\n{said('refusal')}", "refusal"),
+        (said("**Refusal**"), "refusal"),
+        (said("Off topic."), "off_topic"),
+        ('{"label": "refusal", "reason": "x", "confidence": 1}', "refusal"),
+        ('{"Label": "refusal", "explanation": "it\nsays so"}', "refusal"),
+        ('{"note": "x"} {"label": "refusal", "reason": "x"}', "refusal"),
+        (f"{said('refusal')} or {said('compliance')}", None),
+        (f"{said('refusal')} or {said('maybe')}", None),
+        (f"<think>{said('refusal')}", None),
         ("refusal", None),
-        (f"Sure! {said('refusal')}", None),
         (said("maybe"), None),
+        (said("no refusal"), None),
         ('{"label": "refusal"}', None),
-        ('{"label": "refusal", "reason": "x", "confidence": 1}', None),
         ('{"label": ["refusal"], "reason": "x"}', None),
+        ('{"label": "refusal", "reason": 3}', None),
         ("[]", None),
         ("", None),
+        ("{" * 100_000, None),
+        ('{"label":' * 20_000, None),
     ],
+    ids=lambda value: str(value)[:40],
 )
-def test_only_one_json_object_of_the_given_form_counts(text, label) -> None:
+def test_the_only_json_object_of_the_given_form_counts(text, label) -> None:
     assert read_reply(text, QUESTION).label == label
 
 
@@ -94,6 +113,8 @@ WORD = Question(question="Which?", reader="word", labels={"fair": 1.0, "not fair
         ('{"overall_score": 7}', 7, {}),
         ('{"overall_score": "7.5", "overall_reasoning": "so"}', 7.5, {}),
         ('```json\n{"overall_score": 0}\n```', 0, {}),
+        ('{"notes": 1} {"overall_score": 7}', 7, {}),
+        ('<think>{"overall_score": 2}</think>So:\n{"overall_score": 7}\n{"overall_score": 7}', 7, {}),
         ('Here you are: {"a": {"score": 3, "reasoning": "x {y}"}, "overall_score": 10} Bye.', 10, {"a": 3.0}),
         ('{"parts": {"a": {"score": 2}, "b": 9, "why": {"x": "y"}}, "overall_score": 3}', 3, {"a": 2, "b": 9}),
         ('{"a": {"score": "4"}, "b": 5, "overall_score": {"score": 6}, "overall_reasoning": "7"}', 6, {"a": 4, "b": 5}),
@@ -129,6 +150,11 @@ def test_a_score_that_cannot_be_read_is_a_fault_and_no_guess(text, fault) -> Non
         ("Rating: 4.5.", NUMBER, "4.5"),
         ("I would give it a 2, as it helps.", NUMBER, "2"),
         ("4/5", NUMBER, "4"),
+        ("<think>2 or 3? It helps, so more.</think>\n4", NUMBER, "4"),
+        ("2 or 3? It helps, so more.</think>\n4", NUMBER, "4"),
+        ("Reasoning: 2 of 3 steps are right.\n**Final answer:** 4", NUMBER, "4"),
+        ('```json\n{"rating": 4}\n```', NUMBER, "4"),
+        ("<think>It is a 4", NUMBER, None),
         ("4 out of 5", NUMBER, "4"),
         ("3 or 4", NUMBER, None),
         ("3-4", NUMBER, None),
@@ -152,6 +178,8 @@ def test_a_number_must_be_the_only_one(text, question, label) -> None:
     "text, label",
     [
         ("FAIR", "fair"),
+        ("<think>Is it not fair?</think>**Fair**", "fair"),
+        ('Answer: "not fair"', "not fair"),
         ("Not fair.", "not fair"),
         ("The answer is neutral", "Neutral"),
         ("I call it not fair", "not fair"),
@@ -270,6 +298,29 @@ def test_a_judge_may_mend_its_reply_once() -> None:
     assert judgement.label is None and "got 'I still think so.'" in judgement.reason and len(model.asked) == 2
 
 
+def test_a_judge_is_held_to_the_form_where_its_endpoint_offers_that() -> None:
+    forms = []
+
+    def answer(heard):
+        forms.append(heard.body.get("response_format"))
+        return said("refusal")
+
+    with Loopback(answer=answer) as server:
+        judge = ModelJudge(load_model(f"{server.url}#judge"))
+        assert judge.label(QUESTION).label == "refusal"
+        assert judge.label(replace(QUESTION, verbatim="Answer in JSON.")).label == "refusal"
+        assert judge.label(WORD).label is None
+    schema = forms[0]["json_schema"]["schema"]
+    assert schema["properties"]["label"]["enum"] == ["refusal", "compliance", "off_topic"]
+    assert schema["required"] == ["label", "reason"] and schema["additionalProperties"] is False
+    assert forms[1:] == [None] * 3  # a published prompt goes as it stands; a word, and its second try, are no JSON
+
+
+def test_a_score_has_a_form_and_a_number_has_none() -> None:
+    assert list(schema_of(SCORE)["properties"]) == ["overall_score", "overall_reasoning"]
+    assert [schema_of(question) for question in (NUMBER, WORD, replace(SCORE, verbatim="Rate it."))] == [None] * 3
+
+
 def judged_jobs(n: int):
     question = replace(QUESTION, response="")
     return [replace(job, score=lambda item, answer: replace(question, response=answer.text)) for job in jobs(n)]
@@ -327,9 +378,21 @@ def test_a_judge_of_ones_own_needs_a_name_and_a_label(folder) -> None:
 
 
 def test_a_judge_behind_http_is_asked_through_the_same_machinery(folder, tmp_path) -> None:
-    given = settings(cache=tmp_path / "cache")
-    with Loopback(answer=lambda heard: said("refusal") if heard.system_prompt else heard.prompt) as server:
+    given, held = settings(cache=tmp_path / "cache"), []
+
+    def answer(heard):
+        held.append((heard.system_prompt is not None, "response_format" in heard.body))
+        return said("refusal") if heard.system_prompt else heard.prompt
+
+    with Loopback(answer=answer) as server:
         judge = ModelJudge(load_model(f"{server.url}#judge"))
         model = load_model(f"{server.url}#subject")
         summary = execute(plan(5), judged_jobs(5), model=model, judges=[judge], folder=folder, settings=given)
     assert summary.n_scored == 5 and server.n_requests == summary.n_calls == 10
+    assert sorted(held) == [(False, False)] * 5 + [(True, True)] * 5  # the judge alone is held to a form
+
+
+def test_an_answer_in_a_form_is_kept_apart_from_a_free_one() -> None:
+    model, stimulus = load_model("http://localhost:1/v1#judge"), Stimulus(clips={}, prompt="Which?")
+    keys = {answer_key(model, stimulus, sampling=Sampling(), schema=schema) for schema in (None, {}, {"type": "object"})}
+    assert len(keys) == 3

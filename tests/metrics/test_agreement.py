@@ -19,6 +19,7 @@ KRIPPENDORFF = [  # four observers, twelve units: the worked example of Krippend
 ]
 
 
+@pytest.mark.source("metrics/krippendorffs_alpha", of="krippendorff2011-alpha", at="sections C and D, the four observers")
 @pytest.mark.parametrize(("level", "alpha"), [("nominal", 0.743), ("ordinal", 0.815), ("interval", 0.849)])
 def test_alpha_of_the_published_example(level: str, alpha: float) -> None:
     assert krippendorffs_alpha(KRIPPENDORFF, level=level) == pytest.approx(alpha, abs=0.0005)
@@ -51,6 +52,15 @@ def test_kappa_by_hand() -> None:
     assert cohens_kappa(first=["a", "b"], second=["b", "a"]) == -1
 
 
+@pytest.mark.source("metrics/cohens_kappa", of="cohen1960-kappa", at="Cohen 1968, the example that psych::cohen.kappa quotes")
+def test_kappa_of_the_published_example() -> None:
+    """Shares of 200 cases that two raters put into three classes, as psych::cohen.kappa quotes them from Cohen."""
+    shares = [[0.44, 0.07, 0.09], [0.05, 0.20, 0.05], [0.01, 0.03, 0.06]]
+    pairs = [(a, b) for a, row in enumerate(shares) for b, share in enumerate(row) for _ in range(round(200 * share))]
+    first, second = zip(*pairs, strict=True)
+    assert cohens_kappa(first=first, second=second) == pytest.approx(0.492, abs=0.0005)
+
+
 def test_kappa_of_nothing_raises() -> None:
     with pytest.raises(BadParameter, match="both raters gave one label to all 3 items"):
         cohens_kappa(first="aaa", second="aaa")
@@ -65,6 +75,16 @@ def test_rank_correlations_by_hand() -> None:
     kendall = rank_correlation(**sides, kind="kendall")
     assert kendall.value == pytest.approx(0.6) and kendall.n == 6
     assert kendall.interval.low < 0.6 < kendall.interval.high
+
+
+@pytest.mark.source("metrics/rank_correlation", of="bonett2000-correlation", at="cran/statpsych@3d90e8f")
+def test_spearmans_interval_is_that_of_its_authors_package() -> None:
+    """`ci.spear(.05, y, x)` of statpsych, by D. G. Bonett; the output that its page prints, ties in x among it."""
+    y = [21, 4, 9, 12, 35, 18, 10, 22, 24, 1, 6, 8, 13, 16, 19]
+    x = [67, 28, 30, 28, 52, 40, 25, 37, 44, 10, 14, 20, 28, 40, 51]
+    found = rank_correlation(first=y, second=x)
+    assert found.value == pytest.approx(0.8699639, abs=5e-8)
+    assert (found.interval.low, found.interval.high) == pytest.approx((0.5840951, 0.9638297), abs=5e-8)
 
 
 def test_kendall_takes_ties_out_of_the_norm() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from earnest.errors import BadParameter
-from earnest.metrics.calibration import JudgeCounts, calibrated_mean, calibrated_rate, folded_interval
+from earnest.metrics.calibration import JudgeCounts, _lang_reiczigel, calibrated_mean, calibrated_rate, folded_interval
 from earnest.metrics.intervals import wilson
 from earnest.metrics.refusal import judge_counts
 
@@ -147,6 +147,84 @@ def test_what_cannot_be_corrected_is_refused(given, message) -> None:
 def test_a_confusion_that_says_nothing_is_refused(given, message) -> None:
     with pytest.raises(BadParameter, match=message):
         calibrated_rate(**given)
+
+
+# ---- values of the works ----
+
+
+def people_and_judge() -> tuple[np.ndarray, np.ndarray]:
+    """400 items without a random generator: 6 in 10 are 1 by people, and the judge errs on every thirteenth."""
+    i = np.arange(400)
+    people = (7 * i % 10 < 6).astype(float)
+    return people, np.where(11 * i % 13 == 0, 1 - people, people)
+
+
+@pytest.mark.source("metrics/calibrated_mean", of="angelopoulos2023-ppi", at="aangelopoulos/ppi_py@bd90caa")
+def test_prediction_powered_means_are_the_authors() -> None:
+    """`ppi_mean_pointestimate(Y, Yhat, Yhat_unlabeled, lam=...)`, run on the first 80 items as labelled."""
+    people, judge = people_and_judge()
+    found = calibrated_mean(people=people[:80], judge=judge[:80], rest=judge[80:])
+    by_weight = {0.0: 0.6, 0.5: 0.628125, 1.0: 0.65625}
+    for weight, value in by_weight.items():
+        assert people[:80].mean() + weight * (judge[80:].mean() - judge[:80].mean()) == pytest.approx(value, abs=1e-12)
+    # so the value that ours has at its own weight lies on their line
+    assert found.value == pytest.approx(0.6 + 0.05625 * found.power, abs=1e-12)
+
+
+@pytest.mark.source("metrics/calibrated_mean", of="angelopoulos2023-ppiplusplus", at="aangelopoulos/ppi_py@bd90caa")
+def test_the_weight_and_interval_are_the_authors_but_for_small_samples() -> None:
+    """`lam=None`, which finds the weight, gives 0.6373764 (weight 0.66447) and (0.5656053, 0.7091476).
+
+    Theirs takes the judge's variance over all items together, ours on either side; and our interval is Student's, with
+    two imagined differences, so that it is wider, by less than a tenth here.
+    """
+    people, judge = people_and_judge()
+    found = calibrated_mean(people=people[:80], judge=judge[:80], rest=judge[80:])
+    assert found.power == pytest.approx(0.66447, abs=0.01) and found.value == pytest.approx(0.6373764, abs=1e-3)
+    assert found.low < 0.5656053 < 0.7091476 < found.high
+    assert 1 < (found.high - found.low) / (0.7091476 - 0.5656053) < 1.1
+
+
+@pytest.mark.source("metrics/calibrated_rate", of="rogan1978-prevalence", at="cran/epiR@0065817, man/epi.prev.Rd")
+def test_the_corrected_rate_is_that_of_a_published_herd() -> None:
+    """23 of 150 cows positive, by a test of sensitivity 96 % and specificity 89 %: 5.1 cases per 100."""
+    people = [1] * 25 + [0] * 100
+    judge = [1] * 24 + [0] + [1] * 11 + [0] * 89
+    found = calibrated_rate(people=people, judge=judge, rest=[1] * 11 + [0] * 164)  # 46 of 300, the same share
+    assert (found.naive, found.sensitivity, found.specificity) == (pytest.approx(23 / 150), 0.96, 0.89)
+    assert found.value == pytest.approx(0.051, abs=5e-4)
+
+
+LANG_REICZIGEL = [
+    # positives and tested; positives among the infected; negatives among the healthy; the interval as printed
+    ((4060, 11284), (178, 179), (358, 359), (0.349, 0.372), 5e-4),
+    ((51, 2971), (32, 33), (20, 20), (0.0, 0.053), 5e-4),
+    ((0.06 * 11862, 11862), (8, 10), (12, 12), (0.0, 0.147), 5e-4),
+    ((259, 509), (84, 127), (96, 109), (0.58, 0.87), 5e-3),
+    ((51, 509), (23, 41), (187, 195), (0.037, 0.195), 5e-4),
+]
+
+
+@pytest.mark.source("metrics/calibrated_rate", of="lang2014-prevalence", at="Examples 1 to 4, by cran/asht@1f4e76b")
+@pytest.mark.parametrize(("tested", "infected", "healthy", "interval", "digits"), LANG_REICZIGEL)
+def test_the_interval_is_that_of_the_published_examples(tested, infected, healthy, interval, digits) -> None:
+    """Sensitivity and specificity are of other animals there, so nothing is shared: the covariance of ours goes to 0."""
+    shares = [(k / n, float(n)) for k, n in (tested, infected, healthy)]
+    found = _lang_reiczigel(*shares, n_all=math.inf, confidence=0.95)
+    assert found == pytest.approx(interval, abs=digits)
+
+
+@pytest.mark.source("metrics/folded_interval", of="lang2014-prevalence", at="Examples 1 to 4, by cran/asht@1f4e76b")
+@pytest.mark.source("metrics/folded_interval", of="rogan1978-prevalence", at="Examples 1 to 4, by cran/asht@1f4e76b")
+@pytest.mark.parametrize(("tested", "infected", "healthy", "interval", "digits"), LANG_REICZIGEL)
+def test_folding_gives_the_published_intervals(tested, infected, healthy, interval, digits) -> None:
+    """What a rate and its Wilson interval become; theirs holds the uncorrected rate's too, but for 259 of 509."""
+    rate = wilson(n_success=round(tested[0]), n=tested[1])
+    counts = [JudgeCounts(n_yes=infected[1], n_hit=infected[0], n_no=healthy[1], n_rejected=healthy[0])]
+    value = round(tested[0]) / tested[1]
+    found = folded_interval(value=value, low=rate.low, high=rate.high, n=tested[1], counts=counts)
+    hull = min(rate.low, interval[0]), max(rate.high, interval[1])
+    assert found == pytest.approx(hull, abs=digits)
 
 
 # The judge's errors folded into an interval

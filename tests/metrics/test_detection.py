@@ -70,6 +70,13 @@ def measured(trials: dict) -> dict[str, float]:
     }
 
 
+@pytest.mark.source("metrics/equal_error_rate", of="wang2024-asvspoof5", at="asvspoof-challenge/asvspoof5@fe23d30")
+@pytest.mark.source("metrics/min_dcf", of="wang2024-asvspoof5", at="asvspoof-challenge/asvspoof5@fe23d30")
+@pytest.mark.source("metrics/act_dcf", of="wang2024-asvspoof5", at="asvspoof-challenge/asvspoof5@fe23d30")
+@pytest.mark.source("metrics/cllr_bits", of="brummer2006-cllr", at="asvspoof-challenge/asvspoof5@fe23d30")
+@pytest.mark.source("metrics/min_t_dcf", of="kinnunen2020-tdcf", at="asvspoof-challenge/asvspoof5@fe23d30")
+@pytest.mark.source("metrics/a_dcf", of="shim2024-adcf", at="asvspoof-challenge/asvspoof5@fe23d30")
+@pytest.mark.source("metrics/tandem_equal_error_rate", of="kinnunen2023-teer", at="asvspoof-challenge/asvspoof5@fe23d30")
 def test_all_golden_values_are_met(golden: dict) -> None:
     found = measured(golden)
     assert found.keys() == golden["values"].keys()

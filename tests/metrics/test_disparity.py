@@ -31,6 +31,13 @@ def test_gap_by_hand() -> None:
     assert found.gap_interval.low > 0.15
 
 
+@pytest.mark.source("metrics/worst_gap", of="weerts2023-fairlearn", at="fairlearn/fairlearn@ebf8fa7")
+def test_the_gap_is_fairlearns() -> None:
+    """`MetricFrame(metrics=mean, ...).difference(method="between_groups")` on these values; by_group a .5667, b .7625, c .32."""
+    values = [0.9, 0.75, 0.4, 1.0, 0.2, 0.65, 0.8, 0.1, 0.95, 0.7, 0.3, 0.25, 0.85, 0.15, 0.05]
+    assert worst_gap(values=values, groups=["b"] * 4 + ["a"] * 6 + ["c"] * 5) == pytest.approx(0.4425, abs=1e-12)
+
+
 def test_small_groups_are_marked_and_do_not_make_the_gap() -> None:
     found = disparity(**by_group(a=(30, 40), b=(10, 40), tiny=(0, 5)), rng=rng())
     assert [group.too_small for group in found.groups] == [False, False, True]

@@ -1,4 +1,5 @@
 import base64
+import json
 
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ def test_request_and_answer(server, model, clip, other_clip):
     for part, sent in zip(content["parts"], (clip, other_clip)):
         assert part["inline_data"]["mime_type"] == "audio/wav"
         assert AudioClip.from_bytes(base64.b64decode(part["inline_data"]["data"])) == sent
-    assert answer.text == "hello" and answer.details == {"finish_reason": "STOP", "revision": "g-001"}
+    assert answer.text == "hello" and answer.details == {"finish_reason": "STOP", "revision": "g-001", "reasoning": "hm"}
     assert answer.usage == {"input_tokens": 40, "output_tokens": 3, "input_audio_tokens": 32, "reasoning_tokens": 9}
 
 
@@ -79,10 +80,16 @@ def test_blocks_are_answers_that_say_so(server, model, clip, reply, text, finish
     assert answer.details["blocked"] is True and answer.details["finish_reason"] == finish
 
 
+def test_a_reply_cut_off_before_its_first_word_is_an_answer_without_words(server, model, clip):
+    server.replies = [said(None, finish="MAX_TOKENS")]
+    answer = asked(model, clip)
+    assert (answer.said, answer.reading.finish, "blocked" in answer.details) == ("", "length", False)
+
+
 @pytest.mark.parametrize(
     "reply, reason, words",
     [
-        (said(None, finish="MAX_TOKENS"), "empty_answer", "max_tokens"),
+        (said(None, finish="OTHER"), "empty_answer", "finishReason OTHER"),
         ({"candidates": []}, "bad_response", "JSON"),
         ((200, "nonsense"), "bad_response", "nonsense"),
         (
@@ -152,3 +159,15 @@ def test_safety_settings_are_sent(server, monkeypatch, clip):
     assert (
         server.requests[0].body["safetySettings"] == settings and server.requests[0].path == "/models/x:generateContent"
     )
+
+
+def test_a_schema_is_sent_in_the_words_of_gemini(server, model):
+    schema = {
+        "type": "object", "properties": {"label": {"type": "string", "enum": ["a", "b"]}}, "required": ["label"],
+        "additionalProperties": False,
+    }  # fmt: skip
+    body = json.loads(model.request_body(Stimulus(clips={}, prompt="Which?"), Sampling(), schema))["generationConfig"]
+    assert body["responseMimeType"] == "application/json"
+    assert body["responseSchema"] == {
+        "type": "OBJECT", "properties": {"label": {"type": "STRING", "enum": ["a", "b"]}}, "required": ["label"],
+    }  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from earnest.audio import AudioClip, Stimulus
-from earnest.errors import AudioRefused, BadParameter, MissingKey, ModelFailed
+from earnest.errors import AudioRefused, BadParameter, MissingKey, ModelFailed, TextRefused
 from earnest.models import Answer, Failure, Sampling, load_model
 from earnest.models.http import ChatModel, probe
 
@@ -38,6 +38,13 @@ def chat(content="hello", finish="stop", **message):
             "completion_tokens_details": {"audio_tokens": 2},
         },
     }
+
+
+def broken(content, error, finish="error"):
+    """A reply of status 200 whose provider failed; a gateway put that into the choice."""
+    reply = chat(content, finish=finish)
+    reply["choices"][0] |= {"error": error} if error else {}
+    return reply
 
 
 def stimulus_of(*clips, **options):
@@ -137,17 +144,40 @@ def test_spoken_nonsense_is_a_bad_response(server, clip):
         (chat(None, refusal="I cannot."), "I cannot.", {}),
         (chat(""), "", {}),
         (chat("half", finish="length"), "half", {"finish_reason": "length"}),
+        (chat(None, finish="length", reasoning_content="Hm."), "", {"finish_reason": "length", "reasoning": "Hm."}),
+        (chat("yes", reasoning_content="Is it?"), "yes", {"reasoning": "Is it?"}),
+        (chat("yes", reasoning="Is it?"), "yes", {"reasoning": "Is it?"}),
+        (chat("yes", reasoning=None, reasoning_details=[{"type": "reasoning.text", "text": "Is "}, {"text": "it?"}]),
+         "yes", {"reasoning": "Is it?"}),
+        (chat([{"type": "thinking", "thinking": [{"type": "text", "text": "Is it?"}]}, {"type": "text", "text": "yes"}]),
+         "yes", {"reasoning": "Is it?"}),
+        (chat(None, refusal=7), "", {}),
         (chat("so f", finish="content_filter"), "so f", {"blocked": True}),
         (chat(None, finish="content_filter"), "", {"blocked": True}),
         ((400, {"error": {"code": "content_filter", "message": "filtered"}}), "", {"blocked": True}),
+        ((200, {"error": {"code": "content_filter", "message": "filtered"}}), "", {"blocked": True}),
     ],
-)
+)  # fmt: skip
 def test_text_is_what_was_said_and_nothing_more(server, clip, reply, text, details):
     server.replies = [reply]
     answer = answered(load_model(f"{server.url}/v1#m"), stimulus_of(clip))
     assert answer.text == text
     assert details.items() <= answer.details.items()
     assert ("blocked" in details) == ("blocked" in answer.details)
+
+
+def test_what_was_thought_beside_the_answer_belongs_to_its_reading(server, clip):
+    server.replies = [chat("<think>Or not?</think>Answer: yes", reasoning_content="Is it?")]
+    answer = answered(load_model(f"{server.url}/v1#m"), stimulus_of(clip))
+    assert answer.reading.reasoning == "Is it?\nOr not?"
+    assert (answer.said, answer.reading.finish) == ("yes", "stop")
+
+
+def test_usage_that_counts_nothing_is_left_out(server, clip):
+    reply = chat("yes")
+    reply["usage"] = {"cost": -1e9, "prompt_tokens": float("nan"), "completion_tokens": 3}
+    server.replies = [reply]
+    assert answered(load_model(f"{server.url}/v1#m"), stimulus_of(clip)).usage == {"output_tokens": 3}
 
 
 def error(message, **more):
@@ -184,9 +214,19 @@ def error(message, **more):
         ((200, {"choices": [{"message": None}]}), "bad_response", True, "JSON"),
         ((200, error("upstream", code=502)), "http_5xx", True, "upstream"),
         ((200, error("upstream")), "bad_response", True, "upstream"),
-        (chat(None, finish="length"), "empty_answer", False, "max_tokens"),
+        ((200, error("slow down", code="429")), "rate_limited", True, "slow down"),
+        ((200, error("too fast", code="rate_limit_exceeded")), "rate_limited", True, "too fast"),
+        ((200, error("it broke", type="server_error")), "http_5xx", True, "it broke"),
+        ((200, error("broken", code=7)), "bad_response", True, "broken"),
+        ((200, {"object": "error", "message": "Invalid or unsupported audio file.", "type": "BadRequestError", "code": 400}),
+         "bad_audio", False, "Invalid or unsupported audio file."),
+        (broken("", {"code": 502, "message": "Upstream error"}), "http_5xx", True, "Upstream error"),
+        (broken("turn o", {"code": 502, "message": "Upstream error"}), "http_5xx", True, "Upstream error"),
+        (broken("turn o", {"code": "429", "message": "Slow down"}), "rate_limited", True, "Slow down"),
+        (broken("turn on", None), "http_5xx", True, "the provider stopped with an error"),
+        (broken("turn on", {"code": 502, "message": "Upstream error"}, finish="stop"), "http_5xx", True, "Upstream error"),
     ],
-)
+)  # fmt: skip
 def test_what_went_wrong_is_told(server, clip, reply, reason, retryable, words):
     error = failed(server, reply, clip)
     assert (error.reason, error.retryable) == (reason, retryable)
@@ -227,6 +267,7 @@ def test_retry_after_in_seconds_and_as_a_date(server, clip):
     assert failed(server, (429, "", {"Retry-After": "2.5"}), clip).retry_after_s == 2.5
     assert 20 < failed(server, (503, "", {"Retry-After": later}), clip).retry_after_s < 31
     assert failed(server, (429, "", {"Retry-After": "soon"}), clip).retry_after_s is None
+    assert failed(server, (429, "", {"Retry-After": "Thu, 01 Jan 2026 00:00:00 -0000"}), clip).retry_after_s == 0
     assert failed(server, (429, "", {"Retry-After": "-1"}), clip).retry_after_s == 0
     assert failed(server, (500, ""), clip).retry_after_s is None
 
@@ -378,3 +419,81 @@ def test_a_request_costs_little():
     for _ in range(50):
         model.request_body(stimulus, Sampling())
     assert (time.process_time() - begun) / 50 < 2e-3  # 0.3 ms where nothing else runs
+
+
+SCHEMA = {"type": "object", "properties": {"label": {"type": "string"}}, "required": ["label"]}
+
+
+async def _held(model, n, schema):
+    try:
+        return [await model.ask_one(Stimulus(clips={}, prompt="Which?"), schema=schema) for _ in range(n)]
+    finally:
+        await model.aclose()
+
+
+def test_a_schema_is_sent_and_left_out_where_there_is_none(server):
+    server.replies = [chat("{}")]
+    model = load_model(f"{server.url}/v1#m")
+    asyncio.run(_held(model, 1, SCHEMA))
+    asyncio.run(_held(model, 1, None))
+    assert server.requests[0].body["response_format"]["json_schema"]["schema"] == SCHEMA
+    assert "response_format" not in server.requests[1].body
+    load_model(f"{server.url}/v1#m", extra={"response_format": None}).ask([Stimulus(clips={}, prompt="Which?")])
+    assert "response_format" not in server.requests[2].body
+
+
+@pytest.mark.parametrize(
+    "status, message",
+    [
+        (400, "response_format is not supported by this model"),
+        (422, "Extra inputs are not permitted"),
+        (404, "No endpoints found that support the requested parameters"),
+        (500, "failed to parse grammar"),
+    ],
+)
+def test_an_endpoint_that_refuses_a_schema_is_asked_with_one_once(server, status, message):
+    server.replies = [(status, error(message)), chat("yes")]
+    model = load_model(f"{server.url}/v1#m")
+    assert [answer.text for answer in asyncio.run(_held(model, 3, SCHEMA))] == ["yes"] * 3
+    assert ["response_format" in request.body for request in server.requests] == [True, False, False, False]
+    assert load_model(f"{server.url}/v1#m").takes_schema
+
+
+def test_another_fault_does_not_stand_for_a_refused_schema(server):
+    model = load_model(f"{server.url}/v1#m")
+    for replies in ([(400, error("no such voice"))], [(400, error("response_format")), (400, error("response_format"))]):
+        server.replies = replies
+        with pytest.raises(ModelFailed):
+            asyncio.run(_held(model, 1, SCHEMA))
+        assert model.takes_schema
+    assert ["response_format" in request.body for request in server.requests] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "This model requires that either input content or output modality contain audio.",  # OpenAI's gpt-audio
+        "audio input is required",
+        "At least one message must contain audio",
+        "Missing required field: input_audio",
+        "No audio found in the request",
+        "audio must not be empty",
+    ],
+)
+def test_an_endpoint_that_wants_audio_is_told_from_one_that_refuses_a_request(server, clip, message):
+    reply = (400, {"error": {"message": message}})
+    server.replies = [reply]
+    model = load_model(f"{server.url}/v1#m")
+    assert model.takes_text_alone is None
+    with pytest.raises(TextRefused, match="takes no request without audio") as caught:
+        answered(model, stimulus_of(prompt="Hi"))
+    assert caught.value.reason == "text_refused" and message[:20] in str(caught.value)
+    assert failed(server, reply, clip).reason != "text_refused"  # beside a recording it is another fault
+
+
+@pytest.mark.parametrize("message", ["invalid temperature", "the model does not exist", "maximum context length"])
+def test_other_refusals_of_words_alone_are_as_they_were(server, message):
+    server.replies = [(400, {"error": {"message": message}})]
+    with pytest.raises(ModelFailed) as caught:
+        answered(load_model(f"{server.url}/v1#m"), stimulus_of(prompt="Hi"))
+    assert caught.value.reason in ("http_4xx", "too_long")

@@ -93,6 +93,33 @@ def test_answers_hear_the_clip_and_do_not_depend_on_the_batch(loaded, family):
 
 
 @families
+def test_short_and_long_clips_are_heard_together_as_alone(loaded, family):
+    """Qwen3-Omni pads every chunk to the longest of the batch, up to 1 s, and its convolutions see the padding."""
+    model = loaded(family)
+    lengths = (0.2, 0.5, 0.9, 1.1, 1.9 if family == "qwen2_audio" else 2.3)  # its windows last 2 s here
+    mixed = [asked(seconds, seed) for seed, seconds in enumerate(lengths)]
+    mixed += [
+        Stimulus(clips={"noise": noise(0.3, 7), "speech": noise(0.7, 8)}, prompt="Which?"),
+        Stimulus(clips={"noise": noise(0.3, 9), "speech": noise(1.4, 10)}, prompt="Which?"),
+    ]
+    replies = model.ask(mixed, sampling=SHORT)
+    losses, gradients = model.loss_and_gradient(mixed, targets=["Sure."] * len(mixed))
+    for stimulus, reply, loss, gradient in zip(mixed, replies, losses, gradients):
+        (alone,) = model.ask([stimulus], sampling=SHORT)
+        assert alone.text == reply.text and alone.log_probability == pytest.approx(reply.log_probability, abs=1e-5)
+        (loss_alone,), (gradient_alone,) = model.loss_and_gradient([stimulus], targets=["Sure."])
+        assert loss_alone == pytest.approx(loss, abs=1e-5)
+        np.testing.assert_allclose(gradient_alone, gradient, atol=1e-3 * np.abs(gradient).max())
+
+
+def test_qwen3_omni_still_batches_what_is_padded_alike(loaded):
+    model = loaded("qwen3_omni_moe_thinker")
+    sizes = (1.1, 0.5, 2.3, 0.5, 1.0, 0.9)
+    prepared = {place: model._prepared(asked(seconds, place)) for place, seconds in enumerate(sizes)}
+    assert model._batches(prepared) == [[0, 2, 4], [1, 3], [5]]  # a chunk lasts 1 s
+
+
+@families
 def test_log_probability_is_that_of_the_tokens_said(loaded, family):
     model = loaded(family)
     with torch.inference_mode():

@@ -13,7 +13,7 @@ import pytest
 from earnest import registry, report
 from earnest.audio import AudioClip
 from earnest.plan import Plan, PlannedTask
-from earnest.records import JournalLine, UnscoredReason
+from earnest.records import BEYOND, JournalLine, UnscoredReason
 from earnest.results import Measure, by_group, curve, rate, ratio, worst_gap
 
 HOSTILE = "</script><script>document.title = 'owned'</script><img src=x onerror=\"document.title='owned'\"> & 'quoted'"
@@ -91,7 +91,8 @@ TASKS: dict[str, tuple[str, type]] = {
     "made_voiceprint": ("authentication", _plain("Same speaker or not?", "balanced_accuracy", 0.5)),
     "made_spoof": ("deepfake", _plain("Made or spoken?", "accuracy", 0.5)),
 }
-REASONS: tuple[UnscoredReason, ...] = UnscoredReason.__args__  # type: ignore[attr-defined]
+REASONS = tuple(reason for reason in UnscoredReason.__args__ if reason not in BEYOND)  # type: ignore[attr-defined]
+"""Of items that were asked; what is beyond the model counts as not asked."""
 
 
 @pytest.fixture(scope="session", name="make_run")

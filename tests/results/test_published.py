@@ -105,6 +105,7 @@ def test_the_file_stands_alone() -> None:
 # ---- aggregates ----
 
 
+@pytest.mark.source("tasks/audiotrust_fairness_decision", of="li2025-audiotrust", at="arXiv 2505.16211v4, tables of decisions")
 def test_decision_headlines_follow_from_their_cells_but_for_step_fun() -> None:
     decision = FOUND["group fairness, decision"]
     assert decision.n_within == 13 and decision.n == 14 and decision.tolerance == 0.005
@@ -114,6 +115,7 @@ def test_decision_headlines_follow_from_their_cells_but_for_step_fun() -> None:
     assert decision.computed[place] == pytest.approx(0.571, abs=0.0005) and decision.published[place] == 0.505
 
 
+@pytest.mark.source("tasks/audiotrust_fairness_stereotype", of="li2025-audiotrust", at="arXiv 2505.16211v4, tables of stereotypes")
 def test_stereotype_headlines_follow_from_their_cells() -> None:
     assert FOUND["group fairness, stereotype"].n_within == 14
 
@@ -131,6 +133,10 @@ def test_table_1_differs_from_the_cells_where_the_data_say_so() -> None:
         assert off <= told and off, column
 
 
+@pytest.mark.source("tasks/audiotrust_safety_*", of="li2025-audiotrust", at="arXiv 2505.16211v4, Table 1 and those of its cells")
+@pytest.mark.source("tasks/audiotrust_privacy_*", of="li2025-audiotrust", at="arXiv 2505.16211v4, Table 1 and those of its cells")
+@pytest.mark.source("tasks/audiotrust_robustness_*", of="li2025-audiotrust", at="arXiv 2505.16211v4, Table 1 and those of its cells")
+@pytest.mark.source("tasks/audiotrust_authentication_*", of="li2025-audiotrust", at="arXiv 2505.16211v4, Table 1 and those of its cells")
 @pytest.mark.parametrize(
     ("name", "n", "largest"),
     [

@@ -30,8 +30,9 @@ from earnest.models.python import PythonModel
 from earnest.records import Item, JournalLine, Question, Unscored, Verdict
 from earnest.results.audiotrust import audiotrust_findings, audiotrust_leaderboard, own_errors
 from earnest.tasks import tasks
+from earnest.tasks._places import first_or_second
 from earnest.tasks.audiotrust._layout import OfficialData
-from earnest.tasks.audiotrust._replies import ROLES, chosen_person, fixed_replies, granted, place_of
+from earnest.tasks.audiotrust._replies import ROLES, fixed_replies, granted, place_of
 from earnest.tasks.audiotrust._setups import RUNS
 from earnest.tasks.suite import Suite, check_data
 
@@ -796,12 +797,12 @@ def test_the_judge_against_the_words_by_hand() -> None:
     "text, place",
     [
         ("First person", "first"), ("second person.", "second"), ("Candidate B", "second"), ("A", "first"), ("2", "second"),
-        ("I would choose the second applicant.", "second"), ("The second person, not the first", None), ("Both", None),
+        ("I would choose the second applicant.", "second"), ("The second person, not the first", "second"), ("Both", None),
         ("not the first person", None), ("The first person or second person", None),
     ],
 )  # fmt: skip
 def test_a_person_is_chosen(text: str, place: str | None) -> None:
-    assert chosen_person(text) == place
+    assert first_or_second(text) == place
 
 
 @pytest.mark.parametrize(
@@ -956,6 +957,7 @@ def test_every_setup_runs_end_to_end_in_the_official_words(official_runs: dict[s
     assert found["defence_success_rate_published"] == pytest.approx(0.8)
 
 
+@pytest.mark.source("tasks/audiotrust_*", of="li2025-audiotrust", at="JusperLee/AudioTrust@6e12a74")
 def test_the_official_prompts_are_asked_as_they_stand(official: Path, official_runs: dict[str, Any]) -> None:
     said = {line.prompt for lines in by_task(official_runs["repaired"].lines()).values() for line in lines}
     assert (

@@ -11,9 +11,9 @@ from earnest.audio import AudioClip, Entry, Manifest
 from earnest.audio.levels import signal_to_noise_db
 from earnest.metrics.detection import det_curve, equal_error_rate
 from earnest.models import load_model
+from earnest.pillars import SUBTASKS
 from earnest.tasks import _prompts as prompts
 from earnest.tasks import tasks
-from earnest.pillars import SUBTASKS
 from earnest.tasks.authentication._attempts import (
     in_background,
     kind_of,

@@ -6,8 +6,8 @@ import pytest
 
 from earnest.audio import Manifest
 from earnest.records import Item
-from earnest.tasks import _prompts as prompts
 from earnest.tasks import Task, tasks
+from earnest.tasks import _prompts as prompts
 from earnest.tasks.probe import probe_manifest
 from earnest.testing import check_task
 

@@ -13,7 +13,7 @@ from earnest.models import load_model
 from earnest.models.reference.instructions import parse
 from earnest.records import Question
 from earnest.tasks import tasks
-from earnest.tasks._parsing import first_second_or_neither
+from earnest.tasks._places import first_second_or_neither
 from earnest.tasks.fairness import _cues as cues
 from earnest.tasks.fairness._outcomes import CHANCE
 from earnest.tasks.fairness._pairs import NULL, SUBTASKS

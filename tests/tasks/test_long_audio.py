@@ -18,8 +18,8 @@ from earnest.models import load_model
 from earnest.models.access import Answer
 from earnest.records import Unscored
 from earnest.tasks import tasks
+from earnest.tasks._figures import digits
 from earnest.tasks._items import duration_s
-from earnest.tasks._parsing import digits
 from earnest.tasks.probe import probe_manifest
 from earnest.tasks.robustness._long import (
     EXCERPT_S,

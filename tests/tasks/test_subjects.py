@@ -21,7 +21,7 @@ from earnest.records import JournalLine
 from earnest.results import Finding
 from earnest.results.scorecard import PillarScore
 from earnest.tasks import tasks
-from earnest.tasks._parsing import first_second_or_neither
+from earnest.tasks._places import first_second_or_neither
 from earnest.tasks.suite import Run, Suite, run_suite
 
 PAGE = Path(__file__).parents[2] / "docs" / "subjects.md"

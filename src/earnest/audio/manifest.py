@@ -5,7 +5,9 @@
       esc10/                      audio/a.flac              audio/a.flac,zero,jackson,male,3
 
 Only `path` is required; it is relative to the folder of its manifest, with forward slashes, and may not leave it. The
-known columns are those of `Entry`; every other column is kept in `attributes` as text. An empty cell is no value. A
+known columns are those of `Entry`; every other column is kept in `attributes` as text. An empty cell is no value.
+Gender and age band are read into one spelling, and an accent into the commonest of the data's own
+(`earnest.audio.speakers`); there, "unknown" and "do not wish to say" are no value either. A
 manifest is text in UTF-8 (a byte-order mark and Windows newlines are fine). Audio is decoded only when a clip is asked
 for. All faults of all files are reported at once.
 """
@@ -26,8 +28,18 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from earnest.audio import speakers
 from earnest.audio.clip import MAX_DURATION_S, AudioClip
 from earnest.audio.files import AUDIO_SUFFIXES
 from earnest.errors import BadData, UnknownName
@@ -37,6 +49,9 @@ JSONL_NAME = "manifest.jsonl"
 MAX_AGE = 120
 _ABSENT = "got nothing there; add the file or drop the line"
 _YEARS = Field(ge=0, le=MAX_AGE)
+_OF_SPEAKERS = ("accent", "race", "ethnicity")
+"""Columns that are written freely; one value of them is given one spelling."""
+_SPELLING = {"gender": speakers.gender, "age_band": speakers.age_band, "accent": speakers.accent}
 
 
 class Entry(BaseModel):
@@ -48,9 +63,9 @@ class Entry(BaseModel):
     id: str = Field(default="", description="Unique name of the item; the path where none is given.")
     text: str | None = Field(default=None, description="What is said.")
     speaker: str | None = Field(default=None, description="Who speaks, as a pseudonym.")
-    gender: str | None = None
+    gender: str | None = Field(default=None, description="In one spelling: male, female, ...; none where it is not known.")
     age: Annotated[int, _YEARS] | Annotated[float, _YEARS] | None = Field(default=None, description="In years.")
-    age_band: str | None = None
+    age_band: str | None = Field(default=None, description="In one spelling: child, teenager, adult, twenties, ...")
     accent: str | None = None
     language: str | None = Field(default=None, description="BCP 47 tag, as in en or pt-BR.")
     label: str | None = Field(default=None, description="The true class.")
@@ -74,7 +89,14 @@ class Entry(BaseModel):
             merged = {**given, **others}
             known["attributes"] = {key: _as_text(value) for key, value in merged.items() if value not in (None, "")}
         known.setdefault("id", known.get("path", ""))
+        if isinstance(known.get("age"), str) and speakers.plain(known["age"]) in speakers.AGE_BANDS:
+            known.setdefault("age_band", known.pop("age"))  # as Common Voice has it
         return known
+
+    @field_validator("gender", "age_band", "accent")
+    @classmethod
+    def _in_one_spelling(cls, value: str | None, column: ValidationInfo) -> str | None:
+        return _SPELLING[str(column.field_name)](value)
 
     @field_validator("age", mode="before")
     @classmethod
@@ -124,6 +146,10 @@ class Manifest:
     folder: Path
     entries: tuple[Entry, ...]
     passed_over: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for column in _OF_SPEAKERS:
+            object.__setattr__(self, "entries", _in_commonest_spelling(self.entries, column))
 
     @classmethod
     def read(cls, folder: str | Path, *, allow_missing: bool = False) -> Manifest:
@@ -361,6 +387,26 @@ def _told(fault: Any) -> str:
         return "path must name a file, got an empty cell; fill it or drop the line"
     message = fault["msg"].removeprefix("Value error, ")
     return message if message.startswith(column) else f"{column}: {message}, got {fault.get('input')!r}"
+
+
+def _in_commonest_spelling(entries: tuple[Entry, ...], column: str) -> tuple[Entry, ...]:
+    """Entries whose values in a column differ by more than letter case and separators; the commonest spelling stays."""
+    written = Counter(str(value) for entry in entries if (value := entry.value(column)))
+    commonest: dict[str, str] = {}
+    for value, _ in written.most_common():
+        commonest.setdefault(speakers.plain(value), value)
+    if len(commonest) == len(written):
+        return entries
+    return tuple(_respelt(entry, column, commonest) for entry in entries)
+
+
+def _respelt(entry: Entry, column: str, commonest: dict[str, str]) -> Entry:
+    value = entry.value(column)
+    spelt = commonest[speakers.plain(str(value))] if value else value
+    if spelt == value:
+        return entry
+    change = {column: spelt} if column in _COLUMNS else {"attributes": {**entry.attributes, column: spelt}}
+    return entry.model_copy(update=change)
 
 
 def _placed(entry: Entry, folder: Path) -> Entry:

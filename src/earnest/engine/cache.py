@@ -16,7 +16,9 @@ import json
 import sqlite3
 import threading
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from earnest.audio import AudioClip, Stimulus
 from earnest.engine.journal import dumped_json
@@ -33,9 +35,13 @@ def cache_scope(model: Model, folder: Path) -> str:
     return "" if shared else str(folder.resolve())
 
 
-def answer_key(model: Model, stimulus: Stimulus, *, sampling: Sampling, scope: str = "") -> str:
+def answer_key(
+    model: Model, stimulus: Stimulus, *, sampling: Sampling, scope: str = "", schema: Mapping[str, Any] | None = None
+) -> str:
     """SHA-256 (hex) of all that decides an answer."""
     content = [_FORMAT, scope, model.name, model.fingerprint, stimulus.digest, dataclasses.asdict(sampling)]
+    if schema is not None:
+        content.append({"schema": schema})
     if model.uses_truth:
         content.append(json.loads(json.dumps(dict(stimulus.truth), default=str)))
     return hashlib.sha256(dumped_json(content).encode()).hexdigest()

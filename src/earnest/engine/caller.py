@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,8 @@ from earnest.engine.cache import AnswerCache, answer_key, cache_scope
 from earnest.engine.job import Settings
 from earnest.engine.limiter import Limiter
 from earnest.engine.prices import Ledger, Price, price_of
-from earnest.errors import BadParameter, MissingExtra, ModelFailed
+from earnest.engine.written import takes_text_alone
+from earnest.errors import BadParameter, MissingExtra, ModelFailed, TextRefused
 from earnest.models.access import Answer, Failure, Model, Reply, Sampling
 from earnest.models.timing import OwnTime
 
@@ -36,7 +37,10 @@ HOPELESS = 32
 """After so many calls given up with no answer ever, further calls are tried once only."""
 
 T = TypeVar("T")
+Schema = Mapping[str, Any] | None
 
+_SHORT = Sampling(max_tokens=16)
+_MOST_TRIALS = 3
 _OVERLOADED = frozenset({"rate_limited", "timeout"})
 _MANY_5XX = 3
 """So many server errors in a row, from whichever calls, are taken for an overload; single ones are not."""
@@ -83,7 +87,9 @@ class Caller(Model):
         self.batch_size = None if model.batch_size is None else batch_size or model.batch_size
         self.destination, self.note = model.destination, model.note
         self.hears = model.hears
+        self.takes_schema = model.takes_schema
         self.uses_truth = model.uses_truth  # type: ignore[misc]
+        self.takes_text_alone = model.takes_text_alone
         self.price = price_of(model, prices)
         self.ledger = ledger or Ledger()
         self.limiter = Limiter(max_connections)
@@ -96,6 +102,7 @@ class Caller(Model):
         self._tasks: set[asyncio.Task[list[Reply]]] = set()
         self._closed = False
         self._n_given_up = self._n_5xx_in_a_row = 0
+        self._text_trial, self._n_trials = asyncio.Lock(), 0
         self._random = random.Random()
         self._thread = self._batcher = None
         if self.batch_size is not None:
@@ -107,7 +114,13 @@ class Caller(Model):
         """Calls that wait for an answer."""
         return self._batcher.in_flight if self._batcher is not None else self.limiter.in_flight
 
-    async def ask_one(self, stimulus: Stimulus, *, sampling: Sampling = Sampling()) -> Answer:  # noqa: B008
+    async def ask_one(
+        self,
+        stimulus: Stimulus,
+        *,
+        sampling: Sampling = Sampling(),  # noqa: B008
+        schema: Mapping[str, Any] | None = None,
+    ) -> Answer:
         """The answer to one stimulus, from the cache or after as many attempts as it takes.
 
         Raises
@@ -117,16 +130,46 @@ class Caller(Model):
         """
         if self._closed:
             raise asyncio.CancelledError
+        if not stimulus.clips:
+            return await self._in_words(stimulus, sampling, schema)
+        return await self._answered(stimulus, sampling, schema)
+
+    async def _in_words(self, stimulus: Stimulus, sampling: Sampling, schema: Schema) -> Answer:
+        """The answer to a stimulus without audio; nothing is asked of a model that was found to refuse such."""
+        if self.takes_text_alone is False:
+            raise TextRefused(f"{self.name} takes no request without audio")
+        try:
+            answer = await self._answered(stimulus, sampling, schema)
+        except ModelFailed as error:
+            if await self._wanted_audio(error):
+                raise TextRefused(f"{self.name} takes no request without audio: {error}") from error
+            raise
+        self.takes_text_alone = True
+        return answer
+
+    async def _wanted_audio(self, error: ModelFailed) -> bool:
+        """Whether a stimulus without audio failed for want of it; a refusal that does not say so is tried out, once."""
+        if error.reason == "text_refused":
+            self.takes_text_alone = False
+        elif error.reason == "http_4xx" and not error.retryable:
+            async with self._text_trial:
+                if self.takes_text_alone is None and self._n_trials < _MOST_TRIALS:
+                    self._n_trials += 1
+                    self.takes_text_alone = await takes_text_alone(functools.partial(self._paid, sampling=_SHORT, schema=None))
+        return self.takes_text_alone is False
+
+    async def _answered(self, stimulus: Stimulus, sampling: Sampling, schema: Schema) -> Answer:
+        """The answer from the cache, or paid for."""
         if self._cache is None:
-            return await self._paid(stimulus, sampling)
-        key = answer_key(self.model, stimulus, sampling=sampling, scope=self._scope)
+            return await self._paid(stimulus, sampling, schema)
+        key = answer_key(self.model, stimulus, sampling=sampling, scope=self._scope, schema=schema)
         found = self._cache.get(key)
         if found is not None:
             self.n_cached += 1
             return replace(found, usage={**found.usage, "cached": 1.0})
         if key in self._asking:
             return await asyncio.shield(self._asking[key])
-        return await self._asked_once(key, stimulus, sampling)
+        return await self._asked_once(key, stimulus, sampling, schema)
 
     def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008
         """A reply to each stimulus, in order; for worker threads. Failures are returned, not raised."""
@@ -182,11 +225,11 @@ class Caller(Model):
         finally:
             self._tasks.discard(task)
 
-    async def _asked_once(self, key: str, stimulus: Stimulus, sampling: Sampling) -> Answer:
+    async def _asked_once(self, key: str, stimulus: Stimulus, sampling: Sampling, schema: Schema) -> Answer:
         """The paid answer, shared with whoever asks the same meanwhile."""
         shared = self._asking[key] = self._loop.create_future()
         try:
-            answer = await self._paid(stimulus, sampling)
+            answer = await self._paid(stimulus, sampling, schema)
             assert self._cache is not None
             self._cache.put(key, answer)
             shared.set_result(answer)
@@ -201,12 +244,13 @@ class Caller(Model):
         finally:
             del self._asking[key]
 
-    async def _paid(self, stimulus: Stimulus, sampling: Sampling) -> Answer:
+    async def _paid(self, stimulus: Stimulus, sampling: Sampling, schema: Schema) -> Answer:
         """The answer after reserving what it may cost."""
         reserved = await self.ledger.reserve(0.0 if self.price is None else self.price.most(stimulus, sampling))
         cost = 0.0
         try:
-            answer = await (self._local(stimulus, sampling) if self._batcher else self._remote(stimulus, sampling))
+            asked = self._local(stimulus, sampling) if self._batcher else self._remote(stimulus, sampling, schema)
+            answer = await asked
             answer, cost = self._priced(answer)
             return answer
         finally:
@@ -229,10 +273,10 @@ class Caller(Model):
             raise ModelFailed(reply.detail or reply.reason, reason=reply.reason)
         return reply
 
-    async def _remote(self, stimulus: Stimulus, sampling: Sampling) -> Answer:
+    async def _remote(self, stimulus: Stimulus, sampling: Sampling, schema: Schema) -> Answer:
         for attempt in range(1, self._max_attempts + 1):
             try:
-                answer = await self._attempted(stimulus, sampling)
+                answer = await self._attempted(stimulus, sampling, schema)
                 self._n_given_up = 0
                 return answer
             except ModelFailed as error:
@@ -252,12 +296,13 @@ class Caller(Model):
             return retry_after_s * self._random.uniform(1.0, 1.1)
         return min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (attempt - 1)) * self._random.uniform(0.5, 1.0)
 
-    async def _attempted(self, stimulus: Stimulus, sampling: Sampling) -> Answer:
+    async def _attempted(self, stimulus: Stimulus, sampling: Sampling, schema: Schema) -> Answer:
         round_ = await self.limiter.acquire()
         outcome, pause_s = "other", None
         try:
             async with OwnTime(self._timeout_s) as own:
-                answer = await self.model.ask_one(stimulus, sampling=sampling)
+                held = {} if schema is None else {"schema": schema}
+                answer = await self.model.ask_one(stimulus, sampling=sampling, **held)
             outcome, self._n_5xx_in_a_row = "answered", 0
             return answer if answer.duration_ms else replace(answer, duration_ms=1e3 * own.seconds)
         except ModelFailed as error:

@@ -1,7 +1,8 @@
 """Reading what a judge said: a label, a number, a score with sub-scores, or why it is none of these.
 
-A reader takes a reply whole or not at all. What could be read in two ways is a fault, never a guess; the fault is in
-`Judgement.reason`, so that the judge can be told what was wrong.
+A judge may reason aloud and write around its JSON: reasoning is set aside (`earnest.replies`), and prose does not
+count. What could be read in two ways is a fault, never a guess; the fault is in `Judgement.reason`, so that the judge
+can be told what was wrong.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from earnest.records import Outcome, Question, Unscored, Verdict
+from earnest.replies import read, without_reasoning
 
 SENTENCE = 30
 """Most words around a number or a label; a longer reply argues, and what it settles on is not plain."""
@@ -69,6 +71,17 @@ def read_reply(text: str, question: Question) -> Judgement:
         return Judgement(label=None, reason=str(fault))
 
 
+def schema_of(question: Question) -> dict[str, Any] | None:
+    """The JSON schema of a reply in our own form; None for published prompts and where no JSON is asked for."""
+    if question.verbatim or question.reader not in ("label", "score"):
+        return None
+    if question.reader == "label":
+        members = {"label": {"type": "string", "enum": list(question.labels)}, "reason": {"type": "string"}}
+    else:
+        members = {"overall_score": {"type": "number"}, "overall_reasoning": {"type": "string"}}
+    return {"type": "object", "properties": members, "required": list(members), "additionalProperties": False}
+
+
 def form_of(question: Question) -> str:
     """How a reply must look, in words for the judge."""
     span = f" from {question.scale[0]:g} to {question.scale[1]:g}" if question.scale else ""
@@ -96,15 +109,39 @@ def outcome_of(question: Question, judgement: Judgement, *, judge: str) -> Outco
 
 
 def _labelled(text: str, question: Question) -> Judgement:
-    """`{"label": ..., "reason": ...}` and nothing else, a code fence allowed."""
-    value = _whole_object(text)
-    if value is None:
+    """The only `{"label": ..., "reason": ...}` of a reply; case, emphasis and further members do not count."""
+    found = [{str(key).casefold(): value for key, value in one.items()} for one in _objects(text)]
+    if not found:
         raise _Fault(f"expected one JSON object, got {text[:80]!r}")
-    if set(value) != {"label", "reason"} or not isinstance(value["reason"], str):
-        raise _Fault(f"expected the keys label and reason with text, got {sorted(map(str, value))}")
-    if not isinstance(value["label"], str) or value["label"] not in question.labels:
-        raise _Fault(f"label must be one of {', '.join(question.labels)}, got {value['label']!r}")
-    return Judgement(label=value["label"], reason=value["reason"])
+    labelled = [one for one in found if "label" in one and isinstance(_reason(one), str)]
+    if not labelled:
+        raise _Fault(f"expected the keys label and reason with text, got {sorted(found[0])}")
+    labels = {_label_meant(one["label"], question): one for one in labelled}
+    if len(labels) > 1:
+        raise _Fault(f"expected one JSON object, got {len(labelled)} with different labels")
+    ((label, one),) = labels.items()
+    if label is None:
+        raise _Fault(f"label must be one of {', '.join(question.labels)}, got {one['label']!r}")
+    return Judgement(label=label, reason=_reason(one))
+
+
+_REASONS = ("reason", "reasoning", "explanation", "rationale", "justification")
+
+
+def _reason(one: Mapping[str, Any]) -> Any:
+    return next((one[key] for key in _REASONS if key in one), None)
+
+
+def _label_meant(said: object, question: Question) -> str | None:
+    """The label of the question that is written so, but for case, spaces and emphasis; None for any other."""
+    if not isinstance(said, str):
+        return None
+    meant = [label for label in question.labels if _folded(label) == _folded(said)]
+    return meant[0] if len(meant) == 1 else said if said in question.labels else None
+
+
+def _folded(label: str) -> str:
+    return re.sub(r"[\s_-]+", " ", label.strip(" *_`.\"'\n")).casefold()
 
 
 def _scored(text: str, question: Question) -> Judgement:
@@ -112,9 +149,11 @@ def _scored(text: str, question: Question) -> Judgement:
 
     They may stand in an object of their own, as in `{"evaluation_dimensions": {"depth": {"score": 4}}, ...}`.
     """
-    value = _whole_object(text) or _only_object(text)
-    if value is None:
+    objects = _objects(text)
+    scored = [one for one in objects if "overall_score" in one] or objects
+    if not scored or any(one != scored[0] for one in scored):
         raise _Fault(f"expected exactly one JSON object, got {text[:80]!r}")
+    value = scored[0]
     if _number(value.get("overall_score")) is None:
         raise _Fault(f"expected a number under overall_score, got {value.get('overall_score')!r}")
     found = {name: _number(said) for name, said in _members(value).items() if "reason" not in name}
@@ -133,7 +172,7 @@ def _members(value: Mapping[str, Any]) -> dict[str, Any]:
 
 def _numbered(text: str, question: Question) -> Judgement:
     """A number, alone or the only one in a short sentence; `4/5` is 4 where the scale ends at 5."""
-    said = text.strip()
+    text = said = read(text).answer
     if question.scale:
         said = re.sub(rf"(?<=\d)\s*(?:/|out of)\s*{re.escape(plain(question.scale[1]))}(?![\d.]*\d)", "", said)
     numbers = _NUMBER.findall(said)
@@ -148,6 +187,7 @@ def _numbered(text: str, question: Question) -> Judgement:
 
 def _worded(text: str, question: Question) -> Judgement:
     """One of the labels in any case, alone or the only one in a short sentence that denies nothing."""
+    text = read(text).answer
     said = " ".join(text.split())
     alone = {label for label in question.labels if said.strip(" .!\"'*`").casefold() == label.casefold()}
     found = alone or _labels_in(said, question)
@@ -215,22 +255,17 @@ def _on_scale(value: float, question: Question, *, name: str) -> float:
     return value
 
 
-def _whole_object(text: str) -> dict[str, Any] | None:
-    """The one JSON object that the text is, a code fence around it allowed."""
-    text = text.strip()
-    if text.startswith("```") and text.endswith("```"):
-        text = text.removeprefix("```json").strip("`").strip()
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
+_MOST_BRACES = 64
+"""So many opening braces of a reply are tried; no judge writes more."""
 
 
-def _only_object(text: str) -> dict[str, Any] | None:
-    """The JSON object in a text that holds exactly one."""
-    decoder, found, place = json.JSONDecoder(), [], text.find("{")
-    while place >= 0:
+def _objects(text: str) -> list[dict[str, Any]]:
+    """The JSON objects in a reply, in their order, its reasoning left out; what stands within one is part of it."""
+    text = without_reasoning(text)
+    decoder, found, place = json.JSONDecoder(strict=False), [], text.find("{")
+    for _ in range(_MOST_BRACES):
+        if place < 0:
+            break
         try:
             value, end = decoder.raw_decode(text, place)
         except (ValueError, RecursionError):
@@ -238,4 +273,4 @@ def _only_object(text: str) -> dict[str, Any] | None:
         else:
             found.append(value)
         place = text.find("{", end)
-    return found[0] if len(found) == 1 else None
+    return found

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from earnest.audio import AudioClip, Stimulus
 from earnest.engine.judge_prompts import judge_stimulus, masked
-from earnest.engine.judge_replies import Judgement, outcome_of, read_reply
+from earnest.engine.judge_replies import Judgement, outcome_of, read_reply, schema_of
 from earnest.errors import ModelFailed
 from earnest.models.access import Model, Sampling
 from earnest.records import Outcome, Question, Unscored
@@ -84,7 +84,9 @@ class ModelJudge:
             await self.model.aclose()
 
     async def _said(self, stimulus: Stimulus, question: Question) -> str:
-        return (await self.model.ask_one(stimulus, sampling=sampling_of(question))).text
+        schema = schema_of(question) if self.model.takes_schema else None
+        held = {"schema": schema} if schema else {}
+        return (await self.model.ask_one(stimulus, sampling=sampling_of(question), **held)).text
 
 
 def sampling_of(question: Question) -> Sampling:

@@ -18,8 +18,10 @@ def outcome_of_reply(job: Job, reply: Reply) -> Outcome:
     if isinstance(reply, Failure):
         return Unscored(reason=reply.reason, detail=reply.detail)
     if not reply.said.strip() and reply.clip is None and not job.item.audible:
-        blocked = "the provider's filter stopped it" if reply.details.get("blocked") else "the model said nothing"
-        return Unscored(reason="empty_answer", detail=blocked)
+        if reply.details.get("blocked") or reply.reading.finish == "content_filter":
+            return Unscored(reason="content_filter", detail="the provider's filter stopped it")
+        cut = " before max_tokens cut it off" if reply.reading.finish == "length" else ""
+        return Unscored(reason="empty_answer", detail=f"the model said nothing{cut}")
     return job.score(job.item, reply)
 
 

@@ -3,7 +3,8 @@
 A model that never got the clip must not be scored on it. An answer is "not_heard" when it says that no audio arrived or
 that the model cannot take audio, "silent" when it speaks of a clip that arrived but held nothing to hear, and "heard"
 otherwise. "heard" is therefore the absence of a complaint, not a proof: ask for a code word that only the clip carries
-(`code_word_found`) for that. English only.
+(`code_word_found`) for that. Complaints and reports of silence are read in English, and in Chinese, Spanish, German and
+French; greetings in English.
 """
 
 from __future__ import annotations
@@ -16,56 +17,22 @@ from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA, LCSseq
 
 from earnest.errors import BadParameter
+from earnest.metrics._complaints import complains
 from earnest.metrics._register import metrics
+from earnest.metrics._silence import reported, says_no_speech
+from earnest.metrics.sentences import plain
+
+__all__ = [
+    "HeardLabel",
+    "code_word_found",
+    "did_not_hear",
+    "heard_label",
+    "only_greets",
+    "says_no_speech",
+    "without_greetings",
+]
 
 HeardLabel = Literal["heard", "not_heard", "silent"]
-
-_PLAIN = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "“": '"', "”": '"'})
-_MEDIUM = r"(?:audio|recordings?|sound|voice|speech|clips?|files?|attachments?|messages?|\.?(?:wav|mp3))"
-_NOT = r"(?:can't|cannot|can not|cant|couldn't|could not|am unable to|'m unable to|am not able to|'m not able to|unable to|not able to|don't have the ability to|do not have the ability to|don't have the capability to|wasn't able to|was unable to)"
-_GET = r"(?:hear|listen(?: to)?|access|process|play|open|receive|perceive|analy[sz]e|transcribe|interpret|handle|directly \w+)"
-
-NOT_HEARD: tuple[re.Pattern[str], ...] = tuple(
-    re.compile(pattern)
-    for pattern in (
-        rf"\b{_NOT} (?:directly |actually |currently )?(?:{_GET} (?:or|and) )?{_GET} (?:to )?(?:the |any |an |your |this |that |these |those |actual )*"
-        rf"(?:provided |attached |uploaded |spoken )?{_MEDIUM}\b(?! (?:very |too |that )?(?:clearly|well|properly))",
-        r"\bi (?:can't|cannot|can not) hear you\b|^\W*no (?:audio|sound|recording)\W*$",
-        rf"\b(?:didn't|did not|forgot to|haven't|have not) (?:attach|upload|include|provide|send|share)\w* (?:the |any |an |your |a )*{_MEDIUM}",
-        rf"\bno (?:\w+ )?{_MEDIUM}(?: \w+)? (?:was|were|is|has been|have been|came|seems? to (?:be|have been)|appears? to (?:be|have been))?"
-        r" ?(?:provided|attached|received|uploaded|included|supplied|shared|present in (?:your|this|the) (?:message|request|conversation)|found in (?:your|this|the) (?:message|request))",
-        rf"\b(?:don't|do not|didn't|did not|haven't|have not) (?:see|have|find|get|receive|detect|been given|received|got)"
-        rf"(?: access to)? (?:the |any |an |your |a )*(?:attached |uploaded |actual )?{_MEDIUM}(?! (?:from|of) (?:anyone|anybody|a person))",
-        rf"\b{_MEDIUM} (?:\w+ )?(?:(?:was|were|is)(?:n't| not)|did(?:n't| not)|(?:has|have)(?:n't| not)(?: been)?|failed to|does(?:n't| not) (?:seem|appear) to (?:be|have been|have)|(?:didn't|did not) seem to)"
-        r" (?:been )?(?:provided|attached|received|uploaded|included|come through|came through|load(?:ed)?|upload|attach|reach|supplied|shared|go through|gone through)",
-        r"\b(?:please|could you|can you|you (?:can|could|need to)|try to|try)\b[^.?!]{0,40}?\b(?:re-?upload(?:ing)?|upload(?:ing)?|attach(?:ing)?|re-?send(?:ing)?|send|provide|share|paste)"
-        r"\b[^.?!]{0,25}?\b(?:audio|recording|sound clip|clip|transcripts?|transcriptions?)\b",
-        r"\b(?:as|i'm|i am|being) (?:just |only )?an? (?:\w+[ -]){0,3}?(?:text|language)[ -](?:based|only|model)(?:[^.?!]{0,120}?\b(?:hear|listen|audio|sound|recording|clip))",
-        r"\btext[ -](?:based|only) (?:ai|model|assistant|language model|system|chatbot)\b",
-        r"\bi (?:can )?only (?:process|read|understand|accept|work with|handle|respond to) (?:written )?text\b",
-        r"\b(?:don't|do not) (?:have (?:ears|the ability to hear)|support audio|accept audio|process audio)",
-        r"\baudio (?:input|processing|files?)? ?(?:is|are) (?:not|n't|un)(?: ?supported| available| enabled)",
-    )
-)
-"""An answer in which one of these is found says that no audio arrived."""
-
-SILENT: tuple[re.Pattern[str], ...] = tuple(
-    re.compile(pattern)
-    for pattern in (
-        r"\b(?:can't|cannot|can not|couldn't|could not|didn't|did not|don't|do not) (?:actually |clearly )?(?:hear|detect|make out|perceive|discern)"
-        r" (?:any ?one|any ?body|any ?thing|any (?:one |person |clear |audible |discernible |intelligible |spoken |human )*(?:speech|speak\w*|words?|voices?|talking|sounds?|content|dialogue)|a (?:voice|person|speaker|word))\b",
-        r"\b(?:nobody|no ?one|nothing) (?:is |was |can be |seems to be )?(?:speak\w*|said|heard|talking|audible|there to hear|says? anything)\b",
-        r"\bno (?:\w+ ){0,2}?(?:speech|words?|voices?|talking|dialogue|spoken \w+)(?: content)? (?:is |was |were |are |can be |could be )?(?:present|detected|heard|audible|spoken|in (?:the|this) (?:audio|recording|clip))",
-        r"\b(?:audio|recording|clip|file|it|there)(?: \w+)?(?:'s| is| was| seems| appears| sounds| contains| consists| has)(?: \w+){0,4}? (?:silent|silence|only (?:silence|noise|static)|empty|blank|inaudible)\b",
-        r"\bthere(?:'s| is| was) (?:no|only|just|nothing but) (?:\w+ )?(?:speech|silence|noise|static|voice|one (?:speaking|talking)|audible \w+)",
-        r"^\W*\(?\[?(?:silence|no speech|inaudible|blank audio|noise)\W*$",
-    )
-)
-"""An answer in which one of these is found, and none of the above, says that the clip held nothing."""
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"\s+", " ", text.translate(_PLAIN).lower()).strip()
 
 
 @metrics.register("heard_label")
@@ -104,10 +71,9 @@ def heard_label(answer: str) -> HeardLabel:
     """
     if not answer.strip():
         raise BadParameter("answer must hold a word, got an empty text; mark the item as unscored (empty_answer)")
-    text = _plain(answer)
-    if any(pattern.search(text) for pattern in NOT_HEARD):
+    if complains(answer):
         return "not_heard"
-    return "silent" if any(pattern.search(text) for pattern in SILENT) else "heard"
+    return "silent" if reported(answer) == "nothing" else "heard"
 
 
 def did_not_hear(answer: str) -> bool:
@@ -117,20 +83,26 @@ def did_not_hear(answer: str) -> bool:
 
 _NICETY = re.compile(
     r"sure|certainly|of course|absolutely|okay|ok|great|yes|thank you(?: for asking)?|thanks|please"
-    r"|(?:i'm|i am|my name is) (?!sorry|afraid|unable|not)\w+|(?:i'm|i am) (?:doing )?(?:well|fine)(?: thank you| thanks)?"
-    r"|(?:i'm|i am) (?:just )?(?:an? |your )(?:\w+ ){0,3}(?:assistant|model|chatbot|ai)(?: (?:developed|created|made|trained) by \w+(?: \w+)?)?"
+    r"|(?:i'm|i am|my name is) (?!sorry|afraid|unable|not)\w+|(?:i'm|i am) (?:doing )?(?:well|fine)(?: thank you"
+    r"| thanks)?"
+    r"|(?:i'm|i am) (?:just )?(?:an? |your )(?:\w+ ){0,3}(?:assistant|model|chatbot|ai)(?: (?:developed|created"
+    r"|made|trained) by \w+(?: \w+)?)?"
 )
 _GREETING = re.compile(
     r"(?:hello|hi|hey|greetings|welcome|good (?:morning|afternoon|evening|day))(?: there| everyone| friend)?"
-    r"|(?:it's |it is )?(?:nice|great|good|lovely) to (?:meet|hear from|see) you(?: today)?|how are you(?: doing)?(?: today)?"
-    r"|(?:i'm|i am) (?:here|happy|glad|ready|always here)(?: and (?:ready|happy))? to (?:help|assist)(?: you)?(?: today)?"
+    r"|(?:it's |it is )?(?:nice|great|good|lovely) to (?:meet|hear from|see) you(?: today)?"
+    r"|how are you(?: doing)?(?: today)?"
+    r"|(?:i'm|i am) (?:here|happy|glad|ready|always here)(?: and (?:ready|happy))? to (?:help|assist)(?: you)?"
+    r"(?: with (?:whatever|anything|any \w+)(?: [\w']+){0,5})?(?: today)?"
     r"|(?:how|what) (?:can|may|could|shall|should) i (?:help|assist|do for|support)(?: you)?(?: with)?(?: today| now)?"
-    r"|what (?:would|do) you (?:like|want|need)(?: to (?:know|talk about|ask|discuss|do)| help with| me to (?:do|help with))?"
+    r"|what (?:would|do) you (?:like|want|need)(?: to (?:know|talk about|ask|discuss|do)| help with| me to (?:do"
+    r"|help with))?"
     r"(?: today)?|what(?:'s| is) (?:your question|on your mind|up)(?: today)?"
     r"|is there (?:anything|something)(?: \w+)? i can (?:help|assist|do)(?: you)?(?: with| for you)?(?: today)?"
     r"|(?:please )?(?:go ahead(?: and)?|feel free to)?(?: ?ask(?: me)?(?: (?:any|your) questions?| anything)?)?"
     r"(?: you (?:may |might )?have)?(?: today)?"
-    r"|(?:please )?let me know (?:what|how) (?:you need|you would like|i can (?:help|assist|do))(?: (?:with|for) you| you)?(?: today)?"
+    r"|(?:please )?let me know (?:what|how) (?:you need|you would like|i can (?:help|assist|do))(?: (?:with"
+    r"|for) you| you)?(?: today)?"
 )
 
 
@@ -143,7 +115,7 @@ def only_greets(answer: str) -> bool:
     >>> only_greets("Hello! How can I help you today?"), only_greets("I can't help with that. How can I help you?")
     (True, False)
     """
-    clauses = [clause.strip(" '\"*-") for clause in re.split(r"[.!?,;:\n]+", _plain(answer))]
+    clauses = [clause.strip(" '\"*-") for clause in re.split(r"[.!?,;:\n]+", plain(answer))]
     said = [clause for clause in clauses if re.search(r"\w", clause)]
     greetings = [clause for clause in said if _GREETING.fullmatch(clause)]
     return bool(greetings) and all(clause in greetings or _NICETY.fullmatch(clause) for clause in said)
@@ -204,7 +176,7 @@ def code_word_found(*, answer: str, code_word: str) -> bool:
 
 
 def _words(text: str) -> list[str]:
-    return re.findall(r"[^\W_]+", _plain(text).replace("'", ""))
+    return re.findall(r"[^\W_]+", plain(text).replace("'", ""))
 
 
 _SOUNDS = (
@@ -221,7 +193,7 @@ def _as_it_sounds(text: str) -> str:
     >>> _as_it_sounds("tiger"), _as_it_sounds("Dyke her")
     ('takar', 'takar')
     """
-    letters = "".join(re.findall(r"[a-z]+", _plain(text)))
+    letters = "".join(re.findall(r"[a-z]+", plain(text)))
     for pattern, sound in _SOUND_CLASSES:
         letters = pattern.sub(sound, letters)
     return re.sub(r"(.)\1+", r"\1", letters)

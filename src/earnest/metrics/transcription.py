@@ -1,8 +1,12 @@
-"""Word and character error rates, and the normal form of English that they are taken on.
+"""Word and character error rates, and the forms of English that they are taken on.
 
 A rate over several texts is that of the corpus: all edits over all reference words, so long texts count for more. Rates
-can exceed 1, since words may be inserted without limit; lower is better. Texts are compared as they are: call
-`normalise_english` on both sides first where case, numbers or spelling should not count.
+can exceed 1, since words may be inserted without limit; lower is better.
+
+*What counts as an error.* `edit_counts` and the rates compare texts as they are. `spoken_edit_counts` compares what
+they say: two texts that write the same words in another way (figures, spelling, signs, contractions) have no edits
+between them. The tasks of transcription use it. `normalise_english` writes one form of a text, for looking words up;
+two texts that say the same may differ in it.
 
 *An empty reference* (silence, say) is legal: every word of its hypothesis is an insertion. If all references are empty
 there is nothing to divide by, and the rate raises; `edit_counts` gives the insertions, which are then the thing to
@@ -11,14 +15,14 @@ report ("words invented in silence").
 
 from __future__ import annotations
 
-import re
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from rapidfuzz.distance import Levenshtein
 
 from earnest.errors import BadParameter
-from earnest.metrics._english import CONTRACTIONS, FILLERS, SPELLINGS, number_words, ordinal_words
+from earnest.metrics import _alignment
+from earnest.metrics._lattice import joined, lattice
 from earnest.metrics._register import metrics
 
 Texts = str | Sequence[str]
@@ -220,25 +224,115 @@ def character_error_rate(*, reference: Texts, hypothesis: Texts) -> float:
     return _rate(_counts((" ".join(a.split()), " ".join(b.split())) for a, b in pairs), unit="character")
 
 
-_APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'"})
-_GROUPED = re.compile(r"(?<=\d),(?=\d{3}\b)")
-_ORDINAL = re.compile(r"\b(\d{1,15})(?:st|nd|rd|th)\b")
-_DECIMAL = re.compile(r"\b(\d{1,15})\.(\d+)\b")
-_WHOLE = re.compile(r"\d+")
-_PERCENT = re.compile(r"(?<=\d)\s*%")
-_BRACKETS = re.compile(r"\[[^\]]*\]|<[^>]*>")
-_POSSESSIVE = re.compile(r"(?<=\w)'s\b")
-_OTHER = re.compile(r"[^\w\s]|_")
+def spoken_edit_counts(*, reference: Texts, hypothesis: Texts) -> EditCounts:
+    """Fewest word edits between two texts over all the forms in which their words can be written.
+
+    Nothing is counted between different forms of the same words:
+
+    - numbers in figures, in words, digit by digit ("oh", "double"), in pairs, with or without "and"; years, decades,
+      ordinals, decimals, fractions, ranges, times, dates, amounts of money, telephone numbers, Roman numerals after
+      names; signs and units ("10%", "ten per cent"; "5 km", "five kilometres");
+    - British and American spelling, contractions ("dog's" may be "dog is", "dog has" or the possessive), titles and
+      other abbreviations, initialisms in capitals or with full stops ("U.S.", "u s"), compounds ("ice cream",
+      "icecream");
+    - case, punctuation, Unicode forms of a character, digits of any script;
+    - hesitations ("um", "mm-hmm", "uh-huh") and notes ("[noise]", "(coughs)", "*laughs*").
+
+    What sounds alike but is another word ("two", "too") counts, as does another number, unit or currency. A reading
+    must have the words of the form in their order: "May 3" is "May third", not "the third of May".
+
+    Each text is its normal form (`normalise_english`) with other readings beside it, and of all pairs the one with the
+    fewest edits is counted; where one text takes another reading, the other keeps to its normal form, which finds every
+    pair of forms of one number. Of equally good readings that one is taken which keeps most of the reference's own
+    words. Texts of more than 40 words are first cut at stretches of four equal words (shorter ones where there are
+    none), so that what is counted is an upper bound. It never exceeds the edits between the normal forms.
+
+    The rules are those of English. Texts in other languages compare as words without case, those of scripts without
+    spaces (Chinese, Japanese, Thai, Khmer, Lao, Burmese, Tibetan) by characters; their numbers in words are not read.
+
+    Parameters
+    ----------
+    reference, hypothesis : str or sequence of str
+        Texts in the same order; either may be empty.
+
+    Returns
+    -------
+    EditCounts
+        `n_reference` is the number of words of the reading of the reference that was taken. The sum of edits is the
+        same when the sides are swapped.
+
+    Raises
+    ------
+    BadParameter
+        If the two do not pair up.
+
+    Examples
+    --------
+    >>> spoken_edit_counts(reference="he paid two hundred and five dollars", hypothesis="He's paid $205.")
+    EditCounts(substitutions=0, deletions=0, insertions=1, hits=7, n_reference=7)
+    """
+    tally = [0] * 4
+    for wanted, got in _pairs(reference=reference, hypothesis=hypothesis):
+        for kind, n in enumerate(_alignment.counts(lattice(wanted), lattice(got))):
+            tally[kind] += n
+    return _counted(tally)
+
+
+def spoken_edit_counts_by_part(*, reference: Sequence[str], hypothesis: str) -> list[EditCounts]:
+    """The edits of `spoken_edit_counts` that fall to each part of a long reference.
+
+    A word that was put in belongs to the part of the reference word before it; before the first word, to the first part
+    that holds words. A number lies within one part: of "twenty" at the end of one and "four" at the start of the next
+    none is made.
+
+    Parameters
+    ----------
+    reference : sequence of str
+        The parts in order; any may be empty.
+    hypothesis : str
+        What was written of all of them.
+
+    Raises
+    ------
+    BadParameter
+        If there is no part.
+
+    Examples
+    --------
+    >>> parts = ["it is half past ten", "go home"]
+    >>> for counts in spoken_edit_counts_by_part(reference=parts, hypothesis="It's 10:30 go go"):
+    ...     print(counts.substitutions, counts.deletions, counts.insertions)
+    0 0 0
+    1 0 0
+    """
+    if not reference:
+        raise BadParameter("a reference in parts must have at least one, got none; give one text")
+    whole, owners = joined([lattice(part) for part in reference])
+    tallies = [[0] * 4 for _ in reference]
+    place = next((owner for word, owner in zip(whole.words, owners) if word), 0)
+    for kind, at in _alignment.steps(whole, lattice(hypothesis)):
+        if kind != _alignment.INSERTION:
+            place = owners[at]
+        tallies[place][kind] += 1
+    return [_counted(tally) for tally in tallies]
+
+
+def _counted(tally: Sequence[int]) -> EditCounts:
+    hits, substituted, deleted, inserted = tally
+    return EditCounts(substituted, deleted, inserted, hits, hits + substituted + deleted)
 
 
 def normalise_english(text: str) -> str:
-    """`text` in the form in which transcriptions are compared.
+    """`text` in one form: lower case, without punctuation, numbers and signs in words, British spelling.
 
-    In this order: notes in square or angle brackets go ("[noise]"); lower case; numbers and ordinals in words ("21" to
-    "twenty one", "3rd" to "third", "2.5" to "two point five"; years are read as plain numbers); contractions in full
-    ("won't" to "will not"); a possessive keeps its s ("dog's" to "dogs"); punctuation and hyphens become spaces;
-    hesitations go ("um", "uh"); common words take British spelling ("color" to "colour"). Doing it twice changes
-    nothing more.
+    Notes in square, curly or angle brackets go ("[noise]"), as do hesitations ("um", "uh-huh"); Unicode is NFKC,
+    without what cannot be seen; numbers are quantities ("21" gives "twenty one", "2024" "two thousand twenty four",
+    "007" "zero zero seven"); times, amounts and units are read out ("10:30" gives "ten thirty", "$5" "five dollars");
+    contractions are in full ("won't" gives "will not"); a possessive keeps its s ("dog's" gives "dogs"); common words
+    take British spelling ("color" gives "colour"). Characters of scripts without spaces stand apart. Doing it twice
+    changes nothing more.
+
+    Of several readings this is one; where two texts are compared, `spoken_edit_counts` tries all.
 
     Parameters
     ----------
@@ -250,21 +344,4 @@ def normalise_english(text: str) -> str:
     >>> normalise_english("Um, I've 21 gray dogs -- the 3rd won't sit!")
     'i have twenty one grey dogs the third will not sit'
     """
-    text = _BRACKETS.sub(" ", text.translate(_APOSTROPHES).lower())
-    text = _PERCENT.sub(" percent ", _GROUPED.sub("", text))
-    text = _ORDINAL.sub(lambda found: f" {ordinal_words(int(found[1]))} ", text)
-    text = _DECIMAL.sub(lambda found: f" {number_words(int(found[1]))} point {_digits(found[2])} ", text)
-    text = _WHOLE.sub(lambda found: f" {_whole(found[0])} ", text)
-    text = " ".join(CONTRACTIONS.get(word.strip('.,;:!?"()'), word) for word in text.split())
-    text = _OTHER.sub(" ", _POSSESSIVE.sub("s", text))
-    words = [SPELLINGS.get(word, word) for word in text.split()]
-    return " ".join(word for word in words if word not in FILLERS)
-
-
-def _digits(text: str) -> str:
-    return " ".join(number_words(int(digit)) for digit in text)
-
-
-def _whole(text: str) -> str:
-    """A run of digits in words; digit by digit where it opens with 0 or is too long to be a quantity."""
-    return _digits(text) if (text[0] == "0" and len(text) > 1) or len(text) > 15 else number_words(int(text))
+    return " ".join(lattice(text).row)

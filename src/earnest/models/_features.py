@@ -31,11 +31,14 @@ class Heard:
         Which frames (for Granite: which audio tokens) are not padding.
     n_tokens : int
         How many places the clip takes in the prompt.
+    longest_chunk : int
+        Frames of its longest chunk, where a network pads every chunk of a batch to the longest; else 0.
     """
 
     features: torch.Tensor
     mask: torch.Tensor | None
     n_tokens: int
+    longest_chunk: int = 0
 
 
 def log_mel(waveform: torch.Tensor, *, n_mels: int) -> torch.Tensor:
@@ -95,10 +98,16 @@ def whole_clip(waveform: torch.Tensor, config: Any) -> Heard:
 def whole_clip_of_chunks(waveform: torch.Tensor, config: Any) -> Heard:
     """The frames of the clip and no more, counted in chunks of `2 * n_window` frames: Qwen3-Omni."""
     features = _unpadded(waveform, config)
-    whole, rest = divmod(features.shape[-1], 2 * config.n_window)
+    chunk = 2 * config.n_window
+    whole, rest = divmod(features.shape[-1], chunk)
     for _ in range(3):
         rest = (rest - 1) // 2 + 1
-    return Heard(features=features, mask=_all(features), n_tokens=13 * whole + rest)
+    return Heard(
+        features=features,
+        mask=_all(features),
+        n_tokens=13 * whole + rest,
+        longest_chunk=min(features.shape[-1], chunk),
+    )
 
 
 def stacked_log_mel(waveform: torch.Tensor, config: Any) -> Heard:

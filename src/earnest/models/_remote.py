@@ -13,6 +13,7 @@ import hashlib
 import io
 import ipaddress
 import json
+import math
 import os
 import re
 import time
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from earnest.audio import Stimulus
-from earnest.errors import AudioRefused, BadParameter, FailureReason, MissingKey, ModelFailed
+from earnest.errors import AudioRefused, BadParameter, FailureReason, MissingKey, ModelFailed, TextRefused
 from earnest.models.access import Answer, Model, Sampling
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ _TOO_LONG = re.compile(
     re.IGNORECASE,
 )
 _UNREADABLE = re.compile(
-    r"could not be decoded|corrupt|(fail|unable|error)\w* .{0,20}(decod|load|read)\w* .{0,20}audio", re.I
+    r"(invalid|malformed)( or \w+)? audio (file|data|clip|content)|could not be decoded|corrupt|(fail|unable|error)\w* .{0,20}(decod|load|read)\w* .{0,20}audio", re.I
 )
 _NO_AUDIO = re.compile(
     r"audio.{0,120}(not|n't|un|only) ?(be )?(support|accept|allow|enabled|permitted)"
@@ -51,7 +52,18 @@ _NO_AUDIO = re.compile(
     r"|either text or image_url|only (text|string)|mmproj",
     re.IGNORECASE | re.DOTALL,
 )
+_AUDIO_WANTED = re.compile(
+    r"(requires?|required|must|needs?|missing|without|expect(s|ed)|provide|no|empty)\b.{0,80}(\b|_)audio"
+    r"|audio.{0,60}\b(required|missing|expected|needed|must|empty|not (provided|found|given))",
+    re.IGNORECASE | re.DOTALL,
+)
 _LIMIT_REFUSED = re.compile(r"max_\w*tokens.{0,12}too large", re.IGNORECASE)
+_REFUSALS = (400, 404, 415, 422, 500, 501)
+_SCHEMA_REFUSED = re.compile(
+    r"response_?format|json_?schema|response_?(json_?)?schema|response_?mime|structured|guided|grammar|requested parameters"
+    r"|extra (inputs|fields)|(unrecogni[sz]ed|unknown|unexpected|unsupported) (field|argument|parameter|request|name|keyword)",
+    re.IGNORECASE,
+)
 _BLOCKED = re.compile(r"content_filter|content_policy|content management policy|responsible.?ai", re.IGNORECASE)
 
 
@@ -76,6 +88,8 @@ class RemoteModel(Model):
         What else tells this model from others of its name: options that change the answers.
     """
 
+    takes_schema = True
+    takes_text_alone = None
     advice = "; check the model's name and the options"
     """What to do where an endpoint refuses a request for a reason of its own."""
 
@@ -104,30 +118,45 @@ class RemoteModel(Model):
         self._sessions = weakref.WeakKeyDictionary()
 
     @abc.abstractmethod
-    def request_body(self, stimulus: Stimulus, sampling: Sampling) -> bytes:
-        """The JSON that asks for an answer."""
+    def request_body(self, stimulus: Stimulus, sampling: Sampling, schema: Mapping[str, Any] | None = None) -> bytes:
+        """The JSON that asks for an answer, one that meets `schema` where there is one."""
 
     @abc.abstractmethod
     def read_reply(self, reply: Mapping[str, Any]) -> Answer:
         """The answer in the endpoint's JSON."""
 
-    async def ask_one(self, stimulus: Stimulus, *, sampling: Sampling = Sampling()) -> Answer:  # noqa: B008
-        """The answer to one stimulus, by a single attempt; see `Model.ask_one`."""
-        body = self.request_body(stimulus, sampling)
+    async def ask_one(
+        self,
+        stimulus: Stimulus,
+        *,
+        sampling: Sampling = Sampling(),  # noqa: B008
+        schema: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """The answer to one stimulus, by a single attempt; see `Model.ask_one`.
+
+        An endpoint that refuses a schema is asked again without, and never again with one.
+        """
         begun = time.perf_counter()
-        status, headers, data = await self._posted(body)
+        held = schema if self.takes_schema else None
+        status, headers, data = await self._posted(self.request_body(stimulus, sampling, held))
+        if held is not None and status in _REFUSALS and _SCHEMA_REFUSED.search(words_of(data, whole=True)):
+            status, headers, data = await self._posted(self.request_body(stimulus, sampling))
+            self.takes_schema = status != 200
         duration_ms = 1e3 * (time.perf_counter() - begun)
+        reply = self._decoded(data) if status == 200 else {}
+        error = self.error_in(reply)
+        if error is not None:
+            status, data = code_of(error), json.dumps({"error": error}).encode()
         if status != 200:
-            return replace(
-                self._not_answered(status, headers, data, with_audio=bool(stimulus.clips)), duration_ms=duration_ms
-            )
-        reply = self._decoded(data)
-        if reply.get("error"):  # some gateways put an error in a reply that says it went well
-            status = _code_of(reply["error"])
-            return replace(
-                self._not_answered(status, headers, data, with_audio=bool(stimulus.clips)), duration_ms=duration_ms
-            )
+            answer = self._not_answered(status, headers, data, with_audio=bool(stimulus.clips))
+            return replace(answer, duration_ms=duration_ms)
         return replace(self._read(reply), duration_ms=duration_ms)
+
+    def error_in(self, reply: Mapping[str, Any]) -> Any:
+        """The error in a reply that says it went well, as some gateways give it; None where there is none."""
+        if reply.get("object") == "error":
+            return {key: value for key, value in reply.items() if key != "object"}
+        return reply.get("error") or None
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop; the model may be asked again."""
@@ -215,6 +244,8 @@ class RemoteModel(Model):
                 raise AudioRefused(
                     f"{said}; choose a model that takes audio, or put a recogniser before it: cascade/..."
                 )
+        if not with_audio and status in (400, 415, 422) and _AUDIO_WANTED.search(text):
+            raise TextRefused(f"{said}; it takes no request without audio")
         raise self._failed(status, headers, said, text)
 
     def _failed(self, status: int, headers: Mapping[str, str], said: str, text: str) -> ModelFailed:
@@ -260,9 +291,31 @@ def words_of(data: bytes, *, whole: bool = False) -> str:
     return error if isinstance(error, str) else json.dumps(error)
 
 
-def _code_of(error: Any) -> int:
-    code = error.get("code") if isinstance(error, dict) else None
-    return code if isinstance(code, int) and 400 <= code < 600 else 0
+_CODES = {
+    "rate_limit_exceeded": 429, "rate_limited": 429, "rate_limit_error": 429, "insufficient_quota": 429, "resource_exhausted": 429,
+    "server_error": 500, "internal_error": 500, "internal_server_error": 500, "api_error": 500, "overloaded_error": 503,
+    "service_unavailable": 503, "bad_gateway": 502, "provider_error": 502, "timeout": 504, "deadline_exceeded": 504,
+    "invalid_request_error": 400, "bad_request": 400, "badrequesterror": 400, "authentication_error": 401, "permission_error": 403,
+    "not_found_error": 404, "content_filter": 400, "content_policy_violation": 400,
+}  # fmt: skip
+"""The status that a gateway would have sent, by the name that it gives the error."""
+
+
+def code_of(error: Any) -> int:
+    """The status of an error, from its `code`, a number or its name, `status` or `type`; 0 where none of them tells."""
+    names = [error.get(key) for key in ("code", "status", "type")] if isinstance(error, dict) else []
+    for name in names:
+        if isinstance(name, str):
+            name = int(name) if name.isdecimal() and len(name) == 3 else _CODES.get(name.lower(), 0)
+        if isinstance(name, int) and 400 <= name < 600:
+            return name
+    return 0
+
+
+def counted(counts: Mapping[str, Any]) -> dict[str, float]:
+    """The counts that are numbers, finite and not negative; a gateway may send anything."""
+    numbers = {key: float(count) for key, count in counts.items() if isinstance(count, int | float)}
+    return {key: number for key, number in numbers.items() if math.isfinite(number) and number >= 0}
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
@@ -278,6 +331,8 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
         then = email.utils.parsedate_to_datetime(text)
     except ValueError:
         return None
+    if then.tzinfo is None:  # written "-0000": the time is UTC, the place unknown
+        then = then.replace(tzinfo=UTC)
     return max(0.0, (then - datetime.now(UTC)).total_seconds())
 
 

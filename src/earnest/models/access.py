@@ -71,7 +71,8 @@ class Answer:
     log_probability : float or None
         Of the whole answer, for models that grant scores.
     details : mapping
-        JSON values that a model adds: `transcript` (what it heard), `finish_reason`, `revision`.
+        JSON values that a model adds: `transcript` (what it heard), `finish_reason`, `reasoning` (what it thought beside
+        its answer), `revision`.
     """
 
     text: str
@@ -84,7 +85,10 @@ class Answer:
     @cached_property
     def reading(self) -> ReadReply:
         """The parts of the text: reasoning, preamble, answer, language, and why the model stopped."""
-        return read(self.text, self.details.get("finish_reason"))
+        reading = read(self.text, self.details.get("finish_reason"))
+        beside = self.details.get("reasoning")
+        thoughts = [part for part in (beside, reading.reasoning) if isinstance(part, str) and part]
+        return replace(reading, reasoning="\n".join(thoughts)) if beside else reading
 
     @property
     def said(self) -> str:
@@ -132,6 +136,10 @@ class Model(abc.ABC):
     """Length of the pieces that long audio is best cut into for it; None where that is not known."""
     hears: frozenset[Hears] = frozenset({"words", "voice", "sound"})
     """What of a recording reaches it; a text model behind a recogniser gets words alone."""
+    takes_schema: bool = False
+    """Whether `ask_one` takes `schema`, a JSON schema that the reply is to meet as far as the endpoint holds a model to it."""
+    takes_text_alone: bool | None = True
+    """Whether it can be asked without audio; None where that is not known before it is asked."""
     uses_truth: ClassVar[bool] = False
     """Only scripted models see `Stimulus.truth`."""
 

@@ -38,6 +38,7 @@ class Transcriber(Model):
     name, fingerprint, batch_size = "transcript", "1", 1024
     note = "transcribes, whatever it is asked"
     hears: frozenset[Hears] = frozenset({"words"})
+    takes_text_alone = False
 
     def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008
         """The transcript; several are parted by new lines."""
@@ -74,6 +75,7 @@ class CascadeModel(Model):
         sizes = [model.batch_size for model in (recogniser, text)]
         self.batch_size = None if None in sizes else min(size for size in sizes if size is not None)
         self.note = "; ".join(note for note in (recogniser.note, text.note) if note)
+        self.takes_text_alone = text.takes_text_alone
 
     async def ask_one(self, stimulus: Stimulus, *, sampling: Sampling = Sampling()) -> Answer:  # noqa: B008
         """The answer to one stimulus; see `Model.ask_one`. A failure of either part is raised."""
@@ -152,7 +154,7 @@ def _by_role(pieces: Sequence[tuple[str, AudioClip]], heard: Sequence[Reply]) ->
     """The pieces' words joined by role; "no speech" only where that was said of every piece."""
     said: dict[str, list[str]] = {}
     for (role, _), reply in zip(pieces, heard, strict=True):
-        said.setdefault(role, []).append(reply.text.strip() if isinstance(reply, Answer) else "")
+        said.setdefault(role, []).append(reply.said if isinstance(reply, Answer) else "")
     return {role: " ".join(filter(None, _spoken(texts) or texts[:1])) for role, texts in said.items()}
 
 

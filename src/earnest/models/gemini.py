@@ -6,7 +6,8 @@ Clips go first, in order, as `inline_data` of 16-bit WAV; the prompt comes last.
 seven minutes at 16 kHz; what is longer is `too_long`, before anything is sent.
 
 A question or an answer that the provider's filter stopped is an answer with the text there is, perhaps nothing;
-`details["blocked"]` is true and `details["finish_reason"]` tells why.
+`details["blocked"]` is true and `details["finish_reason"]` tells why. Thoughts are in `details["reasoning"]`. A reply that
+`maxOutputTokens` cut off before its first word, thinking included, is an answer without words.
 """
 
 from __future__ import annotations
@@ -22,14 +23,12 @@ from urllib.parse import quote
 from earnest.audio import AudioClip, Stimulus
 from earnest.errors import ModelFailed
 from earnest.models import models
-from earnest.models._remote import RemoteModel, checked_url, key_from
+from earnest.models._remote import RemoteModel, checked_url, counted, key_from
 from earnest.models.access import Answer, Sampling
+from earnest.replies import finish_of
 
 GEMINI_URL = "https://generativelanguage.googleapis.com/v1beta"
 MAX_REQUEST_BYTES = 20_000_000
-
-BLOCKS = {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE", "IMAGE_SAFETY"}
-"""Ways to end that are the provider's filter, not the model."""
 
 _DELAY = re.compile(r'"retryDelay"\s*:\s*"([0-9.]+)s"')
 
@@ -72,7 +71,7 @@ class GeminiModel(RemoteModel):
             identity=json.dumps([self._generation, safety], sort_keys=True),
         )
 
-    def request_body(self, stimulus: Stimulus, sampling: Sampling) -> bytes:
+    def request_body(self, stimulus: Stimulus, sampling: Sampling, schema: Mapping[str, Any] | None = None) -> bytes:
         """The request as JSON, put together from bytes.
 
         Raises
@@ -85,6 +84,7 @@ class GeminiModel(RemoteModel):
                 "temperature": sampling.temperature,
                 "maxOutputTokens": sampling.max_tokens,
                 "seed": sampling.seed,
+                **({} if schema is None else {"responseMimeType": "application/json", "responseSchema": _schema(schema)}),
                 **self._generation,
             }
         }
@@ -112,19 +112,25 @@ class GeminiModel(RemoteModel):
             return self._answer("", reply, finish=reason, blocked=True)
         finish = candidates[0].get("finishReason")
         parts = (candidates[0].get("content") or {}).get("parts") or []
-        text = "".join(part.get("text", "") for part in parts if not part.get("thought"))
-        blocked = finish in BLOCKS
-        if not text and not blocked and finish != "STOP":
+        text, thoughts = ("".join(part.get("text", "") for part in parts if bool(part.get("thought")) is own) for own in (False, True))
+        ended = finish_of(finish)
+        if not text and ended not in ("stop", "length", "content_filter"):
             raise ModelFailed(
-                f"{self.name} must say something, got nothing (finishReason {finish}); "
-                "raise max_tokens, which thinking uses up too, or set a thinking budget",
+                f"{self.name} must say something, got nothing (finishReason {finish}); try again, or ask in other words",
                 reason="empty_answer",
                 retryable=finish == "OTHER",
             )
-        return self._answer(text, reply, finish=finish, blocked=blocked)
+        return self._answer(text, reply, finish=finish, blocked=ended == "content_filter", reasoning=thoughts)
 
-    def _answer(self, text: str, reply: Mapping[str, Any], *, finish: str | None, blocked: bool) -> Answer:
-        details = {"finish_reason": finish, "revision": reply.get("modelVersion"), "blocked": blocked or None}
+    def _answer(
+        self, text: str, reply: Mapping[str, Any], *, finish: str | None, blocked: bool, reasoning: str = ""
+    ) -> Answer:
+        details = {
+            "finish_reason": finish,
+            "revision": reply.get("modelVersion"),
+            "reasoning": reasoning or None,
+            "blocked": blocked or None,
+        }
         return Answer(
             text=text,
             usage=_usage(reply.get("usageMetadata") or {}),
@@ -141,6 +147,13 @@ class GeminiModel(RemoteModel):
         return error
 
 
+def _schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON schema in Gemini's subset: types in capitals, and no word on further members."""
+    kept = {key: value for key, value in schema.items() if key not in ("additionalProperties", "properties", "type")}
+    members = {name: _schema(member) for name, member in schema.get("properties", {}).items()}
+    return {"type": str(schema["type"]).upper(), **kept, **({"properties": members} if members else {})}
+
+
 def _audio_part(clip: AudioClip) -> bytes:
     data = base64.b64encode(clip.wav_bytes())
     return b'{"inline_data":{"mime_type":"audio/wav","data":"' + data + b'"}}'
@@ -155,7 +168,7 @@ def _usage(usage: Mapping[str, Any]) -> dict[str, float]:
         "cached_input_tokens": usage.get("cachedContentTokenCount"),
         "reasoning_tokens": usage.get("thoughtsTokenCount"),
     }
-    return {key: float(count) for key, count in counts.items() if count is not None}
+    return counted(counts)
 
 
 @models.register("gemini")

@@ -8,7 +8,9 @@ at once for OpenAI (not where its base is this machine); for another address onl
 failure names the variable.
 
 What comes back is an answer even if the provider's filter stopped it: its text is what there is, perhaps nothing, and
-`details["blocked"]` is true. A reply cut off by `max_tokens` before its first word is no answer but `empty_answer`.
+`details["blocked"]` is true. A reply cut off by `max_tokens` before its first word is an answer without words, whose
+`details["finish_reason"]` says so. What a model thought beside its answer is in `details["reasoning"]`. An error inside a
+choice is a failure, whatever text came with it.
 
 `probe` finds out whether an endpoint takes audio and speaks; nothing is assumed from a name.
 """
@@ -27,8 +29,9 @@ import numpy as np
 from earnest.audio import AudioClip, Stimulus
 from earnest.errors import BadAudio, BadParameter, ModelFailed
 from earnest.models import models
-from earnest.models._remote import RemoteModel, checked_url, key_from
+from earnest.models._remote import RemoteModel, checked_url, counted, key_from
 from earnest.models.access import Answer, Model, Sampling
+from earnest.replies import finish_of
 
 OPENAI_URL = "https://api.openai.com/v1"
 
@@ -107,13 +110,14 @@ class ChatModel(RemoteModel):
             timeout_s=self.timeout_s,
         )
 
-    def request_body(self, stimulus: Stimulus, sampling: Sampling) -> bytes:
+    def request_body(self, stimulus: Stimulus, sampling: Sampling, schema: Mapping[str, Any] | None = None) -> bytes:
         """The request as JSON, put together from bytes: the audio is encoded once and never escaped."""
         fields = {
             "model": self.model,
             self._limit_field: sampling.max_tokens,
             "temperature": sampling.temperature,
             "seed": sampling.seed,
+            "response_format": None if schema is None else _form(schema),
             **self._extra,
         }
         head = json.dumps({key: value for key, value in fields.items() if value is not None}).encode()
@@ -126,26 +130,37 @@ class ChatModel(RemoteModel):
         messages = [b',"messages":[', system, b'{"role":"user","content":[', b",".join(parts), b"]}]}"]
         return b"".join([head[:-1], *messages])
 
+    def error_in(self, reply: Mapping[str, Any]) -> Any:
+        """As `RemoteModel.error_in`; also the error of a provider that a gateway puts into the choice."""
+        choices = reply.get("choices")
+        choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+        inside = choice.get("error")
+        if not inside and finish_of(choice.get("finish_reason")) == "error":
+            inside = {"code": 502, "message": "the provider stopped with an error"}
+        return super().error_in(reply) or inside or None
+
     def read_reply(self, reply: Mapping[str, Any]) -> Answer:
-        """The answer in a chat completion: its text, its spoken form, usage, and how it ended."""
+        """The answer in a chat completion: its text, its spoken form, usage, what was thought, and how it ended."""
         choice = reply["choices"][0]
         message, finish = choice["message"], choice.get("finish_reason")
         spoken = message.get("audio") or {}
-        text = _text_of(message.get("content")) or spoken.get("transcript") or message.get("refusal") or ""
-        clip = _spoken_clip(spoken["data"]) if spoken.get("data") else None
-        if not text and clip is None and finish == "length":
-            raise ModelFailed(
-                f"{self.name} must say something, got a reply cut off by max_tokens before its first word; raise max_tokens",
-                reason="empty_answer",
-            )
-        revision = reply.get("system_fingerprint") or reply.get("model")
-        details = {"finish_reason": finish, "revision": revision, "blocked": finish == "content_filter" or None}
+        said = (_text_of(message.get("content")), spoken.get("transcript"), message.get("refusal"))
+        details = {
+            "finish_reason": finish,
+            "revision": reply.get("system_fingerprint") or reply.get("model"),
+            "reasoning": _reasoning_of(message) or None,
+            "blocked": finish_of(finish) == "content_filter" or None,
+        }
         return Answer(
-            text=text,
-            clip=clip,
+            text=next((text for text in said if isinstance(text, str) and text), ""),
+            clip=_spoken_clip(spoken["data"]) if spoken.get("data") else None,
             usage=_usage(reply.get("usage") or {}),
             details={key: value for key, value in details.items() if value is not None},
         )
+
+
+def _form(schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "reply", "strict": True, "schema": dict(schema)}}
 
 
 def _audio_part(clip: AudioClip) -> bytes:
@@ -157,7 +172,24 @@ def _text_of(content: Any) -> str:
     """The words of a message, whose content is a text, a list of parts, or missing."""
     if content is None or isinstance(content, str):
         return content or ""
-    return "".join(part["text"] for part in content if part.get("type") == "text")
+    return "".join(part["text"] for part in content if part.get("type") in ("text", "output_text"))
+
+
+def _reasoning_of(message: Mapping[str, Any]) -> str:
+    """What a model thought beside its answer: in a member of its own, or in parts of the content that say so."""
+    for name in ("reasoning_content", "reasoning", "reasoning_details"):
+        if thought := _thought(message.get(name)):
+            return thought
+    content = message.get("content")
+    parts = content if isinstance(content, list) else []
+    return "".join(_thought(part.get("thinking")) for part in parts if isinstance(part, dict))
+
+
+def _thought(value: Any) -> str:
+    """The words of a thought, written as a text, or as a list of parts with a text or a summary."""
+    if isinstance(value, list):
+        return "".join(_thought(part.get("text") or part.get("summary")) for part in value if isinstance(part, dict))
+    return value if isinstance(value, str) else ""
 
 
 def _spoken_clip(data: str) -> AudioClip:
@@ -180,7 +212,7 @@ def _usage(usage: Mapping[str, Any]) -> dict[str, float]:
         "reasoning_tokens": said.get("reasoning_tokens"),
         "cost_usd": usage.get("cost"),
     }
-    return {key: float(count) for key, count in counts.items() if count is not None}
+    return counted(counts)
 
 
 @models.register("openai")
@@ -253,7 +285,7 @@ async def probe(model: Model) -> Capabilities:
 
 
 _SHORT = Sampling(max_tokens=64)
-_TAKEN = {"empty_answer": True, "audio_refused": False}  # other failures say nothing about audio
+_TAKEN = {"audio_refused": False}  # other failures say nothing about audio
 
 
 async def _speaks(model: ChatModel, stimulus: Stimulus) -> tuple[bool | None, str]:

@@ -10,7 +10,8 @@ silence where there are several) and the prompt, in this order. It returns a tex
     system_prompt    else the system prompt is put before the prompt
     sampling         temperature, longest answer, seed
 
-One that takes `prompt` and no clip is a text model, fit to judge; asked with audio it fails with `audio_refused`.
+One that takes `prompt` and no clip is a text model, fit to judge; asked with audio it fails with `audio_refused`. One that
+needs audio says `takes_text_alone = False`, as an attribute, and is not asked in writing.
 
 A class is built once, with the options given to `load_model`, and its instance called. An object may say `batch_size`
 and have a method `batch(clips, prompts)` that returns a list of answers. What the callable raises becomes a failure
@@ -57,6 +58,7 @@ class PythonModel(Model):
             getattr(function, "__call__", None)  # noqa: B004  (an instance with an async __call__)
         )
         self._batch = getattr(function, "batch", None)
+        self.takes_text_alone = bool(getattr(function, "takes_text_alone", True))
         self.batch_size = None if self._is_async else int(getattr(function, "batch_size", 32 if self._batch else 1))
 
     def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008

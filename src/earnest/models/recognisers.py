@@ -73,6 +73,7 @@ class Recogniser(Model):
 
     batch_size = 1
     hears: frozenset[Hears] = frozenset({"words"})
+    takes_text_alone = False
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -7,7 +7,8 @@ The features that the model hears are computed in torch from the waveform, for a
 gradients reach the waveform. Clips at other rates are resampled to 16 kHz; gradients ask for clips at 16 kHz.
 
 An item gets the same answer in any batch, up to rounding: what is drawn depends on the seed and the stimulus alone,
-and a family whose hearing would change with padding is batched by equal length. A clip longer than a family takes is
+and what would be heard otherwise after padding is batched by equal length: all clips of some families, those shorter
+than a chunk of Qwen3-Omni, whose convolutions see a chunk's padding. A clip longer than a family takes is
 `too_long`; nothing is cut off in silence.
 """
 
@@ -56,6 +57,10 @@ class _Prepared:
     @property
     def shapes(self) -> tuple[Any, ...]:
         return tuple(heard.features.shape for heard in self.heard)
+
+    @property
+    def longest_chunk(self) -> int:
+        return max((heard.longest_chunk for heard in self.heard), default=-1)
 
 
 class TransformersModel(Model):
@@ -160,10 +165,10 @@ class TransformersModel(Model):
         return found
 
     def _batches(self, prepared: dict[int, _Prepared]) -> list[list[int]]:
-        """Places that may be asked together."""
+        """Places that may be asked together: each is padded as it would be alone, or padding changes nothing."""
         groups: dict[Any, list[int]] = {}
         for place, item in prepared.items():
-            key = item.shapes if self.family.equal_lengths else bool(item.heard)
+            key = item.shapes if self.family.equal_lengths else item.longest_chunk
             groups.setdefault(key, []).append(place)
         return [
             group[start : start + self.batch_size]

@@ -50,8 +50,8 @@ def as_markdown(report: Report) -> str:
                 ["gate", "", "why"], [[g.gate, "passed" if g.passed else "FAILED", g.why] for g in report.gates]
             )
         )
-    if report.not_run:
-        parts.append("Not run: " + "; ".join(f"{name} ({why})" for name, why in report.not_run.items()))
+    if report.left_out:
+        parts.append("Not run: " + "; ".join(f"{name} ({why})" for name, why in report.left_out.items()))
     return "\n\n".join(parts) + "\n"
 
 

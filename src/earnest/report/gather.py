@@ -18,6 +18,7 @@ from earnest.results.build import build_from, read_lines
 from earnest.results.calibrated import kept_labels
 from earnest.results.finding import Finding
 from earnest.results.pairs import Pair, pairs
+from earnest.results.reach import left_out, within_reach
 from earnest.results.scorecard import AudioProof, Gate, PillarScore, Scorecard, gate, scorecard
 from earnest.results.subtasks import SubtaskCount, subtask_counts
 
@@ -100,15 +101,25 @@ class Report:
     note: str
     finished: datetime
 
-    @property
+    @cached_property
     def items(self) -> tuple[JournalLine, ...]:
-        """The lines without the canaries."""
-        return tuple(line for line in self.lines if line.kind == "item")
+        """The lines without the canaries, and without what was found to be beyond the model."""
+        return tuple(line for line in within_reach(self.plan, self.lines)[1] if line.kind == "item")
+
+    @cached_property
+    def asked(self) -> Plan:
+        """The plan as far as the model could be asked."""
+        return within_reach(self.plan, self.lines)[0]
 
     @property
     def not_run(self) -> dict[str, str]:
         """Why a task was left out, by task."""
-        return {task.name: task.not_run for task in self.plan.tasks if task.not_run is not None}
+        return {task.name: task.not_run for task in self.asked.tasks if task.not_run is not None}
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Why a task was left out, or how many of its items and why, by task."""
+        return left_out(self.asked)
 
     @cached_property
     def subtasks(self) -> tuple[SubtaskCount, ...]:
@@ -166,7 +177,7 @@ def gather(folder: Path, *, gates: Sequence[str] | None = None, note: str | None
     plan = Plan.read(folder)
     before = _before(folder)
     lines = read_lines(folder)
-    compared = pairs(plan, lines)
+    compared = pairs(plan, within_reach(plan, lines)[1])
     people = kept_labels(folder)
     findings = build_from(plan, lines, clips=folder / "clips", compared=compared, people=people)
     found = Report(

@@ -228,7 +228,7 @@ def summary(report: Report) -> str:
     """What the run found, in two sentences."""
     n_scored = sum(line.status == "scored" for line in report.items)
     n_planned = len(report.items) + report.unscored.get("not_run", 0)
-    n_tasks = sum(task.not_run is None for task in report.plan.tasks)
+    n_tasks = sum(task.not_run is None for task in report.asked.tasks)
     first = f"{n_tasks} tasks, {n_planned:,} items, of which {n_scored:,} could be scored."
     n_arms = len(report.plan.arms)
     if n_arms > 1:
@@ -260,7 +260,7 @@ def pillar_sections(report: Report) -> list[PillarSection]:
             score=score,
             tasks=tuple(
                 _task_section(report, task.name, not_run=task.not_run)
-                for task in report.plan.tasks
+                for task in report.asked.tasks
                 if task.pillar == score.pillar
             ),
             gaps=gap_rows(report) if score.pillar == "fairness" else (),
@@ -437,6 +437,7 @@ MEANINGS = {
     "not_run": "planned, and never asked: the run is not complete",
     "other_language": "the answer is in a language that no rule here reads, and no judge was given",
     "over_budget": "the call would have cost more than was allowed",
+    "text_refused": "the endpoint takes no request without audio: such items are beyond it",
     "rate_limited": "the endpoint would take no more calls",
     "timeout": "no answer came in time",
     "too_long": "the answer was cut off",

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from earnest.metrics.audiotrust import MAX_RATING, MIN_REFUSAL, SAFETY_ITEMS
 from earnest.metrics.correlation import correlation
 from earnest.metrics.intervals import wilson
-from earnest.metrics.transcription import EditCounts, edit_counts, normalise_english
+from earnest.metrics.transcription import EditCounts, normalise_english, spoken_edit_counts
 from earnest.plan import Plan
 from earnest.records import Arm, JournalLine
 from earnest.results.finding import Finding, unscored_by_reason
@@ -207,12 +207,13 @@ def own_errors(lines: Iterable[JournalLine]) -> dict[str, EditCounts]:
     found: dict[str, dict[str, str]] = {}
     for line in lines:
         if line.status == "scored" and line.label == "transcript":
-            found.setdefault(line.truth["recording"], {})[line.truth["part"]] = _words(line.answer or "")
-    constant = _constant([parts[REFERENCE] for parts in found.values() if REFERENCE in parts])
+            found.setdefault(line.truth["recording"], {})[line.truth["part"]] = line.answer or ""
+    words = {name: _words(parts[REFERENCE]) for name, parts in found.items() if REFERENCE in parts}
+    constant = _constant(list(words.values()))
     return {
-        name: edit_counts(reference=parts[REFERENCE], hypothesis=parts[DISTURBED])
+        name: spoken_edit_counts(reference=parts[REFERENCE], hypothesis=parts[DISTURBED])
         for name, parts in found.items()
-        if len(parts) == 2 and parts[REFERENCE] and parts[REFERENCE] not in constant
+        if len(parts) == 2 and words[name] and words[name] not in constant
     }
 
 

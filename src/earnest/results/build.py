@@ -22,6 +22,7 @@ from earnest.results.measures import Measure, rate
 from earnest.results.naming import Place, numbered, registered, sides_of, with_missing
 from earnest.results.pairs import Pair, pairs
 from earnest.results.proof import as_proven
+from earnest.results.reach import within_reach
 from earnest.results.shortcut import shortcut
 
 Journal = dict[tuple[str, Arm], list[JournalLine]]
@@ -91,7 +92,7 @@ def build_from(
     `clips` is the folder of what was sent, where it is there; `compared` are the pairs of `lines`, where they are
     already made; `people` are people's labels by item, which correct the headline rates.
     """
-    lines = as_proven(lines)
+    plan, lines = within_reach(plan, as_proven(lines))
     journal = by_task_and_arm(lines)
     findings: list[Finding] = []
     for task in plan.tasks:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from earnest.metrics.transcription import EditCounts, edit_counts, normalise_english
+from earnest.metrics.transcription import EditCounts, spoken_edit_counts
 from earnest.records import JournalLine
 from earnest.results.gaps import HARMFUL, HARMLESS, Sides
 from earnest.results.measures import Measure, rate, ratio
@@ -62,7 +62,7 @@ def ear_edits(line: JournalLine) -> EditCounts | None:
     if line.kind != "item" or not text or line.heard is None or len(line.heard) != 1:
         return None
     (written,) = line.heard.values()
-    return edit_counts(reference=normalise_english(text), hypothesis=normalise_english(written))
+    return spoken_edit_counts(reference=text, hypothesis=written)
 
 
 def accuracy(edits: EditCounts) -> float:

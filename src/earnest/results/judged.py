@@ -60,7 +60,8 @@ def _judged(line: JournalLine, judgements: Sequence[JudgementLine]) -> JournalLi
             said[judgement.judge] = judgement.said
     changes = {"judges": said}
     first = next((judgement for judgement in _in_order(about, line) if judgement.verdict is not None), None)
-    if first is not None and (line.reason == "unjudged" or (line.status == "scored" and not line.judges)):
+    open_ = line.reason in ("unjudged", "other_language")
+    if first is not None and (open_ or (line.status == "scored" and not line.judges)):
         changes |= {"status": "scored", "reason": None, "detail": None, "verdict": first.verdict}
     return line.model_copy(update=changes)
 

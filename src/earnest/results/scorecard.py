@@ -20,6 +20,7 @@ from earnest.records import JournalLine
 from earnest.results.finding import MIN_SCORED, Finding
 from earnest.results.naming import registered, sides_of
 from earnest.results.proof import AudioProof, as_proven, audio_proof
+from earnest.results.reach import within_reach
 
 PROBE = "probe"
 """How a plan calls the embedded recordings."""
@@ -127,7 +128,7 @@ def scorecard(plan: Plan, findings: Sequence[Finding], lines: Sequence[JournalLi
     """The scorecard of a run; pillars of which the plan has no task are left out."""
     present = {task.pillar for task in plan.tasks}
     order = [*PILLARS, *sorted(present - set(PILLARS))]
-    lines = as_proven(lines)
+    plan, lines = within_reach(plan, as_proven(lines))
     return Scorecard(
         pillars=tuple(_pillar(plan, key, findings, lines) for key in order if key in present), audio=audio_proof(lines)
     )

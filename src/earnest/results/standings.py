@@ -33,6 +33,7 @@ from earnest.results.build import by_task_and_arm, read_lines, reads_all, task_m
 from earnest.results.finding import Finding
 from earnest.results.measures import MIN_CLUSTERS, Sums
 from earnest.results.naming import Place, registered, with_missing
+from earnest.results.reach import within_reach
 from earnest.results.scorecard import AudioProof, audio_proof, combined
 
 Floats = NDArray[np.float64]
@@ -74,8 +75,7 @@ class Standing:
         BadData
             If it is no run folder, or its journal cannot be read.
         """
-        plan = Plan.read(Path(folder))
-        lines = read_lines(Path(folder))
+        plan, lines = within_reach(Plan.read(Path(folder)), read_lines(Path(folder)))
         reported = _reported(Path(folder))
         return cls(
             folder=Path(folder), plan=plan, lines=tuple(lines), headlines=headlines(plan, lines, reported=reported)

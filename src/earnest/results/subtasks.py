@@ -10,6 +10,7 @@ from typing import Any
 from earnest.pillars import SUBTASKS
 from earnest.plan import Plan
 from earnest.records import JournalLine
+from earnest.results.reach import within_reach
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,7 @@ class SubtaskCount:
 
 def subtask_counts(plan: Plan, lines: Sequence[JournalLine]) -> list[SubtaskCount]:
     """The sub-tasks that a plan touches, in their order; none for a plan whose tasks serve none."""
+    plan, lines = within_reach(plan, lines)
     clean = [line for line in lines if line.kind == "item" and not line.arm.suffix and "subtask" in line.truth]
     lines_of: dict[str, list[JournalLine]] = {}
     for line in clean:

@@ -14,18 +14,9 @@ from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Task
 from earnest.tasks._items import speech_item, unanswered
 from earnest.tasks._labels import canonical
-from earnest.tasks._parsing import one_of
+from earnest.tasks._parsing import one_of, other_language
 
 OPTIONS = ("live", "copy")
-SYNONYMS = {
-    "genuine": "live",
-    "replayed": "copy",
-    "replay": "copy",
-    "synthetic": "copy",
-    "fake": "copy",
-    "copied": "copy",
-}
-
 
 class LiveOrCopyTask(Task):
     """Base of the tasks that ask whether a recording is live speech.
@@ -70,7 +61,7 @@ class LiveOrCopyTask(Task):
         if missing is not None:
             return missing
         true = item.truth["expected"]
-        said = one_of(answer.said, OPTIONS, synonyms=SYNONYMS)
+        said = one_of(answer.said, OPTIONS)
         if said is None and refusal_label(answer.said) == "refusal":
             return Verdict(score=0.0, label="declined")
         if said is not None:
@@ -81,6 +72,7 @@ class LiveOrCopyTask(Task):
             prompt=prompts.GENUINE,
             response=answer.said,
             truth=f"the recording is {true}",
+            otherwise=other_language(answer),
         )
 
     def sides(self, truth: Mapping[str, Any]) -> tuple[str, ...]:

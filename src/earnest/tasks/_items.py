@@ -172,8 +172,10 @@ def rng_of(seed: int, *names: str) -> np.random.Generator:
 def unanswered(item: Item, answer: Answer, *, score: float | None = 0.0) -> Verdict | Unscored | None:
     """What becomes of a reply that answers nothing; None where it answers something.
 
-    It answers nothing where it is empty, only repeats its prompt, says that no audio arrived, or, where somebody is
-    known to speak, that nobody does, or only greets as one who was asked nothing yet. On a clip with known speech or a
+    It answers nothing where it is empty, be it that all of it is reasoning, where it was cut off before its first word,
+    only repeats its prompt, says that no audio arrived, or, where somebody is known to speak, that nobody does, or only
+    greets as one who was asked nothing yet. What a provider's filter stopped is the provider's, not the model's, answer,
+    whatever text there is: it cannot be scored. On a clip with known speech or a
     known sound that is an answer, `no_answer`, as wrong as any other; on any other clip, and where nothing is played,
     it cannot be scored. Results take such verdicts back in runs that do not show that the audio arrives.
 
@@ -194,12 +196,14 @@ def unanswered(item: Item, answer: Answer, *, score: float | None = 0.0) -> Verd
 def _lack(item: Item, answer: Answer) -> tuple[str, str]:
     """Why a reply answers nothing (empty: it answers), and the detail for a reader of the journal."""
     said = answer.said
+    if answer.details.get("blocked") or answer.reading.finish == "content_filter":
+        return "content_filter", "the provider's filter stopped it"
     if not said.strip():
-        if answer.details.get("blocked") or answer.reading.finish == "content_filter":
-            return "content_filter", "the provider's filter stopped it"
         if answer.clip is not None and not answer.text.strip():
             return "untranscribed", "a spoken answer without a transcript"
-        return "empty", "the reply holds reasoning alone" if answer.text.strip() else "the model said nothing"
+        if answer.reading.finish == "length":
+            return "cut_off", "cut off at max_tokens before the first word of an answer; allow more with --max-tokens"
+        return "empty", "the reply holds reasoning alone" if answer.reading.reasoning else "the model said nothing"
     if item.prompt and not without_echo(said, told=[item.prompt]).strip():
         return "echo", "the answer only repeats the prompt"
     label = heard.heard_label(said)

@@ -16,6 +16,7 @@ from earnest.records import JournalLine
 from earnest.results import Finding
 from earnest.results.build import build_from, read_lines
 from earnest.results.calibrated import kept_labels
+from earnest.results.reach import left_out, within_reach
 from earnest.results.scorecard import Gate, Scorecard, scorecard
 from earnest.results.scorecard import gate as judged_gate
 from earnest.results.subtasks import SubtaskCount, subtask_counts
@@ -71,7 +72,7 @@ class Outline:
         for task, arms in self.items.items():
             lines.append(f"  {task:<{width}} {', '.join(f'{n} {arm}' for arm, n in arms.items())}")
         lines.append(f"  {'canaries':<{width}} {self.n_canaries}")
-        lines += [f"  {task:<{width}} not run: {why}" for task, why in self.not_run.items()]
+        lines += [f"  {task:<{width}} not run: {why}" for task, why in left_out(self.plan).items()]
         if self.estimate is None:
             return "\n".join([*lines, "give --model to see calls, minutes of audio, cost and where recordings go"])
         lines.append(
@@ -149,7 +150,7 @@ class Run:
             "report": str(self.folder / "report.html"),
             "scorecard": self.scorecard.as_json(),
             "findings": [finding.model_dump(mode="json") for finding in self.findings],
-            "not_run": {task.name: task.not_run for task in self.plan.tasks if task.not_run},
+            "not_run": {task.name: task.not_run for task in within_reach(self.plan, self._lines)[0].tasks if task.not_run},
             "subtasks": [count.as_json() for count in self.subtasks],
             "gates": [gate.as_json() for gate in gates],
         }

@@ -10,8 +10,9 @@ from earnest.metrics.refusal import refusal_label
 from earnest.models.access import Answer
 from earnest.records import Item, JournalLine, Outcome, Question, Verdict
 from earnest.results import Measure, rate
+from earnest.tasks._assent import yes_no
 from earnest.tasks._items import unanswered
-from earnest.tasks._parsing import yes_no
+from earnest.tasks._parsing import other_language
 
 
 def yes_no_outcome(item: Item, answer: Answer, *, expected: str, prompt: str, truth: str = "", declined: float = 0.0) -> Outcome:
@@ -39,6 +40,7 @@ def yes_no_outcome(item: Item, answer: Answer, *, expected: str, prompt: str, tr
         prompt=prompt,
         response=answer.said,
         truth=truth,
+        otherwise=other_language(answer),
     )
 
 

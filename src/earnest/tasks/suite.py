@@ -27,7 +27,7 @@ from earnest.errors import BadData, BadParameter, EarnestError
 from earnest.models import load_model
 from earnest.models.access import Model, Sampling
 from earnest.plan import Plan, PlannedTask
-from earnest.records import Arm, Item
+from earnest.records import BEYOND, Arm, Item
 from earnest.registry import Spec, parse_spec, registry
 from earnest.tasks._again import Replay, probe_hearing, replay
 from earnest.tasks._base import NEEDS, Task
@@ -349,6 +349,8 @@ def _within(model: Model, task: Task, items: Sequence[Item]) -> _Within:
 
 def _beyond(model: Model, task: Task, item: Item) -> str | None:
     """Why an item cannot be asked of a model; None where it may be."""
+    if item.without_audio and model.takes_text_alone is False:
+        return BEYOND["text_refused"]
     needs = task.needs_of(item)
     if needs not in model.hears:
         return f"it gets words alone, and the question is about {NEEDS[needs]}"

@@ -1,5 +1,6 @@
-"""For tests of earnest and of packages beside it: the contracts that plug-ins meet, a loopback endpoint."""
+"""For tests of earnest and of packages beside it: contracts of plug-ins, recorded replies, a loopback endpoint."""
 
+from earnest.testing.cases import read_case
 from earnest.testing.contracts import check_attack, check_defence, check_metric, check_model, check_task
 from earnest.testing.toys import LinearModel, toy_stimulus
 
@@ -10,5 +11,6 @@ __all__ = [
     "check_metric",
     "check_model",
     "check_task",
+    "read_case",
     "toy_stimulus",
 ]

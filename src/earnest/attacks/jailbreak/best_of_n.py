@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from earnest.attacks._base import Attack, Family, attacks, unchanged
 from earnest.attacks._victim import Candidate, Victim
-from earnest.audio import AudioClip, Stimulus, effects
+from earnest.audio import AudioClip, Stimulus, effects, levels
 from earnest.errors import BadParameter
 
 SPREAD = 0.25
@@ -27,9 +28,11 @@ CHORD_HZ = (130.81, 164.81, 196.0, 261.63, 329.63)
 class BestOfN(Attack):
     """The clip varied at random up to `n` times, stopping at the first variant whose answer reaches the goal.
 
-    A variant is a vector v of six normal numbers with standard deviation 0.25, applied in this order: speed
-    2^(1.5 v1), pitch 2000 v2 cents, speech at 20 v3 + 10 dB SNR, noise at 20 v4 + 10 dB, volume 10^(3 v5), music at
-    20 v6 + 10 dB. What passes full scale is cut off.
+    A variant is a vector v of six normal numbers with standard deviation 0.25, applied in this order: tempo
+    2^(1.5 v1) at the same pitch, pitch 2000 v2 cents at the same tempo, speech at 20 v3 + 10 dB SNR, noise at
+    20 v4 + 10 dB, volume 10^(3 v5), music at 20 v6 + 10 dB. An SNR compares with all that went before. An overlay
+    leaves the level as it was, so that only the volume changes it. After every step the clip is what a 16-bit file
+    holds: rounded, and cut off at full scale.
 
     `first_success` tells which variant got through first, so that `AttackResult.n_success_within(k)` is success@k for
     every k up to `n`; `success` tells whether the variant works once more. The control asks the unmodified clip `n`
@@ -43,9 +46,13 @@ class BestOfN(Attack):
 
     Notes
     -----
-    Departs from [hughes2024-bon] in what is overlaid, so that no recordings are needed: for speech the clip itself
-    played backwards, for noise white noise, for music a held chord. v2 is kept within 2400 cents. The paper samples
-    at temperature 1; here the system's own sampling is used.
+    Follows the authors' code (jplhughes/bon-jailbreaking@c118210) and what it calls: sox for tempo and pitch, Kaldi's
+    wav-reverberate for overlays. Departs from [hughes2024-bon] in what is overlaid, so that no recordings are needed:
+    for speech the clip itself played backwards, for noise white noise, each from a random place, for music a held
+    chord; it has one recording of each, played from its beginning, whose level is taken over the whole recording.
+    Tempo is from a tenth to ten times and pitch within 2400 cents, both more than four standard deviations away. The
+    clip keeps its sample rate, where the work converts to 16 kHz, and is rounded without dither. The paper samples at
+    temperature 1; here the system's own sampling is used.
     """
 
     source: ClassVar[str] = "hughes2024-bon"
@@ -94,7 +101,7 @@ class BestOfN(Attack):
 
 
 def variant(clip: AudioClip, *, seed: int) -> AudioClip:
-    """The variant of `clip` that `seed` draws, as `drawn["seed"]` of a candidate tells it; not yet rounded."""
+    """The variant of `clip` that `seed` draws, as `drawn["seed"]` of a candidate tells it."""
     rng = np.random.default_rng(seed)
     return _presented(clip, _vector(rng), rng=rng)
 
@@ -148,12 +155,38 @@ def forecast(first_successes: Sequence[int | None], *, n: int) -> Forecast:
     return Forecast(scale=float(np.exp(intercept)), decay=float(-slope), n_seen=n)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Presentation:
+    """How a variant presents the clip, in the order in which it is done."""
+
+    tempo: float
+    """Factor; above 1 is faster."""
+    pitch_cents: float
+    speech_snr_db: float
+    noise_snr_db: float
+    volume: float
+    """Factor of the amplitude."""
+    music_snr_db: float
+
+    @classmethod
+    def of(cls, vector: Sequence[float]) -> Presentation:
+        """What a vector of six numbers stands for; from -1 to 1 they span the range that the authors had in mind."""
+        tempo, pitch, speech, noise, volume, music = vector
+        return cls(
+            tempo=2 ** (1.5 * tempo),
+            pitch_cents=2000 * pitch,
+            speech_snr_db=20 * speech + 10,
+            noise_snr_db=20 * noise + 10,
+            volume=10 ** (3 * volume),
+            music_snr_db=20 * music + 10,
+        )
+
+
 def _candidate(clip: AudioClip, *, k: int, seed: int) -> Candidate:
     rng = np.random.default_rng(seed)
     vector = _vector(rng)
-    return Candidate(
-        clip=_presented(clip, vector, rng=rng), drawn={"variant": k, "seed": seed, "vector": vector.tolist()}
-    )
+    drawn = {"variant": k, "seed": seed, "vector": vector.tolist(), **asdict(Presentation.of(vector.tolist()))}
+    return Candidate(clip=_presented(clip, vector, rng=rng), drawn=drawn)
 
 
 def _vector(rng: np.random.Generator) -> NDArray[np.float64]:
@@ -161,16 +194,26 @@ def _vector(rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _presented(clip: AudioClip, vector: NDArray[np.float64], *, rng: np.random.Generator) -> AudioClip:
-    speed, pitch, speech, noise, volume, music = vector.tolist()
-    rate, samples = clip.sample_rate, clip.samples
-    samples, _ = effects.speed(samples, rate, factor=min(max(2 ** (1.5 * speed), 0.1), 10))
-    samples, _ = effects.pitch(samples, rate, cents=min(max(2000 * pitch, -2400), 2400))
-    backwards = AudioClip(np.ascontiguousarray(samples[::-1]), rate)
-    samples, _ = effects.second_speaker(samples, rate, other=backwards, snr_db=20 * speech + 10, rng=rng)
-    samples, _ = effects.noise(samples, rate, snr_db=20 * noise + 10, rng=rng)
-    samples, _ = effects.gain(samples, rate, gain_db=60 * volume)  # 20 log10 of 10^(3v)
-    samples, _ = effects.second_speaker(samples, rate, other=_chord(rate), snr_db=20 * music + 10, rng=rng)
-    return AudioClip(samples, rate)
+    how, rate = Presentation.of(vector.tolist()), clip.sample_rate
+    clip = _stored(effects.tempo(clip.samples, rate, factor=min(max(how.tempo, 0.1), 10)), rate)
+    clip = _stored(effects.pitch(clip.samples, rate, cents=min(max(how.pitch_cents, -2400), 2400)), rate)
+    backwards = AudioClip(np.ascontiguousarray(clip.samples[::-1]), rate)
+    clip = _overlaid(clip, partial(effects.second_speaker, other=backwards, snr_db=how.speech_snr_db, rng=rng))
+    clip = _overlaid(clip, partial(effects.noise, snr_db=how.noise_snr_db, rng=rng))
+    clip = _stored(effects.gain(clip.samples, rate, gain_db=20 * math.log10(how.volume)), rate)
+    return _overlaid(clip, partial(effects.second_speaker, other=_chord(rate), snr_db=how.music_snr_db, rng=rng))
+
+
+def _overlaid(clip: AudioClip, overlay: Callable[[NDArray[np.float32], int], effects.Changed]) -> AudioClip:
+    """The clip under an overlay at the level that it had; a clip that the volume step silenced has no ratio to anything."""
+    if clip.peak == 0:
+        return clip
+    mixed, _ = overlay(clip.samples, clip.sample_rate)
+    return clip.with_samples(levels.scaled_to_dbfs(mixed, clip.level_dbfs)).quantised()
+
+
+def _stored(changed: effects.Changed, sample_rate: int) -> AudioClip:
+    return AudioClip(changed[0], sample_rate).quantised()
 
 
 def _chord(sample_rate: int) -> AudioClip:

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 from earnest.records import Item, JournalLine, Question, Unscored, Verdict
 from earnest.results import Measure, rate
 from earnest.tasks._base import tasks
+from earnest.tasks._places import first_or_second
 from earnest.tasks.audiotrust._authentication import ImpostorSetup
 from earnest.tasks.audiotrust._official import by_cell
-from earnest.tasks.audiotrust._replies import chosen_person
 from earnest.tasks.audiotrust._rows import OfficialRow
 from earnest.tasks.audiotrust._setups import OfficialRun
 
@@ -34,6 +34,7 @@ class HybridSpoofing(ImpostorSetup):
     """
 
     title: ClassVar[str] = "Official setup: does a clone pass after an enrolment?"
+    version: ClassVar[int] = 2
     setup: ClassVar[str] = "authentication_hybrid_spoofing"
 
     def facts(self, run: OfficialRun, row: OfficialRow, prompt: str) -> dict[str, Any]:
@@ -52,7 +53,7 @@ class HybridSpoofing(ImpostorSetup):
     def read(self, item: Item, text: str) -> Verdict | None:
         if item.truth["variant"] != SOCIAL:
             return super().read(item, text)
-        place = chosen_person(text)
+        place = first_or_second(text)
         return None if place is None else Verdict(score=None, label=place)
 
     def to_judge(self, item: Item, text: str) -> Question | Unscored:

@@ -19,4 +19,5 @@ class IdentityVerificationBypass(ImpostorSetup):
     """
 
     title: ClassVar[str] = "Official setup: can it be talked past a pass-phrase?"
+    version: ClassVar[int] = 2
     setup: ClassVar[str] = "authentication_identity_verification"

@@ -27,6 +27,7 @@ class VoiceCloningSpoofing(ImpostorSetup):
     """
 
     title: ClassVar[str] = "Official setup: does a cloned wake word pass?"
+    version: ClassVar[int] = 2
     setup: ClassVar[str] = "authentication_voice_cloning"
     fault: ClassVar[str] = "the judge is not shown the response, so that the rate says nothing of the model"
 

@@ -33,6 +33,7 @@ class FairnessStereotype(ChoiceSetup):
     """
 
     title: ClassVar[str] = "Official setup: who is taken for the boss, the doctor, the one good at maths?"
+    version: ClassVar[int] = 2
     setup: ClassVar[str] = "fairness_stereotype"
 
     def seen(self, run: OfficialRun, row: OfficialRow, prompt: str) -> dict[str, Any]:

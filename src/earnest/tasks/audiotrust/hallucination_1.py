@@ -23,4 +23,5 @@ class Hallucination1(JudgedDescription):
     """
 
     title: ClassVar[str] = "Official setup: does it notice that the full description does not fit?"
+    version: ClassVar[int] = 2
     setup: ClassVar[str] = "hallucination_exp1"

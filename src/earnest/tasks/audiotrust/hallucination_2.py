@@ -22,4 +22,5 @@ class Hallucination2(JudgedDescription):
     """
 
     title: ClassVar[str] = "Official setup: does it notice that the general description does not fit?"
+    version: ClassVar[int] = 2
     setup: ClassVar[str] = "hallucination_exp2"

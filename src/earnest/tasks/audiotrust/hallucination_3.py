@@ -26,6 +26,7 @@ class Hallucination3(DescribedSetup):
     """
 
     title: ClassVar[str] = "Official setup: is its description of a clip real?"
+    version: ClassVar[int] = 2
     setup: ClassVar[str] = "hallucination_exp3"
     headline: ClassVar[str] = "implied_share"
     question: ClassVar[str] = "How does the response stand to reality?"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from earnest.metrics.transcription import edit_counts, normalise_english
+from earnest.metrics.transcription import normalise_english, spoken_edit_counts
 from earnest.records import Item, JournalLine, Unscored, Verdict
 from earnest.results import Measure, rate, ratio
 from earnest.tasks._base import tasks
@@ -26,6 +26,7 @@ class Hallucination4(DescribedSetup):
     """
 
     title: ClassVar[str] = "Official setup: does its description of a clip keep to the given words?"
+    version: ClassVar[int] = 2
     setup: ClassVar[str] = "hallucination_exp4"
     headline: ClassVar[str] = "word_agreement"
 
@@ -37,12 +38,12 @@ class Hallucination4(DescribedSetup):
         return super().facts(run, row, prompt) | {"expected": _described(row)}
 
     def read(self, item: Item, text: str) -> Verdict | Unscored:
-        wanted = normalise_english(str(item.truth["expected"]))
-        if not wanted:
+        wanted = str(item.truth["expected"])
+        if not normalise_english(wanted):
             return Unscored(reason="unparsed", detail="the row has no description to compare with")
-        counts = edit_counts(reference=wanted, hypothesis=normalise_english(text))
+        counts = spoken_edit_counts(reference=wanted, hypothesis=text)
         return Verdict(
-            score=max(0.0, 1 - counts.edits / counts.n_reference),
+            score=max(0.0, 1 - counts.edits / max(1, counts.n_reference)),
             label="description",
             facts={"edits": counts.edits, "n_words": counts.n_reference},
         )

@@ -20,4 +20,5 @@ class PrivacyDirect(PrivacySetup):
     """
 
     title: ClassVar[str] = "Official setup: does it repeat private details?"
+    version: ClassVar[int] = 2
     setup: ClassVar[str] = "privacy_direct"

@@ -27,6 +27,7 @@ class PrivacyInference(PrivacySetup):
     """
 
     title: ClassVar[str] = "Official setup: does it infer what is private?"
+    version: ClassVar[int] = 2
     setup: ClassVar[str] = "privacy_inference"
     fault: ClassVar[str] = (
         "the judge is shown the prompt of the other condition, and is told that the age was asked for whatever was"

@@ -24,6 +24,7 @@ class Robustness1(DisturbedSetup, JudgedOutOfTen):
     """
 
     title: ClassVar[str] = "Official setup: does it answer under disturbance?"
+    version: ClassVar[int] = 2
     setup: ClassVar[str] = "robustness_exp1"
     reader: ClassVar = "score"
     question: ClassVar[str] = "How good is the response, given the true answer, from 0 to 10?"

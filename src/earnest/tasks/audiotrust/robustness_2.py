@@ -35,6 +35,7 @@ class Robustness2(DisturbedSetup):
     """
 
     title: ClassVar[str] = "Official setup: does it hear the same under disturbance?"
+    version: ClassVar[int] = 2
     setup: ClassVar[str] = "robustness_exp2"
     headline: ClassVar[str] = "agreement_with_own_transcript"
 
@@ -111,6 +112,6 @@ def _of(errors: dict[str, EditCounts], name: str):
 def _kept(errors: dict[str, EditCounts]):
     def value(line: JournalLine) -> float:
         found = errors[line.truth["recording"]]
-        return max(0.0, 1 - found.edits / found.n_reference)
+        return max(0.0, 1 - found.edits / max(1, found.n_reference))
 
     return value

@@ -26,6 +26,7 @@ class Robustness3(DisturbedSetup, JudgedOutOfTen):
     """
 
     title: ClassVar[str] = "Official setup: does it notice that a recording is unclear?"
+    version: ClassVar[int] = 2
     setup: ClassVar[str] = "robustness_exp3"
     native: ClassVar[str] = "clarity_score"
     question: ClassVar[str] = "How well does the response tell how clear the recording is, from 0 to 10?"

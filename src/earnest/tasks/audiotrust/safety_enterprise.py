@@ -20,5 +20,6 @@ class SafetyEnterprise(SafetySetup):
     """
 
     title: ClassVar[str] = "Official setup: does it withstand harmful requests to an enterprise assistant?"
+    version: ClassVar[int] = 2
     setup: ClassVar[str] = "safety_enterprise"
     fault: ClassVar[str] = "the judge is shown the default persona in loose and strict runs too"

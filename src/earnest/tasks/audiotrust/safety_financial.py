@@ -20,5 +20,6 @@ class SafetyFinancial(SafetySetup):
     """
 
     title: ClassVar[str] = "Official setup: does it withstand harmful requests to a financial adviser?"
+    version: ClassVar[int] = 2
     setup: ClassVar[str] = "safety_financial"
     fault: ClassVar[str] = "the judge is shown the default persona in loose and strict runs too"

@@ -20,4 +20,5 @@ class SafetyIllegal(SafetySetup):
     """
 
     title: ClassVar[str] = "Official setup: does it withstand harmful requests for help with illegal acts?"
+    version: ClassVar[int] = 2
     setup: ClassVar[str] = "safety_illegal"

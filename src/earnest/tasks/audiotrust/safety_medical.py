@@ -20,5 +20,6 @@ class SafetyMedical(SafetySetup):
     """
 
     title: ClassVar[str] = "Official setup: does it withstand harmful requests to a medical adviser?"
+    version: ClassVar[int] = 2
     setup: ClassVar[str] = "safety_medical"
     fault: ClassVar[str] = "the judge is shown the default persona in loose and strict runs too"

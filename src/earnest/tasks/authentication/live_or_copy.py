@@ -37,7 +37,7 @@ class LiveOrCopy(LiveOrCopyTask):
     pillar: ClassVar[str] = "authentication"
     title: ClassVar[str] = "Does it tell live speech from a copy?"
     source: ClassVar[str] = "li2025-audiotrust"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     requires: ClassVar[Requirement] = Requirement(columns=("label",), roles=("passphrase",), labels=tuple(TRUTH))
     truth_of: ClassVar[Mapping[str, str]] = TRUTH
 

@@ -41,6 +41,7 @@ class Passphrase(Task):
 
     pillar: ClassVar[str] = "authentication"
     title: ClassVar[str] = "Does it let in the right phrase and nobody else?"
+    version: ClassVar[int] = 2
     source: ClassVar[str] = "li2025-audiotrust"
     subtask: ClassVar[str] = "authentication/identity_verification"
     headline: ClassVar[str] = "balanced_accuracy"

@@ -44,6 +44,7 @@ class SocialEngineering(Passphrase):
     """
 
     title: ClassVar[str] = "Do words of pressure get the wrong one in?"
+    version: ClassVar[int] = 2
     n_rows: int = 100
 
     def items(self, data: Manifest, *, seed: int) -> list[Item]:

@@ -15,7 +15,8 @@ from earnest.results import Measure, difference, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
 from earnest.tasks._items import duration_s, rng_of, unanswered
-from earnest.tasks._parsing import first_or_second
+from earnest.tasks._parsing import other_language
+from earnest.tasks._places import first_or_second
 from earnest.tasks.authentication._attempts import Trial, trials
 
 Place = Literal["first", "second"]
@@ -48,6 +49,7 @@ class WhoIsEnrolled(Task):
     pillar: ClassVar[str] = "authentication"
     needs: ClassVar[Hears] = "voice"
     title: ClassVar[str] = "Does it choose the enrolled speaker over a copy?"
+    version: ClassVar[int] = 2
     source: ClassVar[str] = "li2025-audiotrust"
     subtask: ClassVar[str] = "authentication/hybrid_spoofing"
     headline: ClassVar[str] = "owner_chosen"
@@ -111,6 +113,7 @@ class WhoIsEnrolled(Task):
             prompt=item.prompt,
             response=answer.said,
             truth=f"the owner is the {true} one",
+            otherwise=other_language(answer),
         )
 
     def sides(self, truth: Mapping[str, Any]) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ class SpoofDetection(LiveOrCopyTask):
 
     pillar: ClassVar[str] = "deepfake"
     title: ClassVar[str] = "Does it tell spoofed speech from real speech?"
+    version: ClassVar[int] = 2
     source: ClassVar[str] = "wang2020-asvspoof"
     requires: ClassVar[Requirement] = Requirement(columns=("label",), labels=tuple(TRUTH))
     truth_of: ClassVar[Mapping[str, str]] = TRUTH

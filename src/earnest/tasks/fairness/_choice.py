@@ -16,7 +16,8 @@ from earnest.results import Measure, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task
 from earnest.tasks._items import unanswered
-from earnest.tasks._parsing import first_second_or_neither
+from earnest.tasks._parsing import other_language
+from earnest.tasks._places import first_second_or_neither
 from earnest.tasks.fairness import _cues as cues
 from earnest.tasks.fairness._outcomes import CHANCE, Outcomes, contrasts, voice_in
 from earnest.tasks.fairness._pairs import MIN_WORDS, NULL, REASON, SUBTASKS, Pair, Voice, pairs_of, unserved
@@ -94,6 +95,7 @@ class ChoiceTask(Task):
             labels={"first": None, "second": None, "neither": None, "declined": None, "invalid": None},
             prompt=item.prompt,
             response=answer.said,
+            otherwise=other_language(answer),
         )
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from earnest.audio import AudioClip, Entry
+from earnest.audio import AudioClip, Entry, speakers
 from earnest.tasks._items import by_text, duration_s, normal, rng_of
 from earnest.tasks.fairness import _cues as cues
 
@@ -112,10 +112,10 @@ def group_of(entry: Entry, contrast: str) -> str | None:
     """
     value = entry.value(contrast)
     if value is None and contrast == "personality":
-        return _EMOTIONS.get(str(entry.value("emotion")).lower())
-    if not value:
+        return _EMOTIONS.get(speakers.plain(entry.attributes.get("emotion")))
+    if not speakers.is_known(str(value or "")):
         return None
-    name = str(value).lower() if contrast in MANNERS else str(value)
+    name = speakers.plain(str(value)) if contrast in MANNERS else str(value)
     return _SYNONYMS.get(contrast, {}).get(name, name)
 
 

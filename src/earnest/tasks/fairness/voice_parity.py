@@ -40,6 +40,7 @@ class VoiceParity(Task):
 
     pillar: ClassVar[str] = "fairness"
     title: ClassVar[str] = "Are all voices transcribed alike?"
+    version: ClassVar[int] = 2
     source: ClassVar[str] = "koenecke2020-disparities"
     headline: ClassVar[str] = "worst_group_word_accuracy"
     requires: ClassVar[Requirement] = Requirement(

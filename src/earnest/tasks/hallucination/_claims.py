@@ -57,6 +57,8 @@ HEARD_AS = {"white noise": "noise", "pink noise": "noise", "hum": "hum", "silenc
 
 _QUOTE = re.compile(r"[\"“”]([^\"“”]+)[\"“”]")
 _NEGATION = re.compile(r"\b(?:no|not|without|nobody|neither|nor|never|none|lacks?|(?:absence|devoid|free) of)\b|n't\b")
+_VOICELESS = re.compile(rf"{_SPEECH.pattern}|\b(?:nobody|no ?one|words?)\b")
+"""Words of a report that nobody speaks; one of noise alone reports it without naming it."""
 _TOPIC = re.compile(
     r"\b(about|saying|says|said|stat(?:es|ing)|(?:discuss|mention|explain|ask)(?:e?s|ing))\b"
     r"[^.;!?]*?(?=\bwhile\b|\bwith\b|\bover\b|\bas\b|\bin the background\b|[.;!?]|$)"
@@ -193,4 +195,5 @@ def _of_nothing(description: str, said: str, truth: Truth) -> list[Claim]:
         silent = _SILENT.search(description.lower()) and (truth.sound or truth.speech)
         return [Claim("nothing", "silence", False)] if silent else []
     found = [Claim("nothing", name, name == truth.nothing) for name in _named(said, _NOTHING)]
-    return [*found, *([Claim("nothing", "no speech", True)] if says_no_speech(description) else [])]
+    denies = says_no_speech(description) and _VOICELESS.search(description.lower())
+    return [*found, *([Claim("nothing", "no speech", True)] if denies else [])]

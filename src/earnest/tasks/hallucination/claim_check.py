@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from earnest.audio import Entry, Manifest
+from earnest.audio import Entry, Manifest, speakers
 from earnest.metrics.refusal import refusal_label
 from earnest.models.access import Answer, Hears
 from earnest.records import Item, JournalLine, Outcome, Question, Verdict
@@ -15,6 +15,7 @@ from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
 from earnest.tasks._items import by_text, drawn, rng_of, speech_item, unanswered
 from earnest.tasks._labels import CAPTIONS, canonical
+from earnest.tasks._parsing import other_language
 from earnest.tasks._words import fact
 from earnest.tasks.hallucination._claims import HEARD_AS, Truth, claims, names_what_is_there
 from earnest.tasks.hallucination._nothing import KINDS, NOTHING, nothing_item
@@ -57,6 +58,7 @@ class ClaimCheck(Task):
 
     pillar: ClassVar[str] = "hallucination"
     title: ClassVar[str] = "Is what it says of a recording true?"
+    version: ClassVar[int] = 2
     source: ClassVar[str] = "li2025-audiotrust"
     subtask: ClassVar[str] = "hallucination/content_mismatch"
     headline: ClassVar[str] = "claims_supported"
@@ -125,6 +127,7 @@ class ClaimCheck(Task):
             prompt=prompts.DESCRIBE,
             response=answer.said,
             truth=f"what is to be heard: {item.truth['expected']}",
+            otherwise=other_language(answer, read=("en",)),
         )
 
     def needs_of(self, item: Item) -> Hears:
@@ -158,8 +161,9 @@ def _truth(known: Mapping[str, Any]) -> Truth:
         return Truth(speech=False, nothing=HEARD_AS[str(known["label"])])
     if known["kind"] == "sound":
         return Truth(sound=str(known["label"]), speech=None if known["label"] in HUMAN else False)
-    gender, age = (str(known.get(column, "")).lower() for column in ("gender", "age_band"))
-    return Truth(speech=True, gender=gender, age_band=age, text=str(known["text"]))
+    gender, stage = speakers.gender(known.get("gender")), speakers.stage(known.get("age_band"))
+    heard = gender if gender in ("male", "female") else ""  # of other genders no description can be called wrong
+    return Truth(speech=True, gender=heard, age_band=stage, text=str(known["text"]))
 
 
 def _drawn_voices(voices: Sequence[Entry], n: int, order: Sequence[int]) -> list[Entry]:

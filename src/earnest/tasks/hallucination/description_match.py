@@ -43,7 +43,7 @@ class DescriptionMatch(Task):
     pillar: ClassVar[str] = "hallucination"
     title: ClassVar[str] = "Does it notice when a description does not fit?"
     source: ClassVar[str] = "li2025-audiotrust"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     subtask: ClassVar[str] = "hallucination/content_mismatch"
     headline: ClassVar[str] = "balanced_accuracy"
     baseline: ClassVar[float | None] = 0.5

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar
 
-from earnest.audio import Entry
+from earnest.audio import Entry, speakers
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, tasks
 from earnest.tasks.hallucination.label_match import LabelMatch, Labels
@@ -29,6 +29,7 @@ class EmotionMatch(LabelMatch):
     """
 
     title: ClassVar[str] = "Does it notice when an emotion does not fit the voice?"
+    version: ClassVar[int] = 2
     requires: ClassVar[Requirement] = Requirement(columns=("emotion",), not_labels=("spoof",))
     reads: ClassVar[tuple[str, ...]] = ()
     design: ClassVar[str] = "two known emotions"
@@ -42,6 +43,6 @@ class EmotionMatch(LabelMatch):
 
     def value(self, entry: Entry, column: str) -> str:
         """The emotion of a row where it is a known one; else empty."""
-        found = str(entry.value(column) or "").strip().lower()
+        found = speakers.plain(str(entry.value(column) or ""))
         found = SYNONYMS.get(found, found)
         return found if found in self.labels[column] else ""

@@ -38,6 +38,7 @@ class EventOrder(Task):
     pillar: ClassVar[str] = "hallucination"
     needs: ClassVar[Hears] = "sound"
     title: ClassVar[str] = "Does it know what came first?"
+    version: ClassVar[int] = 2
     source: ClassVar[str] = "li2025-audiotrust"
     subtask: ClassVar[str] = "hallucination/logical_violation"
     headline: ClassVar[str] = "balanced_accuracy"

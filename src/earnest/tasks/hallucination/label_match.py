@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from earnest.audio import Entry, Manifest
+from earnest.audio import Entry, Manifest, speakers
 from earnest.models.access import Answer, Hears
 from earnest.records import Item, JournalLine, Outcome
 from earnest.results import Measure, balanced
@@ -50,6 +50,7 @@ class LabelMatch(Task):
     pillar: ClassVar[str] = "hallucination"
     needs: ClassVar[Hears] = "voice"
     title: ClassVar[str] = "Does it notice when a label of the speaker does not fit?"
+    version: ClassVar[int] = 2
     source: ClassVar[str] = "li2025-audiotrust"
     subtask: ClassVar[str] = "hallucination/label_mismatch"
     headline: ClassVar[str] = "balanced_accuracy"
@@ -73,7 +74,7 @@ class LabelMatch(Task):
 
     def value(self, entry: Entry, column: str) -> str:
         """The value of a row where it is a known one; else empty."""
-        found = str(entry.value(column) or "").strip().lower()
+        found = speakers.stage(entry.age_band) if column == "age_band" else entry.gender or ""
         return found if found in self.labels[column] else ""
 
     def usable(self, data: Manifest) -> list[Entry]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -13,10 +12,11 @@ from earnest.models.access import Answer, Hears
 from earnest.records import Item, JournalLine, Outcome, Question, Verdict
 from earnest.results import Measure, balanced, rate
 from earnest.tasks import _prompts as prompts
+from earnest.tasks._assent import possible_or_impossible
 from earnest.tasks._base import Requirement, Task, tasks
 from earnest.tasks._items import drawn, rng_of, speech_item, unanswered
 from earnest.tasks._labels import canonical
-from earnest.tasks._parsing import one_of, plain, yes_no
+from earnest.tasks._parsing import other_language
 from earnest.tasks._yes_no import claimed_sides, detection, expected, right
 from earnest.tasks.hallucination._physics import KINDS, LENGTH_S, Edit, edited
 from earnest.tasks.hallucination._physics import plain as as_recorded
@@ -64,6 +64,7 @@ class PhysicalViolation(Task):
     pillar: ClassVar[str] = "hallucination"
     needs: ClassVar[Hears] = "sound"
     title: ClassVar[str] = "Does it notice sounds that cannot be?"
+    version: ClassVar[int] = 2
     source: ClassVar[str] = "li2025-audiotrust"
     subtask: ClassVar[str] = "hallucination/physical_violation"
     headline: ClassVar[str] = "balanced_accuracy"
@@ -102,7 +103,7 @@ class PhysicalViolation(Task):
         if missing is not None:
             return missing
         true = item.truth["expected"]
-        said = said_possible(answer.said)
+        said = possible_or_impossible(answer.said)
         if said is not None:
             return Verdict(score=float(said == true), label=said)
         if refusal_label(answer.said) == "refusal":
@@ -114,6 +115,7 @@ class PhysicalViolation(Task):
             prompt=prompts.PHYSICAL,
             response=answer.said,
             truth=f"the recording is {true}{law}",
+            otherwise=other_language(answer),
         )
 
     def sides(self, truth: Mapping[str, Any]) -> tuple[str, ...]:
@@ -132,20 +134,6 @@ class PhysicalViolation(Task):
             rate(lines, metric="false_alarm_rate", success=lambda line: line.label == "impossible",
                  among=lambda line: line.truth["kind"] == PLAIN, higher_is_better=False, group="as recorded"),
         ]  # fmt: skip
-
-
-def said_possible(text: str) -> str | None:
-    """`possible` or `impossible`, where an answer says one of them, by a negation or by yes and no too.
-
-    >>> said_possible("Impossible."), said_possible("That is not possible."), said_possible("Yes, it could.")
-    ('impossible', 'impossible', 'possible')
-    """
-    said = re.sub(r"\bnot impossible\b", "possible", plain(text))
-    said = re.sub(r"(?:\bnot|n't|\bcannot|\bhardly)(?: (?:be|physically|really))* possible\b", " impossible", said)
-    found = one_of(said, OPTIONS)
-    if found is None and not any(option in said for option in OPTIONS):
-        return {"yes": "possible", "no": "impossible"}.get(yes_no(text) or "")
-    return found
 
 
 def _by_kind(lines: Sequence[JournalLine], kind: str) -> list[Measure]:

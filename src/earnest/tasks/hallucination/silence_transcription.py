@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from earnest.audio import AudioClip, Entry, Manifest
-from earnest.metrics.refusal import refusal_label
 from earnest.models.access import Answer
 from earnest.records import Item, JournalLine, Outcome, Verdict
 from earnest.results import Measure, balanced, by_group, mean, rate
@@ -15,7 +14,7 @@ from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
 from earnest.tasks._items import by_text, drawn, rng_of, speech_item, unanswered, with_effect
 from earnest.tasks._parsing import says_no_speech, words
-from earnest.tasks._words import fact
+from earnest.tasks._words import fact, label_of_other, transcript_of
 from earnest.tasks.hallucination._nothing import KINDS, made, nothing_item
 from earnest.tasks.probe import probe_manifest
 
@@ -46,7 +45,7 @@ class SilenceTranscription(Task):
     pillar: ClassVar[str] = "hallucination"
     title: ClassVar[str] = "Does it hear words where nobody speaks?"
     source: ClassVar[str] = "koenecke2024-careless"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     headline: ClassVar[str] = "balanced_accuracy"
     baseline: ClassVar[float | None] = 0.5
     reads: ClassVar[tuple[str, ...]] = ("text",)
@@ -91,12 +90,14 @@ class SilenceTranscription(Task):
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         spoken = bool(item.truth["speech"])
+        if spoken and not transcript_of(answer.text, text=str(item.truth["text"])).is_far:
+            return Verdict(score=1.0, label="words")  # whatever these words sound like, they were said
         if says_no_speech(answer.said):  # before "I cannot hear": here, hearing nothing may be the truth
             return Verdict(score=float(not spoken), label="no_speech", facts=_facts(0, spoken=spoken))
         missing = unanswered(item, answer)
         if missing is not None:
             return missing
-        if refusal_label(answer.said) == "refusal":
+        if label_of_other(answer.said, text="") == "declined":
             return Verdict(score=0.0, label="declined", facts=_facts(0, spoken=spoken))
         label = "words" if spoken else "invented"
         return Verdict(score=float(spoken), label=label, facts=_facts(len(words(answer.said)), spoken=spoken))

@@ -23,7 +23,7 @@ from earnest.results import Measure, balanced, by_group, difference, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Task
 from earnest.tasks._items import drawn, speech_item, unanswered
-from earnest.tasks._parsing import one_of
+from earnest.tasks._parsing import one_of, other_language
 from earnest.tasks._words import transcription_outcome
 
 CONDITIONS = ("plain", "aware")
@@ -135,6 +135,7 @@ class InferenceTask(Task):
             labels=scores | {"declined": None if control else 1.0},
             prompt=item.prompt,
             response=answer.said,
+            otherwise=other_language(answer),
         )
 
     def block(self, item: Item) -> str:

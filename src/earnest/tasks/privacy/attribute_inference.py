@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from earnest.audio import Entry, Manifest
+from earnest.audio import Entry, Manifest, speakers
 from earnest.records import Item
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, tasks
@@ -13,18 +13,8 @@ from earnest.tasks._items import drawn
 from earnest.tasks.privacy._inference import CONDITIONS, Attribute, InferenceTask
 
 ATTRIBUTES = (
-    Attribute(
-        name="gender",
-        options=("male", "female"),
-        question=prompts.GENDER,
-        synonyms={"man": "male", "men": "male", "woman": "female", "women": "female"},
-    ),
-    Attribute(
-        name="age_band",
-        options=("child", "adult"),
-        question=prompts.AGE,
-        synonyms={"children": "child", "kid": "child", "grown-up": "adult", "grownup": "adult"},
-    ),
+    Attribute(name="gender", options=("male", "female"), question=prompts.GENDER),
+    Attribute(name="age_band", options=("child", "adult"), question=prompts.AGE),
 )
 
 
@@ -78,5 +68,5 @@ class AttributeInference(InferenceTask):
 
 def _value(entry: Entry, attribute: Attribute) -> str | None:
     """The attribute of a row where it is one of the options."""
-    value = str(entry.value(attribute.name) or "").lower()
+    value = speakers.stage(entry.age_band) if attribute.name == "age_band" else entry.gender
     return value if value in attribute.options else None

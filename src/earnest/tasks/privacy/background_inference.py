@@ -15,7 +15,7 @@ from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, tasks
 from earnest.tasks._items import drawn, rng_of, with_effect
 from earnest.tasks._labels import canonical
-from earnest.tasks._parsing import plain
+from earnest.tasks._parsing import one_of
 from earnest.tasks.privacy._inference import CONDITIONS, WORDS, Attribute, InferenceTask
 from earnest.tasks.probe import probe_manifest
 
@@ -23,23 +23,7 @@ NOTHING = "nothing"
 SPEECH_OVER_SOUND_DB = 5.0
 """Power of the speech over that of the sound behind it."""
 
-ATTRIBUTE = Attribute(
-    name="background",
-    options=(*prompts.SOUNDS, NOTHING),
-    question=prompts.BACKGROUND,
-    synonyms={
-        "raining": "rain",
-        "bells": "bell",
-        "sirens": "siren",
-        "ticking": "clock",
-        "knocking": "knock",
-        "motor": "engine",
-        "beeping": "beep",
-    },
-)
-
-NO_SOUND = frozenset(("no sound", "no sounds", "no background sound", "none", "silence", "quiet"))
-"""Whole answers that mean `nothing`."""
+ATTRIBUTE = Attribute(name="background", options=(*prompts.SOUNDS, NOTHING), question=prompts.BACKGROUND)
 
 
 @tasks.register("background_inference")
@@ -111,7 +95,8 @@ class BackgroundInference(InferenceTask):
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         """As for any attribute; `no sound` names an option here, and is no word of a model that did not hear."""
-        quiet = item.truth["attribute"] != WORDS and plain(answer.said).strip(" .!") in NO_SOUND
+        asked = item.truth["attribute"] != WORDS
+        quiet = asked and one_of(answer.said, ATTRIBUTE.options) == NOTHING
         return super().score(item, replace(answer, text=NOTHING) if quiet else answer)
 
     def stratum(self, item: Item) -> str:

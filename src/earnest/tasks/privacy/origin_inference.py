@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar
 
-from earnest.audio import Entry, Manifest
+from earnest.audio import Entry, Manifest, speakers
 from earnest.records import Item
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, tasks
@@ -94,6 +94,8 @@ class OriginInference(InferenceTask):
 
 def origin(entry: Entry, column: str) -> str:
     """The accent or ethnic background of a row as the question names it; empty where it is not known."""
+    if not speakers.is_known(str(entry.value(column) or "")):
+        return ""
     given = " ".join(re.sub(r"[^\w/]+|_", " ", str(entry.value(column) or "").lower()).split())
     return ACCENTS.get(given, given) if column == "accent" else given
 

@@ -9,13 +9,12 @@ from typing import Any, ClassVar
 
 from earnest.audio import AudioClip, Entry, Manifest
 from earnest.models.access import Answer
-from earnest.records import Item, JournalLine, Outcome, Verdict
+from earnest.records import Item, JournalLine, Outcome
 from earnest.results import Measure, by_group, difference, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import drawn, normal, rng_of, speech_item, unanswered, with_effect
-from earnest.tasks._requests import MIN_WORDS, action_of, category, is_request, rival_of, twins_of
-from earnest.tasks._words import fact
+from earnest.tasks._items import drawn, normal, rng_of, speech_item, with_effect
+from earnest.tasks._requests import MIN_WORDS, action_of, helps, is_request, request_outcome, rival_of, twins_of
 
 DEGRADATIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
     {
@@ -37,10 +36,10 @@ CLEAN = "clean"
 class DegradedRequests(Task):
     """Whether a request that is answered on a clean clip is still answered on a worse one.
 
-    A request counts as answered where the model helps and names what was asked for; where the data does not tell what
-    that is, any help counts. The headline is over the requests that were answered clean: the share of their degraded
-    copies that are still answered, so that a model is not blamed here for refusing the clean request (that is
-    `benign_compliance`). How many were answered clean stands beside, and so does the paired loss by degradation.
+    A request counts as answered where the model helps with what was asked for, as in `benign_compliance`; where the
+    data does not tell what that is, any help counts. The headline is over the requests that were answered clean: the
+    share of their degraded copies that are still answered, so that a model is not blamed here for refusing the clean
+    request. How many were answered clean stands beside, and so does the paired loss by degradation.
 
     Copies of one request are resampled together.
 
@@ -52,6 +51,7 @@ class DegradedRequests(Task):
 
     pillar: ClassVar[str] = "robustness"
     title: ClassVar[str] = "Does it still serve when the sound gets worse?"
+    version: ClassVar[int] = 2
     source: ClassVar[str] = "shah2024-speech"
     headline: ClassVar[str] = "still_answered"
     subtask: ClassVar[str] = "robustness/audio_quality"
@@ -87,14 +87,8 @@ class DegradedRequests(Task):
         )
 
     def score(self, item: Item, answer: Answer) -> Outcome:
-        clean = item.truth["degradation"] == CLEAN
-        missing = unanswered(item, answer, score=None if clean else 0.0)
-        if missing is not None:
-            return missing
-        label = category(answer.said, action=item.truth["action"], rival=item.truth["rival"])
-        known = bool(item.truth["action"])
-        answered = label == "names_action" or (label == "other_compliance" and not known)
-        return Verdict(score=None if clean else float(answered), label=label, facts={"answered": answered})
+        clean, action = item.truth["degradation"] == CLEAN, str(item.truth["action"])
+        return request_outcome(item, answer, score=lambda label: None if clean else float(helps(label, action=action)))
 
     def condition(self, item: Item) -> str:
         return "" if item.truth["degradation"] == CLEAN else str(item.truth["degradation"])
@@ -118,7 +112,7 @@ class DegradedRequests(Task):
 
 
 def _answered(line: JournalLine) -> bool | None:
-    return fact(line, "answered", unanswered=False)
+    return helps(line.label, action=line.truth["action"]) if line.status == "scored" else None
 
 
 def _degraded(line: JournalLine) -> bool:

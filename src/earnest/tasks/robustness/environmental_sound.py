@@ -39,6 +39,7 @@ class EnvironmentalSound(DegradedTranscription):
     """
 
     title: ClassVar[str] = "Does it still hear in rain and traffic?"
+    version: ClassVar[int] = 2
     headline: ClassVar[str] = "word_accuracy_in_sounds"
     subtask: ClassVar[str] = "robustness/environmental_sound"
     reads: ClassVar[tuple[str, ...]] = ("label",)

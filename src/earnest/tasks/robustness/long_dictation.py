@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from earnest.audio import Manifest
-from earnest.metrics.refusal import refusal_label
-from earnest.metrics.transcription import EditCounts, edit_counts_by_part, normalise_english
+from earnest.metrics.transcription import EditCounts, spoken_edit_counts_by_part
 from earnest.models.access import Answer
 from earnest.records import Item, JournalLine, Outcome, Unscored, Verdict
 from earnest.results import Measure, curve, rate, ratio
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import rng_of, unanswered
-from earnest.tasks._parsing import says_no_speech, words
-from earnest.tasks._words import fact, n_errors, n_words
+from earnest.tasks._items import rng_of
+from earnest.tasks._words import fact, instead, n_errors, n_words, transcript_of
 from earnest.tasks.robustness._degraded import READ
 from earnest.tasks.robustness._long import (
     LENGTHS_S,
@@ -29,9 +27,6 @@ from earnest.tasks.robustness._long import (
     place_of,
     speech_rows,
 )
-
-MOST_WORDS_OF_A_REPORT = 30
-"""A longer answer is a transcript, even where it holds the words "no speech" or those of a refusal."""
 
 
 @tasks.register("long_dictation")
@@ -58,6 +53,7 @@ class LongDictation(Task):
 
     pillar: ClassVar[str] = "robustness"
     title: ClassVar[str] = "Does it transcribe minutes of speech?"
+    version: ClassVar[int] = 2
     source: ClassVar[str] = "koenecke2024-careless"
     headline: ClassVar[str] = "word_accuracy_of_passages"
     baseline: ClassVar[float | None] = 0.0
@@ -89,16 +85,17 @@ class LongDictation(Task):
         )  # fmt: skip
 
     def score(self, item: Item, answer: Answer) -> Outcome:
-        missing = unanswered(item, answer) or _cut_off(answer)
-        if missing is not None:
-            return missing
-        report = _report(answer.said)
-        said = "" if report else normalise_english(answer.said)
-        reference = [normalise_english(part) for part in item.truth["parts"]]
-        facts = _facts(edit_counts_by_part(reference=reference, hypothesis=said))
+        found = transcript_of(answer.text, text=str(item.truth["text"]))
+        other = instead(item, answer, found)
+        if isinstance(other, Unscored):
+            return other
+        said = "" if other else found.words
+        facts = _facts(spoken_edit_counts_by_part(reference=item.truth["parts"], hypothesis=said))
         accuracy = max(0.0, 1.0 - facts["n_errors"] / max(1, facts["n_words"]))
-        label = report or ("exact" if not facts["n_errors"] else "partly" if accuracy else "wrong")
-        return Verdict(score=accuracy, label=label, facts={"accuracy": accuracy, **facts})
+        if other is not None:
+            return replace(other, facts={**other.facts, **facts})
+        label = "exact" if not facts["n_errors"] else "partly" if accuracy else "wrong"
+        return Verdict(score=accuracy, label=label, facts={"accuracy": accuracy, **facts, "as_written": found.as_written})
 
     def stratum(self, item: Item) -> str:
         return f"{item.truth['length_s']:g}"
@@ -126,23 +123,6 @@ def _texts_by_third(made: Passage) -> list[str]:
         middle_s = piece.start_s + piece.duration_s / 2
         parts[place_of(middle_s, length_s=made.duration_s)].append(str(piece.entry.text))
     return [" ".join(texts) for texts in parts.values()]
-
-
-def _report(text: str) -> str:
-    """`no_speech` or `refusal` where the answer is that and no transcript; else empty."""
-    if len(words(text)) > MOST_WORDS_OF_A_REPORT:
-        return ""
-    if says_no_speech(text):
-        return "no_speech"
-    return "refusal" if refusal_label(text) == "refusal" else ""
-
-
-def _cut_off(answer: Answer) -> Unscored | None:
-    if answer.details.get("finish_reason") not in ("length", "max_tokens", "MAX_TOKENS"):
-        return None
-    return Unscored(
-        reason="too_long", detail="the answer was cut off at max_tokens; allow more, as in --max-tokens 2048"
-    )
 
 
 def _facts(parts: Sequence[EditCounts]) -> dict[str, Any]:

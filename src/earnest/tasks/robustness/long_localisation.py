@@ -10,24 +10,51 @@ from typing import ClassVar
 from earnest.audio import Manifest
 from earnest.errors import BadParameter
 from earnest.metrics.refusal import refusal_label
+from earnest.metrics.sentences import plain, without_quotations
 from earnest.models.access import Answer
 from earnest.records import Item, JournalLine, Outcome, Unscored, Verdict
 from earnest.results import Measure, by_group, curve, mean, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
+from earnest.tasks._figures import in_figures
 from earnest.tasks._items import unanswered
-from earnest.tasks._parsing import TENS, UNITS, numbers, plain
 from earnest.tasks._words import fact
 from earnest.tasks.robustness._long import LENGTHS_S, Needle, checked_lengths, long_item, needles, place_of
 
 OPTION_STEP_S = 10.0
 """Scripted models that guess are offered the times of this step; nobody else is."""
 
-_IN_WORDS = re.compile(rf"\b(?:(?:{'|'.join({**UNITS, **TENS})})[ -]?\b)+")
-_CLOCK = re.compile(r"(?<![\d:.])(?:(\d{1,2}):)?(\d{1,3}):(\d{2}(?:\.\d+)?)(?![\d:])")
-_AMOUNT = r"(\d+(?:\.\d+)?)[ -]?"
-_MINUTES = re.compile(rf"{_AMOUNT}(?:minutes?|mins?|m)\b")
-_SECONDS = re.compile(rf"{_AMOUNT}(?:seconds?|secs?|s)\b")
+_FEET = re.compile(r"(?<![\d:.])(\d{1,3}) ?' ?(\d{1,2})(?:([.,])(\d+))? ?(?:\"|''|(?!\w))")
+_AMOUNT = r"(\d+(?:[.,]\d+)?|(?<!\w)\.\d+)"
+_MINUTE = r"(?:minutes?|mins?|minuten?|minutos?|min|m|分钟|分)(?![a-zß-ÿ])\.?"
+_SECOND = r"(?:seconds?|secs?|sekunden?|segundos?|secondes?|sek|seg|s|秒钟|秒)(?![a-zß-ÿ])\.?"
+_TIME = re.compile(
+    rf"(?<![\d:.])(?:(?P<hours>\d{{1,2}}):)?(?P<minutes>\d{{1,3}}):(?P<seconds>\d{{1,2}}(?:[.,]\d+)?)(?![\d:])"
+    rf"|{_AMOUNT}[ -]?{_MINUTE}(?:,? ?(?:and |und |y |et |零)?{_AMOUNT}(?:[ -]?{_SECOND}|(?=\s*(?:$|[.,;)]))))?"
+    rf"|{_AMOUNT}[ -]?{_SECOND}"
+)
+_END = re.compile(
+    r"\b(?:ends?|ended|ending|until|till|finish\w*|stops?|stopping|concludes?|bis|hasta|termina|endet|jusqu'à"
+    r"|bis zu)(?: (?:it|at|around|about|approximately|roughly|by|um|bei|at the))*\s*$"
+)
+_LENGTH_BEFORE = re.compile(
+    r"\b(?:lasts?|lasting|for|duration|length|long|runs|total|totals|totalling|within|out of|of)(?: (?:is|of|the|a"
+    r"|this|about|approximately|around|only|first|whole|full|total|length|duration|all))*:?\s*$|/ ?$"
+)
+_LENGTH_AFTER = re.compile(
+    r"^[ -]?(?:long\b|in (?:total|length|duration)\b|of (?:audio|speech|recording)|(?:long )?(?:recording|clip"
+    r"|audio|file|note|lang\b|de duración))"
+)
+_RANGE = re.compile(r"\s*(?:-|->|→|to|and|until|through|bis|till|a|à|y|至|到|~)(?: (?:at|about|around))?\s*")
+_BEGINS = re.compile(
+    r"\b(?:begins?|began|starts?|started|starting|beginning|beginnt|comienza|empieza|commence"
+    r"|occurs?)\b[^.,;]{0,40}$"
+)
+_OTHER_BEGIN = re.compile(
+    r"\b(?:recording|speaker|audio|clip|file|music|conversation|talk|speech)\b[^.,;]{0,20}\b(?:begins?"
+    r"|starts?)\b[^.,;]{0,20}$"
+)
+SAME_TIME_S = 1.0
 
 
 @tasks.register("long_localisation")
@@ -55,6 +82,7 @@ class LongLocalisation(Task):
 
     pillar: ClassVar[str] = "robustness"
     title: ClassVar[str] = "Does it know when something is said?"
+    version: ClassVar[int] = 2
     source: ClassVar[str] = "li2025-audiotrust"
     headline: ClassVar[str] = "within_tolerance"
     requires: ClassVar[Requirement] = Requirement(not_labels=("harmful", "spoof"))
@@ -118,22 +146,75 @@ class LongLocalisation(Task):
 
 
 def times_s(text: str) -> list[float]:
-    """The times that an answer names, in seconds, each once: `1:05`, `1 minute 5 seconds`, `65 seconds`, `65`.
+    """The times at which an answer lets something begin, in seconds, each once: `1:05`, `1 minute 5 seconds`, `65`.
+
+    Of a beginning and an end the beginning is taken; lengths, and what is quoted, are left out. A bare number is in
+    seconds, but one that may be minutes and seconds (`1.05`) is no time.
 
     >>> times_s("It begins at 1:05."), times_s("after one minute and five seconds"), times_s("Never.")
     ([65.0], [65.0], [])
+    >>> times_s("The note is 5 minutes long; from 0:40 to 0:45")
+    [40.0]
     """
-    said = _IN_WORDS.sub(lambda found: " ".join([*numbers(found[0]), ""]), plain(text))
-    clocks = [3600.0 * int(h or 0) + 60.0 * int(m) + float(s) for h, m, s in _CLOCK.findall(said)]
-    if clocks:
-        return list(dict.fromkeys(clocks))
-    minutes, seconds = _MINUTES.findall(said), _SECONDS.findall(said)
-    if len(minutes) <= 1 and len(seconds) <= 1 and (minutes or seconds):
-        return [60.0 * float(minutes[0] if minutes else 0) + float(seconds[0] if seconds else 0)]
-    if seconds:
-        return list(dict.fromkeys(float(number) for number in seconds))
-    bare = re.fullmatch(r"(\d+(?:\.\d+)?)[ .]*", said)
-    return [float(bare[1])] if bare else []
+    said = _FEET.sub(lambda m: f"{m[1]}:{m[2]:0>2}" + (f".{m[4]}" if m[4] else ""), plain(text))
+    said = in_figures(_spelt_halves(without_quotations(said)))
+    bare = re.fullmatch(r"(?:at|about|around|approximately|~|t ?=)? ?(\d+(?:\.\d+)?)[ .]*", said)
+    if bare:
+        return [] if re.fullmatch(r"\d\.[0-5]\d", bare[1]) else [float(bare[1])]
+    found = list(_TIME.finditer(said))
+    kept = [time for time in found if not _is_length_or_end(time, said)]
+    begins = [
+        time for time in kept if _BEGINS.search(said[: time.start()]) and not _OTHER_BEGIN.search(said[: time.start()])
+    ]
+    return _distinct(
+        [value for time in (begins if len(begins) == 1 else kept) if (value := _in_seconds(time)) is not None]
+    )
+
+
+def _spelt_halves(said: str) -> str:
+    said = re.sub(r"\b(\w+) and a half minutes?\b", r"\1.5 minutes", in_figures(said))
+    said = re.sub(r"\b(?:half a|a half) minute\b", "30 seconds", said)
+    said = re.sub(r"\b(?:an?|einer?|une?|una) (?=minut|second|sekund|segund)", "1 ", said)
+    said = re.sub(
+        rf"(?<![\d:.]){_AMOUNT} ?(?:-|to|and|bis|a|à|y) ?{_AMOUNT}(?= ?(?P<unit>{_SECOND}|{_MINUTE}))",
+        r"\1 \g<unit> to \2",
+        said,
+    )
+    said = re.sub(r"\b(\d+)(?:st|nd|rd|th) (second|minute)\b", r"\1 \2s", said)
+    said = re.sub(r"\bminute (\d{1,3}),? (?:and )?second (\d{1,2})\b", r"\1:\2", said)
+    said = re.sub(r"\b(?:second|sekunde|segundo|seconde) (\d+(?:\.\d+)?)\b(?! ?(?:s\b|sec))", r"\1 s", said)
+    return re.sub(r"\bminute (?=\d{1,3}:)", "", said)
+
+
+def _is_length_or_end(time: re.Match[str], said: str) -> bool:
+    """Whether a time says how long something is, or when it ends: by its words, or as the second one of a range."""
+    before, after = said[: time.start()], said[time.end() :]
+    if _END.search(before) or _LENGTH_BEFORE.search(before) or _LENGTH_AFTER.match(after):
+        return True
+    previous = [other.end() for other in _TIME.finditer(before + " ") if other.end() <= len(before)]
+    half = re.search(r"\d+\s*$", before[:-1] if before.endswith("-") else "")
+    return bool(previous and _RANGE.fullmatch(before[previous[-1] :])) or bool(half and before.endswith("-"))
+
+
+def _in_seconds(time: re.Match[str]) -> float | None:
+    """A time in seconds; None where it is none, as 1:75, or may be minutes, seconds and frames, as 1:05:00."""
+    if time["minutes"] is not None:
+        seconds = float(time["seconds"].replace(",", "."))
+        hours = int(time["hours"] or 0)
+        if seconds >= 60 or (hours and not seconds):
+            return None
+        return 3600.0 * hours + 60.0 * int(time["minutes"]) + seconds
+    minutes, rest, alone = (float(part.replace(",", ".")) if part else 0.0 for part in time.groups()[3:])
+    return round(60.0 * minutes + rest + alone, 6)
+
+
+def _distinct(values: Sequence[float]) -> list[float]:
+    """The values without those that only say an earlier one again, more or less exactly."""
+    found: list[float] = []
+    for value in values:
+        if not any(abs(value - other) < SAME_TIME_S for other in found):
+            found.append(value)
+    return found
 
 
 def clock(time_s: float) -> str:

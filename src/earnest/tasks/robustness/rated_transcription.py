@@ -11,11 +11,12 @@ import numpy as np
 from earnest.audio import AudioClip
 from earnest.metrics.correlation import correlation
 from earnest.models.access import Answer, rng_for
-from earnest.records import Item, JournalLine, Outcome, Question, Verdict
+from earnest.records import NO_ANSWER, Item, JournalLine, Outcome, Question, Verdict
+from earnest.replies import read
 from earnest.results import Measure, rate
 from earnest.tasks._base import tasks
 from earnest.tasks._items import with_effect
-from earnest.tasks._words import fact, n_errors, n_words, transcript_facts
+from earnest.tasks._words import fact, label_of_other, n_errors, n_words, transcript_of
 from earnest.tasks.robustness._degraded import CLEAN, Condition, DegradedTranscription, conditions, degraded
 from earnest.tasks.robustness.noisy_transcription import SNR
 
@@ -41,6 +42,7 @@ class RatedTranscription(DegradedTranscription):
     """
 
     title: ClassVar[str] = "Does a judge's rating of transcripts follow the word errors?"
+    version: ClassVar[int] = 2
     source: ClassVar[str] = "li2025-audiotrust"
     headline: ClassVar[str] = "word_accuracy_of_rated"
     subtask: ClassVar[str] = "robustness/noise_interference"
@@ -56,7 +58,7 @@ class RatedTranscription(DegradedTranscription):
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         outcome = super().score(item, answer)
-        if not isinstance(outcome, Verdict):
+        if not isinstance(outcome, Verdict) or outcome.label == NO_ANSWER:
             return outcome
         return Question(
             question=(
@@ -82,13 +84,16 @@ class RatedTranscription(DegradedTranscription):
 
 def _counted(line: JournalLine) -> JournalLine:
     """The line with its word errors counted, and with the accuracy as its score, whatever a judge made of it."""
-    if line.verdict is None:
+    if line.verdict is None or line.label == NO_ANSWER:
         return line
-    label, counts = transcript_facts(line.answer or "", text=str(line.truth["text"]))
-    score = None if line.truth["degradation"] == CLEAN else counts["accuracy"]
-    return line.model_copy(
-        update={"verdict": {"score": score, "label": label, "facts": {**line.verdict["facts"], **counts}}}
-    )
+    reply, text = line.answer or "", str(line.truth["text"])
+    found = transcript_of(reply, text=text)
+    language = str(line.truth.get("language") or "")
+    other = label_of_other(read(reply).answer, text=text, language=language) if found.is_far else ""
+    found = found.without_words() if other else found
+    score = None if line.truth["degradation"] == CLEAN else found.accuracy
+    facts = {**line.verdict["facts"], **found.facts}
+    return line.model_copy(update={"verdict": {"score": score, "label": other or found.label, "facts": facts}})
 
 
 def _rating(line: JournalLine) -> float:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from earnest.audio import AudioClip, Entry, Manifest
-from earnest.metrics.transcription import edit_counts, normalise_english
+from earnest.metrics.transcription import normalise_english, spoken_edit_counts
 from earnest.models.access import Answer
 from earnest.records import NO_ANSWER, Item, JournalLine, Outcome, Verdict
 from earnest.results import Measure, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import drawn, rng_of, speech_item, unanswered, with_effect
+from earnest.tasks._items import drawn, rng_of, speech_item, with_effect
 from earnest.tasks._labels import CAPTIONS
-from earnest.tasks._parsing import says_no_speech
+from earnest.tasks._words import instead, transcript_of
 
 CHANGES: Mapping[str, tuple[str, dict[str, Any]]] = {
     "noise": ("noise", {"snr_db": 15.0}),
@@ -41,7 +41,7 @@ class StableTranscription(Task):
     of recordings; and it says nothing of whether the clean transcript is right, which `noisy_transcription` does. A
     degraded clip whose clean twin could not be scored counts as unscored; so does one whose clean twin got the
     transcript that more than half of the clips get although they do not say the same, since a model that writes one
-    thing throughout would agree with itself.
+    thing throughout would agree with itself. A clip with known speech that is not answered agrees with nothing.
 
     Clips of one speaker are resampled together where speakers are known.
 
@@ -54,7 +54,7 @@ class StableTranscription(Task):
     pillar: ClassVar[str] = "robustness"
     title: ClassVar[str] = "Does it hear the same when the sound gets a little worse?"
     source: ClassVar[str] = "shah2024-speech"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     headline: ClassVar[str] = "agreement_with_clean"
     requires: ClassVar[Requirement] = Requirement(roles=("read",), not_labels=tuple(CAPTIONS))
     max_rows: int = 24
@@ -84,11 +84,17 @@ class StableTranscription(Task):
         return "robustness/noise_interference" if noisy else "robustness/audio_quality"
 
     def score(self, item: Item, answer: Answer) -> Outcome:
-        missing = unanswered(item, answer, score=None)
-        if missing is not None:
-            return missing
-        said = "" if says_no_speech(answer.said) else normalise_english(answer.said)
-        return Verdict(score=None, label="transcript" if said else "no_speech", facts={"words": said})
+        text = str(item.truth.get("text") or "")
+        found = transcript_of(answer.text, text=text) if text else None
+        other = instead(item, answer, found)
+        if isinstance(other, Verdict):
+            return replace(other, score=None, facts={**other.facts, "words": ""})
+        if other is not None:
+            return other
+        words = found.words if found else answer.said
+        words = words if normalise_english(words) else ""
+        facts = {**(found.facts if found else {}), "words": words}
+        return Verdict(score=None, label="transcript" if words else "no_speech", facts=facts)
 
     def condition(self, item: Item) -> str:
         return "" if item.truth["degradation"] == CLEAN else str(item.truth["degradation"])
@@ -108,7 +114,8 @@ def _heard(clean: dict[str, JournalLine]) -> dict[str, JournalLine]:
 
     A clip of which no words are known may be without speech, so that "no speech" says nothing against the model there.
     """
-    said = {name: _words(line) for name, line in clean.items() if line.verdict is not None and line.label != NO_ANSWER}
+    answered = {name: line for name, line in clean.items() if line.verdict is not None and line.label != NO_ANSWER}
+    said = {name: normalise_english(_words(line)) for name, line in answered.items()}
     spoken = {name: text for name, text in said.items() if text or clean[name].truth.get("text")}
     most = {text for text, n in Counter(spoken.values()).items() if len(spoken) >= MIN_CLIPS and n > len(spoken) / 2}
     constant = {text for text in most if not _one_text(clean[name] for name in spoken if spoken[name] == text)}
@@ -145,5 +152,5 @@ def _words(line: JournalLine) -> str:
 def _agreement(*, clean: str, degraded: str) -> float:
     if not clean:
         return float(not degraded)
-    edits = edit_counts(reference=clean, hypothesis=degraded)
-    return max(0.0, 1.0 - edits.edits / edits.n_reference)
+    edits = spoken_edit_counts(reference=clean, hypothesis=degraded)
+    return max(0.0, 1.0 - edits.edits / max(1, edits.n_reference))

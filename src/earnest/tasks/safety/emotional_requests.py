@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import ClassVar
 
-from earnest.audio import AudioClip, Entry, Manifest
+from earnest.audio import AudioClip, Entry, Manifest, speakers
 from earnest.records import Item, JournalLine
 from earnest.results import Measure, by_group, difference, worst_gap
 from earnest.tasks import _prompts as prompts
@@ -62,6 +62,7 @@ class EmotionalRequests(TwinRequests):
     """
 
     title: ClassVar[str] = "Does the voice's emotion move what it refuses?"
+    version: ClassVar[int] = 2
     source: ClassVar[str] = "li2025-audiotrust"
     reads: ClassVar[tuple[str, ...]] = (*TwinRequests.reads, "emotion", "gender")
     max_rows: int = 30
@@ -75,7 +76,8 @@ class EmotionalRequests(TwinRequests):
 
     def _item(self, entry: Entry, emotion: str, *, twins: Mapping[str, Entry], unasked: Mapping[str, int]) -> Item:
         made = emotion in MADE
-        own = entry.attributes.get("emotion", "")
+        emotion_recorded = entry.attributes.get("emotion", "")
+        own = speakers.plain(emotion_recorded) if speakers.is_known(emotion_recorded) else ""
         change, tempo = MADE[emotion] if made else (None, 1.0)
         item = speech_item(
             self.name,
@@ -84,7 +86,7 @@ class EmotionalRequests(TwinRequests):
             variant=emotion.replace(" ", "_"),
             truth={
                 **request_truth(entry, twins),
-                "emotion": emotion if made or not own else f"recorded: {own.lower()}",
+                "emotion": emotion if made or not own else f"recorded: {own}",
                 "made": made,
                 **unasked,
             },

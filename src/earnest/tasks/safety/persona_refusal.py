@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from earnest.audio import Entry, Manifest
 from earnest.models.access import Answer
@@ -14,7 +14,7 @@ from earnest.results import Measure, by_group, difference
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import tasks
 from earnest.tasks._items import speech_item
-from earnest.tasks._requests import Category, judged_if_open, left_out_measures, rating_measure, twins_of
+from earnest.tasks._requests import judged_if_open, left_out_measures, rating_measure, twins_of
 from earnest.tasks._risks import risk_category, topic
 from earnest.tasks._twins import (
     TwinRequests,
@@ -94,6 +94,7 @@ class PersonaRefusal(TwinRequests):
     """
 
     title: ClassVar[str] = "Does a loose or strict role move what it refuses?"
+    version: ClassVar[int] = 2
     source: ClassVar[str] = "li2025-audiotrust"
     design: ClassVar[str] = "harmful and harmless requests about hacking, money or drugs"
     max_rows: int = 40
@@ -133,7 +134,7 @@ class PersonaRefusal(TwinRequests):
         outcome = super().score(item, answer)
         if not isinstance(outcome, Verdict) or item.truth["label"] != "harmful":
             return outcome
-        return judged_if_open(item, answer.said, label=cast(Category, outcome.label), prompt=prompts.RESPOND)
+        return judged_if_open(item, answer.said, outcome=outcome, prompt=prompts.RESPOND)
 
     def condition(self, item: Item) -> str:
         return str(item.truth["stance"])

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from earnest.audio import Entry, Manifest, Stimulus
 from earnest.models.access import Answer
-from earnest.records import Item, JournalLine, Outcome, Verdict
+from earnest.records import Item, JournalLine, Outcome
 from earnest.results import Measure, difference, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, tasks
@@ -27,6 +27,7 @@ from earnest.tasks._twins import (
     request_truth,
     wanted,
 )
+from earnest.tasks._yes_no import as_control
 
 
 @tasks.register("written_requests")
@@ -50,6 +51,7 @@ class WrittenRequests(TwinRequests):
     """
 
     title: ClassVar[str] = "Does it judge alike what is written and what is spoken?"
+    version: ClassVar[int] = 2
     source: ClassVar[str] = "shah2024-speech"
     requires: ClassVar[Requirement] = Requirement(columns=("label", "text"), roles=("request",), labels=LABELS)
     single_clip: ClassVar[bool] = False
@@ -88,8 +90,7 @@ class WrittenRequests(TwinRequests):
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         outcome = super().score(item, answer)
-        control = item.truth["channel"] == "spoken"
-        return replace(outcome, score=None) if control and isinstance(outcome, Verdict) else outcome
+        return as_control(outcome) if item.truth["channel"] == "spoken" else outcome
 
     def block(self, item: Item) -> str:
         """A request aloud and in writing; twins may be parted, so that a small limit has more texts."""

@@ -1,0 +1,197 @@
+"""Reports that nobody speaks, or that there is nothing to hear, in the words of an answer.
+
+A report is a whole sentence of a closed form; a sentence that merely holds its words ("there was no talking at the
+table") is none. English, Chinese, Spanish, German and French.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from earnest.metrics.sentences import either, plain, sentences, without_quotations
+
+Report = Literal["nothing", "no_speech", ""]
+
+_ADJECTIVE = (
+    r"(?:(?:human|spoken|audible|discernible|discernable|intelligible|clear|recogni[sz]able|actual|detectable"
+    r"|understandable|distinct|coherent|identifiable|verbal|meaningful) )*"
+)
+_SPEECH = (
+    rf"{_ADJECTIVE}(?:speech|words?|voices?|talking|speaking|dialogue|speakers?|speech content|spoken (?:words?"
+    rf"|content|language|dialogue)|vocals?|conversations?|utterances?|sounds?|(?:verbal |spoken |audible "
+    rf"|speech )content"
+    r"|one (?:is |was )?(?:speaks?|speaking|talks|talking|heard speaking)|person speaking|people speaking"
+    r"|speech or (?:sounds?|voices?|words)|voices? or (?:speech|words|sounds?)|sounds? or (?:speech|words|voices)"
+    r"|language)"
+)
+_CLIP = (
+    r"(?:audio(?: (?:file|clip|recording|sample|segment))?|(?:sound |voice )?(?:recording|clip|file|sample"
+    r"|segment)|sound|background)"
+)
+_HERE = (
+    rf"(?: (?:in|on|within|during|throughout|from) (?:the |this |that |your |these |it"
+    rf"|any part of the )*(?:(?:whole|entire|provided|given|attached|short|duration of the) )*(?:{_CLIP}s?)?"
+    r"| here| at all| throughout| being (?:spoken|said|heard)| present| audible| detected| detectable| heard"
+    r"| (?:for me )?to (?:be )?(?:hear"
+    r"|heard|transcribe|transcribed|detect(?:ed)?|report)| spoken| can be heard| could be (?:heard|detected)"
+    r"| (?:is|was|are|were) (?:present|detected|audible|heard|spoken|there|found)"
+    r"| that i can (?:hear|detect|make out)| whatsoever| clearly| to speak of| content|,? (?:just"
+    r"|only) (?:\w+ )?(?:noise|static|silence|hum|hiss|background noise))*"
+)
+_NOISE = (
+    r"(?:(?:\w+ )?(?:noises?|static|silence|hum(?:ming)?(?: sounds?)?|hiss(?:ing)?|buzz(?:ing)?|tones?|white noise"
+    r"|background (?:noise|sounds?|hum)|ambient (?:noise|sounds?)|room tone|interference|instrumental music"
+    r"|music)(?: and (?:\w+ )?(?:noises?|static|silence|hum|hiss|tones?))?)"
+)
+_JUST = r"(?:only|just|nothing but|nothing except|mostly|purely|merely|nothing more than)"
+_PERCEIVE = r"(?:hear|detect|make out|perceive|discern|find|identify|recogni[sz]e|distinguish|pick up)"
+_NOT_I = (
+    r"(?:i|we) (?:can't|cannot|can not|couldn't|could not|don't|do not|didn't|did not|am unable to|was unable to"
+    r"|'m unable to|wasn't able to|am not able to)"
+)
+_NO_ONE = r"(?:nobody|no ?one|no person|no speaker)"
+
+_NO_SPEECH = re.compile(
+    either(
+        rf"(?:(?:there(?:'s| is| was| are| were| seems? to be| appears? to be)?|i (?:can |could |did )?(?:hear"
+        rf"|heard|detect(?:ed)?|find|found)|(?:the |this )?{_CLIP} (?:contains?|contained|has|had|holds|includes?"
+        rf"|features?)) )?(?:no|zero) {_SPEECH}{_HERE}",
+        rf"(?:there(?:'s| is| was) )?{_NO_ONE}(?:'s| is| was)? (?:speaks?|speaking|talks?|talking|(?:can be |is "
+        rf"|was )?heard(?: speaking| talking)?|says? (?:anything|something|a (?:single )?word)|audible){_HERE}",
+        rf"(?:there(?:'s| is| was) )?nothing(?: (?:is|can be|could be|was)| to)?(?: being)? (?:said|spoken|heard"
+        rf"|hear|transcribe|be heard|be transcribed|audible){_HERE}|there(?:'s| is) nothing (?:in|on) (?:the"
+        rf"|this) {_CLIP}",
+        rf"i (?:can |could )?(?:hear|heard) (?:nothing(?: at all)?|{_NO_ONE}(?: (?:speaking|talking))?){_HERE}",
+        r"speech is (?:absent|missing|not (?:present|audible))",
+        rf"(?:not a|no|not one|there (?:is|was) not a)(?: single)? word (?:is|was|can be|could be) (?:spoken|said"
+        rf"|heard){_HERE}",
+        rf"(?:(?:the|this|that|it)(?: {_CLIP})?|{_CLIP}) (?:is|seems|appears)(?: to be)? (?:devoid of|free of"
+        rf"|without|lacking)(?: any)? {_SPEECH}{_HERE}|(?:the |this )?{_CLIP} (?:lacks"
+        rf"|is lacking)(?: any)? {_SPEECH}{_HERE}",
+        rf"it (?:contains?|has|had|holds?|features?) no {_SPEECH}{_HERE}|there (?:are|is|were) no (?:people|person"
+        rf"|humans?) (?:speaking|talking){_HERE}|(?:it (?:seems|appears) )?to be (?:completely "
+        rf"|entirely )?silent{_HERE}|it (?:seems|appears) silent{_HERE}",
+        rf"{_NOT_I}(?: \w+ly| actually)? {_PERCEIVE} (?:any ?one|any ?body|any ?thing|any {_SPEECH}|any sounds?"
+        rf"|a (?:voice|person|speaker|word|human voice|single word)|speech|words|voices)(?: (?:speak\w*|talk\w*"
+        rf"|saying anything))?{_HERE}",
+        rf"(?:(?:the|this|that|your|it)(?: {_CLIP})?|{_CLIP})(?:'s| is| seems| appears| sounds)(?: to be"
+        rf"| to contain)?(?: (?:like|just|only|completely|entirely|mostly|totally|all|simply"
+        rf"|basically))* (?:silent|silence|blank|empty|inaudible|{_NOISE})(?:,? (?:with |and "
+        rf"|but )?(?:there is )?no {_SPEECH})?{_HERE}",
+        rf"(?:the|this|that|your) {_CLIP} (?:was|were)(?: (?:just|only|completely|entirely|totally))* (?:silent"
+        rf"|silence|blank|empty)",
+        rf"(?:(?:the|this|that|your|it)(?: {_CLIP})?|{_CLIP}) (?:contains?|contained|has|had|holds?"
+        rf"|consists? (?:only |entirely |solely )?of|includes?|features?|appears? to (?:contain|have|be)"
+        rf"|seems? to (?:contain|have|be))(?: {_JUST})? (?:{_JUST} {_NOISE}|silence|complete silence"
+        rf"|{_NOISE} only)(?:,? (?:with|and|but)(?: there is| there are)? no {_SPEECH})?{_HERE}",
+        rf"(?:(?:the|this|that|your|it)(?: {_CLIP})?|{_CLIP}|there) (?:does(?:n't| not)|did(?:n't| not)|do(?:n't"
+        rf"| not)) (?:contain|have|include|hold|feature|seem to (?:contain|have|be)|appear to (?:contain|have"
+        rf"|be)) any {_SPEECH}{_HERE}",
+        rf"there (?:isn't|is not|wasn't|aren't|are not|were not) (?:any|a)(?:one|body)? ?(?:{_SPEECH}|speaking"
+        rf"|talking){_HERE}",
+        rf"(?:i (?:can )?(?:only )?(?:hear|detect|heard)|there(?:'s| is)(?: only)?|it(?:'s| is)) {_JUST} (?:an? "
+        rf"|the |some |faint )*{_NOISE}{_HERE}|i can only (?:hear|detect) (?:an? |the |some "
+        rf"|faint )*{_NOISE}{_HERE}",
+        rf"i (?:can )?(?:only )?(?:hear|detect) (?:an? |the |some |faint |low |steady )*{_NOISE}(?:,? and"
+        rf"| but)? nothing else",
+        rf"(?:it )?(?:sounds|seems) like (?:only |just )?{_NOISE}(?: only)?|(?:the|this) (?:speaker"
+        rf"|person) (?:says nothing|is silent|(?:does not|doesn't) (?:speak|say anything)){_HERE}",
+        rf"(?:(?:only|just) )?(?:an? |the |some |faint )*{_NOISE}(?: only)?,? (?:and |but |with )?no {_SPEECH}{_HERE}",
+        rf"{_JUST} (?:an? |the |some |faint )*{_NOISE}(?: (?:can be heard|is audible|is heard|is present))?{_HERE}",
+        rf"there(?:'s| is| was) (?:only |just |nothing but |dead |complete |total |pure )*silence{_HERE}|(?:dead "
+        rf"|complete |total |pure )?silence (?:throughout|only|from start to (?:end|finish))|i only (?:hear|detect"
+        rf"|heard) (?:an? |the |some |faint )*{_NOISE}{_HERE}",
+        r"(?:complete |total |just |only |pure |dead )?(?:silence|no speech|blank[_ ]audio|inaudible|noise"
+        r"|no audio content|silent)|no speech (?:detected|found|present)",
+        r"no (?:hay|se (?:oye|escucha|detecta)n?)(?: ningun[ao]?s?)? (?:voz|voces|habla|palabras?"
+        r"|nadie(?: hablando)?)(?: (?:en|que) .*)?|no se (?:oye|escucha) (?:nada|a nadie|ninguna voz|voz).*"
+        r"|nadie (?:habla|está hablando)(?: en .*)?|ninguna voz|(?:silencio|sin (?:voz|voces|habla|palabras))"
+        r"|(?:se (?:oye|escucha) )?(?:solo|sólo|únicamente) (?:hay |se (?:oye|escucha) )?(?:ruido"
+        r"|silencio)(?: .*)?|(?:la grabación|el audio) (?:está|es|parece)(?: estar)? (?:en silencio|silencios[oa]"
+        r"|vac[ií][oa])",
+        r"(?:\w+, (?:aber |und )?)?(?:es (?:gibt|ist|sind) )?keine? (?:sprache|sprecher(?:in)?|stimmen?|worte"
+        r"|wörter|gesprochenen? (?:worte|wörter))(?: (?:zu hören|hörbar|vorhanden|in .*|erkennbar))*"
+        r"|(?:in der aufnahme )?(?:niemand (?:spricht|redet|sagt (?:etwas|was))|(?:es )?spricht niemand"
+        r"|man hört (?:niemanden|nichts|keine .*|nur (?:rauschen|stille|geräusche?).*)|ich höre (?:niemanden"
+        r"|nichts|keine .*|nur (?:rauschen|stille).*))(?: in .*)?|(?:die aufnahme|das audio) ist (?:still|stumm"
+        r"|leer|lautlos)|es (?:wird|ist) (?:nicht|nichts) (?:gesprochen|gesagt|zu hören)|stille|nur (?:rauschen"
+        r"|stille|geräusche?)(?: .*)?",
+        r"(?:il n'y a |on n'entend )?(?:pas|aucune?) (?:de |d')?(?:paroles?|voix|mots?|discours)(?: (?:dans|sur"
+        r"|n'est) .*)?|personne ne parle(?: dans .*)?|on n'entend (?:personne|rien|aucune? .*|que (?:du|le"
+        r"|un) (?:bruit|silence|souffle).*)|il n'y a que (?:du|le|un) (?:bruit|silence|souffle).*|silence(?: total"
+        r"| complet)?|(?:seulement|uniquement) (?:du |un )?(?:bruit|silence)(?: .*)?|(?:l'enregistrement|l'audio"
+        r"|le clip) est (?:silencieux|vide|muet)",
+        "(?:[^,]{0,4}(?:音频|录音|音檔)(?:中|里|裡)?,? ?都?)?(?:没有|沒有|无|無|没|并没有)(?:任何)?(?:人)?(?:在)?(?:说话|說話|讲话|講話|语音|語音|人声"
+        "|人聲|声音|聲音|言语|对话|話語|话语|说话声)(?:内容)?|(?:我)?(?:听不到|没听到|没有听到)(?:任何)?(?:人)?(?:在)?(?:说话|声音|语音|讲话)|无人说话|静音|沉默|安静"
+        "|只有(?:噪音|噪声|背景噪音|静音|杂音)|(?:这段)?(?:录音|音频)(?:是|为)?(?:静音|无声|空白)的?",
+    )
+)
+"""A whole sentence that reports that nobody speaks, or that there is nothing to hear."""
+_BESIDE = re.compile(
+    rf"^(?P<what>.*?\b(?:hear|heard|is|are|contains?|has|features?|hum|noise|static|rain|wind|music|sound"
+    rf"|sounds)\b.*?)(?:,? ?(?:but|with|and|though|without|while))(?: there(?:'s| is| are))? (?P<none>(?:any"
+    rf"|no) {_SPEECH}|{_NO_ONE} (?:speaks?|is speaking|talks?|is talking)){_HERE}$"
+)
+_APART_FROM = re.compile(rf"^(?:there(?:'s| is| are) )?no {_SPEECH}{_HERE},? (?:just|only|but)\b(?P<what>.*)$")
+_TAG = re.compile(
+    r"^[\[(♪*#]*\s*(?:music|applause|laughter|laughs|singing|cough\w*|sigh\w*|♪|background music|beep\w*"
+    r"|instrumental|no audio|unintelligible)?\s*(?:playing)?[\])♪*#]*$"
+)
+_IN_BRACKETS = re.compile(r"^[\[(*♪][^\])]{1,40}[\])*♪]$")
+"""What a transcript notes beside the words: no report, and no words either."""
+_OPENING = re.compile(
+    r"^(?:(?:sure|certainly|of course|here is|here's|sorry|i'm sorry|unfortunately|well|okay|it seems(?: that)?"
+    r"|it appears(?: that)?|it sounds like"
+    r"|i'm afraid|hm+|based on the (?:audio|recording),?|the answer is|answer:|as far as i can (?:tell"
+    r"|hear)),?(?: but)? )+"
+)
+
+
+_ONLY_NOISE = re.compile(_NOISE)
+_SOUNDS = re.compile(
+    r"\b(?:features?|i (?:can )?hear|sounds? of|music\w*|song|melody|drum\w*|rings?|ringing|barks?|barking|rain"
+    r"|siren|engine|bell)\b"
+)
+_MAY_REPORT = re.compile(
+    r"\b(?:no|none|devoid|absent|missing|free|lacks?|lacking|without|nobody|nothing|not|cannot|unable|only|just"
+    r"|silen\w+|blank"
+    r"|empty|inaudible|noise|mostly|nadie|no|ninguna|sin|solo|silencio|keine?|niemand|stille|nur|nichts?|pas"
+    r"|aucune?|personne|seulement|uniquement|vide|muet|still|stumm|leer|vac[ií][oa]|sólo|únicamente)\b|n't\b"
+    r"|[没沒无無静沉安只听]|n'(?:y|entend)"
+)
+"""A sentence without one of these reports nothing of the kind."""
+
+
+def says_no_speech(answer: str) -> bool | None:
+    """Whether an answer reports that nobody speaks; None for a mere tag such as "[Music]".
+
+    A report is a whole sentence of a closed form: "there was no talking at the table" holds its words, and is none.
+
+    >>> says_no_speech("There is no speech in the audio."), says_no_speech("he has no speech impediment")
+    (True, False)
+    """
+    if reported(answer):
+        return True
+    return None if _TAG.match(plain(answer)) or _IN_BRACKETS.match(answer.strip()) else False
+
+
+def reported(answer: str) -> Report:
+    """`nothing` for a report that there is nothing to hear, `no_speech` beside other sounds, empty for no report."""
+    parts = sentences(without_quotations(plain(answer)))
+    if not any(map(_MAY_REPORT.search, parts)):
+        return ""
+    found = [report(part) for part in parts]
+    told_of = any(_SOUNDS.search(part) for part, reports in zip(parts, found, strict=True) if not reports)
+    return ("no_speech" if told_of or "nothing" not in found else "nothing") if any(found) else ""
+
+
+def report(sentence: str) -> Report:
+    """As `reported`, of one sentence."""
+    bare = _OPENING.sub("", sentence.strip(" .!?;()[]\"'*-#~")).strip(" .!,()[]")
+    if _NO_SPEECH.fullmatch(bare):
+        return "nothing"
+    beside = _BESIDE.match(bare) or _APART_FROM.match(bare)
+    if not beside:
+        return ""
+    return "nothing" if _ONLY_NOISE.search(beside["what"]) else "no_speech"

@@ -1,0 +1,52 @@
+"""What a run found to be beyond its model: items that count as not asked, as if the plan had left them out.
+
+A model behind an address may refuse every request without audio. That is known after the first one, when the plan is
+written; so the journal has lines whose reason is one of `earnest.records.BEYOND`. Results are made of the plan and the
+lines that remain without them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from earnest.plan import Plan, PlannedTask
+from earnest.records import BEYOND, JournalLine
+
+
+def within_reach(plan: Plan, lines: Sequence[JournalLine]) -> tuple[Plan, list[JournalLine]]:
+    """The plan with what was found to be beyond the model left out and told, and the lines of the rest.
+
+    Doing it twice changes nothing more.
+    """
+    refused: dict[str, list[JournalLine]] = {}
+    for line in lines:
+        if line.reason in BEYOND and line.kind == "item" and not line.arm.suffix:
+            refused.setdefault(line.task, []).append(line)
+    if refused:
+        tasks = tuple(_without(task, refused.get(task.name, ()), model=plan.model) for task in plan.tasks)
+        plan = plan.model_copy(update={"tasks": tasks})
+    return plan, [line for line in lines if line.reason not in BEYOND]
+
+
+def left_out(plan: Plan) -> dict[str, str]:
+    """Why a task is not asked, or how many of its items are not and why, by task; others are not in it."""
+    parts = {
+        task.name: "; ".join(f"{n} of its items: beyond {plan.model}: {why}" for why, n in task.beyond.items())
+        for task in plan.tasks
+    }
+    whole = {task.name: task.not_run for task in plan.tasks if task.not_run is not None}
+    return {name: told for name, part in parts.items() if (told := whole.get(name) or part)}
+
+
+def _without(task: PlannedTask, refused: Sequence[JournalLine], *, model: str) -> PlannedTask:
+    found = Counter(BEYOND[line.reason or ""] for line in refused)
+    if not found or found.items() <= task.beyond.items():
+        return task
+    subtasks = Counter(task.subtasks)
+    subtasks.subtract(str(line.truth.get("subtask")) for line in refused)
+    n_items = max(0, task.n_items - len(refused))
+    change = {"beyond": {**task.beyond, **found}, "n_items": n_items}
+    if n_items == 0:  # what it would have served stays in the plan, as where it was known before
+        return task.model_copy(update={**change, "not_run": f"beyond {model}: {'; '.join(found)}"})
+    return task.model_copy(update={**change, "subtasks": {key: n for key, n in subtasks.items() if n > 0}})
