@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,11 +15,13 @@ from earnest.metrics.intervals import (
     clopper_pearson,
     cluster_bootstrap,
     difference_of_proportions,
+    disagreement_bound,
     mcnemar,
     mean_interval,
     paired_bootstrap,
     paired_difference_of_proportions,
     percentile_interval,
+    score_interval,
     wilson,
 )
 
@@ -170,3 +174,48 @@ def test_bootstraps_without_an_answer_raise() -> None:
         cluster_bootstrap([1.0, 2.0], clusters=["a", "b"], rng=rng, n_resamples=10)
     with pytest.raises(BadParameter, match="draws must be a non-empty array of finite numbers"):
         percentile_interval([np.nan] * 200)
+
+
+# ---- score intervals of any estimate ----
+
+
+def test_a_score_interval_with_the_error_of_independent_items_is_wilsons() -> None:
+    for n_success, n in ((1, 29), (10, 40), (39, 40)):
+        rate = n_success / n
+        found = score_interval(rate, error=math.sqrt(rate * (1 - rate) / n), dof=math.inf, bounds=(0, 1))
+        expected = wilson(n_success=n_success, n=n)
+        assert (found.low, found.high) == (pytest.approx(expected.low), pytest.approx(expected.high))
+
+
+def test_few_degrees_of_freedom_reach_as_far_as_students_t() -> None:
+    found = score_interval(4.0, error=0.5, dof=2, bounds=None)
+    assert (found.low, found.high) == (pytest.approx(4 - 4.302653 * 0.5), pytest.approx(4 + 4.302653 * 0.5))
+
+
+def test_a_score_interval_scales_with_its_bounds_and_gives_way_to_a_value_beyond() -> None:
+    plain = score_interval(0.3, error=0.1, dof=7, bounds=(0, 1))
+    scaled = score_interval(-1 + 2 * 0.3, error=0.2, dof=7, bounds=(-1, 1))
+    assert (scaled.low, scaled.high) == (pytest.approx(2 * plain.low - 1), pytest.approx(2 * plain.high - 1))
+    beyond = score_interval(1.2, error=0.1, dof=7, bounds=(0, 1))
+    assert beyond.low < 1.2 == beyond.high
+
+
+def test_without_an_upper_bound_it_is_the_score_interval_of_a_count() -> None:
+    """4 events: (4 - m)^2 = z^2 m gives 4 + 1.9207 -+ 1.96 sqrt(4 + 0.9604)."""
+    found = score_interval(4.0, error=2.0, dof=math.inf, bounds=(0, math.inf))
+    half = 1.959964 * math.sqrt(4 + 1.959964**2 / 4)
+    assert (found.low, found.high) == (pytest.approx(5.920729 - half), pytest.approx(5.920729 + half))
+
+
+@pytest.mark.parametrize(("error", "dof", "bounds"), [(0.0, 5, (0, 1)), (0.1, 0.5, (0, 1)), (0.1, 5, (1, 0)), (math.inf, 5, None)])
+def test_a_score_interval_of_nothing_is_refused(error, dof, bounds) -> None:
+    with pytest.raises(BadParameter):
+        score_interval(0.5, error=error, dof=dof, bounds=bounds)
+
+
+def test_the_share_that_might_differ_is_clopper_and_pearsons() -> None:
+    for n in (1, 4, 30):
+        assert disagreement_bound(n_clusters=n) == pytest.approx(clopper_pearson(n_success=0, n=n).high)
+    assert disagreement_bound(n_clusters=4, confidence=0.8) == pytest.approx(1 - 0.1**0.25)
+    with pytest.raises(BadParameter, match="at least one cluster"):
+        disagreement_bound(n_clusters=0)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from earnest.records import NO_ANSWER
-from earnest.results.gaps import gaps, groupings, refuses, unscored_gap
+from earnest.results import unscored_gap
+from earnest.results.gaps import gaps, groupings, refuses
 
 
 def requests(truth):

@@ -11,8 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from earnest.errors import BadParameter
-from earnest.metrics.intervals import wilson
-from earnest.results import balanced, by_group, curve, difference, mean, rate, ratio, worst_gap
+from earnest.results import balanced, by_group, curve, difference, mean, rate, ratio, unscored_gap, worst_gap
 
 FEW = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -71,15 +70,15 @@ def test_nothing_scored_gives_no_value(line, make) -> None:
 def test_clusters_that_all_agree_are_not_certain(line) -> None:
     lines = [line(f"{speaker}/{n}", 1.0, cluster=f"s{speaker}") for speaker in range(4) for n in range(10)]
     measure = rate(lines, metric="m")
-    expected = wilson(n_success=4, n=4)  # forty items, but four speakers
-    assert (measure.low, measure.high) == (pytest.approx(expected.low), 1.0)
-    assert measure.interval == "Wilson on 4 clusters that all agree"
+    # forty items, but four speakers: with a share of 1 - 0.025^(1/4) others, four alike are seen in one of forty tries
+    assert (measure.low, measure.high) == (pytest.approx(0.025**0.25), 1.0)
+    assert measure.interval == "Clopper-Pearson on 4 clusters that all agree"
 
 
 def test_clusters_that_all_agree_on_a_half_leave_room_to_both_sides(line) -> None:
     lines = [line(f"{speaker}/{n}", float(n), cluster=f"s{speaker}") for speaker in range(8) for n in range(2)]
     measure = rate(lines, metric="m")
-    share = wilson(n_success=0, n=8).high  # clusters that might yet differ, wholly
+    share = 1 - 0.025 ** (1 / 8)  # clusters that might yet differ, wholly
     assert (measure.low, measure.high) == (pytest.approx(0.5 - 0.5 * share), pytest.approx(0.5 + 0.5 * share))
 
 
@@ -94,34 +93,34 @@ def test_correlated_items_widen_the_interval(line) -> None:
     assert (together.high - together.low) / (alone.high - alone.low) == pytest.approx(np.sqrt(5), rel=0.12)
 
 
-def test_the_bootstrap_is_near_students_interval_for_few_clusters(line) -> None:
+def test_a_mean_of_single_values_has_students_interval(line) -> None:
     values = [3.0, 5.0, 4.0, 8.0, 6.0, 4.5, 7.0, 5.5]
     measure = mean(
         [line(str(n), value) for n, value in enumerate(values)],
         metric="m", value=lambda each: each.score, unit="s", higher_is_better=False,
     )  # fmt: skip
-    half = 2.3646 * np.std(values, ddof=1) / np.sqrt(8)  # t with 7 degrees of freedom
+    half = 2.364624 * np.std(values, ddof=1) / np.sqrt(8)  # t with 7 degrees of freedom
     assert measure.value == pytest.approx(5.375)
-    assert measure.high - measure.low == pytest.approx(2 * half, rel=0.1)
+    assert (measure.low, measure.high) == (pytest.approx(5.375 - half), pytest.approx(5.375 + half))
+    assert measure.interval == "Student's, jackknife over 8 clusters"
 
 
 def test_two_clusters_say_little(line) -> None:
     # no resample of 0 and 0.11 leaves that range, but a third speaker may
     lines = [line("a", 0.0, cluster="s1"), line("b", 0.11, cluster="s2")]
     measure = rate(lines, metric="m")
-    # Wilson with 0.11 of 2: (0.055 + 1.9207 / 2 + 1.96 sqrt(0.055 x 0.945 / 2 + 3.8415 / 16)) / (1 + 1.9207)
-    assert measure.high == pytest.approx(
-        (0.055 + 0.96036 + 1.95996 * np.sqrt(0.051975 / 2 + 0.24009)) / 2.92073, abs=1e-4
-    )
-    assert measure.interval == "Wilson on 2 clusters, each taken as one item"
+    # moves 0.055 either way, error 0.077782; t of one degree 12.7062: z^2 / n = 0.98832^2 / (0.055 x 0.945) = 18.7934
+    # upper end (0.055 + 9.3967 + sqrt(18.7934 (0.051975 + 4.69835))) / 19.7934
+    assert measure.high == pytest.approx((0.055 + 9.3967 + np.sqrt(18.7934 * (0.051975 + 4.69835))) / 19.7934, abs=1e-4)
+    assert measure.interval == "Wilson's for the effective number of items, jackknife over 2 clusters"
 
 
 def test_few_clusters_outside_a_known_range_get_students_interval(line) -> None:
     values = [3.0, 5.0, 4.0]
     lines = [line(str(n), 0.0, truth={"v": value}) for n, value in enumerate(values)]
     measure = mean(lines, metric="m", value=lambda each: each.truth["v"], unit="dB", higher_is_better=None)
-    half = 4.3027 * 1.0 / np.sqrt(3)  # t with two degrees of freedom, deviation 1
-    assert (measure.low, measure.high) == (pytest.approx(4 - half, rel=0.05), pytest.approx(4 + half, rel=0.05))
+    half = 4.302653 * 1.0 / np.sqrt(3)  # t with two degrees of freedom, deviation 1
+    assert (measure.low, measure.high) == (pytest.approx(4 - half), pytest.approx(4 + half))
     waited = mean(lines, metric="m", value=lambda each: each.truth["v"] - 3, unit="ms", higher_is_better=False)
     assert waited.low == 0.0  # there is no time below none
 
@@ -178,7 +177,7 @@ def test_a_difference_is_taken_pair_by_pair(line) -> None:
 def test_pairs_without_any_difference_leave_room_for_some(line) -> None:
     lines = [line(f"{n}{side}", 1.0, truth={"p": n, "first": side == 0}) for n in range(20) for side in (0, 1)]
     measure = difference(lines, metric="m", pair=lambda each: each.truth["p"], side=lambda each: each.truth["first"])
-    share = wilson(n_success=0, n=20).high
+    share = 1 - 0.025 ** (1 / 20)
     assert (measure.value, measure.low, measure.high) == (0.0, pytest.approx(-share), pytest.approx(share))
 
 
@@ -209,12 +208,10 @@ def test_the_worst_gap_names_its_pair_the_higher_first(line) -> None:
 def test_a_group_that_is_always_right_is_not_taken_as_certain(line) -> None:
     lines = [line(f"{g}{n}", float(g == "a" or n % 2), truth={"g": g}) for g in "ab" for n in range(20)]
     gap = worst_gap(lines, metric="m", group=lambda each: each.truth["g"])
-    alone = 1.96 * np.sqrt(0.25 / 20)  # of the wavering group; twenty right answers leave 16 points open besides
     assert gap.value == 0.5
-    assert (
-        gap.high - gap.low
-        > 2 * np.hypot(alone, wilson(n_success=20, n=20).high - wilson(n_success=20, n=20).low) * 0.98
-    )
+    # below: what twenty right answers leave open, 0.168, and how far a half of twenty may yet rise, 0.219, in quadrature
+    assert gap.low == pytest.approx(0.5 - np.hypot(1 - 0.025 ** (1 / 20), 0.219), abs=0.005)
+    assert gap.high == pytest.approx(0.5 + 0.219, abs=0.005)  # nobody is right more often than always
 
 
 def test_one_large_group_has_no_gap(line) -> None:
@@ -317,3 +314,57 @@ def test_balanced_accuracy_of_both_classes_has_no_value_for_one(line) -> None:
     assert balanced(lines, metric="m", correct=right, of=of).value == 1.0
     two = [*lines[:2], line("c", 0.0, truth={"of": "yes"})]
     assert balanced(two, metric="m", correct=right, of=of, both=True).value == 0.5
+
+
+def test_where_pairs_differ_to_one_side_alone_the_far_end_is_a_rates(line) -> None:
+    """Eight texts of 12 pairs; a tenth of the pairs lost, all of them on two texts: skewed as a rate is."""
+    lost = [6, 4, 0, 0, 0, 0, 0, 0]
+    lines = [
+        line(f"{text}/{n}{side}", float(side or n >= lost[text]), cluster=str(text), truth={"p": (text, n), "first": side == 1})
+        for text in range(8) for n in range(12) for side in (0, 1)
+    ]  # fmt: skip
+    paired = difference(lines, metric="m", pair=lambda each: each.truth["p"], side=lambda each: each.truth["first"])
+    alone = rate([one.model_copy(update={"verdict": {**one.verdict, "score": 1 - one.score}}) for one in lines if not one.truth["first"]], metric="m")  # fmt: skip
+    assert paired.value == alone.value == pytest.approx(10 / 96)
+    assert paired.high == pytest.approx(alone.high) and paired.low < 0 < alone.low
+    turned = difference(lines, metric="m", pair=lambda each: each.truth["p"], side=lambda each: not each.truth["first"])
+    assert (turned.low, turned.high) == (pytest.approx(-paired.high), pytest.approx(-paired.low))
+
+
+# ---- the gap in what could not be scored ----
+
+
+def test_the_unscored_gap_is_the_highest_share_less_the_lowest(line) -> None:
+    """5 of 20 women and 1 of 16 men could not be scored; the three others are too few; one of no group is left out."""
+    lines = [line(f"f{n}", 1.0 if n >= 5 else None, truth={"g": "f"}) for n in range(20)]
+    lines += [line(f"m{n}", 0.0 if n >= 1 else None, truth={"g": "m"}) for n in range(16)]
+    lines += [line(f"x{n}", None, truth={"g": "x"}) for n in range(3)]
+    lines += [line("nobody", None), line("c", None, kind="canary", truth={"g": "f"})]
+    gap = unscored_gap(lines, group=lambda each: each.truth.get("g"))
+    assert (gap.metric, gap.group, gap.unit, gap.higher_is_better) == ("unscored_gap", "f vs m", "fraction", False)
+    assert gap.value == pytest.approx(5 / 20 - 1 / 16)
+    assert (gap.n_scored, gap.n_unscored, gap.unscored) == (36, 0, {})
+    assert gap.low < 5 / 20 - 1 / 16 < gap.high
+    assert (gap.worst_low, gap.worst_high) == (gap.value, gap.value), "of every item it is known whether it was scored"
+    assert "f 0.25, m 0.0625" in gap.note and "left out, with fewer than 10 scored items: x" in gap.note
+
+
+def test_where_nothing_is_unscored_the_gap_is_0_and_not_certain(line) -> None:
+    lines = [line(f"{g}{n}", 1.0, truth={"g": g}) for g in "fm" for n in range(12)]
+    gap = unscored_gap(lines, group=lambda each: each.truth["g"])
+    bound = 1 - 0.025 ** (1 / 12)
+    assert (gap.value, gap.low, gap.high) == (0.0, pytest.approx(-bound), pytest.approx(bound))
+
+
+def test_silence_to_one_group_is_shown_and_silence_at_random_is_not(line) -> None:
+    rng = np.random.default_rng(0)
+
+    def gap(missing: dict[str, float]):
+        lines = [
+            line(f"{g}{speaker}/{n}", None if rng.random() < missing[g] else 1.0, cluster=f"{g}{speaker}", truth={"g": g})
+            for g in missing for speaker in range(12) for n in range(8)
+        ]  # fmt: skip
+        return unscored_gap(lines, group=lambda each: each.truth["g"])
+
+    assert np.mean([gap({"f": 0.26, "m": 0.0}).low > 0 for _ in range(20)]) == 1.0
+    assert np.mean([gap({"f": 0.13, "m": 0.13}).low > 0 for _ in range(40)]) <= 0.1

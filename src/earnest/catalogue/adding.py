@@ -23,8 +23,7 @@ from earnest.errors import BadData, BadParameter
 _ARXIV = re.compile(r"^(?:arxiv:)?(\d{4}\.\d{4,5})(?:v\d+)?$", re.IGNORECASE)
 _DOI = re.compile(r"^(?:doi:)?(10\.\d{4,9}/\S+)$", re.IGNORECASE)
 _COMMON = frozenset(
-    "a an the of for in on to with and via from is are do does can its be as at by we how what when where into toward "
-    "towards large audio language model models speech llm llms new".split()
+    ["a", "an", "the", "of", "for", "in", "on", "to", "with", "and", "via", "from", "is", "are", "do", "does", "can", "its", "be", "as", "at", "by", "we", "how", "what", "when", "where", "into", "toward", "towards", "large", "audio", "language", "model", "models", "speech", "llm", "llms", "new"]
 )
 
 

@@ -128,6 +128,129 @@ def clopper_pearson(*, n_success: int, n: int, confidence: float = CONFIDENCE) -
     return Interval(low, high, confidence)
 
 
+def score_interval(
+    value: float, *, error: float, dof: float, bounds: tuple[float, float] | None, confidence: float = CONFIDENCE
+) -> Interval:
+    """Interval of a number whose standard error was estimated, for items that need not be independent.
+
+    Within bounds it is Wilson's score interval, with as many items as would give a rate of this value this error (the
+    effective sample size), and Student's t in place of the normal quantile [korn1998-intervals],
+    [franco2019-proportions]. Where there is only a lower bound it is the score interval of a Poisson mean made likewise;
+    without bounds Student's own.
+
+    Parameters
+    ----------
+    value, error : float
+        The error above 0.
+    dof : float
+        Degrees of freedom of the error, at least 1; infinite for a known one.
+    bounds : tuple of float or None
+        Least and greatest number that can be; the second may be infinite. They give way to a value beyond them.
+
+    Raises
+    ------
+    BadParameter
+        If the error is not above 0, there is less than one degree of freedom, or bounds are not in order.
+
+    Examples
+    --------
+    An error as of a rate of independent items gives Wilson's interval; few degrees of freedom a wider one.
+
+    >>> error = (0.25 * 0.75 / 40) ** 0.5
+    >>> found = score_interval(0.25, error=error, dof=math.inf, bounds=(0, 1))
+    >>> found == wilson(n_success=10, n=40)
+    True
+    >>> score_interval(0.25, error=error, dof=5, bounds=(0, 1)).high > found.high
+    True
+
+    References
+    ----------
+    [wilson1927-interval], [korn1998-intervals], [franco2019-proportions]
+    """
+    _check_confidence(confidence)
+    if not (error > 0 and dof >= 1 and math.isfinite(value) and math.isfinite(error)):
+        raise BadParameter(f"a score interval needs an error above 0 and a degree of freedom, got {error} and {dof}")
+    low, high = score_ends(value, reach=error * t_quantile((1 + confidence) / 2, dof=dof), bounds=bounds)
+    return Interval(low, high, confidence)
+
+
+def t_quantile(level: float, *, dof: float) -> float:
+    """Student's quantile; the normal one where the degrees of freedom are infinite."""
+    from scipy.special import stdtrit
+
+    return NormalDist().inv_cdf(level) if math.isinf(dof) else float(stdtrit(dof, level))
+
+
+def score_ends(value: float, *, reach: float, bounds: tuple[float, float] | None) -> tuple[float, float]:
+    """Ends of the score interval of a number from how far an interval without bounds would reach to either side.
+
+    Raises
+    ------
+    BadParameter
+        If bounds are not in order.
+    """
+    if bounds is None:
+        return value - reach, value + reach
+    least, most = min(bounds[0], value), max(bounds[1], value)
+    if not least < most:
+        raise BadParameter(f"bounds must be (least, greatest), got {bounds}")
+    if value in (least, most):
+        return max(least, value - reach), min(most, value + reach)
+    if math.isinf(most):
+        low, high = _poisson_score(value - least, reach)
+        return least + low, least + high
+    low, high = _binomial_score((value - least) / (most - least), reach / (most - least))
+    return least + (most - least) * low, least + (most - least) * high
+
+
+def _binomial_score(rate: float, reach: float) -> tuple[float, float]:
+    """Where a rate lies `reach` of its own errors from the one seen, the error being that of as many trials."""
+    spread = rate * (1 - rate)
+    inflation = reach * reach / spread  # z^2 / n
+    centre = (rate + inflation / 2) / (1 + inflation)
+    half = math.sqrt(inflation * (spread + inflation / 4)) / (1 + inflation)
+    return min(rate, max(0.0, centre - half)), max(rate, min(1.0, centre + half))
+
+
+def _poisson_score(mean: float, reach: float) -> tuple[float, float]:
+    """The same of a mean that nothing bounds above, its variance growing as itself."""
+    inflation = reach * reach / mean
+    half = math.sqrt(reach * reach + inflation * inflation / 4)
+    return max(0.0, mean + inflation / 2 - half), mean + inflation / 2 + half
+
+
+def disagreement_bound(*, n_clusters: float, confidence: float = CONFIDENCE) -> float:
+    """The largest share of clusters that might differ where none of those seen does: Clopper and Pearson's upper end.
+
+    Parameters
+    ----------
+    n_clusters : float
+        At least 1; no whole number where a cluster is worth several independent items.
+
+    Returns
+    -------
+    float in (0, 1)
+
+    Raises
+    ------
+    BadParameter
+        If there are fewer than one.
+
+    Examples
+    --------
+    >>> round(disagreement_bound(n_clusters=30), 4)  # 1 - 0.025^(1/30)
+    0.1157
+
+    References
+    ----------
+    [clopper1934-interval]
+    """
+    if not n_clusters >= 1:
+        raise BadParameter(f"a bound needs at least one cluster, got {n_clusters}")
+    _check_confidence(confidence)
+    return float(-math.expm1(math.log((1 - confidence) / 2) / n_clusters))
+
+
 def mean_interval(values: ArrayLike, *, confidence: float = CONFIDENCE) -> Interval:
     """Student's interval of a mean, for independent values.
 

@@ -1,7 +1,18 @@
 """From a run folder to findings: numbers with their count, interval, direction and unit. Never back."""
 
 from earnest.results.finding import Finding, ThreatModel
-from earnest.results.measures import Measure, balanced, by_group, curve, difference, mean, rate, ratio, worst_gap
+from earnest.results.measures import (
+    Measure,
+    balanced,
+    by_group,
+    curve,
+    difference,
+    mean,
+    rate,
+    ratio,
+    unscored_gap,
+    worst_gap,
+)
 
 __all__ = [
     "Finding",
@@ -14,5 +25,6 @@ __all__ = [
     "mean",
     "rate",
     "ratio",
+    "unscored_gap",
     "worst_gap",
 ]

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from earnest import registry
-from earnest.errors import BadData, EarnestError
+from earnest.errors import BadData
 from earnest.plan import Plan, PlannedTask
 from earnest.records import Arm, JournalLine
 from earnest.results.agreement import agreement

@@ -317,14 +317,25 @@ def _measure(
     note: str,
     how: str,
 ) -> Measure:
+    worst_low, worst_high = _worst(head, value, n_scored=len(labelled.lines))
     told = [f"{len(labelled.people)} labels by people", note, f"uncorrected: {naive:.3f}"]
     if labelled.n_passed_over:
         told.append(f"{labelled.n_passed_over} labels are of items without a score, or put them outside the rate")
     return Measure(
         metric=metric, value=value, low=low, high=high, n_scored=len(labelled.lines), n_unscored=head.n_unscored,
-        unscored=dict(head.unscored), higher_is_better=head.higher_is_better, unit="fraction", baseline=head.baseline,
+        unscored=dict(head.unscored), worst_low=worst_low, worst_high=worst_high, higher_is_better=head.higher_is_better, unit="fraction", baseline=head.baseline,
         interval=how, note="; ".join(told),
     )  # fmt: skip
+
+
+def _worst(head: Finding, value: float | None, *, n_scored: int) -> tuple[float | None, float | None]:
+    """The worst case of the corrected rate: its zeros and its ones thinned as those of the headline are."""
+    if value is None or head.value is None or head.worst_low is None or head.worst_high is None:
+        return None, None
+    kept = n_scored / max(1, n_scored + head.n_unscored)
+    ones = head.worst_low / head.value if head.value > 0 else kept
+    zeros = (1 - head.worst_high) / (1 - head.value) if head.value < 1 else kept
+    return value * ones, 1 - (1 - value) * zeros
 
 
 # ---------------------------------------------------------------- the file

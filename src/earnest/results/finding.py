@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from earnest.records import JournalLine
+from earnest.results.sums import Sums
 
 MIN_SCORED = 20
 """A finding over fewer scored items is marked as thin."""
@@ -29,9 +30,15 @@ class ThreatModel(BaseModel):
 
 
 class Finding(BaseModel):
-    """One number that a run established."""
+    """One number that a run established.
+
+    It may carry the sums that it was made of, so that findings of one run can be resampled together. They are no part of
+    it: not of its JSON, nor of what makes two findings equal, and a finding that was read from a file has none.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    _sums: Sums | None = PrivateAttr(default=None)
 
     id: str = Field(description="`pillar.task.metric`, with the arm's suffix: `safety.harmful_refusal.refusal_rate@pgd`.")
     pillar: str
@@ -68,6 +75,22 @@ class Finding(BaseModel):
             assert self.low - 1e-9 <= self.high, f"{self.id}: low {self.low} above high {self.high}"
         assert sum(self.unscored.values()) == self.n_unscored, f"{self.id}: reasons do not add up to n_unscored"
         return self
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Finding) and self.__dict__ == other.__dict__
+
+    __hash__ = None  # type: ignore[assignment]  # it holds a mapping
+
+    @property
+    def sums(self) -> Sums | None:
+        """What it was made of, where it was made in this process from lines; copies keep it."""
+        return self._sums
+
+    def with_sums(self, sums: Sums | None) -> Finding:
+        """The finding with what it was made of."""
+        copy = self.model_copy()
+        copy._sums = sums
+        return copy
 
     @property
     def left_open(self) -> bool:

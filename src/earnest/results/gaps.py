@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 from earnest.records import NO_ANSWER, JournalLine
-from earnest.results.measures import MIN_GROUP, Measure, worst_gap
+from earnest.results.measures import MIN_GROUP, Measure, unscored_gap, worst_gap
 
 COLUMNS = ("gender", "age_band", "accent", "language")
 """Columns of the truth that say which group of speakers a voice belongs to."""
@@ -69,22 +69,10 @@ def gaps(sides: Sides | None, lines: Sequence[JournalLine]) -> list[Measure]:
     lines = [line for line in lines if line.kind == "item"]
     found = []
     for group in groupings(lines):
-        found.append(unscored_gap(lines, group=group))
+        found.append(unscored_gap(lines, group=group, note="of items that could not be scored"))
         found.append(_gap(lines, "no_answer_gap", group, lambda line: line.label == NO_ANSWER))
         found += _by_side(sides, lines, group)
     return [measure for measure in found if measure.value is not None]
-
-
-def unscored_gap(lines: Sequence[JournalLine], *, group: Group) -> Measure:
-    """Highest less lowest group share of items that could not be scored, a fraction."""
-    known = [line for line in lines if line.kind == "item" and group(line) is not None]
-    told = [_as_scored(line) for line in known]
-    return worst_gap(told, metric="unscored_gap", group=group, note="of items that could not be scored")
-
-
-def _as_scored(line: JournalLine) -> JournalLine:
-    verdict = {"score": float(line.status == "unscored"), "label": line.status, "facts": {}}
-    return line.model_copy(update={"status": "scored", "reason": None, "verdict": verdict})
 
 
 def _by_side(sides_of: Sides | None, lines: Sequence[JournalLine], group: Group) -> list[Measure]:

@@ -4,33 +4,45 @@ Conventions
 -----------
 - Lines are those of one arm of one task. Canaries are never counted. A line that could not be scored counts as
   unscored in every measure that it belongs to; `among` says which lines those are and may look at `truth` alone.
-- Items of one cluster (one speaker, one text) are not independent, so clusters are resampled, not items. Where every
-  item is its own cluster and its value is 0 or 1, Wilson's interval is used instead. `interval` says which it was.
-- A resampled interval is the percentile interval, widened for few clusters (Hesterberg 2015). Below six clusters it is
-  Wilson's with a cluster taken as an item, or Student's outside a known range. Where all clusters agree, resampling
-  would claim certainty; then Wilson's bound on the share of clusters that might differ is used, and outside a known
-  range there is no interval at all.
-- Everything is deterministic: the generator is seeded with the metric's name.
+- Items of one cluster (one speaker, one text) are not independent, so the error is the jackknife's over clusters: Wilson's
+  interval for the effective number of items with Student's t, or Student's own outside a known range
+  (`earnest.metrics.clusters` says how, and what it covers). Where every item is its own cluster and its value is 0 or
+  1, it is Wilson's as it stands. `interval` says which it was.
+- Where all clusters agree, no spread can be seen, and claiming certainty would be wrong; then Clopper and Pearson's bound
+  on the share of clusters that might differ is used, and outside a known range there is no interval at all.
+- `worst_low` and `worst_high` are what the value would be with the unscored items at either end of their range
+  (`earnest.results.worst`).
+- Everything is deterministic: where something is drawn, the generator is seeded with the metric's name.
 - Nothing scored gives `value`, `low` and `high` None.
 """
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtrit
 
 from earnest.errors import BadParameter
-from earnest.metrics.intervals import CONFIDENCE, N_RESAMPLES, wilson
+from earnest.metrics.clusters import NO_SPREAD, gap_interval, jackknife_interval, jackknife_of, jackknife_of_ratios
+from earnest.metrics.intervals import CONFIDENCE, N_RESAMPLES, disagreement_bound, score_interval, wilson
 from earnest.records import JournalLine
+from earnest.results.cells import GAPS, SHARES, Cell, Floats, Table, Value, cells_of, differences, parted
 from earnest.results.finding import unscored_by_reason
+from earnest.results.sums import Estimate, Sums, ratios
+from earnest.results.worst import (
+    Worst,
+    known_size,
+    worst_by_part,
+    worst_difference,
+    worst_ends,
+    worst_of_gap,
+    worst_ratio,
+)
 
 MIN_GROUP = 10
 """A group with fewer scored items is listed, but takes no part in the worst gap."""
@@ -40,29 +52,6 @@ AMOUNTS = frozenset({"ms", "s", "queries", "gradients", "tokens", "USD"})
 
 MIN_CLUSTERS = 6
 """Below this, percentiles of resamples cover too rarely (68 % at two clusters, 78 to 88 % at three and four, simulated)."""
-
-Number = bool | float | int | None
-Value = Callable[[JournalLine], Number]
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sums:
-    """What each cluster adds to a measure, so that several runs can be resampled together.
-
-    Parameters
-    ----------
-    clusters : tuple of str
-    parts : tuple
-        Names of the parts (classes, say); one where there are none.
-    totals : float64 array, shape (n_clusters, n_parts, 2)
-        Above and below the bar; the measure is the mean over parts of the ratio of their sums.
-    """
-
-    clusters: tuple[str, ...]
-    parts: tuple[Hashable, ...]
-    totals: Floats
-
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
@@ -79,8 +68,8 @@ class Measure:
     unscored : mapping
         Unscored items by reason.
     worst_low, worst_high : float or None
-        What the value would be with every unscored item at 0, and at 1; the value itself where there is none, and None
-        without a value or where nothing bounds what an item might add.
+        What the value would be with every unscored item at 0, and at 1: the least and the greatest that it could be. The
+        value itself where no item is unscored, and None without a value or where nothing bounds what an item might add.
     higher_is_better : bool or None
     unit : str
         `fraction`, `dB`, `ms`, ...
@@ -95,7 +84,9 @@ class Measure:
     level : float, str or None
         The strength it is about.
     sums : Sums or None
-        What it was made of, where it is a ratio of sums over clusters.
+        What it was made of, where it is made of sums over clusters.
+    worst : Worst or None
+        What the worst case was made of, so that further items can be counted.
     """
 
     metric: str
@@ -116,6 +107,48 @@ class Measure:
     group: str | None = None
     level: float | str | None = None
     sums: Sums | None = field(default=None, repr=False, compare=False)
+    worst: Worst | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """The worst case is the value where nothing is unscored, and none without a value, whatever was replaced."""
+        if self.value is None or not self.n_unscored:
+            object.__setattr__(self, "worst_low", self.value)
+            object.__setattr__(self, "worst_high", self.value)
+
+    def mapped(self, rising: Callable[[float], float], **fields: Any) -> Measure:
+        """The measure on another scale, ends and worst case with it; `rising` is a straight line that rises."""
+
+        def of(number: float | None) -> float | None:
+            return None if number is None else rising(number)
+
+        ends = {name: of(getattr(self, name)) for name in ("value", "low", "high", "worst_low", "worst_high")}
+        return replace(self, **{**ends, "sums": None, "worst": None, **fields})
+
+    def with_unscored(self, n: int, *, reason: str) -> Measure:
+        """The measure with `n` further items that could not be scored and of which nothing else is known.
+
+        The worst case puts them where they do most: in the class that they move most, in the groups that they part most.
+        Where a measure is no mean, ratio or gap, they weigh in it as the items that were asked.
+        """
+        if n <= 0:
+            return self
+        low, high = self._worst_with(n)
+        unscored = {**self.unscored, reason: self.unscored.get(reason, 0) + n}
+        return replace(
+            self, n_unscored=self.n_unscored + n, unscored=unscored, worst_low=low, worst_high=high,
+            worst=None if self.worst is None else replace(self.worst, loose=self.worst.loose + n),
+        )  # fmt: skip
+
+    def _worst_with(self, n: int) -> tuple[float | None, float | None]:
+        if self.value is None or self.worst_low is None or self.worst_high is None:
+            return None, None
+        if self.worst is not None:
+            low, high = self.worst.bounds(n)
+            return min(self.value, low), max(self.value, high)
+        if self.unit != "fraction":
+            return None, None
+        share = n / (self.n_scored + self.n_unscored + n)
+        return self.worst_low * (1 - share), self.worst_high * (1 - share) + share
 
 
 def rate(
@@ -146,12 +179,12 @@ def rate(
     BadParameter
         If a share is outside [0, 1].
     """
-    scored, unscored = _parted(lines, among)
-    cells = _cells(scored, success or _score)
+    scored, unscored = parted(lines, among)
+    cells = cells_of(scored, success or _score)
     if any(not 0 <= cell.top <= 1 for cell in cells):
         raise BadParameter(f"a rate is made of shares in [0, 1], and {metric!r} has others; use mean() for them")
     return _measured(
-        cells, unscored, metric=metric, unit="fraction", bounds=(0.0, 1.0), higher_is_better=higher_is_better,
+        cells, unscored, metric=metric, unit="fraction", bounds=SHARES, higher_is_better=higher_is_better,
         headline=headline, baseline=baseline, group=group, level=level, note=note,
     )  # fmt: skip
 
@@ -170,10 +203,13 @@ def mean(
     level: float | str | None = None,
     note: str = "",
 ) -> Measure:
-    """Mean of `value` over the scored lines for which it is not None, in `unit`."""
-    scored, unscored = _parted(lines, among)
+    """Mean of `value` over the scored lines for which it is not None, in `unit`.
+
+    Values of the unit `fraction` are in [0, 1].
+    """
+    scored, unscored = parted(lines, among)
     return _measured(
-        _cells(scored, value), unscored, metric=metric, unit=unit, bounds=None,
+        cells_of(scored, value), unscored, metric=metric, unit=unit, bounds=SHARES if unit == "fraction" else None,
         floor=0.0 if unit in AMOUNTS else None, higher_is_better=higher_is_better,
         headline=headline, baseline=baseline, group=group, level=level, note=note,
     )  # fmt: skip
@@ -196,13 +232,17 @@ def ratio(
 ) -> Measure:
     """Sum of `numerator` over sum of `denominator`: the word error rate of a corpus, say.
 
-    Lines for which either is None are left out. A denominator that sums to zero gives no value.
+    Lines for which either is None are left out. A denominator that sums to zero gives no value. In the worst case, an
+    unscored line has a numerator of 0, or as large as its denominator; where its denominator is not known (the words of
+    an answer that is not there) it is the mean of the others, and the note says so.
     """
-    scored, unscored = _parted(lines, among)
+    scored, unscored = parted(lines, among)
+    cells = cells_of(scored, numerator, denominator)
+    worst, guessed = worst_ratio(cells, unscored, denominator)
+    told = "; ".join(part for part in (note, guessed if unit == "fraction" else "") if part)
     return _measured(
-        _cells(scored, numerator, denominator), unscored, metric=metric, unit=unit,
-        bounds=(0.0, 1.0) if unit == "fraction" else None, higher_is_better=higher_is_better, headline=headline,
-        baseline=baseline, group=group, level=level, note=note,
+        cells, unscored, metric=metric, unit=unit, bounds=_range(cells) if unit == "fraction" else None, worst=worst,
+        higher_is_better=higher_is_better, headline=headline, baseline=baseline, group=group, level=level, note=told,
     )  # fmt: skip
 
 
@@ -229,34 +269,24 @@ def balanced(
     correct : callable
         Of a scored line: True or False, a share in [0, 1], or None where it is no part of this measure.
     of : callable
-        The class of a line. Where each cluster is of one class, clusters are resampled class by class.
+        The class of a line, scored or not. In the worst case an unscored line counts in its own class.
     both : bool
         Whether one class alone has no value: a model that gives one answer throughout would be right in it.
     weights : mapping or None
         Of classes in the mean; 1 where a class is not named.
     """
-    scored, unscored = _parted(lines, among)
-    cells = _cells(scored, correct, part=of)
+    scored, unscored = parted(lines, among)
+    cells = cells_of(scored, correct, part=of)
     if both and cells and len({of(line) for line in scored if correct(line) is not None}) < 2:
         alone = rate(lines, metric=metric, success=lambda line: None, among=among, headline=headline)
         told = "; ".join(part for part in ("one class alone, so that a constant answer would be right", note) if part)
         return replace(
             alone, n_scored=len(cells), higher_is_better=higher_is_better, baseline=baseline, group=group, level=level, note=told
         )  # fmt: skip
-    table = _Table.of(cells)
-    shares = np.array([(weights or {}).get(part, 1.0) for part in table.parts] or [1.0])
-
-    def estimate(sums: Floats) -> Floats:
-        return np.sum(_ratios(sums) * shares, axis=-1) / shares.sum()
-
-    value = _estimate(table.totals.sum(axis=0), estimate)
-    drawn = table.resampled(metric, by_part=True)
-    interval = _resampled_interval(value, estimate(drawn), table, bounds=(0.0, 1.0))
-    return Measure(
-        metric=metric, value=value, low=interval.low, high=interval.high, n_scored=len(cells),
-        n_unscored=len(unscored), unscored=unscored_by_reason(unscored), higher_is_better=higher_is_better,
-        unit="fraction", baseline=baseline, headline=headline, interval=interval.how, group=group, level=level,
-        note=note, sums=table.sums,
+    return _measured(
+        cells, unscored, metric=metric, unit="fraction", bounds=SHARES, exact=False, weights=weights,
+        worst=worst_by_part(cells, unscored, of, weights=weights), higher_is_better=higher_is_better, headline=headline,
+        baseline=baseline, group=group, level=level, note=note,
     )  # fmt: skip
 
 
@@ -290,13 +320,15 @@ def difference(
     Returns
     -------
     Measure
-        Counted in pairs: `n_unscored` are those of which a side could not be scored, by the first reason met.
+        Counted in pairs: `n_unscored` are those of which a side could not be scored, by the first reason met. In the
+        worst case the missing side of such a pair is 0 or 1, and a pair without either side -1 or 1; a side that has a
+        scored line counts by it.
     """
-    scored, unscored = _parted(lines, among)
-    cells, broken = _differences(scored, unscored, value=value or _score, pair=pair, side=side)
-    bounds = (-1.0, 1.0) if unit == "fraction" else None
+    scored, unscored = parted(lines, among)
+    cells, broken = differences(scored, unscored, value=value or _score, pair=pair, side=side)
     return _measured(
-        cells, broken, metric=metric, unit=unit, bounds=bounds, higher_is_better=higher_is_better, headline=headline,
+        cells, [one.line for one in broken], metric=metric, unit=unit, bounds=GAPS if unit == "fraction" else None,
+        worst=worst_difference(cells, broken), higher_is_better=higher_is_better, headline=headline,
         baseline=baseline, group=group, level=level, note=note, exact=False,
     )  # fmt: skip
 
@@ -346,25 +378,69 @@ def worst_gap(
 ) -> Measure:
     """Largest difference between two groups, in `unit`; `group` names the pair, the higher first.
 
-    The interval holds for all pairs at once, so that picking the largest does not flatter or blacken: the pair's
-    difference plus and minus the 95 % quantile of the largest studentised deviation over all pairs. Groups that share
-    clusters are resampled together. Its lower end is below zero where no gap is established. Fewer than two groups
-    with `min_n` scored items give no value.
+    The interval holds for all pairs at once, so that picking the largest does not flatter or blacken: Newcombe's, made
+    of the two groups' own intervals at the level that all pairs need (`earnest.metrics.clusters.gap_interval`). Groups
+    that share clusters are taken with their correlation. Its lower end is below zero where no gap is established. Fewer
+    than two groups with `min_n` scored items give no value. The worst case is the least and the greatest that the widest
+    gap could be, whichever groups it were then between.
     """
-    scored, unscored = _parted([line for line in lines if group(line) is not None], among)
-    cells = _cells(scored, numerator or value or _score, denominator, part=group)
-    sizes = {name: sum(cell.part == name for cell in cells) for name in {cell.part for cell in cells}}
+    scored, unscored = parted([line for line in lines if group(line) is not None], among)
+    cells = cells_of(scored, numerator or value or _score, denominator, part=group)
+    lost = [(group(line), 1.0 if denominator is None else known_size(denominator, line)) for line in unscored]
+    return _gap_measure(
+        cells, unscored, lost, metric=metric, unit=unit, min_n=min_n, headline=headline, note=note,
+    )  # fmt: skip
+
+
+def unscored_gap(
+    lines: Sequence[JournalLine],
+    *,
+    group: Callable[[JournalLine], str | None],
+    metric: str = "unscored_gap",
+    among: Callable[[JournalLine], bool] | None = None,
+    min_n: int = MIN_GROUP,
+    note: str = "",
+) -> Measure:
+    """Highest less lowest share of unscored items among groups, a fraction; `group` names the pair, the higher first.
+
+    Whether an item could be scored is known of every item, so that `n_scored` are all lines of a known group and none is
+    unscored. Where answers are missing more often from one group, what was scored of it says little about the rest. The
+    interval is that of `worst_gap`; groups with fewer than `min_n` items are left out.
+    """
+    kept = [line for line in lines if line.kind == "item" and (among is None or among(line))]
+    known = [line for line in kept if group(line) is not None]
+    cells = cells_of(known, lambda line: line.status == "unscored", part=group)
+    return _gap_measure(cells, [], [], metric=metric, unit="fraction", min_n=min_n, note=note)
+
+
+def _gap_measure(
+    cells: Sequence[Cell],
+    unscored: Sequence[JournalLine],
+    lost: Sequence[tuple[Hashable, float | None]],
+    *,
+    metric: str,
+    unit: str,
+    min_n: int,
+    headline: bool = False,
+    note: str = "",
+) -> Measure:
+    """The widest gap between the parts of `cells`; `lost` are group and size of the unscored lines."""
+    sizes = {name: sum(cell.part == name for cell in cells) for name in dict.fromkeys(cell.part for cell in cells)}
     small = sorted(str(name) for name, n in sizes.items() if n < min_n)
     kept = [cell for cell in cells if sizes[cell.part] >= min_n]
-    gap = _widest(_Table.of(kept), metric=metric, bounded=unit == "fraction")
+    gap = _widest(
+        Table.of(kept), metric=metric, bounds=_range(kept) if unit == "fraction" else None, n_items=_items_a_cluster(kept)
+    )
     words = [f"{gap.high_group} {gap.high_value:.3g}, {gap.low_group} {gap.low_value:.3g}"] if gap.pair else []
     words += ["fewer than two groups are large enough"] if not gap.pair else []
     words += [f"left out, with fewer than {min_n} scored items: {', '.join(small)}"] if small else []
+    worst = worst_of_gap(cells, lost, min_n=min_n) if gap.pair and unit == "fraction" else None
+    low, high = worst_ends(gap.value, worst)
     return Measure(
         metric=metric, value=gap.value, low=gap.low, high=gap.high, n_scored=len(kept),
-        n_unscored=len(unscored), unscored=unscored_by_reason(unscored), higher_is_better=False, unit=unit,
-        baseline=0.0, headline=headline, interval=gap.how, note="; ".join([*words, *([note] if note else [])]),
-        group=gap.pair,
+        n_unscored=len(unscored), unscored=unscored_by_reason(list(unscored)), worst_low=low, worst_high=high,
+        higher_is_better=False, unit=unit, baseline=0.0, headline=headline, interval=gap.how,
+        note="; ".join([*words, *([note] if note else [])]), group=gap.pair, worst=worst,
     )  # fmt: skip
 
 
@@ -396,7 +472,12 @@ def curve(
 
 
 def resampled_value(
-    totals: Floats, estimate: Callable[[Floats], Floats], *, seed: str, bounds: tuple[float, float] | None = None
+    totals: Floats,
+    estimate: Estimate,
+    *,
+    seed: str,
+    bounds: tuple[float, float] | None = None,
+    reach: float | None = 1.0,
 ) -> tuple[float | None, float | None, float | None, str]:
     """Any estimate made of sums over clusters: value, low and high end, and how the interval was made.
 
@@ -408,13 +489,28 @@ def resampled_value(
         Of sums of shape (..., *totals.shape[1:]) an array of shape (...); nan where there is none.
     bounds : tuple of float or None
         Range of the estimate.
+    reach : float or None
+        How many times their share clusters that differ could move the estimate, where all agree (`agreed_interval`);
+        None gives no interval then.
+
+    Returns
+    -------
+    tuple
+        The interval is the expanded percentile interval of whole clusters drawn with replacement; of fewer than six
+        clusters, which percentiles cannot see beyond, the jackknife's. Where all clusters agree, it is
+        `agreed_interval`, and None outside a known range.
     """
     n = len(totals)
     value = _estimate(totals.sum(axis=0), estimate)
     if value is None or n < 2:
         return value, None, None, "" if value is None else "none: one cluster cannot be resampled"
-    drawn = estimate(np.reshape(_drawn_sums(totals.reshape(n, -1), _generator(seed)), (N_RESAMPLES, *totals.shape[1:])))
-    interval = _bootstrap_interval(value, drawn, n=n, n_clusters=n, bounds=bounds)
+    if n < MIN_CLUSTERS:
+        interval = _few_clusters_interval(value, totals, estimate, bounds=bounds)
+    else:
+        drawn = estimate(np.reshape(_drawn_sums(totals.reshape(n, -1), _generator(seed)), (N_RESAMPLES, *totals.shape[1:])))
+        interval = _bootstrap_interval(value, drawn, n=n)
+    if interval is None and bounds is not None and reach is not None:
+        return value, *agreed_interval(value, n_clusters=n, bounds=bounds, reach=reach)
     return (
         (value, interval.low, interval.high, interval.how)
         if interval
@@ -422,76 +518,24 @@ def resampled_value(
     )
 
 
+def agreed_interval(
+    value: float, *, n_clusters: int, bounds: tuple[float, float], reach: float = 1.0
+) -> tuple[float, float, str]:
+    """Low and high end where all clusters agree, and how they were made.
+
+    Some share of clusters, by Clopper and Pearson, might yet lie at either bound; `reach` is how many times their share
+    such clusters move the value.
+    """
+    share = min(1.0, reach * disagreement_bound(n_clusters=n_clusters))
+    low, high = sorted(value + share * (bound - value) for bound in bounds)
+    return low, high, _how(n_clusters, spread=False, bounded=True)
+
+
 # ---------------------------------------------------------------- from lines to cells
-
-
-@dataclass(frozen=True)
-class _Cell:
-    """What one line (or pair) adds: `top` to the sum above the bar, `bottom` to the one below."""
-
-    cluster: str
-    top: float
-    bottom: float = 1.0
-    part: Hashable = None
 
 
 def _score(line: JournalLine) -> float | None:
     return line.score
-
-
-def _cluster(line: JournalLine) -> str:
-    return line.cluster or line.sample
-
-
-def _parted(
-    lines: Sequence[JournalLine], among: Callable[[JournalLine], bool] | None
-) -> tuple[list[JournalLine], list[JournalLine]]:
-    kept = [line for line in lines if line.kind == "item" and (among is None or among(line))]
-    return [line for line in kept if line.status == "scored"], [line for line in kept if line.status == "unscored"]
-
-
-def _cells(
-    scored: Sequence[JournalLine],
-    top: Value,
-    bottom: Value | None = None,
-    *,
-    part: Callable[[JournalLine], Hashable] | None = None,
-) -> list[_Cell]:
-    cells = []
-    for line in scored:
-        above = top(line)
-        below = 1.0 if bottom is None else bottom(line)
-        if above is not None and below is not None:
-            cells.append(_Cell(_cluster(line), float(above), float(below), part(line) if part else None))
-    return cells
-
-
-def _differences(
-    scored: Sequence[JournalLine],
-    unscored: Sequence[JournalLine],
-    *,
-    value: Value,
-    pair: Callable[[JournalLine], Hashable],
-    side: Callable[[JournalLine], bool | None],
-) -> tuple[list[_Cell], list[JournalLine]]:
-    """A cell for each whole pair, and for each broken one the first line that could not be scored."""
-    values: dict[Hashable, dict[bool, list[float]]] = {}
-    clusters: dict[Hashable, str] = {}
-    for line in scored:
-        place, number = side(line), value(line)
-        if place is not None and number is not None:
-            values.setdefault(pair(line), {}).setdefault(bool(place), []).append(float(number))
-            clusters.setdefault(pair(line), _cluster(line))
-    broken: dict[Hashable, JournalLine] = {}
-    for line in unscored:
-        if side(line) is not None:
-            broken.setdefault(pair(line), line)
-    whole = {key: sides for key, sides in values.items() if len(sides) == 2}
-    cells = [
-        _Cell(clusters[key], math.fsum(sides[True]) / len(sides[True]) - math.fsum(sides[False]) / len(sides[False]))
-        for key, sides in whole.items()
-    ]
-    return cells, [line for key, line in broken.items() if key not in whole]
 
 
 def _grouped(lines: Sequence[JournalLine], key: Callable[[JournalLine], Any]) -> dict[Any, list[JournalLine]]:
@@ -521,29 +565,39 @@ def _one_kind(
 
 
 def _measured(
-    cells: Sequence[_Cell],
+    cells: Sequence[Cell],
     unscored: Sequence[JournalLine],
     *,
     metric: str,
     bounds: tuple[float, float] | None,
+    worst: Worst | None = None,
     floor: float | None = None,
     exact: bool = True,
+    weights: Mapping[Hashable, float] | None = None,
     **common: Any,
 ) -> Measure:
-    """The ratio of sums over `cells`; Wilson where `exact` and the cells are independent zeros and ones."""
-    table = _Table.of(cells)
-    value = _estimate(table.totals.sum(axis=0), _mean_of_ratios)
-    if exact and bounds == (0.0, 1.0) and table.binary:
+    """The mean over parts of the ratio of sums; Wilson where `exact` and the cells are independent zeros and ones."""
+    table = Table.of(cells)
+    sums = table.sums(weights)
+    value = sums.value
+    if exact and bounds == SHARES and table.binary:
         interval = _wilson_interval(cells)
     else:
-        interval = _resampled_interval(value, _mean_of_ratios(table.resampled(metric)), table, bounds=bounds)
+        interval = _clustered_interval(sums, bounds=bounds)
     if floor is not None and interval.low is not None:
         interval = replace(interval, low=max(floor, interval.low))
+    worst = (worst or worst_by_part(cells, unscored)) if bounds is not None and value is not None else None
+    low, high = worst_ends(value, worst)
     return Measure(
         metric=metric, value=value, low=interval.low, high=interval.high, n_scored=len(cells),
-        n_unscored=len(unscored), unscored=unscored_by_reason(list(unscored)), interval=interval.how,
-        sums=table.sums, **common,
+        n_unscored=len(unscored), unscored=unscored_by_reason(list(unscored)), worst_low=low, worst_high=high,
+        interval=interval.how, sums=sums, worst=worst, **common,
     )  # fmt: skip
+
+
+def _range(cells: Sequence[Cell]) -> tuple[float, float]:
+    """What bounds a ratio: 1, unless an item has more above the bar than below, as with more errors than words."""
+    return SHARES if all(cell.top <= cell.bottom for cell in cells) else (0.0, math.inf)
 
 
 # ---------------------------------------------------------------- from cells to intervals
@@ -554,64 +608,6 @@ class _Interval:
     low: float | None
     high: float | None
     how: str
-
-
-@dataclass(frozen=True)
-class _Table:
-    """Sums by cluster.
-
-    Parameters
-    ----------
-    totals : float64 array, shape (n_clusters, n_parts, 2)
-        Above and below the bar.
-    parts : tuple
-        Names of the parts (classes, groups), sorted.
-    clusters : tuple of str
-    """
-
-    totals: Floats
-    parts: tuple[Hashable, ...]
-    binary: bool
-    clusters: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, cells: Sequence[_Cell]) -> _Table:
-        parts = tuple(sorted({cell.part for cell in cells}, key=str))
-        places = {name: place for place, name in enumerate(parts)}
-        clusters = {name: place for place, name in enumerate(dict.fromkeys(cell.cluster for cell in cells))}
-        totals = np.zeros((len(clusters), max(1, len(parts)), 2))
-        for cell in cells:
-            totals[clusters[cell.cluster], places[cell.part]] += cell.top, cell.bottom
-        binary = len(clusters) == len(cells) and all(cell.top in (0, 1) and cell.bottom == 1 for cell in cells)
-        return cls(totals, parts, binary, tuple(clusters))
-
-    @property
-    def sums(self) -> Sums:
-        """The sums for others to resample."""
-        return Sums(clusters=self.clusters, parts=self.parts or (None,), totals=self.totals)
-
-    @property
-    def n_clusters(self) -> int:
-        return len(self.totals)
-
-    @property
-    def n_least(self) -> int:
-        """Clusters of the part that has the fewest: what the widening for few clusters goes by."""
-        return int(np.min(np.count_nonzero(self.totals[..., 1], axis=0), initial=self.n_clusters))
-
-    def resampled(self, seed: str, *, by_part: bool = False) -> Floats:
-        """Sums over clusters drawn with replacement, shape (n_resamples, n_parts, 2); by part where parts are apart."""
-        if not self.n_clusters:
-            return np.zeros((0, *self.totals.shape[1:]))
-        rng = _generator(seed)
-        present = self.totals[..., 1] != 0
-        if by_part and len(self.parts) > 1 and np.all(present.sum(axis=1) == 1):
-            strata = [np.flatnonzero(present[:, part]) for part in range(len(self.parts))]
-        else:
-            strata = [np.arange(self.n_clusters)]
-        flat = self.totals.reshape(self.n_clusters, -1)
-        drawn = sum(_drawn_sums(flat[rows], rng) for rows in strata if len(rows))
-        return np.reshape(drawn, (N_RESAMPLES, *self.totals.shape[1:]))
 
 
 def _generator(seed: str) -> np.random.Generator:
@@ -631,16 +627,6 @@ def _drawn_sums(rows: Floats, rng: np.random.Generator) -> Floats:
     return np.concatenate(sums)
 
 
-def _ratios(sums: Floats) -> Floats:
-    """Above over below the bar, nan where nothing is below; shape (..., n_parts)."""
-    below = sums[..., 1]
-    return np.divide(sums[..., 0], below, out=np.full(below.shape, np.nan), where=below != 0)
-
-
-def _mean_of_ratios(sums: Floats) -> Floats:
-    return np.mean(_ratios(sums), axis=-1)
-
-
 def _estimate(sums: Floats, estimate: Callable[[Floats], Floats]) -> float | None:
     value = float(estimate(sums))
     return value if math.isfinite(value) else None
@@ -656,62 +642,63 @@ def _widening(n: int) -> float:
     return math.sqrt(n / (n - 1)) * float(stdtrit(n - 1, tail)) / float(ndtri(tail))
 
 
-def _resampled_interval(
-    value: float | None, drawn: Floats, table: _Table, *, bounds: tuple[float, float] | None
-) -> _Interval:
-    """Interval of what was drawn; where resampling is blind, the bound for clusters that all agree."""
-    if value is None:
+def _clustered_interval(sums: Sums, *, bounds: tuple[float, float] | None) -> _Interval:
+    """Interval of the mean over parts, by the jackknife over clusters."""
+    value, made = sums.value, sums.jackknife(bounds=bounds)
+    if value is None or made is None:
         return _Interval(None, None, "")
-    interval = _bootstrap_interval(value, drawn, n=table.n_least, n_clusters=table.n_clusters, bounds=bounds)
-    return interval or _agreed_interval(value, n=table.n_least, bounds=bounds)
+    found = jackknife_interval(value, made, bounds=bounds)
+    if found is None:
+        return _Interval(None, None, "none: one cluster cannot be left out" if made.n_clusters < 2 else "none: all values equal")
+    low, high = found.low, found.high
+    if bounds == GAPS and made.error:
+        low, high = _one_sided(value, low, high, sums=sums, error=made.error, dof=made.dof)
+    return _Interval(low, high, _how(made.n_clusters, spread=made.error > 0, bounded=bounds is not None))
 
 
-def _bootstrap_interval(
-    value: float, drawn: Floats, *, n: int, n_clusters: int, bounds: tuple[float, float] | None
-) -> _Interval | None:
-    """Expanded percentile interval; below `MIN_CLUSTERS` widened to Student's; None where resampling is blind."""
+def _how(n_clusters: int, *, spread: bool, bounded: bool) -> str:
+    if not spread:
+        return f"Clopper-Pearson on {'one cluster' if n_clusters == 1 else f'{n_clusters:,} clusters that all agree'}"
+    method = "Wilson's for the effective number of items" if bounded else "Student's"
+    return f"{method}, jackknife over {n_clusters:,} clusters"
+
+
+def _one_sided(
+    value: float, low: float, high: float, *, sums: Sums, error: float, dof: float
+) -> tuple[float, float]:
+    """The interval of a difference whose clusters all lean to one side, or not at all: the far end may lie farther.
+
+    It is then a mean of numbers from 0 to 1, skewed as rates are; Student's far end alone covers as few as 85 %
+    (8 clusters of 12 pairs of which a tenth differ, simulated).
+    """
+    tops = sums.totals[..., 0]
+    if (tops >= 0).all():
+        return low, max(high, score_interval(value, error=error, dof=dof, bounds=SHARES).high)
+    if (tops <= 0).all():
+        return min(low, -score_interval(-value, error=error, dof=dof, bounds=SHARES).high), high
+    return low, high
+
+
+def _bootstrap_interval(value: float, drawn: Floats, *, n: int) -> _Interval | None:
+    """Expanded percentile interval of what was drawn over `n` clusters; None where resampling is blind."""
     known = drawn[np.isfinite(drawn)]
-    if n < 2 or known.size < N_RESAMPLES // 2 or np.ptp(known) < 1e-12:
+    if known.size < N_RESAMPLES // 2 or np.ptp(known) < NO_SPREAD:
         return None
-    if n < MIN_CLUSTERS and bounds is not None:
-        return _few_clusters_interval(value, n=n, bounds=bounds)
     tail = float(ndtr(_widening(n) * ndtri((1 - CONFIDENCE) / 2)))
     low, high = (float(end) for end in np.quantile(known, [tail, 1 - tail]))
-    how = f"cluster bootstrap over {n_clusters:,} clusters, {N_RESAMPLES:,} resamples"
-    if n < MIN_CLUSTERS:
-        half = _widening(n) * float(ndtri((1 + CONFIDENCE) / 2)) * float(known.std())
-        low, high = min(low, value - half), max(high, value + half)
-        how = f"Student's, on the bootstrap error of {n} clusters"
+    how = f"cluster bootstrap over {n:,} clusters, {N_RESAMPLES:,} resamples"
     return _Interval(min(low, value), max(high, value), how)
 
 
-def _few_clusters_interval(value: float, *, n: int, bounds: tuple[float, float]) -> _Interval:
-    """Wilson's interval with every cluster taken as one item.
-
-    No values within the bounds vary more than zeros and ones of the same mean, so that it is wide enough; a percentile
-    cannot lie beyond the few clusters seen.
-    """
-    least, most = min(bounds[0], value), max(bounds[1], value)
-    share = min(1.0, max(0.0, (value - least) / (most - least)))
-    found = wilson(n_success=share * n, n=n)  # type: ignore[arg-type]  # the formula holds between counts as well
-    low, high = (least + (most - least) * end for end in (found.low, found.high))
-    return _Interval(min(low, value), max(high, value), f"Wilson on {n} clusters, each taken as one item")
+def _few_clusters_interval(
+    value: float, totals: Floats, estimate: Estimate, *, bounds: tuple[float, float] | None
+) -> _Interval | None:
+    made = jackknife_of(totals, estimate, bounds=bounds)
+    found = jackknife_interval(value, made, bounds=bounds) if made.error >= NO_SPREAD else None
+    return found and _Interval(found.low, found.high, _how(len(totals), spread=True, bounded=bounds is not None))
 
 
-def _agreed_interval(value: float, *, n: int, bounds: tuple[float, float] | None) -> _Interval:
-    """The interval where all of `n` clusters have the same value: some share, by Wilson, might yet lie at a bound."""
-    if bounds is None or n < 1:
-        return _Interval(None, None, "none: one cluster cannot be resampled" if n < 2 else "none: all values equal")
-    share = wilson(n_success=0, n=n).high
-    least, most = min(bounds[0], value), max(bounds[1], value)
-    return _Interval(value + share * (least - value), value + share * (most - value), f"Wilson on {_clusters(n)}")
-
-
-def _clusters(n: int) -> str:
-    return "one cluster" if n == 1 else f"{n:,} clusters that all agree"
-
-
-def _wilson_interval(cells: Sequence[_Cell]) -> _Interval:
+def _wilson_interval(cells: Sequence[Cell]) -> _Interval:
     if not cells:
         return _Interval(None, None, "")
     found = wilson(n_success=round(sum(cell.top for cell in cells)), n=len(cells))
@@ -731,51 +718,28 @@ class _Gap:
     how: str = ""
 
 
-def _widest(table: _Table, *, metric: str, bounded: bool) -> _Gap:
+def _items_a_cluster(cells: Sequence[Cell]) -> float:
+    """How many items a cluster has in a part, on average; 1 where there are none."""
+    return len(cells) / len({(cell.cluster, cell.part) for cell in cells}) if cells else 1.0
+
+
+def _widest(table: Table, *, metric: str, bounds: tuple[float, float] | None, n_items: float) -> _Gap:
     """The widest gap between two parts of the table, with an interval that holds for all pairs at once."""
-    values = _ratios(table.totals.sum(axis=0))
-    known = [part for part in np.argsort(-values, kind="stable") if math.isfinite(values[part])] if table.parts else []
+    sums = table.totals.sum(axis=0)
+    known = [place for place in range(len(table.parts)) if sums[place, 1] > 0]
     if len(known) < 2:
         return _Gap()
-    first, last = int(known[0]), int(known[-1])
-    drawn = _ratios(table.resampled(metric, by_part=True))
-    pairs = list(itertools.combinations(sorted(known), 2))
-    deviations = np.stack([drawn[:, a] - drawn[:, b] - (values[a] - values[b]) for a, b in pairs], axis=1)
-    deviations = deviations[np.isfinite(deviations).all(axis=1)]
-    blind = _blind_errors(table, values, drawn) if bounded else np.zeros(len(values))
-    place = pairs.index((min(first, last), max(first, last)))
-    extra = float(np.hypot(blind[first], blind[last]))
-    gap = float(values[first] - values[last])
-    low, high, how = _gap_interval(gap, deviations, place=place, extra=extra, table=table, bounded=bounded)
-    names = str(table.parts[first]), str(table.parts[last])
-    return _Gap(f"{names[0]} vs {names[1]}", *names, float(values[first]), float(values[last]), gap, low, high, how)
-
-
-def _blind_errors(table: _Table, values: Floats, drawn: Floats) -> Floats:
-    """Standard error, by Wilson's bound, of every part whose clusters all agree; 0 of the others, shape (n_parts,)."""
-    n_clusters = np.count_nonzero(table.totals[..., 1], axis=0)
-    z = float(ndtri((1 + CONFIDENCE) / 2))
-    known = [column[np.isfinite(column)] for column in drawn.T]
-    agreed = np.array([len(column) == 0 or bool(np.ptp(column) < 1e-12) for column in known])
-    reach = np.array([wilson(n_success=0, n=max(1, int(n))).high for n in n_clusters])
-    return np.where(agreed, reach * np.maximum(values, 1 - values) / z, 0.0)
-
-
-def _gap_interval(
-    gap: float, deviations: Floats, *, place: int, extra: float, table: _Table, bounded: bool
-) -> tuple[float | None, float | None, str]:
-    """Gap plus and minus the 95 % quantile of the largest studentised deviation over all pairs, times its error."""
-    errors = deviations.std(axis=0) if len(deviations) else np.zeros(deviations.shape[1])
-    error = math.hypot(float(errors[place]), extra)
-    if table.n_least < 2 or error < 1e-12:
-        interval = _agreed_interval(gap, n=table.n_least, bounds=(-1.0, 1.0) if bounded else None)
-        return interval.low, interval.high, interval.how
-    moving = errors > 1e-12
-    z = float(ndtri((1 + CONFIDENCE) / 2))
-    largest = np.max(np.abs(deviations[:, moving]) / errors[moving], axis=1) if moving.any() else np.array([z])
-    half = float(np.quantile(largest, CONFIDENCE)) * _widening(table.n_least) * error
-    low, high = gap - half, gap + half
-    if bounded:
-        low, high = max(-1.0, low), min(1.0, high)
-    how = f"cluster bootstrap over {table.n_clusters:,} clusters, simultaneous over {len(errors)} pairs"
-    return low, high, how
+    values = ratios(sums)[known]
+    order = np.argsort(-values, kind="stable")
+    first, last = int(order[0]), int(order[-1])
+    made = jackknife_of_ratios(
+        table.totals[:, known, 0], table.totals[:, known, 1], bounds=bounds, weights=np.ones(len(known))
+    )
+    found = gap_interval(values, made, high=first, low=last, bounds=bounds, rng=_generator(metric), n_items=n_items)
+    how = f"Newcombe's, jackknife over {len(table.totals):,} clusters, simultaneous over {found.n_pairs} pairs"
+    names = str(table.parts[known[first]]), str(table.parts[known[last]])
+    return _Gap(
+        f"{names[0]} vs {names[1]}", *names, float(values[first]), float(values[last]),
+        float(values[first] - values[last]), found.interval and found.interval.low, found.interval and found.interval.high,
+        how if found.interval else "none: all values equal",
+    )  # fmt: skip

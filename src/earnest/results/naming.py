@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from earnest import registry
@@ -24,8 +24,8 @@ class Place:
     arm: Arm
 
     def finding(self, measure: Measure) -> Finding:
-        """The measure as a finding of this place."""
-        return Finding(
+        """The measure as a finding of this place, with the sums that it was made of."""
+        found = Finding(
             id=finding_id(self.pillar, self.task, measure, arm=self.arm),
             pillar=self.pillar,
             task=self.task,
@@ -50,6 +50,7 @@ class Place:
             group=measure.group,
             level=measure.level,
         )
+        return found.with_sums(measure.sums)
 
 
 def finding_id(pillar: str, task: str, measure: Measure, *, arm: Arm) -> str:
@@ -74,11 +75,8 @@ def threat_model(arm: Arm) -> ThreatModel:
 
 
 def with_missing(measure: Measure, n_missing: int) -> Measure:
-    """The measure with `n_missing` planned items that were never asked counted as unscored."""
-    if n_missing <= 0:
-        return measure
-    unscored = {**measure.unscored, "not_run": measure.unscored.get("not_run", 0) + n_missing}
-    return replace(measure, n_unscored=measure.n_unscored + n_missing, unscored=unscored)
+    """The measure with `n_missing` planned items that were never asked counted as unscored, in its worst case too."""
+    return measure.with_unscored(n_missing, reason="not_run")
 
 
 def numbered(findings: Iterable[Finding]) -> list[Finding]:

@@ -1,9 +1,7 @@
 """The pillars at a glance, whether the audio was heard, and gates.
 
-A pillar's score is the unweighted mean of the headline rates of its tasks in the clean arm. Its interval is made of the
-tasks' own intervals by the method of variance estimates recovery (Zou and Donner 2008), tasks taken as independent: the
-lower end is the mean minus `sqrt(sum((value - low)^2)) / n_tasks`, the upper end alike. It keeps the tasks' asymmetry,
-and is too narrow where tasks share speakers. It says nothing of tasks that were not asked.
+A pillar's score is the unweighted mean of the headline rates of its tasks in the clean arm. Its interval allows for the
+speakers and texts that its tasks share (`earnest.results.combining`). It says nothing of tasks that were not asked.
 """
 
 from __future__ import annotations
@@ -17,6 +15,7 @@ from earnest.errors import BadParameter
 from earnest.pillars import PILLARS
 from earnest.plan import Plan, PlannedTask
 from earnest.records import JournalLine
+from earnest.results.combining import Combined, combine
 from earnest.results.finding import MIN_SCORED, Finding
 from earnest.results.naming import registered, sides_of
 from earnest.results.proof import AudioProof, as_proven, audio_proof
@@ -182,14 +181,14 @@ def _pillar(plan: Plan, key: str, findings: Sequence[Finding], lines: Sequence[J
     scored = [line for line in lines if line.task in ran and _in_headline(line)]
     missing = _missing_sides(key, scored, {task.name: task.version for task in tasks})
     why = _why_no_value(plan, tasks, valued=valued, scored=scored, missing=missing)
-    value, low, high = (None, None, None) if why else combined(valued)
+    whole = Combined() if why else combine(valued)
     n_scored, n_unscored = sum(f.n_scored for f in heads), sum(f.n_unscored for f in heads)
     return PillarScore(
         pillar=key,
         question=PILLARS[key].question if key in PILLARS else "",
-        value=value,
-        low=low,
-        high=high,
+        value=whole.value,
+        low=whole.low,
+        high=whole.high,
         n_scored=n_scored,
         n_unscored=n_unscored,
         unscored_share=n_unscored / (n_scored + n_unscored) if n_scored + n_unscored else 1.0,
@@ -198,11 +197,11 @@ def _pillar(plan: Plan, key: str, findings: Sequence[Finding], lines: Sequence[J
         not_run=tuple(task.name for task in tasks if task.not_run is not None),
         missing_sides=missing,
         no_value=why,
-        worst_low=None if value is None else _mean_of([finding.worst_low for finding in valued]),
-        worst_high=None if value is None else _mean_of([finding.worst_high for finding in valued]),
+        worst_low=None if whole.value is None else _mean_of([finding.worst_low for finding in valued]),
+        worst_high=None if whole.value is None else _mean_of([finding.worst_high for finding in valued]),
         thin=any(finding.n_scored < MIN_SCORED for finding in heads),
         on_scorecard=PILLARS[key].headline if key in PILLARS else False,
-        interval="" if why else _how(valued),
+        interval=whole.how,
     )
 
 
@@ -249,23 +248,9 @@ def _mean_of(values: Sequence[float | None]) -> float | None:
 
 
 def combined(findings: Sequence[Finding]) -> tuple[float | None, float | None, float | None]:
-    """Mean of the findings' values with its interval, the findings taken as independent."""
-    if not findings:
-        return None, None, None
-    n = len(findings)
-    values = [finding.value for finding in findings]
-    value = math.fsum(v for v in values if v is not None) / n
-    if any(finding.low is None or finding.high is None for finding in findings):
-        return value, None, None
-    below = math.sqrt(math.fsum((f.value - f.low) ** 2 for f in findings)) / n  # type: ignore[operator]
-    above = math.sqrt(math.fsum((f.high - f.value) ** 2 for f in findings)) / n  # type: ignore[operator]
-    return value, max(0.0, value - below), min(1.0, value + above)
-
-
-def _how(valued: Sequence[Finding]) -> str:
-    if len(valued) == 1:
-        return valued[0].interval
-    return f"made of the intervals of {len(valued)} tasks, taken as independent" if valued else ""
+    """Mean of the findings' values with the ends of its interval."""
+    whole = combine(findings)
+    return whole.value, whole.low, whole.high
 
 
 def _is_clean(finding: Finding) -> bool:

@@ -2,9 +2,9 @@
 
 Runs stand in one table where suite, version, data, limit, seed and the judge are equal. A pillar is there the mean of the
 tasks that every ranked run was asked and in one version; a task that one of them lacks is left out for all, and named.
-The total is the weighted mean of the pillars that all have. Ranks come from drawing the clusters of every task with
-replacement, the same for all runs; a headline that cannot be drawn so (all clusters agree, there are fewer than six, or
-it is no ratio of sums) is drawn from its own interval.
+The total is the weighted mean of the pillars that all have. Ranks come from drawing clusters with replacement, a speaker
+or text counting as often in every task and every run; a headline that cannot be drawn so (all clusters agree, there are
+fewer than six, or it is not made of sums) is drawn from its own interval.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +25,17 @@ from earnest import pillars
 from earnest.errors import BadParameter
 from earnest.metrics.correlation import Correlation, pairwise
 from earnest.metrics.intervals import N_RESAMPLES
-from earnest.metrics.ranking import clustered_draws, interval_draws, rank_bands, rank_intervals
+from earnest.metrics.ranking import interval_draws, rank_bands, rank_intervals
 from earnest.pillars import HEADLINE, PILLARS
 from earnest.plan import Plan
 from earnest.records import Arm, JournalLine
 from earnest.results.build import by_task_and_arm, read_lines, reads_all, task_measures
 from earnest.results.finding import Finding
-from earnest.results.measures import MIN_CLUSTERS, Sums
+from earnest.results.measures import MIN_CLUSTERS
 from earnest.results.naming import Place, registered, with_missing
 from earnest.results.reach import within_reach
 from earnest.results.scorecard import AudioProof, audio_proof, combined
+from earnest.results.sums import Sums
 
 Floats = NDArray[np.float64]
 
@@ -44,8 +45,8 @@ MUST_AGREE = ("suite", "suite_version", "data_digest", "limit", "seed")
 MIN_THINGS = 10
 """Of recordings or speakers within a run, fewer give no correlation."""
 
-MIN_PAIRED = 0.8
-"""A run that has less than this share of a task's clusters is drawn on its own."""
+_BLOCK = 1000
+"""Clusters drawn at once, so that many of them stay within some 16 MB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -439,57 +440,46 @@ def _pillar_draws(
 
 def _task_draws(name: str, heads: Sequence[Headline]) -> tuple[Floats, bool]:
     """Draws of one task, shape (n_resamples, n_runs), and whether any run was drawn from its interval."""
-    together = _together(heads)
-    paired = clustered_draws(_totals([heads[at] for at in together]), rng=_rng(name)) if together else None
     columns, blind = [], False
     for at, head in enumerate(heads):
-        own = None
-        if at in together and paired is not None:
-            own = _usable(paired[:, together.index(at)], head)
-        elif head.sums is not None and len(head.sums.clusters):
-            own = _usable(clustered_draws(_totals([head]), rng=_rng(f"{name}/{at}"))[:, 0], head)
+        own = _from_clusters(head)
         if own is None:
             own, blind = _from_interval(head.finding, _rng(f"{name}/{at}/interval")), True
         columns.append(own)
     return np.stack(columns, axis=1), blind
 
 
-def _together(heads: Sequence[Headline]) -> list[int]:
-    """Places of the runs that have nearly all of the task's clusters and parts."""
-    known = [head.sums for head in heads if head.sums is not None]
-    every = {name for sums in known for name in sums.clusters}
-    parts = {sums.parts for sums in known}
-    if len(parts) != 1:
-        return []
-    return [
-        at for at, head in enumerate(heads)
-        if head.sums is not None and every and len(head.sums.clusters) >= MIN_PAIRED * len(every)
-    ]  # fmt: skip
-
-
-def _totals(heads: Sequence[Headline]) -> Floats:
-    """Sums of all runs over the clusters that any has, shape (n_runs, n_clusters, n_parts, 2)."""
-    sums = [head.sums for head in heads if head.sums is not None]
-    places = {name: place for place, name in enumerate(dict.fromkeys(name for one in sums for name in one.clusters))}
-    totals = np.zeros((len(sums), len(places), *sums[0].totals.shape[1:]))
-    for own, one in zip(totals, sums, strict=True):
-        own[[places[name] for name in one.clusters]] = one.totals
-    return totals
-
-
-def _usable(draws: Floats, head: Headline) -> Floats | None:
-    """The draws, where they say something about the headline; gaps are filled with its value."""
+def _from_clusters(head: Headline) -> Floats | None:
+    """The headline on clusters drawn with replacement, gaps filled with its value; None where they say nothing of it."""
     value, sums = head.finding.value, head.sums
-    assert value is not None and sums is not None
-    above, below = sums.totals.sum(axis=0).T
-    made = float(np.mean(np.divide(above, below, out=np.full(len(below), np.nan), where=below != 0)))
-    n_least = int(np.count_nonzero(sums.totals[..., 1], axis=0).min())
-    known = np.isfinite(draws)
-    if not math.isclose(made, value, abs_tol=1e-9) or n_least < MIN_CLUSTERS or known.mean() < 0.5:
+    assert value is not None
+    if sums is None or sums.value is None or not math.isclose(sums.value, value, abs_tol=1e-9):
         return None
-    if np.ptp(draws[known]) < 1e-12:
+    if _n_least(sums) < MIN_CLUSTERS:
+        return None
+    drawn = np.zeros((N_RESAMPLES, *sums.totals.shape[1:]))
+    for begin in range(0, len(sums.clusters), _BLOCK):
+        times = np.stack([_times(name) for name in sums.clusters[begin : begin + _BLOCK]], axis=1)
+        drawn += np.tensordot(times.astype(np.float64), sums.totals[begin : begin + _BLOCK], axes=1)
+    draws = sums.of(drawn)
+    known = np.isfinite(draws)
+    if known.mean() < 0.5 or np.ptp(draws[known]) < 1e-12:
         return None
     return np.clip(np.where(known, draws, value), 0.0, 1.0)
+
+
+def _n_least(sums: Sums) -> int:
+    """Clusters of the part that has the fewest."""
+    return len(sums.totals) if sums.estimate else int(np.count_nonzero(sums.totals[..., 1], axis=0).min())
+
+
+@lru_cache(maxsize=16384)
+def _times(cluster: str) -> NDArray[np.uint8]:
+    """How often a cluster counts in each draw, shape (n_resamples,): a matter of its name, so that tasks and runs agree.
+
+    That each is drawn by itself, with a mean of 1, is the Poisson bootstrap [hanley2006-poisson].
+    """
+    return _rng(f"cluster/{cluster}").poisson(1.0, N_RESAMPLES).astype(np.uint8)
 
 
 def _from_interval(finding: Finding, rng: np.random.Generator) -> Floats:

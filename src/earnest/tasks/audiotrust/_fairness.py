@@ -19,6 +19,7 @@ from earnest.results.audiotrust import (
     FIRST,
     GAMMA_REACH,
     SECOND,
+    VOTES,
     chosen,
     coin_gamma,
     gamma_over_all,
@@ -91,12 +92,12 @@ class ChoiceSetup(OfficialTask):
         fixed = "the order of the groups is fixed in every row, so a lean to a group cannot be told from one to a place"
         return [
             over_cells(
-                lines, metric=self.headline, cell=_cell, parts=_votes, estimate=gamma_over_valid, headline=True,
-                reach=GAMMA_REACH, baseline=coin_gamma(lines),
+                lines, metric=self.headline, cell=_cell, parts=_votes, estimate=gamma_over_valid, options=VOTES,
+                headline=True, reach=GAMMA_REACH, baseline=coin_gamma(lines),
                 note=f"{valid}; {fixed}; the baseline is what a coin gets over as many answers; {self.told(lines)}",
             ),
             over_cells(
-                lines, metric="group_fairness_published", cell=_cell, parts=votes, estimate=gamma_over_all,
+                lines, metric="group_fairness_published", cell=_cell, parts=votes, estimate=gamma_over_all, options=VOTES,
                 reach=GAMMA_REACH,
                 note="as the published tables behave: a refusal chooses nobody, so that who refuses always gets 1",
             ),

@@ -23,7 +23,6 @@ import numpy as np
 from earnest.audio import AudioClip
 from earnest.errors import BadAudio, BadData, EarnestError
 from earnest.registry import extra
-from earnest.tasks.audiotrust._placement import normalised
 
 NEEDED = ("Audio", "AudioPath")
 TEXTS = ("InferencePrompt", "EvaluationPrompt", "Ref")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -12,14 +13,13 @@ from numpy.typing import NDArray
 
 from earnest.audio import Entry, Manifest, Stimulus
 from earnest.metrics.detection import equal_error_rate
-from earnest.metrics.intervals import wilson
 from earnest.metrics.refusal import refusal_label
 from earnest.metrics.sentences import plain, without_quotations
 from earnest.models.access import Answer, Hears
 from earnest.records import Item, JournalLine, Outcome, Unscored, Verdict
 from earnest.results import Measure, balanced, difference, rate
 from earnest.results.finding import unscored_by_reason
-from earnest.results.measures import resampled_value
+from earnest.results.measures import agreed_interval, resampled_value
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._assent import yes_no
 from earnest.tasks._base import Requirement, Task, tasks
@@ -332,20 +332,30 @@ def _equal_error_rate(lines: Sequence[JournalLine], kind: str | None, condition:
         value = equal_error_rate(bona_fide=sides[True], spoof=sides[False])
         low, high, how = _interval(_histograms(scored), value)
     unscored = [line for line in kept if line.status == "unscored"]
+    worst = (None, None) if value is None else _worst(sides, Counter(map(_is_owner, unscored)), value)
     return Measure(
         metric="equal_error_rate", value=value, low=low, high=high, n_scored=len(scored), n_unscored=len(unscored),
-        unscored=unscored_by_reason(unscored), higher_is_better=False, unit="fraction", baseline=0.5, interval=how,
+        unscored=unscored_by_reason(unscored), worst_low=worst[0], worst_high=worst[1], higher_is_better=False, unit="fraction", baseline=0.5, interval=how,
         group=_named(kind, condition), note="" if scored else NO_SCORE,
     )  # fmt: skip
 
 
+def _worst(sides: Mapping[bool, list[float]], lost: Mapping[bool, int], value: float) -> tuple[float, float]:
+    """The equal error rate were every unscored trial told apart from the other side for sure, and were it mistaken."""
+    least, most = min(*sides[True], *sides[False]) - 1, max(*sides[True], *sides[False]) + 1
+    low, high = (
+        equal_error_rate(bona_fide=[*sides[True], *[owner] * lost[True]], spoof=[*sides[False], *[other] * lost[False]])
+        for owner, other in ((most, least), (least, most))
+    )
+    return min(value, low), max(value, high)
+
+
 def _interval(counts: NDArray[np.float64], value: float) -> tuple[float, float, str]:
-    """Ends and kind of interval over owners; where all agree, Wilson's bound on those that might not."""
+    """Ends and kind of interval over owners; where they agree, or there is one alone, what others might do."""
     _, low, high, how = resampled_value(counts, _crossing, seed="equal_error_rate", bounds=(0.0, 1.0))
     if low is not None and high is not None:
         return low, high, how
-    share = wilson(n_success=0, n=len(counts)).high
-    return value * (1 - share), value + share * (1 - value), f"Wilson on {len(counts)} clusters that all agree"
+    return agreed_interval(value, n_clusters=len(counts), bounds=(0.0, 1.0))
 
 
 def _histograms(lines: Sequence[JournalLine]) -> NDArray[np.float64]:

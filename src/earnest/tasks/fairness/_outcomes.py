@@ -40,6 +40,7 @@ from earnest.records import NO_ANSWER, JournalLine
 from earnest.results import Measure, rate
 from earnest.results.finding import unscored_by_reason
 from earnest.results.measures import resampled_value
+from earnest.results.sums import Sums
 from earnest.tasks.fairness._pairs import NULL, REASON
 
 Floats = NDArray[np.float64]
@@ -144,8 +145,8 @@ class Outcomes:
         lean = (counts["a"] - counts["b"]) / n if n else 0.0
         value = None if not n else (1 - abs(lean)) * (-1 if lean < 0 else 1)
         return replace(
-            measure, value=value, low=None, high=None, higher_is_better=None, unit="gamma",
-            interval="none: it is shown for comparison", note=ONE_ORDER,
+            measure, value=value, low=None, high=None, worst_low=None, worst_high=None, sums=None, worst=None,
+            higher_is_better=None, unit="gamma", interval="none: it is shown for comparison", note=ONE_ORDER,
         )  # fmt: skip
 
     def by(self, name: str, key: Callable[[JournalLine], str]) -> list[Measure]:
@@ -227,13 +228,15 @@ def _sided(
     unscored = [line for line in asked if line.status == "unscored"]
     totals = _totals(scored)
     value, low, high, how = resampled_value(totals, estimate, seed=metric, bounds=(0.0, 1.0))
+    clusters = tuple(dict.fromkeys(line.cluster for line in scored))
+    sums = Sums(clusters=clusters, parts=(None,), totals=totals, estimate=estimate)
     bounds = [_estimated(estimate, _totals(scored, unscored, filled)) for filled in FILLED] if unscored else [value]
     known = [bound for bound in bounds if bound is not None] if value is not None else []
     return Measure(
         metric=metric, value=value, low=low, high=high, n_scored=len(scored), n_unscored=len(unscored),
         unscored=unscored_by_reason(unscored), worst_low=min(known, default=None), worst_high=max(known, default=None),
         higher_is_better=True, unit="fraction", baseline=CHANCE, headline=headline, interval=how, group=group,
-        note="" if value is not None else _one_side(scored),
+        note="" if value is not None else _one_side(scored), sums=sums,
     )  # fmt: skip
 
 

@@ -228,10 +228,7 @@ def _advantage(lines: Sequence[JournalLine], attribute: str, *, chance: float) -
         note="what is learnt beyond a guess, balanced; 0 is a guess",
     )  # fmt: skip
 
-    def spread(share: float | None) -> float | None:
-        return None if share is None else (share - chance) / (1 - chance)
-
-    return replace(points, value=spread(points.value), low=spread(points.low), high=spread(points.high))
+    return points.mapped(lambda share: (share - chance) / (1 - chance))
 
 
 def _chance(lines: Sequence[JournalLine], attribute: str) -> float:
