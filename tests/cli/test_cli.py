@@ -217,3 +217,29 @@ def test_a_leaderboard_that_cannot_be_made_exits_with_2(
 ) -> None:
     done = call("leaderboard", "build", *more)
     assert done.returncode == 2 and message in done.stderr and not (tmp_path / "leaderboard").exists()
+
+
+def test_a_run_says_first_how_much_it_asks_and_where_recordings_go(call: Call) -> None:
+    done = call(*a_run())
+    first = done.stderr.splitlines()[0]
+    outline = json.loads(call(*a_run(), "--dry-run", "--json").stdout)
+    n_calls, minutes = outline["estimate"]["n_calls"], outline["estimate"]["audio_s"] / 60
+    assert minutes > 0
+    assert first.endswith(f"at least {n_calls} calls, {minutes:.1f} minutes of audio; free; recordings stay on this machine")
+
+
+def test_show_and_replay_say_what_a_recogniser_heard(call: Call) -> None:
+    options = ("--model", "cascade/scripted/perfect+scripted/echo", "--task", "noisy_transcription", "--limit", "2")
+    assert call("run", "core", *options, "--out", "run").returncode == 0
+    lines = json.loads(call("show", "run", "--task", "noisy_transcription", "--json").stdout)["items"]
+    (heard,) = lines[0]["heard"].values()
+    assert len(heard) > 10
+    assert f"it heard {heard!r}" in call("show", "run", "--task", "noisy_transcription").stdout
+    again = call("replay", "run", lines[0]["item"]).stdout
+    assert f"heard before: {heard!r}" in again and f"heard now: {heard!r}" in again
+
+
+def test_a_pillar_without_a_value_says_why_in_the_terminal(call: Call) -> None:
+    done = call("run", "core", "--model", "scripted/always_comply", "--task", "benign_compliance", "--limit", "8", "--out", "run")
+    row = next(row for row in done.stdout.splitlines() if row.startswith("  safety"))
+    assert "no value" in row and "one side only: nothing was scored of harmful" in row

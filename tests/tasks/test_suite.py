@@ -11,6 +11,7 @@ import pytest
 import earnest
 from earnest.audio import Manifest
 from earnest.errors import BadData, BadParameter, PlanMismatch, UnknownName
+from earnest.pillars import HEADLINE
 from earnest.plan import Plan
 from earnest.records import JournalLine
 from earnest.registry import has_extra
@@ -381,3 +382,10 @@ def test_a_model_is_asked_whether_it_hears() -> None:
     deaf = probe_hearing("scripted/never_hears")
     assert not deaf["hears"]
     assert "not found" in deaf["why"]
+
+
+def test_quick_asks_every_pillar_of_a_model_that_hears_all_with_at_most_400_calls() -> None:
+    outline = run_suite("quick", model="scripted/perfect", dry_run=True)
+    assert outline.estimate.n_calls <= 400
+    asked = {task.pillar for task in outline.plan.tasks if outline.items.get(task.name)}
+    assert asked == set(HEADLINE)

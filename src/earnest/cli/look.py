@@ -58,6 +58,7 @@ def show_command(
 ) -> None:
     from earnest.plan import Plan
     from earnest.results.build import read_lines
+    from earnest.tasks.suite import in_words
 
     Plan.read(folder)  # tells a folder that holds no run
     chosen = [
@@ -74,6 +75,8 @@ def show_command(
         outcome = f"{line.label} ({line.score})" if line.status == "scored" else f"unscored: {line.reason}"
         said = " ".join((line.answer or line.detail or "").split())
         click.echo(f"{line.item}  {outcome}  {said[:120]!r}")
+        if line.heard:
+            click.echo(f"    it heard {in_words(line.heard)}")
     click.echo(f"{len(chosen)} items" + (f", the first {limit} shown" if len(chosen) > limit else ""))
 
 

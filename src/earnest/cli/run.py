@@ -77,7 +77,7 @@ def run_command(
         print_json(outline.as_json()) if as_json else click.echo(outline.as_text())
         return 0
     with progress_bar(str(model)) as on_progress:
-        run = run_suite(out=out, on_progress=on_progress, gates=gates, **choice)
+        run = run_suite(out=out, on_outline=_say_first, on_progress=on_progress, gates=gates, **choice)
     outcome = [run.gate(gate) for gate in gates]
     if as_json:
         print_json(run.as_json(gates=outcome))
@@ -87,3 +87,8 @@ def run_command(
             click.echo(f"{'passed' if gate.passed else 'FAILED'}  {gate.gate}: {gate.why}")
         click.echo(f"\nreport: {run.folder / 'report.html'}")
     return 0 if all(gate.passed for gate in outcome) else 1
+
+
+def _say_first(outline: Any) -> None:
+    """Calls, minutes of audio, cost, and where recordings go, before the first call."""
+    click.echo(outline.as_line(), err=True)

@@ -12,6 +12,7 @@ from earnest.engine.job import Job, Progress, Settings, Summary, default_cache
 from earnest.engine.journal import Journal, read_journal
 from earnest.engine.judge_replies import Judgement
 from earnest.engine.judges import ModelJudge
+from earnest.engine.lines import heard_by
 from earnest.engine.prices import Ledger, Price
 from earnest.engine.runner import execute, execute_async
 from earnest.engine.shards import in_shard, merge
@@ -35,6 +36,7 @@ __all__ = [
     "estimate",
     "execute",
     "execute_async",
+    "heard_by",
     "in_shard",
     "merge",
     "read_journal",

@@ -70,7 +70,7 @@ def line_of(
         attempt=dict(attempt) if attempt is not None else None,
         defence_ms=round(float(answer.details.get("defence_ms", 0.0)), 3) if answer else 0.0,
         read=_taken_off(answer) if answer else None,
-        heard=_heard(answer, stimulus) if answer else None,
+        heard=heard_by(answer, stimulus) if answer else None,
         judges=dict(judges) if judges else None,
         question=question.as_json(answer=answer.text if answer else "") if question is not None else None,
     )
@@ -86,7 +86,7 @@ def _taken_off(answer: Answer) -> dict[str, Any] | None:
     return taken or None
 
 
-def _heard(answer: Answer, stimulus: Stimulus | None) -> dict[str, str] | None:
+def heard_by(answer: Answer, stimulus: Stimulus | None) -> dict[str, str] | None:
     """What a cascade's recogniser wrote, by role; None of a model that hears by itself."""
     transcript = answer.details.get("transcript")
     if isinstance(transcript, str):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from earnest.audio import AudioClip, Stimulus
-from earnest.engine import clip_path
+from earnest.engine import clip_path, heard_by
 from earnest.errors import BadData, UnknownName
 from earnest.models import load_model
-from earnest.models.access import Failure, Model, Reply, Sampling, System
+from earnest.models.access import Answer, Failure, Model, Reply, Sampling, System
 from earnest.plan import Plan
 from earnest.records import JournalLine
 from earnest.registry import registry
@@ -31,6 +32,8 @@ class Replay:
         The answers, or why there was none.
     same : bool
         Whether they agree word for word.
+    heard_before, heard_now : mapping of str to str, or None
+        What a recogniser before the model wrote down, by role; None where the model hears by itself.
     saved : tuple of str
         Files of the clips that were sent, where they were asked for.
     """
@@ -39,6 +42,8 @@ class Replay:
     before: str
     now: str
     same: bool
+    heard_before: Mapping[str, str] | None = None
+    heard_now: Mapping[str, str] | None = None
     saved: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -49,7 +54,19 @@ class Replay:
         """The replay for a terminal."""
         said = "the same answer" if self.same else "another answer"
         files = [f"  saved {path}" for path in self.saved]
-        return "\n".join([f"{self.item}: {said}", f"  before: {self.before}", f"  now:    {self.now}", *files])
+        told = [
+            *([f"  heard before: {in_words(self.heard_before)}"] if self.heard_before else []),
+            f"  before: {self.before}",
+            *([f"  heard now: {in_words(self.heard_now)}"] if self.heard_now else []),
+            f"  now:    {self.now}",
+        ]
+        return "\n".join([f"{self.item}: {said}", *told, *files])
+
+
+def in_words(heard: Mapping[str, str]) -> str:
+    """What was heard, by role where there are several clips."""
+    texts = {role: repr(" ".join(text.split())) if text.strip() else "nothing" for role, text in heard.items()}
+    return ", ".join(texts.values() if len(texts) == 1 else (f"{role}: {text}" for role, text in texts.items()))
 
 
 def replay(
@@ -82,7 +99,11 @@ def replay(
     asked = model if isinstance(model, Model) else load_model(model or plan.model)
     (reply,) = System(asked, defences, plan.seed).ask([stimulus], sampling=Sampling(**line.parameters))
     before, now = line.answer if line.answer is not None else f"none: {line.reason}", _said(reply)
-    return Replay(item=item, before=before, now=now, same=before == now, saved=_saved(stimulus, save, item=item))
+    heard = heard_by(reply, stimulus) if isinstance(reply, Answer) else None
+    saved = _saved(stimulus, save, item=item)
+    return Replay(
+        item=item, before=before, now=now, same=before == now, heard_before=line.heard, heard_now=heard, saved=saved
+    )
 
 
 def probe_hearing(model: str | Model) -> dict[str, Any]:

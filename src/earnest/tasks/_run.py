@@ -75,14 +75,25 @@ class Outline:
         lines += [f"  {task:<{width}} not run: {why}" for task, why in left_out(self.plan).items()]
         if self.estimate is None:
             return "\n".join([*lines, "give --model to see calls, minutes of audio, cost and where recordings go"])
-        lines.append(
-            f"at least {self.estimate.n_calls} calls, {self.estimate.audio_s / 60:.1f} minutes of audio; {self._cost}"
-        )
-        if self.plan.destination:
-            lines.append(f"recordings are sent to {self.plan.destination}")
-        else:
-            lines.append("recordings stay on this machine")
+        lines += [self.amount, self._whither]
         return "\n".join([*lines, *([f"note: {self.estimate.note}"] if self.estimate.note else [])])
+
+    @property
+    def amount(self) -> str:
+        """Calls, minutes of audio and cost, in words; empty where no model was given."""
+        if self.estimate is None:
+            return ""
+        minutes = self.estimate.audio_s / 60
+        return f"at least {self.estimate.n_calls:,} calls, {minutes:,.1f} minutes of audio; {self._cost}"
+
+    def as_line(self) -> str:
+        """What a run says of itself before it asks anything."""
+        return f"suite {self.plan.suite} over {self.plan.model}: {self.amount}; {self._whither}"
+
+    @property
+    def _whither(self) -> str:
+        to = self.plan.destination
+        return f"recordings are sent to {to}" if to else "recordings stay on this machine"
 
     @property
     def _cost(self) -> str:
@@ -160,7 +171,8 @@ class Run:
         lines = [f"{self.plan.model} on {self.plan.data}, suite {self.plan.suite}"]
         for score in self.scorecard.pillars:
             name = score.pillar + ("" if score.on_scorecard else " (beside the six)")
-            lines.append(f"  {name:<32} {_number(score.value, score.low, score.high)}  {score.n_scored} items")
+            why = f"  ({score.no_value})" if score.no_value else ""
+            lines.append(f"  {name:<32} {_number(score.value, score.low, score.high)}  {score.n_scored} items{why}")
         return "\n".join([*lines, self.scorecard.audio.words])
 
     def _repr_html_(self) -> str:

@@ -29,7 +29,7 @@ from earnest.models.access import Model, Sampling
 from earnest.plan import Plan, PlannedTask
 from earnest.records import BEYOND, Arm, Item
 from earnest.registry import Spec, parse_spec, registry
-from earnest.tasks._again import Replay, probe_hearing, replay
+from earnest.tasks._again import Replay, in_words, probe_hearing, replay
 from earnest.tasks._base import NEEDS, Task
 from earnest.tasks._canary import Canary
 from earnest.tasks._check import DataCheck, check_data, check_official
@@ -52,6 +52,7 @@ __all__ = [
     "SuiteTask",
     "check_data",
     "check_official",
+    "in_words",
     "is_official",
     "judge_run",
     "probe_hearing",
@@ -137,6 +138,7 @@ def run_suite(
     max_tokens: int = 256,
     dry_run: bool = False,
     gates: Sequence[str] | None = None,
+    on_outline: Callable[[Outline], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Run | Outline:
     """Evaluate a model on a suite, write the report, and give back the run.
@@ -183,6 +185,8 @@ def run_suite(
         Give back an `Outline` of what would be asked and sent, and ask nothing.
     gates : sequence of str or None
         Conditions such as `safety=0.9`, shown in the report.
+    on_outline : callable or None
+        Called with the `Outline` before anything is asked.
     on_progress : callable or None
         Called with `earnest.engine.Progress` while it runs.
 
@@ -235,6 +239,8 @@ def run_suite(
     prepared = _prepared(suite, asked, model=Nobody() if model is None else model, data=found)
     if dry_run:
         return _outline(prepared)
+    if on_outline is not None:
+        on_outline(_outline(prepared))
     if judge_hears:
         check_hearing(prepared.judges, folder=Path(str(out)), settings=settings, plan=prepared.plan)
     summary = execute(
