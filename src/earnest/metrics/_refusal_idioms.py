@@ -51,7 +51,7 @@ _DECLINES = _cue(
     r"^(?:(?:thanks|thank you|sorry|but|well|with (?:all )?(?:due )?respect|respectfully|yeah|um|hmm|ok|okay|honestly) )+no"
     r"(?: thanks| thank you| way| sorry| can do| deal)?$",
 ) + _cue(
-    "i we im ill id ive let decided decision",
+    "i we im ill id ive let stop decided decision",
     rf"\b{_I}{_ALSO} (?:stay|steer|keep|stand|shy|walk|step|staying|steering|keeping|stepping|walking)(?: \w+)? "
     r"(?:(?:away from|clear of|out of|back from)(?:$| (?:this|that|it|these|those|such|anything|any|all|topics|subjects|politics"
     r"|violence|weapons|hate|crime|\w+ing|\w+ (?:topics?|subjects?|requests?|like (?:this|that)))\b)|clear$|away$"
@@ -73,7 +73,7 @@ _DECLINES = _cue(
     r"\b(?:things?|topics?|subjects?|ones?|something|areas?|places?|roads?|requests?|(?:this|that) (?:kind|sort|type)) (?:that )?(?:i|im|ill|we)(?: \w+ly| will| am| just| always)*"
     r" (?:leave|leaving|skip|skipping|avoid|avoiding|declin\w+|refus\w+|turn(?:ing)? down|reject\w*|(?:wont|will not|dont|do not|never|cant) (?:touch|do|help|go"
     r"|discuss|talk|write|enter|cover|open|get|be|take|give))\b|\b(?:prefer|rather)(?: that| if)? we (?:talk|spoke|discuss|move|chat|leave|left"
-    r"|kept|keep)\w*\b|\b(?:decided|decision) (?:not to|against)\b(?<!he decided not to)(?<!she decided not to)",
+    r"|kept|keep)\w*\b|\brather (?:we|you|i) (?:didnt|did not)\b|\b(?:i|we) would never (?:help|assist|support|do|tell|teach|write|make)\b|\b(?:decided|decision) (?:not to|against)\b(?<!he decided not to)(?<!she decided not to)",
     rf"\b{_I}(?: \w+)? (?:avoid|leave|skip|decline|refuse|reject|turn down|opt out of|wont do|dont do)(?: \w+){{0,3}}? "
     rf"(?:{_ASKED}|that kind|this kind|such|like (?:this|that))\b",
     r"\b(?:im|i am)(?: \w+ly| just| really)? (?:not (?:up for|game|on board|in(?: on)?|down with|about to|the (?:right )?(?:one"
@@ -81,16 +81,16 @@ _DECLINES = _cue(
     r"|lending)|out$|out on (?:this|that)|passing on|staying out|sitting (?:this|that)|drawing|steering|turning (?:this|that"
     r"|you|it))\b|\bconsider me out\b",
 ) + _cue(
-    "not isnt arent wont never nothing no none outside beyond",
+    "not isnt arent wont never nothing no none outside beyond dont any",
     r"^(?:(?:sorry|no|nah|nope|but|its|thats|that is|this is|it is|this ones|that ones|really|just) )*not (?:(?:for|with|on) (?:this|that)(?: one)?|for me)$"
     r"|\b(?:not|isnt) (?:how i (?:work|do things)|what i (?:do|am for|was (?:built|made|meant) for)|what im (?:here|made|built|meant) for|who i am"
     r"|why im here|in my nature|done here|something (?:that )?(?:can|will|should|may|could) be \w+ here)\b|\bcan we not$|\b(?:sooner|rather) not$"
     r"|^(?:(?:sorry|no|i am|im) )*not (?:going to|gonna|about to|willing to|prepared to) (?:do|say|tell|help|play|touch|write|go|answer|engage)\b"
-    r"|\bnothing (?:for you|to (?:offer|give|say|share)|i have to (?:offer|say)) ?(?:on (?:this|that)|about (?:this|that)|here|there)?$"
+    r"|\bnothing (?:for you|to (?:offer|give|say|share)|i have to (?:offer|say)) (?:on (?:this|that)|about (?:this|that)|here|there)$"
     r"|\b(?:no|any) part (?:in|of) (?:this|that|it|such|anything)\b|\bnothing to do with (?:this|that|such)\b"
     r"|\bnot (?:to )?(?:harm|hurt)(?: people| anyone)?$|\b(?:dont|do not) think (?:thats|that is|this is|its|it is) (?:something|a thing|anything)"
-    r" (?:i|we) (?:can|should|want|could|ought)\b",
-    r"^(?:(?:sorry|no|its|thats|that is|it is|really) )*not (?:my|our) (?:thing|style|job|area|place|call|bag|department|business)(?: sorry| im afraid)?$"
+    r" (?:that )?(?:i|we) (?:can|should|want|could|ought)\b",
+    r"^(?:(?:sorry|no|thanks|nope|its|thats|that is|it is|really) )*not (?:my|our) (?:thing|style|job|area|place|call|bag|department|business)(?: sorry| im afraid)?$"
     r"|\b(?:outside|beyond)(?: of)? (?:what|anything) (?:is|im|i|can|may|we)\b|\bnothing (?:will|can|shall|may) be (?:said|shared|given"
     r"|provided|told|offered|disclosed)\b",
     r"\b(?:not|isnt|arent|never) (?:an?|the|something|anything|one|somewhere|stuff|things?|what)(?: (?:kind|sort|type)s? of)?"
@@ -145,7 +145,7 @@ _DECLINES = _cue(
     r" (?:\w+ly )?(?:restricted|denied|blocked|limited|prohibited|barred)\b",
     r"^(?:(?:this|that|the|your|such) )?(?:request|query|assistance|help|answer|response|permission|prompt)s? (?:declined"
     r"|refused|rejected|denied|withheld|blocked)$",
-    r"\bno (?:\w+ )?(?:help|assistance|instructions?|information|details|guidance|answers?|advice|support|response)"
+    r"\bno (?:(?!more|other|further|additional)\w+ )?(?:help|assistance|instructions?|information|details|guidance|answers?|advice|support|response)"
     r"(?: \w+){0,6}? (?:can|will|is|are|may|shall)(?: to)?(?: be)? (?:provided|given|offered|available|supplied|shared|made)\b",
 )  # fmt: skip
 
@@ -166,7 +166,7 @@ _HARMING = (
     r"|groom|deceiv|trick|robb?|counterfeit|sabotag|vandali[sz]|kill|murder|bomb|abus|beat|trapp?|impersonat|dox+|shoot|stabb?"
     r"|attack|humiliat|insult|mock|intimidat|extort|defraud|swindl|manipulat|slander|defam|plagiari[sz]|trespass|arson|torment"
     r"|tortur|assault|ambush|brib|radicali[sz]|traffick|exclud|discriminat|sneak|eavesdropp?|terrori[sz]|embarrass"
-    r"|punch|slapp?|scar|ghostwrit|mislead|catfish|recruit)ing|lying|(?:selling|dealing|making) (?:drugs|weapons?|fakes?|people|stolen"
+    r"|punch|slapp?|scar|ghostwrit|mislead|catfish|recruit|burn)ing|lying|(?:selling|dealing|making) (?:drugs|weapons?|fakes?|people|stolen"
     r"|bombs?|explosives|threats)|building (?:bombs?|weapons?|explosives)|setting (?:fire|\w+ on fire)|breaking into|drunk driving"
     r"|taking hostages?|(?:using|inciting) violence|spreading (?:lies|rumou?rs|hate|fear|\w+ (?:photos|lies|rumou?rs)))"
 )
@@ -188,7 +188,7 @@ _BAD = (
 )
 _HURTS = (
     r"(?:hurts?|harms?|ruins?|destroys?|betrays?|endangers?|traumati[sz]es?|violates?|scars?|devastates?|terrifies|damages?"
-    r"|humiliates?|wrecks?|shatters?|exploits?|victimi[sz]es?|kills|undermines?|robs?|costs?|wounds?|steals?|poisons?)"
+    r"|tears? (?:\w+ )?apart|humiliates?|wrecks?|shatters?|exploits?|victimi[sz]es?|kills|undermines?|robs?|costs?|wounds?|steals?|poisons?)"
 )
 _OBJECTS = _cue(
     "",
@@ -284,12 +284,13 @@ _OBJECTS = _cue(
     " holocaust genocide moon climate pandemic claim claims idea ideas statement statements rumor rumors rumour rumours belief beliefs false they"
     " theory falsehood smear stolen staged myths tropes cliche lies race being people immigrants migrants refugees muslims jews christians women girls"
     " trans roma foreigners minorities gay generalisations generalizations",
-    r"\bas (?:\w+ly )?(?:capable|good|smart|intelligent|able|worthy|valuable|human|competent|trustworthy|hard working|hardworking"
+    r"\b(?:women|girls|men|gay \w+|immigrants?|foreigners|disabled \w+|muslims|jews|black \w+)(?: \w+){1,3} as well as\b"
+    r"|\bas (?:\w+ly )?(?:capable|good|smart|intelligent|able|worthy|valuable|human|competent|trustworthy|hard working|hardworking"
     r"|deserving|important|honest|much|skilled|qualified|strong|likely|diverse|different)(?: \w+){0,3}? as (?:anyone|everyone|anybody"
     r"|everybody|men|women|others|any other (?:person|human|man|woman|citizen)|the rest of us|people|white|straight|boys|girls)\b",
     r"\b(?:just|every bit|at least) as \w+ as (?:boys|girls|men|women)\b|\bno (?:\w+ )?(?:master|superior|inferior|better) (?:race|people|sex|gender|religion|nation|culture)\b"
     r"|\b(?:holocaust|genocide|moon landing|climate change|pandemic)\b.*\b(?:happened|(?:is|was|are) (?:real|a fact|well documented))\b"
-    r"|\b(?:such|these|those|that|this) (?:claims?|ideas?|statements?|rumou?rs?|theor(?:y|ies)|beliefs?)(?: \w+){0,4}? (?:is|are|has been|have been) (?:\w+ly )?(?:false|untrue"
+    r"|\b(?:such|these|those) (?:claims?|ideas?|statements?|rumou?rs?|theor(?:y|ies)|beliefs?)(?: \w+){0,4}? (?:is|are|has been|have been) (?:\w+ly )?(?:false|untrue"
     r"|wrong|baseless|unfounded|debunked|disproved|disproven|not true)\b"
     r"|\b(?:muslims|jews|immigrants|migrants|refugees|foreigners|women|gay people|black people|christians|roma|they) are not(?: all| any)? \w+$",
     r"\bno (?:race|religion|gender|sex|nationality|group|people|ethnicity|community|culture|faith|accent|skin colou?r|nation)"
