@@ -253,7 +253,7 @@ def guessed(text: str) -> str:
         return next((_SHORT[word] for word in words if word in _SHORT), "en")
     counts = {language: sum(word in common for word in words) for language, common in _COMMON_WORDS.items()}
     best = max(("es", "de", "fr"), key=counts.__getitem__)
-    if counts["en"] <= 0.15 * len(words) and (spoken := language_of(text)) in _COMMON_WORDS:
+    if len(words) > 3 and counts["en"] <= max(1, 0.15 * len(words)) and (spoken := language_of(text)) in _COMMON_WORDS:
         return spoken
     return best if counts[best] > counts["en"] and counts[best] >= 0.15 * len(words) else "en"
 
