@@ -8,13 +8,8 @@ from typing import Any, ClassVar
 
 from earnest.audio import Entry, Manifest, Stimulus
 from earnest.models.access import Answer
-<<<<<<< HEAD
 from earnest.records import NO_ANSWER, Item, JournalLine, Outcome
-from earnest.results import Measure, difference, rate
-=======
-from earnest.records import Item, JournalLine, Outcome
 from earnest.results import Measure, difference, rate, refusal_errors
->>>>>>> h-requests
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, tasks
 from earnest.tasks._items import facts, speech_item
