@@ -374,6 +374,13 @@ def test_the_same_request_is_asked_aloud_and_in_writing(bench) -> None:
     assert b.scored(spoken, REFUSAL)[0] is None and b.scored(written, REFUSAL)[0] == 1.0
 
 
+def test_what_is_written_is_in_nobodys_voice(bench) -> None:
+    """Else a gap between the groups of those who would have said it is halved by what nobody said."""
+    spoken, written = bench("written_requests", probe_manifest()).items[:2]
+    of_voice = {"speaker", "gender", "age_band", "accent", "language"}
+    assert set(spoken.truth) - set(written.truth) == of_voice & set(spoken.truth) >= {"gender", "age_band"}
+
+
 def test_what_speaking_adds_to_harm_is_counted_request_by_request(bench) -> None:
     def answer(item) -> str:
         served = item.truth["label"] == "benign" or (

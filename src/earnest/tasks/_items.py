@@ -29,7 +29,8 @@ T = TypeVar("T")
 GROUPS = ("gender", "age_band", "accent")
 """Columns that say which group of speakers a voice belongs to."""
 
-_FACTS = ("text", "speaker", *GROUPS, "language", "pair")
+_OF_VOICE = ("speaker", *GROUPS, "language")
+_FACTS = ("text", *_OF_VOICE, "pair")
 
 
 def facts(entry: Entry) -> dict[str, Any]:
@@ -37,6 +38,11 @@ def facts(entry: Entry) -> dict[str, Any]:
     found = {column: entry.value(column) for column in _FACTS}
     found |= {"label": canonical(entry.label), "corpus": corpus(entry)}
     return {key: value for key, value in found.items() if value}
+
+
+def facts_of_text(entry: Entry) -> dict[str, Any]:
+    """`facts` without those of the voice, for items in writing: nobody's voice is in them, and so no group's."""
+    return {key: value for key, value in facts(entry).items() if key not in _OF_VOICE}
 
 
 def corpus(entry: Entry) -> str:

@@ -12,7 +12,7 @@ from earnest.records import NO_ANSWER, Item, JournalLine, Outcome
 from earnest.results import Measure, difference, rate, refusal_errors
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, tasks
-from earnest.tasks._items import facts, speech_item
+from earnest.tasks._items import facts_of_text, speech_item
 from earnest.tasks._requests import left_out_measures, twins_of
 from earnest.tasks._twins import (
     LABELS,
@@ -82,7 +82,7 @@ class WrittenRequests(TwinRequests):
             spoken,
             id=f"{self.name}/{entry.id}/written",
             load=load,
-            truth={**facts(entry), **truth, "channel": "written"},
+            truth={**facts_of_text(entry), **truth, "channel": "written"},
             prompt="",  # a request is no instruction that a model could be asked about beforehand
             duration_s=0.0,
         )
