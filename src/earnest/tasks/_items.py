@@ -205,6 +205,15 @@ def _is_offered(item: Item, said: str) -> bool:
     return bool(options) and normal(said) in {normal(str(option)) for option in options}
 
 
+def own_words(item: Item, answer: Answer) -> str:
+    """What an answer says without what repeats the prompt in it; all of it where nothing else is left.
+
+    A choice is read from these: the prompt's "If neither voice gives a reason to choose" chooses nothing.
+    """
+    own = without_echo(answer.said, told=[item.prompt]).strip() if item.prompt else ""
+    return own or answer.said
+
+
 def _lack(item: Item, answer: Answer) -> tuple[str, str]:
     """Why a reply answers nothing (empty: it answers), and the detail for a reader of the journal."""
     said = answer.said
