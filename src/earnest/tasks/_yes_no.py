@@ -26,7 +26,7 @@ def yes_no_outcome(item: Item, answer: Answer, *, expected: str, prompt: str, tr
     declined : float
         Score of an answer that declines to tell.
     """
-    missing = unanswered(item, answer)
+    missing = unanswered(item, answer, repeats=False)
     if missing is not None:
         return missing
     said = yes_no(own_words(item, answer))

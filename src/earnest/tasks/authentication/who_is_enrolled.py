@@ -99,7 +99,7 @@ class WhoIsEnrolled(Task):
         )  # fmt: skip
 
     def score(self, item: Item, answer: Answer) -> Outcome:
-        missing = unanswered(item, answer)
+        missing = unanswered(item, answer, repeats=False)
         if missing is not None:
             return missing
         true, place = item.truth["expected"], first_or_second(own_words(item, answer))

@@ -79,7 +79,7 @@ class ChoiceTask(Task):
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         """The choice as the label. One answer alone has no score: preference shows in two orders."""
-        missing = unanswered(item, answer, score=None)
+        missing = unanswered(item, answer, score=None, repeats=False)
         if missing is not None:
             return missing
         place = first_second_or_neither(own_words(item, answer))

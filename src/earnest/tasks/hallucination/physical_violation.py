@@ -99,7 +99,7 @@ class PhysicalViolation(Task):
         return replace(item, duration_s=LENGTH_S)
 
     def score(self, item: Item, answer: Answer) -> Outcome:
-        missing = unanswered(item, answer)
+        missing = unanswered(item, answer, repeats=False)
         if missing is not None:
             return missing
         true = item.truth["expected"]
