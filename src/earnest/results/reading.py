@@ -98,10 +98,9 @@ class ReaderErrors:
 
 
 def widened(measure: Measure, *, low: float, high: float, how: str, reader: str) -> Measure:
-    """A measure with ends no nearer than they were, how they were made, and whose errors are in them."""
-    assert measure.low is not None and measure.high is not None
+    """A measure with other ends, how they were made, and whose errors are in them."""
     interval = "; ".join(part for part in (measure.interval, how) if part)
-    return replace(measure, low=min(low, measure.low), high=max(high, measure.high), interval=interval, reader=reader)
+    return replace(measure, low=low, high=high, interval=interval, reader=reader)
 
 
 def excess(outer: Measure, inner: Measure) -> tuple[float, float]:
