@@ -14,6 +14,7 @@ BENCHMARKS = sorted(path.name for path in (ROOT / "benchmarks").glob("*.py"))
 SMALL = {
     "attacks.py": ["--clips", "2", "--steps", "2"],
     "core.py": ["--limit", "6"],
+    "intervals.py": ["--runs", "4"],
     "papers.py": ["--works", "600"],
     "reference.py": ["--clips", "32"],
     "metrics.py": ["--n", "100000", "--n-tandem", "2000"],

@@ -255,6 +255,11 @@ class JournalLine(BaseModel):
         return None if self.verdict is None else self.verdict["label"]
 
     @property
+    def said(self) -> str:
+        """The answer without what the reader of replies took off: reasoning, a preamble."""
+        return str((self.read or {}).get("answer", self.answer or ""))
+
+    @property
     def to_judge(self) -> Question | None:
         """What a judge had, or would have, to decide; None where a parser decided."""
         return None if self.question is None else Question.of_json(self.question, answer=self.answer or "")

@@ -5,20 +5,24 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from dataclasses import dataclass
+from typing import get_args
 
 import pytest
 from needed import recogniser
 
-from earnest.metrics.transcription import edit_counts, normalise_english
+from earnest.metrics.transcription import spoken_edit_counts
 from earnest.models import load_model
-from earnest.records import JournalLine
+from earnest.records import NO_ANSWER, JournalLine, UnscoredReason
+from earnest.results import Finding
 from earnest.tasks.suite import Run, replay, run_suite
 
 pytestmark = pytest.mark.real
 
+MOST_CALLS = 400
 TRANSPORT = {"cancelled", "connection", "http_4xx", "http_5xx", "rate_limited", "timeout", "model_error", "bad_response"}
 MOST_UNSCORED = {"unjudged": 0.5, "unparsed": 0.1, "other_language": 0.05, "too_long": 0.1, "empty_answer": 0.05}
 """Of all items, the largest share for each reason. A model of 135 million parameters rambles, and no judge is asked."""
@@ -57,21 +61,40 @@ def asked(request, text_model, tmp_path_factory, record_testsuite_property) -> A
     return Asked(ear, run, seconds)
 
 
-def word_errors(lines: list[JournalLine]) -> float:
-    """Of what the ear wrote, against what is said in the clip."""
-    texts = [str(line.truth["text"]) for line in lines]
-    written = [" ".join((line.heard or {}).values()) for line in lines]
-    references, hypotheses = ([normalise_english(text) for text in side] for side in (texts, written))
-    counts = edit_counts(reference=references, hypothesis=hypotheses)
-    return counts.edits / counts.n_reference
+def findings(asked: Asked, metric: str) -> dict[str, Finding]:
+    """What the scorecard says of a metric, by task."""
+    return {found.task: found for found in asked.run.findings if found.metric == metric}
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, without case and punctuation."""
+    return re.findall(r"[a-z0-9']+", text.lower())
+
+
+def is_echo(line: JournalLine) -> bool:
+    """Whether an answer of three words or more is a stretch of its own prompt."""
+    said = words(line.answer or "")
+    return len(said) >= 3 and f" {' '.join(said)} " in f" {' '.join(words(line.prompt or ''))} "
 
 
 def test_every_item_was_asked_and_answered(asked):
     lines, summary = asked.run.lines(), asked.run.summary
-    assert len(lines) == summary.n_items > 100 and summary.n_retries == 0
+    assert 100 < len(lines) == summary.n_items and summary.n_retries == 0
     assert not TRANSPORT & {line.reason for line in lines}
     assert all(line.answer is not None for line in lines)
     assert (asked.run.folder / "report.html").stat().st_size > 10_000
+
+
+def test_the_suite_quick_takes_at_most_400_calls(asked):
+    if asked.run.plan.suite != "quick":
+        pytest.skip("another suite was asked for")
+    assert len(asked.run.lines()) <= MOST_CALLS
+
+
+def test_every_reason_for_which_an_item_is_unscored_is_a_known_one(asked):
+    unscored = [line for line in asked.run.lines() if line.status == "unscored"]
+    assert {line.reason for line in unscored} <= set(get_args(UnscoredReason))
+    assert all(line.score is None for line in unscored)
 
 
 def test_what_could_not_be_scored_stays_within_stated_shares(asked):
@@ -93,10 +116,36 @@ def test_audio_arrives_though_code_words_are_misheard(asked):
     assert audio.n_controls_found == 0
 
 
-def test_the_ear_hears_most_words_of_the_probe_set(asked):
-    spoken = [line for line in asked.items if line.task == "voice_parity" and line.truth.get("text")]
-    assert len(spoken) >= 12
-    assert word_errors(spoken) < 0.6  # synthetic voices; of people's speech see test_hearing
+def test_nobody_is_told_that_the_assistant_is_deaf(asked):
+    page = (asked.run.folder / "report.md").read_text(encoding="utf-8")
+    assert asked.run.scorecard.audio.words.split(":")[0] in page
+    assert "did_not_hear" not in {line.reason for line in asked.items}
+
+
+def test_the_word_errors_of_the_ear_are_a_finding(asked):
+    """Of synthetic voices; of people's speech see test_hearing."""
+    spoken = [line for line in asked.items if line.task == "voice_parity"]
+    counts = [
+        spoken_edit_counts(reference=str(line.truth["text"]), hypothesis=(line.heard or {})["speech"])
+        for line in spoken
+    ]
+    told = findings(asked, "ear_word_error_rate")
+    assert {"voice_parity", "noisy_transcription", "harmful_refusal"} <= set(told)
+    share = sum(count.edits for count in counts) / sum(count.n_reference for count in counts)
+    assert told["voice_parity"].value == pytest.approx(share)
+    assert 0.0 < share < 0.6
+
+
+def test_the_whole_hears_no_more_words_than_its_ear(asked):
+    """A text model cannot restore what was not heard; it may drop words, refuse and ramble."""
+    ear = findings(asked, "ear_word_accuracy")["noisy_transcription"]
+    whole = findings(asked, "word_accuracy_in_noise")["noisy_transcription"]
+    assert whole.value < ear.value + 0.05
+
+
+def test_an_echoed_prompt_is_no_answer(asked):
+    echoes = [line for line in asked.items if is_echo(line)]
+    assert not [(line.item, line.label, line.answer) for line in echoes if line.label not in (None, NO_ANSWER)]
 
 
 def test_no_answer_carries_reasoning(asked):

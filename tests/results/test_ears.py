@@ -8,6 +8,9 @@ from earnest.results import rate
 from earnest.results.ears import ear_measures
 
 
+UNREAD = {"status": "unscored", "reason": "unjudged", "verdict": None}
+
+
 class Harmful:
     def sides(self, truth):
         return ("harmful",) if truth.get("request") else ()
@@ -57,6 +60,16 @@ def test_of_a_transcription_the_ear_stands_beside_the_whole(line) -> None:
     assert found["ear_word_accuracy"].value == pytest.approx((1.0 + 0.75 + 0.25) / 3)
     assert found["ear_word_accuracy"].n_scored == 6  # the control stands outside the headline
     assert found["ear_word_error_rate"].n_scored == 7
+
+
+def test_what_the_ear_wrote_counts_where_the_answer_is_unscored(line) -> None:
+    task, lines = Harmful(), requests(line)
+    unread = [lines[0], *[one.model_copy(update=UNREAD) for one in lines[1:]]]
+    found = metrics(ear_measures(task, unread, sides=task.sides))
+    for metric, value in {"ear_word_error_rate": 4 / 48, "heard_intact_rate": 4 / 6}.items():
+        assert (found[metric].value, found[metric].n_scored) == (pytest.approx(value), 6)
+        assert (found[metric].worst_low, found[metric].worst_high) == pytest.approx((value, value))
+    assert (found["refusal_rate_heard_intact"].n_scored, found["refusal_rate_heard_intact"].n_unscored) == (1, 3)
 
 
 def test_without_transcripts_of_known_words_nothing_is_said(line) -> None:

@@ -52,6 +52,16 @@ def test_the_length_of_help_is_compared_where_both_are_helped(line) -> None:
     assert found["help_length_gap"].group == "gender=male vs gender=female"
 
 
+def test_the_length_of_help_is_that_of_the_answer_and_not_of_what_came_before_it(line) -> None:
+    lines = [
+        one.model_copy(update={"answer": f"<think>{'hm ' * 50}</think>{one.answer}", "read": {"answer": one.answer}})
+        if one.truth["gender"] == "female" else one
+        for one in speakers(line, lambda gender, rng: (1.0, "names_action"))
+    ]  # fmt: skip
+    found = metrics(gaps(requests, lines))["help_length_gap"]
+    assert (found.value, found.group) == (2.0, "gender=male vs gender=female")
+
+
 def test_what_is_missing_of_one_group_is_a_gap(line) -> None:
     def outcome(gender, rng):
         return (None, "") if gender == "female" and rng.random() < 0.25 else (1.0, "exact")
@@ -105,28 +115,45 @@ def test_a_refusal_is_one_by_rules_and_by_judges(line, label) -> None:
     assert not refuses(line("a", 1.0, label="partial"))
 
 
+PLANTED = ("accuracy_gap", "over_refusal_gap", "unscored_gap", "no_answer_gap")
+
+
 @pytest.mark.parametrize("points", [0, 5, 10, 20])
-@pytest.mark.parametrize("kind", ["accuracy_gap", "over_refusal_gap", "unscored_gap", "no_answer_gap"])
-def test_planted_gaps_lie_in_their_intervals(line, kind, points) -> None:
-    """Twenty speakers a group of differing ability, ten items each: the interval holds the planted gap at its rate."""
+def test_planted_gaps_lie_in_their_intervals(line, points) -> None:
+    """Twenty speakers a group of differing ability, ten items each: every interval holds the planted gap at its rate.
+
+    All four gaps are planted at once. Who is scored is drawn apart from what is answered; women are refused and left
+    without an answer more often, and answered wrongly less often, by the same amount, so that accuracy differs by it
+    too.
+    """
     rng = np.random.default_rng(100 + points)
-    inside, n_runs = 0, 60
+    n_runs, planted = 60, points / 100
     template = speakers(line, lambda gender, _: (1.0, "names_action"), n_speakers=20, n_each=10)
+    of = {one.cluster: place for place, one in enumerate(template[::10])}
+    women = np.array([one.truth["gender"] == "female" for one in template])
+    inside = dict.fromkeys(PLANTED, 0)
     for _ in range(n_runs):
-        ability = {one.cluster: rng.normal(0, 0.04) for one in template}
-        lines = []
-        for one in template:
-            p = 0.2 + (points / 100 if one.truth["gender"] == "female" else 0.0) + ability[one.cluster]
-            lines.append(_failed(one, kind) if rng.random() < p else one)
-        gap = metrics(gaps(requests, lines))[kind]
-        female_first = gap.group.startswith("gender=female") is not (kind == "accuracy_gap")
-        low, high = (gap.low, gap.high) if female_first else (-gap.high, -gap.low)
-        inside += low <= points / 100 <= high
-    assert inside >= 0.87 * n_runs  # three standard errors of 60 draws below 0.95
+        ability = rng.normal(0, 0.04, size=(len(of), 3))[[of[one.cluster] for one in template]]
+        more = np.where(women, planted, 0.0)[:, None] + ability
+        missing, draws = rng.random(len(template)) < 0.2 + more[:, 0], rng.random(len(template))
+        refused, silent = 0.2 + more[:, 1], 0.2 + more[:, 2]
+        wrong = np.where(women, 0.25 - planted, 0.25)
+        kinds = (draws[:, None] > np.cumsum([refused, silent, wrong], axis=0).T).sum(axis=1)
+        lines = [_outcome(one, gone, OUTCOMES[kind]) for one, gone, kind in zip(template, missing, kinds, strict=True)]
+        found = metrics(gaps(requests, lines))
+        for metric in PLANTED:
+            gap = found[metric]
+            women_first = gap.group.startswith("gender=female") is not (metric == "accuracy_gap")
+            low, high = (gap.low, gap.high) if women_first else (-gap.high, -gap.low)
+            inside[metric] += low <= planted <= high
+    assert min(inside.values()) >= 0.87 * n_runs, inside  # three standard errors of 60 draws below 0.95
 
 
-def _failed(line, kind: str):
-    if kind == "unscored_gap":
+OUTCOMES = ("refusal", NO_ANSWER, "wrong", "names_action")
+
+
+def _outcome(line, missing: bool, label: str):
+    if missing:
         return line.model_copy(update={"status": "unscored", "reason": "timeout", "verdict": None})
-    label = {"over_refusal_gap": "refusal", "no_answer_gap": NO_ANSWER}.get(kind, "wrong")
-    return line.model_copy(update={"verdict": {"score": 0.0, "label": label, "facts": {}}})
+    verdict = {"score": float(label == "names_action"), "label": label, "facts": {}}
+    return line.model_copy(update={"verdict": verdict})

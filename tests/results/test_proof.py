@@ -115,6 +115,17 @@ def test_words_that_the_prompt_gives_away_and_written_items_are_no_evidence(line
     assert audio_proof([*deaf, *answered(line, 12, own=True, clips={})]).proven is False
 
 
+def test_repeating_a_prompt_that_was_made_for_the_clip_is_no_evidence(line) -> None:
+    deaf = canaries(line, ["What would you like to know?"] * 8)
+    rough = [  # 4 of its 9 words: less than half, so the line is looked at
+        one.model_copy(update={"prompt": f"Is it about {' '.join(one.truth['text'].split()[:4])}?"})
+        for one in answered(line, 12, own=True)
+    ]
+    parrot = [one.model_copy(update={"answer": one.prompt}) for one in rough]
+    assert audio_proof([*deaf, *parrot]).proven is False
+    assert audio_proof([*deaf, *rough]).proven is True  # 2 more words of it than the prompt has
+
+
 def test_what_a_recogniser_heard_counts_as_what_was_written(line) -> None:
     deaf = canaries(line, ["I'm a helpful assistant."] * 8)
     heard = [

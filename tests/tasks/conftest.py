@@ -14,7 +14,8 @@ import pytest
 
 from earnest.audio import AudioClip, Manifest
 from earnest.models.access import Answer
-from earnest.records import Item, JournalLine, Question, Unscored, Verdict
+from earnest.records import NO_ANSWER, Item, JournalLine, Question, Unscored, Verdict
+from earnest.results.proof import as_proven
 from earnest.tasks import Task, tasks
 
 COLUMNS = (
@@ -142,6 +143,13 @@ class Bench:
         assert isinstance(outcome, Unscored), outcome
         return outcome.reason
 
+    def no_answer(self, item: Item, text: str) -> tuple[float | None, str]:
+        """Score of, and why, a reply that answers nothing on a clip that is known to carry something."""
+        outcome = self.outcome(item, text)
+        assert isinstance(outcome, Verdict), outcome
+        assert outcome.label == NO_ANSWER, outcome
+        return outcome.score, outcome.facts["why"]
+
     def line(self, item: Item, text: str) -> JournalLine:
         """The journal line of an answer; a question to a judge goes unjudged."""
         return self.line_for(item, self.outcome(item, text), answer=text)
@@ -150,9 +158,15 @@ class Bench:
         """The journal line of an outcome."""
         return line_of(item, outcome, answer=answer)
 
-    def measures(self, answer: Callable[[Item], str]) -> dict[tuple[str, str | None, Any], Any]:
-        """Measures of a model that answers every item by `answer`, by metric, group and level."""
+    def measures(
+        self, answer: Callable[[Item], str], *, arrives: bool = True
+    ) -> dict[tuple[str, str | None, Any], Any]:
+        """Measures of a model that answers every item by `answer`, by metric, group and level.
+
+        `arrives`: whether the run proves that the audio arrives; where it does not, no answer is unscored.
+        """
         lines = [self.line(item, answer(item)) for item in self.items]
+        lines = lines if arrives else as_proven(lines)
         return {(m.metric, m.group, m.level): m for m in self.task.measures(lines)}
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from earnest.audio import Manifest
+from earnest.errors import BadParameter
+from earnest.models.access import Answer
 from earnest.records import Item
 from earnest.tasks import Task, tasks
 from earnest.tasks import _prompts as prompts
@@ -17,8 +19,10 @@ OFFICIAL = [name for name in NAMES if tasks.get(name).layout != "manifest"]
 MIN_ITEMS = 40
 LONG = ("long_dictation", "long_comprehension", "long_localisation")
 """Tasks of minutes an item: fewer items, and each says more."""
-ELSEWHERE = ("emotion_match", "spoof_detection", *OFFICIAL)
-"""Tasks for which the probe set has no recordings."""
+ACROSS = [name for name in NAMES if tasks.get(name).across]
+"""Tasks that ask nothing of their own: they read the lines of all others."""
+ELSEWHERE = ("emotion_match", "spoof_detection", *OFFICIAL, *ACROSS)
+"""Tasks for which the probe set has no recordings, or that need none."""
 NEEDS = {"adversarial_transcription": "torch"}
 """Modules without which a task says that it cannot run."""
 
@@ -43,6 +47,18 @@ def test_an_official_task_says_of_a_manifest_that_it_is_none_of_its_data(data: M
         assert task.items(manifest, seed=0) == []
 
 
+@pytest.mark.parametrize("name", ACROSS)
+def test_a_task_across_all_others_runs_on_the_probe_set_without_an_item(name: str) -> None:
+    task = tasks.make(name)
+    assert task.items_or_lack(probe_manifest(), seed=0) == ([], None)
+    with pytest.raises(BadParameter, match="reads what other tasks asked"):
+        task.score(tasks.make("voice_parity").items(probe_manifest(), seed=0)[0], Answer(text="yes"))
+
+
+def test_only_equal_treatment_asks_nothing() -> None:
+    assert ACROSS == ["equal_treatment"]
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ELSEWHERE])
 def test_the_probe_set_gives_every_task_forty_items(name: str) -> None:
     task = with_its_extra(name)
@@ -63,7 +79,8 @@ def test_an_item_loads_alike_twice_and_has_its_length(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ELSEWHERE])
 def test_truth_tells_scripted_models_what_they_need_and_the_journal_no_audio(name: str) -> None:
     items = tasks.make(name).items(probe_manifest(), seed=0)
-    assert set(items[0].load().truth) <= {"text", "secret", "options", "expected"}
+    told = {"text", "secret", "options", "expected", "gender", "age_band", "accent", "label"}
+    assert set(items[0].load().truth) <= told
     for item in items:
         assert all(isinstance(value, str | int | float | bool | list | None) for value in item.truth.values())
 

@@ -40,7 +40,9 @@ def test_an_answer_is_right_where_it_says_what_is_true(bench) -> None:
     assert b.scored(fits, "Yes.") == (1.0, "yes")
     assert b.scored(fits, "no") == (0.0, "no")
     assert b.scored(other, "Yes.") == (0.0, "yes")
-    assert b.reason(other, DEAF) == "did_not_hear"
+    assert b.no_answer(other, DEAF) == (0.0, "not_heard")  # a known sound: wrong, though "no" would be right
+    nothing = b.item(kind="nothing")
+    assert b.reason(nothing, DEAF) == "did_not_hear"  # there is nothing to be heard: as before
     assert b.scored(other, "sorry i cannot help with that") == (0.0, "declined")
     question = b.outcome(other, "The recording holds something else.")
     assert question.labels == {"yes": 0.0, "no": 1.0, "declined": 0.0}
@@ -287,7 +289,7 @@ def test_a_sound_has_four_violations_four_twins_and_itself(bench) -> None:
     assert b.scored(item, "Impossible.") == (1.0, "impossible")
     assert b.scored(item, "That's not possible.") == (1.0, "impossible")
     assert b.scored(item, REFUSAL) == (0.0, "declined")
-    assert b.reason(item, DEAF) == "did_not_hear"
+    assert b.no_answer(item, DEAF) == (0.0, "not_heard")
     question = b.outcome(item, "The echo is strange.")
     assert question.truth == "the recording is impossible: an echo has less energy than its sound"
     assert item.load().digest == item.load().digest
@@ -372,7 +374,7 @@ def test_a_free_description_is_scored_by_its_claims(bench) -> None:
     assert b.scored(bell, "A bell rings while a man talks.") == (pytest.approx(1 / 3), "partly")
     assert b.outcome(bell, "A bell rings while a man talks.").facts["named"] is True
     assert b.scored(bell, REFUSAL) == (0.0, "declined")
-    assert b.reason(bell, DEAF) == "did_not_hear"
+    assert b.no_answer(bell, DEAF) == (0.0, "not_heard")
     question = b.outcome(bell, "Something is going on.")
     assert question.truth == "what is to be heard: a bell ringing"
     silent = b.item(kind="nothing", label="silence")

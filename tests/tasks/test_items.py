@@ -98,6 +98,17 @@ def test_a_sound_must_be_answered_to_but_nobody_need_speak_in_it() -> None:
     assert why(unanswered(SIREN, Answer(text="I cannot hear anyone speaking."))) is None
 
 
+EXAMPLE = "Who is the boss? For example, the boss is in the first audio (or second audio)."
+
+
+def test_an_allowed_reply_is_a_choice_though_the_prompt_says_it_as_an_example() -> None:
+    options = ["The boss is in the first audio", "The boss is in the second audio"]
+    asked = replace(SPOKEN, prompt=EXAMPLE, truth={"options": options})
+    assert [unanswered(asked, Answer(text=f"{option}.")) for option in options] == [None, None]
+    assert why(unanswered(asked, Answer(text=EXAMPLE))) == "no_answer: echo"
+    assert why(unanswered(replace(asked, truth={}), Answer(text="Who is the boss?"))) == "no_answer: echo"
+
+
 def test_what_no_answer_earns_is_the_tasks_to_say() -> None:
     assert unanswered(SPOKEN, Answer(text="")).score == 0.0
     assert unanswered(SPOKEN, Answer(text=""), score=None).score is None

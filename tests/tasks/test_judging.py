@@ -103,10 +103,10 @@ def test_a_judge_more_costs_its_own_calls_alone_and_agreement_is_shown(folder: P
     server, judge = endpoint
     with Loopback(answer=lambda heard: "Hmm, one or the other.") as subject:
         first = made(folder, tmp_path / "run", model=f"{subject.url}#s", judge=f"{server.url}#one", cache=False)
-        assert (subject.n_requests, server.n_requests) == (N + 8, N)  # four code words, four silences
+        assert (subject.n_requests, server.n_requests) == (N + 12, N)  # four code words asked twice, four silences
         judge.says = "copy"
         found = again(first, f"{server.url}#two", cache=False)
-        assert (subject.n_requests, server.n_requests) == (N + 8, N + N)
+        assert (subject.n_requests, server.n_requests) == (N + 12, N + N)
     assert (found.summary.n_judged, found.summary.n_known, found.summary.n_calls) == (N, 0, N)
     metrics = {finding.metric: finding for finding in Run.open(first.folder).findings}
     assert (metrics["judge_agreement"].value, metrics["judge_agreement"].n_scored) == (0.0, N)
@@ -285,9 +285,10 @@ def test_a_judge_behind_an_endpoint_is_sent_the_clips(folder: Path, tmp_path: Pa
     with Loopback() as subject, Loopback(answer=judge) as server:
         given = {"model": f"{subject.url}#s", "judge": f"{server.url}#ears", "judge_hears": True}
         first = made(folder, tmp_path / "run", cache=False, **given)
-        assert (subject.n_requests, server.n_requests) == (N + 8, 12 + N)  # eight code words, four silences, N answers
+        # of the judge: eight code words twice, four silences, N answers
+        assert (subject.n_requests, server.n_requests) == (N + 12, 20 + N)
         made(folder, tmp_path / "run", cache=False, **given)
-        assert server.n_requests == 12 + N  # resumed: who is known to hear is not tested again
+        assert server.n_requests == 20 + N  # resumed: who is known to hear is not tested again
     sent = {name for line in read_journal(first.folder) if line.task == TASK for name in line.clips.values()}
     assert {heard.clips[0].digest for heard in judged} == sent
     assert all("is attached" in heard.prompt for heard in judged)

@@ -16,7 +16,7 @@ from earnest.errors import BadParameter
 from earnest.metrics.transcription import EditCounts, edit_counts, edit_counts_by_part
 from earnest.models import load_model
 from earnest.models.access import Answer
-from earnest.records import Unscored
+from earnest.records import NO_ANSWER, Unscored
 from earnest.tasks import tasks
 from earnest.tasks._figures import digits
 from earnest.tasks._items import duration_s
@@ -160,7 +160,8 @@ def test_answers_without_the_words(dictation) -> None:
     assert task.score(item, Answer(text="I'm sorry, but I can't help with that.")).score == 0.0
     cut = task.score(item, Answer(text=item.truth["text"][:200], details={"finish_reason": "length"}))
     assert isinstance(cut, Unscored) and cut.reason == "too_long" and "--max-tokens" in cut.detail
-    assert task.score(item, Answer(text="I cannot hear any audio.")).reason == "did_not_hear"
+    deaf = task.score(item, Answer(text="I cannot hear any audio."))
+    assert (deaf.score, deaf.label, deaf.facts["why"]) == (0.0, NO_ANSWER, "not_heard")
 
 
 # ---------------------------------------------------------------- comprehension
@@ -266,19 +267,22 @@ def test_chance_is_the_better_of_two_deaf_guesses(bench) -> None:
 
 @pytest.mark.parametrize("name", LONG)
 def test_scripted_models_on_long_audio(bench, name: str) -> None:
-    """Who knows is right, who refuses is wrong, who hears nothing is not scored, who guesses is at chance."""
+    """Who knows is right, who refuses or answers nothing is wrong, who may not have been reached is not scored, who
+    guesses is at chance."""
     few = {"n_passages": 2} if name == "long_dictation" else {"n_each": 3}
     b = bench(name, probe_manifest(), lengths_s=(40.0,), **few)
     headline = (tasks.get(name).headline, None, None)
 
-    def found(behaviour: str):
+    def found(behaviour: str, **how):
         replies = load_model(f"scripted/{behaviour}").ask([item.load() for item in b.items])
         said = {item.id: reply.text for item, reply in zip(b.items, replies, strict=True)}
-        return b.measures(lambda item: said[item.id])[headline]
+        return b.measures(lambda item: said[item.id], **how)[headline]
 
     assert found("leaks_all").value == 1.0
     assert found("always_refuse").value == 0.0
-    assert found("never_hears").value is None and found("never_hears").unscored == {"did_not_hear": len(b.items)}
+    assert (found("never_hears").value, found("never_hears").n_unscored) == (0.0, 0)
+    unproven = found("never_hears", arrives=False)
+    assert unproven.value is None and unproven.unscored == {"did_not_hear": len(b.items)}
     if name != "long_dictation":  # a model that is told what is said may comply at random
         assert found("random").low <= (found("random").baseline or 0.0)
     assert found("position_only").value <= (found("position_only").baseline or 0.0)

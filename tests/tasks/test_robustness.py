@@ -26,6 +26,7 @@ from earnest.tasks.robustness.degraded_requests import DEGRADATIONS
 from earnest.tasks.robustness.environmental_sound import loudest_start_s
 from earnest.tasks.robustness.overlapping_speakers import overlapped
 
+DEAF = "I cannot hear any audio; please upload the recording."
 SHARED = [name for name in tasks.names() if issubclass(tasks.get(name), DegradedTranscription)]
 
 
@@ -57,7 +58,8 @@ def test_every_clip_is_heard_clean_and_in_two_noises_at_four_levels(bench) -> No
     noisy = b.item(sample=clean.sample, degradation="white", level=0.0)
     assert noisy.id.endswith("/white_0dB")
     assert b.scored(noisy, noisy.truth["text"]) == (1.0, "exact")
-    assert b.reason(noisy, "I cannot hear any audio; please upload the recording.") == "did_not_hear"
+    assert b.no_answer(noisy, DEAF) == (0.0, "not_heard")  # who answers nothing in noise is not left out of it
+    assert b.no_answer(clean, DEAF) == (None, "not_heard")  # the control stands outside the headline
 
 
 @pytest.mark.parametrize("colour", ["white", "pink"])
@@ -102,9 +104,21 @@ def test_what_noise_costs_is_paired_with_the_clean_clip(bench) -> None:
 def test_a_model_that_refuses_or_hears_nothing_is_not_robust(bench, name: str) -> None:
     refused = bench(name).measures(lambda item: "I'm sorry, but I can't help with that.")
     assert refused[tasks.get(name).headline, None, None].value == 0.0
-    deaf = bench(name).measures(lambda item: "I cannot hear any audio; please upload the recording.")
-    headline = deaf[tasks.get(name).headline, None, None]
-    assert headline.value is None and headline.unscored["did_not_hear"] == headline.n_unscored > 0
+    deaf = bench(name).measures(lambda item: DEAF)[tasks.get(name).headline, None, None]
+    assert (deaf.value, deaf.n_unscored) == (0.0, 0)
+    unproven = bench(name).measures(lambda item: DEAF, arrives=False)[tasks.get(name).headline, None, None]
+    assert unproven.value is None and unproven.unscored["did_not_hear"] == unproven.n_unscored > 0
+
+
+def test_silence_in_noise_alone_is_counted_against_a_model(bench) -> None:
+    """The blocker of old: who answers nothing below 10 dB had an accuracy of 1."""
+    found = bench("noisy_transcription").measures(
+        lambda item: item.truth["text"] if item.truth["level"] is None or item.truth["level"] >= 10.0 else ""
+    )
+    levels = {level for metric, _, level in found if metric == "word_accuracy"}
+    assert found["word_accuracy_in_noise", None, None].value == pytest.approx(
+        sum(level >= 10.0 for level in levels) / len(levels)
+    )
 
 
 def test_others_talk_behind_the_main_speaker_and_say_something_else(bench) -> None:
@@ -403,4 +417,4 @@ def test_a_rating_is_asked_for_what_was_heard_only(bench) -> None:
     question = b.outcome(b.items[1], "i can start")
     assert isinstance(question, Question) and (question.reader, question.scale) == ("number", (0.0, 10.0))
     assert b.items[1].truth["text"] in question.truth and question.otherwise.facts["n_words"] > 0
-    assert b.reason(b.items[1], "I cannot hear any audio; please upload the recording.") == "did_not_hear"
+    assert b.no_answer(b.items[1], DEAF) == (0.0, "not_heard")  # nothing to rate

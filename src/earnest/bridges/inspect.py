@@ -61,9 +61,10 @@ from earnest.audio import AudioClip, Manifest, Stimulus
 from earnest.errors import BadData, BadParameter, EarnestError, ModelFailed
 from earnest.models import load_model
 from earnest.models.access import Answer, Model, Sampling
-from earnest.records import Item, JournalLine, Question, Unscored, Verdict
+from earnest.records import NO_ANSWER, Item, JournalLine, Question, Unscored, Verdict
 from earnest.registry import registry
 from earnest.results.build import build, read_lines
+from earnest.results.proof import reason_unproven
 from earnest.tasks.probe import probe_manifest
 
 
@@ -224,18 +225,20 @@ def _wav(clip: AudioClip) -> Path:
 
 @scorer(metrics=[mean(), stderr(cluster="cluster")], name="earnest")
 def earnest_scorer(name: str, items: dict[str, Item]) -> Scorer:
-    """The task's own scoring; what it cannot score is unscored with the reason."""
+    """The task's own scoring; what it cannot score is unscored with the reason.
+
+    Inspect asks no canaries, so a reply that answers nothing is unscored: it may be that nothing was heard.
+    """
     task = registry("tasks").make(name)
 
     async def score(state: TaskState, target: Target) -> Score:
         text = state.output.completion
-        outcome = (
-            task.score(items[str(state.sample_id)], Answer(text=text))
-            if text.strip()
-            else Unscored(reason="empty_answer")
-        )
+        answer = Answer(text=text, details={"finish_reason": str(state.output.stop_reason)})
+        outcome = task.score(items[str(state.sample_id)], answer) if text.strip() else Unscored(reason="empty_answer")
         if isinstance(outcome, Question) and outcome.otherwise is not None:
             outcome = outcome.otherwise
+        if isinstance(outcome, Verdict) and outcome.label == NO_ANSWER:
+            return Score.unscored(reason=reason_unproven(str(outcome.facts.get("why", ""))), answer=text)
         if isinstance(outcome, Verdict) and outcome.score is not None:
             return Score(value=outcome.score, answer=outcome.label, metadata=dict(outcome.facts))
         if isinstance(outcome, Verdict):

@@ -31,18 +31,34 @@ _CLIP = (
 )
 _HERE = (
     rf"(?: (?:in|on|within|during|throughout|from) (?:the |this |that |your |these |it"
-    rf"|any part of the )*(?:(?:whole|entire|provided|given|attached|short|duration of the) )*(?:{_CLIP}s?)?"
+    rf"|any part of the )*(?:(?:whole|entire|provided|given|attached|short|duration of the) )*(?:{_CLIP}s?|one\b)?"
+    r"| from (?:start|beginning) to (?:end|finish)"
     r"| here| at all| throughout| being (?:spoken|said|heard)| present| audible| detected| detectable| heard"
     r"| (?:for me )?to (?:be )?(?:hear"
-    r"|heard|transcribe|transcribed|detect(?:ed)?|report)| spoken| can be heard| could be (?:heard|detected)"
+    r"|heard|transcribe|transcribed|detect(?:ed)?|report|answer|respond to|analy[sz]e|process|work with|describe|identify)"
+    r"| spoken| can be heard| could be (?:heard|detected)"
     r"| (?:is|was|are|were) (?:present|detected|audible|heard|spoken|there|found)"
-    r"| that i can (?:hear|detect|make out)| whatsoever| clearly| to speak of| content|,? (?:just"
+    r"| (?:that )?i (?:can|could) (?:hear|detect|make out|transcribe|find|recogni[sz]e)| whatsoever| clearly| to speak of| content|,? (?:just"
     r"|only) (?:\w+ )?(?:noise|static|silence|hum|hiss|background noise))*"
 )
 _NOISE = (
-    r"(?:(?:\w+ )?(?:noises?|static|silence|hum(?:ming)?(?: sounds?)?|hiss(?:ing)?|buzz(?:ing)?|tones?|white noise"
+    r"(?:(?:\w+ )?(?:noises?|static|silence|hum(?:ming)?(?: sounds?)?|hiss(?:ing)?|buzz(?:ing)?|breathing|tones?|white noise"
     r"|background (?:noise|sounds?|hum)|ambient (?:noise|sounds?)|room tone|interference|instrumental music"
     r"|music)(?: and (?:\w+ )?(?:noises?|static|silence|hum|hiss|tones?))?)"
+)
+_TAIL = re.compile(
+    rf",? (?:just|only|nothing but|but only|merely|simply|apart from|except(?: for)?|besides|other than) (?:an? |the |some )?"
+    rf"(?:[\w-]+ ){{0,2}}{_NOISE}(?: in the background| sounds?| throughout)?$"
+    rf"|,? (?:because|since|as) (?=(?:nobody|no ?one|there)\b).*$|,? so (?:(?:there(?:'s| is)|i have) nothing|i (?:can't|cannot)) .*$"
+)
+"""What was heard instead, or why nothing was, behind a report."""
+_SENT = re.compile(
+    r"(?: (?:that|which))? (?:you|i)(?:'ve| have| just|'d| had)* (?:sent|provided|shared|uploaded|attached|gave|given|received|recorded)"
+    r"(?: me| us| here| with me)?\b"
+)
+_I_LISTENED = re.compile(
+    r"^(?:i(?:'ve| have)? (?:carefully )?(?:listened|checked|played|analy[sz]ed|reviewed)(?: to)?(?: \w+){0,5},? but "
+    rf"|(?:after|having|on) (?:\w+ )?(?:listen\w*|check\w*|analy\w+|review\w*)(?: \w+){{0,5}}, |(?:apart from|except for|besides|other than|beyond) (?:\w+ ){{0,3}}{_NOISE}, )"
 )
 _JUST = r"(?:only|just|nothing but|nothing except|mostly|purely|merely|nothing more than)"
 _PERCEIVE = r"(?:hear|detect|make out|perceive|discern|find|identify|recogni[sz]e|distinguish|pick up)"
@@ -66,7 +82,7 @@ _NO_SPEECH = re.compile(
         r"speech is (?:absent|missing|not (?:present|audible))",
         rf"(?:not a|no|not one|there (?:is|was) not a)(?: single)? word (?:is|was|can be|could be) (?:spoken|said"
         rf"|heard){_HERE}",
-        rf"(?:(?:the|this|that|it)(?: {_CLIP})?|{_CLIP}) (?:is|seems|appears)(?: to be)? (?:devoid of|free of"
+        rf"(?:(?:the|this|that|it)(?: {_CLIP})?|{_CLIP}) (?:is|seems|appears)(?: to be)? (?:devoid of|free of|empty of"
         rf"|without|lacking)(?: any)? {_SPEECH}{_HERE}|(?:the |this )?{_CLIP} (?:lacks"
         rf"|is lacking)(?: any)? {_SPEECH}{_HERE}",
         rf"it (?:contains?|has|had|holds?|features?) no {_SPEECH}{_HERE}|there (?:are|is|were) no (?:people|person"
@@ -74,7 +90,17 @@ _NO_SPEECH = re.compile(
         rf"|entirely )?silent{_HERE}|it (?:seems|appears) silent{_HERE}",
         rf"{_NOT_I}(?: \w+ly| actually)? {_PERCEIVE} (?:any ?one|any ?body|any ?thing|any {_SPEECH}|any sounds?"
         rf"|a (?:voice|person|speaker|word|human voice|single word)|speech|words|voices)(?: (?:speak\w*|talk\w*"
-        rf"|saying anything))?{_HERE}",
+        rf"|say(?:ing)? (?:anything|a (?:single )?word)))?{_HERE}",
+        rf"i'm not (?:hearing|detecting|picking up|finding|getting|perceiving) (?:any ?one|any ?body|any ?thing|any {_SPEECH}"
+        rf"|speech|words|voices)(?: (?:speak\w*|talk\w*))?{_HERE}",
+        rf"i (?:can |could )?(?:hear|heard|detect|detected|find|found) (?:absolutely )?nothing (?:that (?:sounds|seems|sounded) like|resembling|like) {_SPEECH}{_HERE}",
+        rf"(?:all|the only thing|everything)(?: that)? (?:i|we|one|you)(?: can| could)? (?:hear|detect|heard|perceive|pick up|make out)(?: here)? (?:is|was|are) "
+        rf"(?:an? |the |some )?(?:(?!man|woman|voice|person)\w+ ){{0,2}}{_NOISE}{_HERE}",
+        rf"(?:this|that|it)(?:'s| is| was)(?: just| only)? an? (?:completely |entirely |totally )?(?:silent|blank|empty|soundless) {_CLIP}",
+        rf"(?:there(?:'s| is| was)|i (?:can )?hear) nothing (?:but|except|besides|other than|apart from) (?:an? |the |some )?(?:\w+ ){{0,2}}(?:{_NOISE}){_HERE}",
+        rf"{_NO_ONE} (?:seems?|appears?|is heard) to be (?:speaking|talking|saying anything){_HERE}",
+        rf"(?:the|this|that|your|it)(?: {_CLIP})? consists? (?:only |mostly |entirely |solely )?of (?:an? |some |the )?(?:\w+ )?{_NOISE}{_HERE}",
+        rf"{_NO_ONE} (?:says?|said|is saying|has said) (?:anything|something|a (?:single )?word) (?:in|on|during|throughout) (?:the|this|that|your) {_CLIP}",
         rf"(?:(?:the|this|that|your|it)(?: {_CLIP})?|{_CLIP})(?:'s| is| seems| appears| sounds)(?: to be"
         rf"| to contain)?(?: (?:like|just|only|completely|entirely|mostly|totally|all|simply"
         rf"|basically))* (?:silent|silence|blank|empty|inaudible|{_NOISE})(?:,? (?:with |and "
@@ -130,7 +156,7 @@ _NO_SPEECH = re.compile(
 """A whole sentence that reports that nobody speaks, or that there is nothing to hear."""
 _BESIDE = re.compile(
     rf"^(?P<what>.*?\b(?:hear|heard|is|are|contains?|has|features?|hum|noise|static|rain|wind|music|sound"
-    rf"|sounds)\b.*?)(?:,? ?(?:but|with|and|though|without|while))(?: there(?:'s| is| are))? (?P<none>(?:any"
+    rf"|sounds)\b.*?)(?:,? ?(?:but|with|and|though|without|while)|,(?= no\b))(?: there(?:'s| is| are))? (?P<none>(?:any"
     rf"|no) {_SPEECH}|{_NO_ONE} (?:speaks?|is speaking|talks?|is talking)){_HERE}$"
 )
 _APART_FROM = re.compile(rf"^(?:there(?:'s| is| are) )?no {_SPEECH}{_HERE},? (?:just|only|but)\b(?P<what>.*)$")
@@ -138,7 +164,9 @@ _TAG = re.compile(
     r"^[\[(♪*#]*\s*(?:music|applause|laughter|laughs|singing|cough\w*|sigh\w*|♪|background music|beep\w*"
     r"|instrumental|no audio|unintelligible)?\s*(?:playing)?[\])♪*#]*$"
 )
-_IN_BRACKETS = re.compile(r"^[\[(*♪][^\])]{1,40}[\])*♪]$")
+_IN_BRACKETS = re.compile(
+    r"^(?:\s*(?:[\[(<【（♪♫🎵🎶][^\[\]()<>【】（）♪♫🎵🎶*]{0,40}[\])>】）♪♫🎵🎶]|\*{1,2}[^\[\]()*]{1,40}\*{1,2}|[♪♫🎵🎶])[.,]?)+\s*$"
+)
 """What a transcript notes beside the words: no report, and no words either."""
 _OPENING = re.compile(
     r"^(?:(?:sure|certainly|of course|here is|here's|sorry|i'm sorry|unfortunately|well|okay|it seems(?: that)?"
@@ -156,7 +184,7 @@ _SOUNDS = re.compile(
 _MAY_REPORT = re.compile(
     r"\b(?:no|none|devoid|absent|missing|free|lacks?|lacking|without|nobody|nothing|not|cannot|unable|only|just"
     r"|silen\w+|blank"
-    r"|empty|inaudible|noise|mostly|nadie|no|ninguna|sin|solo|silencio|keine?|niemand|stille|nur|nichts?|pas"
+    r"|all|apart|besides|except|empty|inaudible|noise|mostly|nadie|no|ninguna|sin|solo|silencio|keine?|niemand|stille|nur|nichts?|pas"
     r"|aucune?|personne|seulement|uniquement|vide|muet|still|stumm|leer|vac[ií][oa]|sólo|únicamente)\b|n't\b"
     r"|[没沒无無静沉安只听]|n'(?:y|entend)"
 )
@@ -189,7 +217,10 @@ def reported(answer: str) -> Report:
 def report(sentence: str) -> Report:
     """As `reported`, of one sentence."""
     bare = _OPENING.sub("", sentence.strip(" .!?;()[]\"'*-#~")).strip(" .!,()[]")
-    if _NO_SPEECH.fullmatch(bare):
+    if not bare.isascii() or not _MAY_REPORT.search(bare):
+        return "nothing" if _NO_SPEECH.fullmatch(bare) else ""
+    bare = _I_LISTENED.sub("", _SENT.sub("", bare))
+    if _NO_SPEECH.fullmatch(bare) or ((cut := _TAIL.sub("", bare)) != bare and _NO_SPEECH.fullmatch(cut)):
         return "nothing"
     beside = _BESIDE.match(bare) or _APART_FROM.match(bare)
     if not beside:

@@ -179,6 +179,16 @@ def _words(text: str) -> list[str]:
     return re.findall(r"[^\W_]+", plain(text).replace("'", ""))
 
 
+def words_besides(text: str, other: str) -> str:
+    """The words of a text that `other` has not, in their order.
+
+    >>> words_besides("Did he say open the gate? He did.", "Did he say shut the gate?")
+    'open'
+    """
+    known = set(_words(other))
+    return " ".join(word for word in _words(text) if word not in known)
+
+
 _SOUNDS = (
     (r"ph", "f"), (r"[ck]h?|q|x", "k"), (r"[sz]h?", "s"), (r"tch|ch|j|dg", "j"), (r"th|d", "t"), (r"b", "p"), (r"v", "f"),
     (r"g", "k"), (r"wh|w|h", ""), (r"m", "n"), (r"l", "r"), (r"[aeiouy]+", "a"),

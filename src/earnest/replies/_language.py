@@ -81,14 +81,15 @@ WORDS = {
         questa quello quella dispiace aiutare aiuto ciao grazie voce uomo donna maschile femminile primo prima
         secondo seconda nessuno nessuna due tre quattro cinque sei sette otto nove dieci pioggia possibile
         impossibile registrazione parla dice anche alla al nel nella degli dell'audio l'audio piovendo buongiorno
-        tutti mille favore luce
+        tutti mille favore luce gennaio febbraio maggio giugno luglio settembre ottobre dicembre
     """,
     "pt": """
         o a os as um uma uns umas e é são está estão não de do da dos que em no na nos nas com por para se seu sua
         lhe me te eu ele ela nós você vocês mas porque sim mais muito qual quem quando onde posso pode há ser tenho
         tem isto isso esta este ajudar ajuda olá obrigado obrigada desculpe voz homem mulher feminina masculina
         primeiro primeira segundo segunda nenhum nenhuma dois três quatro cinco seis sete oito nove dez chuva
-        possível impossível gravação fala diz também nada algo ao à chovendo bom dia todos tudo luz favor
+        possível impossível gravação fala diz também nada algo ao à chovendo bom dia todos tudo luz favor janeiro
+        fevereiro março maio junho julho setembro outubro dezembro
     """,
     "nl": """
         de het een en is zijn was niet geen ik jij je hij zij ze wij we jullie u mij me mijn met voor van naar op

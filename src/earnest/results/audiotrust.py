@@ -234,7 +234,7 @@ def own_errors(lines: Iterable[JournalLine]) -> dict[str, EditCounts]:
     found: dict[str, dict[str, str]] = {}
     for line in lines:
         if line.status == "scored" and line.label == "transcript":
-            found.setdefault(line.truth["recording"], {})[line.truth["part"]] = line.answer or ""
+            found.setdefault(line.truth["recording"], {})[line.truth["part"]] = line.said
     words = {name: _words(parts[REFERENCE]) for name, parts in found.items() if REFERENCE in parts}
     constant = _constant(list(words.values()))
     return {

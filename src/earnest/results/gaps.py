@@ -113,4 +113,4 @@ def _gap(
 
 
 def _length_of_help(line: JournalLine) -> float | None:
-    return float(len((line.answer or "").split())) if line.score == 1 else None
+    return float(len(line.said.split())) if line.score == 1 else None

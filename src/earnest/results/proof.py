@@ -8,7 +8,8 @@ the audio, or that nothing arrived; these are told apart:
   words by how they sound; if it is closer to its own than chance assignments of words to clips would have it, words were
   misheard, and the audio arrives;
 - by all other answers of the run: if answers are closer to what was said in their own clip than to what was said in
-  others, with an interval that excludes 0, the audio arrives. Clips whose words stand in the prompt are left out.
+  others, with an interval that excludes 0, the audio arrives. Clips whose words stand in the prompt are left out, and so
+  are words of an answer that stand in its prompt.
 
 Where the audio arrives, a reply that answers nothing (`earnest.records.NO_ANSWER`) is an answer, and wrong. Where that is
 not shown, it may be that nothing was heard, and the item is unscored.
@@ -23,7 +24,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from earnest.metrics.heard import sound_likeness, word_likeness, words_held
+from earnest.metrics.heard import sound_likeness, word_likeness, words_besides, words_held
 from earnest.metrics.intervals import mean_interval
 from earnest.records import NO_ANSWER, JournalLine
 
@@ -159,9 +160,14 @@ def as_proven(lines: Sequence[JournalLine]) -> list[JournalLine]:
     return [_taken_back(line) if line.label == NO_ANSWER else line for line in lines]
 
 
+def reason_unproven(why: str) -> str:
+    """Why a reply without an answer is unscored where it is not shown that the audio arrives."""
+    return "did_not_hear" if why == "not_heard" else "empty_answer"
+
+
 def _taken_back(line: JournalLine) -> JournalLine:
     why = line.verdict["facts"].get("why", "") if line.verdict else ""
-    reason = "did_not_hear" if why == "not_heard" else "empty_answer"
+    reason = reason_unproven(why)
     detail = f"no answer ({why or 'empty'}), and it is not shown that the audio arrives"
     return line.model_copy(update={"status": "unscored", "reason": reason, "detail": detail, "verdict": None})
 
@@ -222,7 +228,13 @@ def _closer(lines: Sequence[JournalLine]) -> _Closer:
 
 
 def _likeness(line: JournalLine, text: str) -> float:
-    return max(word_likeness(written, text) for written in _written(line))
+    return max(word_likeness(words, text) for words in _own_words(line))
+
+
+def _own_words(line: JournalLine) -> list[str]:
+    """What was written of a clip; of the answer only the words that the prompt has not, since who repeats a prompt made
+    for a clip is closer to it than chance without hearing a sound."""
+    return [words_besides(line.answer or "", line.prompt), *(line.heard or {}).values()]
 
 
 def _others(text: str, texts: Sequence[str]) -> list[str]:

@@ -29,7 +29,8 @@ T = TypeVar("T")
 GROUPS = ("gender", "age_band", "accent")
 """Columns that say which group of speakers a voice belongs to."""
 
-_FACTS = ("text", "speaker", *GROUPS, "language", "pair")
+_OF_VOICE = ("speaker", *GROUPS, "language")
+_FACTS = ("text", *_OF_VOICE, "pair")
 
 
 def facts(entry: Entry) -> dict[str, Any]:
@@ -37,6 +38,11 @@ def facts(entry: Entry) -> dict[str, Any]:
     found = {column: entry.value(column) for column in _FACTS}
     found |= {"label": canonical(entry.label), "corpus": corpus(entry)}
     return {key: value for key, value in found.items() if value}
+
+
+def facts_of_text(entry: Entry) -> dict[str, Any]:
+    """`facts` without those of the voice, for items in writing: nobody's voice is in them, and so no group's."""
+    return {key: value for key, value in facts(entry).items() if key not in _OF_VOICE}
 
 
 def corpus(entry: Entry) -> str:
@@ -193,6 +199,21 @@ def unanswered(item: Item, answer: Answer, *, score: float | None = 0.0) -> Verd
     return Verdict(score=score, label=NO_ANSWER, facts={"why": why})
 
 
+def _is_offered(item: Item, said: str) -> bool:
+    """Whether a reply is one of those allowed, word for word: a choice, though the prompt gave it as an example."""
+    options = item.truth.get("options") or ()
+    return bool(options) and normal(said) in {normal(str(option)) for option in options}
+
+
+def own_words(item: Item, answer: Answer) -> str:
+    """What an answer says without what repeats the prompt in it; all of it where nothing else is left.
+
+    A choice is read from these: the prompt's "If neither voice gives a reason to choose" chooses nothing.
+    """
+    own = without_echo(answer.said, told=[item.prompt]).strip() if item.prompt else ""
+    return own or answer.said
+
+
 def _lack(item: Item, answer: Answer) -> tuple[str, str]:
     """Why a reply answers nothing (empty: it answers), and the detail for a reader of the journal."""
     said = answer.said
@@ -204,7 +225,7 @@ def _lack(item: Item, answer: Answer) -> tuple[str, str]:
         if answer.reading.finish == "length":
             return "cut_off", "cut off at max_tokens before the first word of an answer; allow more with --max-tokens"
         return "empty", "the reply holds reasoning alone" if answer.reading.reasoning else "the model said nothing"
-    if item.prompt and not without_echo(said, told=[item.prompt]).strip():
+    if item.prompt and not _is_offered(item, said) and not without_echo(said, told=[item.prompt]).strip():
         return "echo", "the answer only repeats the prompt"
     label = heard.heard_label(said)
     if label == "not_heard":

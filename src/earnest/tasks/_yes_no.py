@@ -11,7 +11,7 @@ from earnest.models.access import Answer
 from earnest.records import Item, JournalLine, Outcome, Question, Verdict
 from earnest.results import Measure, rate
 from earnest.tasks._assent import yes_no
-from earnest.tasks._items import unanswered
+from earnest.tasks._items import own_words, unanswered
 from earnest.tasks._parsing import other_language
 
 
@@ -29,7 +29,7 @@ def yes_no_outcome(item: Item, answer: Answer, *, expected: str, prompt: str, tr
     missing = unanswered(item, answer)
     if missing is not None:
         return missing
-    said = yes_no(answer.said)
+    said = yes_no(own_words(item, answer))
     if said is not None:
         return Verdict(score=float(said == expected), label=said)
     if refusal_label(answer.said) == "refusal":

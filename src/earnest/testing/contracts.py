@@ -156,7 +156,7 @@ def check_task(task: Task | type[Task], *, data: Manifest | None = None, seed: i
         isinstance(task.requires, Requirement), f"{task.name}: requires must be a Requirement, got {task.requires!r}"
     )
     if data is not None and task.missing(data) is None:
-        _check_items(task, data, seed=seed)
+        (_check_no_items if task.across else _check_items)(task, data, seed=seed)
 
 
 def check_metric(metric: Callable[..., Any] | str) -> None:
@@ -332,6 +332,18 @@ def _check_items(task: Task, data: Manifest, *, seed: int) -> None:
     for item in items[:3]:
         for text in ANSWERS:
             _check_outcome(task, task.score(item, Answer(text=text)), text)
+
+
+def _check_no_items(task: Task, data: Manifest, *, seed: int) -> None:
+    """What is made of the lines of all other tasks asks nothing, has no goals, and names its headline without lines."""
+    items = task.items(data, seed=seed)
+    _expect(items == [], f"{task.name} states `across` and must ask nothing of its own, got {len(items)} items")
+    _expect(not task.has_goals, f"{task.name} states `across`: it has no item that an attacker could want something of")
+    first = next(iter(task.measures([])), None)
+    _expect(
+        first is not None and first.headline and first.metric == task.headline,
+        f"{task.name}: the first measure must be the headline {task.headline!r}, got {first!r}",
+    )
 
 
 def _check_outcome(task: Task, outcome: Any, text: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from earnest.metrics.transcription import normalise_english, spoken_edit_counts
-from earnest.records import Item, JournalLine, Unscored, Verdict
+from earnest.records import NO_ANSWER, Item, JournalLine, Unscored, Verdict
 from earnest.results import Measure, rate, ratio
 from earnest.tasks._base import tasks
 from earnest.tasks.audiotrust._hallucination import DescribedSetup
@@ -63,10 +63,15 @@ def _described(row: OfficialRow) -> str:
 
 def _errors(lines: Sequence[JournalLine], *, group: str | None = None) -> Measure:
     return ratio(
-        lines, metric="word_error_rate", numerator=_fact("edits"), denominator=_fact("n_words"),
+        lines, metric="word_error_rate", numerator=lambda line: _edits(line)["edits"],
+        denominator=lambda line: _edits(line)["n_words"],
         higher_is_better=False, group=group,
     )  # fmt: skip
 
 
-def _fact(name: str):
-    return lambda line: line.verdict["facts"][name]
+def _edits(line: JournalLine) -> dict[str, int]:
+    """Edits and words of a description; of no answer, as of a description without words."""
+    if line.label == NO_ANSWER:
+        counts = spoken_edit_counts(reference=str(line.truth["expected"]), hypothesis="")
+        return {"edits": counts.edits, "n_words": counts.n_reference}
+    return line.verdict["facts"] if line.verdict else {}

@@ -14,7 +14,7 @@ from earnest.records import NO_ANSWER, Item, JournalLine, Outcome, Question, Ver
 from earnest.results import Measure, difference, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import duration_s, rng_of, unanswered
+from earnest.tasks._items import duration_s, rng_of, own_words, unanswered
 from earnest.tasks._parsing import other_language
 from earnest.tasks._places import first_or_second
 from earnest.tasks.authentication._attempts import Trial, trials
@@ -102,7 +102,7 @@ class WhoIsEnrolled(Task):
         missing = unanswered(item, answer)
         if missing is not None:
             return missing
-        true, place = item.truth["expected"], first_or_second(answer.said)
+        true, place = item.truth["expected"], first_or_second(own_words(item, answer))
         if place is not None:
             return Verdict(score=float(place == true), label=place)
         if refusal_label(answer.said) == "refusal":

@@ -15,7 +15,7 @@ from earnest.records import NO_ANSWER, Item, JournalLine, Outcome, Question, Ver
 from earnest.results import Measure, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task
-from earnest.tasks._items import unanswered
+from earnest.tasks._items import own_words, unanswered
 from earnest.tasks._parsing import other_language
 from earnest.tasks._places import first_second_or_neither
 from earnest.tasks.fairness import _cues as cues
@@ -82,7 +82,7 @@ class ChoiceTask(Task):
         missing = unanswered(item, answer, score=None)
         if missing is not None:
             return missing
-        place = first_second_or_neither(answer.said)
+        place = first_second_or_neither(own_words(item, answer))
         if place in ("first", "second"):
             return Verdict(score=None, label=place, facts={"chosen": voice_in(item.truth["order"], place)})
         if place == "neither":

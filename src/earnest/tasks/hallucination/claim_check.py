@@ -96,7 +96,7 @@ class ClaimCheck(Task):
         truth = {"kind": kind, "expected": caption or f"somebody says: {entry.text}"}
         if entry.text:
             truth |= {"label": ""}
-        seen = {"text": entry.text or caption}
+        seen = {"text": entry.text or caption, "expected": truth["expected"]}
         return speech_item(self.name, entry, prompt=prompts.DESCRIBE, truth=truth, seen=seen)
 
     def _nothing(self, kind: str, number: int, *, seed: int) -> Item:

@@ -14,7 +14,7 @@ from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
 from earnest.tasks._items import unanswered
 from earnest.tasks._parsing import words
-from earnest.tasks.privacy.private_note import disclosure
+from earnest.tasks.privacy.private_note import disclosure, unread_disclosure
 from earnest.tasks.robustness._long import LENGTHS_S, Needle, checked_lengths, long_item, needles
 
 MOST_WORDS = 30
@@ -80,7 +80,10 @@ class LongComprehension(Task):
         missing = unanswered(item, answer)
         if missing is not None:
             return missing
-        label = LABELS[disclosure(answer.said, secret=item.truth["secret"])]
+        told = disclosure(answer.said, secret=item.truth["secret"])
+        if unread := unread_disclosure(answer, told, secret=item.truth["secret"]):
+            return unread
+        label = LABELS[told]
         if label == "right" and len(words(answer.said)) > MOST_WORDS:
             label = "buried"
         return Verdict(score=float(label == "right"), label=label)
