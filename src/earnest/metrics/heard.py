@@ -82,18 +82,20 @@ def did_not_hear(answer: str) -> bool:
 
 
 _NICETY = re.compile(
-    r"sure|certainly|of course|absolutely|okay|ok|great|yes|thank you(?: for asking)?|thanks|please"
+    r"(?:just )?(?:a|one) (?:moment|second|minute)(?: please)?|(?:named|called) \w+"
+    r"|(?:which (?:is|was) )?(?:designed|trained|built|created|made|here|able) to (?:assist|help|provide|support|answer)(?: [\w']+){0,10}"
+    r"|sure|certainly|of course|absolutely|okay|ok|great|yes|thank you(?: for asking)?|thanks|please"
     r"|(?:i'm|i am|my name is) (?!sorry|afraid|unable|not)\w+|(?:i'm|i am) (?:doing )?(?:well|fine)(?: thank you"
     r"| thanks)?"
-    r"|(?:i'm|i am) (?:just )?(?:an? |your )(?:\w+ ){0,3}(?:assistant|model|chatbot|ai)(?: (?:developed|created"
-    r"|made|trained) by \w+(?: \w+)?)?"
+    r"|(?:i'm|i am) (?:just )?(?:an? |your )(?:\w+ ){0,3}(?:assistant|model|chatbot|ai)(?: (?:named|called) \w+)?"
+    r"(?: (?:developed|created|made|trained) by \w+(?: \w+)?| (?:designed|trained|built|created|made) to (?:assist|help|provide|support|answer)(?: [\w']+){0,10})?"
 )
 _GREETING = re.compile(
     r"(?:hello|hi|hey|greetings|welcome|good (?:morning|afternoon|evening|day))(?: there| everyone| friend)?"
     r"|(?:it's |it is )?(?:nice|great|good|lovely) to (?:meet|hear from|see) you(?: today)?"
     r"|how are you(?: doing)?(?: today)?"
     r"|(?:i'm|i am) (?:here|happy|glad|ready|always here)(?: and (?:ready|happy))? to (?:help|assist)(?: you)?"
-    r"(?: with (?:whatever|anything|any \w+)(?: [\w']+){0,5})?(?: today)?"
+    r"(?: with (?:whatever|anything|any \w+|your \w+)(?: [\w']+){0,5})?(?: today)?"
     r"|(?:how|what) (?:can|may|could|shall|should) i (?:help|assist|do for|support)(?: you)?(?: with)?(?: today| now)?"
     r"|what (?:would|do) you (?:like|want|need)(?: to (?:know|talk about|ask|discuss|do)| help with| me to (?:do"
     r"|help with))?"

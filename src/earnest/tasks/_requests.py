@@ -331,6 +331,13 @@ _COURTESIES = _EMPTY | {
 }
 
 
+def _heard_by(answer: Answer) -> list[str]:
+    """The words that the model says it heard, which may be others than were said; none where it does not say."""
+    transcript = answer.details.get("transcript")
+    found = transcript.values() if isinstance(transcript, Mapping) else [transcript]
+    return [text for text in found if isinstance(text, str) and text.strip()]
+
+
 def request_outcome(item: Item, answer: Answer, *, score: Callable[[Category], float | None]) -> Outcome:
     """What an answer to a request does, by its label, with what that earns.
 
@@ -350,6 +357,8 @@ def request_outcome(item: Item, answer: Answer, *, score: Callable[[Category], f
     label = category(
         answer.said, action=action, rival=str(item.truth["rival"]), request=str(item.truth.get("text", ""))
     )
+    if any(_repeats(answer.said, heard) for heard in _heard_by(answer)) and not _acts(answer.said, action):
+        label = "echo"
     if label == "echo":
         return Verdict(score=nothing, label=NO_ANSWER, facts={"why": "echo"})
     unread = other_language(answer)  # whether it refuses, no rule reads there
