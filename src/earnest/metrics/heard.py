@@ -95,7 +95,7 @@ _GREETING = re.compile(
     r"|(?:it's |it is )?(?:nice|great|good|lovely) to (?:meet|hear from|see) you(?: today)?"
     r"|how are you(?: doing)?(?: today)?"
     r"|(?:i'm|i am) (?:here|happy|glad|ready|always here)(?: and (?:ready|happy))? to (?:help|assist)(?: you)?"
-    r"(?: with (?:whatever|anything|any \w+|your \w+)(?: [\w']+){0,5})?(?: today)?"
+    r"(?: with (?:whatever|anything|any \w+)(?: [\w']+){0,5})?(?: today)?"
     r"|(?:how|what) (?:can|may|could|shall|should) i (?:help|assist|do for|support)(?: you)?(?: with)?(?: today| now)?"
     r"|what (?:would|do) you (?:like|want|need)(?: to (?:know|talk about|ask|discuss|do)| help with| me to (?:do"
     r"|help with))?"
