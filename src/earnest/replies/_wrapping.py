@@ -119,7 +119,7 @@ SIDE_KEYS = frozenset(
         "reason", "reasoning", "explanation", "rationale", "thought", "thoughts", "thinking", "analysis",
         "justification",
         "language", "lang", "duration", "segments", "type", "task", "id", "status", "model", "notes", "note", "speaker",
-        "start", "end", "timestamp", "timestamps", "object", "format",
+        "confidence", "score", "probability", "certainty", "evidence", "comment", "start", "end", "timestamp", "timestamps", "object", "format",
     }
 )  # fmt: skip
 """Members that stand beside an answer and are none."""

@@ -116,6 +116,8 @@ def _concluded(part: str) -> list[Place]:
 
 
 def _is_concluded(mention: Mention) -> bool:
+    if re.match(rf"(?: (?:{NOUN}|ones?))? it is[.!]*$", mention.after):
+        return _chosen(mention)
     if _CALLED_BEFORE.search(mention.before) or (_ends(mention) and _HENCE_BEFORE.search(mention.before)):
         return True
     return bool(_VERDICT_BEFORE.search(mention.before.rstrip() + " ")) and _chosen(mention)
@@ -127,7 +129,7 @@ def _ends(mention: Mention) -> bool:
 
 
 _LEADS = re.compile(
-    r"\W*(?:it(?:'s| is| would be) )?(?:definitely |probably |clearly )?(?:the |der |die |das |den |le |la |el |l')?"
+    r"\W*(?:(?:perhaps|maybe|possibly|i think|i'd say),? )?(?:it(?:'s| is| would be) )?(?:definitely |probably |clearly )?(?:the |der |die |das |den |le |la |el |l')?"
 )
 _PAUSE = re.compile(
     rf"\s*(?:{NOUN}|ones?|of the two)?(?: \([^)]*\))?\s*"
