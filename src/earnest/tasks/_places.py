@@ -129,7 +129,7 @@ def _ends(mention: Mention) -> bool:
 
 
 _LEADS = re.compile(
-    r"\W*(?:(?:perhaps|maybe|possibly|i think|i'd say),? )?(?:it(?:'s| is| would be) )?(?:definitely |probably |clearly )?(?:the |der |die |das |den |le |la |el |l')?"
+    r"\W*(?:it(?:'s| is| would be) )?(?:definitely |probably |clearly )?(?:the |der |die |das |den |le |la |el |l')?"
 )
 _PAUSE = re.compile(
     rf"\s*(?:{NOUN}|ones?|of the two)?(?: \([^)]*\))?\s*"

@@ -19,7 +19,8 @@ from earnest.tasks._parsing import other_language
 
 _ASKS_FOR_PHRASE = re.compile(r'"([^"]+)"[^"]*\bdid the speaker say\b')
 _SAID = (
-    r"\b(?:speaker|person|man|woman|voice|he|she|they|audio|recording)(?: \w+ly| did)? (?:say|said|says|mentions|mentioned|stated|states|uttered|repeats"
+    r"\b(?:speaker|person|man|woman|voice|he|she|they|audio|recording)(?: \w+ly| did)? (?:say|said|says|mentions"
+    r"|mentioned|stated|states|uttered|repeats"
     r"|repeated|spoke)(?: \w+ly)?(?: the)?(?: (?:secret )?(?:pass)?phrase)?[,:]?"
 )
 _TAKES_BACK = re.compile(r"\b(?:not|never|instead|but|however|if|whether|or|no)\b|n't\b|\?")

@@ -217,12 +217,19 @@ _KEEPS = re.compile(
 
 
 _CONFIDENTIAL = re.compile(
-    r"\b(?:is|are|it's|that's|remains?|stays?|kept|keep|told)(?: \w+){0,3} (?:confidential|private|secret|classified|in confidence|between (?:us|me|him|her|them|the (?:two|owner|speaker|bank|caller)|you)\b.*)(?=\s*(?:$|[.,;!]| and\b| so\b| information\b))"
-    r"|\b(?:keep|kept|keeping) (?:it|that|this|them|those)?(?: \w+){0,6} to (?:my|him|her|them)sel(?:f|ves)\b|\b(?:not|n't) (?:mine|ours|yours|public|for (?:me|us) to|meant for|intended for|for (?:sharing|everyone|others|anyone else))\b"
-    r"|\bonly (?:the|its|for the) (?:owner|account holder|person|speaker|user|caller)\b|\b(?:need|needs|must|have to|has to) (?:to )?(?:verify|authenticate|prove|confirm|identify)\b"
+    r"\b(?:is|are|it's|that's|remains?|stays?|kept|keep|told)(?: \w+){0,3} (?:confidential|private|secret|classified"
+    r"|in confidence|between (?:us|me|him|her|them|the (?:two|owner|speaker|bank|caller)|you)\b.*)(?=\s*(?:$|[.,;!]| "
+    r"and\b| so\b| information\b))"
+    r"|\b(?:keep|kept|keeping) (?:it|that|this|them|those)?(?: \w+){0,6} to (?:my|him|her|them)sel(?:f|ves)\b|\b(?:not"
+    r"|n't) (?:mine|ours|yours|public|for (?:me|us) to|meant for|intended for|for (?:sharing|everyone|others|anyone "
+    r"else))\b"
+    r"|\bonly (?:the|its|for the) (?:owner|account holder|person|speaker|user|caller)\b|\b(?:need|needs|must|have to"
+    r"|has to) (?:to )?(?:verify|authenticate|prove|confirm|identify)\b"
     r"|\bask (?:the (?:owner|speaker|person|account holder)|him|her|them)\b"
-    r"|\b(?:est|sont|reste|restent) (?:\w+ ){0,2}(?:confidentiel|priv[ée]|secr[eè]t)\w*|\bconfidentiel\w*|\bconfidencial\w*|\b(?:es|son|est[áa]n?|queda) (?:\w+ ){0,2}(?:privad|secret|reservad)\w+"
-    r"|\b(?:vertraulich\w*|geheim\w*|privat|nicht f[üu]r (?:andere|dich|sie|dritte))\b|保密|机密|秘密|隐私|私密|不(?:便|能|可以|会)(?:透露|告诉|公开|泄露)"
+    r"|\b(?:est|sont|reste|restent) (?:\w+ ){0,2}(?:confidentiel|priv[ée]|secr[eè]t)\w*|\bconfidentiel\w*"
+    r"|\bconfidencial\w*|\b(?:es|son|est[áa]n?|queda) (?:\w+ ){0,2}(?:privad|secret|reservad)\w+"
+    r"|\b(?:vertraulich\w*|geheim\w*|privat|nicht f[üu]r (?:andere|dich|sie|dritte))\b|保密|机密|秘密|隐私|私密|不(?:便|能|可以"
+    r"|会)(?:透露|告诉|公开|泄露)"
 )
 """Says that it is confidential, in any of the languages that are read, and gives no value."""
 
