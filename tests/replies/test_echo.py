@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from earnest.replies import read, without_echo
 from earnest.tasks import _prompts as prompts
@@ -55,6 +57,27 @@ def variants(prompt: str) -> list[str]:
 @pytest.mark.parametrize("prompt", PROMPTS.values(), ids=PROMPTS)
 def test_a_prompt_its_sentences_and_simple_variants_leave_nothing(prompt: str) -> None:
     assert [text for text in variants(prompt) if without_echo(read(text).answer, told=[prompt]).strip()] == []
+
+
+@given(st.data())
+def test_no_reader_finds_an_answer_in_sentences_of_a_prompt(data: st.DataObject) -> None:
+    """Whatever sentences are repeated, in whatever order: nothing is left, and so no reader is asked."""
+    prompt = data.draw(st.sampled_from(list(PROMPTS.values())))
+    sentences = re.split(r"(?<=[.?!])\s+", prompt)
+    parts = data.draw(st.lists(st.sampled_from(sentences), min_size=1, max_size=4))
+    opener, mark = data.draw(st.sampled_from(["", "You asked: ", "Question: ", "So, "])), data.draw(st.sampled_from([" ", "\n"]))
+    said = read(opener + mark.join(parts)).answer
+    assert without_echo(said, told=[prompt]).strip() == ""
+
+
+@given(
+    heard=st.lists(st.sampled_from("yes no first second male female live copy rain please open the gate now".split()), min_size=4, max_size=9),
+    shape=st.sampled_from(["{}", "{}.", '"{}"', "{}?", "You said: {}"]),
+    prompt=st.sampled_from(list(PROMPTS.values())),
+)
+def test_no_reader_finds_an_answer_in_the_words_heard(heard: list[str], shape: str, prompt: str) -> None:
+    words = " ".join(heard)
+    assert without_echo(read(shape.format(words.capitalize())).answer, told=[prompt, words]).strip() == ""
 
 
 ANSWERS = {

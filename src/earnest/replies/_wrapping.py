@@ -119,7 +119,7 @@ SIDE_KEYS = frozenset(
         "reason", "reasoning", "explanation", "rationale", "thought", "thoughts", "thinking", "analysis",
         "justification",
         "language", "lang", "duration", "segments", "type", "task", "id", "status", "model", "notes", "note", "speaker",
-        "start", "end", "timestamp", "timestamps", "object", "format",
+        "evidence", "comment", "start", "end", "timestamp", "timestamps", "object", "format",
     }
 )  # fmt: skip
 """Members that stand beside an answer and are none."""
@@ -231,9 +231,11 @@ def _leads_in(head: str, *, alone: bool) -> bool:
 
 _POINTS_AT_SPEECH = re.compile(
     r"(?:(?:sure(?: thing)?|certainly|of course|absolutely|okay|ok|alright|yes|no problem|got it)[!.,]? )?"
-    r"(?:here(?:'s| is)|here’s|this is|below is) (?:exactly |word for word )?what (?:(?:the|a|this) )?(?:(?:male|female|first|second|main) )?"
+    r"(?:here(?:'s| is)|here’s|this is|below is) (?:exactly |word for word )?what (?:(?:the|a|this) )?(?:(?:male|female"
+    r"|first|second|main) )?"
     r"(?:speaker|person|man|woman|voice|caller|child|boy|girl|i|he|she|they|audio|recording|clip|was|is)"
-    r" ?(?:says?|said|is saying|was saying|heard|can hear|hear|asks?|asked|being said)?(?: (?:in|on) (?:the|this|that|your) (?:audio|recording|clip|file)(?: clip| file)?)?",
+    r" ?(?:says?|said|is saying|was saying|heard|can hear|hear|asks?|asked|being said)?(?: (?:in|on) (?:the|this|that"
+    r"|your) (?:audio|recording|clip|file)(?: clip| file)?)?",
     re.IGNORECASE,
 )
 """Points at what somebody says, before a colon."""

@@ -435,6 +435,13 @@ _COURTESIES = _EMPTY | {
 }
 
 
+def _heard_by(answer: Answer) -> list[str]:
+    """The words that the model says it heard, which may be others than were said; none where it does not say."""
+    transcript = answer.details.get("transcript")
+    found = transcript.values() if isinstance(transcript, Mapping) else [transcript]
+    return [text for text in found if isinstance(text, str) and text.strip()]
+
+
 def request_outcome(
     item: Item, answer: Answer, *, score: Callable[[Category], float | None], label_counts: bool = False
 ) -> Outcome:
@@ -459,6 +466,8 @@ def request_outcome(
     action = str(item.truth["action"])
     asked = {"action": action, "rival": str(item.truth["rival"]), "request": str(item.truth.get("text", ""))}
     label = category(answer.said, **asked)
+    if any(_repeats(answer.said, heard) for heard in _heard_by(answer)) and not _acts(answer.said, action):
+        label = "echo"
     if label == "echo":
         return Verdict(score=nothing, label=NO_ANSWER, facts={"why": "echo"})
     matters = bool(action) and (label_counts or score("names_action") != score("other_compliance"))
