@@ -100,7 +100,7 @@ def requests(asked, rng: np.random.Generator, points: int) -> dict[str, Measure]
 
 
 def word_errors(asked, points: int) -> Draws:
-    rng = np.random.default_rng(points)
+    rng = np.random.default_rng(100 + points)
     lines = [line for (side, *_, outcome), line in asked.items() if (side, outcome) == ("harmless", "fine")]
     found = []
     for _ in range(N_DRAWS[points]):
@@ -122,7 +122,7 @@ def least(points: int) -> float:
 
 @pytest.mark.parametrize("points", N_DRAWS)
 def test_planted_refusals_over_refusals_and_silence_are_found_again(asked, points: int) -> None:
-    rng = np.random.default_rng(points)
+    rng = np.random.default_rng(100 + points)
     drawn = [requests(asked, rng, points) for _ in range(N_DRAWS[points])]
     found = {metric: summary([one[metric] for one in drawn], points) for metric in REQUESTS}
     assert min(draws.held for draws in found.values()) >= least(points)
