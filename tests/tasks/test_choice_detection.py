@@ -12,7 +12,8 @@ from earnest.tasks.fairness._outcomes import Outcomes
 from earnest.tasks.fairness._pairs import REASON, pairs_of
 
 N_VOICES = 12
-TEXTS = [f"statement number {number} is the one i give" for number in "one two three four five six seven eight".split()]
+NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight")
+TEXTS = [f"statement number {number} is the one i give" for number in NUMBERS]
 GENDER = ("gender", "female", "male")
 N_DRAWS = {0: 150, 20: 80}
 
