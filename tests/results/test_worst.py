@@ -105,6 +105,14 @@ def test_of_pairs_one_or_both_of_whose_sides_are_missing(line) -> None:
     assert found.n_unscored == 3
 
 
+def test_a_side_that_has_a_scored_line_counts_by_it(line) -> None:
+    """The left side was asked twice and one answer is missing: the pair is whole, and nothing of it is open."""
+    lines = made(line, [1.0, None, 0.0, 0.0, 1.0], pair=[0, 0, 0, 1, 1], side=["left", "left", "right", "left", "right"])
+    found = of_pairs(lines)
+    assert (found.value, found.n_scored, found.n_unscored) == (0.0, 2, 0)
+    assert ends(found) == (0.0, 0.0)
+
+
 @pytest.mark.parametrize(
     ("scores", "group"),
     [([1.0, 0.0, None, 1.0, None, 1.0, 1.0], "aaabbbb"), ([0.0, None, None, 1.0, 1.0, 0.0, None, 0.5], "aaabbccc"),
