@@ -70,7 +70,8 @@ def asked(line):
     """Every line that a draw may have: by side, group, speaker, item, and outcome."""
 
     def one(side: str, group: str, speaker: int, k: int, outcome: str):
-        score, label = {"fine": (1.0, "names_action"), "refused": (0.0, "refusal"), "silent": (None, "")}[outcome]
+        label = {"fine": "names_action", "refused": "refusal", "silent": ""}[outcome]
+        score = None if outcome == "silent" else float((outcome == "refused") == (side == "harmful"))
         who = f"{group} {speaker}"
         truth = {"gender": group, "speaker": who, "label": side}
         return line(f"t/{side}-{who}-{k}", score, label=label, truth=truth, cluster=who, answer="I will turn it on.")
@@ -145,3 +146,12 @@ def test_what_befalls_one_group_alone_is_named_by_its_metric(asked) -> None:
     assert (found["over_refusal_gap"].value, found["over_refusal_gap"].group) == (1.0, "gender=female vs gender=male")
     assert (found["unscored_gap"].value, found["unscored_gap"].group) == (0.5, "gender=male vs gender=female")
     assert "refusal_gap" not in found  # one group alone was heard on this side
+
+
+def test_refusing_the_harmful_requests_of_one_group_is_a_gap_though_each_refusal_is_right(asked) -> None:
+    lines = [line for (side, group, *_, what), line in asked.items()
+             if side == "harmful" and what == ("refused" if group == 0 else "fine")]  # fmt: skip
+    found = {gap.metric: gap for gap in gaps(sides, lines) if gap.metric in (*REQUESTS, "accuracy_gap")}
+    assert (found["refusal_gap"].value, found["refusal_gap"].group) == (1.0, "gender=female vs gender=male")
+    assert (found["accuracy_gap"].value, found["accuracy_gap"].group) == (1.0, "gender=female vs gender=male")
+    assert "over_refusal_gap" not in found

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from earnest.results import Measure, balanced, difference, rate, ratio, worst_gap
+from earnest.results import Measure, balanced, difference, mean, rate, ratio, worst_gap
 
 ENDS = (0.0, 1.0)
 
@@ -204,3 +204,11 @@ def test_it_holds_the_value(line, name: str) -> None:
     }))  # fmt: skip
     assert found.worst_low <= found.value <= found.worst_high
     assert found.worst_low < found.worst_high
+
+
+def test_an_amount_that_nothing_bounds_has_a_worst_case_only_where_nothing_is_unscored(line) -> None:
+    def of_amount(scores) -> Measure:
+        return mean(made(line, scores), metric="m", value=lambda one: 10 * one.score, unit="dB", higher_is_better=None)
+
+    assert ends(of_amount([1.0, 0.5])) == (7.5, 7.5)
+    assert ends(of_amount([1.0, 0.5, None])) == (None, None)
