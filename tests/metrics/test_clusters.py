@@ -158,6 +158,9 @@ def test_what_agrees_and_nothing_bounds_above_has_no_interval() -> None:
     assert gap_of(0, 2) is None and gap_of(1, 0) is None
     found = gap_of(1, 2)
     assert 0 < found.low < 11 / 6 < found.high < math.inf
+    two = jackknife_of_ratios(above[3:, 1:], below[3:, 1:], bounds=bounds, weights=[1, 1])
+    alone = gap_interval(values[1:], two, high=0, low=1, bounds=bounds, rng=np.random.default_rng(0)).interval
+    assert found.high - found.low > 1.1 * (alone.high - alone.low)  # it was picked among three pairs
     same = jackknife_of_ratios([[4, 3], [5, 4], [3, 2.0]], np.full((3, 2), 2.0), bounds=bounds, weights=[1, 1])
     lagging = gap_interval([2, 1.5], same, high=0, low=1, bounds=bounds, rng=np.random.default_rng(0))
     assert lagging.interval is None  # by half a word at each text

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from earnest.results import Measure, balanced, difference, rate, ratio, worst_gap
+from earnest.results import Measure, balanced, difference, mean, rate, ratio, worst_gap
 
 ENDS = (0.0, 1.0)
 
@@ -105,6 +105,14 @@ def test_of_pairs_one_or_both_of_whose_sides_are_missing(line) -> None:
     assert found.n_unscored == 3
 
 
+def test_a_side_that_has_a_scored_line_counts_by_it(line) -> None:
+    """The left side was asked twice and one answer is missing: the pair is whole, and nothing of it is open."""
+    lines = made(line, [1.0, None, 0.0, 0.0, 1.0], pair=[0, 0, 0, 1, 1], side=["left", "left", "right", "left", "right"])
+    found = of_pairs(lines)
+    assert (found.value, found.n_scored, found.n_unscored) == (0.0, 2, 0)
+    assert ends(found) == (0.0, 0.0)
+
+
 @pytest.mark.parametrize(
     ("scores", "group"),
     [([1.0, 0.0, None, 1.0, None, 1.0, 1.0], "aaabbbb"), ([0.0, None, None, 1.0, 1.0, 0.0, None, 0.5], "aaabbccc"),
@@ -196,3 +204,11 @@ def test_it_holds_the_value(line, name: str) -> None:
     }))  # fmt: skip
     assert found.worst_low <= found.value <= found.worst_high
     assert found.worst_low < found.worst_high
+
+
+def test_an_amount_that_nothing_bounds_has_a_worst_case_only_where_nothing_is_unscored(line) -> None:
+    def of_amount(scores) -> Measure:
+        return mean(made(line, scores), metric="m", value=lambda one: 10 * one.score, unit="dB", higher_is_better=None)
+
+    assert ends(of_amount([1.0, 0.5])) == (7.5, 7.5)
+    assert ends(of_amount([1.0, 0.5, None])) == (None, None)
