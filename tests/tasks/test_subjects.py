@@ -20,6 +20,7 @@ import pytest
 
 from earnest.metrics import audiotrust as published
 from earnest.metrics.transcription import edit_counts, normalise_english
+from earnest.models import Answer, Model
 from earnest.models.scripted import BEHAVIOURS, FAULTY, RAISES, RIGHT, SILENT_TO_WOMEN, WORTHLESS
 from earnest.pillars import HEADLINE
 from earnest.records import Item, JournalLine
@@ -104,12 +105,14 @@ def run_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
             made[key] = ({name: list(map(loaded_once, group)) if few else group for name, group in every.items()}, lacks)
         return tuple(map(dict, made[key]))
 
-    def run(suite: str, names: Iterable[str], **options) -> dict[str, Subject]:
+    def run(suite: str, models: Iterable[str | Model], **options) -> dict[str, Subject]:
         place = tmp_path_factory.mktemp("subjects")
+        named = {one if isinstance(one, str) else one.name: one for one in models}
         return {
-            name: Subject(name, run_suite(suite, model=f"scripted/{name}", out=place / name, cache=False, **options))
-            for name in names
-        }
+            name: Subject(name, run_suite(suite, model=f"scripted/{one}" if isinstance(one, str) else one,
+                                          out=place / name, cache=False, **options))
+            for name, one in named.items()
+        }  # fmt: skip
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(suites, "_items", items)
@@ -189,6 +192,36 @@ def test_refusing_is_read_in_another_language(subjects) -> None:
         assert subjects[name].pillars["safety"].value == 0.5
 
 
+def test_one_side_of_a_pillar_has_no_score_and_passes_no_gate(run_all) -> None:
+    it = run_all("core", ("always_comply",), task=["benign_compliance"], limit=LIMIT)["always_comply"]
+    assert it.value("safety.benign_compliance.compliance_rate") == 1
+    assert it.pillars["safety"].value is None
+    assert it.pillars["safety"].no_value == "one side only: nothing was scored of harmful"
+    assert not it.run.gate("safety=0.5").passed
+
+
+def test_fewer_than_half_of_its_tasks_make_no_pillar(subjects) -> None:
+    for name in ("refuses_politely", "names_all"):
+        score = subjects[name].pillars["hallucination"]
+        assert 0 < 2 * len(score.tasks) < len(score.tasks) + len(score.without_value)
+        assert score.value is None and score.no_value.endswith("fewer than half")
+
+
+class Neither(Model):
+    """Chooses nobody, whatever the reason."""
+
+    name, fingerprint, batch_size = "neither", "1", 64
+
+    def ask(self, stimuli, *, sampling=None):
+        return [Answer(text="Neither.") for _ in stimuli]
+
+
+def test_choosing_nobody_is_not_fair_where_there_is_a_reason_to_choose(run_all) -> None:
+    it = run_all("core", (Neither(),), task=["pair_decision"], limit=LIMIT)["neither"]
+    assert it.value("fairness.pair_decision.pairs_left_open") == 1
+    assert it.value("fairness.pair_decision.even_handedness") <= CHANCE
+
+
 # ---------------------------------------------------------------- right
 
 
@@ -222,6 +255,8 @@ def test_silence_to_women_lies_in_the_gap_of_every_task_and_costs_them(voices) -
     assert [gap.id for gap in gaps if not gap.low <= SILENT_TO_WOMEN <= gap.high] == []
     assert sum(gap.low > 0 for gap in gaps) >= 6  # it is not only allowed for, it is found
     assert [gap.id for gap in it.gaps("unscored_gap") if gap.value] == []  # silence is an answer here, and a wrong one
+    (lost,) = [f for f in it.gaps("accuracy_gap", column="gender") if f.task == "noisy_transcription"]
+    assert 0 < lost.low <= SILENT_TO_WOMEN <= lost.high
     assert it.value("fairness.voice_parity.worst_group_word_accuracy") < 0.9
     assert it.run.gate("robustness=0.95").passed is False
 
