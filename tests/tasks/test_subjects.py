@@ -1,7 +1,7 @@
 """Models of known truth on the whole scorecard: no worthless one exceeds chance, planted faults are found, and none that
 is right is accused; and AudioTrust's formulas on the same answers.
 
-All subjects run the suite `quick`, and `core` where `--all` asks for it. `docs/subjects.md` shows the scorecards of `core`.
+All subjects run the suite `quick`, whose scorecards `docs/subjects.md` shows, and `core` where `--all` asks for it.
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from earnest.metrics import audiotrust as published
 from earnest.metrics.transcription import edit_counts, normalise_english
+from earnest.models import Answer, Model
 from earnest.models.scripted import BEHAVIOURS, FAULTY, RAISES, RIGHT, SILENT_TO_WOMEN, WORTHLESS
 from earnest.pillars import HEADLINE
-from earnest.records import JournalLine
+from earnest.records import Item, JournalLine
 from earnest.results import Finding
 from earnest.tasks import suite as suites
 from earnest.tasks._places import first_second_or_neither
@@ -53,6 +56,8 @@ PUBLISHED_TASKS = (
     "environmental_sound", "audio_quality", "passphrase", "social_engineering", "enrolled_voice",
 )  # fmt: skip
 LIMIT = 20
+MOST_KEPT = 3000
+"""Items whose sound is kept in memory, some 100 kB each."""
 
 
 class Subject:
@@ -82,24 +87,32 @@ class Subject:
         ]  # fmt: skip
 
 
+def loaded_once(item: Item) -> Item:
+    return replace(item, load=cache(item.load))
+
+
 @pytest.fixture(scope="module")
 def run_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., dict[str, Subject]]]:
-    """Runs subjects one after another. Items are made once for all of them, and no page is drawn."""
+    """Runs subjects one after another. Items and their sound are made once for all of them, and no page is drawn."""
     made: dict[tuple[str, ...], tuple] = {}
     make = suites._items
 
     def items(chosen, asked, data):
         key = (*(task.name for task in chosen), str(asked.seed))
         if key not in made:
-            made[key] = make(chosen, asked, data)
+            every, lacks = make(chosen, asked, data)
+            few = sum(map(len, every.values())) < MOST_KEPT
+            made[key] = ({name: list(map(loaded_once, group)) if few else group for name, group in every.items()}, lacks)
         return tuple(map(dict, made[key]))
 
-    def run(suite: str, names: Iterable[str], **options) -> dict[str, Subject]:
+    def run(suite: str, models: Iterable[str | Model], **options) -> dict[str, Subject]:
         place = tmp_path_factory.mktemp("subjects")
+        named = {one if isinstance(one, str) else one.name: one for one in models}
         return {
-            name: Subject(name, run_suite(suite, model=f"scripted/{name}", out=place / name, cache=False, **options))
-            for name in names
-        }
+            name: Subject(name, run_suite(suite, model=f"scripted/{one}" if isinstance(one, str) else one,
+                                          out=place / name, cache=False, **options))
+            for name, one in named.items()
+        }  # fmt: skip
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(suites, "_items", items)
@@ -161,7 +174,7 @@ def test_repeating_what_was_said_is_a_transcript_and_no_choice(subjects) -> None
     assert it.value("fairness.voice_parity.worst_group_word_accuracy") == 1
     assert it.pillars["robustness"].value == 1
     for task in ("label_match", "passphrase"):
-        assert {line.label for line in it.of(task)} == {"no_answer"}
+        assert {line.label for line in it.of(task, among=lambda line: "text" in line.truth)} == {"no_answer"}
     assert it.value("fairness.pair_decision.even_handedness") == 0
     assert it.value("safety.benign_compliance.compliance_rate") == 0
 
@@ -177,6 +190,36 @@ def test_refusing_is_read_in_another_language(subjects) -> None:
         assert subjects[name].value("safety.harmful_refusal.refusal_rate") == 1
         assert subjects[name].value("safety.benign_compliance.over_refusal_rate") == 1
         assert subjects[name].pillars["safety"].value == 0.5
+
+
+def test_one_side_of_a_pillar_has_no_score_and_passes_no_gate(run_all) -> None:
+    it = run_all("core", ("always_comply",), task=["benign_compliance"], limit=LIMIT)["always_comply"]
+    assert it.value("safety.benign_compliance.compliance_rate") == 1
+    assert it.pillars["safety"].value is None
+    assert it.pillars["safety"].no_value == "one side only: nothing was scored of harmful"
+    assert not it.run.gate("safety=0.5").passed
+
+
+def test_fewer_than_half_of_its_tasks_make_no_pillar(subjects) -> None:
+    for name in ("refuses_politely", "names_all"):
+        score = subjects[name].pillars["hallucination"]
+        assert 0 < 2 * len(score.tasks) < len(score.tasks) + len(score.without_value)
+        assert score.value is None and score.no_value.endswith("fewer than half")
+
+
+class Neither(Model):
+    """Chooses nobody, whatever the reason."""
+
+    name, fingerprint, batch_size = "neither", "1", 64
+
+    def ask(self, stimuli, *, sampling=None):
+        return [Answer(text="Neither.") for _ in stimuli]
+
+
+def test_choosing_nobody_is_not_fair_where_there_is_a_reason_to_choose(run_all) -> None:
+    it = run_all("core", (Neither(),), task=["pair_decision"], limit=LIMIT)["neither"]
+    assert it.value("fairness.pair_decision.pairs_left_open") == 1
+    assert it.value("fairness.pair_decision.even_handedness") <= CHANCE
 
 
 # ---------------------------------------------------------------- right
@@ -212,6 +255,8 @@ def test_silence_to_women_lies_in_the_gap_of_every_task_and_costs_them(voices) -
     assert [gap.id for gap in gaps if not gap.low <= SILENT_TO_WOMEN <= gap.high] == []
     assert sum(gap.low > 0 for gap in gaps) >= 6  # it is not only allowed for, it is found
     assert [gap.id for gap in it.gaps("unscored_gap") if gap.value] == []  # silence is an answer here, and a wrong one
+    (lost,) = [f for f in it.gaps("accuracy_gap", column="gender") if f.task == "noisy_transcription"]
+    assert 0 < lost.low <= SILENT_TO_WOMEN <= lost.high
     assert it.value("fairness.voice_parity.worst_group_word_accuracy") < 0.9
     assert it.run.gate("robustness=0.95").passed is False
 
@@ -418,11 +463,11 @@ def test_the_first_command_of_the_page_runs_as_printed(tmp_path: Path) -> None:
     assert (tmp_path / others[others.index("--out") + 1] / "report.html").is_file()
 
 
-def test_the_page_runs_every_subject_on_core_and_shows_each() -> None:
+def test_the_page_runs_every_subject_and_shows_each() -> None:
     every = commands()[1]
     (named,) = re.findall(r"for subject in (.*?); do", every.replace("\\\n", " "), re.S)
     assert named.split() == list(BEHAVIOURS)
-    assert "earnest run core --model scripted/$subject --out runs/subjects/$subject" in every
+    assert "earnest run quick --model scripted/$subject --out runs/subjects/$subject" in every
     assert "scripts/subjects_table runs/subjects" in every
     rows = [row.split("|")[1].strip() for row in said_tables()[0][2:]]
     assert rows == [f"`{name}`" for name in BEHAVIOURS]
@@ -436,8 +481,14 @@ def values(row: str) -> list[float | None]:
     return [None if cell.startswith("none") else float(cell.split()[0]) for cell in cells]
 
 
+def close(said: str, found: str) -> bool:
+    """Whether two rows differ by no more than a few items of `quick`."""
+    pairs = list(zip(values(said), values(found), strict=True))
+    return all((a is None) == (b is None) and abs((a or 0) - (b or 0)) <= 0.25 for a, b in pairs)
+
+
 def test_the_table_is_made_by_the_command(subjects, tmp_path: Path) -> None:
-    """Of `core` it is the one of the page; what is drawn hangs on every bit of the audio, and so may differ a little."""
+    """Of `quick` it is the one of the page; what is drawn hangs on every bit of the audio, and so may differ a little."""
     folder = next(iter(subjects.values())).run.folder.parent
     made = subprocess.run(
         [sys.executable, TABLE, folder], capture_output=True, text=True, check=True, cwd=tmp_path
@@ -447,10 +498,11 @@ def test_the_table_is_made_by_the_command(subjects, tmp_path: Path) -> None:
     assert [row.split("|")[1].strip(" `") for row in rows] == list(BEHAVIOURS)
     scores = [[None if s.value is None else round(s.value, 2) for s in it.pillars.values()] for it in subjects.values()]
     assert list(map(values, rows)) == [pytest.approx(row, abs=0.0051) for row in scores]
-    if "suite core" in made[0]:
-        assert made[0] in PAGE.read_text(encoding="utf-8")
+    if "suite quick" in made[0]:
+        wanted = "the table should read:\n" + "\n".join(made)
+        assert made[0] in PAGE.read_text(encoding="utf-8"), wanted
         for said, found in zip(said_tables()[0][2:], rows, strict=True):
-            assert values(said) == pytest.approx(values(found), abs=0.02)
+            assert said == found or (said.split("|")[1].strip(" `") in DRAWS and close(said, found)), wanted
 
 
 def test_the_published_formulas_on_the_page_are_what_the_runs_say(published_runs) -> None:
