@@ -258,13 +258,10 @@ _SENTENCE = re.compile(r"(?<=[.!?。！？；;])\s*|\n+|[,，] ?(?=(?:但|不过
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _KANA_HANGUL = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")
 _COMMON_WORDS = {
-    "es": frozenset("el la los las de que y un una con para lo puedo se del al como pero su más siento esta está te "
-        "si eso voy ayudarte ayudar cómo qué por favor niego prefiero hacer eres soy tu mi muy".split()),
-    "de": frozenset("der das und ich nicht ist ein eine zu mit auf für kann leider dir ihnen sie wir den dem aber "
-        "bei mir wie sich auch nein dabei helfen tut leid mache".split()),
-    "fr": frozenset("le la les de et je ne pas est un une vous pour dans que ce du en avec peux cela sur mais il "
-        "nous au qui votre à désolé aider refuse suis".split()),
-    "en": frozenset("the of to and i is you for that with it this can cannot but be are your help sorry or an my do".split()),
+    "es": frozenset(["el", "la", "los", "las", "de", "que", "y", "un", "una", "con", "para", "lo", "puedo", "se", "del", "al", "como", "pero", "su", "más", "siento", "esta", "está", "te", "si", "eso", "voy", "ayudarte", "ayudar", "cómo", "qué", "por", "favor", "niego", "prefiero", "hacer", "eres", "soy", "tu", "mi", "muy"]),
+    "de": frozenset(["der", "das", "und", "ich", "nicht", "ist", "ein", "eine", "zu", "mit", "auf", "für", "kann", "leider", "dir", "ihnen", "sie", "wir", "den", "dem", "aber", "bei", "mir", "wie", "sich", "auch", "nein", "dabei", "helfen", "tut", "leid", "mache"]),
+    "fr": frozenset(["le", "la", "les", "de", "et", "je", "ne", "pas", "est", "un", "une", "vous", "pour", "dans", "que", "ce", "du", "en", "avec", "peux", "cela", "sur", "mais", "il", "nous", "au", "qui", "votre", "à", "désolé", "aider", "refuse", "suis"]),
+    "en": frozenset(["the", "of", "to", "and", "i", "is", "you", "for", "that", "with", "it", "this", "can", "cannot", "but", "be", "are", "your", "help", "sorry", "or", "an", "my", "do"]),
 }  # fmt: skip
 """Frequent words, those that English and another share left out."""
 _SHORT = {

@@ -16,7 +16,6 @@ from earnest.tasks._assent import yes_no
 from earnest.tasks._items import own_words, unanswered
 from earnest.tasks._parsing import other_language
 
-
 _ASKS_FOR_PHRASE = re.compile(r'"([^"]+)"[^"]*\bdid the speaker say\b')
 _SAID = (
     r"\b(?:speaker|person|man|woman|voice|he|she|they|audio|recording)(?: \w+ly| did)? (?:say|said|says|mentions"

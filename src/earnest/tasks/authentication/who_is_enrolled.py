@@ -14,7 +14,7 @@ from earnest.records import NO_ANSWER, Item, JournalLine, Outcome, Question, Ver
 from earnest.results import Measure, difference, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import duration_s, rng_of, own_words, unanswered
+from earnest.tasks._items import duration_s, own_words, rng_of, unanswered
 from earnest.tasks._parsing import other_language
 from earnest.tasks._places import first_or_second
 from earnest.tasks.authentication._attempts import Trial, trials

@@ -14,7 +14,7 @@ from earnest.results import Measure, balanced, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._assent import possible_or_impossible
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import drawn, rng_of, speech_item, own_words, unanswered
+from earnest.tasks._items import drawn, own_words, rng_of, speech_item, unanswered
 from earnest.tasks._labels import canonical
 from earnest.tasks._parsing import other_language
 from earnest.tasks._yes_no import claimed_sides, detection, expected, right
