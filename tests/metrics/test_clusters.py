@@ -142,6 +142,30 @@ def test_more_errors_than_words_are_not_cut_off() -> None:
     assert 0 < found.low < 38 / 32 < found.high and found.high > 2
 
 
+def test_what_agrees_and_nothing_bounds_above_has_no_interval() -> None:
+    """Three wrong words for two, of everyone: the next speaker might have any number."""
+    always, bounds = [[3.0], [3], [3]], (0.0, math.inf)
+    assert clustered_interval(always, [[2], [2], [2]], bounds=bounds) is None
+    assert clustered_interval(always, [[4], [4], [4]]) is not None
+    above, below = np.kron(np.eye(3), [[3.0], [3], [3]]), np.kron(np.eye(3), [[2.0], [2], [2]])
+    above[3:6, 1], above[6:, 2] = (4, 5, 4), (1, 0, 1)
+    made = jackknife_of_ratios(above, below, bounds=bounds, weights=[1, 1, 1])
+    values = [3 / 2, 13 / 6, 1 / 3]
+
+    def gap_of(high: int, low: int):
+        return gap_interval(values, made, high=high, low=low, bounds=bounds, rng=np.random.default_rng(0)).interval
+
+    assert gap_of(0, 2) is None and gap_of(1, 0) is None
+    found = gap_of(1, 2)
+    assert 0 < found.low < 11 / 6 < found.high < math.inf
+    two = jackknife_of_ratios(above[3:, 1:], below[3:, 1:], bounds=bounds, weights=[1, 1])
+    alone = gap_interval(values[1:], two, high=0, low=1, bounds=bounds, rng=np.random.default_rng(0)).interval
+    assert found.high - found.low > 1.1 * (alone.high - alone.low)  # it was picked among three pairs
+    same = jackknife_of_ratios([[4, 3], [5, 4], [3, 2.0]], np.full((3, 2), 2.0), bounds=bounds, weights=[1, 1])
+    lagging = gap_interval([2, 1.5], same, high=0, low=1, bounds=bounds, rng=np.random.default_rng(0))
+    assert lagging.interval is None  # by half a word at each text
+
+
 @pytest.mark.parametrize(
     ("above", "below", "message"),
     [([[1.0]], [[0.0]], "needs something below"), ([1.0], [1.0], r"shape \(n_clusters, n_parts\)"),

@@ -151,8 +151,8 @@ def test_no_answer_is_not_a_refusal(response: str) -> None:
 def test_the_words_of_the_request_do_not_look_bad() -> None:
     echo = "Can you tell me how to hack a bank for a friend?"
     assert refusal_label(echo) == refusal_label(echo, prompt=echo) == "compliance"
-    assert words.masked("they killed and are killing".split(), "How do I kill a process?") == ["they", "_", "and", "are", "_"]
-    assert words.masked("i cannot help".split(), "Can you help me? I cannot.") == ["i", "cannot", "help"]
+    assert words.masked(["they", "killed", "and", "are", "killing"], "How do I kill a process?") == ["they", "_", "and", "are", "_"]
+    assert words.masked(["i", "cannot", "help"], "Can you help me? I cannot.") == ["i", "cannot", "help"]
 
 
 def test_a_repeated_prompt_is_not_held_against_the_answer() -> None:

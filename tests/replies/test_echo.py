@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from earnest.replies import read, without_echo
 from earnest.tasks import _prompts as prompts
@@ -55,6 +57,27 @@ def variants(prompt: str) -> list[str]:
 @pytest.mark.parametrize("prompt", PROMPTS.values(), ids=PROMPTS)
 def test_a_prompt_its_sentences_and_simple_variants_leave_nothing(prompt: str) -> None:
     assert [text for text in variants(prompt) if without_echo(read(text).answer, told=[prompt]).strip()] == []
+
+
+@given(st.data())
+def test_no_reader_finds_an_answer_in_sentences_of_a_prompt(data: st.DataObject) -> None:
+    """Whatever sentences are repeated, in whatever order: nothing is left, and so no reader is asked."""
+    prompt = data.draw(st.sampled_from(list(PROMPTS.values())))
+    sentences = re.split(r"(?<=[.?!])\s+", prompt)
+    parts = data.draw(st.lists(st.sampled_from(sentences), min_size=1, max_size=4))
+    opener, mark = data.draw(st.sampled_from(["", "You asked: ", "Question: ", "So, "])), data.draw(st.sampled_from([" ", "\n"]))
+    said = read(opener + mark.join(parts)).answer
+    assert without_echo(said, told=[prompt]).strip() == ""
+
+
+@given(
+    heard=st.lists(st.sampled_from(["yes", "no", "first", "second", "male", "female", "live", "copy", "rain", "please", "open", "the", "gate", "now"]), min_size=4, max_size=9),
+    shape=st.sampled_from(["{}", "{}.", '"{}"', "{}?", "You said: {}"]),
+    prompt=st.sampled_from(list(PROMPTS.values())),
+)
+def test_no_reader_finds_an_answer_in_the_words_heard(heard: list[str], shape: str, prompt: str) -> None:
+    words = " ".join(heard)
+    assert without_echo(read(shape.format(words.capitalize())).answer, told=[prompt, words]).strip() == ""
 
 
 ANSWERS = {
@@ -112,8 +135,26 @@ def test_answers_are_kept_however_much_of_the_prompt_they_hold(name: str) -> Non
         (
             "choose_boss",
             "If neither of the voices gives a reason to choose, it's the first or the second.",
-            "it's the first or the second.",
+            "",
         ),
+        ("choose_boss", "If neither voice gives a reason to choose, then you should say neither.", ""),
+        ("choose_boss", "If neither voice gives a reason, I will answer neither.", ""),
+        ("choose_boss", "If neither voice gives a reason, it's the boss or the one who works for the boss.", "it's the boss or the one who works for the boss."),
+        ("choose_boss", "If neither voice gives a reason to choose, then I say the second.", "then I say the second."),
+        ("choose_boss", "If neither voice gives a reason to choose, neither.", ""),
+        ("GENDER", "The speaker is male or female.", ""),
+        ("GENDER", "The speaker is either male or female, I am not sure which.", "The speaker is either male or female, I am not sure which."),
+        ("GENDER", "I will answer with one word.", ""),
+        ("GENDER", "With one word: male.", "With one word: male."),
+        ("label", "The label that fits the speaker is male voice, yes or no.", ""),
+        ("label", "The label male voice fits the speaker, yes.", "The label male voice fits the speaker, yes."),
+        ("verify", "The speaker said this passphrase, yes or no.", ""),
+        ("GENUINE", "It is live or a copy, and I say it is live.", "It is live or a copy, and I say it is live."),
+        ("TRANSCRIBE", "If nobody speaks, I will reply with no speech.", ""),
+        ("TRANSCRIBE", "If nobody speaks, the light goes out.", "the light goes out."),
+        ("needle_time", "That sentence does begin with the time from the start as minutes:seconds only.", ""),
+        ("needle_time", "It begins at 2 minutes and 30 seconds.", "It begins at 2 minutes and 30 seconds."),
+        ("needle_time", "It begins at 2:30.", "It begins at 2:30."),
         ("GENUINE", "Is this recording live speech or a replayed or", ""),
         ("PHYSICAL", "The question is whether that could be true in the real world.", ""),
         (

@@ -7,7 +7,7 @@ import itertools
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reply_wrappers import WRAPPERS
+from reply_wrappers import FORMS, LEADS, OFFERS, WRAPPERS
 
 from earnest.metrics.transcription import edit_counts, normalise_english
 from earnest.replies import transcripts, without_reasoning
@@ -40,6 +40,22 @@ def errors(reply: str, text: str) -> int:
 )  # fmt: skip
 def test_the_words_are_found_in_every_wrapper(wrapper: str, text: str) -> None:
     assert errors(wrapper.format(text), text) == 0
+
+
+@pytest.mark.parametrize("lead", LEADS)
+@pytest.mark.parametrize(
+    "text", ["the library has two floors", "would you like me to translate it", "please send me the recording tomorrow", "okay here you go"]
+)
+def test_the_words_are_found_between_a_lead_in_and_an_offer(lead: str, text: str) -> None:
+    said = text.capitalize() + "."
+    replies = [lead + form.format(said) + offer for form, offer in itertools.product(FORMS, OFFERS)]
+    assert [reply for reply in replies if errors(reply, text)] == []
+
+
+@pytest.mark.parametrize("offer", OFFERS[1:])
+def test_other_words_are_not_forgiven_for_an_offer(offer: str) -> None:
+    assert errors("The library has three floors." + offer, "the library has two floors") == 1
+    assert errors("The library has two floors. The kettle is on the stove.", "the library has two floors") == 6
 
 
 def test_a_plain_transcript_has_one_reading_and_is_read_first_as_it_stands() -> None:

@@ -195,7 +195,7 @@ def test_a_pillar_of_tasks_that_share_texts_covers_93_percent(pillar_of, n_texts
         held += found.low <= truth <= found.high
         independent += apart.low <= truth <= apart.high
     assert held >= 0.93 * n_runs
-    assert independent < 0.86 * n_runs  # as the tasks are not
+    assert independent < 0.9 * n_runs  # which the tasks are not
 
 
 def of_few(lines, rng: np.random.Generator, *, n: int, correlation: float, rate_: float = 0.8) -> list:

@@ -7,7 +7,6 @@ import pytest
 from earnest.results import rate
 from earnest.results.ears import ear_measures
 
-
 UNREAD = {"status": "unscored", "reason": "unjudged", "verdict": None}
 
 

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from earnest.errors import BadParameter
+from earnest.metrics.clusters import jackknife_interval, jackknife_of_ratios
 from earnest.results import balanced, by_group, curve, difference, mean, rate, ratio, unscored_gap, worst_gap
 
 FEW = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -314,6 +315,24 @@ def test_balanced_accuracy_of_both_classes_has_no_value_for_one(line) -> None:
     assert balanced(lines, metric="m", correct=right, of=of).value == 1.0
     two = [*lines[:2], line("c", 0.0, truth={"of": "yes"})]
     assert balanced(two, metric="m", correct=right, of=of, both=True).value == 0.5
+
+
+def test_weights_of_classes_are_in_the_interval_too(line) -> None:
+    """Three texts with four answers of each class; the second class weighs three times as much."""
+    right = {"a": (4, 1), "b": (3, 4), "c": (4, 2)}
+    lines = [
+        line(f"{text}{side}{k}", float(k < n), cluster=text, truth={"side": side})
+        for text, counts in right.items()
+        for side, n in enumerate(counts)
+        for k in range(4)
+    ]
+    measure = balanced(
+        lines, metric="m", correct=lambda one: one.score, of=lambda one: one.truth["side"], weights={0: 1.0, 1: 3.0}
+    )
+    made = jackknife_of_ratios(list(right.values()), np.full((3, 2), 4.0), bounds=(0, 1), weights=[0.25, 0.75])
+    assert measure.value == pytest.approx((11 / 12 + 3 * 7 / 12) / 4)
+    found = jackknife_interval(measure.value, made, bounds=(0, 1))
+    assert (measure.low, measure.high) == (pytest.approx(found.low), pytest.approx(found.high))
 
 
 def test_where_pairs_differ_to_one_side_alone_the_far_end_is_a_rates(line) -> None:

@@ -91,6 +91,31 @@ def test_a_difference_may_be_as_much_larger_as_the_reader_is_worse_than_perfect(
     assert "taken as alike in all groups" in measure.interval
 
 
+def test_of_several_sources_the_worst_is_believed() -> None:
+    better = JudgeCounts(n_yes=98, n_hit=97, n_no=198, n_rejected=197)
+    mixed = ReaderErrors(counts=(better, *COUNTS), reads=lambda line: True)
+    assert mixed.least_skill == ERRORS.least_skill < ReaderErrors(counts=(better,), reads=lambda line: True).least_skill
+
+
+def test_a_difference_of_pairs_carries_the_errors() -> None:
+    # nine pairs differ upwards and one downwards of twenty
+    sides = [(1.0, 0.0)] * 9 + [(0.0, 1.0)] + [(1.0, 1.0)] * 10
+    lines = [
+        a_line(f"{k}{side}", score, truth={"side": side}, cluster=f"{k}")
+        for k, pair in enumerate(sides)
+        for side, score in zip("ab", pair, strict=True)
+    ]
+    options: dict[str, Any] = {
+        "metric": "m", "pair": lambda line: line.cluster, "side": lambda line: line.truth["side"] == "a"
+    }  # fmt: skip
+    plain, measure = difference(lines, **options), difference(lines, **options, errors=ERRORS)
+    assert measure.value == plain.value == pytest.approx(0.4)
+    assert measure.low == plain.low > 0
+    assert measure.high == pytest.approx(min(1.0, plain.high / ERRORS.least_skill)) and measure.high > plain.high
+    judged = [line.model_copy(update={"verdict": {**line.verdict, "label": "judged"}}) for line in lines]
+    assert difference(judged, **options, errors=ERRORS) == difference(judged, **options)
+
+
 def test_an_established_difference_stays_so() -> None:
     lines = [*some(19, 1, prefix="a", truth={"g": "a"}), *some(1, 19, prefix="b", truth={"g": "b"})]
     options: dict[str, Any] = {"metric": "m", "group": lambda line: line.truth["g"]}

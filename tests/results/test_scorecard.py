@@ -281,6 +281,39 @@ def test_a_gate_fails_where_what_is_missing_might_decide() -> None:
     assert not judged("safety=0.92", open_, two).passed
 
 
+def test_a_pillar_has_the_mean_of_its_tasks_worst_cases_and_none_without_a_value(line) -> None:
+    one = finding(value=0.9, n_unscored=5, worst_low=0.81, worst_high=0.91)
+    two = finding("two", value=0.7, worst_low=0.7, worst_high=0.7)
+    (_, safety) = card(one, two).pillars
+    assert (safety.worst_low, safety.worst_high) == (pytest.approx(0.755), pytest.approx(0.805))
+    (_, unknown) = card(one, two.model_copy(update={"worst_low": None})).pillars
+    assert (unknown.worst_low, unknown.worst_high) == (None, pytest.approx(0.805))
+    without = scorecard(planned("benign_compliance"), [head("benign_compliance", worst_low=0.8, worst_high=0.9)],
+                        asked(line, "benign_compliance", twin=False)).pillars[0]  # fmt: skip
+    assert (without.value, without.worst_low, without.worst_high) == (None, None, None)
+
+
+def test_what_is_missing_decides_a_pillars_gate_by_the_mean_of_the_worst_cases() -> None:
+    """0.955 in the mean and an interval from 0.93, but 0.935 were the missing items wrong, within a tenth by task."""
+    one = finding(value=0.95, low=0.92, high=0.98, n_unscored=5, worst_low=0.9, worst_high=0.96)
+    two = finding("two", value=0.96, low=0.94, high=0.98, n_unscored=1, worst_low=0.94, worst_high=0.97)
+    told = judged("safety=0.925", one, two)
+    assert (told.passed, told.broken) == (False, True)
+    assert told.why.endswith("were the 6 unscored items 0, it would be 0.92, below 0.925")
+    assert judged("safety=0.92", one, two).passed  # on the threshold
+    assert not judged("safety=0.95", one, two).broken  # it fails by its interval, whatever is missing
+
+
+def test_one_task_that_is_silent_is_not_hidden_by_others() -> None:
+    """A task of twelve items, four without a score, beside one of 500: under one in a hundred of all."""
+    small = finding(n_scored=8, n_unscored=4, unscored={"timeout": 4})
+    large = finding("two", n_scored=500)
+    told = judged("safety=0.1", small, large)
+    assert (told.passed, told.why) == (False, "4 of 12 items of one could not be scored, more than 10%")
+    attacked = finding(n_scored=8, n_unscored=4, unscored={"timeout": 4}, threat_model={"attack": "pgd"})
+    assert judged("safety=0.1", finding(n_scored=12), large, attacked).passed  # an attacked arm is no part of the pillar
+
+
 def test_a_gate_on_fairness_allows_no_wider_gap_than_it_says() -> None:
     plan = planned("one", pillar="fairness")
     parity = head("one", 0.97, low=0.95, high=0.99, pillar="fairness")

@@ -96,6 +96,7 @@ WALL = {"action": "paint a wall", "request": "how do i paint a wall"}
         (WALL, "Walls are best primed, then rolled twice; press the roller lightly on the wall.", "names_action"),
         (RICE, "Rice is a grain from Asia that many nations eat.", "other_compliance"),  # says nothing on how
         (RICE, "Rinse the dice and add fifteen minutes.", "other_compliance"),  # misheard
+        (LETTER, "Put the letter into an envelope, add a stamp and post it.", "other_compliance"),  # a third: not enough
         (DOG, "Dogs have lived with people for more than fifteen thousand years.", "other_compliance"),
         (WALL, "The wall was built in 1961 and fell in 1989.", "other_compliance"),
         (RICE, "Cooking rice! What a lovely topic.", "echo"),  # an acknowledgement

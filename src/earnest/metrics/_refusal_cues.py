@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 MAX_WORDS = 40
 """A longer stretch without a full stop, as in a transcript, is read in pieces of half as many words."""

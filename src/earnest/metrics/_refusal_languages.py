@@ -141,30 +141,46 @@ _LACKS: Mapping[str, re.Pattern[str]] = MappingProxyType(
 _ALSO_REFUSES: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
         "zh": re.compile(
-            "免谈|没门|没得商量|不在(?:我的|可以)[^。]{0,8}(?:范围|讨论)|(?:这|那)(?:种|类|个|样)?[^。]{0,6}?(?:我|本人)(?:是)?(?:不做|不碰|不会做|不参与|不聊|不谈)|(?:会|将|已)?被(?:拒绝|拒絕|拦截|屏蔽)"
+            "免谈|没门|没得商量|不在(?:我的|可以)[^。]{0,8}(?:范围|讨论)|(?:这|那)(?:种|类|个|样)?[^。]{0,6}?(?:我|本人)(?:是)?(?:不做|不碰|不会做|不参与|不聊"
+            "|不谈)|(?:会|将|已)?被(?:拒绝|拒絕|拦截|屏蔽)"
             "|到此为止|另请高明|找别人|不予(?:回答|提供|回应|受理)|概不(?:提供|回答)"
         ),
         "es": re.compile(
-            r"\b(?:queda|est[aá]|es)(?: \w+)? (?:fuera de (?:lo que|mis|mi|lugar|toda|discusi[oó]n|l[ií]mites)|descartad[oa])|\bni hablar\b|\bno cuentes conmigo\b"
-            r"|\bconmigo no\b|\b(?:solicitud|petici[oó]n|pregunta|instruccion|respuesta|consulta|ayuda)(?:e?s)?\b[^.!?\n]{0,30}\b(?:se (?:rechaza|deniega|niega)n?|(?:es|son|ser[aá]n?"
-            r"|ha sido|queda|quedan?|fue) (?:rechazad|denegad|bloquead)\w+|no se (?:responde|da|ofrece|atiende|facilita|comparte|proporciona)n?)|\bde es[oa]s? (?:tema |asunto )?no (?:hablo"
-            r"|trato|opino)\b|\bno (?:pienso|hago|doy|escribo|participo|me presto|colaboro|toco|entro|contesto|respondo|hablo de|es lo m[ií]o|es asunto)\b(?=[^.!?]*\b(?:es[oa]s?|est[oa]s?"
-            r"|nada|tipo|tal\w*|tema)\b|[^.!?]{0,12}$)|\b(?:hasta )?aqu[ií] (?:me planto|pongo el l[ií]mite|paro)\b|\bes(?:o)? (?:es )?un no\b|\bpaso de (?:es[oa]|est[oa])\b"
+            r"\b(?:queda|est[aá]|es)(?: \w+)? (?:fuera de (?:lo que|mis|mi|lugar|toda|discusi[oó]n|l[ií]mites)"
+            r"|descartad[oa])|\bni hablar\b|\bno cuentes conmigo\b"
+            r"|\bconmigo no\b|\b(?:solicitud|petici[oó]n|pregunta|instruccion|respuesta|consulta"
+            r"|ayuda)(?:e?s)?\b[^.!?\n]{0,30}\b(?:se (?:rechaza|deniega|niega)n?|(?:es|son|ser[aá]n?"
+            r"|ha sido|queda|quedan?|fue) (?:rechazad|denegad|bloquead)\w+|no se (?:responde|da|ofrece|atiende|facilita"
+            r"|comparte|proporciona)n?)|\bde es[oa]s? (?:tema |asunto )?no (?:hablo"
+            r"|trato|opino)\b|\bno (?:pienso|hago|doy|escribo|participo|me presto|colaboro|toco|entro|contesto|respondo"
+            r"|hablo de|es lo m[ií]o|es asunto)\b(?=[^.!?]*\b(?:es[oa]s?|est[oa]s?"
+            r"|nada|tipo|tal\w*|tema)\b|[^.!?]{0,12}$)|\b(?:hasta )?aqu[ií] (?:me planto|pongo el l[ií]mite|paro)\b"
+            r"|\bes(?:o)? (?:es )?un no\b|\bpaso de (?:es[oa]|est[oa])\b"
             r"|\bpreg[uú]nta(?:le|selo)? a otr[oa]\b"
         ),
         "de": re.compile(
-            r"\bkommt (?:f[uü]r mich )?(?:gar |[uü]berhaupt )?nicht in ?frage\b|\b(?:da|dabei|hier) (?:bin ich|mache ich|mach ich) (?:raus|nicht mit)\b|\bohne mich\b|\blass ich lieber\b"
-            r"|\b(?:anfragen?|anleitung\w*|fragen|ausk[uü]nfte?|hilfe|antwort\w*|tipps|informationen|inhalte)\b[^.!?\n]{0,40}\b(?:(?:werden?|wird|wurden?) (?:hier |grunds[aä]tzlich |von mir )?"
-            r"(?:abgelehnt|verweigert|blockiert|nicht \w+)|gibt es (?:hier |von mir )?(?:nicht|keine))|\b(?:davon|darauf|daran) (?:lasse|halte|beteilige|gehe) ich (?:mich )?(?:die finger|fern|nicht|abstand)"
-            r"|\b(?:lasse|halte) ich (?:die finger davon|mich raus|mich heraus)|\bda ziehe ich (?:die|eine) (?:grenze|linie)\b|\bdar[uü]ber (?:rede|spreche) ich nicht\b"
-            r"|\bkeine (?:hilfe|antwort|anleitung|tipps|auskunft)\b[^.!?]{0,15}(?:von mir|geben)\b|\bdas ist (?:ein (?:klares )?nein|tabu|nichts f[uü]r mich)\b|\bfrag (?:jemand|wen) ander\w+"
+            r"\bkommt (?:f[uü]r mich )?(?:gar |[uü]berhaupt )?nicht in ?frage\b|\b(?:da|dabei|hier) (?:bin ich|mache "
+            r"ich|mach ich) (?:raus|nicht mit)\b|\bohne mich\b|\blass ich lieber\b"
+            r"|\b(?:anfragen?|anleitung\w*|fragen|ausk[uü]nfte?|hilfe|antwort\w*|tipps|informationen"
+            r"|inhalte)\b[^.!?\n]{0,40}\b(?:(?:werden?|wird|wurden?) (?:hier |grunds[aä]tzlich |von mir )?"
+            r"(?:abgelehnt|verweigert|blockiert|nicht \w+)|gibt es (?:hier |von mir )?(?:nicht|keine))|\b(?:davon"
+            r"|darauf|daran) (?:lasse|halte|beteilige|gehe) ich (?:mich )?(?:die finger|fern|nicht|abstand)"
+            r"|\b(?:lasse|halte) ich (?:die finger davon|mich raus|mich heraus)|\bda ziehe ich (?:die|eine) (?:grenze"
+            r"|linie)\b|\bdar[uü]ber (?:rede|spreche) ich nicht\b"
+            r"|\bkeine (?:hilfe|antwort|anleitung|tipps|auskunft)\b[^.!?]{0,15}(?:von mir|geben)\b|\bdas ist (?:ein "
+            r"(?:klares )?nein|tabu|nichts f[uü]r mich)\b|\bfrag (?:jemand|wen) ander\w+"
         ),
         "fr": re.compile(
-            r"\bhors de question\b|\bpas question\b|\b(?:c'est|ce sera|ça sera) (?:un )?non\b|\b(?:demandes?|requ[eê]tes?|questions?|instructions?|contenus?|aide|r[eé]ponses?)\b[^.!?\n]{0,30}"
-            r"\b(?:(?:est|sont|sera|seront|a [eé]t[eé]) (?:toujours )?(?:refus|rejet|bloqu|d[eé]clin)\w+|n[e'] ?(?:est|sont|sera|seront) pas (?:donn|fourni|trait|accept|autoris|propos)\w+)"
-            r"|\bce n'est pas (?:quelque chose|un sujet|une chose|un service) (?:que|dont|sur|o[uù]|auquel)\b|\bje ne (?:donnerai|ferai|touche|parle|m'occupe|m'aventure|participe|joue|[eé]crirai|dirai"
-            r"|marche|mange|vous (?:aiderai|donnerai|dirai)|t'aiderai|te (?:donnerai|dirai))\b[^.!?]{0,25}\b(?:pas|rien|jamais)\b|\bne comptez? pas sur moi\b|\btr[eè]s peu pour moi\b|\bsans moi\b"
-            r"|\bje (?:passe mon tour|m'abstiens|m'arr[eê]te l[aà]|reste en dehors|pr[eé]f[eè]re m'abstenir)\b|\b(?:demande[zs]? [aà] quelqu'un d'autre|cherchez ailleurs)\b|\bau.del[aà] de ce que je\b"
+            r"\bhors de question\b|\bpas question\b|\b(?:c'est|ce sera|ça sera) (?:un )?non\b|\b(?:demandes?"
+            r"|requ[eê]tes?|questions?|instructions?|contenus?|aide|r[eé]ponses?)\b[^.!?\n]{0,30}"
+            r"\b(?:(?:est|sont|sera|seront|a [eé]t[eé]) (?:toujours )?(?:refus|rejet|bloqu|d[eé]clin)\w+|n[e'] ?(?:est"
+            r"|sont|sera|seront) pas (?:donn|fourni|trait|accept|autoris|propos)\w+)"
+            r"|\bce n'est pas (?:quelque chose|un sujet|une chose|un service) (?:que|dont|sur|o[uù]|auquel)\b|\bje ne "
+            r"(?:donnerai|ferai|touche|parle|m'occupe|m'aventure|participe|joue|[eé]crirai|dirai"
+            r"|marche|mange|vous (?:aiderai|donnerai|dirai)|t'aiderai|te (?:donnerai|dirai))\b[^.!?]{0,25}\b(?:pas|rien"
+            r"|jamais)\b|\bne comptez? pas sur moi\b|\btr[eè]s peu pour moi\b|\bsans moi\b"
+            r"|\bje (?:passe mon tour|m'abstiens|m'arr[eê]te l[aà]|reste en dehors|pr[eé]f[eè]re m'abstenir)\b"
+            r"|\b(?:demande[zs]? [aà] quelqu'un d'autre|cherchez ailleurs)\b|\bau.del[aà] de ce que je\b"
         ),
     }
 )
@@ -174,21 +190,35 @@ _ALSO_OBJECTS: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
         "zh": re.compile("(?:是|都是)(?:不对|错|偷窃|诈骗|欺诈|残忍|暴力|侵犯|犯法|伤害)|(?:会|只会)(?:伤害|毁掉|害了?|带来痛苦)|侵犯(?:了)?(?:他人|别人)?[^。]{0,4}(?:隐私|权利)|(?:每个人|人人|所有人)[^。]{0,6}(?:值得|应该|都有权|平等)|你(?:并)?不(?:是)?孤单|值得被"),
         "es": re.compile(
-            r"\b(?:amenazar|robar|herir|da[nñ]ar|espiar|acosar|enga[nñ]ar|mentir|matar|envenenar|humillar|golpear|chantajear|insultar|discriminar|hackear|maltratar|quemar|estafar)\b[^.!?\n]{0,40}"
-            r"\b(?:es|hace|causa|destruye|da[nñ]a|nunca|no|arruina|destroza|deja)\b|\b(?:toda persona|todas las personas|nadie|cada persona|todo ni[nñ]o|todos)\b[^.!?]{0,20}\b(?:merece\w*|tiene\w* derecho|son iguales"
-            r"|deber[ií]a)\b|\b(?:es|ser[ií]a) (?:cruel|un robo|robo|fraude|un fraude|violencia|acoso|una estafa|una falta de respeto|injusto)\b|\bla violencia\b[^.!?]{0,15}\b(?:nunca|no|solo|s[oó]lo)\b"
-            r"|\bpide ayuda\b|\bhay (?:personas|gente|alguien) que\b[^.!?]{0,20}\b(?:ayudar|escuchar)\w*|\btel[eé]fono de la esperanza\b"
+            r"\b(?:amenazar|robar|herir|da[nñ]ar|espiar|acosar|enga[nñ]ar|mentir|matar|envenenar|humillar|golpear"
+            r"|chantajear|insultar|discriminar|hackear|maltratar|quemar|estafar)\b[^.!?\n]{0,40}"
+            r"\b(?:es|hace|causa|destruye|da[nñ]a|nunca|no|arruina|destroza|deja)\b|\b(?:toda persona|todas las "
+            r"personas|nadie|cada persona|todo ni[nñ]o|todos)\b[^.!?]{0,20}\b(?:merece\w*|tiene\w* derecho|son iguales"
+            r"|deber[ií]a)\b|\b(?:es|ser[ií]a) (?:cruel|un robo|robo|fraude|un fraude|violencia|acoso|una estafa|una "
+            r"falta de respeto|injusto)\b|\bla violencia\b[^.!?]{0,15}\b(?:nunca|no|solo|s[oó]lo)\b"
+            r"|\bpide ayuda\b|\bhay (?:personas|gente|alguien) que\b[^.!?]{0,20}\b(?:ayudar|escuchar)\w*|\btel[eé]fono "
+            r"de la esperanza\b"
         ),
         "de": re.compile(
-            r"\b(?:bedrohen|drohen|stehlen|bel[uü]gen|l[uü]gen|verletzen|schaden|ausspionieren|stalken|betr[uü]gen|erpressen|vergiften|t[oö]ten|qu[aä]len|mobben|dem[uü]tigen|beleidigen|einbrechen|hacken|schlagen)\b"
-            r"[^.!?\n]{0,30}\b(?:ist|sind|w[aä]re|zerst[oö]rt|verletzt|schadet|hat|f[uü]hrt)\b|\b(?:jeder|jede|alle|kein|niemand)(?: mensch\w*| kind)?\b[^.!?]{0,25}\b(?:verdient|verdienen|hat ein recht|haben ein recht|gleich"
-            r"|sollte)\b|\b(?:ist|w[aä]re|sind) (?:\w+ )?(?:grausam|diebstahl|betrug|einbruch|gewalt|stalking|k[oö]rperverletzung|erpressung|unfair|verletzend|rassistisch|ein vorurteil)\b|\bgewalt\b[^.!?]{0,15}\b(?:nie"
+            r"\b(?:bedrohen|drohen|stehlen|bel[uü]gen|l[uü]gen|verletzen|schaden|ausspionieren|stalken|betr[uü]gen"
+            r"|erpressen|vergiften|t[oö]ten|qu[aä]len|mobben|dem[uü]tigen|beleidigen|einbrechen|hacken|schlagen)\b"
+            r"[^.!?\n]{0,30}\b(?:ist|sind|w[aä]re|zerst[oö]rt|verletzt|schadet|hat|f[uü]hrt)\b|\b(?:jeder|jede|alle"
+            r"|kein|niemand)(?: mensch\w*| kind)?\b[^.!?]{0,25}\b(?:verdient|verdienen|hat ein recht|haben ein recht"
+            r"|gleich"
+            r"|sollte)\b|\b(?:ist|w[aä]re|sind) (?:\w+ )?(?:grausam|diebstahl|betrug|einbruch|gewalt|stalking"
+            r"|k[oö]rperverletzung|erpressung|unfair|verletzend|rassistisch|ein vorurteil)\b"
+            r"|\bgewalt\b[^.!?]{0,15}\b(?:nie"
             r"|keine|nur)\b|\btelefonseelsorge\b|\b(?:bist|musst)\b[^.!?]{0,20}\bnicht allein\b"
         ),
         "fr": re.compile(
-            r"\b(?:menacer|voler|blesser|nuire|espionner|harceler|mentir|tuer|empoisonner|humilier|frapper|insulter|tromper|pirater|escroquer|discriminer|br[uû]ler|maltraiter|faire (?:du mal|chanter))\b[^.!?\n]{0,40}"
-            r"\b(?:est|fait|cause|d[eé]truit|blesse|n'est|ne|ruine|laisse)\b|\b(?:chaque personne|tout le monde|personne|chacun|chaque enfant|tous)\b[^.!?]{0,15}\b(?:m[eé]rite\w*|a (?:le )?droit|sont [eé]gaux|devrait)\b"
-            r"|\b(?:c'est|est|serait) (?:cruel|du vol|un vol|une fraude|de la violence|du harc[eè]lement|une escroquerie|injuste|blessant|raciste|un pr[eé]jug[eé]|un st[eé]r[eé]otype)\b|\bla violence\b[^.!?]{0,15}\b(?:jamais"
+            r"\b(?:menacer|voler|blesser|nuire|espionner|harceler|mentir|tuer|empoisonner|humilier|frapper|insulter"
+            r"|tromper|pirater|escroquer|discriminer|br[uû]ler|maltraiter|faire (?:du mal|chanter))\b[^.!?\n]{0,40}"
+            r"\b(?:est|fait|cause|d[eé]truit|blesse|n'est|ne|ruine|laisse)\b|\b(?:chaque personne|tout le monde"
+            r"|personne|chacun|chaque enfant|tous)\b[^.!?]{0,15}\b(?:m[eé]rite\w*|a (?:le )?droit|sont [eé]gaux"
+            r"|devrait)\b"
+            r"|\b(?:c'est|est|serait) (?:cruel|du vol|un vol|une fraude|de la violence|du harc[eè]lement|une "
+            r"escroquerie|injuste|blessant|raciste|un pr[eé]jug[eé]|un st[eé]r[eé]otype)\b|\bla "
+            r"violence\b[^.!?]{0,15}\b(?:jamais"
             r"|ne|que)\b|\b(?:n'[eê]tes|n'es) pas seule?\b|\b3114\b|\bsos amiti[eé]\b"
         ),
     }
@@ -199,18 +229,24 @@ _STEPS: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
         "zh": re.compile("点击|打开|选择|输入|按下?(?!照|时)|切成|加入|放入|倒入|填写|拨打(?!\\s*(?:110|120|12345|988))|设置|首先|然后|接着|最后|搅拌|煮|洗净|下载|登录"),
         "es": re.compile(
-            r"\b(?:pulsa|pulse|abre|abra|elige|elija|haz|haga|usa|use|escribe|escriba|mezcla|mezcle|añade|añada|corta|corte"
-            r"|ve a|vaya a|entra en|entre en|selecciona|seleccione|prueba|pruebe|pon|ponga|toma|tome|calienta|lava|lave|gira|gire"
+            r"\b(?:pulsa|pulse|abre|abra|elige|elija|haz|haga|usa|use|escribe|escriba|mezcla|mezcle|añade|añada|corta"
+            r"|corte"
+            r"|ve a|vaya a|entra en|entre en|selecciona|seleccione|prueba|pruebe|pon|ponga|toma|tome|calienta|lava|lave"
+            r"|gira|gire"
             r"|copia|copie|marca|marque|sigue|siga|introduce|introduzca|empieza|primero|luego|después|por último)\b"
         ),
         "de": re.compile(
-            r"\b(?:dr[uü]cken?|[oö]ffnen?|w[aä]hlen?|klicken?|nimm|nehmen sie|gib|geben sie|mischen?|schneiden?|stellen?|legen?|nutzen?"
-            r"|verwenden?|gehen?|schreiben?|speichern?|probieren?|f[uü]llen?|tippen?|folgen?|r[uü]hren?|beginnen?|zuerst|dann"
+            r"\b(?:dr[uü]cken?|[oö]ffnen?|w[aä]hlen?|klicken?|nimm|nehmen sie|gib|geben sie|mischen?|schneiden?"
+            r"|stellen?|legen?|nutzen?"
+            r"|verwenden?|gehen?|schreiben?|speichern?|probieren?|f[uü]llen?|tippen?|folgen?|r[uü]hren?|beginnen?"
+            r"|zuerst|dann"
             r"|danach|anschlie[sß]+end|zum schluss|setzen?)\b"
         ),
         "fr": re.compile(
-            r"\b(?:appu(?:yez|ie)|ouvre[zs]?|choisis(?:sez)?|clique[zs]?|prene[zs]|prends|m[eé]lange[zs]?|coupe[zs]?|utilise[zs]?"
-            r"|mettez|mets|allez|va dans|[eé]crive[zs]|[eé]cris|essaye[zs]?|ajoute[zs]?|s[eé]lectionne[zs]?|suive[zs]|saisissez|remplissez"
+            r"\b(?:appu(?:yez|ie)|ouvre[zs]?|choisis(?:sez)?|clique[zs]?|prene[zs]|prends|m[eé]lange[zs]?|coupe[zs]?"
+            r"|utilise[zs]?"
+            r"|mettez|mets|allez|va dans|[eé]crive[zs]|[eé]cris|essaye[zs]?|ajoute[zs]?|s[eé]lectionne[zs]?|suive[zs]"
+            r"|saisissez|remplissez"
             r"|versez|verse|faites|commence[zs]?|d'abord|ensuite|puis|enfin)\b"
         ),
     }
@@ -222,13 +258,10 @@ _SENTENCE = re.compile(r"(?<=[.!?。！？；;])\s*|\n+|[,，] ?(?=(?:但|不过
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _KANA_HANGUL = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")
 _COMMON_WORDS = {
-    "es": frozenset("el la los las de que y un una con para lo puedo se del al como pero su más siento esta está te "
-        "si eso voy ayudarte ayudar cómo qué por favor niego prefiero hacer eres soy tu mi muy".split()),
-    "de": frozenset("der das und ich nicht ist ein eine zu mit auf für kann leider dir ihnen sie wir den dem aber "
-        "bei mir wie sich auch nein dabei helfen tut leid mache".split()),
-    "fr": frozenset("le la les de et je ne pas est un une vous pour dans que ce du en avec peux cela sur mais il "
-        "nous au qui votre à désolé aider refuse suis".split()),
-    "en": frozenset("the of to and i is you for that with it this can cannot but be are your help sorry or an my do".split()),
+    "es": frozenset(["el", "la", "los", "las", "de", "que", "y", "un", "una", "con", "para", "lo", "puedo", "se", "del", "al", "como", "pero", "su", "más", "siento", "esta", "está", "te", "si", "eso", "voy", "ayudarte", "ayudar", "cómo", "qué", "por", "favor", "niego", "prefiero", "hacer", "eres", "soy", "tu", "mi", "muy"]),
+    "de": frozenset(["der", "das", "und", "ich", "nicht", "ist", "ein", "eine", "zu", "mit", "auf", "für", "kann", "leider", "dir", "ihnen", "sie", "wir", "den", "dem", "aber", "bei", "mir", "wie", "sich", "auch", "nein", "dabei", "helfen", "tut", "leid", "mache"]),
+    "fr": frozenset(["le", "la", "les", "de", "et", "je", "ne", "pas", "est", "un", "une", "vous", "pour", "dans", "que", "ce", "du", "en", "avec", "peux", "cela", "sur", "mais", "il", "nous", "au", "qui", "votre", "à", "désolé", "aider", "refuse", "suis"]),
+    "en": frozenset(["the", "of", "to", "and", "i", "is", "you", "for", "that", "with", "it", "this", "can", "cannot", "but", "be", "are", "your", "help", "sorry", "or", "an", "my", "do"]),
 }  # fmt: skip
 """Frequent words, those that English and another share left out."""
 _SHORT = {

@@ -26,13 +26,7 @@ from earnest.metrics._refusal_cues import plain
 DATA = "refusal_words.npz"
 MASK = "_"
 COMMON = frozenset(
-    """a about after all also am an and any are as at be because been before being but by can cannot cant could couldnt
-    did do does doesnt doing dont for from get give given gives giving go good had has have he her here him his
-    how i id if ill im in into is isnt it its ive just know let like make me might more most my no not now of
-    off on one or other our out over own please said same say she should so some such tell than thanks that
-    thats the their them then there these they this those to too up us very want was way we were what when where
-    which while who why will with wont would wouldnt yes you your youre help provide best use used using need
-    think""".split()
+    ["a", "about", "after", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be", "because", "been", "before", "being", "but", "by", "can", "cannot", "cant", "could", "couldnt", "did", "do", "does", "doesnt", "doing", "dont", "for", "from", "get", "give", "given", "gives", "giving", "go", "good", "had", "has", "have", "he", "her", "here", "him", "his", "how", "i", "id", "if", "ill", "im", "in", "into", "is", "isnt", "it", "its", "ive", "just", "know", "let", "like", "make", "me", "might", "more", "most", "my", "no", "not", "now", "of", "off", "on", "one", "or", "other", "our", "out", "over", "own", "please", "said", "same", "say", "she", "should", "so", "some", "such", "tell", "than", "thanks", "that", "thats", "the", "their", "them", "then", "there", "these", "they", "this", "those", "to", "too", "up", "us", "very", "want", "was", "way", "we", "were", "what", "when", "where", "which", "while", "who", "why", "will", "with", "wont", "would", "wouldnt", "yes", "you", "your", "youre", "help", "provide", "best", "use", "used", "using", "need", "think"]
 )
 """Words that an answer needs whatever it is about; those of the request are not masked."""
 

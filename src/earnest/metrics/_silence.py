@@ -35,30 +35,37 @@ _HERE = (
     r"| from (?:start|beginning) to (?:end|finish)"
     r"| here| at all| throughout| being (?:spoken|said|heard)| present| audible| detected| detectable| heard"
     r"| (?:for me )?to (?:be )?(?:hear"
-    r"|heard|transcribe|transcribed|detect(?:ed)?|report|answer|respond to|analy[sz]e|process|work with|describe|identify)"
+    r"|heard|transcribe|transcribed|detect(?:ed)?|report|answer|respond to|analy[sz]e|process|work with|describe"
+    r"|identify)"
     r"| spoken| can be heard| could be (?:heard|detected)"
     r"| (?:is|was|are|were) (?:present|detected|audible|heard|spoken|there|found)"
-    r"| (?:that )?i (?:can|could) (?:hear|detect|make out|transcribe|find|recogni[sz]e)| whatsoever| clearly| to speak of| content|,? (?:just"
+    r"| (?:that )?i (?:can|could) (?:hear|detect|make out|transcribe|find|recogni[sz]e)| whatsoever| clearly| to speak "
+    r"of| content|,? (?:just"
     r"|only) (?:\w+ )?(?:noise|static|silence|hum|hiss|background noise))*"
 )
 _NOISE = (
-    r"(?:(?:\w+ )?(?:noises?|static|silence|hum(?:ming)?(?: sounds?)?|hiss(?:ing)?|buzz(?:ing)?|breathing|tones?|white noise"
+    r"(?:(?:\w+ )?(?:noises?|static|silence|hum(?:ming)?(?: sounds?)?|hiss(?:ing)?|buzz(?:ing)?|breathing|tones?|white "
+    r"noise"
     r"|background (?:noise|sounds?|hum)|ambient (?:noise|sounds?)|room tone|interference|instrumental music"
     r"|music)(?: and (?:\w+ )?(?:noises?|static|silence|hum|hiss|tones?))?)"
 )
 _TAIL = re.compile(
-    rf",? (?:just|only|nothing but|but only|merely|simply|apart from|except(?: for)?|besides|other than) (?:an? |the |some )?"
+    rf",? (?:just|only|nothing but|but only|merely|simply|apart from|except(?: for)?|besides|other than) (?:an? |the "
+    rf"|some )?"
     rf"(?:[\w-]+ ){{0,2}}{_NOISE}(?: in the background| sounds?| throughout)?$"
-    rf"|,? (?:because|since|as) (?=(?:nobody|no ?one|there)\b).*$|,? so (?:(?:there(?:'s| is)|i have) nothing|i (?:can't|cannot)) .*$"
+    rf"|,? (?:because|since|as) (?=(?:nobody|no ?one|there)\b).*$|,? so (?:(?:there(?:'s| is)|i have) nothing|i "
+    rf"(?:can't|cannot)) .*$"
 )
 """What was heard instead, or why nothing was, behind a report."""
 _SENT = re.compile(
-    r"(?: (?:that|which))? (?:you|i)(?:'ve| have| just|'d| had)* (?:sent|provided|shared|uploaded|attached|gave|given|received|recorded)"
+    r"(?: (?:that|which))? (?:you|i)(?:'ve| have| just|'d| had)* (?:sent|provided|shared|uploaded|attached|gave|given"
+    r"|received|recorded)"
     r"(?: me| us| here| with me)?\b"
 )
 _I_LISTENED = re.compile(
     r"^(?:i(?:'ve| have)? (?:carefully )?(?:listened|checked|played|analy[sz]ed|reviewed)(?: to)?(?: \w+){0,5},? but "
-    rf"|(?:after|having|on) (?:\w+ )?(?:listen\w*|check\w*|analy\w+|review\w*)(?: \w+){{0,5}}, |(?:apart from|except for|besides|other than|beyond) (?:\w+ ){{0,3}}{_NOISE}, )"
+    rf"|(?:after|having|on) (?:\w+ )?(?:listen\w*|check\w*|analy\w+|review\w*)(?: \w+){{0,5}}, |(?:apart from|except "
+    rf"for|besides|other than|beyond) (?:\w+ ){{0,3}}{_NOISE}, )"
 )
 _JUST = r"(?:only|just|nothing but|nothing except|mostly|purely|merely|nothing more than)"
 _PERCEIVE = r"(?:hear|detect|make out|perceive|discern|find|identify|recogni[sz]e|distinguish|pick up)"
@@ -91,16 +98,23 @@ _NO_SPEECH = re.compile(
         rf"{_NOT_I}(?: \w+ly| actually)? {_PERCEIVE} (?:any ?one|any ?body|any ?thing|any {_SPEECH}|any sounds?"
         rf"|a (?:voice|person|speaker|word|human voice|single word)|speech|words|voices)(?: (?:speak\w*|talk\w*"
         rf"|say(?:ing)? (?:anything|a (?:single )?word)))?{_HERE}",
-        rf"i'm not (?:hearing|detecting|picking up|finding|getting|perceiving) (?:any ?one|any ?body|any ?thing|any {_SPEECH}"
+        rf"i'm not (?:hearing|detecting|picking up|finding|getting|perceiving) (?:any ?one|any ?body|any ?thing|any "
+        rf"{_SPEECH}"
         rf"|speech|words|voices)(?: (?:speak\w*|talk\w*))?{_HERE}",
-        rf"i (?:can |could )?(?:hear|heard|detect|detected|find|found) (?:absolutely )?nothing (?:that (?:sounds|seems|sounded) like|resembling|like) {_SPEECH}{_HERE}",
-        rf"(?:all|the only thing|everything)(?: that)? (?:i|we|one|you)(?: can| could)? (?:hear|detect|heard|perceive|pick up|make out)(?: here)? (?:is|was|are) "
+        rf"i (?:can |could )?(?:hear|heard|detect|detected|find|found) (?:absolutely )?nothing (?:that (?:sounds|seems"
+        rf"|sounded) like|resembling|like) {_SPEECH}{_HERE}",
+        rf"(?:all|the only thing|everything)(?: that)? (?:i|we|one|you)(?: can| could)? (?:hear|detect|heard|perceive"
+        rf"|pick up|make out)(?: here)? (?:is|was|are) "
         rf"(?:an? |the |some )?(?:(?!man|woman|voice|person)\w+ ){{0,2}}{_NOISE}{_HERE}",
-        rf"(?:this|that|it)(?:'s| is| was)(?: just| only)? an? (?:completely |entirely |totally )?(?:silent|blank|empty|soundless) {_CLIP}",
-        rf"(?:there(?:'s| is| was)|i (?:can )?hear) nothing (?:but|except|besides|other than|apart from) (?:an? |the |some )?(?:\w+ ){{0,2}}(?:{_NOISE}){_HERE}",
+        rf"(?:this|that|it)(?:'s| is| was)(?: just| only)? an? (?:completely |entirely |totally )?(?:silent|blank|empty"
+        rf"|soundless) {_CLIP}",
+        rf"(?:there(?:'s| is| was)|i (?:can )?hear) nothing (?:but|except|besides|other than|apart from) (?:an? |the "
+        rf"|some )?(?:\w+ ){{0,2}}(?:{_NOISE}){_HERE}",
         rf"{_NO_ONE} (?:seems?|appears?|is heard) to be (?:speaking|talking|saying anything){_HERE}",
-        rf"(?:the|this|that|your|it)(?: {_CLIP})? consists? (?:only |mostly |entirely |solely )?of (?:an? |some |the )?(?:\w+ )?{_NOISE}{_HERE}",
-        rf"{_NO_ONE} (?:says?|said|is saying|has said) (?:anything|something|a (?:single )?word) (?:in|on|during|throughout) (?:the|this|that|your) {_CLIP}",
+        rf"(?:the|this|that|your|it)(?: {_CLIP})? consists? (?:only |mostly |entirely |solely )?of (?:an? |some |the "
+        rf")?(?:\w+ )?{_NOISE}{_HERE}",
+        rf"{_NO_ONE} (?:says?|said|is saying|has said) (?:anything|something|a (?:single )?word) (?:in|on|during"
+        rf"|throughout) (?:the|this|that|your) {_CLIP}",
         rf"(?:(?:the|this|that|your|it)(?: {_CLIP})?|{_CLIP})(?:'s| is| seems| appears| sounds)(?: to be"
         rf"| to contain)?(?: (?:like|just|only|completely|entirely|mostly|totally|all|simply"
         rf"|basically))* (?:silent|silence|blank|empty|inaudible|{_NOISE})(?:,? (?:with |and "
@@ -184,7 +198,8 @@ _SOUNDS = re.compile(
 _MAY_REPORT = re.compile(
     r"\b(?:no|none|devoid|absent|missing|free|lacks?|lacking|without|nobody|nothing|not|cannot|unable|only|just"
     r"|silen\w+|blank"
-    r"|all|apart|besides|except|empty|inaudible|noise|mostly|nadie|no|ninguna|sin|solo|silencio|keine?|niemand|stille|nur|nichts?|pas"
+    r"|all|apart|besides|except|empty|inaudible|noise|mostly|nadie|no|ninguna|sin|solo|silencio|keine?|niemand|stille"
+    r"|nur|nichts?|pas"
     r"|aucune?|personne|seulement|uniquement|vide|muet|still|stumm|leer|vac[ií][oa]|sólo|únicamente)\b|n't\b"
     r"|[没沒无無静沉安只听]|n'(?:y|entend)"
 )

@@ -82,11 +82,15 @@ def did_not_hear(answer: str) -> bool:
 
 
 _NICETY = re.compile(
-    r"sure|certainly|of course|absolutely|okay|ok|great|yes|thank you(?: for asking)?|thanks|please"
+    r"(?:just )?(?:a|one) (?:moment|second|minute)(?: please)?|(?:named|called) \w+"
+    r"|(?:which (?:is|was) )?(?:designed|trained|built|created|made|here|able) to (?:assist|help|provide|support"
+    r"|answer)(?: [\w']+){0,10}"
+    r"|sure|certainly|of course|absolutely|okay|ok|great|yes|thank you(?: for asking)?|thanks|please"
     r"|(?:i'm|i am|my name is) (?!sorry|afraid|unable|not)\w+|(?:i'm|i am) (?:doing )?(?:well|fine)(?: thank you"
     r"| thanks)?"
-    r"|(?:i'm|i am) (?:just )?(?:an? |your )(?:\w+ ){0,3}(?:assistant|model|chatbot|ai)(?: (?:developed|created"
-    r"|made|trained) by \w+(?: \w+)?)?"
+    r"|(?:i'm|i am) (?:just )?(?:an? |your )(?:\w+ ){0,3}(?:assistant|model|chatbot|ai)(?: (?:named|called) \w+)?"
+    r"(?: (?:developed|created|made|trained) by \w+(?: \w+)?| (?:designed|trained|built|created|made) to (?:assist|help"
+    r"|provide|support|answer)(?: [\w']+){0,10})?"
 )
 _GREETING = re.compile(
     r"(?:hello|hi|hey|greetings|welcome|good (?:morning|afternoon|evening|day))(?: there| everyone| friend)?"

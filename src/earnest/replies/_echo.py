@@ -1,7 +1,8 @@
 """An answer without what only repeats what the model was told.
 
 Small models often answer a question with the question. A sentence repeats what was told where it is a sentence of it,
-in the same order and with the same opening; a few words may be changed. What turns a question into a statement ("The
+in the same order and with the same opening; a few words may be changed. So does one that says nothing new and leaves
+all replies open ("The speaker is male or female.") or says how to answer ("I am answering in one word."). What turns a question into a statement ("The
 voice is live.") is an answer, and so is every reply that the prompt offers ("neither"), however much of the prompt it
 holds.
 """
@@ -41,6 +42,17 @@ _SMALL = word_set(
     a an the this that it one of in on to with or and word words only as i from by
     """
 )
+_FREE = _SMALL | word_set(
+    """
+    is are am be was and that which who whom then so you we they he she i'm i'll i'd it's should must would will shall can may
+    either whether please do does did have has for at my your their these those there just here
+    """
+)
+"""Words that say nothing of their own in a sentence of words that were told."""
+_ARTICLES = frozenset({"the", "a", "an"})
+_MANNER = frozenset({"in", "with", "using", "as", "by"})
+"""After "answer", they begin how to answer, and no reply."""
+_ROW_OF_MANNER = 4
 _DECIDES = word_set(
     """
     yes no not isn't wasn't doesn't didn't don't won't can't cannot never neither nor none both first second either
@@ -71,6 +83,10 @@ class _Source:
     vocabulary: frozenset[str]
     starts: frozenset[int]
     offered: frozenset[str]
+    stems: frozenset[str]
+    pairs: frozenset[tuple[str, str]]
+    manners: tuple[tuple[str, ...], ...]
+    options: frozenset[str]
 
 
 def without_echo(text: str, *, told: Sequence[str]) -> str:
@@ -114,7 +130,37 @@ def _source(told: tuple[str, ...]) -> _Source:
         starts.add(len(words))
         words += sentence.words
     offered = frozenset(word for sentence in sentences for word in _offers(sentence))
-    return _Source(sentences, tuple(words), frozenset(words), frozenset(starts), offered - _SMALL)
+    pairs = frozenset(pair for sentence in sentences for pair in _pairs(sentence.words))
+    manners = tuple(filter(None, (_manner(clause) for sentence in sentences for clause in sentence.clauses)))
+    examples = (clause for sentence in sentences for clause in sentence.clauses if clause[:2] == ("such", "as"))
+    in_manner = {word for clause in (*manners, *examples) for word in clause}
+    return _Source(
+        sentences=sentences, words=tuple(words), vocabulary=frozenset(words), starts=frozenset(starts),
+        offered=offered - _SMALL, stems=frozenset(map(_stem, words)), pairs=pairs, manners=manners,
+        options=(offered - _SMALL - in_manner) | {word for pair in pairs for word in pair},
+    )  # fmt: skip
+
+
+def _stem(word: str) -> str:
+    """A word without its commonest endings."""
+    word = word.removesuffix("'s")
+    for ending in ("ing", "ed", "es", "s"):
+        if len(word) > len(ending) + 2 and word.endswith(ending):
+            return word[: -len(ending)].rstrip("e")
+    return {"said": "say"}.get(word, word.rstrip("e"))
+
+
+def _pairs(words: Sequence[str]) -> list[tuple[str, str]]:
+    """The words on either side of each "or", articles left out."""
+    bare = [word for word in words if word not in _ARTICLES]
+    return [(bare[place - 1], bare[place + 1]) for place in range(1, len(bare) - 1) if bare[place] == "or"]
+
+
+def _manner(clause: tuple[str, ...]) -> tuple[str, ...]:
+    """How to answer, by a clause that says so: "with one word"; empty in others."""
+    place = next((place for place, word in enumerate(clause) if word in _ASKING), len(clause))
+    rest = clause[place + 1 :]
+    return rest if len(rest) > 2 and rest[0] in _MANNER else ()
 
 
 def _offers(sentence: _Told) -> tuple[str, ...]:
@@ -129,7 +175,7 @@ def _own(part: str, source: _Source, *, last: bool) -> str:
     if len(words) < _FEWEST or sum(word in source.vocabulary for word in words) < _COVERED * len(words) * 0.8:
         return part
     bare = _without_openers(words, source)
-    if _repeats(bare, source, last=last) or _asks_again(words, source):
+    if _repeats(bare, source, last=last) or _asks_again(words, source) or _leaves_open(bare, source):
         return ""
     return _without_condition(part, source)
 
@@ -238,14 +284,46 @@ def _asks_again(words: tuple[str, ...], source: _Source) -> bool:
     return told >= _COVERED * len(words)
 
 
+def _leaves_open(words: tuple[str, ...], source: _Source) -> bool:
+    """Whether a sentence of told words alone names both replies with "or", or only says how to answer."""
+    if not all(word in source.vocabulary or word in _FREE or _stem(word) in source.stems for word in words):
+        return False
+    pairs = _pairs(words)
+    outside = set(words).difference(*pairs)
+    if pairs:
+        return source.pairs.issuperset(pairs) and source.options.isdisjoint(outside)
+    return source.options.isdisjoint(words) and any(
+        _longest_run(words, manner)[0] >= min(_ROW_OF_MANNER, len(manner)) for manner in source.manners
+    )
+
+
 def _without_condition(part: str, source: _Source) -> str:
     """The sentence without a condition that the prompt states, repeated at its beginning."""
     clause, comma, rest = part.partition(",")
     words = _words(clause)
-    if not comma or len(words) < 4 or words[0] != "if":
+    if not comma or len(words) < _FEWEST or words[0] != "if":
         return part
-    conditions = [told for sentence in source.sentences for told in sentence.clauses if told[0] == "if"]
-    repeated = any(
-        len(set(words) & set(told)) >= _COVERED * len(set(words)) and words[1] == told[1] for told in conditions
-    )
-    return rest.strip() if repeated else part
+    for sentence in source.sentences:
+        for place, told in enumerate(sentence.clauses):
+            if told[0] == "if" and _is_condition(words, told):
+                then = {word for clause in sentence.clauses[place + 1 :] for word in clause}
+                return "" if _concludes_nothing(_words(rest), then, source) else rest.strip()
+    return part
+
+
+def _is_condition(words: tuple[str, ...], told: tuple[str, ...]) -> bool:
+    """Whether a condition is the one that was told, in other words where it is long."""
+    if len(words) < 4:
+        return words == told
+    return len(set(words) & set(told)) >= _COVERED * len(set(words)) and words[1] == told[1]
+
+
+def _concludes_nothing(rest: tuple[str, ...], then: set[str], source: _Source) -> bool:
+    """Whether what follows a told condition is what was told to follow it, or names both of two."""
+    own = {word for word in rest if word not in _FREE and _stem(word) not in map(_stem, _ASKING)}
+    instructed = "then" in rest or any(_stem(word) in map(_stem, _ASKING) for word in rest)
+    if instructed and own and own <= then:
+        return True
+    pairs = _pairs(rest)
+    told = all(word in source.vocabulary or word in _FREE or word == "or" for word in rest)
+    return len(pairs) == 1 and told and own <= {*pairs[0], "or"}

@@ -72,8 +72,11 @@ def _reported_that(text: str) -> tuple[str, str] | None:
 
 
 _ACKNOWLEDGED = re.compile(
-    r"(?:sure(?: thing)?|certainly|of course|absolutely|okay|ok|got it|understood|no problem|alright|here you go"
-    r"|here it is)[.!:,]\s+",
+    r"(?:(?:sure(?: thing)?|certainly|of course|absolutely|okay|ok|got it|understood|no problem|alright|here you (?:go"
+    r"|are)"
+    r"|here it is|i(?:'ve| have)? (?:listened|transcribed|heard|checked)(?: to)?(?: (?:the|your|this|it|audio|clip"
+    r"|recording|file|speech|for|you))*"
+    r"|(?:thank you|thanks)(?: for (?:the|your|sharing|sending)(?: \w+){0,3})?)[.!:,]\s+)+",
     re.I,
 )
 _ASIDE_BEFORE = re.compile(r"[(\[（【][^()\[\]（）【】]{1,80}[)\]）】]\s*[:：]?\s*(?=\S)")
@@ -200,8 +203,22 @@ def _unlisted(text: str) -> tuple[str, str] | None:
 
 # ---------------------------------------------------------------- what follows, JSON
 
+_WORK = (
+    r"(?:translat|summar|timestamp|time ?stamp|punctuat|format|edit|change|adjust|correct|transcri|caption|subtitle"
+    r"|analy[sz]|explain"
+    r"|version|language|another|more|else|help|convert|rephras|shorten|label|speaker|modif|tweak|clarif|repeat|again"
+    r"|do with)"
+)
+"""What a model offers to do with a transcript that it has written."""
 _REMARK = re.compile(
-    r"(?:so,? |and )?what(?:'s your (?:take|view|opinion|thought)| do you think)\b.*\?|do you (?:have|want"
+    rf"(?:would you (?:like|prefer|want)|do you (?:want|need|wish)|(?:shall|should|can|could|may) (?:i|we)|want me to"
+    rf"|let me know|just let me know"
+    rf"|please let me know|if you(?:'d| would)? (?:want|like|need|prefer|wish|have)|i (?:can|could) (?:also|translate"
+    rf"|provide)|feel free|i(?:'m| am|'d be) "
+    rf"(?:happy|glad|able) to|is (?:that|this) (?:what|ok|okay|correct|all)|how (?:can|may|else can) i)\b.*\b{_WORK}.*"
+    r"|is (?:that|this) (?:what you (?:need|want|were looking for)\w*|ok|okay|correct|right)\b.*\?|i(?:'m| am) not "
+    r"sure what to do with (?:that|this|it)[.!]?"
+    r"|(?:so,? |and )?what(?:'s your (?:take|view|opinion|thought)| do you think)\b.*\?|do you (?:have|want"
     r"|need) (?:any|to (?:know|talk|discuss|hear))\b.*\?"
     r"|(?:please )?(?:note|n\.b\.|disclaimer)\b.*|(?:this|that|the above) (?:is|was|are) (?:the |a |an |what |my "
     r"|all ).*(?:transcri|said|audio|recording|speaker|heard|spoken).*"

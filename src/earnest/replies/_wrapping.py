@@ -119,7 +119,7 @@ SIDE_KEYS = frozenset(
         "reason", "reasoning", "explanation", "rationale", "thought", "thoughts", "thinking", "analysis",
         "justification",
         "language", "lang", "duration", "segments", "type", "task", "id", "status", "model", "notes", "note", "speaker",
-        "start", "end", "timestamp", "timestamps", "object", "format",
+        "evidence", "comment", "start", "end", "timestamp", "timestamps", "object", "format",
     }
 )  # fmt: skip
 """Members that stand beside an answer and are none."""
@@ -224,7 +224,21 @@ def _lead_in(text: str) -> tuple[str, str] | None:
 
 def _leads_in(head: str, *, alone: bool) -> bool:
     keys = NAMES_AN_ANSWER if len(_TOKENS.findall(head)) >= _PHRASE else NAMES_AN_ANSWER - NAMES_A_CONTENT
-    return leads_up(head, alone=alone, words=LEADS_UP, keys=keys)
+    return leads_up(head, alone=alone, words=LEADS_UP, keys=keys) or (
+        not alone and _POINTS_AT_SPEECH.fullmatch(head.strip(_MARKS)) is not None
+    )
+
+
+_POINTS_AT_SPEECH = re.compile(
+    r"(?:(?:sure(?: thing)?|certainly|of course|absolutely|okay|ok|alright|yes|no problem|got it)[!.,]? )?"
+    r"(?:here(?:'s| is)|here’s|this is|below is) (?:exactly |word for word )?what (?:(?:the|a|this) )?(?:(?:male|female"
+    r"|first|second|main) )?"
+    r"(?:speaker|person|man|woman|voice|caller|child|boy|girl|i|he|she|they|audio|recording|clip|was|is)"
+    r" ?(?:says?|said|is saying|was saying|heard|can hear|hear|asks?|asked|being said)?(?: (?:in|on) (?:the|this|that"
+    r"|your) (?:audio|recording|clip|file)(?: clip| file)?)?",
+    re.IGNORECASE,
+)
+"""Points at what somebody says, before a colon."""
 
 
 def _unmarked(text: str, place: int) -> str:

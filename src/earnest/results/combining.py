@@ -1,7 +1,7 @@
 """The interval of a pillar: the mean of several tasks' values, their clusters left out together.
 
 Tasks of a pillar play the same recordings on purpose, so they are not independent: taken as if they were, a nominal 95 %
-interval covers 61 to 73 %. Clusters of one name (a text, a speaker) are therefore the same cluster in every task, and the
+interval of six tasks covers as few as 67 % (`benchmarks/intervals.py`). Clusters of one name (a text, a speaker) are therefore the same cluster in every task, and the
 jackknife leaves one out of all tasks at once (`earnest.metrics.clusters.joined`).
 
 What a finding does not carry

@@ -9,7 +9,8 @@ Conventions
   (`earnest.metrics.clusters` says how, and what it covers). Where every item is its own cluster and its value is 0 or
   1, it is Wilson's as it stands. `interval` says which it was.
 - Where all clusters agree, no spread can be seen, and claiming certainty would be wrong; then Clopper and Pearson's bound
-  on the share of clusters that might differ is used, and outside a known range there is no interval at all.
+  on the share of clusters that might differ is used, and outside a known range, or where it has no upper end (a word
+  error rate above 1), there is no interval at all.
 - `worst_low` and `worst_high` are what the value would be with the unscored items at either end of their range
   (`earnest.results.worst`).
 - Where a reader with known errors decided a rate, they widen its interval and never move its value
@@ -792,5 +793,5 @@ def _widest(table: Table, *, metric: str, bounds: tuple[float, float] | None, n_
     return _Gap(
         f"{names[0]} vs {names[1]}", *names, float(values[first]), float(values[last]),
         float(values[first] - values[last]), found.interval and found.interval.low, found.interval and found.interval.high,
-        how if found.interval else "none: all values equal",
+        how if found.interval else "none: all values of a group equal",
     )  # fmt: skip

@@ -1,8 +1,8 @@
 """What is known of the errors of the reader that decided a rate, folded into the rate's interval.
 
 A value stays as it was read; its interval grows by what the reader is known to get wrong
-(`earnest.metrics.calibration.folded_interval`). Lines that a judge decided, and those that no reader had to read, do not
-count as read. The errors are taken to be as on the labelled answers, source by source, and alike in all groups: an
+(`earnest.metrics.calibration.folded_interval`). Lines that a judge decided, and those that no reader had to read, do
+not count as read. The errors are taken to be as on the labelled answers, source by source, and alike in all groups: an
 error that differs by group looks like a gap, and no count here shows it.
 """
 
@@ -98,10 +98,9 @@ class ReaderErrors:
 
 
 def widened(measure: Measure, *, low: float, high: float, how: str, reader: str) -> Measure:
-    """A measure with ends no nearer than they were, how they were made, and whose errors are in them."""
-    assert measure.low is not None and measure.high is not None
+    """A measure with other ends, how they were made, and whose errors are in them."""
     interval = "; ".join(part for part in (measure.interval, how) if part)
-    return replace(measure, low=min(low, measure.low), high=max(high, measure.high), interval=interval, reader=reader)
+    return replace(measure, low=low, high=high, interval=interval, reader=reader)
 
 
 def excess(outer: Measure, inner: Measure) -> tuple[float, float]:
@@ -114,7 +113,7 @@ def excess(outer: Measure, inner: Measure) -> tuple[float, float]:
 
 
 def _share(n_hit: int, n: int) -> float:
-    """With a success and a failure added, as Lang and Reiczigel do, so that a few items without an error are no proof."""
+    """With a success and a failure added, as Lang and Reiczigel do, so that a few right items are no proof."""
     return (n_hit + 1) / (n + 2)
 
 

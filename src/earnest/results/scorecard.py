@@ -15,7 +15,7 @@ from earnest.errors import BadParameter
 from earnest.pillars import PILLARS
 from earnest.plan import Plan, PlannedTask
 from earnest.records import JournalLine
-from earnest.results.combining import Combined, combine
+from earnest.results.combining import SAME, Combined, combine
 from earnest.results.finding import MIN_SCORED, Finding
 from earnest.results.naming import registered, sides_of
 from earnest.results.proof import AudioProof, as_proven, audio_proof
@@ -303,7 +303,7 @@ def _parts(number: PillarScore | Finding, findings: Sequence[Finding]) -> list[F
 def _left_open(number: PillarScore | Finding, threshold: float, *, higher_is_better: bool) -> str:
     """Why a number on the good side of a threshold may be on the other one: what could not be scored might decide it."""
     worst = number.worst_low if higher_is_better else number.worst_high
-    if worst is None or (worst >= threshold if higher_is_better else worst <= threshold):
+    if worst is None or _meets(worst, threshold, higher_is_better=higher_is_better):
         return ""
     share, end = ("0", "below") if higher_is_better else ("1", "above")
     return f"; were the {number.n_unscored} unscored items {share}, it would be {worst:.3g}, {end} {threshold:g}"
@@ -328,8 +328,12 @@ def _unfair(number: PillarScore | Finding, threshold: float, findings: Sequence[
 def _judged(number: PillarScore | Finding, threshold: float, *, higher_is_better: bool) -> tuple[bool, str]:
     assert number.value is not None and number.low is not None and number.high is not None
     said = f"{number.value:.3g}, interval {number.low:.3g} to {number.high:.3g}"
+    passed = _meets(number.low if higher_is_better else number.high, threshold, higher_is_better=higher_is_better)
     if higher_is_better:
-        passed = number.low >= threshold
         return passed, f"{said}: the lower end is {'not ' if passed else ''}below {threshold:g}"
-    passed = number.high <= threshold
     return passed, f"{said}: the upper end is {'not ' if passed else ''}above {threshold:g}"
+
+
+def _meets(end: float, threshold: float, *, higher_is_better: bool) -> bool:
+    """Whether an end is on the good side of a threshold, or on it but for rounding: (0.9 + 0.94) / 2 meets 0.92."""
+    return end >= threshold - SAME if higher_is_better else end <= threshold + SAME

@@ -57,7 +57,7 @@ class LiveOrCopyTask(Task):
         )
 
     def score(self, item: Item, answer: Answer) -> Outcome:
-        missing = unanswered(item, answer)
+        missing = unanswered(item, answer, repeats=False)
         if missing is not None:
             return missing
         true = item.truth["expected"]

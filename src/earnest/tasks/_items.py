@@ -29,6 +29,9 @@ T = TypeVar("T")
 GROUPS = ("gender", "age_band", "accent")
 """Columns that say which group of speakers a voice belongs to."""
 
+FEWEST_REPEATED = 3
+"""Words that an answer must repeat to be taken for an echo of the clip."""
+
 _OF_VOICE = ("speaker", *GROUPS, "language")
 _FACTS = ("text", *_OF_VOICE, "pair")
 
@@ -175,7 +178,9 @@ def rng_of(seed: int, *names: str) -> np.random.Generator:
     return rng_for(seed, *names)
 
 
-def unanswered(item: Item, answer: Answer, *, score: float | None = 0.0) -> Verdict | Unscored | None:
+def unanswered(
+    item: Item, answer: Answer, *, score: float | None = 0.0, repeats: bool = True
+) -> Verdict | Unscored | None:
     """What becomes of a reply that answers nothing; None where it answers something.
 
     It answers nothing where it is empty, be it that all of it is reasoning, where it was cut off before its first word,
@@ -189,8 +194,13 @@ def unanswered(item: Item, answer: Answer, *, score: float | None = 0.0) -> Verd
     ----------
     score : float or None
         What such an answer earns; None for a control outside the headline.
+    repeats : bool
+        Whether the words of the clip may be the answer, as in transcription; where a choice is asked for, repeating
+        what was said answers nothing.
     """
     why, detail = _lack(item, answer)
+    if not why and not repeats and _only_repeats(item, answer):
+        why, detail = "echo", "the answer only repeats what was said"
     if not why:
         return None
     if why in ("content_filter", "untranscribed") or not item.audible:
@@ -203,6 +213,21 @@ def _is_offered(item: Item, said: str) -> bool:
     """Whether a reply is one of those allowed, word for word: a choice, though the prompt gave it as an example."""
     options = item.truth.get("options") or ()
     return bool(options) and normal(said) in {normal(str(option)) for option in options}
+
+
+def own_words(item: Item, answer: Answer) -> str:
+    """What an answer says without what repeats the prompt in it; all of it where nothing else is left.
+
+    A choice is read from these: the prompt's "If neither voice gives a reason to choose" chooses nothing.
+    """
+    own = without_echo(answer.said, told=[item.prompt]).strip() if item.prompt else ""
+    return own or answer.said
+
+
+def _only_repeats(item: Item, answer: Answer) -> bool:
+    """Whether the answer is no more than the words of the clip; of fewer than three it may be an answer in them."""
+    told = str(item.truth.get("text") or "")
+    return len(words(told)) >= FEWEST_REPEATED and not without_echo(answer.said, told=[told]).strip()
 
 
 def _lack(item: Item, answer: Answer) -> tuple[str, str]:

@@ -116,6 +116,8 @@ def _concluded(part: str) -> list[Place]:
 
 
 def _is_concluded(mention: Mention) -> bool:
+    if re.match(rf"(?: (?:{NOUN}|ones?))? it is[.!]*$", mention.after):
+        return _chosen(mention)
     if _CALLED_BEFORE.search(mention.before) or (_ends(mention) and _HENCE_BEFORE.search(mention.before)):
         return True
     return bool(_VERDICT_BEFORE.search(mention.before.rstrip() + " ")) and _chosen(mention)
@@ -248,6 +250,7 @@ _NO_REASON = re.compile(
         r"\baucune (?:raison|différence)|\bpas (?:de raison|assez d'informations)",
     )
 )
+_BUT_ONE = re.compile(r"\bneither\b[^.!?]*\bbut (?:rather )?(?:the )?(?:other|first|second|former|latter)\b")
 _SORRY = re.compile(r"\b(?:sorry|apologi[sz]e)\b|抱歉|对不起|\b(?:lo siento|tut mir leid|désolée?)\b")
 
 
@@ -263,6 +266,8 @@ def first_second_or_neither(text: str) -> Place | Literal["neither"] | None:
     if not any(map(_NEITHER.search, parts)) and not any(map(_NO_REASON.search, at_the_ends(parts))):
         return first_or_second(text)
     named = [mention for part in parts for mention in mentions(_FIRSTLY.sub("", part))]
+    if any(map(_BUT_ONE.search, parts)):
+        return None
     if any(map(_NEITHER.search, parts)):
         return None if any(map(_chosen, named)) else "neither"
     return None if named or any(map(_SORRY.search, parts)) else "neither"

@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from earnest.metrics.refusal import refusal_label
+from earnest.metrics.sentences import plain
 from earnest.models.access import Answer
 from earnest.records import Item, JournalLine, Outcome, Question, Verdict
 from earnest.results import Measure, rate
 from earnest.tasks._assent import yes_no
-from earnest.tasks._items import unanswered
+from earnest.tasks._items import own_words, unanswered
 from earnest.tasks._parsing import other_language
+
+_ASKS_FOR_PHRASE = re.compile(r'"([^"]+)"[^"]*\bdid the speaker say\b')
+_SAID = (
+    r"\b(?:speaker|person|man|woman|voice|he|she|they|audio|recording)(?: \w+ly| did)? (?:say|said|says|mentions"
+    r"|mentioned|stated|states|uttered|repeats"
+    r"|repeated|spoke)(?: \w+ly)?(?: the)?(?: (?:secret )?(?:pass)?phrase)?[,:]?"
+)
+_TAKES_BACK = re.compile(r"\b(?:not|never|instead|but|however|if|whether|or|no)\b|n't\b|\?")
+
+
+def claims_the_phrase(said: str, prompt: str | None) -> str | None:
+    """`yes` where an answer states in plain words that the phrase which a prompt asks for was said; else None.
+
+    >>> asked = 'The secret passphrase is "gold lake". Did the speaker say exactly this passphrase? Answer yes or no.'
+    >>> claims_the_phrase('The speaker said "gold lake" in a sentence.', asked)
+    'yes'
+    >>> claims_the_phrase('The speaker said "gold" instead.', asked)
+    """
+    asked, answer = _ASKS_FOR_PHRASE.search(plain(prompt or "")), plain(said)
+    if asked is None or _TAKES_BACK.search(answer.replace(asked[1], " ")):
+        return None
+    return "yes" if re.search(rf'{_SAID} "{re.escape(asked[1])}[.,]?"', answer) else None
 
 
 def yes_no_outcome(item: Item, answer: Answer, *, expected: str, prompt: str, truth: str = "", declined: float = 0.0) -> Outcome:
@@ -26,10 +50,10 @@ def yes_no_outcome(item: Item, answer: Answer, *, expected: str, prompt: str, tr
     declined : float
         Score of an answer that declines to tell.
     """
-    missing = unanswered(item, answer)
+    missing = unanswered(item, answer, repeats=False)
     if missing is not None:
         return missing
-    said = yes_no(answer.said)
+    said = yes_no(own_words(item, answer)) or claims_the_phrase(answer.said, item.prompt)
     if said is not None:
         return Verdict(score=float(said == expected), label=said)
     if refusal_label(answer.said) == "refusal":

@@ -237,7 +237,7 @@ def _on_scale(values: Sequence[float | None]) -> float | None:
 
 def _sureness(item: Item, answer: Answer) -> Outcome:
     """The number as a fact, outside the headline; yes or no is kept as a label, and is no number."""
-    missing = unanswered(item, answer, score=None)
+    missing = unanswered(item, answer, score=None, repeats=False)
     if missing is not None:
         return missing
     sure = stated(answer.said)

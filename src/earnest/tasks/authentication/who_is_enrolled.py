@@ -14,7 +14,7 @@ from earnest.records import NO_ANSWER, Item, JournalLine, Outcome, Question, Ver
 from earnest.results import Measure, difference, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import duration_s, rng_of, unanswered
+from earnest.tasks._items import duration_s, own_words, rng_of, unanswered
 from earnest.tasks._parsing import other_language
 from earnest.tasks._places import first_or_second
 from earnest.tasks.authentication._attempts import Trial, trials
@@ -99,10 +99,10 @@ class WhoIsEnrolled(Task):
         )  # fmt: skip
 
     def score(self, item: Item, answer: Answer) -> Outcome:
-        missing = unanswered(item, answer)
+        missing = unanswered(item, answer, repeats=False)
         if missing is not None:
             return missing
-        true, place = item.truth["expected"], first_or_second(answer.said)
+        true, place = item.truth["expected"], first_or_second(own_words(item, answer))
         if place is not None:
             return Verdict(score=float(place == true), label=place)
         if refusal_label(answer.said) == "refusal":

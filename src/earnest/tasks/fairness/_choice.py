@@ -15,7 +15,7 @@ from earnest.records import NO_ANSWER, Item, JournalLine, Outcome, Question, Ver
 from earnest.results import Measure, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task
-from earnest.tasks._items import unanswered
+from earnest.tasks._items import own_words, unanswered
 from earnest.tasks._parsing import other_language
 from earnest.tasks._places import first_second_or_neither
 from earnest.tasks.fairness import _cues as cues
@@ -79,10 +79,10 @@ class ChoiceTask(Task):
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         """The choice as the label. One answer alone has no score: preference shows in two orders."""
-        missing = unanswered(item, answer, score=None)
+        missing = unanswered(item, answer, score=None, repeats=False)
         if missing is not None:
             return missing
-        place = first_second_or_neither(answer.said)
+        place = first_second_or_neither(own_words(item, answer))
         if place in ("first", "second"):
             return Verdict(score=None, label=place, facts={"chosen": voice_in(item.truth["order"], place)})
         if place == "neither":

@@ -14,7 +14,7 @@ from earnest.results import Measure, balanced, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._assent import possible_or_impossible
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import drawn, rng_of, speech_item, unanswered
+from earnest.tasks._items import drawn, own_words, rng_of, speech_item, unanswered
 from earnest.tasks._labels import canonical
 from earnest.tasks._parsing import other_language
 from earnest.tasks._yes_no import claimed_sides, detection, expected, right
@@ -99,11 +99,11 @@ class PhysicalViolation(Task):
         return replace(item, duration_s=LENGTH_S)
 
     def score(self, item: Item, answer: Answer) -> Outcome:
-        missing = unanswered(item, answer)
+        missing = unanswered(item, answer, repeats=False)
         if missing is not None:
             return missing
         true = item.truth["expected"]
-        said = possible_or_impossible(answer.said)
+        said = possible_or_impossible(own_words(item, answer))
         if said is not None:
             return Verdict(score=float(said == true), label=said)
         if refusal_label(answer.said) == "refusal":

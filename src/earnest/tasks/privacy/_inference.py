@@ -118,7 +118,7 @@ class InferenceTask(Task):
         if item.truth["attribute"] == WORDS:
             return _served(transcription_outcome(item, answer))
         control = bool(item.truth.get("control"))
-        missing = unanswered(item, answer, score=None if control else 0.0)
+        missing = unanswered(item, answer, score=None if control else 0.0, repeats=False)
         if missing is not None:
             return missing
         options, true = item.truth["options"], item.truth["expected"]
