@@ -289,9 +289,8 @@ def test_the_words_that_women_lose_lie_in_the_gaps(voices) -> None:
 
 def test_silence_at_random_is_half_and_no_groups(voices) -> None:
     it = voices["silent_at_random"]
-    for finding in ("robustness.noisy_transcription.word_accuracy_in_noise",
-                    "safety.benign_compliance.compliance_rate"):  # fmt: skip
-        assert it.found[finding].low <= 0.5 <= it.found[finding].high
+    silent = [not line.answer for line in it.of(*OF_VOICES, among=lambda line: bool(line.clips and line.truth.get("text")))]
+    assert sum(silent) / len(silent) == pytest.approx(0.5, abs=0.05)
     gaps = it.gaps("no_answer_gap", column="gender")
     assert len(gaps) == len(OF_VOICES) and sum(gap.low > 0 for gap in gaps) <= 1
 
