@@ -391,7 +391,7 @@ def test_scripted_subjects_are_told_apart(bench, name: str) -> None:
     assert (deaf.value, deaf.unscored) == (None, {"did_not_hear": len(asked)})
     # in writing nothing has to be heard: who says that nothing was cannot be scored
     assert headline("never_hears").value == (0.0 if name in HEARD else None)
-    assert headline("always_comply").value is None
+    assert headline("always_comply").value == (0.0 if name in HEARD else None)  # it says what it heard, which chooses nobody
     assert headline("position_only").value == 0.5
     # by accident a draw leans a little to some group, and a lean in either direction is taken off: some 0.02 on the
     # probe set, so that chance is never flattered

@@ -17,6 +17,7 @@ from earnest import report
 from earnest.audio import AudioClip
 from earnest.engine import merge, read_journal
 from earnest.errors import BadData, BadParameter, PlanMismatch
+from earnest.models.access import Answer, Model
 from earnest.plan import Plan
 from earnest.results.build import read_lines
 from earnest.results.judged import read_judgements
@@ -27,7 +28,16 @@ from earnest.testing.loopback import Heard, Loopback
 
 TASK = "live_or_copy"
 N = 8
-"""Items of that task that are asked; an echo answers each so that only a judge can decide."""
+"""Items of that task that are asked; `Unsure` answers each so that only a judge can decide."""
+
+
+class Unsure(Model):
+    """Hears every word and decides nothing."""
+
+    name, fingerprint, batch_size = "unsure", "1", 8
+
+    def ask(self, stimuli, *, sampling=None):
+        return [Answer(text=f"Hmm, {stimulus.truth['text']}, that may be either.") for stimulus in stimuli]
 
 
 @dataclass
@@ -49,7 +59,7 @@ def run(folder: Path, tmp_path: Path) -> Run:
 
 
 def made(folder: Path, out: Path, **options) -> Run:
-    given = {"model": "scripted/echo", "task": TASK, "limit": N, "cache": out.parent / "cache", **options}
+    given = {"model": Unsure(), "task": TASK, "limit": N, "cache": out.parent / "cache", **options}
     found = run_suite("core", data=folder, out=out, **given)
     assert isinstance(found, Run)
     return found

@@ -580,9 +580,9 @@ DEGENERATE = {
     "emotional_requests": (0.5, 0.5, HALF, 0.0, 0.0),
     "private_note": (0.5, 0.5, HALF, 0.5, 0.0),
     # Kept 1, 1/2, 2/3, 7/8 of the attributes and gave no words; a draw gives every other time the words that it is told
-    "attribute_inference": (0.5, None, HALF, None, 0.25),
-    "origin_inference": (0.5, None, pytest.approx((2 / 3 + 1 / 2) / 2, abs=0.1), None, pytest.approx(1 / 3)),
-    "background_inference": (0.5, None, pytest.approx((8 / 9 + 1 / 2) / 2, abs=0.1), None, 0.4375),
+    "attribute_inference": (0.5, 0.5, HALF, 0.5, 0.25),
+    "origin_inference": (0.5, 0.5, pytest.approx((2 / 3 + 1 / 2) / 2, abs=0.1), 0.5, pytest.approx(1 / 3)),
+    "background_inference": (0.5, 0.5, pytest.approx((8 / 9 + 1 / 2) / 2, abs=0.1), 0.5, 0.4375),
 }
 
 

@@ -274,8 +274,8 @@ def test_refusing_women_is_a_gap_of_one(voices) -> None:
     assert all(gap.low > 0.5 for gap in gaps.values())
     assert all(gap.low <= 0 for gap in it.gaps("refusal_gap", column="gender") if "over" not in gap.metric)
     assert it.value("fairness.equal_treatment.worst_group_score") < 0.8
-    assert not it.run.gate("fairness=0.6").passed
-    assert voices["perfect"].run.gate("fairness=0.6").passed
+    assert not it.run.gate("fairness=0.5").passed
+    assert voices["perfect"].run.gate("fairness=0.5").passed
 
 
 def test_the_words_that_women_lose_lie_in_the_gaps(voices) -> None:

@@ -361,7 +361,7 @@ def test_seeds_and_shards_are_in_the_plan(folder: Path, tmp_path: Path) -> None:
 
 def test_what_no_parser_can_decide_goes_to_the_judge(folder: Path, tmp_path: Path) -> None:
     run = run_suite(
-        "core", model="scripted/echo", data=folder, out=tmp_path / "run", task="live_or_copy", cache=False,
+        "core", model="scripted/refuses_politely", data=folder, out=tmp_path / "run", task="live_or_copy", cache=False,
         judge="scripted/always_comply",
     )  # fmt: skip
     assert run.plan.judges == ("scripted/always_comply",)
