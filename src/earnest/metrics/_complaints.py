@@ -213,7 +213,7 @@ NOT_HEARD: tuple[re.Pattern[str], ...] = tuple(
 )
 """A sentence in which one of these is found says that no audio arrived, or that the model takes none."""
 _SELF = re.compile(
-    r"\b(?:i|i'm|i've|we|my|me|you|your)\b|^\W*(?:sorry|unable|not able|cannot|can't|unfortunately|no |there|the "
+    r"\b(?:i|i'm|i've|we|my|me|you|your)\b|^\W*(?:solo|s[óo]lo|[úu]nicamente) (?:puedo|soy|proceso|leo|entiendo)\b|^\W*(?:sorry|unable|not able|cannot|can't|unfortunately|no |there|the "
     r"|this |as an? |please|without|it |audio|listening|hearing|processing|lo siento|bitte|veuillez)"
     r"|[\u3400-\u9fff]"
     r"|\b(?:no puedo|no he|no tengo|el audio|la grabaci[oó]n|kann |ich |die |das |je |ne |le |la |l'|n'|incapable"
