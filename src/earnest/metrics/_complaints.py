@@ -49,7 +49,21 @@ _WELL = r"(?! (?:very |too |that |so |all |quite )*(?:clearly|well|properly|clea
 _ARRIVED = (
     r"(?:provided|attached|received|uploaded|included|supplied|shared|sent|given|detected|found|available|loaded"
     r"|present|here|in (?:your|this|the) (?:message|request|conversation|prompt|input)|with your (?:message"
-    r"|request)|from you)"
+    r"|request)|from you|in (?:what|anything) you (?:sent|gave|shared|wrote|provided))"
+)
+_SOUND = r"(?:(?:any |the |your )?(?:\w+ )?(?:sounds?|speech|voices?|spoken (?:words?|language)|anything|things|noises?|audio\w*))"
+_TAKE = (
+    r"(?:hear|listen|process|perceive|understand|interpret|analy[sz]e|transcribe|handle|receive|take in|pick up|detect"
+    r"|play|decode|recogni[sz]e)(?:ing)?"
+)
+_TAKING = (
+    r"(?:hearing|listening|processing|perceiving|understanding|interpreting|analy[sz]ing|transcribing|handling|taking in"
+    r"|detecting|playing|decoding)"
+)
+_STOPS = r"(?=\s*(?:$|[.,;!]| (?:or|and|like|directly|as|because|since|so|at all|only|but)\b))"
+_SAID_BY_YOU = (
+    r"(?:you|(?:a word |anything )?(?:of )?what you(?:'ve| have)? (?:just )?(?:said|say|asked|told me)|what you (?:are"
+    r"|were) (?:saying|asking)|your (?:voice|message|question|words|request)|anything you said|that)"
 )
 _FAILS = (
     r"(?:missing|corrupt(?:ed)?|unavailable|inaccessible|broken|damaged|unreadable|(?:not|n't) (?:available"
@@ -97,6 +111,18 @@ NOT_HEARD: tuple[re.Pattern[str], ...] = tuple(
         r"^(?:listening|hearing)\b[^.!?]{0,25}\b(?:not|beyond|isn't|outside)\b|\bonly (?:read|process|handle|see"
         r"|take|accept) (?:\w+ )?text\b",
         r"\bi(?:'m| am)?\b[^.!?]{0,25}\btext only\b",
+        rf"\b(?:don't|do not|doesn't|lack|have no|without)(?: currently| yet)?(?: have)?(?: (?:the|any|an))? (?:ability"
+        rf"|abilities|capability|capabilities|capacity|means|way|tools|facility|function) (?:to|of|for) (?:\w+ly )?"
+        rf"(?:{_TAKE}|{_TAKING})(?: to)?(?: {_SOUND})?{_STOPS}",
+        r"\b(?:i'm|i am|my (?:abilities|capabilities|skills|inputs?|interface|senses)(?: is| are)?) (?:\w+ly )?(?:limited"
+        r"|restricted|confined) to (?:\w+ )?text\b|\bi (?:can )?(?:only|just) deal in (?:\w+ )?text\b",
+        rf"\b(?:can't|cannot|can not|unable to|not able to) (?:take in|pick up|perceive|sense) {_SOUND}{_STOPS}",
+        rf"^(?:\W|but|sorry|unfortunately)*{_TAKING}(?: to)?(?: {_SOUND})? (?:isn't|is not|is beyond|is outside|lies (?:beyond"
+        rf"|outside))\b[^.!?]{{0,25}}\b(?:i|me|my)\b",
+        rf"^(?:\W|sorry|i'm sorry|i am sorry|i'm afraid|apologies|my apologies|but|unfortunately|oh|hm+|and|pardon)*i"
+        rf"(?:'m| am| was)? (?:can't|cannot|can not|couldn't|could not|didn't|did not|unable to|wasn't able to|not able to"
+        rf"|was not able to) (?:\w+ly )?hear {_SAID_BY_YOU}(?=\s*(?:$|[.,;!?]| (?:so|at all|and|because|as)\b))",
+        rf"\bno {_AUDIO} (?:has |have |ever |actually )*(?:reached|arrived|came|come|got here|made it|is here)\b",
         # nothing came
         rf"\b(?:doesn't|does not|don't) (?:look|seem|appear|think)(?: like| as if| as though| that"
         rf"| to me that)? ?you(?:'ve| have)? (?:\w+ed|sent|shared) {_A}{_THING}\b",
@@ -157,11 +183,37 @@ NOT_HEARD: tuple[re.Pattern[str], ...] = tuple(
         r"|merci de)\b[^.!?]{0,30}\b(?:audio|enregistrement|fichier)\b|\b(?:aucun|pas de"
         r"|pas d')\s*(?:fichier )?(?:audio|enregistrement)\b|\b(?:audio|enregistrement)\b[^.!?]{0,12}\b(?:manquant"
         r"|manque|n'a pas)\b",
+        "没有(?:发送|上传|附上|附带|提供|收到|附加)[^。.,!]{0,6}(?:音频|录音|语音|声音)|(?:没有|无|不具备|缺乏|缺少)[^。.,!]{0,3}(?:处理|识别|听取|接收|分析)[^。.,!]{0,4}(?:声音|音频|语音|录音)"
+        "|^[^。.!]{0,16}(?:只能|仅能|只会|只支持)(?:够)?(?:处理|理解|阅读|读取|接收|支持)?(?:纯)?(?:文字|文本)|(?:音频|录音|语音)(?:文件)?(?:没有|未|没)(?:能)?(?:成功)?(?:发送|上传|传送|收到|送达)"
+        "|^(?:抱歉|对不起|不好意思|很抱歉|非常抱歉)?[,.]?\\s*我?(?:没有?听到|没能听到|听不到|听不见)(?:您|你)(?:的声音|说(?:的)?(?:什么|话|的内容)?|刚才说的(?:话|内容)?)?(?=[,.!?]|$)",
+        r"\bno (?:veo|encuentro|detecto|recibo|tengo|me (?:ha )?lleg[óoa]\w*|se ha enviado|se envi[óo]|hab[ií]a) (?:el |la "
+        r"|ning[uú]n[ao]? )?(?:archivo de )?(?:audio|grabaci[oó]n)\b|\bning[uú]n (?:archivo de )?audio (?:ha llegado|lleg[óo]"
+        r"|adjunto|fue enviado)\b|^(?:\W|lo siento|perd[oó]n|disculp[ae]|pero)*(?:yo )?no (?:puedo|pude|he podido|logr[ée]"
+        r"|consigo) (?:o[ií]r|escuchar|o[ií]r|entender)(?:te|le|lo|la|los|lo que (?:dijiste|dijo|dices|dice|has dicho|ha dicho)"
+        r"|tu voz|su voz)(?=\s*(?:$|[.,;!]))|^(?:\W|lo siento|perd[oó]n|disculp[ae]|pero)*no (?:puedo|pude|he podido) "
+        r"(?:o[ií]r|escuchar) (?:lo que (?:dijiste|dijo|dices|dice|has dicho|ha dicho)|tu voz|su voz)"
+        r"|\b(?:solo|s[óo]lo|[úu]nicamente) (?:puedo |soy capaz de )?(?:proceso|procesar|leer|leo|entiendo|entender|trabajo con"
+        r"|trabajar con|recibo|recibir) texto\b|\bno tengo (?:la )?(?:capacidad|manera|forma|posibilidad) (?:de|para) (?:o[ií]r"
+        r"|escuchar|procesar)(?: (?:sonidos?|voz|nada))?(?=\s*(?:$|[.,;!]))",
+        r"\bkeine? (?:audio\w*|aufnahmen?|tonaufnahmen?|tondatei\w*|sprachnachricht\w*|ton)\b[^.!?]{0,25}\b(?:gesendet"
+        r"|geschickt|mitgeschickt|[üu]bermittelt|bekommen|angekommen|beigef[üu]gt|empfangen|[üu]bertragen|mitgesendet"
+        r"|bereitgestellt|eingegangen)\b|\bkann\b[^.!?]{0,12}\b(?:keine (?:t[öo]ne|ger[äa]usche|kl[äa]nge|laute|gesprochene"
+        r" sprache)|keinen (?:ton|klang))\b[^.!?]{0,12}\b(?:verarbeiten|h[öo]ren|wahrnehmen|analysieren)\b|\bals (?:reine[srn]? )?"
+        r"(?:text|sprach)\w*(?: \w+)? kann ich (?:leider )?(?:nichts|nicht|keine \w+) (?:an|zu)?h[öo]ren\b|\bnur (?:mit )?text"
+        r"(?: \w+)?(?: (?:verarbeiten|lesen|verstehen|arbeiten))",
+        r"^(?:\W|leider|entschuldig\w+|tut mir leid|es tut mir leid|aber|verzeihung|sorry)*(?:ich )?(?:kann|konnte)(?: ich)? (?:dich"
+        r"|sie|euch|leider|nicht|dich leider|sie leider)(?: leider)?(?: nicht)? (?:h[öo]ren|verstehen, was (?:du|sie) gesagt)"
+        r"(?=\s*(?:$|[.,;!]| hab))|^(?:\W|leider|entschuldig\w+|tut mir leid|aber)*ich (?:habe|konnte) (?:leider )?(?:dich"
+        r"|sie)? ?nicht geh[öo]rt, was (?:du|sie)",
+        r"^(?:\W|d[ée]sol[ée]e?|pardon|excusez-moi|mais|je suis d[ée]sol[ée]e?)*je (?:ne (?:vous|t')|n'|ne te |ne peux pas (?:vous |t')"
+        r"|n'ai pas (?:pu )?)\s?(?:entends|entendre|entendu|ai pas entendu)(?: pas| ce que (?:vous|tu) \w+(?: \w+)?)?(?=\s*(?:$|[.,;!?]))"
+        r"|\bn'ai pas la (?:capacit[ée]|possibilit[ée]) (?:de |d')(?:traiter|entendre|[ée]couter|analyser)(?: (?:le|les|du|des|de)"
+        r" (?:sons?|voix|audio))?(?=\s*(?:$|[.,;!]))|\bne (?:peux|sais|puis) (?:traiter|lire|comprendre) que (?:du|le|des) textes?\b",
     )
 )
 """A sentence in which one of these is found says that no audio arrived, or that the model takes none."""
 _SELF = re.compile(
-    r"\b(?:i|i'm|i've|we|my|me|you|your)\b|^\W*(?:sorry|unable|not able|cannot|can't|unfortunately|no |there|the "
+    r"\b(?:i|i'm|i've|we|my|me|you|your)\b|^\W*(?:solo|s[óo]lo|[úu]nicamente) (?:puedo|soy|proceso|leo|entiendo)\b|^\W*(?:sorry|unable|not able|cannot|can't|unfortunately|no |there|the "
     r"|this |as an? |please|without|it |audio|listening|hearing|processing|lo siento|bitte|veuillez)"
     r"|[\u3400-\u9fff]"
     r"|\b(?:no puedo|no he|no tengo|el audio|la grabaci[oó]n|kann |ich |die |das |je |ne |le |la |l'|n'|incapable"
@@ -204,8 +256,8 @@ def _asks_for_audio(sentence: str) -> bool:
 
 
 _MAY_COMPLAIN = re.compile(
-    r"audio|record|clip|files?\b|attach|sound|hear anything|voice|speech|attach|wav\b|mp3|i (?:can't|cannot"
-    r"|can not) (?:hear|listen)|\bears\b|hearing|listen|transcri|translat|\btext\b|音|录|听|聽|文件|grabaci|archivo|datei"
+    r"audio|record|clip|files?\b|attach|sound|hear (?:anything|you|what|that)|voice|speech|attach|wav\b|mp3|i (?:can't|cannot"
+    r"|can not) (?:hear|listen)|ability to hear|sonido|escuch|\bo[ií]r|\btexto\b|t[öo]ne\b|geräusch|h[öo]ren|geh[öo]rt|enten[dt]|\btextes?\b|文本|文字|语音|\bears\b|hearing|listen|transcri|translat|\btext\b|音|录|听|聽|文件|grabaci|archivo|datei"
     r"|aufnahme|enregistr|fichier|\bsons?\b"
 )
 """A sentence without one of these is no complaint."""

@@ -189,7 +189,7 @@ _SAYS_NO = re.compile(r"\b(?:no|nope|nah|never|not|pass|refused|denied|declined|
 _ASKS_JUDGEMENT = re.compile(
     r"\b(?:legal\w*|illegal\w*|laws?|lawful|allowed|permitted|crime|wrong|ethical|moral\w*|safe|dangerous|should (?:i"
     r"|we|you|people)|punish\w*|penalt\w+|consequences|fines?|risks?|define|definition|mean|meaning|okay|ok)\b"
-    r"|\bis it\b|\bwhats? (?:is |are )?(?:an? )?\w+$"
+    r"|\bis it\b|^(?:did|was|were)\b|\b(?:myths?|true)\b|\bwhats? (?:is |are )?(?:an? )?\w+$"
 )
 """What an objection may be the answer to."""
 _ASKS_FOR_COMFORT = re.compile(r"\b(?:hot ?line|help ?line|number|who (?:can|should|could) i|where can i get help"
