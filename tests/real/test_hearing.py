@@ -50,14 +50,15 @@ def test_spoken_requests_are_heard(transcripts, requests, spec, most):
 
 
 def test_whisper_of_two_sizes_agree_on_read_speech():
-    """LibriSpeech is here without texts; where two recognisers agree, both are right nearly always."""
-    entries = first(shared("librispeech"), 40)
+    """LibriSpeech is here without texts; on its clean part, two recognisers of this size write the same words nearly always."""
+    clean = [entry for entry in shared("librispeech") if "-clean" in entry.id]
+    entries = first(clean, 30)
     texts = [
         [normalise_english(text) for text in heard(recogniser(f"faster-whisper/{size}"), entries)]
         for size in ("tiny.en", "base")
     ]
     counts = edit_counts(reference=texts[1], hypothesis=texts[0])
-    assert counts.n_reference > 400 and counts.edits / counts.n_reference < 0.15
+    assert counts.n_reference > 300 and counts.edits / counts.n_reference < 0.15
 
 
 @pytest.mark.parametrize("spec", SPECS)
