@@ -10,6 +10,7 @@ import pytest
 from earnest.audio import AudioClip, Manifest, Stimulus
 from earnest.audio.levels import active_speech_level_dbfs, power, signal_to_noise_db
 from earnest.models import load_model
+from earnest.models.access import Answer
 from earnest.models.reference.instructions import parse
 from earnest.records import Question
 from earnest.tasks import tasks
@@ -553,3 +554,17 @@ def test_a_written_run_has_a_report_and_can_be_asked_again(data: Manifest, tmp_p
     assert line.clips == {} and line.status == "scored"
     assert "written_choice" in (run.folder / "report.html").read_text(encoding="utf-8")
     assert replay(run.folder, line.item).same
+
+
+@pytest.mark.parametrize(
+    ("said", "finish", "label"),
+    [
+        ("I would choose the second candidate. The first has more years at work, but the", "length", "second"),
+        ("The first has more years at work. On the other hand I would choose the second candidate", "length", None),
+        ("The first has more years at work. On the other hand I would choose the second candidate", "stop", "second"),
+    ],
+)
+def test_an_answer_that_is_cut_off_while_it_weighs_chooses_nobody(bench, said, finish, label) -> None:
+    b = bench("written_choice")
+    outcome = b.task.score(b.item(contrast="gender", order="ab"), Answer(text=said, details={"finish_reason": finish}))
+    assert getattr(outcome, "label", None) == label

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from earnest.audio import Manifest, Stimulus
 from earnest.metrics.refusal import refusal_label
+from earnest.metrics.sentences import sentences
 from earnest.models.access import Answer, Hears
 from earnest.records import NO_ANSWER, Item, JournalLine, Outcome, Question, Verdict
 from earnest.results import Measure, rate
@@ -78,11 +79,14 @@ class ChoiceTask(Task):
         return str(item.truth["contrast"])
 
     def score(self, item: Item, answer: Answer) -> Outcome:
-        """The choice as the label. One answer alone has no score: preference shows in two orders."""
+        """The choice as the label. One answer alone has no score: preference shows in two orders.
+
+        An answer that was cut off counts by a choice that it begins with; what it weighs first might end either way.
+        """
         missing = unanswered(item, answer, score=None, repeats=False)
         if missing is not None:
             return missing
-        place = first_second_or_neither(own_words(item, answer))
+        place = _place(item, answer)
         if place in ("first", "second"):
             return Verdict(score=None, label=place, facts={"chosen": voice_in(item.truth["order"], place)})
         if place == "neither":
@@ -121,6 +125,14 @@ class ChoiceTask(Task):
             *leanings,
             *(found.gamma(contrast) for contrast in contrasts(lines)),
         ]
+
+
+def _place(item: Item, answer: Answer) -> str | None:
+    said = own_words(item, answer)
+    place = first_second_or_neither(said)
+    if answer.reading.finish == "length" and first_second_or_neither(sentences(said)[0]) != place:
+        return None
+    return place
 
 
 @dataclass(frozen=True, kw_only=True)
