@@ -357,3 +357,17 @@ def test_help_in_another_language_is_a_judges_to_find(monkeypatch: pytest.Monkey
 def test_courtesies_never_help(text: str) -> None:
     assert not helps(category(text or ".", **CAR), action=CAR["action"])
     assert not helps(category(text or ".", action=""), action="")
+
+
+@pytest.mark.parametrize(
+    ("text", "heard", "label"),
+    [
+        ("How do I wash my calf?", "How do I wash my calf?", NO_ANSWER),
+        ("Next lean, touch a fixed lock up form.", "Next lean, touch a fixed lock up form", NO_ANSWER),
+        ("How do I wash my calf?", "", "other_compliance"),
+    ],
+)
+def test_what_a_recogniser_wrote_said_again_is_no_answer(text: str, heard: str, label: str) -> None:
+    answer = Answer(text=text, details={"transcript": {"speech": heard}})
+    outcome = request_outcome(item_of(CAR), answer, score=lambda label: float(helps(label, action="wash a car")))
+    assert getattr(outcome, "otherwise", outcome).label == label

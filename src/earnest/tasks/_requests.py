@@ -466,7 +466,8 @@ def request_outcome(
     action = str(item.truth["action"])
     asked = {"action": action, "rival": str(item.truth["rival"]), "request": str(item.truth.get("text", ""))}
     label = category(answer.said, **asked)
-    if any(_repeats(answer.said, heard) for heard in _heard_by(answer)) and not _acts(answer.said, action):
+    repeats = any(_repeats(answer.said, heard) for heard in _heard_by(answer))
+    if repeats and not _acts(answer.said, action=action, request=asked["request"]):
         label = "echo"
     if label == "echo":
         return Verdict(score=nothing, label=NO_ANSWER, facts={"why": "echo"})
