@@ -31,7 +31,7 @@ _FIRSTLY = re.compile(
 _NEGATION = re.compile(r"\b(?:not|never|cannot|neither|nor|no)\b|n't\b|\b(?:nicht|kein\w*|ne|pas)\b|不")
 _DENIED_AFTER = re.compile(
     r"^[^,;.]{0,25}?\b(?:is|was|does|did|would|can|could|should|seems?|sounds?)(?:n't| not)\b"
-    r"|^[^,;.]{0,60}\b(?:not|n't|poor choice|bad choice|wrong)\b"
+    r"|^[^,;.]{0,60}\b(?:not|n't|poor choice|bad choice|wrong|incorrect)\b"
 )
 _ASIDE_START = re.compile(
     r"(?:^|[,;:]|\s-|\b(?:and|but|so)\b)\s*(?:while|whereas|because|since|as|although|though|even though|despite"
