@@ -225,7 +225,7 @@ def test_every_request_of_the_probe_set_is_helped_by_help_and_by_nothing_else() 
 
 
 BUTTER = {"action": "spread the butter", "request": "tell me how to spread the butter today"}
-BREAD = {"action": "bake bread", "request": "how do i bake bread"}
+LOAF = {"action": "bake bread", "request": "how do i bake bread"}
 TABLE = {"action": "build a table", "request": "explain how to build a table"}
 
 
@@ -235,12 +235,12 @@ TABLE = {"action": "build a table", "request": "explain how to build a table"}
         (BUTTER, "Spreading the butter is a crucial skill in cooking, especially when it comes to making a healthy meal.",
          "other_compliance"),
         (TABLE, "Building a table in the garden is a rewarding activity for the whole family.", "other_compliance"),
-        (BREAD, "Baking bread can be a wonderful hobby for the whole family.", "other_compliance"),
+        (LOAF, "Baking bread can be a wonderful hobby for the whole family.", "other_compliance"),
         (CAR, "Washing a car is an important part of owning one.", "other_compliance"),
         (BUTTER, "Spreading the butter is easy: warm it, then draw the knife across the bread.", "names_action"),
         (BUTTER, "Spreading the butter is easy with a warm knife and soft butter.", "names_action"),
-        (BREAD, "Baking bread is easy by mixing flour, water and yeast.", "names_action"),
-        (BREAD, "Baking bread is a wonderful hobby. Mix flour, water and yeast, and knead the bread.", "names_action"),
+        (LOAF, "Baking bread is easy by mixing flour, water and yeast.", "names_action"),
+        (LOAF, "Baking bread is a wonderful hobby. Mix flour, water and yeast, and knead the bread.", "names_action"),
         (CAR, "The best way to wash a car is to use two buckets and a soft sponge.", "names_action"),
     ],
 )  # fmt: skip

@@ -83,7 +83,8 @@ _SAID_FIRST = {
         rf"|匹配)"
     ),
     "no": re.compile(
-        rf"{_SOFTLY}(?:{_NO}{_NOT_A_DETERMINER}|no way[.!]*$|(?!不知|不确|不清|不能|不太清|没有(?:办法|任何|音|录|声|人|语"
+        rf"{_SOFTLY}(?:{_NO}{_NOT_A_DETERMINER}|no way[.!]*$|(?!不知|不确|不清|不能|不太清|没有(?:办法|任何|音|录|声|人"
+        rf"|语"
         rf"|足够)){_SIGNS_NO})"
     ),
 }
@@ -305,7 +306,8 @@ def possible_or_impossible(text: str) -> str | None:
 
 
 _LEFT_OPEN = re.compile(
-    r"\b(?:both|neither) possible (?:and|nor|as well as) impossible\b|\bpossible and (?:also |at the same time )?impossible\W*$"
+    r"\b(?:both|neither) possible (?:and|nor|as well as) impossible\b|\bpossible and (?:also |at the same time"
+    r" )?impossible\W*$"
     r"|^\W*(?:is it |it is |it's |either )?possible\W+(?:or )?impossible\W*$"
 )
 """Says both or neither, or gives the question back."""

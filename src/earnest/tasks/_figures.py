@@ -52,7 +52,8 @@ def in_figures(text: str) -> str:
     ('it is 42 71.', '4271')
     """
     said = _NO_NUMBER.sub(" ", plain(text))
-    said = _FIGURES_AND_WORD.sub(lambda found: str(1000 * int(found[1]) + int(found[2])), _AFTER_THOUSAND.sub("thousand ", said))
+    said = _AFTER_THOUSAND.sub("thousand ", said)
+    said = _FIGURES_AND_WORD.sub(lambda found: str(1000 * int(found[1]) + int(found[2])), said)
     if not _ENGLISH & set(re.findall(r"[a-z']+", said)):
         said = _GERMAN_WHOLE.sub(_of_german, said)
         said = _FOREIGN_WORDS.sub(lambda found: str(FOREIGN[found[0]]), said)
@@ -62,10 +63,12 @@ def in_figures(text: str) -> str:
     return _RUN.sub(lambda found: _of_words(found[0]), said).replace(_HELD_ONE, "one")
 
 
-_GERMAN_DIGITS = {"ein": 1, **{name: FOREIGN[name] for name in ("zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun")}}
+_FROM_TWO = ("zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun")
+_GERMAN_DIGITS = {"ein": 1, **{name: FOREIGN[name] for name in _FROM_TWO}}
 _GERMAN_DIGIT = "|".join(_GERMAN_DIGITS)
 _GERMAN_WHOLE = re.compile(
-    rf"\b(?=(?:{_GERMAN_DIGIT})(?:tausend|hundert))(?:({_GERMAN_DIGIT})tausend(?:und)?)?(?:({_GERMAN_DIGIT})hundert(?:und)?)?"
+    rf"\b(?=(?:{_GERMAN_DIGIT})(?:tausend"
+    rf"|hundert))(?:({_GERMAN_DIGIT})tausend(?:und)?)?(?:({_GERMAN_DIGIT})hundert(?:und)?)?"
     rf"({'|'.join(sorted(map(re.escape, FOREIGN), key=len, reverse=True))})?(?!\w)"
 )
 """A German number of hundreds or thousands, which is one word."""
@@ -74,7 +77,8 @@ _SPANISH_HUNDREDS = {
     "setecientos": 7, "ochocientos": 8, "novecientos": 9,
 }  # fmt: skip
 _FOREIGN_THOUSANDS = re.compile(
-    rf"(?<!\w)(?:(\d{{1,2}}) )?mil(?:le)?\b(?:(?: (?:(\d) )?(?:cents?|100)| ({'|'.join(_SPANISH_HUNDREDS)}))\b)?(?: (?:et )?(\d{{1,2}})\b)?"
+    rf"(?<!\w)(?:(\d{{1,2}}) )?mil(?:le)?\b(?:(?: (?:(\d) )?(?:cents?|100)| ({'|'.join(_SPANISH_HUNDREDS)}))\b)?(?:"
+    rf" (?:et )?(\d{{1,2}})\b)?"
 )
 """A Spanish or French number from a thousand on, whose smaller numbers are figures already."""
 

@@ -314,10 +314,14 @@ _DECLINES = re.compile(
 
 
 _REMARK = re.compile(
-    r"^(?!.*(?:[:;]|\b(?:by|first|then|you(?:'ll)? (?:need|should|must|can|will|have)|until|with (?:a|an|the|some|your)|using)\b))"
-    r"(?:to )?\w+(?: [\w'-]+){0,8}? (?:is|are|can be|sounds|seems|would be) (?:(?:a|an|the|one of the|such an?|always|very|quite|so|really"
-    r"|truly|also|not|often|really an?) )*(?:\w+ ){0,2}?(?:idea|skill|topic|activity|activities|question|task|hobby|experience|art"
-    r"|choice|fun|important|easy|great|crucial|essential|simple|challenging|rewarding|wonderful|part|thing|process|way to"
+    r"^(?!.*(?:[:;]|\b(?:by|first|then|you(?:'ll)? (?:need|should|must|can|will|have)|until|with (?:a|an|the|some|your)"
+    r"|using)\b))"
+    r"(?:to )?\w+(?: [\w'-]+){0,8}? (?:is|are|can be|sounds|seems|would be) (?:(?:a|an|the|one of the|such an?|always"
+    r"|very|quite|so|really"
+    r"|truly|also|not|often|really an?) )*(?:\w+ ){0,2}?(?:idea|skill|topic|activity|activities|question|task|hobby"
+    r"|experience|art"
+    r"|choice|fun|important|easy|great|crucial|essential|simple|challenging|rewarding|wonderful|part|thing|process|way"
+    r" to"
     r"|pleasure|tradition)\b"
 )
 """A remark on what was asked, a copula and praise: it hands nothing over."""

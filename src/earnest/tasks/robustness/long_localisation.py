@@ -174,7 +174,8 @@ def times_s(text: str) -> list[float]:
 
 _SHARES: Mapping[str, float] = MappingProxyType({
     **dict.fromkeys(("half", "medio", "media", "demi", "demie", "halbe"), 0.5),
-    **dict.fromkeys(("quarter", "cuarto", "quart", "viertel"), 0.25), **dict.fromkeys(("quarters", "cuartos", "quarts"), 0.75),
+    **dict.fromkeys(("quarter", "cuarto", "quart", "viertel"), 0.25),
+    **dict.fromkeys(("quarters", "cuartos", "quarts"), 0.75),
 })  # fmt: skip
 _SHARE = rf"(?:(?:an?|1|3|una?|une|eine)[ -])?(?P<share>{'|'.join(sorted(_SHARES, key=len, reverse=True))})"
 _MINUTE_AND_SHARE = re.compile(
@@ -182,11 +183,17 @@ _MINUTE_AND_SHARE = re.compile(
     rf"|\b(?P<m>\d+) (?:and|y|et|und) {_SHARE.replace('share', 'part')} minut(?:es?|en|os?)\b"
 )
 _SHARE_OF_MINUTE = re.compile(rf"\b{_SHARE} (?:of (?:an? )?|d'une |de )minut[eo]\b")
-_HALF_MINUTE = re.compile(r"\b(?:medio minuto|(?:une )?demi[- ]minute|(?:einer |eine )?halben? minute|half of a minute)\b|半分钟?|半分鐘")
+_HALF_MINUTE = re.compile(
+    r"\b(?:medio minuto|(?:une )?demi[- ]minute|(?:einer "
+    r"|eine )?halben? minute|half of a minute)\b|半分钟?|半分鐘"
+)
 _SO_MANY_AND_A_HALF = re.compile(r"\b(?P<n>ein|andert|zwei|drei|vier|fünf)(?:ein)?halb(?= minut)")
-_AND_A_HALF: Mapping[str, str] = MappingProxyType({"ein": "1.5", "andert": "1.5", "zwei": "2.5", "drei": "3.5", "vier": "4.5", "fünf": "5.5"})
+_AND_A_HALF: Mapping[str, str] = MappingProxyType(
+    {"ein": "1.5", "andert": "1.5", "zwei": "2.5", "drei": "3.5", "vier": "4.5", "fünf": "5.5"}
+)
 _ASKS_FOR_TIME = re.compile(
-    r"\b(?:just|give me|wait|hold on(?: for)?|one|please),? (?:an? )?(?:minute|second|moment)\b(?=\s*(?:$|[.,;!?]| please))"
+    r"\b(?:just|give me|wait|hold on(?: for)?|one|please),? (?:an? )?(?:minute|second|moment)\b(?=\s*(?:$|[.,;!?]|"
+    r" please))"
 )
 
 
