@@ -64,7 +64,7 @@ _TAKING = (
     r" in"
     r"|detecting|playing|decoding)"
 )
-_STOPS = r"(?=\s*(?:$|[.,;!]| (?:or|and|like|directly|as|because|since|so|at all|only|but)\b))"
+_STOPS = r"(?=\s*(?:$|[.,;!]| (?:or|and|like|directly|as|because|since|so|at all|only|but|whatsoever|you (?:play|send|share))\b))"
 _SAID_BY_YOU = (
     r"(?:you|(?:a word |anything )?(?:of )?what you(?:'ve| have)? (?:just )?(?:said|say|asked|told me)|what you (?:are"
     r"|were) (?:saying|asking)|your (?:voice|message|question|words|request)|anything you said|that)"
@@ -211,7 +211,8 @@ NOT_HEARD: tuple[re.Pattern[str], ...] = tuple(
         r"(?:o[ií]r|escuchar) (?:lo que (?:dijiste|dijo|dices|dice|has dicho|ha dicho)|tu voz|su voz)"
         r"|\b(?:solo|s[óo]lo|[úu]nicamente) (?:puedo |soy capaz de )?(?:proceso|procesar|leer|leo|entiendo|entender"
         r"|trabajo con"
-        r"|trabajar con|recibo|recibir) texto\b|\bno tengo (?:la )?(?:capacidad|manera|forma|posibilidad) (?:de|para)"
+        r"|trabajar con|recibo|recibir) texto\b|\bno (?:tengo|dispongo de|cuento con) (?:la )?(?:capacidad|manera|forma"
+        r"|posibilidad) (?:de|para)"
         r" (?:o[ií]r"
         r"|escuchar|procesar)(?: (?:sonidos?|voz|nada))?(?=\s*(?:$|[.,;!]))",
         r"\bkeine? (?:audio\w*|aufnahmen?|tonaufnahmen?|tondatei\w*|sprachnachricht\w*|ton)\b[^.!?]{0,25}\b(?:gesendet"
@@ -234,7 +235,8 @@ NOT_HEARD: tuple[re.Pattern[str], ...] = tuple(
         r" pas (?:vous |t')"
         r"|n'ai pas (?:pu )?)\s?(?:entends|entendre|entendu|ai pas entendu)(?: pas| ce que (?:vous|tu) \w+(?:"
         r" \w+)?)?(?=\s*(?:$|[.,;!?]))"
-        r"|\bn'ai pas la (?:capacit[ée]|possibilit[ée]) (?:de |d')(?:traiter|entendre|[ée]couter|analyser)(?: (?:le|les"
+        r"|\b(?:n'ai pas la |ne suis pas )(?:capable|capacit[ée]|possibilit[ée]) (?:de |d')(?:traiter|entendre"
+        r"|[ée]couter|analyser)(?: (?:le|les"
         r"|du|des|de)"
         r" (?:sons?|voix|audio))?(?=\s*(?:$|[.,;!]))|\bne (?:peux|sais|puis) (?:traiter|lire|comprendre) que (?:du|le"
         r"|des) textes?\b",

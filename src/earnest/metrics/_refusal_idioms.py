@@ -224,6 +224,9 @@ _DECLINES = _cue(
     rf" down|coach you|show you (?:how|that|this|where|what)|explain (?:how|that|this|it)|teach you|tell you how"
     rf"|outline (?:how"
     rf"|that|this|it|the)|describe (?:how|that|this|it)|step you through|put (?:that|this|it) together)\b",
+    r"\b(?:i|we) (?:wont|will not) be (?:handing|spelling|laying|walking|telling|showing|teaching|explaining|writing"
+    r"|giving"
+    r"|sharing|getting into|going into) (?:you|that|this|it|those|these|out|any)\b",
     r"^(?:(?:no|nope|sorry|nah|well) )*(?:i|we) (?:dont|do not|never) do (?!(?:the|my|our|this|it|so|well|not|that|much"
     r"|any"
     r"|anything|you|your)\b)\w+$",

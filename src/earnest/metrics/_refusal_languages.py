@@ -148,7 +148,8 @@ _LACKS: Mapping[str, re.Pattern[str]] = MappingProxyType(
 _ALSO_REFUSES: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
         "zh": re.compile(
-            "(?<![他她它谁])(?<![他她]们)(?:帮不了|幫不了)|帮不上|幫不上|爱莫能助|愛莫能助|无能为力|無能為力|^(?:抱歉"
+            "(?<![他她它谁])(?<![他她]们)(?:帮不了|幫不了|帮不到|幫不到)|帮不上|幫不上|爱莫能助|愛莫能助|无能为力"
+            "|無能為力|^(?:抱歉"
             "|对不起|對不起|不好意思)?[,，]?(?:这个|这件事|这事|那个)?(?:我)?(?:做不到|办不到|不能说|不会说|说不得)$|"
             "免谈|没门|没得商量|不在(?:我的|可以)[^。]{0,8}(?:范围|讨论)|(?:这|那)(?:种|类|个|样)?[^。]{0,6}?(?:我"
             "|本人)(?:是)?(?:不做|不碰|不会做|不参与|不聊"
@@ -158,7 +159,8 @@ _ALSO_REFUSES: Mapping[str, re.Pattern[str]] = MappingProxyType(
         "es": re.compile(
             r"\bno (?:pienso|quiero|voy a) (?:decir|explicar|ense[ñn]ar|mostrar|contar|dar|ayudar)\w*|\b(?:en|con)"
             r" (?:eso|esto|ello) no (?:te|le"
-            r"|os|les) \w+|\bno (?:te|le|os|les) (?:lo )?(?:ayudo|ayudar[ée]|dir[ée]|dar[ée]|explico|explicar[ée]|digo"
+            r"|os|les) \w+|\bno (?:te|le|os|les) (?:lo )?(?:voy a (?:decir|explicar|ense[ñn]ar|mostrar|ayudar|dar)\w*"
+            r"|ayudo|ayudar[ée]|dir[ée]|dar[ée]|explico|explicar[ée]|digo"
             r"|ense[ñn]o|muestro|doy)\b|"
             r"\b(?:queda|est[aá]|es)(?: \w+)? (?:fuera de (?:lo que|mis|mi|lugar|toda|discusi[oó]n|l[ií]mites)"
             r"|descartad[oa])|\bni hablar\b|\bno cuentes conmigo\b"
@@ -173,7 +175,7 @@ _ALSO_REFUSES: Mapping[str, re.Pattern[str]] = MappingProxyType(
             r"|\bpreg[uú]nta(?:le|selo)? a otr[oa]\b"
         ),
         "de": re.compile(
-            r"\b(?:das|dabei|damit|dies|so etwas|sowas|dazu) (?:erkl[aä]re|zeige|helfe|sage|verrate|beschreibe|gebe"
+            r"\b(?:das|da|dabei|damit|dies|so etwas|sowas|dazu) (?:erkl[aä]re|zeige|helfe|sage|verrate|beschreibe|gebe"
             r"|schreibe|mache|tue|unterst[uü]tze)"
             r" ich (?:dir |ihnen |euch |dich |sie )?(?:\w+ )?(?:nicht|nichts|keine \w+)\b|"
             r"\bkommt (?:f[uü]r mich )?(?:gar |[uü]berhaupt )?nicht in ?frage\b|\b(?:da|dabei|hier) (?:bin ich|mache "

@@ -33,7 +33,8 @@ _HERE = (
     rf"(?: (?:in|on|within|during|throughout|from) (?:the |this |that |your |these |it"
     rf"|any part of the )*(?:(?:whole|entire|provided|given|attached|short|duration of the) )*(?:{_CLIP}s?|one\b)?"
     r"| from (?:start|beginning) to (?:end|finish)"
-    r"| here| at all| at any (?:point|time|moment)| throughout| being (?:spoken|said|heard)| present| audible| detected"
+    r"| anywhere(?: in (?:the|this|that) (?:recording|clip|audio))?| here| at all| at any (?:point|time|moment)|"
+    r" throughout| being (?:spoken|said|heard)| present| audible| detected"
     r"| detectable| heard"
     r"| (?:for me )?to (?:be )?(?:hear"
     r"|heard|transcribe|transcribed|detect(?:ed)?|report|answer|respond to|analy[sz]e|process|work with|describe"
@@ -200,7 +201,8 @@ _NO_SPEECH = re.compile(
 )
 """A whole sentence that reports that nobody speaks, or that there is nothing to hear."""
 _PLACE = (
-    r"(?:en (?:la|el|esta|este|toda la|todo el) (?:grabaci[oó]n|audio|clip|archivo|pista)(?: de audio)?"
+    r"(?:(?:en|durante|a lo largo de) (?:la|el|esta|este|toda la|todo el) (?:grabaci[oó]n|audio|clip|archivo|pista)(?:"
+    r" de audio)?"
     r"|(?:in|auf|w[äa]hrend) (?:der|dieser|dem|diesem|der ganzen|der gesamten) (?:\w*aufnahme|audio\w*|datei|tonspur"
     r"|clip)"
     r"|(?:dans|sur|de) (?:l'|cet |cette |le |ce |tout l')(?:enregistrement|audio|clip|fichier|extrait)(?: audio)?"
@@ -241,12 +243,13 @@ _ELSEWHERE_SILENT = re.compile(
         r" fondo)?",
         rf"personne ne (?:parle|dit (?:rien|un mot))|il n'y a (?:pas )?(?!(?:rien|personne)$){_VOICE_FR}|(?:je"
         rf" n'entends|on n'entend|je n'ai entendu) (?:pas )?{_VOICE_FR}"
-        rf"|(?:l'|cet |le |ce )(?:enregistrement|audio|clip|fichier) ne contient (?:pas )?{_VOICE_FR}"
+        rf"|(?:l'|cet |le |ce )(?:enregistrement|audio|clip|fichier|extrait) ne contient (?:pas )?{_VOICE_FR}"
         r"|(?:je n'entends|on n'entend|il n'y a) que (?:du |un |le )(?:bruit|silence|souffle)(?: de fond)?"
         r"|aucune? (?:voix|parole|mot) n'est (?:audible|prononc[ée]e?|entendue?)",
         rf"(?:es )?(?:ist|sind|war) {_VOICE_DE} (?:zu h[öo]ren|h[öo]rbar|vorhanden|zu vernehmen)|{_VOICE_DE} (?:ist"
         rf"|sind) (?:zu h[öo]ren|h[öo]rbar)"
-        rf"|niemand (?:spricht|redet|sagt (?:etwas|was|ein wort))|(?:es )?spricht niemand|(?:es )?wird (?:nicht|nichts"
+        rf"|niemand (?:spricht|redet|sagt (?:etwas|was|ein wort))|(?:es )?(?:spricht|redet) niemand|(?:es )?(?:redet"
+        rf"|spricht) (?:hier )?niemand|(?:es )?wird (?:nicht|nichts"
         rf"|kein wort) (?:gesprochen|gesagt)"
         rf"|(?:ich h[öo]re|man h[öo]rt|h[öo]re ich|h[öo]rt man)(?: (?:in|auf) (?:der|dieser) \w*aufnahme)?"
         rf" {_VOICE_DE}(?: (?:sprechen|reden))?"
