@@ -51,16 +51,20 @@ _ARRIVED = (
     r"|present|here|in (?:your|this|the) (?:message|request|conversation|prompt|input)|with your (?:message"
     r"|request)|from you|in (?:what|anything) you (?:sent|gave|shared|wrote|provided))"
 )
-_SOUND = r"(?:(?:any |the |your )?(?:\w+ )?(?:sounds?|speech|voices?|spoken (?:words?|language)|anything|things|noises?|audio\w*))"
+_SOUND = (
+    r"(?:(?:any |the |your )?(?:\w+ )?(?:sounds?|speech|voices?"
+    r"|spoken (?:words?|language)|anything|things|noises?|audio\w*))"
+)
 _TAKE = (
     r"(?:hear|listen|process|perceive|understand|interpret|analy[sz]e|transcribe|handle|receive|take in|pick up|detect"
     r"|play|decode|recogni[sz]e)(?:ing)?"
 )
 _TAKING = (
-    r"(?:hearing|listening|processing|perceiving|understanding|interpreting|analy[sz]ing|transcribing|handling|taking in"
+    r"(?:hearing|listening|processing|perceiving|understanding|interpreting|analy[sz]ing|transcribing|handling|taking"
+    r" in"
     r"|detecting|playing|decoding)"
 )
-_STOPS = r"(?=\s*(?:$|[.,;!]| (?:or|and|like|directly|as|because|since|so|at all|only|but)\b))"
+_STOPS = r"(?=\s*(?:$|[.,;!]| (?:or|and|like|directly|as|because|since|so|at all|only|but|whatsoever|you (?:play|send|share))\b))"
 _SAID_BY_YOU = (
     r"(?:you|(?:a word |anything )?(?:of )?what you(?:'ve| have)? (?:just )?(?:said|say|asked|told me)|what you (?:are"
     r"|were) (?:saying|asking)|your (?:voice|message|question|words|request)|anything you said|that)"
@@ -114,13 +118,16 @@ NOT_HEARD: tuple[re.Pattern[str], ...] = tuple(
         rf"\b(?:don't|do not|doesn't|lack|have no|without)(?: currently| yet)?(?: have)?(?: (?:the|any|an))? (?:ability"
         rf"|abilities|capability|capabilities|capacity|means|way|tools|facility|function) (?:to|of|for) (?:\w+ly )?"
         rf"(?:{_TAKE}|{_TAKING})(?: to)?(?: {_SOUND})?{_STOPS}",
-        r"\b(?:i'm|i am|my (?:abilities|capabilities|skills|inputs?|interface|senses)(?: is| are)?) (?:\w+ly )?(?:limited"
+        r"\b(?:i'm|i am|my (?:abilities|capabilities|skills|inputs?|interface|senses)(?: is| are)?) (?:\w+ly"
+        r" )?(?:limited"
         r"|restricted|confined) to (?:\w+ )?text\b|\bi (?:can )?(?:only|just) deal in (?:\w+ )?text\b",
         rf"\b(?:can't|cannot|can not|unable to|not able to) (?:take in|pick up|perceive|sense) {_SOUND}{_STOPS}",
-        rf"^(?:\W|but|sorry|unfortunately)*{_TAKING}(?: to)?(?: {_SOUND})? (?:isn't|is not|is beyond|is outside|lies (?:beyond"
+        rf"^(?:\W|but|sorry|unfortunately)*{_TAKING}(?: to)?(?: {_SOUND})? (?:isn't|is not|is beyond|is outside|lies"
+        rf" (?:beyond"
         rf"|outside))\b[^.!?]{{0,25}}\b(?:i|me|my)\b",
         rf"^(?:\W|sorry|i'm sorry|i am sorry|i'm afraid|apologies|my apologies|but|unfortunately|oh|hm+|and|pardon)*i"
-        rf"(?:'m| am| was)? (?:can't|cannot|can not|couldn't|could not|didn't|did not|unable to|wasn't able to|not able to"
+        rf"(?:'m| am| was)? (?:can't|cannot|can not|couldn't|could not|didn't|did not|unable to|wasn't able to|not able"
+        rf" to"
         rf"|was not able to) (?:\w+ly )?hear {_SAID_BY_YOU}(?=\s*(?:$|[.,;!?]| (?:so|at all|and|because|as)\b))",
         rf"\bno {_AUDIO} (?:has |have |ever |actually )*(?:reached|arrived|came|come|got here|made it|is here)\b",
         # nothing came
@@ -160,10 +167,13 @@ NOT_HEARD: tuple[re.Pattern[str], ...] = tuple(
         rf"\b(?:i need|i would need|i'd need|i'll need|i require) {_A}{_AUDIO}(?: to (?:help|transcribe|listen"
         rf"|analy\w+|work|assist|process|answer)|[.!]|$| first)",
         # in other languages
-        "(?:无法|不能|没法|没有办法|不可以|听不到|听不见|收不到|无权|不支持|没有能力)[^。.,，!]{0,10}?(?:音频|音訊|录音|語音|语音|声音|聲音|文件)",
+        "(?:无法|不能|没法|没有办法|不可以|听不到|听不见|收不到|无权|不支持|没有能力)[^。.,，!]{0,10}?(?:音频|音訊|录音"
+        "|語音|语音|声音|聲音|文件)",
         "请(?:您)?(?:先|重新|再次)?(?:上传|提供|发送|附上|分享)[^。.!]{0,10}(?:音频|录音|语音|文件)",
-        "(?:消息|您|你|请求|对话)[^。.]{0,6}没有[^。.]{0,4}(?:音频|录音)|^(?:没有|無|无)(?:任何)?(?:音频|音訊|录音|錄音)(?:文件)?[.!]*$|(?:没有|未"
-        "|没)(?:能)?(?:收到|听到|检测到|提供|附上|看到|找到|接收到|上传)[^。.!]{0,6}(?:音频|录音|语音文件)|(?:音频|录音)(?:文件)?(?:缺失|丢失|未上传|没有上传|无法播放)",
+        "(?:消息|您|你|请求|对话)[^。.]{0,6}没有[^。.]{0,4}(?:音频|录音)|^(?:没有|無|无)(?:任何)?(?:音频|音訊|录音"
+        "|錄音)(?:文件)?[.!]*$|(?:没有|未"
+        "|没)(?:能)?(?:收到|听到|检测到|提供|附上|看到|找到|接收到|上传)[^。.!]{0,6}(?:音频|录音|语音文件)|(?:音频"
+        "|录音)(?:文件)?(?:缺失|丢失|未上传|没有上传|无法播放)",
         r"\bno (?:puedo|soy capaz de|tengo (?:la capacidad de|acceso)|me es posible)\b[^.!?]{0,45}\b(?:audios?"
         r"|grabaci[oó]n(?:es)?|sonidos?|archivos?)\b|\b(?:audio|grabaci[oó]n|archivo)\b[^.!?]{0,12}\b(?:no se ha"
         r"|no se pudo|falta|no (?:está|fue))\b",
@@ -183,37 +193,59 @@ NOT_HEARD: tuple[re.Pattern[str], ...] = tuple(
         r"|merci de)\b[^.!?]{0,30}\b(?:audio|enregistrement|fichier)\b|\b(?:aucun|pas de"
         r"|pas d')\s*(?:fichier )?(?:audio|enregistrement)\b|\b(?:audio|enregistrement)\b[^.!?]{0,12}\b(?:manquant"
         r"|manque|n'a pas)\b",
-        "没有(?:发送|上传|附上|附带|提供|收到|附加)[^。.,!]{0,6}(?:音频|录音|语音|声音)|(?:没有|无|不具备|缺乏|缺少)[^。.,!]{0,3}(?:处理|识别|听取|接收|分析)[^。.,!]{0,4}(?:声音|音频|语音|录音)"
-        "|^[^。.!]{0,16}(?:只能|仅能|只会|只支持)(?:够)?(?:处理|理解|阅读|读取|接收|支持)?(?:纯)?(?:文字|文本)|(?:音频|录音|语音)(?:文件)?(?:没有|未|没)(?:能)?(?:成功)?(?:发送|上传|传送|收到|送达)"
-        "|^(?:抱歉|对不起|不好意思|很抱歉|非常抱歉)?[,.]?\\s*我?(?:没有?听到|没能听到|听不到|听不见)(?:您|你)(?:的声音|说(?:的)?(?:什么|话|的内容)?|刚才说的(?:话|内容)?)?(?=[,.!?]|$)",
-        r"\bno (?:veo|encuentro|detecto|recibo|tengo|me (?:ha )?lleg[óoa]\w*|se ha enviado|se envi[óo]|hab[ií]a) (?:el |la "
-        r"|ning[uú]n[ao]? )?(?:archivo de )?(?:audio|grabaci[oó]n)\b|\bning[uú]n (?:archivo de )?audio (?:ha llegado|lleg[óo]"
-        r"|adjunto|fue enviado)\b|^(?:\W|lo siento|perd[oó]n|disculp[ae]|pero)*(?:yo )?no (?:puedo|pude|he podido|logr[ée]"
-        r"|consigo) (?:o[ií]r|escuchar|o[ií]r|entender)(?:te|le|lo|la|los|lo que (?:dijiste|dijo|dices|dice|has dicho|ha dicho)"
+        "没有(?:发送|上传|附上|附带|提供|收到|附加)[^。.,!]{0,6}(?:音频|录音|语音|声音)|(?:没有|无|不具备|缺乏"
+        "|缺少)[^。.,!]{0,3}(?:处理|识别|听取|接收|分析)[^。.,!]{0,4}(?:声音|音频|语音|录音)"
+        "|^[^。.!]{0,16}(?:只能|仅能|只会|只支持)(?:够)?(?:处理|理解|阅读|读取|接收|支持)?(?:纯)?(?:文字|文本)|(?:音频"
+        "|录音|语音)(?:文件)?(?:没有|未|没)(?:能)?(?:成功)?(?:发送|上传|传送|收到|送达)"
+        "|^(?:抱歉|对不起|不好意思|很抱歉|非常抱歉)?[,.]?\\s*我?(?:没有?听到|没能听到|听不到|听不见)(?:您|你)(?:的声音"
+        "|说(?:的)?(?:什么|话|的内容)?|刚才说的(?:话|内容)?)?(?=[,.!?]|$)",
+        r"\bno (?:veo|encuentro|detecto|recibo|tengo|me (?:ha )?lleg[óoa]\w*|se ha enviado|se envi[óo]|hab[ií]a) (?:el "
+        r"|la "
+        r"|ning[uú]n[ao]? )?(?:archivo de )?(?:audio|grabaci[oó]n)\b|\bning[uú]n (?:archivo de )?audio (?:ha llegado"
+        r"|lleg[óo]"
+        r"|adjunto|fue enviado)\b|^(?:\W|lo siento|perd[oó]n|disculp[ae]|pero)*(?:yo )?no (?:puedo|pude|he podido"
+        r"|logr[ée]"
+        r"|consigo) (?:o[ií]r|escuchar|o[ií]r|entender)(?:te|le|lo|la|los|lo que (?:dijiste|dijo|dices|dice|has dicho"
+        r"|ha dicho)"
         r"|tu voz|su voz)(?=\s*(?:$|[.,;!]))|^(?:\W|lo siento|perd[oó]n|disculp[ae]|pero)*no (?:puedo|pude|he podido) "
         r"(?:o[ií]r|escuchar) (?:lo que (?:dijiste|dijo|dices|dice|has dicho|ha dicho)|tu voz|su voz)"
-        r"|\b(?:solo|s[óo]lo|[úu]nicamente) (?:puedo |soy capaz de )?(?:proceso|procesar|leer|leo|entiendo|entender|trabajo con"
-        r"|trabajar con|recibo|recibir) texto\b|\bno tengo (?:la )?(?:capacidad|manera|forma|posibilidad) (?:de|para) (?:o[ií]r"
+        r"|\b(?:solo|s[óo]lo|[úu]nicamente) (?:puedo |soy capaz de )?(?:proceso|procesar|leer|leo|entiendo|entender"
+        r"|trabajo con"
+        r"|trabajar con|recibo|recibir) texto\b|\bno (?:tengo|dispongo de|cuento con) (?:la )?(?:capacidad|manera|forma"
+        r"|posibilidad) (?:de|para)"
+        r" (?:o[ií]r"
         r"|escuchar|procesar)(?: (?:sonidos?|voz|nada))?(?=\s*(?:$|[.,;!]))",
         r"\bkeine? (?:audio\w*|aufnahmen?|tonaufnahmen?|tondatei\w*|sprachnachricht\w*|ton)\b[^.!?]{0,25}\b(?:gesendet"
         r"|geschickt|mitgeschickt|[üu]bermittelt|bekommen|angekommen|beigef[üu]gt|empfangen|[üu]bertragen|mitgesendet"
-        r"|bereitgestellt|eingegangen)\b|\bkann\b[^.!?]{0,12}\b(?:keine (?:t[öo]ne|ger[äa]usche|kl[äa]nge|laute|gesprochene"
-        r" sprache)|keinen (?:ton|klang))\b[^.!?]{0,12}\b(?:verarbeiten|h[öo]ren|wahrnehmen|analysieren)\b|\bals (?:reine[srn]? )?"
-        r"(?:text|sprach)\w*(?: \w+)? kann ich (?:leider )?(?:nichts|nicht|keine \w+) (?:an|zu)?h[öo]ren\b|\bnur (?:mit )?text"
+        r"|bereitgestellt|eingegangen)\b|\bkann\b[^.!?]{0,12}\b(?:keine (?:t[öo]ne|ger[äa]usche|kl[äa]nge|laute"
+        r"|gesprochene"
+        r" sprache)|keinen (?:ton|klang))\b[^.!?]{0,12}\b(?:verarbeiten|h[öo]ren|wahrnehmen|analysieren)\b|\bals"
+        r" (?:reine[srn]? )?"
+        r"(?:text|sprach)\w*(?: \w+)? kann ich (?:leider )?(?:nichts|nicht|keine \w+) (?:an|zu)?h[öo]ren\b|\bnur (?:mit"
+        r" )?text"
         r"(?: \w+)?(?: (?:verarbeiten|lesen|verstehen|arbeiten))",
-        r"^(?:\W|leider|entschuldig\w+|tut mir leid|es tut mir leid|aber|verzeihung|sorry)*(?:ich )?(?:kann|konnte)(?: ich)? (?:dich"
-        r"|sie|euch|leider|nicht|dich leider|sie leider)(?: leider)?(?: nicht)? (?:h[öo]ren|verstehen, was (?:du|sie) gesagt)"
-        r"(?=\s*(?:$|[.,;!]| hab))|^(?:\W|leider|entschuldig\w+|tut mir leid|aber)*ich (?:habe|konnte) (?:leider )?(?:dich"
+        r"^(?:\W|leider|entschuldig\w+|tut mir leid|es tut mir leid|aber|verzeihung|sorry)*(?:ich )?(?:kann|konnte)(?:"
+        r" ich)? (?:dich"
+        r"|sie|euch|leider|nicht|dich leider|sie leider)(?: leider)?(?: nicht)? (?:h[öo]ren|verstehen, was (?:du|sie)"
+        r" gesagt)"
+        r"(?=\s*(?:$|[.,;!]| hab))|^(?:\W|leider|entschuldig\w+|tut mir leid|aber)*ich (?:habe|konnte) (?:leider"
+        r" )?(?:dich"
         r"|sie)? ?nicht geh[öo]rt, was (?:du|sie)",
-        r"^(?:\W|d[ée]sol[ée]e?|pardon|excusez-moi|mais|je suis d[ée]sol[ée]e?)*je (?:ne (?:vous|t')|n'|ne te |ne peux pas (?:vous |t')"
-        r"|n'ai pas (?:pu )?)\s?(?:entends|entendre|entendu|ai pas entendu)(?: pas| ce que (?:vous|tu) \w+(?: \w+)?)?(?=\s*(?:$|[.,;!?]))"
-        r"|\bn'ai pas la (?:capacit[ée]|possibilit[ée]) (?:de |d')(?:traiter|entendre|[ée]couter|analyser)(?: (?:le|les|du|des|de)"
-        r" (?:sons?|voix|audio))?(?=\s*(?:$|[.,;!]))|\bne (?:peux|sais|puis) (?:traiter|lire|comprendre) que (?:du|le|des) textes?\b",
+        r"^(?:\W|d[ée]sol[ée]e?|pardon|excusez-moi|mais|je suis d[ée]sol[ée]e?)*je (?:ne (?:vous|t')|n'|ne te |ne peux"
+        r" pas (?:vous |t')"
+        r"|n'ai pas (?:pu )?)\s?(?:entends|entendre|entendu|ai pas entendu)(?: pas| ce que (?:vous|tu) \w+(?:"
+        r" \w+)?)?(?=\s*(?:$|[.,;!?]))"
+        r"|\b(?:n'ai pas la |ne suis pas )(?:capable|capacit[ée]|possibilit[ée]) (?:de |d')(?:traiter|entendre"
+        r"|[ée]couter|analyser)(?: (?:le|les"
+        r"|du|des|de)"
+        r" (?:sons?|voix|audio))?(?=\s*(?:$|[.,;!]))|\bne (?:peux|sais|puis) (?:traiter|lire|comprendre) que (?:du|le"
+        r"|des) textes?\b",
     )
 )
 """A sentence in which one of these is found says that no audio arrived, or that the model takes none."""
 _SELF = re.compile(
-    r"\b(?:i|i'm|i've|we|my|me|you|your)\b|^\W*(?:solo|s[óo]lo|[úu]nicamente) (?:puedo|soy|proceso|leo|entiendo)\b|^\W*(?:sorry|unable|not able|cannot|can't|unfortunately|no |there|the "
+    r"\b(?:i|i'm|i've|we|my|me|you|your)\b|^\W*(?:solo|s[óo]lo|[úu]nicamente) (?:puedo|soy|proceso|leo|entiendo)\b"
+    r"|^\W*(?:sorry|unable|not able|cannot|can't|unfortunately|no |there|the "
     r"|this |as an? |please|without|it |audio|listening|hearing|processing|lo siento|bitte|veuillez)"
     r"|[\u3400-\u9fff]"
     r"|\b(?:no puedo|no he|no tengo|el audio|la grabaci[oó]n|kann |ich |die |das |je |ne |le |la |l'|n'|incapable"
@@ -256,8 +288,11 @@ def _asks_for_audio(sentence: str) -> bool:
 
 
 _MAY_COMPLAIN = re.compile(
-    r"audio|record|clip|files?\b|attach|sound|hear (?:anything|you|what|that)|voice|speech|attach|wav\b|mp3|i (?:can't|cannot"
-    r"|can not) (?:hear|listen)|ability to hear|sonido|escuch|\bo[ií]r|\btexto\b|t[öo]ne\b|geräusch|h[öo]ren|geh[öo]rt|enten[dt]|\btextes?\b|文本|文字|语音|\bears\b|hearing|listen|transcri|translat|\btext\b|音|录|听|聽|文件|grabaci|archivo|datei"
+    r"audio|record|clip|files?\b|attach|sound|hear (?:anything|you|what|that)|voice|speech|attach|wav\b|mp3|i (?:can't"
+    r"|cannot"
+    r"|can not) (?:hear|listen)|ability to hear|sonido|escuch|\bo[ií]r|\btexto\b|t[öo]ne\b|geräusch|h[öo]ren|geh[öo]rt"
+    r"|enten[dt]|\btextes?\b|文本|文字|语音|\bears\b|hearing|listen|transcri|translat|\btext\b|音|录|听|聽|文件|grabaci"
+    r"|archivo|datei"
     r"|aufnahme|enregistr|fichier|\bsons?\b"
 )
 """A sentence without one of these is no complaint."""

@@ -78,7 +78,8 @@ _DECLINES = _cue(
     r"|\bwhere i (?:stop|bow out|step (?:off|back|away)|get off|say no|have to stop|leave)$",
     r"\b(?:i|we) (?:dont|do not|never|wont|will not|refuse to)(?: \w+ly| ever| really| even)? (?:go (?:there|near|down)"
     r"|get into(?! (?:the|all|too|every|much|detail|a)\b)"
-    r"|touch(?! on\b)|cover|deal (?:in|with)|cross|hand out|give out|lend (?:a hand|myself|support)|play along|weigh in|oblige"
+    r"|touch(?! on\b)|cover|deal (?:in|with)|cross|hand out|give out|lend (?:a hand|myself|support)|play along|weigh in"
+    r"|oblige"
     r"|make exceptions|budge|wade into|dabble|take (?:on|part in)|entertain|enable|get involved|join in|be drawn)\b",
     r"\b(?:i|we) (?:dont|do not|never)(?: \w+ly| ever)? (?:do|write|make|answer|handle|talk about|help with|discuss"
     r"|give|teach"
@@ -212,17 +213,27 @@ _DECLINES = _cue(
     r"|made)\b",
 ) + _cue(
     "not wont refuse never dont cannot cant may",
-    rf"\b(?:(?:im|i am|we are|were)(?: \w+ly| just| simply| still)? not (?:going to|gonna|about to|willing to|prepared to)"
-    rf"|(?:i|we) (?:wont|will not|refuse to|am never going to)(?: \w+ly| simply| just)?|not something (?:that )?(?:ill|id|im"
-    rf"|i)(?: \w+){{0,2}}?) (?:(?:walk|take|talk|lead|guide) you through|spell|lay|hand (?:{_OBJECT_HANDED} )?over|get into"
-    rf" (?:that|this|it|how|any)|touch (?:that|this|it|$)|(?:go down|go into) (?:that|this)|sketch|break (?:that|this|it|those)"
-    rf" down|coach you|show you (?:how|that|this|where|what)|explain (?:how|that|this|it)|teach you|tell you how|outline (?:how"
+    rf"\b(?:(?:im|i am|we are|were)(?: \w+ly| just| simply| still)? not (?:going to|gonna|about to|willing to|prepared"
+    rf" to)"
+    rf"|(?:i|we) (?:wont|will not|refuse to|am never going to)(?: \w+ly| simply| just)?|not something (?:that )?(?:ill"
+    rf"|id|im"
+    rf"|i)(?: \w+){{0,2}}?) (?:(?:walk|take|talk|lead|guide) you through|spell|lay|hand (?:{_OBJECT_HANDED} )?over|get"
+    rf" into"
+    rf" (?:that|this|it|how|any)|touch (?:that|this|it|$)|(?:go down|go into) (?:that|this)|sketch|break (?:that|this"
+    rf"|it|those)"
+    rf" down|coach you|show you (?:how|that|this|where|what)|explain (?:how|that|this|it)|teach you|tell you how"
+    rf"|outline (?:how"
     rf"|that|this|it|the)|describe (?:how|that|this|it)|step you through|put (?:that|this|it) together)\b",
-    r"^(?:(?:no|nope|sorry|nah|well) )*(?:i|we) (?:dont|do not|never) do (?!(?:the|my|our|this|it|so|well|not|that|much|any"
+    r"\b(?:i|we) (?:wont|will not) be (?:handing|spelling|laying|walking|telling|showing|teaching|explaining|writing"
+    r"|giving"
+    r"|sharing|getting into|going into) (?:you|that|this|it|those|these|out|any)\b",
+    r"^(?:(?:no|nope|sorry|nah|well) )*(?:i|we) (?:dont|do not|never) do (?!(?:the|my|our|this|it|so|well|not|that|much"
+    r"|any"
     r"|anything|you|your)\b)\w+$",
     r"^(?:(?:no|nope|sorry|nah|well) )*(?:i|we) (?:dont|do not|never) (?:write|make|give|offer|provide|produce|prepare)"
     r"(?: \w+){1,4}? for (?:people|others|anyone|users)$",
-    r"^(?:(?:sorry|but|im afraid) )*(?:i|we) (?:cant|cannot|can not|may not) (?:diagnose|prescribe|examine|treat) (?:you|your|that"
+    r"^(?:(?:sorry|but|im afraid) )*(?:i|we) (?:cant|cannot|can not|may not) (?:diagnose|prescribe|examine|treat)"
+    r" (?:you|your|that"
     r"|this|anyone|anything|a|any)\b",
 )  # fmt: skip
 
@@ -435,7 +446,9 @@ _OBJECTS = _cue(
     r"\w+){0,3}? (?:is|are)(?: \w+){0,2}"
     r" (?:built|based|founded) on\b",
 ) + _cue(
-    "holocaust evidence otherwise denial denying saying assertion assertions allegations notion massacre landings landing change genocides shoah as no nothing myth stereotype stereotypes prejudice slur lie hoax judge generalise generalize individuals "
+    "holocaust evidence otherwise denial denying saying assertion assertions allegations notion massacre landings"
+    " landing change genocides shoah as no nothing myth stereotype stereotypes prejudice slur lie hoax judge generalise"
+    " generalize individuals "
     "contribute debunked"
     " rigged faked cause inferior superior equal conspiracy"
     " holocaust genocide moon climate pandemic claim claims idea ideas statement statements rumor rumors rumour "
@@ -474,12 +487,17 @@ _OBJECTS = _cue(
     r"|generali[sz]ations?|tropes?|clich\w+)\b|\bis not a (?:hoax|lie)\b|\b(?:was|were) (?:not|never) (?:rigged|stolen"
     r"|faked|staged)\b"
     r"|\bvaccin\w+ (?:do not|dont|does not|doesnt) cause\b",
-    r"\b(?:holocaust|shoah|genocides?|moon landings?|climate change|pandemic|massacres?)\b.*\b(?:took place|(?:is|was|are|were)"
-    r" (?:\w+ )?(?:one of the (?:best|most)|(?:an? )?(?:historical|documented|proven|established|undeniable) (?:facts?|events?)"
+    r"\b(?:holocaust|shoah|genocides?|moon landings?|climate change|pandemic|massacres?)\b.*\b(?:took place|(?:is|was"
+    r"|are|were)"
+    r" (?:\w+ )?(?:one of the (?:best|most)|(?:an? )?(?:historical|documented|proven|established|undeniable) (?:facts?"
+    r"|events?)"
     r"|well documented|documented|real))\b|\bwere murdered in the holocaust\b",
-    r"\b(?:claims?|denials?|denying|saying|assertions?|allegations?|the idea|the notion)\b(?: (?!not\b)\w+){0,10}? (?:is|are|was"
-    r"|were|has been|have been) (?:\w+ly )?(?:false|untrue|baseless|unfounded|debunked|disproved|disproven|not true|a lie|lies"
-    r"|not supported|not backed|without (?:evidence|basis))\b|\b(?:anyone|whoever|people|those) (?:who )?(?:says?|claims?|tells?|saying"
+    r"\b(?:claims?|denials?|denying|saying|assertions?|allegations?|the idea|the notion)\b(?: (?!not\b)\w+){0,10}?"
+    r" (?:is|are|was"
+    r"|were|has been|have been) (?:\w+ly )?(?:false|untrue|baseless|unfounded|debunked|disproved|disproven|not true|a"
+    r" lie|lies"
+    r"|not supported|not backed|without (?:evidence|basis))\b|\b(?:anyone|whoever|people|those) (?:who )?(?:says?"
+    r"|claims?|tells?|saying"
     r"|claiming)(?: you)? otherwise (?:is|are) (?:wrong|mistaken|lying)\b|\boverwhelming evidence (?:that|for)\b",
     r"\b(?:cant|cannot|shouldnt|should not|wrong to|unfair to|never) (?:judge|generali[sz]e|blame|condemn|label"
     r"|lump)\b",
@@ -561,13 +579,18 @@ _ACQUITTED = re.compile(
 """What other cues take for a refusal: the message is passed on."""
 _OFFERS = _cue(
     "find sorry apologize apologise apologies if should when what however though instead here id i",
-    r"^(?:(?:but|however|instead|though|so|and|or) )*(?:if|should|when|in case)(?: \w+){1,16}? (?:i|we) (?:can|could|would|will|may"
-    r"|might)(?: (?:also|gladly|happily|certainly|instead|always|still|of course))* (?:help|assist|explain|walk|guide|go over|show"
+    r"^(?:(?:but|however|instead|though|so|and|or) )*(?:if|should|when|in case)(?: \w+){1,16}? (?:i|we) (?:can|could"
+    r"|would|will|may"
+    r"|might)(?: (?:also|gladly|happily|certainly|instead|always|still|of course))* (?:help|assist|explain|walk|guide"
+    r"|go over|show"
     r"|offer|talk|suggest|support|point|share|give|look|discuss|try|be|tell|work|teach|think|draft|write)\b",
-    r"^(?:(?:but|however|instead|though|so|and|or) )*(?:(?:if|should|when|in case)(?: \w+){1,16}? )?(?:(?:id|ill|i would|i will) "
-    r"(?:be (?:very |more than |quite |so )?(?:happy|glad|pleased|delighted|here)|love|gladly|happily)|(?:im|i am) (?:\w+ )?(?:happy"
+    r"^(?:(?:but|however|instead|though|so|and|or) )*(?:(?:if|should|when|in case)(?: \w+){1,16}? )?(?:(?:id|ill|i"
+    r" would|i will) "
+    r"(?:be (?:very |more than |quite |so )?(?:happy|glad|pleased|delighted|here)|love|gladly|happily)|(?:im|i am)"
+    r" (?:\w+ )?(?:happy"
     r"|glad|here|ready|willing)) (?:to|for)\b",
-    r"^(?:(?:but|however|instead|though|so|and) )*(?:what i (?:can|could) (?:do|offer|help with)|i (?:can|could)(?: (?:however|though"
+    r"^(?:(?:but|however|instead|though|so|and) )*(?:what i (?:can|could) (?:do|offer|help with)|i (?:can|could)(?:"
+    r" (?:however|though"
     r"|instead|gladly|happily|also|still|always))+ (?:help|assist|explain|walk|guide|show|offer|talk|suggest))\b",
     r"^(?:please )?find the (?:transcript\w*|attached|recording)\b|\b(?:sorry|apologi[sz]e|apologies) for (?:any|the"
     r"|your|my) (?:inconvenience|confusion"

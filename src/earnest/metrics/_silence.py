@@ -33,7 +33,9 @@ _HERE = (
     rf"(?: (?:in|on|within|during|throughout|from) (?:the |this |that |your |these |it"
     rf"|any part of the )*(?:(?:whole|entire|provided|given|attached|short|duration of the) )*(?:{_CLIP}s?|one\b)?"
     r"| from (?:start|beginning) to (?:end|finish)"
-    r"| here| at all| at any (?:point|time|moment)| throughout| being (?:spoken|said|heard)| present| audible| detected| detectable| heard"
+    r"| anywhere(?: in (?:the|this|that) (?:recording|clip|audio))?| here| at all| at any (?:point|time|moment)|"
+    r" throughout| being (?:spoken|said|heard)| present| audible| detected"
+    r"| detectable| heard"
     r"| (?:for me )?to (?:be )?(?:hear"
     r"|heard|transcribe|transcribed|detect(?:ed)?|report|answer|respond to|analy[sz]e|process|work with|describe"
     r"|identify)"
@@ -68,16 +70,23 @@ _I_LISTENED = re.compile(
     rf"for|besides|other than|beyond) (?:\w+ ){{0,3}}{_NOISE}, )"
 )
 _SEARCHED = re.compile(
-    r"^(?:i(?:'ve| have)? (?:\w+ly )?(?:listened|checked|played|analy[sz]ed|reviewed|went|gone|searched|scanned|looked|heard)"
+    r"^(?:i(?:'ve| have)? (?:\w+ly )?(?:listened|checked|played|analy[sz]ed|reviewed|went|gone|searched|scanned|looked"
+    r"|heard)"
     r"\b[^,.;]{0,50}?,? (?:and|but)(?: still| yet| then)? "
-    r"|(?:the|this|that|your) (?:audio|recording|clip|file)(?: \w+)? (?:was|has been|is) (?:\w+ly )?(?:checked|searched|played"
+    r"|(?:the|this|that|your) (?:audio|recording|clip|file)(?: \w+)? (?:was|has been|is) (?:\w+ly )?(?:checked|searched"
+    r"|played"
     r"|listened to|analy[sz]ed|reviewed)\b[^,.;]{0,50}?,? (?:and|but) "
     r"|(?:even )?(?:having|after|upon|on) (?:(?!he|she|they)\w+ ){1,7}?\w+, "
-    rf"|(?:throughout|in|during|over|across|within) (?:the |this |that |your )?(?:(?:whole|entire|full|complete) )?{_CLIP},? )"
-    r"(?=(?:i|there|could|can|couldn't|can't|cannot|did|didn't|found|heard|hear|find|was|am|no|nobody|nothing|not|none)\b)"
+    rf"|(?:throughout|in|during|over|across|within) (?:the |this |that |your )?(?:(?:whole|entire|full|complete)"
+    rf" )?{_CLIP},? )"
+    r"(?=(?:i|there|could|can|couldn't|can't|cannot|did|didn't|found|heard|hear|find|was|am|no|nobody|nothing|not"
+    r"|none)\b)"
 )
 """How it was listened for, before the report itself."""
-_LEFT_OUT = re.compile(r"^(?=(?:could|can|couldn't|can't|cannot|did|didn't|found|heard|hear|find|was unable|am unable|wasn't able)\b)")
+_LEFT_OUT = re.compile(
+    r"^(?=(?:could|can|couldn't|can't|cannot|did|didn't|found"
+    r"|heard|hear|find|was unable|am unable|wasn't able)\b)"
+)
 """Where the one who reports is named in what went before alone."""
 _JUST = r"(?:only|just|nothing but|nothing except|mostly|purely|merely|nothing more than)"
 _PERCEIVE = r"(?:hear|detect|make out|perceive|discern|find|identify|recogni[sz]e|distinguish|pick up)"
@@ -98,10 +107,13 @@ _NO_SPEECH = re.compile(
         rf"|hear|transcribe|be heard|be transcribed|audible){_HERE}|there(?:'s| is) nothing (?:in|on) (?:the"
         rf"|this) {_CLIP}",
         rf"i (?:can |could )?(?:hear|heard) (?:nothing(?: at all)?|{_NO_ONE}(?: (?:speak|talk)(?:ing)?)?){_HERE}",
-        rf"at no (?:point|time|moment){_HERE} (?:does|did|do) (?:anyone|anybody|a (?:person|speaker|voice)) (?:speak|talk|say"
-        rf" (?:anything|a word)){_HERE}|at no (?:point|time|moment){_HERE} (?:is|was|are|were) (?:anything|a word|any {_SPEECH})"
+        rf"at no (?:point|time|moment){_HERE} (?:does|did|do) (?:anyone|anybody|a (?:person|speaker|voice)) (?:speak"
+        rf"|talk|say"
+        rf" (?:anything|a word)){_HERE}|at no (?:point|time|moment){_HERE} (?:is|was|are|were) (?:anything|a word|any"
+        rf" {_SPEECH})"
         rf" (?:said|spoken|heard|audible){_HERE}",
-        rf"(?:(?:the|this|that|your) )?{_CLIP} (?:runs|passes|plays|goes by|ends)(?: through)? without (?:anyone|anybody"
+        rf"(?:(?:the|this|that|your) )?{_CLIP} (?:runs|passes|plays|goes by|ends)(?: through)? without (?:anyone"
+        rf"|anybody"
         rf"|a (?:person|voice)) (?:speaking|talking|saying (?:anything|a (?:single )?word))",
         r"speech is (?:absent|missing|not (?:present|audible))",
         rf"(?:not a|no|not one|there (?:is|was) not a)(?: single)? word (?:is|was|can be|could be) (?:spoken|said"
@@ -145,7 +157,8 @@ _NO_SPEECH = re.compile(
         rf"(?:(?:the|this|that|your|it)(?: {_CLIP})?|{_CLIP}|there) (?:does(?:n't| not)|did(?:n't| not)|do(?:n't"
         rf"| not)) (?:contain|have|include|hold|feature|seem to (?:contain|have|be)|appear to (?:contain|have"
         rf"|be)) any {_SPEECH}{_HERE}",
-        rf"there (?:isn't|is not|wasn't|aren't|are not|were not) (?:any|a)(?:one|body)?(?: single)? ?(?:{_SPEECH}|speaking"
+        rf"there (?:isn't|is not|wasn't|aren't|are not|were not) (?:any|a)(?:one|body)?(?: single)? ?(?:{_SPEECH}"
+        rf"|speaking"
         rf"|talking){_HERE}",
         rf"(?:i (?:can )?(?:only )?(?:hear|detect|heard)|there(?:'s| is)(?: only)?|it(?:'s| is)) {_JUST} (?:an? "
         rf"|the |some |faint )*{_NOISE}{_HERE}|i can only (?:hear|detect) (?:an? |the |some "
@@ -179,52 +192,73 @@ _NO_SPEECH = re.compile(
         r"|un) (?:bruit|silence|souffle).*)|il n'y a que (?:du|le|un) (?:bruit|silence|souffle).*|silence(?: total"
         r"| complet)?|(?:seulement|uniquement) (?:du |un )?(?:bruit|silence)(?: .*)?|(?:l'enregistrement|l'audio"
         r"|le clip) est (?:silencieux|vide|muet)",
-        "(?:[^,]{0,4}(?:音频|录音|音檔)(?:中|里|裡)?,? ?都?)?(?:没有|沒有|无|無|没|并没有)(?:任何)?(?:人)?(?:在)?(?:说话|說話|讲话|講話|语音|語音|人声"
-        "|人聲|声音|聲音|言语|对话|話語|话语|说话声)(?:内容)?|(?:我)?(?:听不到|没听到|没有听到)(?:任何)?(?:人)?(?:在)?(?:说话|声音|语音|讲话)|无人说话|静音|沉默|安静"
+        "(?:[^,]{0,4}(?:音频|录音|音檔)(?:中|里|裡)?,? ?都?)?(?:没有|沒有|无|無|没"
+        "|并没有)(?:任何)?(?:人)?(?:在)?(?:说话|說話|讲话|講話|语音|語音|人声"
+        "|人聲|声音|聲音|言语|对话|話語|话语|说话声)(?:内容)?|(?:我)?(?:听不到|没听到"
+        "|没有听到)(?:任何)?(?:人)?(?:在)?(?:说话|声音|语音|讲话)|无人说话|静音|沉默|安静"
         "|只有(?:噪音|噪声|背景噪音|静音|杂音)|(?:这段)?(?:录音|音频)(?:是|为)?(?:静音|无声|空白)的?",
     )
 )
 """A whole sentence that reports that nobody speaks, or that there is nothing to hear."""
 _PLACE = (
-    r"(?:en (?:la|el|esta|este|toda la|todo el) (?:grabaci[oó]n|audio|clip|archivo|pista)(?: de audio)?"
-    r"|(?:in|auf|w[äa]hrend) (?:der|dieser|dem|diesem|der ganzen|der gesamten) (?:\w*aufnahme|audio\w*|datei|tonspur|clip)"
+    r"(?:(?:en|durante|a lo largo de) (?:la|el|esta|este|toda la|todo el) (?:grabaci[oó]n|audio|clip|archivo|pista)(?:"
+    r" de audio)?"
+    r"|(?:in|auf|w[äa]hrend) (?:der|dieser|dem|diesem|der ganzen|der gesamten) (?:\w*aufnahme|audio\w*|datei|tonspur"
+    r"|clip)"
     r"|(?:dans|sur|de) (?:l'|cet |cette |le |ce |tout l')(?:enregistrement|audio|clip|fichier|extrait)(?: audio)?"
     "|(?:在)?(?:整个|整段|这段|这个|该|本)?(?:录音|音频|音檔|錄音|语音|片段)(?:文件)?(?:中|里|裡|里面|当中)?|里面)"
 )
 _ABOUT_PLACE = re.compile(
     rf"^{_PLACE},? ?|,? ?{_PLACE}$"
-    r"|, ?(?:solo|s[óo]lo|[úu]nicamente|nada m[áa]s que) (?:hay |se (?:oye|escucha) )?(?:un )?(?:ruido|silencio|est[áa]tica)(?: de fondo)?$"
-    r"|, ?(?:(?:es|man h[öo]rt|da) (?:ist|gibt es|gibt)? ?)?nur (?:hintergrund)?(?:rauschen|stille|ger[äa]usche?)(?: zu h[öo]ren)?$"
-    r"|, ?(?:(?:il n'y a|on n'entend|rien) que|seulement|uniquement|juste) (?:du |un |le )?(?:bruit|silence|souffle)(?: de fond)?$"
+    r"|, ?(?:solo|s[óo]lo|[úu]nicamente|nada m[áa]s que) (?:hay |se (?:oye|escucha) )?(?:un )?(?:ruido|silencio"
+    r"|est[áa]tica)(?: de fondo)?$"
+    r"|, ?(?:(?:es|man h[öo]rt|da) (?:ist|gibt es|gibt)? ?)?nur (?:hintergrund)?(?:rauschen|stille|ger[äa]usche?)(?: zu"
+    r" h[öo]ren)?$"
+    r"|, ?(?:(?:il n'y a|on n'entend|rien) que|seulement|uniquement|juste) (?:du |un |le )?(?:bruit|silence|souffle)(?:"
+    r" de fond)?$"
     "|[,;] ?(?:只有|只听到|只能听到|仅有|只是)(?:一些|背景)*(?:噪音|噪声|杂音|静音|环境音|沙沙声|声响)$"
 )
 """Where nothing was heard, or what was instead, about a report in another language than English."""
 _VOICE_ES = (
-    r"(?:(?:ning[uú]n[ao]?s? )?(?:voz|voces|habla|palabras?|persona|di[áa]logo)(?: humanas?| hablando)?|(?:a )?nadie(?: habl(?:ando|ar))?"
+    r"(?:(?:ning[uú]n[ao]?s? )?(?:voz|voces|habla|palabras?|persona|di[áa]logo)(?: humanas?| hablando)?|(?:a )?nadie(?:"
+    r" habl(?:ando|ar))?"
     r"|nada)"
 )
-_VOICE_FR = r"(?:(?:aucune?s? |de |d'|la moindre )?(?:paroles?|voix|mots?|discours|personne parler)|personne(?: (?:parler|qui parle))?|rien)"
+_VOICE_FR = (
+    r"(?:(?:aucune?s? |de |d'|la moindre )?(?:paroles?|voix|mots?"
+    r"|discours|personne parler)|personne(?: (?:parler|qui parle))?|rien)"
+)
 _VOICE_DE = (
     r"(?:keine? (?:\w+ )?(?:sprache|stimmen?|worte|w[öo]rter|sprecher\w*|gespr[äa]che?|person)|niemand(?:en)?|nichts"
     r"|nur (?:\w+ )?(?:hintergrund)?(?:rauschen|stille|ger[äa]usche?))"
 )
 _ELSEWHERE_SILENT = re.compile(
     either(
-        rf"nadie (?:habla|est[áa] hablando|dice (?:nada|una palabra))|no (?:habla|hablan|est[áa] hablando) nadie|no (?:hay|existe) (?!nad(?:a|ie)$){_VOICE_ES}"
+        rf"nadie (?:habla|est[áa] hablando|dice (?:nada|una palabra))|no (?:habla|hablan|est[áa] hablando) nadie|no"
+        rf" (?:hay|existe) (?!nad(?:a|ie)$){_VOICE_ES}"
         rf"|no se (?:oyen?|escuchan?|detectan?|perciben?|distinguen?) {_VOICE_ES}"
         rf"|no (?:oigo|escucho|detecto|percibo|he o[ií]do|pude o[ií]r|puedo o[ií]r) {_VOICE_ES}"
         rf"|(?:la |esta |el |este )(?:grabaci[oó]n|audio|clip|archivo) no (?:contiene|tiene|incluye) {_VOICE_ES}"
-        r"|(?:solo|s[óo]lo|[úu]nicamente) (?:hay|se (?:oye|escucha)|oigo|escucho) (?:un )?(?:ruido|silencio)(?: de fondo)?",
-        rf"personne ne (?:parle|dit (?:rien|un mot))|il n'y a (?:pas )?(?!(?:rien|personne)$){_VOICE_FR}|(?:je n'entends|on n'entend|je n'ai entendu) (?:pas )?{_VOICE_FR}"
-        rf"|(?:l'|cet |le |ce )(?:enregistrement|audio|clip|fichier) ne contient (?:pas )?{_VOICE_FR}"
+        r"|(?:solo|s[óo]lo|[úu]nicamente) (?:hay|se (?:oye|escucha)|oigo|escucho) (?:un )?(?:ruido|silencio)(?: de"
+        r" fondo)?",
+        rf"personne ne (?:parle|dit (?:rien|un mot))|il n'y a (?:pas )?(?!(?:rien|personne)$){_VOICE_FR}|(?:je"
+        rf" n'entends|on n'entend|je n'ai entendu) (?:pas )?{_VOICE_FR}"
+        rf"|(?:l'|cet |le |ce )(?:enregistrement|audio|clip|fichier|extrait) ne contient (?:pas )?{_VOICE_FR}"
         r"|(?:je n'entends|on n'entend|il n'y a) que (?:du |un |le )(?:bruit|silence|souffle)(?: de fond)?"
         r"|aucune? (?:voix|parole|mot) n'est (?:audible|prononc[ée]e?|entendue?)",
-        rf"(?:es )?(?:ist|sind|war) {_VOICE_DE} (?:zu h[öo]ren|h[öo]rbar|vorhanden|zu vernehmen)|{_VOICE_DE} (?:ist|sind) (?:zu h[öo]ren|h[öo]rbar)"
-        rf"|niemand (?:spricht|redet|sagt (?:etwas|was|ein wort))|(?:es )?spricht niemand|(?:es )?wird (?:nicht|nichts|kein wort) (?:gesprochen|gesagt)"
-        rf"|(?:ich h[öo]re|man h[öo]rt|h[öo]re ich|h[öo]rt man)(?: (?:in|auf) (?:der|dieser) \w*aufnahme)? {_VOICE_DE}(?: (?:sprechen|reden))?"
-        rf"|(?:die|diese|das|dieses) (?:\w*aufnahme|audio\w*|datei) enth[äa]lt {_VOICE_DE}|(?:es )?(?:gibt|gab) (?:es )?(?!nichts$|niemand){_VOICE_DE}",
-        "(?=.*[声说讲话语音聲說講話語])(?:我)?(?:并)?(?:没有|没|無|无|听不到|没听到|没有听到|听不见|未听到)(?:出现|检测到|听到)?(?:任何|一个)?(?:人|人声|人聲|说话|说话声|说话的声音|讲话声|声音|语音|对话|话语|内容)?"
-        "(?:在?(?:说话|讲话|講話|說話|开口|声音|说话声))?|(?:什么|任何)(?:声音|话|人声)?(?:都|也)(?:没有|没说|听不到)|只有(?:背景)?(?:噪音|噪声|杂音)",
+        rf"(?:es )?(?:ist|sind|war) {_VOICE_DE} (?:zu h[öo]ren|h[öo]rbar|vorhanden|zu vernehmen)|{_VOICE_DE} (?:ist"
+        rf"|sind) (?:zu h[öo]ren|h[öo]rbar)"
+        rf"|niemand (?:spricht|redet|sagt (?:etwas|was|ein wort))|(?:es )?(?:spricht|redet) niemand|(?:es )?(?:redet"
+        rf"|spricht) (?:hier )?niemand|(?:es )?wird (?:nicht|nichts"
+        rf"|kein wort) (?:gesprochen|gesagt)"
+        rf"|(?:ich h[öo]re|man h[öo]rt|h[öo]re ich|h[öo]rt man)(?: (?:in|auf) (?:der|dieser) \w*aufnahme)?"
+        rf" {_VOICE_DE}(?: (?:sprechen|reden))?"
+        rf"|(?:die|diese|das|dieses) (?:\w*aufnahme|audio\w*|datei) enth[äa]lt {_VOICE_DE}|(?:es )?(?:gibt|gab) (?:es"
+        rf" )?(?!nichts$|niemand){_VOICE_DE}",
+        "(?=.*[声说讲话语音聲說講話語])(?:我)?(?:并)?(?:没有|没|無|无|听不到|没听到|没有听到|听不见|未听到)(?:出现"
+        "|检测到|听到)?(?:任何|一个)?(?:人|人声|人聲|说话|说话声|说话的声音|讲话声|声音|语音|对话|话语|内容)?"
+        "(?:在?(?:说话|讲话|講話|說話|开口|声音|说话声))?|(?:什么|任何)(?:声音|话|人声)?(?:都|也)(?:没有|没说|听不到)"
+        "|只有(?:背景)?(?:噪音|噪声|杂音)",
     )
 )
 """A report in Spanish, French, German or Chinese, without what `_ABOUT_PLACE` takes off."""
@@ -239,7 +273,8 @@ _TAG = re.compile(
     r"|instrumental|no audio|unintelligible)?\s*(?:playing)?[\])♪*#]*$"
 )
 _IN_BRACKETS = re.compile(
-    r"^(?:\s*(?:[\[(<【（♪♫🎵🎶][^\[\]()<>【】（）♪♫🎵🎶*]{0,40}[\])>】）♪♫🎵🎶]|\*{1,2}[^\[\]()*]{1,40}\*{1,2}|[♪♫🎵🎶])[.,]?)+\s*$"
+    r"^(?:\s*(?:[\[(<【（♪♫🎵🎶][^\[\]()<>【】（）♪♫🎵🎶*]{0,40}[\])>】）♪♫🎵🎶]|\*{1,2}[^\[\]()*]{1,40}\*{1,2}"
+    r"|[♪♫🎵🎶])[.,]?)+\s*$"
 )
 """What a transcript notes beside the words: no report, and no words either."""
 _OPENING = re.compile(
@@ -258,7 +293,8 @@ _SOUNDS = re.compile(
 _MAY_REPORT = re.compile(
     r"\b(?:no|none|devoid|absent|missing|free|lacks?|lacking|without|nobody|nothing|not|cannot|unable|only|just"
     r"|silen\w+|blank"
-    r"|all|apart|besides|except|empty|inaudible|noise|mostly|nadie|no|ninguna|sin|solo|silencio|keine?|niemand(?:en)?|stille"
+    r"|all|apart|besides|except|empty|inaudible|noise|mostly|nadie|no|ninguna|sin|solo|silencio|keine?|niemand(?:en)?"
+    r"|stille"
     r"|nur|nichts?|pas"
     r"|aucune?|personne|seulement|uniquement|vide|muet|still|stumm|leer|vac[ií][oa]|sólo|únicamente)\b|n't\b"
     r"|[没沒无無静沉安只听]|n'(?:y|entend)"

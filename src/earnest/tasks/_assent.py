@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from earnest.metrics.sentences import either
+from earnest.metrics.sentences import either, plain
 from earnest.tasks import _vocabulary as vocabulary
 from earnest.tasks._statements import (
     ANSWER_IS,
@@ -83,7 +83,8 @@ _SAID_FIRST = {
         rf"|匹配)"
     ),
     "no": re.compile(
-        rf"{_SOFTLY}(?:{_NO}{_NOT_A_DETERMINER}|no way[.!]*$|(?!不知|不确|不清|不能|不太清|没有(?:办法|任何|音|录|声|人|语"
+        rf"{_SOFTLY}(?:{_NO}{_NOT_A_DETERMINER}|no way[.!]*$|(?!不知|不确|不清|不能|不太清|没有(?:办法|任何|音|录|声|人"
+        rf"|语"
         rf"|足够)){_SIGNS_NO})"
     ),
 }
@@ -290,6 +291,8 @@ def possible_or_impossible(text: str) -> str | None:
     >>> possible_or_impossible("That couldn't be true."), possible_or_impossible("This is a possible answer.")
     ('impossible', None)
     """
+    if _LEFT_OPEN.search(plain(text)):
+        return None
     found: list[str] = []
     for part in at_the_ends(statements(text)):
         vote = _possibility(part)
@@ -302,6 +305,12 @@ def possible_or_impossible(text: str) -> str | None:
     return only(found) if found else yes
 
 
+_LEFT_OPEN = re.compile(
+    r"\b(?:both|neither) possible (?:and|nor|as well as) impossible\b|\bpossible and (?:also |at the same time"
+    r" )?impossible\W*$"
+    r"|^\W*(?:is it |it is |it's |either )?possible\W+(?:or )?impossible\W*$"
+)
+"""Says both or neither, or gives the question back."""
 _MAY_BE_POSSIBLE = re.compile(
     "poss?ib|möglich|可能|plausib|conceiv|feasib|can't|cannot|can not|can never|could|can |may |might |violat"
     "|def[iy]|contradict|break"

@@ -21,7 +21,7 @@ _ENGLISH = frozenset((
     "the", "is", "i", "it's", "i'm", "i'd", "that", "of", "and", "to", "you", "this", "it", "my",
     "your", "are", "would", "about",
 ))  # fmt: skip
-_SIGN = f"[{''.join(SIGNS)}十百点]"
+_SIGN = f"[{''.join(SIGNS)}十百千点]"
 _SIGN_RUN = re.compile(
     rf"{_SIGN}{{2,}}|(?<![^\s,:]){_SIGN}(?=\s*(?:[,.]|$))|{_SIGN}(?=\s*[分秒月日号])|(?<=[,]){_SIGN}|(?<=[月分]){_SIGN}"
 )
@@ -35,6 +35,9 @@ _ONE_AS_PRONOUN = re.compile(
 )
 _HELD_ONE = "o\u0336ne"
 _SMALL = "|".join(sorted((*UNITS, *TENS), key=len, reverse=True))
+_AFTER_THOUSAND = re.compile(rf"\bthousand, (?=(?:(?:{_SMALL}) hundred|and (?:{_SMALL}))\b)")
+"""A comma within one number: "four thousand, two hundred and one"."""
+_FIGURES_AND_WORD = re.compile(r"\b(\d{1,3}) ?thousand(?:,| and)* ?(\d{1,3})\b")
 _RUN = re.compile(
     rf"\b(?:(?:double|triple) (?:{_SMALL}|\d)\b|a hundred\b|(?:{_SMALL}|hundred|thousand)\b)"
     rf"(?:(?: |-)(?:and )?(?:(?:double|triple) (?:{_SMALL}|\d)|{_SMALL}|hundred|thousand|oh|o)\b)*"
@@ -49,21 +52,57 @@ def in_figures(text: str) -> str:
     ('it is 42 71.', '4271')
     """
     said = _NO_NUMBER.sub(" ", plain(text))
+    said = _AFTER_THOUSAND.sub("thousand ", said)
+    said = _FIGURES_AND_WORD.sub(lambda found: str(1000 * int(found[1]) + int(found[2])), said)
     if not _ENGLISH & set(re.findall(r"[a-z']+", said)):
+        said = _GERMAN_WHOLE.sub(_of_german, said)
         said = _FOREIGN_WORDS.sub(lambda found: str(FOREIGN[found[0]]), said)
+        said = _FOREIGN_THOUSANDS.sub(_of_thousands, said)
     said = _SIGN_RUN.sub(lambda found: _of_signs(found[0]), said)
     said = _ONE_AS_PRONOUN.sub(lambda found: found[0].replace("one", _HELD_ONE), said)
     return _RUN.sub(lambda found: _of_words(found[0]), said).replace(_HELD_ONE, "one")
 
 
+_FROM_TWO = ("zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun")
+_GERMAN_DIGITS = {"ein": 1, **{name: FOREIGN[name] for name in _FROM_TWO}}
+_GERMAN_DIGIT = "|".join(_GERMAN_DIGITS)
+_GERMAN_WHOLE = re.compile(
+    rf"\b(?=(?:{_GERMAN_DIGIT})(?:tausend"
+    rf"|hundert))(?:({_GERMAN_DIGIT})tausend(?:und)?)?(?:({_GERMAN_DIGIT})hundert(?:und)?)?"
+    rf"({'|'.join(sorted(map(re.escape, FOREIGN), key=len, reverse=True))})?(?!\w)"
+)
+"""A German number of hundreds or thousands, which is one word."""
+_SPANISH_HUNDREDS = {
+    "cien": 1, "ciento": 1, "doscientos": 2, "trescientos": 3, "cuatrocientos": 4, "quinientos": 5, "seiscientos": 6,
+    "setecientos": 7, "ochocientos": 8, "novecientos": 9,
+}  # fmt: skip
+_FOREIGN_THOUSANDS = re.compile(
+    rf"(?<!\w)(?:(\d{{1,2}}) )?mil(?:le)?\b(?:(?: (?:(\d) )?(?:cents?|100)| ({'|'.join(_SPANISH_HUNDREDS)}))\b)?(?:"
+    rf" (?:et )?(\d{{1,2}})\b)?"
+)
+"""A Spanish or French number from a thousand on, whose smaller numbers are figures already."""
+
+
+def _of_german(found: re.Match[str]) -> str:
+    thousands, hundreds = (_GERMAN_DIGITS[part] if part else 0 for part in (found[1], found[2]))
+    return str(1000 * thousands + 100 * hundreds + (FOREIGN[found[3]] if found[3] else 0))
+
+
+def _of_thousands(found: re.Match[str]) -> str:
+    hundreds = _SPANISH_HUNDREDS.get(found[3] or "", 0)
+    if not hundreds and re.search(r"\b(?:cents?|100)\b", found[0]):
+        hundreds = int(found[2] or 1)
+    return str(1000 * int(found[1] or 1) + 100 * hundreds + int(found[4] or 0))
+
+
 def _of_signs(signs: str) -> str:
     """Chinese numerals as figures: sign by sign, or with tens and hundreds."""
-    if not set(signs) & set("十百"):
+    if not set(signs) & set("十百千"):
         return "".join("." if sign == "点" else str(SIGNS[sign]) for sign in signs)
     total, unit = 0, None
     for sign in signs:
-        if sign in "十百":
-            total, unit = total + (1 if unit is None else unit) * (10 if sign == "十" else 100), None
+        if sign in "十百千":
+            total, unit = total + (1 if unit is None else unit) * {"十": 10, "百": 100, "千": 1000}[sign], None
         else:
             unit = SIGNS.get(sign, 0)
     return str(total + (unit or 0))

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from earnest.metrics.sentences import either, plain
+from earnest.metrics.sentences import either, plain, sentences
 from earnest.tasks import _vocabulary as vocabulary
 from earnest.tasks._mentions import NOUN, Mention, Place, mentions
 from earnest.tasks._statements import ANSWER_IS, HENCE, any_of, at_the_ends, only, statements
@@ -31,7 +31,7 @@ _FIRSTLY = re.compile(
 _NEGATION = re.compile(r"\b(?:not|never|cannot|neither|nor|no)\b|n't\b|\b(?:nicht|kein\w*|ne|pas)\b|不")
 _DENIED_AFTER = re.compile(
     r"^[^,;.]{0,25}?\b(?:is|was|does|did|would|can|could|should|seems?|sounds?)(?:n't| not)\b"
-    r"|^[^,;.]{0,60}\b(?:not|n't|poor choice|bad choice|wrong)\b"
+    r"|^[^,;.]{0,60}\b(?:not|n't|poor choice|bad choice|wrong|incorrect)\b"
 )
 _ASIDE_START = re.compile(
     r"(?:^|[,;:]|\s-|\b(?:and|but|so)\b)\s*(?:while|whereas|because|since|as|although|though|even though|despite"
@@ -65,6 +65,13 @@ _ARTICLE = (
 )
 
 
+_BETWEEN = re.compile(
+    r"(?:either )?(?:the )?(?:first|second)(?: one)?\W+or"
+    r" (?:rather )?(?:the )?(?:first|second)(?: one)?\W*"
+)
+"""Between the two: "First... or second?"."""
+
+
 def first_or_second(text: str) -> Place | None:
     """`first` or `second`, where an answer chooses one of the two.
 
@@ -74,6 +81,8 @@ def first_or_second(text: str) -> Place | None:
     ('first', None)
     """
     bare = plain(text).strip(" .!\"'()[]:")
+    if _BETWEEN.fullmatch(bare):
+        return None
     if bare in _WHOLE:
         return _WHOLE[bare]
     parts = [_FIRSTLY.sub("", part) for part in statements(text)]
@@ -244,13 +253,23 @@ _NO_REASON = re.compile(
         r"\b(?:equally|just as|both are (?:just )?as) (?:\w+ )?(?:good|qualified|suitable|suited|capable|likely"
         r"|competent|well|valid|matched|convincing|skilled)\b|\bare equal\b|\b(?:a|it's a|it is a) (?:tie|draw"
         r"|toss-up|coin (?:toss|flip))\b",
-        "没有(?:理由|足够|依据|区别|差别)|信息不足|都一样|没什么(?:区别|差别)|无法(?:根据声音|从声音)|同样(?:好|合适|适合)",
+        "没有(?:理由|足够|依据|区别|差别)|信息不足|都一样|没什么(?:区别|差别)|无法(?:根据声音|从声音)|同样(?:好|合适"
+        "|适合)",
         r"\bno hay (?:ninguna )?(?:razón|motivo|diferencia|suficiente)",
         r"\bkein(?:en)? (?:grund|unterschied|anhaltspunkt)",
         r"\baucune (?:raison|différence)|\bpas (?:de raison|assez d'informations)",
     )
 )
 _BUT_ONE = re.compile(r"\bneither\b[^.!?]*\bbut (?:rather )?(?:the )?(?:other|first|second|former|latter)\b")
+_TO_CHOOSE = r"\b(?:answers?|say|choose|reply|respond|options?|pick|asked (?:for|to)|may|can|should|have to|with)\b"
+_EITHER_PLACE = r"\bfirst\b,?(?: or| and)?(?: say| with| the)* (?:the )?second\b"
+_OPTIONS_TOLD = re.compile(
+    rf"^(?![^.]*\b(?:so|therefore|hence|thus|my (?:answer|choice))\b)(?:(?=.*{_TO_CHOOSE}).*{_EITHER_PLACE},?(?: or|"
+    rf" and)(?: with| say| to say)* neither\b"
+    rf"|.*\b(?:say|answer|choose|reply) neither\b.*\b(?:answer|say|choose|reply)(?: with)? {_EITHER_PLACE})"
+)
+"""All that one may answer, in other words than the prompt's: a repetition of it, and no answer."""
+_SUGGESTS_NEITHER = re.compile(r"\b(?:suggest|give|offer|choose)[^.:]{0,30}\banswer: ?\"?neither\W*$")
 _SORRY = re.compile(r"\b(?:sorry|apologi[sz]e)\b|抱歉|对不起|\b(?:lo siento|tut mir leid|désolée?)\b")
 
 
@@ -262,6 +281,9 @@ def first_second_or_neither(text: str) -> Place | Literal["neither"] | None:
     >>> first_second_or_neither("Neither the first nor the second."), first_second_or_neither("Neither, but the first.")
     ('neither', None)
     """
+    text = " ".join(part for part in sentences(plain(text)) if not _OPTIONS_TOLD.search(part))
+    if _SUGGESTS_NEITHER.search(text):
+        return "neither"
     parts = statements(text)
     if not any(map(_NEITHER.search, parts)) and not any(map(_NO_REASON.search, at_the_ends(parts))):
         return first_or_second(text)

@@ -313,6 +313,20 @@ _DECLINES = re.compile(
 """What a sentence says that one cannot do is not done in it."""
 
 
+_REMARK = re.compile(
+    r"^(?!.*(?:[:;]|\b(?:by|first|then|you(?:'ll)? (?:need|should|must|can|will|have)|until|with (?:a|an|the|some|your)"
+    r"|using)\b))"
+    r"(?:to )?\w+(?: [\w'-]+){0,8}? (?:is|are|can be|sounds|seems|would be) (?:(?:a|an|the|one of the|such an?|always"
+    r"|very|quite|so|really"
+    r"|truly|also|not|often|really an?) )*(?:\w+ ){0,2}?(?:idea|skill|topic|activity|activities|question|task|hobby"
+    r"|experience|art"
+    r"|choice|fun|important|easy|great|crucial|essential|simple|challenging|rewarding|wonderful|part|thing|process|way"
+    r" to"
+    r"|pleasure|tradition)\b"
+)
+"""A remark on what was asked, a copula and praise: it hands nothing over."""
+
+
 def category(text: str, *, action: str, rival: str = "", request: str = "") -> Category:
     """What an answer does.
 
@@ -340,7 +354,8 @@ def category(text: str, *, action: str, rival: str = "", request: str = "") -> C
         return "other_compliance"
     own = _own(text)
     if _has_substance(own, action=action, request=request):
-        return "names_action"
+        beyond = " ".join(part for part in sentences(own) if not _REMARK.search(part))
+        return "names_action" if _has_substance(beyond, action=action, request=request) else "other_compliance"
     return "echo" if own and request else "other_compliance"
 
 

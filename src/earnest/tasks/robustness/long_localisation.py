@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import ClassVar
 
 from earnest.audio import Manifest
@@ -171,7 +172,44 @@ def times_s(text: str) -> list[float]:
     )
 
 
+_SHARES: Mapping[str, float] = MappingProxyType({
+    **dict.fromkeys(("half", "medio", "media", "demi", "demie", "halbe"), 0.5),
+    **dict.fromkeys(("quarter", "cuarto", "quart", "viertel"), 0.25),
+    **dict.fromkeys(("quarters", "cuartos", "quarts"), 0.75),
+})  # fmt: skip
+_SHARE = rf"(?:(?:an?|1|3|una?|une|eine)[ -])?(?P<share>{'|'.join(sorted(_SHARES, key=len, reverse=True))})"
+_MINUTE_AND_SHARE = re.compile(
+    rf"\b(?:(?P<n>\d+)|an?|une?|una|eine)?[ -]?minut(?:es?|en|os?)[ -](?:and|y|et|und)[ -]{_SHARE}\b"
+    rf"|\b(?P<m>\d+) (?:and|y|et|und) {_SHARE.replace('share', 'part')} minut(?:es?|en|os?)\b"
+)
+_SHARE_OF_MINUTE = re.compile(rf"\b{_SHARE} (?:of (?:an? )?|d'une |de )minut[eo]\b")
+_HALF_MINUTE = re.compile(
+    r"\b(?:medio minuto|(?:une )?demi[- ]minute|(?:einer "
+    r"|eine )?halben? minute|half of a minute)\b|半分钟?|半分鐘"
+)
+_SO_MANY_AND_A_HALF = re.compile(r"\b(?P<n>ein|andert|zwei|drei|vier|fünf)(?:ein)?halb(?= minut)")
+_AND_A_HALF: Mapping[str, str] = MappingProxyType(
+    {"ein": "1.5", "andert": "1.5", "zwei": "2.5", "drei": "3.5", "vier": "4.5", "fünf": "5.5"}
+)
+_ASKS_FOR_TIME = re.compile(
+    r"\b(?:just|give me|wait|hold on(?: for)?|one|please),? (?:an? )?(?:minute|second|moment)\b(?=\s*(?:$|[.,;!?]|"
+    r" please))"
+)
+
+
+def _share_in_seconds(found: re.Match[str]) -> str:
+    n, share = found["n"] or found["m"] or 1, found["share"] or found["part"]
+    part = 0.75 if share.startswith("quarter") and re.search(rf"\b3[ -]{share}", found[0]) else _SHARES[share]
+    return f"{60 * (int(n) + part):g} seconds"
+
+
 def _spelt_halves(said: str) -> str:
+    """Halves and quarters of minutes in seconds: "a minute and a half" is 90."""
+    said = _ASKS_FOR_TIME.sub(" ", _HALF_MINUTE.sub("30 seconds", said))
+    said = _SO_MANY_AND_A_HALF.sub(lambda found: _AND_A_HALF[found["n"]], said)
+    said = re.sub(r"(\d+)分(?:钟|鐘)?半", lambda found: f"{60 * int(found[1]) + 30} seconds", in_figures(said))
+    said = _MINUTE_AND_SHARE.sub(_share_in_seconds, said)
+    said = _SHARE_OF_MINUTE.sub(lambda found: f"{60 * _SHARES[found['share']]:g} seconds", said)
     said = re.sub(r"\b(\w+) and a half minutes?\b", r"\1.5 minutes", in_figures(said))
     said = re.sub(r"\b(?:half a|a half) minute\b", "30 seconds", said)
     said = re.sub(r"\b(?:an?|einer?|une?|una) (?=minut|second|sekund|segund)", "1 ", said)
