@@ -215,8 +215,9 @@ def test_an_amount_that_nothing_bounds_has_a_worst_case_only_where_nothing_is_un
 
 
 def test_the_least_gap_is_of_the_groups_that_count(line) -> None:
-    """A group of five scored items takes no part in the gap, nor in its least; with its unscored items it might be widest."""
-    lines = [line(f"{g}{n}", 1.0, truth={"g": g}) for g in "ab" for n in range(12)]
-    lines += [line(f"c{n}", 0.0 if n < 5 else None, truth={"g": "c"}) for n in range(12)]
+    """A group of nine scored items takes no part in the gap, nor in its least; with its unscored items it might be widest."""
+    lines = [line(f"a{n}", 1.0 if n < 12 else None, truth={"g": "a"}) for n in range(24)]
+    lines += [line(f"b{n}", float(n < 6), truth={"g": "b"}) for n in range(12)]
+    lines += [line(f"c{n}", 0.0 if n < 9 else None, truth={"g": "c"}) for n in range(12)]
     gap = worst_gap(lines, metric="gap", group=lambda each: each.truth["g"])
-    assert (gap.value, gap.worst_low, gap.worst_high) == (0.0, 0.0, 1.0)
+    assert (gap.value, gap.worst_low, gap.worst_high) == (0.5, 0.0, 1.0)
