@@ -9,12 +9,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from earnest.audio.clip import AudioClip
-from earnest.audio.stimulus import Goal, Stimulus
+from earnest.audio.stimulus import Goal, Stimulus, Turn
 
 if TYPE_CHECKING:
     from earnest.audio.manifest import Entry, Manifest
 
-__all__ = ["AudioClip", "Entry", "Goal", "Manifest", "Stimulus"]
+__all__ = ["AudioClip", "Entry", "Goal", "Manifest", "Stimulus", "Turn"]
 
 _LATE = {"Entry": "earnest.audio.manifest", "Manifest": "earnest.audio.manifest"}
 

@@ -1,4 +1,8 @@
-"""What a model is asked once: clips by role, a prompt, and what an attacker wants of the answer."""
+"""What a model is asked once: the turns of a conversation, the last one open, and what an attacker wants of the answer.
+
+A turn has clips by role and words. Most stimuli have one turn, `clips` and `prompt`; in a conversation the earlier
+turns are its `history`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -16,6 +20,9 @@ from earnest.audio.clip import AudioClip
 from earnest.errors import BadParameter
 
 PRIMARY_ROLE = "speech"
+
+Speaker = Literal["user", "assistant"]
+"""Whose turn it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +45,56 @@ class Goal:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Turn:
+    """One turn of a conversation.
+
+    Parameters
+    ----------
+    role : {"user", "assistant"}
+        Whose turn it is.
+    text : str
+        The words that go with the audio; of a spoken answer its transcript.
+    clips : mapping of str to AudioClip
+        Role to clip, in the order in which they are heard.
+
+    Raises
+    ------
+    BadParameter
+        If the role is another, a clip is no AudioClip, or there is neither text nor a clip.
+    """
+
+    role: Speaker
+    text: str = ""
+    clips: Mapping[str, AudioClip] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.role not in get_args(Speaker):
+            raise BadParameter(
+                f"the role of a turn must be 'user' or 'assistant', got {self.role!r}; "
+                "what the system is told goes into system_prompt"
+            )
+        _check_clips(self.clips)
+        if not self.clips and not self.text:
+            raise BadParameter("a turn must have text or a clip, got neither; give a text or a clip, or leave it out")
+        object.__setattr__(self, "clips", MappingProxyType(dict(self.clips)))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the speaker, the text, and roles and digests of the clips."""
+        content = json.dumps([self.role, self.text, _digests(self.clips)])
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __getstate__(self) -> dict[str, Any]:  # a mapping proxy cannot be pickled
+        return {**self.__dict__, "clips": dict(self.clips)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, clips=MappingProxyType(state["clips"]))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stimulus:
     """What a model is asked once.
 
@@ -49,6 +106,9 @@ class Stimulus:
     prompt : str
         The text that goes with the audio.
     system_prompt : str or None
+    history : tuple of Turn
+        The earlier turns, oldest first. `clips` and `prompt` are the turn that is to be answered; attacks, effects and
+        gradients act on it.
     goal : Goal or None
         Neither compared nor part of the digest.
     truth : mapping
@@ -58,25 +118,28 @@ class Stimulus:
     Raises
     ------
     BadParameter
-        If a clip is no AudioClip, or there is neither a clip nor a prompt.
+        If a clip is no AudioClip, an earlier turn is no Turn, or there is neither a clip nor a prompt.
     """
 
     clips: Mapping[str, AudioClip]
     prompt: str
     system_prompt: str | None = None
+    history: tuple[Turn, ...] = ()
     goal: Goal | None = field(default=None, compare=False)
     truth: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        for role, clip in self.clips.items():
-            if not isinstance(role, str) or not isinstance(clip, AudioClip):
-                raise BadParameter(
-                    f"clips must map role names to AudioClip, got {role!r}: {type(clip).__name__}; "
-                    "build one with AudioClip(samples, sample_rate)"
-                )
+        _check_clips(self.clips)
         if not self.clips and not self.prompt:
             raise BadParameter("a stimulus must have a clip or a prompt, got neither; give a prompt or a clip")
+        for turn in self.history:
+            if not isinstance(turn, Turn):
+                raise BadParameter(
+                    f"history must be a tuple of Turn, got {type(turn).__name__}; "
+                    "build one with Turn(role='user', text=..., clips=...)"
+                )
         object.__setattr__(self, "clips", MappingProxyType(dict(self.clips)))
+        object.__setattr__(self, "history", tuple(self.history))
 
     @property
     def primary_role(self) -> str:
@@ -106,21 +169,40 @@ class Stimulus:
         role = self.primary_role if role is None else role
         return replace(self, clips={**self.clips, role: clip})
 
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """The whole conversation: the earlier turns, then the one that is to be answered."""
+        return (*self.history, Turn(role="user", text=self.prompt, clips=self.clips))
+
+    @property
+    def has_audio(self) -> bool:
+        """Whether the user spoke in any turn: without it, the model is asked in words alone."""
+        return bool(self.clips) or any(turn.clips for turn in self.history if turn.role == "user")
+
+    @property
+    def duration_s(self) -> float:
+        """Length of all clips of all turns in seconds; 0 where there is none."""
+        return sum(clip.duration_s for turn in self.turns for clip in turn.clips.values())
+
     @cached_property
     def digest(self) -> str:
-        """SHA-256 (hex) of roles, clip digests and prompts; the goal does not count."""
-        clips = [[role, clip.digest] for role, clip in self.clips.items()]
-        content = json.dumps([clips, self.prompt, self.system_prompt])
+        """SHA-256 (hex) of roles, clip digests, prompts and earlier turns; the goal does not count."""
+        content = json.dumps([_digests(self.clips), self.prompt, self.system_prompt, *self._earlier])
         return hashlib.sha256(content.encode()).hexdigest()
 
     @cached_property
     def prompt_hash(self) -> str:
-        """First 16 hex digits of the SHA-256 of prompt and system prompt."""
-        content = json.dumps([self.prompt, self.system_prompt])
+        """First 16 hex digits of the SHA-256 of prompt, system prompt and earlier turns, their clips with them."""
+        content = json.dumps([self.prompt, self.system_prompt, *self._earlier])
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
+    @property
+    def _earlier(self) -> list[list[str]]:
+        """Digests of the earlier turns; without such nothing, so that hashes stay those of runs made before turns were."""
+        return [[turn.digest for turn in self.history]] if self.history else []
+
     def joined(self, gap_s: float = 0.5, sample_rate: int | None = None) -> AudioClip:
-        """All clips one after the other with silence between, for models that take one clip.
+        """The clips of the turn to be answered, one after the other with silence between, for models that take one clip.
 
         Parameters
         ----------
@@ -152,3 +234,16 @@ class Stimulus:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, clips=MappingProxyType(state["clips"]))
+
+
+def _check_clips(clips: Mapping[str, AudioClip]) -> None:
+    for role, clip in clips.items():
+        if not isinstance(role, str) or not isinstance(clip, AudioClip):
+            raise BadParameter(
+                f"clips must map role names to AudioClip, got {role!r}: {type(clip).__name__}; "
+                "build one with AudioClip(samples, sample_rate)"
+            )
+
+
+def _digests(clips: Mapping[str, AudioClip]) -> list[list[str]]:
+    return [[role, clip.digest] for role, clip in clips.items()]
