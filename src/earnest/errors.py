@@ -15,6 +15,7 @@ what was expected, what came, what to do.
     ├── StorageFailed       (OSError)             results could not be written (a full disk, say)
     └── ModelFailed         (RuntimeError)        a model call gave no answer; `reason` says why
         ├── AudioRefused                          the endpoint does not take audio
+        ├── HistoryRefused                        the model does not take these earlier turns, or none at all
         └── TextRefused                           the endpoint takes no request without audio
 """
 
@@ -31,6 +32,7 @@ FailureReason = Literal[
     "cancelled",
     "connection",
     "empty_answer",
+    "history_refused",
     "http_4xx",
     "http_5xx",
     "model_error",
@@ -133,6 +135,13 @@ class AudioRefused(ModelFailed):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, reason="audio_refused")
+
+
+class HistoryRefused(ModelFailed):
+    """The model does not take earlier turns, or not these."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, reason="history_refused")
 
 
 class TextRefused(ModelFailed):

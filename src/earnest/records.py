@@ -23,7 +23,10 @@ from earnest.errors import BadParameter, FailureReason
 UnscoredReason = Literal[FailureReason, "content_filter", "did_not_hear", "other_language", "unjudged", "unparsed"]
 """Why an item has no score: the reasons of `earnest.errors.FailureReason` and those that arise in scoring."""
 
-BEYOND: Mapping[str, str] = {"text_refused": "it takes no request without audio"}
+BEYOND: Mapping[str, str] = {
+    "text_refused": "it takes no request without audio",
+    "history_refused": "it does not take the earlier turns",
+}
 """Reasons that say what a model cannot be asked, rather than that a call failed, in words. Such items count as not
 asked, whether that was known when the run was planned or was found out in it."""
 

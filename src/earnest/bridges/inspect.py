@@ -11,6 +11,7 @@ is written as Inspect logs whose clips play in its viewer.
 
 What Inspect does with audio is met here: clips go in as WAV, which every provider takes; an item that could not be
 scored becomes an unscored score and not a wrong one; a spoken answer arrives as its transcript; usage is always given.
+Conversations cross in both directions, the assistant's turns as text; what is no turn of user or assistant is refused.
 """
 
 from __future__ import annotations
@@ -57,10 +58,10 @@ from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import TaskState, generate
 from inspect_ai.tool import ToolChoice, ToolInfo
 
-from earnest.audio import AudioClip, Manifest, Stimulus
-from earnest.errors import BadData, BadParameter, EarnestError, ModelFailed
+from earnest.audio import AudioClip, Manifest, Stimulus, Turn
+from earnest.errors import BadData, BadParameter, EarnestError, HistoryRefused, ModelFailed
 from earnest.models import load_model
-from earnest.models.access import Answer, Model, Sampling
+from earnest.models.access import Answer, Model, Sampling, written_answer
 from earnest.records import NO_ANSWER, Item, JournalLine, Question, Unscored, Verdict
 from earnest.registry import registry
 from earnest.results.build import build, read_lines
@@ -87,7 +88,13 @@ class EarnestAPI(ModelAPI):
     async def generate(
         self, input: list[ChatMessage], tools: list[ToolInfo], tool_choice: ToolChoice, config: GenerateConfig
     ) -> ModelOutput:
-        """The model's answer to the last user message and the system message."""
+        """The model's answer to the last message, with the system messages and the earlier turns.
+
+        Raises
+        ------
+        ModelFailed
+            If the conversation is none that a stimulus can hold, or the model takes no earlier turns.
+        """
         sampling = Sampling(temperature=config.temperature or 0.0, max_tokens=config.max_tokens or 256)
         answer = await self._model.ask_one(_stimulus(input), sampling=sampling)
         output = ModelOutput.from_content(self.model_name, answer.text)
@@ -109,15 +116,28 @@ class EarnestAPI(ModelAPI):
 
 def _stimulus(messages: list[ChatMessage]) -> Stimulus:
     system = [message.text for message in messages if isinstance(message, ChatMessageSystem)]
-    user = next((message for message in reversed(messages) if isinstance(message, ChatMessageUser)), None)
-    content = [] if user is None or isinstance(user.content, str) else user.content
+    turns = [_turn(message) for message in messages if not isinstance(message, ChatMessageSystem)]
+    if not turns or turns[-1].role != "user":
+        raise HistoryRefused("a conversation must end with the user's message, and does not; ask with one at its end")
+    *earlier, last = turns
+    return Stimulus(clips=last.clips, prompt=last.text, system_prompt="\n".join(system) or None, history=tuple(earlier))
+
+
+def _turn(message: ChatMessage) -> Turn:
+    if isinstance(message, ChatMessageAssistant):
+        if message.tool_calls:
+            raise HistoryRefused("an earlier answer must be words or a recording, got calls of tools; leave tools out")
+        return Turn(role="assistant", text=message.text, clips=_clips(message))
+    if isinstance(message, ChatMessageUser):
+        return Turn(role="user", text=message.text, clips=_clips(message))
+    raise HistoryRefused(f"a message must be of the system, the user or the assistant, got {message.role!r}; leave tools out")
+
+
+def _clips(message: ChatMessage) -> dict[str, AudioClip]:
+    content = [] if isinstance(message.content, str) else message.content
     clips = [_clip(part.audio) for part in content if isinstance(part, ContentAudio)]
     roles = ["speech"] if len(clips) == 1 else [f"clip {number}" for number in range(1, len(clips) + 1)]
-    return Stimulus(
-        clips=dict(zip(roles, clips, strict=True)),
-        prompt="" if user is None else user.text,
-        system_prompt="\n".join(system) or None,
-    )
+    return dict(zip(roles, clips, strict=True))
 
 
 def _clip(audio: str) -> AudioClip:
@@ -135,6 +155,8 @@ def _usage(usage: Any) -> ModelUsage:
 class InspectModel(Model):
     """An Inspect model as an earnest one, subject or judge: `inspect/<provider>/<name>`."""
 
+    takes_history = True
+
     def __init__(self, name: str, **model_args: Any) -> None:
         try:
             self._model = get_model(name, **model_args)
@@ -150,10 +172,10 @@ class InspectModel(Model):
         Raises
         ------
         ModelFailed
-            If the provider raises; its message is passed on.
+            If the provider raises; its message is passed on. `history_refused`, if an earlier answer is a recording
+            without words.
         """
-        messages: list[ChatMessage] = [ChatMessageSystem(content=stimulus.system_prompt)] if stimulus.system_prompt else []
-        messages.append(ChatMessageUser(content=_content(stimulus)))
+        messages = _messages(stimulus, audio=_data_uri, name=self.name)
         config = GenerateConfig(temperature=sampling.temperature, max_tokens=sampling.max_tokens, seed=sampling.seed)
         try:
             output = await self._model.generate(messages, config=config)
@@ -166,9 +188,16 @@ class InspectModel(Model):
         return Answer(text=output.completion, usage=counts, details={"finish_reason": str(output.stop_reason)})
 
 
-def _content(stimulus: Stimulus) -> list[Content]:
-    parts: list[Content] = [ContentAudio(audio=_data_uri(clip), format="wav") for clip in stimulus.clips.values()]
-    return [*parts, ContentText(text=stimulus.prompt)]
+def _messages(stimulus: Stimulus, *, audio: Callable[[AudioClip], str], name: str) -> list[ChatMessage]:
+    """The conversation as Inspect's messages; `audio` makes of a clip what a message holds."""
+    messages: list[ChatMessage] = [ChatMessageSystem(content=stimulus.system_prompt)] if stimulus.system_prompt else []
+    for turn in stimulus.turns:
+        if turn.role == "assistant":
+            messages.append(ChatMessageAssistant(content=written_answer(turn, name=name)))
+        else:
+            parts: list[Content] = [ContentAudio(audio=audio(clip), format="wav") for clip in turn.clips.values()]
+            messages.append(ChatMessageUser(content=[*parts, ContentText(text=turn.text)]))
+    return messages
 
 
 def _data_uri(clip: AudioClip) -> str:
@@ -198,10 +227,7 @@ def _task_builder(name: str, task: Any) -> Callable[..., InspectTask]:
 
 
 def _sample(item: Item) -> Sample:
-    stimulus = item.load()
-    parts: list[Content] = [ContentAudio(audio=str(_wav(clip)), format="wav") for clip in stimulus.clips.values()]
-    messages: list[ChatMessage] = [ChatMessageSystem(content=stimulus.system_prompt)] if stimulus.system_prompt else []
-    messages.append(ChatMessageUser(content=[*parts, ContentText(text=stimulus.prompt)]))
+    messages = _messages(item.load(), audio=lambda clip: str(_wav(clip)), name=item.id)
     expected = item.truth.get("expected", "")
     return Sample(
         id=item.id,

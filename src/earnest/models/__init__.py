@@ -6,6 +6,7 @@ A model is written as a specification: `earnest/reference`, `scripted/always_ref
 """
 
 from earnest.models.access import Access, Answer, Failure, Model, Sampling, System
+from earnest.models.edits import Edit
 from earnest.registry import Registry
 
 models = Registry("models", nested=False)
@@ -13,4 +14,4 @@ models = Registry("models", nested=False)
 
 from earnest.models.loading import load_model  # noqa: E402  (needs the registry above)
 
-__all__ = ["Access", "Answer", "Failure", "Model", "Sampling", "System", "load_model", "models"]
+__all__ = ["Access", "Answer", "Edit", "Failure", "Model", "Sampling", "System", "load_model", "models"]

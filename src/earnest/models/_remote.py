@@ -148,7 +148,7 @@ class RemoteModel(Model):
         if error is not None:
             status, data = code_of(error), json.dumps({"error": error}).encode()
         if status != 200:
-            answer = self._not_answered(status, headers, data, with_audio=bool(stimulus.clips))
+            answer = self._not_answered(status, headers, data, with_audio=stimulus.has_audio)
             return replace(answer, duration_ms=duration_ms)
         return replace(self._read(reply), duration_ms=duration_ms)
 

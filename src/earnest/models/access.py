@@ -10,20 +10,24 @@ that failed for a model that said nothing.
 from __future__ import annotations
 
 import abc
+import contextlib
+import copy
 import functools
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from earnest.audio import AudioClip, Stimulus
-from earnest.errors import AccessDenied, FailureReason, ModelFailed
+from earnest.audio import AudioClip, Stimulus, Turn
+from earnest.errors import AccessDenied, BadParameter, FailureReason, HistoryRefused, ModelFailed
+from earnest.models.edits import Edit, Position, edited_fingerprint
 from earnest.models.timing import waiting
 from earnest.replies import ReadReply, read
 
@@ -31,7 +35,7 @@ Hears = Literal["words", "voice", "sound"]
 """What of a recording reaches a model: what is said, who says it and how, and sounds other than speech."""
 
 Access = Literal["responses", "scores", "gradients", "activations"]
-"""What a model grants: answers only, token log-probabilities, gradients to the waveform, inner activations."""
+"""What a model grants: answers only, log-probabilities of texts, gradients to the waveform, inner activations."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,8 +144,20 @@ class Model(abc.ABC):
     """Whether `ask_one` takes `schema`, a JSON schema that the reply is to meet as far as the endpoint holds a model to it."""
     takes_text_alone: bool | None = True
     """Whether it can be asked without audio; None where that is not known before it is asked."""
+    takes_history: bool = False
+    """Whether it hears the earlier turns of a conversation, in words and in audio."""
+    sites: tuple[str, ...] = ()
+    """Where its activations can be read and edited; empty where that is not said."""
+    edits: tuple[Edit, ...] | None = ()
+    """The edits in force (see `hooked`); None of a model whose `hooked` block is over."""
     uses_truth: ClassVar[bool] = False
     """Only scripted models see `Stimulus.truth`."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name, door in _DOORS.items():
+            if name in vars(cls):
+                setattr(cls, name, door(vars(cls)[name]))
 
     def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008
         """A reply to each stimulus, in order. Failures are returned, not raised."""
@@ -191,17 +207,89 @@ class Model(abc.ABC):
         AccessDenied
             If the model grants no gradients.
         """
-        raise AccessDenied(f"{self.name!r} grants {', '.join(sorted(self.access))} only, not gradients")
+        raise self._denied("gradients")
 
-    def activations(self, stimuli: Sequence[Stimulus]) -> list[dict[str, NDArray[np.float32]]]:
-        """Inner activations by layer name, one dictionary per stimulus.
+    def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> NDArray[np.float64]:
+        """Log-probability of each text as the whole answer to its stimulus, in nats; behind the access "scores".
+
+        At temperature 1, the end of the answer included: that the model says these words and then stops.
+
+        Parameters
+        ----------
+        stimuli : sequence of Stimulus
+        texts : sequence of str
+            One for each stimulus; an empty one is the answer that says nothing.
+
+        Returns
+        -------
+        float64 array, shape (n_stimuli,)
+            At most 0; alike in any batch.
+
+        Raises
+        ------
+        AccessDenied
+            If the model cannot tell.
+        """
+        raise self._denied("scores of given texts")
+
+    def activations(
+        self, stimuli: Sequence[Stimulus], *, sites: Sequence[str] | None = None, at: Position | None = None
+    ) -> list[dict[str, NDArray[np.float32]]]:
+        """Inner activations by site, one dictionary per stimulus.
+
+        Parameters
+        ----------
+        stimuli : sequence of Stimulus
+        sites : sequence of str or None
+            Which to read; None takes those that the model gives by itself.
+        at : {"sep", "answer", "first_answer_token", "all"} or None
+            Where to read, as `earnest.models.edits` has it; "all" reads what is asked, before any answer. None reads the
+            decoder where the answer begins, and what comes before the decoder as the mean over its positions.
+
+        Returns
+        -------
+        list of dict of float32 array
+            Shape (width,); (n_positions, width) at "all".
 
         Raises
         ------
         AccessDenied
             If the model grants none.
         """
-        raise AccessDenied(f"{self.name!r} grants {', '.join(sorted(self.access))} only, not activations")
+        raise self._denied("activations")
+
+    def hooked(self, edits: Sequence[Edit]) -> AbstractContextManager[Model]:
+        """The model with edits of its activations in force, for a `with` block; behind the access "activations".
+
+        What the block is given is another model on the same network. Its answers, scores, gradients and activations are
+        made under the edits, in their order and after those that are in force already, and its `fingerprint` says so,
+        so that no cache takes it for the plain one. The model itself stays as it is, in the block too: who asks it
+        meanwhile, in another arm of a run, say, is answered without the edits. After the block, also after an
+        exception, the edited model can no longer be asked.
+
+        Raises
+        ------
+        AccessDenied
+            If the model cannot be edited.
+        BadParameter
+            If an edit is of a site or position that is not there.
+        """
+        raise self._denied("edits of its activations")
+
+    @contextlib.contextmanager
+    def _edited(self, edits: Sequence[Edit]) -> Iterator[Self]:
+        """A copy with the edits, for `hooked` of a model that puts `self.edits` into force whenever its network runs."""
+        self._own_thread  # noqa: B018  (made before the copy, which then takes its turns in the same one)
+        edited = copy.copy(self)
+        edited.edits = (*(self.edits or ()), *edits)
+        edited.fingerprint = edited_fingerprint(self.fingerprint, edits)
+        try:
+            yield edited
+        finally:
+            edited.edits = None
+
+    def _denied(self, what: str) -> AccessDenied:
+        return AccessDenied(f"{self.name!r} grants {', '.join(sorted(self.access))} only, not {what}")
 
     def beyond(self, prompt: str) -> str | None:
         """Why a prompt asks for something that the model is known not to have been made for; None where it may be asked.
@@ -246,6 +334,86 @@ class Model(abc.ABC):
         return f"<{type(self).__name__} {self.name}>"
 
 
+def _refusal(model: Model, stimulus: Stimulus) -> HistoryRefused | None:
+    """Why a stimulus is not for the model: it has earlier turns, and the model takes none."""
+    if not stimulus.history or model.takes_history:
+        return None
+    return HistoryRefused(
+        f"{model.name!r} takes no earlier turns, got a stimulus with {len(stimulus.history)}; "
+        "ask a model that takes them, or put what was said into the prompt"
+    )
+
+
+def _check_in_force(model: Model) -> None:
+    if model.edits is None:
+        raise BadParameter(f"the edits of {model.name!r} are in force inside their `with` block, which is over; ask inside it")
+
+
+def _door_of_ask(ask: Callable[..., list[Reply]]) -> Callable[..., list[Reply]]:
+    @functools.wraps(ask)
+    def door(self: Model, stimuli: Sequence[Stimulus], *rest: Any, **options: Any) -> list[Reply]:
+        _check_in_force(self)
+        refused = {place: error for place, each in enumerate(stimuli) if (error := _refusal(self, each)) is not None}
+        if not refused:
+            return ask(self, stimuli, *rest, **options)
+        kept = [place for place in range(len(stimuli)) if place not in refused]
+        asked = ask(self, [stimuli[place] for place in kept], *rest, **options) if kept else []
+        replies = dict(zip(kept, asked, strict=True))
+        return [Failure.of(refused[place]) if place in refused else replies[place] for place in range(len(stimuli))]
+
+    return door
+
+
+def _door_of_ask_one(ask_one: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(ask_one)
+    async def door(self: Model, stimulus: Stimulus, *rest: Any, **options: Any) -> Answer:
+        _check_in_force(self)
+        error = _refusal(self, stimulus)
+        if error is not None:
+            raise error
+        return await ask_one(self, stimulus, *rest, **options)
+
+    return door
+
+
+def _door_of_inner(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def door(self: Model, stimuli: Sequence[Stimulus], *rest: Any, **options: Any) -> Any:
+        _check_in_force(self)
+        for stimulus in stimuli:
+            error = _refusal(self, stimulus)
+            if error is not None:
+                raise error
+        return method(self, stimuli, *rest, **options)
+
+    return door
+
+
+_DOORS: Mapping[str, Callable[..., Any]] = {
+    "ask": _door_of_ask,
+    "ask_one": _door_of_ask_one,
+    "loss_and_gradient": _door_of_inner,
+    "score": _door_of_inner,
+    "activations": _door_of_inner,
+}
+"""What stands before the methods of every model that take stimuli, by name."""
+
+
+def written_answer(turn: Turn, *, name: str) -> str:
+    """The words of an assistant's turn, for a model called `name` that takes what it said as text.
+
+    Raises
+    ------
+    HistoryRefused
+        If there is nothing but a recording.
+    """
+    if not turn.text:
+        raise HistoryRefused(
+            f"{name!r} takes earlier answers as text, got one as a recording alone; give the turn its words as text"
+        )
+    return turn.text
+
+
 def timed_ask(model: Model, stimuli: Sequence[Stimulus], *, sampling: Sampling) -> list[Reply]:
     """As `model.ask`; an answer that does not tell how long it took gets its share of the time of the batch."""
     begun = time.perf_counter()
@@ -265,7 +433,7 @@ class Defence(Protocol):
         """The clip that the model hears instead."""
 
     def instruct(self, stimulus: Stimulus) -> Stimulus:
-        """The stimulus with the prompts that the model gets instead, its clips untouched."""
+        """The stimulus with the prompts that the model gets instead, its clips and those of earlier turns untouched."""
 
     def review(self, answer: Answer) -> Answer:
         """The answer that leaves the system instead."""
@@ -298,7 +466,8 @@ class System:
     ----------
     model : Model
     defences : tuple of Defence
-        Clips pass through them in this order, answers in the opposite one.
+        Clips pass through them in this order, answers in the opposite one. Clips that the user sent in earlier turns pass
+        through them as well, so that nobody gets round a defence by speaking first.
     seed : int
         A defence that draws is given a generator made from this, its place and the clip, so that one clip is always
         defended alike; `draw` asks for another.
@@ -321,7 +490,10 @@ class System:
         return replace(self, defences=())
 
     def defended(self, stimulus: Stimulus, *, draw: int = 0) -> Stimulus:
-        """The stimulus that the model gets: every clip passed through the defences, prompts as they want them."""
+        """The stimulus that the model gets: every clip of the user passed through the defences, prompts as they want them.
+
+        That holds for the user's clips of earlier turns too; what the assistant said is left as it was.
+        """
         return self._passed(stimulus, draw=draw)[0]
 
     def reviewed(self, reply: Reply) -> Reply:
@@ -365,8 +537,16 @@ class System:
             back.append(gradient)
         return losses, back
 
+    def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str], *, draw: int = 0) -> NDArray[np.float64]:
+        """As `Model.score`, through the defences that stand before the model.
+
+        What a defence does to answers (`review`) is no part of it: it is the model that is asked how likely a text is.
+        """
+        return self.model.score([self.defended(stimulus, draw=draw) for stimulus in stimuli], texts)
+
     def _passed(self, stimulus: Stimulus, *, draw: int) -> tuple[Stimulus, dict[str, list[AudioClip]]]:
         """What the model gets, and by role the clip before the first defence, after it, ..., after the last."""
+        stimulus = self._earlier_passed(stimulus, draw=draw)
         chains = {role: self._chain(clip, draw=draw) for role, clip in stimulus.clips.items()}
         for role, clips in chains.items():
             if clips[-1] is not clips[0]:
@@ -374,6 +554,18 @@ class System:
         for defence in self.defences:
             stimulus = defence.instruct(stimulus)
         return stimulus, chains
+
+    def _earlier_passed(self, stimulus: Stimulus, *, draw: int) -> Stimulus:
+        """The stimulus with the user's clips of its earlier turns passed through the defences."""
+        if not self.defences or not stimulus.history:
+            return stimulus
+        turns = [
+            replace(turn, clips={role: self._chain(clip, draw=draw)[-1] for role, clip in turn.clips.items()})
+            if turn.role == "user"
+            else turn
+            for turn in stimulus.history
+        ]
+        return replace(stimulus, history=tuple(turns))
 
     def _chain(self, clip: AudioClip, *, draw: int) -> list[AudioClip]:
         clips = [clip]

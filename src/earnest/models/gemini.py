@@ -2,7 +2,8 @@
 
     gemini/<name>       the key is in GEMINI_API_KEY and travels in a header; GEMINI_BASE_URL sets another base address
 
-Clips go first, in order, as `inline_data` of 16-bit WAV; the prompt comes last. A request may hold 20 MB in all, about
+Clips go first, in order, as `inline_data` of 16-bit WAV; the prompt comes last. Earlier turns are contents before that: the
+user's in the same form, the assistant's (`model`) as text. A request may hold 20 MB in all, about
 seven minutes at 16 kHz; what is longer is `too_long`, before anything is sent.
 
 A question or an answer that the provider's filter stopped is an answer with the text there is, perhaps nothing;
@@ -20,11 +21,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from earnest.audio import AudioClip, Stimulus
+from earnest.audio import AudioClip, Stimulus, Turn
 from earnest.errors import ModelFailed
 from earnest.models import models
 from earnest.models._remote import RemoteModel, checked_url, counted, key_from
-from earnest.models.access import Answer, Sampling
+from earnest.models.access import Answer, Sampling, written_answer
 from earnest.replies import finish_of
 
 GEMINI_URL = "https://generativelanguage.googleapis.com/v1beta"
@@ -49,6 +50,8 @@ class GeminiModel(RemoteModel):
     timeout_s : float
         Longest wait for one reply.
     """
+
+    takes_history = True
 
     def __init__(
         self,
@@ -77,7 +80,7 @@ class GeminiModel(RemoteModel):
         Raises
         ------
         ModelFailed
-            `too_long`, if it passes 20 MB.
+            `too_long`, if it passes 20 MB; `history_refused`, if an earlier answer is a recording without words.
         """
         fields: dict[str, Any] = {
             "generationConfig": {
@@ -92,17 +95,22 @@ class GeminiModel(RemoteModel):
             fields["system_instruction"] = {"parts": [{"text": stimulus.system_prompt}]}
         if self._safety is not None:
             fields["safetySettings"] = self._safety
-        parts = [_audio_part(clip) for clip in stimulus.clips.values()]
-        if stimulus.prompt:
-            parts.append(json.dumps({"text": stimulus.prompt}).encode())
-        contents = [b',"contents":[{"role":"user","parts":[', b",".join(parts), b"]}]}"]
-        body = b"".join([json.dumps(fields).encode()[:-1], *contents])
+        contents = [self._content(turn) for turn in stimulus.turns]
+        body = b"".join([json.dumps(fields).encode()[:-1], b',"contents":[', b",".join(contents), b"]}"])
         if len(body) > MAX_REQUEST_BYTES:
             raise ModelFailed(
                 f"a request to {self.name} must stay under 20 MB, got {len(body) / 1e6:.1f} MB; shorten the audio or lower its rate",
                 reason="too_long",
             )
         return body
+
+    def _content(self, turn: Turn) -> bytes:
+        if turn.role == "assistant":
+            return json.dumps({"role": "model", "parts": [{"text": written_answer(turn, name=self.name)}]}).encode()
+        parts = [_audio_part(clip) for clip in turn.clips.values()]
+        if turn.text:
+            parts.append(json.dumps({"text": turn.text}).encode())
+        return b"".join([b'{"role":"user","parts":[', b",".join(parts), b"]}"])
 
     def read_reply(self, reply: Mapping[str, Any]) -> Answer:
         """The answer in a reply of `generateContent`: the words of its first candidate, thoughts left out."""

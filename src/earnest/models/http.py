@@ -3,8 +3,9 @@
     openai/<name>       https://api.openai.com/v1, or OPENAI_BASE_URL; the key is in OPENAI_API_KEY
     <url>#<name>        http://localhost:8000/v1#Qwen/Qwen2-Audio-7B-Instruct; EARNEST_API_KEY is sent where it is set
 
-Clips go first, in order, as `input_audio` parts of 16-bit WAV at their own rate; the prompt comes last. Keys are needed
-at once for OpenAI (not where its base is this machine); for another address only if it answers 401, and then the
+Clips go first, in order, as `input_audio` parts of 16-bit WAV at their own rate; the prompt comes last. Earlier turns are
+messages before that: the user's in the same form, the assistant's as text, since recordings of answers cannot be sent
+back. Keys are needed at once for OpenAI (not where its base is this machine); for another address only if it answers 401, and then the
 failure names the variable.
 
 What comes back is an answer even if the provider's filter stopped it: its text is what there is, perhaps nothing, and
@@ -13,6 +14,10 @@ What comes back is an answer even if the provider's filter stopped it: its text 
 choice is a failure, whatever text came with it.
 
 `probe` finds out whether an endpoint takes audio and speaks; nothing is assumed from a name.
+
+No endpoint grants `score`. Chat completions give the log-probabilities of what a model says, not of a text that it is
+given. vLLM's `echo` does, on plain completions, which take no audio; its `prompt_logprobs` on chat completions is its
+own, has failed beside pictures (issue 16107 there), and does not say which tokens are the answer's.
 """
 
 from __future__ import annotations
@@ -26,11 +31,11 @@ from typing import Any
 
 import numpy as np
 
-from earnest.audio import AudioClip, Stimulus
+from earnest.audio import AudioClip, Stimulus, Turn
 from earnest.errors import BadAudio, BadParameter, ModelFailed
 from earnest.models import models
 from earnest.models._remote import RemoteModel, checked_url, counted, key_from
-from earnest.models.access import Answer, Model, Sampling
+from earnest.models.access import Answer, Model, Sampling, written_answer
 from earnest.replies import finish_of
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -64,6 +69,7 @@ class ChatModel(RemoteModel):
         Longest wait for one reply.
     """
 
+    takes_history = True
     advice = RemoteModel.advice + "; a field that it refuses is left out with extra={'temperature': None}"
 
     def __init__(
@@ -111,7 +117,13 @@ class ChatModel(RemoteModel):
         )
 
     def request_body(self, stimulus: Stimulus, sampling: Sampling, schema: Mapping[str, Any] | None = None) -> bytes:
-        """The request as JSON, put together from bytes: the audio is encoded once and never escaped."""
+        """The request as JSON, put together from bytes: the audio is encoded once and never escaped.
+
+        Raises
+        ------
+        ModelFailed
+            `history_refused`, if an earlier answer is a recording without words.
+        """
         fields = {
             "model": self.model,
             self._limit_field: sampling.max_tokens,
@@ -121,14 +133,18 @@ class ChatModel(RemoteModel):
             **self._extra,
         }
         head = json.dumps({key: value for key, value in fields.items() if value is not None}).encode()
-        parts = [_audio_part(clip) for clip in stimulus.clips.values()]
-        if stimulus.prompt:
-            parts.append(json.dumps({"type": "text", "text": stimulus.prompt}).encode())
-        system = b""
+        messages = [self._message(turn) for turn in stimulus.turns]
         if stimulus.system_prompt is not None:
-            system = json.dumps({"role": "system", "content": stimulus.system_prompt}).encode() + b","
-        messages = [b',"messages":[', system, b'{"role":"user","content":[', b",".join(parts), b"]}]}"]
-        return b"".join([head[:-1], *messages])
+            messages.insert(0, json.dumps({"role": "system", "content": stimulus.system_prompt}).encode())
+        return b"".join([head[:-1], b',"messages":[', b",".join(messages), b"]}"])
+
+    def _message(self, turn: Turn) -> bytes:
+        if turn.role == "assistant":
+            return json.dumps({"role": "assistant", "content": written_answer(turn, name=self.name)}).encode()
+        parts = [_audio_part(clip) for clip in turn.clips.values()]
+        if turn.text:
+            parts.append(json.dumps({"type": "text", "text": turn.text}).encode())
+        return b"".join([b'{"role":"user","content":[', b",".join(parts), b"]}"])
 
     def error_in(self, reply: Mapping[str, Any]) -> Any:
         """As `RemoteModel.error_in`; also the error of a provider that a gateway puts into the choice."""

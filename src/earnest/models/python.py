@@ -9,12 +9,14 @@ silence where there are several) and the prompt, in this order. It returns a tex
     clips            every clip by role, instead of `clip`
     system_prompt    else the system prompt is put before the prompt
     sampling         temperature, longest answer, seed
+    history          the earlier turns, a tuple of `earnest.audio.Turn`, oldest first
 
-One that takes `prompt` and no clip is a text model, fit to judge; asked with audio it fails with `audio_refused`. One that
+One without `history` takes no earlier turns, and fails with `history_refused` where there are some. One that takes `prompt` and no clip is a text model, fit to judge; asked with audio it fails with `audio_refused`. One that
 needs audio says `takes_text_alone = False`, as an attribute, and is not asked in writing.
 
 A class is built once, with the options given to `load_model`, and its instance called. An object may say `batch_size`
-and have a method `batch(clips, prompts)` that returns a list of answers. What the callable raises becomes a failure
+and have a method `batch(clips, prompts)` that returns a list of answers; with a parameter `histories` it takes the earlier
+turns of each. What the callable raises becomes a failure
 `model_error` of that item.
 """
 
@@ -58,6 +60,7 @@ class PythonModel(Model):
             getattr(function, "__call__", None)  # noqa: B004  (an instance with an async __call__)
         )
         self._batch = getattr(function, "batch", None)
+        self.takes_history = "history" in self._wanted if self._batch is None else _takes_histories(self._batch)
         self.takes_text_alone = bool(getattr(function, "takes_text_alone", True))
         self.batch_size = None if self._is_async else int(getattr(function, "batch_size", 32 if self._batch else 1))
 
@@ -91,8 +94,8 @@ class PythonModel(Model):
         return reply
 
     def _deaf_to(self, stimulus: Stimulus) -> Failure | None:
-        """The failure of a text model that is given audio."""
-        if not stimulus.clips or {"clip", "clips"} & set(self._wanted):
+        """The failure of a text model that is given audio, now or in an earlier turn."""
+        if not stimulus.has_audio or {"clip", "clips"} & set(self._wanted):
             return None
         return Failure(
             reason="audio_refused",
@@ -114,8 +117,11 @@ class PythonModel(Model):
 
     def _batched(self, stimuli: Sequence[Stimulus]) -> list[Reply]:
         begun = time.perf_counter()
+        histories = {"histories": [stimulus.history for stimulus in stimuli]} if self.takes_history else {}
         try:
-            returned = list(self._batch([_one_clip(stimulus) for stimulus in stimuli], [_prompt(s) for s in stimuli]))
+            returned = list(
+                self._batch([_one_clip(stimulus) for stimulus in stimuli], [_prompt(s) for s in stimuli], **histories)
+            )
         except Exception as error:  # noqa: BLE001  the user's code may raise anything
             return [Failure(reason="model_error", detail=self._told(error)) for _ in stimuli]
         if len(returned) != len(stimuli):
@@ -132,6 +138,7 @@ class PythonModel(Model):
             "prompt": lambda: stimulus.prompt if has_system else _prompt(stimulus),
             "system_prompt": lambda: stimulus.system_prompt,
             "sampling": lambda: sampling,
+            "history": lambda: stimulus.history,
         }
         return {parameter: filled[what]() for what, parameter in self._wanted.items()}
 
@@ -160,12 +167,20 @@ def _ms_since(begun: float) -> float:
     return 1e3 * (time.perf_counter() - begun)
 
 
+_OFFERED = ("clip", "clips", "prompt", "system_prompt", "sampling", "history")
+"""What a callable is given by the names of its parameters."""
+
+
+def _takes_histories(batch: Callable[..., Any]) -> bool:
+    return "histories" in inspect.signature(batch).parameters
+
+
 def _parameters(function: Callable[..., Any], name: str) -> dict[str, str]:
     """What earnest fills of a callable's parameters, as kind to name; the first two may have names of their own."""
     if not callable(function):
         raise BadParameter(f"{name!r} must name a function or a class, got {type(function).__name__}")
     parameters = inspect.signature(function).parameters
-    wanted = {key: key for key in ("clip", "clips", "prompt", "system_prompt", "sampling") if key in parameters}
+    wanted = {key: key for key in _OFFERED if key in parameters}
     free = [key for key, entry in parameters.items() if key not in wanted and entry.default is entry.empty]
     text_only = "prompt" in wanted and not free
     if not {"clip", "clips"} & set(wanted) and free:
@@ -176,8 +191,8 @@ def _parameters(function: Callable[..., Any], name: str) -> dict[str, str]:
     hears = text_only or {"clip", "clips"} & set(wanted)
     if free or "prompt" not in wanted or not hears or by_position:
         raise BadParameter(
-            f"{name!r} must take (clip, prompt), (clips, prompt) or, to judge, prompt alone, and may take system_prompt "
-            f"and sampling, got "
+            f"{name!r} must take (clip, prompt), (clips, prompt) or, to judge, prompt alone, and may take system_prompt, "
+            f"sampling and history, got "
             f"({', '.join(parameters)}); change its parameters"
         )
     return wanted

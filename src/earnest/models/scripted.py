@@ -36,7 +36,8 @@ Those that are worthless:
     pleases_judges      praise of its own answer
 
 Of `Stimulus.truth` they read `text` (what is said), `secret` (a private fact), `options` (the allowed answers, in
-order), `expected` (the right answer), `gender` and `label`; any may be missing.
+order), `expected` (the right answer), `gender` and `label`; any may be missing. They take earlier turns and do not look
+into them: what they are told is true of the turn that is to be answered. A conversation draws anew where a rule draws.
 """
 
 from __future__ import annotations
@@ -229,6 +230,7 @@ class ScriptedModel(Model):
     """A model whose answers follow from the truth by a rule."""
 
     uses_truth = True
+    takes_history = True
     batch_size = 64
     note = "scripted model: says what its rule says, hears nothing"
 

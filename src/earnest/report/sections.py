@@ -431,6 +431,7 @@ MEANINGS = {
     "content_filter": "the provider's filter stopped the question or the answer",
     "did_not_hear": "the model said that it heard no audio",
     "empty_answer": "the model said nothing",
+    "history_refused": "the model does not take the earlier turns: such items are beyond it",
     "http_4xx": "the endpoint refused the request",
     "http_5xx": "the endpoint failed",
     "model_error": "the model failed",
