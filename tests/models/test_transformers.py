@@ -73,6 +73,10 @@ def asked(seconds=1.0, seed=0, prompt="What is said?", **options):
     return Stimulus(clips={"speech": noise(seconds, seed)}, prompt=prompt, truth=Guarded(), **options)
 
 
+def tokens_of(model, stimulus, n_tokens):
+    return model._prompts.ids(stimulus.turns, stimulus.system_prompt, n_tokens)
+
+
 THREE = [asked(1.0), asked(1.3, 1, "And here?", system_prompt="Be brief."), asked(1.0, 2)]
 families = pytest.mark.parametrize("family", tiny.FAMILIES)
 
@@ -245,7 +249,7 @@ def test_a_checkpoints_own_ways_of_drawing_are_left_out(tmp_path, loaded):
 @pytest.mark.parametrize("family", ["qwen2_audio", "voxtral", "granite_speech"])
 def test_without_a_template_the_familys_own_turns_are_used(tmp_path, family):
     model = load_model(f"transformers/{tiny.write(family, tmp_path, template=None)}")
-    ids = model._prompts.ids(asked(prompt="Well?", system_prompt="Be brief."), [3])
+    ids = tokens_of(model, asked(prompt="Well?", system_prompt="Be brief."), [[3]])
     text = model._prompts._tokenizer.decode(ids)
     assert text.count("<audio>") == 3 and "Be brief." in text and text.index("<audio>") < text.index("Well?")
     assert isinstance(model.ask([asked()], sampling=SHORT)[0], Answer)
@@ -255,7 +259,7 @@ def test_templates_in_older_files_are_found(tmp_path):
     folder = tiny.write("qwen2_audio", tmp_path, template=None)
     (folder / "chat_template.json").write_text('{"chat_template": "OLD <audio> {{ messages[0].content[1].text }}"}')
     model = load_model(f"transformers/{folder}")
-    assert model._prompts._tokenizer.decode(model._prompts.ids(asked(prompt="Hi"), [1])) == "OLD <audio> Hi"
+    assert model._prompts._tokenizer.decode(tokens_of(model, asked(prompt="Hi"), [[1]])) == "OLD <audio> Hi"
     (folder / "chat_template.json").write_text('{"chat_template": "no clip"}')
     (reply,) = load_model(f"transformers/{folder}").ask([asked()])
     assert isinstance(reply, Failure) and "one '<audio>' per clip" in reply.detail
@@ -285,7 +289,7 @@ def test_voxtral_by_its_own_tokenizer_file(tmp_path):
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "audio_token_id": 24}))
     model = load_model(f"transformers/{folder}")
-    assert model._prompts.ids(asked(prompt="Hi"), [2]) == [1, 3, 25, 24, 24, 26 + ord("H"), 26 + ord("i"), 4]
+    assert tokens_of(model, asked(prompt="Hi"), [[2]]) == [1, 3, 25, 24, 24, 26 + ord("H"), 26 + ord("i"), 4]
     assert isinstance(model.ask([asked()], sampling=SHORT)[0], Answer)
 
 

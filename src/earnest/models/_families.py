@@ -19,16 +19,20 @@ class Turns:
 
     Parameters
     ----------
-    system, user : str
+    system, user, answer : str
         With `{}` for the text; `system` empty where the family has no such turn, and its text then goes before the
-        prompt.
+        user's first. An answer that is to come begins with what stands before its `{}`.
     clip : str
         Around one clip, with `{}` for the placeholder.
+    opening : str
+        Before everything.
     """
 
     system: str
     user: str
+    answer: str
     clip: str
+    opening: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +54,8 @@ class Family:
     in_parts : bool
         Whether its chat templates take clips and text as parts; else as one text with placeholders.
     several_clips : bool
-        Whether it was trained to hear several; else they are joined with silence between.
+        Whether it was trained to hear several; else those of a turn are joined with silence between, and recordings in
+        several turns are refused.
     equal_lengths : bool
         Whether padding would change what it hears: batches hold clips of one length only.
     max_duration_s : float or None
@@ -73,7 +78,8 @@ class Family:
 
 _CHATML = {
     "system": "<|im_start|>system\n{}<|im_end|>\n",
-    "user": "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n",
+    "user": "<|im_start|>user\n{}<|im_end|>\n",
+    "answer": "<|im_start|>assistant\n{}<|im_end|>\n",
 }
 _QWEN_OMNI = Turns(**_CHATML, clip="<|audio_bos|>{}<|audio_eos|>")
 
@@ -113,7 +119,7 @@ FAMILIES: dict[str, Family] = {
         class_name="VoxtralForConditionalGeneration",
         hear=_features.cut_windows,
         features="input_features",
-        turns=Turns(system="", user="<s>[INST]{}[/INST]", clip="[BEGIN_AUDIO]{}"),
+        turns=Turns(opening="<s>", system="", user="[INST]{}[/INST]", answer="{}</s>", clip="[BEGIN_AUDIO]{}"),
         max_duration_s=1800.0,
     ),
     "audioflamingo3": Family(
@@ -132,7 +138,8 @@ FAMILIES: dict[str, Family] = {
         audio_config="",
         turns=Turns(
             system="<|start_of_role|>system<|end_of_role|>{}<|end_of_text|>\n",
-            user="<|start_of_role|>user<|end_of_role|>{}<|end_of_text|>\n<|start_of_role|>assistant<|end_of_role|>",
+            user="<|start_of_role|>user<|end_of_role|>{}<|end_of_text|>\n",
+            answer="<|start_of_role|>assistant<|end_of_role|>{}<|end_of_text|>\n",
             clip="{}",
         ),
         in_parts=False,
@@ -144,7 +151,9 @@ FAMILIES: dict[str, Family] = {
         hear=_features.kaldi_filter_bank,
         features="audio_input_features",
         sizes="audio_embed_sizes",
-        turns=Turns(system="<|system|>{}<|end|>", user="<|user|>{}<|end|><|assistant|>", clip="{}"),
+        turns=Turns(
+            system="<|system|>{}<|end|>", user="<|user|>{}<|end|>", answer="<|assistant|>{}<|end|>", clip="{}"
+        ),
         in_parts=False,
         several_clips=False,
         equal_lengths=True,

@@ -10,16 +10,22 @@ An item gets the same answer in any batch, up to rounding: what is drawn depends
 and what would be heard otherwise after padding is batched by equal length: all clips of some families, those shorter
 than a chunk of Qwen3-Omni, whose convolutions see a chunk's padding. A clip longer than a family takes is
 `too_long`; nothing is cut off in silence.
+
+Earlier turns go through the checkpoint's chat template, or the family's own form of turns, the assistant's as text. A
+template that leaves a turn out, or a family that hears one recording and is given some in several turns, is a failure
+`history_refused` of that item. Sites and positions of activations and edits are those of `earnest.models._sites`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import inspect
 import json
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,12 +34,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earnest import registry
-from earnest.audio import Stimulus
-from earnest.errors import BadData, BadParameter, MissingExtra, ModelFailed
+from earnest.audio import Stimulus, Turn
+from earnest.errors import AccessDenied, BadData, BadParameter, HistoryRefused, MissingExtra, ModelFailed
 from earnest.models import models
 from earnest.models._families import FAMILIES, Family
 from earnest.models._features import SAMPLE_RATE, Heard
-from earnest.models.access import Answer, Failure, Model, Reply, Sampling, rng_for
+from earnest.models._sites import PROJECTOR, Decoder, Places
+from earnest.models.access import Answer, Failure, Model, Reply, Sampling, rng_for, written_answer
+from earnest.models.edits import Edit, Position, checked_edits, checked_sites
 
 if TYPE_CHECKING:
     import torch
@@ -46,12 +54,14 @@ _FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "speech-lora
 
 @dataclass(kw_only=True)
 class _Prepared:
-    """One stimulus as the model takes it."""
+    """One stimulus as the model takes it.
+
+    `primary` is the waveform that gathers gradients, if one does; `target` the tokens of an answer that is given.
+    """
 
     ids: list[int]
     heard: list[Heard]
-    waveforms: list[torch.Tensor]
-    names: tuple[str, ...] = ()
+    primary: torch.Tensor | None = None
     target: list[int] = field(default_factory=list)
 
     @property
@@ -81,6 +91,7 @@ class TransformersModel(Model):
     """
 
     access = frozenset({"responses", "scores", "gradients", "activations"})
+    takes_history = True
 
     def __init__(
         self,
@@ -100,6 +111,8 @@ class TransformersModel(Model):
         self.family, self.network = _loaded(folder, self.name, self.device, self.dtype)
         self._prompts = _Prompts(folder, self.family, self.network.config, self.name)
         self._keeps_logits = "logits_to_keep" in inspect.signature(self.network.forward).parameters
+        self._decoder = Decoder.inside(self.network)
+        self.sites = (PROJECTOR, *self._decoder.sites) if self._decoder is not None else ()
         self.fingerprint = _fingerprint(folder, self.dtype)
         self._lock = threading.Lock()
 
@@ -139,7 +152,7 @@ class TransformersModel(Model):
         gradients: dict[int, NDArray[np.float32]] = {}
         with self._lock:
             prepared = {
-                place: self._prepared(stimulus, target=target)
+                place: self._prepared(stimulus, target=self._prompts.target_ids(target), needs_gradient=True)
                 for place, (stimulus, target) in enumerate(zip(stimuli, targets, strict=True))
             }
             for places in self._batches(prepared):
@@ -148,21 +161,98 @@ class TransformersModel(Model):
                 loss.sum().backward()
                 losses[places] = loss.detach().cpu().double().numpy()
                 for place in places:
-                    primary = prepared[place].names.index(stimuli[place].primary_role)
-                    gradients[place] = prepared[place].waveforms[primary].grad.cpu().numpy()
+                    primary = prepared[place].primary
+                    assert primary is not None
+                    gradients[place] = primary.grad.cpu().numpy()
         return losses, [gradients[place] for place in range(len(stimuli))]
 
-    def activations(self, stimuli: Sequence[Stimulus]) -> list[dict[str, NDArray[np.float32]]]:
-        """Hidden states where the answer begins, by layer: `decoder.0` (the embedding) upwards, shape (width,)."""
+    def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> NDArray[np.float64]:
+        """As `Model.score`: the tokens that the tokenizer makes of a text, then any token that ends an answer.
+
+        Other tokens that spell the same text are not counted. Of a checkpoint without a token that ends an answer it is
+        the log-probability that the answer begins so.
+
+        Raises
+        ------
+        BadParameter
+            If there are not as many texts as stimuli.
+        ModelFailed
+            If a stimulus cannot be heard.
+        """
         import torch
 
-        found = []
+        if len(texts) != len(stimuli):
+            raise BadParameter(f"texts must be one per stimulus, got {len(texts)} for {len(stimuli)} stimuli")
+        scores: NDArray[np.float64] = np.zeros(len(stimuli))
         with self._lock, torch.inference_mode():
-            for stimulus in stimuli:
-                inputs = self._inputs([self._prepared(stimulus)])
-                states = self.network(**inputs, output_hidden_states=True, use_cache=False).hidden_states
-                found.append({f"decoder.{n}": state[0, -1].float().cpu().numpy() for n, state in enumerate(states)})
-        return found
+            prepared = {
+                place: self._prepared(stimulus, target=self._prompts.answer_ids(text))
+                for place, (stimulus, text) in enumerate(zip(stimuli, texts, strict=True))
+            }
+            for places in self._batches(prepared):
+                scores[places] = self._log_probabilities([prepared[place] for place in places])
+        return scores
+
+    def activations(
+        self, stimuli: Sequence[Stimulus], *, sites: Sequence[str] | None = None, at: Position | None = None
+    ) -> list[dict[str, NDArray[np.float32]]]:
+        """As `Model.activations`; by default every `decoder.<k>`, from the embedding (0) upwards.
+
+        Raises
+        ------
+        BadParameter
+            If a site or position is not there, or `projector` is read of a stimulus without audio.
+        """
+        import torch
+
+        decoder = self._decoder_or_denied()
+        wanted = checked_sites(decoder.sites if sites is None else sites, at=at, sites=self.sites, name=self.name)
+        with self._lock, torch.inference_mode():
+            return [self._read(decoder, stimulus, wanted, at) for stimulus in stimuli]
+
+    def hooked(self, edits: Sequence[Edit]) -> AbstractContextManager[TransformersModel]:
+        """As `Model.hooked`; gradients pass through edits that say that they are differentiable."""
+        self._decoder_or_denied()
+        return self._edited(checked_edits(edits, sites=self.sites, name=self.name))
+
+    def _decoder_or_denied(self) -> Decoder:
+        if self._decoder is None:
+            kind = type(self.network).__name__
+            raise AccessDenied(f"{self.name!r} grants no activations: {kind} of this transformers has its blocks elsewhere")
+        return self._decoder
+
+    def _read(
+        self, decoder: Decoder, stimulus: Stimulus, sites: Sequence[str], at: Position | None
+    ) -> dict[str, NDArray[np.float32]]:
+        item = self._prepared(stimulus)
+        if PROJECTOR in sites and not item.heard:
+            raise BadParameter(f"site {PROJECTOR!r} of {self.name!r} needs audio, got a prompt alone; give the stimulus a clip")
+        if at == "first_answer_token":
+            ((said, *_),), _ = self._generated([item], [stimulus.digest], Sampling(max_tokens=1))
+            item.target = [said]
+        found: dict[str, NDArray[np.float32]] = {}
+        for where in {at or _by_default(site) for site in sites}:
+            reads = [site for site in sites if (at or _by_default(site)) == where]
+            with decoder.hooked(self._places([item]), edits=self.edits or (), reads=reads, at=where) as states:
+                self.network(**self._inputs([item]), use_cache=False)
+            found.update({site: states[site][0] for site in reads})
+        return {site: found[site] if at == "all" else found[site].mean(axis=0) for site in sites}
+
+    def _in_force(self, group: Sequence[_Prepared]) -> AbstractContextManager[Any]:
+        """The edits of this model, for one run of the network on the group."""
+        if not self.edits:
+            return contextlib.nullcontext()
+        return self._decoder_or_denied().hooked(self._places(group), edits=self.edits)
+
+    def _places(self, group: Sequence[_Prepared]) -> list[Places]:
+        longest = max(len(item.ids) + len(item.target) for item in group)
+        places = []
+        for item in group:
+            answer = longest - len(item.target)
+            begin = answer - len(item.ids)
+            audio = [begin + place for place, token in enumerate(item.ids) if token == self._prompts.audio_id]
+            places.append(Places(begin=begin, answer=answer, audio=audio))
+        return places
 
     def _batches(self, prepared: dict[int, _Prepared]) -> list[list[int]]:
         """Places that may be asked together: each is padded as it would be alone, or padding changes nothing."""
@@ -176,30 +266,43 @@ class TransformersModel(Model):
             for start in range(0, len(group), self.batch_size)
         ]
 
-    def _prepared(self, stimulus: Stimulus, *, target: str | None = None) -> _Prepared:
-        """The stimulus as tokens and features; with a target, its waveforms gather gradients."""
-        waveforms = self._waveforms(stimulus, needs_gradient=target is not None)
-        heard = [self._heard(waveform) for waveform in self._one_or_several(waveforms)]
-        ids = self._prompts.ids(stimulus, [clip.n_tokens for clip in heard])
-        wanted = self._prompts.target_ids(target) if target is not None else []
-        return _Prepared(ids=ids, heard=heard, waveforms=waveforms, names=tuple(stimulus.clips), target=wanted)
+    def _prepared(
+        self, stimulus: Stimulus, *, target: Sequence[int] = (), needs_gradient: bool = False
+    ) -> _Prepared:
+        """The stimulus as tokens and features, with the tokens of an answer where one is given."""
+        turns = [self._taken(turn) for turn in stimulus.turns]
+        waveforms = [self._waveforms(turn) for turn in turns]
+        primary = self._primary(stimulus, waveforms[-1]) if needs_gradient else None
+        heard = [[self._heard(waveform) for waveform in self._one_or_several(each)] for each in waveforms]
+        if not self.family.several_clips and sum(map(bool, heard)) > 1:
+            raise HistoryRefused(
+                f"{self.name!r} hears one recording in a conversation, got some in {sum(map(bool, heard))} turns; "
+                "give the earlier ones as text"
+            )
+        ids = self._prompts.ids(turns, stimulus.system_prompt, [[clip.n_tokens for clip in each] for each in heard])
+        return _Prepared(ids=ids, heard=[clip for each in heard for clip in each], primary=primary, target=list(target))
 
-    def _waveforms(self, stimulus: Stimulus, *, needs_gradient: bool) -> list[torch.Tensor]:
+    def _taken(self, turn: Turn) -> Turn:
+        """The turn as the model takes it: what it said itself as text."""
+        return turn if turn.role == "user" else Turn(role="assistant", text=written_answer(turn, name=self.name))
+
+    def _waveforms(self, turn: Turn) -> list[torch.Tensor]:
         import torch
 
-        waveforms = []
-        for role, clip in stimulus.clips.items():
-            primary = needs_gradient and role == stimulus.primary_role
-            if primary and clip.sample_rate != SAMPLE_RATE:
-                raise BadParameter(
-                    f"gradients of {self.name!r} need a clip at 16000 Hz, got {clip.sample_rate} Hz; "
-                    "resample it first with clip.resampled(16000)"
-                )
-            samples = torch.from_numpy(clip.resampled(SAMPLE_RATE).samples.copy()).to(self.device)
-            waveforms.append(samples.requires_grad_(primary))
-        if needs_gradient and not waveforms:
+        clips = [clip.resampled(SAMPLE_RATE) for clip in turn.clips.values()]
+        return [torch.from_numpy(clip.samples.copy()).to(self.device) for clip in clips]
+
+    def _primary(self, stimulus: Stimulus, waveforms: Sequence[torch.Tensor]) -> torch.Tensor:
+        """The waveform of the primary clip, made to gather gradients."""
+        if not stimulus.clips:
             raise BadParameter(f"gradients of {self.name!r} need a clip, got a prompt alone; give the stimulus a clip")
-        return waveforms
+        role, rate = stimulus.primary_role, stimulus.clip.sample_rate
+        if rate != SAMPLE_RATE:
+            raise BadParameter(
+                f"gradients of {self.name!r} need a clip at 16000 Hz, got {rate} Hz; "
+                "resample it first with clip.resampled(16000)"
+            )
+        return waveforms[list(stimulus.clips).index(role)].requires_grad_(True)
 
     def _one_or_several(self, waveforms: list[torch.Tensor]) -> list[torch.Tensor]:
         import torch
@@ -253,13 +356,31 @@ class TransformersModel(Model):
         """Mean cross-entropy per target token of each item, shape (n_items,)."""
         import torch
 
-        kept = {"logits_to_keep": 1 + max(len(item.target) for item in group)} if self._keeps_logits else {}
-        logits = self.network(**self._inputs(group), use_cache=False, **kept).logits
         losses = []
-        for row, item in enumerate(group):
-            predicted = logits[row, -len(item.target) - 1 : -1].float()
+        for predicted, item in zip(self._predicted(group), group, strict=True):
             losses.append(torch.nn.functional.cross_entropy(predicted, torch.tensor(item.target, device=self.device)))
         return torch.stack(losses)
+
+    def _log_probabilities(self, group: Sequence[_Prepared]) -> NDArray[np.float64]:
+        """Of each item's target, in which a last token that ends an answer stands for all such."""
+        import torch
+
+        found = []
+        for predicted, item in zip(self._predicted(group), group, strict=True):
+            logarithms = predicted.log_softmax(dim=-1).double()
+            total = torch.zeros((), dtype=torch.float64, device=self.device)
+            for step, token in zip(logarithms, item.target, strict=True):
+                ends = sorted(self._prompts.end_ids) if token in self._prompts.end_ids else [token]
+                total = total + step[ends].logsumexp(dim=0)
+            found.append(float(total))
+        return np.array(found, dtype=np.float64)
+
+    def _predicted(self, group: Sequence[_Prepared]) -> list[torch.Tensor]:
+        """Logits from which each item's target tokens are told, shape (n_target, n_vocabulary)."""
+        kept = {"logits_to_keep": 1 + max(len(item.target) for item in group)} if self._keeps_logits else {}
+        with self._in_force(group):
+            logits = self.network(**self._inputs(group), use_cache=False, **kept).logits
+        return [logits[row, -len(item.target) - 1 : -1].float() for row, item in enumerate(group)]
 
     def _answers(self, group: Sequence[_Prepared], digests: Sequence[str], sampling: Sampling) -> list[Reply]:
         begun = time.perf_counter()
@@ -299,9 +420,10 @@ class TransformersModel(Model):
             eos_token_id=sorted(self._prompts.end_ids) or None,
             pad_token_id=self._prompts.pad_id,
         )
-        made = self.network.generate(
-            **inputs, generation_config=config, logits_processor=LogitsProcessorList([drawing])
-        )
+        with self._in_force(group):
+            made = self.network.generate(
+                **inputs, generation_config=config, logits_processor=LogitsProcessorList([drawing])
+            )
         rows = [_until_end(row, self._prompts.end_ids) for row in made[:, n_asked:].tolist()]
         return rows, [drawing.log_probability(row, said) for row, said in enumerate(rows)]
 
@@ -346,28 +468,39 @@ class _Prompts:
         # mistral-common, where installed, would read the control tokens of a prompt as plain text
         plain = {"mistral_format": False} if (folder / "tekken.json").is_file() else {}
         self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, **plain)
-        self._audio_id = _audio_token_id(config)
-        self._placeholder = self._tokenizer.convert_ids_to_tokens(self._audio_id)
+        self.audio_id = _audio_token_id(config)
+        self._placeholder = self._tokenizer.convert_ids_to_tokens(self.audio_id)
         self._template = self._tokenizer.chat_template or _template_in(folder)
         self.end_ids = _end_ids(folder, self._tokenizer)
         pad_id = self._tokenizer.pad_token_id
         self.pad_id = pad_id if pad_id is not None else min(self.end_ids, default=0)
 
-    def ids(self, stimulus: Stimulus, n_tokens: Sequence[int]) -> list[int]:
-        """The prompt's tokens, with as many placeholders as each clip has audio tokens."""
-        if self._placeholder in stimulus.prompt or self._placeholder in (stimulus.system_prompt or ""):
+    def ids(self, turns: Sequence[Turn], system_prompt: str | None, n_tokens: Sequence[Sequence[int]]) -> list[int]:
+        """The conversation's tokens, with as many placeholders as each clip has audio tokens.
+
+        Parameters
+        ----------
+        turns : sequence of Turn
+            The assistant's in words.
+        system_prompt : str or None
+        n_tokens : sequence of sequence of int
+            Audio tokens of each clip of each turn.
+        """
+        if any(self._placeholder in words for words in (system_prompt or "", *(turn.text for turn in turns))):
             raise ModelFailed(
                 f"a prompt must not hold {self._placeholder!r}, which stands for audio; reword the prompt"
             )
-        text = self._templated(stimulus, len(n_tokens)) if self._template else self._built(stimulus, len(n_tokens))
+        write = self._templated if self._template else self._built
+        text = write(turns, system_prompt, [len(clips) for clips in n_tokens])
         ids = self._tokenizer(text, add_special_tokens=False)["input_ids"]
-        if ids.count(self._audio_id) != len(n_tokens):
+        counts = [count for clips in n_tokens for count in clips]
+        if ids.count(self.audio_id) != len(counts):
             raise ModelFailed(
                 f"the chat template of {self._name!r} must give one {self._placeholder!r} per clip, got "
-                f"{ids.count(self._audio_id)} for {len(n_tokens)}; mend the checkpoint's template"
+                f"{ids.count(self.audio_id)} for {len(counts)}; mend the checkpoint's template"
             )
-        counts = iter(n_tokens)
-        return [token for one in ids for token in ([one] * next(counts) if one == self._audio_id else [one])]
+        left = iter(counts)
+        return [token for one in ids for token in ([one] * next(left) if one == self.audio_id else [one])]
 
     def target_ids(self, target: str) -> list[int]:
         """The tokens of a text that the model is to say."""
@@ -376,31 +509,68 @@ class _Prompts:
             raise BadParameter(f"a target must be a text of at least one token, got {target!r}; say what to force")
         return ids
 
+    def answer_ids(self, text: str) -> list[int]:
+        """The tokens of a text as a whole answer, one that ends it among them where the checkpoint has such."""
+        return [*self._tokenizer(text, add_special_tokens=False)["input_ids"], *sorted(self.end_ids)[:1]]
+
     def text(self, ids: Sequence[int]) -> str:
         """The words, without special tokens."""
         return self._tokenizer.decode(ids, skip_special_tokens=True).strip()
 
-    def _templated(self, stimulus: Stimulus, n_clips: int) -> str:
-        content: Any = self._placeholder * n_clips + stimulus.prompt
-        if self._family.in_parts:
-            clips: list[dict[str, str]] = [{"type": "audio"}] * n_clips
-            content = [*clips, {"type": "text", "text": stimulus.prompt}]
-        messages = [{"role": "user", "content": content}]
-        if stimulus.system_prompt is not None:
-            messages.insert(0, {"role": "system", "content": stimulus.system_prompt})
-        return self._tokenizer.apply_chat_template(
-            messages, chat_template=self._template, tokenize=False, add_generation_prompt=True
-        )
+    def _templated(self, turns: Sequence[Turn], system_prompt: str | None, n_clips: Sequence[int]) -> str:
+        from jinja2 import TemplateError
 
-    def _built(self, stimulus: Stimulus, n_clips: int) -> str:
-        turns, system = self._family.turns, stimulus.system_prompt
-        before, prompt = "", stimulus.prompt
-        if system is not None and turns.system:
-            before = turns.system.replace("{}", system)
-        elif system is not None:
-            prompt = f"{system}\n\n{prompt}"
-        clips = turns.clip.replace("{}", self._placeholder) * n_clips
-        return before + turns.user.replace("{}", clips + prompt)
+        messages = [self._message(turn, count) for turn, count in zip(turns, n_clips, strict=True)]
+        if system_prompt is not None:
+            messages.insert(0, {"role": "system", "content": system_prompt})
+        try:
+            text = self._tokenizer.apply_chat_template(
+                messages, chat_template=self._template, tokenize=False, add_generation_prompt=True
+            )
+        except TemplateError as error:
+            refused = HistoryRefused if len(turns) > 1 else ModelFailed
+            raise refused(
+                f"the chat template of {self._name!r} must take the messages, and says: {error}; ask otherwise"
+            ) from error
+        if len(turns) > 1 and not all(_kept(turn) in text for turn in turns):
+            raise HistoryRefused(
+                f"the chat template of {self._name!r} must carry every turn, and leaves some out; put what was said into "
+                "the prompt, or mend the checkpoint's template"
+            )
+        return text
+
+    def _message(self, turn: Turn, n_clips: int) -> dict[str, Any]:
+        if turn.role == "assistant":
+            return {"role": "assistant", "content": turn.text}
+        if not self._family.in_parts:
+            return {"role": "user", "content": self._placeholder * n_clips + turn.text}
+        clips: list[dict[str, str]] = [{"type": "audio"}] * n_clips
+        return {"role": "user", "content": [*clips, {"type": "text", "text": turn.text}]}
+
+    def _built(self, turns: Sequence[Turn], system_prompt: str | None, n_clips: Sequence[int]) -> str:
+        form = self._family.turns
+        parts = [form.opening]
+        if system_prompt is not None and form.system:
+            parts.append(form.system.replace("{}", system_prompt))
+        before = f"{system_prompt}\n\n" if system_prompt is not None and not form.system else ""
+        for turn, count in zip(turns, n_clips, strict=True):
+            if turn.role == "assistant":
+                parts.append(form.answer.replace("{}", turn.text))
+                continue
+            clips = form.clip.replace("{}", self._placeholder) * count
+            parts.append(form.user.replace("{}", clips + before + turn.text))
+            before = ""
+        return "".join([*parts, form.answer.partition("{}")[0]])
+
+
+def _kept(turn: Turn) -> str:
+    """What of a turn every template must carry; thoughts of earlier answers are left out by some, on purpose."""
+    return turn.text.rpartition("</think>")[2].strip()
+
+
+def _by_default(site: str) -> Position:
+    """Where a site is read where nobody says: the decoder where the answer begins, what comes before it everywhere."""
+    return "answer" if site.startswith("decoder.") else "all"
 
 
 def _folder(rest: str, name: str, revision: str | None) -> Path:
