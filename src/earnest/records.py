@@ -54,7 +54,7 @@ class Item:
     prompt : str
         What will be asked in words, where that is known before the audio is loaded.
     duration_s : float or None
-        Length of the audio, for cost estimates and batching by length; 0 where it is asked without audio.
+        Length of the audio of all turns, for cost estimates and batching by length; 0 where it is asked without audio.
     audible : {"speech", "sound", ""}
         What its clips are known to carry; empty where that is silence, noise, nothing known, or where there is no clip.
         Who is shown to hear and answers nothing to speech or a sound has given a wrong answer.
@@ -117,6 +117,8 @@ class Question:
         What the model was told, and what it answered.
     truth, persona : str
         What is true of the clip; the role the model was to play, if any.
+    earlier : str
+        The earlier turns in words; the engine writes them down where a stimulus has some and the task left this empty.
     verbatim : str
         A published benchmark's own judge prompt, sent as it stands in place of one made of the fields above.
     reader : {"label", "score", "number", "word"}
@@ -135,6 +137,7 @@ class Question:
     response: str = ""
     truth: str = ""
     persona: str = ""
+    earlier: str = ""
     verbatim: str = ""
     reader: Literal["label", "score", "number", "word"] = "label"
     scale: tuple[float, float] | None = None
@@ -169,7 +172,7 @@ class Question:
 
     def as_json(self, *, answer: str) -> dict[str, Any]:
         """The fields that are not empty, as JSON values; the response is left out where it is the line's `answer`."""
-        told = {key: getattr(self, key) for key in ("question", "prompt", "truth", "persona", "verbatim")}
+        told = {key: getattr(self, key) for key in ("question", "prompt", "truth", "persona", "earlier", "verbatim")}
         fields: dict[str, Any] = {key: text for key, text in told.items() if text}
         if self.response != answer:
             fields["response"] = self.response
@@ -210,7 +213,7 @@ class JournalLine(BaseModel):
     item: str = Field(description="Unique in the run: the item's id with the arm's suffix.")
     sample: str = Field(description="Id of the row of data.")
     task: str = Field(description="Name of the task.")
-    prompt_hash: str = Field(description="First 16 hex digits of the SHA-256 of prompt and system prompt.")
+    prompt_hash: str = Field(description="First 16 hex digits of the SHA-256 of prompt, system prompt and earlier turns.")
     model: str = Field(description="Specification of the model.")
     parameters: dict[str, Any] = Field(default_factory=dict, description="Sampling parameters of the call.")
     attack: str | None = Field(default=None, description="Specification of the attack, or null.")

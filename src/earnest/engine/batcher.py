@@ -48,8 +48,8 @@ class Batcher:
 
     async def ask(self, stimulus: Stimulus, *, sampling: Sampling) -> Reply:
         """The reply to the stimulus, asked with others."""
-        duration_s = sum(clip.duration_s for clip in stimulus.clips.values())
-        waiting = _Waiting(stimulus, sampling, asyncio.get_running_loop().create_future(), duration_s)
+        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        waiting = _Waiting(stimulus, sampling, reply, stimulus.duration_s)
         self._waiting.append(waiting)
         if self._work is None or self._work.done():
             self._work = asyncio.create_task(self._answer_all())

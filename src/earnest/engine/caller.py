@@ -1,7 +1,8 @@
 """A model as the engine asks it: answers from the cache, spend kept under the ceiling, calls bounded and retried.
 
 A `Caller` has the interface of the model it stands for, so that systems, attacks and judges ask through it without
-knowing. It belongs to one event loop; `ask` and `loss_and_gradient` are for worker threads, `ask_one` for the loop.
+knowing. It belongs to one event loop; `ask_one` is for the loop, all else (`ask`, `loss_and_gradient`, `score`, ...) for
+worker threads.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import random
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,8 +28,9 @@ from earnest.engine.job import Settings
 from earnest.engine.limiter import Limiter
 from earnest.engine.prices import Ledger, Price, price_of
 from earnest.engine.written import takes_text_alone
-from earnest.errors import BadParameter, MissingExtra, ModelFailed, TextRefused
+from earnest.errors import AccessDenied, BadParameter, MissingExtra, ModelFailed, TextRefused
 from earnest.models.access import Answer, Failure, Model, Reply, Sampling
+from earnest.models.edits import Edit, Position
 from earnest.models.timing import OwnTime
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
@@ -90,6 +93,8 @@ class Caller(Model):
         self.takes_schema = model.takes_schema
         self.uses_truth = model.uses_truth  # type: ignore[misc]
         self.takes_text_alone = model.takes_text_alone
+        self.takes_history = model.takes_history
+        self.sites = model.sites
         self.price = price_of(model, prices)
         self.ledger = ledger or Ledger()
         self.limiter = Limiter(max_connections)
@@ -130,7 +135,7 @@ class Caller(Model):
         """
         if self._closed:
             raise asyncio.CancelledError
-        if not stimulus.clips:
+        if not stimulus.has_audio:
             return await self._in_words(stimulus, sampling, schema)
         return await self._answered(stimulus, sampling, schema)
 
@@ -194,9 +199,29 @@ class Caller(Model):
         """As `Model.loss_and_gradient`; for worker threads."""
         return self._in_model_thread(functools.partial(self.model.loss_and_gradient, stimuli, targets=targets))
 
-    def activations(self, stimuli: Sequence[Stimulus]) -> list[dict[str, NDArray[np.float32]]]:
+    def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> NDArray[np.float64]:
+        """As `Model.score`; for worker threads."""
+        return self._in_model_thread(functools.partial(self.model.score, stimuli, texts))
+
+    def activations(
+        self, stimuli: Sequence[Stimulus], *, sites: Sequence[str] | None = None, at: Position | None = None
+    ) -> list[dict[str, NDArray[np.float32]]]:
         """As `Model.activations`; for worker threads."""
-        return self._in_model_thread(functools.partial(self.model.activations, stimuli))
+        where = {key: value for key, value in (("sites", sites), ("at", at)) if value is not None}
+        return self._in_model_thread(functools.partial(self.model.activations, stimuli, **where))
+
+    def hooked(self, edits: Sequence[Edit]) -> AbstractContextManager[Model]:
+        """Not from inside a run, whose other calls share this model's cache and queue.
+
+        Raises
+        ------
+        AccessDenied
+            Always; a model that is hooked before the run is a model of its own, with its own fingerprint.
+        """
+        raise AccessDenied(
+            f"{self.name!r} cannot be edited inside a run; hook it first: "
+            "with model.hooked(edits) as edited: earnest.run(..., model=edited)"
+        )
 
     async def aclose(self) -> None:
         """Cancel what is asked, so that worker threads return, and let go of the model."""

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from earnest.audio import AudioClip, Stimulus
+from earnest.audio import AudioClip, Stimulus, Turn
 from earnest.engine.judge_replies import form_of
 from earnest.records import Question
 
@@ -89,6 +89,17 @@ def judge_stimulus(
     return Stimulus(clips=clips or {}, prompt=prompt, system_prompt=system_prompt)
 
 
+def earlier_text(stimulus: Stimulus) -> str:
+    """The earlier turns in words, for a judge; a recording is named by its length. Empty where there are none."""
+    return "\n".join(_turn_text(turn) for turn in stimulus.history)
+
+
+def _turn_text(turn: Turn) -> str:
+    speaker = "The user" if turn.role == "user" else "The system"
+    clips = [f"[recording, {clip.duration_s:.1f} s]" for clip in turn.clips.values()]
+    return f"{speaker}: {' '.join([*clips, turn.text]).strip()}"
+
+
 def question_text(question: Question) -> str:
     """The prompt that a judge gets where there is no published one."""
     parts = [f"Question: {question.question}"]
@@ -96,6 +107,8 @@ def question_text(question: Question) -> str:
         parts.append(f"What is true of the recording: {_tagged('truth', question.truth)}")
     if question.persona:
         parts.append(f"The role that the system was to play: {_tagged('persona', question.persona)}")
+    if question.earlier:
+        parts.append(f"What was said in the earlier turns: {_tagged('earlier', question.earlier)}")
     parts.append(f"What the system was told: {_tagged('prompt', question.prompt)}")
     parts.append(f"What it answered: {_tagged('response', question.response)}")
     parts.append(_asked_form(question))
@@ -130,7 +143,8 @@ def masked(question: Question, *, subject: str) -> Question:
     A published prompt stays as it is but for the response in it.
     """
     names = _names(subject)
-    hidden = {key: names.sub(MASK, getattr(question, key)) for key in ("prompt", "response", "truth", "persona")}
+    told = ("prompt", "response", "truth", "persona", "earlier")
+    hidden = {key: names.sub(MASK, getattr(question, key)) for key in told}
     return replace(question, **hidden, verbatim=_masked_verbatim(question, names, response=hidden["response"]))
 
 

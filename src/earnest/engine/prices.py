@@ -26,6 +26,8 @@ from earnest.models.access import Model, Sampling
 
 CHARACTERS_PER_TOKEN = 2.5
 """Fewer than texts have, so that a reserve is not too small."""
+TOKENS_PER_TURN = 20
+"""What stands around the words of a turn, more than any chat template needs."""
 
 
 class Price(BaseModel):
@@ -57,18 +59,25 @@ class Price(BaseModel):
         cost += (self.output_text if self.output_audio is None else self.output_audio) * audio_out
         return cost / 1e6
 
-    def of_call(self, *, audio_s: float, n_characters: int, n_output_tokens: float) -> float:
-        """Cost in US dollars of a call with so many seconds of audio, characters of prompt and tokens of answer."""
+    def of_call(self, *, audio_s: float, n_characters: int, n_output_tokens: float, n_turns: int = 1) -> float:
+        """Cost in US dollars of a call with so many seconds of audio, characters of prompt and tokens of answer.
+
+        Earlier turns are sent, and paid for, with every call: their audio, characters and number count.
+        """
         cost = self.input_audio * self.input_audio_tokens_per_s * audio_s
-        cost += self.input_text * (20 + n_characters / CHARACTERS_PER_TOKEN)
+        cost += self.input_text * (TOKENS_PER_TURN * n_turns + n_characters / CHARACTERS_PER_TOKEN)
         cost += max(self.output_text, self.output_audio or 0.0) * n_output_tokens
         return cost / 1e6
 
     def most(self, stimulus: Stimulus, sampling: Sampling) -> float:
         """The most in US dollars that asking `stimulus` can cost."""
-        audio_s = sum(clip.duration_s for clip in stimulus.clips.values())
-        n_characters = len(stimulus.prompt) + len(stimulus.system_prompt or "")
-        return self.of_call(audio_s=audio_s, n_characters=n_characters, n_output_tokens=sampling.max_tokens)
+        n_characters = sum(len(turn.text) for turn in stimulus.turns) + len(stimulus.system_prompt or "")
+        return self.of_call(
+            audio_s=stimulus.duration_s,
+            n_characters=n_characters,
+            n_output_tokens=sampling.max_tokens,
+            n_turns=len(stimulus.turns),
+        )
 
 
 FREE = Price(input_text=0, input_audio=0, output_text=0, input_audio_tokens_per_s=1)

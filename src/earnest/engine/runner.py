@@ -32,6 +32,7 @@ from earnest.engine.caller import Caller, caller_for, check_prices, cost_of
 from earnest.engine.clips import ClipStore
 from earnest.engine.job import Job, Progress, Settings, Summary
 from earnest.engine.journal import Journal
+from earnest.engine.judge_prompts import earlier_text
 from earnest.engine.judges import ModelJudge, NamedJudge, judged
 from earnest.engine.ledger_file import read_spent, write_spent
 from earnest.engine.lines import line_of, outcome_of_reply
@@ -349,6 +350,8 @@ class _Run:
         reply, outcome, answer_clip = await self._in_pool(self._outcome, job, system, reply, before_ms)
         said, question = None, outcome if isinstance(outcome, Question) else None
         if question is not None:
+            if stimulus.history and not question.earlier:
+                question = replace(question, earlier=earlier_text(stimulus))
             sent = stimulus.with_clip(attacked) if attacked is not None else stimulus
             heard = await self._in_pool(_as_kept, sent) if self.plan.judge_hears else {}
             outcome, said = await judged(question, self.judges, subject=self.plan.model, clips=heard)

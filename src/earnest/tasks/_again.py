@@ -90,7 +90,7 @@ def replay(
     UnknownName
         If the run has no such item.
     BadData
-        If a clip of it is no longer there.
+        If a clip of it is no longer there, or it was asked with more than its journal line holds (earlier turns, say).
     """
     folder = Path(folder)
     plan, line = Plan.read(folder), _line(folder, item)
@@ -145,7 +145,13 @@ def _stimulus(folder: Path, line: JournalLine) -> Stimulus:
         raise BadData(f"{line.item} cannot be asked again: its clips are not in {folder}", gone)
     clips = {role: AudioClip.read(path) for role, path in paths.items()}
     system_prompt = line.truth.get("system_prompt")
-    return Stimulus(clips=clips, prompt=line.prompt, system_prompt=system_prompt, truth=line.truth)
+    stimulus = Stimulus(clips=clips, prompt=line.prompt, system_prompt=system_prompt, truth=line.truth)
+    if line.prompt_hash not in ("", stimulus.prompt_hash):
+        raise BadData(
+            f"{line.item} cannot be asked again as it was: its prompts or earlier turns were others than its journal line "
+            "holds; run its task again"
+        )
+    return stimulus
 
 
 def _saved(stimulus: Stimulus, folder: str | Path | None, *, item: str) -> tuple[str, ...]:
