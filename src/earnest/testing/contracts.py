@@ -17,18 +17,19 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from earnest.attacks import Attack, AttackResult, Family, attacks
-from earnest.audio import AudioClip, Goal, Manifest, Stimulus
+from earnest.audio import AudioClip, Goal, Manifest, Stimulus, Turn
 from earnest.defences import Defence, Gradient, defences
 from earnest.errors import AccessDenied, UnknownName
 from earnest.metrics import metrics
-from earnest.models.access import Access, Answer, Failure, Model, System
+from earnest.models.access import Access, Answer, Failure, Model, Reply, System
+from earnest.models.edits import Edit
 from earnest.pillars import PILLARS
 from earnest.records import Question, Unscored, Verdict
 from earnest.registry import Registry, Spec
@@ -105,6 +106,7 @@ def check_defence(defence: Defence | type[Defence]) -> None:
     _check_member("gradient", defence.gradient, get_args(Gradient))
     stimulus = toy_stimulus(n_samples=8000)
     clip, answer = stimulus.clip, Answer(text="Sure, here is how.", details={"transcript": "turn on the light"})
+    spoken = replace(stimulus, history=(Turn(role="user", text="Hello.", clips=stimulus.clips), EARLIER[1]))
     with _untouched([stimulus]):
         first, again, other = (defence.apply(clip, rng=np.random.default_rng(seed)) for seed in (1, 1, 2))
         _expect(
@@ -113,7 +115,7 @@ def check_defence(defence: Defence | type[Defence]) -> None:
         if not defence.random:
             _expect(first == other, f"{defence.name}: apply draws, so it must say so in `random`")
         _check_gradient(defence, clip)
-        reviewed, prompted = defence.review(answer), defence.instruct(stimulus)
+        reviewed, prompted = defence.review(answer), defence.instruct(spoken)
     _expect(
         isinstance(reviewed, Answer), f"{defence.name}: review must return an Answer, got {type(reviewed).__name__}"
     )
@@ -124,6 +126,10 @@ def check_defence(defence: Defence | type[Defence]) -> None:
     _expect(
         dict(prompted.clips) == dict(stimulus.clips),
         f"{defence.name}: instruct must leave the clips alone; change them in apply",
+    )
+    _expect(
+        [(turn.role, dict(turn.clips)) for turn in prompted.history] == [(turn.role, dict(turn.clips)) for turn in spoken.history],
+        f"{defence.name}: instruct must keep the earlier turns and their clips; it may change their words",
     )
 
 
@@ -184,10 +190,14 @@ def check_metric(metric: Callable[..., Any] | str) -> None:
 def check_model(model: Model, stimuli: Sequence[Stimulus], *, target: str | None = None) -> None:
     """Check that a model answers each stimulus, alike in any batch, and that its gradients are those of its loss.
 
+    Where it takes earlier turns, the same of a conversation; where it takes none, that it refuses one and answers the rest.
+    Where it scores given texts: log-probabilities, alike in any batch, of answers that exclude each other. Where it can be
+    hooked: edits show in what is read and in the fingerprint, and leave the model itself alone.
+
     Parameters
     ----------
     model : Model
-        Loaded; asked some three times for each stimulus.
+        Loaded; asked some six times for each stimulus.
     stimuli : sequence of Stimulus
         At least one.
     target : str or None
@@ -206,9 +216,12 @@ def check_model(model: Model, stimuli: Sequence[Stimulus], *, target: str | None
             isinstance(reply, Answer | Failure), f"{model.name}: a reply must be an Answer or a Failure, got {reply!r}"
         )
     if model.batch_size is not None:
-        alone = [model.ask([stimulus])[0] for stimulus in stimuli]
-        texts = [[getattr(reply, "text", None) for reply in each] for each in (replies, alone)]
-        _expect(texts[0] == texts[1], f"{model.name} must answer alike in any batch, got {texts[0]} and {texts[1]}")
+        _check_alike(model, stimuli, replies)
+    _check_conversation(model, stimuli)
+    if _overrides(model, "score"):
+        _check_score(model, stimuli)
+    if _overrides(model, "hooked"):
+        _check_edits(model, stimuli[0])
     if "gradients" in model.access and target is not None:
         _check_model_gradient(model, stimuli[0], target)
 
@@ -364,6 +377,93 @@ def _twice(ids: Sequence[str]) -> list[str]:
 
 
 # ---- models ----
+
+EARLIER = (Turn(role="user", text="Good morning."), Turn(role="assistant", text="Good morning to you."))
+
+
+def _overrides(model: Model, name: str) -> bool:
+    return getattr(type(model), name) is not getattr(Model, name)
+
+
+def _check_alike(model: Model, stimuli: Sequence[Stimulus], replies: Sequence[Reply]) -> None:
+    alone = [model.ask([stimulus])[0] for stimulus in stimuli]
+    texts = [[getattr(reply, "text", None) for reply in each] for each in (replies, alone)]
+    _expect(texts[0] == texts[1], f"{model.name} must answer alike in any batch, got {texts[0]} and {texts[1]}")
+
+
+def _check_conversation(model: Model, stimuli: Sequence[Stimulus]) -> None:
+    """A conversation among plain stimuli: heard, or refused and nothing else with it."""
+    mixed = [replace(stimuli[0], history=EARLIER), *stimuli]
+    with _untouched(mixed):
+        first, *others = model.ask(mixed)
+    if model.takes_history:
+        _expect(
+            not (isinstance(first, Failure) and first.reason == "history_refused"),
+            f"{model.name} says that it takes earlier turns and refuses two in words; set takes_history = False",
+        )
+        if model.batch_size is not None:
+            _check_alike(model, mixed, [first, *others])
+        return
+    _expect(
+        isinstance(first, Failure) and first.reason == "history_refused",
+        f"{model.name} takes no earlier turns and must refuse them with the reason history_refused, got {first!r}",
+    )
+    refused = [reply for reply in others if isinstance(reply, Failure) and reply.reason == "history_refused"]
+    _expect(not refused, f"{model.name} must refuse conversations alone, got the same for {len(refused)} other stimuli")
+
+
+def _check_score(model: Model, stimuli: Sequence[Stimulus]) -> None:
+    _expect("scores" in model.access, f"{model.name} scores texts, so it must say so in `access`")
+    both = [model.score(list(stimuli), [text] * len(stimuli)) for text in ("yes", "no")]
+    for scores in both:
+        _expect(
+            scores.shape == (len(stimuli),) and scores.dtype == np.float64 and bool(np.isfinite(scores).all()),
+            f"{model.name}: scores must be finite float64 of shape ({len(stimuli)},), got {scores.dtype} {scores.shape}",
+        )
+    total = float(np.max(np.exp(both[0]) + np.exp(both[1])))
+    _expect(total <= 1 + 1e-6, f"{model.name}: 'yes' and 'no' exclude each other, so their probabilities cannot add up to {total:.4g}")
+    alone = np.array([model.score([stimulus], ["yes"])[0] for stimulus in stimuli])
+    _expect(
+        bool(np.allclose(alone, both[0], rtol=1e-4, atol=1e-3)),
+        f"{model.name} must score alike in any batch, got {both[0]} and {alone}",
+    )
+
+
+def _check_edits(model: Model, stimulus: Stimulus) -> None:
+    _expect(bool(model.sites), f"{model.name} can be hooked, so it must name its `sites`")
+    for site in (model.sites[0], model.sites[-1]):
+        if stimulus.clips or site.startswith("decoder."):
+            _check_edit(model, stimulus, site)
+
+
+def _check_edit(model: Model, stimulus: Stimulus, site: str) -> None:
+    def read(asked: Model) -> NDArray[np.float32]:
+        return asked.activations([stimulus], sites=[site], at="all")[0][site]
+
+    plain, (answer,) = read(model), model.ask([stimulus])
+    same = Edit(site=site, at="all", change=lambda rows: rows)
+    with model.hooked([same]) as edited:
+        _expect(edited.fingerprint != model.fingerprint, f"{model.name}: edits must show in the fingerprint")
+        _expect(_text(edited.ask([stimulus])[0]) == _text(answer), f"{model.name}: an edit that changes nothing at {site} changed the answer")
+    try:
+        with model.hooked([Edit.replace(site=site, at="all", vector=0.0)]) as edited:
+            _expect(not read(edited).any(), f"{model.name}: zeros put in at {site} must be what is read there")
+            _expect(np.array_equal(read(model), plain), f"{model.name}: edits must leave the model itself as it is, in their block too")
+            raise _Interrupted
+    except _Interrupted:
+        pass
+    _expect(
+        np.array_equal(read(model), plain) and _text(model.ask([stimulus])[0]) == _text(answer),
+        f"{model.name} must be as it was after its edits, also after an exception",
+    )
+
+
+class _Interrupted(Exception):
+    """Ends a block of edits from inside."""
+
+
+def _text(reply: Reply) -> str | None:
+    return reply.text if isinstance(reply, Answer) else None
 
 
 def _check_model_gradient(model: Model, stimulus: Stimulus, target: str) -> None:

@@ -29,7 +29,7 @@ from typing import Any
 
 from aiohttp import web
 
-from earnest.audio import AudioClip
+from earnest.audio import AudioClip, Turn
 
 MAX_BYTES = 256 * 2**20
 
@@ -110,27 +110,40 @@ class Heard:
                 return message["content"]
         return None
 
+    @cached_property
+    def turns(self) -> tuple[Turn, ...]:
+        """The conversation, recordings decoded; the last turn is the one to be answered."""
+        return tuple(_turn(message) for message in self.body["messages"] if message["role"] != "system")
+
     @property
     def prompt(self) -> str:
-        """The text beside the audio."""
-        return " ".join(part["text"] for part in self._parts if part["type"] == "text")
-
-    @cached_property
-    def clips(self) -> list[AudioClip]:
-        """The recordings, decoded."""
-        found = [part["input_audio"]["data"] for part in self._parts if part["type"] == "input_audio"]
-        return [AudioClip.from_bytes(base64.b64decode(data)) for data in found]
+        """The text beside the audio of the turn to be answered."""
+        return self.turns[-1].text
 
     @property
-    def _parts(self) -> list[dict[str, Any]]:
-        content = next(message["content"] for message in self.body["messages"] if message["role"] == "user")
-        return [{"type": "text", "text": content}] if isinstance(content, str) else content
+    def clips(self) -> list[AudioClip]:
+        """The recordings of the turn to be answered."""
+        return list(self.turns[-1].clips.values())
+
+
+def _turn(message: Mapping[str, Any]) -> Turn:
+    content = message["content"]
+    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    text = " ".join(part["text"] for part in parts if part["type"] == "text")
+    found = [part["input_audio"]["data"] for part in parts if part["type"] == "input_audio"]
+    clips = {f"clip {place}": AudioClip.from_bytes(base64.b64decode(data)) for place, data in enumerate(found, 1)}
+    return Turn(role=message["role"], text=text, clips=clips)
 
 
 def echo(heard: Heard) -> str:
     """The answer by default: what came, in words that depend on the content alone."""
-    lengths = ", ".join(f"{clip.n_samples} samples {clip.digest[:8]}" for clip in heard.clips)
-    return f"I heard {lengths or 'nothing'} and was asked: {heard.prompt}"
+    *earlier, (last, prompt) = [(_lengths(turn), turn.text) for turn in heard.turns]
+    before = "".join(f"After {lengths or 'no clip'} and the words {text!r}: " for lengths, text in earlier)
+    return f"{before}I heard {last or 'nothing'} and was asked: {prompt}"
+
+
+def _lengths(turn: Turn) -> str:
+    return ", ".join(f"{clip.n_samples} samples {clip.digest[:8]}" for clip in turn.clips.values())
 
 
 class Loopback:
@@ -254,7 +267,8 @@ class Loopback:
         if self.answer is None:
             return web.Response(body=_OK, content_type="application/json")
         heard = Heard(json.loads(body))
-        self.n_by_content[f"{heard.prompt} {' '.join(clip.digest for clip in heard.clips)}"] += 1
+        said = (f"{turn.text} {' '.join(clip.digest for clip in turn.clips.values())}" for turn in heard.turns)
+        self.n_by_content[" | ".join(said)] += 1
         return web.json_response(self._completion(heard, self.answer(heard)))
 
     def _completion(self, heard: Heard, said: Any) -> dict[str, Any]:
@@ -272,8 +286,8 @@ class Loopback:
             "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
         }
         if self.usage:
-            n_audio = round(10 * sum(clip.duration_s for clip in heard.clips))
-            n_text, n_said = len(heard.prompt.split()), len(str(message["content"]).split())
+            n_audio = round(10 * sum(clip.duration_s for turn in heard.turns for clip in turn.clips.values()))
+            n_text, n_said = sum(len(turn.text.split()) for turn in heard.turns), len(str(message["content"]).split())
             completion["usage"] = {
                 "prompt_tokens": n_text + n_audio,
                 "completion_tokens": n_said + n_audio_out,
