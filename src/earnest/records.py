@@ -213,7 +213,9 @@ class JournalLine(BaseModel):
     item: str = Field(description="Unique in the run: the item's id with the arm's suffix.")
     sample: str = Field(description="Id of the row of data.")
     task: str = Field(description="Name of the task.")
-    prompt_hash: str = Field(description="First 16 hex digits of the SHA-256 of prompt, system prompt and earlier turns.")
+    prompt_hash: str = Field(
+        description="First 16 hex digits of the SHA-256 of prompt, system prompt and earlier turns."
+    )
     model: str = Field(description="Specification of the model.")
     parameters: dict[str, Any] = Field(default_factory=dict, description="Sampling parameters of the call.")
     attack: str | None = Field(default=None, description="Specification of the attack, or null.")

@@ -118,7 +118,9 @@ def test_stimuli_can_be_copied_and_sent():
 
 
 def conversation(**options):
-    options.setdefault("history", (Turn(role="user", text="u", clips={"speech": clip(0.1)}), Turn(role="assistant", text="a")))
+    options.setdefault(
+        "history", (Turn(role="user", text="u", clips={"speech": clip(0.1)}), Turn(role="assistant", text="a"))
+    )
     return Stimulus(**{"clips": {"speech": clip(0.3)}, "prompt": "p", "system_prompt": "s", **options})
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from earnest.audio import AudioClip, Stimulus
-from earnest.errors import BadData, BadParameter, MissingExtra
-from earnest.models import Answer, Failure, Sampling, load_model
+from earnest.audio import AudioClip, Stimulus, Turn
+from earnest.errors import AccessDenied, BadData, BadParameter, MissingExtra, ModelFailed
+from earnest.models import Answer, Edit, Failure, Sampling, load_model
+from earnest.testing import check_model
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 torch = pytest.importorskip("torch", reason='needs pip install "earnest[transformers]"')
@@ -442,3 +443,397 @@ def test_stacked_frames_are_heard_as_granite_does(clip):
     ours = _heard("granite_speech", clip)
     _close(ours.features, torch.from_numpy(theirs))
     assert ours.n_tokens == -(-(n_frames // 2) // 15) * 3 == ours.mask.shape[1]
+
+
+# Conversations
+
+EARLIER = Turn(role="user", text="Hear this.", clips={"a": noise(0.6, 11), "b": noise(0.5, 12)})
+SAID = Turn(role="assistant", text="Heard.", clips={"speech": noise(0.4, 13)})
+ONE_RECORDING = ("audioflamingo3", "granite_speech", "phi4_multimodal")
+
+
+def talk(*history, **options):
+    return Stimulus(**{"clips": {"speech": noise(0.7, 14)}, "prompt": "And now?", "history": history, **options})
+
+
+def text_of(model, stimulus):
+    """The prompt as the tokenizer reads it back, each run of audio tokens as one."""
+    ids = model._prepared(stimulus).ids
+    kept = [one for place, one in enumerate(ids) if one != model._prompts.audio_id or ids[place - 1] != one]
+    return model._prompts._tokenizer.decode(kept)
+
+
+@families
+def test_turns_go_through_the_chat_template(loaded, family):
+    model = loaded(family)
+    clips = {"first": noise(0.6, 11)} if family in ONE_RECORDING else EARLIER.clips
+    written = talk(Turn(role="user", text="Hear this.", clips=clips), SAID, clips={}, system_prompt="Be brief.")
+    hear = "<audio>" if model.family.in_parts is False else "<hear><audio></hear>"
+    assert text_of(model, written) == (
+        "<|im_start|>system\nBe brief.<|im_end|>\n"
+        f"<|im_start|>user\n{hear * len(clips)}Hear this.<|im_end|>\n"
+        "<|im_start|>assistant\nHeard.<|im_end|>\n"
+        "<|im_start|>user\nAnd now?<|im_end|>\n<|im_start|>assistant\n"
+    )
+
+
+@families
+def test_recordings_of_earlier_turns_are_heard_where_the_family_hears_several(loaded, family):
+    model = loaded(family)
+    assert model.takes_history
+    three = [
+        talk(EARLIER, SAID),
+        talk(),
+        talk(replace(EARLIER, clips={"a": noise(0.6, 21), "b": noise(0.5, 22)}), SAID),
+    ]
+    spoken, plain, otherwise = model.ask(three, sampling=SHORT)
+    assert isinstance(plain, Answer)
+    if family in ONE_RECORDING:
+        for reply in (spoken, otherwise):
+            assert (
+                reply.reason == "history_refused"
+                and "hears one recording in a conversation, got some in 2 turns" in reply.detail
+            )
+        (written,) = model.ask([talk(replace(EARLIER, clips={}), SAID)], sampling=SHORT)
+        assert isinstance(written, Answer) and written.usage["input_tokens"] > plain.usage["input_tokens"]
+        return
+    assert spoken.usage["input_audio_tokens"] > plain.usage["input_audio_tokens"]
+    assert abs(spoken.log_probability - otherwise.log_probability) > 1e-4  # the same words, other recordings before
+    for stimulus, reply in zip(three, (spoken, plain, otherwise)):
+        (alone,) = model.ask([stimulus], sampling=SHORT)
+        assert alone.text == reply.text and alone.log_probability == pytest.approx(reply.log_probability, abs=1e-4)
+
+
+def test_clips_are_heard_in_the_order_of_the_turns(loaded):
+    model = loaded("qwen2_audio")
+    prepared = model._prepared(talk(EARLIER, SAID, Turn(role="user", clips={"c": noise(0.9, 15)})))
+    alone = [model._prepared(Stimulus(clips={"x": clip}, prompt="?")).heard[0] for clip in
+             (noise(0.6, 11), noise(0.5, 12), noise(0.9, 15), noise(0.7, 14))]  # fmt: skip
+    assert len(prepared.heard) == 4 and all(torch.equal(a.features, b.features) for a, b in zip(prepared.heard, alone))
+
+
+def test_gradients_are_of_the_clip_that_is_asked_about(loaded):
+    model = loaded("qwen2_audio")
+    stimulus = talk(EARLIER, SAID)
+    (loss,), (gradient,) = model.loss_and_gradient([stimulus], targets=["Sure"])
+    assert gradient.shape == stimulus.clip.samples.shape and np.abs(gradient).max() > 0
+    direction = np.sign(gradient) * np.float32(2e-5)
+    moved = [stimulus.with_clip(AudioClip(stimulus.clip.samples + way * direction, 16_000)) for way in (1, -1)]
+    (up, down), _ = model.loss_and_gradient(moved, targets=["Sure", "Sure"])
+    assert (up - down) / 2 == pytest.approx(float(gradient @ direction), rel=0.05)
+    assert model.loss_and_gradient([talk()], targets=["Sure"])[0][0] != pytest.approx(float(loss), abs=1e-6)
+
+
+BUILT = {
+    "qwen2_audio": "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\n<|audio_bos|><audio><|audio_eos|>\nU<|im_end|>\n"
+    "<|im_start|>assistant\nA<|im_end|>\n<|im_start|>user\nAnd now?<|im_end|>\n<|im_start|>assistant\n",
+    "voxtral": "<s>[INST][BEGIN_AUDIO]<audio>S\n\nU[/INST]A</s>[INST]And now?[/INST]",
+    "granite_speech": "<|start_of_role|>system<|end_of_role|>S<|end_of_text|>\n"
+    "<|start_of_role|>user<|end_of_role|><audio>U<|end_of_text|>\n"
+    "<|start_of_role|>assistant<|end_of_role|>A<|end_of_text|>\n"
+    "<|start_of_role|>user<|end_of_role|>And now?<|end_of_text|>\n<|start_of_role|>assistant<|end_of_role|>",
+    "phi4_multimodal": "<|system|>S<|end|><|user|><audio>U<|end|>"
+    "<|assistant|>A<|end|><|user|>And now?<|end|><|assistant|>",
+}
+
+
+@pytest.mark.parametrize("family", BUILT)
+def test_without_a_template_turns_have_the_familys_own_form(tmp_path, family):
+    model = load_model(f"transformers/{tiny.write(family, tmp_path, template=None)}")
+    first = Turn(role="user", text="U", clips={"x": noise(0.5)})
+    stimulus = talk(first, Turn(role="assistant", text="A"), clips={}, system_prompt="S")
+    assert text_of(model, stimulus) == BUILT[family]
+
+
+REFUSING = (
+    "{{ raise_exception('roles must alternate') if messages|length > 2 }}{{ messages[0].content[1].text }}<audio>"
+)
+FORGETFUL = "<audio>{{ messages[-1].content[1].text }}"
+
+
+def test_a_template_that_refuses_or_forgets_turns_gives_no_answer(tmp_path):
+    written = talk(Turn(role="user", text="What was first."), Turn(role="assistant", text="Noted."))
+    for name, template, words in (
+        ("refusing", REFUSING, "must take the messages, and says: roles must alternate"),
+        ("forgetful", FORGETFUL, "must carry every turn, and leaves some out"),
+    ):
+        model = load_model(f"transformers/{tiny.write('qwen2_audio', tmp_path / name, template=template)}")
+        refused, plain = model.ask([written, talk()], sampling=SHORT)
+        assert refused.reason == "history_refused" and words in refused.detail, refused
+        assert isinstance(plain, Answer)
+
+
+def test_thoughts_of_earlier_answers_may_be_left_out(tmp_path):
+    template = tiny.CHATML.replace(
+        "{{ message['content'] }}{% else %}", "{{ message['content'].split('</think>')[-1] }}{% else %}"
+    )
+    model = load_model(f"transformers/{tiny.write('qwen2_audio', tmp_path, template=template)}")
+    thought = talk(Turn(role="user", text="Hi"), Turn(role="assistant", text="<think>Hm.</think>\nNoted."), clips={})
+    assert "Noted." in text_of(model, thought) and "Hm." not in text_of(model, thought)
+    assert isinstance(model.ask([thought], sampling=SHORT)[0], Answer)
+
+
+def test_earlier_turns_cannot_smuggle_in_audio_tokens_or_wordless_answers(loaded):
+    model = loaded("qwen2_audio")
+    smuggled, wordless = model.ask(
+        [talk(Turn(role="assistant", text="<audio>")), talk(Turn(role="assistant", clips={"x": noise(0.5)}))]
+    )
+    assert smuggled.reason == "model_error" and "must not hold '<audio>'" in smuggled.detail
+    assert wordless.reason == "history_refused" and "give the turn its words" in wordless.detail
+
+
+# Scores of given texts
+
+
+@families
+def test_scores_are_sums_of_log_softmax_by_hand(loaded, family):
+    model = loaded(family)
+    texts = ["Sure.", "No, never.", ""]
+    scores = model.score(THREE, texts)
+    assert scores.shape == (3,) and scores.dtype == np.float64 and (scores < 0).all()
+    for stimulus, text, score in zip(THREE, texts, scores):
+        item = model._prepared(stimulus)
+        tokens = model._prompts._tokenizer(text, add_special_tokens=False)["input_ids"]
+        assert len(tokens) == len(text)  # a token is a byte here
+        total, ids = 0.0, list(item.ids)
+        with torch.inference_mode():
+            for token in [*tokens, None]:  # one at a time, each from what went before; at last the end
+                item.ids = ids
+                row = model.network(**model._inputs([item]), use_cache=False).logits[0, -1].double().log_softmax(-1)
+                total += float(row[sorted(model._prompts.end_ids)].logsumexp(0) if token is None else row[token])
+                ids = [*ids, token]
+        assert score == pytest.approx(total, abs=1e-3)
+        assert model.score([stimulus], [text])[0] == pytest.approx(score, abs=1e-3)
+
+
+def test_the_score_of_what_is_said_is_the_answers_own_log_probability(loaded):
+    """Greedy decoding made to end: the answer's tokens and the end token are those that are scored."""
+    model = loaded("voxtral")
+    (reply,) = model.ask([THREE[0]], sampling=Sampling(max_tokens=3))
+    said = model._generated([model._prepared(THREE[0])], [THREE[0].digest], Sampling(max_tokens=3))[0][0]
+    with torch.inference_mode():
+        prepared = model._prepared(THREE[0], target=said)
+        assert model._log_probabilities([prepared])[0] == pytest.approx(reply.log_probability, abs=1e-4)
+
+
+def test_any_token_that_ends_an_answer_may_end_it(loaded):
+    model = loaded("qwen2_audio")
+    ends = model._prompts.end_ids
+    (one,) = model.score([THREE[0]], ["Sure."])
+    model._prompts.end_ids = frozenset({*ends, 5, 6})
+    try:
+        (several,) = model.score([THREE[0]], ["Sure."])
+        model._prompts.end_ids = frozenset()
+        (begins, empty) = model.score([THREE[0]] * 2, ["Sure.", ""])
+    finally:
+        model._prompts.end_ids = ends
+    assert one < several < begins < 0 and empty == 0.0
+
+
+def test_scores_ask_for_a_text_each(loaded):
+    with pytest.raises(BadParameter, match="texts must be one per stimulus, got 1 for 3"):
+        loaded("qwen2_audio").score(THREE, ["x"])
+    with pytest.raises(ModelFailed, match="at most 2 s"):
+        loaded("qwen2_audio").score([asked(2.5)], ["x"])
+
+
+# Sites
+
+
+@families
+def test_activations_are_the_hidden_states_of_transformers(loaded, family):
+    model = loaded(family)
+    assert model.sites == ("projector", "decoder.0", "decoder.1", "decoder.2")
+    with torch.inference_mode():
+        item = model._prepared(THREE[1])
+        inputs = model._inputs([item])
+        states = model.network(**inputs, output_hidden_states=True, use_cache=False).hidden_states
+    (here,) = model.activations([THREE[1]])
+    (everywhere,) = model.activations([THREE[1]], sites=[*model.sites[1:], "projector"], at="all")
+    for n, state in enumerate(states):
+        assert np.array_equal(here[f"decoder.{n}"], state[0, -1].numpy())
+        assert np.array_equal(everywhere[f"decoder.{n}"], state[0].numpy())
+    audio = [place for place, one in enumerate(item.ids) if one == model._prompts.audio_id]
+    assert len(audio) == item.heard[0].n_tokens and np.array_equal(everywhere["projector"], states[0][0, audio].numpy())
+    (mean,) = model.activations([THREE[1]], sites=["projector"])
+    np.testing.assert_allclose(mean["projector"], states[0][0, audio].mean(0).numpy(), atol=1e-6)
+
+
+def test_positions_of_activations(loaded):
+    model = loaded("voxtral")
+    sites = ["decoder.1", "decoder.2"]
+    (answer,), (sep,), (first,) = (
+        model.activations(THREE[:1], sites=sites, at=at) for at in ("answer", "sep", "first_answer_token")
+    )
+    assert all(np.array_equal(answer[site], sep[site]) for site in sites)  # it writes nothing down before it answers
+    with torch.inference_mode():
+        item = model._prepared(THREE[0])
+        ((token, *_),), _ = model._generated([item], [THREE[0].digest], SHORT)
+        item.ids = [*item.ids, token]
+        states = model.network(**model._inputs([item]), output_hidden_states=True, use_cache=False).hidden_states
+    assert np.array_equal(first["decoder.1"], states[1][0, -1].numpy())
+    assert not np.array_equal(first["decoder.1"], answer["decoder.1"])
+    with pytest.raises(BadParameter, match=r"no site 'encoder\.0'; its sites are projector, decoder\.0"):
+        model.activations(THREE[:1], sites=["encoder.0"])
+    with pytest.raises(BadParameter, match="use at='all'"):
+        model.activations(THREE[:1], sites=["projector"], at="sep")
+    with pytest.raises(BadParameter, match="needs audio, got a prompt alone"):
+        model.activations([Stimulus(clips={}, prompt="x")], sites=["projector"])
+
+
+# Edits
+
+
+def hooks_of(model):
+    return [len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.network.modules()]
+
+
+@families
+def test_models_meet_their_contract_and_are_as_they_were(loaded, family):
+    model = loaded(family)
+    before, hooks, states = model.ask(THREE[:2], sampling=SHORT), hooks_of(model), torch.random.get_rng_state()
+    check_model(model, THREE[:2], sampling=SHORT)
+    after = model.ask(THREE[:2], sampling=SHORT)
+    assert [r.text for r in after] == [r.text for r in before] and hooks_of(model) == hooks
+    assert [r.log_probability for r in after] == [r.log_probability for r in before]
+    assert torch.equal(states, torch.random.get_rng_state())
+
+
+@families
+def test_patching_all_that_was_heard_gives_the_other_clips_answer(loaded, family):
+    """Whatever the decoder gets of one clip, put in place of another of the same length, makes its answer."""
+    model = loaded(family)
+    one, other = asked(1.0, 31), asked(1.0, 32)
+    (heard,) = model.activations([other], sites=["projector"], at="all")
+    with model.hooked([Edit.replace(site="projector", at="all", vector=heard["projector"])]) as patched:
+        (reply,) = patched.ask([one], sampling=SHORT)
+        scores = patched.score([one], ["Sure."])
+    (expected,) = model.ask([other], sampling=SHORT)
+    assert reply.text == expected.text and reply.log_probability == pytest.approx(expected.log_probability, abs=1e-4)
+    assert scores[0] == pytest.approx(model.score([other], ["Sure."])[0], abs=1e-4)
+    assert model.ask([one], sampling=SHORT)[0].log_probability != pytest.approx(expected.log_probability, abs=1e-4)
+
+
+def test_patching_the_last_state_at_sep_gives_the_other_clips_first_token(loaded):
+    model = loaded("qwen2_audio")
+    one, other = asked(1.0, 31), asked(1.3, 33)
+    (there,) = model.activations([other], sites=["decoder.2"], at="sep")
+    first = Sampling(max_tokens=1)
+    with model.hooked([Edit.replace(site="decoder.2", at="sep", vector=there["decoder.2"])]) as patched:
+        (reply,) = patched.ask([one], sampling=first)
+    (expected,) = model.ask([other], sampling=first)
+    assert reply.log_probability == pytest.approx(expected.log_probability, abs=1e-5) and reply.text == expected.text
+
+
+def test_positions_of_edits_are_those_of_the_padded_rows(loaded):
+    """A batch of unequal prompts: each row is edited at its own place, when generating and when scoring."""
+    model = loaded("qwen2_audio")
+    stimuli = [asked(1.0, 41, "Short?"), asked(1.0, 42, "A much longer question than the other one?"), asked(1.2, 43)]
+    vector = np.random.default_rng(0).standard_normal(32)
+    for at in ("sep", "answer", "first_answer_token", "all"):
+        edit = Edit.add(site="decoder.1", at=at, vector=vector, scale=3.0)
+        with model.hooked([edit]) as edited:
+            together = edited.ask(stimuli, sampling=SHORT)
+            scores = edited.score(stimuli, ["Sure.", "No", "Never."])
+            for stimulus, reply, score, text in zip(stimuli, together, scores, ["Sure.", "No", "Never."]):
+                (alone,) = edited.ask([stimulus], sampling=SHORT)
+                assert alone.text == reply.text and alone.log_probability == pytest.approx(
+                    reply.log_probability, abs=1e-4
+                )
+                assert edited.score([stimulus], [text])[0] == pytest.approx(score, abs=1e-3)
+        plain = model.score(stimuli, ["Sure.", "No", "Never."])
+        assert (np.abs(scores - plain) > 1e-3).all(), at
+
+
+def test_generating_and_scoring_are_edited_alike(loaded):
+    """Token by token with a cache, or in one pass: the positions of the answer are the same."""
+    model = loaded("voxtral")
+    vector = np.random.default_rng(1).standard_normal(32)
+    for at in ("sep", "first_answer_token", "all"):
+        with model.hooked([Edit.add(site="decoder.1", at=at, vector=vector)]) as edited:
+            (reply,) = edited.ask([THREE[0]], sampling=SHORT)
+            with torch.inference_mode():
+                said = edited._generated([edited._prepared(THREE[0])], [THREE[0].digest], SHORT)[0][0]
+                again = edited._log_probabilities([edited._prepared(THREE[0], target=said)])[0]
+        assert again == pytest.approx(reply.log_probability, abs=1e-3), at
+
+
+def test_an_edit_at_the_first_answer_token_leaves_that_token_alone(loaded):
+    model = loaded("voxtral")
+    first = Sampling(max_tokens=1)
+    edit = Edit.add(
+        site="decoder.0", at="first_answer_token", vector=np.random.default_rng(2).standard_normal(32), scale=30.0
+    )
+    (plain,), (plain_long,) = model.ask(THREE[:1], sampling=first), model.ask(THREE[:1], sampling=SHORT)
+    with model.hooked([edit]) as edited:
+        (reply,), (longer,) = edited.ask(THREE[:1], sampling=first), edited.ask(THREE[:1], sampling=SHORT)
+    assert reply.log_probability == plain.log_probability and longer.log_probability != plain_long.log_probability
+
+
+def test_functions_of_ones_own_get_arrays_and_stop_gradients(loaded):
+    model = loaded("qwen2_audio")
+    seen = []
+
+    def halved(rows):
+        seen.append((type(rows), rows.dtype, rows.shape))
+        rows *= 0.5  # a copy: spoils nothing
+        return rows
+
+    plain, hooks = model.score(THREE[:1], ["Sure."]), hooks_of(model)
+    with model.hooked([Edit(site="decoder.1", at="sep", change=halved)]) as edited:
+        assert edited.score(THREE[:1], ["Sure."]) != plain
+        with pytest.raises(AccessDenied, match="an edit at 'decoder.1' whose `change` takes tensors"):
+            edited.loss_and_gradient(THREE[:1], targets=["Sure"])
+    assert set(seen) == {(np.ndarray, np.dtype("float32"), (1, 32))}
+    assert model.score(THREE[:1], ["Sure."]) == plain and hooks_of(model) == hooks
+
+
+def test_gradients_pass_through_edits(loaded):
+    model = loaded("qwen2_audio")
+    direction = np.random.default_rng(3).standard_normal(32)
+    edits = [
+        Edit.project_out(site="projector", at="all", directions=direction),
+        Edit.add(site="decoder.1", at="sep", vector=direction, scale=2.0),
+    ]
+    with model.hooked(edits) as edited:
+        (loss,), (gradient,) = edited.loss_and_gradient(THREE[:1], targets=["Sure"])
+        step = np.sign(gradient) * np.float32(2e-5)
+        moved = [THREE[0].with_clip(AudioClip(THREE[0].clip.samples + way * step, 16_000)) for way in (1, -1)]
+        (up, down), _ = edited.loss_and_gradient(moved, targets=["Sure", "Sure"])
+    assert (up - down) / 2 == pytest.approx(float(gradient @ step), rel=0.05)
+    (plain,), (plain_gradient,) = model.loss_and_gradient(THREE[:1], targets=["Sure"])
+    assert loss != pytest.approx(plain, abs=1e-4) and not np.allclose(gradient, plain_gradient)
+
+
+def test_hooks_go_off_when_the_network_fails(loaded):
+    model = loaded("qwen2_audio")
+    hooks = hooks_of(model)
+
+    def breaks(rows):
+        raise ZeroDivisionError
+
+    with model.hooked([Edit(site="decoder.1", at="all", change=breaks)]) as edited:
+        for call in (lambda: edited.score(THREE[:1], ["x"]), lambda: edited.activations(THREE[:1])):
+            with pytest.raises(ZeroDivisionError):
+                call()
+            assert hooks_of(model) == hooks
+    assert isinstance(model.ask(THREE[:1], sampling=SHORT)[0], Answer)
+
+
+def test_arms_that_ask_at_once_do_not_hear_each_others_edits(loaded):
+    from concurrent.futures import ThreadPoolExecutor
+
+    model = loaded("qwen2_audio")
+    edit = Edit.add(site="decoder.1", at="all", vector=np.ones(32), scale=5.0)
+    with model.hooked([edit]) as edited, ThreadPoolExecutor(4) as pool:
+        arms = [model, edited] * 8
+        scores = list(pool.map(lambda arm: float(arm.score(THREE[:1], ["Sure."])[0]), arms))
+    assert len(set(scores[::2])) == len(set(scores[1::2])) == 1 and scores[0] != scores[1]
+
+
+def test_a_network_with_its_blocks_elsewhere_grants_no_edits(tmp_path):
+    model = load_model(f"transformers/{tiny.write('qwen2_audio', tmp_path)}")
+    model._decoder, model.sites = None, ()
+    for call in (lambda: model.hooked([]), lambda: model.activations(THREE[:1])):
+        with pytest.raises(AccessDenied, match="has its blocks elsewhere"):
+            call()

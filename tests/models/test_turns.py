@@ -97,7 +97,9 @@ def test_a_model_without_turns_is_not_asked_with_them_and_answers_the_rest(cls):
     first, refused, last = model.ask([PLAIN[0], TWO_TURNS, PLAIN[1]])
     assert (first.text, last.text) == ("a", "b") and model.asked == [["a", "b"]]
     assert refused.reason == "history_refused"
-    assert refused.detail.startswith("'deaf' takes no earlier turns, got a stimulus with 2; ask a model that takes them")
+    assert refused.detail.startswith(
+        "'deaf' takes no earlier turns, got a stimulus with 2; ask a model that takes them"
+    )
     assert [reply.reason for reply in model.ask([TWO_TURNS])] == ["history_refused"] and len(model.asked) == 1
     with pytest.raises(ModelFailed, match="takes no earlier turns") as caught:
         asyncio.run(model.ask_one(TWO_TURNS))
@@ -188,7 +190,9 @@ class Recording(Deaf):
     takes_history = True
 
     def score(self, stimuli, texts):
-        return np.array([-float(len(text)) - float(abs(s.clip.samples[0])) for s, text in zip(stimuli, texts, strict=True)])
+        return np.array(
+            [-float(len(text)) - float(abs(s.clip.samples[0])) for s, text in zip(stimuli, texts, strict=True)]
+        )
 
 
 def test_scores_go_through_the_defences():
@@ -253,8 +257,8 @@ def test_the_bytes_of_a_single_turn_are_as_before():
     model = load_model("http://127.0.0.1:1/v1#m")
     body = model.request_body(Stimulus(clips={}, prompt="Hi", system_prompt="s"), Sampling())
     assert body == (
-        b'{"model": "m", "max_tokens": 256, "temperature": 0.0, "seed": 0,"messages":[{"role": "system", "content": "s"},'
-        b'{"role":"user","content":[{"type": "text", "text": "Hi"}]}]}'
+        b'{"model": "m", "max_tokens": 256, "temperature": 0.0, "seed": 0,"messages":['
+        b'{"role": "system", "content": "s"},{"role":"user","content":[{"type": "text", "text": "Hi"}]}]}'
     )
 
 

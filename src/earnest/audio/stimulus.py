@@ -198,11 +198,11 @@ class Stimulus:
 
     @property
     def _earlier(self) -> list[list[str]]:
-        """Digests of the earlier turns; without such nothing, so that hashes stay those of runs made before turns were."""
+        """Digests of the earlier turns; nothing where there are none, so that hashes of finished runs hold."""
         return [[turn.digest for turn in self.history]] if self.history else []
 
     def joined(self, gap_s: float = 0.5, sample_rate: int | None = None) -> AudioClip:
-        """The clips of the turn to be answered, one after the other with silence between, for models that take one clip.
+        """The clips of the turn to be answered in one, with silence between, for models that take one clip.
 
         Parameters
         ----------

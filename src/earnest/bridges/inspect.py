@@ -130,7 +130,9 @@ def _turn(message: ChatMessage) -> Turn:
         return Turn(role="assistant", text=message.text, clips=_clips(message))
     if isinstance(message, ChatMessageUser):
         return Turn(role="user", text=message.text, clips=_clips(message))
-    raise HistoryRefused(f"a message must be of the system, the user or the assistant, got {message.role!r}; leave tools out")
+    raise HistoryRefused(
+        f"a message must be of the system, the user or the assistant, got {message.role!r}; leave tools out"
+    )
 
 
 def _clips(message: ChatMessage) -> dict[str, AudioClip]:

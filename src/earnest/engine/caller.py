@@ -1,8 +1,8 @@
 """A model as the engine asks it: answers from the cache, spend kept under the ceiling, calls bounded and retried.
 
 A `Caller` has the interface of the model it stands for, so that systems, attacks and judges ask through it without
-knowing. It belongs to one event loop; `ask_one` is for the loop, all else (`ask`, `loss_and_gradient`, `score`, ...) for
-worker threads.
+knowing. It belongs to one event loop; `ask_one` is for the loop, all else (`ask`, `loss_and_gradient`, ...) for worker
+threads.
 """
 
 from __future__ import annotations

@@ -151,9 +151,7 @@ FAMILIES: dict[str, Family] = {
         hear=_features.kaldi_filter_bank,
         features="audio_input_features",
         sizes="audio_embed_sizes",
-        turns=Turns(
-            system="<|system|>{}<|end|>", user="<|user|>{}<|end|>", answer="<|assistant|>{}<|end|>", clip="{}"
-        ),
+        turns=Turns(system="<|system|>{}<|end|>", user="<|user|>{}<|end|>", answer="<|assistant|>{}<|end|>", clip="{}"),
         in_parts=False,
         several_clips=False,
         equal_lengths=True,

@@ -112,7 +112,9 @@ class Decoder:
         handles = []
         try:
             for place, point in points.items():
-                handles.append(self._attached(place, lambda states, point=point: _passed(states, point, places, at, kept)))
+                handles.append(
+                    self._attached(place, lambda states, point=point: _passed(states, point, places, at, kept))
+                )
             yield kept
         finally:
             for handle in handles:
@@ -125,7 +127,9 @@ class Decoder:
         if place == len(self._layers):
             return self._norm.register_forward_hook(lambda module, args, output: passed(output))
 
-        def before(module: Any, args: tuple[Any, ...], options: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        def before(
+            module: Any, args: tuple[Any, ...], options: Mapping[str, Any]
+        ) -> tuple[tuple[Any, ...], dict[str, Any]]:
             if args:
                 return (passed(args[0]), *args[1:]), dict(options)
             return args, {**options, "hidden_states": passed(options["hidden_states"])}

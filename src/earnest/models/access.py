@@ -243,8 +243,8 @@ class Model(abc.ABC):
         sites : sequence of str or None
             Which to read; None takes those that the model gives by itself.
         at : {"sep", "answer", "first_answer_token", "all"} or None
-            Where to read, as `earnest.models.edits` has it; "all" reads what is asked, before any answer. None reads the
-            decoder where the answer begins, and what comes before the decoder as the mean over its positions.
+            Where to read, as `earnest.models.edits` has it; "all" reads what is asked, before any answer. None reads
+            the decoder where the answer begins, and what comes before the decoder as the mean over its positions.
 
         Returns
         -------
@@ -278,7 +278,8 @@ class Model(abc.ABC):
 
     @contextlib.contextmanager
     def _edited(self, edits: Sequence[Edit]) -> Iterator[Self]:
-        """A copy with the edits, for `hooked` of a model that puts `self.edits` into force whenever its network runs."""
+        """A copy with the edits, for `hooked` of a model whose network runs under `self.edits`."""
+        _check_in_force(self)
         self._own_thread  # noqa: B018  (made before the copy, which then takes its turns in the same one)
         edited = copy.copy(self)
         edited.edits = (*(self.edits or ()), *edits)
@@ -346,7 +347,9 @@ def _refusal(model: Model, stimulus: Stimulus) -> HistoryRefused | None:
 
 def _check_in_force(model: Model) -> None:
     if model.edits is None:
-        raise BadParameter(f"the edits of {model.name!r} are in force inside their `with` block, which is over; ask inside it")
+        raise BadParameter(
+            f"the edits of {model.name!r} are in force inside their `with` block, which is over; ask inside it"
+        )
 
 
 def _door_of_ask(ask: Callable[..., list[Reply]]) -> Callable[..., list[Reply]]:
@@ -466,8 +469,8 @@ class System:
     ----------
     model : Model
     defences : tuple of Defence
-        Clips pass through them in this order, answers in the opposite one. Clips that the user sent in earlier turns pass
-        through them as well, so that nobody gets round a defence by speaking first.
+        Clips pass through them in this order, answers in the opposite one. Clips that the user sent in earlier turns
+        pass through them as well, so that nobody gets round a defence by speaking first.
     seed : int
         A defence that draws is given a generator made from this, its place and the clip, so that one clip is always
         defended alike; `draw` asks for another.
@@ -490,7 +493,7 @@ class System:
         return replace(self, defences=())
 
     def defended(self, stimulus: Stimulus, *, draw: int = 0) -> Stimulus:
-        """The stimulus that the model gets: every clip of the user passed through the defences, prompts as they want them.
+        """The stimulus that the model gets: the user's clips passed through the defences, prompts as they want them.
 
         That holds for the user's clips of earlier turns too; what the assistant said is left as it was.
         """

@@ -8,9 +8,9 @@ The text model hears nothing: it is given the prompt with the transcript of ever
 pieces that the recogniser can take in, cut where it is quietest; so a cascade hears audio of any length. What was heard
 is in `details["transcript"]`, and in `details["pieces"]` what a recogniser says of each piece: how sure it was.
 
-Earlier turns are transcribed too, and are turns in writing of the text model, if that takes any. What was heard of them is
-in `details["earlier_transcripts"]`, turn by turn, None where nothing was spoken. What the assistant said is transcribed
-only where its words are not given.
+Earlier turns are transcribed too, and are turns in writing of the text model, if that takes any. What was heard of them
+is in `details["earlier_transcripts"]`, turn by turn, None where nothing was spoken. What the assistant said is
+transcribed only where its words are not given.
 """
 
 from __future__ import annotations

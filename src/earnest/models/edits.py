@@ -10,8 +10,8 @@ of a model names them:
 Positions of the decoder:
 
     answer                  where the model's turn opens
-    sep                     the last position before the answer, where its first token is decided; in a model that writes
-                            down what it heard before it answers the separator between the two, in others `answer`
+    sep                     the last position before the answer, where its first token is decided; in a model that
+                            writes down what it heard before it answers the separator between the two, in others `answer`
     first_answer_token      the answer's first token
     all                     every position of what is asked and of what is said
 
@@ -42,8 +42,7 @@ from earnest.errors import BadParameter
 Position = Literal["sep", "answer", "first_answer_token", "all"]
 
 Change = Callable[[Any], Any]
-"""Float32 array, shape (n_positions, width), to one of the same shape; must treat each row by itself and leave what it is
-given as it is."""
+"""Float32 array, shape (n_positions, width), to one of the same shape; treats each row by itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +76,9 @@ class Edit:
     def __post_init__(self) -> None:
         _check_position(self.at)
         if not callable(self.change):
-            raise BadParameter(f"change must be a function from array to array, got {type(self.change).__name__}; see Edit.add")
+            raise BadParameter(
+                f"change must be a function from array to array, got {type(self.change).__name__}; see Edit.add"
+            )
 
     @classmethod
     def add(cls, *, site: str, at: Position, vector: ArrayLike, scale: float = 1.0) -> Edit:
@@ -115,7 +116,13 @@ class Edit:
 
     @classmethod
     def clamp(
-        cls, *, site: str, at: Position, low: ArrayLike = -np.inf, high: ArrayLike = np.inf, direction: ArrayLike | None = None
+        cls,
+        *,
+        site: str,
+        at: Position,
+        low: ArrayLike = -np.inf,
+        high: ArrayLike = np.inf,
+        direction: ArrayLike | None = None,
     ) -> Edit:
         """Clamping: the component along `direction` kept within [low, high]; without a direction each number by itself.
 
@@ -135,15 +142,21 @@ class Edit:
         if np.isnan(ends).any() if ends[0].shape == ends[1].shape else any(np.isnan(end).any() for end in ends):
             raise BadParameter("low and high must be numbers, got nan; leave one out for a half-open range")
         if not (ends[0] <= ends[1]).all() or all(np.isinf(end).all() for end in ends):
-            raise BadParameter(f"a range must have low <= high, one of them finite, got {low!r} and {high!r}; give low or high")
+            raise BadParameter(
+                f"a range must have low <= high, one of them finite, got {low!r} and {high!r}; give low or high"
+            )
         if direction is None:
             return cls._of("clamp", partial(_clamped, low=ends[0], high=ends[1]), site=site, at=at, values=ends)
         if any(end.ndim for end in ends):
-            raise BadParameter("low and high must be single numbers along a direction, got arrays; give one direction an edit")
+            raise BadParameter(
+                "low and high must be single numbers along a direction, got arrays; give one direction an edit"
+            )
         along = _numbers(direction, "direction", n_axes=(1,))
         length = float(np.linalg.norm(along))
         if length == 0:
-            raise BadParameter("direction must not be zero, got only zeros; leave it out to clamp each number by itself")
+            raise BadParameter(
+                "direction must not be zero, got only zeros; leave it out to clamp each number by itself"
+            )
         change = partial(_clamped_along, direction=along / length, low=float(ends[0]), high=float(ends[1]))
         return cls._of("clamp_along", change, site=site, at=at, values=[along / length, *ends])
 
@@ -200,7 +213,9 @@ def checked_sites(wanted: Sequence[str], *, at: str | None, sites: Collection[st
         if site not in sites:
             raise BadParameter(f"{name!r} has no site {site!r}; its sites are {', '.join(sites)}")
         if at not in (None, "all") and not site.startswith("decoder."):
-            raise BadParameter(f"site {site!r} of {name!r} has no position {at!r}, which is of the decoder; use at='all'")
+            raise BadParameter(
+                f"site {site!r} of {name!r} has no position {at!r}, which is of the decoder; use at='all'"
+            )
     return tuple(wanted)
 
 
@@ -219,7 +234,9 @@ def _numbers(values: ArrayLike, name: str, *, n_axes: tuple[int, ...]) -> NDArra
     array = np.array(values, dtype=np.float64)
     if array.ndim not in n_axes or not array.size or not np.isfinite(array).all():
         shapes = " or ".join({0: "()", 1: "(width,)", 2: "(n, width)"}[n] for n in n_axes)
-        raise BadParameter(f"{name} must be finite and of shape {shapes}, got shape {array.shape}; check where it comes from")
+        raise BadParameter(
+            f"{name} must be finite and of shape {shapes}, got shape {array.shape}; check where it comes from"
+        )
     return array
 
 

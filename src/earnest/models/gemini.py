@@ -2,9 +2,9 @@
 
     gemini/<name>       the key is in GEMINI_API_KEY and travels in a header; GEMINI_BASE_URL sets another base address
 
-Clips go first, in order, as `inline_data` of 16-bit WAV; the prompt comes last. Earlier turns are contents before that: the
-user's in the same form, the assistant's (`model`) as text. A request may hold 20 MB in all, about
-seven minutes at 16 kHz; what is longer is `too_long`, before anything is sent.
+Clips go first, in order, as `inline_data` of 16-bit WAV; the prompt comes last. Earlier turns are contents before that:
+the user's in the same form, the assistant's (`model`) as text. A request may hold 20 MB in all, about seven minutes at
+16 kHz; what is longer is `too_long`, before anything is sent.
 
 A question or an answer that the provider's filter stopped is an answer with the text there is, perhaps nothing;
 `details["blocked"]` is true and `details["finish_reason"]` tells why. Thoughts are in `details["reasoning"]`. A reply that

@@ -3,10 +3,10 @@
     openai/<name>       https://api.openai.com/v1, or OPENAI_BASE_URL; the key is in OPENAI_API_KEY
     <url>#<name>        http://localhost:8000/v1#Qwen/Qwen2-Audio-7B-Instruct; EARNEST_API_KEY is sent where it is set
 
-Clips go first, in order, as `input_audio` parts of 16-bit WAV at their own rate; the prompt comes last. Earlier turns are
-messages before that: the user's in the same form, the assistant's as text, since recordings of answers cannot be sent
-back. Keys are needed at once for OpenAI (not where its base is this machine); for another address only if it answers 401, and then the
-failure names the variable.
+Clips go first, in order, as `input_audio` parts of 16-bit WAV at their own rate; the prompt comes last. Earlier turns
+are messages before that: the user's in the same form, the assistant's as text, since recordings of answers cannot be
+sent back. Keys are needed at once for OpenAI (not where its base is this machine); for another address only if it
+answers 401, and then the failure names the variable.
 
 What comes back is an answer even if the provider's filter stopped it: its text is what there is, perhaps nothing, and
 `details["blocked"]` is true. A reply cut off by `max_tokens` before its first word is an answer without words, whose

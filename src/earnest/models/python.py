@@ -11,13 +11,13 @@ silence where there are several) and the prompt, in this order. It returns a tex
     sampling         temperature, longest answer, seed
     history          the earlier turns, a tuple of `earnest.audio.Turn`, oldest first
 
-One without `history` takes no earlier turns, and fails with `history_refused` where there are some. One that takes `prompt` and no clip is a text model, fit to judge; asked with audio it fails with `audio_refused`. One that
-needs audio says `takes_text_alone = False`, as an attribute, and is not asked in writing.
+One without `history` takes no earlier turns, and fails with `history_refused` where there are some. One that takes
+`prompt` and no clip is a text model, fit to judge; asked with audio it fails with `audio_refused`. One that needs audio
+says `takes_text_alone = False`, as an attribute, and is not asked in writing.
 
 A class is built once, with the options given to `load_model`, and its instance called. An object may say `batch_size`
-and have a method `batch(clips, prompts)` that returns a list of answers; with a parameter `histories` it takes the earlier
-turns of each. What the callable raises becomes a failure
-`model_error` of that item.
+and have a method `batch(clips, prompts)` that returns a list of answers; with a parameter `histories` it takes the
+earlier turns of each. What the callable raises becomes a failure `model_error` of that item.
 """
 
 from __future__ import annotations
@@ -191,9 +191,8 @@ def _parameters(function: Callable[..., Any], name: str) -> dict[str, str]:
     hears = text_only or {"clip", "clips"} & set(wanted)
     if free or "prompt" not in wanted or not hears or by_position:
         raise BadParameter(
-            f"{name!r} must take (clip, prompt), (clips, prompt) or, to judge, prompt alone, and may take system_prompt, "
-            f"sampling and history, got "
-            f"({', '.join(parameters)}); change its parameters"
+            f"{name!r} must take (clip, prompt), (clips, prompt) or, to judge, prompt alone, and may take "
+            f"system_prompt, sampling and history, got ({', '.join(parameters)}); change its parameters"
         )
     return wanted
 

@@ -218,7 +218,9 @@ class TransformersModel(Model):
     def _decoder_or_denied(self) -> Decoder:
         if self._decoder is None:
             kind = type(self.network).__name__
-            raise AccessDenied(f"{self.name!r} grants no activations: {kind} of this transformers has its blocks elsewhere")
+            raise AccessDenied(
+                f"{self.name!r} grants no activations: {kind} of this transformers has its blocks elsewhere"
+            )
         return self._decoder
 
     def _read(
@@ -226,7 +228,9 @@ class TransformersModel(Model):
     ) -> dict[str, NDArray[np.float32]]:
         item = self._prepared(stimulus)
         if PROJECTOR in sites and not item.heard:
-            raise BadParameter(f"site {PROJECTOR!r} of {self.name!r} needs audio, got a prompt alone; give the stimulus a clip")
+            raise BadParameter(
+                f"site {PROJECTOR!r} of {self.name!r} needs audio, got a prompt alone; give the stimulus a clip"
+            )
         if at == "first_answer_token":
             ((said, *_),), _ = self._generated([item], [stimulus.digest], Sampling(max_tokens=1))
             item.target = [said]
@@ -266,9 +270,7 @@ class TransformersModel(Model):
             for start in range(0, len(group), self.batch_size)
         ]
 
-    def _prepared(
-        self, stimulus: Stimulus, *, target: Sequence[int] = (), needs_gradient: bool = False
-    ) -> _Prepared:
+    def _prepared(self, stimulus: Stimulus, *, target: Sequence[int] = (), needs_gradient: bool = False) -> _Prepared:
         """The stimulus as tokens and features, with the tokens of an answer where one is given."""
         turns = [self._taken(turn) for turn in stimulus.turns]
         waveforms = [self._waveforms(turn) for turn in turns]
@@ -534,8 +536,8 @@ class _Prompts:
             ) from error
         if len(turns) > 1 and not all(_kept(turn) in text for turn in turns):
             raise HistoryRefused(
-                f"the chat template of {self._name!r} must carry every turn, and leaves some out; put what was said into "
-                "the prompt, or mend the checkpoint's template"
+                f"the chat template of {self._name!r} must carry every turn, and leaves some out; put what was said "
+                "into the prompt, or mend the checkpoint's template"
             )
         return text
 

@@ -148,8 +148,8 @@ def _stimulus(folder: Path, line: JournalLine) -> Stimulus:
     stimulus = Stimulus(clips=clips, prompt=line.prompt, system_prompt=system_prompt, truth=line.truth)
     if line.prompt_hash not in ("", stimulus.prompt_hash):
         raise BadData(
-            f"{line.item} cannot be asked again as it was: its prompts or earlier turns were others than its journal line "
-            "holds; run its task again"
+            f"{line.item} cannot be asked again as it was: its prompts or earlier turns were others than its journal "
+            "line holds; run its task again"
         )
     return stimulus
 

@@ -28,7 +28,7 @@ from earnest.audio import AudioClip, Goal, Manifest, Stimulus, Turn
 from earnest.defences import Defence, Gradient, defences
 from earnest.errors import AccessDenied, UnknownName
 from earnest.metrics import metrics
-from earnest.models.access import Access, Answer, Failure, Model, Reply, System
+from earnest.models.access import Access, Answer, Failure, Model, Reply, Sampling, System
 from earnest.models.edits import Edit
 from earnest.pillars import PILLARS
 from earnest.records import Question, Unscored, Verdict
@@ -128,7 +128,8 @@ def check_defence(defence: Defence | type[Defence]) -> None:
         f"{defence.name}: instruct must leave the clips alone; change them in apply",
     )
     _expect(
-        [(turn.role, dict(turn.clips)) for turn in prompted.history] == [(turn.role, dict(turn.clips)) for turn in spoken.history],
+        [(turn.role, dict(turn.clips)) for turn in prompted.history]
+        == [(turn.role, dict(turn.clips)) for turn in spoken.history],
         f"{defence.name}: instruct must keep the earlier turns and their clips; it may change their words",
     )
 
@@ -187,12 +188,18 @@ def check_metric(metric: Callable[..., Any] | str) -> None:
     _expect(not twice, f"metric {name!r} takes two arguments of the type {twice}; make them keyword-only")
 
 
-def check_model(model: Model, stimuli: Sequence[Stimulus], *, target: str | None = None) -> None:
+def check_model(
+    model: Model,
+    stimuli: Sequence[Stimulus],
+    *,
+    target: str | None = None,
+    sampling: Sampling = Sampling(),  # noqa: B008
+) -> None:
     """Check that a model answers each stimulus, alike in any batch, and that its gradients are those of its loss.
 
-    Where it takes earlier turns, the same of a conversation; where it takes none, that it refuses one and answers the rest.
-    Where it scores given texts: log-probabilities, alike in any batch, of answers that exclude each other. Where it can be
-    hooked: edits show in what is read and in the fingerprint, and leave the model itself alone.
+    Where it takes earlier turns, the same of a conversation; where it takes none, that it refuses one and answers the
+    rest. Where it scores given texts: log-probabilities, alike in any batch, of answers that exclude each other. Where
+    it can be hooked: edits show in what is read and in the fingerprint, and leave the model itself alone.
 
     Parameters
     ----------
@@ -202,6 +209,8 @@ def check_model(model: Model, stimuli: Sequence[Stimulus], *, target: str | None
         At least one.
     target : str or None
         A text that it may be made to say; needed to check gradients, where it grants them.
+    sampling : Sampling
+        How answers are drawn; a low `max_tokens` saves time.
     """
     _expect(bool(model.name), f"{type(model).__name__} must carry the specification it was loaded from as `name`")
     unknown = set(model.access) - set(get_args(Access))
@@ -209,19 +218,19 @@ def check_model(model: Model, stimuli: Sequence[Stimulus], *, target: str | None
         not unknown and "responses" in model.access, f"{model.name}: access must hold 'responses', got {model.access}"
     )
     with _untouched(stimuli):
-        replies = model.ask(list(stimuli))
+        replies = model.ask(list(stimuli), sampling=sampling)
     _expect(len(replies) == len(stimuli), f"{model.name} gave {len(replies)} replies to {len(stimuli)} stimuli")
     for reply in replies:
         _expect(
             isinstance(reply, Answer | Failure), f"{model.name}: a reply must be an Answer or a Failure, got {reply!r}"
         )
     if model.batch_size is not None:
-        _check_alike(model, stimuli, replies)
-    _check_conversation(model, stimuli)
+        _check_alike(model, stimuli, replies, sampling)
+    _check_conversation(model, stimuli, sampling)
     if _overrides(model, "score"):
         _check_score(model, stimuli)
     if _overrides(model, "hooked"):
-        _check_edits(model, stimuli[0])
+        _check_edits(model, stimuli[0], sampling)
     if "gradients" in model.access and target is not None:
         _check_model_gradient(model, stimuli[0], target)
 
@@ -385,24 +394,24 @@ def _overrides(model: Model, name: str) -> bool:
     return getattr(type(model), name) is not getattr(Model, name)
 
 
-def _check_alike(model: Model, stimuli: Sequence[Stimulus], replies: Sequence[Reply]) -> None:
-    alone = [model.ask([stimulus])[0] for stimulus in stimuli]
+def _check_alike(model: Model, stimuli: Sequence[Stimulus], replies: Sequence[Reply], sampling: Sampling) -> None:
+    alone = [model.ask([stimulus], sampling=sampling)[0] for stimulus in stimuli]
     texts = [[getattr(reply, "text", None) for reply in each] for each in (replies, alone)]
     _expect(texts[0] == texts[1], f"{model.name} must answer alike in any batch, got {texts[0]} and {texts[1]}")
 
 
-def _check_conversation(model: Model, stimuli: Sequence[Stimulus]) -> None:
+def _check_conversation(model: Model, stimuli: Sequence[Stimulus], sampling: Sampling) -> None:
     """A conversation among plain stimuli: heard, or refused and nothing else with it."""
     mixed = [replace(stimuli[0], history=EARLIER), *stimuli]
     with _untouched(mixed):
-        first, *others = model.ask(mixed)
+        first, *others = model.ask(mixed, sampling=sampling)
     if model.takes_history:
         _expect(
             not (isinstance(first, Failure) and first.reason == "history_refused"),
             f"{model.name} says that it takes earlier turns and refuses two in words; set takes_history = False",
         )
         if model.batch_size is not None:
-            _check_alike(model, mixed, [first, *others])
+            _check_alike(model, mixed[:1], [first], sampling)
         return
     _expect(
         isinstance(first, Failure) and first.reason == "history_refused",
@@ -418,10 +427,13 @@ def _check_score(model: Model, stimuli: Sequence[Stimulus]) -> None:
     for scores in both:
         _expect(
             scores.shape == (len(stimuli),) and scores.dtype == np.float64 and bool(np.isfinite(scores).all()),
-            f"{model.name}: scores must be finite float64 of shape ({len(stimuli)},), got {scores.dtype} {scores.shape}",
+            f"{model.name}: scores must be finite float64, shape ({len(stimuli)},), got {scores.dtype} {scores.shape}",
         )
     total = float(np.max(np.exp(both[0]) + np.exp(both[1])))
-    _expect(total <= 1 + 1e-6, f"{model.name}: 'yes' and 'no' exclude each other, so their probabilities cannot add up to {total:.4g}")
+    _expect(
+        total <= 1 + 1e-6,
+        f"{model.name}: 'yes' and 'no' exclude each other, so their probabilities cannot add up to {total:.4g}",
+    )
     alone = np.array([model.score([stimulus], ["yes"])[0] for stimulus in stimuli])
     _expect(
         bool(np.allclose(alone, both[0], rtol=1e-4, atol=1e-3)),
@@ -429,41 +441,44 @@ def _check_score(model: Model, stimuli: Sequence[Stimulus]) -> None:
     )
 
 
-def _check_edits(model: Model, stimulus: Stimulus) -> None:
+def _check_edits(model: Model, stimulus: Stimulus, sampling: Sampling) -> None:
     _expect(bool(model.sites), f"{model.name} can be hooked, so it must name its `sites`")
     for site in (model.sites[0], model.sites[-1]):
         if stimulus.clips or site.startswith("decoder."):
-            _check_edit(model, stimulus, site)
+            _check_edit(model, stimulus, site, sampling)
 
 
-def _check_edit(model: Model, stimulus: Stimulus, site: str) -> None:
+def _check_edit(model: Model, stimulus: Stimulus, site: str, sampling: Sampling) -> None:
+    def said(asked: Model) -> str | None:
+        (reply,) = asked.ask([stimulus], sampling=sampling)
+        return reply.text if isinstance(reply, Answer) else None
+
     def read(asked: Model) -> NDArray[np.float32]:
         return asked.activations([stimulus], sites=[site], at="all")[0][site]
 
-    plain, (answer,) = read(model), model.ask([stimulus])
+    plain, answer = read(model), said(model)
     same = Edit(site=site, at="all", change=lambda rows: rows)
     with model.hooked([same]) as edited:
         _expect(edited.fingerprint != model.fingerprint, f"{model.name}: edits must show in the fingerprint")
-        _expect(_text(edited.ask([stimulus])[0]) == _text(answer), f"{model.name}: an edit that changes nothing at {site} changed the answer")
+        _expect(said(edited) == answer, f"{model.name}: an edit that changes nothing at {site} changed the answer")
     try:
         with model.hooked([Edit.replace(site=site, at="all", vector=0.0)]) as edited:
             _expect(not read(edited).any(), f"{model.name}: zeros put in at {site} must be what is read there")
-            _expect(np.array_equal(read(model), plain), f"{model.name}: edits must leave the model itself as it is, in their block too")
+            _expect(
+                np.array_equal(read(model), plain),
+                f"{model.name}: edits must leave the model itself as it is, in their block too",
+            )
             raise _Interrupted
     except _Interrupted:
         pass
     _expect(
-        np.array_equal(read(model), plain) and _text(model.ask([stimulus])[0]) == _text(answer),
+        np.array_equal(read(model), plain) and said(model) == answer,
         f"{model.name} must be as it was after its edits, also after an exception",
     )
 
 
 class _Interrupted(Exception):
     """Ends a block of edits from inside."""
-
-
-def _text(reply: Reply) -> str | None:
-    return reply.text if isinstance(reply, Answer) else None
 
 
 def _check_model_gradient(model: Model, stimulus: Stimulus, target: str) -> None:
