@@ -16,10 +16,11 @@ import pytest
 
 import earnest.testing
 from earnest.attacks import Attack, Budget, Candidate, attacks
-from earnest.audio import Manifest
+from earnest.audio import Manifest, Turn
 from earnest.defences import Defence, defences
 from earnest.metrics import metrics
-from earnest.models import Answer
+from earnest.models import Answer, Edit, Failure
+from earnest.models.edits import checked_edits
 from earnest.records import Item, Verdict
 from earnest.registry import Registry, names
 from earnest.tasks import Task, tasks
@@ -258,6 +259,14 @@ def shortened(self, clip, *, rng):
     return clip.with_samples(clip.samples[1:])
 
 
+def deafened(self, stimulus):
+    return replace(stimulus, history=tuple(Turn(role=turn.role, text=turn.text) for turn in stimulus.history))
+
+
+def reworded(self, stimulus):
+    return replace(stimulus, history=tuple(replace(turn, text=f"{turn.text}!") for turn in stimulus.history))
+
+
 def overwritten(self, answer):
     answer.details["seen"] = True
     return answer
@@ -273,6 +282,9 @@ def overwritten(self, answer):
         ({"review": overwritten}, "review must not change the answer it is given"),
         ({"review": lambda self, answer: answer.text}, "review must return an Answer, got str"),
         ({"instruct": lambda self, s: replace(s, clips={"speech": halved(0, s.clip, rng=0)})}, "must leave the clips"),
+        ({"instruct": lambda self, s: replace(s, history=())}, "instruct must keep the earlier turns and their clips"),
+        ({"instruct": deafened}, "instruct must keep the earlier turns and their clips"),
+        ({"instruct": reworded}, None),
         ({"apply": drawn, "gradient": "exact", "random": True}, None),
         ({"apply": halved, "gradient": "stand_in"}, None),
     ],
@@ -387,3 +399,126 @@ def test_faults_of_models_are_seen(cls, message):
     model = cls(np.random.default_rng(0).standard_normal(50).astype(np.float32))
     with pytest.raises(AssertionError, match=message):
         check_model(model, [toy_stimulus(seed=seed) for seed in range(2)], target="yes")
+
+
+# ---- conversations, scores and edits
+
+
+class Talker(LinearModel):
+    """Takes earlier turns, scores texts by their length, and has one number inside that edits change."""
+
+    takes_history = True
+    sites = ("decoder.0", "decoder.1")
+
+    def __init__(self):
+        super().__init__(np.ones(50, dtype=np.float32), access=("responses", "scores", "gradients", "activations"))
+        self.fingerprint = "talker"
+
+    def ask(self, stimuli, **options):
+        return [
+            Answer(text=f"{len(stimulus.history)} before, {self._inner(stimulus).sum():.3f}") for stimulus in stimuli
+        ]
+
+    def score(self, stimuli, texts):
+        return np.array(
+            [-len(text) - abs(self._inner(each).sum()) for each, text in zip(stimuli, texts)], dtype=np.float64
+        )
+
+    def activations(self, stimuli, *, sites=None, at=None):
+        return [{site: self._inner(each) for site in sites or self.sites} for each in stimuli]
+
+    def hooked(self, edits):
+        return self._edited(checked_edits(edits, sites=self.sites, name=self.name))
+
+    def _inner(self, stimulus):
+        rows = np.array([[self.product(stimulus.clip.samples), 1.0]], dtype=np.float32)
+        for edit in self.edits:
+            rows = edit.applied(rows)
+        return rows
+
+
+def talkers(**changes):
+    return type("Changed", (Talker,), changes)
+
+
+STIMULI = [toy_stimulus(seed=seed) for seed in range(2)]
+
+
+def refuses_all(self, stimuli, **options):
+    return [Failure(reason="history_refused") for _ in stimuli]
+
+
+def in_place(self, edits):
+    from contextlib import contextmanager
+
+    @contextmanager
+    def block():
+        self.edits, self.fingerprint = (*self.edits, *edits), "edited"
+        yield self
+
+    return block()
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({}, None),
+        (
+            {"ask": lambda self, stimuli, **o: [Answer(text=str(len(s.history) and len(stimuli))) for s in stimuli]},
+            "alike in any",
+        ),
+        (
+            {
+                "ask": lambda self, stimuli, **o: [
+                    Failure(reason="history_refused") if s.history else Answer(text="") for s in stimuli
+                ]
+            },
+            "says that it takes earlier turns and refuses two in words",
+        ),
+        ({"takes_history": False, "ask": refuses_all}, "must refuse conversations alone, got the same for 2 other"),
+        ({"score": lambda self, stimuli, texts: np.zeros(len(stimuli))}, "probabilities cannot add up to 2"),
+        ({"score": lambda self, stimuli, texts: np.full(len(stimuli), -np.inf)}, "scores must be finite float64"),
+        (
+            {"score": lambda self, stimuli, texts: np.full(len(stimuli), -5, np.float32)},
+            "scores must be finite float64",
+        ),
+        ({"score": lambda self, stimuli, texts: np.full(1, -5.0)}, "scores must be finite float64"),
+        (
+            {"score": lambda self, stimuli, texts: np.full(len(stimuli), -9.0 - len(stimuli))},
+            "score alike in any batch",
+        ),
+        ({"sites": ()}, "it must name its `sites`"),
+        ({"hooked": in_place}, "an edit|edits must|as it was"),
+        ({"hooked": lambda self, edits: self._edited([])}, "edits must show in the fingerprint"),
+        (
+            {
+                "activations": lambda self, stimuli, sites=None, at=None: [
+                    {s: np.ones((1, 2)) for s in sites} for _ in stimuli
+                ]
+            },
+            "zeros put in at decoder.0 must be what is read there",
+        ),
+    ],
+)
+def test_faults_of_conversations_scores_and_edits_are_seen(changes, message):
+    model = talkers(**changes)()
+    if message is None:
+        check_model(model, STIMULI)
+        assert Edit.add(site="decoder.0", at="all", vector=[1.0, 0.0]).differentiable
+        return
+    with pytest.raises(AssertionError, match=message):
+        check_model(model, STIMULI)
+
+
+def test_a_model_that_answers_past_the_earlier_turns_is_seen():
+    model = LinearModel(np.ones(50, dtype=np.float32))
+    model.ask = lambda stimuli, **options: LinearModel.ask.__wrapped__(model, stimuli, **options)  # round its door
+    with pytest.raises(AssertionError, match="must refuse them with the reason history_refused, got Answer"):
+        check_model(model, STIMULI)
+
+
+def test_scores_must_be_granted_in_access():
+    model = talkers()()
+    model.access = frozenset({"responses"})
+    with pytest.raises(AssertionError, match="so it must say so in `access`"):
+        check_model(model, STIMULI)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 import earnest
-from earnest.audio import Manifest
+from earnest.audio import Manifest, Stimulus, Turn
 from earnest.errors import BadData, BadParameter, PlanMismatch, UnknownName
 from earnest.pillars import HEADLINE
 from earnest.plan import Plan
@@ -382,6 +383,23 @@ def test_an_item_is_asked_again_with_the_clip_that_was_sent(runs: dict[str, Run]
     assert not replay(run.folder, line.item, model="scripted/always_refuse").same
     with pytest.raises(UnknownName, match="has no item 'nothing'"):
         replay(run.folder, "nothing")
+
+
+def test_what_a_line_does_not_hold_is_not_asked_again_without_it(runs: dict[str, Run], tmp_path: Path) -> None:
+    """A conversation, say, whose earlier turns would be lost; of lines without a hash nothing is known."""
+    run = runs["echo"]
+    line = next(line for line in run.lines() if line.task == "voice_parity")
+    stimulus = Stimulus(clips={}, prompt=line.prompt, history=(Turn(role="user", text="Before."),))
+    for prompt_hash, fails in ((stimulus.prompt_hash, True), ("", False)):
+        folder = tmp_path / (prompt_hash or "none")
+        shutil.copytree(run.folder, folder)
+        changed = line.model_copy(update={"prompt_hash": prompt_hash})
+        (folder / "journal.jsonl").write_text(changed.dumped() + "\n", encoding="utf-8")
+        if fails:
+            with pytest.raises(BadData, match="earlier turns were others than its journal line holds; run its task again"):
+                replay(folder, line.item)
+        else:
+            assert replay(folder, line.item).same
 
 
 def test_a_model_is_asked_whether_it_hears() -> None:

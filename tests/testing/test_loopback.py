@@ -12,10 +12,10 @@ import urllib.request
 import numpy as np
 import pytest
 
-from earnest.audio import AudioClip, Stimulus
+from earnest.audio import AudioClip, Stimulus, Turn
 from earnest.errors import ModelFailed
 from earnest.models import load_model
-from earnest.testing.loopback import Faults, Loopback
+from earnest.testing.loopback import Faults, Loopback, echo
 
 CLIP = AudioClip((np.arange(-400, 400) / 1024).astype(np.float32), 8_000)
 STIMULUS = Stimulus(clips={"speech": CLIP}, prompt="what is it?", system_prompt="be brief")
@@ -84,3 +84,30 @@ def test_it_runs_in_a_process_of_its_own() -> None:
         with urllib.request.urlopen(f"{url}/asked") as reply:
             assert json.load(reply)["n_requests"] == 0
         process.terminate()
+
+
+def test_it_hears_a_conversation_and_answers_its_last_turn() -> None:
+    other = AudioClip(CLIP.samples[:400], 8_000)
+    history = (Turn(role="user", text="first", clips={"a": other, "b": CLIP}), Turn(role="assistant", text="heard"))
+    stimulus = Stimulus(clips={"speech": CLIP}, prompt="what is it?", history=history)
+    heard = []
+    with Loopback(answer=lambda call: heard.append(call) or echo(call)) as server:
+        model = load_model(f"{server.url}#some/model")
+        answers = model.ask([stimulus, Stimulus(clips={"speech": CLIP}, prompt="what is it?")])
+        n_by_content = server.n_by_content
+    call = heard[0]
+    assert [(turn.role, turn.text, list(turn.clips)) for turn in call.turns] == [
+        ("user", "first", ["clip 1", "clip 2"]),
+        ("assistant", "heard", []),
+        ("user", "what is it?", ["clip 1"]),
+    ]
+    assert list(call.turns[0].clips.values()) == [other, CLIP] and (call.clips, call.prompt) == ([CLIP], "what is it?")
+    assert call.system_prompt is None
+    last = f"I heard 800 samples {CLIP.digest[:8]} and was asked: what is it?"
+    assert answers[0].text == (
+        f"After 400 samples {other.digest[:8]}, 800 samples {CLIP.digest[:8]} and the words 'first': "
+        f"After no clip and the words 'heard': {last}"
+    )
+    assert answers[1].text == last and len(n_by_content) == 2  # another conversation is another content
+    # 0.05 s and twice 0.1 s at 10 tokens a second, and five words
+    assert answers[0].usage["input_audio_tokens"] == 2 and answers[0].usage["input_tokens"] == 7
