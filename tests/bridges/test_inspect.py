@@ -6,13 +6,15 @@ import asyncio
 import gc
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import earnest
-from earnest.audio import AudioClip, Stimulus
+from earnest.audio import AudioClip, Stimulus, Turn
+from earnest.errors import ModelFailed
 from earnest.tasks.suite import Suite
 
 inspect_ai = pytest.importorskip("inspect_ai", reason="the bridge needs the extra inspect")
@@ -101,3 +103,74 @@ def test_a_failing_inspect_model_gives_a_failure_and_no_answer() -> None:
     (reply,) = model.ask([Stimulus(clips={"speech": clip}, prompt="What is said?")])
     assert isinstance(reply, Failure)
     assert reply.reason == "model_error"
+
+
+# ---- conversations
+
+
+CLIPS = [AudioClip(np.full(n, n / 1024, dtype=np.float32), 8_000) for n in (80, 160, 240)]
+TALK = Stimulus(
+    clips={"speech": CLIPS[2]},
+    prompt="And now?",
+    system_prompt="Be brief.",
+    history=(
+        Turn(role="user", text="Listen.", clips={"clip 1": CLIPS[0], "clip 2": CLIPS[1]}),
+        Turn(role="assistant", text="I did."),
+    ),
+)
+
+
+def test_conversations_cross_in_both_directions() -> None:
+    from earnest.bridges import inspect as bridge
+
+    messages = bridge._messages(TALK, audio=bridge._data_uri, name="n")
+    assert [message.role for message in messages] == ["system", "user", "assistant", "user"]
+    assert [part.type for part in messages[1].content] == ["audio", "audio", "text"]
+    assert messages[2].content == "I did."
+    assert bridge._stimulus(messages) == TALK
+    single = bridge._messages(Stimulus(clips={}, prompt="p"), audio=bridge._data_uri, name="n")
+    assert bridge._stimulus(single) == Stimulus(clips={}, prompt="p")
+
+
+def test_an_inspect_model_gets_the_earlier_turns() -> None:
+    from inspect_ai.model import ModelOutput, ModelUsage
+
+    from earnest.bridges.inspect import InspectModel, _stimulus
+
+    seen = []
+
+    def outputs(messages, *rest):
+        seen.append(messages)
+        output = ModelOutput.from_content("mockllm/model", "ok")
+        output.usage = ModelUsage(input_tokens=3, output_tokens=1, total_tokens=4)  # else it is counted over the network
+        return output
+
+    model = InspectModel("mockllm/model", custom_outputs=outputs)
+    assert model.takes_history and [reply.text for reply in model.ask([TALK])] == ["ok"]
+    assert _stimulus(seen[0]) == TALK
+    (reply,) = model.ask([replace(TALK, history=(Turn(role="assistant", clips={"a": CLIPS[0]}),))])
+    assert reply.reason == "history_refused" and "give the turn its words" in reply.detail
+
+
+def test_inspect_hands_conversations_on_and_is_told_where_they_are_not_taken() -> None:
+    from inspect_ai.model import ChatMessageAssistant, ChatMessageTool, ChatMessageUser, GenerateConfig
+    from inspect_ai.tool import ToolCall
+
+    from earnest.bridges import inspect as bridge
+
+    def generated(model: str, messages: list):
+        api = bridge.EarnestAPI(model)
+        return asyncio.run(api.generate(messages, [], "auto", GenerateConfig())).completion
+
+    talk = bridge._messages(TALK, audio=bridge._data_uri, name="n")
+    assert generated("scripted/echo_prompt", talk) == "And now?"
+    call = ToolCall(id="1", function="f", arguments={})
+    for messages, words in (
+        ([*talk, ChatMessageAssistant(content="so")], "must end with the user's message"),
+        ([talk[0]], "must end with the user's message"),
+        ([ChatMessageTool(content="42", tool_call_id="1"), *talk], "got 'tool'; leave tools out"),
+        ([ChatMessageAssistant(content="", tool_calls=[call]), ChatMessageUser(content="p")], "got calls of tools"),
+    ):
+        with pytest.raises(ModelFailed, match=words) as caught:
+            generated("scripted/echo_prompt", messages)
+        assert caught.value.reason == "history_refused"

@@ -198,7 +198,8 @@ def _messages(stimulus: Stimulus, *, audio: Callable[[AudioClip], str], name: st
             messages.append(ChatMessageAssistant(content=written_answer(turn, name=name)))
         else:
             parts: list[Content] = [ContentAudio(audio=audio(clip), format="wav") for clip in turn.clips.values()]
-            messages.append(ChatMessageUser(content=[*parts, ContentText(text=turn.text)]))
+            words = [ContentText(text=turn.text)] if turn.text or not parts else []
+            messages.append(ChatMessageUser(content=[*parts, *words]))
     return messages
 
 
