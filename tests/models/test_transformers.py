@@ -788,6 +788,21 @@ def test_functions_of_ones_own_get_arrays_and_stop_gradients(loaded):
     assert model.score(THREE[:1], ["Sure."]) == plain and hooks_of(model) == hooks
 
 
+def test_padding_is_no_position(loaded):
+    model = loaded("qwen2_audio")
+    stimuli = [asked(1.0, 41, "Short?"), asked(1.0, 42, "A much longer question than the other one?")]
+    lengths = []
+
+    def noted(rows):
+        lengths.append(len(rows))
+        return rows
+
+    with model.hooked([Edit(site="decoder.1", at="all", change=noted)]) as edited:
+        edited.score(stimuli, ["Yes", "No."])
+    ids = [len(model._prepared(stimulus).ids) for stimulus in stimuli]
+    assert lengths == [ids[0] + 4, ids[1] + 4] and ids[0] < ids[1]  # three and three bytes, and the end
+
+
 def test_gradients_pass_through_edits(loaded):
     model = loaded("qwen2_audio")
     direction = np.random.default_rng(3).standard_normal(32)

@@ -202,13 +202,21 @@ def test_scores_go_through_the_defences():
     np.testing.assert_allclose(system.undefended().score([loud], ["ab"]), [-2.5])
 
 
-def test_a_random_defence_hears_an_earlier_clip_as_it_would_hear_it_now():
-    from earnest.defences import defences
+class Noisy(Quieter):
+    """Adds what it draws."""
 
-    system = System(Deaf(), (defences.make("smoothing"),), seed=3)
-    now = system.defended(Stimulus(clips={"speech": ONE}, prompt="p"), draw=5).clip
-    earlier = system.defended(conversation(Turn(role="user", clips={"x": ONE})), draw=5).history[0].clips["x"]
-    assert now == earlier != ONE
+    def apply(self, clip, *, rng):
+        return clip.with_samples(clip.samples + rng.normal(0, 0.1, clip.n_samples).astype(np.float32))
+
+
+def test_a_random_defence_does_to_an_earlier_clip_what_it_would_do_to_it_now():
+    system = System(Deaf(), (Noisy(),), seed=3)
+    spoken = conversation(Turn(role="user", clips={"x": ONE}))
+    for draw in (0, 5):
+        now = system.defended(Stimulus(clips={"speech": ONE}, prompt="p"), draw=draw).clip
+        assert system.defended(spoken, draw=draw).history[0].clips["x"] == now != ONE
+    first, other = (system.defended(spoken, draw=draw).history[0] for draw in (0, 5))
+    assert first != other
 
 
 # ---- over HTTP

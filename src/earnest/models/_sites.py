@@ -96,7 +96,7 @@ class Decoder:
         reads : sequence of str
             Sites whose states are kept as the edits leave them.
         at : str
-            Where they are read; "all" ends where the answer begins.
+            Where they are read.
 
         Yields
         ------
@@ -147,8 +147,7 @@ def _passed(
     for site in point.reads:
         rows = kept.setdefault(site, [])
         for row, place in enumerate(places):
-            stop = min(point.n_seen, place.answer) if at == "all" else point.n_seen
-            columns = [column - start for column in place.columns(site, at, start=start, stop=stop)]
+            columns = [column - start for column in place.columns(site, at, start=start, stop=point.n_seen)]
             rows.append(states[row, columns].detach().float().cpu().numpy())
     return states
 
@@ -173,4 +172,4 @@ def _applied(edit: Edit, rows: torch.Tensor) -> torch.Tensor:
             f"gradients need an edit at {edit.site!r} whose `change` takes tensors, and it does not say so; "
             "write it for tensors and set differentiable=True"
         )
-    return torch.from_numpy(np.array(edit.applied(rows.cpu().numpy().copy()), dtype=np.float32)).to(rows)
+    return torch.from_numpy(np.array(edit.applied(rows.cpu().numpy()), dtype=np.float32)).to(rows)
