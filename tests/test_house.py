@@ -18,7 +18,7 @@ FLOORS = (
     ("pillars", "registry", "replies"),
     ("audio", "catalogue"),
     ("records", "plan", "metrics", "models"),
-    ("attacks", "defences", "detectors", "explainers", "results"),
+    ("attacks", "defences", "detectors", "explainers", "privacy", "results"),
     ("engine", "guard", "report"),
     ("tasks",),
     ("bridges", "testing"),
