@@ -49,7 +49,8 @@ class Epsilon:
     Attributes
     ----------
     low, high : float
-        Bounds on the exact value; `high` is the one that may be claimed, infinite where it would be in the hundreds.
+        Bounds on the exact value; `high` is the one that may be claimed, infinite (and `low` zero) where losses of
+        more than `MOST` are likely, as with next to no noise.
     delta : float
     """
 
@@ -69,7 +70,9 @@ class _Step:
     def loss(self, x: float) -> float:
         """Log of the mixture over the Gaussian around zero, at an outcome."""
         exponent = (2 * x - 1) / (2 * self.noise**2)
-        return math.log1p(self.rate * math.expm1(exponent)) if exponent < 500 else exponent + math.log(self.rate)
+        if self.rate == 1 or exponent > MOST:
+            return exponent + math.log(self.rate)
+        return math.log1p(self.rate * math.expm1(exponent))
 
     def ends(self, tail: float) -> tuple[float, float]:
         """Losses between which the step stays, but for a tail on either side."""
@@ -203,8 +206,8 @@ def _epsilon(losses: _Losses, delta: float) -> float:
 def _bounds(step: _Step, n_steps: int, delta: float) -> tuple[float, float]:
     tail = NEGLIGIBLE * delta
     low, high, spread = _window(step, n_steps, tail)
-    if high > MOST:  # all but `tail` of the losses lie above `low`
-        return max(0.0, low + math.log1p(-delta / (1 - tail))), math.inf
+    if high > MOST:
+        return 0.0, math.inf
     wanted = min(GAP / n_steps, spread / 100)
     one_low, one_high = step.ends(tail / n_steps)
     range_ = max(high - low, one_high - one_low) * 1.02
