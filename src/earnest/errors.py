@@ -12,6 +12,7 @@ what was expected, what came, what to do.
     ├── MissingKey          (KeyError)            an environment variable with a credential is not set
     ├── AccessDenied        (PermissionError)     a method needs more of a model than it grants
     ├── PlanMismatch        (RuntimeError)        a run folder holds another plan
+    ├── WrongGradients      (ArithmeticError)     gradients of single examples that an engine computes wrongly
     ├── StorageFailed       (OSError)             results could not be written (a full disk, say)
     └── ModelFailed         (RuntimeError)        a model call gave no answer; `reason` says why
         ├── AudioRefused                          the endpoint does not take audio
@@ -97,6 +98,10 @@ class AccessDenied(EarnestError, PermissionError):
 
 class PlanMismatch(EarnestError, RuntimeError):
     """A run folder holds the results of another plan."""
+
+
+class WrongGradients(EarnestError, ArithmeticError):
+    """Gradients of single examples differ from those of a plain loop, so that clipping them would protect nobody."""
 
 
 class StorageFailed(EarnestError, OSError):
