@@ -175,7 +175,8 @@ def _own(part: str, source: _Source, *, last: bool) -> str:
     if len(words) < _FEWEST or sum(word in source.vocabulary for word in words) < _COVERED * len(words) * 0.8:
         return part
     bare = _without_openers(words, source)
-    if _repeats(bare, source, last=last) or _asks_again(words, source) or _leaves_open(bare, source):
+    repeated = any(_repeats(each, source, last=last) for each in dict.fromkeys((words, bare)))
+    if repeated or _asks_again(words, source) or _leaves_open(bare, source):
         return ""
     return _without_condition(part, source)
 
