@@ -13,7 +13,7 @@ import torch
 
 from earnest.models.reference.vocabulary import Vocabulary
 
-from . import data, evaluate, grammar, siblings
+from . import data, evaluate, grammar, rules, siblings
 from .export import export
 from .train import new_run, sampler_of, train
 
@@ -30,9 +30,10 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--start", type=Path, help="exported folder that a sibling begins at (default: the shipped one)")
     parser.add_argument("--smoke", action="store_true", help="little data, --minutes 1.5: shows that the recipe runs")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in WORK")
-    parser.add_argument("--minutes", type=float, default=76.0, help="training time (default: 76)")
+    parser.add_argument("--minutes", type=float, default=240.0, help="training time, with what came before a resume (default: 240)")
+    parser.add_argument("--cool-down", type=float, default=25.0, help="of it, minutes in which the learning rate falls to zero (default: 25)")
     parser.add_argument("--n-items", type=int, default=36000, help="synthetic utterances (default: 36000)")
-    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--batch-size", type=int, default=48)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--evaluate", action="store_true", help="print what the result gets right")
@@ -54,13 +55,17 @@ def _from_scratch(arguments: argparse.Namespace) -> tuple[torch.nn.Module, Vocab
     work = arguments.work or arguments.out / "work"
     work.mkdir(parents=True, exist_ok=True)
     _make_data(work / "data", arguments.n_items, arguments.seed)
-    vocabulary = Vocabulary.of_words(grammar.vocabulary())
+    vocabulary = Vocabulary.of_words(sorted({*grammar.vocabulary(), *rules.vocabulary()}))
     sampler = sampler_of(work / "data", vocabulary, arguments.seed)
+    sampler.keep_speakers(work / "speakers.json")
     run = new_run(vocabulary, arguments.seed)
     if arguments.resume:
         run.load(work / "checkpoint.pt")
         sampler.rng = np.random.default_rng([arguments.seed, run.step])  # not the same draws again
-    train(run, sampler, work, minutes=arguments.minutes, batch_size=arguments.batch_size, peak=1.5e-3, warm_up=250 if arguments.minutes > 10 else 30, log_every=5 if arguments.smoke else 20)
+    train(
+        run, sampler, work, minutes=arguments.minutes, cool_down=min(arguments.cool_down, arguments.minutes / 3), batch_size=arguments.batch_size, peak=1.2e-3,
+        warm_up=300 if arguments.minutes > 10 else 30, log_every=5 if arguments.smoke else 20,
+    )  # fmt: skip
     return run.average, vocabulary, {"steps": run.step, "n_items": len(sampler.items), "data_sha256": data.manifest_hash(work / "data")}
 
 

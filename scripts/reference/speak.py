@@ -51,6 +51,7 @@ class Voice:
         What is held out together: all accents of a variant are in one split.
     held_out : bool
         True for voices that training never hears.
+    language : {"en", "es"}
     """
 
     name: str
@@ -60,6 +61,7 @@ class Voice:
     group: str
     variant: str
     held_out: bool
+    language: str = "en"
 
 
 def _held_out(variant: str) -> bool:
@@ -77,6 +79,11 @@ def _all_voices() -> tuple[Voice, ...]:
         for accent in ACCENTS[:4]:
             held_out = _held_out(f"child/{variant}") or _held_out(variant)
             out.append(Voice(name=f"espeak/{accent}+{variant}/child", engine="espeak", gender="", accent=accent, group="child_like", variant=f"child/{variant}", held_out=held_out))
+    for gender, variants in (("male", MEN), ("female", WOMEN)):
+        for variant in variants:
+            for accent in ("es", "es-419"):
+                name = f"espeak/{accent}+{variant}"
+                out.append(Voice(name=name, engine="espeak", gender=gender, accent=accent, group="adult", variant=variant, held_out=_held_out(variant), language="es"))
     for name, (library, gender, accent) in FLITE.items():
         if ctypes.util.find_library(f"flite_cmu_us_{library}"):
             out.append(Voice(name=name, engine="flite", gender=gender, accent=accent, group="adult", variant=name, held_out=False))
@@ -85,9 +92,9 @@ def _all_voices() -> tuple[Voice, ...]:
     return tuple(out)
 
 
-def voices(split: str) -> list[Voice]:
-    """Voices of a split: the seen ones for ``train``, the unseen ones for ``test`` and ``probe``."""
-    return [voice for voice in _all_voices() if voice.held_out == (split != "train")]
+def voices(split: str, language: str = "en") -> list[Voice]:
+    """Voices of a language in a split: the seen ones for ``train``, the unseen ones for ``test`` and ``probe``."""
+    return [voice for voice in _all_voices() if voice.held_out == (split != "train") and voice.language == language]
 
 
 def voice(name: str) -> Voice:
