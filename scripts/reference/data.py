@@ -31,7 +31,7 @@ SHARES = {
     "fact": 0.025, "recall": 0.01, "secret": 0.01, "consent": 0.005, "open": 0.03, "es_benign": 0.01, "es_harmful": 0.01, "es_order": 0.02, "es_question": 0.015, "es_note": 0.01,
 }  # fmt: skip
 ROOM_SHARE = 0.3
-ENGINE_SHARES = {"espeak": 5.0}
+ENGINE_SHARES = {"espeak": 7.0, "kokoro": 2.0}
 """How often an engine speaks, against 1 for each other one: espeak has hundreds of voices, the others a few."""
 
 

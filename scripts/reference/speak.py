@@ -1,4 +1,4 @@
-"""Synthetic speech for the reference model and the probe set: espeak-ng and flite in this process, festival (HTS voice) as the engine that training never hears.
+"""Synthetic speech for the reference model and the probe set: espeak-ng, flite, Kokoro, Hibari and Pico in this process, festival (HTS voice) as the engine that training never hears.
 
 `say` gives float32 mono at 16 kHz; the same text, voice and seed give the same samples on one machine. Rate, pitch and pitch range are drawn from the seed within what still sounds
 like the voice. Needs ``espeakng-loader`` and ``soxr``; flite's shared libraries and festival's ``text2wave`` are system packages, and their voices are left out where they are missing.
@@ -20,6 +20,8 @@ from pathlib import Path
 import numpy as np
 import soxr
 
+from . import neural
+
 SAMPLE_RATE = 16000
 ACCENTS = ("en", "en-us", "en-gb-x-rp", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029", "en-us-nyc")
 # what an engine-only variant is called, and what a listener would say it is
@@ -31,6 +33,10 @@ MEN = (
 WOMEN = ("Alicia", "Andrea", "Annie", "anika", "aunty", "belinda", "f1", "f2", "f3", "f4", "f5", "grandma", "kaukovalta", "linda", "shelby", "steph", "steph2", "steph3")
 FLITE = {"flite/kal16": ("kal16", "male", "us"), "flite/rms": ("rms", "male", "us"), "flite/awb": ("awb", "male", "scottish"), "flite/slt": ("slt", "female", "us")}
 FESTIVAL = "festival/slt_hts"
+HELD_OUT_KOKORO = (
+    "af_aoede", "af_jessica", "af_nicole", "af_river", "af_sky", "am_adam", "am_eric", "am_liam", "am_puck", "am_santa", "bf_emma", "bf_lily", "bm_fable", "bm_lewis",
+    "hf_beta", "hm_psi", "em_santa", "pm_santa", "if_sara",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +47,7 @@ class Voice:
     ----------
     name : str
         ``engine/...``, unique.
-    engine : {"espeak", "flite", "festival"}
+    engine : {"espeak", "flite", "festival", "kokoro", "hibari", "pico"}
     gender : {"male", "female", ""}
         As the engine's variant is built; empty for child-like voices.
     accent : str
@@ -87,9 +93,30 @@ def _all_voices() -> tuple[Voice, ...]:
     for name, (library, gender, accent) in FLITE.items():
         if ctypes.util.find_library(f"flite_cmu_us_{library}"):
             out.append(Voice(name=name, engine="flite", gender=gender, accent=accent, group="adult", variant=name, held_out=False))
+    out += _neural_voices()
     if shutil.which("text2wave"):
         out.append(Voice(name=FESTIVAL, engine="festival", gender="female", accent="us", group="adult", variant=FESTIVAL, held_out=True))
     return tuple(out)
+
+
+def _neural_voices() -> list[Voice]:
+    out = []
+    if neural.has_kokoro():
+        for name in (*neural.KOKORO_ENGLISH, *neural.KOKORO_ACCENTED):
+            accent = {"a": "us", "b": "gb"}.get(name[0]) or neural.FOREIGN[name[0]]
+            variant = neural.SAME_SPEAKER.get(name, name)
+            gender = "male" if name[1] == "m" else "female"
+            out.append(Voice(name=f"kokoro/{name}", engine="kokoro", gender=gender, accent=accent, group="adult", variant=variant, held_out=name in HELD_OUT_KOKORO))
+        for name in neural.KOKORO_SPANISH:
+            accent = "spain" if name[0] == "e" else neural.FOREIGN.get(name[0], "gb")
+            gender = "male" if name[1] == "m" else "female"
+            out.append(Voice(name=f"kokoro/{name}/es", engine="kokoro", gender=gender, accent=accent, group="adult", variant=name, held_out=name in HELD_OUT_KOKORO, language="es"))
+        out.append(Voice(name="hibari/heart", engine="hibari", gender="female", accent="us", group="adult", variant="hibari/heart", held_out=False))
+    if neural.has_pico():
+        for name, accent in neural.PICO.items():
+            language = name[:2]
+            out.append(Voice(name=f"pico/{name}", engine="pico", gender="female", accent=accent, group="adult", variant=f"pico/{name}", held_out=False, language=language))
+    return out
 
 
 def voices(split: str, language: str = "en") -> list[Voice]:
@@ -230,6 +257,13 @@ def say(text: str, voice: Voice | str, seed: int = 0) -> np.ndarray:
     elif spoken.engine == "flite":
         base_hz = {"kal16": 100.0, "rms": 100.0, "awb": 125.0, "slt": 180.0}[FLITE[spoken.name][0]]
         samples = _flite().say(text, FLITE[spoken.name][0], stretch=float(rng.uniform(0.8, 1.2)), pitch_hz=base_hz * float(rng.uniform(0.85, 1.18)))
+    elif spoken.engine == "kokoro":
+        name, *language = spoken.name.removeprefix("kokoro/").split("/")
+        samples = neural.kokoro(text + ".", name, language="".join(language) or "en", speed=float(rng.uniform(0.85, 1.2)))
+    elif spoken.engine == "hibari":
+        samples = neural.hibari(text + ".")
+    elif spoken.engine == "pico":
+        samples = neural.pico(text + ".", spoken.name.split("/")[1])
     else:
         samples = _festival(text, float(rng.uniform(0.85, 1.15)))
     return _trimmed(np.clip(samples, -1, 1), lead=int(rng.integers(800, 4000)), tail=int(rng.integers(800, 4000)))
