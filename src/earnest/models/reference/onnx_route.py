@@ -21,7 +21,6 @@ from earnest.models.reference.features import HOP, N_FFT, N_MELS, SAMPLE_RATE, l
 from earnest.models.reference.instructions import (
     LABELS,
     LISTENING,
-    Instruction,
     Question,
     heard_phrase,
     rendered,

@@ -28,7 +28,14 @@ from earnest.models.reference.features import (
     mel_matrix,
     window,
 )
-from earnest.models.reference.instructions import LISTENING, Instruction, Question, heard_phrase, sounds_in, tokens_of_answer
+from earnest.models.reference.instructions import (
+    LISTENING,
+    Instruction,
+    Question,
+    heard_phrase,
+    sounds_in,
+    tokens_of_answer,
+)
 from earnest.models.reference.onnx_route import Decoded, Draw, Drawing, Reference
 
 if TYPE_CHECKING:
