@@ -40,8 +40,8 @@ RESPONDED = {
 }  # fmt: skip
 """What is answered in clips."""
 IN_WORDS = {
-    "order": 0.20, "benign": 0.13, "harmful": 0.14, "sum": 0.07, "question": 0.16, "borderline": 0.05, "fact": 0.03, "recall": 0.10, "secret": 0.06, "consent": 0.03, "es_benign": 0.01,
-    "es_harmful": 0.01, "es_order": 0.01, "es_question": 0.01,
+    "order": 0.18, "benign": 0.11, "harmful": 0.12, "sum": 0.07, "question": 0.14, "borderline": 0.05, "fact": 0.02, "recall": 0.15, "secret": 0.05, "consent": 0.03, "es_benign": 0.01,
+    "es_harmful": 0.01, "es_order": 0.02, "es_question": 0.04,
 }  # fmt: skip
 """What is answered in words alone."""
 RULED_SHARE = 0.5  # of the clips that are answered; in words nearly all
