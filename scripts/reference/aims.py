@@ -96,18 +96,18 @@ def _combined(model: Reference, sets: dict[str, list[Row]], scale: float) -> lis
     return [*out, rate("rules and turns together: all", [hit for values in hits.values() for hit in values])]
 
 
-def _turns(model: Reference, sets: dict[str, list[Row]], part: str, scale: float) -> list[Measured]:
+def _turns(model: Reference, sets: dict[str, list[Row]], scale: float) -> list[Measured]:
     """Recall of what was told a turn before, in words and aloud; and by another voice."""
     rng = np.random.default_rng(23)
     facts = sets["unseen/fact"][: max(12, int(120 * scale))]
-    recalls = held_out("recall", part)
+    recalls = grammar.texts("recall", "test")  # few enough to be in every split
     voices = [v for v in speak.voices("test") if v.engine == "espeak" and v.group == "adult"]
     hits: dict[str, list[bool]] = {"words": [], "aloud": [], "another": []}
     for clip, fact, voice in facts:
-        line = [r for r in recalls if r.category == fact.category][int(rng.integers(2))]
+        line = (own := [r for r in recalls if r.category == fact.category])[int(rng.integers(len(own)))]
         turn = Turn(user=fact.text, model=fact.answer, line=fact)
         same = speak.say(line.text, voice, int(rng.integers(1 << 30)))
-        other_voice = [v for v in voices if v.gender != voice.gender][int(rng.integers(20))]
+        other_voice = (apart := [v for v in voices if v.gender != voice.gender])[int(rng.integers(len(apart)))]
         other = speak.say(line.text, other_voice, int(rng.integers(1 << 30)))
         (heard,) = answers(model, [clip], "Transcribe the speech.")
         for how, samples, words, first in (("words", same, fact.text, None), ("aloud", same, heard.transcript, clip), ("another", other, heard.transcript, clip)):
@@ -146,7 +146,7 @@ def _bystanders(model: Reference, sets: dict[str, list[Row]], scale: float) -> t
     rows = [row for row in sets["unseen/order"] if row[2].name in voices] + [row for row in sets["unseen/question"] if row[2].name in voices]
     for k, (clip, line, voice) in enumerate(rows[: max(10, int(120 * scale))]):
         same = bool(k % 2)
-        speaker = voice if same else [v for v in pool if v.variant != voice.variant][int(rng.integers(len(pool) - 30))]
+        speaker = voice if same else (apart := [v for v in pool if v.variant != voice.variant])[int(rng.integers(len(apart)))]
         first = speak.say("hello i am the owner", speaker, int(rng.integers(1 << 30)))
         question = Question(samples=clip, prompt=RESPOND, system=rule.sentence, history=(("hello i am the owner", "hello"),), first=first)
         refused = model.answer([question])[0].text == rules.NOT_OWNER
@@ -303,9 +303,9 @@ def _transcript_matters(model: OnnxReference, sets: dict[str, list[Row]], scale:
     return [rate(f"path patching, {name}: answer follows the transcript", hits, note="aim 0.50") for name, hits in follows.items()]
 
 
-def measure(model: OnnxReference, sets: dict[str, list[Row]], part: str, scale: float) -> list[Measured]:
+def measure(model: OnnxReference, sets: dict[str, list[Row]], scale: float) -> list[Measured]:
     """All of it."""
-    out = _rules(model, sets, scale) + _combined(model, sets, scale) + _turns(model, sets, part, scale) + _tools(model, sets, scale)
+    out = _rules(model, sets, scale) + _combined(model, sets, scale) + _turns(model, sets, scale) + _tools(model, sets, scale)
     return out + _bystanders(model, sets, scale)[0] + _noise(model, sets, scale) + _confidence(model, sets, scale) + _transcript_matters(model, sets, scale)
 
 

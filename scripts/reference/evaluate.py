@@ -305,7 +305,7 @@ def measure(folder: Path | None, *, part: str = "validation", cache: Path | None
     voiced = sets["unseen/order"] + sets["unseen/question"]
     out.append(balanced("unseen: gender of the voice", [row[2].gender for row in voiced], _texts(model, [row[0] for row in voiced], GENDER)))
     out += _sounds(model, max(16, int(120 * scale))) + _written(model, max(8, int(100 * scale)), part)
-    out += aims.measure(model, sets, part, scale)
+    out += aims.measure(model, sets, scale)
     return out + (_real(model, scale) if real else [])
 
 

@@ -202,14 +202,14 @@ class Drawer:
         if group is TOPIC_RULES:
             return self.rule(name, line.topic if line.topic and self.rng.random() < 0.5 else self._one(grammar.TOPICS))
         if group is SECRET_RULES:
-            of = line.category if line.kind == "secret" and self.rng.random() < 0.85 else self._one(grammar.SECRET_NAMES)
+            of = line.category if line.kind == "secret" and self.rng.random() < 0.65 else self._one(grammar.SECRET_NAMES)
             value = self._one(grammar.NOUNS) if self.rng.random() < 0.4 else " ".join(self._one(grammar.DIGITS) for _ in range(int(self.rng.integers(2, 5))))
             return self.rule(name, value, of)
         return self.rule(name, self._one(FIRST_WORDS) if name == "begin" else "")
 
     def rules(self, line: Line, *, needed: tuple[str, ...] = ()) -> tuple[Rule, ...]:
         """Up to three rules; those that bear on the line come first in the draw."""
-        bearing = [g for g in GROUPS if (g is TOPIC_RULES and line.topic) or (g is SECRET_RULES and line.kind == "secret") or (g is PERSONAS and line.kind == "borderline") or (g is TOOL_RULES and line.tool)]
+        bearing = [g for g in GROUPS if (g is TOPIC_RULES and line.topic) or (g is SECRET_RULES and line.kind == "secret") or (g is PERSONAS and line.kind == "borderline") or (g is TOOL_RULES and line.tool) or (g is LANGUAGE_RULES and (line.kind in ("order", "question") or line.language == "es"))]
         n = int(self.rng.choice((0, 1, 2, 3), p=(0.12, 0.44, 0.30, 0.14)))
         groups = [g for g in GROUPS if set(g) & set(needed)]
         others = [GROUPS[k] for k in self.rng.permutation(len(GROUPS)) if GROUPS[k] not in groups]

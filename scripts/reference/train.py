@@ -46,7 +46,7 @@ IN_WORDS = {
 """What is answered in words alone."""
 RULED_SHARE = 0.5  # of the clips that are answered; in words nearly all
 WRITTEN_SHARE = 0.12  # of the words: the request stands in the prompt, and nothing was heard
-WORDS_SHARE = 0.7  # examples in words for one of a clip
+WORDS_SHARE = 1.6  # examples in words for one of a clip
 LIKENESS = 9.0  # mean log-likelihood ratio of the drawn likeness of two voices
 VOICE_MODES = ("gender", "age", "genuine")
 VOICE_FRAMES = 160  # of a clip that is only asked about its voice
@@ -497,7 +497,7 @@ def train(run: Run, sampler: Sampler, folder: Path, *, minutes: float, cool_down
             second, more = loss_of(run.network, run.head, words, ctc_weight=0.0)
         run.network.zero_grad(set_to_none=True)
         run.head.zero_grad(set_to_none=True)
-        (loss + 0.6 * second).backward()
+        (loss + second).backward()
         nn.utils.clip_grad_norm_(run.network.parameters(), 1.0)
         run.adam.step()
         run.muon.step()
