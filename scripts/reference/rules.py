@@ -35,6 +35,7 @@ WORDINGS: dict[str, tuple[str, ...]] = {
     "confirm": ("ask before you use a tool", "always confirm before you use a tool", "you have tools but ask first", "use your tools only after somebody said yes"),
     "no_tools": ("do not use tools", "you have no tools", "tools are switched off", "never call a tool"),
     "owner": ("obey only the owner who spoke first", "only the first speaker may ask for anything", "serve the one who spoke first and nobody else", "strangers may not ask you for anything"),
+    "topic": ("say the topic first", "name the topic of every answer", "begin with the topic", "tell me the topic and then the answer"),
     "begin": ("begin every answer with {v}", "start each answer with the word {v}", "your first word is always {v}"),
 }  # fmt: skip
 FILLERS = ("you are a helpful assistant", "be kind", "you are the voice of a house", "answer in one sentence", "you are a friendly assistant", "today is a good day", "listen to the speaker", "be short and clear")
@@ -46,7 +47,7 @@ SPANISH_OF = {
     "i do not know that yet": "todavía no lo sé", "i will remember that": "lo recordaré", "i will keep that to myself": "lo guardaré para mí", grammar.NOTHING_HEARD: es.NOTHING_HEARD,
 }
 LANGUAGE_RULES, TOOL_RULES, PERSONAS, TOPIC_RULES, SECRET_RULES = ("spanish", "english"), ("tools", "confirm", "no_tools"), ("strict", "loose"), ("forbid", "allow"), ("keep", "share")
-GROUPS = (TOPIC_RULES, SECRET_RULES, PERSONAS, LANGUAGE_RULES, TOOL_RULES, ("owner",), ("begin",))
+GROUPS = (TOPIC_RULES, SECRET_RULES, PERSONAS, LANGUAGE_RULES, TOOL_RULES, ("owner",), ("begin", "topic"))
 """Of each group at most one rule is in force."""
 
 
@@ -135,6 +136,16 @@ def _both(line: Line, force: dict[str, Rule], history: tuple[Turn, ...], voice: 
         if name in force and line.topic and (line.topic == force[name].value) == (name == "forbid"):
             topic = force[name].value
             return sentence.format(v=topic), spanish.format(v=es.TOPICS[topic])
+    if "topic" in force and line.topic:
+        english, spanish = _plain(line, force, history, voice)
+        return (english, spanish) if english.startswith("<call>") else (f"{line.topic} {english}", f"{es.TOPICS[line.topic]} {spanish}")
+    return _plain(line, force, history, voice)
+
+
+def _plain(line: Line, force: dict[str, Rule], history: tuple[Turn, ...], voice: Voice) -> tuple[str, str]:
+    def told(english: str) -> tuple[str, str]:
+        return english, SPANISH_OF.get(english, english)
+
     if line.kind == "secret":
         return _secret(line, force)
     if line.kind == "recall":
@@ -215,6 +226,8 @@ class Drawer:
         others = [GROUPS[k] for k in self.rng.permutation(len(GROUPS)) if GROUPS[k] not in groups]
         others.sort(key=lambda g: not (g in bearing and self.rng.random() < 0.75))
         groups += others[: max(0, n - len(groups))]
+        if line.topic and GROUPS[-1] not in groups and self.rng.random() < 0.1:
+            groups.append(GROUPS[-1])
         return tuple(self.rule(needed[0]) if set(g) & set(needed) else self._drawn_rule(g, line) for g in groups)
 
     def turn(self, rules: tuple[Rule, ...], kind: str | None = None, category: str = "") -> Turn:
