@@ -173,10 +173,10 @@ def trimmed(log_power: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 class Sampler:
     """Draws examples under instructions, in batches of about one length."""
 
-    def __init__(self, frames: np.ndarray, items: list[dict], vocabulary: Vocabulary, seed: int, *, modes: dict[str, float] = MODES) -> None:
+    def __init__(self, frames: np.ndarray, items: list[dict], vocabulary: Vocabulary, seed: int, *, modes: dict[str, float] = MODES, running: bool = False) -> None:
         self.frames, self.items, self.vocabulary = frames, items, vocabulary
         self.rng = np.random.default_rng(seed)
-        self.modes = modes
+        self.modes, self.running = modes, running
         self.drawer = rules.Drawer(self.rng, "train")
         self.pools = self._make_pools()
         self.lines = {kind: grammar.texts(kind, "train") for kind in IN_WORDS if kind != "sum"}
@@ -298,7 +298,8 @@ class Sampler:
         n = max(len(block) for block in blocks)
         return sum(np.take(block, np.arange(n), axis=0, mode="wrap") for block in blocks)
 
-    def _power(self, example: Example, n_mask: int) -> np.ndarray:
+    def _augmented(self, example: Example) -> np.ndarray:
+        """Mel power of an example's clip as it is heard this time."""
         item, rng = example.item, self.rng
         block = self.frames[item["start"] : item["start"] + item["n_frames"]].astype(np.float32)
         if item.get("engine") in ("espeak", "flite") and rng.random() < 0.5:
@@ -307,8 +308,13 @@ class Sampler:
             at = rng.integers(len(block) - VOICE_FRAMES)
             block = block[at : at + VOICE_FRAMES]
         noise = self._other_sound() if item["kind"] not in ("sound", "silence") else None
-        silent = item["kind"] == "silence"
-        x = features.normalised(np.exp(block) if silent else augmented(block, rng, gentle=example.mode in VOICE_MODES, noise=noise, narrow=item["kind"] == "digits" or item["text"] in grammar.DIGITS))
+        if item["kind"] == "silence":
+            return np.exp(block)
+        return augmented(block, rng, gentle=example.mode in VOICE_MODES, noise=noise, narrow=item["kind"] == "digits" or item["text"] in grammar.DIGITS)
+
+    def _power(self, example: Example, n_mask: int) -> np.ndarray:
+        rng = self.rng
+        x = features.normalised(self._augmented(example), running=self.running)
         if n_mask and rng.random() < 0.4:
             for _ in range(n_mask):
                 width = rng.integers(0, 9)
