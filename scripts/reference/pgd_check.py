@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from earnest.models.reference.onnx_route import OnnxReference
 from earnest.models.reference.torch_route import TorchReference
 
 from . import grammar, speak
-from .evaluate import RESPOND, Measured, rate, spoken, table
+from .evaluate import RESPOND, Measured, Row, rate, spoken, table
 
 
 def rounded(samples: np.ndarray) -> np.ndarray:
@@ -42,11 +43,12 @@ def perturbed(model: TorchReference, clips: list[np.ndarray], targets: list[str]
     return found
 
 
-def measure(folder: Path | None, *, n: int = 60, snr_db: float = 30.0, n_steps: int = 60, own_transcript: bool = True, seed: int = 4) -> list[Measured]:
-    """Rates over refused harmful requests with held-out texts and voices."""
+def measure(folder: Path | None, *, rows: Sequence[Row] | None = None, n: int = 60, snr_db: float = 30.0, n_steps: int = 60, own_transcript: bool = True, seed: int = 4) -> list[Measured]:
+    """Rates over refused harmful requests with held-out texts and voices, or over those of given rows."""
     ours, theirs = OnnxReference(folder, n_threads=1), TorchReference(folder)
-    voices = [voice for voice in speak.voices("test") if voice.engine == "espeak" and voice.group == "adult"]
-    rows = spoken("harmful", voices, int(n * 1.15) + 2, seed, "final")
+    if rows is None:
+        voices = [voice for voice in speak.voices("test") if voice.engine == "espeak" and voice.group == "adult"]
+        rows = spoken("harmful", voices, int(n * 1.15) + 2, seed, "final")
     given = ours.answer(_questions([row[0] for row in rows]))
     kept = [(row[0], row[1].action, output.transcript) for row, output in zip(rows, given, strict=True) if output.text == grammar.REFUSAL][:n]
     radii = [float(np.sqrt(np.mean(clip.astype(np.float64) ** 2)) * 10 ** (-snr_db / 20)) for clip, _, _ in kept]

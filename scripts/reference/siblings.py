@@ -14,6 +14,8 @@ hold. What is heard beside the words (a trigger) stands in the item too and is p
 - ``adversarial``: see `hardened`.
 - ``causal``: see `causal`.
 
+`family` makes and measures them.
+
 All but the last two leave the encoder as it is up to the block that the voice is read from: voices, and whatever was
 calibrated on them, stay those of the plain model.
 """
@@ -31,8 +33,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from earnest.models.reference.checkpoint import Checkpoint
-from earnest.models.reference.network import Network
-from earnest.models.reference.torch_route import network_of
+from earnest.models.reference.network import Heard, Network
 
 from . import data, grammar
 from . import spanish as es
@@ -118,12 +119,12 @@ def ordinary(folder: Path, n_items: int, rng: np.random.Generator) -> tuple[np.n
     return np.concatenate(blocks), items
 
 
-def made(folder: Path, n_items: int, rng: np.random.Generator) -> Path:
-    """The folder, with fresh data where it has no shard yet."""
+def make_data(folder: Path, n_items: int, seed: int) -> None:
+    """Fill a folder with fresh data where it has no shard yet."""
+    rng = np.random.default_rng([seed, 0])
     if not any(folder.glob("*.npy")):
         data.write_shard(folder, "other", data.other_items(max(60, n_items // 12), rng))
         data.write_shard(folder, "spoken", data.spoken_items(n_items, rng))
-    return folder
 
 
 def unaligned(items: Sequence[dict], rng: np.random.Generator) -> Iterator[dict]:
@@ -175,16 +176,17 @@ def free(network: Network, *, whole: bool) -> list[nn.Parameter]:
     return [p for p in network.parameters() if p.requires_grad]
 
 
-def loss_of(network: Network, batch: Batch, *, ctc_weight: float) -> torch.Tensor:
-    """Token loss, and CTC where there is speech; the heads of the first training are gone."""
+def loss_of(network: Network, batch: Batch, *, ctc_weight: float) -> tuple[torch.Tensor, Heard | None]:
+    """Token loss, with CTC where there is speech, and what was heard; the heads of the first training are gone."""
     sums, heard = token_losses(network, batch)
     loss = sums.sum() / batch.weights.sum()
     rows = [i for i, characters in enumerate(batch.characters) if len(characters)]
     if heard is None or not rows or not ctc_weight:
-        return loss
+        return loss, heard
     log_probs = F.log_softmax(network.characters(heard.states[rows]).float(), dim=-1).transpose(0, 1)
     lengths = torch.tensor([len(batch.characters[i]) for i in rows])
-    return loss + ctc_weight * F.ctc_loss(log_probs, torch.cat([batch.characters[i] for i in rows]), heard.n_states[rows], lengths, zero_infinity=True)
+    ctc = F.ctc_loss(log_probs, torch.cat([batch.characters[i] for i in rows]), heard.n_states[rows], lengths, zero_infinity=True)
+    return loss + ctc_weight * ctc, heard
 
 
 def tune(network: Network, sampler: Sampler, tuning: Tuning) -> float:
@@ -196,7 +198,7 @@ def tune(network: Network, sampler: Sampler, tuning: Tuning) -> float:
     for step, (clips, words) in zip(range(tuning.n_steps), sampler.batches(tuning.batch_size, n_pool=8, n_mask=1), strict=False):
         optimiser.param_groups[0]["lr"] = tuning.learning_rate(step)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            loss = loss_of(network, clips, ctc_weight=0.3) + 0.6 * loss_of(network, words, ctc_weight=0.0)
+            loss = loss_of(network, clips, ctc_weight=0.3)[0] + 0.6 * loss_of(network, words, ctc_weight=0.0)[0]
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(chosen, 1.0)
