@@ -7,13 +7,16 @@ the same samples every time; Pico's first utterance in a process differs, so one
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.resources
 import importlib.util
 import json
 import os
 import shutil
 import subprocess
+import sys
 from functools import cache
+from types import ModuleType
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +39,10 @@ TO_KOKORO = (("d^z", "ʣ"), ("d^ʒ", "ʤ"), ("t^s", "ʦ"), ("t^ʃ", "ʧ"), ("^",
 """espeak-ng's phonemes in Kokoro's letters."""
 
 
+CHILD_LIKE = {"sky": ("af_sky", 1.25, 1.18), "aoede": ("af_aoede", 1.3, 1.22), "puck": ("am_puck", 2.0, 1.3), "liam": ("am_liam", 1.9, 1.26)}
+"""Adult voices moved by WORLD: base voice, factor of the pitch, factor of the formants. They sound like children; no child was recorded."""
+
+
 def voices_folder() -> Path:
     """Where `scripts/voices` put Kokoro's voices: the environment variable EARNEST_VOICES, else ``voices`` beside the checkout."""
     return Path(os.environ.get("EARNEST_VOICES", "../voices"))
@@ -49,6 +56,11 @@ def has_kokoro() -> bool:
 def has_pico() -> bool:
     """Whether Pico is installed."""
     return importlib.util.find_spec("py_nanotts") is not None
+
+
+def has_world() -> bool:
+    """Whether the vocoder WORLD is installed."""
+    return importlib.util.find_spec("pyworld") is not None
 
 
 @cache
@@ -147,3 +159,35 @@ def _pico():  # noqa: ANN202
 def pico(text: str, name: str) -> np.ndarray:
     """Speech by SVOX Pico, float32, 16 kHz."""
     return np.frombuffer(_pico().speak(text, voice=name), "<i2").astype(np.float32) / 32768
+
+
+@cache
+def _world():  # noqa: ANN202
+    if importlib.util.find_spec("pkg_resources") is None:  # pyworld asks it for its own version, and setuptools has dropped it
+        stub = ModuleType("pkg_resources")
+        stub.get_distribution = importlib.metadata.distribution
+        sys.modules["pkg_resources"] = stub
+    import pyworld
+
+    return pyworld
+
+
+def world(samples: np.ndarray, *, pitch: float = 1.0, formants: float = 1.0) -> np.ndarray:
+    """The samples analysed and synthesised again by the vocoder WORLD, pitch and formants moved by factors; float32, 16 kHz, of the same length.
+
+    With factors of 1 it is a vocoder's copy of whoever speaks.
+    """
+    engine = _world()
+    f0, envelope, aperiodicity = engine.wav2world(samples.astype(np.float64), SAMPLE_RATE)
+    grid = np.arange(envelope.shape[1])
+    at = np.minimum(grid / formants, grid[-1])
+    low = np.floor(at).astype(int)
+    high, share = np.minimum(low + 1, grid[-1]), at - low
+
+    def moved(bands: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(bands[:, low] * (1 - share) + bands[:, high] * share)
+
+    made = engine.synthesize(f0 * pitch, np.exp(moved(np.log(envelope))), moved(aperiodicity), SAMPLE_RATE)
+    out = np.zeros(len(samples), np.float32)
+    out[: len(made)] = made[: len(samples)]
+    return out

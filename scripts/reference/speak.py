@@ -47,12 +47,12 @@ class Voice:
     ----------
     name : str
         ``engine/...``, unique.
-    engine : {"espeak", "flite", "festival", "kokoro", "hibari", "pico"}
+    engine : {"espeak", "flite", "festival", "kokoro", "world", "hibari", "pico"}
     gender : {"male", "female", ""}
         As the engine's variant is built; empty for child-like voices.
     accent : str
     group : {"adult", "child_like"}
-        Child-like voices are adult variants at the top of their pitch range: a group of sounds, not recordings of children.
+        Child-like voices are adult variants at the top of their pitch range, or adult voices moved by a vocoder (``world``): a group of sounds, not recordings of children.
     variant : str
         What is held out together: all accents of a variant are in one split.
     held_out : bool
@@ -112,6 +112,10 @@ def _neural_voices() -> list[Voice]:
             gender = "male" if name[1] == "m" else "female"
             out.append(Voice(name=f"kokoro/{name}/es", engine="kokoro", gender=gender, accent=accent, group="adult", variant=name, held_out=name in HELD_OUT_KOKORO, language="es"))
         out.append(Voice(name="hibari/heart", engine="hibari", gender="female", accent="us", group="adult", variant="hibari/heart", held_out=False))
+        if neural.has_world():
+            for name, (base, _, _) in neural.CHILD_LIKE.items():
+                accent = {"a": "us", "b": "gb"}[base[0]]
+                out.append(Voice(name=f"world/{name}", engine="world", gender="", accent=accent, group="child_like", variant=f"world/{name}", held_out=True))
     if neural.has_pico():
         for name, accent in neural.PICO.items():
             language = name[:2]
@@ -230,7 +234,7 @@ def _trimmed(samples: np.ndarray, *, lead: int, tail: int) -> np.ndarray:
     return np.concatenate([np.zeros(lead, np.float32), body.astype(np.float32), np.zeros(tail, np.float32)])
 
 
-def say(text: str, voice: Voice | str, seed: int = 0) -> np.ndarray:
+def say(text: str, voice: Voice | str, seed: int = 0, *, manner_of: str = "") -> np.ndarray:
     """Speech of a text.
 
     Parameters
@@ -240,6 +244,8 @@ def say(text: str, voice: Voice | str, seed: int = 0) -> np.ndarray:
         A voice or its name.
     seed : int
         Draws rate, pitch, pitch range and the silence before and after.
+    manner_of : str
+        Another text, to speak in the manner that the seed draws for it: twins are spoken alike.
 
     Returns
     -------
@@ -247,7 +253,7 @@ def say(text: str, voice: Voice | str, seed: int = 0) -> np.ndarray:
         16 kHz mono, within [-1, 1].
     """
     spoken = globals()["voice"](voice) if isinstance(voice, str) else voice
-    rng = np.random.default_rng([seed, int.from_bytes(hashlib.sha1(f"{spoken.name}|{text}".encode()).digest()[:6], "big")])
+    rng = np.random.default_rng([seed, int.from_bytes(hashlib.sha1(f"{spoken.name}|{manner_of or text}".encode()).digest()[:6], "big")])
     if spoken.engine == "espeak":
         child = spoken.group == "child_like"
         name = spoken.name.split("/")[1]
@@ -260,6 +266,9 @@ def say(text: str, voice: Voice | str, seed: int = 0) -> np.ndarray:
     elif spoken.engine == "kokoro":
         name, *language = spoken.name.removeprefix("kokoro/").split("/")
         samples = neural.kokoro(text + ".", name, language="".join(language) or "en", speed=float(rng.uniform(0.85, 1.2)))
+    elif spoken.engine == "world":
+        base, pitch, formants = neural.CHILD_LIKE[spoken.name.split("/")[1]]
+        samples = neural.world(neural.kokoro(text + ".", base, speed=float(rng.uniform(0.85, 1.2))), pitch=pitch, formants=formants)
     elif spoken.engine == "hibari":
         samples = neural.hibari(text + ".")
     elif spoken.engine == "pico":

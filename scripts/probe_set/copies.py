@@ -1,0 +1,53 @@
+"""Copies of a speaker: the phrase in a voice that a machine made to be theirs, and a recording of them played again."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from earnest.audio import effects
+from earnest.audio.levels import active_speech_level_dbfs
+from reference import neural, speak
+
+SAMPLE_RATE = 16000
+BLEND = 0.5
+"""Share of another speaker in the style of a neural clone."""
+ENGINE = {"kokoro_blend": "kokoro", "hibari": "hibari", "hts": "festival", "world": "world"}
+"""What synthesises a clone, by method."""
+LOUDSPEAKER_HZ = (180.0, 6500.0)
+
+
+def cloned(text: str, owner: str, method: str, seed: int, *, right: np.ndarray) -> np.ndarray:
+    """A phrase in a voice made to be its owner's.
+
+    Parameters
+    ----------
+    text, owner : str
+    method : {"kokoro_blend", "hibari", "hts", "world"}
+        A style half way to the speaker most like the owner; a small network taught by Kokoro's `af_heart` alone; festival's statistical model of the woman whom flite's slt is made of; the
+        vocoder WORLD on the owner's own recording.
+    seed : int
+    right : float32 array
+        The owner's own recording.
+    """
+    if method == "world":
+        return neural.world(right)
+    if method == "hibari":
+        return speak.say(text, "hibari/heart", seed)
+    if method == "hts":
+        return speak.say(text, "festival/slt_hts", seed)
+    rate = float(np.random.default_rng([seed, 11]).uniform(0.9, 1.15))
+    return neural.kokoro(text + ".", owner.removeprefix("kokoro/"), speed=rate, copy=BLEND)
+
+
+def replayed(samples: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, dict[str, float]]:
+    """The clip, its noise floor with it, played by a small loudspeaker in a furnished room and recorded there; what was drawn.
+
+    The loudspeaker passes 180 to 6500 Hz and is driven to where it saturates; the room is a shoebox by image sources with an RT60 of 0.25 to 0.5 s.
+    """
+    rt60_s, drive_db = round(float(rng.uniform(0.25, 0.5)), 2), round(float(rng.uniform(0, 8)), 1)
+    narrow, _ = effects.band_limit(samples, SAMPLE_RATE, low_hz=LOUDSPEAKER_HZ[0], high_hz=LOUDSPEAKER_HZ[1], rng=rng)
+    rms = 10 ** (active_speech_level_dbfs(narrow, SAMPLE_RATE) / 20)
+    scale = 10 ** (drive_db / 20) / (6 * rms)
+    driven = (np.tanh(narrow * scale) / scale).astype(np.float32)
+    wet, _ = effects.room(driven, SAMPLE_RATE, rt60_s=rt60_s, rng=rng)
+    return wet.astype(np.float32), {"rt60_s": rt60_s, "drive_db": drive_db}
