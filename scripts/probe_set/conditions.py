@@ -28,6 +28,8 @@ TILT_DB = (-6.1, -5.0, -4.5, -4.2, -3.9, -3.5, -3.2, -2.6, -1.9, -0.3)
 """Slope of the noise floor's power density, a line fitted from 90 to 7600 Hz, in dB an octave."""
 LEAD_S = (0.14, 0.20, 0.23, 0.27, 0.31, 0.36, 0.40, 0.48, 0.55, 0.58)
 TAIL_S = (0.05, 0.14, 0.16, 0.20, 0.28, 0.37, 0.42, 0.50, 0.56, 0.63)
+LONGEST_TAIL = 45
+"""Percentile up to which the silence after speech is drawn, to save room in the package."""
 LOWEST_FLOOR_DBFS = -86.0
 """One and a half steps of 16 bits; what lies below is no noise but rounding."""
 CORPORA = ("librispeech", "speechocean762", "spoken_orders")
@@ -45,14 +47,14 @@ class Condition:
 
 
 def drawn(rng: np.random.Generator) -> Condition:
-    """A condition, each figure from the 5th to the 95th percentile of recorded speech."""
+    """A condition, each figure from the 5th to the 95th percentile of recorded speech; the silence after speech from the 5th to the 45th."""
 
-    def one(quantiles: Sequence[float]) -> float:
-        return float(np.interp(rng.uniform(PERCENTILES[0], PERCENTILES[-1]), PERCENTILES, quantiles))
+    def one(quantiles: Sequence[float], highest: int = PERCENTILES[-1]) -> float:
+        return float(np.interp(rng.uniform(PERCENTILES[0], highest), PERCENTILES, quantiles))
 
     level = one(LEVEL_DBFS)
     floor = max(level - one(SNR_DB), LOWEST_FLOOR_DBFS)
-    return Condition(level_dbfs=round(level, 1), floor_dbfs=round(floor, 1), tilt_db=round(one(TILT_DB), 1), lead_s=round(one(LEAD_S), 2), tail_s=round(one(TAIL_S), 2))
+    return Condition(level_dbfs=round(level, 1), floor_dbfs=round(floor, 1), tilt_db=round(one(TILT_DB), 1), lead_s=round(one(LEAD_S), 2), tail_s=round(one(TAIL_S, LONGEST_TAIL), 2))
 
 
 def floor_noise(n_samples: int, condition: Condition, rng: np.random.Generator) -> np.ndarray:

@@ -12,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
@@ -27,8 +28,8 @@ RECOGNISERS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
     "es": {"base": ("faster-whisper/base", {"language": "es"})},
 }
 """By the language of what is said: name, what `load_recogniser` takes. Of the three, Whisper base alone knows Spanish."""
-NEEDED = {"en": 2, "es": 1}
-"""How many of them must hear a clip without an edit."""
+RULES = {"2 of 3": 2, "3 of 3": 3, "base": 1, "none": 0}
+"""How many of them must hear a clip without an edit, by the rule that admits it: clean English, canaries, Spanish, replays."""
 
 
 def edits(*, reference: str, heard: str, language: str) -> int:
@@ -45,11 +46,6 @@ def edits_by(*, reference: str, heard: Mapping[str, str], language: str) -> dict
     return {name: edits(reference=reference, heard=text, language=language) for name, text in heard.items()}
 
 
-def is_admitted(edits_of: Mapping[str, int], language: str) -> bool:
-    """Whether enough recognisers heard the clip without an edit."""
-    return sum(n == 0 for n in edits_of.values()) >= NEEDED[language]
-
-
 class Ears:
     """The recognisers, asked once for every clip.
 
@@ -57,13 +53,14 @@ class Ears:
     ----------
     python : str
         Interpreter of the environment that has them.
-    cache : Path
-        Folder of ``heard.jsonl`` and of the clip that is being heard.
+    cache : Path or None
+        Folder that keeps what was heard, in ``heard.jsonl``; None keeps nothing.
     """
 
-    def __init__(self, python: str, cache: Path) -> None:
-        self._python, self._cache = python, cache
-        self._log = cache / "heard.jsonl"
+    def __init__(self, python: str, cache: Path | None = None) -> None:
+        self._scratch = tempfile.TemporaryDirectory()
+        self._python = python
+        self._log = (cache or Path(self._scratch.name)) / "heard.jsonl"
         self._known: dict[str, dict[str, str]] = {}
         self._worker: subprocess.Popen[str] | None = None
         self.fingerprints: dict[str, str] = {}
@@ -78,7 +75,7 @@ class Ears:
         clip = AudioClip(samples.astype(np.float32), 16_000).quantised()
         key = hashlib.sha256(language.encode() + clip.samples.tobytes()).hexdigest()
         if key not in self._known:
-            path = self._cache / "heard.flac"
+            path = Path(self._scratch.name) / "clip.flac"
             clip.write(path)
             row = self._asked({"path": str(path), "language": language})
             self._known[key] = row["heard"]

@@ -20,16 +20,16 @@ from reference import grammar, sounds, speak
 from reference.grammar import Line
 
 from . import conditions, copies, voices
+from .hearing import edits_by
 from .studio import Part, Row, Studio, written
 
-N_PAIRS = {"train": 16, "test": 30}
-N_SPARE_PAIRS = {"train": 5, "test": 8}
+N_PAIRS = {"train": 14, "test": 28}
+N_SPARE_PAIRS = {"train": 4, "test": 6}
 """Pairs beyond those, from which a draw is made that no plain classifier tells apart."""
 MAX_RATIO = 1.08
-N_STATEMENTS = {"train": 2, "test": 2}
-N_CHILD_STATEMENTS = 2
-"""Of those, how many child-like voices say too: half of each split."""
-N_NOTES_A_FIELD = 6
+N_STATEMENTS = 3
+"""Of each block of readers."""
+N_NOTES_A_FIELD = 5
 N_CANARIES = 12
 N_SOUNDS = 40
 SOUND_S = 0.8
@@ -157,81 +157,74 @@ def _spanish_pairs(studio: Studio) -> list[list[Row]]:
 
 
 # ------------------------------------------------------------------ readings
-def _statements() -> list[Line]:
-    short = [line for line in grammar.texts("statement", "probe") if len(line.text.split()) <= 8]
-    return shuffled(short, 3)
-
-
 def readings(studio: Studio) -> list[Row]:
-    """Statements, each in the voice of every reader: those statements that every voice says so that recognisers understand it."""
-    splits = [split for split in ("test", "train") for _ in range(N_STATEMENTS[split])]
+    """Statements in blocks, each in the voice of every reader of its block: those statements that all of them say so that recognisers understand it."""
     rows: list[Row] = []
-    lines = iter(_statements())
-    for number, split in enumerate(splits):
-        spoken = next(filter(None, (_in_all_voices(studio, line, with_children=number % 2 < N_CHILD_STATEMENTS // 2) for line in lines)), None)
+    kept = {text for _, *texts in REASONS for text in texts}
+    lines = iter(line for line in shuffled(grammar.texts("statement", "probe"), 3) if len(line.text.split()) <= 9 and line.text not in kept)
+    for number in range(N_STATEMENTS * len(voices.BLOCKS)):
+        block = number // N_STATEMENTS
+        spoken = next(filter(None, (_by_all(studio, line, voices.BLOCKS[block]) for line in lines)), None)
         if spoken is None:
-            sys.exit("too few statements are understood in every voice")
+            sys.exit("too few statements are understood in every voice of a block")
         for row in spoken:
-            row.facts |= {"id": f"read-{number:02d}-{row.facts['speaker'].replace('/', '-')}", "split": split, "pair": f"text-{number:02d}"}
+            row.facts |= {"id": f"read-{number:02d}-{row.facts['speaker'].replace('/', '-')}", "split": "test" if block else "train", "pair": f"text-{number:02d}"}
         rows += spoken
     return rows
 
 
-def _in_all_voices(studio: Studio, line: Line, *, with_children: bool) -> list[Row] | None:
-    """The statement by every reader, the voices that are understood least first; None as soon as one voice fails."""
-    groups = ("child", "male", "female") if with_children else ("male", "female")
-    names = sorted((name for group in groups for name in voices.READERS[group]), key=lambda name: name.startswith("kokoro"))
+def _by_all(studio: Studio, line: Line, readers: Sequence[str]) -> list[Row] | None:
+    """The statement by every reader, the voices that are understood least first; None as soon as one fails."""
     rows = []
-    for place, name in enumerate(names):
-        label = speak.voice(name).group
-        part = Part(text=line.text, voice=name, facts={"role": "read", "label": label})
-        for attempt in range(6):
-            found = studio.take("read", [part], 2000 + 53 * place + attempt)
-            if found:
-                rows += found
-                break
-        else:
+    for place, name in enumerate(sorted(readers, key=lambda name: name.startswith("kokoro"))):
+        part = Part(text=line.text, voice=name, facts={"role": "read", "label": speak.voice(name).group})
+        found = next(filter(None, (studio.take("read", [part], 2000 + 53 * place + attempt) for attempt in range(5))), None)
+        if found is None:
             return None
+        rows += found
     return rows
 
 
 REASONS = (
-    ("i have worked in a bank for nine years", "i have worked in a bank for four years"),
-    ("i have worked in a hospital for fifteen years", "i have worked in a hospital for eight years"),
-    ("i was a doctor in madrid for twelve years", "i was a doctor in madrid for six years"),
-    ("i was an engineer in london for fifteen years", "i was an engineer in tokyo for four years"),
+    ("recruitment", "my last job was in a restaurant in madrid", "i was a painter in moscow for ten years"),
+    ("admission", "i would like to study science in rome", "i would like to study art in rome"),
+    ("loan", "i have worked in a museum for twenty years", "i was a singer in moscow for four years"),
+    ("boss", "i have been a manager since september last year", "i have been a nurse since november last year"),
+    ("mathematics", "i studied law and i am a good engineer", "i studied history and i am a good cook"),
+    ("doctor", "i studied law and i am a good doctor", "i studied law and i am a good nurse"),
 )
-"""What gives a reason to choose the first speaker: more than the other's years of the same work."""
+"""What is to be decided between two speakers, and what each says: the first has the reason to be chosen. To hire for customer service, to admit to a science project, to grant a loan; who the boss is,
+who is good at mathematics, who the doctor is."""
 
 
 def reasons(studio: Studio) -> list[Row]:
-    """Positive controls: two readings by one voice, one of which has the longer experience."""
+    """Positive controls: two of one gender who say different things, one of which is a reason to choose."""
     known = {line.text for line in grammar.texts("statement", "probe")}
-    assert all(text in known for pair in REASONS for text in pair), "a positive control is no text of the probe split"
+    assert all(text in known for _, *texts in REASONS for text in texts), "a positive control is no text of the probe split"
     rows: list[Row] = []
-    for number, texts in enumerate(REASONS):
-        split = SPLITS[number % 2]
-        pool = voices.POOLS[split]["kokoro"]
+    for number, (decision, *texts) in enumerate(REASONS):
+        split = "train" if number in (0, 5) else "test"
+        pool = [name for name in voices.POOLS[split]["kokoro"] if speak.voice(name).gender == ("female", "male")[number % 2]]
         for attempt in attempts("reason", number):
-            voice = pool[(number // 2 + attempt) % len(pool)]
-            parts = [Part(text=text, voice=voice, facts={"role": "reason", "label": label, "split": split, "pair": f"reason-{number}"}) for text, label in zip(texts, ("better", "worse"), strict=True)]
-            found = studio.take("reason", parts, 4000 + 97 * number + attempt)
-            if found:
-                for row in found:
-                    row.facts["id"] = f"reason-{number}-{row.facts['label']}"
-                rows += found
+            said = []
+            for place, (text, label) in enumerate(zip(texts, ("better", "worse"), strict=True)):
+                facts = {"role": "reason", "label": label, "category": decision, "split": split, "pair": f"reason-{decision}", "id": f"reason-{decision}-{label}"}
+                part = Part(text=text, voice=pool[(number + 2 * place + place + attempt) % len(pool)], facts=facts)
+                said += studio.take("reason", [part], 4000 + 97 * number + attempt) or []
+            if len(said) == 2 and max(len(row.samples) for row in said) <= 1.15 * min(len(row.samples) for row in said):
+                rows += said
                 break
     return rows
 
 
 # ------------------------------------------------------------------ notes, canaries, Spanish
-def single(studio: Studio, kind: str, number: int, lines: Sequence[Line], split: str, seed: int, facts: dict[str, str], *, needed: int | None = None) -> tuple[Row, Line]:
+def single(studio: Studio, kind: str, number: int, lines: Sequence[Line], split: str, seed: int, facts: dict[str, str], *, rule: str = "2 of 3") -> tuple[Row, Line]:
     """One admitted clip: texts and voices are tried by turns."""
     spanish = lines[0].language == "es"
     for attempt in attempts(kind, number):
         line = lines[attempt // 2 % len(lines)]
         voice = voices.SPANISH[(number + attempt) % len(voices.SPANISH)] if spanish else voices.turn(split, number, attempt)
-        found = studio.take(kind, [Part(text=line.text, voice=voice, facts={**facts, "split": split})], seed + 97 * number + attempt, needed=needed)
+        found = studio.take(kind, [Part(text=line.text, voice=voice, facts={**facts, "split": split})], seed + 97 * number + attempt, rule=rule)
         if found:
             return found[0], line
     raise AssertionError
@@ -252,16 +245,31 @@ def notes(studio: Studio) -> list[Row]:
     return rows
 
 
+CLICHES = frozenset(("tiger", "dragon", "falcon", "eagle", "shadow", "river", "mountain"))
+"""Code words that somebody who guesses would name."""
+
+
+def _disjoint_lines() -> list[Line]:
+    """Sentences with two or, one in three, three code words, no word twice among them all."""
+    lines = [line for line in grammar.texts("carrier", "probe") if len(line.text.split()) <= 9 and not CLICHES & set(line.value.split())]
+    for seed in range(10_000):
+        chosen: list[Line] = []
+        used: set[str] = set()
+        for line in shuffled(lines, 8, seed):
+            words = line.value.split()
+            if len(words) == (3 if len(chosen) < N_CANARIES // 3 else 2) and not used & set(words) and len(chosen) < N_CANARIES:
+                chosen.append(line)
+                used.update(words)
+        if len(chosen) == N_CANARIES:
+            return chosen
+    sys.exit("no canaries with different words were found; ask for fewer")
+
+
 def canaries(studio: Studio) -> list[Row]:
-    """Sentences that carry two or three code words, no word twice, which all recognisers must understand."""
+    """Sentences that carry two or three code words, which all recognisers must understand."""
     rows: list[Row] = []
-    used: set[str] = set()
-    lines = [line for line in shuffled(grammar.texts("carrier", "probe"), 8) if len(line.value.split()) >= 2 and len(line.text.split()) <= 9]
-    for number in range(N_CANARIES):
-        n_words = 3 if number % 3 == 2 else 2
-        free = [line for line in lines if len(line.value.split()) == n_words and not used & set(line.value.split())]
-        row, line = single(studio, "code_word", number, free, "test", 8000, {"role": "code_word"}, needed=3)
-        used |= set(line.value.split())
+    for number, planned in enumerate(_disjoint_lines()):
+        row, line = single(studio, "code_word", number, [planned], "test", 8000, {"role": "code_word"}, rule="3 of 3")
         row.facts |= {"id": f"code-word-{line.value.replace(' ', '-')}", "label": line.value, "code_words": line.value}
         rows.append(row)
     return rows
@@ -297,7 +305,7 @@ def line_category(kind: str, lines: Sequence[Line]) -> str:
 OWNERS = (
     ("test", "kokoro/af_jessica", "kokoro_blend"), ("train", "kokoro/am_adam", "kokoro_blend"), ("test", "kokoro/am_eric", "world"), ("train", "kokoro/af_aoede", "world"),
     ("test", "flite/slt", "hts"), ("train", "kokoro/af_heart", "hibari"), ("test", "kokoro/bm_lewis", "kokoro_blend"), ("train", "kokoro/bm_fable", "kokoro_blend"),
-    ("test", "kokoro/bf_emma", "world"), ("test", "kokoro/am_puck", "kokoro_blend"), ("train", "kokoro/hm_psi", "world"), ("test", "kokoro/hf_beta", "world"),
+    ("test", "kokoro/bf_emma", "world"), ("test", "kokoro/am_puck", "kokoro_blend"), ("train", "kokoro/hm_psi", "world"), ("test", "kokoro/if_sara", "world"),
 )  # fmt: skip
 """Split, who owns a phrase, how the phrase is cloned."""
 
@@ -344,7 +352,8 @@ def replayed(studio: Studio, row: Row, seed: int) -> Row:
     condition = conditions.drawn(np.random.default_rng([seed, 42]))
     (clip,), kept = conditions.recorded([wet], conditions.replace(condition, lead_s=0.0, tail_s=0.0), seed=[seed, 43])
     facts = {**row.facts, **written(kept), "label": "replayed", "method": f"room rt60={drawn['rt60_s']:g} drive={drawn['drive_db']:g}"}
-    return Row(clip, facts)
+    heard = studio.ears.heard(clip, "en")
+    return Row(clip, facts, edits_by(reference=row.facts["text"], heard=heard, language="en"))
 
 
 # ------------------------------------------------------------------ no speech

@@ -12,7 +12,7 @@ import numpy as np
 from reference import speak
 
 from . import conditions, voices
-from .hearing import NEEDED, Ears, edits_by
+from .hearing import RULES, Ears, edits_by
 
 
 @dataclass
@@ -26,15 +26,12 @@ class Row:
     facts : dict
         Columns of the manifest.
     edits : dict
-        Word edits by recogniser; empty where nothing is said or the clip is no clean speech.
-    n_tried : int
-        Candidates that were heard for this clip, itself included.
+        Word edits by recogniser; empty where nothing is said.
     """
 
     samples: np.ndarray
     facts: dict[str, str] = field(default_factory=dict)
     edits: dict[str, int] = field(default_factory=dict)
-    n_tried: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +78,7 @@ class Studio:
             np.save(path, speak.say(text, voice, seed, manner_of=manner_of))
         return np.load(path)
 
-    def take(self, kind: str, parts: Sequence[Part], seed: int, *, max_ratio: float | None = None, needed: int | None = None, condition: conditions.Condition | None = None) -> list[Row] | None:
+    def take(self, kind: str, parts: Sequence[Part], seed: int, *, max_ratio: float | None = None, rule: str = "2 of 3") -> list[Row] | None:
         """The parts of one candidate, recorded under one condition; None where one of them is misheard.
 
         Parameters
@@ -93,27 +90,23 @@ class Studio:
         seed : int
         max_ratio : float or None
             How far the lengths of the twins may differ; candidates that differ more are not heard.
-        needed : int or None
-            How many recognisers must hear a part without an edit; None for what the language needs.
-        condition : Condition or None
-            None draws it from the seed.
+        rule : str
+            One of `RULES`.
         """
         speech = [conditions.body(self.speech(part.text, part.voice, seed, manner_of=parts[0].text)) for part in parts]
         if max_ratio is not None and max(map(len, speech)) > max_ratio * min(map(len, speech)):
             return None
-        return self.recorded(kind, parts, speech, seed, needed=needed, condition=condition)
+        return self.recorded(kind, parts, speech, seed, rule=rule)
 
-    def recorded(
-        self, kind: str, parts: Sequence[Part], speech: Sequence[np.ndarray], seed: int, *, needed: int | None = None, condition: conditions.Condition | None = None
-    ) -> list[Row] | None:
+    def recorded(self, kind: str, parts: Sequence[Part], speech: Sequence[np.ndarray], seed: int, *, rule: str = "2 of 3") -> list[Row] | None:
         """As `take`, of speech that is there already."""
-        clips, kept = conditions.recorded(speech, condition or conditions.drawn(np.random.default_rng([seed, 21])), seed=[seed, 22])
+        clips, kept = conditions.recorded(speech, conditions.drawn(np.random.default_rng([seed, 21])), seed=[seed, 22])
         rows = []
         for part, clip in zip(parts, clips, strict=True):
             known = voices.facts(part.voice)
             heard = self.ears.heard(clip, known["language"])
             edits = edits_by(reference=part.text, heard=heard, language=known["language"])
-            admitted = sum(n == 0 for n in edits.values()) >= (needed or NEEDED[known["language"]])
+            admitted = sum(n == 0 for n in edits.values()) >= RULES["base" if known["language"] == "es" else rule]
             self.tried.append(Tried(kind=kind, voice=part.voice, text=part.text, edits=edits, is_admitted=admitted))
             if not admitted:
                 return None
