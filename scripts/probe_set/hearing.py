@@ -47,7 +47,7 @@ def edits_by(*, reference: str, heard: Mapping[str, str], language: str) -> dict
 
 
 class Ears:
-    """The recognisers, asked once for every clip.
+    """The recognisers, asked once for every clip; a context that ends their process.
 
     Parameters
     ----------
@@ -69,6 +69,14 @@ class Ears:
                 row = json.loads(line)
                 self._known[row["key"]] = row["heard"]
                 self.fingerprints |= row["by"]
+
+    def __enter__(self) -> Ears:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._scratch.cleanup()
+        if self._worker is not None:
+            self._worker.communicate()
 
     def heard(self, samples: np.ndarray, language: str) -> dict[str, str]:
         """Transcripts of a clip at 16 kHz by recogniser, as its 16-bit file has it."""
