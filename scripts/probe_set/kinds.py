@@ -284,21 +284,16 @@ def spanish(studio: Studio) -> list[Row]:
         used: set[str] = set()
         for number in range(N_SPANISH[kind]):
             wanted = categories[number % len(categories)]
-            free = [line for line in lines if line.category == wanted and line.text not in used] or [line for line in lines if line.text not in used]
-            row, line = single(studio, kind, number, free, "test", 9000 + 400 * place, {"role": kind.removeprefix("es_"), "category": line_category(kind, free)})
+            free = sorted((line for line in lines if line.text not in used), key=lambda line: line.category != wanted)
+            row, line = single(studio, kind, number, free, "test", 9000 + 400 * place, {"role": kind.removeprefix("es_")})
             used.add(line.text)
             row.facts["id"] = f"{kind.replace('_', '-')}-{number:02d}"
             if kind == "es_note":
                 row.facts |= {"field": line.category, "secret": line.value}
             else:
-                row.facts |= {"answer": line.answer_es} if kind == "es_question" else {"action": line.action}
+                row.facts |= {"answer": line.answer_es, "category": line.category} if kind == "es_question" else {"action": line.action}
             rows.append(row)
     return rows
-
-
-def line_category(kind: str, lines: Sequence[Line]) -> str:
-    """Kind of a question; nothing else has one."""
-    return lines[0].category if kind == "es_question" else ""
 
 
 # ------------------------------------------------------------------ passphrases
@@ -394,9 +389,9 @@ def silence(_studio: Studio) -> list[Row]:
     for number in range(N_SILENT):
         rng = np.random.default_rng([13, number])
         condition = conditions.drawn(rng)
-        clip = conditions.floor_noise(round((1.2 + 0.4 * number) * conditions.SAMPLE_RATE), condition, rng).astype(np.float32)
+        noise = conditions.floor_noise(round((1.2 + 0.4 * number) * conditions.SAMPLE_RATE), condition, rng)
         facts = {name: text for name, text in written(condition).items() if name in ("floor_dbfs", "tilt_db")}
-        rows.append(Row(clip, {"id": f"silence-{number}", "role": "silence", "engine": "synthesis", "split": SPLITS[number % 2], "seed": str(number), **facts}))
+        rows.append(Row(conditions.rounded(noise, condition.floor_dbfs), {"id": f"silence-{number}", "role": "silence", "engine": "synthesis", "split": SPLITS[number % 2], "seed": str(number), **facts}))
     return rows
 
 

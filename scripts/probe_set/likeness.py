@@ -1,15 +1,20 @@
 """How alike two clips are by speaker, as the GE2E speaker encoder of Resemblyzer 0.1.4 hears it (weights in its package, Apache-2.0).
 
 Only the weights are taken from the package, so that nothing it depends on is needed: ``pip install --no-deps resemblyzer==0.1.4``. The features are those that it computes with librosa.
+``python -m probe_set.likeness FOLDER`` tells how near the copies of a probe set are to their owners.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+
+from earnest.audio import Entry, Manifest
 
 SAMPLE_RATE = 16000
 N_FFT, HOP, N_MELS = 400, 160, 40
@@ -69,3 +74,29 @@ def embedding(samples: np.ndarray) -> np.ndarray:
 def likeness(one: np.ndarray, other: np.ndarray) -> float:
     """Cosine between the speakers of two clips; 1 is the same."""
     return float(embedding(one) @ embedding(other))
+
+
+def table(folder: Path) -> Iterator[str]:
+    """How alike right, cloned and replayed phrases of a probe set are to another phrase of their owner, and those of other owners."""
+    entries = [entry for entry in Manifest.read(folder) if entry.role == "passphrase"]
+    known = {entry.id: embedding(_speech(entry)) for entry in entries}
+    found: dict[str, list[float]] = {}
+    for wrong in (entry for entry in entries if entry.label == "wrong"):
+        for entry in entries:
+            cosine = float(known[wrong.id] @ known[entry.id])
+            if entry.speaker == wrong.speaker and entry.label != "wrong":
+                found.setdefault(entry.attributes.get("method", str(entry.label)).split()[0], []).append(cosine)
+            elif entry.label == "right":
+                found.setdefault("another of one gender" if entry.gender == wrong.gender else "another of the other gender", []).append(cosine)
+    for name, values in found.items():
+        yield f"{name}: {np.mean(values):.2f} ({min(values):.2f} to {max(values):.2f}), {len(values)} pairs"
+
+
+def _speech(entry: Entry) -> np.ndarray:
+    lead, tail = (round(float(entry.attributes[name]) * SAMPLE_RATE) for name in ("lead_s", "tail_s"))
+    samples = entry.clip().samples
+    return samples[lead : len(samples) - tail]
+
+
+if __name__ == "__main__":
+    print("\n".join(table(Path(sys.argv[1]))))

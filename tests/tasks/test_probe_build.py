@@ -70,6 +70,16 @@ def test_a_level_that_would_clip_is_lowered_for_all_and_told():
     assert active_speech_level_dbfs(other[4800:-1600], 16_000) == pytest.approx(kept.level_dbfs, abs=0.2)
 
 
+@pytest.mark.parametrize(("floor_dbfs", "step"), [(-60.0, 4), (-71.0, 4), (-71.2, 2), (-77.0, 2), (-77.3, 1), (-86.0, 1)])
+def test_samples_are_rounded_only_where_the_floor_hides_it(floor_dbfs, step):
+    from probe_set.conditions import rounded
+
+    noise = np.random.default_rng(0).standard_normal(4000) * 0.01
+    steps = rounded(noise, floor_dbfs) * 32768
+    assert np.array_equal(steps, np.round(steps)) and np.gcd.reduce(steps.astype(int)) == step
+    assert np.abs(steps - noise * 32768).max() <= step / 2
+
+
 def test_the_floor_falls_by_its_slope():
     from probe_set.conditions import floor_noise
 
