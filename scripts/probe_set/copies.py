@@ -14,6 +14,8 @@ BLEND = 0.35
 another voice 0.53 (0.43 to 0.67, 5 to 95 %); with half of the other speaker it would be 0.76 (0.69 to 0.81)."""
 ENGINE = {"kokoro_blend": "kokoro", "hibari": "hibari", "hts": "festival", "world": "world"}
 """What synthesises a clone, by method."""
+SEEN = {"hts": "no", "hibari": "yes"}
+"""Whether the model heard what synthesises a clone, where that is no matter of its owner."""
 LOUDSPEAKER_HZ = (180.0, 6500.0)
 
 

@@ -96,17 +96,14 @@ def candidates(tried: Sequence[Tried]) -> list[dict[str, object]]:
 # ------------------------------------------------------------------ card
 def card(rows: Sequence[Row], studio: Studio) -> str:
     """The card, its figures filled in."""
-    english = [one for one in studio.tried if one.kind[:3] != "es_"]
     twins = _twins(rows)
-    readers = [row for row in rows if row.facts["role"] == "read"]
     figures = {
         "n_clips": len(rows), "n_seconds": f"{sum(len(row.samples) for row in rows) / 16_000:.0f}", "n_megabytes": f"{n_bytes(rows) / 1e6:.1f}",
         "roles": "\n".join(_role_line(rows, role) for role in ROLES), "splits": _splits(rows),
         "told_apart": f"{kinds.told_apart(twins):.2f}", "told_apart_english": f"{kinds.told_apart([pair for pair in twins if pair[0].facts['language'] == 'en']):.2f}", "n_pairs": len(twins),
         "n_heard": len(studio.tried), "n_admitted": sum(one.is_admitted for one in studio.tried), "engines": "\n".join(_engine_lines(studio.tried)),
         "recognisers": "\n".join(f"- {name}: `{fingerprint}`" for name, fingerprint in sorted(studio.ears.fingerprints.items())),
-        "both": f"{np.mean([one.is_admitted for one in english]):.2f}",
-        "n_readers": len({row.facts["speaker"] for row in readers}), "voices": "\n".join(_voice_lines(rows)),
+        "voices": "\n".join(_voice_lines(rows)),
         "unseen": _share(rows, lambda row: row.facts["voice_seen"] == "no"), "replays": _replays(rows),
     }  # fmt: skip
     return (Path(__file__).parent / "card.md").read_text(encoding="utf-8").format(**figures)
