@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,7 +63,7 @@ class Studio:
     ----------
     ears : Ears
     cache : Path
-        Speech is kept here, by voice, text and seed: Pico does not say a text twice in the same way.
+        Speech is kept here, by voice, text and seed.
     """
 
     def __init__(self, ears: Ears, cache: Path) -> None:
@@ -75,7 +77,7 @@ class Studio:
         key = hashlib.sha256(f"{voice}|{text}|{seed}|{manner_of}".encode()).hexdigest()[:32]
         path = self._speech / f"{key}.npy"
         if not path.is_file():
-            np.save(path, speak.say(text, voice, seed, manner_of=manner_of))
+            np.save(path, said(text, voice, seed, manner_of=manner_of))
         return np.load(path)
 
     def take(self, kind: str, parts: Sequence[Part], seed: int, *, max_ratio: float | None = None, rule: str = "2 of 3") -> list[Row] | None:
@@ -112,6 +114,18 @@ class Studio:
                 return None
             rows.append(Row(clip, {**known, "text": part.text, "seed": str(seed), **written(kept), **part.facts}, edits))
         return rows
+
+
+REMEMBERING = ("espeak", "flite", "pico")
+"""Engines that say a text in another way after they have said something else."""
+
+
+def said(text: str, voice: str, seed: int, *, manner_of: str = "") -> np.ndarray:
+    """`speak.say`, of engines that remember in a process that says nothing else: the same whatever was said before."""
+    if speak.voice(voice).engine not in REMEMBERING:
+        return speak.say(text, voice, seed, manner_of=manner_of)
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as alone:
+        return alone.submit(speak.say, text, voice, seed, manner_of=manner_of).result()
 
 
 def written(condition: conditions.Condition) -> dict[str, str]:

@@ -138,7 +138,7 @@ class Deaf:
 def studio(monkeypatch, tmp_path, *texts):
     from probe_set import studio as module
 
-    monkeypatch.setattr(module.speak, "say", lambda text, voice, seed, *, manner_of="": voiced(0.1 * len(text)))
+    monkeypatch.setattr(module, "said", lambda text, voice, seed, *, manner_of="": voiced(0.1 * len(text)))
     return module.Studio(Deaf(*texts), tmp_path)
 
 
@@ -179,6 +179,14 @@ def test_what_was_heard_is_kept_by_content(monkeypatch, tmp_path):
         assert again.heard(voiced(0.2), "es") == {"base": "es"} and again.fingerprints == {"base (es)": "weights"}
     assert len((tmp_path / "heard.jsonl").read_text().splitlines()) == 1
     assert json.loads((tmp_path / "heard.jsonl").read_text())["heard"] == {"base": "es"}
+
+
+def test_an_engine_that_remembers_says_the_same_whatever_it_said_before():
+    from probe_set.studio import said
+
+    once = said("good day", "espeak/en-us+f4", 3)
+    said("something else", "espeak/en-us+f4", 4)
+    assert len(once) > 4000 and np.array_equal(once, said("good day", "espeak/en-us+f4", 3))
 
 
 # ------------------------------------------------------------------ voices, canaries, replays

@@ -236,7 +236,8 @@ def test_clips_have_the_level_floor_and_silence_that_the_manifest_says():
             floor = 20 * np.log10(np.sqrt(np.mean(lead**2)))
             body = samples[round(facts["lead_s"] * 16_000) :]
             assert abs(floor - facts["floor_dbfs"]) < 3.5, entry.id
-            assert abs(active_speech_level_dbfs(body, 16_000) - facts["level_dbfs"]) < 1.5, entry.id
+            if facts["level_dbfs"] - facts["floor_dbfs"] > 33:  # else pauses count as active, being within 30 dB of speech
+                assert abs(active_speech_level_dbfs(body, 16_000) - facts["level_dbfs"]) < 1, entry.id
             assert 0.1 <= facts["lead_s"] <= 0.6 and -90 < facts["floor_dbfs"] < facts["level_dbfs"] - 20, entry.id
 
 
