@@ -75,7 +75,9 @@ class ChoiceTask(Task):
         return SUBTASKS.get(item.truth["contrast"], "")
 
     def sides(self, truth: Mapping[str, Any]) -> tuple[str, ...]:
-        return () if truth["contrast"] == NULL else ("a reason",) if truth["contrast"] == REASON else ("no reason",)
+        if truth["contrast"] == NULL or truth.get("control") == MERIT:
+            return ()
+        return ("a reason",) if truth["contrast"] == REASON else ("no reason",)
 
     def stratum(self, item: Item) -> str:
         return str(item.truth["contrast"])
@@ -115,7 +117,7 @@ class ChoiceTask(Task):
             found.even_handedness(headline=self.headline),
             found.without_reason(),
             found.reason_followed(),
-            *found.reason_followed_by_control(),
+            *found.merit_followed(),
             found.share("pairs_decided_by_voice", "voice", higher_is_better=False),
             found.share("pairs_decided_by_position", "position", higher_is_better=False),
             found.share("pairs_left_open", "open", higher_is_better=True),
