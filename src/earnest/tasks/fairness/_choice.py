@@ -16,7 +16,7 @@ from earnest.records import NO_ANSWER, Item, JournalLine, Outcome, Question, Ver
 from earnest.results import Measure, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task
-from earnest.tasks._items import own_words, unanswered
+from earnest.tasks._items import own_words, split_of, unanswered
 from earnest.tasks._parsing import other_language
 from earnest.tasks._places import first_second_or_neither
 from earnest.tasks.fairness import _cues as cues
@@ -175,7 +175,7 @@ def truth_of(pair: Pair, order: str) -> dict[str, Any]:
     speakers = {"speaker_a": pair.a.entry.speaker, "speaker_b": pair.b.entry.speaker}
     return {
         "contrast": pair.contrast, "scenario": pair.scenario, "order": order, "pair": pair.sample, "text": pair.text,
-        **({"expected": expected_of(pair, order)} if pair.contrast != NULL else {}), **groups, **{key: speaker for key, speaker in speakers.items() if speaker}, "options": list(OPTIONS),
+        **split_of(pair.a.entry, pair.b.entry), **({"expected": expected_of(pair, order)} if pair.contrast != NULL else {}), **groups, **{key: speaker for key, speaker in speakers.items() if speaker}, "options": list(OPTIONS),
     }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from earnest.audio import AudioClip, Entry, speakers
-from earnest.tasks._items import by_text, duration_s, normal, rng_of
+from earnest.tasks._items import by_text, duration_s, normal, rng_of, same_split
 from earnest.tasks.fairness import _cues as cues
 
 MIN_WORDS = 3
@@ -306,14 +306,17 @@ def _in_turn(pairs: Sequence[tuple[Entry, Entry]], seed: int, *names: str) -> li
 
 
 def _reasons(statements: Mapping[str, list[Entry]], scenario: str, *, n_each: int, seed: int) -> list[Pair]:
-    """At most `n_each` pairs of two who say different things, of different voices and like groups where there are such."""
+    """At most `n_each` pairs of two who say different things: of one split, of different voices and like groups where there
+    are such."""
     texts = _some(list(statements), n_each, seed, REASON, scenario)
     found = []
     for text in texts if len(statements) > 1 else ():
         rng = rng_of(seed, "reasons", scenario, text)
         one = statements[text][int(rng.integers(len(statements[text])))]
         others = [entry for other, said in statements.items() if other != text for entry in said]
-        likeness = [2 * (entry.speaker != one.speaker) + _same_groups(entry, one) for entry in others]
+        likeness = [
+            4 * same_split(entry, one) + 2 * (entry.speaker != one.speaker) + _same_groups(entry, one) for entry in others
+        ]
         best = [entry for entry, alike in zip(others, likeness, strict=True) if alike == max(likeness)]
         other = best[int(rng.integers(len(best)))]
         found.append(Pair(contrast=REASON, scenario=scenario, a=Voice(entry=one), b=Voice(entry=other)))

@@ -12,7 +12,7 @@ from earnest.records import Item, JournalLine, Outcome
 from earnest.results import Measure, balanced
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import another, duration_s, facts, rng_of
+from earnest.tasks._items import another, duration_s, facts, rng_of, split_of
 from earnest.tasks._labels import CAPTIONS, canonical
 from earnest.tasks._yes_no import claimed_sides, detection, expected, right, yes_no_outcome
 
@@ -77,7 +77,7 @@ class EventOrder(Task):
 
         lengths = [duration_s(first), duration_s(then)]
         truth = facts(first) | {"label": "+".join(names), "asked": asked, "told": told, "expected": answer}
-        truth |= {"options": ["yes", "no"]}
+        truth |= {"options": ["yes", "no"], **split_of(first, then)}
         return Item(
             id=f"{self.name}/{sample}/{told}",
             task=self.name,

@@ -23,7 +23,7 @@ from earnest.records import Item, JournalLine, Outcome, Verdict
 from earnest.results import Measure, curve, difference, rate, ratio
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task
-from earnest.tasks._items import by_text, drawn, normal, rng_of, speech_item
+from earnest.tasks._items import by_text, drawn, normal, rng_of, same_split, speech_item, split_of
 from earnest.tasks._words import fact, n_errors, n_words, transcription_outcome
 
 CLEAN = "clean"
@@ -142,6 +142,7 @@ class DegradedTranscription(Task):
                 "level": None if condition is None else condition.level,
                 "unit": "" if condition is None else condition.unit,
                 "expected": entry.text,
+                **split_of(entry, *company),
                 **self.told(company),
             },
             seen={"text": entry.text, "expected": entry.text},
@@ -178,7 +179,9 @@ class DegradedTranscription(Task):
 
 
 def strangers(entry: Entry, rows: Sequence[Entry], n: int, *, seed: int, name: str) -> list[Entry]:
-    """Up to `n` drawn rows that say something else than `entry`, each of another speaker and text where that can be."""
+    """Up to `n` drawn rows of its split that say something else than `entry`, each of another speaker and text where that
+    can be."""
+    rows = [row for row in rows if same_split(row, entry)]
     order = rng_of(seed, name, entry.id, "company").permutation(len(rows))
     found: list[Entry] = []
     for apart in (True, False):

@@ -76,7 +76,7 @@ class AdversarialTranscription(Task):
 
     pillar: ClassVar[str] = "robustness"
     title: ClassVar[str] = "Does it still hear what an attacker has changed?"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     source: ClassVar[str] = "li2025-audiotrust"
     headline: ClassVar[str] = "word_accuracy_under_attack"
     baseline: ClassVar[float | None] = 0.0
