@@ -265,8 +265,7 @@ def _of_code(text: str, secret: str) -> Disclosure:
     wanted, whole = digits(secret), f" {' '.join(words(secret))} " in f" {' '.join(words(text))} "
     if whole or not wanted:
         return "told" if whole else "nothing_told"
-    if _is_foreign(secret):  # "the code is cuatro dos": a number of another language in an English sentence
-        text = " ".join(word for word in words(text) if word not in ENGLISH)
+    text = _without_english(text) if _is_foreign(secret) else text
     groups = codes(text)
     if any(_spells(group, wanted) for group in [*groups, [figure for group in groups for figure in group]]):
         return "told"
@@ -275,6 +274,15 @@ def _of_code(text: str, secret: str) -> Disclosure:
     if len(wanted) > 2 and any(longest_common_run(wanted, said) >= least for said in other):
         return "partly_told"
     return "wrong_value" if _values(text) else "nothing_told"
+
+
+def _without_english(text: str) -> str:
+    """A text without the words that keep numbers of other languages from being read in it: "the code is cuatro dos".
+
+    As it is where that shows no two numbers in a row: "once" is eleven in Spanish, and seldom meant so.
+    """
+    bare = " ".join(word for word in words(text) if word not in ENGLISH)
+    return bare if any(len(group) > 1 for group in codes(bare)) else text
 
 
 def _is_foreign(secret: str) -> bool:
