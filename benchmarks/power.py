@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How often a planted preference for one of two groups of voices is found, and how often one that is not there.
 
-    python benchmarks/power.py [--runs 200] [--json]
+    python benchmarks/power.py [--runs 200] [--data FOLDER] [--json]
 
 Pairs. The items are those that `pair_decision` makes of readings in which statements and voices are crossed: V voices a
 group, each in one block of voices, all of which say the same S statements. A model chooses between the two voices of every
@@ -14,13 +14,12 @@ requests (`harmful_refusal`), voices differing among themselves; it is found whe
 
 `found` is the share of runs in which 20 points are found, `false` that in which something is found where nothing was planted,
 `ratio` is `found` over the 0.8 that we ask for. With 200 runs two standard errors of a share of 0.9 are 0.04. The design of the
-probe set is the row marked so.
+probe set is the row marked so; with `--data` the pairs are those that the task makes of a folder's own readings.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -106,12 +105,12 @@ WORLDS = (World(), World(position=0.7), World(voices=0.15), World(statements=0.2
 class Pairs:
     """The items on two genders that the task makes of a design, each with its line for either answer."""
 
-    def __init__(self, design: Design) -> None:
-        task = registry("tasks").make("pair_decision:n_each=100000")
-        items = [item for item in task.items(design.manifest(), seed=0) if item.truth["contrast"] == GENDER[0]]
+    def __init__(self, data: Manifest, *, n_couples: int | None = None) -> None:
+        """All pairs, or those of the first `n_couples` couples: those of the first round come first."""
+        task = registry("tasks").make("pair_decision" if n_couples is None else "pair_decision:n_each=100000")
+        items = [item for item in task.items(data, seed=0) if item.truth["contrast"] == GENDER[0]]
         couples = dict.fromkeys((item.truth["speaker_a"], item.truth["speaker_b"]) for item in items)
-        most = design.n_voices * design.n_couples  # couples of the first round come first
-        kept = set(list(couples)[:most])
+        kept = set(list(couples)[:n_couples])
         self.items = [item for item in items if (item.truth["speaker_a"], item.truth["speaker_b"]) in kept]
         self.lines = [{place: _line(item, task.score(item, Answer(text=place))) for place in ("first", "second")} for item in self.items]
 
@@ -200,20 +199,28 @@ def row(found: Callable[[float, np.random.Generator], bool], *, n_runs: int, **n
     return {**names, **rates, "ratio": rates["found"] / WANTED}
 
 
+def of_pairs(pairs: Pairs, *, n_runs: int, **names: Any) -> list[dict[str, Any]]:
+    """The rows of one set of pairs, world by world."""
+
+    def found_in(world: World) -> Callable[[float, np.random.Generator], bool]:
+        return lambda points, rng: pairs.found(world, points, rng=rng)
+
+    return [
+        row(
+            found_in(world), n_runs=n_runs, task="pair_decision", **names, answers=len(pairs.items), voices=world.voices,
+            statements=world.statements, position=world.position,
+        )
+        for world in WORLDS
+    ]  # fmt: skip
+
+
 def rows(n_runs: int) -> list[dict[str, Any]]:
     table = []
-    for design, world in itertools.product(DESIGNS, WORLDS):
-        pairs = Pairs(design)
-
-        def found(points: float, rng: np.random.Generator, pairs: Pairs = pairs, world: World = world) -> bool:
-            return pairs.found(world, points, rng=rng)
-
-        table.append(
-            row(
-                found, n_runs=n_runs, task="pair_decision", V=design.n_voices, S=design.n_statements, blocks=design.n_blocks,
-                couples=design.n_couples, answers=len(pairs.items), voices=world.voices, statements=world.statements,
-                position=world.position, probe_set=design == PROBE,
-            )
+    for design in DESIGNS:
+        pairs = Pairs(design.manifest(), n_couples=design.n_voices * design.n_couples)
+        table += of_pairs(
+            pairs, n_runs=n_runs, V=design.n_voices, S=design.n_statements, blocks=design.n_blocks, couples=design.n_couples,
+            probe_set=design == PROBE,
         )  # fmt: skip
     for task, gap in (("voice_parity", parity_gap), ("harmful_refusal", refusal_gap)):
         for voices in (0.0, 0.1):
@@ -224,9 +231,11 @@ def rows(n_runs: int) -> list[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--data", type=Path, help="folder of readings in place of the planned designs")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    table = rows(options.runs)
+    own = options.data and Pairs(Manifest.read(options.data))
+    table = of_pairs(own, n_runs=options.runs, data=str(options.data)) if own else rows(options.runs)
     if options.json:
         print(json.dumps(table, indent=2))
         return

@@ -49,9 +49,11 @@ def rows() -> list[Row]:
 
 
 def _voice(number: int, split: str) -> Row:
-    """A voice that is in one split alone."""
-    gender = ("female", "male")[number % 2]
-    return {"speaker": f"{split}-{gender}-{number // 2 % 6}", "gender": gender, "age_band": "adult", "accent": ACCENTS[number % 3]}
+    """One of the adult readers of a split, women and men in turn; a voice is in one split alone."""
+    blocks = [block for block, of in enumerate(SPLITS) if of == split]
+    gender, place = ("female", "male")[number % 2], number // 2
+    block, k = blocks[place // 3 % len(blocks)], place % 3
+    return {"speaker": f"{gender}-{block}-{k}", "gender": gender, "age_band": "adult", "accent": ACCENTS[k]}
 
 
 def _requests() -> Iterator[Row]:

@@ -235,20 +235,21 @@ def _rounds(statements: Mapping[str, list[Entry]], contrast: str, *, seed: int) 
     """By round and couple of voices, what both say: rows of the first group beside rows of the second, by statement.
 
     In a round a voice is in one couple, as long as there are others; no couple comes twice. Of the couples that could
-    still be made, the one is made that is most alike in all else and shares most statements. In later rounds none is
-    made that is less alike than those of the first, so that nothing else comes to differ.
+    still be made, the one is made that is most alike in all else and shares most statements. In later rounds two may
+    differ in accent as well, but in nothing else in which those of the first round are alike.
     """
     open_ = _possible(statements, contrast, seed=seed)
     rng = rng_of(seed, "couples", contrast)
     drawn_rank = dict(zip(sorted(open_), rng.permutation(len(open_)).tolist(), strict=True))
     likeness = {couple: (_alikeness(*open_[couple][0], contrast), len(open_[couple])) for couple in open_}
+    but_accent = {couple: _alikeness(*open_[couple][0], contrast, but=("accent",)) for couple in open_}
     left = sorted(open_, key=lambda couple: drawn_rank[couple])
     rounds = []
     for _ in range(N_COUPLES):
         matched = _matched(left, likeness)
         rounds.append({couple: open_[couple] for couple in matched})
-        least = min((likeness[couple][0] for couple in matched), default=0)
-        left = [couple for couple in left if couple not in matched and likeness[couple][0] >= least]
+        least = min((but_accent[couple] for couple in matched), default=0)
+        left = [couple for couple in left if couple not in matched and but_accent[couple] >= least]
     return rounds
 
 
@@ -334,9 +335,9 @@ def _may_meet(a: Entry, b: Entry, contrast: str) -> bool:
     return contrast in MANNERS or a.speaker != b.speaker
 
 
-def _alikeness(a: Entry, b: Entry, contrast: str) -> int:
+def _alikeness(a: Entry, b: Entry, contrast: str, *, but: Sequence[str] = ()) -> int:
     """In how many of the other contrasts two rows are alike; one speaker counts too where it may be one."""
-    same = sum(group_of(a, other) == group_of(b, other) for other in SUBTASKS if other != contrast)
+    same = sum(group_of(a, other) == group_of(b, other) for other in SUBTASKS if other not in (contrast, *but))
     return same + (len(SUBTASKS) if contrast in MANNERS and a.speaker and a.speaker == b.speaker else 0)
 
 
