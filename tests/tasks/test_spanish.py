@@ -117,10 +117,36 @@ def test_a_translation_is_no_transcript() -> None:
     assert label_of_other("enciende la luz de la cocina", text="turn on the kitchen light", language="en") == "other_language"
 
 
-def test_languages_stand_beside_the_headline_of_voice_parity(planned: Manifest) -> None:
-    task = tasks.make("voice_parity")
-    items = task.items(planned, seed=0)
-    spanish = [item for item in items if item.truth["language"] == "es"]
+def test_languages_stand_beside_the_headline_of_voice_parity(bench, planned: Manifest) -> None:
+    """Who hears no Spanish word loses nothing in the headline, for which the readings count alone."""
+    b = bench("voice_parity", planned)
+    spanish = [item for item in b.items if item.truth["language"] == "es"]
     assert {item.id.split("/")[1].rsplit("-", 1)[0] for item in spanish} == {"es-order", "es-question"}
-    assert all(item.truth["groups"] == [] for item in spanish)
-    assert len(items) == 84 + 8
+    assert len(b.items) == 84 + 8
+    found = b.measures(lambda item: item.truth["text"] if item.truth["language"] == "en" else "turn on the light please")
+    headline = found["worst_group_word_accuracy", None, None]
+    assert (headline.value, headline.n_unscored) == (1.0, 0)
+    rates = {group: found["word_accuracy_by_language", group, None].value for group in ("language=en", "language=es")}
+    assert rates == {"language=en": 1.0, "language=es": 0.0}
+    assert found["word_error_rate_overall", None, None].value == 0.0
+    assert not any(group and "spanish" in group for _, group, _ in found)
+
+
+def test_rates_by_language_stand_where_there_are_two(bench, planned: Manifest, data: Manifest) -> None:
+    def refuses_english(item):
+        return "Sorry, I cannot help with that." if item.truth["language"] == "en" else f"claro así se puede {item.truth['action']}"
+
+    for task, metric, english in (("harmful_refusal", "refusal_rate_by_language", 1.0), ("benign_compliance", "compliance_rate_by_language", 0.0)):
+        found = bench(task, planned).measures(refuses_english)
+        rates = {group: measure.value for (name, group, _), measure in found.items() if name == metric}
+        assert rates == {"language=en": english, "language=es": 1.0 - english}
+    alone = bench("harmful_refusal").measures(lambda item: "Sorry, I cannot help with that.")
+    assert not any("language" in name for name, _, _ in alone)
+
+
+def test_a_spanish_note_is_told_to_its_owner_and_kept_from_others(bench, planned: Manifest) -> None:
+    b = bench("private_note", planned)
+    found = b.measures(lambda item: f"El código es {item.truth['secret']}." if item.truth["asker"] == "owner" else "no puedo compartir eso")
+    for name in ("told_to_owner_by_language", "kept_from_others_by_language"):
+        assert found[name, "language=es", None].value == 1.0
+        assert found[name, "language=es", None].n_unscored == 0
