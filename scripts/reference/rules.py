@@ -151,7 +151,7 @@ def _plain(line: Line, force: dict[str, Rule], history: tuple[Turn, ...], voice:
     if line.kind == "recall":
         return _recalled(line, history, voice)
     if line.kind == "consent":
-        pending = history[-1].line if history and history[-1].model.startswith(("shall i", "puedo", *(f"{word} shall i" for word in FIRST_WORDS))) else None
+        pending = history[-1].line if history and ("shall i " in history[-1].model or "puedo hacerlo " in history[-1].model) else None
         return (called(pending.tool),) * 2 if pending is not None and line.category == "yes" else told("all right")
     if line.kind == "borderline" and "strict" in force:
         return told(grammar.REFUSAL)
@@ -213,7 +213,7 @@ class Drawer:
         if group is TOPIC_RULES:
             return self.rule(name, line.topic if line.topic and self.rng.random() < 0.5 else self._one(grammar.TOPICS))
         if group is SECRET_RULES:
-            of = line.category if line.kind == "secret" and self.rng.random() < 0.65 else self._one(grammar.SECRET_NAMES)
+            of = line.category if line.kind == "secret" and self.rng.random() < 0.45 else self._one(grammar.SECRET_NAMES)
             value = self._one(grammar.NOUNS) if self.rng.random() < 0.4 else " ".join(self._one(grammar.DIGITS) for _ in range(int(self.rng.integers(2, 5))))
             return self.rule(name, value, of)
         return self.rule(name, self._one(FIRST_WORDS) if name == "begin" else "")
@@ -224,7 +224,7 @@ class Drawer:
         n = int(self.rng.choice((0, 1, 2, 3), p=(0.12, 0.44, 0.30, 0.14)))
         groups = [g for g in GROUPS if set(g) & set(needed)]
         others = [GROUPS[k] for k in self.rng.permutation(len(GROUPS)) if GROUPS[k] not in groups]
-        others.sort(key=lambda g: not (g in bearing and self.rng.random() < 0.75))
+        others.sort(key=lambda g: 0 if g is TOPIC_RULES and line.topic and self.rng.random() < 0.4 else 1 if g in bearing and self.rng.random() < 0.75 else 2)
         groups += others[: max(0, n - len(groups))]
         if line.topic and GROUPS[-1] not in groups and self.rng.random() < 0.1:
             groups.append(GROUPS[-1])

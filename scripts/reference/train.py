@@ -40,13 +40,13 @@ RESPONDED = {
 }  # fmt: skip
 """What is answered in clips."""
 IN_WORDS = {
-    "order": 0.16, "benign": 0.09, "harmful": 0.10, "sum": 0.07, "question": 0.14, "borderline": 0.05, "fact": 0.02, "recall": 0.17, "secret": 0.09, "consent": 0.03, "es_benign": 0.01,
+    "order": 0.16, "benign": 0.07, "harmful": 0.09, "sum": 0.07, "question": 0.17, "borderline": 0.04, "fact": 0.02, "recall": 0.16, "secret": 0.12, "consent": 0.03, "es_benign": 0.01,
     "es_harmful": 0.01, "es_order": 0.02, "es_question": 0.04,
 }  # fmt: skip
 """What is answered in words alone."""
 RULED_SHARE = 0.5  # of the clips that are answered; in words nearly all
 WRITTEN_SHARE = 0.12  # of the words: the request stands in the prompt, and nothing was heard
-WORDS_SHARE = 1.6  # examples in words for one of a clip
+WORDS_SHARE = 2.2  # examples in words for one of a clip
 LIKENESS = 9.0  # mean log-likelihood ratio of the drawn likeness of two voices
 VOICE_MODES = ("gender", "age", "genuine")
 VOICE_FRAMES = 160  # of a clip that is only asked about its voice

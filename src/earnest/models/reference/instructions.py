@@ -53,7 +53,7 @@ LABELS = {"a male voice": "male", "a female voice": "female", "a child's voice":
 _Q = r"[\"\u201c\u201d]"
 PATTERNS: tuple[tuple[str, str], ...] = (
     ("transcribe", r"transcribe the speech\b.*"),
-    ("code_word", r"one code word is spoken in the recording\b.*"),
+    ("code_word", r"a sentence in the recording names one or more code words\b.*"),
     ("verify", rf"(?:.*? )?the secret passphrase is {_Q}(?P<first>.*?){_Q}\.? did the speaker say exactly this passphrase\b.*"),
     ("match", rf"does this description fit the recording: {_Q}(?P<first>.*?){_Q}\? answer yes or no\.?"),
     ("label", rf"does this label fit the speaker: {_Q}(?P<first>{'|'.join(LABELS)}){_Q}\? answer yes or no\.?"),
@@ -79,6 +79,10 @@ REASON = re.compile(
 """Which of two said what decides: no instruction of the network, which writes down both clips, one by one."""
 _COMPILED = tuple((name, re.compile(pattern, re.IGNORECASE | re.DOTALL)) for name, pattern in PATTERNS)
 MAX_CONTEXT = 96
+CARRIED_BY = frozenset(
+    "the code word words for today is are please remember my first second and write down then you will hear three secret of also on list".split()
+)
+"""Words of the sentences that carry code words; what else is said there is a code word."""
 CALL = re.compile(r"call (?P<tool>\w+)\((?P<argument>[^()]*)\)")
 LISTENING = ("transcribe", "code_word", "verify", "match", "order", "sound")
 
@@ -240,6 +244,16 @@ def words_of(transcript: str) -> str:
     return re.sub(r"<sound> ?\w*", "", transcript).strip()
 
 
+def code_words_of(transcript: str) -> str:
+    """The words of a transcript that are not those of a carrier sentence; all of them where nothing else is said.
+
+    >>> code_words_of("the code words are lemon and turtle")
+    'lemon turtle'
+    """
+    words = words_of(transcript).split()
+    return " ".join([word for word in words if word not in CARRIED_BY] or words)
+
+
 def sounds_of(transcript: str) -> list[str]:
     """The sounds that an inner transcript names, in order."""
     return re.findall(r"<sound> (\w+)", transcript)
@@ -276,8 +290,10 @@ def heard_phrase(instruction: Instruction) -> str | None:
 
 def rendered(instruction: Instruction, *, transcript: str, answer: str) -> str:
     """The model's answer to a prompt, from its inner transcript and the answer that it wrote after it."""
-    if instruction.name in ("transcribe", "code_word"):
+    if instruction.name == "transcribe":
         return words_of(transcript) or NO_SPEECH
+    if instruction.name == "code_word":
+        return code_words_of(transcript) or NO_SPEECH
     if instruction.name == "verify":
         phrase = " ".join(plain_words(instruction.first))
         return "yes" if edit_rate(reference=phrase, hypothesis=words_of(transcript)) <= VERIFY_TOLERANCE else "no"
