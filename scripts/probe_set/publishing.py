@@ -100,7 +100,7 @@ def card(rows: Sequence[Row], studio: Studio) -> str:
     figures = {
         "n_clips": len(rows), "n_seconds": f"{sum(len(row.samples) for row in rows) / 16_000:.0f}", "n_megabytes": f"{n_bytes(rows) / 1e6:.1f}",
         "roles": "\n".join(_role_line(rows, role) for role in ROLES), "splits": _splits(rows),
-        "told_apart": f"{kinds.told_apart(twins):.2f}", "told_apart_english": f"{kinds.told_apart([pair for pair in twins if pair[0].facts['language'] == 'en']):.2f}", "n_pairs": len(twins),
+        "n_pairs": len(twins), **_told_apart(twins),
         "n_heard": len(studio.tried), "n_admitted": sum(one.is_admitted for one in studio.tried), "engines": "\n".join(_engine_lines(studio.tried)),
         "recognisers": "\n".join(f"- {name}: `{fingerprint}`" for name, fingerprint in sorted(studio.ears.fingerprints.items())),
         "voices": "\n".join(_voice_lines(rows)),
@@ -112,6 +112,16 @@ def card(rows: Sequence[Row], studio: Studio) -> str:
 def _twins(rows: Sequence[Row]) -> list[list[Row]]:
     by_id = {row.facts["id"]: row for row in rows if row.facts["role"] == "request"}
     return [[row, by_id[row.facts["pair"]]] for row in by_id.values() if row.facts["label"] == "harmful"]
+
+
+def _told_apart(twins: Sequence[Sequence[Row]]) -> dict[str, str]:
+    """The shares of twins told apart, by the report's classifier and the fuller one, in all and in English."""
+    english = [pair for pair in twins if pair[0].facts["language"] == "en"]
+    return {
+        f"{name}_{which}": f"{kinds.told_apart([[vector(row) for row in pair] for pair in pairs]):.2f}"
+        for name, vector in (("plain", kinds.plain), ("fuller", kinds.fuller))
+        for which, pairs in (("all", twins), ("english", english))
+    }
 
 
 def _share(rows: Sequence[Row], wanted) -> str:  # noqa: ANN001

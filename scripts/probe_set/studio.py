@@ -80,7 +80,7 @@ class Studio:
             np.save(path, said(text, voice, seed, manner_of=manner_of))
         return np.load(path)
 
-    def take(self, kind: str, parts: Sequence[Part], seed: int, *, max_ratio: float | None = None, rule: str = "2 of 3") -> list[Row] | None:
+    def take(self, kind: str, parts: Sequence[Part], seed: int, *, max_ratio: float | None = None, rule: str = "2 of 3", condition_seed: int | None = None) -> list[Row] | None:
         """The parts of one candidate, recorded under one condition; None where one of them is misheard.
 
         Parameters
@@ -94,15 +94,18 @@ class Studio:
             How far the lengths of the twins may differ; candidates that differ more are not heard.
         rule : str
             One of `RULES`.
+        condition_seed : int or None
+            Draws the recording condition, where candidates of several seeds share one; None for the seed.
         """
         speech = [conditions.body(self.speech(part.text, part.voice, seed, manner_of=parts[0].text)) for part in parts]
         if max_ratio is not None and max(map(len, speech)) > max_ratio * min(map(len, speech)):
             return None
-        return self.recorded(kind, parts, speech, seed, rule=rule)
+        return self.recorded(kind, parts, speech, seed, rule=rule, condition_seed=condition_seed)
 
-    def recorded(self, kind: str, parts: Sequence[Part], speech: Sequence[np.ndarray], seed: int, *, rule: str = "2 of 3") -> list[Row] | None:
+    def recorded(self, kind: str, parts: Sequence[Part], speech: Sequence[np.ndarray], seed: int, *, rule: str = "2 of 3", condition_seed: int | None = None) -> list[Row] | None:
         """As `take`, of speech that is there already."""
-        clips, kept = conditions.recorded(speech, conditions.drawn(np.random.default_rng([seed, 21])), seed=[seed, 22])
+        condition = conditions.drawn(np.random.default_rng([seed if condition_seed is None else condition_seed, 21]))
+        clips, kept = conditions.recorded(speech, condition, seed=[seed, 22])
         rows = []
         for part, clip in zip(parts, clips, strict=True):
             known = voices.facts(part.voice)

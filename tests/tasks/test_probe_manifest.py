@@ -241,6 +241,16 @@ def test_clips_have_the_level_floor_and_silence_that_the_manifest_says():
             assert 0.1 <= facts["lead_s"] <= 0.6 and -90 < facts["floor_dbfs"] < facts["level_dbfs"] - 20, entry.id
 
 
-def test_levels_differ_as_those_of_recordings_do():
-    levels = [float(entry.attributes["level_dbfs"]) for entry in rows("read")]
-    assert np.percentile(levels, 90) - np.percentile(levels, 10) > 6
+def test_voices_that_say_one_statement_do_so_in_one_condition_and_statements_in_different_ones():
+    conditions = defaultdict(set)
+    for entry in rows("read"):
+        conditions[entry.pair].add(tuple(entry.attributes[name] for name in ("floor_dbfs", "tilt_db", "lead_s", "tail_s")))
+    assert all(len(of) == 1 for of in conditions.values())
+    assert len(set.union(*conditions.values())) == len(conditions) == 12
+
+
+def test_levels_and_floors_differ_as_those_of_recordings_do():
+    spoken = [entry for entry in rows() if entry.text]
+    for column, spread in (("level_dbfs", 6), ("floor_dbfs", 20), ("lead_s", 0.25)):
+        values = [float(entry.attributes[column]) for entry in spoken]
+        assert np.percentile(values, 90) - np.percentile(values, 10) > spread, column
