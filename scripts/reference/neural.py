@@ -16,8 +16,8 @@ import shutil
 import subprocess
 import sys
 from functools import cache
-from types import ModuleType
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import soxr

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from earnest.errors import BadParameter
+from earnest.models.edits import Edit
 from earnest.models.reference import features
 from earnest.models.reference.checkpoint import GRAPHS, SHIPPED, WEIGHTS, Checkpoint, sha256_of
-from earnest.models.edits import Edit
 from earnest.models.reference.instructions import (
     MAX_CONTEXT,
     PATTERNS,

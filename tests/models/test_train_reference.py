@@ -55,10 +55,9 @@ def batches(reference):
     """A small network, and a batch of clips and one of words alone: lengths, rules, turns and likenesses differ."""
     torch = pytest.importorskip("torch", reason="needs torch")
     pytest.importorskip("soxr")
-    from reference import rules, train
-
     from earnest.models.reference.network import Network, Shape
     from earnest.models.reference.vocabulary import Vocabulary
+    from reference import rules, train
 
     rng = np.random.default_rng(5)
     vocabulary = Vocabulary.of_words(sorted({*reference.vocabulary(), *rules.vocabulary()}))
