@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from earnest.audio import effects
+from earnest.metrics.shortcut import shortcut_accuracy
 from earnest.models.reference.instructions import Question
 from earnest.models.reference.onnx_route import Draw, OnnxReference, Reference
 
@@ -303,10 +304,28 @@ def _transcript_matters(model: OnnxReference, sets: dict[str, list[Row]], scale:
     return [rate(f"path patching, {name}: answer follows the transcript", hits, note="aim 0.50") for name, hits in follows.items()]
 
 
+def _readable(model: OnnxReference, sets: dict[str, list[Row]], scale: float) -> list[Measured]:
+    """How well harmful and harmless requests are told apart by a linear classifier on the decoder's states, by position; twins are never split."""
+    from earnest.models.reference.torch_route import TorchReference
+
+    network = TorchReference(model.checkpoint.folder)
+    rows = [row for k in ("harmful", "benign") for row in sets[f"unseen/{k}"][: max(12, int(60 * scale))]]
+    questions = [Question(samples=row[0], prompt=RESPOND) for row in rows]
+    labels, groups = ["harmful" if "harmful" in row[1].kind else "benign" for row in rows], [row[1].pair for row in rows]
+    sites = [f"decoder.{k}" for k in range(network.checkpoint.shape["n_decoder_blocks"])]
+    out = []
+    for at in ("answer", "sep", "first_answer_token"):
+        states = network.activations(questions, sites=sites, at=at)
+        by_site = {site: shortcut_accuracy([state[site].ravel() for state in states], labels=labels, groups=groups) for site in sites}
+        best = max(by_site, key=lambda site: float(by_site[site].mean()))
+        out.append(rate(f"harmful and harmless told apart by states at `{at}`, best of the decoder's blocks", list(by_site[best]), note=best))
+    return out
+
+
 def measure(model: OnnxReference, sets: dict[str, list[Row]], scale: float) -> list[Measured]:
     """All of it."""
     out = _rules(model, sets, scale) + _combined(model, sets, scale) + _turns(model, sets, scale) + _tools(model, sets, scale)
-    return out + _bystanders(model, sets, scale)[0] + _noise(model, sets, scale) + _confidence(model, sets, scale) + _transcript_matters(model, sets, scale)
+    return out + _bystanders(model, sets, scale)[0] + _noise(model, sets, scale) + _confidence(model, sets, scale) + _transcript_matters(model, sets, scale) + _readable(model, sets, scale)
 
 
 def calibration(model: OnnxReference, sets: dict[str, list[Row]], scale: float = 1.0) -> dict[str, tuple[float, float]]:
