@@ -44,6 +44,8 @@ IN_WORDS = {
     "es_harmful": 0.01, "es_order": 0.02, "es_question": 0.04,
 }  # fmt: skip
 """What is answered in words alone."""
+WEIGHTS = {"kokoro": 4}
+"""How often an engine's clips are drawn, against 1: Kokoro is slow, and sounds most like people."""
 RULED_SHARE = 0.5  # of the clips that are answered; in words nearly all
 WRITTEN_SHARE = 0.12  # of the words: the request stands in the prompt, and nothing was heard
 WORDS_SHARE = 2.2  # examples in words for one of a clip
@@ -195,7 +197,7 @@ class Sampler:
 
     def _make_pools(self) -> dict[str, list[dict]]:
         pools: dict[str, list[dict]] = {}
-        for item in self.items:
+        for item in (item for item in self.items for _ in range(WEIGHTS.get(item.get("engine", ""), 1))):
             kind, real = item["kind"], item.get("engine") == "real"
             pools.setdefault(f"kind/{kind}", []).append(item)
             if item["text"] in grammar.DIGITS:
