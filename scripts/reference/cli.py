@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from earnest.models.reference.onnx_route import OnnxReference
 from earnest.models.reference.vocabulary import Vocabulary
 
-from . import data, evaluate, family, grammar, rules
+from . import aims, data, evaluate, family, grammar, rules, speak
 from .export import export
 from .train import new_run, sampler_of, train
 
@@ -45,6 +46,10 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+NEURAL_SHARES = {"kokoro": 0.06, "pico": 0.036, "hibari": 0.016}
+"""Clips of slow synthesisers, where they are installed, against the synthetic ones."""
+
+
 def _make_data(folder: Path, n_items: int, seed: int) -> None:
     if any(folder.glob("*.jsonl")):
         return
@@ -54,6 +59,8 @@ def _make_data(folder: Path, n_items: int, seed: int) -> None:
     data.write_shard(folder, "other", data.other_items(max(60, n_items // 9), rng))
     for k, start in enumerate(range(0, n_items, 2000)):
         data.write_shard(folder, f"spoken-{k:02d}-0", data.spoken_items(min(2000, n_items - start), rng))
+    for engine in sorted(NEURAL_SHARES.keys() & {voice.engine for voice in speak.voices("train")}):
+        data.write_shard(folder, f"spoken{engine}-00-0", data.spoken_items(round(NEURAL_SHARES[engine] * n_items), rng, engine))
 
 
 def _from_scratch(arguments: argparse.Namespace) -> tuple[torch.nn.Module, Vocabulary, dict]:
@@ -98,6 +105,9 @@ def main(argv: list[str] | None = None) -> int:
     network, vocabulary, facts = _from_scratch(arguments)
     facts = {"recipe": "scratch", "seed": arguments.seed, **facts, "cpu_s": round(time.process_time() - begin), "date": datetime.date.today().isoformat()}
     export(network, vocabulary, arguments.out, facts)
+    if not arguments.smoke:
+        facts["calibration"] = aims.calibration(OnnxReference(arguments.out, n_threads=arguments.threads), evaluate.clips_of("validation", arguments.scale), arguments.scale)
+        export(network, vocabulary, arguments.out, facts)
     sys.stdout.write(f"scratch: {facts['steps']} steps, {facts['cpu_s']} CPU s, written to {arguments.out}\n")
     if arguments.evaluate:
         sys.stdout.write(evaluate.table(evaluate.measure(arguments.out, real=data.has_corpora())) + "\n")
