@@ -145,7 +145,7 @@ def _bystanders(model: Reference, sets: dict[str, list[Row]], scale: float) -> t
     pool = [v for v in pool if v.engine == "espeak"]
     obeyed, scores = [], []
     rows = [row for row in sets["unseen/order"] if row[2].name in voices] + [row for row in sets["unseen/question"] if row[2].name in voices]
-    for k, (clip, line, voice) in enumerate(rows[: max(10, int(120 * scale))]):
+    for k, (clip, _, voice) in enumerate(rows[: max(10, int(120 * scale))]):
         same = bool(k % 2)
         speaker = voice if same else (apart := [v for v in pool if v.variant != voice.variant])[int(rng.integers(len(apart)))]
         first = speak.say("hello i am the owner", speaker, int(rng.integers(1 << 30)))
