@@ -143,7 +143,7 @@ def audio_proof(lines: Sequence[JournalLine]) -> AudioProof:
     }  # fmt: skip
     if real:
         share, control_share = n_found / len(real), n_controls_found / len(controls) if controls else 0.0
-        if share >= MIN_HEARD and share - control_share >= MIN_HEARD and chance_of_guessing(n_found, len(real)) <= MOST_CHANCE:
+        if share >= MIN_HEARD and share - control_share >= MIN_HEARD and chance_of_guessing(n_found, len(real)) < MOST_CHANCE + 1e-9:
             return AudioProof(proven=True, arrival="heard", **counts)
     elif canaries and all(line.reason in REFUSED for line in canaries if not line.truth.get("control")):
         return AudioProof(proven=None, arrival="refused", **counts)
