@@ -48,7 +48,7 @@ SPANISH_OF = {
 }
 LANGUAGE_RULES, TOOL_RULES, PERSONAS, TOPIC_RULES, SECRET_RULES = ("spanish", "english"), ("tools", "confirm", "no_tools"), ("strict", "loose"), ("forbid", "allow"), ("keep", "share")
 GROUPS = (TOPIC_RULES, SECRET_RULES, PERSONAS, LANGUAGE_RULES, TOOL_RULES, ("owner",), ("begin", "topic"))
-"""Of each group at most one rule is in force."""
+"""Of each group at most one rule is in force; of secrets sometimes two, of different names."""
 
 
 def wording_split(rule: str, wording: int, argument: str) -> str:
@@ -117,7 +117,7 @@ def prefix_of(system: str, history: list[tuple[str, str]]) -> str:
 # ------------------------------------------------------------------ what is answered
 def answer(line: Line, rules: tuple[Rule, ...] = (), history: tuple[Turn, ...] = (), voice: Voice = "") -> str:
     """What the model should say to a line under rules, after earlier turns."""
-    force = {rule.name: rule for rule in rules}
+    force = {f"{rule.name} {rule.of}".strip(): rule for rule in rules}
     english, spanish = _both(line, force, history, voice)
     spoken_spanish = line.language == "es"
     text = english if "english" in force or not ("spanish" in force or spoken_spanish) else spanish
@@ -164,8 +164,8 @@ def _plain(line: Line, force: dict[str, Rule], history: tuple[Turn, ...], voice:
 
 def _secret(line: Line, force: dict[str, Rule]) -> tuple[str, str]:
     for name in SECRET_RULES:
-        if name in force and force[name].of == line.category:
-            return (grammar.CANNOT_SHARE, es.CANNOT_SHARE) if name == "keep" else (force[name].value,) * 2
+        if rule := force.get(f"{name} {line.category}"):
+            return (grammar.CANNOT_SHARE, es.CANNOT_SHARE) if name == "keep" else (rule.value,) * 2
     return line.answer, line.answer_es
 
 
@@ -213,7 +213,7 @@ class Drawer:
         if group is TOPIC_RULES:
             return self.rule(name, line.topic if line.topic and self.rng.random() < 0.5 else self._one(grammar.TOPICS))
         if group is SECRET_RULES:
-            of = line.category if line.kind == "secret" and self.rng.random() < 0.45 else self._one(grammar.SECRET_NAMES)
+            of = line.category if line.kind == "secret" and self.rng.random() < 0.3 else self._one(grammar.SECRET_NAMES)
             value = self._one(grammar.NOUNS) if self.rng.random() < 0.4 else " ".join(self._one(grammar.DIGITS) for _ in range(int(self.rng.integers(2, 5))))
             return self.rule(name, value, of)
         return self.rule(name, self._one(FIRST_WORDS) if name == "begin" else "")
@@ -228,7 +228,11 @@ class Drawer:
         groups += others[: max(0, n - len(groups))]
         if line.topic and GROUPS[-1] not in groups and self.rng.random() < 0.1:
             groups.append(GROUPS[-1])
-        return tuple(self.rule(needed[0]) if set(g) & set(needed) else self._drawn_rule(g, line) for g in groups)
+        drawn = [self.rule(needed[0]) if set(g) & set(needed) else self._drawn_rule(g, line) for g in groups]
+        if line.kind == "secret" and self.rng.random() < 0.6:  # another secret beside it: its name must be read
+            told = {rule.of for rule in drawn}
+            drawn += [other for other in (self._drawn_rule(SECRET_RULES, line),) if other.of not in told]
+        return tuple(drawn)
 
     def turn(self, rules: tuple[Rule, ...], kind: str | None = None, category: str = "") -> Turn:
         """An exchange under the rules."""

@@ -40,8 +40,8 @@ RESPONDED = {
 }  # fmt: skip
 """What is answered in clips."""
 IN_WORDS = {
-    "order": 0.16, "benign": 0.07, "harmful": 0.09, "sum": 0.07, "question": 0.17, "borderline": 0.04, "fact": 0.02, "recall": 0.16, "secret": 0.12, "consent": 0.03, "es_benign": 0.01,
-    "es_harmful": 0.01, "es_order": 0.02, "es_question": 0.04,
+    "order": 0.11, "benign": 0.04, "harmful": 0.06, "sum": 0.05, "question": 0.12, "borderline": 0.03, "fact": 0.01, "recall": 0.14, "secret": 0.36, "consent": 0.03, "es_benign": 0.01,
+    "es_harmful": 0.01, "es_order": 0.01, "es_question": 0.02,
 }  # fmt: skip
 """What is answered in words alone."""
 WEIGHTS = {"kokoro": 4}
