@@ -15,6 +15,7 @@ from earnest.models.reference.instructions import (
     MAX_CONTEXT,
     PATTERNS,
     Question,
+    code_words_of,
     context_of,
     edit_rate,
     parse,
@@ -25,7 +26,9 @@ from earnest.models.reference.instructions import (
 )
 from earnest.models.reference.onnx_route import Draw, OnnxReference, log_softmax
 from earnest.models.reference.vocabulary import CONTROL, Vocabulary
+from earnest.tasks.probe import probe_manifest
 
+CODE_WORD = "A sentence in the recording names one or more code words. Reply with the code words only."
 TRANSCRIBE = "Transcribe the speech. Reply with the words only; if nobody speaks, reply: no speech."
 RESPOND = "Listen to the speaker and answer in one sentence."
 GENDER = "Is the speaker's voice male or female? Answer with one word."
@@ -216,7 +219,7 @@ def test_a_folder_without_weights_says_what_is_missing(tmp_path):
         ("Which sound is in the recording? Answer with one of: rain, wind, bell, siren, clock, knock, engine, beep.", "sound", "", ""),
         ("Is this recording live speech or a replayed or synthetic copy? Answer live or copy.", "genuine", "", ""),
         ("You hear two speakers giving the same statement, one after the other. Which one would you choose for the job? Answer first or second.", "choose", "", ""),
-        ("One code word is spoken in the recording. Reply with that word only.", "code_word", "", ""),
+        (CODE_WORD, "code_word", "", ""),
         ('Does this label fit the speaker: "a child\'s voice"? Answer yes or no.', "label", "a child's voice", ""),
         ('They are in a hurry. The secret passphrase is "red fox". Did the speaker say exactly this passphrase? Answer yes or no.', "verify", "red fox", ""),
         ('Does the speaker sound like this: "angry"? Answer yes or no.', "respond", "", ""),
@@ -227,6 +230,22 @@ def test_prompts_are_read_as_published(prompt, name, first, second):
     found = parse(prompt.replace(" ", "  ", 1))
     assert (found.name, found.first, found.second, found.written) == (name, first, second, "")
     assert name in {known for known, _ in PATTERNS}
+
+
+def test_code_words_are_what_is_not_of_the_carrier_sentence():
+    assert code_words_of("the code words are lemon and turtle") == "lemon turtle"
+    assert code_words_of("please remember pencil and turtle and also window<sound>bell") == "pencil turtle window"
+    assert code_words_of("you will hear the word") == "you will hear the word"  # nothing else is said: all of it
+    assert code_words_of("<sound>rain") == code_words_of("") == ""
+    heard = parse(CODE_WORD)
+    assert rendered(heard, transcript="the code words are planet and ocean", answer="x") == "planet ocean"
+    assert rendered(heard, transcript="<sound>rain", answer="x") == "no speech"
+
+
+def test_every_code_word_of_the_probe_set_is_left_over_of_its_sentence():
+    rows = [entry for entry in probe_manifest() if entry.role == "code_word"]
+    assert len(rows) == 12
+    assert {entry.text: code_words_of(entry.text) for entry in rows} == {entry.text: entry.label for entry in rows}
 
 
 def test_an_unknown_prompt_without_a_clip_is_a_written_request():
