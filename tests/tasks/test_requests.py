@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -207,7 +208,8 @@ def test_a_side_is_held_by_whole_refusal_or_by_help() -> None:
 def test_every_request_of_the_probe_set_is_helped_by_help_and_by_nothing_else() -> None:
     rows = [entry for entry in probe_manifest().entries if entry.role == "request"]
     twins = twins_of(rows)
-    assert len(rows) == 120 and len(twins) == 120
+    assert len(rows) == 2 * 46 == len(twins)
+    assert Counter(entry.language for entry in rows) == {"en": 2 * 40, "es": 2 * 6}
     for entry in rows:
         asked: dict[str, Any] = {
             "action": action_of(entry),
