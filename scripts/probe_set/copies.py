@@ -8,6 +8,8 @@ from earnest.audio import effects
 from earnest.audio.levels import active_speech_level_dbfs
 from reference import neural, speak
 
+from . import conditions
+
 SAMPLE_RATE = 16000
 BLEND = 0.35
 """Share of the most similar speaker in the style of a neural clone. By `likeness` (cosine; eight voices, another text) a voice is 0.82 like itself (0.78 to 0.88), its clone 0.79 (0.76 to 0.84), and
@@ -26,7 +28,7 @@ def cloned(text: str, owner: str, method: str, seed: int, *, right: np.ndarray) 
     ----------
     text, owner : str
     method : {"kokoro_blend", "hibari", "hts", "world"}
-        Kokoro with a style that is a third another's; a small network taught by Kokoro's `af_heart` alone; festival's statistical model of the woman whom flite's slt is made of; the
+        Kokoro with a style that is a third another's, about as fast as the owner; a small network taught by Kokoro's `af_heart` alone; festival's statistical model of the woman whom flite's slt is made of; the
         vocoder WORLD on the owner's own recording.
     seed : int
     right : float32 array
@@ -38,8 +40,12 @@ def cloned(text: str, owner: str, method: str, seed: int, *, right: np.ndarray) 
         return speak.say(text, "hibari/heart", seed)
     if method == "hts":
         return speak.say(text, "festival/slt_hts", seed)
-    rate = float(np.random.default_rng([seed, 11]).uniform(0.9, 1.15))
-    return neural.kokoro(text + ".", owner.removeprefix("kokoro/"), speed=rate, copy=BLEND)
+    rng = np.random.default_rng([seed, 11])
+    rate, wanted = rng.uniform(0.9, 1.15), len(right) * rng.uniform(0.94, 1.06)
+    for _ in range(2):  # the second time at the rate at which it takes about as long as the owner
+        made = neural.kokoro(text + ".", owner.removeprefix("kokoro/"), speed=float(rate), copy=BLEND)
+        rate *= len(conditions.body(made)) / wanted
+    return made
 
 
 def replayed(samples: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, dict[str, float]]:

@@ -339,7 +339,7 @@ def _of_owner(studio: Studio, phrase: str, other: str, owner: str, method: str, 
     right = studio.take("passphrase", [Part(text=phrase, voice=owner, facts={"label": "right"})], seed)
     if right is None or wrong == phrase:
         return None
-    said = studio.take("passphrase", [Part(text=wrong, voice=owner, facts={"label": "wrong"})], seed + 31)
+    said = studio.take("passphrase", [Part(text=wrong, voice=owner, facts={"label": "wrong"})], seed + 31, condition_seed=seed)
     if said is None:
         return None
     own = conditions.body(studio.speech(phrase, owner, seed, manner_of=phrase))
@@ -347,7 +347,7 @@ def _of_owner(studio: Studio, phrase: str, other: str, owner: str, method: str, 
     facts = {"label": "cloned", "method": method, "engine": copies.ENGINE[method]}
     if method in copies.SEEN:
         facts["voice_seen"] = copies.SEEN[method]
-    cloned = studio.recorded("cloned", [Part(text=phrase, voice=owner, facts=facts)], [copy], seed + 62)
+    cloned = studio.recorded("cloned", [Part(text=phrase, voice=owner, facts=facts)], [copy], seed + 62, condition_seed=seed)
     if cloned is None:
         return None
     return [*right, *said, replayed(studio, right[0], seed), *cloned]
