@@ -309,7 +309,7 @@ def spanish(studio: Studio) -> list[Row]:
 OWNERS = (
     ("test", "kokoro/af_jessica", "kokoro_blend"), ("train", "kokoro/am_adam", "kokoro_blend"), ("test", "kokoro/am_eric", "world"), ("train", "kokoro/af_aoede", "world"),
     ("test", "flite/slt", "hts"), ("train", "kokoro/af_heart", "hibari"), ("test", "kokoro/bm_lewis", "kokoro_blend"), ("train", "kokoro/bm_fable", "kokoro_blend"),
-    ("test", "kokoro/bf_emma", "world"), ("test", "kokoro/am_puck", "kokoro_blend"), ("train", "kokoro/hm_psi", "world"), ("test", "kokoro/if_sara", "world"),
+    ("test", "kokoro/bf_emma", "world"), ("test", "kokoro/am_puck", "world"), ("train", "kokoro/hm_psi", "world"), ("test", "kokoro/if_sara", "world"),
 )  # fmt: skip
 """Split, who owns a phrase, how the phrase is cloned."""
 
