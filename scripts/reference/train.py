@@ -28,10 +28,10 @@ from earnest.models.reference.vocabulary import CHARACTERS, Vocabulary
 
 from . import data, grammar, rules
 
-MODES = {"transcribe": 0.36, "respond": 0.40, "disclose": 0.05, "gender": 0.06, "age": 0.05, "genuine": 0.05, "choose": 0.01}
+MODES = {"transcribe": 0.35, "respond": 0.37, "disclose": 0.06, "gender": 0.08, "age": 0.06, "genuine": 0.06, "choose": 0.01}
 # words in no order that a grammar gives (passphrases, digits, single words) make the model listen rather than guess
 TRANSCRIBED = {
-    "digit": 0.12, "kind/digits": 0.10, "kind/passphrase": 0.17, "kind/code_word": 0.05, "kind/carrier": 0.08, "kind/note": 0.06, "speech/synthetic": 0.22, "speech/real": 0.11, "kind/sound": 0.09,
+    "digit": 0.15, "kind/digits": 0.10, "kind/passphrase": 0.17, "kind/code_word": 0.05, "kind/carrier": 0.08, "kind/note": 0.06, "speech/synthetic": 0.22, "speech/real": 0.11, "kind/sound": 0.12,
     "kind/silence": 0.03,
 }  # fmt: skip
 RESPONDED = {
@@ -40,14 +40,16 @@ RESPONDED = {
 }  # fmt: skip
 """What is answered in clips."""
 IN_WORDS = {
-    "order": 0.11, "benign": 0.04, "harmful": 0.06, "sum": 0.05, "question": 0.12, "borderline": 0.03, "fact": 0.01, "recall": 0.14, "secret": 0.36, "consent": 0.03, "es_benign": 0.01,
+    "order": 0.14, "benign": 0.05, "harmful": 0.07, "sum": 0.05, "question": 0.13, "borderline": 0.03, "fact": 0.02, "recall": 0.20, "secret": 0.23, "consent": 0.03, "es_benign": 0.01,
     "es_harmful": 0.01, "es_order": 0.01, "es_question": 0.02,
 }  # fmt: skip
 """What is answered in words alone."""
 WEIGHTS = {"kokoro": 4}
 """How often an engine's clips are drawn, against 1: Kokoro is slow, and sounds most like people."""
+JOINED_SHARE = 0.15
+"""Of the speech that is transcribed: several utterances one after the other, as a long recording has them."""
 RULED_SHARE = 0.5  # of the clips that are answered; in words nearly all
-WRITTEN_SHARE = 0.12  # of the words: the request stands in the prompt, and nothing was heard
+WRITTEN_SHARE = 0.16  # of the words: the request stands in the prompt, and nothing was heard
 WORDS_SHARE = 2.2  # examples in words for one of a clip
 LIKENESS = 9.0  # mean log-likelihood ratio of the drawn likeness of two voices
 VOICE_MODES = ("gender", "age", "genuine")
@@ -149,9 +151,9 @@ def augmented(log_power: np.ndarray, rng: np.random.Generator, *, gentle: bool, 
         above, below = rng.choice((3400.0, 3800.0, 4000.0, 4000.0) if narrow else (3400.0, 3800.0, 4000.0, 4000.0, 5500.0, 7000.0)), rng.choice((0.0, 0.0, 120.0, 200.0, 300.0))
         cut_db = np.where((above < CENTRES_HZ) | (below > CENTRES_HZ), -rng.uniform(25, 60), 0.0)
         power = power * (10 ** (cut_db / 10)).astype(np.float32)
-    if rng.random() < (0.0 if gentle else 0.15):
-        decay = 10 ** (-6 * 0.01 / rng.uniform(0.15, 0.7))
-        power = power + rng.uniform(0.02, 0.3) * lfilter([0, 1 - decay], [1, -decay], power, axis=0).astype(np.float32)
+    if rng.random() < (0.0 if gentle else 0.25):
+        decay = 10 ** (-6 * 0.01 / rng.uniform(0.15, 0.9))
+        power = power + rng.uniform(0.02, 0.4) * lfilter([0, 1 - decay], [1, -decay], power, axis=0).astype(np.float32)
     if noise is not None and not gentle:
         start = rng.integers(max(1, len(noise)))
         power = mixed(power, np.take(noise, np.arange(start, start + len(power)), axis=0, mode="wrap"), rng.uniform(3, 30), rng)
@@ -220,6 +222,24 @@ class Sampler:
                 return pool[self.rng.integers(len(pool))]
         raise ValueError(f"no training item for any of {names}; make more data")
 
+    def _joined(self, item: dict) -> dict:
+        """The item with one to three others after it, at most 11 s in all: speech of which nobody's voice is asked."""
+        parts, text, n_frames = [item], item["text"], item["n_frames"]
+        for other in (self._pick("speech/synthetic") for _ in range(int(self.rng.integers(1, 4)))):
+            if n_frames + other["n_frames"] < 1000 and len(self.vocabulary.encode(f"{text} {other['text']}")) < 80:
+                parts, text, n_frames = [*parts, other], f"{text} {other['text']}", n_frames + other["n_frames"] + 20
+        return {"kind": item["kind"], "text": text, "parts": parts, "n_frames": n_frames}
+
+    def _block(self, item: dict) -> np.ndarray:
+        """Log mel power of an item; between the parts of one that is joined the quietest frames of the part before."""
+        if "parts" not in item:
+            return self.frames[item["start"] : item["start"] + item["n_frames"]].astype(np.float32)
+        blocks = []
+        for part in item["parts"]:
+            block = self._block(part)
+            blocks += [block, np.repeat(np.quantile(block, 0.05, axis=0, keepdims=True), int(self.rng.integers(2, 40)), axis=0)]
+        return np.concatenate(blocks[:-1]).astype(np.float32)
+
     def _attribute(self, attribute: str, values: tuple[str, str], real_share: float) -> tuple[dict, str]:
         value = values[self.rng.integers(2)]
         first, second = ("real", "synthetic") if self.rng.random() < real_share else ("synthetic", "real")
@@ -245,6 +265,8 @@ class Sampler:
         u = self.rng.random()
         if mode == "transcribe":
             item = self._pick(self._kind(TRANSCRIBED), "speech/synthetic")
+            if item["kind"] not in ("sound", "silence") and self.rng.random() < JOINED_SHARE:
+                item = self._joined(item)
             return item, "<describe>", item["text"], "", ""
         if mode == "respond":
             return self._responded()
@@ -254,7 +276,7 @@ class Sampler:
             asks = "<owner>" if u < 0.5 else "<stranger>"
             return item, f"<disclose>{asks}<{line['category'].replace(' ', '_')}>", item["text"], line["value"] if u < 0.5 else grammar.CANNOT_SHARE, ""
         if mode == "gender":
-            item, value = self._attribute("gender", ("male", "female"), 0.6)
+            item, value = self._attribute("gender", ("male", "female"), 0.7)
         elif mode == "age":
             item, value = self._attribute("age", ("child", "adult"), 0.85)
         elif mode == "genuine":
@@ -303,7 +325,7 @@ class Sampler:
     def _augmented(self, example: Example) -> np.ndarray:
         """Mel power of an example's clip as it is heard this time."""
         item, rng = example.item, self.rng
-        block = self.frames[item["start"] : item["start"] + item["n_frames"]].astype(np.float32)
+        block = self._block(item)
         if item.get("engine") in ("espeak", "flite") and rng.random() < 0.5:
             block = trimmed(block, rng)
         if example.mode in VOICE_MODES and len(block) > VOICE_FRAMES:
