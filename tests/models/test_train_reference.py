@@ -51,11 +51,10 @@ def test_harmful_and_benign_requests_are_matched(reference):
 
 # ------------------------------------------------------------------ gradients of single examples
 @pytest.fixture(scope="module")
-def batches(reference):
-    """A small network, and a batch of clips and one of words alone: lengths, rules, turns and likenesses differ."""
-    torch = pytest.importorskip("torch", reason="needs torch")
+def sampler(reference):
+    """Draws examples of six clips of noise."""
+    pytest.importorskip("torch", reason="needs torch")
     pytest.importorskip("soxr")
-    from earnest.models.reference.network import Network, Shape
     from earnest.models.reference.vocabulary import Vocabulary
     from reference import rules, train
 
@@ -68,7 +67,32 @@ def batches(reference):
         items.append({"kind": kind, "text": line.text, "line": named, "engine": "espeak", "voice": "espeak/en+m3", "start": at, "n_frames": n_frames})
         at += n_frames
     frames = rng.normal(-6, 2, (at, 64)).astype(np.float16)
-    sampler = train.Sampler(frames, items, vocabulary, 3, modes={"respond": 0.7, "transcribe": 0.3})
+    return train.Sampler(frames, items, vocabulary, 3, modes={"respond": 0.7, "transcribe": 0.3})
+
+
+def test_joined_utterances_are_all_written_down_and_of_nobody(sampler):
+    from reference import train
+
+    item = sampler.items[0]
+    joined = next(joined for joined in (sampler._joined(item) for _ in range(50)) if len(joined["parts"]) == 3)
+    assert joined["text"] == " ".join(part["text"] for part in joined["parts"]) and joined["parts"][0] is item
+    block = sampler._block(joined)
+    n_speech = sum(part["n_frames"] for part in joined["parts"])
+    assert n_speech + 4 <= len(block) < n_speech + 80
+    second = joined["parts"][1]
+    frames = sampler.frames[second["start"] : second["start"] + second["n_frames"]].astype(np.float32)
+    assert any(np.array_equal(block[at : at + len(frames)], frames) for at in range(item["n_frames"], len(block) - len(frames)))
+    assert train.speaker_of(joined) == "" and not {"gender", "age", "live"} & joined.keys()
+
+
+@pytest.fixture(scope="module")
+def batches(sampler):
+    """A small network, and a batch of clips and one of words alone: lengths, rules, turns and likenesses differ."""
+    import torch
+
+    from earnest.models.reference.network import Network, Shape
+
+    vocabulary = sampler.vocabulary
     torch.manual_seed(0)
     sizes = {"width": 64, "n_encoder_blocks": 3, "encoder_inner": 96, "decoder_width": 48, "n_decoder_blocks": 2, "decoder_inner": 96, "voice_block": 1, "voice_width": 24}
     network = Network(Shape(n_tokens=len(vocabulary), **sizes))
