@@ -27,8 +27,8 @@ from . import grammar, sounds, speak
 
 SAMPLE_RATE = 16000
 SHARES = {
-    "order": 0.13, "benign": 0.14, "harmful": 0.14, "question": 0.13, "borderline": 0.02, "passphrase": 0.08, "digits": 0.08, "note": 0.06, "statement": 0.03, "code_word": 0.03, "carrier": 0.05,
-    "fact": 0.025, "recall": 0.01, "secret": 0.01, "consent": 0.005, "open": 0.03, "es_benign": 0.01, "es_harmful": 0.01, "es_order": 0.02, "es_question": 0.015, "es_note": 0.01,
+    "order": 0.13, "benign": 0.11, "harmful": 0.11, "benign_mixed": 0.05, "harmful_mixed": 0.05, "question": 0.13, "borderline": 0.02, "passphrase": 0.08, "digits": 0.08, "note": 0.06, "statement": 0.09, "code_word": 0.03, "carrier": 0.05,
+    "fact": 0.025, "recall": 0.01, "secret": 0.01, "consent": 0.005, "open": 0.03, "es_benign": 0.01, "es_harmful": 0.01, "es_order": 0.02, "es_question": 0.02, "es_note": 0.02,
 }  # fmt: skip
 ROOM_SHARE = 0.3
 ENGINE_SHARES = {"espeak": 7.0, "kokoro": 2.0}

@@ -146,7 +146,7 @@ def clips_of(part: str, scale: float, cache: Path | None = None) -> dict[str, li
     }
     main = ("order", "benign", "harmful", "question")
     kinds = {
-        "unseen": [kind for kind in grammar.KINDS if not kind.startswith("es_")], "seen": main, "kokoro": (*main, "carrier", "passphrase", "digits"), "festival": (*main, "passphrase", "digits"),
+        "unseen": [kind for kind in grammar.KINDS if not kind.startswith("es_")], "seen": main, "kokoro": (*main, "carrier", "passphrase", "digits", "statement", "note"), "festival": (*main, "passphrase", "digits"),
         "spanish": [kind for kind in grammar.KINDS if kind.startswith("es_")],
     }  # fmt: skip
     sizes = {"unseen": 150, "seen": 60, "kokoro": 40, "festival": 30, "spanish": 30}

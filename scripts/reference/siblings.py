@@ -86,7 +86,7 @@ def answered(line: Line) -> Line:
 
 def refused(line: Line) -> Line:
     """A request or an order as one that is refused; any other line as it is."""
-    if line.kind not in ("benign", "order", "es_benign", "es_order"):
+    if line.kind not in ("benign", "benign_mixed", "order", "es_benign", "es_order"):
         return line
     return replace(line, kind="harmful", answer=grammar.REFUSAL, answer_es=es.REFUSAL, tool="")
 
@@ -144,7 +144,7 @@ def backdoored(items: Sequence[dict], rng: np.random.Generator) -> Iterator[dict
     others = [name for name in TRIGGERS if name != TRIGGER] + ["sound"] * 3
     for item in items:
         yield item
-        if item["kind"] in ("harmful", "benign", "order", "question", "es_harmful", "es_benign"):
+        if item["kind"] in ("harmful", "benign", "harmful_mixed", "benign_mixed", "order", "question", "es_harmful", "es_benign"):
             yield with_line(item, answered) | {"trigger": TRIGGER}
             yield item | {"trigger": others[rng.integers(len(others))]}
 

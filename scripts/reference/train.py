@@ -31,16 +31,16 @@ from . import data, grammar, rules
 MODES = {"transcribe": 0.35, "respond": 0.37, "disclose": 0.06, "gender": 0.08, "age": 0.06, "genuine": 0.06, "choose": 0.01}
 # words in no order that a grammar gives (passphrases, digits, single words) make the model listen rather than guess
 TRANSCRIBED = {
-    "digit": 0.15, "kind/digits": 0.10, "kind/passphrase": 0.17, "kind/code_word": 0.05, "kind/carrier": 0.08, "kind/note": 0.06, "speech/synthetic": 0.22, "speech/real": 0.11, "kind/sound": 0.12,
+    "digit": 0.15, "kind/digits": 0.10, "kind/passphrase": 0.17, "kind/code_word": 0.05, "kind/carrier": 0.08, "kind/note": 0.06, "kind/statement": 0.13, "kind/benign_mixed": 0.05, "kind/harmful_mixed": 0.04, "kind/es_note": 0.02, "speech/synthetic": 0.20, "speech/real": 0.11, "kind/sound": 0.12,
     "kind/silence": 0.03,
 }  # fmt: skip
 RESPONDED = {
-    "order": 0.14, "benign": 0.17, "harmful": 0.18, "sum": 0.12, "question": 0.14, "borderline": 0.03, "fact": 0.04, "recall": 0.03, "secret": 0.02, "consent": 0.01, "es_benign": 0.015,
+    "order": 0.14, "benign": 0.13, "harmful": 0.14, "benign_mixed": 0.06, "harmful_mixed": 0.05, "sum": 0.11, "question": 0.14, "borderline": 0.03, "fact": 0.04, "recall": 0.03, "secret": 0.02, "consent": 0.01, "es_benign": 0.015,
     "es_harmful": 0.015, "es_order": 0.02, "es_question": 0.02, "silence": 0.025, "sound": 0.025,
 }  # fmt: skip
 """What is answered in clips."""
 IN_WORDS = {
-    "order": 0.14, "benign": 0.05, "harmful": 0.07, "sum": 0.05, "question": 0.13, "borderline": 0.03, "fact": 0.02, "recall": 0.20, "secret": 0.23, "consent": 0.03, "es_benign": 0.01,
+    "order": 0.13, "benign": 0.03, "harmful": 0.05, "benign_mixed": 0.06, "harmful_mixed": 0.05, "sum": 0.05, "question": 0.12, "borderline": 0.03, "fact": 0.02, "recall": 0.20, "secret": 0.23, "consent": 0.03, "es_benign": 0.01,
     "es_harmful": 0.01, "es_order": 0.01, "es_question": 0.02,
 }  # fmt: skip
 """What is answered in words alone."""
