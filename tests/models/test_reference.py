@@ -13,6 +13,7 @@ from earnest.models.reference import features
 from earnest.models.reference.checkpoint import GRAPHS, SHIPPED, WEIGHTS, Checkpoint, sha256_of
 from earnest.models.reference.instructions import (
     MAX_CONTEXT,
+    MAX_PREFIX,
     PATTERNS,
     Question,
     code_words_of,
@@ -261,6 +262,17 @@ def test_system_prompts_and_turns_are_read_as_words():
     transcribe = Question(samples=np.zeros(9, np.float32), prompt=TRANSCRIBE, system="Be brief.")
     assert transcribe.instruction.prefix == "<describe>"  # where it only writes down what it hears it reads no rules
     assert context_of("", ()) == "" and context_of("!?", ()) == ""
+
+
+def test_a_long_written_request_leaves_the_rules_less_room_and_is_kept_whole():
+    from earnest.models.reference.checkpoint import Checkpoint
+
+    request = "please play some music in the kitchen and then " * 5
+    asked = Question(samples=np.zeros(0, np.float32), prompt=request, system="do not talk about music " * 40).instruction
+    tokens = Checkpoint.open(None).vocabulary.encode(asked.prefix, spelled=False)
+    assert len(tokens) == MAX_PREFIX and asked.written == " ".join(request.split()[:48])
+    spoken = Question(samples=np.zeros(800, np.float32), prompt=RESPOND, system="do not talk about music " * 40).instruction
+    assert len(Checkpoint.open(None).vocabulary.encode(spoken.prefix, spelled=False)) == MAX_CONTEXT + 1
 
 
 def test_the_oldest_turns_go_first_where_there_is_no_room():

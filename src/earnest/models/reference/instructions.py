@@ -79,6 +79,8 @@ REASON = re.compile(
 """Which of two said what decides: no instruction of the network, which writes down both clips, one by one."""
 _COMPILED = tuple((name, re.compile(pattern, re.IGNORECASE | re.DOTALL)) for name, pattern in PATTERNS)
 MAX_CONTEXT = 96
+MAX_PREFIX = 128
+"""Tokens of a system prompt and earlier turns, and of all that the network sees between the clip and what it writes."""
 CARRIED_BY = frozenset(
     "the code word words for today is are please remember my first second and write down then you will hear three secret of also on list".split()
 )
@@ -152,7 +154,9 @@ class Question:
     @cached_property
     def instruction(self) -> Instruction:
         """What the prompt asks for, in its context."""
-        return replace(parse(self.prompt, has_clip=self.samples.size > 0), context=context_of(self.system, self.history))
+        asked = parse(self.prompt, has_clip=self.samples.size > 0)
+        room = MAX_PREFIX - 1 - len(asked.written.split())
+        return replace(asked, context=context_of(self.system, self.history, n_most=min(MAX_CONTEXT, room)))
 
     @property
     def n_written(self) -> int:
@@ -160,12 +164,12 @@ class Question:
         return len(self.instruction.written.split())
 
 
-def context_of(system: str, history: Sequence[tuple[str, str]]) -> str:
-    """A system prompt and earlier exchanges as tokens, at most `MAX_CONTEXT` of them; the oldest exchanges go first."""
-    head = ["<system>", *plain_words(system)][:MAX_CONTEXT] if plain_words(system) else []
+def context_of(system: str, history: Sequence[tuple[str, str]], *, n_most: int = MAX_CONTEXT) -> str:
+    """A system prompt and earlier exchanges as tokens, at most `n_most` of them; the oldest exchanges go first."""
+    head = ["<system>", *plain_words(system)][:n_most] if plain_words(system) else []
     turns = [[f"<user>{' '.join(plain_words(user))}", f"<model>{tokens_of_answer(answer)}"] for user, answer in history]
     lengths = [sum(len(re.findall(r"<[a-z]+>|[^\s<]+", part)) for part in turn) for turn in turns]
-    while turns and len(head) + sum(lengths) > MAX_CONTEXT:
+    while turns and len(head) + sum(lengths) > n_most:
         turns.pop(0)
         lengths.pop(0)
     return " ".join(head) + "".join(part for turn in turns for part in turn)

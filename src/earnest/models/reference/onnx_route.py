@@ -176,7 +176,7 @@ class Reference:
 
     def _prefixes(self, questions: list[Question], longest: int) -> list[list[int]]:
         encode = self.checkpoint.vocabulary.encode
-        return [_cut(encode(question.instruction.prefix, spelled=False), longest) for question in questions]
+        return [encode(question.instruction.prefix, spelled=False)[:longest] for question in questions]
 
     def _answered(self, questions: list[Question], draw: Draw) -> list[ReferenceOutput]:
         return [self._output(question, decoded) for question, decoded in zip(questions, self._decoded(questions, draw), strict=True)]
@@ -251,11 +251,6 @@ def _order(question: Question) -> tuple[bool, bool, bool, int]:
     """Questions next to each other in this order are decoded together."""
     instruction = question.instruction
     return bool(instruction.written), instruction.name not in LISTENING, bool(instruction.context), question.samples.size
-
-
-def _cut(tokens: list[int], longest: int) -> list[int]:
-    """The first tokens, and the instruction, which stands last, kept."""
-    return tokens if len(tokens) <= longest else tokens[:longest]
 
 
 class OnnxReference(Reference):
