@@ -46,7 +46,7 @@ IN_WORDS = {
 """What is answered in words alone."""
 WEIGHTS = {"kokoro": 4}
 """How often an engine's clips are drawn, against 1: Kokoro is slow, and sounds most like people."""
-JOINED_SHARE = 0.15
+JOINED_SHARE = 0.08
 """Of the speech that is transcribed: several utterances one after the other, as a long recording has them."""
 RULED_SHARE = 0.5  # of the clips that are answered; in words nearly all
 WRITTEN_SHARE = 0.16  # of the words: the request stands in the prompt, and nothing was heard
