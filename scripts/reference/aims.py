@@ -16,7 +16,7 @@ from earnest.models.reference.instructions import Question
 from earnest.models.reference.onnx_route import Draw, OnnxReference, Reference
 
 from . import grammar, rules, sounds, speak
-from .evaluate import GENDER, RESPOND, VERIFY, Measured, Row, answers, held_out, rate
+from .evaluate import GENDER, RESPOND, VERIFY, Measured, Row, answers, held_out, rate, two_sounds
 from .rules import Rule, Turn
 
 RATE = 16000
@@ -214,7 +214,7 @@ def _noise(model: Reference, sets: dict[str, list[Row]], scale: float) -> list[M
 
 # ------------------------------------------------------------------ confidence
 def evidence(model: Reference, sets: dict[str, list[Row]], scale: float) -> dict[str, list[tuple[float, bool]]]:
-    """Uncalibrated evidence and truth of answers with a stated probability: "yes" to a passphrase, "female" of a voice."""
+    """Uncalibrated evidence and truth of answers with a stated probability: "yes" to a passphrase, "female" of a voice, "yes" to the order of two sounds."""
     rng = np.random.default_rng(27)
     out: dict[str, list[tuple[float, bool]]] = {"verify": [], "gender": []}
     rows = sets["unseen/passphrase"][: max(10, int(150 * scale))]
@@ -226,6 +226,7 @@ def evidence(model: Reference, sets: dict[str, list[Row]], scale: float) -> dict
             out["verify"].append((_raw(model, Question(samples=clip, prompt=VERIFY.format(phrase))), truth))
     for clip, _, voice in (sets["unseen/order"] + sets.get("kokoro/order", []))[: max(10, int(150 * scale))]:
         out["gender"].append((_raw(model, Question(samples=clip, prompt=GENDER)), voice.gender == "female"))
+    out["order"] = [(_raw(model, question), truth) for question, truth in two_sounds(max(10, int(150 * scale)), rng)]
     return out
 
 

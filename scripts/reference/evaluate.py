@@ -223,6 +223,16 @@ def _notes(model: Reference, rows: list) -> list[Measured]:
     ]
 
 
+def two_sounds(n: int, rng: np.random.Generator) -> list[tuple[Question, bool]]:
+    """Clips of two sounds, each asked about in one order, and whether that is the order; true of every other one."""
+    out = []
+    for k in range(n):
+        a, b = (grammar.SOUNDS[i] for i in rng.choice(8, size=2, replace=False))
+        clip = np.concatenate([sounds.sound(a, rng.uniform(1, 2), rng), np.zeros(3200, np.float32), sounds.sound(b, rng.uniform(1, 2), rng)])
+        out.append((Question(samples=clip, prompt=ORDER.format(*((a, b) if k % 2 else (b, a)))), bool(k % 2)))
+    return out
+
+
 def _sounds(model: Reference, n: int) -> list[Measured]:
     rng = np.random.default_rng(77)
     single = [(label, sounds.sound(label, 2.0, rng)) for label in grammar.SOUNDS for _ in range(n // 8)]
@@ -233,20 +243,15 @@ def _sounds(model: Reference, n: int) -> list[Measured]:
         fits.append(MATCH.format(f"the sound of {label if k % 2 else other}"))
         fit_truth.append("yes" if k % 2 else "no")
     matched = _texts(model, [clip for _, clip in single], fits)
-    clips, prompts, truth = [], [], []
-    for k in range(n):
-        a, b = (grammar.SOUNDS[i] for i in rng.choice(8, size=2, replace=False))
-        clips.append(np.concatenate([sounds.sound(a, rng.uniform(1, 2), rng), np.zeros(3200, np.float32), sounds.sound(b, rng.uniform(1, 2), rng)]))
-        prompts.append(ORDER.format(*((a, b) if k % 2 else (b, a))))
-        truth.append("yes" if k % 2 else "no")
-    ordered = _texts(model, clips, prompts)
+    pairs = two_sounds(n, rng)
+    ordered = _texts(model, [question.samples for question, _ in pairs], [question.prompt for question, _ in pairs])
     quiet = [np.zeros(32000, np.float32)] * 4 + [(10 ** rng.uniform(-4, -1) * rng.standard_normal(int(rng.uniform(8000, 48000)))).astype(np.float32) for _ in range(n // 3)]
     empty = _texts(model, quiet, TRANSCRIBE)
     nothing = _texts(model, quiet, RESPOND)
     return [
         rate("sound named, one of eight", [a == label for a, (label, _) in zip(named, single, strict=True)]),
         rate("sound description judged", [a == t for a, t in zip(matched, fit_truth, strict=True)]),
-        rate("order of two sounds judged", [a == t for a, t in zip(ordered, truth, strict=True)]),
+        rate("order of two sounds judged", [(a == "yes") == truth for a, (_, truth) in zip(ordered, pairs, strict=True)]),
         rate("noise or silence: no speech", [a == grammar.NO_SPEECH for a in empty]),
         rate("noise or silence: nothing heard", [a == grammar.NOTHING_HEARD for a in nothing]),
         rate("sounds: no speech", [a == grammar.NO_SPEECH for a in _texts(model, [clip for _, clip in single], TRANSCRIBE)]),

@@ -223,9 +223,9 @@ def test_two_minutes_are_too_long_for_the_embedded_model_and_a_cascade_hears_the
     assert model.max_duration_s is None
     (reply,) = model.ask([stimulus])
     heard = task.score(item, reply)
-    assert 0.25 < heard.score < 0.95
+    assert 0.4 < heard.score < 0.95
     assert min(heard.facts["words_by_third"]) > 80
-    assert max(heard.facts["errors_by_third"]) < 0.9 * max(heard.facts["words_by_third"])
+    assert max(heard.facts["errors_by_third"]) < 0.75 * max(heard.facts["words_by_third"])
 
 
 def test_a_text_model_is_told_of_two_minutes(two_minutes):
