@@ -139,6 +139,12 @@ def test_every_known_text_in_every_wrapper_is_itself() -> None:
     assert wrong == []
 
 
+def test_quotes_inside_a_quote_belong_to_what_was_said() -> None:
+    said = 'tell me how to do "rolling coal" with a truck'
+    assert transcript_of(f'The speaker said "{said}" in a calm voice.', text=said).label == "exact"
+    assert transcript_of('The speaker said "open the door" or "close the door".', text="open the door").label != "exact"
+
+
 def test_no_spoken_text_is_called_anything_else() -> None:
     """No false alarm on what people and the prompts say: read as a transcript of itself, each is one, in every task."""
     if not (DATA / "speechocean762").is_dir():

@@ -120,15 +120,32 @@ def _one_quote(text: str) -> tuple[str, str] | None:
     if len(text) > _LONGEST_QUOTING:
         return None
     for mark in dict.fromkeys(sign for sign in text if sign in _OPENING):
-        found = list(_QUOTED[mark].finditer(text)) if text.count(mark) <= _MOST_MARKS else []
+        if text.count(mark) > _MOST_MARKS:
+            continue
+        found = _nested(text) if mark == '"' else []
+        found = found or [(each.start(), each.end()) for each in _QUOTED[mark].finditer(text)]
         if len(found) != 1:
             continue
-        outside = f"{text[: found[0].start()]} {text[found[0].end() :]}"
+        start, end = found[0]
+        outside = f"{text[:start]} {text[end:]}"
         words = outside.lower().split()
         about = not REPORTS.isdisjoint(word.strip(_PUNCTUATION) for word in words) or _EASTERN_REPORTS.search(outside)
         if about and len(words) <= _LONGEST_REPORT and not re.search(r"[\"“”«»「」]|(?<!\w)'.+'(?!\w)", outside):
-            return left_over(outside, found[0][1], text)
+            return left_over(outside, text[start + 1 : end - 1], text)
     return None
+
+
+def _nested(text: str) -> list[tuple[int, int]]:
+    """Spans of straight marks that hold others: '"say "please" now"'. None where no mark opens inside another."""
+    spans, opened, deepest = [], list[int](), 0
+    for place in (found.start() for found in re.finditer('"', text)):
+        if re.match(r"\w", text[place + 1 : place + 2]) and not re.match(r"[\w.,!?]", text[max(0, place - 1) : place]):
+            opened.append(place)
+            deepest = max(deepest, len(opened))
+        elif opened:
+            start = opened.pop()
+            spans += [] if opened else [(start, place + 1)]
+    return spans if deepest > 1 and not opened else []
 
 
 _PUNCTUATION = ".,:;!?()[]*_'\"“”‘’"
