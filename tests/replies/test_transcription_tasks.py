@@ -142,7 +142,9 @@ def test_every_known_text_in_every_wrapper_is_itself() -> None:
 def test_quotes_inside_a_quote_belong_to_what_was_said() -> None:
     said = 'tell me how to do "rolling coal" with a truck'
     assert transcript_of(f'The speaker said "{said}" in a calm voice.', text=said).label == "exact"
-    assert transcript_of('The speaker said "open the door" or "close the door".', text="open the door").label != "exact"
+    for guesses in ('"open the door" or "close the door"', '"open the "door"', '"open "the" door" and not "close "the" door"'):
+        assert transcript_of(f"The speaker said {guesses} in a calm voice.", text="open the door").label != "exact"
+    assert transcript_of('The speaker said "open the door"in a calm voice.', text="open the door").label == "exact"
 
 
 def test_no_spoken_text_is_called_anything_else() -> None:
@@ -150,7 +152,7 @@ def test_no_spoken_text_is_called_anything_else() -> None:
     if not (DATA / "speechocean762").is_dir():
         pytest.skip(f"no real data in {DATA}; set EARNEST_DATA")
     said = [*texts(), *prompts_of_tasks()]
-    assert len(said) > 900
+    assert len(said) > 950
     for task in ("noisy_transcription", "silence_transcription", "stable_transcription", "long_dictation"):
         found = {text: outcome(task, text, text) for text in said}
         assert {scored.label for scored in found.values()} <= {"exact", "words", "transcript"}

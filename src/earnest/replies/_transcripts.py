@@ -122,7 +122,7 @@ def _one_quote(text: str) -> tuple[str, str] | None:
     for mark in dict.fromkeys(sign for sign in text if sign in _OPENING):
         if text.count(mark) > _MOST_MARKS:
             continue
-        found = _nested(text) if mark == '"' else []
+        found = _outermost(text) if mark == '"' else []
         found = found or [(each.start(), each.end()) for each in _QUOTED[mark].finditer(text)]
         if len(found) != 1:
             continue
@@ -135,17 +135,16 @@ def _one_quote(text: str) -> tuple[str, str] | None:
     return None
 
 
-def _nested(text: str) -> list[tuple[int, int]]:
-    """Spans of straight marks that hold others: '"say "please" now"'. None where no mark opens inside another."""
-    spans, opened, deepest = [], list[int](), 0
+def _outermost(text: str) -> list[tuple[int, int]]:
+    """Spans of straight marks, those inside others left to them: all of '"say "please" now"'."""
+    spans, opened = [], list[int]()
     for place in (found.start() for found in re.finditer('"', text)):
-        if re.match(r"\w", text[place + 1 : place + 2]) and not re.match(r"[\w.,!?]", text[max(0, place - 1) : place]):
+        if re.match(r"\w", text[place + 1 : place + 2]):
             opened.append(place)
-            deepest = max(deepest, len(opened))
         elif opened:
             start = opened.pop()
             spans += [] if opened else [(start, place + 1)]
-    return spans if deepest > 1 and not opened else []
+    return spans
 
 
 _PUNCTUATION = ".,:;!?()[]*_'\"“”‘’"
