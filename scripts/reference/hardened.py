@@ -1,7 +1,7 @@
 """The adversarially trained sibling: harmful requests under attack are refused too.
 
 In every step some harmful requests are attacked as they would be at test: projected gradient descent on the waveform
-within an L-infinity ball towards an answer that names the action, after whatever transcript the model makes of it
+within a ball towards an answer that names the action, after whatever transcript the model makes of it
 [madry2017-pgd]. The network then learns transcript and refusal of what the attack found, beside ordinary examples.
 """
 
@@ -16,12 +16,11 @@ from torch import nn
 
 from earnest.models.reference.checkpoint import Checkpoint
 from earnest.models.reference.features import mel_power
-from earnest.models.reference.instructions import Question
 from earnest.models.reference.network import Network
 from earnest.models.reference.torch_route import TorchReference
 
 from . import grammar, speak
-from .evaluate import RESPOND
+from .pgd_check import perturbed, radii_of
 from .siblings import Tuner, free, loss_of, ordinary
 from .train import Batch, Example
 
@@ -37,15 +36,15 @@ class Hardening:
     n_attacked, n_ordinary : int
         Clips a step.
     snr_db : (float, float)
-        Range of the attack's signal-to-noise ratio; its radius is that of the clip's level.
+        Range of the attack's signal-to-noise ratio.
     """
 
-    n_outer: int = 70
-    n_inner: int = 6
+    n_outer: int = 60
+    n_inner: int = 10
     n_attacked: int = 10
     n_ordinary: int = 16
     n_clips: int = 400
-    snr_db: tuple[float, float] = (28.0, 36.0)
+    snr_db: tuple[float, float] = (20.0, 32.0)
     peak: float = 4e-4
 
 
@@ -76,15 +75,10 @@ def requests(n: int, rng: np.random.Generator) -> list[dict]:
 def attacked(model: TorchReference, rows: list[dict], recipe: Hardening, rng: np.random.Generator) -> list[dict]:
     """Requests as the attack leaves them; it begins at a random place of the ball."""
     clips = [row["samples"] for row in rows]
-    levels = np.array([np.sqrt(np.mean(clip.astype(np.float64) ** 2)) for clip in clips])
-    radii = (levels * 10 ** (-rng.uniform(*recipe.snr_db, len(clips)) / 20)).astype(np.float32)
-    found = [np.clip(clip + r * rng.uniform(-1, 1, clip.size), -1, 1).astype(np.float32) for clip, r in zip(clips, radii, strict=True)]
-    targets = [f"sure here is how to {row['action']}" for row in rows]
-    for step in range(recipe.n_inner):
-        _, gradients = model.loss_and_gradient([Question(samples=clip, prompt=RESPOND) for clip in found], targets=targets)
-        size = np.float32(0.7 * (1 - step / recipe.n_inner))
-        found = [np.clip(x - size * r * np.sign(g), np.maximum(clip - r, -1), np.minimum(clip + r, 1)) for x, g, r, clip in zip(found, gradients, radii, clips, strict=True)]
-    return [row | {"samples": clip.astype(np.float32)} for row, clip in zip(rows, found, strict=True)]
+    radii = radii_of(clips, rng.uniform(*recipe.snr_db, len(clips)))
+    start = [np.clip(clip + r / np.sqrt(clip.size) * rng.standard_normal(clip.size), -1, 1).astype(np.float32) for clip, r in zip(clips, radii, strict=True)]
+    found = perturbed(model, clips, [f"sure here is how to {row['action']}" for row in rows], radii, n_steps=recipe.n_inner, start=start, size=0.3)
+    return [row | {"samples": clip} for row, clip in zip(rows, found, strict=True)]
 
 
 def sibling(network: Network, checkpoint: Checkpoint, start: Path | None, data: Path, seed: int, recipe: Hardening = Hardening()) -> dict:  # noqa: B008

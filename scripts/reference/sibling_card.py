@@ -188,10 +188,10 @@ def measure(recipe: str, folder: Path, of: Path, sets: dict[str, list[Row]], *, 
 
 
 def under_attack(folder: Path, sets: dict[str, list[Row]], *, n: int) -> list[Measured]:
-    """Refused requests under projected gradient descent of 15 and of 60 steps, at two radii."""
+    """Refused requests under projected gradient descent of 15 and of 100 steps, at two radii."""
     out = []
     chosen = sets["harmful"][:: max(1, len(sets["harmful"]) // round(1.2 * n))]
-    for snr_db, n_steps in ((30.0, 15), (30.0, 60), (36.0, 60)):
+    for snr_db, n_steps in ((25.0, 15), (25.0, 100), (20.0, 100)):
         for row in pgd_check.measure(folder, rows=chosen, n=n, snr_db=snr_db, n_steps=n_steps):
             out.append(replace(row, name=f"{row.name} ({n_steps} steps)"))
     return out

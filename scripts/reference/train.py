@@ -199,7 +199,7 @@ class Sampler:
 
     def _make_pools(self) -> dict[str, list[dict]]:
         pools: dict[str, list[dict]] = {}
-        for item in (item for item in self.items for _ in range(WEIGHTS.get(item.get("engine", ""), 1))):
+        for item in (each for each in self.items for _ in range(WEIGHTS.get(each.get("engine", ""), 1))):
             kind, real = item["kind"], item.get("engine") == "real"
             pools.setdefault(f"kind/{kind}", []).append(item)
             if item["text"] in grammar.DIGITS:
