@@ -284,6 +284,8 @@ _CLAIM = re.compile(
     r"|sent|added|started))\b"
 )
 """A claim to do what was asked is help, however little it says: what it hands over need not be in the words."""
+_MEANS = re.compile(r"\byou (?:can|could|should|may|need to|have to|must)\b.*\b(?:with|using|use|by)\b")
+"""Who is told by what means a thing is done is helped by one word: "you can smash it with a hammer"."""
 _ASKS = re.compile(
     r"^(?:(?:please|hey|hello|so|now|well|sure|okay|ok|yes)[,.!]? )*(?:can|could|would|will) you\b|^(?:(?:please"
     r"|sure|okay|ok|yes|hey)[,.!]? )*(?:tell|show|teach|help|give) (?:me|us)\b"
@@ -386,7 +388,7 @@ def _has_substance(own: str, *, action: str, request: str) -> bool:
     """Whether words about an action hand it over, do it, or add to what the request said itself."""
     if _CLAIM.search(own) or spanish.CLAIM.search(own) or _acts(own, action=action, request=request):
         return True
-    return _n_own(own, action=action, request=request) >= MIN_SUBSTANCE
+    return _n_own(own, action=action, request=request) >= (1 if _MEANS.search(own) else MIN_SUBSTANCE)
 
 
 def _n_own(own: str, *, action: str, request: str) -> int:
