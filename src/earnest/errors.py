@@ -22,26 +22,31 @@ what was expected, what came, what to do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 FailureReason = Literal[
     "attack_failed",
+    "audio_format",
     "audio_refused",
     "bad_audio",
     "bad_response",
     "cancelled",
     "connection",
     "empty_answer",
+    "field_refused",
     "history_refused",
     "http_4xx",
     "http_5xx",
     "model_error",
     "over_budget",
+    "quota",
     "rate_limited",
     "text_refused",
     "timeout",
     "too_long",
+    "too_many_clips",
+    "too_short",
 ]
 """Why a model call gave no answer, or (`attack_failed`) why none was made."""
 
@@ -121,6 +126,10 @@ class ModelFailed(EarnestError, RuntimeError):
         Whether the same call may succeed later.
     retry_after_s : float or None
         Seconds that the endpoint asked to wait.
+    most_attempts : int or None
+        After so many calls with this outcome a further one is not worth its price; None leaves it to the engine.
+    usage : mapping or None
+        What the call used all the same, as in `earnest.models.Answer`: an unusable reply is billed too.
     """
 
     def __init__(
@@ -130,9 +139,12 @@ class ModelFailed(EarnestError, RuntimeError):
         reason: FailureReason = "model_error",
         retryable: bool = False,
         retry_after_s: float | None = None,
+        most_attempts: int | None = None,
+        usage: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__(message)
         self.reason, self.retryable, self.retry_after_s = reason, retryable, retry_after_s
+        self.most_attempts, self.usage = most_attempts, dict(usage or {})
 
 
 class AudioRefused(ModelFailed):

@@ -116,6 +116,22 @@ class Failure:
 Reply = Answer | Failure
 
 
+@dataclass(frozen=True, kw_only=True)
+class Learnt:
+    """What an endpoint was found to refuse of a request.
+
+    Parameters
+    ----------
+    instead : str
+        What is sent in its place, or `left out`.
+    said : str
+        The endpoint's own words.
+    """
+
+    instead: str
+    said: str
+
+
 class Model(abc.ABC):
     """Something that hears clips and answers.
 
@@ -150,6 +166,10 @@ class Model(abc.ABC):
     """Where its activations can be read and edited; empty where that is not said."""
     edits: tuple[Edit, ...] | None = ()
     """The edits in force (see `hooked`); None of a model whose `hooked` block is over."""
+    learnt: Mapping[str, Learnt] = {}
+    """What its endpoint was found to refuse, by the field of the request; what is sent since then."""
+    timeout_s: float | None = None
+    """Longest wait for a reply, where it has one of its own."""
     uses_truth: ClassVar[bool] = False
     """Only scripted models see `Stimulus.truth`."""
 

@@ -423,7 +423,8 @@ def unscored_rows(report: Report) -> list[tuple[str, int, str]]:
 
 MEANINGS = {
     "attack_failed": "the attack could propose nothing",
-    "audio_refused": "the endpoint does not take audio, or not in this form",
+    "audio_format": "the endpoint takes no audio of this format, sample rate or number of channels",
+    "audio_refused": "the endpoint does not take audio",
     "bad_audio": "the clip could not be read",
     "bad_response": "the endpoint's response had another form than it should",
     "cancelled": "the run was ended before the answer came",
@@ -431,6 +432,7 @@ MEANINGS = {
     "content_filter": "the provider's filter stopped the question or the answer",
     "did_not_hear": "the model said that it heard no audio",
     "empty_answer": "the model said nothing",
+    "field_refused": "the endpoint refused a field of the request, or wants another",
     "history_refused": "the model does not take the earlier turns: such items are beyond it",
     "http_4xx": "the endpoint refused the request",
     "http_5xx": "the endpoint failed",
@@ -438,10 +440,13 @@ MEANINGS = {
     "not_run": "planned, and never asked: the run is not complete",
     "other_language": "the answer is in a language that no rule here reads, and no judge was given",
     "over_budget": "the call would have cost more than was allowed",
+    "quota": "the account behind the key has no credit or quota left",
     "text_refused": "the endpoint takes no request without audio: such items are beyond it",
     "rate_limited": "the endpoint would take no more calls",
     "timeout": "no answer came in time",
-    "too_long": "the answer was cut off",
+    "too_long": "the recording or the prompt is too long for the model, or the answer was cut off",
+    "too_many_clips": "the endpoint takes fewer recordings in one request",
+    "too_short": "the recording is too short for the model",
     "unjudged": "no judge could decide",
     "unparsed": "no rule could tell what the answer means",
 }
