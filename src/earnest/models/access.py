@@ -319,6 +319,10 @@ class Model(abc.ABC):
         """
         return None
 
+    def recall(self, learnt: Mapping[str, Learnt]) -> None:
+        """Ask from now on as an earlier sitting learnt to; a model without an endpoint has nothing to learn."""
+        return
+
     async def aclose(self) -> None:
         """Let go of connections, if there are any; the model may be asked again."""
         return
