@@ -19,7 +19,6 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -149,8 +148,8 @@ class _Run:
         self.judges: list[ModelJudge | NamedJudge] = []
         self.judge_callers: list[Caller] = []
         self.setups: dict[Any, Setup] = {}
-        self.pool: ThreadPoolExecutor
-        self.attack_pool: ThreadPoolExecutor
+        self.pool: Workers
+        self.attack_pool: Workers
         self.on_progress: Callable[[Progress], None] | None = None
 
     @classmethod
@@ -201,10 +200,10 @@ class _Run:
             self.judges.append(judge)
 
     def _open_pools(self, stack: AsyncExitStack) -> None:
-        self.pool = ThreadPoolExecutor(max(2, min(8, os.cpu_count() or 1)), thread_name_prefix="earnest-work")
-        self.attack_pool = ThreadPoolExecutor(self._n_attacks, thread_name_prefix="earnest-attack")
+        self.pool = Workers(max(2, min(8, os.cpu_count() or 1)), name="earnest-work")
+        self.attack_pool = Workers(self._n_attacks, name="earnest-attack")
         for pool in (self.pool, self.attack_pool):
-            stack.push_async_callback(asyncio.to_thread, pool.shutdown, wait=True, cancel_futures=True)
+            stack.push_async_callback(pool.closed, within_s=LET_GO_S)
 
     async def _let_threads_go(self) -> None:
         for caller in self._callers:

@@ -26,7 +26,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from earnest.audio import Stimulus
-from earnest.errors import AudioRefused, BadParameter, FailureReason, MissingKey, ModelFailed, TextRefused
+from earnest.errors import (
+    AudioRefused,
+    BadParameter,
+    EndsRun,
+    FailureReason,
+    MissingKey,
+    ModelFailed,
+    TextRefused,
+    machine_failed,
+)
 from earnest.models.access import Answer, Model, Sampling
 
 if TYPE_CHECKING:
@@ -194,14 +203,20 @@ class RemoteModel(Model):
             ) from error
         except aiohttp.ClientConnectorCertificateError as error:
             raise ModelFailed(
-                f"{self._host} shows a certificate that cannot be trusted: {error}", reason="connection"
+                f"{self._host} shows a certificate that cannot be trusted: {error}",
+                reason="connection",
+                ends_run="unless_answered",
             ) from error
         except (aiohttp.ClientError, OSError) as error:
+            if fault := machine_failed(error):
+                raise fault from error
             words = str(error) or type(error).__name__
+            unreachable = isinstance(error, aiohttp.ClientConnectorError)  # refused, or no such host
             raise ModelFailed(
                 f"the connection to {self._host} broke ({words}); check that the address is right and the server runs",
                 reason="connection",
                 retryable=True,
+                ends_run="unless_answered" if unreachable else "no",
             ) from error
 
     def _decoded(self, data: bytes) -> Mapping[str, Any]:
@@ -250,17 +265,30 @@ class RemoteModel(Model):
 
     def _failed(self, status: int, headers: Mapping[str, str], said: str, text: str) -> ModelFailed:
         if status == 429 and "insufficient_quota" in text:
-            return ModelFailed(f"{said}; the account behind {self._key_variable} has no credit left", reason="http_4xx")
+            return ModelFailed(
+                f"{said}; the account behind {self._key_variable} has no credit left",
+                reason="http_4xx",
+                ends_run="yes",
+            )
         if 300 <= status < 400:
             return ModelFailed(
-                f"{said}; redirects are not followed: set the base address to the new one", reason="bad_response"
+                f"{said}; redirects are not followed: set the base address to the new one",
+                reason="bad_response",
+                ends_run="unless_answered",
             )
         if status in (401, 403):
-            return ModelFailed(f"{said}; set {self._key_variable} to a key that may use the model", reason="http_4xx")
+            return ModelFailed(
+                f"{said}; set {self._key_variable} to a key that may use the model",
+                reason="http_4xx",
+                ends_run="yes" if status == 401 else "unless_answered",
+            )
         other = ("http_5xx", True, "") if status >= 500 else ("http_4xx", False, self.advice)
         reason, retryable, fix = _KINDS.get(status, other)
         wait_s = retry_after_s(headers) if retryable else None
-        return ModelFailed(said + fix, reason=reason, retryable=retryable, retry_after_s=wait_s)
+        ends_run: EndsRun = "unless_answered" if status == 404 else "no"
+        return ModelFailed(
+            said + fix, reason=reason, retryable=retryable, retry_after_s=wait_s, ends_run=ends_run
+        )
 
 
 _KINDS: dict[int, tuple[FailureReason, bool, str]] = {

@@ -147,7 +147,7 @@ class GeminiModel(RemoteModel):
 
     def _failed(self, status: int, headers: Mapping[str, str], said: str, text: str) -> ModelFailed:
         if status == 400 and "API_KEY_INVALID" in text:
-            return ModelFailed(f"{said}; set {self._key_variable} to a valid key", reason="http_4xx")
+            return ModelFailed(f"{said}; set {self._key_variable} to a valid key", reason="http_4xx", ends_run="yes")
         error = super()._failed(status, headers, said, text)
         delay = _DELAY.search(text)
         if delay and error.retryable and error.retry_after_s is None:
