@@ -18,7 +18,7 @@ import numpy as np
 
 from earnest import registry
 from earnest.audio.levels import to_pcm16
-from earnest.errors import BadAudio, BadParameter, StorageFailed
+from earnest.errors import BadAudio, BadParameter, StorageFailed, machine_failed
 
 SUFFIXES = {
     ".wav": {"WAV", "WAVEX", "RF64", "W64", "NIST"},
@@ -67,6 +67,8 @@ def read_audio(path: str | Path, *, max_duration_s: float) -> tuple[np.ndarray, 
         with path.open("rb") as handle:
             channels, sample_rate, container = _decoded(handle, name, max_duration_s)
     except OSError as error:
+        if fault := machine_failed(error):
+            raise fault from error
         raise BadAudio(f"{name} must be readable, got {error.strerror or error}; check its permissions") from error
     promised = SUFFIXES.get(path.suffix.lower())
     if promised and container not in promised:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import math
 import random
 import threading
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -22,13 +23,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earnest.audio import Stimulus
-from earnest.engine.batcher import Batcher, failure_of
+from earnest.engine.batcher import LOOK_S, Batcher, failure_of, overrun
 from earnest.engine.cache import AnswerCache, answer_key, cache_scope
 from earnest.engine.job import Settings
 from earnest.engine.limiter import Limiter
 from earnest.engine.prices import Ledger, Price, price_of
+from earnest.engine.stopping import is_cancelled
+from earnest.engine.workers import Workers
 from earnest.engine.written import takes_text_alone
-from earnest.errors import AccessDenied, BadParameter, MissingExtra, ModelFailed, TextRefused
+from earnest.errors import (
+    AccessDenied,
+    BadParameter,
+    EndsRun,
+    MachineFailed,
+    MissingExtra,
+    ModelFailed,
+    RunStopped,
+    TextRefused,
+    machine_failed,
+)
 from earnest.models.access import Answer, Failure, Model, Reply, Sampling
 from earnest.models.edits import Edit, Position
 from earnest.models.timing import OwnTime
@@ -36,6 +49,8 @@ from earnest.models.timing import OwnTime
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
 LONGEST_RETRY_AFTER_S = 300.0
 """An endpoint that asks for more is not waited for; its item stays unscored until the run is resumed."""
+LET_GO_S = 1.0
+"""Longest wait, when a run ends, for what a local model is at; its reply would be lost anyway."""
 HOPELESS = 32
 """After so many calls given up with no answer ever, further calls are tried once only."""
 
@@ -58,7 +73,7 @@ class Caller(Model):
     ----------
     model : Model
     max_connections, timeout_s, max_attempts
-        As in `Settings`; for remote models.
+        As in `Settings`; of a local model `timeout_s` alone.
     batch_size : int or None
         Of a local model, in place of its own.
     cache : AnswerCache or None
@@ -106,13 +121,15 @@ class Caller(Model):
         self._loop_thread = threading.get_ident()
         self._tasks: set[asyncio.Task[list[Reply]]] = set()
         self._closed = False
+        self.answered = False
+        """Whether the model has ever answered, in this sitting or, as the run may say, in an earlier one."""
         self._n_given_up = self._n_5xx_in_a_row = 0
         self._text_trial, self._n_trials = asyncio.Lock(), 0
         self._random = random.Random()
         self._thread = self._batcher = None
         if self.batch_size is not None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="earnest-model")
-            self._batcher = Batcher(model, batch_size=self.batch_size, thread=self._thread)
+            self._thread = Workers(1, name="earnest-model")
+            self._batcher = Batcher(model, batch_size=self.batch_size, thread=self._thread, timeout_s=timeout_s)
 
     @property
     def in_flight(self) -> int:
@@ -132,6 +149,10 @@ class Caller(Model):
         ------
         ModelFailed
             If there is none.
+        RunStopped
+            If there is none and every other call would fail alike: nothing more can be asked.
+        MachineFailed
+            If this machine ran out of files, memory or disk.
         """
         if self._closed:
             raise asyncio.CancelledError
@@ -171,6 +192,7 @@ class Caller(Model):
         found = self._cache.get(key)
         if found is not None:
             self.n_cached += 1
+            self.answered = True
             return replace(found, usage={**found.usage, "cached": 1.0})
         if key in self._asking:
             return await asyncio.shield(self._asking[key])
@@ -197,18 +219,18 @@ class Caller(Model):
         self, stimuli: Sequence[Stimulus], *, targets: Sequence[str]
     ) -> tuple[NDArray[np.float64], list[NDArray[np.float32]]]:
         """As `Model.loss_and_gradient`; for worker threads."""
-        return self._in_model_thread(functools.partial(self.model.loss_and_gradient, stimuli, targets=targets))
+        return self._in_model_thread(functools.partial(self.model.loss_and_gradient, stimuli, targets=targets), len(stimuli))
 
     def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> NDArray[np.float64]:
         """As `Model.score`; for worker threads."""
-        return self._in_model_thread(functools.partial(self.model.score, stimuli, texts))
+        return self._in_model_thread(functools.partial(self.model.score, stimuli, texts), len(stimuli))
 
     def activations(
         self, stimuli: Sequence[Stimulus], *, sites: Sequence[str] | None = None, at: Position | None = None
     ) -> list[dict[str, NDArray[np.float32]]]:
         """As `Model.activations`; for worker threads."""
         where = {key: value for key, value in (("sites", sites), ("at", at)) if value is not None}
-        return self._in_model_thread(functools.partial(self.model.activations, stimuli, **where))
+        return self._in_model_thread(functools.partial(self.model.activations, stimuli, **where), len(stimuli))
 
     def hooked(self, edits: Sequence[Edit]) -> AbstractContextManager[Model]:
         """Not from inside a run, whose other calls share this model's cache and queue.
@@ -231,13 +253,30 @@ class Caller(Model):
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._batcher is not None and self._thread is not None:
             await self._batcher.aclose()
-            await asyncio.to_thread(self._thread.shutdown, wait=True, cancel_futures=True)
+            await self._thread.closed(within_s=LET_GO_S)
         await self.model.aclose()
 
-    def _in_model_thread(self, function: Callable[[], T]) -> T:
+    def _in_model_thread(self, function: Callable[[], T], n_stimuli: int) -> T:
+        """What a local model gives for so many stimuli; for worker threads."""
         if self._closed:
             raise asyncio.CancelledError
-        return function() if self._thread is None else self._thread.submit(function).result()
+        if self._thread is None:
+            return function()
+        work, until = self._thread.submit(function), math.inf
+        while True:
+            try:
+                return work.result(timeout=LOOK_S)
+            except TimeoutError:
+                if work.done():
+                    raise
+            if self._closed:
+                work.cancel()
+                raise asyncio.CancelledError
+            if work.running() and until == math.inf:  # before, it waited for its turn
+                until = time.monotonic() + n_stimuli * self._timeout_s
+            if time.monotonic() > until:
+                self._thread.give_up(work)
+                raise ModelFailed(overrun(self.name, n_stimuli, self._timeout_s), reason="timeout")
 
     async def _replies(self, stimuli: list[Stimulus], sampling: Sampling) -> list[Reply]:
         if self._closed:
@@ -283,6 +322,7 @@ class Caller(Model):
 
     def _priced(self, answer: Answer) -> tuple[Answer, float]:
         self.n_calls += 1
+        self.answered = True
         cost = answer.usage.get("cost_usd")
         if cost is None and self.price is not None:
             cost = 0.0 if self.batch_size is not None else self.price.of_usage(answer.usage)
@@ -295,8 +335,19 @@ class Caller(Model):
         assert self._batcher is not None
         reply = await self._batcher.ask(stimulus, sampling=sampling)
         if isinstance(reply, Failure):
-            raise ModelFailed(reply.detail or reply.reason, reason=reply.reason)
+            ends_run: EndsRun = "unless_answered" if reply.reason == "audio_refused" and stimulus.has_audio else "no"
+            error = ModelFailed(reply.detail or reply.reason, reason=reply.reason, ends_run=ends_run)
+            self._check_goes_on(error)
+            raise error
         return reply
+
+    def _check_goes_on(self, error: ModelFailed) -> None:
+        """End the run where every other call would fail like this one."""
+        if error.ends_run == "yes" or (error.ends_run == "unless_answered" and not self.answered):
+            raise RunStopped(
+                f"{self.name} cannot be asked: {error} ({error.reason}). Nothing more was asked; mend this and run the "
+                "same command again"
+            ) from error
 
     async def _remote(self, stimulus: Stimulus, sampling: Sampling, schema: Schema) -> Answer:
         for attempt in range(1, self._max_attempts + 1):
@@ -305,6 +356,7 @@ class Caller(Model):
                 self._n_given_up = 0
                 return answer
             except ModelFailed as error:
+                self._check_goes_on(error)
                 hopeless = self.n_calls == 0 and self._n_given_up >= HOPELESS
                 too_far = (error.retry_after_s or 0.0) > LONGEST_RETRY_AFTER_S
                 if not error.retryable or attempt == self._max_attempts or hopeless or too_far:
@@ -344,9 +396,15 @@ class Caller(Model):
                 reason="timeout",
                 retryable=True,
             ) from error
-        except MissingExtra:
+        except (MachineFailed, MissingExtra, RunStopped):
             raise
-        except Exception as error:
+        except asyncio.CancelledError as error:
+            if is_cancelled():
+                raise
+            raise ModelFailed(failure_of(error).detail, reason="model_error") from error
+        except (Exception, SystemExit) as error:
+            if fault := machine_failed(error):
+                raise fault from error
             raise ModelFailed(failure_of(error).detail, reason="model_error") from error
         finally:
             self.limiter.release(round_, outcome=outcome, pause_s=pause_s)

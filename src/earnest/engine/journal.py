@@ -25,8 +25,20 @@ Line = TypeVar("Line", bound=BaseModel)
 
 JOURNAL = "journal.jsonl"
 
-RETRIED = frozenset({"rate_limited", "timeout", "connection", "http_5xx", "cancelled", "over_budget", "unjudged"})
-"""Reasons under which a resumed run asks an item again; every other outcome is final."""
+RETRIED = frozenset(
+    {"rate_limited", "timeout", "connection", "http_5xx", "cancelled", "over_budget", "quota", "unjudged"}
+)
+"""Reasons under which a resumed run asks an item again; every other outcome is final, unless it is one of so many failed
+calls in a row that the run was stopped (`failed_in_a_row`)."""
+
+CALL_FAILED = frozenset(
+    {
+        "audio_format", "audio_refused", "bad_response", "cancelled", "connection", "field_refused", "http_4xx", "http_5xx",
+        "model_error", "quota", "rate_limited", "timeout",
+    }
+)  # fmt: skip
+"""Reasons that tell of the endpoint or the model rather than of the item: many in a row mean that something is wrong with
+it. Not among them: what an item brings with it (`bad_audio`, `too_long`), and what answers bring (`content_filter`)."""
 
 
 class Appended:
@@ -115,7 +127,7 @@ class Journal(Appended):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder / JOURNAL)
         try:
-            self.lines = {line.item: line for line in _lines(self.path)}
+            self.lines = _last_of_each(_lines(self.path))
         except BaseException:
             os.close(self._file)
             raise
@@ -124,6 +136,21 @@ class Journal(Appended):
     def finished(self) -> set[str]:
         """Items that a resumed run leaves alone."""
         return {item for item, line in self.lines.items() if line.reason not in RETRIED}
+
+    def failed_in_a_row(self, n_stop: int | None) -> set[str]:
+        """Items that are among `n_stop` or more failed calls in a row, in the order in which they were finished.
+
+        So many stop a run. Whatever was wrong, it was not the items, and a resumed run asks them again.
+        """
+        items: set[str] = set()
+        row: list[str] = []
+        for line in [*self.lines.values(), None]:
+            if line is not None and line.reason in CALL_FAILED:
+                row.append(line.item)
+            elif line is None or line.answer is not None:
+                items.update(row if n_stop is not None and len(row) >= n_stop else ())
+                row = []
+        return items
 
     def add(self, line: JournalLine) -> None:
         """Write the line; safe to use from many threads.
@@ -150,6 +177,15 @@ def read_journal(folder: Path) -> list[JournalLine]:
     if not path.is_file():
         raise BadData(f"{folder} is no run folder: it has no {JOURNAL}; make one with `earnest run`")
     return sorted({line.item: line for line in _lines(path)}.values(), key=lambda line: line.item)
+
+
+def _last_of_each(lines: Iterable[JournalLine]) -> dict[str, JournalLine]:
+    """The last line of each item, in the order in which these were written."""
+    last: dict[str, JournalLine] = {}
+    for line in lines:
+        last.pop(line.item, None)
+        last[line.item] = line
+    return last
 
 
 def _lines(path: Path) -> Iterable[JournalLine]:

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import os
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -28,28 +28,43 @@ from typing import Any, TypeVar
 from earnest.audio import AudioClip, Stimulus
 from earnest.engine.arms import Setup, setups
 from earnest.engine.cache import AnswerCache
-from earnest.engine.caller import Caller, caller_for, check_prices, cost_of
+from earnest.engine.caller import LET_GO_S, Caller, caller_for, check_prices, cost_of
 from earnest.engine.clips import ClipStore
 from earnest.engine.job import Job, Progress, Settings, Summary
-from earnest.engine.journal import Journal
+from earnest.engine.journal import CALL_FAILED, Journal
 from earnest.engine.judge_prompts import earlier_text
 from earnest.engine.judges import ModelJudge, NamedJudge, judged
 from earnest.engine.ledger_file import read_spent, write_spent
+from earnest.engine.limits import check_open_files
 from earnest.engine.lines import line_of, outcome_of_reply
 from earnest.engine.pace import Pace
 from earnest.engine.prices import Ledger
 from earnest.engine.shards import in_shard
 from earnest.engine.stopping import finished
-from earnest.errors import AccessDenied, BadAudio, BadParameter, EarnestError, MissingExtra, ModelFailed, StorageFailed
+from earnest.engine.workers import Workers
+from earnest.errors import (
+    AccessDenied,
+    BadAudio,
+    BadParameter,
+    EarnestError,
+    MachineFailed,
+    MissingExtra,
+    ModelFailed,
+    RunStopped,
+    StorageFailed,
+    machine_failed,
+)
 from earnest.models.access import Answer, Model, Reply, rng_for
 from earnest.plan import Plan
 from earnest.records import JournalLine, Question, Unscored, Verdict
+from earnest.results.reasons import reason_counts
 
 T = TypeVar("T")
 
 TICK_S = 0.1
 _MOST_ATTACKS = 32
-_ENDS_THE_RUN = (AccessDenied, MissingExtra, StorageFailed)
+_ENDS_THE_RUN = (AccessDenied, MachineFailed, MissingExtra, RunStopped, StorageFailed)
+_GO_ON = "what was finished is kept, and the same command goes on from there"
 
 
 async def execute_async(
@@ -90,8 +105,11 @@ async def execute_async(
         If the folder holds another plan, or another process is writing it.
     AccessDenied
         If an attack needs more than the model grants; nothing was asked then.
-    StorageFailed
-        If results could not be written; what was written stays, and the run can be resumed.
+    RunStopped
+        If nobody can be asked (no such model, no right key, audio refused, no canary answered), so many calls failed in
+        a row, or items are missing in the end; what was written stays, and the run can be resumed.
+    StorageFailed, MachineFailed
+        If results could not be written, or this machine ran out of files, memory or disk; likewise.
     """
     folder = Path(folder)
     jobs = _checked([job for job in jobs if in_shard(job.item.id, plan.shard)])
@@ -140,6 +158,9 @@ class _Run:
         self.clips = ClipStore(folder)
         self.n_scored, self.unscored = 0, Counter[str]()
         self.n_done = self.n_resumed = 0
+        self._failed: list[JournalLine] = []
+        self._canary_lines: dict[str, JournalLine] = {}
+        self._finished: set[str] = set()
         self.begun = time.monotonic()
         self.pace = Pace(())
         self.journal: Journal
@@ -149,8 +170,8 @@ class _Run:
         self.judges: list[ModelJudge | NamedJudge] = []
         self.judge_callers: list[Caller] = []
         self.setups: dict[Any, Setup] = {}
-        self.pool: ThreadPoolExecutor
-        self.attack_pool: ThreadPoolExecutor
+        self.pool: Workers
+        self.attack_pool: Workers
         self.on_progress: Callable[[Progress], None] | None = None
 
     @classmethod
@@ -168,6 +189,7 @@ class _Run:
         """Check everything, open everything; `stack` closes it again in the right order."""
         run = cls(plan, jobs, folder, settings)
         run.on_progress = on_progress
+        check_open_files(settings.max_connections * (1 + len(judges)))
         if settings.cache is not None:
             run.cache = AnswerCache(settings.cache)
             stack.callback(run.cache.close)
@@ -201,10 +223,10 @@ class _Run:
             self.judges.append(judge)
 
     def _open_pools(self, stack: AsyncExitStack) -> None:
-        self.pool = ThreadPoolExecutor(max(2, min(8, os.cpu_count() or 1)), thread_name_prefix="earnest-work")
-        self.attack_pool = ThreadPoolExecutor(self._n_attacks, thread_name_prefix="earnest-attack")
+        self.pool = Workers(max(2, min(8, os.cpu_count() or 1)), name="earnest-work")
+        self.attack_pool = Workers(self._n_attacks, name="earnest-attack")
         for pool in (self.pool, self.attack_pool):
-            stack.push_async_callback(asyncio.to_thread, pool.shutdown, wait=True, cancel_futures=True)
+            stack.push_async_callback(pool.closed, within_s=LET_GO_S)
 
     async def _let_threads_go(self) -> None:
         for caller in self._callers:
@@ -212,11 +234,16 @@ class _Run:
 
     def _take_earlier_lines(self) -> None:
         known = {job.id for job in self.jobs}
-        finished = self.journal.finished & known
+        finished = (self.journal.finished & known) - self.journal.failed_in_a_row(self.settings.max_failures)
+        lines = self.journal.lines
+        canaries = {name for name in finished if lines[name].kind == "canary"}
+        if all(_call_failed(lines[name]) for name in canaries):
+            finished -= canaries  # the run was stopped then
         for name in finished:
-            self._count(self.journal.lines[name])
+            self._count(lines[name])
+            self.caller.answered = self.caller.answered or lines[name].answer is not None
         self.n_resumed = self.n_done
-        self.journal.lines.clear()
+        lines.clear()
         self._finished = finished
 
     @property
@@ -242,12 +269,33 @@ class _Run:
             size = self.caller.batch_size
             n_plain = self.settings.max_connections if size is None else 2 * size + 8
             await self._in_parallel((self._finish(job) for job in canaries), n_plain)
+            self._check_canaries(canaries)
             await self._in_parallel((self._finish(job) for job in self._ordered(plain)), n_plain)
             await self._in_parallel((self._attack(group) for group in self._groups(attacked)), self._n_attacks)
         finally:
             ticker.cancel()
             await asyncio.gather(ticker, return_exceptions=True)
             self._report()
+        self._check_whole()
+
+    def _check_canaries(self, asked: list[Job]) -> None:
+        """Stop where calls for canaries failed, one and all: whatever is asked next would fail as they did."""
+        lines = [self._canary_lines[job.id] for job in asked if job.id in self._canary_lines]
+        if lines and len(lines) == sum(job.kind == "canary" for job in self.jobs) and all(map(_call_failed, lines)):
+            raise RunStopped(
+                f"{self.plan.model} answered none of the {len(lines)} canaries that prove that audio arrives: "
+                f"{_why(lines)}. Nothing more was asked; mend this and run the same command again"
+            )
+
+    def _check_whole(self) -> None:
+        """Every item that was planned has a line, or the run says which has not."""
+        missing = [job.id for job in self.jobs if job.id not in self._finished]
+        if missing:
+            names = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+            raise RunStopped(
+                f"{len(self.jobs)} items were planned, and {len(missing)} have no line in {self.journal.path}: {names}. "
+                f"Something ended their work without a word; {_GO_ON}"
+            )
 
     async def _in_parallel(self, work: Iterator[Coroutine[Any, Any, None]], n_workers: int) -> None:
         async def worker() -> None:
@@ -303,10 +351,9 @@ class _Run:
         # one seed for all: the attack makes a generator for each stimulus from it and the stimulus's content
         rng = rng_for(self.plan.seed, "attack", loaded[0][0].arm.attack or "")
         try:
-            work = asyncio.get_running_loop().run_in_executor(
-                self.attack_pool, lambda: setup.attack.run(setup.system, stimuli, rng=rng)
-            )
-            attempts = (await work).attempts
+            attempts = (
+                await self._in_pool(setup.attack.run, setup.system, stimuli, rng=rng, pool=self.attack_pool)
+            ).attempts
         except _ENDS_THE_RUN:
             raise
         except EarnestError as error:
@@ -399,14 +446,18 @@ class _Run:
     def _line(self, job: Job, *, outcome: Verdict | Unscored, **what: Any) -> JournalLine:
         return line_of(job, model=self.plan.model, sampling=self.sampling, outcome=outcome, **what)
 
-    async def _in_pool(self, function: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self.pool, function, *arguments)
+    async def _in_pool(self, function: Callable[..., T], *arguments: Any, pool: Workers | None = None, **named: Any) -> T:
+        work = (pool or self.pool).submit(_kept_in, function, *arguments, **named)
+        return await asyncio.wrap_future(work)
 
     # -- what is written and told
 
     def _write(self, line: JournalLine) -> None:
         self.journal.add(line)
+        self._finished.add(line.item)
         self._count(line)
+        if line.kind == "canary":
+            self._canary_lines[line.item] = line
         job, attempt = self._by_id[line.item], line.attempt or {}
         n_calls = 1.0 + attempt.get("n_queries", 0) + attempt.get("n_gradients", 0)
         self.pace.finished(
@@ -415,6 +466,22 @@ class _Run:
             call_s=line.duration_ms / 1e3,
             n_calls=n_calls,
         )
+        self._check_goes_on(line)
+
+    def _check_goes_on(self, line: JournalLine) -> None:
+        """Stop after so many failed calls in a row; those of canaries are looked at together."""
+        if line.kind == "canary":
+            return
+        if _call_failed(line):
+            self._failed.append(line)
+        elif line.answer is not None:
+            self._failed.clear()
+        if len(self._failed) >= (self.settings.max_failures or math.inf):
+            raise RunStopped(
+                f"{len(self._failed)} calls in a row gave no answer, so nothing more was asked of {self.plan.model}: "
+                f"{_why(self._failed)}. {self.n_done} of {len(self.jobs)} items are done and kept; the same command "
+                "goes on from there and asks these again (--max-failures says after how many)"
+            )
 
     def _count(self, line: JournalLine) -> None:
         self.n_done += 1
@@ -473,6 +540,31 @@ class _Run:
             note=note,
             duration_s=time.monotonic() - self.begun,
         )
+
+
+def _call_failed(line: JournalLine) -> bool:
+    return line.reason in CALL_FAILED
+
+
+def _why(lines: Sequence[JournalLine]) -> str:
+    return "; ".join(map(str, reason_counts(lines)))
+
+
+def _kept_in(function: Callable[..., T], *arguments: Any, **named: Any) -> T:
+    """In a worker thread: what code of others does must end neither the program nor an item without a word."""
+    try:
+        return function(*arguments, **named)
+    except EarnestError:
+        raise
+    except (OSError, MemoryError) as error:
+        if fault := machine_failed(error):
+            raise fault from error
+        raise
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise RunStopped(
+            f"a task, an attack or a defence raised {type(error).__name__}({error}), which would end the program; mend "
+            f"the one that did. {_GO_ON.capitalize()}"
+        ) from error
 
 
 def _as_kept(sent: Stimulus) -> dict[str, AudioClip]:

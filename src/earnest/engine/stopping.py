@@ -33,6 +33,12 @@ def finished(begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
             raise
 
 
+def is_cancelled() -> bool:
+    """Whether the running task was told to stop; else a `CancelledError` comes from what it called."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 class Stoppable(Generic[T]):
     """Work on an event loop that a SIGTERM or another thread can stop; it may then close what it has open."""
 

@@ -28,7 +28,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import urlencode, urlsplit
 
 from earnest.audio import Stimulus
-from earnest.errors import AudioRefused, BadParameter, FailureReason, MissingKey, ModelFailed, TextRefused
+from earnest.errors import (
+    AudioRefused,
+    BadParameter,
+    EndsRun,
+    FailureReason,
+    MissingKey,
+    ModelFailed,
+    TextRefused,
+    machine_failed,
+)
 from earnest.models._error_bodies import Asked, ErrorBody, kind_of, read_error
 from earnest.models._transport import ENCODINGS, Response, is_loopback, proxy_for, read_response, retry_after_s, trusted
 from earnest.models.access import Answer, Learnt, Model, Sampling
@@ -261,13 +270,18 @@ class RemoteModel(Model):
                 f"{self._host} shows a certificate that cannot be trusted: {error}; where it is your own, name the file "
                 "of its authority in REQUESTS_CA_BUNDLE",
                 reason="connection",
+                ends_run="unless_answered",
             ) from error
         except (aiohttp.ClientError, OSError) as error:
+            if fault := machine_failed(error):
+                raise fault from error
             words = self._hidden(str(error) or type(error).__name__)
+            unreachable = isinstance(error, aiohttp.ClientConnectorError)  # refused, or no such host
             raise ModelFailed(
                 f"the connection to {self._host} broke ({words}); check that the address is right and the server runs",
                 reason="connection",
                 retryable=True,
+                ends_run="unless_answered" if unreachable else "no",
             ) from error
 
     def _decoded(self, response: Response) -> Mapping[str, Any]:
@@ -425,9 +439,12 @@ class RemoteModel(Model):
         if kind == "text_refused":
             raise TextRefused(f"{said}; it takes no request without audio")
         if kind == "quota":
-            raise ModelFailed(f"{said}; the account behind {self._key_variable} has no credit or quota left", reason="quota")
+            raise ModelFailed(
+                f"{said}; the account behind {self._key_variable} has no credit or quota left", reason="quota", ends_run="yes"
+            )
         if kind is not None:
-            raise ModelFailed(f"{said}; {self._advice(kind, error)}", reason=kind)  # type: ignore[arg-type]
+            ends_run: EndsRun = "unless_answered" if kind in _OF_EVERY_CALL else "no"
+            raise ModelFailed(f"{said}; {self._advice(kind, error)}", reason=kind, ends_run=ends_run)  # type: ignore[arg-type]
         raise self._failed(response, said, error)
 
     def _advice(self, kind: str, error: ErrorBody) -> str:
@@ -438,17 +455,27 @@ class RemoteModel(Model):
         status = response.status
         if 300 <= status < 400:
             return ModelFailed(
-                f"{said}; redirects are not followed: set the base address to the new one", reason="bad_response"
+                f"{said}; redirects are not followed: set the base address to the new one",
+                reason="bad_response",
+                ends_run="unless_answered",
             )
         if status in (401, 403):
-            return ModelFailed(f"{said}; set {self._key_variable} to a key that may use the model", reason="http_4xx")
+            return ModelFailed(
+                f"{said}; set {self._key_variable} to a key that may use the model",
+                reason="http_4xx",
+                ends_run="yes" if status == 401 else "unless_answered",
+            )
         other = ("http_5xx", True, "") if status >= 500 else ("http_4xx", False, "; check the model's name and the options")
         reason, retryable, fix = _KINDS.get(status, other)
         wait_s = retry_after_s(response.headers) if retryable else None
         if retryable and wait_s is None and status in (429, 503):
             wait_s = error.wait_s
-        return ModelFailed(said + fix, reason=reason, retryable=retryable, retry_after_s=wait_s)
+        ends_run: EndsRun = "unless_answered" if status == 404 else "no"
+        return ModelFailed(said + fix, reason=reason, retryable=retryable, retry_after_s=wait_s, ends_run=ends_run)
 
+
+_OF_EVERY_CALL = frozenset({"field_refused", "audio_format"})
+"""Kinds that the next call would meet as well."""
 
 _ADVICE: Mapping[str, str] = {
     "too_long": "shorten the audio or the prompt",

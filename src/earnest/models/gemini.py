@@ -177,7 +177,7 @@ class GeminiModel(RemoteModel):
 
     def _failed(self, response: Response, said: str, error: ErrorBody) -> ModelFailed:
         if response.status == 400 and "API_KEY_INVALID" in error.codes:
-            return ModelFailed(f"{said}; set {self._key_variable} to a valid key", reason="http_4xx")
+            return ModelFailed(f"{said}; set {self._key_variable} to a valid key", reason="http_4xx", ends_run="yes")
         return super()._failed(response, said, error)
 
 

@@ -36,7 +36,7 @@ from types import ModuleType
 from typing import Any
 
 from earnest.audio import AudioClip, Stimulus
-from earnest.errors import BadParameter, ModelFailed
+from earnest.errors import BadParameter, ModelFailed, machine_failed
 from earnest.models import models
 from earnest.models.access import Answer, Failure, Model, Reply, Sampling
 
@@ -87,6 +87,8 @@ class PythonModel(Model):
         except ModelFailed:
             raise
         except Exception as error:  # noqa: BLE001  the user's code may raise anything
+            if fault := machine_failed(error):
+                raise fault from error
             raise ModelFailed(self._told(error)) from error
         reply = self._reply(returned, _ms_since(begun))
         if isinstance(reply, Failure):
@@ -113,6 +115,8 @@ class PythonModel(Model):
         except ModelFailed as error:
             return Failure.of(error)
         except Exception as error:  # noqa: BLE001  the user's code may raise anything
+            if fault := machine_failed(error):
+                raise fault from error
             return Failure(reason="model_error", detail=self._told(error))
 
     def _batched(self, stimuli: Sequence[Stimulus]) -> list[Reply]:
@@ -123,6 +127,8 @@ class PythonModel(Model):
                 self._batch([_one_clip(stimulus) for stimulus in stimuli], [_prompt(s) for s in stimuli], **histories)
             )
         except Exception as error:  # noqa: BLE001  the user's code may raise anything
+            if fault := machine_failed(error):
+                raise fault from error
             return [Failure(reason="model_error", detail=self._told(error)) for _ in stimuli]
         if len(returned) != len(stimuli):
             detail = f"batch of {self.name!r} must return {len(stimuli)} answers, got {len(returned)}"

@@ -16,7 +16,7 @@ import soundfile
 
 from earnest.audio import AudioClip, Entry, Stimulus, effects
 from earnest.audio.manifest import CSV_NAME, JSONL_NAME
-from earnest.errors import BadAudio, BadParameter
+from earnest.errors import BadAudio, BadParameter, machine_failed
 from earnest.metrics import heard
 from earnest.models.access import Answer, rng_for
 from earnest.records import NO_ANSWER, Item, JournalLine, Unscored, Verdict
@@ -94,7 +94,9 @@ def duration_s(entry: Entry) -> float | None:
 def _header_duration_s(file: Path) -> float | None:
     try:
         return float(soundfile.info(file).duration)
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError) as error:
+        if fault := machine_failed(error):
+            raise fault from error
         return None
 
 
