@@ -16,7 +16,7 @@ import re
 import stat
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 CLIPS = "clips"
 CLIP_NAME = "^[0-9a-f]{64}$"
 """What a clip is called: the SHA-256 of its samples."""
+
+MAX_DEPTH = 100
+"""Of what is written within lists and objects within each other."""
 
 MAX_FAULTS = 100
 """Lines that cannot be read, after which a file is given up."""
@@ -128,6 +131,38 @@ def _check_numbers(value: Any) -> None:
     for part in value:
         if isinstance(part, dict | list | int | float):
             _check_numbers(part)
+
+
+def plain_json(value: Any, *, depth: int = 0) -> Any:
+    """The value as `strict_json` reads it back: what JSON cannot hold is None (not finite), or written as text."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return valid_text(value)
+    if isinstance(value, int):
+        return int(value) if abs(value) < _MAX_INTEGER else f"{value:#x}"[:100]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if depth >= MAX_DEPTH:
+        return valid_text(f"<{type(value).__name__}, nested too deep>")
+    if isinstance(value, Mapping):
+        return {valid_text(str(key)): plain_json(part, depth=depth + 1) for key, part in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain_json(part, depth=depth + 1) for part in value]
+    return plain_json(value.item()) if hasattr(value, "item") and not hasattr(value, "__len__") else valid_text(str(value))
+
+
+def valid_text(text: str) -> str:
+    """The text with U+FFFD in place of every half of a character, which no file can hold.
+
+    >>> valid_text("caf\u00e9 \ud83d!")
+    'caf\u00e9 \ufffd!'
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def read_json(path: Path) -> Any:

@@ -20,9 +20,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from earnest.audio import Stimulus
 from earnest.errors import BadParameter, FailureReason
-from earnest.folders import CLIP_NAME
+from earnest.folders import CLIP_NAME, plain_json
 
-UnscoredReason = Literal[FailureReason, "content_filter", "did_not_hear", "other_language", "unjudged", "unparsed"]
+UnscoredReason = Literal[
+    FailureReason, "content_filter", "did_not_hear", "other_language", "scoring_failed", "unjudged", "unparsed"
+]
 """Why an item has no score: the reasons of `earnest.errors.FailureReason` and those that arise in scoring."""
 
 BEYOND: Mapping[str, str] = {
@@ -301,7 +303,7 @@ class JournalLine(BaseModel):
 
     def dumped(self) -> str:
         """The line as compact JSON, keys in a fixed order, without a newline."""
-        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(plain_json(self.model_dump()), ensure_ascii=False, separators=(",", ":"))
 
 
 class JudgementLine(BaseModel):
@@ -331,7 +333,7 @@ class JudgementLine(BaseModel):
 
     def dumped(self) -> str:
         """The line as compact JSON, without a newline."""
-        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(plain_json(self.model_dump()), ensure_ascii=False, separators=(",", ":"))
 
 
 def answer_hash(answer: str | None) -> str:

@@ -22,7 +22,9 @@ from earnest.records import JournalLine
 
 JOURNAL = "journal.jsonl"
 
-RETRIED = frozenset({"rate_limited", "timeout", "connection", "http_5xx", "cancelled", "over_budget", "unjudged"})
+RETRIED = frozenset(
+    {"rate_limited", "timeout", "connection", "http_5xx", "cancelled", "over_budget", "scoring_failed", "unjudged"}
+)
 """Reasons under which a resumed run asks an item again; every other outcome is final."""
 
 
