@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from earnest.errors import BadData, PlanMismatch
+from earnest.folders import file_in, read_form, write_whole
 
 
 class PlannedTask(BaseModel):
@@ -98,9 +99,7 @@ class Plan(BaseModel):
                 )
             return
         folder.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".json.partial")
-        partial.write_text(json.dumps(self.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, (json.dumps(self.model_dump(mode="json"), indent=2) + "\n").encode())
 
     @classmethod
     def read(cls, folder: Path) -> Plan:
@@ -111,13 +110,11 @@ class Plan(BaseModel):
         BadData
             If there is none, or it cannot be read.
         """
-        path = folder / "plan.json"
+        path = file_in(folder, "plan.json")
         try:
-            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+            return read_form(path, cls, called="a plan")
         except FileNotFoundError as error:
             raise BadData(f"{folder} is no run folder: it has no plan.json; make one with `earnest run`") from error
-        except ValueError as error:
-            raise BadData(f"{path} cannot be read as a plan", [str(error)]) from error
 
     def differences(self, other: Plan) -> list[str]:
         """What `other` has otherwise: `seed is 0 there, 1 here`; of tasks only the names that differ."""

@@ -77,6 +77,20 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _load_plugins(ctx: click.Context, option: click.Parameter, names: tuple[str, ...]) -> None:
+    from earnest.registry import load_plugin
+
+    for name in names:
+        load_plugin(name)
+
+
+plugin_option = click.option(
+    "--plugin", multiple=True, metavar="NAME", expose_value=False, callback=_load_plugins,
+    help="Load this plug-in of another package, which a run folder alone never does; repeatable.",
+)  # fmt: skip
+"""For commands that read run folders."""
+
+
 def print_json(value: Any) -> None:
     """Print `value` as one JSON object on stdout."""
     import json

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from earnest.cli import print_json
+from earnest.cli import plugin_option, print_json
 
 
 @click.group("data", help="Look at a folder of recordings before a run.")
@@ -29,6 +29,7 @@ def check_command(folder: Path, *, as_json: bool) -> int:
 @click.command("merge", help="Join the shards SHARD... of one run into the run folder OUT.")
 @click.argument("shards", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path))
+@plugin_option
 def merge_command(shards: tuple[Path, ...], *, out: Path) -> None:
     from earnest import report
     from earnest.engine import merge

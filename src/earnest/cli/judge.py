@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from earnest.cli import print_json
+from earnest.cli import plugin_option, print_json
 
 
 @click.command(
@@ -33,6 +33,7 @@ from earnest.cli import print_json
 @click.option(
     "--timeout", "timeout_s", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="Seconds."
 )
+@plugin_option
 @click.option("--no-cache", is_flag=True, help="Ask again even what was answered before.")
 @click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
 def judge_command(

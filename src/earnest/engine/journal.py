@@ -14,20 +14,19 @@ import threading
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Self, TypeVar
-
-from pydantic import BaseModel
+from typing import Self
 
 from earnest.errors import BadData, PlanMismatch, StorageFailed
+from earnest.folders import file_in, read_appended
 from earnest.records import JournalLine
-
-Line = TypeVar("Line", bound=BaseModel)
 
 JOURNAL = "journal.jsonl"
 
 RETRIED = frozenset(
-    {"rate_limited", "timeout", "connection", "http_5xx", "cancelled", "over_budget", "quota", "unjudged"}
-)
+    {
+        "cancelled", "connection", "http_5xx", "over_budget", "quota", "rate_limited", "scoring_failed", "timeout", "unjudged",
+    }
+)  # fmt: skip
 """Reasons under which a resumed run asks an item again; every other outcome is final, unless it is one of so many failed
 calls in a row that the run was stopped (`failed_in_a_row`)."""
 
@@ -53,10 +52,12 @@ class Appended:
     ------
     PlanMismatch
         If another process has it open.
+    BadData
+        If a link leads out of the folder, or it is no plain file.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = file_in(path.parent, path.name)
         self._guard = threading.Lock()
         with _storage(self.path):
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
@@ -173,7 +174,7 @@ def read_journal(folder: Path) -> list[JournalLine]:
     BadData
         If there is no journal, or a line cannot be read; the message names every such line.
     """
-    path = Path(folder) / JOURNAL
+    path = file_in(folder, JOURNAL)
     if not path.is_file():
         raise BadData(f"{folder} is no run folder: it has no {JOURNAL}; make one with `earnest run`")
     return sorted({line.item: line for line in _lines(path)}.values(), key=lambda line: line.item)
@@ -190,35 +191,6 @@ def _last_of_each(lines: Iterable[JournalLine]) -> dict[str, JournalLine]:
 
 def _lines(path: Path) -> Iterable[JournalLine]:
     return read_appended(path, JournalLine, advice="as a journal; mend it or start anew in another folder")
-
-
-def read_appended(path: Path, form: type[Line], *, advice: str) -> Iterable[Line]:
-    """The lines of a file that is appended to, one by one; a torn last one is left out.
-
-    Raises
-    ------
-    BadData
-        After the last line, if any could not be read: every fault, and `advice`.
-    """
-    faults: list[str] = []
-    with path.open("rb") as lines:
-        for number, data in enumerate(lines, start=1):
-            if not data.endswith(b"\n"):
-                break  # torn: the writer was stopped, or is at it
-            try:
-                yield form.model_validate_json(data)
-            except ValueError as error:
-                faults.append(f"line {number}: {_short(error)}")
-    if faults:
-        raise BadData(f"{path} cannot be read {advice}", faults)
-
-
-def _short(error: ValueError) -> str:
-    errors = getattr(error, "errors", None)
-    if errors is None:
-        return str(error)
-    first = errors()[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")
 
 
 def _cut_torn_line(file: int) -> int:

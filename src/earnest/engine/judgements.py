@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from earnest.engine.journal import Appended, read_appended
+from earnest.engine.journal import Appended
+from earnest.folders import read_appended
 from earnest.records import JudgementLine
 
 JUDGEMENTS = "judgements.jsonl"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from earnest.audio import Stimulus
@@ -23,6 +25,14 @@ def outcome_of_reply(job: Job, reply: Reply) -> Outcome:
         cut = " before max_tokens cut it off" if reply.reading.finish == "length" else ""
         return Unscored(reason="empty_answer", detail=f"the model said nothing{cut}")
     return job.score(job.item, reply)
+
+
+def scoring_failed(error: Exception) -> Unscored:
+    """The outcome of an item whose reply could not be scored: what was raised, and where."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    said = " ".join(str(error).split())[:300]
+    where = f"{Path(place.filename).name}, line {place.lineno}"
+    return Unscored(reason="scoring_failed", detail=f"{type(error).__name__}: {said} ({where})")
 
 
 def line_of(
@@ -83,6 +93,8 @@ def _taken_off(answer: Answer) -> dict[str, Any] | None:
     taken = {name: part for name, part in parts.items() if part}
     if reading.answer != answer.text.strip():
         taken["answer"] = reading.answer
+    if cut := answer.details.get("cut"):
+        taken["cut"] = cut
     return taken or None
 
 

@@ -36,7 +36,7 @@ from earnest.engine.judge_prompts import earlier_text
 from earnest.engine.judges import ModelJudge, NamedJudge, judged
 from earnest.engine.ledger_file import read_spent, write_spent
 from earnest.engine.limits import check_open_files
-from earnest.engine.lines import line_of, outcome_of_reply
+from earnest.engine.lines import line_of, outcome_of_reply, scoring_failed
 from earnest.engine.pace import Pace
 from earnest.engine.prices import Ledger
 from earnest.engine.shards import in_shard
@@ -65,6 +65,8 @@ TICK_S = 0.1
 _MOST_ATTACKS = 32
 _ENDS_THE_RUN = (AccessDenied, MachineFailed, MissingExtra, RunStopped, StorageFailed)
 _GO_ON = "what was finished is kept, and the same command goes on from there"
+_NOT_AN_ITEMS = (*_ENDS_THE_RUN, OSError, MemoryError)
+"""What is no outcome of an item: the run cannot go on as it was meant to, or the machine is at fault."""
 
 
 async def execute_async(
@@ -401,19 +403,26 @@ class _Run:
                 question = replace(question, earlier=earlier_text(stimulus))
             sent = stimulus.with_clip(attacked) if attacked is not None else stimulus
             heard = await self._in_pool(_as_kept, sent) if self.plan.judge_hears else {}
-            outcome, said = await judged(question, self.judges, subject=self.plan.model, clips=heard)
+            try:
+                outcome, said = await judged(question, self.judges, subject=self.plan.model, clips=heard)
+            except _NOT_AN_ITEMS:
+                raise
+            except Exception as error:  # noqa: BLE001  (a judge's reply is somebody's text too)
+                outcome = scoring_failed(error)
         assert isinstance(outcome, Verdict | Unscored)
-        line = self._line(
-            job,
-            outcome=outcome,
-            stimulus=stimulus,
-            reply=reply,
-            clips=clips,
-            answer_clip=answer_clip,
-            attempt=attempt,
-            judges=said,
-            question=question,
-        )
+        about = {
+            "stimulus": stimulus,
+            "reply": reply,
+            "clips": clips,
+            "answer_clip": answer_clip,
+            "attempt": attempt,
+            "judges": said,
+            "question": question,
+        }
+        try:
+            line = self._line(job, outcome=outcome, **about)
+        except (TypeError, ValueError) as error:  # something in the reply or the verdict has no place in a line
+            line = self._line(job, outcome=scoring_failed(error), stimulus=stimulus, clips=clips)
         self._write(line)
 
     def _prepared(self, job: Job, setup: Setup) -> tuple[Stimulus, Stimulus, dict[str, str], float]:
@@ -429,17 +438,19 @@ class _Run:
 
     def _outcome(self, job: Job, system: Any, reply: Reply, before_ms: float) -> tuple[Reply, Any, str | None]:
         """In a worker thread: the reply that leaves the system, what scoring says, the spoken answer's name."""
-        if system is not None and system.defences and isinstance(reply, Answer):
-            begun = time.perf_counter()
-            reply = system.reviewed(reply)
-            if isinstance(reply, Answer):
-                after_ms = before_ms + 1e3 * (time.perf_counter() - begun)
-                reply = replace(reply, details={**reply.details, "defence_ms": after_ms})
         try:
+            if system is not None and system.defences and isinstance(reply, Answer):
+                begun = time.perf_counter()
+                reply = system.reviewed(reply)
+                if isinstance(reply, Answer):
+                    after_ms = before_ms + 1e3 * (time.perf_counter() - begun)
+                    reply = replace(reply, details={**reply.details, "defence_ms": after_ms})
             outcome = outcome_of_reply(job, reply)
-        except Exception as error:
+        except _NOT_AN_ITEMS as error:
             error.add_note(f"while scoring {job.id}; what was finished before is kept, and the run can be resumed")
             raise
+        except Exception as error:  # noqa: BLE001  (an answer that a task cannot take is that item's outcome)
+            outcome = scoring_failed(error)
         answer_clip = self.clips.keep(reply.clip) if isinstance(reply, Answer) and reply.clip is not None else None
         return reply, outcome, answer_clip
 

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from earnest.engine.clips import FOLDER
+from earnest.engine.clips import FOLDER, clip_path
 from earnest.engine.journal import JOURNAL, Journal, read_journal, storage_failed
 from earnest.engine.judgements import JUDGEMENTS, Judgements
 from earnest.errors import BadData, BadParameter, PlanMismatch
@@ -126,6 +126,7 @@ def _link_clips(source: Path, out: Path) -> None:
     try:
         (out / FOLDER).mkdir(parents=True, exist_ok=True)
         for path in sorted((source / FOLDER).glob("*.flac")):
+            path = clip_path(source, path.stem)  # refuses what is no clip, and links out of the folder
             target = out / FOLDER / path.name
             if target.exists():
                 continue

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from earnest.audio import AudioClip, Stimulus, Turn
 from earnest.errors import AccessDenied, BadParameter, FailureReason, HistoryRefused, ModelFailed
+from earnest.folders import plain_json, valid_text
 from earnest.models.edits import Edit, Position, edited_fingerprint
 from earnest.models.timing import waiting
 from earnest.replies import ReadReply, read
@@ -36,6 +37,13 @@ Hears = Literal["words", "voice", "sound"]
 
 Access = Literal["responses", "scores", "gradients", "activations"]
 """What a model grants: answers only, log-probabilities of texts, gradients to the waveform, inner activations."""
+
+
+MAX_CHARACTERS = 100_000
+"""Longest text of an answer that is kept: twenty times what a model says that is allowed a thousand tokens."""
+
+MAX_DETAIL = 2_000
+"""Characters that are kept of why a call failed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +72,8 @@ class Answer:
     Parameters
     ----------
     text : str
-        In words; of a spoken answer its transcript where the model gives one; empty where it said nothing.
+        In words; of a spoken answer its transcript where the model gives one; empty where it said nothing. What a model
+        gives is made valid Unicode, and no more than `MAX_CHARACTERS` of it are kept.
     clip : AudioClip or None
         The spoken answer, if any.
     usage : mapping
@@ -76,7 +85,12 @@ class Answer:
         Of the whole answer, for models that grant scores.
     details : mapping
         JSON values that a model adds: `transcript` (what it heard), `finish_reason`, `reasoning` (what it thought beside
-        its answer), `revision`.
+        its answer), `revision`. `cut` says what was left out of a text that was too long.
+
+    Raises
+    ------
+    ModelFailed
+        `bad_response`, if the text is none, or a part is of another type than said here.
     """
 
     text: str
@@ -85,6 +99,21 @@ class Answer:
     duration_ms: float = 0.0
     log_probability: float | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """The one gate for what models say: behind it there are only texts that can be read, scored and written down."""
+        fits = isinstance(self.text, str) and isinstance(self.usage, Mapping) and isinstance(self.details, Mapping)
+        if not fits or not isinstance(self.clip, AudioClip | None):
+            kinds = ", ".join(f"{name} {type(getattr(self, name)).__name__}" for name in ("text", "clip", "usage", "details"))
+            raise ModelFailed(
+                f"an answer must have a text (str), a clip (AudioClip or None), usage and details (mappings), got {kinds}",
+                reason="bad_response",
+            )
+        text, details = valid_text(self.text[:MAX_CHARACTERS]), plain_json(self.details)
+        if len(self.text) > MAX_CHARACTERS:
+            details["cut"] = f"the first {MAX_CHARACTERS:,} of {len(self.text):,} characters are kept"
+        object.__setattr__(self, "text", text)
+        object.__setattr__(self, "details", details)
 
     @cached_property
     def reading(self) -> ReadReply:
@@ -106,6 +135,11 @@ class Failure:
 
     reason: FailureReason
     detail: str = ""
+
+    def __post_init__(self) -> None:
+        """What a server or somebody's code says of itself, as text that can be written down."""
+        object.__setattr__(self, "reason", valid_text(str(self.reason)))
+        object.__setattr__(self, "detail", valid_text(str(self.detail)[:MAX_DETAIL]))
 
     @classmethod
     def of(cls, error: ModelFailed) -> Failure:
@@ -382,9 +416,9 @@ def _door_of_ask(ask: Callable[..., list[Reply]]) -> Callable[..., list[Reply]]:
         _check_in_force(self)
         refused = {place: error for place, each in enumerate(stimuli) if (error := _refusal(self, each)) is not None}
         if not refused:
-            return ask(self, stimuli, *rest, **options)
+            return _replies(self, ask(self, stimuli, *rest, **options))
         kept = [place for place in range(len(stimuli)) if place not in refused]
-        asked = ask(self, [stimuli[place] for place in kept], *rest, **options) if kept else []
+        asked = _replies(self, ask(self, [stimuli[place] for place in kept], *rest, **options)) if kept else []
         replies = dict(zip(kept, asked, strict=True))
         return [Failure.of(refused[place]) if place in refused else replies[place] for place in range(len(stimuli))]
 
@@ -398,9 +432,26 @@ def _door_of_ask_one(ask_one: Callable[..., Any]) -> Callable[..., Any]:
         error = _refusal(self, stimulus)
         if error is not None:
             raise error
-        return await ask_one(self, stimulus, *rest, **options)
+        answer = await ask_one(self, stimulus, *rest, **options)
+        if not isinstance(answer, Answer):
+            raise ModelFailed(_no_reply(self, answer), reason="bad_response")
+        return answer
 
     return door
+
+
+def _replies(model: Model, given: Any) -> list[Reply]:
+    """What a model gave; whatever is neither an answer nor a failure is a failure."""
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        raise ModelFailed(_no_reply(model, given), reason="bad_response")
+    return [
+        reply if isinstance(reply, Answer | Failure) else Failure(reason="bad_response", detail=_no_reply(model, reply))
+        for reply in given
+    ]
+
+
+def _no_reply(model: Model, given: object) -> str:
+    return f"{model.name!r} must give an Answer or a Failure to each stimulus, got {type(given).__name__}; mend the model"
 
 
 def _door_of_inner(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,11 +11,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from earnest.folders import file_in, read_json, taken_as_data
 from earnest.plan import Plan
 from earnest.records import JournalLine
 from earnest.results.build import build_from, read_lines
 from earnest.results.calibrated import kept_labels
 from earnest.results.finding import Finding
+from earnest.results.naming import tell_unloaded
 from earnest.results.pairs import Pair, pairs
 from earnest.results.reach import left_out, within_reach
 from earnest.results.scorecard import AudioProof, Gate, PillarScore, Scorecard, gate, scorecard
@@ -173,8 +174,13 @@ def gather(folder: Path, *, gates: Sequence[str] | None = None, note: str | None
     BadParameter
         If a gate has another form or names nothing.
     """
-    folder = Path(folder)
+    with taken_as_data(folder):
+        return _gathered(Path(folder), gates=gates, note=note)
+
+
+def _gathered(folder: Path, *, gates: Sequence[str] | None, note: str | None) -> Report:
     plan = Plan.read(folder)
+    tell_unloaded(plan)
     before = _before(folder)
     lines = read_lines(folder)
     compared = pairs(plan, within_reach(plan, lines)[1])
@@ -191,7 +197,7 @@ def gather(folder: Path, *, gates: Sequence[str] | None = None, note: str | None
         note=before.get("note", _note(plan)) if note is None else note,
         finished=_finished(folder),
     )
-    asked = [said["gate"] for said in before.get("gates", [])] if gates is None else gates
+    asked = before.get("gates", []) if gates is None else gates
     judged = tuple(gate(text, scorecard=found.scorecard, findings=findings) for text in asked)
     return replace(found, gates=judged)
 
@@ -199,10 +205,10 @@ def gather(folder: Path, *, gates: Sequence[str] | None = None, note: str | None
 def _before(folder: Path) -> dict[str, Any]:
     """The report that the folder already has; empty where there is none that can be read."""
     try:
-        found = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        held = read_json(file_in(folder, "report.json"))
+        return {"note": str(held["note"]), "gates": [str(gate["gate"]) for gate in held["gates"]]}
+    except (OSError, ValueError, LookupError, TypeError):
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _note(plan: Plan) -> str:

@@ -431,6 +431,7 @@ MEANINGS = {
     "connection": "the endpoint could not be reached",
     "content_filter": "the provider's filter stopped the question or the answer",
     "did_not_hear": "the model said that it heard no audio",
+    "scoring_failed": "scoring its answer raised an error",
     "empty_answer": "the model said nothing",
     "field_refused": "the endpoint refused a field of the request, or wants another",
     "history_refused": "the model does not take the earlier turns: such items are beyond it",

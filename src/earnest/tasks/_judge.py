@@ -15,10 +15,13 @@ from earnest.engine.job import default_cache
 from earnest.engine.judging import JudgeSummary, ask_all, judge_lines
 from earnest.engine.ledger_file import read_spent, write_spent
 from earnest.errors import BadParameter
+from earnest.folders import read_text
 from earnest.models import load_model
 from earnest.models.access import Model
 from earnest.plan import Plan
 from earnest.records import JournalLine
+from earnest.report.judges import FILE as HEARING
+from earnest.report.judges import read_hearing
 from earnest.report.storage import write_text
 from earnest.results.build import read_lines
 from earnest.results.calibrated import FILE as LABELS
@@ -26,9 +29,6 @@ from earnest.results.calibrated import MIN_LABELS, read_labels
 from earnest.results.proof import MIN_HEARD, AudioProof, audio_proof
 from earnest.tasks._canary import Canary, canary_lines
 from earnest.tasks.probe import probe_manifest
-
-HEARING = "judges.json"
-"""What a run folder holds of its judges' hearing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +142,7 @@ def judge_run(
     else:
         summary = _no_judges(folder, lines)
     if calibrate is not None:
-        write_text(folder / LABELS, Path(calibrate).read_text(encoding="utf-8-sig"))
+        write_text(folder / LABELS, read_text(Path(calibrate)))
     report.write(folder)
     return Judged(folder=folder, summary=summary, labels=None if labels is None else _by_task(lines, labels))
 
@@ -180,7 +180,7 @@ def check_hearing(judges: Sequence[ModelJudge], *, folder: Path, settings: Setti
     """
     if plan is not None and (folder / "plan.json").exists():
         plan.write(folder)  # refuses a folder with another plan before anybody is asked
-    known = _known(folder)
+    known = read_hearing(folder)
     spent, faults = 0.0, []
     for judge in judges:
         if known.get(judge.name, {}).get("fingerprint") == judge.model.fingerprint:
@@ -200,11 +200,6 @@ def check_hearing(judges: Sequence[ModelJudge], *, folder: Path, settings: Setti
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / HEARING, json.dumps(known, indent=2) + "\n")
     write_spent(folder, read_spent(folder) + spent)
-
-
-def _known(folder: Path) -> dict[str, dict[str, Any]]:
-    path = folder / HEARING
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def _heard(model: Model, *, folder: Path, settings: Settings) -> tuple[AudioProof, str, float]:
