@@ -105,10 +105,11 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Unscored:
-    """An answer, or the lack of one, that could not be scored."""
+    """An answer, or the lack of one, that could not be scored; `passing` where another call may give one."""
 
     reason: UnscoredReason
     detail: str = ""
+    passing: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,6 +257,9 @@ class JournalLine(BaseModel):
         default=None, description="What a cascade's recogniser wrote, by the clip's role; null of other models."
     )
     answer_clip: ClipName | None = Field(default=None, description="SHA-256 of the spoken answer under clips/, or null.")
+    passing: bool = Field(
+        default=False, description="Whether the failure may pass, so that a resumed run asks the item again."
+    )
     verdict: VerdictFields | None = Field(default=None, description="score, label and facts.")
     usage: dict[str, float] = Field(default_factory=dict, description="Tokens and cost_usd, as far as known.")
     duration_ms: float = Field(default=0.0, description="Wall time of the model's answer in milliseconds.")

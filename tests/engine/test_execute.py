@@ -60,7 +60,7 @@ def test_a_remote_run_over_http(folder) -> None:
         summary = execute(plan(20), jobs(20), model=model, folder=folder, settings=settings())
     assert summary.n_scored == 20
     assert server.n_requests == 20
-    assert summary.cost_usd is None and "no price is known for 20 calls" in summary.note
+    assert summary.cost_usd == 0 and summary.note == ""  # a server on this machine bills nobody
     assert read_journal(folder)[0].usage["input_audio_tokens"] == 1.0
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from earnest.cli import plugin_option, print_json
+from earnest.cli._endpoint import judge_option, price_option
 
 
 @click.command(
@@ -28,6 +29,8 @@ from earnest.cli import plugin_option, print_json
 @click.option(
     "--max-cost", type=click.FloatRange(min=0), metavar="USD", help="No call is made beyond this spend on the run."
 )
+@price_option
+@judge_option
 @click.option("--max-connections", type=click.IntRange(min=1), default=16, show_default=True)
 @click.option("--batch-size", type=click.IntRange(min=1), help="Of local judges; changes speed only.")
 @click.option(

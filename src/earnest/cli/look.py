@@ -8,6 +8,7 @@ import click
 
 from earnest import registry
 from earnest.cli import plugin_option, print_json
+from earnest.cli._endpoint import model_option
 from earnest.errors import MissingExtra
 
 _FOLDER = click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
@@ -87,13 +88,16 @@ def show_command(
 @click.option(
     "--model", metavar="SPEC", help="The run's model, named again: needed unless it is embedded or scripted."
 )
+@model_option
 @click.option("--save", type=click.Path(path_type=Path), help="Write the clips that were sent into this folder.")
 @plugin_option
 @_JSON
-def replay_command(folder: Path, item: str, *, model: str | None, save: Path | None, as_json: bool) -> int:
+def replay_command(
+    folder: Path, item: str, *, model: str | None, model_options: tuple[str, ...], save: Path | None, as_json: bool
+) -> int:
     from earnest.tasks.suite import replay
 
-    again = replay(folder, item, save=save, model=model)
+    again = replay(folder, item, save=save, model=model, model_options=model_options)
     print_json(again.as_json()) if as_json else click.echo(again.as_text())
     return 0 if again.same else 1
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from earnest.cli import print_json
+from earnest.cli._endpoint import judge_option, model_option, price_option
 
 
 @click.command("run", help="Evaluate a model on SUITE (a name such as core, or a YAML file).")
@@ -31,6 +32,9 @@ from earnest.cli import print_json
 @click.option("--temperature", type=click.FloatRange(min=0), default=0.0, show_default=True, help="0: the likeliest answer.")
 @click.option("--max-tokens", type=click.IntRange(min=1), default=256, show_default=True, help="Longest answer.")
 @click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="No call is made beyond this spend.")
+@price_option
+@model_option
+@judge_option
 @click.option("--no-cache", is_flag=True, help="Ask again even what was answered before.")
 @click.option("--allow-missing", is_flag=True, help="Run although some files are missing; they are counted.")
 @click.option("--dry-run", is_flag=True, help="Say what would be asked, sent where and at what cost; ask nothing.")

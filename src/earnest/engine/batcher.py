@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from earnest.audio import Stimulus
 from earnest.engine.workers import Workers
 from earnest.errors import MachineFailed, MissingExtra, ModelFailed, RunStopped, machine_failed
-from earnest.models.access import Failure, Model, Reply, Sampling, timed_ask
+from earnest.models.access import Failure, Model, Reply, Sampling, may_pass, timed_ask
 
 LINGER_S = 0.005
 """How long an idle model waits for a batch to fill."""
@@ -194,4 +194,4 @@ def failure_of(error: BaseException) -> Failure:
     if isinstance(error, SystemExit | asyncio.CancelledError):
         said = f"{type(error).__name__}({error})"
         return Failure(reason="model_error", detail=f"{said}: the model ended the program or its own call; mend it")
-    return Failure(reason="model_error", detail=f"{type(error).__name__}: {error}")
+    return Failure(reason="model_error", detail=f"{type(error).__name__}: {error}", passing=may_pass(error))

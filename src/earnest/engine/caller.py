@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import math
 import random
 import threading
@@ -27,7 +28,7 @@ from earnest.engine.batcher import LOOK_S, Batcher, failure_of, overrun
 from earnest.engine.cache import AnswerCache, answer_key, cache_scope
 from earnest.engine.job import Settings
 from earnest.engine.limiter import Limiter
-from earnest.engine.prices import Ledger, Price, price_of
+from earnest.engine.prices import FREE, Ledger, Price, price_of
 from earnest.engine.stopping import is_cancelled
 from earnest.engine.workers import Workers
 from earnest.engine.written import takes_text_alone
@@ -42,7 +43,7 @@ from earnest.errors import (
     TextRefused,
     machine_failed,
 )
-from earnest.models.access import Answer, Failure, Model, Reply, Sampling
+from earnest.models.access import Answer, Failure, Learnt, Model, Reply, Sampling, may_pass
 from earnest.models.edits import Edit, Position
 from earnest.models.timing import OwnTime
 
@@ -130,6 +131,11 @@ class Caller(Model):
         if self.batch_size is not None:
             self._thread = Workers(1, name="earnest-model")
             self._batcher = Batcher(model, batch_size=self.batch_size, thread=self._thread, timeout_s=timeout_s)
+
+    @property
+    def learnt(self) -> Mapping[str, Learnt]:  # type: ignore[override]
+        """What the model's endpoint was found to refuse."""
+        return self.model.learnt
 
     @property
     def in_flight(self) -> int:
@@ -309,34 +315,70 @@ class Caller(Model):
             del self._asking[key]
 
     async def _paid(self, stimulus: Stimulus, sampling: Sampling, schema: Schema) -> Answer:
-        """The answer after reserving what it may cost."""
-        reserved = await self.ledger.reserve(0.0 if self.price is None else self.price.most(stimulus, sampling))
+        """The answer after as many attempts as it takes, each paid for by itself."""
+        for attempt in itertools.count(1):
+            try:
+                answer = await self._billed(stimulus, sampling, schema)
+                self._n_given_up = 0
+                return answer
+            except ModelFailed as error:
+                if self._is_given_up(error, attempt):
+                    self._n_given_up += 1
+                    raise
+                wait_s = self._wait_s(attempt, error.retry_after_s)
+            self.n_retries += 1
+            await self._sleep(wait_s)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _is_given_up(self, error: ModelFailed, attempt: int) -> bool:
+        """Whether another attempt is not worth its while."""
+        self._check_goes_on(error)
+        most = min(self._max_attempts, error.most_attempts or self._max_attempts)
+        hopeless = self.n_calls == 0 and self._n_given_up >= HOPELESS
+        too_far = (error.retry_after_s or 0.0) > LONGEST_RETRY_AFTER_S
+        return self._batcher is not None or not error.retryable or attempt >= most or hopeless or too_far
+
+    async def _billed(self, stimulus: Stimulus, sampling: Sampling, schema: Schema) -> Answer:
+        """One attempt: reserved is the most that it may cost, spent what it did, whether or not there is an answer."""
+        most = 0.0 if self.price is None else self.price.most(stimulus, sampling)
+        reserved = await self.ledger.reserve(most)
         cost = 0.0
         try:
-            asked = self._local(stimulus, sampling) if self._batcher else self._remote(stimulus, sampling, schema)
+            asked = self._local(stimulus, sampling) if self._batcher else self._attempted(stimulus, sampling, schema)
             answer = await asked
-            answer, cost = self._priced(answer)
-            return answer
+            self.n_calls += 1
+            self.answered = True
+            known = self._cost(answer.usage)
+            cost = self._entered(known, most)
+            return answer if known is None else replace(answer, usage={**answer.usage, "cost_usd": known})
+        except ModelFailed as error:
+            if error.usage:  # an unusable reply is billed all the same
+                cost = self._entered(self._cost(error.usage), most)
+            raise
         finally:
             self.ledger.settle(reserved, cost=cost)
 
-    def _priced(self, answer: Answer) -> tuple[Answer, float]:
-        self.n_calls += 1
-        self.answered = True
-        cost = answer.usage.get("cost_usd")
-        if cost is None and self.price is not None:
-            cost = 0.0 if self.batch_size is not None else self.price.of_usage(answer.usage)
-        if cost is None:
-            self.n_unpriced += 1
-            return answer, 0.0
-        return replace(answer, usage={**answer.usage, "cost_usd": cost}), cost
+    def _cost(self, usage: Mapping[str, float]) -> float | None:
+        """What a call with this usage cost in US dollars; None where that is not known."""
+        if "cost_usd" in usage or self.price is None:
+            return usage.get("cost_usd")
+        return 0.0 if self.price is FREE else self.price.of_usage(usage)
+
+    def _entered(self, cost: float | None, most: float) -> float:
+        """What enters the ledger; where the cost is not known and a ceiling must hold, the most that it may be."""
+        if cost is not None:
+            return cost
+        self.n_unpriced += 1
+        return 0.0 if self.ledger.max_cost is None else most
 
     async def _local(self, stimulus: Stimulus, sampling: Sampling) -> Answer:
         assert self._batcher is not None
         reply = await self._batcher.ask(stimulus, sampling=sampling)
         if isinstance(reply, Failure):
             ends_run: EndsRun = "unless_answered" if reply.reason == "audio_refused" and stimulus.has_audio else "no"
-            error = ModelFailed(reply.detail or reply.reason, reason=reply.reason, ends_run=ends_run)
+            error = ModelFailed(
+                reply.detail or reply.reason, reason=reply.reason, retryable=reply.passing, ends_run=ends_run
+            )
             self._check_goes_on(error)
             raise error
         return reply
@@ -349,24 +391,6 @@ class Caller(Model):
                 "same command again"
             ) from error
 
-    async def _remote(self, stimulus: Stimulus, sampling: Sampling, schema: Schema) -> Answer:
-        for attempt in range(1, self._max_attempts + 1):
-            try:
-                answer = await self._attempted(stimulus, sampling, schema)
-                self._n_given_up = 0
-                return answer
-            except ModelFailed as error:
-                self._check_goes_on(error)
-                hopeless = self.n_calls == 0 and self._n_given_up >= HOPELESS
-                too_far = (error.retry_after_s or 0.0) > LONGEST_RETRY_AFTER_S
-                if not error.retryable or attempt == self._max_attempts or hopeless or too_far:
-                    self._n_given_up += 1
-                    raise
-                wait_s = self._wait_s(attempt, error.retry_after_s)
-            self.n_retries += 1
-            await self._sleep(wait_s)
-        raise AssertionError("the last attempt returns or raises")
-
     def _wait_s(self, attempt: int, retry_after_s: float | None) -> float:
         """Seconds before the next attempt: what the endpoint asked for, else twice as long each time, with jitter."""
         if retry_after_s is not None:
@@ -376,8 +400,9 @@ class Caller(Model):
     async def _attempted(self, stimulus: Stimulus, sampling: Sampling, schema: Schema) -> Answer:
         round_ = await self.limiter.acquire()
         outcome, pause_s = "other", None
+        limit_s = self.model.timeout_s or self._timeout_s
         try:
-            async with OwnTime(self._timeout_s) as own:
+            async with OwnTime(limit_s) as own:
                 held = {} if schema is None else {"schema": schema}
                 answer = await self.model.ask_one(stimulus, sampling=sampling, **held)
             outcome, self._n_5xx_in_a_row = "answered", 0
@@ -391,8 +416,8 @@ class Caller(Model):
         except TimeoutError as error:
             outcome = "overloaded"
             raise ModelFailed(
-                f"{self.name} must answer within {self._timeout_s:g} s, got nothing; raise timeout_s or lower "
-                "max_connections",
+                f"{self.name} must answer within {limit_s:g} s, got nothing; allow more with --timeout, or ask less at once "
+                "with --max-connections",
                 reason="timeout",
                 retryable=True,
             ) from error
@@ -405,7 +430,7 @@ class Caller(Model):
         except (Exception, SystemExit) as error:
             if fault := machine_failed(error):
                 raise fault from error
-            raise ModelFailed(failure_of(error).detail, reason="model_error") from error
+            raise ModelFailed(failure_of(error).detail, reason="model_error", retryable=may_pass(error)) from error
         finally:
             self.limiter.release(round_, outcome=outcome, pause_s=pause_s)
 
@@ -437,12 +462,20 @@ def check_prices(callers: Sequence[Caller], settings: Settings) -> None:
     if settings.max_cost is not None and unknown:
         raise BadParameter(
             f"a ceiling needs prices, and none is known for {', '.join(unknown)}; "
-            "give them in Settings.prices, or leave out max_cost"
+            "give them with --price in=2.5,audio_in=32,out=10 (US dollars per million tokens), or leave out --max-cost"
         )
 
 
 def cost_of(callers: Sequence[Caller], ledger: Ledger) -> tuple[float | None, str]:
     """Spent so far in US dollars, None where no price is known; and what is not known of it, in words."""
-    unpriced = [f"{caller.n_unpriced} calls to {caller.name}" for caller in callers if caller.n_unpriced]
-    note = f"no price is known for {' and '.join(unpriced)}" if unpriced else ""
+    unpriced = [_unpriced(caller, ledger) for caller in callers if caller.n_unpriced]
+    note = "; ".join(unpriced)
     return (None if unpriced and not ledger.spent else ledger.spent), note
+
+
+def _unpriced(caller: Caller, ledger: Ledger) -> str:
+    """What is not known of the cost of calls to one model, in words."""
+    if caller.price is None:
+        return f"no price is known for {caller.n_unpriced} calls to {caller.name}"
+    counted = "" if ledger.max_cost is None else ", and count as the most that they can cost"
+    return f"{caller.n_unpriced} calls to {caller.name} told no tokens{counted}"

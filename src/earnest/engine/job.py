@@ -113,6 +113,8 @@ class Progress:
         Seconds left at that rate; None before there is one.
     in_flight : int
         Calls that wait for an answer.
+    learnt : tuple of str
+        What endpoints were found to refuse, in sentences.
     """
 
     done: int
@@ -123,6 +125,7 @@ class Progress:
     rate_per_s: float
     eta_s: float | None
     in_flight: int
+    learnt: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +152,8 @@ class Summary:
         Spent on the run folder so far, as far as known; None where no price is known.
     note : str
         What is not known of the cost.
+    learnt : tuple of str
+        What endpoints were found to refuse, and how they are asked since, in sentences.
     duration_s : float
         Wall time of this sitting.
     """
@@ -164,3 +169,4 @@ class Summary:
     cost_usd: float | None
     note: str
     duration_s: float
+    learnt: tuple[str, ...] = ()

@@ -27,8 +27,8 @@ RETRIED = frozenset(
         "cancelled", "connection", "http_5xx", "over_budget", "quota", "rate_limited", "scoring_failed", "timeout", "unjudged",
     }
 )  # fmt: skip
-"""Reasons under which a resumed run asks an item again; every other outcome is final, unless it is one of so many failed
-calls in a row that the run was stopped (`failed_in_a_row`)."""
+"""Reasons under which a resumed run asks an item again; every other outcome is final, unless the failure may pass
+(`JournalLine.passing`) or is one of so many in a row that the run was stopped (`failed_in_a_row`)."""
 
 CALL_FAILED = frozenset(
     {
@@ -136,7 +136,7 @@ class Journal(Appended):
     @property
     def finished(self) -> set[str]:
         """Items that a resumed run leaves alone."""
-        return {item for item, line in self.lines.items() if line.reason not in RETRIED}
+        return {item for item, line in self.lines.items() if line.reason not in RETRIED and not line.passing}
 
     def failed_in_a_row(self, n_stop: int | None) -> set[str]:
         """Items that are among `n_stop` or more failed calls in a row, in the order in which they were finished.

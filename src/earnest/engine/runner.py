@@ -34,6 +34,7 @@ from earnest.engine.job import Job, Progress, Settings, Summary
 from earnest.engine.journal import CALL_FAILED, Journal
 from earnest.engine.judge_prompts import earlier_text
 from earnest.engine.judges import ModelJudge, NamedJudge, judged
+from earnest.engine.learning import keep, learnt_by, recall
 from earnest.engine.ledger_file import read_spent, write_spent
 from earnest.engine.limits import check_open_files
 from earnest.engine.lines import line_of, outcome_of_reply, scoring_failed
@@ -55,7 +56,7 @@ from earnest.errors import (
     machine_failed,
 )
 from earnest.models.access import Answer, Model, Reply, rng_for
-from earnest.plan import Plan
+from earnest.plan import LearntField, Plan
 from earnest.records import JournalLine, Question, Unscored, Verdict
 from earnest.results.reasons import reason_counts
 
@@ -163,6 +164,7 @@ class _Run:
         self._failed: list[JournalLine] = []
         self._canary_lines: dict[str, JournalLine] = {}
         self._finished: set[str] = set()
+        self._learnt: tuple[LearntField, ...] = ()
         self.begun = time.monotonic()
         self.pace = Pace(())
         self.journal: Journal
@@ -196,6 +198,7 @@ class _Run:
             run.cache = AnswerCache(settings.cache)
             stack.callback(run.cache.close)
         run.ledger = Ledger(settings.max_cost, spent=read_spent(folder))
+        recall(folder, [model, *(judge.model for judge in judges if isinstance(judge, ModelJudge))])
         run.caller = run._caller_of(model)
         stack.push_async_callback(run.caller.aclose)
         run._take_judges(judges, stack)
@@ -206,6 +209,7 @@ class _Run:
         run.journal = Journal(folder)
         stack.callback(run.journal.close)
         stack.callback(run._write_spent)
+        stack.callback(run._keep_learnt)
         run._open_pools(stack)
         # what was pushed last is closed first: worker threads must be let go before their pools are waited for
         stack.push_async_callback(run._let_threads_go)
@@ -381,7 +385,9 @@ class _Run:
             return
         ((job, stimulus),) = loaded
         reason = error.reason if isinstance(error, ModelFailed) else "attack_failed"
-        self._write(self._line(job, outcome=Unscored(reason=reason, detail=str(error)), stimulus=stimulus))
+        passing = isinstance(error, ModelFailed) and error.retryable
+        outcome = Unscored(reason=reason, detail=str(error), passing=passing)
+        self._write(self._line(job, outcome=outcome, stimulus=stimulus))
 
     async def _score(
         self,
@@ -512,6 +518,15 @@ class _Run:
         if self.cache is not None:
             self.cache.flush()
         self._write_spent()
+        self._keep_learnt()
+
+    def _keep_learnt(self) -> None:
+        """What endpoints were found to refuse stands in the plan as soon as it is known."""
+        learnt = learnt_by(self._callers)
+        if learnt != self._learnt:
+            with _storage_errors(self.folder):
+                keep(self.folder, learnt)
+            self._learnt = learnt
 
     def _write_spent(self) -> None:
         write_spent(self.folder, self.ledger.spent)
@@ -533,6 +548,7 @@ class _Run:
             rate_per_s=rate,
             eta_s=self.pace.eta_s(passed_s) if rate else None,
             in_flight=sum(caller.in_flight for caller in self._callers),
+            learnt=tuple(map(str, self._learnt)),
         )
 
     def summary(self) -> Summary:
@@ -549,6 +565,7 @@ class _Run:
             n_cached=sum(caller.n_cached for caller in self._callers),
             cost_usd=cost_usd,
             note=note,
+            learnt=tuple(map(str, self._learnt)),
             duration_s=time.monotonic() - self.begun,
         )
 
@@ -569,6 +586,8 @@ def _kept_in(function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         raise
     except (OSError, MemoryError) as error:
         if fault := machine_failed(error):
+            for note in getattr(error, "__notes__", ()):
+                fault.add_note(note)
             raise fault from error
         raise
     except (SystemExit, KeyboardInterrupt) as error:

@@ -40,7 +40,7 @@ from earnest.errors import (
 )
 from earnest.models._error_bodies import Asked, ErrorBody, kind_of, read_error
 from earnest.models._transport import ENCODINGS, Response, is_loopback, proxy_for, read_response, retry_after_s, trusted
-from earnest.models.access import Answer, Learnt, Model, Sampling
+from earnest.models.access import Answer, Learnt, Model, Sampling, counted
 from earnest.models.timing import is_limited, waiting
 
 if TYPE_CHECKING:
@@ -159,6 +159,7 @@ class RemoteModel(Model):
         host = urlsplit(url).hostname or ""
         self._host = host
         self.destination = None if is_loopback(host) else host
+        self.free = self.destination is None
         self._proxy, self._trusted = proxy_for(url), trusted(url)
         self.learnt = {}
         self._n_searches = 0
@@ -239,12 +240,12 @@ class RemoteModel(Model):
     async def _posted(self, request: _Request) -> tuple[Response, Mapping[str, Any]]:
         """The response to a request, and its JSON where its status says that it is an answer."""
         response = await self._sent(self.request_body(request.stimulus, request.sampling, request.schema))
-        if response.status != 200:
+        if not 200 <= response.status < 300:
             return response, {}
         reply = self._decoded(response)
         error = self.error_in(reply)
         if error is None:
-            return response, reply
+            return replace(response, status=200), reply
         return replace(response, status=code_of(error), data=json.dumps({"error": error}).encode()), reply
 
     async def _sent(self, body: bytes) -> Response:
@@ -520,20 +521,6 @@ def code_of(error: Any) -> int:
         if isinstance(name, int) and 400 <= name < 600:
             return name
     return 0
-
-
-MOST_COUNTED = 1e12
-"""More of anything is no count: a sum of such numbers would tell nothing."""
-
-
-def counted(counts: Mapping[str, Any]) -> dict[str, float]:
-    """The counts that are numbers, finite and not negative; a gateway may send anything."""
-    numbers = {
-        key: float(count)
-        for key, count in counts.items()
-        if isinstance(count, int | float) and not isinstance(count, bool) and 0 <= count <= MOST_COUNTED
-    }
-    return {key: number for key, number in numbers.items() if math.isfinite(number)}
 
 
 # ---------------------------------------------------------------- addresses and credentials

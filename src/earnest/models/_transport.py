@@ -66,7 +66,7 @@ async def read_response(response: aiohttp.ClientResponse, *, host: str) -> Respo
     ModelFailed
         `bad_response`, if the body is longer than any answer, or cannot be unpacked.
     """
-    fine = response.status == 200
+    fine = 200 <= response.status < 300
     most = MAX_REPLY_BYTES if fine else MAX_ERROR_BYTES
     body, tail = bytearray(), len(_END_OF_STREAM) + 2
     async for piece in _pieces(response, most=most, host=host):

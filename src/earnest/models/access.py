@@ -14,6 +14,7 @@ import contextlib
 import copy
 import functools
 import hashlib
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -44,6 +45,19 @@ MAX_CHARACTERS = 100_000
 
 MAX_DETAIL = 2_000
 """Characters that are kept of why a call failed."""
+
+
+MOST_COUNTED = 1e12
+"""More of anything is no count: a sum of such numbers would tell nothing."""
+
+
+def counted(counts: Mapping[str, Any]) -> dict[str, float]:
+    """The counts that are numbers, finite and not negative; a gateway may send anything."""
+    return {
+        key: float(count)
+        for key, count in counts.items()
+        if isinstance(count, int | float) and not isinstance(count, bool) and 0 <= count <= MOST_COUNTED
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +91,8 @@ class Answer:
     clip : AudioClip or None
         The spoken answer, if any.
     usage : mapping
-        Tokens by kind (`input_tokens`, `output_tokens`, `input_audio_tokens`, ...) and `cost_usd` where known.
+        Tokens by kind (`input_tokens`, `output_tokens`, `input_audio_tokens`, ...) and `cost_usd` where known. Thoughts are
+        output. What is no count, a number that is negative or not finite, say, is left out.
     duration_ms : float
         Wall time of the call itself: waiting for a turn (queues, locks, threads) is not counted, and a batch's time is
         shared among its answers.
@@ -85,7 +100,7 @@ class Answer:
         Of the whole answer, for models that grant scores.
     details : mapping
         JSON values that a model adds: `transcript` (what it heard), `finish_reason`, `reasoning` (what it thought beside
-        its answer), `revision`. `cut` says what was left out of a text that was too long.
+        its answer), `revision`; `blocked` and `filter` (what it said) where a provider's filter stopped it. `cut` says what was left out of a text that was too long.
 
     Raises
     ------
@@ -113,6 +128,7 @@ class Answer:
         if len(self.text) > MAX_CHARACTERS:
             details["cut"] = f"the first {MAX_CHARACTERS:,} of {len(self.text):,} characters are kept"
         object.__setattr__(self, "text", text)
+        object.__setattr__(self, "usage", counted(self.usage))
         object.__setattr__(self, "details", details)
 
     @cached_property
@@ -131,10 +147,21 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A call that gave no answer; never to be scored."""
+    """A call that gave no answer; never to be scored.
+
+    Parameters
+    ----------
+    reason : str
+        One of `earnest.errors.FailureReason`.
+    detail : str
+        What happened, for a person.
+    passing : bool
+        Whether the same call may succeed later.
+    """
 
     reason: FailureReason
     detail: str = ""
+    passing: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         """What a server or somebody's code says of itself, as text that can be written down."""
@@ -144,10 +171,34 @@ class Failure:
     @classmethod
     def of(cls, error: ModelFailed) -> Failure:
         """The failure that `error` tells of."""
-        return cls(reason=error.reason, detail=str(error))
+        return cls(reason=error.reason, detail=str(error), passing=error.retryable)
 
 
 Reply = Answer | Failure
+
+
+def stopped_by_filter(answer: Answer) -> str:
+    """What is said of an answer that a provider's filter stopped, with its own words where it gave any."""
+    said = answer.details.get("filter")
+    return f"the provider's filter stopped it: {said}" if said else "the provider's filter stopped it"
+
+
+_PASSING_STATUSES = frozenset({408, 409, 425, 429, *range(500, 600)})
+_PASSING_NAMES = re.compile(r"timeout|connect|ratelimit|toomanyrequests|overloaded|unavailable|internalserver|temporar", re.IGNORECASE)
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether what somebody's code raised tells of a fault that passes: a connection, a limit, a server that is down.
+
+    Clients of vendors say so by the class of the exception or by the status that it carries.
+    """
+    if isinstance(error, ModelFailed):
+        return error.retryable
+    status = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", None)
+    if isinstance(status, int):
+        return status in _PASSING_STATUSES
+    names = (kind.__name__ for kind in type(error).__mro__[:-3])  # but Exception, BaseException and object
+    return isinstance(error, ConnectionError | TimeoutError) or any(map(_PASSING_NAMES.search, names))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,6 +253,8 @@ class Model(abc.ABC):
     """The edits in force (see `hooked`); None of a model whose `hooked` block is over."""
     learnt: Mapping[str, Learnt] = {}
     """What its endpoint was found to refuse, by the field of the request; what is sent since then."""
+    free: bool = False
+    """Whether asking it costs nothing though it is asked by a request: its endpoint is on this machine."""
     timeout_s: float | None = None
     """Longest wait for a reply, where it has one of its own."""
     uses_truth: ClassVar[bool] = False
@@ -241,7 +294,7 @@ class Model(abc.ABC):
         """
         (reply,) = await self._in_turn(functools.partial(timed_ask, self, [stimulus], sampling=sampling))
         if isinstance(reply, Failure):
-            raise ModelFailed(reply.detail or reply.reason, reason=reply.reason)
+            raise ModelFailed(reply.detail or reply.reason, reason=reply.reason, retryable=reply.passing)
         return reply
 
     def loss_and_gradient(

@@ -25,9 +25,9 @@ from earnest.audio import AudioClip, Stimulus, Turn
 from earnest.errors import ModelFailed
 from earnest.models import models
 from earnest.models._error_bodies import ErrorBody
-from earnest.models._remote import Alternative, RemoteModel, check_no_credential, checked_url, counted, key_from
+from earnest.models._remote import Alternative, RemoteModel, check_no_credential, checked_url, key_from
 from earnest.models._transport import Response
-from earnest.models.access import Answer, Sampling, written_answer
+from earnest.models.access import Answer, Sampling, counted, written_answer
 from earnest.replies import finish_of
 
 GEMINI_URL = "https://generativelanguage.googleapis.com/v1beta"

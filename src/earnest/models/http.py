@@ -46,11 +46,10 @@ from earnest.models._remote import (
     RemoteModel,
     check_no_credential,
     checked_url,
-    counted,
     key_from,
 )
 from earnest.models._transport import Response
-from earnest.models.access import Answer, Model, Sampling, written_answer
+from earnest.models.access import Answer, Model, Sampling, counted, written_answer
 from earnest.replies import finish_of
 
 OPENAI_URL = "https://api.openai.com/v1"

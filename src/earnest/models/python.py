@@ -38,7 +38,7 @@ from typing import Any
 from earnest.audio import AudioClip, Stimulus
 from earnest.errors import BadParameter, ModelFailed, machine_failed
 from earnest.models import models
-from earnest.models.access import Answer, Failure, Model, Reply, Sampling
+from earnest.models.access import Answer, Failure, Model, Reply, Sampling, may_pass
 
 
 class PythonModel(Model):
@@ -89,10 +89,10 @@ class PythonModel(Model):
         except Exception as error:  # noqa: BLE001  the user's code may raise anything
             if fault := machine_failed(error):
                 raise fault from error
-            raise ModelFailed(self._told(error)) from error
+            raise ModelFailed(self._told(error), retryable=may_pass(error)) from error
         reply = self._reply(returned, _ms_since(begun))
         if isinstance(reply, Failure):
-            raise ModelFailed(reply.detail or reply.reason, reason=reply.reason)
+            raise ModelFailed(reply.detail or reply.reason, reason=reply.reason, retryable=reply.passing)
         return reply
 
     def _deaf_to(self, stimulus: Stimulus) -> Failure | None:
@@ -117,7 +117,7 @@ class PythonModel(Model):
         except Exception as error:  # noqa: BLE001  the user's code may raise anything
             if fault := machine_failed(error):
                 raise fault from error
-            return Failure(reason="model_error", detail=self._told(error))
+            return Failure(reason="model_error", detail=self._told(error), passing=may_pass(error))
 
     def _batched(self, stimuli: Sequence[Stimulus]) -> list[Reply]:
         begun = time.perf_counter()
@@ -129,7 +129,7 @@ class PythonModel(Model):
         except Exception as error:  # noqa: BLE001  the user's code may raise anything
             if fault := machine_failed(error):
                 raise fault from error
-            return [Failure(reason="model_error", detail=self._told(error)) for _ in stimuli]
+            return [Failure(reason="model_error", detail=self._told(error), passing=may_pass(error)) for _ in stimuli]
         if len(returned) != len(stimuli):
             detail = f"batch of {self.name!r} must return {len(stimuli)} answers, got {len(returned)}"
             return [Failure(reason="bad_response", detail=detail) for _ in stimuli]

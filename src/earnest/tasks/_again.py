@@ -10,10 +10,12 @@ from typing import Any
 
 from earnest.audio import AudioClip, Stimulus
 from earnest.engine import clip_path, heard_by
+from earnest.engine.learning import learnt_by
 from earnest.errors import BadData, BadParameter, UnknownName
 from earnest.folders import taken_as_data
 from earnest.models import load_model
 from earnest.models.access import Answer, Defence, Failure, Model, Reply, Sampling, System
+from earnest.models.options import Given, options_of
 from earnest.plan import Plan
 from earnest.records import JournalLine
 from earnest.registry import parse_spec, registry
@@ -72,7 +74,7 @@ def in_words(heard: Mapping[str, str]) -> str:
 
 
 def replay(
-    folder: str | Path, item: str, *, save: str | Path | None = None, model: str | Model | None = None
+    folder: str | Path, item: str, *, save: str | Path | None = None, model: str | Model | None = None, model_options: Given = ()
 ) -> Replay:
     """Ask an item of a run again, uncached, with the clips that were sent, and compare the answers.
 
@@ -88,6 +90,9 @@ def replay(
     model : str or Model or None
         The run's own, as its plan names it, or any object; None takes the embedded or scripted model of the plan.
 
+    model_options : sequence of str, or mapping
+        How it is asked: `KEY=VALUE`, or values by key. Those of the plan are not taken from it: a run folder is data.
+
     Raises
     ------
     UnknownName
@@ -102,7 +107,10 @@ def replay(
         plan, line = Plan.read(folder), _line(folder, item)
         stimulus, sampling = _stimulus(folder, line), Sampling(**line.parameters)
         defences = _defences(plan) if line.defence else ()
-    asked = model if isinstance(model, Model) else load_model(_checked_model(plan, model))
+    if isinstance(model, Model):
+        asked = model
+    else:
+        asked = load_model(_checked_model(plan, model), **options_of(plan.model, model_options))
     (reply,) = System(asked, defences, plan.seed).ask([stimulus], sampling=sampling)
     before, now = line.answer if line.answer is not None else f"none: {line.reason}", _said(reply)
     heard = heard_by(reply, stimulus) if isinstance(reply, Answer) else None
@@ -112,16 +120,17 @@ def replay(
     )
 
 
-def probe_hearing(model: str | Model) -> dict[str, Any]:
+def probe_hearing(model: str | Model, *, options: Given = ()) -> dict[str, Any]:
     """Whether audio reaches a model, and whether it understands words: every spoken code word and silence, asked now.
 
     Returns
     -------
     dict
         `model`; `hears`, whether the audio arrives; `arrival` (`heard`, `misheard`, `unproven`, `refused`,
-        `not_tested`); `why` in words; and by code word, and for silence, what was answered.
+        `not_tested`); `why` in words; by code word, and for silence, what was answered; and `learnt`, what the endpoint
+        refuses of a request.
     """
-    asked = model if isinstance(model, Model) else load_model(model)
+    asked = model if isinstance(model, Model) else load_model(model, **options_of(model, options))
     items = Canary().items(probe_manifest(), seed=0)
     replies = asked.ask([item.load() for item in items])
     lines = canary_lines(items, replies, model=asked.name)
@@ -134,6 +143,7 @@ def probe_hearing(model: str | Model) -> dict[str, Any]:
         "arrival": proof.arrival,
         "why": proof.words + failed,
         "answers": said,
+        "learnt": [str(one) for one in learnt_by([asked])],
     }
 
 

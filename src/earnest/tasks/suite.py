@@ -23,9 +23,11 @@ from earnest.audio import Manifest
 from earnest.engine import Job, ModelJudge, Progress, Settings, execute
 from earnest.engine.estimate import estimate
 from earnest.engine.job import default_cache
+from earnest.engine.prices import Price, read_prices
 from earnest.errors import BadData, BadParameter, EarnestError
 from earnest.models import load_model
 from earnest.models.access import Model, Sampling
+from earnest.models.options import Given, options_of, written
 from earnest.plan import Plan, PlannedTask
 from earnest.records import BEYOND, Arm, Item
 from earnest.registry import Spec, parse_spec, registry
@@ -91,6 +93,8 @@ class _Asked:
     seed: int
     shard: str | None
     settings: Settings
+    model_options: Given
+    judge_options: Given
     data_name: str | None
     complete: bool
 
@@ -132,6 +136,9 @@ def run_suite(
     batch_size: int | None = None,
     timeout_s: float = 120.0,
     max_cost: float | None = None,
+    price: Several = (),
+    model_options: Given = (),
+    judge_options: Given = (),
     cache: bool | Path = True,
     allow_missing: bool = False,
     temperature: float = 0.0,
@@ -177,6 +184,10 @@ def run_suite(
         How fast; no number depends on them. `cache` may be a folder.
     max_cost : float or None
         No call is made beyond this spend in US dollars.
+    price : str or sequence of str
+        `[SPEC:]in=2.5,audio_in=32,out=10`, in US dollars per million tokens; without SPEC of the model.
+    model_options, judge_options : sequence of str, or mapping
+        `KEY=VALUE`, or values by key: how the model, or every judge, is asked; see `earnest.models.options`.
     allow_missing : bool
         Whether to run although files that the data names are missing; their items are counted as unscored.
     temperature, max_tokens
@@ -219,6 +230,7 @@ def run_suite(
         max_cost=max_cost,
         cache=default_cache() if cache is True else (cache or None),
         batch_size=batch_size,
+        prices=_prices(price, model, judge),
         sampling=Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed),
     )
     asked = _Asked(
@@ -232,6 +244,8 @@ def run_suite(
         seed=seed,
         shard=shard,
         settings=settings,
+        model_options=model_options,
+        judge_options=judge_options,
         data_name=PROBE if data is None else None,
         complete=not (dry_run or allow_missing),
     )
@@ -262,7 +276,7 @@ def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest
     chosen = resolve(suite, task=asked.task, pillar=asked.pillar)
     every, lacks = _items(chosen, asked, data)
     canaries = _canaries(data, seed=asked.seed)
-    loaded = model if isinstance(model, Model) else load_model(model)
+    loaded = _loaded(model, asked.model_options)
     within = {found.name: _within(loaded, found, every[found.name]) for found in chosen if found.name in every}
     kept = {name: one.items or every[name] for name, one in within.items()}  # of those beyond it, what would be asked
     kept = {found.name: _fewer(found, kept[found.name], asked) for found in chosen if found.name in kept}
@@ -273,7 +287,7 @@ def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest
     lacks |= {name: one.lack for name, one in within.items() if name not in items}
     lacks |= _across(chosen, items, lacks)
     _check_some_asked(lacks, asked=asked.task, model=loaded)
-    judges = made_judges(asked.judges, hears=asked.judge_hears)
+    judges = made_judges(asked.judges, hears=asked.judge_hears, options=asked.judge_options)
     planned = tuple(
         _planned(
             found,
@@ -298,6 +312,21 @@ def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest
     return _Prepared(
         plan=plan, jobs=[*proofs, *jobs], model=loaded, judges=judges, settings=asked.settings, data=data
     )
+
+
+def _loaded(model: str | Model, options: Given) -> Model:
+    """The model with its options; one that is an object has them already."""
+    if isinstance(model, str):
+        return load_model(model, **options_of(model, options))
+    if options and not isinstance(model, Nobody):
+        raise BadParameter(f"options are given with a specification, got them with {model.name!r}; make the model with them")
+    return model
+
+
+def _prices(price: Several, model: str | Model | None, judge: Several) -> dict[str, Price] | None:
+    """The prices that were given, by specification."""
+    names = [model if isinstance(model, str) else model.name] if model is not None else [""]
+    return read_prices(_several(price), models=[*names, *_several(judge)]) if price else None
 
 
 def _items(
@@ -393,6 +422,8 @@ def _plan(
         shard=asked.shard,
         items_digest=_digest([item for group in items.values() for item in group]),
         destination=_destination(model, judges if asked.judge_hears else ()),
+        model_options=written(asked.model_options),
+        judge_options=written(asked.judge_options),
     )
 
 
@@ -573,6 +604,8 @@ def _outline(prepared: _Prepared) -> Outline:
         plan=prepared.plan,
         items=items,
         n_canaries=sum(job.kind == "canary" for job in jobs),
-        estimate=None if nobody else estimate(prepared.plan, jobs, model=prepared.model, settings=prepared.settings),
+        estimate=None
+        if nobody
+        else estimate(prepared.plan, jobs, model=prepared.model, judges=prepared.judges, settings=prepared.settings),
         official=summarised(prepared.data) if isinstance(prepared.data, OfficialData) else None,
     )
