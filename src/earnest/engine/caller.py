@@ -43,7 +43,7 @@ from earnest.errors import (
     TextRefused,
     machine_failed,
 )
-from earnest.models.access import Answer, Failure, Learnt, Model, Reply, Sampling, may_pass
+from earnest.models.access import Answer, Failure, Learnt, Model, Reply, Sampling, counted, may_pass
 from earnest.models.edits import Edit, Position
 from earnest.models.timing import OwnTime
 
@@ -352,8 +352,8 @@ class Caller(Model):
             cost = self._entered(known, most)
             return answer if known is None else replace(answer, usage={**answer.usage, "cost_usd": known})
         except ModelFailed as error:
-            if error.usage:  # an unusable reply is billed all the same
-                cost = self._entered(self._cost(error.usage), most)
+            if used := counted(error.usage):  # an unusable reply is billed all the same
+                cost = self._entered(self._cost(used), most)
             raise
         finally:
             self.ledger.settle(reserved, cost=cost)

@@ -15,6 +15,7 @@ import asyncio
 import datetime
 import functools
 import importlib.resources
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -127,7 +128,7 @@ def read_price(text: str) -> tuple[str | None, Price]:
         If it has another form, or a number is none.
     """
     found = _GIVEN.fullmatch(text.strip())
-    pairs = dict(pair.split("=", 1) for pair in found["pairs"].split(",")) if found else {}
+    pairs = dict(pair.partition("=")[::2] for pair in found["pairs"].split(",")) if found else {}
     if found is None or not {"in", "out"} <= pairs.keys() <= _NAMES.keys():
         raise BadParameter(
             f"a price is written [SPEC:]in=2.5,audio_in=32,out=10, in US dollars per million tokens, got {text!r}; it has in "
@@ -136,6 +137,8 @@ def read_price(text: str) -> tuple[str | None, Price]:
     try:
         values = {_NAMES[name]: float(value) for name, value in pairs.items()}
         price = Price(**{"input_audio": values["input_text"], **values})
+        if not all(map(math.isfinite, values.values())):
+            raise ValueError("not finite")
     except ValueError as error:
         raise BadParameter(f"prices are numbers of at least 0, got {text!r}; write in=2.5,audio_in=32,out=10, say") from error
     return found["spec"], price
