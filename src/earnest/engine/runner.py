@@ -281,6 +281,7 @@ class _Run:
         finally:
             ticker.cancel()
             await asyncio.gather(ticker, return_exceptions=True)
+            self._keep_learnt()
             self._report()
         self._check_whole()
 

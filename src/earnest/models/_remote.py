@@ -311,7 +311,7 @@ class RemoteModel(Model):
             if response.status == 200 and self.takes_schema:
                 self.takes_schema = False
                 self._note("response_format", "left out", refused)
-        if not self._refuses_a_field(response, request):
+        if not (self._refuses_a_field(response, request) or (response.status in _REFUSALS and self.learnt != known)):
             return response, reply
         lock = self._learning.setdefault(asyncio.get_running_loop(), asyncio.Lock())
         async with waiting():
