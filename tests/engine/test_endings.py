@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import resource
+import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from engine_parts import LocalModel, item, jobs, plan, settings
@@ -194,8 +198,6 @@ def test_a_fault_of_the_machine_is_no_items_outcome(folder, fault, says, where) 
 
 
 def test_an_audio_file_that_cannot_be_opened_for_want_of_files_is_no_bad_audio(tmp_path, monkeypatch) -> None:
-    from pathlib import Path
-
     from engine_parts import clip
 
     from earnest.audio import AudioClip
@@ -263,3 +265,33 @@ def test_a_model_that_hangs_again_and_again_is_asked_no_more(folder) -> None:
     with pytest.raises(RunStopped, match="4 of its calls hang now"):
         run(folder, Hangs(batch_size=1), jobs(9), timeout_s=0.05)
     assert len(read_journal(folder)) == 3
+
+
+# -- being told to stop
+
+
+def stuck(folder, how) -> subprocess.Popen:
+    process = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("stuck_run.py")), str(folder), how], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "hangs\n"
+    while (folder / "journal.jsonl").read_bytes().count(b"\n") < 2:  # those before it are still being scored
+        time.sleep(0.01)
+    return process
+
+
+@pytest.mark.parametrize("how", ["thread", "loop"])
+@pytest.mark.parametrize("n_signals", [1, 2])
+def test_a_run_that_hangs_ends_when_it_is_told_to_and_keeps_what_is_done(folder, how, n_signals) -> None:
+    with stuck(folder, how) as process:
+        begun = time.monotonic()
+        for _ in range(n_signals):
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.2)
+        assert process.wait(timeout=30) == 143
+        if n_signals == 2:
+            assert time.monotonic() - begun < 4  # at once, not after STOP_WITHIN_S
+    done = {line.item for line in read_journal(folder) if line.status == "scored"}
+    assert len(done) >= 2 and "letters/0002" not in done
+    summary = run(folder, LocalModel(), jobs(9))
+    assert (summary.n_resumed, summary.n_scored) == (len(done), 9)
