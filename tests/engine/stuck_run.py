@@ -17,8 +17,11 @@ from earnest.models.access import Model  # noqa: E402
 class Stuck(LocalModel):
     """Answers two items, and hangs at the third."""
 
+    n_asked = 0
+
     def reply(self, stimulus):
-        if stimulus.prompt == "say 2":
+        Stuck.n_asked += 1
+        if Stuck.n_asked == 3:
             sys.stdout.write("hangs\n")
             sys.stdout.flush()
             time.sleep(60)
