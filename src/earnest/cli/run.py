@@ -30,6 +30,10 @@ from earnest.cli import print_json
 @click.option("--timeout", "timeout_s", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="Seconds.")
 @click.option("--temperature", type=click.FloatRange(min=0), default=0.0, show_default=True, help="0: the likeliest answer.")
 @click.option("--max-tokens", type=click.IntRange(min=1), default=256, show_default=True, help="Longest answer.")
+@click.option(
+    "--max-failures", type=click.IntRange(min=0), default=20, show_default=True, metavar="N",
+    help="Stop after so many failed calls in a row; 0: never.",
+)
 @click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="No call is made beyond this spend.")
 @click.option("--no-cache", is_flag=True, help="Ask again even what was answered before.")
 @click.option("--allow-missing", is_flag=True, help="Run although some files are missing; they are counted.")
@@ -86,6 +90,9 @@ def run_command(
         for gate in outcome:
             click.echo(f"{'passed' if gate.passed else 'FAILED'}  {gate.gate}: {gate.why}")
         click.echo(f"\nreport: {run.folder / 'report.html'}")
+    if run.why_nothing_was_scored:
+        click.echo(f"earnest: {run.why_nothing_was_scored}", err=True)
+        return 2
     return 0 if all(gate.passed for gate in outcome) else 1
 
 

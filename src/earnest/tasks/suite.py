@@ -23,7 +23,7 @@ from earnest.audio import Manifest
 from earnest.engine import Job, ModelJudge, Progress, Settings, execute
 from earnest.engine.estimate import estimate
 from earnest.engine.job import default_cache
-from earnest.errors import BadData, BadParameter, EarnestError
+from earnest.errors import BadData, BadParameter, EarnestError, RunStopped
 from earnest.models import load_model
 from earnest.models.access import Model, Sampling
 from earnest.plan import Plan, PlannedTask
@@ -131,6 +131,7 @@ def run_suite(
     max_connections: int = 16,
     batch_size: int | None = None,
     timeout_s: float = 120.0,
+    max_failures: int | None = 20,
     max_cost: float | None = None,
     cache: bool | Path = True,
     allow_missing: bool = False,
@@ -175,6 +176,8 @@ def run_suite(
         `2/8`: the second of eight parts; `earnest merge` joins them.
     max_connections, batch_size, timeout_s, cache
         How fast; no number depends on them. `cache` may be a folder.
+    max_failures : int or None
+        Calls given up in a row after which the run stops, to be resumed; None or 0: it goes on, whatever fails.
     max_cost : float or None
         No call is made beyond this spend in US dollars.
     allow_missing : bool
@@ -204,6 +207,10 @@ def run_suite(
         If the attack needs more than the model grants.
     PlanMismatch
         If `out` holds a run under another plan.
+    RunStopped
+        If nobody can be asked, too many calls failed, or items are missing in the end; there is a report of what was done.
+    StorageFailed, MachineFailed
+        If results could not be written, or this machine ran out of files, memory or disk.
     """
     if out is None and not dry_run:
         raise BadParameter("a run needs a folder, got out=None; give out='runs/first', or dry_run=True to see the plan")
@@ -216,6 +223,7 @@ def run_suite(
     settings = Settings(
         max_connections=max_connections,
         timeout_s=timeout_s,
+        max_failures=max_failures or None,
         max_cost=max_cost,
         cache=default_cache() if cache is True else (cache or None),
         batch_size=batch_size,
@@ -243,15 +251,19 @@ def run_suite(
         on_outline(_outline(prepared))
     if judge_hears:
         check_hearing(prepared.judges, folder=Path(str(out)), settings=settings, plan=prepared.plan)
-    summary = execute(
-        prepared.plan,
-        prepared.jobs,
-        model=prepared.model,
-        judges=prepared.judges,
-        folder=Path(str(out)),
-        settings=settings,
-        on_progress=on_progress,
-    )
+    try:
+        summary = execute(
+            prepared.plan,
+            prepared.jobs,
+            model=prepared.model,
+            judges=prepared.judges,
+            folder=Path(str(out)),
+            settings=settings,
+            on_progress=on_progress,
+        )
+    except RunStopped:
+        report.write(Path(str(out)), gates=gates, note=_note(prepared) or None)  # of what was done, for those who look
+        raise
     report.write(Path(str(out)), gates=gates, note=_note(prepared) or None)
     return Run(folder=Path(str(out)), plan=prepared.plan, summary=summary)
 
