@@ -38,6 +38,7 @@ from earnest.engine.ledger_file import read_spent, write_spent
 from earnest.engine.limits import check_open_files
 from earnest.engine.lines import line_of, outcome_of_reply
 from earnest.engine.pace import Pace
+from earnest.engine.planned import write_items
 from earnest.engine.prices import Ledger
 from earnest.engine.shards import in_shard
 from earnest.engine.stopping import finished
@@ -201,6 +202,7 @@ class _Run:
         run.setups = setups(plan, (job.arm for job in jobs), model=run.caller, sampling=run.sampling)
         with _storage_errors(folder):
             plan.write(folder)
+        write_items(folder, [job.id for job in jobs])
         run.journal = Journal(folder)
         stack.callback(run.journal.close)
         stack.callback(run._write_spent)
