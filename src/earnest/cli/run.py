@@ -58,6 +58,7 @@ def run_command(
     **options: Any,
 ) -> int:
     from earnest.cli._progress import progress_bar
+    from earnest.cli._watch import works_in
     from earnest.tasks.suite import run_suite
 
     if out is None and not dry_run:
@@ -80,6 +81,7 @@ def run_command(
         outline = run_suite(out=out, dry_run=True, **choice)
         print_json(outline.as_json()) if as_json else click.echo(outline.as_text())
         return 0
+    works_in(Path(str(out)))
     with progress_bar(str(model)) as on_progress:
         run = run_suite(out=out, on_outline=_say_first, on_progress=on_progress, gates=gates, **choice)
     outcome = [run.gate(gate) for gate in gates]

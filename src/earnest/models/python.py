@@ -41,7 +41,6 @@ from earnest.errors import BadParameter, ModelFailed, machine_failed
 from earnest.models import models
 from earnest.models.access import Answer, Failure, Model, Reply, Sampling
 
-
 T = TypeVar("T")
 
 
