@@ -20,15 +20,16 @@ from pathlib import Path
 import earnest
 from earnest import report
 from earnest.audio import Manifest
+from earnest.audio.files import needs_codecs
 from earnest.engine import Job, ModelJudge, Progress, Settings, execute
 from earnest.engine.estimate import estimate
 from earnest.engine.job import default_cache
-from earnest.errors import BadData, BadParameter, EarnestError, RunStopped
+from earnest.errors import BadData, BadParameter, EarnestError, MissingExtra, RunStopped
 from earnest.models import load_model
 from earnest.models.access import Model, Sampling
 from earnest.plan import Plan, PlannedTask
 from earnest.records import BEYOND, Arm, Item
-from earnest.registry import Spec, parse_spec, registry
+from earnest.registry import Spec, has_extra, parse_spec, registry
 from earnest.tasks._again import Replay, in_words, probe_hearing, replay
 from earnest.tasks._base import NEEDS, Task
 from earnest.tasks._canary import Canary
@@ -280,6 +281,8 @@ def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest
     kept = {found.name: _fewer(found, kept[found.name], asked) for found in chosen if found.name in kept}
     if asked.complete and isinstance(data, OfficialData):
         _check_recordings(data, chosen, kept)
+    if isinstance(data, Manifest):
+        _check_codecs(data, [item for group in kept.values() for item in group])
     subtasks = {name: _subtasks(group) for name, group in kept.items()}
     items = {name: kept[name] for name, one in within.items() if one.items or not one.beyond}
     lacks |= {name: one.lack for name, one in within.items() if name not in items}
@@ -437,6 +440,26 @@ def _check_recordings(data: OfficialData, chosen: Sequence[Task], items: dict[st
     }
     if missing:
         raise lacks_audio(data, sorted(missing))
+
+
+def _check_codecs(data: Manifest, items: Sequence[Item]) -> None:
+    """Refuse a run some of whose recordings need an extra that is not installed, with their names.
+
+    Raises
+    ------
+    MissingExtra
+        Before anything is asked; found out later, it would end the run in its middle.
+    """
+    if has_extra("av"):
+        return
+    samples = {name for item in items for name in (item.sample, *item.sample.split("+"))}
+    paths = [entry.path for entry in data.entries if entry.id in samples and needs_codecs(entry.file)]
+    if paths:
+        more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
+        raise MissingExtra(
+            f"{len(paths)} recordings of {data.folder} need av: {', '.join(paths[:5])}{more}; install it with: "
+            'pip install "earnest[codecs]", or convert them to WAV or FLAC'
+        )
 
 
 def _several(given: Several | None) -> tuple[str, ...]:
