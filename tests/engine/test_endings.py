@@ -295,3 +295,43 @@ def test_a_run_that_hangs_ends_when_it_is_told_to_and_keeps_what_is_done(folder,
     assert len(done) == 2
     summary = run(folder, LocalModel(), jobs(9))
     assert (summary.n_resumed, summary.n_scored) == (2, 9)
+
+
+# -- answers that come back under the wrong requests
+
+WORDS = ("pencil turtle window", "anchor desert", "falcon", "island ladder bridge", "basket pepper rabbit")
+
+
+def spoken_canaries() -> list[Job]:
+    def made(number: int, words: str) -> Job:
+        one = replace(item(2000 + number), id=f"canary/{number}", truth={"expected": words, "code_words": [words]})
+        return replace(canary(0), item=one)
+
+    return [made(number, words) for number, words in enumerate(WORDS)]
+
+
+class Swaps(Model):
+    """Answers each canary with the words of the one that `of` names for it."""
+
+    name = "there"
+
+    def __init__(self, of) -> None:
+        self.of = of
+
+    async def ask_one(self, stimulus, *, sampling=None):
+        number = int(stimulus.prompt.split()[1])
+        return Answer(text=stimulus.prompt if number < 2000 else f"I heard {WORDS[self.of[number - 2000]]}.")
+
+
+def test_swapped_answers_stop_a_run_by_the_canaries_own_words(folder) -> None:
+    given = [*spoken_canaries(), *jobs(4)]
+    with pytest.raises(RunStopped, match="canary/0 was answered with the code words of canary/1, and 1 more.*max-connections 1"):
+        run(folder, Swaps([1, 0, 2, 3, 4]), given)
+    assert all(line.kind == "canary" for line in read_journal(folder))
+    summary = run(folder, Swaps([0, 1, 2, 3, 4]), given)
+    assert (summary.n_resumed, summary.n_scored) == (0, 9)
+
+
+@pytest.mark.parametrize("of", [[1, 1, 1, 1, 1], [2, 2, 2, 2, 2], [0, 1, 3, 3, 4], [0, 2, 2, 3, 2]])
+def test_one_answer_to_all_or_to_one_is_no_swap(folder, of) -> None:
+    assert run(folder, Swaps(of), [*spoken_canaries(), *jobs(4)]).n_scored == 9
