@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import resource
+import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from engine_parts import LocalModel, item, jobs, plan, settings
@@ -194,8 +198,6 @@ def test_a_fault_of_the_machine_is_no_items_outcome(folder, fault, says, where) 
 
 
 def test_an_audio_file_that_cannot_be_opened_for_want_of_files_is_no_bad_audio(tmp_path, monkeypatch) -> None:
-    from pathlib import Path
-
     from engine_parts import clip
 
     from earnest.audio import AudioClip
@@ -263,3 +265,73 @@ def test_a_model_that_hangs_again_and_again_is_asked_no_more(folder) -> None:
     with pytest.raises(RunStopped, match="4 of its calls hang now"):
         run(folder, Hangs(batch_size=1), jobs(9), timeout_s=0.05)
     assert len(read_journal(folder)) == 3
+
+
+# -- being told to stop
+
+
+def stuck(folder, how) -> subprocess.Popen:
+    process = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("stuck_run.py")), str(folder), how], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "hangs\n"
+    while (folder / "journal.jsonl").read_bytes().count(b"\n") < 2:  # those before it are still being scored
+        time.sleep(0.01)
+    return process
+
+
+@pytest.mark.parametrize("how", ["thread", "loop"])
+@pytest.mark.parametrize("n_signals", [1, 2])
+def test_a_run_that_hangs_ends_when_it_is_told_to_and_keeps_what_is_done(folder, how, n_signals) -> None:
+    with stuck(folder, how) as process:
+        begun = time.monotonic()
+        for _ in range(n_signals):
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.2)
+        assert process.wait(timeout=30) == 143
+        if n_signals == 2:
+            assert time.monotonic() - begun < 4  # at once, not after STOP_WITHIN_S
+    done = {line.item for line in read_journal(folder) if line.status == "scored"}
+    assert len(done) == 2
+    summary = run(folder, LocalModel(), jobs(9))
+    assert (summary.n_resumed, summary.n_scored) == (2, 9)
+
+
+# -- answers that come back under the wrong requests
+
+WORDS = ("pencil turtle window", "anchor desert", "falcon", "island ladder bridge", "basket pepper rabbit")
+
+
+def spoken_canaries() -> list[Job]:
+    def made(number: int, words: str) -> Job:
+        one = replace(item(2000 + number), id=f"canary/{number}", truth={"expected": words, "code_words": [words]})
+        return replace(canary(0), item=one)
+
+    return [made(number, words) for number, words in enumerate(WORDS)]
+
+
+class Swaps(Model):
+    """Answers each canary with the words of the one that `of` names for it."""
+
+    name = "there"
+
+    def __init__(self, of) -> None:
+        self.of = of
+
+    async def ask_one(self, stimulus, *, sampling=None):
+        number = int(stimulus.prompt.split()[1])
+        return Answer(text=stimulus.prompt if number < 2000 else f"I heard {WORDS[self.of[number - 2000]]}.")
+
+
+def test_swapped_answers_stop_a_run_by_the_canaries_own_words(folder) -> None:
+    given = [*spoken_canaries(), *jobs(4)]
+    with pytest.raises(RunStopped, match="canary/0 was answered with the code words of canary/1, and 1 more.*max-connections 1"):
+        run(folder, Swaps([1, 0, 2, 3, 4]), given)
+    assert all(line.kind == "canary" for line in read_journal(folder))
+    summary = run(folder, Swaps([0, 1, 2, 3, 4]), given)
+    assert (summary.n_resumed, summary.n_scored) == (0, 9)
+
+
+@pytest.mark.parametrize("of", [[1, 1, 1, 1, 1], [2, 2, 2, 2, 2], [0, 1, 3, 3, 4], [0, 2, 2, 3, 2]])
+def test_one_answer_to_all_or_to_one_is_no_swap(folder, of) -> None:
+    assert run(folder, Swaps(of), [*spoken_canaries(), *jobs(4)]).n_scored == 9

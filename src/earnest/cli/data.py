@@ -30,9 +30,13 @@ def check_command(folder: Path, *, as_json: bool) -> int:
 @click.argument("shards", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path))
 @plugin_option
-def merge_command(shards: tuple[Path, ...], *, out: Path) -> None:
+def merge_command(shards: tuple[Path, ...], *, out: Path) -> int:
     from earnest import report
-    from earnest.engine import merge
+    from earnest.engine import lacking, merge
 
     merge(shards, out)
     click.echo(f"report: {report.write(out)}")
+    missing = lacking(out)
+    for sentence in missing:
+        click.echo(f"earnest: {sentence}", err=True)
+    return 2 if missing else 0

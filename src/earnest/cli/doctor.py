@@ -59,7 +59,9 @@ def doctor_command(*, model: str | None, model_options: tuple[str, ...], as_json
 
         state["hearing"] = probe_hearing(model, options=model_options)
     print_json(state) if as_json else click.echo(_text(state))
-    return 0 if model is None or state["hearing"]["hears"] else 1
+    if model is None or state["hearing"]["hears"]:
+        return 0
+    return 1 if state["hearing"]["answered"] else 2
 
 
 def _text(state: dict) -> str:

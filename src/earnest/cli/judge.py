@@ -43,8 +43,10 @@ def judge_command(
     folder: Path, *, judges: tuple[str, ...], calibrate: Path | None, no_cache: bool, as_json: bool, **options: Any
 ) -> int:
     from earnest.cli._progress import progress_bar
+    from earnest.cli._watch import works_in
     from earnest.tasks.suite import judge_run
 
+    works_in(folder)
     with progress_bar("judging") as on_progress:
         found = judge_run(
             folder, judge=judges, calibrate=calibrate, cache=not no_cache, on_progress=on_progress, **options

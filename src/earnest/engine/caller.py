@@ -103,6 +103,7 @@ class Caller(Model):
     ) -> None:
         self.model = model
         self.name, self.fingerprint, self.access = model.name, model.fingerprint, model.access
+        self.access_with = model.access_with
         self.batch_size = None if model.batch_size is None else batch_size or model.batch_size
         self.destination, self.note = model.destination, model.note
         self.hears = model.hears

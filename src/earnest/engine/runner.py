@@ -39,6 +39,7 @@ from earnest.engine.ledger_file import read_spent, write_spent
 from earnest.engine.limits import check_open_files
 from earnest.engine.lines import line_of, outcome_of_reply, scoring_failed
 from earnest.engine.pace import Pace
+from earnest.engine.planned import write_items
 from earnest.engine.prices import Ledger
 from earnest.engine.shards import in_shard
 from earnest.engine.stopping import finished
@@ -58,6 +59,7 @@ from earnest.errors import (
 from earnest.models.access import Answer, Model, Reply, rng_for
 from earnest.plan import LearntField, Plan
 from earnest.records import JournalLine, Question, Unscored, Verdict
+from earnest.results.proof import swapped
 from earnest.results.reasons import reason_counts
 
 T = TypeVar("T")
@@ -206,6 +208,7 @@ class _Run:
         run.setups = setups(plan, (job.arm for job in jobs), model=run.caller, sampling=run.sampling)
         with _storage_errors(folder):
             plan.write(folder)
+        write_items(folder, [job.id for job in jobs])
         run.journal = Journal(folder)
         stack.callback(run.journal.close)
         stack.callback(run._write_spent)
@@ -243,7 +246,8 @@ class _Run:
         finished = (self.journal.finished & known) - self.journal.failed_in_a_row(self.settings.max_failures)
         lines = self.journal.lines
         canaries = {name for name in finished if lines[name].kind == "canary"}
-        if all(_call_failed(lines[name]) for name in canaries):
+        answered = [lines[name] for name in canaries]
+        if all(map(_call_failed, answered)) or swapped(answered):
             finished -= canaries  # the run was stopped then
         for name in finished:
             self._count(lines[name])
@@ -286,7 +290,14 @@ class _Run:
         self._check_whole()
 
     def _check_canaries(self, asked: list[Job]) -> None:
-        """Stop where calls for canaries failed, one and all: whatever is asked next would fail as they did."""
+        """Stop where calls for canaries failed, one and all, or answers were swapped: with all else it would be alike."""
+        if mixed := swapped(list(self._canary_lines.values())):
+            (first, second), n_more = mixed[0], len(mixed) - 1
+            raise RunStopped(
+                f"{first} was answered with the code words of {second}{f', and {n_more} more like that' if n_more else ''}: "
+                f"what stands behind {self.plan.model} mixes up requests that it has at once. Mend it, or run the same "
+                "command again with --max-connections 1 --no-cache"
+            )
         lines = [self._canary_lines[job.id] for job in asked if job.id in self._canary_lines]
         if lines and len(lines) == sum(job.kind == "canary" for job in self.jobs) and all(map(_call_failed, lines)):
             raise RunStopped(

@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -230,6 +231,8 @@ class Model(abc.ABC):
     fingerprint: str = ""
     """What tells it from others of its name; part of every cache key."""
     access: frozenset[Access] = frozenset({"responses"})
+    access_with: Mapping[Access, str] = MappingProxyType({})
+    """Access that it would grant if a module were installed that is not, as access to module."""
     batch_size: int | None = None
     destination: str | None = None
     """Host that recordings are sent to; None where they stay on this machine."""

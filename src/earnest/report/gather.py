@@ -20,6 +20,7 @@ from earnest.results.finding import Finding
 from earnest.results.naming import tell_unloaded
 from earnest.results.pairs import Pair, pairs
 from earnest.results.reach import left_out, within_reach
+from earnest.results.reasons import ItemCounts, ReasonCount, item_counts, reason_counts
 from earnest.results.scorecard import AudioProof, Gate, PillarScore, Scorecard, gate, scorecard
 from earnest.results.subtasks import SubtaskCount, subtask_counts
 
@@ -71,6 +72,9 @@ class ReportFile(BaseModel):
     )
     unscored: dict[str, int] = Field(
         description="Unscored items of all arms by reason, `not_run` being planned and not asked."
+    )
+    unscored_details: dict[str, str] = Field(
+        default_factory=dict, description="The commonest detail of each reason: what the endpoint or the parser said."
     )
 
 
@@ -130,14 +134,25 @@ class Report:
     @property
     def unscored(self) -> dict[str, int]:
         """Unscored items of all arms by reason, the most frequent first; `not_run`: planned and never asked."""
-        counts: dict[str, int] = {}
-        for line in self.items:
-            if line.status == "unscored":
-                counts[line.reason or "unparsed"] = counts.get(line.reason or "unparsed", 0) + 1
-        n_missing = sum(finding.unscored.get("not_run", 0) for finding in self.findings if finding.headline)
-        if n_missing:
-            counts["not_run"] = n_missing
+        counts = {count.reason: count.n for count in self.reasons}
+        if self.counts.n_not_run:
+            counts["not_run"] = self.counts.n_not_run
         return dict(sorted(counts.items(), key=lambda pair: -pair[1]))
+
+    @cached_property
+    def counts(self) -> ItemCounts:
+        """How many items were planned, scored and not scored, over all arms."""
+        return item_counts(self.items, self.findings)
+
+    @cached_property
+    def reasons(self) -> list[ReasonCount]:
+        """Reasons of unscored items over all arms, each with its commonest detail."""
+        return reason_counts(self.items)
+
+    @cached_property
+    def canary_reasons(self) -> list[ReasonCount]:
+        """Why canaries could not be scored, each reason with its commonest detail."""
+        return reason_counts(line for line in self.lines if line.kind == "canary")
 
     def as_file(self) -> ReportFile:
         """What `report.json` holds."""
@@ -153,6 +168,7 @@ class Report:
             not_run=self.not_run,
             subtasks=list(self.subtasks),
             unscored=self.unscored,
+            unscored_details={count.reason: count.detail for count in self.reasons if count.detail},
         )
 
 

@@ -17,6 +17,7 @@ from earnest.report.numbers import bare, interval, interval_of, is_signed, shown
 from earnest.results.finding import Finding, ThreatModel
 from earnest.results.naming import registered
 from earnest.results.pairs import Pair
+from earnest.results.reasons import ReasonCount
 from earnest.results.scorecard import MAX_UNSCORED_SHARE, PillarScore
 
 T = TypeVar("T")
@@ -229,8 +230,7 @@ def spent(report: Report) -> list[tuple[str, str]]:
 
 def summary(report: Report) -> str:
     """What the run found, in two sentences."""
-    n_scored = sum(line.status == "scored" for line in report.items)
-    n_planned = len(report.items) + report.unscored.get("not_run", 0)
+    n_scored, n_planned = report.counts.n_scored, report.counts.n_planned
     n_tasks = sum(task.not_run is None for task in report.asked.tasks)
     first = f"{n_tasks} tasks, {n_planned:,} items, of which {n_scored:,} could be scored."
     n_arms = len(report.plan.arms)
@@ -392,7 +392,7 @@ def _pair_card(task: str, members: Sequence[Pair]) -> PairCard:
         )
         threat = next(iter(pair.findings.values())).threat_model
         parts.append((arm_words(Arm(attack=pair.attack, defence=pair.defence)), _power(threat, pair.control), rows))
-    return PairCard(title=title_of(task), task=task, key=_key_rows(members), parts=tuple(parts))
+    return PairCard(title=title_of(task), task=task, key=key_rows(members), parts=tuple(parts))
 
 
 def powers(report: Report) -> list[tuple[str, str]]:
@@ -405,8 +405,8 @@ def powers(report: Report) -> list[tuple[str, str]]:
     return list(found.items())
 
 
-def _key_rows(members: Sequence[Pair]) -> tuple[Row, ...]:
-    """The rows that a card shows unopened, in the order of `KEY_NAMES`."""
+def key_rows(members: Sequence[Pair]) -> tuple[Row, ...]:
+    """The rows of a task's pairs that are shown first, in the order of `KEY_NAMES`."""
     rows = []
     for (kind, attacked, defended, metric), name in KEY_NAMES.items():
         for pair in members:
@@ -419,9 +419,18 @@ def _key_rows(members: Sequence[Pair]) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def unscored_rows(report: Report) -> list[tuple[str, int, str]]:
-    """Reason, number and meaning of everything that could not be scored."""
-    return [(words(reason), n, MEANINGS.get(reason, "")) for reason, n in report.unscored.items()]
+def unscored_rows(report: Report) -> list[tuple[str, int, str, str]]:
+    """Reason, number, meaning and commonest detail of everything that could not be scored."""
+    details = {count.reason: _detail(count) for count in report.reasons}
+    return [
+        (words(reason), n, MEANINGS.get(reason, ""), details.get(reason, "")) for reason, n in report.unscored.items()
+    ]
+
+
+def _detail(count: ReasonCount) -> str:
+    if not count.detail:
+        return ""
+    return count.detail if count.n_detail == count.n else f"{count.detail} ({count.n_detail:,} of them)"
 
 
 MEANINGS = {

@@ -21,6 +21,7 @@ from earnest.records import JournalLine
 from earnest.registry import parse_spec, registry
 from earnest.results.build import read_lines
 from earnest.results.proof import audio_proof
+from earnest.results.reasons import reason_counts
 from earnest.tasks._canary import Canary, canary_lines
 from earnest.tasks.probe import probe_manifest
 
@@ -127,21 +128,22 @@ def probe_hearing(model: str | Model, *, options: Given = ()) -> dict[str, Any]:
     -------
     dict
         `model`; `hears`, whether the audio arrives; `arrival` (`heard`, `misheard`, `unproven`, `refused`,
-        `not_tested`); `why` in words; by code word, and for silence, what was answered; and `learnt`, what the endpoint
-        refuses of a request.
+        `not_tested`); `answered`, whether any call was; `why` in words, with the commonest detail of every reason; by code
+        word, and for silence, what was answered; and `learnt`, what the endpoint refuses of a request.
     """
     asked = model if isinstance(model, Model) else load_model(model, **options_of(model, options))
     items = Canary().items(probe_manifest(), seed=0)
     replies = asked.ask([item.load() for item in items])
     lines = canary_lines(items, replies, model=asked.name)
     proof = audio_proof(lines)
-    failed = next((f" ({line.reason}: {line.detail})" for line in lines if line.answer is None and line.detail), "")
+    failed = [f"{count}." for count in reason_counts(lines)]
     said = {item.id.partition("/")[2]: _said(reply) for item, reply in zip(items, replies, strict=True)}
     return {
         "model": asked.name,
         "hears": proof.arrival in ("heard", "misheard"),
         "arrival": proof.arrival,
-        "why": proof.words + failed,
+        "answered": any(isinstance(reply, Answer) for reply in replies),
+        "why": " ".join([proof.words, *(["Without a score:", *failed] if failed else [])]),
         "answers": said,
         "learnt": [str(one) for one in learnt_by([asked])],
     }

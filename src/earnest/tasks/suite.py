@@ -20,17 +20,18 @@ from pathlib import Path
 import earnest
 from earnest import report
 from earnest.audio import Manifest
+from earnest.audio.files import needs_codecs
 from earnest.engine import Job, ModelJudge, Progress, Settings, execute
 from earnest.engine.estimate import estimate
 from earnest.engine.job import default_cache
 from earnest.engine.prices import Price, read_prices
-from earnest.errors import BadData, BadParameter, EarnestError
+from earnest.errors import BadData, BadParameter, EarnestError, MissingExtra, RunStopped
 from earnest.models import load_model
 from earnest.models.access import Model, Sampling
 from earnest.models.options import Given, options_of, written
 from earnest.plan import Plan, PlannedTask
 from earnest.records import BEYOND, Arm, Item
-from earnest.registry import Spec, parse_spec, registry
+from earnest.registry import Spec, has_extra, parse_spec, registry
 from earnest.tasks._again import Replay, in_words, probe_hearing, replay
 from earnest.tasks._base import NEEDS, Task
 from earnest.tasks._canary import Canary
@@ -135,6 +136,7 @@ def run_suite(
     max_connections: int = 16,
     batch_size: int | None = None,
     timeout_s: float = 120.0,
+    max_failures: int | None = 20,
     max_cost: float | None = None,
     price: Several = (),
     model_options: Given = (),
@@ -182,6 +184,8 @@ def run_suite(
         `2/8`: the second of eight parts; `earnest merge` joins them.
     max_connections, batch_size, timeout_s, cache
         How fast; no number depends on them. `cache` may be a folder.
+    max_failures : int or None
+        Calls given up in a row after which the run stops, to be resumed; None or 0: it goes on, whatever fails.
     max_cost : float or None
         No call is made beyond this spend in US dollars.
     price : str or sequence of str
@@ -215,6 +219,10 @@ def run_suite(
         If the attack needs more than the model grants.
     PlanMismatch
         If `out` holds a run under another plan.
+    RunStopped
+        If nobody can be asked, too many calls failed, or items are missing in the end; there is a report of what was done.
+    StorageFailed, MachineFailed
+        If results could not be written, or this machine ran out of files, memory or disk.
     """
     if out is None and not dry_run:
         raise BadParameter("a run needs a folder, got out=None; give out='runs/first', or dry_run=True to see the plan")
@@ -227,6 +235,7 @@ def run_suite(
     settings = Settings(
         max_connections=max_connections,
         timeout_s=timeout_s,
+        max_failures=max_failures or None,
         max_cost=max_cost,
         cache=default_cache() if cache is True else (cache or None),
         batch_size=batch_size,
@@ -257,15 +266,19 @@ def run_suite(
         on_outline(_outline(prepared))
     if judge_hears:
         check_hearing(prepared.judges, folder=Path(str(out)), settings=settings, plan=prepared.plan)
-    summary = execute(
-        prepared.plan,
-        prepared.jobs,
-        model=prepared.model,
-        judges=prepared.judges,
-        folder=Path(str(out)),
-        settings=settings,
-        on_progress=on_progress,
-    )
+    try:
+        summary = execute(
+            prepared.plan,
+            prepared.jobs,
+            model=prepared.model,
+            judges=prepared.judges,
+            folder=Path(str(out)),
+            settings=settings,
+            on_progress=on_progress,
+        )
+    except RunStopped:
+        report.write(Path(str(out)), gates=gates, note=_note(prepared) or None)  # of what was done, for those who look
+        raise
     report.write(Path(str(out)), gates=gates, note=_note(prepared) or None)
     return Run(folder=Path(str(out)), plan=prepared.plan, summary=summary)
 
@@ -282,6 +295,8 @@ def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest
     kept = {found.name: _fewer(found, kept[found.name], asked) for found in chosen if found.name in kept}
     if asked.complete and isinstance(data, OfficialData):
         _check_recordings(data, chosen, kept)
+    if isinstance(data, Manifest):
+        _check_codecs(data, [item for group in kept.values() for item in group])
     subtasks = {name: _subtasks(group) for name, group in kept.items()}
     items = {name: kept[name] for name, one in within.items() if one.items or not one.beyond}
     lacks |= {name: one.lack for name, one in within.items() if name not in items}
@@ -456,6 +471,26 @@ def _check_recordings(data: OfficialData, chosen: Sequence[Task], items: dict[st
     }
     if missing:
         raise lacks_audio(data, sorted(missing))
+
+
+def _check_codecs(data: Manifest, items: Sequence[Item]) -> None:
+    """Refuse a run some of whose recordings need an extra that is not installed, with their names.
+
+    Raises
+    ------
+    MissingExtra
+        Before anything is asked; found out later, it would end the run in its middle.
+    """
+    if has_extra("av"):
+        return
+    samples = {name for item in items for name in (item.sample, *item.sample.split("+"))}
+    paths = [entry.path for entry in data.entries if entry.id in samples and needs_codecs(entry.file)]
+    if paths:
+        more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
+        raise MissingExtra(
+            f"{len(paths)} recordings of {data.folder} need av: {', '.join(paths[:5])}{more}; install it with: "
+            'pip install "earnest[codecs]", or convert them to WAV or FLAC'
+        )
 
 
 def _several(given: Several | None) -> tuple[str, ...]:
