@@ -54,7 +54,7 @@ MIN_TEXTS = 5
 MOST_LINES = 400
 N_OTHERS = 5
 N_PERMUTATIONS = 5000
-REFUSED = frozenset({"audio_refused", "http_4xx", "content_filter"})
+REFUSED = frozenset({"audio_format", "audio_refused", "content_filter", "field_refused", "http_4xx", "quota"})
 """Reasons of an endpoint that did not take a call; a refusal is not deafness."""
 
 
