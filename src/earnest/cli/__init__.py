@@ -7,12 +7,15 @@ failed, 2: could not run.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+import threading
 from typing import Any
 
 import click
 
 from earnest import __version__
+from earnest.cli._watch import can_watch, watched
 from earnest.errors import EarnestError
 
 COMMANDS = {
@@ -31,6 +34,12 @@ COMMANDS = {
     "leaderboard": ("earnest.cli.leaderboard", "Set runs beside each other and beside what was published."),
     "export": ("earnest.cli.export", "Write a run in another tool's form."),
 }
+
+
+_STOPPED = (130, 143)
+"""Exit codes of Ctrl-C and SIGTERM."""
+LEAVE_AFTER_S = 0.3
+_KEPT = "stopped; the run folder keeps what was done, and the same command goes on from there"
 
 
 class Lazy(click.Group):
@@ -62,11 +71,23 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and leave with its exit code."""
+    """Run the command line and leave with its exit code; as a program of its own, a run is watched by its parent."""
+    if arguments is None and can_watch(sys.argv[1:]):
+        code = watched(lambda: _exit_code(None))
+    else:
+        code = _exit_code(arguments)
+    if code in _STOPPED and arguments is None:  # nobody waits for a thread that hangs
+        late = threading.Timer(LEAVE_AFTER_S, os._exit, [code])
+        late.daemon = True
+        late.start()
+    sys.exit(code)
+
+
+def _exit_code(arguments: list[str] | None) -> int:
     try:
         code = cli.main(args=arguments, prog_name="earnest", standalone_mode=False)
     except click.exceptions.Abort:
-        click.echo("stopped; the run folder keeps what was done, and the same command goes on from there", err=True)
+        click.echo(_KEPT, err=True)
         code = 130
     except click.ClickException as error:
         error.show()
@@ -74,7 +95,28 @@ def main(arguments: list[str] | None = None) -> None:
     except EarnestError as error:
         click.echo(f"earnest: {error}", err=True)
         code = 2
-    sys.exit(code if isinstance(code, int) else 0)
+    except SystemExit as error:
+        code = error.code
+        if code in _STOPPED:
+            click.echo(_KEPT, err=True)
+        else:
+            click.echo(f"earnest: something called sys.exit({code!r}) in the middle of the command, which is not done", err=True)
+            code = 2
+    return code if isinstance(code, int) else 0
+
+
+def _load_plugins(ctx: click.Context, option: click.Parameter, names: tuple[str, ...]) -> None:
+    from earnest.registry import load_plugin
+
+    for name in names:
+        load_plugin(name)
+
+
+plugin_option = click.option(
+    "--plugin", multiple=True, metavar="NAME", expose_value=False, callback=_load_plugins,
+    help="Load this plug-in of another package, which a run folder alone never does; repeatable.",
+)  # fmt: skip
+"""For commands that read run folders."""
 
 
 def print_json(value: Any) -> None:

@@ -25,6 +25,7 @@ from earnest.engine.judge_prompts import judge_stimulus
 from earnest.engine.judge_replies import Judgement, outcome_of
 from earnest.engine.judgements import Judgements
 from earnest.engine.judges import ModelJudge, sampling_of
+from earnest.engine.learning import keep, learnt_by, recall
 from earnest.engine.ledger_file import read_spent, write_spent
 from earnest.engine.prices import Ledger
 from earnest.engine.stopping import finished
@@ -150,6 +151,8 @@ class _Judging:
                 self.cache = AnswerCache(self.settings.cache)
                 stack.callback(self.cache.close)
             stack.callback(self._write_spent)
+            stack.callback(self._keep_learnt)
+            recall(self.folder, [judge.model for judge in self.judges])
             judgements = stack.enter_context(Judgements(self.folder))
             for judge in self.judges:
                 caller = caller_for(
@@ -241,6 +244,11 @@ class _Judging:
             self.cache.flush()
         self._write_spent()
 
+    def _keep_learnt(self) -> None:
+        learnt = learnt_by(self.callers)
+        if learnt:
+            keep(self.folder, learnt)
+
     def _write_spent(self) -> None:
         write_spent(self.folder, self.ledger.spent)
 
@@ -260,6 +268,7 @@ class _Judging:
                 rate_per_s=rate,
                 eta_s=(self.n_total - done) / rate if rate else None,
                 in_flight=sum(caller.in_flight for caller in self.callers),
+                learnt=tuple(map(str, learnt_by(self.callers))),
             )
         )
 
