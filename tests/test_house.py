@@ -14,7 +14,7 @@ import earnest
 
 ROOT = Path(earnest.__file__).parent
 FLOORS = (
-    ("errors",),
+    ("errors", "text"),
     ("pillars", "registry", "replies", "folders"),
     ("audio", "catalogue"),
     ("records", "plan", "metrics", "models"),

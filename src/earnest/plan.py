@@ -77,6 +77,11 @@ class Plan(BaseModel):
         return (*((a, d) for d in defences for a in attacks), *transferred)
 
     @property
+    def asks_own_model(self) -> bool:
+        """Whether its model comes with earnest, so that it may be asked again because a folder names it."""
+        return self.model == "earnest/reference" or self.model.startswith("scripted/")
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the plan."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()

@@ -139,7 +139,7 @@ def probe_hearing(model: str | Model) -> dict[str, Any]:
 
 def _checked_model(plan: Plan, given: str | None) -> str:
     """The specification of the model that may be asked: the plan's, where the user gave it or it is earnest's own."""
-    if given is None and (plan.model == "earnest/reference" or plan.model.startswith("scripted/")):
+    if given is None and plan.asks_own_model:
         return plan.model
     if given is None:
         raise BadParameter(
