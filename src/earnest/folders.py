@@ -236,9 +236,9 @@ def taken_as_data(folder: Path | str) -> Iterator[None]:
     except EarnestError:
         raise
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
+        place, said = traceback.extract_tb(error.__traceback__)[-1], " ".join(str(error).split())[:200]
         raise BadData(
-            f"{folder} holds what cannot be counted, {type(error).__name__}: {str(error)[:200]} "
+            f"{folder} holds what cannot be counted, {type(error).__name__}: {said} "
             f"({Path(place.filename).name}, line {place.lineno}); read it with the version of earnest that wrote it, or "
             "restore it"
         ) from error

@@ -222,7 +222,7 @@ def _checked_verdict(fields: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("facts must be an object")
     if score is not None and (isinstance(score, bool) or not isinstance(score, int | float) or not math.isfinite(score)):
         raise ValueError(f"a score must be a number or null, got {str(score)[:40]}")
-    return fields
+    return {"facts": {}, **fields}
 
 
 ClipName = Annotated[str, Field(pattern=CLIP_NAME)]

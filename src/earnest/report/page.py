@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,7 @@ def environment() -> jinja2.Environment:
         "shown": numbers.shown,
         "interval": numbers.interval,
         "words": numbers.words,
+        "quoted": shlex.quote,
     }
     made.filters.update(filters)
     return made
