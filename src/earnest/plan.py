@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from earnest.errors import BadData, PlanMismatch
-from earnest.folders import file_in, read_form, write_whole
+from earnest.run_folder import file_in, read_form, write_whole
 
 
 class PlannedTask(BaseModel):

@@ -20,7 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from earnest.audio import Stimulus
 from earnest.errors import BadParameter, FailureReason
-from earnest.folders import CLIP_NAME, plain_json
+from earnest.run_folder import CLIP_NAME, plain_json
 
 UnscoredReason = Literal[
     FailureReason, "content_filter", "did_not_hear", "other_language", "scoring_failed", "unjudged", "unparsed"

@@ -208,7 +208,9 @@ class Registry:
         except EarnestError:
             raise
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            raise BadParameter(f"{spec.name!r} cannot be built with {str(dict(spec.parameters))[:200]}: {error}") from error
+            raise BadParameter(
+                f"{spec.name!r} cannot be built with {str(dict(spec.parameters))[:200]}: {str(error)[:200]}"
+            ) from error
 
     def _walk(self) -> None:
         with self._lock:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from earnest.tasks.suite import run_suite
 
-TASKS = ("harmful_refusal", "voice_parity", "silence_transcription", "noisy_transcription", "live_or_copy")
+TASKS = ("harmful_refusal", "silence_transcription", "noisy_transcription")
 
 
 def make_run(folder: Path, *, model: str = "scripted/echo") -> Path:
     """A run of a few tasks, attacked and defended."""
-    run_suite("core", model=model, out=folder, task=TASKS, limit=4, attack="noise:snr_db=10", defence="codec", cache=False)
+    run_suite("core", model=model, out=folder, task=TASKS, limit=3, attack="noise:snr_db=10", defence="codec", cache=False)
     return folder
 
 

@@ -6,11 +6,11 @@ import json
 import re
 from xml.etree import ElementTree
 
-from earnest.folders import plain_json
 from earnest.report.gather import Report
 from earnest.report.numbers import interval, interval_of, shown, value_of
 from earnest.results.finding import Finding
 from earnest.results.scorecard import MAX_UNSCORED_SHARE
+from earnest.run_folder import plain_json
 from earnest.text import one_line
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -7,10 +7,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from earnest.folders import plain_json
 from earnest.records import JournalLine
 from earnest.report.gather import Report
 from earnest.report.sections import FAILED_BELOW, arm_words
+from earnest.run_folder import plain_json
 
 MAX_BYTES = 6_000_000
 """Items beyond this size are left out of the page, those that scored well first; `journal.jsonl` has them all."""

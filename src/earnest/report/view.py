@@ -17,9 +17,9 @@ from typing import Any
 from urllib.parse import unquote
 
 from earnest.errors import BadData, BadParameter
-from earnest.folders import file_in, read_text
 from earnest.report import PAGE
 from earnest.report.page import TEMPLATES, policy
+from earnest.run_folder import file_in, read_text
 
 HOST = "127.0.0.1"
 _SERVED = re.compile(

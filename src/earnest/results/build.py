@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from earnest import registry
-from earnest.folders import file_in, read_appended, taken_as_data
 from earnest.plan import Plan, PlannedTask
 from earnest.records import Arm, JournalLine
 from earnest.results.agreement import agreement
@@ -24,6 +23,7 @@ from earnest.results.pairs import Pair, pairs
 from earnest.results.proof import as_proven
 from earnest.results.reach import within_reach
 from earnest.results.shortcut import shortcut
+from earnest.run_folder import file_in, read_appended, taken_as_data
 
 Journal = dict[tuple[str, Arm], list[JournalLine]]
 

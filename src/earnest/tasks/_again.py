@@ -11,7 +11,6 @@ from typing import Any
 from earnest.audio import AudioClip, Stimulus
 from earnest.engine import clip_path, heard_by
 from earnest.errors import BadData, BadParameter, UnknownName
-from earnest.folders import taken_as_data
 from earnest.models import load_model
 from earnest.models.access import Answer, Defence, Failure, Model, Reply, Sampling, System
 from earnest.plan import Plan
@@ -19,6 +18,7 @@ from earnest.records import JournalLine
 from earnest.registry import parse_spec, registry
 from earnest.results.build import read_lines
 from earnest.results.proof import audio_proof
+from earnest.run_folder import taken_as_data
 from earnest.tasks._canary import Canary, canary_lines
 from earnest.tasks.probe import probe_manifest
 

@@ -12,9 +12,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from earnest.errors import BadData, BadParameter, UnknownName
-from earnest.folders import faults_of, read_text
 from earnest.pillars import PILLARS
 from earnest.registry import Registry, Spec
+from earnest.run_folder import faults_of, read_text
 from earnest.tasks._base import Task, tasks
 
 FOLDER = Path(__file__).parent / "suites"
