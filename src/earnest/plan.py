@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from earnest.errors import BadData, PlanMismatch
-from earnest.folders import file_in, read_form, write_whole
+from earnest.run_folder import file_in, read_form, write_whole
 
 
 class PlannedTask(BaseModel):
@@ -98,6 +98,11 @@ class Plan(BaseModel):
         defences = (None, defence) if defence else (None,)
         transferred = ((self.transfer, defence),) if self.transfer and defence else ()
         return (*((a, d) for d in defences for a in attacks), *transferred)
+
+    @property
+    def asks_own_model(self) -> bool:
+        """Whether its model comes with earnest, so that it may be asked again because a folder names it."""
+        return self.model == "earnest/reference" or self.model.startswith("scripted/")
 
     @property
     def digest(self) -> str:

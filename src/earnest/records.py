@@ -20,7 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from earnest.audio import Stimulus
 from earnest.errors import BadParameter, FailureReason
-from earnest.folders import CLIP_NAME, plain_json
+from earnest.run_folder import CLIP_NAME, plain_json
 
 UnscoredReason = Literal[
     FailureReason, "content_filter", "did_not_hear", "other_language", "scoring_failed", "unjudged", "unparsed"
@@ -223,7 +223,7 @@ def _checked_verdict(fields: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("facts must be an object")
     if score is not None and (isinstance(score, bool) or not isinstance(score, int | float) or not math.isfinite(score)):
         raise ValueError(f"a score must be a number or null, got {str(score)[:40]}")
-    return fields
+    return {"facts": {}, **fields}
 
 
 ClipName = Annotated[str, Field(pattern=CLIP_NAME)]

@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, TypeVar
 
-from earnest.errors import BadParameter, MissingExtra, UnknownName
+from earnest.errors import BadParameter, EarnestError, MissingExtra, UnknownName
 
 T = TypeVar("T")
 
@@ -205,8 +205,12 @@ class Registry:
                 )
         try:
             return plugin(**spec.parameters)
-        except TypeError as error:
-            raise BadParameter(f"{spec.name!r} cannot be built with {dict(spec.parameters)}: {error}") from error
+        except EarnestError:
+            raise
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise BadParameter(
+                f"{spec.name!r} cannot be built with {str(dict(spec.parameters))[:200]}: {str(error)[:200]}"
+            ) from error
 
     def _walk(self) -> None:
         with self._lock:

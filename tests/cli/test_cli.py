@@ -236,7 +236,7 @@ def test_show_and_replay_say_what_a_recogniser_heard(call: Call) -> None:
     (heard,) = lines[0]["heard"].values()
     assert len(heard) > 10
     assert f"it heard {heard!r}" in call("show", "run", "--task", "noisy_transcription").stdout
-    again = call("replay", "run", lines[0]["item"]).stdout
+    again = call("replay", "run", lines[0]["item"], *options[:2]).stdout
     assert f"heard before: {heard!r}" in again and f"heard now: {heard!r}" in again
 
 

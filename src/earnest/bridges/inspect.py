@@ -60,13 +60,13 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 
 from earnest.audio import AudioClip, Manifest, Stimulus, Turn
 from earnest.errors import BadData, BadParameter, EarnestError, HistoryRefused, ModelFailed
-from earnest.folders import clip_file, taken_as_data
 from earnest.models import load_model
 from earnest.models.access import Answer, Model, Sampling, written_answer
 from earnest.records import NO_ANSWER, Item, JournalLine, Question, Unscored, Verdict
 from earnest.registry import registry
 from earnest.results.build import build, read_lines
 from earnest.results.proof import reason_unproven
+from earnest.run_folder import clip_file, taken_as_data
 from earnest.tasks.probe import probe_manifest
 
 

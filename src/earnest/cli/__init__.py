@@ -15,8 +15,13 @@ from typing import Any
 import click
 
 from earnest import __version__
+from earnest.cli._terminal import tell, visible_output
 from earnest.cli._watch import can_watch, watched
 from earnest.errors import EarnestError
+from earnest.text import visible
+
+TRACEBACK = "EARNEST_TRACEBACK"
+"""The environment variable that shows where an error that nobody foresaw was raised."""
 
 COMMANDS = {
     "run": ("earnest.cli.run", "Evaluate a model: a suite of tasks, with or without an attack and defences."),
@@ -84,25 +89,48 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _exit_code(arguments: list[str] | None) -> int:
+    with visible_output():
+        return _called(arguments)
+
+
+def _called(arguments: list[str] | None) -> int:
     try:
         code = cli.main(args=arguments, prog_name="earnest", standalone_mode=False)
     except click.exceptions.Abort:
-        click.echo(_KEPT, err=True)
-        code = 130
+        tell(_KEPT)
+        return 130
     except click.ClickException as error:
+        error.message = visible(error.message)
         error.show()
-        code = 2
+        return 2
     except EarnestError as error:
-        click.echo(f"earnest: {error}", err=True)
-        code = 2
+        tell(str(error))
+        return 2
     except SystemExit as error:
-        code = error.code
-        if code in _STOPPED:
-            click.echo(_KEPT, err=True)
-        else:
-            click.echo(f"earnest: something called sys.exit({code!r}) in the middle of the command, which is not done", err=True)
-            code = 2
+        if error.code in _STOPPED:
+            tell(_KEPT)
+            return error.code
+        tell(f"something called sys.exit({error.code!r}) in the middle of the command, which is not done")
+        return 2
+    except BrokenPipeError:  # `earnest show RUN | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except OSError as error:  # a name that is too long, a folder that may not be read
+        tell(f"{str(error.filename)[:120]!r} cannot be used: {error.strerror}" if error.filename else str(error))
+        return 2
+    except Exception as error:  # noqa: BLE001  (a traceback is for those who can mend it)
+        if os.environ.get(TRACEBACK):
+            raise
+        tell(f"{_fault(error)}; this is a fault of earnest: please report it, with what {TRACEBACK}=1 prints")
+        return 2
     return code if isinstance(code, int) else 0
+
+
+def _fault(error: Exception) -> str:
+    import traceback
+
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {str(error)[:300]} (in {os.path.basename(place.filename)}, line {place.lineno})"
 
 
 def _load_plugins(ctx: click.Context, option: click.Parameter, names: tuple[str, ...]) -> None:

@@ -9,6 +9,7 @@ import click
 
 from earnest.cli import plugin_option
 
+
 @click.command("schema", help="Print the JSON Schema of what earnest reads and writes.")
 @click.argument("kind", type=click.Choice(["finding", "journal", "judgement", "manifest", "suite", "work", "report"]))
 def schema_command(kind: str) -> None:

@@ -10,6 +10,7 @@ from earnest import registry
 from earnest.cli import plugin_option, print_json
 from earnest.cli._endpoint import model_option
 from earnest.errors import MissingExtra
+from earnest.text import one_line
 
 _FOLDER = click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 _JSON = click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
@@ -75,8 +76,8 @@ def show_command(
         return
     for line in chosen[:limit]:
         outcome = f"{line.label} ({line.score})" if line.status == "scored" else f"unscored: {line.reason}"
-        said = " ".join((line.answer or line.detail or "").split())
-        click.echo(f"{line.item}  {outcome}  {said[:120]!r}")
+        said = one_line(line.answer or line.detail or "")
+        click.echo(f"{one_line(line.item)}  {one_line(outcome)}  {said[:120]!r}")
         if line.heard:
             click.echo(f"    it heard {in_words(line.heard)}")
     click.echo(f"{len(chosen)} items" + (f", the first {limit} shown" if len(chosen) > limit else ""))

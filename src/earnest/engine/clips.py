@@ -11,8 +11,8 @@ from pathlib import Path
 from earnest.audio import AudioClip, Stimulus
 from earnest.audio.files import encoded
 from earnest.engine.journal import storage_failed
-from earnest.folders import CLIPS as FOLDER
-from earnest.folders import clip_file, write_whole
+from earnest.run_folder import CLIPS as FOLDER
+from earnest.run_folder import clip_file, write_whole
 
 FASTEST = 0.0
 """FLAC's own level: half the time of its default, for files that are a fiftieth larger."""

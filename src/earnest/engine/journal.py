@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Self
 
 from earnest.errors import BadData, PlanMismatch, StorageFailed
-from earnest.folders import file_in, read_appended
 from earnest.records import JournalLine
+from earnest.run_folder import file_in, read_appended
 
 JOURNAL = "journal.jsonl"
 

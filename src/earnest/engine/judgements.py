@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 
 from earnest.engine.journal import Appended
-from earnest.folders import read_appended
 from earnest.records import JudgementLine
+from earnest.run_folder import read_appended
 
 JUDGEMENTS = "judgements.jsonl"
 

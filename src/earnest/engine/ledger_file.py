@@ -7,7 +7,7 @@ from pathlib import Path
 
 from earnest.engine.journal import storage_failed
 from earnest.errors import BadData
-from earnest.folders import file_in, read_json, write_whole
+from earnest.run_folder import file_in, read_json, write_whole
 
 FILE = "spend.json"
 

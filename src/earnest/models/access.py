@@ -29,10 +29,11 @@ from numpy.typing import NDArray
 
 from earnest.audio import AudioClip, Stimulus, Turn
 from earnest.errors import AccessDenied, BadParameter, FailureReason, HistoryRefused, ModelFailed
-from earnest.folders import plain_json, valid_text
 from earnest.models.edits import Edit, Position, edited_fingerprint
 from earnest.models.timing import waiting
 from earnest.replies import ReadReply, read
+from earnest.run_folder import plain_json
+from earnest.text import valid_text
 
 Hears = Literal["words", "voice", "sound"]
 """What of a recording reaches a model: what is said, who says it and how, and sounds other than speech."""

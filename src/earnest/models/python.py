@@ -240,7 +240,7 @@ def _imported(module: str, spec: str) -> ModuleType:
         sys.path.append(os.getcwd())
     try:
         return importlib.import_module(module)
-    except ImportError as error:
+    except (ImportError, TypeError, ValueError) as error:  # a relative name is a TypeError, an empty one a ValueError
         raise BadParameter(
             f"{spec!r} must name an importable module, but importing {module!r} gave: {error}; "
             "run from the folder that holds it, or install it"

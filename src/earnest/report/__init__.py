@@ -35,10 +35,10 @@ def write(folder: Path | str, *, gates: Sequence[str] | None = None, note: str |
     StorageFailed
         If a file could not be written.
     """
-    from earnest.folders import taken_as_data
     from earnest.report import files, page
     from earnest.report.gather import gather
     from earnest.report.storage import write_text
+    from earnest.run_folder import taken_as_data
 
     forms = {"report.json": files.as_json, "report.md": files.as_markdown, "junit.xml": files.as_junit, PAGE: page.as_html}
     with taken_as_data(folder):
@@ -57,8 +57,8 @@ def compare(first: Path | str, second: Path | str) -> Comparison:
     BadData
         If either is no run folder, or its journal cannot be read.
     """
-    from earnest.folders import taken_as_data
     from earnest.report.comparison import Comparison
+    from earnest.run_folder import taken_as_data
 
     with taken_as_data(f"{first} or {second}"):
         return Comparison.of(Path(first), Path(second))

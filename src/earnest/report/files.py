@@ -12,13 +12,15 @@ from earnest.report.numbers import interval, interval_of, shown, value_of
 from earnest.results.finding import Finding
 from earnest.results.reasons import reason_counts
 from earnest.results.scorecard import MAX_UNSCORED_SHARE
+from earnest.run_folder import plain_json
+from earnest.text import one_line
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def as_json(report: Report) -> str:
     """The text of `report.json`."""
-    return json.dumps(report.as_file().model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(plain_json(report.as_file().model_dump(mode="json")), indent=2, ensure_ascii=False) + "\n"
 
 
 def as_markdown(report: Report) -> str:
@@ -55,7 +57,7 @@ def as_markdown(report: Report) -> str:
     if report.reasons:
         parts.append(f"Unscored of {report.counts}: " + "; ".join(_cell(str(count)) for count in report.reasons))
     if report.left_out:
-        parts.append("Not run: " + "; ".join(f"{name} ({why})" for name, why in report.left_out.items()))
+        parts.append("Not run: " + "; ".join(f"{_cell(name)} ({_cell(why)})" for name, why in report.left_out.items()))
     return "\n\n".join(parts) + "\n"
 
 
@@ -117,7 +119,7 @@ def _cell(text: str) -> str:
     """The text safe in a cell of a Markdown table."""
     for sign in ("\\", "|", "<", "`", "*"):
         text = text.replace(sign, "\\" + sign if sign != "<" else "&lt;")
-    return " ".join(text.split())
+    return one_line(text)
 
 
 def _details(report: Report, finding: Finding) -> dict[str, str]:

@@ -11,7 +11,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from earnest.folders import file_in, read_json, taken_as_data
 from earnest.plan import Plan
 from earnest.records import JournalLine
 from earnest.results.build import build_from, read_lines
@@ -23,6 +22,7 @@ from earnest.results.reach import left_out, within_reach
 from earnest.results.reasons import ItemCounts, ReasonCount, item_counts, reason_counts
 from earnest.results.scorecard import AudioProof, Gate, PillarScore, Scorecard, gate, scorecard
 from earnest.results.subtasks import SubtaskCount, subtask_counts
+from earnest.run_folder import file_in, read_json, taken_as_data
 
 SCHEMA_VERSION = 1
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from earnest.errors import BadData
-from earnest.folders import file_in, read_json
 from earnest.report.gather import Report
+from earnest.run_folder import file_in, read_json
 
 FILE = "judges.json"
 _COUNTS = {"n_found", "n_canaries", "n_controls_found", "n_controls"}

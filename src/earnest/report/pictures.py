@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from earnest.audio import AudioClip
 from earnest.audio.files import encoded
 from earnest.errors import EarnestError
-from earnest.folders import clip_file
+from earnest.run_folder import clip_file
 
 WIDTH, HEIGHT = 560, 112
 """Size of a spectrogram in pixels: time by frequency."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from earnest.errors import StorageFailed
-from earnest.folders import write_whole
+from earnest.run_folder import write_whole
 
 
 def write_text(path: Path, text: str) -> None:

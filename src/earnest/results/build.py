@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from earnest import registry
-from earnest.folders import file_in, read_appended
 from earnest.plan import Plan, PlannedTask
 from earnest.records import Arm, JournalLine
 from earnest.results.agreement import agreement
@@ -24,6 +23,7 @@ from earnest.results.pairs import Pair, pairs
 from earnest.results.proof import as_proven
 from earnest.results.reach import within_reach
 from earnest.results.shortcut import shortcut
+from earnest.run_folder import file_in, read_appended, taken_as_data
 
 Journal = dict[tuple[str, Arm], list[JournalLine]]
 
@@ -52,7 +52,9 @@ def read_lines(folder: Path) -> list[JournalLine]:
     read = read_appended(path, JournalLine, advice=advice) if path.exists() else ()
     found = {line.item: line for line in read}
     lines = sorted(found.values(), key=lambda line: line.item)
-    return as_proven(with_judgements(lines, read_judgements(Path(folder))))
+    judgements = read_judgements(Path(folder))
+    with taken_as_data(folder):
+        return as_proven(with_judgements(lines, judgements))
 
 
 def build(folder: Path) -> list[Finding]:

@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from earnest.errors import BadData, BadParameter
-from earnest.folders import file_in, read_text
 from earnest.metrics.calibration import Calibrated, calibrated_mean, calibrated_rate
 from earnest.plan import Plan
 from earnest.records import Arm, JournalLine
@@ -26,6 +25,7 @@ from earnest.results.agreement import kappa
 from earnest.results.finding import Finding
 from earnest.results.measures import Measure
 from earnest.results.naming import Place
+from earnest.run_folder import file_in, read_text
 
 FILE = "human_labels.csv"
 """The labels as a run folder keeps them, so that its report can be written again."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from earnest.folders import file_in, read_appended
 from earnest.records import JournalLine, JudgementLine
+from earnest.run_folder import file_in, read_appended
 
 FILE = "judgements.jsonl"
 

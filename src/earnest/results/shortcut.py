@@ -12,10 +12,10 @@ from pathlib import Path
 from earnest.audio import AudioClip
 from earnest.audio.spectra import plain_features
 from earnest.errors import BadAudio, BadData
-from earnest.folders import clip_file
 from earnest.metrics.shortcut import shortcut_accuracy
 from earnest.records import JournalLine
 from earnest.results.measures import Measure, rate
+from earnest.run_folder import clip_file
 
 LABELS = ("benign", "harmful")
 METRIC = "told_apart_by_sound_alone"

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from earnest import pillars
 from earnest.errors import BadParameter
-from earnest.folders import file_in, read_json, taken_as_data
 from earnest.metrics.correlation import Correlation, pairwise
 from earnest.metrics.intervals import N_RESAMPLES
 from earnest.metrics.ranking import interval_draws, rank_bands, rank_intervals
@@ -36,6 +35,7 @@ from earnest.results.naming import Place, registered, tell_unloaded, with_missin
 from earnest.results.reach import within_reach
 from earnest.results.scorecard import AudioProof, audio_proof, combined
 from earnest.results.sums import Sums
+from earnest.run_folder import file_in, read_json, taken_as_data
 
 Floats = NDArray[np.float64]
 

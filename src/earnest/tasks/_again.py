@@ -12,7 +12,6 @@ from earnest.audio import AudioClip, Stimulus
 from earnest.engine import clip_path, heard_by
 from earnest.engine.learning import learnt_by
 from earnest.errors import BadData, BadParameter, UnknownName
-from earnest.folders import taken_as_data
 from earnest.models import load_model
 from earnest.models.access import Answer, Defence, Failure, Model, Reply, Sampling, System
 from earnest.models.options import Given, options_of
@@ -22,6 +21,7 @@ from earnest.registry import parse_spec, registry
 from earnest.results.build import read_lines
 from earnest.results.proof import audio_proof
 from earnest.results.reasons import reason_counts
+from earnest.run_folder import taken_as_data
 from earnest.tasks._canary import Canary, canary_lines
 from earnest.tasks.probe import probe_manifest
 
@@ -151,7 +151,7 @@ def probe_hearing(model: str | Model, *, options: Given = ()) -> dict[str, Any]:
 
 def _checked_model(plan: Plan, given: str | None) -> str:
     """The specification of the model that may be asked: the plan's, where the user gave it or it is earnest's own."""
-    if given is None and (plan.model == "earnest/reference" or plan.model.startswith("scripted/")):
+    if given is None and plan.asks_own_model:
         return plan.model
     if given is None:
         raise BadParameter(

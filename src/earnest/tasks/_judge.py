@@ -16,7 +16,6 @@ from earnest.engine.judging import JudgeSummary, ask_all, judge_lines
 from earnest.engine.ledger_file import read_spent, write_spent
 from earnest.engine.prices import Price, read_prices
 from earnest.errors import BadParameter
-from earnest.folders import read_text
 from earnest.models import load_model
 from earnest.models.access import Model
 from earnest.models.options import Given, options_of
@@ -29,6 +28,7 @@ from earnest.results.build import read_lines
 from earnest.results.calibrated import FILE as LABELS
 from earnest.results.calibrated import MIN_LABELS, read_labels
 from earnest.results.proof import MIN_HEARD, AudioProof, audio_proof
+from earnest.run_folder import read_text
 from earnest.tasks._canary import Canary, canary_lines
 from earnest.tasks.probe import probe_manifest
 

@@ -107,6 +107,8 @@ class _Asked:
             )
         if self.limit is not None and self.limit < 1:
             raise BadParameter(f"limit must be at least 1, got {self.limit}; leave it out for all items")
+        if not 0 <= self.seed < 2**63:
+            raise BadParameter(f"seed must be a whole number from 0 to 2^63 - 1, got {self.seed}; 0 is the default")
         attack, defences = _checked_specs(self.attack, self.defences)
         return dataclasses.replace(self, attack=attack, defences=defences)
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from earnest.errors import BadData, EarnestError
+from earnest.text import valid_text
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -56,7 +57,9 @@ def file_in(folder: Path | str, name: str) -> Path:
         real, root = path.resolve(), Path(folder).resolve()
         plain = not real.exists() or stat.S_ISREG(real.stat().st_mode)
     except (OSError, ValueError, RuntimeError) as error:  # a loop of links, a name too long, a zero byte
-        raise BadData(f"{str(path)!r} must be a file, and cannot be looked for: {error}") from error
+        raise BadData(
+            f"{str(path)[:120]!r} must be a file, and cannot be looked for: {getattr(error, 'strerror', None) or error}"
+        ) from error
     if not real.is_relative_to(root):
         raise BadData(
             f"{str(path)!r} must lie in its run folder, but is a link to {str(real)!r}; a run folder is read as data, and "
@@ -152,19 +155,6 @@ def plain_json(value: Any, *, depth: int = 0) -> Any:
     return plain_json(value.item()) if hasattr(value, "item") and not hasattr(value, "__len__") else valid_text(str(value))
 
 
-def valid_text(text: str) -> str:
-    """The text with U+FFFD in place of every half of a character, which no file can hold.
-
-    >>> valid_text("caf\u00e9 \ud83d!")
-    'caf\u00e9 \ufffd!'
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
-
-
 def read_json(path: Path) -> Any:
     """The value in a JSON file.
 
@@ -246,9 +236,9 @@ def taken_as_data(folder: Path | str) -> Iterator[None]:
     except EarnestError:
         raise
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
+        place, said = traceback.extract_tb(error.__traceback__)[-1], " ".join(str(error).split())[:200]
         raise BadData(
-            f"{folder} holds what cannot be counted, {type(error).__name__}: {str(error)[:200]} "
+            f"{folder} holds what cannot be counted, {type(error).__name__}: {said} "
             f"({Path(place.filename).name}, line {place.lineno}); read it with the version of earnest that wrote it, or "
             "restore it"
         ) from error
