@@ -6,10 +6,12 @@ import json
 from collections import Counter
 
 import pytest
-from engine_parts import jobs, plan, settings
+from engine_parts import LocalModel, jobs, plan, settings
 
 from earnest.engine import Price, caller, execute, limiter, read_journal
+from earnest.errors import ModelFailed
 from earnest.models import _transport, load_model
+from earnest.models.access import Sampling
 from earnest.report.sections import MEANINGS
 from earnest.testing.habits import HABITS
 from earnest.testing.loopback import Loopback
@@ -96,3 +98,53 @@ def test_an_answer_that_is_too_long_is_cut_and_said_to_be(folder) -> None:
     _, lines, _ = run(folder, HABITS["says_too_much"])
     line = lines["1"]
     assert len(line.answer) == 100_000 and "characters are kept" in json.dumps(line.read)
+
+
+class Shaky(LocalModel):
+    """Raises what it is given on the items that are hit, as long as it is told to."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(batch_size=1)
+        self.error, self.is_broken = error, True
+
+    def ask(self, stimuli, *, sampling=Sampling()):  # noqa: B008
+        if self.is_broken and stimuli[0].prompt.split()[-1] in HIT:
+            raise self.error
+        return super().ask(stimuli, sampling=sampling)
+
+
+class VendorsLimit(Exception):
+    status_code = 429
+
+
+class VendorsRefusal(Exception):
+    status_code = 400
+
+
+class APIConnectionError(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    "error, passes",
+    [
+        (ConnectionResetError("reset"), True),
+        (TimeoutError(), True),
+        (VendorsLimit("slow down"), True),
+        (APIConnectionError("no route"), True),
+        (ModelFailed("busy", retryable=True), True),
+        (VendorsRefusal("no"), False),
+        (ValueError("a bug"), False),
+        (ModelFailed("no"), False),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_a_model_error_that_may_pass_is_asked_again_on_resume(folder, error, passes) -> None:
+    model = Shaky(error)
+    given_ = settings(max_failures=None)
+    first = execute(plan(N), jobs(N), model=model, folder=folder, settings=given_)
+    assert first.unscored == {"model_error": len(HIT)}
+    assert {line.item[-1] for line in read_journal(folder) if line.passing} == (set(HIT) if passes else set())
+    model.is_broken = False
+    second = execute(plan(N), jobs(N), model=model, folder=folder, settings=given_)
+    assert second.n_scored == (N if passes else N - len(HIT))

@@ -140,6 +140,7 @@ def test_a_body_that_is_too_long_is_given_up_where_it_passes_the_cap(monkeypatch
         with Loopback(answer=lambda heard, n=n: "a" * n) as server:
             found = answer_or_error(load_model(f"{server.url}#m"))
         assert getattr(found, "reason", None) == reason
+        assert reason is None or "at most 1 MiB" in str(found)  # and not that its cut JSON is none
 
 
 # ---------------------------------------------------------------- limits
