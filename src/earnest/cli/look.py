@@ -72,8 +72,9 @@ def show_command(
         print_json({"n": len(chosen), "items": [line.model_dump(mode="json") for line in chosen[:limit]]})
         return
     for line in chosen[:limit]:
-        outcome = f"{line.label} ({line.score})" if line.status == "scored" else f"unscored: {line.reason}"
-        said = " ".join((line.answer or line.detail or "").split())
+        detail = f" ({' '.join(line.detail.split())[:120]})" if line.detail else ""
+        outcome = f"{line.label} ({line.score})" if line.status == "scored" else f"unscored: {line.reason}{detail}"
+        said = " ".join((line.answer or "").split())
         click.echo(f"{line.item}  {outcome}  {said[:120]!r}")
         if line.heard:
             click.echo(f"    it heard {in_words(line.heard)}")
