@@ -251,10 +251,14 @@ def test_a_call_that_hangs_is_a_timeout_and_the_others_are_asked(folder) -> None
 
 
 def test_a_batch_may_take_as_long_as_its_stimuli_one_by_one(folder) -> None:
-    summary = execute(
-        plan(4), jobs(4), model=LocalModel(batch_size=4, delay_s=0.7), folder=folder, settings=settings(timeout_s=0.5)
-    )
-    assert summary.n_scored == 4
+    class Slow(LocalModel):
+        def ask(self, stimuli, **given):
+            time.sleep(0.3 * len(stimuli))
+            return super().ask(stimuli, **given)
+
+    model = Slow(batch_size=4)
+    summary = execute(plan(8), jobs(8), model=model, folder=folder, settings=settings(timeout_s=0.8))
+    assert summary.n_scored == 8 and max(map(len, model.batches)) == 4  # which takes 1.2 s
 
 
 def test_a_model_that_hangs_again_and_again_is_asked_no_more(folder) -> None:

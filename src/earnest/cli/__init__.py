@@ -44,6 +44,8 @@ COMMANDS = {
 _STOPPED = (130, 143)
 """Exit codes of Ctrl-C and SIGTERM."""
 LEAVE_AFTER_S = 0.3
+WORKERS = ("earnest-model", "earnest-work", "earnest-attack")
+"""What the engine calls its threads; one that is there when a command has ended was given up."""
 _KEPT = "stopped; the run folder keeps what was done, and the same command goes on from there"
 
 
@@ -81,11 +83,21 @@ def main(arguments: list[str] | None = None) -> None:
         code = watched(lambda: _exit_code(None))
     else:
         code = _exit_code(arguments)
-    if code in _STOPPED and arguments is None:  # nobody waits for a thread that hangs
+    if arguments is None:
+        _leave_nobody_waiting(code)
+    sys.exit(code)
+
+
+def _leave_nobody_waiting(code: int) -> None:
+    """End the process in time where a thread hangs; one that is at work in a library may crash while Python ends."""
+    if any(thread.name.startswith(WORKERS) for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    if code in _STOPPED:  # what a model's own threads do is not waited for
         late = threading.Timer(LEAVE_AFTER_S, os._exit, [code])
         late.daemon = True
         late.start()
-    sys.exit(code)
 
 
 def _exit_code(arguments: list[str] | None) -> int:

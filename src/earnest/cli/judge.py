@@ -56,4 +56,4 @@ def judge_command(
     else:
         click.echo(found.as_text())
         click.echo(f"\nreport: {folder / 'report.html'}")
-    return 0
+    return 2 if found.summary.failed and not found.summary.n_judged else 0

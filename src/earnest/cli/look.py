@@ -75,9 +75,9 @@ def show_command(
         print_json({"n": len(chosen), "items": [line.model_dump(mode="json") for line in chosen[:limit]]})
         return
     for line in chosen[:limit]:
-        outcome = f"{line.label} ({line.score})" if line.status == "scored" else f"unscored: {line.reason}"
-        said = one_line(line.answer or line.detail or "")
-        click.echo(f"{one_line(line.item)}  {one_line(outcome)}  {said[:120]!r}")
+        detail = f" ({one_line(line.detail)[:120]})" if line.detail else ""
+        outcome = f"{line.label} ({line.score})" if line.status == "scored" else f"unscored: {line.reason}{detail}"
+        click.echo(f"{one_line(line.item)}  {one_line(outcome)}  {one_line(line.answer or '')[:120]!r}")
         if line.heard:
             click.echo(f"    it heard {in_words(line.heard)}")
     click.echo(f"{len(chosen)} items" + (f", the first {limit} shown" if len(chosen) > limit else ""))

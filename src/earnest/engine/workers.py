@@ -38,7 +38,7 @@ class Workers(Executor):
         self._threads: set[threading.Thread] = set()
         self._running: dict[Future[Any], threading.Thread] = {}
         self._given_up: set[threading.Thread] = set()
-        self._n_idle, self._closed = 0, False
+        self._n_unfinished, self._closed = 0, False
 
     def submit(self, function: Callable[..., T], /, *arguments: Any, **named: Any) -> Future[T]:
         """The result of the call, once a thread has made it."""
@@ -47,8 +47,8 @@ class Workers(Executor):
             if self._closed:
                 raise RuntimeError("no work can be given to threads that were let go")
             self._tasks.put((future, lambda: function(*arguments, **named)))
-            if self._n_idle < self._tasks.qsize() and len(self._threads) < self._most:
-                self._begin_thread()
+            self._n_unfinished += 1
+            self._begin_thread_if_needed()
         return future
 
     def give_up(self, future: Future[Any]) -> None:
@@ -60,8 +60,9 @@ class Workers(Executor):
                 return
             self._threads.discard(thread)
             self._given_up.add(thread)
-            if not self._closed and self._tasks.qsize():
-                self._begin_thread()
+            self._n_unfinished -= 1
+            if not self._closed:
+                self._begin_thread_if_needed()
 
     @property
     def n_hung(self) -> int:
@@ -93,7 +94,9 @@ class Workers(Executor):
             self._given_up |= self._threads
             self._threads.clear()
 
-    def _begin_thread(self) -> None:
+    def _begin_thread_if_needed(self) -> None:
+        if len(self._threads) >= min(self._most, self._n_unfinished):
+            return
         thread = threading.Thread(target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True)
         self._threads.add(thread)
         thread.start()
@@ -110,22 +113,20 @@ class Workers(Executor):
     def _work(self) -> None:
         thread = threading.current_thread()
         while thread not in self._given_up:
-            with self._lock:
-                self._n_idle += 1
             task = self._tasks.get()
-            with self._lock:
-                self._n_idle -= 1
             if task is None:
                 return
             self._made(thread, *task)
             del task  # the result is the caller's alone
+            with self._lock:
+                self._n_unfinished -= thread not in self._given_up
 
     def _made(self, thread: threading.Thread, future: Future[Any], call: Callable[[], Any]) -> None:
-        if not future.set_running_or_notify_cancel():
-            return
         with self._lock:
-            self._running[future] = thread
+            self._running[future] = thread  # before it counts as running, so that it can be given up from then on
         try:
+            if not future.set_running_or_notify_cancel():
+                return
             result = call()
         except BaseException as error:  # noqa: BLE001  whoever waits is told
             future.set_exception(error)

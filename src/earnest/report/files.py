@@ -136,10 +136,11 @@ def _details(report: Report, finding: Finding) -> dict[str, str]:
 def _headline_case(finding: Finding, *, details: Mapping[str, str]) -> ElementTree.Element:
     case = _case(f"{finding.pillar}.{finding.task}", finding.id)
     said = f"{value_of(finding)}, interval {interval_of(finding)}, n = {finding.n_scored}"
+    told = (details.get(reason, f"{n} {reason}") for reason, n in finding.unscored.items())
+    reasons = "; ".join(told) or "no items"
+    message = f"{finding.n_unscored} of {finding.n_scored + finding.n_unscored} items unscored ({reasons})"
+    said += f"; {message}" if finding.n_unscored else ""
     if finding.value is None or finding.unscored_share > MAX_UNSCORED_SHARE:
-        told = (details.get(reason, f"{n} {reason}") for reason, n in finding.unscored.items())
-        reasons = "; ".join(told) or "no items"
-        message = f"{finding.n_unscored} of {finding.n_scored + finding.n_unscored} items unscored ({reasons})"
         ElementTree.SubElement(case, "error", message=_legal(message), type="unscored")
     ElementTree.SubElement(case, "system-out").text = _legal(said)
     return case

@@ -15,7 +15,7 @@ from earnest.engine.job import default_cache
 from earnest.engine.judging import JudgeSummary, ask_all, judge_lines
 from earnest.engine.ledger_file import read_spent, write_spent
 from earnest.engine.prices import Price, read_prices
-from earnest.errors import BadParameter
+from earnest.errors import BadParameter, RunStopped
 from earnest.models import load_model
 from earnest.models.access import Model
 from earnest.models.options import Given, options_of
@@ -67,7 +67,8 @@ class Judged:
             lines.append(f"{', '.join(said.judges)}: {asked}; {said.n_known} were judged before")
             lines.append(f"{said.n_calls} new calls, {said.n_cached} from the cache" + self._cost)
             lines += [
-                f"{n} calls failed: {reason}; the same command asks them again" for reason, n in said.failed.items()
+                f"{n} calls failed: {reason} ({said.details.get(reason, '')}); the same command asks them again"
+                for reason, n in said.failed.items()
             ]
         for task, n in (self.labels or {}).items():
             few = "" if n >= MIN_LABELS else f": too few, {MIN_LABELS} are needed to correct its rate"
@@ -200,7 +201,11 @@ def check_hearing(judges: Sequence[ModelJudge], *, folder: Path, settings: Setti
     for judge in judges:
         if known.get(judge.name, {}).get("fingerprint") == judge.model.fingerprint:
             continue
-        proof, failed, cost = _heard(judge.model, folder=folder, settings=settings)
+        try:
+            proof, failed, cost = _heard(judge.model, folder=folder, settings=settings)
+        except RunStopped as error:
+            faults.append(str(error))
+            continue
         spent += cost
         if proof.proven and proof.n_found >= MIN_HEARD * (proof.n_canaries + proof.n_unscored):
             about = {"fingerprint": judge.model.fingerprint, "destination": judge.model.destination}
