@@ -48,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ((), "needs a judge or people's labels, got neither"),
         (("--judge", "nobody"), "a model is written as one of"),
         (("--judge", "python:my_judge:judge", "--judge-hears"), "let it take (clip, prompt) (audio_refused)"),
-        (("--judge", "http://127.0.0.1:9/v1#x", "--max-cost", "1"), "a ceiling needs prices"),
+        (("--judge", "http://192.0.2.1:9/v1#x", "--max-cost", "1"), "a ceiling needs prices"),
     ],
 )
 def test_what_cannot_be_done_is_said(

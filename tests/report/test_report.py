@@ -310,23 +310,23 @@ def test_a_picture_is_a_png_that_gives_its_levels_back() -> None:
 
 
 def with_details(folder: Path, detail: str) -> list[JournalLine]:
-    """The folder with a detail on every unscored line of `timeout`; its lines."""
+    """The folder with a detail on every unscored line of `model_error`; its lines."""
     lines = [JournalLine.model_validate_json(text) for text in (folder / "journal.jsonl").read_text().splitlines()[:-1]]
-    lines = [line.model_copy(update={"detail": detail}) if line.reason == "timeout" else line for line in lines]
+    lines = [line.model_copy(update={"detail": detail}) if line.reason == "model_error" else line for line in lines]
     (folder / "journal.jsonl").write_text("".join(line.dumped() + "\n" for line in lines))
     return lines
 
 
 def test_the_commonest_detail_stands_beside_its_reason_everywhere(run_folder: Path) -> None:
     lines = with_details(run_folder, "host <b>was</b> asleep")
-    n = sum(line.reason == "timeout" and line.kind == "item" for line in lines)
+    n = sum(line.reason == "model_error" and line.kind == "item" for line in lines)
     report.write(run_folder)
     said = json.loads((run_folder / "report.json").read_text())
-    assert said["unscored_details"]["timeout"] == "host <b>was</b> asleep" and said["unscored"]["timeout"] == n > 0
-    assert f"{n} timeout (host &lt;b>was&lt;/b> asleep)" in (run_folder / "report.md").read_text()
+    assert said["unscored_details"]["model_error"] == "host <b>was</b> asleep" and said["unscored"]["model_error"] == n > 0
+    assert f"{n} model_error (host &lt;b>was&lt;/b> asleep)" in (run_folder / "report.md").read_text()
     assert "<q>host &lt;b&gt;was&lt;/b&gt; asleep</q>" in (run_folder / "report.html").read_text()
     told = [case.text or "" for case in ElementTree.parse(run_folder / "junit.xml").iter("system-out")]
-    assert any("timeout (host <b>was</b> asleep)" in text for text in told)
+    assert any("model_error (host <b>was</b> asleep)" in text for text in told)
 
 
 def test_the_terminal_says_what_attack_and_defence_did_and_counts_as_the_report_does(run_folder: Path) -> None:
@@ -336,7 +336,7 @@ def test_the_terminal_says_what_attack_and_defence_did_and_counts_as_the_report_
     said = json.loads((run_folder / "report.json").read_text())
     n_unscored = sum(said["unscored"].values()) - said["unscored"].get("not_run", 0)
     assert f"{n_unscored:,} unscored" in text and "over 4 conditions; 8 canaries beside them" in text
-    assert "unscored: " in text and "timeout (asleep)" in text
+    assert "unscored: " in text and "model_error (asleep)" in text
     assert "attacked by pgd:steps=40" in text and "defended by codec" in text
     rows = [line for line in text.splitlines() if line.startswith("  made harm")]
     gained = next(finding for finding in said["findings"] if finding["metric"] == "score_lost_to_attack" and finding["task"] == "made_harm")
