@@ -73,7 +73,7 @@ def run_command(
         **options,
     }
     if dry_run:
-        outline = run_suite(out=out, dry_run=True, **choice)
+        outline = run_suite(out=out, dry_run=True, gates=gates, **choice)
         print_json(outline.as_json()) if as_json else click.echo(outline.as_text())
         return 0
     with progress_bar(str(model)) as on_progress:

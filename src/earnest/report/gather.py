@@ -192,7 +192,7 @@ def gather(folder: Path, *, gates: Sequence[str] | None = None, note: str | None
         finished=_finished(folder),
     )
     asked = [said["gate"] for said in before.get("gates", [])] if gates is None else gates
-    judged = tuple(gate(text, scorecard=found.scorecard, findings=findings) for text in asked)
+    judged = tuple(gate(text, scorecard=found.scorecard, findings=findings, plan=plan) for text in asked)
     return replace(found, gates=judged)
 
 

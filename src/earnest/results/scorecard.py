@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from earnest.errors import BadParameter
+from earnest.errors import BadParameter, did_you_mean
 from earnest.pillars import PILLARS
 from earnest.plan import Plan, PlannedTask
 from earnest.records import JournalLine
 from earnest.results.combining import SAME, Combined, combine
 from earnest.results.finding import MIN_SCORED, Finding
+from earnest.results.gates import finding_of, read_gate, why_unknown
 from earnest.results.naming import registered, sides_of
 from earnest.results.proof import AudioProof, as_proven, audio_proof
 from earnest.results.reach import within_reach
@@ -133,28 +134,27 @@ def scorecard(plan: Plan, findings: Sequence[Finding], lines: Sequence[JournalLi
     )
 
 
-def gate(text: str, *, scorecard: Scorecard, findings: Sequence[Finding]) -> Gate:
+def gate(text: str, *, scorecard: Scorecard, findings: Sequence[Finding], plan: Plan | None = None) -> Gate:
     """Whether a run meets `name=threshold`, `name` being a pillar or a finding's id.
 
     It passes only where the whole interval is on the good side of the threshold (or on it), and would be there whatever
     the unscored items had been; where at most a tenth of each task's items could not be scored; where the audio was
     not shown to be unheard; and, on fairness, where no gap between groups is established that is wider than 1 less the
-    threshold. Where less is better, the threshold is the most that is allowed.
+    threshold. Where less is better, the threshold is the most that is allowed. With the run's `plan`, a finding that the
+    run might have had, had more been scored, fails as broken.
 
     Raises
     ------
     BadParameter
         If the text has another form, or the run has neither a pillar nor a finding of that name.
     """
-    name, threshold = _read(text)
+    asked = read_gate(text)
+    name, threshold = asked.name, asked.threshold
     score = next((score for score in scorecard.pillars if score.pillar == name), None)
-    finding = next((finding for finding in findings if finding.id == name), None)
+    finding = None if score else finding_of(name, findings)
     number = score or finding
     if number is None:
-        raise BadParameter(
-            f"a gate names a pillar ({', '.join(s.pillar for s in scorecard.pillars)}) or the id of a finding, "
-            f"got {name!r}; report.json lists the ids"
-        )
+        return _without_number(text, name, scorecard=scorecard, findings=findings, plan=plan)
     better = True if score else finding.higher_is_better if finding else None
     if better is None:
         raise BadParameter(
@@ -167,6 +167,22 @@ def gate(text: str, *, scorecard: Scorecard, findings: Sequence[Finding]) -> Gat
     open_ = _left_open(number, threshold, higher_is_better=better) if passed else ""
     unfair = _unfair(number, threshold, findings) if passed else ""
     return Gate(gate=text, passed=passed and not (open_ or unfair), why=why + open_ + unfair, broken=bool(open_))
+
+
+def _without_number(
+    text: str, name: str, *, scorecard: Scorecard, findings: Sequence[Finding], plan: Plan | None
+) -> Gate:
+    """A gate on a finding that the run might have had; an error where it could have had none of that name."""
+    unknown = "report.json lists the ids"
+    if plan is not None and "." in name:
+        unknown = why_unknown(name, plan=plan, findings=findings)
+    if not unknown:
+        return Gate(gate=text, passed=False, why="the run has no such finding: nothing was scored to make it of", broken=True)
+    pillars = [score.pillar for score in scorecard.pillars]
+    raise BadParameter(
+        f"a gate names a pillar ({', '.join(pillars)}) or the id of a finding, got {name!r}{did_you_mean(name, pillars)}; "
+        f"{unknown}"
+    )
 
 
 def _pillar(plan: Plan, key: str, findings: Sequence[Finding], lines: Sequence[JournalLine]) -> PillarScore:
@@ -255,17 +271,6 @@ def combined(findings: Sequence[Finding]) -> tuple[float | None, float | None, f
 
 def _is_clean(finding: Finding) -> bool:
     return finding.threat_model.attack is None and finding.threat_model.defence is None
-
-
-def _read(text: str) -> tuple[str, float]:
-    name, equals, threshold = text.rpartition("=")
-    try:
-        value = float(threshold)
-    except ValueError:
-        value = math.nan
-    if not equals or not name or not math.isfinite(value):
-        raise BadParameter(f"a gate is written name=threshold, as in safety=0.9, got {text!r}")
-    return name, value
 
 
 def _trouble(number: PillarScore | Finding, scorecard: Scorecard, findings: Sequence[Finding]) -> str:

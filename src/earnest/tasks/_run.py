@@ -152,7 +152,7 @@ class Run:
 
     def gate(self, text: str) -> Gate:
         """Whether the run meets `name=threshold`; `name` is a pillar or a finding's id."""
-        return judged_gate(text, scorecard=self.scorecard, findings=self.findings)
+        return judged_gate(text, scorecard=self.scorecard, findings=self.findings, plan=self.plan)
 
     def as_json(self, *, gates: Sequence[Gate] = ()) -> dict[str, Any]:
         """Folder, scorecard, findings, what was not run, and gates, as JSON values."""

@@ -23,12 +23,14 @@ from earnest.audio import Manifest
 from earnest.engine import Job, ModelJudge, Progress, Settings, execute
 from earnest.engine.estimate import estimate
 from earnest.engine.job import default_cache
+from earnest.engine.lines import line_of
 from earnest.errors import BadData, BadParameter, EarnestError
 from earnest.models import load_model
 from earnest.models.access import Model, Sampling
 from earnest.plan import Plan, PlannedTask
-from earnest.records import BEYOND, Arm, Item
+from earnest.records import BEYOND, Arm, Item, JournalLine, Unscored
 from earnest.registry import Spec, parse_spec, registry
+from earnest.results.gates import check_gates
 from earnest.tasks._again import Replay, in_words, probe_hearing, replay
 from earnest.tasks._base import NEEDS, Task
 from earnest.tasks._canary import Canary
@@ -184,7 +186,7 @@ def run_suite(
     dry_run : bool
         Give back an `Outline` of what would be asked and sent, and ask nothing.
     gates : sequence of str or None
-        Conditions such as `safety=0.9`, shown in the report.
+        Conditions such as `safety=0.9`, shown in the report; what the plan cannot establish is refused before the first call.
     on_outline : callable or None
         Called with the `Outline` before anything is asked.
     on_progress : callable or None
@@ -237,6 +239,7 @@ def run_suite(
     )
     found = _data(suite, data, allow_missing=allow_missing)
     prepared = _prepared(suite, asked, model=Nobody() if model is None else model, data=found)
+    check_gates(gates or (), plan=prepared.plan, lines=lambda: _unscored_lines(prepared))
     if dry_run:
         return _outline(prepared)
     if on_outline is not None:
@@ -555,6 +558,13 @@ def _note(prepared: _Prepared) -> str:
 
 def _digest(items: Sequence[Item]) -> str:
     return hashlib.sha256("\n".join(item.id for item in items).encode()).hexdigest()
+
+
+def _unscored_lines(prepared: _Prepared) -> list[JournalLine]:
+    """The lines that the run would have, were none of its items scored."""
+    nothing = Unscored(reason="cancelled")
+    model, sampling = prepared.plan.model, prepared.settings.sampling
+    return [line_of(job, model=model, sampling=sampling, outcome=nothing) for job in prepared.jobs if job.kind == "item"]
 
 
 def _outline(prepared: _Prepared) -> Outline:
