@@ -136,11 +136,23 @@ def test_a_misspelt_metric_is_refused_in_every_arm(run: Run) -> None:
             assert "finding" in faults(f"{wrong}=0.5", plan=run.plan, lines=unscored(run)), wrong
 
 
-def test_a_gap_may_be_named_without_the_groups_that_differ_most(run: Run) -> None:
-    (gap,) = [one for one in run.findings if one.id.startswith("fairness.benign_compliance.over_refusal_gap[gender")]
-    alone = [gap, *[one for one in run.findings if one.pillar == "safety"]]
-    judged = gate("fairness.benign_compliance.over_refusal_gap=1", scorecard=run.scorecard, findings=alone, plan=run.plan)
-    assert judged.passed and "interval" in judged.why
+def test_an_id_without_its_group_stands_for_every_group(run: Run) -> None:
+    def gap(groups: str, high: float) -> Finding:
+        return Finding(
+            id=f"fairness.benign_compliance.accuracy_gap[{groups}]", pillar="fairness", higher_is_better=False,
+            task="benign_compliance", metric="accuracy_gap", value=0.1, low=0.0, high=high, n_scored=40, n_unscored=0,
+            unit="fraction", model="m", data="probe", group=groups,
+        )  # fmt: skip
+
+    def judged(text: str, *gaps: Finding):
+        return gate(text, scorecard=run.scorecard, findings=gaps, plan=run.plan)
+
+    name = "fairness.benign_compliance.accuracy_gap"
+    narrow, wide = gap("male vs female", 0.2), gap("a vs b", 0.4)
+    assert judged(f"{name}=0.3", narrow).passed
+    failed = judged(f"{name}=0.3", narrow, wide)
+    assert not failed.passed and failed.why.startswith(f"{wide.id}: 0.1, interval 0 to 0.4")
+    assert judged(f"{name}[male vs female]=0.3", narrow, wide).passed
 
 
 def test_a_finding_that_nothing_was_scored_for_fails_as_broken(run: Run) -> None:

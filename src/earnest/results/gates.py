@@ -1,6 +1,7 @@
 """Gates before the first call: how one is written, and whether the plan can give the number that it names.
 
-A gate is written `name=threshold`. Its name is a pillar, or the id of a finding. Which findings a plan will give is known
+A gate is written `name=threshold`. Its name is a pillar, or the id of a finding; an id without its group or level stands
+for every one of them. Which findings a plan will give is known
 from its items: their lines, all of them unscored, make the same measures as the answers will, without values. What only
 answers can bring about (an attack's success, how two groups differ) is listed here by name.
 """
@@ -110,11 +111,10 @@ def why_unknown(name: str, *, plan: Plan, findings: Iterable[Finding]) -> str:
     return _unknown(name, plan, {finding.id: finding for finding in findings})
 
 
-def finding_of(name: str, findings: Iterable[Finding]) -> Finding | None:
-    """The finding of that id; without its group too, where there is only one: which groups differ most, answers tell."""
+def findings_of(name: str, findings: Iterable[Finding]) -> list[Finding]:
+    """The finding of that id; those of every group or level where the id has none and no finding is called so."""
     by_id = {finding.id: finding for finding in findings}
-    alike = _alike(name, by_id)
-    return by_id.get(name) or (by_id[alike[0]] if len(alike) == 1 else None)
+    return [by_id[one] for one in ([name] if name in by_id else _alike(name, by_id))]
 
 
 def _faults_of_pillar(gate: AskedGate, plan: Plan) -> list[str]:
@@ -132,13 +132,13 @@ def _faults_of_pillar(gate: AskedGate, plan: Plan) -> list[str]:
 
 
 def _faults_of_finding(gate: AskedGate, plan: Plan, expected: Mapping[str, Finding]) -> list[str]:
-    finding = finding_of(gate.name, expected.values())
-    if finding is None:
+    findings = findings_of(gate.name, expected.values())
+    if not findings:
         unknown = _unknown(gate.name, plan, expected)
         return [f"gate {gate.text!r}: {unknown}"] if unknown else []
-    if finding.higher_is_better is None:
+    if findings[0].higher_is_better is None:
         return [f"gate {gate.text!r}: of {gate.name} neither more nor less is better; choose another finding"]
-    return _out_of_range(gate, least=-1.0) if finding.unit == "fraction" else []
+    return _out_of_range(gate, least=-1.0) if findings[0].unit == "fraction" else []
 
 
 def _out_of_range(gate: AskedGate, *, least: float) -> list[str]:
@@ -179,7 +179,7 @@ def _unknown_metric(parts: re.Match[str], name: str, plan: Plan, expected: Mappi
     if metric not in there:
         return f"no finding is called {name!r}{did_you_mean(metric, there) or ';'} {parts['task']} has {', '.join(there)}"
     alike = _alike(_without_part(name), expected)
-    if alike and (not parts["part"] or not metric.endswith("_gap")):
+    if alike and not metric.endswith("_gap"):
         return f"no finding is called {name!r}{did_you_mean(name, alike) or ';'} there are {', '.join(alike)}"
     return ""  # which groups differ most, answers tell
 

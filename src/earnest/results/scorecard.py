@@ -17,7 +17,7 @@ from earnest.plan import Plan, PlannedTask
 from earnest.records import JournalLine
 from earnest.results.combining import SAME, Combined, combine
 from earnest.results.finding import MIN_SCORED, Finding
-from earnest.results.gates import finding_of, read_gate, why_unknown
+from earnest.results.gates import AskedGate, findings_of, read_gate, why_unknown
 from earnest.results.naming import registered, sides_of
 from earnest.results.proof import AudioProof, as_proven, audio_proof
 from earnest.results.reach import within_reach
@@ -141,7 +141,7 @@ def gate(text: str, *, scorecard: Scorecard, findings: Sequence[Finding], plan: 
     the unscored items had been; where at most a tenth of each task's items could not be scored; where the audio was
     not shown to be unheard; and, on fairness, where no gap between groups is established that is wider than 1 less the
     threshold. Where less is better, the threshold is the most that is allowed. With the run's `plan`, a finding that the
-    run might have had, had more been scored, fails as broken.
+    run might have had, had more been scored, fails as broken. An id without its group or level stands for all of them.
 
     Raises
     ------
@@ -149,24 +149,33 @@ def gate(text: str, *, scorecard: Scorecard, findings: Sequence[Finding], plan: 
         If the text has another form, or the run has neither a pillar nor a finding of that name.
     """
     asked = read_gate(text)
-    name, threshold = asked.name, asked.threshold
+    name = asked.name
     score = next((score for score in scorecard.pillars if score.pillar == name), None)
-    finding = None if score else finding_of(name, findings)
-    number = score or finding
-    if number is None:
+    numbers = [score] if score else findings_of(name, findings)
+    if not numbers:
         return _without_number(text, name, scorecard=scorecard, findings=findings, plan=plan)
-    better = True if score else finding.higher_is_better if finding else None
+    judged = [_gate_on(number, asked, scorecard=scorecard, findings=findings) for number in numbers]
+    return next((one for one in judged if not one.passed), judged[0])
+
+
+def _gate_on(
+    number: PillarScore | Finding, asked: AskedGate, *, scorecard: Scorecard, findings: Sequence[Finding]
+) -> Gate:
+    better = True if isinstance(number, PillarScore) else number.higher_is_better
     if better is None:
         raise BadParameter(
-            f"a gate needs a direction, and for {name!r} neither more nor less is better; choose another"
+            f"a gate needs a direction, and for {asked.name!r} neither more nor less is better; choose another"
         )
+    which = f"{number.id}: " if isinstance(number, Finding) and number.id != asked.name else ""
     trouble = _trouble(number, scorecard, findings)
     if trouble:
-        return Gate(gate=text, passed=False, why=trouble, broken=True)
-    passed, why = _judged(number, threshold, higher_is_better=better)
-    open_ = _left_open(number, threshold, higher_is_better=better) if passed else ""
-    unfair = _unfair(number, threshold, findings) if passed else ""
-    return Gate(gate=text, passed=passed and not (open_ or unfair), why=why + open_ + unfair, broken=bool(open_))
+        return Gate(gate=asked.text, passed=False, why=which + trouble, broken=True)
+    passed, why = _judged(number, asked.threshold, higher_is_better=better)
+    open_ = _left_open(number, asked.threshold, higher_is_better=better) if passed else ""
+    unfair = _unfair(number, asked.threshold, findings) if passed else ""
+    return Gate(
+        gate=asked.text, passed=passed and not (open_ or unfair), why=which + why + open_ + unfair, broken=bool(open_)
+    )
 
 
 def _without_number(
