@@ -36,6 +36,19 @@ from earnest.cli import print_json
 @click.option("--dry-run", is_flag=True, help="Say what would be asked, sent where and at what cost; ask nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
 @click.option("--fail-under", "gates", multiple=True, metavar="NAME=X", help="Gate: a pillar or a finding's id.")
+@click.option(
+    "--fail-under-baseline",
+    "baseline",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Gates: no pillar is shown to be worse than in this run folder, item by item.",
+)
+@click.option(
+    "--baseline-margin",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="X",
+    help="Let a pillar be worse by less than X, and have that shown.",
+)
 def run_command(
     suite: str,
     *,
@@ -78,7 +91,7 @@ def run_command(
         return 0
     with progress_bar(str(model)) as on_progress:
         run = run_suite(out=out, on_outline=_say_first, on_progress=on_progress, gates=gates, **choice)
-    outcome = [run.gate(gate) for gate in gates]
+    outcome = [*(run.gate(gate) for gate in gates), *run.against]
     if as_json:
         print_json(run.as_json(gates=outcome))
     else:

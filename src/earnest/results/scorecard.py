@@ -112,12 +112,15 @@ class Gate:
         In a sentence, with the number and its interval.
     broken : bool
         Whether it fails because too little could be scored, rather than because the number is too bad.
+    against : str
+        Name of the run that it was compared with; empty where it stands on a threshold.
     """
 
     gate: str
     passed: bool
     why: str
     broken: bool = False
+    against: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The gate as JSON values."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from earnest.engine.estimate import Estimate
 from earnest.plan import Plan
 from earnest.records import JournalLine
 from earnest.results import Finding
+from earnest.results.baseline import Baseline, gates_against
 from earnest.results.build import build_from, read_lines
 from earnest.results.calibrated import kept_labels
 from earnest.results.reach import left_out, within_reach
@@ -113,11 +114,14 @@ class Run:
     plan : Plan
     summary : Summary or None
         What this sitting did; None for a run that was opened.
+    against : tuple of Gate
+        Gates against a baseline, where the run was judged beside one.
     """
 
     folder: Path
     plan: Plan
     summary: Summary | None = field(default=None, compare=False)
+    against: tuple[Gate, ...] = field(default=(), compare=False)
 
     @classmethod
     def open(cls, folder: str | Path) -> Run:
@@ -153,6 +157,25 @@ class Run:
     def gate(self, text: str) -> Gate:
         """Whether the run meets `name=threshold`; `name` is a pillar or a finding's id."""
         return judged_gate(text, scorecard=self.scorecard, findings=self.findings, plan=self.plan)
+
+    def judged_against(self, baseline: str | Path | Baseline, *, margin: float | None = None) -> Run:
+        """The run with gates that no pillar is worse than in another run; `against` holds them.
+
+        Parameters
+        ----------
+        margin : float or None
+            By how much a pillar may be worse: then the whole interval of its change must lie above minus the margin. None:
+            a pillar fails where it, or a task of it, is shown to be worse.
+
+        Raises
+        ------
+        BadData
+            If `baseline` is no run folder.
+        BadParameter
+            If it is a part of a run, or did not hear, or if the margin is not in (0, 1).
+        """
+        beside = baseline if isinstance(baseline, Baseline) else Baseline.read(Path(baseline))
+        return replace(self, against=tuple(gates_against(beside, self.plan, self._lines, margin=margin)))
 
     def as_json(self, *, gates: Sequence[Gate] = ()) -> dict[str, Any]:
         """Folder, scorecard, findings, what was not run, and gates, as JSON values."""

@@ -30,6 +30,7 @@ from earnest.models.access import Model, Sampling
 from earnest.plan import Plan, PlannedTask
 from earnest.records import BEYOND, Arm, Item, JournalLine, Unscored
 from earnest.registry import Spec, parse_spec, registry
+from earnest.results.baseline import Baseline, check_margin
 from earnest.results.gates import check_gates
 from earnest.tasks._again import Replay, in_words, probe_hearing, replay
 from earnest.tasks._base import NEEDS, Task
@@ -140,6 +141,8 @@ def run_suite(
     max_tokens: int = 256,
     dry_run: bool = False,
     gates: Sequence[str] | None = None,
+    baseline: str | Path | None = None,
+    baseline_margin: float | None = None,
     on_outline: Callable[[Outline], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Run | Outline:
@@ -187,6 +190,10 @@ def run_suite(
         Give back an `Outline` of what would be asked and sent, and ask nothing.
     gates : sequence of str or None
         Conditions such as `safety=0.9`, shown in the report; what the plan cannot establish is refused before the first call.
+    baseline : path or None
+        A run folder: gates that no pillar, nor a task of it, is shown to be worse than there, item by item.
+    baseline_margin : float or None
+        How much worse a pillar may be: then the whole interval of its change must lie above minus this.
     on_outline : callable or None
         Called with the `Outline` before anything is asked.
     on_progress : callable or None
@@ -213,6 +220,8 @@ def run_suite(
         raise BadParameter(
             "a run needs a model, got model=None; give model='earnest/reference', or dry_run=True to see what is asked"
         )
+    if baseline_margin is not None and baseline is None:
+        raise BadParameter("a margin needs a baseline, got none; add --fail-under-baseline RUN, or leave out the margin")
     suite = suite if isinstance(suite, Suite) else Suite.read(suite)
     suite = judged_as_published(suite) if faithful else suite
     settings = Settings(
@@ -240,6 +249,7 @@ def run_suite(
     found = _data(suite, data, allow_missing=allow_missing)
     prepared = _prepared(suite, asked, model=Nobody() if model is None else model, data=found)
     check_gates(gates or (), plan=prepared.plan, lines=lambda: _unscored_lines(prepared))
+    beside = None if baseline is None else _baseline(Path(baseline), prepared, out=out, margin=baseline_margin)
     if dry_run:
         return _outline(prepared)
     if on_outline is not None:
@@ -255,8 +265,10 @@ def run_suite(
         settings=settings,
         on_progress=on_progress,
     )
-    report.write(Path(str(out)), gates=gates, note=_note(prepared) or None)
-    return Run(folder=Path(str(out)), plan=prepared.plan, summary=summary)
+    run = Run(folder=Path(str(out)), plan=prepared.plan, summary=summary)
+    run = run if beside is None else run.judged_against(beside, margin=baseline_margin)
+    report.write(run.folder, gates=gates, against=run.against, note=_note(prepared) or None)
+    return run
 
 
 def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest | OfficialData) -> _Prepared:
@@ -558,6 +570,16 @@ def _note(prepared: _Prepared) -> str:
 
 def _digest(items: Sequence[Item]) -> str:
     return hashlib.sha256("\n".join(item.id for item in items).encode()).hexdigest()
+
+
+def _baseline(folder: Path, prepared: _Prepared, *, out: str | Path | None, margin: float | None) -> Baseline:
+    """The run that this one is to be compared with, checked before anything is asked."""
+    check_margin(margin)
+    if out is not None and folder.resolve() == Path(out).resolve():
+        raise BadParameter(f"a baseline must be another run, got the run's own folder {folder}; give the folder of an earlier run")
+    found = Baseline.read(folder)
+    found.check(prepared.plan, [job.id for job in prepared.jobs if job.kind == "item"])
+    return found
 
 
 def _unscored_lines(prepared: _Prepared) -> list[JournalLine]:
