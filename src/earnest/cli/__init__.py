@@ -17,6 +17,7 @@ from earnest.errors import EarnestError
 
 COMMANDS = {
     "run": ("earnest.cli.run", "Evaluate a model: a suite of tasks, with or without an attack and defences."),
+    "init": ("earnest.cli.init", "Write earnest.toml, which says what `earnest run` does in a folder; or check it."),
     "report": ("earnest.cli.look", "Write a run's report again, or beside another run's."),
     "view": ("earnest.cli.look", "Serve a run's report on this machine."),
     "show": ("earnest.cli.look", "List a run's items: unscored ones, the worst, those of one task."),

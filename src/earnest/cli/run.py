@@ -8,10 +8,15 @@ from typing import Any
 import click
 
 from earnest.cli import print_json
+from earnest.cli._project import ProjectCommand, project_options
 
 
-@click.command("run", help="Evaluate a model on SUITE (a name such as core, or a YAML file).")
-@click.argument("suite")
+@click.command(
+    "run",
+    cls=ProjectCommand,
+    help="Evaluate a model on SUITE (a name such as core, or a YAML file). What is not given here is taken from earnest.toml.",
+)
+@click.argument("suite", required=False)
 @click.option("--model", metavar="SPEC", help="earnest/reference, openai/<name>, <url>#<name>, ...")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder; an existing one is resumed.")
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of recordings; default: the embedded probe set.")
@@ -49,8 +54,11 @@ from earnest.cli import print_json
     metavar="X",
     help="Let a pillar be worse by less than X, and have that shown.",
 )
+@project_options
+@click.pass_context
 def run_command(
-    suite: str,
+    context: click.Context,
+    suite: str | None,
     *,
     model: str | None,
     out: Path | None,
@@ -64,11 +72,20 @@ def run_command(
     dry_run: bool,
     as_json: bool,
     gates: tuple[str, ...],
+    config: str | None,
+    project: Path | None,
+    no_project: bool,
     **options: Any,
 ) -> int:
     from earnest.cli._progress import progress_bar
     from earnest.tasks.suite import run_suite
 
+    file = context.meta.get("earnest.project")
+    if file is not None:
+        click.echo(file.words(context), err=True)
+        gates = () if file.leaves_out_gates(context) else gates
+    if suite is None:
+        raise click.UsageError("a run needs a suite: `earnest run core`, or `suite` in earnest.toml; `earnest list suites` shows all")
     if out is None and not dry_run:
         raise click.UsageError("a run needs a folder: add --out runs/first (or --dry-run to see the plan)")
     if model is None and not dry_run:
