@@ -48,6 +48,7 @@ class Plan(BaseModel):
     suite: str
     suite_version: int
     model: str
+    name: str = Field(default="", description="What the model is called for readers; empty: its specification. No number depends on it.")
     fingerprint: str = Field(description="What tells this model from others of its name: weights' hash, address.")
     data: str = Field(description="`probe`, or the name of the folder.")
     data_digest: str = Field(description="SHA-256 of the manifest, or of the embedded probe set's.")
@@ -76,12 +77,17 @@ class Plan(BaseModel):
         return (*((a, d) for d in defences for a in attacks), *transferred)
 
     @property
+    def shown_model(self) -> str:
+        """The model as readers are told of it: its name, or its specification."""
+        return self.name or self.model
+
+    @property
     def digest(self) -> str:
-        """SHA-256 of the plan."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """SHA-256 of the plan, the model's name for readers left out."""
+        return hashlib.sha256(self.model_dump_json(exclude={"name"}).encode()).hexdigest()
 
     def write(self, folder: Path) -> None:
-        """Write `plan.json` into `folder`, or check that the one there is equal.
+        """Write `plan.json` into `folder`, or check that the one there is equal; one without a name keeps what it has.
 
         Raises
         ------
@@ -90,13 +96,15 @@ class Plan(BaseModel):
         """
         path = folder / "plan.json"
         if path.exists():
-            differences = Plan.read(folder).differences(self)
+            there = Plan.read(folder)
+            differences = there.differences(self)
             if differences:
                 raise PlanMismatch(
                     f"{folder} holds a run with another plan: {'; '.join(differences)}; "
                     "give the same options to resume it, or another --out"
                 )
-            return
+            if self.name in ("", there.name):
+                return
         folder.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".json.partial")
         partial.write_text(json.dumps(self.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8")
@@ -125,7 +133,7 @@ class Plan(BaseModel):
         told = [
             f"{key} is {mine[key]!r} there, {theirs[key]!r} here"
             for key in mine
-            if mine[key] != theirs[key] and key not in ("tasks", "items_digest")
+            if mine[key] != theirs[key] and key not in ("tasks", "items_digest", "name")
         ]
         one, two = ({task.name: task for task in plan.tasks} for plan in (self, other))
         tasks = {name for name in {*one, *two} if one.get(name) != two.get(name)}

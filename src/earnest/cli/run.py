@@ -18,6 +18,7 @@ from earnest.cli._project import ProjectCommand, project_options
 )
 @click.argument("suite", required=False)
 @click.option("--model", metavar="SPEC", help="earnest/reference, openai/<name>, <url>#<name>, ...")
+@click.option("--name", default="", metavar="NAME", help="What the model is called in the report and on a leaderboard; default: SPEC.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder; an existing one is resumed.")
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of recordings; default: the embedded probe set.")
 @click.option("--task", "tasks", multiple=True, metavar="NAME", help="Only this task; repeatable.")

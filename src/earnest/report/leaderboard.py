@@ -405,7 +405,7 @@ def _rank_words(row: Row) -> str:
 
 def _named(standing: Standing) -> str:
     mark = "" if standing.kind == "model" else f" ({standing.kind})"
-    return f"{standing.model}{mark}, {standing.name}"
+    return f"{standing.shown_model}{mark}, {standing.name}"
 
 
 def _two(value: float | None) -> str:
@@ -450,7 +450,7 @@ def _repeated(board: Leaderboard) -> set[str]:
     """Models of which there is more than one run in a table, so that the folder must tell them apart."""
     found: set[str] = set()
     for one in board.tables:
-        models = [row.standing.model for row in one.rows]
+        models = [row.standing.shown_model for row in one.rows]
         found |= {model for model in models if models.count(model) > 1}
     return found
 
@@ -515,7 +515,7 @@ def _table_json(one: StandingsTable) -> dict[str, Any]:
 def _row_json(row: Row) -> dict[str, Any]:
     run = row.standing
     return {
-        "folder": run.name, "model": run.model, "kind": run.kind, "audio_proven": run.audio.proven,
+        "folder": run.name, "model": run.model, "name": run.shown_model, "kind": run.kind, "audio_proven": run.audio.proven,
         "audio": run.audio.words, "plan": run.plan.digest, "unranked": row.unranked or None,
         "rank": row.rank, "rank_low": row.rank_low, "rank_high": row.rank_high,
         "band": None if row.band is None else list(row.band), "score": row.score, "low": row.low, "high": row.high,

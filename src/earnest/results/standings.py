@@ -88,6 +88,11 @@ class Standing:
         return self.plan.model
 
     @property
+    def shown_model(self) -> str:
+        """The model as readers are told of it."""
+        return self.plan.shown_model
+
+    @property
     def name(self) -> str:
         """Name of the folder: a page that is shared says nothing of where it lies."""
         return self.folder.resolve().name
@@ -340,7 +345,7 @@ def _left_out(group: Sequence[Standing]) -> dict[str, str]:
     names = dict.fromkeys(name for one in group for name in one.headlines)
     found: dict[str, str] = {}
     for name in names:
-        lacking = [one.model for one in group if name not in one.headlines]
+        lacking = [one.shown_model for one in group if name not in one.headlines]
         having = [one.headlines[name] for one in group if name in one.headlines]
         versions = {head.version for head in having}
         if lacking:
@@ -567,7 +572,7 @@ def _over(standing: Standing, over: str) -> Correlations:
         if key in present
     }
     joined = _joined([clusters[thing] for thing in several])
-    about = f"{standing.model} ({standing.name})"
+    about = f"{standing.shown_model} ({standing.name})"
     pairs = pairwise(columns, clusters=joined, minimum=MIN_THINGS, rng=_rng(f"{over}/{standing.plan.digest}"))
     return Correlations(over=over, about=about, columns=tuple(columns), pairs=pairs)
 

@@ -67,7 +67,7 @@ class Outline:
 
     def as_text(self) -> str:
         """The outline for a terminal."""
-        lines = [f"suite {self.plan.suite} over {self.plan.model or 'no model yet'}, data {self.plan.data}"]
+        lines = [f"suite {self.plan.suite} over {self.plan.shown_model or 'no model yet'}, data {self.plan.data}"]
         lines += [] if self.official is None else [self.official.as_text()]
         width = max([24, *(len(task.name) for task in self.plan.tasks)])
         for task, arms in self.items.items():
@@ -89,7 +89,7 @@ class Outline:
 
     def as_line(self) -> str:
         """What a run says of itself before it asks anything."""
-        return f"suite {self.plan.suite} over {self.plan.model}: {self.amount}; {self._whither}"
+        return f"suite {self.plan.suite} over {self.plan.shown_model}: {self.amount}; {self._whither}"
 
     @property
     def _whither(self) -> str:
@@ -191,7 +191,7 @@ class Run:
 
     def as_text(self) -> str:
         """The scorecard for a terminal."""
-        lines = [f"{self.plan.model} on {self.plan.data}, suite {self.plan.suite}"]
+        lines = [f"{self.plan.shown_model} on {self.plan.data}, suite {self.plan.suite}"]
         for score in self.scorecard.pillars:
             name = score.pillar + ("" if score.on_scorecard else " (beside the six)")
             why = f"  ({score.no_value})" if score.no_value else ""
@@ -205,7 +205,7 @@ class Run:
             for score in self.scorecard.pillars
         ]
         head = "<tr><th>pillar</th><th>score (95 % interval)</th><th>items</th><th>question</th></tr>"
-        said = html.escape(f"{self.plan.model} on {self.plan.data}. {self.scorecard.audio.words}")
+        said = html.escape(f"{self.plan.shown_model} on {self.plan.data}. {self.scorecard.audio.words}")
         return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table><p>{said}</p>"
 
     @cached_property

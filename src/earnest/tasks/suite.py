@@ -96,6 +96,7 @@ class _Asked:
     settings: Settings
     data_name: str | None
     complete: bool
+    name: str = ""
 
     def checked(self) -> _Asked:
         """The same with specifications in their canonical form; faults that no data can mend are told."""
@@ -140,6 +141,7 @@ def run_suite(
     temperature: float = 0.0,
     max_tokens: int = 256,
     dry_run: bool = False,
+    name: str = "",
     gates: Sequence[str] | None = None,
     baseline: str | Path | None = None,
     baseline_margin: float | None = None,
@@ -188,6 +190,8 @@ def run_suite(
         How answers are drawn.
     dry_run : bool
         Give back an `Outline` of what would be asked and sent, and ask nothing.
+    name : str
+        What the model is called in reports and on leaderboards; empty: its specification, or the name that the run has.
     gates : sequence of str or None
         Conditions such as `safety=0.9`, shown in the report; what the plan cannot establish is refused before the first call.
     baseline : path or None
@@ -245,6 +249,7 @@ def run_suite(
         settings=settings,
         data_name=PROBE if data is None else None,
         complete=not (dry_run or allow_missing),
+        name=_plain_name(name),
     )
     found = _data(suite, data, allow_missing=allow_missing)
     prepared = _prepared(suite, asked, model=Nobody() if model is None else model, data=found)
@@ -265,7 +270,7 @@ def run_suite(
         settings=settings,
         on_progress=on_progress,
     )
-    run = Run(folder=Path(str(out)), plan=prepared.plan, summary=summary)
+    run = Run(folder=Path(str(out)), plan=Plan.read(Path(str(out))), summary=summary)
     run = run if beside is None else run.judged_against(beside, margin=baseline_margin)
     report.write(run.folder, gates=gates, against=run.against, note=_note(prepared) or None)
     return run
@@ -393,6 +398,7 @@ def _plan(
         suite=suite.name,
         suite_version=suite.version,
         model=model.name,
+        name=asked.name,
         fingerprint=model.fingerprint,
         data=asked.data_name or data.folder.resolve().name,
         data_digest=data.digest,
@@ -446,6 +452,14 @@ def _several(given: Several | None) -> tuple[str, ...]:
     if given is None:
         return ()
     return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _plain_name(name: str) -> str:
+    """A model's name for readers: one line of at most 80 signs that can be printed."""
+    plain = " ".join(name.split())
+    if len(plain) > 80 or not all(sign.isprintable() for sign in plain):
+        raise BadParameter(f"a model's name must be one line of at most 80 signs, got {name!r}; shorten it")
+    return plain
 
 
 def _checked_specs(attack: str | None, defences: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
