@@ -154,6 +154,11 @@ class Run:
         """Of each of the 26 sub-tasks that the plan touches, the items asked and scored, or why none was."""
         return subtask_counts(self.plan, self._lines)
 
+    @property
+    def not_run(self) -> dict[str, str]:
+        """Why tasks were left out, by task."""
+        return {task.name: task.not_run for task in within_reach(self.plan, self._lines)[0].tasks if task.not_run}
+
     def gate(self, text: str) -> Gate:
         """Whether the run meets `name=threshold`; `name` is a pillar or a finding's id."""
         return judged_gate(text, scorecard=self.scorecard, findings=self.findings, plan=self.plan)
@@ -184,7 +189,7 @@ class Run:
             "report": str(self.folder / "report.html"),
             "scorecard": self.scorecard.as_json(),
             "findings": [finding.model_dump(mode="json") for finding in self.findings],
-            "not_run": {task.name: task.not_run for task in within_reach(self.plan, self._lines)[0].tasks if task.not_run},
+            "not_run": self.not_run,
             "subtasks": [count.as_json() for count in self.subtasks],
             "gates": [gate.as_json() for gate in gates],
         }
@@ -196,7 +201,14 @@ class Run:
             name = score.pillar + ("" if score.on_scorecard else " (beside the six)")
             why = f"  ({score.no_value})" if score.no_value else ""
             lines.append(f"  {name:<32} {_number(score.value, score.low, score.high)}  {score.n_scored} items{why}")
-        return "\n".join([*lines, self.scorecard.audio.words])
+        return "\n".join([*lines, *self._not_run_words(), self.scorecard.audio.words])
+
+    def _not_run_words(self) -> list[str]:
+        """The tasks that were left out, those of one reason together."""
+        by_reason: dict[str, list[str]] = {}
+        for name, why in self.not_run.items():
+            by_reason.setdefault(why, []).append(name)
+        return [f"  not run: {', '.join(names)}: {why}" for why, names in by_reason.items()]
 
     def _repr_html_(self) -> str:
         rows = [

@@ -173,7 +173,8 @@ def run_suite(
         Whether a published benchmark's judging keeps its known faults, so that a result can be compared with a published
         one; by default they are repaired. Only for suites that have such a judging: `audiotrust`.
     task, pillar : str, sequence of str or None
-        Only these of the suite.
+        Only these of the suite; with both, the named tasks, which must be of these pillars. A task that was named must run;
+        of a pillar, and of the suite, what the data serves is run, and the rest is listed with the reason.
     limit : int or None
         At most so many items of each task, labels and groups in balance; None takes the suite's own limit, if it has one.
     seed : int
@@ -326,7 +327,7 @@ def _items(
     """The items of each task that the data serves, and what is lacking for the others."""
     made = {found.name: found.items_or_lack(data, seed=asked.seed) for found in chosen}
     lacks = {name: lack for name, (_, lack) in made.items()}
-    _check_some_run(lacks, asked=asked.task, data=data)
+    _check_some_run(lacks, asked=asked, data=data)
     return {found.name: made[found.name][0] for found in chosen if lacks[found.name] is None}, lacks
 
 
@@ -499,10 +500,10 @@ def _faults(lacks: dict[str, str | None], *, asked: tuple[str, ...]) -> list[str
     return named or (list(faults.values()) if len(faults) == len(lacks) else [])
 
 
-def _check_some_run(lacks: dict[str, str | None], *, asked: tuple[str, ...], data: Manifest | OfficialData) -> None:
-    faults = _faults(lacks, asked=asked)
+def _check_some_run(lacks: dict[str, str | None], *, asked: _Asked, data: Manifest | OfficialData) -> None:
+    faults = _faults(lacks, asked=asked.task)
     if faults:
-        which = "the tasks that were asked for" if asked else "any task of the suite"
+        which = "the tasks that were asked for" if asked.task else f"any task of {' or '.join(asked.pillar) or 'the suite'}"
         raise BadData(f"{data.folder} does not serve {which}; `earnest data check` says what is missing", faults)
 
 
