@@ -15,7 +15,7 @@ import earnest
 ROOT = Path(earnest.__file__).parent
 FLOORS = (
     ("errors",),
-    ("pillars", "registry", "replies"),
+    ("pillars", "registry", "replies", "spreadsheets"),
     ("audio", "catalogue"),
     ("records", "plan", "metrics", "models"),
     ("attacks", "defences", "detectors", "explainers", "privacy", "results"),

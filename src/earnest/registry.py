@@ -259,6 +259,7 @@ EXTRAS = {
     "speechmos": "dnsmos",
     "sklearn": "classifier",
     "pyarrow": "parquet",
+    "pandas": "pandas",
     "onnx": "train",
     "espeakng_loader": "train",
 }

@@ -1,4 +1,4 @@
-"""Text files that appear whole or not at all."""
+"""Files that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -15,9 +15,20 @@ def write_text(path: Path, text: str) -> None:
     StorageFailed
         If it could not be written.
     """
+    write_bytes(path, text.encode("utf-8", errors="replace"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path`.
+
+    Raises
+    ------
+    StorageFailed
+        If it could not be written.
+    """
     partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.write_text(text, encoding="utf-8", errors="replace")
+        partial.write_bytes(content)
         partial.replace(path)
     except OSError as error:
         raise StorageFailed(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from earnest.engine import Summary
 from earnest.engine.estimate import Estimate
+from earnest.errors import BadParameter
 from earnest.plan import Plan
 from earnest.records import JournalLine
+from earnest.registry import extra
+from earnest.report.notebook import picture
 from earnest.results import Finding
 from earnest.results.baseline import Baseline, gates_against
 from earnest.results.build import build_from, read_lines
@@ -21,7 +23,11 @@ from earnest.results.reach import left_out, within_reach
 from earnest.results.scorecard import Gate, Scorecard, scorecard
 from earnest.results.scorecard import gate as judged_gate
 from earnest.results.subtasks import SubtaskCount, subtask_counts
+from earnest.results.tidy import tidy_findings, tidy_items
 from earnest.tasks.audiotrust._summary import OfficialSummary
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,15 +216,26 @@ class Run:
             by_reason.setdefault(why, []).append(name)
         return [f"  not run: {', '.join(names)}: {why}" for why, names in by_reason.items()]
 
+    def frame(self, of: Literal["findings", "items"] = "findings") -> pandas.DataFrame:
+        """The run as a tidy table: one row a finding, or one row an item in one arm, canaries among the items.
+
+        Raises
+        ------
+        BadParameter
+            If `of` is neither.
+        MissingExtra
+            If pandas is not installed.
+        """
+        if of not in ("findings", "items"):
+            raise BadParameter(f"a frame is of 'findings' or of 'items', got {of!r}")
+        pandas = extra("pandas", needed_by="Run.frame")
+        run = self.folder.resolve().name
+        findings = of == "findings"
+        table = tidy_findings(self.plan, self.findings, run=run) if findings else tidy_items(self.plan, self._lines, run=run)
+        return pandas.DataFrame(list(table.rows), columns=list(table.columns))
+
     def _repr_html_(self) -> str:
-        rows = [
-            f"<tr><td>{html.escape(score.pillar)}</td><td>{_number(score.value, score.low, score.high)}</td>"
-            f"<td>{score.n_scored}</td><td>{html.escape(score.question)}</td></tr>"
-            for score in self.scorecard.pillars
-        ]
-        head = "<tr><th>pillar</th><th>score (95 % interval)</th><th>items</th><th>question</th></tr>"
-        said = html.escape(f"{self.plan.shown_model} on {self.plan.data}. {self.scorecard.audio.words}")
-        return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table><p>{said}</p>"
+        return picture(self.folder, self.plan, self.scorecard)
 
     @cached_property
     def _lines(self) -> list[JournalLine]:
