@@ -223,6 +223,8 @@ def _one(parameter: click.Parameter, value: Any, *, folder: Path) -> Any:
     if not isinstance(value, kinds) or (isinstance(value, bool) and not flag):
         wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "text in quotes"}[kinds[-1]]
         raise ValueError(f"must be {wanted}, got {_shown(value)}")
+    if not isinstance(value, str):
+        return value
     if isinstance(parameter.type, click.Path) or (parameter.name == "suite" and (folder / value).is_file()):
         return str(folder / value)
     return value

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -104,7 +105,7 @@ def _write(file: Path, *, model: str, suite: str | None, data: Path | None) -> N
     )
 
 
-def _in_a_line(outline: dict) -> str:
+def _in_a_line(outline: dict[str, Any]) -> str:
     n = sum(sum(arms.values()) for arms in outline["items"].values())
     plan = outline["plan"]
     return f"suite {plan['suite']} over {plan['model']}, data {plan['data']}: {n:,} items in {len(outline['items'])} tasks"

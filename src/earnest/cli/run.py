@@ -59,6 +59,7 @@ from earnest.cli._project import ProjectCommand, project_options
 @click.pass_context
 def run_command(
     context: click.Context,
+    /,
     suite: str | None,
     *,
     model: str | None,

@@ -374,7 +374,8 @@ def _door_of_ask_one(ask_one: Callable[..., Any]) -> Callable[..., Any]:
         error = _refusal(self, stimulus)
         if error is not None:
             raise error
-        return await ask_one(self, stimulus, *rest, **options)
+        answer: Answer = await ask_one(self, stimulus, *rest, **options)
+        return answer
 
     return door
 

@@ -46,7 +46,8 @@ def load_model(spec: str, **options: Any) -> Model:
     except UnknownName as error:
         hint = did_you_mean(provider, models.names()) or ";"
         raise UnknownName(f"no model provider is called {provider!r}{hint} a model is written as one of {FORMS}") from error
-    return make(rest, **options)
+    model: Model = make(rest, **options)
+    return model
 
 
 def _perhaps(spec: str) -> str:

@@ -80,7 +80,8 @@ def _in_one_type(rows: list[Row], columns: Sequence[str]) -> list[Row]:
         kinds = {type(row[column]) for row in whole if row[column] is not None}
         if kinds == {int, float}:
             for row in whole:
-                row[column] = None if row[column] is None else float(row[column])
+                value = row[column]
+                row[column] = None if value is None else float(value)
         elif len(kinds) > 1:
             for row in whole:
                 row[column] = row[column] if isinstance(row[column], str | None) else json.dumps(row[column])

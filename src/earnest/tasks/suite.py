@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal, TypedDict, Unpack, overload
 
 import earnest
 from earnest import report
@@ -114,6 +115,46 @@ class Nobody(Model):
     """Stands where no model was given: a dry run can count what would be asked, and nobody is asked."""
 
     name = ""
+
+
+class RunOptions(TypedDict, total=False):
+    """The parameters of `run_suite` beside the suite and `dry_run`, for type checkers."""
+
+    model: str | Model | None
+    out: str | Path | None
+    data: str | Path | Manifest | OfficialData | None
+    attack: str | None
+    defence: Several | None
+    judge: Several
+    judge_hears: bool
+    faithful: bool
+    task: Several | None
+    pillar: Several | None
+    limit: int | None
+    seed: int
+    shard: str | None
+    max_connections: int
+    batch_size: int | None
+    timeout_s: float
+    max_cost: float | None
+    cache: bool | Path
+    allow_missing: bool
+    temperature: float
+    max_tokens: int
+    name: str
+    gates: Sequence[str] | None
+    baseline: str | Path | None
+    baseline_margin: float | None
+    on_outline: Callable[[Outline], None] | None
+    on_progress: Callable[[Progress], None] | None
+
+
+@overload
+def run_suite(suite: str | Path | Suite, *, dry_run: Literal[False] = False, **options: Unpack[RunOptions]) -> Run: ...
+
+
+@overload
+def run_suite(suite: str | Path | Suite, *, dry_run: Literal[True], **options: Unpack[RunOptions]) -> Outline: ...
 
 
 def run_suite(
@@ -325,7 +366,8 @@ def _items(
     chosen: Sequence[Task], asked: _Asked, data: Manifest | OfficialData
 ) -> tuple[dict[str, list[Item]], dict[str, str | None]]:
     """The items of each task that the data serves, and what is lacking for the others."""
-    made = {found.name: found.items_or_lack(data, seed=asked.seed) for found in chosen}
+    rows: Any = data  # in the form that the suite's tasks read
+    made = {found.name: found.items_or_lack(rows, seed=asked.seed) for found in chosen}
     lacks = {name: lack for name, (_, lack) in made.items()}
     _check_some_run(lacks, asked=asked, data=data)
     return {found.name: made[found.name][0] for found in chosen if lacks[found.name] is None}, lacks
@@ -545,12 +587,13 @@ def _planned(
     items: Sequence[Item] | None,
     lack: str | None,
     *,
-    data: Manifest,
+    data: Manifest | OfficialData,
     attack: str | None,
     subtasks: dict[str, int],
     beyond: dict[str, int],
 ) -> PlannedTask:
-    unserved = task.unserved(data)
+    rows: Any = data  # in the form that the suite's tasks read
+    unserved = task.unserved(rows)
     if lack is not None and task.subtask and not subtasks:
         unserved = {task.subtask: lack, **unserved}
     return PlannedTask(
