@@ -21,7 +21,7 @@ from earnest import __version__
 from earnest.errors import BadData
 from earnest.metrics.intervals import N_RESAMPLES
 from earnest.metrics.ranking import interval_draws, rank_intervals
-from earnest.pillars import HEADLINE
+from earnest.pillars import HEADLINE, PILLARS
 from earnest.records import Arm
 from earnest.report.files import markdown_table
 from earnest.report.numbers import UNKNOWN
@@ -392,7 +392,10 @@ def _agreed_words(one: StandingsTable) -> str:
 
 
 def _left_words(one: StandingsTable) -> list[str]:
-    return [f"left out: {name.replace('_', ' ')}: {why}" for name, why in one.left_out.items()]
+    words = [f"left out: {name.replace('_', ' ')}: {why}" for name, why in one.left_out.items()]
+    tasks = set(one.left_out) - set(PILLARS)
+    rule = "a pillar is made of the tasks that all ranked runs were asked, so that a run's own report, of all its tasks, may give another number"
+    return [rule, *words] if tasks else words
 
 
 def _rank_words(row: Row) -> str:
