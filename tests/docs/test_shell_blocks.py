@@ -40,9 +40,10 @@ NEEDS = {
     "network": "the sites of the works themselves",
     "audiotrust": "AudioTrust's data, which its reader has to get",
     "inspect": "another program",
+    "torch": "the extra torch, and gradients of the embedded model for many minutes",
     "list": "a list of works that its reader has",
 }
-QUICK = {"ci.md", "judges.md", "leaderboard.md"}
+QUICK = {"leaderboard.md"}
 """Pages that every test run runs; `./scripts/test --all` runs the others too."""
 
 READERS_MODEL = """
@@ -231,6 +232,7 @@ def steps(event: str) -> list[str]:
     return [step["run"] for step in job["steps"] if chosen[step.get("if")] and "run" in step]
 
 
+@pytest.mark.slow
 def test_the_workflow_runs_step_by_step_on_main_and_on_a_pull_request(tmp_path: Path, answers: str) -> None:
     furnished(ROOT / "docs" / "ci.md", tmp_path, answers)
     for event in ("push", "pull_request"):
