@@ -141,13 +141,10 @@ def is_free(port: int) -> bool:
         return tried.connect_ex(("127.0.0.1", port)) != 0
 
 
-def furnished(page: Path, folder: Path, answers: str) -> None:
-    """The files that the page writes, and what its reader is said to have."""
+def furnished(folder: Path, answers: str) -> None:
+    """What the reader of a page is said to have."""
     (folder / "my_model.py").write_text(READERS_MODEL, encoding="utf-8")
     (folder / "answers.json").write_text(answers, encoding="utf-8")
-    for _, marks, body in blocks(page):
-        if "file" in marks:
-            (folder / marks["file"]).write_text(body, encoding="utf-8")
     recordings = folder / "my_recordings"
     recordings.mkdir()
     chosen = [entry for entry in probe_manifest().entries if entry.text and entry.gender and entry.speaker][:8]
@@ -200,17 +197,18 @@ def run_block(body: str, folder: Path, variables: dict[str, str], *, ends_with: 
 )
 def test_shell_blocks_run_in_order_as_printed(page: Path, tmp_path: Path, endpoints: dict[str, str], answers: str) -> None:
     found = shell(page)
-    furnished(page, tmp_path, answers)
+    furnished(tmp_path, answers)
     with ExitStack() as stack:
         for port in sorted({int(port) for _, body in found for port in re.findall(r"localhost:(\d+)", body)}):
             if not is_free(port):
                 pytest.skip(f"{page.name} names the port {port}, at which something else is on this machine")
             stack.enter_context(Loopback(lambda heard: "yes", port=port))
-        for marks, body in found:
-            if "needs" in marks:
-                continue
-            labelled(body, tmp_path)
-            run_block(body, tmp_path, endpoints, ends_with=int(marks.get("exit", 0)))
+        for language, marks, body in blocks(page):
+            if "file" in marks:
+                (tmp_path / marks["file"]).write_text(body, encoding="utf-8")
+            elif language == "bash" and "needs" not in marks:
+                labelled(body, tmp_path)
+                run_block(body, tmp_path, endpoints, ends_with=int(marks.get("exit", 0)))
 
 
 def test_every_block_that_does_not_run_says_what_it_needs() -> None:
@@ -234,7 +232,9 @@ def steps(event: str) -> list[str]:
 
 @pytest.mark.slow
 def test_the_workflow_runs_step_by_step_on_main_and_on_a_pull_request(tmp_path: Path, answers: str) -> None:
-    furnished(ROOT / "docs" / "ci.md", tmp_path, answers)
+    furnished(tmp_path, answers)
+    (project,) = [body for _, marks, body in blocks(ROOT / "docs" / "ci.md") if marks.get("file") == "earnest.toml"]
+    (tmp_path / "earnest.toml").write_text(project, encoding="utf-8")
     for event in ("push", "pull_request"):
         assert len(steps(event)) == 3
         for command in steps(event):
