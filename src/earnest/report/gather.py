@@ -199,10 +199,10 @@ def gather(
         If a gate has another form or names nothing.
     """
     with taken_as_data(folder):
-        return _gathered(Path(folder), gates=gates, note=note)
+        return _gathered(Path(folder), gates=gates, against=against, note=note)
 
 
-def _gathered(folder: Path, *, gates: Sequence[str] | None, note: str | None) -> Report:
+def _gathered(folder: Path, *, gates: Sequence[str] | None, against: Sequence[Gate] | None, note: str | None) -> Report:
     plan = Plan.read(folder)
     tell_unloaded(plan)
     before = _before(folder)
