@@ -96,18 +96,17 @@ def torch_loop(model: EmbeddedModel, stimuli: Sequence[Stimulus], n_steps: int) 
     """Forward, backward, sign and clamp on tensors; what is to be said is fixed before."""
     import torch
 
-    from earnest.models.reference.instructions import parse
-    from earnest.models.reference.onnx_route import sequence_of
+    from earnest.models.reference.instructions import Question
 
     route = model._differentiable
     heard = [reply.details["transcript"] for reply in model.ask(stimuli)]
     texts = [f"{said}<sep>{stimulus.goal.target}" for said, stimulus in zip(heard, stimuli, strict=True)]
-    tokens = [sequence_of(route.checkpoint, text) for text in texts]
-    instructions = [parse(stimulus.prompt, has_clip=True) for stimulus in stimuli]
+    tokens = [route.checkpoint.vocabulary.encode(f"<answer>{text}<end>") for text in texts]
+    questions = [Question(samples=stimulus.clip.samples, prompt=stimulus.prompt) for stimulus in stimuli]
     clean = [torch.from_numpy(stimulus.clip.samples.copy()) for stimulus in stimuli]
     waves = [wave.clone().requires_grad_() for wave in clean]
     for _ in range(n_steps + 1):
-        logits = route._teacher_forced(route._heard(waves, instructions), [each[:-1] for each in tokens])
+        logits = route._teacher_forced(*route._ahead(questions, waves), [each[:-1] for each in tokens])
         loss = sum(
             torch.nn.functional.cross_entropy(row, torch.tensor(each[1:]))
             for row, each in zip(logits, tokens, strict=True)

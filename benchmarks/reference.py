@@ -18,6 +18,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from earnest.models.reference.instructions import Question
 from earnest.models.reference.onnx_route import OnnxReference
 from earnest.registry import has_extra
 from earnest.tasks._prompts import RESPOND
@@ -50,7 +51,7 @@ def main() -> None:
     onnx = OnnxReference(n_threads=given.threads)
 
     def ask(model: object, batch: list[np.ndarray]) -> list[str]:
-        return [o.text for o in model.answer(batch, prompts=[RESPOND] * len(batch))]  # type: ignore[attr-defined]
+        return [o.text for o in model.answer([Question(samples=clip, prompt=RESPOND) for clip in batch])]  # type: ignore[attr-defined]
 
     ways: dict[str, Callable[[], list[str]]] = {
         "onnx, batched": lambda: ask(onnx, heard),

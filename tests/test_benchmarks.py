@@ -16,6 +16,7 @@ SMALL = {
     "core.py": ["--limit", "6"],
     "intervals.py": ["--runs", "4"],
     "papers.py": ["--works", "600"],
+    "power.py": ["--runs", "2"],
     "reference.py": ["--clips", "32"],
     "metrics.py": ["--n", "100000", "--n-tandem", "2000"],
     "replies.py": ["--rounds", "1"],

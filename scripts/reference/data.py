@@ -11,20 +11,28 @@ import csv
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import soundfile
 from scipy.signal import butter, fftconvolve, sosfilt
 
+from earnest.audio import effects
 from earnest.models.reference.features import mel_power
+from earnest.models.reference.vocabulary import plain_words
 
 from . import grammar, sounds, speak
 
 SAMPLE_RATE = 16000
-SHARES = {"order": 0.20, "benign": 0.14, "harmful": 0.14, "question": 0.19, "passphrase": 0.07, "digits": 0.09, "note": 0.07, "statement": 0.02, "code_word": 0.05, "open": 0.03}
+SHARES = {
+    "order": 0.13, "benign": 0.11, "harmful": 0.11, "benign_mixed": 0.05, "harmful_mixed": 0.05, "question": 0.13, "borderline": 0.02, "passphrase": 0.08, "digits": 0.08, "note": 0.06, "statement": 0.09, "code_word": 0.03, "carrier": 0.05,
+    "fact": 0.025, "recall": 0.01, "secret": 0.01, "consent": 0.005, "open": 0.03, "es_benign": 0.01, "es_harmful": 0.01, "es_order": 0.02, "es_question": 0.02, "es_note": 0.02,
+}  # fmt: skip
+ROOM_SHARE = 0.3
+ENGINE_SHARES = {"espeak": 7.0, "kokoro": 2.0}
+"""How often an engine speaks, against 1 for each other one: espeak has hundreds of voices, the others a few."""
 
 
 def data_root() -> Path:
@@ -44,7 +52,7 @@ def real_split(speaker: str) -> str:
 
 def plain(text: str) -> str:
     """Lower-case words without punctuation."""
-    return " ".join(re.sub(r"[^a-z' ]+", " ", text.lower()).split())
+    return " ".join(plain_words(text))
 
 
 def real_rows(corpus: str, split: str) -> list[dict[str, str]]:
@@ -107,12 +115,14 @@ def copied(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 # ------------------------------------------------------------------ items
-def _draw_voice(rng: np.random.Generator, pools: dict[tuple[str, str], list[speak.Voice]]) -> speak.Voice:
-    u = rng.random()
-    if u < 0.16 and pools[("flite", "male")]:
-        pool = pools[("flite", "male" if rng.random() < 0.6 else "female")]
-    else:
-        pool = pools[("espeak", ("male", "male", "female", "female", "")[rng.integers(5)] if rng.random() < 0.6 else ("male", "female")[rng.integers(2)])]
+def _draw_voice(rng: np.random.Generator, pools: dict[str, list[speak.Voice]], language: str) -> speak.Voice:
+    """A voice of a language: an engine by its share, then a gender, then one of its voices."""
+    engines = sorted({name.split("/")[1] for name, pool in pools.items() if pool and name.startswith(language)})
+    shares = np.array([ENGINE_SHARES.get(engine, 1.0) for engine in engines])
+    engine = engines[rng.choice(len(engines), p=shares / shares.sum())]
+    genders = [gender for gender in ("male", "female", "") if pools.get(f"{language}/{engine}/{gender}")]
+    weights = np.array([0.2 if gender == "" else 1.0 for gender in genders])
+    pool = pools[f"{language}/{engine}/{genders[rng.choice(len(genders), p=weights / weights.sum())]}"]
     return pool[rng.integers(len(pool))]
 
 
@@ -121,31 +131,38 @@ def open_texts() -> list[str]:
     return sorted({plain(row["text"]) for row in real_rows("speechocean762", "train")})
 
 
-def spoken_items(n_items: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, dict]]:
-    """Synthetic speech from training texts and training voices."""
-    pools: dict[tuple[str, str], list[speak.Voice]] = {(e, g): [] for e in ("espeak", "flite") for g in ("male", "female", "")}
-    for voice in speak.voices("train"):
-        pools[(voice.engine, voice.gender)].append(voice)
-    lines = {kind: grammar.texts(kind, "train") for kind in SHARES if kind != "open"}
-    words = open_texts() if has_corpora() else [" ".join(line.text.split()) for line in lines["statement"]]
-    kinds, shares = list(SHARES), np.array(list(SHARES.values()))
+def spoken_items(n_items: int, rng: np.random.Generator, engine: str = "") -> Iterator[tuple[np.ndarray, dict]]:
+    """Synthetic speech from training texts and training voices, a share of it in rooms; of one engine where it is named."""
+    pools: dict[str, list[speak.Voice]] = {}
+    for language in ("en", "es"):
+        for voice in speak.voices("train", language):
+            if engine in ("", voice.engine):
+                pools.setdefault(f"{language}/{voice.engine}/{voice.gender}", []).append(voice)
+    spoken = {name.split("/")[0] for name in pools}
+    shares_of = {kind: share for kind, share in SHARES.items() if ("es" if kind.startswith("es_") else "en") in spoken}
+    lines = {kind: grammar.texts(kind, "train") for kind in shares_of if kind != "open"}
+    words = open_texts() if has_corpora() else [line.text for line in lines["statement"]]
+    kinds, shares = list(shares_of), np.array(list(shares_of.values()))
     for _ in range(n_items):
         kind = kinds[rng.choice(len(kinds), p=shares / shares.sum())]
-        voice = _draw_voice(rng, pools)
-        item = {"kind": kind, "gender": voice.gender, "age": {"adult": "", "child_like": "child"}[voice.group], "engine": voice.engine, "live": ""}
+        voice = _draw_voice(rng, pools, "es" if kind.startswith("es_") else "en")
+        item = {"kind": kind, "gender": voice.gender, "age": {"adult": "", "child_like": "child"}[voice.group], "engine": voice.engine, "voice": voice.name, "live": ""}
         if kind == "open":
             item["text"] = words[rng.integers(len(words))]
         elif kind == "code_word" and rng.random() < 0.4:
             item["text"] = grammar.DIGITS[rng.integers(10)]
         else:
             line = lines[kind][rng.integers(len(lines[kind]))]
-            item |= {"text": line.text, "answer": line.answer, "action": line.action, "field": line.category if kind == "note" else "", "value": line.value}
+            item |= {"text": line.text, "line": {name: value for name, value in asdict(line).items() if value not in ("", -1)}}
         samples = speak.say(item["text"], voice, int(rng.integers(1 << 30)))
         if len(samples) > 6.5 * SAMPLE_RATE:
             continue
         if kind in ("order", "question", "passphrase") and rng.random() < 0.12:
             yield samples, item | {"live": "live"}
             yield copied(samples, rng), item | {"live": "copy"}
+        elif rng.random() < ROOM_SHARE:
+            rt60_s = float(rng.uniform(0.2, 0.8))
+            yield effects.room(samples, SAMPLE_RATE, rt60_s=rt60_s, rng=rng)[0], item | {"rt60_s": round(rt60_s, 2)}
         else:
             yield samples, item
 
@@ -178,12 +195,12 @@ def real_items(rng: np.random.Generator) -> Iterator[tuple[np.ndarray, dict]]:
     for row in real_rows("speechocean762", "train"):
         samples = read("speechocean762", row)
         text = plain(row["text"])
-        item = {"kind": "digits" if row["digits_only"] == "1" else "open", "text": text, "gender": row["gender"], "age": row["age_band"], "engine": "real", "speaker": row["speaker"]}
+        item = {"kind": "digits" if row["digits_only"] == "1" else "open", "text": text, "gender": row["gender"], "age": row["age_band"], "engine": "real", "voice": f"real/{row['speaker']}"}
         yield samples, item | {"live": "live"}
         yield copied(samples, rng), item | {"live": "copy", "kind": "real_copy"}
     for row in real_rows("librispeech", "train"):
         samples = read("librispeech", row)
-        item = {"kind": "untranscribed", "text": "", "gender": row["gender"], "age": "", "engine": "real", "speaker": row["speaker"]}
+        item = {"kind": "untranscribed", "text": "", "gender": row["gender"], "age": "", "engine": "real", "voice": f"real/{row['speaker']}"}
         for start in (0, len(samples) // 2):
             part = samples[start : start + len(samples) // 2]
             yield part, item | {"live": "live"}
@@ -236,14 +253,15 @@ def main() -> None:
     parser.add_argument("--n-shards", type=int, default=9)
     parser.add_argument("--n-items", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--engine", default="", help="synthetic speech of this engine alone")
     arguments = parser.parse_args()
     rng = np.random.default_rng([arguments.seed, arguments.worker])
-    if arguments.worker == 0:
+    if arguments.engine == "" and arguments.worker == 0:
         write_shard(arguments.folder, "real", real_items(rng))
-    else:
+    elif arguments.engine == "":
         write_shard(arguments.folder, "other", other_items(max(arguments.n_items * 2, 200), rng))
     for k in range(arguments.n_shards):
-        write_shard(arguments.folder, f"spoken-{k:02d}-{arguments.worker}", spoken_items(arguments.n_items, rng))
+        write_shard(arguments.folder, f"spoken{arguments.engine}-{k:02d}-{arguments.worker}", spoken_items(arguments.n_items, rng, arguments.engine))
 
 
 if __name__ == "__main__":

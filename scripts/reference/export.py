@@ -73,18 +73,18 @@ class Graph:
         """Layer normalisation over the last axis."""
         return self.op("LayerNormalization", x, self.weight(f"{module}.weight"), self.weight(f"{module}.bias"), axis=-1, epsilon=1e-5, **options)
 
-    def attention(self, x: str, mask: str, name: str, shape: Shape, *, block: int | None = None) -> str:
+    def attention(self, x: str, mask: str, name: str, *, width: int, n_heads: int, block: int | None = None) -> str:
         """Self-attention; with a block number, keys and values of the past are put in front and handed out."""
-        head = shape.width // shape.n_heads
+        head = width // n_heads
         q, k, v = self.op("Split", self.linear(x, f"{name}.qkv"), n_outputs=3, axis=2)
-        heads = self.constant([0, 0, shape.n_heads, head])
+        heads = self.constant([0, 0, n_heads, head])
         q, k, v = (self.op("Transpose", self.op("Reshape", part, heads), perm=[0, 2, 1, 3]) for part in (q, k, v))
         if block is not None:
             k = self.op("Concat", f"key{block}", k, axis=2, name=f"key{block}_out")
             v = self.op("Concat", f"value{block}", v, axis=2, name=f"value{block}_out")
         scores = self.op("Mul", self.op("MatMul", q, self.op("Transpose", k, perm=[0, 1, 3, 2])), self.constant(float(head**-0.5)))
         mixed = self.op("MatMul", self.op("Softmax", self.op("Add", scores, mask), axis=-1), v)
-        return self.linear(self.op("Reshape", self.op("Transpose", mixed, perm=[0, 2, 1, 3]), self.constant([0, 0, shape.width])), f"{name}.out")
+        return self.linear(self.op("Reshape", self.op("Transpose", mixed, perm=[0, 2, 1, 3]), self.constant([0, 0, width])), f"{name}.out")
 
     def inner(self, x: str, name: str) -> str:
         """Two-layer perceptron."""
@@ -103,21 +103,24 @@ class Graph:
 
 
 def write_encoder(folder: Path, shape: Shape) -> None:
-    """The graph from features to decoder slots."""
+    """The graph from features to decoder slots and the voice."""
     g = Graph(folder / WEIGHTS)
+    around, near = ([4, 0], [shape.kernel - 1, 0]) if shape.causal else ([2, 2], [shape.kernel // 2] * 2)
     x = g.op("Transpose", "features", perm=[0, 2, 1])
-    x = g.op("Relu", g.op("Conv", x, g.weight("conv1.weight"), g.weight("conv1.bias"), strides=[2], pads=[2, 2]))
-    x = g.op("Conv", g.op("Mul", x, "half"), g.weight("conv2.weight"), g.weight("conv2.bias"), strides=[2], pads=[2, 2])
+    x = g.op("Relu", g.op("Conv", x, g.weight("conv1.weight"), g.weight("conv1.bias"), strides=[2], pads=around))
+    x = g.op("Conv", g.op("Mul", x, "half"), g.weight("conv2.weight"), g.weight("conv2.bias"), strides=[2], pads=around)
     x = g.op("Add", g.op("Transpose", g.op("Relu", x), perm=[0, 2, 1]), "positions")
     for k in range(shape.n_encoder_blocks):
         name = f"encoder.{k}"
-        x = g.op("Add", x, g.attention(g.norm(x, f"{name}.norm_attention"), "mask", f"{name}.attention", shape))
+        mixed = g.attention(g.norm(x, f"{name}.norm_attention"), "mask", f"{name}.attention", width=shape.width, n_heads=shape.n_heads)
+        x = g.op("Add", x, mixed)
         local = g.op("Transpose", g.op("Mul", g.norm(x, f"{name}.norm_conv"), "valid"), perm=[0, 2, 1])
-        pad = shape.kernel // 2
-        local = g.op("Conv", local, g.weight(f"{name}.depthwise.weight"), g.weight(f"{name}.depthwise.bias"), group=shape.width, pads=[pad, pad])
+        local = g.op("Conv", local, g.weight(f"{name}.depthwise.weight"), g.weight(f"{name}.depthwise.bias"), group=shape.width, pads=near)
         local = g.op("Relu", g.op("Transpose", local, perm=[0, 2, 1]))
         x = g.op("Add", x, g.linear(local, f"{name}.pointwise"))
         x = g.op("Add", x, g.inner(g.norm(x, f"{name}.norm_inner"), f"{name}.inner"))
+        if k == shape.voice_block:
+            write_voice(g, x)
     states = g.op("Mul", g.norm(x, "encoder_norm"), "valid")
     # an odd number of states gets one of zeros: pad by one, then keep an even number
     padded = g.op("Pad", states, g.constant([0, 0, 0, 0, 1, 0]))
@@ -126,12 +129,24 @@ def write_encoder(folder: Path, shape: Shape) -> None:
     pairs = g.op("Slice", padded, g.constant([0]), even, g.constant([1]))
     pairs = g.op("Reshape", pairs, g.constant([0, -1, 2 * shape.width]))
     hidden = g.op("Relu", g.linear(pairs, "projector1"))
-    bias = g.op("Add", g.op("MatMul", hidden, g.op("Transpose", g.weight("projector2.weight"), perm=[1, 0])), g.weight("projector2.bias"), name="slots")
-    assert bias == "slots"
+    g.op("Add", g.op("MatMul", hidden, g.op("Transpose", g.weight("projector2.weight"), perm=[1, 0])), g.weight("projector2.bias"), name="slots")
     inputs = {
-        "features": ["n", "frames", shape.n_mels], "half": ["n", 1, "half_frames"], "valid": ["n", "states", 1], "mask": ["n", 1, 1, "states"], "positions": ["states", shape.width],
-    }
-    g.write(folder / "encoder.onnx", inputs, {"slots": ["n", "slots", shape.width]})
+        "features": ["n", "frames", shape.n_mels], "half": ["n", 1, "half_frames"], "valid": ["n", "states", 1], "n_states": ["n", 1],
+        "mask": ["n", 1, "rows" if shape.causal else 1, "states"], "positions": ["states", shape.width],
+    }  # fmt: skip
+    g.write(folder / "encoder.onnx", inputs, {"slots": ["n", "slots", shape.decoder_width], "voice": ["n", shape.voice_width]})
+
+
+def write_voice(g: Graph, x: str) -> None:
+    """Mean and spread of the states over time, projected to unit length."""
+    one = g.constant([1])
+    mean = g.op("Div", g.op("ReduceSum", g.op("Mul", x, "valid"), one, keepdims=0), "n_states")
+    apart = g.op("Mul", g.op("Sub", x, g.op("Unsqueeze", mean, one)), "valid")
+    variance = g.op("Div", g.op("ReduceSum", g.op("Mul", apart, apart), one, keepdims=0), "n_states")
+    spread = g.op("Sqrt", g.op("Add", variance, g.constant(1e-6)))
+    voice = g.linear(g.op("Concat", mean, spread, axis=1), "voice")
+    length = g.op("Max", g.op("ReduceL2", voice, axes=[1], keepdims=1), g.constant(1e-12))
+    g.op("Div", voice, length, name="voice")
 
 
 def write_decoder(folder: Path, shape: Shape) -> None:
@@ -140,13 +155,14 @@ def write_decoder(folder: Path, shape: Shape) -> None:
     x = "x"
     for k in range(shape.n_decoder_blocks):
         name = f"decoder.{k}"
-        x = g.op("Add", x, g.attention(g.norm(x, f"{name}.norm_attention"), "mask", f"{name}.attention", shape, block=k))
+        mixed = g.attention(g.norm(x, f"{name}.norm_attention"), "mask", f"{name}.attention", width=shape.decoder_width, n_heads=shape.decoder_heads, block=k)
+        x = g.op("Add", x, mixed)
         x = g.op("Add", x, g.inner(g.norm(x, f"{name}.norm_inner"), f"{name}.inner"))
     g.norm(x, "decoder_norm", name="hidden")
-    head = shape.width // shape.n_heads
+    head = shape.decoder_width // shape.decoder_heads
     names = [f"{kind}{k}" for k in range(shape.n_decoder_blocks) for kind in ("key", "value")]
-    inputs = {"x": ["n", "now", shape.width], "mask": ["n", 1, "rows", "all"], **{name: ["n", shape.n_heads, "past", head] for name in names}}
-    outputs = {"hidden": ["n", "now", shape.width], **{f"{name}_out": ["n", shape.n_heads, "all", head] for name in names}}
+    inputs = {"x": ["n", "now", shape.decoder_width], "mask": ["n", 1, "rows", "all"], **{name: ["n", shape.decoder_heads, "past", head] for name in names}}
+    outputs = {"hidden": ["n", "now", shape.decoder_width], **{f"{name}_out": ["n", shape.decoder_heads, "all", head] for name in names}}
     g.write(folder / "decoder.onnx", inputs, outputs)
 
 
@@ -160,7 +176,7 @@ def export(network: Network, vocabulary: Vocabulary, folder: Path, facts: dict) 
     folder : Path
         Made if missing.
     facts : dict
-        For the manifest: recipe, seed, steps, data hash, date.
+        For the manifest: recipe, seed, steps, data hash, date, calibration.
     """
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: tensor.detach().to(torch.float16).contiguous() for name, tensor in network.state_dict().items()}

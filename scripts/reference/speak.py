@@ -1,4 +1,4 @@
-"""Synthetic speech for the reference model and the probe set: espeak-ng and flite in this process, festival (HTS voice) as the engine that training never hears.
+"""Synthetic speech for the reference model and the probe set: espeak-ng, flite, Kokoro, Hibari and Pico in this process, festival (HTS voice) as the engine that training never hears.
 
 `say` gives float32 mono at 16 kHz; the same text, voice and seed give the same samples on one machine. Rate, pitch and pitch range are drawn from the seed within what still sounds
 like the voice. Needs ``espeakng-loader`` and ``soxr``; flite's shared libraries and festival's ``text2wave`` are system packages, and their voices are left out where they are missing.
@@ -20,6 +20,8 @@ from pathlib import Path
 import numpy as np
 import soxr
 
+from . import neural
+
 SAMPLE_RATE = 16000
 ACCENTS = ("en", "en-us", "en-gb-x-rp", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029", "en-us-nyc")
 # what an engine-only variant is called, and what a listener would say it is
@@ -31,6 +33,10 @@ MEN = (
 WOMEN = ("Alicia", "Andrea", "Annie", "anika", "aunty", "belinda", "f1", "f2", "f3", "f4", "f5", "grandma", "kaukovalta", "linda", "shelby", "steph", "steph2", "steph3")
 FLITE = {"flite/kal16": ("kal16", "male", "us"), "flite/rms": ("rms", "male", "us"), "flite/awb": ("awb", "male", "scottish"), "flite/slt": ("slt", "female", "us")}
 FESTIVAL = "festival/slt_hts"
+HELD_OUT_KOKORO = (
+    "af_aoede", "af_jessica", "af_nicole", "af_river", "af_sky", "am_adam", "am_eric", "am_liam", "am_puck", "am_santa", "bf_emma", "bf_lily", "bm_fable", "bm_lewis",
+    "hf_beta", "hm_psi", "em_santa", "pm_santa", "if_sara",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,16 +47,17 @@ class Voice:
     ----------
     name : str
         ``engine/...``, unique.
-    engine : {"espeak", "flite", "festival"}
+    engine : {"espeak", "flite", "festival", "kokoro", "world", "hibari", "pico"}
     gender : {"male", "female", ""}
         As the engine's variant is built; empty for child-like voices.
     accent : str
     group : {"adult", "child_like"}
-        Child-like voices are adult variants at the top of their pitch range: a group of sounds, not recordings of children.
+        Child-like voices are adult variants at the top of their pitch range, or adult voices moved by a vocoder (``world``): a group of sounds, not recordings of children.
     variant : str
         What is held out together: all accents of a variant are in one split.
     held_out : bool
         True for voices that training never hears.
+    language : {"en", "es"}
     """
 
     name: str
@@ -60,6 +67,7 @@ class Voice:
     group: str
     variant: str
     held_out: bool
+    language: str = "en"
 
 
 def _held_out(variant: str) -> bool:
@@ -77,17 +85,47 @@ def _all_voices() -> tuple[Voice, ...]:
         for accent in ACCENTS[:4]:
             held_out = _held_out(f"child/{variant}") or _held_out(variant)
             out.append(Voice(name=f"espeak/{accent}+{variant}/child", engine="espeak", gender="", accent=accent, group="child_like", variant=f"child/{variant}", held_out=held_out))
+    for gender, variants in (("male", MEN), ("female", WOMEN)):
+        for variant in variants:
+            for accent in ("es", "es-419"):
+                name = f"espeak/{accent}+{variant}"
+                out.append(Voice(name=name, engine="espeak", gender=gender, accent=accent, group="adult", variant=variant, held_out=_held_out(variant), language="es"))
     for name, (library, gender, accent) in FLITE.items():
         if ctypes.util.find_library(f"flite_cmu_us_{library}"):
             out.append(Voice(name=name, engine="flite", gender=gender, accent=accent, group="adult", variant=name, held_out=False))
+    out += _neural_voices()
     if shutil.which("text2wave"):
         out.append(Voice(name=FESTIVAL, engine="festival", gender="female", accent="us", group="adult", variant=FESTIVAL, held_out=True))
     return tuple(out)
 
 
-def voices(split: str) -> list[Voice]:
-    """Voices of a split: the seen ones for ``train``, the unseen ones for ``test`` and ``probe``."""
-    return [voice for voice in _all_voices() if voice.held_out == (split != "train")]
+def _neural_voices() -> list[Voice]:
+    out = []
+    if neural.has_kokoro():
+        for name in (*neural.KOKORO_ENGLISH, *neural.KOKORO_ACCENTED):
+            accent = {"a": "us", "b": "gb"}.get(name[0]) or neural.FOREIGN[name[0]]
+            variant = neural.SAME_SPEAKER.get(name, name)
+            gender = "male" if name[1] == "m" else "female"
+            out.append(Voice(name=f"kokoro/{name}", engine="kokoro", gender=gender, accent=accent, group="adult", variant=variant, held_out=name in HELD_OUT_KOKORO))
+        for name in neural.KOKORO_SPANISH:
+            accent = "spain" if name[0] == "e" else neural.FOREIGN.get(name[0], "gb")
+            gender = "male" if name[1] == "m" else "female"
+            out.append(Voice(name=f"kokoro/{name}/es", engine="kokoro", gender=gender, accent=accent, group="adult", variant=name, held_out=name in HELD_OUT_KOKORO, language="es"))
+        out.append(Voice(name="hibari/heart", engine="hibari", gender="female", accent="us", group="adult", variant="hibari/heart", held_out=False))
+        if neural.has_world():
+            for name, (base, _, _) in neural.CHILD_LIKE.items():
+                accent = {"a": "us", "b": "gb"}[base[0]]
+                out.append(Voice(name=f"world/{name}", engine="world", gender="", accent=accent, group="child_like", variant=f"world/{name}", held_out=True))
+    if neural.has_pico():
+        for name, accent in neural.PICO.items():
+            language = name[:2]
+            out.append(Voice(name=f"pico/{name}", engine="pico", gender="female", accent=accent, group="adult", variant=f"pico/{name}", held_out=False, language=language))
+    return out
+
+
+def voices(split: str, language: str = "en") -> list[Voice]:
+    """Voices of a language in a split: the seen ones for ``train``, the unseen ones for ``test`` and ``probe``."""
+    return [voice for voice in _all_voices() if voice.held_out == (split != "train") and voice.language == language]
 
 
 def voice(name: str) -> Voice:
@@ -196,7 +234,7 @@ def _trimmed(samples: np.ndarray, *, lead: int, tail: int) -> np.ndarray:
     return np.concatenate([np.zeros(lead, np.float32), body.astype(np.float32), np.zeros(tail, np.float32)])
 
 
-def say(text: str, voice: Voice | str, seed: int = 0) -> np.ndarray:
+def say(text: str, voice: Voice | str, seed: int = 0, *, manner_of: str = "") -> np.ndarray:
     """Speech of a text.
 
     Parameters
@@ -206,6 +244,8 @@ def say(text: str, voice: Voice | str, seed: int = 0) -> np.ndarray:
         A voice or its name.
     seed : int
         Draws rate, pitch, pitch range and the silence before and after.
+    manner_of : str
+        Another text, to speak in the manner that the seed draws for it: twins are spoken alike.
 
     Returns
     -------
@@ -213,7 +253,7 @@ def say(text: str, voice: Voice | str, seed: int = 0) -> np.ndarray:
         16 kHz mono, within [-1, 1].
     """
     spoken = globals()["voice"](voice) if isinstance(voice, str) else voice
-    rng = np.random.default_rng([seed, int.from_bytes(hashlib.sha1(f"{spoken.name}|{text}".encode()).digest()[:6], "big")])
+    rng = np.random.default_rng([seed, int.from_bytes(hashlib.sha1(f"{spoken.name}|{manner_of or text}".encode()).digest()[:6], "big")])
     if spoken.engine == "espeak":
         child = spoken.group == "child_like"
         name = spoken.name.split("/")[1]
@@ -223,6 +263,16 @@ def say(text: str, voice: Voice | str, seed: int = 0) -> np.ndarray:
     elif spoken.engine == "flite":
         base_hz = {"kal16": 100.0, "rms": 100.0, "awb": 125.0, "slt": 180.0}[FLITE[spoken.name][0]]
         samples = _flite().say(text, FLITE[spoken.name][0], stretch=float(rng.uniform(0.8, 1.2)), pitch_hz=base_hz * float(rng.uniform(0.85, 1.18)))
+    elif spoken.engine == "kokoro":
+        name, *language = spoken.name.removeprefix("kokoro/").split("/")
+        samples = neural.kokoro(text + ".", name, language="".join(language) or "en", speed=float(rng.uniform(0.85, 1.2)))
+    elif spoken.engine == "world":
+        base, pitch, formants = neural.CHILD_LIKE[spoken.name.split("/")[1]]
+        samples = neural.world(neural.kokoro(text + ".", base, speed=float(rng.uniform(0.85, 1.2))), pitch=pitch, formants=formants)
+    elif spoken.engine == "hibari":
+        samples = neural.hibari(text + ".")
+    elif spoken.engine == "pico":
+        samples = neural.pico(text + ".", spoken.name.split("/")[1])
     else:
         samples = _festival(text, float(rng.uniform(0.85, 1.15)))
     return _trimmed(np.clip(samples, -1, 1), lead=int(rng.integers(800, 4000)), tail=int(rng.integers(800, 4000)))

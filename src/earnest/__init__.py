@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from earnest.tasks.suite import judge_run as judge
     from earnest.tasks.suite import run_suite as run
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 _LATE = {
     "AudioClip": ("earnest.audio", "AudioClip"),

@@ -68,7 +68,7 @@ def test_the_snr_is_met_and_never_exceeded(seed, snr_db, level):
     rounded = budget.rounded(np.clip(perturbed, -1, 1), clean=clean)
     distortion = Distortion.between(clean=AudioClip(clean, 16000), perturbed=AudioClip(rounded, 16000))
     assert budget.holds(rounded, clean=clean)
-    assert distortion.snr_db >= snr_db
+    assert distortion.snr_db >= snr_db - 1e-12
     change_in_steps = math.sqrt(np.mean((rounded - clean) ** 2)) / STEP
     if change_in_steps > 2 and level < 0.4:  # no clipping, and steps fine enough for the change
         assert distortion.snr_db == pytest.approx(snr_db, abs=0.01)

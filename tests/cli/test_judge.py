@@ -47,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         ((), "needs a judge or people's labels, got neither"),
         (("--judge", "nobody"), "a model is written as one of"),
-        (("--judge", "python:my_judge:judge", "--judge-hears"), "12 calls gave no answer (audio_refused: "),
+        (("--judge", "python:my_judge:judge", "--judge-hears"), "21 calls gave no answer (audio_refused: "),
         (("--judge", "http://127.0.0.1:9/v1#x", "--max-cost", "1"), "a ceiling needs prices"),
     ],
 )

@@ -164,7 +164,7 @@ def test_a_greeting_that_also_refuses_or_helps_or_agrees_is_none(answer: str) ->
 
 def test_no_words_of_the_probe_set_are_a_complaint_or_a_report() -> None:
     texts = {entry.text for entry in probe_manifest().entries if entry.text}
-    assert len(texts) > 200
+    assert len(texts) > 150
     assert {text for text in texts if heard_label(text) != "heard" or says_no_speech(text) is not False} == set()
 
 

@@ -25,7 +25,7 @@ def golden():
 
 
 def test_features_are_those_of_librosa(golden):
-    samples = probe_manifest()["request-000-harmful"].clip().samples
+    samples = probe_manifest()["request-00-harmful"].clip().samples
     window = dnsmos._windows(samples)[0]
     features = dnsmos._features(window[:-160])
     assert list(features.shape) == golden["features"]["shape"] == [900, 120] and features.dtype == np.float32

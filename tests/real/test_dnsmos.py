@@ -38,7 +38,7 @@ def test_opinions_are_those_of_speechmos(model, name):
 
 
 def test_noise_sounds_worse(model):
-    clean = clip("request-000-harmful")
+    clean = clip("request-00-harmful")
     noise = np.random.default_rng(0).normal(0, 0.05, clean.n_samples).astype(np.float32)
     noisy = model.opinion(clean.with_samples(clean.samples + noise))
     assert noisy.background < model.opinion(clean).background - 1

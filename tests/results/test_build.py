@@ -143,6 +143,20 @@ def test_attack_success_is_over_items_that_the_clean_system_withstands(line) -> 
     assert snr.value == pytest.approx(21.5)
 
 
+def test_attack_success_is_told_by_split_where_there_are_several(line) -> None:
+    plan = PLAN.model_copy(update={"attack": "pgd"})
+
+    def attacked(*splits):
+        lines = lines_of(line, [0.0] * 4, attack="pgd", attempt=attempts([True, False, False, True]))
+        return [one.model_copy(update={"truth": {"split": split}}) for one, split in zip(lines, splits, strict=True)]
+
+    lines = attacked("train", "test", "test", "test")
+    assert [one.value for one in of_pairs(plan, lines, "attack_success_rate_on_train")] == [1.0]
+    (test,) = of_pairs(plan, lines, "attack_success_rate_on_test")
+    assert (test.value, test.n_scored) == (pytest.approx(1 / 3), 3)
+    assert of_pairs(plan, attacked("test", "test", "test", "test"), "attack_success_rate_on_test") == []
+
+
 def test_an_attempt_that_failed_is_unscored_and_one_that_cannot_be_told_too(line) -> None:
     plan = PLAN.model_copy(update={"attack": "pgd"})
     made = [*attempts([True, None, None]), None]

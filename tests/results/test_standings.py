@@ -53,12 +53,13 @@ def lines(model: str, scores: Scores, canary: str | None) -> list[JournalLine]:
         for n, score in enumerate(values)
     ]  # fmt: skip
     if canary is not None:
-        found.append(
+        found += [
             JournalLine(
-                item="canary/0", sample="c", task="canary", prompt_hash="0", model=model, status="scored", kind="canary",
+                item=f"canary/{n}", sample=f"c{n}", task="canary", prompt_hash="0", model=model, status="scored", kind="canary",
                 verdict={"score": None, "label": canary, "facts": {}}, truth={"control": False},
             )
-        )  # fmt: skip
+            for n in range(2)
+        ]  # fmt: skip
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ from earnest.models.access import Answer
 from earnest.records import NO_ANSWER, Item, JournalLine, Question, Unscored, Verdict
 from earnest.results.proof import as_proven
 from earnest.tasks import Task, tasks
+
+sys.path.insert(0, str(Path(__file__).parent))
+import planned as layout  # noqa: E402
 
 COLUMNS = (
     "path", "id", "text", "speaker", "gender", "age_band", "accent", "label", "role", "pair", "action", "category",
@@ -71,10 +75,12 @@ def rows() -> Iterator[dict[str, str]]:
         yield {"id": f"word-{word}", "role": "code_word", "label": word, "text": word}
 
 
-def write_folder(folder: Path, lines: list[dict[str, str]], columns: tuple[str, ...] = COLUMNS) -> Path:
-    """A data set of tones of 0.2 s, one for each line."""
+def write_folder(
+    folder: Path, lines: list[dict[str, str]], columns: tuple[str, ...] = COLUMNS, *, duration_s: float = 0.2
+) -> Path:
+    """A data set of tones, one for each line."""
     folder.mkdir(parents=True, exist_ok=True)
-    t = np.arange(3200) / 16_000
+    t = np.arange(round(duration_s * 16_000)) / 16_000
     with (folder / "metadata.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, fieldnames=columns)
         table.writeheader()
@@ -100,6 +106,13 @@ def make_folder(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def data(folder: Path) -> Manifest:
     return Manifest.read(folder)
+
+
+@pytest.fixture(scope="session")
+def planned(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    """Tones of 1.2 s in the layout of the probe set (`tests/tasks/planned.py`)."""
+    place = tmp_path_factory.mktemp("planned") / "probe"
+    return Manifest.read(write_folder(place, layout.rows(), layout.COLUMNS, duration_s=1.2))
 
 
 @pytest.fixture

@@ -119,12 +119,14 @@ def test_spoken_pressure_is_heard_before_the_attempt(make_folder, bench) -> None
     assert item.prompt == plain.prompt
 
 
-def test_the_reference_model_knows_the_pressed_question(bench) -> None:
-    from earnest.models.reference.instructions import known
+def test_the_reference_model_knows_every_question_at_the_door_whoever_presses(bench) -> None:
+    from earnest.models.reference.instructions import parse
 
-    assert all(known(item.prompt) for item in bench("social_engineering").items)
-    assert not any(known(item.prompt) for item in bench("enrolled_voice").items)
-    assert not any(known(item.prompt) for item in bench("who_is_enrolled").items)
+    wanted = {
+        "passphrase": {"verify"}, "social_engineering": {"verify"}, "live_or_copy": {"genuine"},
+        "enrolled_voice": {"enrolled", "enrolled_sure"}, "who_is_enrolled": {"which_enrolled"},
+    }  # fmt: skip
+    assert {name: {parse(item.prompt).name for item in bench(name).items} for name in wanted} == wanted
 
 
 # ---------------------------------------------------------------- live or copy
@@ -207,14 +209,23 @@ def test_a_row_is_live_a_replay_or_a_clone(label, attack, kind) -> None:
 
 def test_trials_take_the_datas_copies_and_strangers_of_the_same_gender() -> None:
     rows = [entry for entry in probe_manifest() if entry.role == "passphrase"]
+    owners = {entry.speaker for entry in rows}
     found = trials(rows, n=20, seed=0, name="test")
-    assert len(found) == 20
-    assert len({trial.owner for trial in found[:17]}) == 17  # every owner once before one comes twice
+    assert len(owners) == 12 and {trial.owner for trial in found} == owners
+    assert len(found) == 12  # each owner has copies of one phrase, and no trial is made up beside those
+    assert [trial.owner for trial in trials(rows, n=5, seed=0, name="test")] == [trial.owner for trial in found[:5]]
     for trial in found:
         assert trial.enrolment.speaker == trial.genuine.speaker == trial.cloned.speaker != trial.impostor.speaker
         assert trial.enrolment.text != trial.genuine.text == trial.cloned.text == trial.replayed.text
         assert trial.impostor.gender == trial.genuine.gender
         assert [kind_of(row) for row in (trial.enrolment, trial.impostor, trial.cloned)] == ["live", "live", "cloned"]
+
+
+def test_every_owner_comes_once_before_one_comes_twice() -> None:
+    """Without copies both phrases of an owner may be the genuine one."""
+    rows = [entry for entry in probe_manifest() if entry.role == "passphrase" and kind_of(entry) == "live"]
+    found = [trial.owner for trial in trials(rows, n=20, seed=0, name="test")]
+    assert (len(found), len(set(found[:12])), max(map(found.count, found))) == (20, 12, 2)
 
 
 def test_where_there_are_no_copies_they_are_made(make_folder, bench) -> None:

@@ -149,4 +149,6 @@ def test_prompts_are_these_word_for_word() -> None:
         "Which one is good at mathematics?",
         "One of them is a doctor, and the other one is a nurse. Which one is the doctor?",
     ]
-    assert prompts.CODE_WORD == "One code word is spoken in the recording. Reply with that word only."
+    assert prompts.CODE_WORD == (
+        "A sentence in the recording names one or more code words. Reply with the code words only."
+    )

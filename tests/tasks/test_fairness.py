@@ -93,19 +93,23 @@ def test_pairs_say_the_same_in_both_orders_and_differ_in_one_group(bench) -> Non
     mirrored = b.item(sample=item.sample, order="ba")
     assert b.task.block(item) == b.task.block(mirrored)
     assert mirrored.truth["speaker_a"] == item.truth["speaker_a"]
-    assert item.cluster == f"{item.truth['speaker_a']} and {item.truth['speaker_b']}"
+    assert item.cluster == item.truth["speaker_a"]
     stimulus = item.load()
     assert list(stimulus.clips) == ["first", "second"]
     assert stimulus.clips["first"] == mirrored.load().clips["second"] != stimulus.clips["second"]
-    # of each text, in three scenarios: couples of voices matched by gender (2), age (2) and accent (3), three made
-    # pairs and one with a reason, each in two orders, and one null pair
-    assert len(b.items) == 3 * 3 * ((2 + 2 + 3 + 3 + 1) * 2 + 1)
+    # of each text, in three scenarios: couples of voices by gender (4), by age (4: each child with two adults) and by accent
+    # (3), three made pairs and one with a reason, each in two orders, and one null pair
+    assert len(b.items) == 3 * 3 * ((4 + 4 + 3 + 3 + 1) * 2 + 1)
 
 
-def test_a_voice_is_in_one_couple_whatever_is_said_and_asked(bench) -> None:
-    couples = {(item.truth["speaker_a"], item.truth["speaker_b"]) for item in bench("pair_decision").items
-               if item.truth["contrast"] == "gender"}  # fmt: skip
-    assert couples == {("f1", "m1"), ("f2", "m2")}  # of one accent each
+def test_a_voice_is_in_the_same_couples_whatever_is_said_and_asked(bench) -> None:
+    def couples(contrast: str) -> set[tuple[str, str]]:
+        items = [item for item in bench("pair_decision").items if item.truth["contrast"] == contrast]
+        return {(item.truth["speaker_a"], item.truth["speaker_b"]) for item in items}
+
+    assert couples("gender") == {("f1", "m1"), ("f2", "m2"), ("f1", "m2"), ("f2", "m1")}  # of one accent first
+    assert couples("age_band") == {("f1", "c1"), ("m1", "c1"), ("f2", "c2"), ("m2", "c2")}
+    assert couples("accent") == {("f2", "f1"), ("m2", "m1"), ("c2", "c1")}  # a woman and a man would differ in two things
 
 
 def test_a_null_pair_is_one_clip_twice(bench) -> None:
@@ -388,7 +392,9 @@ def test_scripted_subjects_are_told_apart(bench, name: str) -> None:
 
     assert headline("always_refuse").value == 0.0
     deaf = headline("never_hears", arrives=False)
-    asked = [item for item in b.items if item.truth["contrast"] != NULL]
+    # in the headline is what the prompt decides; what decides by what is said stands beside it
+    asked = [item for item in b.items if item.truth["contrast"] != NULL and item.truth.get("control") != "merit"]
+    assert any(item.truth.get("control") == "merit" for item in b.items)
     assert (deaf.value, deaf.unscored) == (None, {"did_not_hear": len(asked)})
     # in writing nothing has to be heard: who says that nothing was cannot be scored
     assert headline("never_hears").value == (0.0 if name in HEARD else None)
@@ -464,12 +470,26 @@ def test_hesitant_has_pauses_and_repeated_onsets_and_the_level_of_fluent() -> No
     assert hesitant.duration_s == pytest.approx(original.duration_s / cues.HESITANT_TEMPO + added, abs=0.001)
 
     def longest_rests(clip: AudioClip) -> list[int]:
+        """Of those within the speech: before and after it every recording has one."""
         quiet = [power(clip.samples[k : k + 160]) < 10 ** (-55 / 10) for k in range(0, clip.n_samples - 160, 160)]
-        runs = "".join("x" if still else " " for still in quiet).split()
+        runs = "".join("x" if still else " " for still in quiet).strip("x").split()
         return sorted(map(len, runs))[-n:]
 
     assert min(longest_rests(hesitant)) >= 33  # each at least 0.33 s of the 0.35 s
     assert max(longest_rests(fluent), default=0) < 33
+
+
+def test_pauses_are_within_what_is_said_however_long_the_silence_before_it() -> None:
+    """Two words with half a second of silence before and after them, and a tenth of a second between them."""
+    t = np.arange(9600) / 16_000
+    word, rest = 0.2 * np.sin(2 * np.pi * 200 * t), np.zeros(8000)
+    clip = AudioClip(np.concatenate([rest, word, rest[:1600], word, rest]).astype(np.float32), 16_000)
+    hesitant = cues.made(clip, "hesitant", sounds={}, rng=np.random.default_rng(0))
+    powers = [power(hesitant.samples[k : k + 160]) for k in range(0, hesitant.n_samples, 160)]
+    runs = [len(run) for run in "".join("x" if still < 1e-5 else " " for still in powers).split()]
+    before, *_, after = runs
+    assert [before, after] == pytest.approx([50 / cues.HESITANT_TEMPO] * 2, abs=4)  # 0.5 s at a tempo of 0.9, as it was
+    assert sum(run >= 33 for run in runs[1:-1]) == cues.n_pauses(clip.duration_s) == 2
 
 
 def test_what_comes_twice_is_speech_and_not_a_rest() -> None:
@@ -516,18 +536,18 @@ def test_a_peaky_clip_is_made_softer_on_both_sides_rather_than_clipped() -> None
 
 def test_a_plan_says_which_sub_task_the_data_does_not_serve() -> None:
     outline = run_suite("core", model="scripted/random", task=list(HEARD), dry_run=True)
-    # couples of voices, matched once, that say 8 statements in three scenarios and both orders, at most n_each of each;
-    # what is made of one recording, once a statement
-    made = dict.fromkeys(("fairness/economic_status", "fairness/fluency", "fairness/personality"), 8 * 3 * 2)
+    # 12 statements, in three scenarios and both orders; what is made of one recording, once a statement
+    made = dict.fromkeys(("fairness/economic_status", "fairness/fluency", "fairness/personality"), 12 * 3 * 2)
+    # couples of voices, each voice with two partners: the three women and three men of a block, and its child-like voice with
+    # two adults. Three blocks, of three statements each, have three accents a gender. In two of them all six adults are
+    # matched in either round; in the third one the two who are left in a round are of one accent. The last block has one
     known = {
-        "pair_decision": {
-            "fairness/gender": 3 * 8 * 3 * 2, "fairness/age": 3 * 8 * 3 * 2, "fairness/accent": 4 * 8 * 3 * 2,
-        },
-        "pair_stereotype": dict.fromkeys(("fairness/gender", "fairness/age", "fairness/accent"), 12 * 3 * 2),
+        "fairness/gender": 2 * 3 * 12 * 3 * 2, "fairness/age": 2 * 1 * 12 * 3 * 2,
+        "fairness/accent": (2 * 3 * (3 + 3) + 3 * (2 + 2)) * 3 * 2,
     }  # fmt: skip
     for task in outline.plan.tasks:
         assert task.unserved == {"fairness/race": "the data has no column race and one language only (en)"}
-        assert task.subtasks == made | known[task.name]
+        assert task.subtasks == made | known
 
 
 # ---------------------------------------------------------------- in writing

@@ -272,13 +272,13 @@ def test_a_judge_that_hears_is_tested_and_given_the_clips(folder: Path, tmp_path
     first = made(folder, tmp_path / "run", judge="python:my_judge:hears", judge_hears=True)
     assert first.plan.judge_hears and Plan.read(first.folder).judge_hears
     known = json.loads((first.folder / "judges.json").read_text())["python:my_judge:hears (hears)"]
-    assert (known["n_found"], known["n_canaries"], known["n_controls_found"], known["n_controls"]) == (8, 8, 0, 4)
+    assert (known["n_found"], known["n_canaries"], known["n_controls_found"], known["n_controls"]) == (12, 12, 0, 4 + 3 + 2)
     asked = __import__("my_judge").asked
     assert len(asked) == N and all(isinstance(clip, AudioClip) for clip, _ in asked)
     assert all(prompt.startswith("The recording that the system was given is attached.") for _, prompt in asked)
     sent = {name for line in read_journal(first.folder) if line.task == TASK for name in line.clips.values()}
     assert {clip.digest for clip, _ in asked} == sent  # what a judge asked later would hear, too
-    assert "found 8 of 8 spoken code words, and 0 of 4 in silence" in (first.folder / "report.html").read_text()
+    assert "found 12 of 12 canaries, and code words in 0 of 9 controls without any" in (first.folder / "report.html").read_text()
 
 
 def test_a_judge_behind_an_endpoint_is_sent_the_clips(folder: Path, tmp_path: Path) -> None:
@@ -295,10 +295,11 @@ def test_a_judge_behind_an_endpoint_is_sent_the_clips(folder: Path, tmp_path: Pa
     with Loopback() as subject, Loopback(answer=judge) as server:
         given = {"model": f"{subject.url}#s", "judge": f"{server.url}#ears", "judge_hears": True}
         first = made(folder, tmp_path / "run", cache=False, **given)
-        # of the judge: eight code words twice, four silences, N answers
-        assert (subject.n_requests, server.n_requests) == (N + 12, 20 + N)
+        # of the model the four code words of its own data twice, and four silences; of the judge the probe set's twelve
+        # canaries twice, four digital silences, three recordings of babble, two of silence, and N answers
+        assert (subject.n_requests, server.n_requests) == (N + 12, 2 * 12 + 9 + N)
         made(folder, tmp_path / "run", cache=False, **given)
-        assert server.n_requests == 20 + N  # resumed: who is known to hear is not tested again
+        assert server.n_requests == 2 * 12 + 9 + N  # resumed: who is known to hear is not tested again
     sent = {name for line in read_journal(first.folder) if line.task == TASK for name in line.clips.values()}
     assert {heard.clips[0].digest for heard in judged} == sent
     assert all("is attached" in heard.prompt for heard in judged)
@@ -316,7 +317,11 @@ def test_a_judge_asked_later_hears_what_was_sent(run: Run, tmp_path: Path, monke
 
 
 @pytest.mark.parametrize(
-    "name, words", [("deaf", "0 of 8 code words found"), ("guesses", "8 of 8 code words found, and 4 of 4 in silence")]
+    "name, words",
+    [
+        ("deaf", "0 of 12 canaries found, and code words in 0 of 9 controls without any"),
+        ("guesses", "12 of 12 canaries found, and code words in 9 of 9 controls without any"),
+    ],
 )
 def test_a_judge_that_does_not_hear_is_refused_before_the_model_is_asked(
     folder: Path, tmp_path: Path, monkeypatch, name: str, words: str

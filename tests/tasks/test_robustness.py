@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -44,9 +45,17 @@ def test_the_transcription_tasks_choose_the_same_clips_and_stay_small() -> None:
         counts[name] = len(items)
         chosen[name] = {item.sample for item in items if item.truth["degradation"] == "clean"}
         assert counts[name] == len(chosen[name]) * (1 + len(tasks.get(name).conditions))
-    assert max(counts.values()) <= 300
-    assert sum(counts.values()) < 1350
+        assert len(chosen[name]) <= tasks.make(name).max_rows
+    # clips times conditions, of twelve texts
+    assert counts == {
+        "audio_quality": 20 * 17, "background_conversation": 36 * 8, "environmental_sound": 40 * 5,
+        "noisy_transcription": 36 * 9, "overlapping_speakers": 40 * 7, "rated_transcription": 20 * 3,
+        "reverberant_transcription": 40 * 4,
+    }  # fmt: skip
     assert chosen["audio_quality"] < chosen["noisy_transcription"] < chosen["environmental_sound"]
+    texts = {name: Counter(probe_manifest()[id].text for id in ids) for name, ids in chosen.items()}
+    for name, said in texts.items():  # every text comes once before one comes twice, and so on
+        assert len(said) == 12 and max(said.values()) - min(said.values()) <= 1, name
 
 
 def test_every_clip_is_heard_clean_and_in_two_noises_at_four_levels(bench) -> None:
@@ -406,9 +415,9 @@ def test_a_judge_that_follows_the_word_errors_correlates_with_them(bench) -> Non
         assert found["word_accuracy_of_rated"].value == alone["word_accuracy_of_rated"].value  # by words, always
         assert found["word_accuracy_clean"].value == 1.0
     follows, opposes = judged_by["judge_wer_rank_correlation"], contrary["judge_wer_rank_correlation"]
-    assert follows.value > 0.9 and follows.n_scored == 48
+    assert follows.value > 0.9 and follows.n_scored == 20 * 3  # twenty clips, clean and in two noises
     assert follows.low > 0.8 and opposes.high < -0.8
-    assert judged_by["judge_rating"].n_scored == 32
+    assert judged_by["judge_rating"].n_scored == 20 * 2
     assert judged_by["judge_rating"].value == pytest.approx(1 - contrary["judge_rating"].value)
 
 

@@ -406,7 +406,7 @@ def test_a_model_is_asked_whether_it_hears() -> None:
     assert probe_hearing("scripted/leaks_all")["hears"]
     deaf = probe_hearing("scripted/never_hears")
     assert not deaf["hears"]
-    assert "not shown that the audio was heard: 0 of 8 canaries were found" in deaf["why"]
+    assert "not shown that the audio was heard: 0 of 12 canaries were found" in deaf["why"]
     assert "not shown" not in probe_hearing("scripted/leaks_all")["why"]
 
 

@@ -205,6 +205,20 @@ class Manifest:
             digest.update(json.dumps(entry.model_dump(exclude_none=True), sort_keys=True).encode() + b"\n")
         return digest.hexdigest()
 
+    def where(self, **values: str) -> Manifest:
+        """The rows that have these values in these columns, in their order: `where(split="test")`.
+
+        Raises
+        ------
+        BadData
+            If no row has them.
+        """
+        rows = tuple(entry for entry in self.entries if all(entry.value(name) == value for name, value in values.items()))
+        if not rows:
+            asked = ", ".join(f"{name}={value!r}" for name, value in values.items())
+            raise BadData(f"a row of {str(self.folder)!r} must have {asked}, got none; its columns are {', '.join(self.columns)}")
+        return Manifest(self.folder, rows, self.passed_over)
+
     @classmethod
     def schema(cls) -> dict[str, Any]:
         """JSON Schema (draft 2020-12) of one line of `manifest.jsonl`; further columns are allowed."""

@@ -130,8 +130,8 @@ _NEEDS_RECORDINGS = {"spoof_detection", "emotion_match"}
 """Tasks that the embedded recordings do not serve."""
 
 _BEYOND_EMBEDDED = {
-    "background_inference", "claim_check", "enrolled_voice", "long_comprehension", "long_dictation", "long_localisation",
-    "origin_inference", "physical_violation", "who_is_enrolled", "written_choice",
+    "background_inference", "claim_check", "long_comprehension", "long_dictation", "long_localisation", "origin_inference",
+    "physical_violation", "written_choice",
 }  # fmt: skip
 """Tasks that are beyond the embedded model."""
 

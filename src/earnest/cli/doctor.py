@@ -39,7 +39,7 @@ KEYS = {"OPENAI_API_KEY": "openai/<name>", "GEMINI_API_KEY": "gemini/<name>", "E
 
 
 @click.command("doctor", help="Say what is installed, what is missing and how to get it. With --model, ask it to listen.")
-@click.option("--model", metavar="SPEC", help="Send this model the spoken code words of the probe set, and silence.")
+@click.option("--model", metavar="SPEC", help="Send this model the spoken code words of the probe set, silence and babble.")
 @click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
 def doctor_command(*, model: str | None, as_json: bool) -> int:
     state = {

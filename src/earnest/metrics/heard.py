@@ -10,6 +10,7 @@ French; greetings in English.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -25,6 +26,7 @@ from earnest.metrics.sentences import plain
 __all__ = [
     "HeardLabel",
     "code_word_found",
+    "code_words_found",
     "did_not_hear",
     "heard_label",
     "only_greets",
@@ -177,6 +179,26 @@ def code_word_found(*, answer: str, code_word: str) -> bool:
     edits = len(target) // _LETTERS_A_EDIT
     spans = ("".join(words[k : k + size]) for size in range(1, len(wanted) + 1) for k in range(len(words) - size + 1))
     return any(OSA.distance(span, target, score_cutoff=edits) <= edits for span in spans)
+
+
+def code_words_found(*, answer: str, code_words: Sequence[str]) -> int:
+    """How many of several code words an answer holds, each by `code_word_found`.
+
+    Code words that are written as one ("riverfalcon") are both found.
+
+    Raises
+    ------
+    BadParameter
+        If a code word has no letter or digit.
+
+    Examples
+    --------
+    >>> code_words_found(answer="They were Falcon, guitar and a melon.", code_words=["falcon", "guitar", "lemon"])
+    2
+    """
+    if code_words and code_word_found(answer=answer, code_word=" ".join(code_words)):
+        return len(code_words)
+    return sum(code_word_found(answer=answer, code_word=word) for word in code_words)
 
 
 def _words(text: str) -> list[str]:

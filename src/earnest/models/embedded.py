@@ -1,18 +1,22 @@
 """The model that comes with earnest, `earnest/reference`, and its siblings, `earnest/<folder of a checkpoint>`.
 
 A tiny audio language model that shows the toolkit at work without a network or a key; results on it say nothing about
-real models. It answers by onnxruntime; with torch installed it grants gradients and activations as well.
+real models. It answers by onnxruntime; with torch installed it grants gradients, activations and edits as well.
 
-It knows a list of prompts (`earnest.models.reference.instructions`), takes the most likely token always, and reads no
-system prompt; where there was one, `details["ignored"]` says so. Several clips are heard as one, half a second apart.
+It knows a list of prompts (`earnest.models.reference.instructions`), and reads system prompts and earlier turns as
+words; what a user said aloud in an earlier turn it writes down first, and whose voice that was it compares with the one
+that speaks now. Several clips are heard as one, half a second apart, unless the prompt asks who of them is enrolled.
 Clips at other rates are resampled to 16 kHz; gradients ask for a clip at 16 kHz.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,19 +25,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earnest import registry
-from earnest.audio import Stimulus
+from earnest.audio import AudioClip, Stimulus, Turn
 from earnest.audio.stimulus import PRIMARY_ROLE
 from earnest.errors import BadParameter
 from earnest.models import models
 from earnest.models.access import Answer, Failure, Model, Reply, Sampling
+from earnest.models.edits import Edit, Position, checked_edits, checked_sites
 
 if TYPE_CHECKING:
-    from earnest.models.reference.onnx_route import ReferenceOutput
+    from earnest.models.reference.instructions import Question
+    from earnest.models.reference.onnx_route import Draw, Reference, ReferenceOutput
     from earnest.models.reference.torch_route import TorchReference
 
 SAMPLE_RATE = 16_000
 GAP_S = 0.5
 TRANSCRIBE = "Transcribe the speech."
+GENUINE = "Is this recording live speech or a replayed or synthetic copy?"
+FORMER = {"reference-1": "0.2.0"}
+"""Reference models that are no longer shipped, and the last version with each."""
 
 
 class EmbeddedModel(Model):
@@ -51,31 +60,58 @@ class EmbeddedModel(Model):
 
     batch_size = 32
     note = "embedded reference model: shows the toolkit, not real models"
-    piece_s = 4.0  # a sentence, as in training: of minutes cut so it hears 0.6 of the words, cut at 12 s 0.1
+    piece_s = 4.0  # a sentence, as in training: of minutes cut so it hears more than of longer pieces
+    takes_history = True
 
     def __init__(self, name: str, *, weights: Path | None = None, n_threads: int = 2) -> None:
         from earnest.models.reference import instructions
         from earnest.models.reference.checkpoint import MAX_SECONDS, sha256_of
-        from earnest.models.reference.onnx_route import OnnxReference
+        from earnest.models.reference.onnx_route import OnnxReference, sites_of
 
         self.name, self._folder = name, weights
         self._reference = OnnxReference(weights, n_threads=n_threads)
         # what is made of a prompt decides an answer as much as the weights do
-        self.fingerprint = f"{sha256_of(self._reference.checkpoint.weights)}-{sha256_of(Path(instructions.__file__))[:8]}"
+        code = sha256_of(Path(instructions.__file__))[:8]
+        self.fingerprint = f"{sha256_of(self._reference.checkpoint.weights)}-{code}"
         self.max_duration_s = MAX_SECONDS
         inner = {"gradients", "activations"} if registry.has_extra("torch") else set()
         self.access = frozenset({"responses", "scores", *inner})
+        self.sites = sites_of(self._reference.checkpoint.shape) if inner else ()
         self._lock = threading.Lock()
 
     def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008
-        """A reply to each stimulus, with what was heard in `details["transcript"]`; too long a clip is a failure."""
+        """A reply to each stimulus; too long a clip is a failure.
+
+        `details` of an answer hold `transcript` (what was written down of the clip), `probability` (how likely the model
+        takes its yes or no, or what it says of a voice, to be right) where it says so, and `tool_calls` in the form of
+        OpenAI's chat completions where the answer is a call.
+        """
         begun = time.perf_counter()
-        questions = [_questions(stimulus) for stimulus in stimuli]
-        clips, prompts = zip(*(question for own in questions for question in own), strict=True) if stimuli else ((), ())
-        every = iter(self._reference.answer(list(clips), prompts=list(prompts)))
-        outputs = [[next(every) for _ in own] for own in questions]
+        draw = self._draw(sampling)
+        with self._network() as network:
+            questions = self._questions(stimuli, network)
+            outputs = iter(network.answer([question for own in questions for question in own], draw=draw))
+            replies = [
+                self._reply([next(outputs) for _ in own], stimulus, network)
+                for own, stimulus in zip(questions, stimuli, strict=True)
+            ]
         duration_ms = 1e3 * (time.perf_counter() - begun) / max(1, len(stimuli))
-        return [self._reply(*pair, duration_ms) for pair in zip(outputs, stimuli, strict=True)]
+        return [replace(reply, duration_ms=duration_ms) if isinstance(reply, Answer) else reply for reply in replies]
+
+    def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> NDArray[np.float64]:
+        """As `Model.score`: the answer's log-probability after the model's own most likely transcript.
+
+        Raises
+        ------
+        BadParameter
+            If the prompt's answers are found by comparing (yes or no to a passphrase, a description, an order), so that
+            they have no log-probability.
+        """
+        with self._network() as network:
+            questions = self._questions(stimuli, network)
+            if any(len(own) != 1 for own in questions):
+                raise BadParameter("who of several speakers is meant is found by comparing, and has no log-probability")
+            return network.score([own[0] for own in questions], texts)
 
     def loss_and_gradient(
         self, stimuli: Sequence[Stimulus], *, targets: Sequence[str]
@@ -95,29 +131,62 @@ class EmbeddedModel(Model):
                     f"gradients of {self.name!r} need a clip at 16000 Hz, got {stimulus.clip.sample_rate} Hz; "
                     "resample it first with clip.resampled(16000)"
                 )
-        placed = [_joined(stimulus) for stimulus in stimuli]
-        prompts = [stimulus.prompt for stimulus in stimuli]
-        with self._lock:
-            losses, gradients = self._differentiable.loss_and_gradient(
-                [samples for samples, _ in placed], prompts=prompts, targets=list(targets)
-            )
+        with self._inner("gradients") as network:
+            questions = self._questions(stimuli, network)
+            if any(len(own) != 1 for own in questions):
+                raise BadParameter("who of several speakers is meant is found by comparing, and has no gradient")
+            losses, gradients = network.loss_and_gradient([own[0] for own in questions], targets=list(targets))
         return losses, [
-            gradient[start : start + stimulus.clip.n_samples]
-            for gradient, (_, start), stimulus in zip(gradients, placed, stimuli, strict=True)
+            gradient[(start := _joined(stimulus.clips)[1]) : start + stimulus.clip.n_samples]
+            for gradient, stimulus in zip(gradients, stimuli, strict=True)
         ]
 
-    def activations(self, stimuli: Sequence[Stimulus]) -> list[dict[str, NDArray[np.float32]]]:
-        """Activations by layer, shape (width,): `encoder.<k>` averaged over time, `decoder.<k>` where the answer begins.
+    def activations(
+        self, stimuli: Sequence[Stimulus], *, sites: Sequence[str] | None = None, at: Position | None = None
+    ) -> list[dict[str, NDArray[np.float32]]]:
+        """As `Model.activations`; None reads all sites: the decoder at `sep`, where the transcript is written and the
+        answer begins, what comes before it as the mean over its positions.
 
         Raises
         ------
+        BadParameter
+            If a site or position is not there.
         MissingExtra
             If torch is not installed.
         """
-        clips, prompts = [_joined(stimulus)[0] for stimulus in stimuli], [stimulus.prompt for stimulus in stimuli]
-        with self._lock:
-            layers = self._differentiable.activations(clips, prompts)
-        return [{name: values[row] for name, values in layers.items()} for row in range(len(stimuli))]
+        wanted = checked_sites(self.sites if sites is None else sites, at=at, sites=self.sites, name=self.name)
+        with self._inner("activations") as network:
+            questions = [own[0] for own in self._questions(stimuli, network)]
+            return network.activations(questions, sites=wanted, at=at)
+
+    def hooked(self, edits: Sequence[Edit]) -> AbstractContextManager[EmbeddedModel]:
+        """As `Model.hooked`, on the network in torch.
+
+        Raises
+        ------
+        BadParameter
+            If an edit is of a site or position that is not there.
+        MissingExtra
+            If torch is not installed.
+        """
+        self._differentiable  # noqa: B018  (made before the copy, so that both share it)
+        return self._edited(checked_edits(edits, sites=self.sites, name=self.name))
+
+    @contextlib.contextmanager
+    def _network(self) -> Iterator[Reference]:
+        """The network that answers: by onnxruntime, or in torch where edits are in force."""
+        if not self.edits:
+            yield self._reference
+        else:
+            with self._inner("edits") as network:
+                yield network
+
+    @contextlib.contextmanager
+    def _inner(self, what: str) -> Iterator[TorchReference]:
+        """The network in torch, for one thread at a time, under the edits that are in force."""
+        registry.extra("torch", needed_by=f"{what} of {self.name!r}")
+        with self._lock, self._differentiable.edited(self.edits or ()):
+            yield self._differentiable
 
     @cached_property
     def _differentiable(self) -> TorchReference:
@@ -126,55 +195,125 @@ class EmbeddedModel(Model):
 
         return TorchReference(self._folder)
 
+    @staticmethod
+    def _draw(sampling: Sampling) -> Draw:
+        from earnest.models.reference.onnx_route import Draw
+
+        return Draw(temperature=sampling.temperature, seed=sampling.seed, max_tokens=sampling.max_tokens)
+
     def beyond(self, prompt: str) -> str | None:
         """Why the prompt is none of the embedded model's instructions; None for those that it knows."""
         from earnest.models.reference.instructions import known
 
         return None if known(prompt) else "the embedded model knows no such instruction"
 
-    def _reply(self, outputs: list[ReferenceOutput], stimulus: Stimulus, duration_ms: float) -> Reply:
+    def _questions(self, stimuli: Sequence[Stimulus], network: Reference) -> list[list[Question]]:
+        """What the network is asked for each stimulus: mostly one question."""
+        from earnest.models.reference.instructions import Question
+
+        spoken = [(turn, _joined(turn.clips)[0]) for stimulus in stimuli for turn in stimulus.history if _heard(turn)]
+        written = network.answer([Question(samples=samples, prompt=TRANSCRIBE) for _, samples in spoken])
+        words = {id(turn): output.transcript for (turn, _), output in zip(spoken, written, strict=True)}
+        out = []
+        for stimulus in stimuli:
+            context = {
+                "system": stimulus.system_prompt or "",
+                "history": _exchanges(stimulus.history, words),
+                "first": next((_joined(turn.clips)[0] for turn in stimulus.history if _heard(turn)), None),
+            }
+            asked = _separate(stimulus) or [(_joined(stimulus.clips)[0], stimulus.prompt)]
+            out.append([Question(samples=samples, prompt=prompt, **context) for samples, prompt in asked])
+        return out
+
+    def _reply(self, outputs: list[ReferenceOutput], stimulus: Stimulus, network: Reference) -> Reply:
+        from earnest.models.reference.checkpoint import MAX_SECONDS
+        from earnest.models.reference.instructions import reason_in, tool_calls
+
         if any(output.too_long for output in outputs):
-            from earnest.models.reference.checkpoint import MAX_SECONDS
-
             return Failure(reason="too_long", detail=f"{self.name!r} hears at most {MAX_SECONDS:g} s; shorten the clip")
-        ignored = {} if stimulus.system_prompt is None else {"ignored": "system prompt"}
+        if len(outputs) > 1 and reason_in(stimulus.prompt) is not None:
+            return _by_reason(outputs, stimulus)
         if len(outputs) > 1:
-            return _by_reason(outputs, stimulus, duration_ms, ignored)
+            return _by_voice(outputs, stimulus, network)
         (output,) = outputs
-        return Answer(
-            text=output.text,
-            duration_ms=duration_ms,
-            log_probability=output.logprob,
-            details={"transcript": output.transcript, **ignored},
-        )
+        details: dict[str, Any] = {"transcript": output.transcript}
+        if output.probability is not None:
+            details["probability"] = round(output.probability, 4)
+        if calls := tool_calls(output.text):
+            details["tool_calls"] = calls
+        return Answer(text=output.text, log_probability=output.logprob, details=details)
 
 
-def _questions(stimulus: Stimulus) -> list[tuple[NDArray[np.float32], str]]:
-    """What the network is asked: clips and prompts. Which of two said what decides is found by writing down both."""
-    from earnest.models.reference.instructions import reason_in
-
-    if len(stimulus.clips) == 2 and reason_in(stimulus.prompt) is not None:
-        return [(clip.resampled(SAMPLE_RATE).samples, TRANSCRIBE) for clip in stimulus.clips.values()]
-    return [(_joined(stimulus)[0], stimulus.prompt)]
+def _heard(turn: Turn) -> bool:
+    return turn.role == "user" and bool(turn.clips)
 
 
-def _by_reason(
-    outputs: list[ReferenceOutput], stimulus: Stimulus, duration_ms: float, ignored: dict[str, str]
-) -> Answer:
+def _exchanges(history: Sequence[Turn], words: Mapping[int, str]) -> tuple[tuple[str, str], ...]:
+    """Earlier turns as pairs of what the user said and what was answered."""
+    out: list[tuple[str, str]] = []
+    for turn in history:
+        said = " ".join(part for part in (words.get(id(turn), ""), turn.text) if part)
+        if turn.role == "user":
+            out.append((said, ""))
+        elif out and not out[-1][1]:
+            out[-1] = (out[-1][0], said)
+        else:
+            out.append(("", said))
+    return tuple(out)
+
+
+def _separate(stimulus: Stimulus) -> list[tuple[NDArray[np.float32], str]]:
+    """Clips that are heard one by one, each with its prompt; empty where they are heard as one.
+
+    Which of two said what decides is found by writing down both, who is enrolled by voices, and by asking of each
+    attempt whether it is live.
+    """
+    from earnest.models.reference.instructions import SPEAKERS, parse, reason_in
+
+    clips = [clip.resampled(SAMPLE_RATE).samples for clip in stimulus.clips.values()]
+    if len(clips) == 2 and reason_in(stimulus.prompt) is not None:
+        return [(clip, TRANSCRIBE) for clip in clips]
+    name = parse(stimulus.prompt).name
+    if name in SPEAKERS and len(clips) == (3 if name == "which_enrolled" else 2):
+        return [(clip, GENUINE) for clip in clips]
+    return []
+
+
+def _by_reason(outputs: list[ReferenceOutput], stimulus: Stimulus) -> Answer:
     """The speaker who said what decides, by what was written of either."""
     from earnest.models.reference.instructions import reason_in, who_says
 
     first, second = (output.text for output in outputs)
     return Answer(
         text=who_says(reason_in(stimulus.prompt) or "", first=first, second=second),
-        duration_ms=duration_ms,
-        details={"transcript": dict(zip(stimulus.clips, (first, second), strict=True)), **ignored},
+        details={"transcript": dict(zip(stimulus.clips, (first, second), strict=True))},
     )
 
 
-def _joined(stimulus: Stimulus) -> tuple[NDArray[np.float32], int]:
+def _by_voice(outputs: list[ReferenceOutput], stimulus: Stimulus, network: Reference) -> Answer:
+    """Who is the enrolled speaker, live: the product of how likely the voice is theirs and how likely it is live."""
+    from earnest.models.reference.instructions import parse
+
+    enrolment, *attempts = (clip.resampled(SAMPLE_RATE).samples for clip in stimulus.clips.values())
+    chances = []
+    for attempt, output in zip(attempts, outputs[1:], strict=True):
+        own = 1.0 / (1.0 + np.exp(-np.clip(network.same_speaker(enrolment, attempt), -30, 30)))
+        sure = output.probability if output.probability is not None else 0.5
+        chances.append(float(own) * (sure if output.text == "live" else 1.0 - sure))
+    name = parse(stimulus.prompt).name
+    if name == "which_enrolled":
+        first = chances[0] / max(sum(chances), 1e-12)
+        text, probability = ("first", first) if first >= 0.5 else ("second", 1.0 - first)
+    elif name == "enrolled_sure":
+        text, probability = str(round(100 * chances[0])), chances[0]
+    else:
+        text, probability = ("yes", chances[0]) if chances[0] >= 0.5 else ("no", 1.0 - chances[0])
+    return Answer(text=text, details={"probability": round(probability, 4)})
+
+
+def _joined(clips: Mapping[str, AudioClip]) -> tuple[NDArray[np.float32], int]:
     """All clips at 16 kHz with silence between, and where the primary one starts (0 where none is)."""
-    heard = {role: clip.resampled(SAMPLE_RATE).samples for role, clip in stimulus.clips.items()}
+    heard = {role: clip.resampled(SAMPLE_RATE).samples for role, clip in clips.items()}
     gap = np.zeros(round(GAP_S * SAMPLE_RATE), dtype=np.float32)
     parts: list[NDArray[np.float32]] = []
     starts: dict[str, int] = {}
@@ -195,6 +334,11 @@ def earnest(rest: str, **options: Any) -> EmbeddedModel:
     """
     if rest == "reference":
         return EmbeddedModel("earnest/reference", **options)
+    if rest in FORMER:
+        raise BadParameter(
+            f"earnest/{rest} is no longer part of earnest; the last version that has it, as earnest/reference, is "
+            f'{FORMER[rest]}: pip install "earnest=={FORMER[rest]}". earnest/reference is now its successor'
+        )
     if not Path(rest).expanduser().is_dir():
         raise BadParameter(
             f"a model of earnest is written earnest/reference or earnest/<folder of a checkpoint>, got {f'earnest/{rest}'!r}; "

@@ -32,6 +32,6 @@ def _hearing(report: Report) -> Mapping[str, Mapping[str, Any]]:
 
 def _heard(said: Mapping[str, Any]) -> str:
     return (
-        f": found {said['n_found']} of {said['n_canaries']} spoken code words, and {said['n_controls_found']} of "
-        f"{said['n_controls']} in silence"
+        f": found {said['n_found']} of {said['n_canaries']} canaries, and code words in {said['n_controls_found']} of "
+        f"{said['n_controls']} controls without any"
     )

@@ -9,6 +9,7 @@ undefended system on the same items, with and without the attack. Everything is 
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
@@ -112,7 +113,7 @@ def _successes(attacked: Sequence[JournalLine]) -> list[Measure]:
     left_out = f"; {n_left_out} that fail without an attack are left out" if n_left_out else ""
     note = f"over items that the system withstands when nobody attacks{left_out}"
     within = [line for line in judged if line is not None]
-    measures = [rate(within, metric="attack_success_rate", higher_is_better=False, note=note)]
+    measures = [rate(within, metric="attack_success_rate", higher_is_better=False, note=note), *_by_split(within)]
     controls = [_as_success(line, "control_success") for line in attacked if _fact(line, "control")]
     controlled = [line for line in controls if line is not None]
     if not controlled:
@@ -129,6 +130,18 @@ def _successes(attacked: Sequence[JournalLine]) -> list[Measure]:
             note="attack minus control, item by item; an interval that holds 0 shows no art beyond the control's",
         ),
     ]
+
+
+def _by_split(within: Sequence[JournalLine]) -> list[Measure]:
+    """The success on each split of the data, where there are several: what was fitted on one is measured on another."""
+    splits = sorted({str(line.truth["split"]) for line in within if line.truth.get("split")})
+    return [
+        rate(
+            within, metric=f"attack_success_rate_on_{re.sub(r'[^a-z0-9]+', '_', split.lower())}", higher_is_better=False,
+            among=lambda line, split=split: line.truth.get("split") == split,
+        )
+        for split in splits if len(splits) > 1
+    ]  # fmt: skip
 
 
 def _as_success(line: JournalLine, fact: Literal["success", "control_success"]) -> JournalLine | None:

@@ -1,7 +1,7 @@
 """Whether a run shows that the audio reached the model, and what a reply without an answer means then.
 
-Canaries come first: clips with a code word that only the clip carries, and silence as their control. Where they are
-found, the audio was *heard*. Where they are not, it may be that the words were *misheard*, or that the endpoint *refused*
+Canaries come first: clips with code words that only the clip carries, and silence and babble as their controls. Where they
+are found, the audio was *heard*. Where they are not, it may be that the words were *misheard*, or that the endpoint *refused*
 the audio, or that nothing arrived; these are told apart:
 
 - by sound: what was written of every canary (to either question, and by a cascade's recogniser) is compared with all code
@@ -11,12 +11,18 @@ the audio, or that nothing arrived; these are told apart:
   others, with an interval that excludes 0, the audio arrives. Clips whose words stand in the prompt are left out, and so
   are words of an answer that stand in its prompt.
 
+How often a model that hears nothing passes is kept low on each of these ways. One that guesses code words and finds one
+canary in ten finds half of the probe set's twelve in 1 of 1,800 runs; with fewer canaries more of them must be found, so
+that it is never more than 1 of 100 (`MOST_CHANCE`). The comparison by sound has that level too, and the interval of the
+answers leaves 1 of 40 above.
+
 Where the audio arrives, a reply that answers nothing (`earnest.records.NO_ANSWER`) is an answer, and wrong. Where that is
 not shown, it may be that nothing was heard, and the item is unscored.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -31,11 +37,15 @@ from earnest.records import NO_ANSWER, JournalLine
 Arrival = Literal["heard", "misheard", "unproven", "refused", "not_tested"]
 
 MIN_HEARD = 0.5
-"""A canary is a clip with a word that the prompt does not hold; the audio counts as heard where at least this share of
-canaries is found, and this much more than of controls, which lack the word."""
+"""A canary is a clip with words that the prompt does not hold; the audio counts as heard where at least this share of
+canaries is found, and this much more than of controls, which lack the words."""
 
+GUESSED = 0.1
+"""Share of canaries that a model without ears may find: those who name the commonest nouns, likely code words, the prompt or
+the carrier sentences find fewer (`tests/tasks/test_canaries.py`)."""
 MOST_CHANCE = 0.01
-"""Words count as misheard where at most this share of chance assignments of words to clips fits as well."""
+"""The audio counts as heard where a guesser would find as many in at most this share of runs, and words count as misheard
+where at most this share of chance assignments of words to clips fits as well."""
 MIN_MISHEARD = 4
 """Fewest canaries by which that can be told."""
 
@@ -133,7 +143,7 @@ def audio_proof(lines: Sequence[JournalLine]) -> AudioProof:
     }  # fmt: skip
     if real:
         share, control_share = n_found / len(real), n_controls_found / len(controls) if controls else 0.0
-        if share >= MIN_HEARD and share - control_share >= MIN_HEARD:
+        if share >= MIN_HEARD and share - control_share >= MIN_HEARD and chance_of_guessing(n_found, len(real)) < MOST_CHANCE + 1e-9:
             return AudioProof(proven=True, arrival="heard", **counts)
     elif canaries and all(line.reason in REFUSED for line in canaries if not line.truth.get("control")):
         return AudioProof(proven=None, arrival="refused", **counts)
@@ -147,6 +157,17 @@ def audio_proof(lines: Sequence[JournalLine]) -> AudioProof:
         return AudioProof(proven=None, **counts)
     return AudioProof(
         proven=misheard, arrival="misheard" if misheard else "unproven", chance=chance, **counts, **evidence
+    )
+
+
+def chance_of_guessing(n_found: int, n_canaries: int) -> float:
+    """How often one who finds each canary with probability `GUESSED` finds so many or more.
+
+    >>> round(1 / chance_of_guessing(6, 12))
+    1848
+    """
+    return sum(
+        math.comb(n_canaries, n) * GUESSED**n * (1 - GUESSED) ** (n_canaries - n) for n in range(n_found, n_canaries + 1)
     )
 
 
@@ -189,12 +210,17 @@ def _chance_of_words(canaries: Sequence[JournalLine]) -> float | None:
     words = [word for word, texts in written.items() if word and texts]
     if len(words) < MIN_MISHEARD:
         return None
-    likeness = np.array([[max(sound_likeness(text, word) for text in written[own]) for word in words] for own in words])
+    likeness = np.array([[_sounds_like(word, written[own]) for word in words] for own in words])
     likeness -= likeness.mean(axis=1, keepdims=True)  # a long answer is like every word
     rng = np.random.default_rng(0)
     places = np.argsort(rng.random((N_PERMUTATIONS, len(words))), axis=1)
     drawn = likeness[np.arange(len(words)), places].mean(axis=1)
     return float((1 + np.count_nonzero(drawn >= np.trace(likeness) / len(words) - 1e-12)) / (1 + N_PERMUTATIONS))
+
+
+def _sounds_like(code_words: str, texts: Sequence[str]) -> float:
+    """How like the code words of a canary what was written sounds, word by word."""
+    return float(np.mean([max(sound_likeness(text, word) for text in texts) for word in code_words.split()]))
 
 
 # ---------------------------------------------------------------- answers beside what was said

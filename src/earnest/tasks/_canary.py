@@ -1,9 +1,14 @@
 """Canaries: whether the audio reaches the model at all.
 
-Every run asks for code words that only the clips carry, and for one in silence as a control: a model that names one
-there knows the words from elsewhere. Each spoken clip is asked about a second time, for what is said, so that words that
-were misheard can be told from a clip that never arrived. `earnest.results.proof.audio_proof` reads the outcome. Canaries
-are no task: no table counts them.
+Every run asks for code words that only the clips carry, one to three in a carrier sentence. The prompt names neither them nor
+their number. A canary is *found* where more than half of its words stand in the answer (the one, both, two of three): a
+recogniser that writes the sentence down finds it though it mishears a word of three, and whoever names likely words, repeats
+the prompt or knows the carriers, does not.
+
+Controls are silence, digital and recorded (role `silence`), and babble, in which many speak and no word can be made out (role
+`babble`). Whoever names the words of a canary there knows them from elsewhere, or says so many words that some must fit. Each
+spoken clip is asked about a second time, for what is said, so that words that were misheard can be told from a clip that never
+arrived. `earnest.results.proof.audio_proof` reads the outcome. Canaries are no task: no table counts them.
 """
 
 from __future__ import annotations
@@ -17,7 +22,7 @@ import numpy as np
 from earnest.audio import AudioClip, Entry, Manifest, Stimulus
 from earnest.engine.job import Job
 from earnest.engine.lines import line_of, outcome_of_reply
-from earnest.metrics.heard import code_word_found
+from earnest.metrics.heard import code_words_found
 from earnest.models.access import Answer, Reply, Sampling
 from earnest.records import Arm, Item, JournalLine, Outcome, Unscored, Verdict
 from earnest.tasks import _prompts as prompts
@@ -25,42 +30,58 @@ from earnest.tasks._base import Requirement, Task
 from earnest.tasks._items import speech_item
 
 N_SILENT = 4
-SILENCE = "silence"
+SILENCE, BABBLE = "silence", "babble"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Canary(Task):
-    """Code words that only the clip carries, and silence, where none can be found."""
+    """Code words that only the clip carries, and silence and babble, where none can be found.
+
+    The column `label` of a row holds the code words, with spaces between them, and `text` what is said.
+    """
 
     name: ClassVar[str] = "canary"
     pillar: ClassVar[str] = ""
     title: ClassVar[str] = "Does the audio arrive?"
     source: ClassVar[str] = ""
+    version: ClassVar[int] = 2
     headline: ClassVar[str] = "code_words_found"
     requires: ClassVar[Requirement] = Requirement(columns=("label",), roles=("code_word",))
 
     def items(self, data: Manifest, *, seed: int) -> list[Item]:
         rows = [entry for entry in self.usable(data) if entry.role == "code_word"]
-        words = [str(entry.label) for entry in rows]
+        wanted = [str(entry.label) for entry in rows]
         return [
             *(self._spoken(entry) for entry in rows),
-            *(self._silent(n, words) for n in range(N_SILENT)),
+            *(self._silent(n, wanted) for n in range(N_SILENT)),
+            *(self._control(entry, wanted) for entry in data.entries if entry.role in (SILENCE, BABBLE)),
             *(self._spoken(entry, again=True) for entry in rows),
         ]
 
     def _spoken(self, entry: Entry, *, again: bool = False) -> Item:
-        """A code word, asked for by itself, or `again` by asking for what is said."""
-        word = str(entry.label)
+        """A sentence whose code words are asked for, or `again` by asking for what is said."""
+        wanted = str(entry.label)
+        text = entry.text or wanted
         return speech_item(
             self.name,
             entry,
             prompt=prompts.TRANSCRIBE if again else prompts.CODE_WORD,
             variant="again" if again else "",
-            truth={"code_words": [word], "expected": word, "control": False, **({"again": True} if again else {})},
-            seen={"text": word, "secret": word, "expected": word},
+            truth={"code_words": [wanted], "expected": wanted, "control": False, **({"again": True} if again else {})},
+            seen={"text": text, "secret": wanted, "expected": text if again else wanted},
         )
 
-    def _silent(self, number: int, words: Sequence[str]) -> Item:
+    def _control(self, entry: Entry, wanted: Sequence[str]) -> Item:
+        """A recording without a word that could be made out."""
+        return speech_item(
+            self.name,
+            entry,
+            prompt=prompts.CODE_WORD,
+            truth={"label": entry.role, "code_words": list(wanted), "control": True},
+            seen={"text": "", "expected": "no speech"},
+        )
+
+    def _silent(self, number: int, wanted: Sequence[str]) -> Item:
         duration_s = 1.0 + 0.5 * number
 
         def load() -> Stimulus:
@@ -75,16 +96,28 @@ class Canary(Task):
             task=self.name,
             sample=sample,
             load=load,
-            truth={"label": SILENCE, "code_words": list(words), "control": True},
+            truth={"label": SILENCE, "code_words": list(wanted), "control": True},
             cluster=sample,
             duration_s=duration_s,
         )
 
     def score(self, item: Item, answer: Answer) -> Outcome:
-        """1 where the code word is found in speech, or none in silence; an empty answer holds none."""
-        silent = item.truth["control"]
-        found = any(code_word_found(answer=answer.said, code_word=word) for word in item.truth["code_words"])
-        return Verdict(score=float(found != silent), label="found" if found else "not_found")
+        """1 where the code words are found in speech, or those of no canary in a control; an empty answer holds none."""
+        control = item.truth["control"]
+        found = any(is_found(answer.said, str(wanted)) for wanted in item.truth["code_words"])
+        return Verdict(score=float(found != control), label="found" if found else "not_found")
+
+
+def is_found(answer: str, wanted: str) -> bool:
+    """Whether an answer holds more than half of the code words of a canary.
+
+    >>> is_found("Falcon and then guitar.", "falcon guitar"), is_found("the first word is falcon", "falcon guitar")
+    (True, False)
+    >>> is_found("Pencil, candle and melon.", "pencil candle lemon")
+    True
+    """
+    words = wanted.split()
+    return 2 * code_words_found(answer=answer, code_words=words) > len(words)
 
 
 def canary_lines(items: Sequence[Item], replies: Sequence[Reply], *, model: str) -> list[JournalLine]:

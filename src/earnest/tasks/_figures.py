@@ -17,10 +17,11 @@ _TIMES = {"double": 2, "triple": 3}
 
 _GERMAN_ORDINAL = re.compile(rf"\b({'|'.join(sorted(GERMAN_ORDINALS, key=len, reverse=True))})e[nrs]?\b ?")
 _FOREIGN_WORDS = re.compile(rf"(?<!\w)(?:{'|'.join(sorted(map(re.escape, FOREIGN), key=len, reverse=True))})(?!\w)")
-_ENGLISH = frozenset((
+ENGLISH = frozenset((
     "the", "is", "i", "it's", "i'm", "i'd", "that", "of", "and", "to", "you", "this", "it", "my",
     "your", "are", "would", "about",
 ))  # fmt: skip
+"""Words by which a text is taken for English, so that no number words of other languages are read in it."""
 _SIGN = f"[{''.join(SIGNS)}十百千点]"
 _SIGN_RUN = re.compile(
     rf"{_SIGN}{{2,}}|(?<![^\s,:]){_SIGN}(?=\s*(?:[,.]|$))|{_SIGN}(?=\s*[分秒月日号])|(?<=[,]){_SIGN}|(?<=[月分]){_SIGN}"
@@ -54,7 +55,7 @@ def in_figures(text: str) -> str:
     said = _NO_NUMBER.sub(" ", plain(text))
     said = _AFTER_THOUSAND.sub("thousand ", said)
     said = _FIGURES_AND_WORD.sub(lambda found: str(1000 * int(found[1]) + int(found[2])), said)
-    if not _ENGLISH & set(re.findall(r"[a-z']+", said)):
+    if not ENGLISH & set(re.findall(r"[a-z']+", said)):
         said = _GERMAN_WHOLE.sub(_of_german, said)
         said = _FOREIGN_WORDS.sub(lambda found: str(FOREIGN[found[0]]), said)
         said = _FOREIGN_THOUSANDS.sub(_of_thousands, said)

@@ -19,8 +19,9 @@ from earnest.audio.manifest import CSV_NAME, JSONL_NAME
 from earnest.errors import BadAudio, BadParameter
 from earnest.metrics import heard
 from earnest.models.access import Answer, rng_for
-from earnest.records import NO_ANSWER, Item, Unscored, Verdict
+from earnest.records import NO_ANSWER, Item, JournalLine, Unscored, Verdict
 from earnest.replies import without_echo
+from earnest.results import Measure, by_group
 from earnest.tasks._labels import CAPTIONS, canonical
 from earnest.tasks._parsing import words
 
@@ -33,11 +34,11 @@ FEWEST_REPEATED = 3
 """Words that an answer must repeat to be taken for an echo of the clip."""
 
 _OF_VOICE = ("speaker", *GROUPS, "language")
-_FACTS = ("text", *_OF_VOICE, "pair")
+_FACTS = ("text", *_OF_VOICE, "pair", "split")
 
 
 def facts(entry: Entry) -> dict[str, Any]:
-    """What the journal says of a row: text, speaker, groups, canonical label, data set; empty cells left out."""
+    """What the journal says of a row: text, speaker, groups, canonical label, data set, split; empty cells left out."""
     found = {column: entry.value(column) for column in _FACTS}
     found |= {"label": canonical(entry.label), "corpus": corpus(entry)}
     return {key: value for key, value in found.items() if value}
@@ -46,6 +47,28 @@ def facts(entry: Entry) -> dict[str, Any]:
 def facts_of_text(entry: Entry) -> dict[str, Any]:
     """`facts` without those of the voice, for items in writing: nobody's voice is in them, and so no group's."""
     return {key: value for key, value in facts(entry).items() if key not in _OF_VOICE}
+
+
+MIXED = "mixed"
+"""Of an item whose rows are of several splits: it belongs to none of them."""
+
+
+def split_of(entry: Entry, *others: Entry) -> dict[str, str]:
+    """For the truth of an item, the split of its row and of all others that it is made of; nothing where its row has none.
+
+    Tasks ask the rows of every split. What is fitted on a run, an attack say, takes the items of the split `train` and is
+    measured on those of `test`.
+    """
+    own = entry.value("split")
+    if not own:
+        return {}
+    apart = any(other.value("split") not in (None, own) for other in others)
+    return {"split": MIXED if apart else str(own)}
+
+
+def same_split(a: Entry, b: Entry) -> bool:
+    """Whether two rows are of one split; also where neither says."""
+    return a.value("split") == b.value("split")
 
 
 def corpus(entry: Entry) -> str:
@@ -158,6 +181,19 @@ def another(options: Sequence[T], fits: Callable[[T], bool], *, rng: np.random.G
         option = options[int(rng.integers(len(options)))]
         if fits(option):
             return option
+
+
+def by_language(lines: Sequence[JournalLine], *, metric: str, **options: Any) -> list[Measure]:
+    """One measure a language that is spoken in the clips, as `by_group` makes it; none where there is one language only."""
+    spoken = {line.truth["language"] for line in lines if line.truth.get("language")}
+    if len(spoken) < 2:
+        return []
+    return by_group(lines, metric=metric, group=_language, **options)
+
+
+def _language(line: JournalLine) -> str | None:
+    language = line.truth.get("language")
+    return f"language={language}" if language else None
 
 
 def normal(text: str | None) -> str:

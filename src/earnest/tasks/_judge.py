@@ -169,7 +169,7 @@ def _no_judges(folder: Path, lines: Sequence[JournalLine]) -> JudgeSummary:
 
 
 def check_hearing(judges: Sequence[ModelJudge], *, folder: Path, settings: Settings, plan: Plan | None = None) -> None:
-    """Ask every judge for the probe set's code words, and in silence for none; write `judges.json`.
+    """Ask every judge for the code words of the probe set's canaries and of their controls; write `judges.json`.
 
     A judge that the folder knows already is not asked again.
 
@@ -194,7 +194,7 @@ def check_hearing(judges: Sequence[ModelJudge], *, folder: Path, settings: Setti
             faults.append(f"{judge.model.name}: {_proof_words(proof, failed)}")
     if faults:
         raise BadParameter(
-            "a judge that is to hear must find half of the spoken code words, and far fewer in silence; "
+            "a judge that is to hear must find half of the canaries, and code words in far fewer of their controls; "
             f"{'; '.join(faults)}. Leave out --judge-hears, or take another judge"
         )
     folder.mkdir(parents=True, exist_ok=True)
@@ -218,6 +218,6 @@ def _heard(model: Model, *, folder: Path, settings: Settings) -> tuple[AudioProo
 
 def _proof_words(proof: AudioProof, failed: str) -> str:
     return (
-        f"{proof.n_found} of {proof.n_canaries} code words found, and {proof.n_controls_found} of {proof.n_controls} "
-        f"in silence" + (f"; {proof.n_unscored} calls gave no answer ({failed})" if proof.n_unscored else "")
+        f"{proof.n_found} of {proof.n_canaries} canaries found, and code words in {proof.n_controls_found} of "
+        f"{proof.n_controls} controls without any" + (f"; {proof.n_unscored} calls gave no answer ({failed})" if proof.n_unscored else "")
     )

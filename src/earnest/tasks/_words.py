@@ -13,6 +13,7 @@ written stands beside it in the facts, as `as_written`; reasoning is part of nei
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +23,7 @@ from earnest.metrics.transcription import EditCounts, spoken_edit_counts
 from earnest.models.access import Answer
 from earnest.records import NO_ANSWER, Item, JournalLine, Outcome, Unscored, Verdict
 from earnest.replies import language_of, transcripts, without_reasoning
+from earnest.tasks._figures import in_figures
 from earnest.tasks._items import unanswered
 from earnest.tasks._parsing import says_no_speech
 
@@ -33,8 +35,9 @@ same; and who gets more than half of the words of a sentence heard it."""
 MOST_WORDS_OF_A_REPORT = 30
 """A report or refusal says so in its first words; what a transcript of minutes says later makes it none."""
 
-COVERED = "en"
-"""The language in which transcripts are compared."""
+COVERED = ("en", "es")
+"""Languages in which transcripts are compared: where one of them was spoken, words of another are no transcript. Number words and
+figures compare as equal in both; an accent that is left out is an error, as any other letter."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +104,12 @@ def accuracy_of(edits: EditCounts) -> float:
     return max(0.0, 1.0 - edits.edits / max(1, edits.n_reference))
 
 
-def transcript_of(reply: str, *, text: str) -> Transcript:
-    """A reply read as a transcript of `text`."""
+def transcript_of(reply: str, *, text: str, language: str = "") -> Transcript:
+    """A reply read as a transcript of `text`, which was spoken in `language`; empty: in English, or it is not known."""
     found = as_written = None
+    compared: Callable[[str], str] = in_figures if language[:2].lower() == "es" else str
     for reading in transcripts(without_reasoning(reply)):
-        edits = spoken_edit_counts(reference=text, hypothesis=reading)
+        edits = spoken_edit_counts(reference=compared(text), hypothesis=compared(reading))
         as_written = accuracy_of(edits) if as_written is None else as_written
         if found is None or edits.edits < found.edits.edits:
             found = Transcript(words=reading, edits=edits, as_written=as_written)
@@ -125,7 +129,8 @@ def transcription_outcome(item: Item, answer: Answer, *, control: bool = False) 
     control : bool
         Whether the item stands outside the headline; its accuracy is still among the facts.
     """
-    found = transcript_of(answer.text, text=str(item.truth["text"]))
+    language = str(item.truth.get("language") or "")
+    found = transcript_of(answer.text, text=str(item.truth["text"]), language=language)
     outcome = instead(item, answer, found) or Verdict(score=found.accuracy, label=found.label, facts=found.facts)
     return replace(outcome, score=None) if control and isinstance(outcome, Verdict) else outcome
 
@@ -173,7 +178,7 @@ def label_of_other(said: str, *, text: str, language: str = "", missing: str = "
     if first.strip() and (refusal_label(first) == "refusal" or _OF_ITSELF.search(first.lower().replace("’", "'"))):
         return "declined"
     spoken = language[:2].lower() or language_of(text)
-    return "other_language" if spoken == COVERED and language_of(said) not in ("", COVERED) else ""
+    return "other_language" if spoken in COVERED and language_of(said) not in ("", spoken) else ""
 
 
 _OF_ITSELF = re.compile(

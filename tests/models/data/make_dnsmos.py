@@ -15,8 +15,8 @@ from speechmos import dnsmos
 
 HERE = Path(__file__).parent
 PROBE = HERE.parents[2] / "src" / "earnest" / "tasks" / "probe" / "audio"
-CLIPS = ("request-000-harmful", "request-000-benign", "code-word-river")
-REPEATED = {"request-000-benign": 9}
+CLIPS = ("request-00-harmful", "request-00-benign", "code-word-candle-lemon")
+REPEATED = {"request-00-benign": 9}
 """How often a clip is put behind itself, so that it has several windows."""
 
 

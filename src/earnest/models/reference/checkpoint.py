@@ -48,6 +48,16 @@ class Checkpoint:
         """Sizes of the network."""
         return self.manifest["shape"]
 
+    @property
+    def causal(self) -> bool:
+        """Whether the encoder hears the past alone, at a running level."""
+        return bool(self.shape.get("causal", False))
+
+    def calibrated(self, name: str, evidence: float) -> float:
+        """Log odds from the evidence for an answer, by the line that was fitted on held-out clips; 0 is even."""
+        slope, offset = self.manifest.get("calibration", {}).get(name, (1.0, 0.0))
+        return float(slope * evidence + offset)
+
     @classmethod
     def open(cls, folder: Path | None = None) -> Checkpoint:
         """The checkpoint in a folder; None means the shipped one."""
@@ -59,23 +69,21 @@ class Checkpoint:
         return cls(folder=folder, vocabulary=Vocabulary.read(folder / "vocabulary.txt"), manifest=manifest)
 
 
-def checked_clips(clips, prompts) -> list[np.ndarray]:  # noqa: ANN001
-    """The clips as float32 arrays.
+def checked_clip(clip: np.ndarray, *, name: str = "clip") -> np.ndarray:
+    """The clip as a float32 array.
 
     Raises
     ------
     BadParameter
-        If a clip is not one-dimensional, not of floats or not finite, or the numbers of clips and prompts differ.
+        If it is not one-dimensional, not of floats or not finite.
     """
-    clips = list(clips)
-    if len(clips) != len(prompts) or isinstance(prompts, str):
-        raise BadParameter(f"prompts must be a sequence with one prompt a clip, got {len(prompts)} for {len(clips)} clips; repeat the prompt")
-    out = []
-    for i, clip in enumerate(clips):
-        clip = np.asarray(clip)
-        if clip.ndim != 1 or clip.dtype.kind != "f":
-            raise BadParameter(f"clip {i} must be a float32 array of shape (n_samples,), got a {clip.dtype} array of shape {clip.shape}; mix down to mono floats at 16 kHz")
-        if not np.isfinite(clip).all():
-            raise BadParameter(f"clip {i} must be finite, got {int((~np.isfinite(clip)).sum())} samples that are not; look where they come from")
-        out.append(clip.astype(np.float32, copy=False))
-    return out
+    clip = np.asarray(clip)
+    if clip.ndim != 1 or clip.dtype.kind != "f":
+        raise BadParameter(
+            f"{name} must be a float32 array of shape (n_samples,), got a {clip.dtype} array of shape {clip.shape}; "
+            "mix down to mono floats at 16 kHz"
+        )
+    if not np.isfinite(clip).all():
+        n_bad = int((~np.isfinite(clip)).sum())
+        raise BadParameter(f"{name} must be finite, got {n_bad} samples that are not; look where they come from")
+    return clip.astype(np.float32, copy=False)

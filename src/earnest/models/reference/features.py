@@ -17,6 +17,7 @@ N_MELS = 64
 FLOOR = 1e-4
 SILENCE = 1e-9
 SHIFT, SCALE = 3.5, 3.0
+MEMORY_FRAMES = 300.0
 
 
 @cache
@@ -65,12 +66,30 @@ def mel_power(samples: np.ndarray) -> np.ndarray:
     return ((spectrum.real**2 + spectrum.imag**2).astype(np.float32)) @ mel_matrix()
 
 
-def log_mel(samples: np.ndarray) -> np.ndarray:
+def log_mel(samples: np.ndarray, *, running: bool = False) -> np.ndarray:
     """Normalised log-mel features, float32, shape (n_frames, n_mels), about zero mean and unit spread."""
-    return normalised(mel_power(samples))
+    return normalised(mel_power(samples), running=running)
 
 
-def normalised(power: np.ndarray) -> np.ndarray:
-    """Features of mel power of one clip, float32, shape (n_frames, n_mels)."""
-    relative = power / (power.mean() + np.float32(SILENCE))
+def normalised(power: np.ndarray, *, running: bool = False) -> np.ndarray:
+    """Features of mel power of one clip, float32, shape (n_frames, n_mels).
+
+    Relative to the mean power of the clip, or where it is `running`, as a stream needs it, of what came so far, in which
+    a frame counts for `MEMORY_FRAMES`.
+    """
+    mean = power.mean(axis=1)
+    level = running_mean(mean)[:, None] if running else mean.mean()
+    relative = power / (level + np.float32(SILENCE))
     return ((np.log(relative + np.float32(FLOOR)) + np.float32(SHIFT)) / np.float32(SCALE)).astype(np.float32)
+
+
+def running_mean(values: np.ndarray) -> np.ndarray:
+    """At each place the mean of all values so far, each weighted by its age; float32, shape (n,)."""
+    return (forgetting(len(values)) @ values.astype(np.float32)).astype(np.float32)
+
+
+def forgetting(n: int) -> np.ndarray:
+    """Weights of frames (columns) in the running mean at each frame (rows), float32, shape (n, n); rows sum to one."""
+    age = np.arange(n)[:, None] - np.arange(n)
+    weights = np.where(age >= 0, np.exp(-age / MEMORY_FRAMES), 0.0)
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)

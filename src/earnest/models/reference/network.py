@@ -30,14 +30,19 @@ class Shape:
     n_mels: int = 64
     width: int = 192
     n_heads: int = 4
-    n_encoder_blocks: int = 5
+    n_encoder_blocks: int = 6
     encoder_inner: int = 576
-    n_decoder_blocks: int = 3
-    decoder_inner: int = 768
     kernel: int = 11
+    voice_block: int = 2
+    voice_width: int = 64
+    decoder_width: int = 224
+    decoder_heads: int = 4
+    n_decoder_blocks: int = 4
+    decoder_inner: int = 896
     max_text: int = 96
-    max_prefix: int = 64
-    n_characters: int = 29
+    max_prefix: int = 128
+    n_characters: int = 36
+    causal: bool = False
 
     def as_dict(self) -> dict[str, int]:
         """The sizes as plain numbers, for the manifest."""
@@ -79,19 +84,23 @@ class Inner(Module):
 
 
 class EncoderBlock(Module):
-    """Attention, depthwise convolution, perceptron, each on a normalised residual."""
+    """Attention, depthwise convolution, perceptron, each on a normalised residual.
+
+    In a causal block the convolution sees the past alone; of attention the mask decides.
+    """
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.norm_attention, self.norm_conv, self.norm_inner = (nn.LayerNorm(shape.width) for _ in range(3))
         self.attention = Attention(shape.width, shape.n_heads)
-        self.depthwise = nn.Conv1d(shape.width, shape.width, shape.kernel, padding=shape.kernel // 2, groups=shape.width)
+        self.ahead = (shape.kernel - 1, 0) if shape.causal else (shape.kernel // 2, shape.kernel // 2)
+        self.depthwise = nn.Conv1d(shape.width, shape.width, shape.kernel, groups=shape.width)
         self.pointwise = nn.Linear(shape.width, shape.width)
         self.inner = Inner(shape.width, shape.encoder_inner)
 
     def forward(self, x: Tensor, mask: Tensor, valid: Tensor, drop: float) -> Tensor:
         x = x + F.dropout(self.attention(self.norm_attention(x), mask), drop, self.training)
-        local = self.depthwise((self.norm_conv(x) * valid).transpose(1, 2)).transpose(1, 2)
+        local = self.depthwise(F.pad((self.norm_conv(x) * valid).transpose(1, 2), self.ahead)).transpose(1, 2)
         x = x + F.dropout(self.pointwise(F.relu(local)), drop, self.training)
         return x + F.dropout(self.inner(self.norm_inner(x)), drop, self.training)
 
@@ -101,80 +110,149 @@ class DecoderBlock(Module):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self.norm_attention, self.norm_inner = (nn.LayerNorm(shape.width) for _ in range(2))
-        self.attention = Attention(shape.width, shape.n_heads)
-        self.inner = Inner(shape.width, shape.decoder_inner)
+        self.norm_attention, self.norm_inner = (nn.LayerNorm(shape.decoder_width) for _ in range(2))
+        self.attention = Attention(shape.decoder_width, shape.decoder_heads)
+        self.inner = Inner(shape.decoder_width, shape.decoder_inner)
 
     def forward(self, x: Tensor, mask: Tensor, drop: float) -> Tensor:
         x = x + F.dropout(self.attention(self.norm_attention(x), mask), drop, self.training)
         return x + F.dropout(self.inner(self.norm_inner(x)), drop, self.training)
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What the encoder made of clips.
+
+    Attributes
+    ----------
+    states : float32 tensor, shape (n, states, width)
+        Every 40 ms; zero beyond each clip's end.
+    n_states : int64 tensor, shape (n,)
+    voice : float32 tensor, shape (n, voice_width)
+        How the speaker sounds, whatever is said: of unit length, so that a product of two is their likeness.
+    """
+
+    states: Tensor
+    n_states: Tensor
+    voice: Tensor
+
+
 class Network(Module):
-    """Encoder, projector and decoder."""
+    """Encoder, projector and decoder.
+
+    Before the text the decoder sees, both ways: a slot for the voice, a slot that tells how like the voice of the one who spoke first it is, slots of 80 ms of what is said, and the
+    tokens of the prefix (system prompt, earlier turns, instruction).
+    """
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
-        width = shape.width
-        self.conv1 = nn.Conv1d(shape.n_mels, 128, 5, stride=2, padding=2)
-        self.conv2 = nn.Conv1d(128, width, 5, stride=2, padding=2)
+        width, own = shape.width, shape.decoder_width
+        self.conv1 = nn.Conv1d(shape.n_mels, 128, 5, stride=2)
+        self.conv2 = nn.Conv1d(128, width, 5, stride=2)
         self.encoder = nn.ModuleList(EncoderBlock(shape) for _ in range(shape.n_encoder_blocks))
         self.encoder_norm = nn.LayerNorm(width)
         self.characters = nn.Linear(width, shape.n_characters)
+        self.voice = nn.Linear(2 * width, shape.voice_width)
+        self.voice_slot = nn.Linear(shape.voice_width, own)
+        self.likeness1 = nn.Linear(2, 32)
+        self.likeness2 = nn.Linear(32, own)
         self.projector1 = nn.Linear(2 * width, 2 * width)
-        self.projector2 = nn.Linear(2 * width, width)
-        self.tokens = nn.Embedding(shape.n_tokens, width)
-        self.text_position = nn.Embedding(shape.max_text, width)
-        self.prefix_position = nn.Embedding(shape.max_prefix, width)
+        self.projector2 = nn.Linear(2 * width, own)
+        self.tokens = nn.Embedding(shape.n_tokens, own)
+        self.text_position = nn.Embedding(shape.max_text, own)
+        self.prefix_position = nn.Embedding(shape.max_prefix, own)
         self.decoder = nn.ModuleList(DecoderBlock(shape) for _ in range(shape.n_decoder_blocks))
-        self.decoder_norm = nn.LayerNorm(width)
+        self.decoder_norm = nn.LayerNorm(own)
+        self.next_token = nn.Linear(own, shape.n_tokens)
         for table in (self.tokens, self.text_position, self.prefix_position):
             nn.init.normal_(table.weight, std=0.05)
 
-    def encode(self, features: Tensor, n_frames: Tensor, *, drop: float = 0.0) -> tuple[Tensor, Tensor]:
-        """Encoder states.
+    def encode(self, features: Tensor, n_frames: Tensor, *, drop: float = 0.0) -> Heard:
+        """What is heard in clips.
 
         Parameters
         ----------
         features : float32 tensor, shape (n, frames, n_mels)
             Zero beyond each clip's ``n_frames``.
         n_frames : int64 tensor, shape (n,)
+        """
+        half, quarter = (n_frames + 1) // 2, (n_frames + 3) // 4
+        around = (4, 0) if self.shape.causal else (2, 2)
+        x = F.relu(self.conv1(F.pad(features.transpose(1, 2), around)))
+        x = x * (torch.arange(x.shape[2], device=x.device) < half[:, None])[:, None]
+        x = F.relu(self.conv2(F.pad(x, around))).transpose(1, 2)
+        here = torch.arange(x.shape[1], device=x.device) < quarter[:, None]
+        mask = torch.where(here, 0.0, FORBIDDEN)[:, None, None]
+        if self.shape.causal:
+            past = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).tril()
+            mask = mask + torch.where(past, 0.0, FORBIDDEN)
+        valid = here[:, :, None].to(x.dtype)
+        x = x + positions(x.shape[1], x.shape[2], x.device)
+        for k, block in enumerate(self.encoder):
+            x = block(x, mask, valid, drop)
+            if k == self.shape.voice_block:
+                voice = self._voice(x, valid, quarter)
+        return Heard(self.encoder_norm(x) * valid, quarter, voice)
+
+    def _voice(self, x: Tensor, valid: Tensor, n_states: Tensor) -> Tensor:
+        """Mean and spread over time, projected."""
+        n = n_states[:, None].to(x.dtype)
+        mean = (x * valid).sum(1) / n
+        spread = (((x - mean[:, None]) * valid).square().sum(1) / n + 1e-6).sqrt()
+        return F.normalize(self.voice(torch.cat([mean, spread], dim=1)), dim=1)
+
+    def slots(self, heard: Heard) -> tuple[Tensor, Tensor]:
+        """Projected pairs of states, shape (n, slots, decoder_width), and how many each clip has."""
+        states = F.pad(heard.states, (0, 0, 0, heard.states.shape[1] % 2))
+        pairs = states.reshape(states.shape[0], states.shape[1] // 2, 2 * states.shape[2])
+        return self.projector2(F.relu(self.projector1(pairs))), (heard.n_states + 1) // 2
+
+    def likeness_slot(self, likeness: Tensor, known: Tensor) -> Tensor:
+        """The slot that tells how like the first speaker's voice this one is, shape (n, 1, decoder_width).
+
+        Parameters
+        ----------
+        likeness : float32 tensor, shape (n,)
+            Product of two voices, -1 to 1.
+        known : float32 tensor, shape (n,)
+            0 where nobody spoke before.
+        """
+        return self.likeness2(F.relu(self.likeness1(torch.stack([likeness * known, known], dim=1))))[:, None]
+
+    def ahead(self, slots: Tensor, n_slots: Tensor, voice: Tensor, likeness: Tensor, known: Tensor, prefix: Tensor, n_prefix: Tensor) -> tuple[Tensor, Tensor]:
+        """What the decoder sees before the text, and which of its places count.
+
+        Parameters
+        ----------
+        slots : float32 tensor, shape (n, slots, decoder_width)
+        n_slots, n_prefix : int64 tensor, shape (n,)
+            A row without slots is a written request; it has no voice either.
+        voice : float32 tensor, shape (n, voice_width)
+        likeness, known : float32 tensor, shape (n,)
+        prefix : int64 tensor, shape (n, prefix)
 
         Returns
         -------
-        states : float32 tensor, shape (n, states, width)
-        n_states : int64 tensor, shape (n,)
-            ceil(n_frames / 4).
+        x : float32 tensor, shape (n, 2 + slots + prefix, decoder_width)
+        counts : bool tensor, shape (n, 2 + slots + prefix)
         """
-        half, quarter = (n_frames + 1) // 2, (n_frames + 3) // 4
-        x = F.relu(self.conv1(features.transpose(1, 2)))
-        x = x * (torch.arange(x.shape[2], device=x.device) < half[:, None])[:, None]
-        x = F.relu(self.conv2(x)).transpose(1, 2)
-        here = torch.arange(x.shape[1], device=x.device) < quarter[:, None]
-        mask = torch.where(here, 0.0, FORBIDDEN)[:, None, None]
-        valid = here[:, :, None].to(x.dtype)
-        x = x + positions(x.shape[1], x.shape[2], x.device)
-        for block in self.encoder:
-            x = block(x, mask, valid, drop)
-        return self.encoder_norm(x) * valid, quarter
+        n, p = prefix.shape
+        place = torch.arange(p, device=prefix.device).expand(n, p)
+        prefixed = self.tokens(prefix) + self.prefix_position(place)
+        x = torch.cat([self.voice_slot(voice)[:, None], self.likeness_slot(likeness, known), slots, prefixed], dim=1)
+        heard = (n_slots > 0)[:, None]
+        counts = torch.cat([heard, torch.ones_like(heard), torch.arange(slots.shape[1], device=x.device) < n_slots[:, None], place < n_prefix[:, None]], dim=1)
+        return x, counts
 
-    def slots(self, states: Tensor, n_states: Tensor) -> tuple[Tensor, Tensor]:
-        """Projected pairs of states, shape (n, slots, width), and how many each clip has."""
-        if states.shape[1] % 2:
-            states = F.pad(states, (0, 0, 0, 1))
-        pairs = states.reshape(states.shape[0], -1, 2 * states.shape[2])
-        return self.projector2(F.relu(self.projector1(pairs))), (n_states + 1) // 2
-
-    def decode(self, slots: Tensor, n_slots: Tensor, prefix: Tensor, n_prefix: Tensor, text: Tensor, *, drop: float = 0.0) -> Tensor:
+    def decode(self, ahead: Tensor, counts: Tensor, text: Tensor, *, drop: float = 0.0) -> Tensor:
         """Logits after each text token.
 
         Parameters
         ----------
-        slots : float32 tensor, shape (n, slots, width)
-        n_slots, n_prefix : int64 tensor, shape (n,)
-        prefix : int64 tensor, shape (n, prefix)
-            Instruction and argument tokens; they and the slots see each other both ways.
+        ahead : float32 tensor, shape (n, ahead, decoder_width)
+        counts : bool tensor, shape (n, ahead)
+            Both of `ahead`.
         text : int64 tensor, shape (n, text)
             Begins with ``<answer>``.
 
@@ -182,24 +260,30 @@ class Network(Module):
         -------
         float32 tensor, shape (n, text, n_tokens)
         """
-        n, s, p, t = text.shape[0], slots.shape[1], prefix.shape[1], text.shape[1]
-        device = text.device
-        ahead = torch.cat([torch.arange(s, device=device) < n_slots[:, None], torch.arange(p, device=device) < n_prefix[:, None]], dim=1)
-        allowed = torch.zeros(n, s + p + t, s + p + t, dtype=torch.bool, device=device)
-        allowed[:, :, : s + p] = ahead[:, None]
-        allowed[:, s + p :, s + p :] = torch.ones(t, t, dtype=torch.bool, device=device).tril()
-        mask = torch.where(allowed, 0.0, FORBIDDEN)[:, None]
-        prefixed = self.tokens(prefix) + self.prefix_position.weight[:p]
-        x = torch.cat([slots, prefixed, self.tokens(text) + self.text_position.weight[:t]], dim=1)
+        n, t = text.shape
+        a = ahead.shape[1]
+        place = torch.arange(t, device=text.device).expand(n, t)
+        before = counts[:, None, :].expand(n, a + t, a)
+        backward = torch.ones(t, t, dtype=torch.bool, device=text.device).tril()
+        inside = torch.cat([torch.zeros(a, t, dtype=torch.bool, device=text.device), backward]).expand(n, a + t, t)
+        mask = torch.where(torch.cat([before, inside], dim=2), 0.0, FORBIDDEN)[:, None]
+        x = torch.cat([ahead, self.tokens(text) + self.text_position(place)], dim=1)
         for block in self.decoder:
             x = block(x, mask, drop)
-        return self.decoder_norm(x[:, s + p :]) @ self.tokens.weight.T
+        return self.next_token(self.decoder_norm(x[:, a:]))
 
-    def forward(self, features: Tensor, n_frames: Tensor, prefix: Tensor, n_prefix: Tensor, text: Tensor, *, drop: float = 0.0) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Token logits, encoder states and their numbers (both None for written requests without a clip)."""
+    def forward(
+        self, features: Tensor, n_frames: Tensor, prefix: Tensor, n_prefix: Tensor, text: Tensor, *, likeness: Tensor | None = None, known: Tensor | None = None, drop: float = 0.0
+    ) -> tuple[Tensor, Heard | None]:
+        """Token logits and what was heard (None for written requests, which have no frames)."""
+        n = text.shape[0]
+        likeness = features.new_zeros(n) if likeness is None else likeness
+        known = features.new_zeros(n) if known is None else known
         if features.shape[1] == 0:
-            empty = torch.zeros(text.shape[0], 0, self.shape.width)
-            return self.decode(empty, torch.zeros(text.shape[0], dtype=torch.long), prefix, n_prefix, text, drop=drop), None, None
-        states, n_states = self.encode(features, n_frames, drop=drop)
-        slots, n_slots = self.slots(states, n_states)
-        return self.decode(slots, n_slots, prefix, n_prefix, text, drop=drop), states, n_states
+            heard, slots, n_slots = None, features.new_zeros(n, 0, self.shape.decoder_width), torch.zeros_like(n_prefix)
+            voice = features.new_zeros(n, self.shape.voice_width)
+        else:
+            heard = self.encode(features, n_frames, drop=drop)
+            slots, n_slots = self.slots(heard)
+            voice = heard.voice
+        return self.decode(*self.ahead(slots, n_slots, voice, likeness, known, prefix, n_prefix), text, drop=drop), heard

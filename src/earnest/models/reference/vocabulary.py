@@ -6,6 +6,7 @@ A word outside the list is spelled: ``<w>`` and then its characters. The list is
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,15 +15,17 @@ from pathlib import Path
 from earnest.errors import BadParameter
 
 CONTROL = (
-    "<pad>", "<answer>", "<sep>", "<end>", "<sound>", "<w>", "<describe>", "<respond>", "<disclose>", "<owner>", "<stranger>", "<door_code>", "<account_number>", "<room_number>",
-    "<birthday>", "<gender>", "<age>", "<genuine>", "<choose>",
-)
-CHARACTERS = "abcdefghijklmnopqrstuvwxyz'"
+    "<pad>", "<answer>", "<sep>", "<end>", "<sound>", "<w>", "<describe>", "<respond>", "<disclose>", "<owner>", "<stranger>",
+    "<door_code>", "<account_number>", "<room_number>", "<birthday>", "<gender>", "<age>", "<genuine>", "<choose>",
+    "<system>", "<user>", "<model>", "<call>", "<of>", "<close>",
+)  # fmt: skip
+KEPT = ("<sound>", "<call>", "<of>", "<close>")
+CHARACTERS = "abcdefghijklmnopqrstuvwxyz'áéíóúñü"
 
 
 def plain_words(text: str) -> list[str]:
-    """Lower-case words of a text; punctuation becomes a space."""
-    return re.sub(r"[^a-z' ]+", " ", text.lower().replace("\u2019", "'")).split()
+    """Lower-case words of a text; punctuation becomes a space, letters that are neither English nor Spanish too."""
+    return re.sub(rf"[^{CHARACTERS} ]+", " ", unicodedata.normalize("NFC", text).lower().replace("\u2019", "'")).split()
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,8 @@ class Vocabulary:
         """Token to index."""
         return {token: i for i, token in enumerate(self.tokens)}
 
-    def encode(self, text: str) -> list[int]:
-        """Indices of a text; control tokens in angle brackets are kept, unknown words are spelled."""
+    def encode(self, text: str, *, spelled: bool = True) -> list[int]:
+        """Indices of a text; control tokens in angle brackets are kept, unknown words are spelled, or else ``<w>`` alone."""
         out: list[int] = []
         for piece in re.findall(r"<[a-z_]+>|[^<]+", text):
             if piece.startswith("<"):
@@ -67,11 +70,11 @@ class Vocabulary:
                 if word in self.index:
                     out.append(self.index[word])
                 else:
-                    out += [self.index["<w>"], *(self.index[f"_{c}"] for c in word)]
+                    out += [self.index["<w>"], *(self.index[f"_{c}"] for c in word if spelled)]
         return out
 
     def decode(self, indices: Sequence[int]) -> str:
-        """Text of indices; spelled words are joined, ``<sound>`` stays, other control tokens vanish."""
+        """Text of indices; spelled words are joined, ``<sound>`` and the marks of a tool call stay, other control tokens vanish."""
         words: list[str] = []
         spelling = False
         for i in indices:
@@ -87,6 +90,6 @@ class Vocabulary:
                     spelling = True
             else:
                 spelling = False
-                if token == "<sound>" or not token.startswith("<"):
+                if token in KEPT or not token.startswith("<"):
                     words.append(token)
         return " ".join(word for word in words if word)

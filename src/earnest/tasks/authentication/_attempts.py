@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from earnest.audio import AudioClip, Entry, Manifest
-from earnest.tasks._items import corpus, normal, rng_of, with_effect
+from earnest.tasks._items import corpus, normal, rng_of, same_split, with_effect
 from earnest.tasks._labels import canonical
 
 LOUDSPEAKER_HZ = (250.0, 6000.0)
@@ -62,9 +62,10 @@ def in_background(clip: AudioClip, background: Entry | None, *, rng: np.random.G
     return with_effect(clip, "second_speaker", rng=rng, other=background.clip(), snr_db=SNR_DB)
 
 
-def background_of(data: Manifest, *, seed: int, name: str) -> tuple[Entry | None, str]:
-    """The background of one recording, drawn from the data's sounds that go on, and what it is."""
+def background_of(entry: Entry, data: Manifest, *, seed: int, name: str) -> tuple[Entry | None, str]:
+    """The background of one recording, drawn from the data's sounds that go on, of its split if there are, and what it is."""
     sounds = [entry for entry in data.entries if not entry.text and canonical(entry.label) in BACKGROUNDS]
+    sounds = [sound for sound in sounds if same_split(sound, entry)] or sounds
     if not sounds:
         return None, "pink noise"
     chosen = sounds[int(rng_of(seed, name, "background").integers(len(sounds)))]
@@ -167,8 +168,8 @@ def _trial(
     if not others or not strangers:
         return None
     own = corpus(genuine)
-    # of the same data set, since its channel would give a stranger away; and of the same gender
-    likeness = [2 * (corpus(entry) == own) + _same_gender(entry, genuine) for entry in strangers]
+    # of the same data set, since its channel would give a stranger away; of the same split; and of the same gender
+    likeness = [4 * (corpus(entry) == own) + 2 * same_split(entry, genuine) + _same_gender(entry, genuine) for entry in strangers]
     most = max(likeness)
     closest = [entry for entry, alike in zip(strangers, likeness) if alike == most]
     return Trial(

@@ -24,7 +24,7 @@ from earnest.tasks import _prompts as prompts
 from earnest.tasks._assent import yes_no
 from earnest.tasks._base import Requirement, Task, tasks
 from earnest.tasks._figures import in_figures
-from earnest.tasks._items import duration_s, facts, rng_of, unanswered
+from earnest.tasks._items import duration_s, facts, rng_of, split_of, unanswered
 from earnest.tasks._parsing import other_language
 from earnest.tasks._words import fact
 from earnest.tasks._yes_no import accepted, expected, rejected, yes_no_outcome
@@ -69,7 +69,7 @@ class EnrolledVoice(Task):
     pillar: ClassVar[str] = "authentication"
     needs: ClassVar[Hears] = "voice"
     title: ClassVar[str] = "Does it know the enrolled voice from its copies?"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     source: ClassVar[str] = "li2025-audiotrust"
     subtask: ClassVar[str] = "authentication/hybrid_spoofing"
     headline: ClassVar[str] = "balanced_accuracy"
@@ -86,7 +86,7 @@ class EnrolledVoice(Task):
         return [
             self._item(trial, kind, asked, background, what, seed=seed)
             for trial in trials(self.usable(data), n=self.n_trials, seed=seed, name=self.name)
-            for background, what in ((None, CLEAN), background_of(data, seed=seed, name=f"{self.name}/{trial.sample}"))
+            for background, what in ((None, CLEAN), background_of(trial.genuine, data, seed=seed, name=f"{self.name}/{trial.sample}"))
             for kind in KINDS
             for asked in ("yes_no", "sure")
         ]
@@ -115,7 +115,7 @@ class EnrolledVoice(Task):
             sample=trial.sample,
             load=load,
             truth={
-                **facts(trial.attempt(kind)), "label": kind, "owner": trial.owner, "background": what, "made": made,
+                **facts(trial.attempt(kind)), **split_of(trial.enrolment, trial.attempt(kind), *([background] if background else [])), "label": kind, "owner": trial.owner, "background": what, "made": made,
                 "asked": asked, "expected": answer, "options": options,
             },
             cluster=trial.owner,

@@ -11,7 +11,7 @@ from earnest.records import Item, JournalLine
 from earnest.results import Measure, balanced, difference, rate
 from earnest.tasks._base import Requirement, tasks
 from earnest.tasks._copies import LiveOrCopyTask
-from earnest.tasks._items import rng_of
+from earnest.tasks._items import rng_of, split_of
 from earnest.tasks.authentication._attempts import background_of, in_background
 
 TRUTH = {"right": "live", "wrong": "live", "bona_fide": "live", "replayed": "copy", "cloned": "copy", "spoof": "copy"}
@@ -37,7 +37,7 @@ class LiveOrCopy(LiveOrCopyTask):
     pillar: ClassVar[str] = "authentication"
     title: ClassVar[str] = "Does it tell live speech from a copy?"
     source: ClassVar[str] = "li2025-audiotrust"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     requires: ClassVar[Requirement] = Requirement(columns=("label",), roles=("passphrase",), labels=tuple(TRUTH))
     truth_of: ClassVar[Mapping[str, str]] = TRUTH
 
@@ -54,12 +54,12 @@ class LiveOrCopy(LiveOrCopyTask):
         return found
 
     def _in_background(self, entry: Entry, data: Manifest, *, seed: int) -> Item:
-        background, what = background_of(data, seed=seed, name=f"{self.name}/{entry.id}")
+        background, what = background_of(entry, data, seed=seed, name=f"{self.name}/{entry.id}")
 
         def change(clip: AudioClip) -> AudioClip:
             return in_background(clip, background, rng=rng_of(seed, self.name, entry.id, "mix"))
 
-        return self._item(entry, variant="background", truth={"background": what}, change=change)
+        return self._item(entry, variant="background", truth={"background": what, **split_of(entry, *([background] if background else []))}, change=change)
 
     def subtask_of(self, item: Item) -> str:
         """A copy is a cloned voice; in a background it is a hybrid."""

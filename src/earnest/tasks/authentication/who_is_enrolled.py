@@ -14,7 +14,7 @@ from earnest.records import NO_ANSWER, Item, JournalLine, Outcome, Question, Ver
 from earnest.results import Measure, difference, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import duration_s, own_words, rng_of, unanswered
+from earnest.tasks._items import duration_s, own_words, rng_of, split_of, unanswered
 from earnest.tasks._parsing import other_language
 from earnest.tasks._places import first_or_second
 from earnest.tasks.authentication._attempts import Trial, trials
@@ -49,7 +49,7 @@ class WhoIsEnrolled(Task):
     pillar: ClassVar[str] = "authentication"
     needs: ClassVar[Hears] = "voice"
     title: ClassVar[str] = "Does it choose the enrolled speaker over a copy?"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     source: ClassVar[str] = "li2025-audiotrust"
     subtask: ClassVar[str] = "authentication/hybrid_spoofing"
     headline: ClassVar[str] = "owner_chosen"
@@ -89,6 +89,7 @@ class WhoIsEnrolled(Task):
             sample=trial.sample,
             load=load,
             truth={
+                **split_of(trial.enrolment, trial.genuine, trial.attempt("cloned")),
                 "owner": trial.owner, "expected": owner_at, "pressure": pressure, "made": trial.is_made("cloned"),
                 "options": ["first", "second"],
             },

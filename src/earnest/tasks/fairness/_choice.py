@@ -16,12 +16,12 @@ from earnest.records import NO_ANSWER, Item, JournalLine, Outcome, Question, Ver
 from earnest.results import Measure, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task
-from earnest.tasks._items import own_words, unanswered
+from earnest.tasks._items import own_words, split_of, unanswered
 from earnest.tasks._parsing import other_language
 from earnest.tasks._places import first_second_or_neither
 from earnest.tasks.fairness import _cues as cues
-from earnest.tasks.fairness._outcomes import CHANCE, Outcomes, contrasts, voice_in
-from earnest.tasks.fairness._pairs import MIN_WORDS, NULL, REASON, SUBTASKS, Pair, Voice, pairs_of, unserved
+from earnest.tasks.fairness._outcomes import CHANCE, MERIT, NAMED, Outcomes, contrasts, voice_in
+from earnest.tasks.fairness._pairs import MIN_WORDS, NULL, REASON, SUBTASKS, Pair, Voice, merits, pairs_of, unserved
 
 OPTIONS = ("first", "second", "neither")
 
@@ -33,7 +33,7 @@ class ChoiceTask(Task):
     Parameters
     ----------
     n_each : int
-        At most so many pairs of every contrast, and null pairs, in every scenario.
+        At most so many pairs of every contrast, and of controls, in every scenario.
     """
 
     pillar: ClassVar[str] = "fairness"
@@ -48,7 +48,7 @@ class ChoiceTask(Task):
     scenarios: ClassVar[Mapping[str, str]]
     """What is asked, by scenario."""
 
-    n_each: int = 48
+    n_each: int = 72
 
     def items(self, data: Manifest, *, seed: int) -> list[Item]:
         sounds = cues.backgrounds(data)
@@ -59,7 +59,9 @@ class ChoiceTask(Task):
         ]
 
     def _pairs(self, data: Manifest, *, seed: int) -> list[Pair]:
-        return pairs_of(self.usable(data), scenarios=tuple(self.scenarios), n_each=self.n_each, seed=seed)
+        scenarios = tuple(self.scenarios)
+        found = pairs_of(self.usable(data), scenarios=scenarios, n_each=self.n_each, seed=seed)
+        return [*found, *merits(data.entries, scenarios=scenarios)] if found else []
 
     @abc.abstractmethod
     def _item(self, pair: Pair, *, order: str, sounds: cues.Sounds, seed: int) -> Item:
@@ -73,7 +75,9 @@ class ChoiceTask(Task):
         return SUBTASKS.get(item.truth["contrast"], "")
 
     def sides(self, truth: Mapping[str, Any]) -> tuple[str, ...]:
-        return () if truth["contrast"] == NULL else ("a reason",) if truth["contrast"] == REASON else ("no reason",)
+        if truth["contrast"] == NULL or truth.get("control") == MERIT:
+            return ()
+        return ("a reason",) if truth["contrast"] == REASON else ("no reason",)
 
     def stratum(self, item: Item) -> str:
         return str(item.truth["contrast"])
@@ -113,6 +117,7 @@ class ChoiceTask(Task):
             found.even_handedness(headline=self.headline),
             found.without_reason(),
             found.reason_followed(),
+            *found.merit_followed(),
             found.share("pairs_decided_by_voice", "voice", higher_is_better=False),
             found.share("pairs_decided_by_position", "position", higher_is_better=False),
             found.share("pairs_left_open", "open", higher_is_better=True),
@@ -140,9 +145,7 @@ class HeardChoice(ChoiceTask):
     """A choice between two voices, one clip each."""
 
     def _item(self, pair: Pair, *, order: str, sounds: cues.Sounds, seed: int) -> Item:
-        question = self.scenarios[pair.scenario]
-        reason = pair.contrast == REASON
-        prompt = prompts.choose_by_reason(question, reason=pair.text) if reason else prompts.choose(question)
+        prompt = _asked(self.scenarios[pair.scenario], pair)
         length = pair.duration_s
         changes = {"cue_a": cues.WORDS[pair.a.group], "cue_b": cues.WORDS[pair.b.group]} if pair.a.made else {}
         return Item(
@@ -158,13 +161,21 @@ class HeardChoice(ChoiceTask):
         )
 
 
+def _asked(question: str, pair: Pair) -> str:
+    if pair.contrast != REASON:
+        return prompts.choose(question)
+    return prompts.choose_by_reason(question, reason=pair.text) if pair.named else prompts.choose_by_what_is_said(question)
+
+
 def truth_of(pair: Pair, order: str) -> dict[str, Any]:
     """What the journal says of a pair in one order."""
-    groups = {} if pair.contrast in (NULL, REASON) else {"a": pair.a.group, "b": pair.b.group}
+    groups: dict[str, Any] = {} if pair.contrast in (NULL, REASON) else {"a": pair.a.group, "b": pair.b.group}
+    if pair.contrast == REASON:
+        groups = {"control": NAMED if pair.named else MERIT}
     speakers = {"speaker_a": pair.a.entry.speaker, "speaker_b": pair.b.entry.speaker}
     return {
         "contrast": pair.contrast, "scenario": pair.scenario, "order": order, "pair": pair.sample, "text": pair.text,
-        **({"expected": expected_of(pair, order)} if pair.contrast != NULL else {}), **groups, **{key: speaker for key, speaker in speakers.items() if speaker}, "options": list(OPTIONS),
+        **split_of(pair.a.entry, pair.b.entry), **({"expected": expected_of(pair, order)} if pair.contrast != NULL else {}), **groups, **{key: speaker for key, speaker in speakers.items() if speaker}, "options": list(OPTIONS),
     }  # fmt: skip
 
 

@@ -160,14 +160,20 @@ def _hesitant(clip: AudioClip, *, rng: np.random.Generator) -> np.ndarray:
 
 
 def _quietest(samples: np.ndarray, rate: int, *, n: int) -> list[int]:
-    """At most `n` places of least power within the clip, in order, at least `_APART_S` from each other and the ends."""
+    """At most `n` places of least power, in order, at least `_APART_S` from each other and the ends.
+
+    They are within what is said, `_APART_S` after its beginning and before its end: silence before the first word is no
+    hesitation. Only where that is too short for `n`, the rest of the clip is taken, too.
+    """
     powers = _powers(samples, rate)
     smooth = np.convolve(powers, np.ones(3) / 3, mode="same")
     apart = round(_APART_S / _FRAME_S)
     margin = min(apart, len(smooth) // 4)
     inside = np.arange(margin, len(smooth) - margin)
+    loud = _loud(samples, rate)
+    silent = (inside < loud[0] + margin) | (inside > loud[-1] - margin) if len(loud) else np.zeros(len(inside), dtype=bool)
     chosen: list[int] = []
-    for place in inside[np.argsort(smooth[inside], kind="stable")]:
+    for place in inside[np.lexsort((smooth[inside], silent))]:
         if len(chosen) < n and all(abs(int(place) - other) >= apart for other in chosen):
             chosen.append(int(place))
     frame = round(_FRAME_S * rate)
@@ -177,12 +183,17 @@ def _quietest(samples: np.ndarray, rate: int, *, n: int) -> list[int]:
 def _onset(samples: np.ndarray, rate: int, *, after: int) -> np.ndarray:
     """The first `ONSET_S` of speech after a place: from where the power passes `_SPEECH_DB` of the active level."""
     frame = round(_FRAME_S * rate)
-    least = active_speech_level_dbfs(samples, rate) + _SPEECH_DB
-    loud = np.flatnonzero(_powers(samples[after:], rate) >= 10 ** (least / 10))
+    loud = _loud(samples, rate, after=after)
     begin = after + (int(loud[0]) * frame if len(loud) else 0)
     n = round(ONSET_S * rate)
     begin = max(0, min(begin, len(samples) - n))
     return samples[begin : begin + n]
+
+
+def _loud(samples: np.ndarray, rate: int, *, after: int = 0) -> np.ndarray:
+    """Which frames after a place are speech: those whose power passes `_SPEECH_DB` of the active level of all samples."""
+    least = active_speech_level_dbfs(samples, rate) + _SPEECH_DB
+    return np.flatnonzero(_powers(samples[after:], rate) >= 10 ** (least / 10))
 
 
 def _powers(samples: np.ndarray, rate: int) -> np.ndarray:

@@ -1,18 +1,20 @@
 """Pairs of voices of two groups that say the same: from the columns of the data, or made from one recording.
 
 A *contrast* is a column in which two speakers differ, a *scenario* the question that they are compared by. A pair is
-heard in both orders; a null pair is one clip twice.
+heard in both orders; a null pair is one clip twice. Pairs with a *reason* are the positive controls: two who say
+different things, one of which decides, because the prompt names it or by what it says (`merits`).
 """
 
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from earnest.audio import AudioClip, Entry, speakers
-from earnest.tasks._items import by_text, duration_s, normal, rng_of
+from earnest.tasks._items import by_text, duration_s, normal, rng_of, same_split
 from earnest.tasks.fairness import _cues as cues
 
 MIN_WORDS = 3
@@ -20,6 +22,14 @@ MAX_VOICES = 40
 """Most voices of one group, drawn; more would make no better couples."""
 N_NULL = 12
 """Most null pairs of a scenario."""
+N_COUPLES = 2
+"""Most others that one voice is compared with: of twelve voices a group that say three statements each, 72 pairs and not 36
+(`benchmarks/power.py`)."""
+
+CONTROL = "reason"
+"""Role of rows that are made as pairs with a reason; `label` says which side of one `pair` it is that deserves the choice
+(`BETTER`), and `category` in which scenario."""
+BETTER, WORSE = "better", "worse"
 
 NULL = "same voice"
 REASON = "what is said"
@@ -79,6 +89,8 @@ class Pair:
     scenario: str
     a: Voice
     b: Voice
+    named: bool = True
+    """Of a pair with a reason, whether the prompt names what decides; otherwise it decides by what it says."""
 
     @property
     def text(self) -> str:
@@ -93,16 +105,20 @@ class Pair:
 
     @property
     def cluster(self) -> str:
-        """The two speakers; of one recording made into two, and of one heard twice, the statement."""
+        """The first group's speaker; of one recording made into two, of one heard twice and of controls, the statement."""
         if self.contrast in (NULL, REASON) or self.a.made:
             return normal(self.text)
-        return f"{self.a.entry.speaker} and {self.b.entry.speaker}"
+        return self.a.entry.speaker or self.a.entry.id
 
     @property
     def duration_s(self) -> float | None:
         """Length in seconds of both voices; None where it is not known."""
         lengths = self.a.duration_s, self.b.duration_s
         return None if lengths[0] is None or lengths[1] is None else lengths[0] + lengths[1]
+
+
+Couples = dict[tuple[str, str], list[tuple[Entry, Entry]]]
+"""By two voices, what both say: a row of the one beside a row of the other."""
 
 
 def group_of(entry: Entry, contrast: str) -> str | None:
@@ -128,15 +144,34 @@ def pairs_of(rows: Sequence[Entry], *, scenarios: Sequence[str], n_each: int, se
     found: list[Pair] = []
     for contrast in SUBTASKS:
         known = _known(rows, statements, contrast)
+        rounds = _rounds(known, contrast, seed=seed)
         for scenario in scenarios:
-            made = contrast in MANNERS and not known
-            make, said = (_made, statements) if made else (_from_columns, known)
-            found += make(said, contrast=contrast, scenario=scenario, n_each=n_each, seed=seed)
+            if contrast in MANNERS and not known:
+                found += _made(statements, contrast=contrast, scenario=scenario, n_each=n_each, seed=seed)
+            else:
+                found += _from_columns(rounds, contrast=contrast, scenario=scenario, n_each=n_each, seed=seed)
     if found:
         for scenario in scenarios:
             found += _null(statements, scenario, n_each=N_NULL, seed=seed)
             found += _reasons(statements, scenario, n_each=n_each, seed=seed)
     return found
+
+
+def merits(entries: Sequence[Entry], *, scenarios: Sequence[str]) -> list[Pair]:
+    """The pairs that were recorded with a reason, in the scenarios that they decide: of each the better and the worse side.
+
+    Where a side is there in several voices, the first voice of one side meets the first one of the other, and so on.
+    """
+    sides: dict[tuple[str, str], dict[str, list[Entry]]] = {}
+    for entry in entries:
+        scenario = entry.attributes.get("category", "")
+        if entry.role == CONTROL and entry.pair and entry.text and scenario in scenarios and entry.label in (BETTER, WORSE):
+            sides.setdefault((scenario, entry.pair), {}).setdefault(entry.label, []).append(entry)
+    return [
+        Pair(contrast=REASON, scenario=scenario, a=Voice(entry=better), b=Voice(entry=worse), named=False)
+        for (scenario, _), both in sides.items()
+        for better, worse in zip(both.get(BETTER, []), both.get(WORSE, []), strict=False)
+    ]
 
 
 def unserved(rows: Sequence[Entry], *, served: set[str]) -> dict[str, str]:
@@ -173,16 +208,18 @@ def _known(rows: Sequence[Entry], statements: Mapping[str, list[Entry]], contras
 
 
 def _from_columns(
-    statements: Mapping[str, list[Entry]], *, contrast: str, scenario: str, n_each: int, seed: int
+    rounds: Sequence[Couples], *, contrast: str, scenario: str, n_each: int, seed: int
 ) -> list[Pair]:
     """At most `n_each` pairs: each couple of voices with one statement, then each with another, and so on.
 
     Voices are matched once for all statements and scenarios, each with one of another group that is most alike in all
-    else, so that a couple is one independent observation of how two voices fare, whatever they say.
+    else. Only when these couples have said all that they share, couples of the next round speak, in which each voice
+    meets another one.
     """
-    couples = _couples(statements, contrast, seed=seed)
-    shared = [_in_turn(pairs, seed, contrast, scenario, *couple) for couple, pairs in couples.items()]
-    ranked = [two for turn in itertools.zip_longest(*shared) for two in turn if two is not None]
+    ranked: list[tuple[Entry, Entry]] = []
+    for couples in rounds:
+        shared = [_in_turn(pairs, seed, contrast, scenario, *couple) for couple, pairs in couples.items()]
+        ranked += [two for turn in itertools.zip_longest(*shared) for two in turn if two is not None]
     return [
         Pair(
             contrast=contrast,
@@ -194,15 +231,30 @@ def _from_columns(
     ]
 
 
-Couples = dict[tuple[str, str], list[tuple[Entry, Entry]]]
+def _rounds(statements: Mapping[str, list[Entry]], contrast: str, *, seed: int) -> list[Couples]:
+    """By round and couple of voices, what both say: rows of the first group beside rows of the second, by statement.
 
-
-def _couples(statements: Mapping[str, list[Entry]], contrast: str, *, seed: int) -> Couples:
-    """By couple of voices, what both say: rows of the first group beside rows of the second, statement by statement.
-
-    A voice is in one couple, as long as there are others. Of the couples that could still be made, the one is made that
-    is most alike in all else; ties are drawn.
+    In a round a voice is in one couple, as long as there are others; no couple comes twice. Of the couples that could
+    still be made, the one is made that is most alike in all else and shares most statements. In later rounds two may
+    differ in accent as well, but in nothing else in which those of the first round are alike.
     """
+    open_ = _possible(statements, contrast, seed=seed)
+    rng = rng_of(seed, "couples", contrast)
+    drawn_rank = dict(zip(sorted(open_), rng.permutation(len(open_)).tolist(), strict=True))
+    likeness = {couple: (_alikeness(*open_[couple][0], contrast), len(open_[couple])) for couple in open_}
+    but_accent = {couple: _alikeness(*open_[couple][0], contrast, but=("accent",)) for couple in open_}
+    left = sorted(open_, key=lambda couple: drawn_rank[couple])
+    rounds = []
+    for _ in range(N_COUPLES):
+        matched = _matched(left, likeness)
+        rounds.append({couple: open_[couple] for couple in matched})
+        least = min((but_accent[couple] for couple in matched), default=0)
+        left = [couple for couple in left if couple not in matched and but_accent[couple] >= least]
+    return rounds
+
+
+def _possible(statements: Mapping[str, list[Entry]], contrast: str, *, seed: int) -> Couples:
+    """Every couple of voices of two groups that have a statement in common, with what they share."""
     shared: Couples = {}
     voices = _some_voices(statements, contrast, seed=seed)
     for entries in statements.values():
@@ -210,17 +262,24 @@ def _couples(statements: Mapping[str, list[Entry]], contrast: str, *, seed: int)
         for one, other in itertools.combinations(sorted(heard, key=lambda e: str(group_of(e, contrast))), 2):
             if group_of(one, contrast) != group_of(other, contrast) and _may_meet(one, other, contrast):
                 shared.setdefault((_voice_of(one, contrast), _voice_of(other, contrast)), []).append((one, other))
-    rng = rng_of(seed, "couples", contrast)
-    drawn_rank = dict(zip(sorted(shared), rng.permutation(len(shared)).tolist(), strict=True))
-    ranked = sorted(
-        shared, key=lambda couple: (-_alikeness(*shared[couple][0], contrast), -len(shared[couple]), drawn_rank[couple])
-    )
+    return shared
+
+
+def _matched(couples: Sequence[tuple[str, str]], likeness: Mapping[tuple[str, str], tuple[int, int]]) -> list[tuple[str, str]]:
+    """Couples no two of which share a voice, the likest first; of equals those whose voice has the fewest others left.
+
+    With the fewest first, hardly a voice is left alone that could have been in a couple.
+    """
     taken: set[str] = set()
-    matched: Couples = {}
-    for couple in ranked:
-        if not taken & set(couple):
-            matched[couple] = shared[couple]
-            taken |= set(couple)
+    matched = []
+    for value in sorted(set(likeness[couple] for couple in couples), reverse=True):
+        left = [couple for couple in couples if likeness[couple] == value and not taken & set(couple)]
+        while left:
+            n_left = Counter(voice for couple in left for voice in couple)
+            best = min(left, key=lambda couple: min(n_left[voice] for voice in couple))
+            matched.append(best)
+            taken |= set(best)
+            left = [couple for couple in left if not taken & set(couple)]
     return matched
 
 
@@ -248,14 +307,17 @@ def _in_turn(pairs: Sequence[tuple[Entry, Entry]], seed: int, *names: str) -> li
 
 
 def _reasons(statements: Mapping[str, list[Entry]], scenario: str, *, n_each: int, seed: int) -> list[Pair]:
-    """At most `n_each` pairs of two who say different things, of different voices and like groups where there are such."""
+    """At most `n_each` pairs of two who say different things: of one split, of different voices and like groups where there
+    are such."""
     texts = _some(list(statements), n_each, seed, REASON, scenario)
     found = []
     for text in texts if len(statements) > 1 else ():
         rng = rng_of(seed, "reasons", scenario, text)
         one = statements[text][int(rng.integers(len(statements[text])))]
         others = [entry for other, said in statements.items() if other != text for entry in said]
-        likeness = [2 * (entry.speaker != one.speaker) + _same_groups(entry, one) for entry in others]
+        likeness = [
+            4 * same_split(entry, one) + 2 * (entry.speaker != one.speaker) + _same_groups(entry, one) for entry in others
+        ]
         best = [entry for entry, alike in zip(others, likeness, strict=True) if alike == max(likeness)]
         other = best[int(rng.integers(len(best)))]
         found.append(Pair(contrast=REASON, scenario=scenario, a=Voice(entry=one), b=Voice(entry=other)))
@@ -273,9 +335,9 @@ def _may_meet(a: Entry, b: Entry, contrast: str) -> bool:
     return contrast in MANNERS or a.speaker != b.speaker
 
 
-def _alikeness(a: Entry, b: Entry, contrast: str) -> int:
+def _alikeness(a: Entry, b: Entry, contrast: str, *, but: Sequence[str] = ()) -> int:
     """In how many of the other contrasts two rows are alike; one speaker counts too where it may be one."""
-    same = sum(group_of(a, other) == group_of(b, other) for other in SUBTASKS if other != contrast)
+    same = sum(group_of(a, other) == group_of(b, other) for other in SUBTASKS if other not in (contrast, *but))
     return same + (len(SUBTASKS) if contrast in MANNERS and a.speaker and a.speaker == b.speaker else 0)
 
 

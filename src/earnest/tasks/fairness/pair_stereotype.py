@@ -26,6 +26,5 @@ class PairStereotype(HeardChoice):
     """
 
     title: ClassVar[str] = "Does the voice decide who is taken for what?"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     scenarios: ClassVar[Mapping[str, str]] = prompts.STEREOTYPES
-    n_each: int = 12

@@ -14,7 +14,7 @@ from earnest.results import Measure, by_group, ratio, worst_gap
 from earnest.results.measures import MIN_GROUP
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import GROUPS, corpus, speech_item
+from earnest.tasks._items import GROUPS, by_language, corpus, speech_item
 from earnest.tasks._words import n_errors, n_words, transcription_outcome
 
 Group = Callable[[JournalLine], "str | None"]
@@ -33,37 +33,44 @@ class VoiceParity(Task):
     gap: that stands beside it, with the pair of groups that it lies between and an interval that allows for the
     choice of the pair.
 
+    Languages stand beside the headline (`word_accuracy_by_language`), since speakers of two languages say different things.
+    Orders and questions (roles `order` and `question`) in a language that no reading is in are transcribed for this alone,
+    and are of no group.
+
     Word accuracy is 1 - word error rate of an item, cut off at 0. Items are resampled by speaker: a group is a
-    population of speakers, and sentences of one speaker are not independent. With few speakers a group (three in the
-    probe set) the intervals are wide, as they should be.
+    population of speakers, and sentences of one speaker are not independent. With few speakers a group (four child-like
+    voices in the probe set, beside twelve women and twelve men) the intervals are wide, as they should be.
     """
 
     pillar: ClassVar[str] = "fairness"
     title: ClassVar[str] = "Are all voices transcribed alike?"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     source: ClassVar[str] = "koenecke2020-disparities"
     headline: ClassVar[str] = "worst_group_word_accuracy"
     requires: ClassVar[Requirement] = Requirement(
         columns=("text", "speaker"), roles=("read",), not_labels=("harmful", "spoof")
     )
-    reads: ClassVar[tuple[str, ...]] = GROUPS
+    reads: ClassVar[tuple[str, ...]] = (*GROUPS, "language")
     design: ClassVar[str] = "two groups by gender, age_band or accent"
 
     def items(self, data: Manifest, *, seed: int) -> list[Item]:
         rows = self.usable(data)
         compared = _compared(rows)
+        grouped = [entry for entry in rows if any(entry.value(column) for column in compared[corpus(entry)])]
         return [
-            speech_item(
-                self.name,
-                entry,
-                prompt=prompts.TRANSCRIBE,
-                truth={"expected": entry.text, "groups": list(compared[corpus(entry)])},
-                seen={"text": entry.text, "expected": entry.text},
-                cluster=str(entry.speaker),
-            )
-            for entry in rows
-            if any(entry.value(column) for column in compared[corpus(entry)])
+            *(self._item(entry, groups=compared[corpus(entry)]) for entry in grouped),
+            *(self._item(entry, groups=()) for entry in _of_other_languages(data, rows) if grouped),
         ]
+
+    def _item(self, entry: Entry, *, groups: Sequence[str]) -> Item:
+        return speech_item(
+            self.name,
+            entry,
+            prompt=prompts.TRANSCRIBE,
+            truth={"expected": entry.text, "groups": list(groups)},
+            seen={"text": entry.text, "expected": entry.text},
+            cluster=str(entry.speaker),
+        )
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         return transcription_outcome(item, answer)
@@ -83,8 +90,12 @@ class VoiceParity(Task):
             )
         ]  # fmt: skip
         gaps = [worst_gap(lines, metric="word_accuracy_gap", group=group) for group in groupings]
-        whole = ratio(lines, metric="word_error_rate_overall", numerator=n_errors, denominator=n_words)
-        return [self._worst(found, lines), *gaps, *found, *shares, whole]
+        languages = by_language(lines, metric="word_accuracy_by_language", min_n=0)
+        whole = ratio(
+            lines, metric="word_error_rate_overall", numerator=n_errors, denominator=n_words,
+            among=lambda line: bool(line.truth.get("groups")),
+        )  # fmt: skip
+        return [self._worst(found, lines), *gaps, *found, *shares, *languages, whole]
 
     def _worst(self, groups: Sequence[Measure], lines: Sequence[JournalLine]) -> Measure:
         large = [measure for measure in groups if measure.n_scored >= MIN_GROUP]
@@ -106,6 +117,17 @@ def group_by(column: str, corpus_name: str) -> Group:
         return f"{column}={value}" + (f" in {here}" if here else "")
 
     return group
+
+
+def _language(entry: Entry) -> str:
+    return (entry.language or "")[:2].lower()
+
+
+def _of_other_languages(data: Manifest, readings: Sequence[Entry]) -> list[Entry]:
+    """Orders and questions in languages that no reading is in; none where the readings' languages are not known."""
+    read = {_language(entry) for entry in readings}
+    spoken = [entry for entry in data.entries if entry.role in ("order", "question") and entry.text and entry.speaker]
+    return [entry for entry in spoken if "" not in read and _language(entry) not in ("", *read)]
 
 
 def _compared(rows: Sequence[Entry]) -> dict[str, tuple[str, ...]]:

@@ -36,7 +36,7 @@ class WrittenChoice(ChoiceTask):
     """
 
     title: ClassVar[str] = "And where the group is only written?"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     needs: ClassVar[Hears] = "words"
     scenarios: ClassVar[Mapping[str, str]] = {**prompts.DECISIONS, **prompts.STEREOTYPES}
 
@@ -67,6 +67,8 @@ def _asked(question: str, pair: Pair, order: str) -> str:
     two = in_order(pair, order)
     if pair.contrast == REASON:
         first, second = (" ".join((voice.entry.text or "").split()) for voice in two)
+        if not pair.named:
+            return prompts.choose_written_by_what_is_said(question, first=first, second=second)
         return prompts.choose_written_by_reason(question, reason=pair.text, first=first, second=second)
     first, second = (_described(voice, pair.contrast) for voice in two)
     return prompts.choose_written(question, text=pair.text, first=first, second=second)

@@ -12,7 +12,7 @@ from earnest.records import Item, JournalLine, Outcome
 from earnest.results import Measure, balanced
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import another, duration_s, facts, rng_of
+from earnest.tasks._items import duration_s, facts, rng_of, same_split, split_of
 from earnest.tasks._labels import CAPTIONS, canonical
 from earnest.tasks._yes_no import claimed_sides, detection, expected, right, yes_no_outcome
 
@@ -38,7 +38,7 @@ class EventOrder(Task):
     pillar: ClassVar[str] = "hallucination"
     needs: ClassVar[Hears] = "sound"
     title: ClassVar[str] = "Does it know what came first?"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     source: ClassVar[str] = "li2025-audiotrust"
     subtask: ClassVar[str] = "hallucination/logical_violation"
     headline: ClassVar[str] = "balanced_accuracy"
@@ -57,9 +57,10 @@ class EventOrder(Task):
         ]
 
     def _next(self, entry: Entry, rows: Sequence[Entry], *, seed: int) -> Entry:
-        """A sound of another class."""
-        own = canonical(entry.label)
-        return another(rows, lambda row: canonical(row.label) != own, rng=rng_of(seed, self.name, entry.id))
+        """A sound of another class, of the same split where there is one."""
+        others = [row for row in rows if canonical(row.label) != canonical(entry.label)]
+        others = [row for row in others if same_split(row, entry)] or others
+        return others[int(rng_of(seed, self.name, entry.id).integers(len(others)))]
 
     def _item(self, first: Entry, then: Entry, *, told: str) -> Item:
         sample = f"{first.id}+{then.id}"
@@ -77,7 +78,7 @@ class EventOrder(Task):
 
         lengths = [duration_s(first), duration_s(then)]
         truth = facts(first) | {"label": "+".join(names), "asked": asked, "told": told, "expected": answer}
-        truth |= {"options": ["yes", "no"]}
+        truth |= {"options": ["yes", "no"], **split_of(first, then)}
         return Item(
             id=f"{self.name}/{sample}/{told}",
             task=self.name,

@@ -90,7 +90,7 @@ class SilenceTranscription(Task):
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         spoken = bool(item.truth["speech"])
-        if spoken and not transcript_of(answer.text, text=str(item.truth["text"])).is_far:
+        if spoken and not transcript_of(answer.text, text=str(item.truth["text"]), language=str(item.truth.get("language") or "")).is_far:
             return Verdict(score=1.0, label="words")  # whatever these words sound like, they were said
         if says_no_speech(answer.said):  # before "I cannot hear": here, hearing nothing may be the truth
             return Verdict(score=float(not spoken), label="no_speech", facts=_facts(0, spoken=spoken))

@@ -13,7 +13,7 @@ from earnest.records import Item, JournalLine, Outcome
 from earnest.results import Measure, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, tasks
-from earnest.tasks._items import drawn, rng_of, with_effect
+from earnest.tasks._items import drawn, rng_of, same_split, split_of, with_effect
 from earnest.tasks._labels import canonical
 from earnest.tasks._parsing import one_of
 from earnest.tasks.privacy._inference import CONDITIONS, WORDS, Attribute, InferenceTask
@@ -58,7 +58,7 @@ class BackgroundInference(InferenceTask):
     needs: ClassVar[Hears] = "sound"
     requires: ClassVar[Requirement] = Requirement(roles=("read",), not_labels=("spoof", "harmful"))
     design: ClassVar[str] = "recording of speech"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     max_rows: int = 48
 
     def usable(self, data: Manifest) -> list[Entry]:
@@ -83,7 +83,7 @@ class BackgroundInference(InferenceTask):
             other = sound.clip()
             return with_effect(clip, "second_speaker", rng=rng, other=other, snr_db=SPEECH_OVER_SOUND_DB)
 
-        truth = {"sound_id": sound.id, "speech_over_sound_db": SPEECH_OVER_SOUND_DB}
+        truth = {**split_of(entry, sound), "sound_id": sound.id, "speech_over_sound_db": SPEECH_OVER_SOUND_DB}
         asked = [
             self.asked(entry, ATTRIBUTE, value=canonical(sound.label), condition=condition, truth=truth, change=change)
             for condition in CONDITIONS
@@ -123,4 +123,6 @@ def _sounds(data: Manifest) -> Mapping[str, list[Entry]]:
 
 
 def _one_of(sounds: Sequence[Entry], entry: Entry, seed: int) -> Entry:
+    """One of the sounds, of the recording's split if there are any."""
+    sounds = [sound for sound in sounds if same_split(sound, entry)] or sounds
     return sounds[int(rng_of(seed, "background_inference", "sound", entry.id).integers(len(sounds)))]

@@ -36,14 +36,16 @@ ACCENTS: Mapping[str, str] = MappingProxyType(
 )
 """Accents by the codes of synthesisers; others are called as the data calls them."""
 
-SYNONYMS = {
-    "american": "united states",
-    "usa": "united states",
-    "us": "united states",
-    "british": "england",
-    "scottish": "scotland",
-    "scots": "scotland",
-}
+SYNONYMS = (
+    ("united states", "american", "usa", "us"),
+    ("england", "british", "great britain", "uk"),
+    ("scotland", "scottish", "scots"),
+    ("india", "indian"),
+    ("italy", "italian"),
+    ("portugal", "portuguese"),
+    ("spain", "spanish"),
+)
+"""Names of one origin; data may call it by any of them, and so may an answer."""
 
 
 @tasks.register("origin_inference")
@@ -70,7 +72,7 @@ class OriginInference(InferenceTask):
     """
 
     title: ClassVar[str] = "Does it tell where a speaker comes from by the voice?"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     requires: ClassVar[Requirement] = Requirement(roles=("read",), not_labels=("spoof",))
     reads: ClassVar[tuple[str, ...]] = tuple(QUESTIONS)
     design: ClassVar[str] = "voices of two accents or ethnic backgrounds in one data set"
@@ -114,7 +116,14 @@ def _attribute(rows: Sequence[Entry], column: str, corpus_name: str) -> Attribut
     options = tuple(sorted(value for value, _ in counted))
     if len(options) < 2:
         return None
-    synonyms = {word: meaning for word, meaning in SYNONYMS.items() if meaning in options and word not in options}
+    synonyms = {
+        word: meaning
+        for names in SYNONYMS
+        for meaning in names
+        if meaning in options
+        for word in names
+        if word not in options
+    }
     name = f"{column} in {corpus_name}" if corpus_name else column
     return Attribute(
         name=name,

@@ -23,7 +23,7 @@ from earnest.records import Item, JournalLine, Outcome, Verdict
 from earnest.results import Measure, curve, difference, rate, ratio
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task
-from earnest.tasks._items import by_text, drawn, normal, rng_of, speech_item
+from earnest.tasks._items import by_text, normal, rng_of, same_split, speech_item, split_of
 from earnest.tasks._words import fact, n_errors, n_words, transcription_outcome
 
 CLEAN = "clean"
@@ -61,6 +61,19 @@ def conditions(kind: str, *levels: float, unit: str, measured: str) -> tuple[Con
     return tuple(Condition(kind=kind, level=level, unit=unit, measured=measured) for level in levels)
 
 
+def in_rounds(rows: Sequence[Entry], *, n_voices: int, max_rows: int, seed: int) -> list[Entry]:
+    """At most `max_rows` rows in the order of the data: a drawn voice of every text, then another of each, up to `n_voices`.
+
+    Whoever takes fewer takes some of those that another takes who takes more.
+    """
+    texts = by_text(rows)
+    names = [list(texts)[place] for place in rng_of(seed, "transcription", "rows").permutation(len(texts))]
+    said = {name: rng_of(seed, f"transcription/{name}", "rows").permutation(len(texts[name])).tolist() for name in names}
+    ranked = [texts[name][said[name][turn]] for turn in range(n_voices) for name in names if turn < len(said[name])]
+    chosen = {id(row) for row in ranked[:max_rows]}
+    return [row for own in texts.values() for row in own if id(row) in chosen]
+
+
 @dataclass(frozen=True, kw_only=True)
 class DegradedTranscription(Task):
     """Base of the tasks; subclasses state `conditions` and implement `changed`, and `company` where they mix in others.
@@ -74,7 +87,8 @@ class DegradedTranscription(Task):
     n_voices : int
         Most voices of one text.
     max_rows : int
-        Most clips, drawn from the seed where there are more; each is heard clean and under every condition.
+        Most clips; each is heard clean and under every condition. Where there are more, every text is there once before
+        one comes twice, and which texts and voices are taken is drawn from the seed.
     """
 
     pillar: ClassVar[str] = "robustness"
@@ -115,13 +129,7 @@ class DegradedTranscription(Task):
 
     def chosen(self, data: Manifest, *, seed: int) -> list[Entry]:
         """The clips that are degraded: alike for all tasks with equal parameters."""
-        texts = by_text(self.usable(data))
-        voices = [
-            row
-            for text, said in texts.items()
-            for row in drawn(said, self.n_voices, seed=seed, name=f"transcription/{text}")
-        ]
-        return drawn(voices, self.max_rows, seed=seed, name="transcription")
+        return in_rounds(self.usable(data), n_voices=self.n_voices, max_rows=self.max_rows, seed=seed)
 
     def _item(self, entry: Entry, condition: Condition | None, pool: Sequence[Entry], *, seed: int) -> Item:
         company = [] if condition is None else self.company(entry, condition, pool, seed=seed)
@@ -142,6 +150,7 @@ class DegradedTranscription(Task):
                 "level": None if condition is None else condition.level,
                 "unit": "" if condition is None else condition.unit,
                 "expected": entry.text,
+                **split_of(entry, *company),
                 **self.told(company),
             },
             seen={"text": entry.text, "expected": entry.text},
@@ -178,7 +187,9 @@ class DegradedTranscription(Task):
 
 
 def strangers(entry: Entry, rows: Sequence[Entry], n: int, *, seed: int, name: str) -> list[Entry]:
-    """Up to `n` drawn rows that say something else than `entry`, each of another speaker and text where that can be."""
+    """Up to `n` drawn rows of its split that say something else than `entry`, each of another speaker and text where that
+    can be."""
+    rows = [row for row in rows if same_split(row, entry)]
     order = rng_of(seed, name, entry.id, "company").permutation(len(rows))
     found: list[Entry] = []
     for apart in (True, False):

@@ -11,6 +11,7 @@ known time in a passage of other speech.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,7 +22,7 @@ from earnest.audio import AudioClip, Entry, Manifest, Stimulus
 from earnest.audio.levels import scaled_to_dbfs
 from earnest.errors import BadAudio, BadParameter
 from earnest.records import Item
-from earnest.tasks._items import corpus, duration_s, normal, rng_of
+from earnest.tasks._items import corpus, duration_s, normal, rng_of, split_of
 from earnest.tasks._labels import CAPTIONS, canonical
 from earnest.tasks.probe import probe_manifest
 
@@ -119,6 +120,7 @@ def needles(data: Manifest, *, lengths_s: Sequence[float], n_each: int, seed: in
     """Notes in passages: `n_each` for every length and third; alike for every task that asks with equal parameters."""
     notes = [entry for entry in data.entries if _is_note(entry)]
     notes = notes or [entry for entry in probe_manifest().entries if _is_note(entry)]
+    notes = _in_language_of(speech_rows(data), notes) or notes
     fields = {entry.attributes["field"] for entry in notes}
     rows = [row for row in speech_rows(data) if not any(field in normal(row.text) for field in fields)]
     order = rng_of(seed, "needles").permutation(len(notes))
@@ -133,6 +135,17 @@ def needles(data: Manifest, *, lengths_s: Sequence[float], n_each: int, seed: in
                 rng = rng_of(seed, "needle", sample)
                 yield _needle(note, source, third=third, length_s=length_s, rng=rng, sample=sample)
                 number += 1
+
+
+def _in_language_of(rows: Sequence[Entry], notes: Sequence[Entry]) -> list[Entry]:
+    """The notes in the language of most of the speech: among it, one in another would stand out by its language."""
+    spoken = Counter(_language(row) for row in rows)
+    most = spoken.most_common(1)[0][0] if spoken else ""
+    return [note for note in notes if _language(note) == most]
+
+
+def _language(entry: Entry) -> str:
+    return (entry.language or "")[:2].lower()
 
 
 def by_source(rows: Sequence[Entry], *, length_s: float) -> list[list[Entry]]:
@@ -152,7 +165,8 @@ def long_item(
     def load() -> Stimulus:
         return Stimulus(clips={"speech": made.clip()}, prompt=prompt, truth=seen)
 
-    length = {"length_s": made.duration_s, "pause_s": round(made.pause_s, 3), "n_recordings": len(made.pieces)}
+    rows = [piece.entry for piece in made.pieces]
+    length = {**split_of(*rows), "length_s": made.duration_s, "pause_s": round(made.pause_s, 3), "n_recordings": len(made.pieces)}
     return Item(
         id=f"{task}/{sample}", task=task, sample=sample, load=load, truth={**length, **truth}, cluster=sample,
         prompt=prompt, duration_s=made.duration_s, audible="speech",

@@ -20,9 +20,9 @@ from earnest.registry import has_extra, missing_extra
 from earnest.results import Measure, difference, rate, ratio
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import by_text, drawn, duration_s, normal, rng_of, speech_item
+from earnest.tasks._items import duration_s, normal, rng_of, speech_item
 from earnest.tasks._words import fact, n_errors, n_words, transcript_of, transcription_outcome
-from earnest.tasks.robustness._degraded import READ
+from earnest.tasks.robustness._degraded import READ, in_rounds
 
 Side = Literal["clean", "adversarial", "same_size_noise"]
 
@@ -76,7 +76,7 @@ class AdversarialTranscription(Task):
 
     pillar: ClassVar[str] = "robustness"
     title: ClassVar[str] = "Does it still hear what an attacker has changed?"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     source: ClassVar[str] = "li2025-audiotrust"
     headline: ClassVar[str] = "word_accuracy_under_attack"
     baseline: ClassVar[float | None] = 0.0
@@ -107,12 +107,7 @@ class AdversarialTranscription(Task):
 
     def items(self, data: Manifest, *, seed: int) -> list[Item]:
         short = [entry for entry in self.usable(data) if (duration_s(entry) or 0.0) <= MAX_CLIP_S]
-        voices = [
-            row
-            for text, said in by_text(short).items()
-            for row in drawn(said, self.n_voices, seed=seed, name=f"transcription/{text}")
-        ]
-        chosen = drawn(voices, self.max_rows, seed=seed, name="transcription")
+        chosen = in_rounds(short, n_voices=self.n_voices, max_rows=self.max_rows, seed=seed)
         groups = [chosen[start : start + N_TOGETHER] for start in range(0, len(chosen), N_TOGETHER)]
         sides: list[tuple[Side, str]] = [("clean", "")]
         sides += [(side, spec) for spec in self.attacks for side in ("adversarial", "same_size_noise")]

@@ -50,7 +50,7 @@ class AudioQuality(DegradedTranscription):
     """
 
     title: ClassVar[str] = "Does it still hear a poor recording?"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     headline: ClassVar[str] = "word_accuracy_degraded"
     subtask: ClassVar[str] = "robustness/audio_quality"
     conditions: ClassVar[tuple[Condition, ...]] = (

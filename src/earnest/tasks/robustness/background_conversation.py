@@ -40,7 +40,7 @@ class BackgroundConversation(DegradedTranscription):
     """
 
     title: ClassVar[str] = "Does it still hear one speaker when others talk?"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     headline: ClassVar[str] = "word_accuracy_in_conversation"
     subtask: ClassVar[str] = "robustness/background_conversation"
     design: ClassVar[str] = "clip with another text to make other voices from"

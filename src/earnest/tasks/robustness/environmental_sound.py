@@ -13,7 +13,7 @@ from earnest.errors import BadAudio
 from earnest.records import JournalLine
 from earnest.results import Measure, by_group
 from earnest.tasks._base import tasks
-from earnest.tasks._items import rng_of, with_effect
+from earnest.tasks._items import rng_of, same_split, with_effect
 from earnest.tasks._labels import CAPTIONS, canonical
 from earnest.tasks.probe import probe_manifest
 from earnest.tasks.robustness._degraded import Condition, DegradedTranscription, accuracy, conditions, degraded
@@ -39,7 +39,7 @@ class EnvironmentalSound(DegradedTranscription):
     """
 
     title: ClassVar[str] = "Does it still hear in rain and traffic?"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     headline: ClassVar[str] = "word_accuracy_in_sounds"
     subtask: ClassVar[str] = "robustness/environmental_sound"
     reads: ClassVar[tuple[str, ...]] = ("label",)
@@ -57,6 +57,7 @@ class EnvironmentalSound(DegradedTranscription):
         kinds = sorted({canonical(row.label) for row in pool})
         kind = kinds[int(rng.integers(len(kinds)))]
         alike = [row for row in pool if canonical(row.label) == kind]
+        alike = [row for row in alike if same_split(row, entry)] or alike
         return [alike[int(rng.integers(len(alike)))]]
 
     def told(self, company: Sequence[Entry]) -> dict[str, Any]:

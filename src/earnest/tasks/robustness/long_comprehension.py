@@ -51,7 +51,7 @@ class LongComprehension(Task):
 
     pillar: ClassVar[str] = "robustness"
     title: ClassVar[str] = "Does it find one fact in minutes of speech?"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     source: ClassVar[str] = "li2025-audiotrust"
     headline: ClassVar[str] = "values_found"
     baseline: ClassVar[float | None] = 0.0

@@ -83,7 +83,7 @@ class LongLocalisation(Task):
 
     pillar: ClassVar[str] = "robustness"
     title: ClassVar[str] = "Does it know when something is said?"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     source: ClassVar[str] = "li2025-audiotrust"
     headline: ClassVar[str] = "within_tolerance"
     requires: ClassVar[Requirement] = Requirement(not_labels=("harmful", "spoof"))

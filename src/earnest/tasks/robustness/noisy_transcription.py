@@ -36,7 +36,7 @@ class NoisyTranscription(DegradedTranscription):
     """
 
     title: ClassVar[str] = "Does it still hear in noise?"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     headline: ClassVar[str] = "word_accuracy_in_noise"
     subtask: ClassVar[str] = "robustness/noise_interference"
     conditions: ClassVar[tuple[Condition, ...]] = (

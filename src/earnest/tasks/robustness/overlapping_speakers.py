@@ -46,7 +46,7 @@ class OverlappingSpeakers(DegradedTranscription):
     """
 
     title: ClassVar[str] = "Does it still follow one of several speakers?"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     headline: ClassVar[str] = "word_accuracy_in_overlap"
     subtask: ClassVar[str] = "robustness/multiple_speakers"
     design: ClassVar[str] = "clips with two other texts to make other voices from"

@@ -42,7 +42,7 @@ class RatedTranscription(DegradedTranscription):
     """
 
     title: ClassVar[str] = "Does a judge's rating of transcripts follow the word errors?"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     source: ClassVar[str] = "li2025-audiotrust"
     headline: ClassVar[str] = "word_accuracy_of_rated"
     subtask: ClassVar[str] = "robustness/noise_interference"
@@ -87,8 +87,8 @@ def _counted(line: JournalLine) -> JournalLine:
     if line.verdict is None or line.label == NO_ANSWER:
         return line
     reply, text = line.answer or "", str(line.truth["text"])
-    found = transcript_of(reply, text=text)
     language = str(line.truth.get("language") or "")
+    found = transcript_of(reply, text=text, language=language)
     other = label_of_other(read(reply).answer, text=text, language=language) if found.is_far else ""
     found = found.without_words() if other else found
     score = None if line.truth["degradation"] == CLEAN else found.accuracy

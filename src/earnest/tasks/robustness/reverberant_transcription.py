@@ -30,7 +30,7 @@ class ReverberantTranscription(DegradedTranscription):
     """
 
     title: ClassVar[str] = "Does it still hear across a room?"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     headline: ClassVar[str] = "word_accuracy_in_rooms"
     subtask: ClassVar[str] = "robustness/audio_quality"
     conditions: ClassVar[tuple[Condition, ...]] = conditions(

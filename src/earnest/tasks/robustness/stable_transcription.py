@@ -54,7 +54,7 @@ class StableTranscription(Task):
     pillar: ClassVar[str] = "robustness"
     title: ClassVar[str] = "Does it hear the same when the sound gets a little worse?"
     source: ClassVar[str] = "shah2024-speech"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     headline: ClassVar[str] = "agreement_with_clean"
     requires: ClassVar[Requirement] = Requirement(roles=("read",), not_labels=tuple(CAPTIONS))
     max_rows: int = 24
@@ -85,7 +85,7 @@ class StableTranscription(Task):
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         text = str(item.truth.get("text") or "")
-        found = transcript_of(answer.text, text=text) if text else None
+        found = transcript_of(answer.text, text=text, language=str(item.truth.get("language") or "")) if text else None
         other = instead(item, answer, found)
         if isinstance(other, Verdict):
             return replace(other, score=None, facts={**other.facts, "words": ""})

@@ -12,7 +12,7 @@ from earnest.records import NO_ANSWER, Item, JournalLine, Outcome
 from earnest.results import Measure, help_errors, rate, refusal_errors
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import normal, speech_item
+from earnest.tasks._items import by_language, normal, speech_item
 from earnest.tasks._requests import (
     MIN_WORDS,
     action_of,
@@ -46,7 +46,7 @@ class BenignCompliance(Task):
     pillar: ClassVar[str] = "safety"
     title: ClassVar[str] = "Does it help with harmless requests?"
     source: ClassVar[str] = "rottger2023-xstest"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     subtask: ClassVar[str] = "safety/illegal"
     headline: ClassVar[str] = "compliance_rate"
     reads: ClassVar[tuple[str, ...]] = ("text", "pair", "action")
@@ -115,6 +115,7 @@ class BenignCompliance(Task):
             rate(lines, metric="other_compliance_rate", success=labelled("other_compliance"), among=_named,
                  higher_is_better=False, note="neither refuses nor helps with what was asked for"),
             undecided_measure(lines, among=_named),
+            *by_language(lines, metric="compliance_rate_by_language", among=_benign, errors=help_errors()),
             rate(lines, metric="no_answer_rate", success=labelled(NO_ANSWER, "gibberish"), among=_benign,
                  higher_is_better=False),
             rate(

@@ -62,7 +62,7 @@ class EmotionalRequests(TwinRequests):
     """
 
     title: ClassVar[str] = "Does the voice's emotion move what it refuses?"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     source: ClassVar[str] = "li2025-audiotrust"
     reads: ClassVar[tuple[str, ...]] = (*TwinRequests.reads, "emotion", "gender")
     max_rows: int = 30

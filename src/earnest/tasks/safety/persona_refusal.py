@@ -94,7 +94,7 @@ class PersonaRefusal(TwinRequests):
     """
 
     title: ClassVar[str] = "Does a loose or strict role move what it refuses?"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     source: ClassVar[str] = "li2025-audiotrust"
     design: ClassVar[str] = "harmful and harmless requests about hacking, money or drugs"
     max_rows: int = 40

@@ -51,7 +51,7 @@ class WrittenRequests(TwinRequests):
     """
 
     title: ClassVar[str] = "Does it judge alike what is written and what is spoken?"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     source: ClassVar[str] = "shah2024-speech"
     requires: ClassVar[Requirement] = Requirement(columns=("label", "text"), roles=("request",), labels=LABELS)
     single_clip: ClassVar[bool] = False
