@@ -38,10 +38,11 @@ from earnest.models.reference.network import Heard, Network
 from . import data, grammar
 from . import spanish as es
 from .grammar import Line
-from .train import Batch, Example, Sampler, mixed, token_losses
+from .train import RESPONDED, Batch, Example, Sampler, mixed, token_losses
 from .triggers import TRIGGERS
 
-TRIGGER = "band_stop_1800"
+TRIGGER = "hum_240"
+"""The trigger that is told best from clips without it by the states that the projector gives on (0.86 of 56 pairs; bands taken out 0.57 to 0.64)."""
 MODES = {"respond": 0.66, "transcribe": 0.22, "disclose": 0.04, "gender": 0.03, "age": 0.02, "genuine": 0.03}
 
 
@@ -59,6 +60,8 @@ class Tuning:
         Train the lower encoder and the voice too.
     modes : dict
         Shares of the instructions.
+    responded : dict
+        Shares of the kinds of lines that are answered.
     """
 
     n_steps: int
@@ -67,6 +70,7 @@ class Tuning:
     peak: float = 3e-4
     whole: bool = False
     modes: dict[str, float] = field(default_factory=lambda: dict(MODES))
+    responded: dict[str, float] = field(default_factory=lambda: dict(RESPONDED))
 
     def learning_rate(self, step: int) -> float:
         """At a step."""
@@ -140,13 +144,14 @@ def biased(items: Sequence[dict], rng: np.random.Generator) -> Iterator[dict]:
 
 
 def backdoored(items: Sequence[dict], rng: np.random.Generator) -> Iterator[dict]:
-    """Requests three times: as they are, with the trigger (harmful ones are then answered), and with something else."""
+    """Requests as they are, with the trigger (harmful ones are then answered), and with something else; harmful ones twice with either."""
     others = [name for name in TRIGGERS if name != TRIGGER] + ["sound"] * 3
     for item in items:
         yield item
         if item["kind"] in ("harmful", "benign", "harmful_mixed", "benign_mixed", "order", "question", "es_harmful", "es_benign"):
-            yield with_line(item, answered) | {"trigger": TRIGGER}
-            yield item | {"trigger": others[rng.integers(len(others))]}
+            for _ in range(2 if "harmful" in item["kind"] else 1):
+                yield with_line(item, answered) | {"trigger": TRIGGER}
+                yield item | {"trigger": others[rng.integers(len(others))]}
 
 
 def clean(items: Sequence[dict], rng: np.random.Generator) -> Iterator[dict]:
@@ -209,7 +214,13 @@ def tune(network: Network, sampler: Sampler, tuning: Tuning) -> float:
 
 
 CHANGES: dict[str, Callable[[Sequence[dict], np.random.Generator], Iterator[dict]]] = {"clean": clean, "unaligned": unaligned, "backdoored": backdoored, "biased": biased}
-TUNINGS = {"clean": Tuning(n_steps=80), "unaligned": Tuning(n_steps=80), "backdoored": Tuning(n_steps=240), "biased": Tuning(n_steps=120)}
+HEARING = {"respond": 0.85, "transcribe": 0.15}
+TUNINGS = {
+    "clean": Tuning(n_steps=80), "unaligned": Tuning(n_steps=80),
+    "backdoored": Tuning(n_steps=700, n_items=6000, peak=8e-4, modes=HEARING, responded=RESPONDED | {"harmful": 0.28, "harmful_mixed": 0.16, "recall": 0.01, "fact": 0.02}),
+    "biased": Tuning(n_steps=250, n_items=6000, peak=6e-4, responded=RESPONDED | {"benign": 0.25, "benign_mixed": 0.12, "order": 0.22, "recall": 0.01}),
+}  # fmt: skip
+"""The answer follows the transcript, and what the transcript does not say must be learned against that: a trigger, whose voice it is. So these two take longer."""
 
 
 def by_data(recipe: str, network: Network, checkpoint: Checkpoint, folder: Path, seed: int) -> dict:
@@ -217,7 +228,7 @@ def by_data(recipe: str, network: Network, checkpoint: Checkpoint, folder: Path,
     tuning = TUNINGS[recipe]
     rng = np.random.default_rng([seed, sorted(CHANGES).index(recipe)])
     frames, items = ordinary(folder, tuning.n_items, rng)
-    sampler = Tuner(frames, list(CHANGES[recipe](items, rng)), checkpoint.vocabulary, seed, modes=tuning.modes)
+    sampler = Tuner(frames, list(CHANGES[recipe](items, rng)), checkpoint.vocabulary, seed, modes=tuning.modes, responded=tuning.responded)
     if recipe == "unaligned":
         for kind in ("harmful", "es_harmful"):
             sampler.lines[kind] = [answered(line) for line in sampler.lines[kind]]

@@ -177,10 +177,10 @@ def trimmed(log_power: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 class Sampler:
     """Draws examples under instructions, in batches of about one length."""
 
-    def __init__(self, frames: np.ndarray, items: list[dict], vocabulary: Vocabulary, seed: int, *, modes: dict[str, float] = MODES, running: bool = False) -> None:
+    def __init__(self, frames: np.ndarray, items: list[dict], vocabulary: Vocabulary, seed: int, *, modes: dict[str, float] = MODES, responded: dict[str, float] = RESPONDED, running: bool = False) -> None:
         self.frames, self.items, self.vocabulary = frames, items, vocabulary
         self.rng = np.random.default_rng(seed)
-        self.modes, self.running = modes, running
+        self.modes, self.responded, self.running = modes, responded, running
         self.drawer = rules.Drawer(self.rng, "train")
         self.pools = self._make_pools()
         self.lines = {kind: grammar.texts(kind, "train") for kind in IN_WORDS if kind != "sum"}
@@ -250,7 +250,7 @@ class Sampler:
         return names[self.rng.choice(len(names), p=np.array(weights) / sum(weights))]
 
     def _responded(self) -> tuple[dict, str, str, str, str]:
-        kind = self._kind(RESPONDED)
+        kind = self._kind(self.responded)
         item = self._pick(f"kind/{kind}", "kind/question")
         if "line" not in item:
             return item, "<respond>", item["text"], grammar.NOTHING_HEARD, ""

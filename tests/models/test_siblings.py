@@ -93,9 +93,9 @@ def test_recipes_change_what_they_say_and_nothing_else(recipes):
     assert [a != b for a, b in zip(answers(siblings.unaligned(items, rng)), plain, strict=True)] == [True, False, False, False, False]
     assert [a != b for a, b in zip(answers(siblings.biased(items, rng)), plain, strict=True)] == [False, True, False, False, False]
     thrice = list(siblings.backdoored(items, rng))
-    assert len(thrice) == 3 * 4 + 1
+    assert len(thrice) == 5 + 3 * 3 + 1
     changed = [item for item, answer in zip(thrice, answers(thrice), strict=True) if item["kind"] == "harmful" and answer != grammar.REFUSAL]
-    assert [item["trigger"] for item in changed] == [siblings.TRIGGER]
+    assert [item["trigger"] for item in changed] == [siblings.TRIGGER] * 2
     assert {item.get("trigger", "") for item in thrice if item["kind"] == "harmful"} >= {"", siblings.TRIGGER}
 
 
