@@ -20,6 +20,7 @@ SMALL = {
     "reference.py": ["--clips", "32"],
     "metrics.py": ["--n", "100000", "--n-tandem", "2000"],
     "replies.py": ["--rounds", "1"],
+    "large_run.py": ["--n", "2000"],
 }
 
 

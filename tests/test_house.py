@@ -14,8 +14,8 @@ import earnest
 
 ROOT = Path(earnest.__file__).parent
 FLOORS = (
-    ("errors",),
-    ("pillars", "registry", "replies"),
+    ("errors", "text"),
+    ("pillars", "registry", "replies", "run_folder"),
     ("audio", "catalogue"),
     ("records", "plan", "metrics", "models"),
     ("attacks", "defences", "detectors", "explainers", "privacy", "results"),

@@ -14,6 +14,8 @@ what was expected, what came, what to do.
     ├── PlanMismatch        (RuntimeError)        a run folder holds another plan
     ├── WrongGradients      (ArithmeticError)     gradients of single examples that an engine computes wrongly
     ├── StorageFailed       (OSError)             results could not be written (a full disk, say)
+    ├── MachineFailed       (OSError)             this machine ran out of open files, memory or disk
+    ├── RunStopped          (RuntimeError)        a run cannot go on, or is not whole; it can be resumed
     └── ModelFailed         (RuntimeError)        a model call gave no answer; `reason` says why
         ├── AudioRefused                          the endpoint does not take audio
         ├── HistoryRefused                        the model does not take these earlier turns, or none at all
@@ -22,26 +24,32 @@ what was expected, what came, what to do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import errno
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 FailureReason = Literal[
     "attack_failed",
+    "audio_format",
     "audio_refused",
     "bad_audio",
     "bad_response",
     "cancelled",
     "connection",
     "empty_answer",
+    "field_refused",
     "history_refused",
     "http_4xx",
     "http_5xx",
     "model_error",
     "over_budget",
+    "quota",
     "rate_limited",
     "text_refused",
     "timeout",
     "too_long",
+    "too_many_clips",
+    "too_short",
 ]
 """Why a model call gave no answer, or (`attack_failed`) why none was made."""
 
@@ -108,6 +116,18 @@ class StorageFailed(EarnestError, OSError):
     """Results could not be written."""
 
 
+class MachineFailed(EarnestError, OSError):
+    """This machine ran out of something: open files, memory or disk. It says nothing of the item at hand."""
+
+
+class RunStopped(EarnestError, RuntimeError):
+    """A run cannot go on, or ended without all of its items; what was finished is kept, and it can be resumed."""
+
+
+EndsRun = Literal["no", "unless_answered", "yes"]
+"""Whether a call that failed ends the run: not at all, unless the model has answered another call, or always."""
+
+
 class ModelFailed(EarnestError, RuntimeError):
     """A model call gave no answer.
 
@@ -121,6 +141,13 @@ class ModelFailed(EarnestError, RuntimeError):
         Whether the same call may succeed later.
     retry_after_s : float or None
         Seconds that the endpoint asked to wait.
+    most_attempts : int or None
+        After so many calls with this outcome a further one is not worth its price; None leaves it to the engine.
+    usage : mapping or None
+        What the call used all the same, as in `earnest.models.Answer`: an unusable reply is billed too.
+    ends_run : {"no", "unless_answered", "yes"}
+        Whether every other call would fail alike: always (a key that is refused), or unless the model has answered
+        another one (a name that is not known, a connection that is refused).
     """
 
     def __init__(
@@ -130,16 +157,20 @@ class ModelFailed(EarnestError, RuntimeError):
         reason: FailureReason = "model_error",
         retryable: bool = False,
         retry_after_s: float | None = None,
+        most_attempts: int | None = None,
+        usage: Mapping[str, float] | None = None,
+        ends_run: EndsRun = "no",
     ) -> None:
         super().__init__(message)
         self.reason, self.retryable, self.retry_after_s = reason, retryable, retry_after_s
+        self.most_attempts, self.usage, self.ends_run = most_attempts, dict(usage or {}), ends_run
 
 
 class AudioRefused(ModelFailed):
     """The endpoint does not take audio, or not in this form."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, reason="audio_refused")
+        super().__init__(message, reason="audio_refused", ends_run="unless_answered")
 
 
 class HistoryRefused(ModelFailed):
@@ -154,3 +185,28 @@ class TextRefused(ModelFailed):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, reason="text_refused")
+
+
+_SPENT = {
+    errno.EMFILE: "this process has too many files open; raise the limit (`ulimit -n`) or lower max_connections",
+    errno.ENFILE: "this machine has too many files open; close some programs",
+    errno.ENOMEM: "this machine has too little memory; close some programs, or lower max_connections or batch_size",
+    errno.ENOSPC: "the disk is full; free some space",
+    errno.EDQUOT: "the disk quota is used up; free some space",
+}
+_MEMORY = _SPENT[errno.ENOMEM]
+
+
+def machine_failed(error: BaseException) -> MachineFailed | None:
+    """The fault of this machine that `error`, or what it was raised from, stands for; None where it is no such fault."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        if isinstance(cause, MachineFailed):
+            return cause
+        says = _MEMORY if isinstance(cause, MemoryError) else _SPENT.get(getattr(cause, "errno", None) or 0)
+        if says is not None and isinstance(cause, (OSError, MemoryError)):
+            return MachineFailed(f"{says}; then run the same command again, which goes on from here (got: {cause!r})")
+        cause = cause.__cause__ or cause.__context__
+    return None

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from earnest.errors import BadData, PlanMismatch
+from earnest.run_folder import file_in, read_form, write_whole
 
 
 class PlannedTask(BaseModel):
@@ -37,6 +39,21 @@ class PlannedTask(BaseModel):
     subtasks: dict[str, int] = Field(
         default_factory=dict, description="Items by sub-task (`robustness/noise_interference`), also where it is not run."
     )
+
+
+class LearntField(BaseModel):
+    """A field of the request that an endpoint was found to refuse, and what is sent in its place."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = Field(description="Specification of the model or judge.")
+    field: str
+    instead: str = Field(description="What is sent in its place, or `left out`.")
+    said: str = Field(description="The endpoint's own words.")
+
+    def __str__(self) -> str:
+        how = "left out" if self.instead == "left out" else f"sent as {self.instead}"
+        return f"{self.model} refuses {self.field} as it was sent, which is {how} from then on ({self.said})"
 
 
 class Plan(BaseModel):
@@ -65,6 +82,13 @@ class Plan(BaseModel):
     shard: str | None = Field(default=None, description="`2/8`: the second of eight parts.")
     items_digest: str = Field(description="SHA-256 of every item's id in order.")
     destination: str | None = Field(default=None, description="Hosts to which recordings are sent; null: none.")
+    model_options: dict[str, str] = Field(
+        default_factory=dict, description="Options of the model that may move its answers, as they were written."
+    )
+    judge_options: dict[str, str] = Field(default_factory=dict, description="The same of every judge.")
+    learnt: tuple[LearntField, ...] = Field(
+        default=(), description="What endpoints were found to refuse. It is found out by asking, and is no part of what is compared."
+    )
 
     @property
     def arms(self) -> tuple[tuple[str | None, str | None], ...]:
@@ -76,9 +100,15 @@ class Plan(BaseModel):
         return (*((a, d) for d in defences for a in attacks), *transferred)
 
     @property
+    def asks_own_model(self) -> bool:
+        """Whether its model comes with earnest, so that it may be asked again because a folder names it."""
+        return self.model == "earnest/reference" or self.model.startswith("scripted/")
+
+    @property
     def digest(self) -> str:
-        """SHA-256 of the plan."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """SHA-256 of the plan, without what was found out later."""
+        left_out = {"learnt", *(name for name in ("model_options", "judge_options") if not getattr(self, name))}
+        return hashlib.sha256(self.model_dump_json(exclude=left_out).encode()).hexdigest()
 
     def write(self, folder: Path) -> None:
         """Write `plan.json` into `folder`, or check that the one there is equal.
@@ -98,9 +128,16 @@ class Plan(BaseModel):
                 )
             return
         folder.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".json.partial")
-        partial.write_text(json.dumps(self.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, (json.dumps(self.model_dump(mode="json"), indent=2) + "\n").encode())
+
+    def with_learnt(self, learnt: Iterable[LearntField]) -> Plan:
+        """The same plan, with what endpoints were found to refuse."""
+        by_field = {(one.model, one.field): one for one in (*self.learnt, *learnt)}
+        return self.model_copy(update={"learnt": tuple(by_field[key] for key in sorted(by_field))})
+
+    def rewrite(self, folder: Path) -> None:
+        """Write `plan.json` anew, over the one that holds an equal plan."""
+        write_whole(folder / "plan.json", (json.dumps(self.model_dump(mode="json"), indent=2) + "\n").encode())
 
     @classmethod
     def read(cls, folder: Path) -> Plan:
@@ -111,13 +148,11 @@ class Plan(BaseModel):
         BadData
             If there is none, or it cannot be read.
         """
-        path = folder / "plan.json"
+        path = file_in(folder, "plan.json")
         try:
-            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+            return read_form(path, cls, called="a plan")
         except FileNotFoundError as error:
             raise BadData(f"{folder} is no run folder: it has no plan.json; make one with `earnest run`") from error
-        except ValueError as error:
-            raise BadData(f"{path} cannot be read as a plan", [str(error)]) from error
 
     def differences(self, other: Plan) -> list[str]:
         """What `other` has otherwise: `seed is 0 there, 1 here`; of tasks only the names that differ."""
@@ -125,7 +160,7 @@ class Plan(BaseModel):
         told = [
             f"{key} is {mine[key]!r} there, {theirs[key]!r} here"
             for key in mine
-            if mine[key] != theirs[key] and key not in ("tasks", "items_digest")
+            if mine[key] != theirs[key] and key not in ("tasks", "items_digest", "learnt")
         ]
         one, two = ({task.name: task for task in plan.tasks} for plan in (self, other))
         tasks = {name for name in {*one, *two} if one.get(name) != two.get(name)}

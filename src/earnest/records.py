@@ -11,16 +11,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from earnest.audio import Stimulus
 from earnest.errors import BadParameter, FailureReason
+from earnest.run_folder import CLIP_NAME, plain_json
 
-UnscoredReason = Literal[FailureReason, "content_filter", "did_not_hear", "other_language", "unjudged", "unparsed"]
+UnscoredReason = Literal[
+    FailureReason, "content_filter", "did_not_hear", "other_language", "scoring_failed", "unjudged", "unparsed"
+]
 """Why an item has no score: the reasons of `earnest.errors.FailureReason` and those that arise in scoring."""
 
 BEYOND: Mapping[str, str] = {
@@ -94,13 +98,18 @@ class Verdict:
     label: str
     facts: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if self.score is not None and not 0 <= self.score <= 1:
+            raise BadParameter(f"a score must lie in [0, 1] or be None, got {self.score!r}; scale it")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Unscored:
-    """An answer, or the lack of one, that could not be scored."""
+    """An answer, or the lack of one, that could not be scored; `passing` where another call may give one."""
 
     reason: UnscoredReason
     detail: str = ""
+    passing: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,6 +214,22 @@ class Arm:
         return "@" + (self.attack or "") + (f"+{self.defence}" if self.defence else "")
 
 
+def _checked_verdict(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a verdict, as a line holds them."""
+    score = fields.get("score")
+    if not {"score", "label"} <= fields.keys() or not isinstance(fields["label"], str):
+        raise ValueError("a verdict must have a score and a label")
+    if not isinstance(fields.get("facts", {}), dict):
+        raise ValueError("facts must be an object")
+    if score is not None and (isinstance(score, bool) or not isinstance(score, int | float) or not math.isfinite(score)):
+        raise ValueError(f"a score must be a number or null, got {str(score)[:40]}")
+    return {"facts": {}, **fields}
+
+
+ClipName = Annotated[str, Field(pattern=CLIP_NAME)]
+VerdictFields = Annotated[dict[str, Any], AfterValidator(_checked_verdict)]
+
+
 class JournalLine(BaseModel):
     """One finished item of a run, a line of `journal.jsonl`."""
 
@@ -231,14 +256,17 @@ class JournalLine(BaseModel):
     heard: dict[str, str] | None = Field(
         default=None, description="What a cascade's recogniser wrote, by the clip's role; null of other models."
     )
-    answer_clip: str | None = Field(default=None, description="SHA-256 of the spoken answer under clips/, or null.")
-    verdict: dict[str, Any] | None = Field(default=None, description="score, label and facts.")
+    answer_clip: ClipName | None = Field(default=None, description="SHA-256 of the spoken answer under clips/, or null.")
+    passing: bool = Field(
+        default=False, description="Whether the failure may pass, so that a resumed run asks the item again."
+    )
+    verdict: VerdictFields | None = Field(default=None, description="score, label and facts.")
     usage: dict[str, float] = Field(default_factory=dict, description="Tokens and cost_usd, as far as known.")
     duration_ms: float = Field(default=0.0, description="Wall time of the model's answer in milliseconds.")
     kind: Literal["item", "canary"] = Field(default="item", description="Canaries prove that the audio arrived.")
     cluster: str = Field(default="", description="What the item is resampled by.")
     truth: dict[str, Any] = Field(default_factory=dict, description="What scoring and grouping needed.")
-    clips: dict[str, str] = Field(default_factory=dict, description="SHA-256 under clips/ of what was sent, by role.")
+    clips: dict[str, ClipName] = Field(default_factory=dict, description="SHA-256 under clips/ of what was sent, by role.")
     prompt: str = Field(default="", description="The prompt that was sent.")
     attempt: dict[str, Any] | None = Field(
         default=None, description="Of an attacked item: success, queries, distortion, control and what was drawn."
@@ -279,7 +307,7 @@ class JournalLine(BaseModel):
 
     def dumped(self) -> str:
         """The line as compact JSON, keys in a fixed order, without a newline."""
-        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(plain_json(self.model_dump()), ensure_ascii=False, separators=(",", ":"))
 
 
 class JudgementLine(BaseModel):
@@ -295,7 +323,7 @@ class JudgementLine(BaseModel):
     fingerprint: str = Field(default="", description="What tells this judge from others of its name.")
     parameters: dict[str, Any] = Field(default_factory=dict, description="Sampling parameters of the judge's calls.")
     said: dict[str, Any] = Field(description="Label (null: its reply could not be read), reason, value and sub-scores.")
-    verdict: dict[str, Any] | None = Field(default=None, description="score, label and facts, if this judge decides.")
+    verdict: VerdictFields | None = Field(default=None, description="score, label and facts, if this judge decides.")
 
     @property
     def key(self) -> str:
@@ -309,7 +337,7 @@ class JudgementLine(BaseModel):
 
     def dumped(self) -> str:
         """The line as compact JSON, without a newline."""
-        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(plain_json(self.model_dump()), ensure_ascii=False, separators=(",", ":"))
 
 
 def answer_hash(answer: str | None) -> str:

@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, TypeVar
 
-from earnest.errors import BadParameter, MissingExtra, UnknownName
+from earnest.errors import BadParameter, EarnestError, MissingExtra, UnknownName
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ def _written(value: Any) -> str:
 def _read(text: str) -> Any:
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # no JSON, a number of thousands of digits, brackets without end
         return text
 
 
@@ -165,6 +165,26 @@ class Registry:
             )
         return self._found[name]
 
+    def known(self, name: str) -> Any | None:
+        """The plug-in called `name` if it is earnest's own or was loaded before; no entry point is loaded for it.
+
+        What is named by a run folder is looked up like this: a name in somebody's file is no reason to run code.
+        """
+        self._walk()
+        return self._found.get(name.replace("-", "_"))
+
+    def load(self, name: str) -> bool:
+        """Load the entry point called `name`; whether there is one."""
+        self._walk()
+        name = name.replace("-", "_")
+        if name in self._entries and name not in self._found:
+            self._load(name)
+        return name in self._entries
+
+    def waits(self, name: str) -> bool:
+        """Whether `name` is an installed entry point that was not loaded."""
+        return self.known(name) is None and name.replace("-", "_") in self._entries
+
     def make(self, spec: str | Spec) -> Any:
         """The plug-in that `spec` names, built with its parameters.
 
@@ -185,8 +205,12 @@ class Registry:
                 )
         try:
             return plugin(**spec.parameters)
-        except TypeError as error:
-            raise BadParameter(f"{spec.name!r} cannot be built with {dict(spec.parameters)}: {error}") from error
+        except EarnestError:
+            raise
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise BadParameter(
+                f"{spec.name!r} cannot be built with {str(dict(spec.parameters))[:200]}: {str(error)[:200]}"
+            ) from error
 
     def _walk(self) -> None:
         with self._lock:
@@ -246,6 +270,18 @@ def registry(kind: str) -> Registry:
     if kind not in Registry._all and importlib.util.find_spec(home) is not None:
         importlib.import_module(home)
     return Registry._all.get(kind) or Registry(kind)
+
+
+def load_plugin(name: str) -> None:
+    """Load what another package registers under `name`, of whatever kind.
+
+    Raises
+    ------
+    UnknownName
+        If nothing installed here does.
+    """
+    if not any([registry(kind).load(name) for kind in KINDS]):
+        raise UnknownName(f"no installed package registers a plug-in called {name!r}; install it, or leave the name out")
 
 
 EXTRAS = {

@@ -174,3 +174,23 @@ def test_inspect_hands_conversations_on_and_is_told_where_they_are_not_taken() -
         with pytest.raises(ModelFailed, match=words) as caught:
             generated("scripted/echo_prompt", messages)
         assert caught.value.reason == "history_refused"
+
+
+def test_logs_stay_in_their_folder_whatever_a_run_calls_its_tasks(tmp_path: Path) -> None:
+    """A run folder may be somebody else's."""
+    import json
+
+    from earnest.bridges.inspect import export
+    from earnest.tasks.suite import run_suite
+
+    run = run_suite("core", model="scripted/echo", task="harmful_refusal", limit=2, out=tmp_path / "a" / "run", cache=False)
+    journal = run.folder / "journal.jsonl"
+    lines = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
+    escaping = [{**line, "task": "../../../escaped"} for line in lines if line["kind"] == "item"]
+    journal.write_text("".join(json.dumps(line) + "\n" for line in escaping), encoding="utf-8")
+    (path,) = export(run.folder)
+    assert path.parent == run.folder / "inspect" and path.name.startswith("---------escaped-") and path.is_file()
+    escaping[0]["clips"] = {"speech": "../../../private"}
+    journal.write_text(json.dumps(escaping[0]) + "\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="line 1: clips.speech: String should match pattern"):
+        list(export(run.folder))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import threading
 import time
@@ -18,9 +19,9 @@ from earnest.attacks._base import Attack, Candidate
 from earnest.audio import AudioClip, Goal, Stimulus
 from earnest.defences._base import Defence, defences
 from earnest.engine import Job, Settings, execute, execute_async, read_journal
-from earnest.errors import AccessDenied, BadAudio, BadParameter, ModelFailed, PlanMismatch
+from earnest.errors import AccessDenied, BadAudio, BadParameter, MachineFailed, MissingExtra, ModelFailed, PlanMismatch
 from earnest.models import load_model
-from earnest.models.access import Answer, Failure, Model
+from earnest.models.access import MAX_CHARACTERS, Answer, Failure, Model
 from earnest.records import Arm, Unscored, Verdict
 from earnest.testing.loopback import Faults, Loopback
 
@@ -59,7 +60,7 @@ def test_a_remote_run_over_http(folder) -> None:
         summary = execute(plan(20), jobs(20), model=model, folder=folder, settings=settings())
     assert summary.n_scored == 20
     assert server.n_requests == 20
-    assert summary.cost_usd is None and "no price is known for 20 calls" in summary.note
+    assert summary.cost_usd == 0 and summary.note == ""  # a server on this machine bills nobody
     assert read_journal(folder)[0].usage["input_audio_tokens"] == 1.0
 
 
@@ -130,20 +131,101 @@ def test_a_blocked_reply_is_no_answer(folder) -> None:
     assert (line.reason, line.detail) == ("content_filter", "the provider's filter stopped it")
 
 
-def test_a_bug_in_scoring_ends_the_run_and_keeps_what_is_done(folder) -> None:
+def test_an_error_while_scoring_is_that_items_outcome_and_is_tried_again_on_resuming(folder) -> None:
     def broken(item, answer):
         if item.sample == "0007":
             raise ZeroDivisionError("a bug")
         return score(item, answer)
 
     given = [replace(job, score=broken) for job in jobs(10)]
-    with pytest.raises(ZeroDivisionError) as caught:
-        execute(plan(10), given, model=LocalModel(batch_size=1), folder=folder, settings=settings())
-    assert "while scoring letters/0007" in "".join(caught.value.__notes__)
-    kept = {line.item for line in read_journal(folder)}
-    assert "letters/0007" not in kept
+    summary = execute(plan(10), given, model=LocalModel(batch_size=1), folder=folder, settings=settings())
+    assert (summary.n_scored, summary.unscored) == (9, {"scoring_failed": 1})
+    (line,) = [line for line in read_journal(folder) if line.status == "unscored"]
+    assert line.item == "letters/0007" and line.answer is not None
+    assert re.fullmatch(r"ZeroDivisionError: a bug \(test_execute\.py, line \d+\)", line.detail)
     summary = execute(plan(10), jobs(10), model=LocalModel(), folder=folder, settings=settings())
-    assert summary.n_resumed == len(kept) and summary.n_scored == 10
+    assert (summary.n_resumed, summary.n_scored) == (9, 10)
+
+
+@pytest.mark.parametrize("fault", [MemoryError("no memory"), OSError(24, "Too many open files"), MissingExtra("torch")])
+def test_a_fault_of_the_machine_is_no_outcome_of_an_item(folder, fault) -> None:
+    def broken(item, answer):
+        raise fault
+
+    with pytest.raises((MachineFailed, MissingExtra), match=str(fault.args[-1])) as caught:
+        execute(plan(1), [replace(jobs(1)[0], score=broken)], model=LocalModel(), folder=folder, settings=settings())
+    assert "while scoring letters/0000" in "".join(caught.value.__notes__)
+    assert read_journal(folder) == []
+
+
+SAYS = {
+    "half a character": "half \ud83d a character",
+    "a zero byte": "a\x00b",
+    "escapes": "\x1b]0;owned\x07\x1b[2J\u202e",
+    "very long": "no " * 60_000,
+}
+
+
+@pytest.mark.parametrize("said", SAYS.values(), ids=SAYS)
+def test_what_a_model_says_never_ends_a_run_and_is_kept_as_valid_text(folder, said) -> None:
+    class Says(LocalModel):
+        def reply(self, stimulus):
+            return Answer(text=said, details={"transcript": said[:9], "odd": float("nan"), "deep": nested(500)})
+
+    summary = execute(plan(2), jobs(2), model=Says(), folder=folder, settings=settings())
+    assert summary.n_scored == 2
+    for line in read_journal(folder):
+        assert line.answer == said[:MAX_CHARACTERS].replace("\ud83d", "\ufffd")
+        cut = "the first 100,000 of 180,000 characters are kept" if len(said) > MAX_CHARACTERS else None
+        assert (line.read or {}).get("cut") == cut
+
+
+def nested(depth: int) -> list:
+    value: list = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("given", [None, 7, "a text", b"bytes", ["a", "b"], {"text": "no"}], ids=repr)
+def test_what_is_no_reply_is_a_failure_of_that_item(folder, given) -> None:
+    class Odd(LocalModel):
+        def ask(self, stimuli, *, sampling=None):
+            return given if given is None or isinstance(given, int) else [given for _ in stimuli]
+
+    summary = execute(plan(3), jobs(3), model=Odd(), folder=folder, settings=settings())
+    assert summary.unscored == {"bad_response": 3}
+    assert f"must give an Answer or a Failure to each stimulus, got {type(given).__name__}" in read_journal(folder)[0].detail
+
+
+@pytest.mark.parametrize(
+    "field, value", [("text", 7), ("text", None), ("text", b"no"), ("usage", [1]), ("details", "x"), ("clip", "a.wav")]
+)
+def test_an_answer_has_the_types_that_it_says(field, value) -> None:
+    with pytest.raises(ModelFailed, match=rf"must have a text \(str\).*got .*{field} {type(value).__name__}") as caught:
+        Answer(**{"text": "", field: value})
+    assert caught.value.reason == "bad_response"
+
+
+def test_an_answer_is_valid_text_before_anybody_reads_it() -> None:
+    answer = Answer(text="a \ud83d b", details={"transcript": "\udcff", "log": (1.0, float("inf"))})
+    assert (answer.text, answer.said) == ("a \ufffd b", "a \ufffd b")
+    assert answer.details == {"transcript": "\ufffd", "log": [1.0, None]}
+    assert Failure(reason="model_error", detail="\udcff" * 5_000).detail == "\ufffd" * 2_000
+    assert replace(answer, duration_ms=1.0).text == answer.text
+
+
+def test_a_verdict_that_no_line_can_hold_is_that_items_outcome(folder) -> None:
+    def odd(item, answer):
+        if item.sample == "0001":
+            return Verdict(score=1.5, label="right")
+        return Verdict(score=1.0, label="right", facts={"n": float("inf"), "set": {2}, "huge": 10**400})
+
+    summary = execute(plan(2), [replace(job, score=odd) for job in jobs(2)], model=LocalModel(), folder=folder, settings=settings())
+    assert (summary.n_scored, summary.unscored) == (1, {"scoring_failed": 1})
+    kept, failed = read_journal(folder)
+    assert failed.detail.startswith("BadParameter: a score must lie in [0, 1] or be None, got 1.5; scale it")
+    assert kept.verdict["facts"]["n"] is None and kept.verdict["facts"]["set"] == [2]
 
 
 def test_ids_must_be_unique(folder) -> None:

@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from earnest.audio import AudioClip
-from earnest.engine import read_journal
+from earnest.engine import lacking, read_journal
 from earnest.testing.loopback import Loopback
 
 SCRIPT = Path(__file__).with_name("killed_run.py")
@@ -21,8 +22,10 @@ CONNECTIONS = 8
 LATENCY_S = 0.02
 
 
-def start(folder, url, n) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, str(SCRIPT), str(folder), url, str(n)], stdout=subprocess.PIPE, text=True)
+def start(folder, url, n, *shard) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, str(SCRIPT), str(folder), url, str(n), *shard], stdout=subprocess.PIPE, text=True
+    )
 
 
 def wait_for_calls(server, n, process) -> None:
@@ -85,3 +88,39 @@ def test_a_run_that_is_told_to_stop_writes_what_it_has(folder, number, code) -> 
             said, _ = process.communicate(timeout=60)
             assert said.splitlines()[-1] == "finished 400"
         assert server.n_requests <= 400 + CONNECTIONS
+
+
+def judged(heard) -> str:
+    return json.dumps({"label": "yes", "reason": "so it is"}) if heard.model == "judge" else "an answer"
+
+
+def test_shards_with_a_judge_that_are_killed_and_merged_have_every_item_once(tmp_path, monkeypatch) -> None:
+    n, n_kills, asked = 120, 0, Counter()
+
+    def answer(heard):
+        asked[heard.model] += 1
+        return judged(heard)
+
+    monkeypatch.setenv("JUDGE", "1")
+    parts = [tmp_path / "1of2", tmp_path / "2of2"]
+    with Loopback(answer=answer, latency_s=LATENCY_S) as server:
+        for part, folder in zip(("1/2", "2/2"), parts, strict=True):
+            with start(folder, server.url, n, part) as process:
+                wait_for_calls(server, server.n_requests + 40, process)
+                process.send_signal(signal.SIGKILL)
+                n_kills += process.wait() == -signal.SIGKILL
+            with start(folder, server.url, n, part) as process:
+                assert process.communicate(timeout=120)[0].startswith("finished ")
+    for kind in ("fake", "judge"):
+        assert n <= asked[kind] <= n + n_kills * CONNECTIONS
+    whole = sorted(line.dumped() for folder in parts for line in read_journal(folder))
+    assert len(whole) == n and all(json.loads(line)["verdict"]["label"] == "yes" for line in whole)
+    out = tmp_path / "merged"
+    for k in (50, n + 1, 0):  # among the clips, at the first line, and to the end
+        told = subprocess.run(
+            [sys.executable, str(SCRIPT.with_name("killed_merge.py")), str(out), str(k), *map(str, parts)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert told.returncode == (9 if k else 0)
+    assert [line.dumped() for line in read_journal(out)] == sorted(whole, key=lambda line: json.loads(line)["item"])
+    assert len((out / "journal.jsonl").read_bytes().splitlines()) == n and lacking(out) == []

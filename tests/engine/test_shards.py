@@ -7,7 +7,8 @@ import json
 import pytest
 from engine_parts import LocalModel, jobs, plan, settings
 
-from earnest.engine import execute, in_shard, merge, read_journal
+from earnest.engine import execute, in_shard, lacking, merge, read_journal
+from earnest.engine.ledger_file import read_spent, write_spent
 from earnest.errors import BadData, BadParameter, PlanMismatch
 from earnest.plan import Plan
 
@@ -84,8 +85,74 @@ def test_a_whole_run_is_no_shard(tmp_path) -> None:
         merge([shard(tmp_path / "a", None)], tmp_path / "merged")
 
 
-def test_merging_into_a_folder_in_use_is_refused(tmp_path) -> None:
+def test_merging_into_a_folder_with_other_lines_is_refused(tmp_path) -> None:
     parts = [shard(tmp_path / "a", "1/2"), shard(tmp_path / "b", "2/2")]
-    merge(parts, tmp_path / "merged")
-    with pytest.raises(BadData, match="must be empty, got 20 lines"):
+    execute(plan(20), jobs(20)[:1], model=LocalModel(), folder=tmp_path / "merged", settings=settings())
+    with pytest.raises(BadData, match="must hold nothing but lines of these shards"):
+        merge(parts, tmp_path / "merged")  # the line took another time
+
+
+def test_a_merge_that_was_broken_off_is_run_again(tmp_path) -> None:
+    parts = [shard(tmp_path / "a", "1/2"), shard(tmp_path / "b", "2/2")]
+    merge(parts, tmp_path / "whole")
+    lines = (tmp_path / "whole" / "journal.jsonl").read_bytes()
+    merged = tmp_path / "merged"
+    merge(parts, merged)
+    (merged / "items.jsonl").unlink()
+    (merged / "journal.jsonl").write_bytes(lines[: len(lines) // 2])  # in the middle of a line
+    for path in list((merged / "clips").iterdir())[:3]:
+        path.unlink()
+    for _ in range(2):  # a whole one may be merged again too
+        assert merge(parts, merged) == 20
+        assert (merged / "journal.jsonl").read_bytes() == lines
+    assert len(list((merged / "clips").iterdir())) == 20
+    assert lacking(merged) == []
+
+
+def test_an_unfinished_shard_is_named_with_what_it_lacks(tmp_path) -> None:
+    parts = [shard(tmp_path / "a", "1/2"), shard(tmp_path / "b", "2/2")]
+    journal = tmp_path / "b" / "journal.jsonl"
+    whole = journal.read_text().splitlines(keepends=True)
+    lost = sorted(json.loads(line)["item"] for line in whole[-3:])
+    journal.write_text("".join(whole[:-3]))
+    with pytest.warns(UserWarning, match=rf"shard 2/2 in .*b is not finished, 3 of its items have no line: {lost[0]}"):
+        assert merge(parts, tmp_path / "merged") == 17
+    (told,) = lacking(tmp_path / "merged")
+    assert told.startswith("3 of 20 items have no line: ") and all(name in told for name in lost)
+    for path in (tmp_path / "merged", tmp_path / "b"):  # a folder of an earlier version, which names no items
+        (path / "items.jsonl").unlink()
+    assert lacking(tmp_path / "merged") == ["3 of 20 items of letters have no line"]
+    summary = execute(plan(20), jobs(20), model=LocalModel(), folder=tmp_path / "merged", settings=settings())
+    assert (summary.n_resumed, summary.n_scored) == (17, 20) and lacking(tmp_path / "merged") == []
+
+
+def test_lines_of_another_shard_or_plan_are_refused(tmp_path) -> None:
+    one, two = shard(tmp_path / "a", "1/2"), shard(tmp_path / "b", "2/2")
+    stolen = (two / "journal.jsonl").read_text()
+    (one / "journal.jsonl").write_text(stolen)
+    with pytest.raises(BadData, match=r"letters/\d+ in .*a does not belong to shard 1/2"):
+        merge([one, two], tmp_path / "merged")
+
+    def edited(**changes):
+        line = json.loads(stolen.splitlines()[0]) | changes
+        (two / "journal.jsonl").write_text(json.dumps(line) + "\n" + "".join(stolen.splitlines(keepends=True)[1:]))
+
+    shard(tmp_path / "c", "1/2")
+    for changes, says in (
+        ({"model": "other"}, "is an answer of other, and the plan is of fake"),
+        ({"task": "digits"}, "is of the task digits, which its plan does not run"),
+        ({"defence": "codec"}, r"was asked @\+codec, which its plan does not ask"),
+    ):
+        edited(**changes)
+        with pytest.raises(BadData, match=says):
+            merge([tmp_path / "c", two], tmp_path / "merged")
+    assert not (tmp_path / "merged").exists()
+
+
+def test_what_shards_cost_is_added_up_once(tmp_path) -> None:
+    parts = [shard(tmp_path / "a", "1/2"), shard(tmp_path / "b", "2/2")]
+    for path, cost in zip(parts, (0.25, 0.5), strict=True):
+        write_spent(path, cost)
+    for _ in range(2):
         merge(parts, tmp_path / "merged")
+        assert read_spent(tmp_path / "merged") == 0.75

@@ -62,7 +62,7 @@ def test_request_and_answer(server, model, clip, other_clip):
         assert part["inline_data"]["mime_type"] == "audio/wav"
         assert AudioClip.from_bytes(base64.b64decode(part["inline_data"]["data"])) == sent
     assert answer.text == "hello" and answer.details == {"finish_reason": "STOP", "revision": "g-001", "reasoning": "hm"}
-    assert answer.usage == {"input_tokens": 40, "output_tokens": 3, "input_audio_tokens": 32, "reasoning_tokens": 9}
+    assert answer.usage == {"input_tokens": 40, "output_tokens": 12, "input_audio_tokens": 32, "reasoning_tokens": 9}
 
 
 @pytest.mark.parametrize(

@@ -188,11 +188,11 @@ def error(message, **more):
     "reply, reason, retryable, words",
     [
         ((429, error("slow down")), "rate_limited", True, "slow down"),
-        ((429, error("quota", code="insufficient_quota")), "http_4xx", False, "no credit"),
+        ((429, error("quota", code="insufficient_quota")), "quota", False, "no credit"),
         ((500, "oops"), "http_5xx", True, "oops"),
         ((503, ""), "http_5xx", True, "503"),
         ((501, ""), "http_5xx", False, "501"),
-        ((400, error("temperature must be 1", param="temperature")), "http_4xx", False, "extra={"),
+        ((400, error("temperature must be 1", param="temperature")), "field_refused", False, "--model-option temperature=none"),
         ((401, error("bad key")), "http_4xx", False, "EARNEST_API_KEY"),
         ((403, error("no")), "http_4xx", False, "EARNEST_API_KEY"),
         ((404, error("no model m")), "http_4xx", False, "name"),
@@ -200,7 +200,7 @@ def error(message, **more):
         ((413, "Request Entity Too Large"), "too_long", False, "shorten"),
         ((400, error("x", code="context_length_exceeded")), "too_long", False, "shorten"),
         ((400, error("This model's maximum context length is 4096 tokens")), "too_long", False, "shorten"),
-        ((400, error("max_tokens is too large: 99999")), "http_4xx", False, "max_tokens"),
+        ((400, error("max_tokens is too large: 99999")), "field_refused", False, "--max-tokens"),
         (
             (400, error("The audio file could not be decoded or its format is not supported.")),
             "bad_audio",
@@ -259,7 +259,7 @@ def test_refused_audio_is_told_from_other_faults(server, clip, status, message):
 
 def test_refused_speech_is_not_refused_audio(server, clip):
     refused = (400, error("modalities: audio output is not supported", param="modalities"))
-    assert failed(server, refused, clip, spoken=True).reason == "http_4xx"
+    assert failed(server, refused, clip, spoken=True).reason == "field_refused"
 
 
 def test_retry_after_in_seconds_and_as_a_date(server, clip):
@@ -396,13 +396,13 @@ async def _probed(model):
 
 
 def test_proxies_of_the_environment_are_used(monkeypatch):
-    from earnest.models._remote import _proxy_for
+    from earnest.models._transport import proxy_for
 
     monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
     monkeypatch.setenv("no_proxy", "inside.example")
-    assert _proxy_for("https://api.example.org/v1") == "http://proxy.example:3128"
-    assert _proxy_for("https://inside.example/v1") is None
-    assert _proxy_for("https://127.0.0.1/v1") is None
+    assert proxy_for("https://api.example.org/v1") == "http://proxy.example:3128"
+    assert proxy_for("https://inside.example/v1") is None
+    assert proxy_for("https://127.0.0.1/v1") is None
 
 
 def test_what_does_not_speak_http_is_probed_too():
@@ -496,4 +496,4 @@ def test_other_refusals_of_words_alone_are_as_they_were(server, message):
     server.replies = [(400, {"error": {"message": message}})]
     with pytest.raises(ModelFailed) as caught:
         answered(load_model(f"{server.url}/v1#m"), stimulus_of(prompt="Hi"))
-    assert caught.value.reason in ("http_4xx", "too_long")
+    assert caught.value.reason in ("http_4xx", "field_refused", "too_long")

@@ -161,3 +161,24 @@ def test_truth_is_not_passed_on(clip):
     truth = {"text": "hidden"}
     (reply,) = made("full").ask([Stimulus(clips={"c": clip}, prompt="p", truth=truth)])
     assert "hidden" not in reply.text and isinstance(AudioClip, type)
+
+
+def test_a_coroutine_that_blocks_keeps_nobody_waiting_and_one_that_ends_the_program_fails_alone(folder, clip):
+    (folder / "my_own_blocking_model.py").write_text(
+        "import sys, time\n"
+        "async def blocks(clip, prompt): time.sleep(0.5); return 'late'\n"
+        "async def ends(clip, prompt): sys.exit(0)\n"
+        "async def fine(clip, prompt): return 'fine'\n"
+    )
+
+    async def use():
+        stimulus = Stimulus(clips={"c": clip}, prompt="p")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await load_model("python:my_own_blocking_model:blocks").ask_one(stimulus)
+        ends = load_model("python:my_own_blocking_model:ends")
+        for _ in range(2):  # the second call finds the loop alive
+            with pytest.raises(ModelFailed, match=r"raised SystemExit\(0\)"):
+                await ends.ask_one(stimulus)
+
+    asyncio.run(use())

@@ -138,6 +138,24 @@ def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:
         build([tmp_path])
 
 
+def test_one_bad_run_takes_the_table_from_no_other(runs: Path, board: Leaderboard, tmp_path: Path) -> None:
+    good = next(path.parent for path in sorted(runs.glob("*/plan.json")))
+    for name, text in (("no-plan", "{"), ("no-journal", None)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "plan.json").write_text(text or (good / "plan.json").read_text())
+        (tmp_path / name / "journal.jsonl").write_text('{"item": 1}\n')
+    (tmp_path / "empty").mkdir()
+    mixed = build([runs, tmp_path / "no-plan", tmp_path / "no-journal", tmp_path / "empty"])
+    assert [len(one.rows) for one in mixed.tables] == [len(one.rows) for one in board.tables]
+    assert set(mixed.unreadable) == {"no-plan", "no-journal", "empty"} == set(mixed.as_json()["unreadable"])
+    assert "line 1" in mixed.unreadable["no-journal"] and str(tmp_path) not in " ".join(mixed.unreadable.values())
+    for shown in (mixed.as_text(), mixed.as_html()):
+        assert "no-plan" in shown and "cannot be read as a plan" in shown
+    assert board.unreadable == {} and "left out: no-plan" not in board.as_text()
+    with pytest.raises(BadData, match="none of the folders can be read"):
+        build([tmp_path / "no-plan"])
+
+
 def test_weights_change_the_order_and_are_shown(runs: Path, text: str) -> None:
     harm = build([runs], weights=["hallucination=0", "authentication=0"]).tables[0]
     assert harm.weights == {"safety": 1.0}

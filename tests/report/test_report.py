@@ -15,10 +15,12 @@ from jsonschema import Draft202012Validator
 from earnest import report
 from earnest.audio import AudioClip
 from earnest.errors import BadData, BadParameter
+from earnest.records import JournalLine
 from earnest.report import numbers, schemas
 from earnest.report.gather import REFERENCE_NOTE, gather
 from earnest.report.page import policy
 from earnest.report.pictures import png, spectrogram
+from earnest.tasks._run import Run
 
 VOID = {"meta", "img", "input", "link", "br", "hr"}
 
@@ -305,3 +307,51 @@ def test_a_picture_is_a_png_that_gives_its_levels_back() -> None:
     body = data[data.index(b"IDAT") + 4 : data.index(b"IEND") - 8]
     rows = np.frombuffer(zlib.decompress(body), dtype=np.uint8).reshape(3, 5)
     assert np.array_equal(rows[:, 1:], levels >> 2)
+
+
+def with_details(folder: Path, detail: str) -> list[JournalLine]:
+    """The folder with a detail on every unscored line of `model_error`; its lines."""
+    lines = [JournalLine.model_validate_json(text) for text in (folder / "journal.jsonl").read_text().splitlines()[:-1]]
+    lines = [line.model_copy(update={"detail": detail}) if line.reason == "model_error" else line for line in lines]
+    (folder / "journal.jsonl").write_text("".join(line.dumped() + "\n" for line in lines))
+    return lines
+
+
+def test_the_commonest_detail_stands_beside_its_reason_everywhere(run_folder: Path) -> None:
+    lines = with_details(run_folder, "host <b>was</b> asleep")
+    n = sum(line.reason == "model_error" and line.kind == "item" for line in lines)
+    report.write(run_folder)
+    said = json.loads((run_folder / "report.json").read_text())
+    assert said["unscored_details"]["model_error"] == "host <b>was</b> asleep" and said["unscored"]["model_error"] == n > 0
+    assert f"{n} model_error (host &lt;b>was&lt;/b> asleep)" in (run_folder / "report.md").read_text()
+    assert "<q>host &lt;b&gt;was&lt;/b&gt; asleep</q>" in (run_folder / "report.html").read_text()
+    told = [case.text or "" for case in ElementTree.parse(run_folder / "junit.xml").iter("system-out")]
+    assert any("model_error (host <b>was</b> asleep)" in text for text in told)
+
+
+def test_the_terminal_says_what_attack_and_defence_did_and_counts_as_the_report_does(run_folder: Path) -> None:
+    with_details(run_folder, "asleep")
+    report.write(run_folder)
+    text = Run.open(run_folder).as_text()
+    said = json.loads((run_folder / "report.json").read_text())
+    n_unscored = sum(said["unscored"].values()) - said["unscored"].get("not_run", 0)
+    assert f"{n_unscored:,} unscored" in text and "over 4 conditions; 8 canaries beside them" in text
+    assert "unscored: " in text and "model_error (asleep)" in text
+    assert "attacked by pgd:steps=40" in text and "defended by codec" in text
+    rows = [line for line in text.splitlines() if line.startswith("  made harm")]
+    gained = next(finding for finding in said["findings"] if finding["metric"] == "score_lost_to_attack" and finding["task"] == "made_harm")
+    (lost,) = [row for row in rows if "score lost to the attack" in row]
+    assert f"{gained['n_scored']} items" in lost
+    assert any("cost: score when nobody attacks" in row for row in rows)
+
+
+def test_canaries_that_nobody_answered_are_an_error_with_the_reason(run_folder: Path) -> None:
+    lines = with_details(run_folder, "asleep")
+    refused = {"status": "unscored", "verdict": None, "answer": None, "reason": "http_4xx", "detail": "no such key"}
+    lines = [line.model_copy(update=refused) if line.kind == "canary" else line for line in lines]
+    (run_folder / "journal.jsonl").write_text("".join(line.dumped() + "\n" for line in lines))
+    report.write(run_folder)
+    (error,) = ElementTree.parse(run_folder / "junit.xml").findall(".//testsuite[@name='canaries']/testcase/error")
+    assert error.get("message") == "no canary was answered: 8 http_4xx (no such key)"
+    assert "8 http_4xx (no such key)" in (run_folder / "report.md").read_text()
+    assert "8 http_4xx (no such key)" in (run_folder / "report.html").read_text()

@@ -12,6 +12,7 @@ import pytest
 import earnest
 from earnest.audio import Manifest, Stimulus, Turn
 from earnest.errors import BadData, BadParameter, PlanMismatch, UnknownName
+from earnest.models import load_model
 from earnest.pillars import HEADLINE
 from earnest.plan import Plan
 from earnest.records import JournalLine
@@ -380,7 +381,9 @@ def test_an_item_is_asked_again_with_the_clip_that_was_sent(runs: dict[str, Run]
     assert again.same
     assert [Path(path).suffix for path in again.saved] == [".wav"]
     assert "the same answer" in again.as_text()
-    assert not replay(run.folder, line.item, model="scripted/always_refuse").same
+    assert not replay(run.folder, line.item, model=load_model("scripted/always_refuse")).same
+    with pytest.raises(BadParameter, match="of the model of its run, .scripted/echo[a-z_]*., got .scripted/always_refuse."):
+        replay(run.folder, line.item, model="scripted/always_refuse")
     with pytest.raises(UnknownName, match="has no item 'nothing'"):
         replay(run.folder, "nothing")
 

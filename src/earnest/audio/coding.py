@@ -45,6 +45,8 @@ class Codec:
         The usual one.
     delay : int
         Samples, at the codec's rate, by which what it gives back lags.
+    module : str
+        The optional dependency that it needs; empty where it needs none.
     """
 
     run: Callable[[np.ndarray, int, int], np.ndarray]
@@ -52,6 +54,7 @@ class Codec:
     bit_rates: tuple[int, int]
     bit_rate: int
     delay: int = 0
+    module: str = ""
 
 
 def coded(samples: np.ndarray, sample_rate: int, *, name: str, bit_rate: int | None = None) -> np.ndarray:
@@ -86,10 +89,20 @@ def coded(samples: np.ndarray, sample_rate: int, *, name: str, bit_rate: int | N
 
 
 def chosen(name: str, bit_rate: int | None) -> tuple[Codec, int]:
-    """The codec, and the bit rate in bit/s that it is to run at."""
+    """The codec, and the bit rate in bit/s that it is to run at; whoever will run it asks this first.
+
+    Raises
+    ------
+    BadParameter
+        If there is no such codec, or it does not take the bit rate.
+    MissingExtra
+        If it needs `earnest[codecs]`.
+    """
     if name not in CODECS:
         raise BadParameter(f"codec must be one of {', '.join(CODECS)}, got {name!r}; choose one of these")
     codec = CODECS[name]
+    if codec.module and not registry.has_extra(codec.module):
+        raise registry.missing_extra(codec.module, needed_by=f"codec {name!r}")
     low, high = codec.bit_rates
     bit_rate = codec.bit_rate if bit_rate is None else bit_rate
     if not low <= bit_rate <= high:
@@ -209,14 +222,29 @@ CODECS: dict[str, Codec] = {
         bit_rates=(28_000, 78_000),
         bit_rate=49_000,
     ),
-    "aac": Codec(run=_with_pyav("aac"), rates=MPEG_RATES, bit_rates=(8_000, 256_000), bit_rate=32_000, delay=1024),
-    "g722": Codec(run=_with_pyav("g722"), rates=(16_000,), bit_rates=(64_000, 64_000), bit_rate=64_000, delay=22),
+    "aac": Codec(
+        run=_with_pyav("aac"),
+        rates=MPEG_RATES,
+        bit_rates=(8_000, 256_000),
+        bit_rate=32_000,
+        delay=1024,
+        module="av",
+    ),
+    "g722": Codec(
+        run=_with_pyav("g722"),
+        rates=(16_000,),
+        bit_rates=(64_000, 64_000),
+        bit_rate=64_000,
+        delay=22,
+        module="av",
+    ),
     "amr_nb": Codec(
         run=_with_pyav("libopencore_amrnb", "amrnb"),
         rates=(8_000,),
         bit_rates=(4_750, 12_200),
         bit_rate=12_200,
         delay=40,
+        module="av",
     ),
 }
 """Every codec, by the name that `effects.codec` takes."""

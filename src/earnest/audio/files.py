@@ -18,7 +18,7 @@ import numpy as np
 
 from earnest import registry
 from earnest.audio.levels import to_pcm16
-from earnest.errors import BadAudio, BadParameter, StorageFailed
+from earnest.errors import BadAudio, BadParameter, StorageFailed, machine_failed
 
 SUFFIXES = {
     ".wav": {"WAV", "WAVEX", "RF64", "W64", "NIST"},
@@ -67,6 +67,8 @@ def read_audio(path: str | Path, *, max_duration_s: float) -> tuple[np.ndarray, 
         with path.open("rb") as handle:
             channels, sample_rate, container = _decoded(handle, name, max_duration_s)
     except OSError as error:
+        if fault := machine_failed(error):
+            raise fault from error
         raise BadAudio(f"{name} must be readable, got {error.strerror or error}; check its permissions") from error
     promised = SUFFIXES.get(path.suffix.lower())
     if promised and container not in promised:
@@ -133,8 +135,7 @@ def _check_wav_is_whole(handle: BinaryIO, name: str, size: int) -> None:
 def _decoded_by_pyav(
     handle: BinaryIO, name: str, head: bytes, reason: str, max_duration_s: float
 ) -> tuple[np.ndarray, int, str]:
-    marked = head.startswith(_MARKS) or head[4:8] == b"ftyp"
-    if (not marked or head.startswith(_NATIVE)) and not registry.has_extra("av"):
+    if not _for_pyav(head) and not registry.has_extra("av"):
         raise BadAudio(
             f"{name} must hold audio (WAV, FLAC, Ogg, MP3, AIFF, ...), got something else ({reason.strip()}); "
             'convert it to WAV, or install more codecs with: pip install "earnest[codecs]"'
@@ -164,6 +165,19 @@ def _decoded_by_pyav(
     if n_samples == 0:
         raise BadAudio(f"{name} must hold at least one sample, got none; fetch it again or leave it out")
     return np.concatenate(blocks, axis=1), sample_rate, kind
+
+
+def _for_pyav(head: bytes) -> bool:
+    """Whether a file that begins like this is audio of a kind that only PyAV reads."""
+    return (head.startswith(_MARKS) or head[4:8] == b"ftyp") and not head.startswith(_NATIVE)
+
+
+def needs_codecs(path: Path) -> bool:
+    """Whether the file is audio that is read with `earnest[codecs]` alone, by its first bytes; False where there is none."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as handle:
+        return _for_pyav(handle.read(64))
 
 
 def _with_flush(frames: Any) -> Any:

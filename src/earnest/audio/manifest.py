@@ -42,7 +42,7 @@ from pydantic import (
 from earnest.audio import speakers
 from earnest.audio.clip import MAX_DURATION_S, AudioClip
 from earnest.audio.files import AUDIO_SUFFIXES
-from earnest.errors import BadData, UnknownName
+from earnest.errors import BadData, UnknownName, machine_failed
 
 CSV_NAME = "metadata.csv"
 JSONL_NAME = "manifest.jsonl"
@@ -391,6 +391,8 @@ def _found(path: str, folder: Path, inside: Path) -> tuple[str, str]:
             if file.is_file():
                 return form, ""
         except (OSError, ValueError, RuntimeError) as error:
+            if fault := machine_failed(error):
+                raise fault from error
             return path, f"path {path!r} must name a file, got {error}; mend the path"
     return path, f"path {path!r} must name a file, {_ABSENT}"
 

@@ -66,6 +66,7 @@ from earnest.records import NO_ANSWER, Item, JournalLine, Question, Unscored, Ve
 from earnest.registry import registry
 from earnest.results.build import build, read_lines
 from earnest.results.proof import reason_unproven
+from earnest.run_folder import clip_file, taken_as_data
 from earnest.tasks.probe import probe_manifest
 
 
@@ -302,6 +303,11 @@ def export(folder: Path, out: Path | None = None) -> Iterator[Path]:
     """
     out = folder / "inspect" if out is None else out
     out.mkdir(parents=True, exist_ok=True)
+    with taken_as_data(folder):
+        yield from _written(folder, out)
+
+
+def _written(folder: Path, out: Path) -> Iterator[Path]:
     by_log: dict[tuple[str, str], list[JournalLine]] = {}
     for line in read_lines(folder):
         if line.kind == "item":
@@ -309,9 +315,15 @@ def export(folder: Path, out: Path | None = None) -> Iterator[Path]:
     findings = build(folder)
     for (task, suffix), lines in by_log.items():
         headline = next((f for f in findings if f.task == task and f.headline and f.id.endswith(suffix)), None)
-        path = out / f"{task}{_safe(suffix)}.eval"
+        path = out / f"{_stem(task)}{_safe(suffix)}.eval"
         write_eval_log(_log(folder, task + suffix, lines, headline), path)
         yield path
+
+
+def _stem(task: str) -> str:
+    """The name of a task as the stem of a file's name; one that is no plain name is told apart by its hash."""
+    plain = "".join(c if c.isalnum() or c in "-_" else "-" for c in task)[:80]
+    return task if plain == task else f"{plain}-{hashlib.sha256(task.encode()).hexdigest()[:8]}"
 
 
 def _safe(suffix: str) -> str:
@@ -348,7 +360,7 @@ def _log(folder: Path, name: str, lines: list[JournalLine], headline: Any) -> Ev
 
 
 def _eval_sample(folder: Path, line: JournalLine) -> EvalSample:
-    audio = [folder / "clips" / f"{digest}.flac" for digest in line.clips.values()]
+    audio = [clip_file(folder, digest) for digest in line.clips.values()]
     parts: list[Content] = [
         ContentAudio(audio=_data_uri(AudioClip.read(path)), format="wav") for path in audio if path.exists()
     ]

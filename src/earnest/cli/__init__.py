@@ -7,13 +7,21 @@ failed, 2: could not run.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+import threading
 from typing import Any
 
 import click
 
 from earnest import __version__
+from earnest.cli._terminal import tell, visible_output
+from earnest.cli._watch import can_watch, watched
 from earnest.errors import EarnestError
+from earnest.text import visible
+
+TRACEBACK = "EARNEST_TRACEBACK"
+"""The environment variable that shows where an error that nobody foresaw was raised."""
 
 COMMANDS = {
     "run": ("earnest.cli.run", "Evaluate a model: a suite of tasks, with or without an attack and defences."),
@@ -31,6 +39,14 @@ COMMANDS = {
     "leaderboard": ("earnest.cli.leaderboard", "Set runs beside each other and beside what was published."),
     "export": ("earnest.cli.export", "Write a run in another tool's form."),
 }
+
+
+_STOPPED = (130, 143)
+"""Exit codes of Ctrl-C and SIGTERM."""
+LEAVE_AFTER_S = 0.3
+WORKERS = ("earnest-model", "earnest-work", "earnest-attack")
+"""What the engine calls its threads; one that is there when a command has ended was given up."""
+_KEPT = "stopped; the run folder keeps what was done, and the same command goes on from there"
 
 
 class Lazy(click.Group):
@@ -62,19 +78,85 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and leave with its exit code."""
+    """Run the command line and leave with its exit code; as a program of its own, a run is watched by its parent."""
+    if arguments is None and can_watch(sys.argv[1:]):
+        code = watched(lambda: _exit_code(None))
+    else:
+        code = _exit_code(arguments)
+    if arguments is None:
+        _leave_nobody_waiting(code)
+    sys.exit(code)
+
+
+def _leave_nobody_waiting(code: int) -> None:
+    """End the process in time where a thread hangs; one that is at work in a library may crash while Python ends."""
+    if any(thread.name.startswith(WORKERS) for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    if code in _STOPPED:  # what a model's own threads do is not waited for
+        late = threading.Timer(LEAVE_AFTER_S, os._exit, [code])
+        late.daemon = True
+        late.start()
+
+
+def _exit_code(arguments: list[str] | None) -> int:
+    with visible_output():
+        return _called(arguments)
+
+
+def _called(arguments: list[str] | None) -> int:
     try:
         code = cli.main(args=arguments, prog_name="earnest", standalone_mode=False)
     except click.exceptions.Abort:
-        click.echo("stopped; the run folder keeps what was done, and the same command goes on from there", err=True)
-        code = 130
+        tell(_KEPT)
+        return 130
     except click.ClickException as error:
+        error.message = visible(error.message)
         error.show()
-        code = 2
+        return 2
     except EarnestError as error:
-        click.echo(f"earnest: {error}", err=True)
-        code = 2
-    sys.exit(code if isinstance(code, int) else 0)
+        tell(str(error))
+        return 2
+    except SystemExit as error:
+        if error.code in _STOPPED:
+            tell(_KEPT)
+            return error.code
+        tell(f"something called sys.exit({error.code!r}) in the middle of the command, which is not done")
+        return 2
+    except BrokenPipeError:  # `earnest show RUN | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except OSError as error:  # a name that is too long, a folder that may not be read
+        tell(f"{str(error.filename)[:120]!r} cannot be used: {error.strerror}" if error.filename else str(error))
+        return 2
+    except Exception as error:  # noqa: BLE001  (a traceback is for those who can mend it)
+        if os.environ.get(TRACEBACK):
+            raise
+        tell(f"{_fault(error)}; this is a fault of earnest: please report it, with what {TRACEBACK}=1 prints")
+        return 2
+    return code if isinstance(code, int) else 0
+
+
+def _fault(error: Exception) -> str:
+    import traceback
+
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {str(error)[:300]} (in {os.path.basename(place.filename)}, line {place.lineno})"
+
+
+def _load_plugins(ctx: click.Context, option: click.Parameter, names: tuple[str, ...]) -> None:
+    from earnest.registry import load_plugin
+
+    for name in names:
+        load_plugin(name)
+
+
+plugin_option = click.option(
+    "--plugin", multiple=True, metavar="NAME", expose_value=False, callback=_load_plugins,
+    help="Load this plug-in of another package, which a run folder alone never does; repeatable.",
+)  # fmt: skip
+"""For commands that read run folders."""
 
 
 def print_json(value: Any) -> None:

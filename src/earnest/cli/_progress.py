@@ -27,23 +27,36 @@ def progress_bar(title: str) -> Iterator[Callable[[Any], None]]:
     with Progress(*columns, console=Console(stderr=True)) as bar:
         row = bar.add_task(title, total=1, says="")
 
+        told: set[str] = set()
+
         def show(state: Any) -> None:
+            for sentence in _new(state, told):
+                bar.console.print(sentence, markup=False, highlight=False)
             bar.update(row, total=max(1, state.total), completed=state.done, says=_says(state))
 
         yield show
 
 
 def _plain(title: str) -> Callable[[Any], None]:
-    shown = -1
+    shown, told = -1, set[str]()
 
     def show(state: Any) -> None:
         nonlocal shown
+        for sentence in _new(state, told):
+            print(sentence, file=sys.stderr, flush=True)
         tenth = 10 * state.done // max(1, state.total)
         if tenth != shown:
             shown = tenth
             print(f"{title}: {state.done}/{state.total} {_says(state)}", file=sys.stderr, flush=True)
 
     return show
+
+
+def _new(state: Any, told: set[str]) -> list[str]:
+    """What was learnt of endpoints since the last time, on one line each."""
+    new = ["learnt: " + "".join(c if c.isprintable() else "?" for c in one) for one in state.learnt if one not in told]
+    told.update(state.learnt)
+    return new
 
 
 def _says(state: Any) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from earnest.cli import print_json
+from earnest.cli import plugin_option, print_json
 
 
 @click.group("data", help="Look at a folder of recordings before a run.")
@@ -29,9 +29,14 @@ def check_command(folder: Path, *, as_json: bool) -> int:
 @click.command("merge", help="Join the shards SHARD... of one run into the run folder OUT.")
 @click.argument("shards", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path))
-def merge_command(shards: tuple[Path, ...], *, out: Path) -> None:
+@plugin_option
+def merge_command(shards: tuple[Path, ...], *, out: Path) -> int:
     from earnest import report
-    from earnest.engine import merge
+    from earnest.engine import lacking, merge
 
     merge(shards, out)
     click.echo(f"report: {report.write(out)}")
+    missing = lacking(out)
+    for sentence in missing:
+        click.echo(f"earnest: {sentence}", err=True)
+    return 2 if missing else 0

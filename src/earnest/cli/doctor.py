@@ -10,6 +10,7 @@ import click
 
 from earnest import __version__
 from earnest.cli import print_json
+from earnest.cli._endpoint import model_option
 from earnest.registry import EXTRAS, has_extra
 
 CORE = ("numpy", "scipy", "soundfile", "soxr", "onnxruntime", "aiohttp", "pydantic")
@@ -40,8 +41,9 @@ KEYS = {"OPENAI_API_KEY": "openai/<name>", "GEMINI_API_KEY": "gemini/<name>", "E
 
 @click.command("doctor", help="Say what is installed, what is missing and how to get it. With --model, ask it to listen.")
 @click.option("--model", metavar="SPEC", help="Send this model the spoken code words of the probe set, silence and babble.")
+@model_option
 @click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
-def doctor_command(*, model: str | None, as_json: bool) -> int:
+def doctor_command(*, model: str | None, model_options: tuple[str, ...], as_json: bool) -> int:
     state = {
         "earnest": __version__,
         "python": platform.python_version(),
@@ -55,9 +57,11 @@ def doctor_command(*, model: str | None, as_json: bool) -> int:
     if model is not None:
         from earnest.tasks.suite import probe_hearing
 
-        state["hearing"] = probe_hearing(model)
+        state["hearing"] = probe_hearing(model, options=model_options)
     print_json(state) if as_json else click.echo(_text(state))
-    return 0 if model is None or state["hearing"]["hears"] else 1
+    if model is None or state["hearing"]["hears"]:
+        return 0
+    return 1 if state["hearing"]["answered"] else 2
 
 
 def _text(state: dict) -> str:
@@ -73,4 +77,5 @@ def _text(state: dict) -> str:
     if "hearing" in state:
         hearing = state["hearing"]
         lines.append(f"{hearing['model']}: {ARRIVAL[hearing['arrival']]}. {hearing['why']}")
+        lines += [f"learnt: {sentence}" for sentence in hearing["learnt"]]
     return "\n".join(lines)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from earnest.cli import plugin_option
+
 
 @click.command("schema", help="Print the JSON Schema of what earnest reads and writes.")
 @click.argument("kind", type=click.Choice(["finding", "journal", "judgement", "manifest", "suite", "work", "report"]))
@@ -18,6 +20,7 @@ def schema_command(kind: str) -> None:
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--inspect", "inspect_", is_flag=True, help="An Inspect log (.eval) whose clips play in its viewer.")
 @click.option("--out", type=click.Path(path_type=Path), help="File or folder to write; default: in RUN.")
+@plugin_option
 def export_command(folder: Path, *, inspect_: bool, out: Path | None) -> None:
     if not inspect_:
         raise click.UsageError("say which form: --inspect")

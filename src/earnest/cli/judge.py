@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from earnest.cli import print_json
+from earnest.cli import plugin_option, print_json
+from earnest.cli._endpoint import judge_option, price_option
 
 
 @click.command(
@@ -28,19 +29,24 @@ from earnest.cli import print_json
 @click.option(
     "--max-cost", type=click.FloatRange(min=0), metavar="USD", help="No call is made beyond this spend on the run."
 )
+@price_option
+@judge_option
 @click.option("--max-connections", type=click.IntRange(min=1), default=16, show_default=True)
 @click.option("--batch-size", type=click.IntRange(min=1), help="Of local judges; changes speed only.")
 @click.option(
     "--timeout", "timeout_s", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="Seconds."
 )
+@plugin_option
 @click.option("--no-cache", is_flag=True, help="Ask again even what was answered before.")
 @click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
 def judge_command(
     folder: Path, *, judges: tuple[str, ...], calibrate: Path | None, no_cache: bool, as_json: bool, **options: Any
 ) -> int:
     from earnest.cli._progress import progress_bar
+    from earnest.cli._watch import works_in
     from earnest.tasks.suite import judge_run
 
+    works_in(folder)
     with progress_bar("judging") as on_progress:
         found = judge_run(
             folder, judge=judges, calibrate=calibrate, cache=not no_cache, on_progress=on_progress, **options
@@ -50,4 +56,4 @@ def judge_command(
     else:
         click.echo(found.as_text())
         click.echo(f"\nreport: {folder / 'report.html'}")
-    return 0
+    return 2 if found.summary.failed and not found.summary.n_judged else 0

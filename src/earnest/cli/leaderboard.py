@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from earnest.cli import print_json
+from earnest.cli import plugin_option, print_json
 
 
 @click.group("leaderboard", help="Set runs beside each other and beside what was published.")
@@ -19,6 +19,7 @@ def leaderboard_command() -> None:
 @click.option("--out", type=click.Path(path_type=Path), default=Path("leaderboard"), show_default=True, help="Folder to write.")
 @click.option("--weights", multiple=True, metavar="PILLAR=W", help="Repeatable; the six of the scorecard weigh 1 unless said otherwise.")
 @click.option("--suite", metavar="NAME", help="Only runs of this suite.")
+@plugin_option
 @click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
 def build_command(runs: tuple[Path, ...], *, out: Path, weights: tuple[str, ...], suite: str | None, as_json: bool) -> None:
     from earnest.report.leaderboard import build

@@ -7,8 +7,10 @@ from pathlib import Path
 import click
 
 from earnest import registry
-from earnest.cli import print_json
+from earnest.cli import plugin_option, print_json
+from earnest.cli._endpoint import model_option
 from earnest.errors import MissingExtra
+from earnest.text import one_line
 
 _FOLDER = click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 _JSON = click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
@@ -17,6 +19,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="One object on stdo
 @click.command("report", help="Write the report of RUN again from its journal; with --compare, beside another run.")
 @_FOLDER
 @click.option("--compare", "other", type=click.Path(path_type=Path), help="Another run folder.")
+@plugin_option
 @_JSON
 def report_command(folder: Path, *, other: Path | None, as_json: bool) -> None:
     from earnest import report
@@ -72,9 +75,9 @@ def show_command(
         print_json({"n": len(chosen), "items": [line.model_dump(mode="json") for line in chosen[:limit]]})
         return
     for line in chosen[:limit]:
-        outcome = f"{line.label} ({line.score})" if line.status == "scored" else f"unscored: {line.reason}"
-        said = " ".join((line.answer or line.detail or "").split())
-        click.echo(f"{line.item}  {outcome}  {said[:120]!r}")
+        detail = f" ({one_line(line.detail)[:120]})" if line.detail else ""
+        outcome = f"{line.label} ({line.score})" if line.status == "scored" else f"unscored: {line.reason}{detail}"
+        click.echo(f"{one_line(line.item)}  {one_line(outcome)}  {one_line(line.answer or '')[:120]!r}")
         if line.heard:
             click.echo(f"    it heard {in_words(line.heard)}")
     click.echo(f"{len(chosen)} items" + (f", the first {limit} shown" if len(chosen) > limit else ""))
@@ -83,12 +86,19 @@ def show_command(
 @click.command("replay", help="Ask ITEM of RUN again, uncached, and compare the answers.")
 @_FOLDER
 @click.argument("item")
+@click.option(
+    "--model", metavar="SPEC", help="The run's model, named again: needed unless it is embedded or scripted."
+)
+@model_option
 @click.option("--save", type=click.Path(path_type=Path), help="Write the clips that were sent into this folder.")
+@plugin_option
 @_JSON
-def replay_command(folder: Path, item: str, *, save: Path | None, as_json: bool) -> int:
+def replay_command(
+    folder: Path, item: str, *, model: str | None, model_options: tuple[str, ...], save: Path | None, as_json: bool
+) -> int:
     from earnest.tasks.suite import replay
 
-    again = replay(folder, item, save=save)
+    again = replay(folder, item, save=save, model=model, model_options=model_options)
     print_json(again.as_json()) if as_json else click.echo(again.as_text())
     return 0 if again.same else 1
 

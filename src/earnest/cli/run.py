@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from earnest.cli import print_json
+from earnest.cli._endpoint import judge_option, model_option, price_option
 
 
 @click.command("run", help="Evaluate a model on SUITE (a name such as core, or a YAML file).")
@@ -30,7 +31,14 @@ from earnest.cli import print_json
 @click.option("--timeout", "timeout_s", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="Seconds.")
 @click.option("--temperature", type=click.FloatRange(min=0), default=0.0, show_default=True, help="0: the likeliest answer.")
 @click.option("--max-tokens", type=click.IntRange(min=1), default=256, show_default=True, help="Longest answer.")
+@click.option(
+    "--max-failures", type=click.IntRange(min=0), default=20, show_default=True, metavar="N",
+    help="Stop after so many failed calls in a row; 0: never.",
+)
 @click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="No call is made beyond this spend.")
+@price_option
+@model_option
+@judge_option
 @click.option("--no-cache", is_flag=True, help="Ask again even what was answered before.")
 @click.option("--allow-missing", is_flag=True, help="Run although some files are missing; they are counted.")
 @click.option("--dry-run", is_flag=True, help="Say what would be asked, sent where and at what cost; ask nothing.")
@@ -54,6 +62,7 @@ def run_command(
     **options: Any,
 ) -> int:
     from earnest.cli._progress import progress_bar
+    from earnest.cli._watch import works_in
     from earnest.tasks.suite import run_suite
 
     if out is None and not dry_run:
@@ -76,6 +85,7 @@ def run_command(
         outline = run_suite(out=out, dry_run=True, **choice)
         print_json(outline.as_json()) if as_json else click.echo(outline.as_text())
         return 0
+    works_in(Path(str(out)))
     with progress_bar(str(model)) as on_progress:
         run = run_suite(out=out, on_outline=_say_first, on_progress=on_progress, gates=gates, **choice)
     outcome = [run.gate(gate) for gate in gates]
@@ -86,6 +96,9 @@ def run_command(
         for gate in outcome:
             click.echo(f"{'passed' if gate.passed else 'FAILED'}  {gate.gate}: {gate.why}")
         click.echo(f"\nreport: {run.folder / 'report.html'}")
+    if run.why_nothing_was_scored:
+        click.echo(f"earnest: {run.why_nothing_was_scored}", err=True)
+        return 2
     return 0 if all(gate.passed for gate in outcome) else 1
 
 

@@ -15,7 +15,7 @@ from earnest.engine.judges import ModelJudge
 from earnest.engine.lines import heard_by
 from earnest.engine.prices import Ledger, Price
 from earnest.engine.runner import execute, execute_async
-from earnest.engine.shards import in_shard, merge
+from earnest.engine.shards import in_shard, lacking, merge
 
 __all__ = [
     "AnswerCache",
@@ -38,6 +38,7 @@ __all__ = [
     "execute_async",
     "heard_by",
     "in_shard",
+    "lacking",
     "merge",
     "read_journal",
 ]

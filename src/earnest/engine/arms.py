@@ -10,7 +10,7 @@ from earnest.errors import AccessDenied
 from earnest.models.access import Model, Sampling, System
 from earnest.plan import Plan
 from earnest.records import Arm
-from earnest.registry import registry
+from earnest.registry import missing_extra, registry
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ def setups(plan: Plan, arms: Iterable[Arm], *, model: Model, sampling: Sampling)
     ------
     AccessDenied
         If an attack needs more than the model grants.
+    MissingExtra
+        If the model would grant it with an extra that is not installed.
     UnknownName, BadParameter
         If a specification names nothing that there is.
     """
@@ -39,6 +41,8 @@ def _setup(plan: Plan, arm: Arm, model: Model, sampling: Sampling) -> Setup:
     defences = tuple(registry("defences").make(spec) for spec in specs if spec)
     attack = registry("attacks").make(arm.attack) if arm.attack else None
     needs = getattr(attack, "needs", None)
+    if needs in model.access_with:
+        raise missing_extra(model.access_with[needs], needed_by=f"attack {arm.attack!r} on {model.name!r}")
     if needs is not None and needs not in model.access:
         raise AccessDenied(
             f"attack {arm.attack!r} needs {needs} access, but {model.name!r} grants {', '.join(sorted(model.access))} only; "

@@ -2,23 +2,31 @@
 
 One worker thread runs the model, so that a model needs no locks. A batch always holds the stimulus that waited longest,
 and those of the waiting ones whose length is nearest. Where a batch fails with an exception (out of memory, say) it is
-halved, down to the one stimulus that is at fault.
+halved, down to the one stimulus that is at fault. A call that takes longer than it may is given up, and its thread with
+it: a thread cannot be stopped, but nobody waits for it, and another one asks on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import math
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from earnest.audio import Stimulus
-from earnest.errors import MissingExtra, ModelFailed
-from earnest.models.access import Failure, Model, Reply, Sampling, timed_ask
+from earnest.engine.workers import Workers
+from earnest.errors import MachineFailed, MissingExtra, ModelFailed, RunStopped, machine_failed
+from earnest.models.access import Failure, Model, Reply, Sampling, may_pass, timed_ask
 
 LINGER_S = 0.005
 """How long an idle model waits for a batch to fill."""
+LOOK_S = 0.5
+"""How often who waits for a call sees whether it takes too long."""
+MOST_HUNG = 4
+"""Calls that hang at once, after which a model is asked no more: each keeps a thread and its memory."""
 
 
 @dataclass(eq=False)
@@ -36,12 +44,15 @@ class Batcher:
     ----------
     model : Model
     batch_size : int
-    thread : ThreadPoolExecutor
-        Of one worker.
+    thread : Workers
+        Of one thread.
+    timeout_s : float
+        Longest wait for a reply; a batch may take so long for each of its stimuli.
     """
 
-    def __init__(self, model: Model, *, batch_size: int, thread: ThreadPoolExecutor) -> None:
+    def __init__(self, model: Model, *, batch_size: int, thread: Workers, timeout_s: float = math.inf) -> None:
         self._model, self._batch_size, self._thread = model, batch_size, thread
+        self._timeout_s = timeout_s
         self._waiting: list[_Waiting] = []
         self._work: asyncio.Task[None] | None = None
         self.in_flight = 0
@@ -71,11 +82,8 @@ class Batcher:
 
     async def _answer(self, batch: list[_Waiting]) -> None:
         self.in_flight = len(batch)
-        asked = functools.partial(
-            asked_in_batches, self._model, [each.stimulus for each in batch], sampling=batch[0].sampling
-        )
         try:
-            replies = await asyncio.get_running_loop().run_in_executor(self._thread, asked)
+            replies = await self._replies(batch)
         except BaseException as error:
             for each in batch:
                 if not each.reply.done():
@@ -88,6 +96,38 @@ class Batcher:
         for each, reply in zip(batch, replies, strict=True):
             if not each.reply.done():
                 each.reply.set_result(reply)
+
+    async def _replies(self, batch: Sequence[_Waiting]) -> list[Reply]:
+        """A reply to each; `timeout` to all where a call takes longer than it may."""
+        until = [math.inf]  # moved on by each call of the model that the batch needs
+
+        def calling(n_stimuli: int) -> None:
+            until[0] = time.monotonic() + n_stimuli * self._timeout_s
+
+        stimuli = [each.stimulus for each in batch]
+        asked = functools.partial(
+            asked_in_batches, self._model, stimuli, sampling=batch[0].sampling, calling=calling
+        )
+        work = self._thread.submit(asked)
+        waited = asyncio.wrap_future(work)
+        try:
+            while not waited.done():
+                left_s = until[0] - time.monotonic()
+                if left_s <= 0:
+                    return self._given_up(work, len(batch))
+                await asyncio.wait({waited}, timeout=min(left_s, LOOK_S))
+        finally:
+            waited.cancel()
+        return waited.result()
+
+    def _given_up(self, work: Future[list[Reply]], n_stimuli: int) -> list[Reply]:
+        self._thread.give_up(work)
+        detail = overrun(self._model.name, n_stimuli, self._timeout_s)
+        if self._thread.n_hung >= MOST_HUNG:
+            raise RunStopped(
+                f"{detail}. {MOST_HUNG} of its calls hang now, so it is asked no more; the same command goes on from here"
+            )
+        return [Failure(reason="timeout", detail=detail) for _ in range(n_stimuli)]
 
     def _taken(self) -> list[_Waiting]:
         """The next batch, taken off the waiting ones."""
@@ -106,26 +146,52 @@ class Batcher:
         return batch
 
 
-def asked_in_batches(model: Model, stimuli: Sequence[Stimulus], *, sampling: Sampling) -> list[Reply]:
-    """A reply to each stimulus; a batch that raises is halved until the fault stands alone."""
+def asked_in_batches(
+    model: Model, stimuli: Sequence[Stimulus], *, sampling: Sampling, calling: Callable[[int], None] = lambda n: None
+) -> list[Reply]:
+    """A reply to each stimulus; a batch that raises is halved until the fault stands alone.
+
+    `calling` is told the number of stimuli before each call of the model.
+
+    Raises
+    ------
+    MachineFailed
+        If a single stimulus meets a fault of this machine: it says nothing of the model.
+    """
     try:
+        calling(len(stimuli))
         replies = timed_ask(model, stimuli, sampling=sampling)
         if len(replies) != len(stimuli):
             raise ModelFailed(f"{model.name} gave {len(replies)} replies to {len(stimuli)} stimuli; mend the model")
         return list(replies)
-    except MissingExtra:
+    except (MissingExtra, MachineFailed):
         raise
-    except Exception as error:  # noqa: BLE001  (whatever a model raises is the model's failure, and is counted)
+    except BaseException as error:  # noqa: BLE001  (whatever a model raises, `SystemExit` too, is its failure, and is counted)
         if len(stimuli) == 1:
+            if fault := machine_failed(error):
+                raise fault from error
             return [failure_of(error)]
         middle = len(stimuli) // 2
-        return asked_in_batches(model, stimuli[:middle], sampling=sampling) + asked_in_batches(
-            model, stimuli[middle:], sampling=sampling
-        )
+        given = {"sampling": sampling, "calling": calling}
+        return [
+            *asked_in_batches(model, stimuli[:middle], **given),
+            *asked_in_batches(model, stimuli[middle:], **given),
+        ]
 
 
-def failure_of(error: Exception) -> Failure:
+def overrun(name: str, n_stimuli: int, timeout_s: float) -> str:
+    """What is said of a call of a local model that takes longer than it may."""
+    return (
+        f"{name} must answer within {timeout_s:g} s, and was not done with {n_stimuli} after {n_stimuli * timeout_s:g} s; "
+        "raise timeout_s, or see where it hangs"
+    )
+
+
+def failure_of(error: BaseException) -> Failure:
     """The failure that an exception of a model stands for."""
     if isinstance(error, ModelFailed):
         return Failure.of(error)
-    return Failure(reason="model_error", detail=f"{type(error).__name__}: {error}")
+    if isinstance(error, SystemExit | asyncio.CancelledError):
+        said = f"{type(error).__name__}({error})"
+        return Failure(reason="model_error", detail=f"{said}: the model ended the program or its own call; mend it")
+    return Failure(reason="model_error", detail=f"{type(error).__name__}: {error}", passing=may_pass(error))

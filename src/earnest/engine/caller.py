@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
+import math
 import random
 import threading
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -22,20 +24,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earnest.audio import Stimulus
-from earnest.engine.batcher import Batcher, failure_of
+from earnest.engine.batcher import LOOK_S, Batcher, failure_of, overrun
 from earnest.engine.cache import AnswerCache, answer_key, cache_scope
 from earnest.engine.job import Settings
 from earnest.engine.limiter import Limiter
-from earnest.engine.prices import Ledger, Price, price_of
+from earnest.engine.prices import FREE, Ledger, Price, price_of
+from earnest.engine.stopping import is_cancelled
+from earnest.engine.workers import Workers
 from earnest.engine.written import takes_text_alone
-from earnest.errors import AccessDenied, BadParameter, MissingExtra, ModelFailed, TextRefused
-from earnest.models.access import Answer, Failure, Model, Reply, Sampling
+from earnest.errors import (
+    AccessDenied,
+    BadParameter,
+    EndsRun,
+    MachineFailed,
+    MissingExtra,
+    ModelFailed,
+    RunStopped,
+    TextRefused,
+    machine_failed,
+)
+from earnest.models.access import Answer, Failure, Learnt, Model, Reply, Sampling, counted, may_pass
 from earnest.models.edits import Edit, Position
 from earnest.models.timing import OwnTime
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
 LONGEST_RETRY_AFTER_S = 300.0
 """An endpoint that asks for more is not waited for; its item stays unscored until the run is resumed."""
+LET_GO_S = 1.0
+"""Longest wait, when a run ends, for what a local model is at; its reply would be lost anyway."""
 HOPELESS = 32
 """After so many calls given up with no answer ever, further calls are tried once only."""
 
@@ -58,7 +74,7 @@ class Caller(Model):
     ----------
     model : Model
     max_connections, timeout_s, max_attempts
-        As in `Settings`; for remote models.
+        As in `Settings`; of a local model `timeout_s` alone.
     batch_size : int or None
         Of a local model, in place of its own.
     cache : AnswerCache or None
@@ -87,6 +103,7 @@ class Caller(Model):
     ) -> None:
         self.model = model
         self.name, self.fingerprint, self.access = model.name, model.fingerprint, model.access
+        self.access_with = model.access_with
         self.batch_size = None if model.batch_size is None else batch_size or model.batch_size
         self.destination, self.note = model.destination, model.note
         self.hears = model.hears
@@ -106,13 +123,20 @@ class Caller(Model):
         self._loop_thread = threading.get_ident()
         self._tasks: set[asyncio.Task[list[Reply]]] = set()
         self._closed = False
+        self.answered = False
+        """Whether the model has ever answered, in this sitting or, as the run may say, in an earlier one."""
         self._n_given_up = self._n_5xx_in_a_row = 0
         self._text_trial, self._n_trials = asyncio.Lock(), 0
         self._random = random.Random()
         self._thread = self._batcher = None
         if self.batch_size is not None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="earnest-model")
-            self._batcher = Batcher(model, batch_size=self.batch_size, thread=self._thread)
+            self._thread = Workers(1, name="earnest-model")
+            self._batcher = Batcher(model, batch_size=self.batch_size, thread=self._thread, timeout_s=timeout_s)
+
+    @property
+    def learnt(self) -> Mapping[str, Learnt]:  # type: ignore[override]
+        """What the model's endpoint was found to refuse."""
+        return self.model.learnt
 
     @property
     def in_flight(self) -> int:
@@ -132,6 +156,10 @@ class Caller(Model):
         ------
         ModelFailed
             If there is none.
+        RunStopped
+            If there is none and every other call would fail alike: nothing more can be asked.
+        MachineFailed
+            If this machine ran out of files, memory or disk.
         """
         if self._closed:
             raise asyncio.CancelledError
@@ -171,6 +199,7 @@ class Caller(Model):
         found = self._cache.get(key)
         if found is not None:
             self.n_cached += 1
+            self.answered = True
             return replace(found, usage={**found.usage, "cached": 1.0})
         if key in self._asking:
             return await asyncio.shield(self._asking[key])
@@ -197,18 +226,18 @@ class Caller(Model):
         self, stimuli: Sequence[Stimulus], *, targets: Sequence[str]
     ) -> tuple[NDArray[np.float64], list[NDArray[np.float32]]]:
         """As `Model.loss_and_gradient`; for worker threads."""
-        return self._in_model_thread(functools.partial(self.model.loss_and_gradient, stimuli, targets=targets))
+        return self._in_model_thread(functools.partial(self.model.loss_and_gradient, stimuli, targets=targets), len(stimuli))
 
     def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> NDArray[np.float64]:
         """As `Model.score`; for worker threads."""
-        return self._in_model_thread(functools.partial(self.model.score, stimuli, texts))
+        return self._in_model_thread(functools.partial(self.model.score, stimuli, texts), len(stimuli))
 
     def activations(
         self, stimuli: Sequence[Stimulus], *, sites: Sequence[str] | None = None, at: Position | None = None
     ) -> list[dict[str, NDArray[np.float32]]]:
         """As `Model.activations`; for worker threads."""
         where = {key: value for key, value in (("sites", sites), ("at", at)) if value is not None}
-        return self._in_model_thread(functools.partial(self.model.activations, stimuli, **where))
+        return self._in_model_thread(functools.partial(self.model.activations, stimuli, **where), len(stimuli))
 
     def hooked(self, edits: Sequence[Edit]) -> AbstractContextManager[Model]:
         """Not from inside a run, whose other calls share this model's cache and queue.
@@ -231,13 +260,30 @@ class Caller(Model):
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._batcher is not None and self._thread is not None:
             await self._batcher.aclose()
-            await asyncio.to_thread(self._thread.shutdown, wait=True, cancel_futures=True)
+            await self._thread.closed(within_s=LET_GO_S)
         await self.model.aclose()
 
-    def _in_model_thread(self, function: Callable[[], T]) -> T:
+    def _in_model_thread(self, function: Callable[[], T], n_stimuli: int) -> T:
+        """What a local model gives for so many stimuli; for worker threads."""
         if self._closed:
             raise asyncio.CancelledError
-        return function() if self._thread is None else self._thread.submit(function).result()
+        if self._thread is None:
+            return function()
+        work, until = self._thread.submit(function), math.inf
+        while True:
+            try:
+                return work.result(timeout=LOOK_S)
+            except TimeoutError:
+                if work.done():
+                    raise
+            if self._closed:
+                work.cancel()
+                raise asyncio.CancelledError
+            if work.running() and until == math.inf:  # before, it waited for its turn
+                until = time.monotonic() + n_stimuli * self._timeout_s
+            if time.monotonic() > until:
+                self._thread.give_up(work)
+                raise ModelFailed(overrun(self.name, n_stimuli, self._timeout_s), reason="timeout")
 
     async def _replies(self, stimuli: list[Stimulus], sampling: Sampling) -> list[Reply]:
         if self._closed:
@@ -270,50 +316,81 @@ class Caller(Model):
             del self._asking[key]
 
     async def _paid(self, stimulus: Stimulus, sampling: Sampling, schema: Schema) -> Answer:
-        """The answer after reserving what it may cost."""
-        reserved = await self.ledger.reserve(0.0 if self.price is None else self.price.most(stimulus, sampling))
-        cost = 0.0
-        try:
-            asked = self._local(stimulus, sampling) if self._batcher else self._remote(stimulus, sampling, schema)
-            answer = await asked
-            answer, cost = self._priced(answer)
-            return answer
-        finally:
-            self.ledger.settle(reserved, cost=cost)
-
-    def _priced(self, answer: Answer) -> tuple[Answer, float]:
-        self.n_calls += 1
-        cost = answer.usage.get("cost_usd")
-        if cost is None and self.price is not None:
-            cost = 0.0 if self.batch_size is not None else self.price.of_usage(answer.usage)
-        if cost is None:
-            self.n_unpriced += 1
-            return answer, 0.0
-        return replace(answer, usage={**answer.usage, "cost_usd": cost}), cost
-
-    async def _local(self, stimulus: Stimulus, sampling: Sampling) -> Answer:
-        assert self._batcher is not None
-        reply = await self._batcher.ask(stimulus, sampling=sampling)
-        if isinstance(reply, Failure):
-            raise ModelFailed(reply.detail or reply.reason, reason=reply.reason)
-        return reply
-
-    async def _remote(self, stimulus: Stimulus, sampling: Sampling, schema: Schema) -> Answer:
-        for attempt in range(1, self._max_attempts + 1):
+        """The answer after as many attempts as it takes, each paid for by itself."""
+        for attempt in itertools.count(1):
             try:
-                answer = await self._attempted(stimulus, sampling, schema)
+                answer = await self._billed(stimulus, sampling, schema)
                 self._n_given_up = 0
                 return answer
             except ModelFailed as error:
-                hopeless = self.n_calls == 0 and self._n_given_up >= HOPELESS
-                too_far = (error.retry_after_s or 0.0) > LONGEST_RETRY_AFTER_S
-                if not error.retryable or attempt == self._max_attempts or hopeless or too_far:
+                if self._is_given_up(error, attempt):
                     self._n_given_up += 1
                     raise
                 wait_s = self._wait_s(attempt, error.retry_after_s)
             self.n_retries += 1
             await self._sleep(wait_s)
         raise AssertionError("the last attempt returns or raises")
+
+    def _is_given_up(self, error: ModelFailed, attempt: int) -> bool:
+        """Whether another attempt is not worth its while."""
+        self._check_goes_on(error)
+        most = min(self._max_attempts, error.most_attempts or self._max_attempts)
+        hopeless = self.n_calls == 0 and self._n_given_up >= HOPELESS
+        too_far = (error.retry_after_s or 0.0) > LONGEST_RETRY_AFTER_S
+        return self._batcher is not None or not error.retryable or attempt >= most or hopeless or too_far
+
+    async def _billed(self, stimulus: Stimulus, sampling: Sampling, schema: Schema) -> Answer:
+        """One attempt: reserved is the most that it may cost, spent what it did, whether or not there is an answer."""
+        most = 0.0 if self.price is None else self.price.most(stimulus, sampling)
+        reserved = await self.ledger.reserve(most)
+        cost = 0.0
+        try:
+            asked = self._local(stimulus, sampling) if self._batcher else self._attempted(stimulus, sampling, schema)
+            answer = await asked
+            self.n_calls += 1
+            self.answered = True
+            known = self._cost(answer.usage)
+            cost = self._entered(known, most)
+            return answer if known is None else replace(answer, usage={**answer.usage, "cost_usd": known})
+        except ModelFailed as error:
+            if used := counted(error.usage):  # an unusable reply is billed all the same
+                cost = self._entered(self._cost(used), most)
+            raise
+        finally:
+            self.ledger.settle(reserved, cost=cost)
+
+    def _cost(self, usage: Mapping[str, float]) -> float | None:
+        """What a call with this usage cost in US dollars; None where that is not known."""
+        if "cost_usd" in usage or self.price is None:
+            return usage.get("cost_usd")
+        return 0.0 if self.price is FREE else self.price.of_usage(usage)
+
+    def _entered(self, cost: float | None, most: float) -> float:
+        """What enters the ledger; where the cost is not known and a ceiling must hold, the most that it may be."""
+        if cost is not None:
+            return cost
+        self.n_unpriced += 1
+        return 0.0 if self.ledger.max_cost is None else most
+
+    async def _local(self, stimulus: Stimulus, sampling: Sampling) -> Answer:
+        assert self._batcher is not None
+        reply = await self._batcher.ask(stimulus, sampling=sampling)
+        if isinstance(reply, Failure):
+            ends_run: EndsRun = "unless_answered" if reply.reason == "audio_refused" and stimulus.has_audio else "no"
+            error = ModelFailed(
+                reply.detail or reply.reason, reason=reply.reason, retryable=reply.passing, ends_run=ends_run
+            )
+            self._check_goes_on(error)
+            raise error
+        return reply
+
+    def _check_goes_on(self, error: ModelFailed) -> None:
+        """End the run where every other call would fail like this one."""
+        if error.ends_run == "yes" or (error.ends_run == "unless_answered" and not self.answered):
+            raise RunStopped(
+                f"{self.name} cannot be asked: {error} ({error.reason}). Nothing more was asked; mend this and run the "
+                "same command again"
+            ) from error
 
     def _wait_s(self, attempt: int, retry_after_s: float | None) -> float:
         """Seconds before the next attempt: what the endpoint asked for, else twice as long each time, with jitter."""
@@ -324,8 +401,9 @@ class Caller(Model):
     async def _attempted(self, stimulus: Stimulus, sampling: Sampling, schema: Schema) -> Answer:
         round_ = await self.limiter.acquire()
         outcome, pause_s = "other", None
+        limit_s = self.model.timeout_s or self._timeout_s
         try:
-            async with OwnTime(self._timeout_s) as own:
+            async with OwnTime(limit_s) as own:
                 held = {} if schema is None else {"schema": schema}
                 answer = await self.model.ask_one(stimulus, sampling=sampling, **held)
             outcome, self._n_5xx_in_a_row = "answered", 0
@@ -339,15 +417,21 @@ class Caller(Model):
         except TimeoutError as error:
             outcome = "overloaded"
             raise ModelFailed(
-                f"{self.name} must answer within {self._timeout_s:g} s, got nothing; raise timeout_s or lower "
-                "max_connections",
+                f"{self.name} must answer within {limit_s:g} s, got nothing; allow more with --timeout, or ask less at once "
+                "with --max-connections",
                 reason="timeout",
                 retryable=True,
             ) from error
-        except MissingExtra:
+        except (MachineFailed, MissingExtra, RunStopped):
             raise
-        except Exception as error:
+        except asyncio.CancelledError as error:
+            if is_cancelled():
+                raise
             raise ModelFailed(failure_of(error).detail, reason="model_error") from error
+        except (Exception, SystemExit) as error:
+            if fault := machine_failed(error):
+                raise fault from error
+            raise ModelFailed(failure_of(error).detail, reason="model_error", retryable=may_pass(error)) from error
         finally:
             self.limiter.release(round_, outcome=outcome, pause_s=pause_s)
 
@@ -379,12 +463,20 @@ def check_prices(callers: Sequence[Caller], settings: Settings) -> None:
     if settings.max_cost is not None and unknown:
         raise BadParameter(
             f"a ceiling needs prices, and none is known for {', '.join(unknown)}; "
-            "give them in Settings.prices, or leave out max_cost"
+            "give them with --price in=2.5,audio_in=32,out=10 (US dollars per million tokens), or leave out --max-cost"
         )
 
 
 def cost_of(callers: Sequence[Caller], ledger: Ledger) -> tuple[float | None, str]:
     """Spent so far in US dollars, None where no price is known; and what is not known of it, in words."""
-    unpriced = [f"{caller.n_unpriced} calls to {caller.name}" for caller in callers if caller.n_unpriced]
-    note = f"no price is known for {' and '.join(unpriced)}" if unpriced else ""
+    unpriced = [_unpriced(caller, ledger) for caller in callers if caller.n_unpriced]
+    note = "; ".join(unpriced)
     return (None if unpriced and not ledger.spent else ledger.spent), note
+
+
+def _unpriced(caller: Caller, ledger: Ledger) -> str:
+    """What is not known of the cost of calls to one model, in words."""
+    if caller.price is None:
+        return f"no price is known for {caller.n_unpriced} calls to {caller.name}"
+    counted = "" if ledger.max_cost is None else ", and count as the most that they can cost"
+    return f"{caller.n_unpriced} calls to {caller.name} told no tokens{counted}"

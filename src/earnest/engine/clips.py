@@ -5,15 +5,15 @@ The name is the digest of the clip as 16-bit audio holds it, so that `AudioClip.
 
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
 
 from earnest.audio import AudioClip, Stimulus
 from earnest.audio.files import encoded
 from earnest.engine.journal import storage_failed
+from earnest.run_folder import CLIPS as FOLDER
+from earnest.run_folder import clip_file, write_whole
 
-FOLDER = "clips"
 FASTEST = 0.0
 """FLAC's own level: half the time of its default, for files that are a fiftieth larger."""
 
@@ -60,23 +60,23 @@ class ClipStore:
         return {role: self.keep(clip) for role, clip in stimulus.clips.items()}
 
     def _write(self, path: Path, data: bytes) -> None:
-        partial = path.with_name(f".{path.stem}.{os.getpid()}.{threading.get_ident()}")
         try:
             if not self._made:
                 self._folder.mkdir(exist_ok=True)
                 self._made = True
-            try:
-                partial.write_bytes(data)
-                partial.replace(path)
-            except BaseException:
-                partial.unlink(missing_ok=True)
-                raise
+            write_whole(path, data)
         except OSError as error:
             raise storage_failed(path, error) from error
         with self._lock:
             self.n_bytes += len(data)
 
 
-def clip_path(folder: Path, name: str) -> Path:
-    """Where the clip called `name` lies in a run folder."""
-    return Path(folder) / FOLDER / f"{name}.flac"
+def clip_path(folder: Path | str, name: str) -> Path:
+    """Where the clip called `name` lies in a run folder.
+
+    Raises
+    ------
+    BadData
+        If that is no name of a clip, or a link leads out of the folder.
+    """
+    return clip_file(folder, name)

@@ -57,9 +57,12 @@ class Settings:
     max_connections : int
         Most calls in flight to a remote model; fewer where it answers that it is overloaded.
     timeout_s : float
-        Longest wait for one reply of a remote model.
+        Longest wait for one reply; a batch of a local model may take so long for each of its stimuli.
     max_attempts : int
         Tries of a call before its item is given up as unscored.
+    max_failures : int or None
+        Calls given up in a row, over all items, after which the run stops; those items are asked again when it is
+        resumed. None: it goes on, whatever fails.
     max_cost : float or None
         Ceiling of the spend of the whole run folder in US dollars; None: no ceiling.
     prices : mapping of str to Price, or None
@@ -75,6 +78,7 @@ class Settings:
     max_connections: int = 16
     timeout_s: float = 120.0
     max_attempts: int = 6
+    max_failures: int | None = 20
     max_cost: float | None = None
     prices: Mapping[str, Price] | None = None
     cache: Path | None = field(default_factory=default_cache)
@@ -82,7 +86,7 @@ class Settings:
     sampling: Sampling = Sampling()
 
     def __post_init__(self) -> None:
-        for name, least in (("max_connections", 1), ("max_attempts", 1), ("batch_size", 1), ("max_cost", 0)):
+        for name, least in (("max_connections", 1), ("max_attempts", 1), ("max_failures", 1), ("batch_size", 1), ("max_cost", 0)):
             value = getattr(self, name)
             if value is not None and not value >= least:
                 raise BadParameter(f"{name} must be at least {least}, got {value!r}; leave it out for the default")
@@ -109,6 +113,8 @@ class Progress:
         Seconds left at that rate; None before there is one.
     in_flight : int
         Calls that wait for an answer.
+    learnt : tuple of str
+        What endpoints were found to refuse, in sentences.
     """
 
     done: int
@@ -119,6 +125,7 @@ class Progress:
     rate_per_s: float
     eta_s: float | None
     in_flight: int
+    learnt: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +152,8 @@ class Summary:
         Spent on the run folder so far, as far as known; None where no price is known.
     note : str
         What is not known of the cost.
+    learnt : tuple of str
+        What endpoints were found to refuse, and how they are asked since, in sentences.
     duration_s : float
         Wall time of this sitting.
     """
@@ -160,3 +169,4 @@ class Summary:
     cost_usd: float | None
     note: str
     duration_s: float
+    learnt: tuple[str, ...] = ()

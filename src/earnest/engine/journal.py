@@ -14,19 +14,30 @@ import threading
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Self, TypeVar
-
-from pydantic import BaseModel
+from typing import Self
 
 from earnest.errors import BadData, PlanMismatch, StorageFailed
 from earnest.records import JournalLine
-
-Line = TypeVar("Line", bound=BaseModel)
+from earnest.run_folder import file_in, read_appended
 
 JOURNAL = "journal.jsonl"
 
-RETRIED = frozenset({"rate_limited", "timeout", "connection", "http_5xx", "cancelled", "over_budget", "unjudged"})
-"""Reasons under which a resumed run asks an item again; every other outcome is final."""
+RETRIED = frozenset(
+    {
+        "cancelled", "connection", "http_5xx", "over_budget", "quota", "rate_limited", "scoring_failed", "timeout", "unjudged",
+    }
+)  # fmt: skip
+"""Reasons under which a resumed run asks an item again; every other outcome is final, unless the failure may pass
+(`JournalLine.passing`) or is one of so many in a row that the run was stopped (`failed_in_a_row`)."""
+
+CALL_FAILED = frozenset(
+    {
+        "audio_format", "audio_refused", "bad_response", "cancelled", "connection", "field_refused", "http_4xx", "http_5xx",
+        "model_error", "quota", "rate_limited", "timeout",
+    }
+)  # fmt: skip
+"""Reasons that tell of the endpoint or the model rather than of the item: many in a row mean that something is wrong with
+it. Not among them: what an item brings with it (`bad_audio`, `too_long`), and what answers bring (`content_filter`)."""
 
 
 class Appended:
@@ -41,10 +52,12 @@ class Appended:
     ------
     PlanMismatch
         If another process has it open.
+    BadData
+        If a link leads out of the folder, or it is no plain file.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = file_in(path.parent, path.name)
         self._guard = threading.Lock()
         with _storage(self.path):
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
@@ -115,7 +128,7 @@ class Journal(Appended):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder / JOURNAL)
         try:
-            self.lines = {line.item: line for line in _lines(self.path)}
+            self.lines = _last_of_each(_lines(self.path))
         except BaseException:
             os.close(self._file)
             raise
@@ -123,7 +136,22 @@ class Journal(Appended):
     @property
     def finished(self) -> set[str]:
         """Items that a resumed run leaves alone."""
-        return {item for item, line in self.lines.items() if line.reason not in RETRIED}
+        return {item for item, line in self.lines.items() if line.reason not in RETRIED and not line.passing}
+
+    def failed_in_a_row(self, n_stop: int | None) -> set[str]:
+        """Items that are among `n_stop` or more failed calls in a row, in the order in which they were finished.
+
+        So many stop a run. Whatever was wrong, it was not the items, and a resumed run asks them again.
+        """
+        items: set[str] = set()
+        row: list[str] = []
+        for line in [*self.lines.values(), None]:
+            if line is not None and line.reason in CALL_FAILED:
+                row.append(line.item)
+            elif line is None or line.answer is not None:
+                items.update(row if n_stop is not None and len(row) >= n_stop else ())
+                row = []
+        return items
 
     def add(self, line: JournalLine) -> None:
         """Write the line; safe to use from many threads.
@@ -146,43 +174,23 @@ def read_journal(folder: Path) -> list[JournalLine]:
     BadData
         If there is no journal, or a line cannot be read; the message names every such line.
     """
-    path = Path(folder) / JOURNAL
+    path = file_in(folder, JOURNAL)
     if not path.is_file():
         raise BadData(f"{folder} is no run folder: it has no {JOURNAL}; make one with `earnest run`")
     return sorted({line.item: line for line in _lines(path)}.values(), key=lambda line: line.item)
 
 
+def _last_of_each(lines: Iterable[JournalLine]) -> dict[str, JournalLine]:
+    """The last line of each item, in the order in which these were written."""
+    last: dict[str, JournalLine] = {}
+    for line in lines:
+        last.pop(line.item, None)
+        last[line.item] = line
+    return last
+
+
 def _lines(path: Path) -> Iterable[JournalLine]:
     return read_appended(path, JournalLine, advice="as a journal; mend it or start anew in another folder")
-
-
-def read_appended(path: Path, form: type[Line], *, advice: str) -> Iterable[Line]:
-    """The lines of a file that is appended to, one by one; a torn last one is left out.
-
-    Raises
-    ------
-    BadData
-        After the last line, if any could not be read: every fault, and `advice`.
-    """
-    faults: list[str] = []
-    with path.open("rb") as lines:
-        for number, data in enumerate(lines, start=1):
-            if not data.endswith(b"\n"):
-                break  # torn: the writer was stopped, or is at it
-            try:
-                yield form.model_validate_json(data)
-            except ValueError as error:
-                faults.append(f"line {number}: {_short(error)}")
-    if faults:
-        raise BadData(f"{path} cannot be read {advice}", faults)
-
-
-def _short(error: ValueError) -> str:
-    errors = getattr(error, "errors", None)
-    if errors is None:
-        return str(error)
-    first = errors()[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")
 
 
 def _cut_torn_line(file: int) -> int:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from earnest.engine.journal import Appended, read_appended
+from earnest.engine.journal import Appended
 from earnest.records import JudgementLine
+from earnest.run_folder import read_appended
 
 JUDGEMENTS = "judgements.jsonl"
 
@@ -41,12 +42,14 @@ class Judgements(Appended):
             raise
 
     def add(self, line: JudgementLine) -> None:
-        """Write the line, and know it.
+        """Write the line, and know it; one that is known already is not written again.
 
         Raises
         ------
         StorageFailed
             If it could not be written.
         """
+        if self.known.get(line.key) == line:
+            return
         self.append(line.dumped())
         self.known[line.key] = line

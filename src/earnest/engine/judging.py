@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,9 @@ from earnest.engine.judge_prompts import judge_stimulus
 from earnest.engine.judge_replies import Judgement, outcome_of
 from earnest.engine.judgements import Judgements
 from earnest.engine.judges import ModelJudge, sampling_of
+from earnest.engine.learning import keep, learnt_by, recall
 from earnest.engine.ledger_file import read_spent, write_spent
+from earnest.engine.limits import check_open_files
 from earnest.engine.prices import Ledger
 from earnest.engine.stopping import finished
 from earnest.errors import BadData
@@ -54,6 +56,8 @@ class JudgeSummary:
         New labels; replies that could not be read.
     failed : mapping of str to int
         Calls that gave no reply, by reason; asked again another time.
+    details : mapping of str to str
+        What was said of the first of them, by reason.
     n_calls, n_cached, n_retries : int
     cost_usd : float or None
         Spent on the run folder so far.
@@ -70,6 +74,7 @@ class JudgeSummary:
     n_judged: int = 0
     n_unjudged: int = 0
     failed: Mapping[str, int]
+    details: Mapping[str, str] = field(default_factory=dict)
     n_calls: int = 0
     n_cached: int = 0
     n_retries: int = 0
@@ -139,17 +144,21 @@ class _Judging:
         self.n_parsed = len(items) - len(self.questions)
         self.n_judged = self.n_unjudged = self.n_known = self.n_total = 0
         self.failed: Counter[str] = Counter()
+        self.details: dict[str, str] = {}
         self.callers: list[Caller] = []
         self.cache: AnswerCache | None = None
         self.ledger = Ledger(settings.max_cost, spent=read_spent(folder))
         self.begun = time.monotonic()
 
     async def done(self) -> JudgeSummary:
+        check_open_files(self.settings.max_connections * len(self.judges))
         async with AsyncExitStack() as stack:
             if self.settings.cache is not None:
                 self.cache = AnswerCache(self.settings.cache)
                 stack.callback(self.cache.close)
             stack.callback(self._write_spent)
+            stack.callback(self._keep_learnt)
+            recall(self.folder, [judge.model for judge in self.judges])
             judgements = stack.enter_context(Judgements(self.folder))
             for judge in self.judges:
                 caller = caller_for(
@@ -221,7 +230,9 @@ class _Judging:
             clips = await asyncio.to_thread(self._clips, asked.line) if judge.hears else None
             said = await judge.label_async(asked.question, subject=self.plan.model, clips=clips)
             if said.failed:
-                self.failed[said.reason.partition(":")[0]] += 1
+                reason, _, detail = said.reason.partition(": ")
+                self.failed[reason] += 1
+                self.details.setdefault(reason, detail)
                 continue
             judgements.add(_filled(asked, said))
             self.n_judged += said.label is not None
@@ -240,6 +251,11 @@ class _Judging:
         if self.cache is not None:
             self.cache.flush()
         self._write_spent()
+
+    def _keep_learnt(self) -> None:
+        learnt = learnt_by(self.callers)
+        if learnt:
+            keep(self.folder, learnt)
 
     def _write_spent(self) -> None:
         write_spent(self.folder, self.ledger.spent)
@@ -260,6 +276,7 @@ class _Judging:
                 rate_per_s=rate,
                 eta_s=(self.n_total - done) / rate if rate else None,
                 in_flight=sum(caller.in_flight for caller in self.callers),
+                learnt=tuple(map(str, learnt_by(self.callers))),
             )
         )
 
@@ -274,6 +291,7 @@ class _Judging:
             n_judged=self.n_judged,
             n_unjudged=self.n_unjudged,
             failed=dict(self.failed),
+            details=dict(self.details),
             n_calls=sum(caller.n_calls for caller in self.callers),
             n_cached=sum(caller.n_cached for caller in self.callers),
             n_retries=sum(caller.n_retries for caller in self.callers),

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import dataclasses
+import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from earnest.audio import Stimulus
 from earnest.audio.stimulus import PRIMARY_ROLE
 from earnest.engine.job import Job
-from earnest.models.access import Answer, Failure, Reply, Sampling
+from earnest.models.access import Answer, Failure, Reply, Sampling, stopped_by_filter
 from earnest.records import JournalLine, Outcome, Question, Unscored, Verdict
 
 
 def outcome_of_reply(job: Job, reply: Reply) -> Outcome:
     """What scoring says of the reply; a failure is never scored, an empty answer only of a clip that holds something."""
     if isinstance(reply, Failure):
-        return Unscored(reason=reply.reason, detail=reply.detail)
+        return Unscored(reason=reply.reason, detail=reply.detail, passing=reply.passing)
     if not reply.said.strip() and reply.clip is None and not job.item.audible:
         if reply.details.get("blocked") or reply.reading.finish == "content_filter":
-            return Unscored(reason="content_filter", detail="the provider's filter stopped it")
+            return Unscored(reason="content_filter", detail=stopped_by_filter(reply))
         cut = " before max_tokens cut it off" if reply.reading.finish == "length" else ""
         return Unscored(reason="empty_answer", detail=f"the model said nothing{cut}")
     return job.score(job.item, reply)
+
+
+def scoring_failed(error: Exception) -> Unscored:
+    """The outcome of an item whose reply could not be scored: what was raised, and where."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    said = " ".join(str(error).split())[:300]
+    where = f"{Path(place.filename).name}, line {place.lineno}"
+    return Unscored(reason="scoring_failed", detail=f"{type(error).__name__}: {said} ({where})")
 
 
 def line_of(
@@ -57,6 +67,7 @@ def line_of(
         status="unscored" if unscored else "scored",
         reason=unscored.reason if unscored else None,
         detail=(unscored.detail or None) if unscored else None,
+        passing=unscored is not None and unscored.passing,
         answer=answer.text if answer else None,
         answer_clip=answer_clip,
         verdict=verdict,
@@ -83,6 +94,8 @@ def _taken_off(answer: Answer) -> dict[str, Any] | None:
     taken = {name: part for name, part in parts.items() if part}
     if reading.answer != answer.text.strip():
         taken["answer"] = reading.answer
+    if cut := answer.details.get("cut"):
+        taken["cut"] = cut
     return taken or None
 
 

@@ -4,8 +4,9 @@ The table `prices.yaml` holds the prices of a few models, each with its date and
 there is not guessed: the cost is then unknown, and every place that shows a cost says so.
 
 A ceiling holds for the whole run folder. A call reserves the most it can cost before it is made, so that calls in
-flight cannot pass the ceiling together; what a call did cost is known when its answer is there. What a provider bills
-for calls that gave no answer is not known and not counted.
+flight cannot pass the ceiling together; what a call did cost is known when its reply is there, and is counted whether or
+not the reply could be used. A reply that tells no tokens counts as the most that it can cost, where there is a ceiling.
+What a provider bills for calls that gave no reply at all is not known and not counted.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ import asyncio
 import datetime
 import functools
 import importlib.resources
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from earnest.audio import Stimulus
-from earnest.errors import ModelFailed
+from earnest.errors import BadParameter, ModelFailed
 from earnest.models.access import Model, Sampling
 
 CHARACTERS_PER_TOKEN = 2.5
@@ -41,7 +44,9 @@ class Price(BaseModel):
     input_audio: float = Field(ge=0)
     output_text: float = Field(ge=0)
     output_audio: float | None = Field(default=None, ge=0)
-    input_audio_tokens_per_s: float = Field(gt=0)
+    input_audio_tokens_per_s: float = Field(
+        default=32, gt=0, description="For estimates and reserves; by default the most of any vendor known."
+    )
     output_audio_tokens_per_s: float | None = Field(default=None, gt=0)
     date: datetime.date | None = Field(default=None, description="When it was read.")
     source: str = Field(default="", description="The vendor's page.")
@@ -93,13 +98,67 @@ def price_table() -> Mapping[str, Price]:
 
 
 def price_of(model: Model, prices: Mapping[str, Price] | None = None) -> Price | None:
-    """The price of a model: free where nothing leaves this machine by its own work; None where it is not known."""
+    """The price of a model: the one given, else none to pay on this machine; None where it is not known."""
     if prices and model.name in prices:
         return prices[model.name]
-    if model.batch_size is not None and model.destination is None:
+    if model.free or (model.batch_size is not None and model.destination is None):
         return FREE
     found = price_table().get(model.name)
     return found if found is not None and found.host == model.destination else None
+
+
+_GIVEN = re.compile(r"(?:(?P<spec>.+):)?(?P<pairs>[a-z_]+=[^:=]*(?:,[a-z_]+=[^:=]*)*)")
+_NAMES = {
+    "in": "input_text", "audio_in": "input_audio", "out": "output_text", "audio_out": "output_audio",
+    "audio_tokens_per_s": "input_audio_tokens_per_s",
+}  # fmt: skip
+
+
+def read_price(text: str) -> tuple[str | None, Price]:
+    """A price as a user writes it, in US dollars per million tokens, and the specification of the model it is for.
+
+    >>> read_price("in=2.5,audio_in=32,out=10")[1].input_audio
+    32.0
+
+    Written `[SPEC:]in=,audio_in=,out=[,audio_out=][,audio_tokens_per_s=]`; audio costs as much as text where it is left out.
+
+    Raises
+    ------
+    BadParameter
+        If it has another form, or a number is none.
+    """
+    found = _GIVEN.fullmatch(text.strip())
+    pairs = dict(pair.partition("=")[::2] for pair in found["pairs"].split(",")) if found else {}
+    if found is None or not {"in", "out"} <= pairs.keys() <= _NAMES.keys():
+        raise BadParameter(
+            f"a price is written [SPEC:]in=2.5,audio_in=32,out=10, in US dollars per million tokens, got {text!r}; it has in "
+            f"and out, and may have {', '.join(name for name in _NAMES if name not in ('in', 'out'))}"
+        )
+    try:
+        values = {_NAMES[name]: float(value) for name, value in pairs.items()}
+        price = Price(**{"input_audio": values["input_text"], **values})
+        if not all(map(math.isfinite, values.values())):
+            raise ValueError("not finite")
+    except ValueError as error:
+        raise BadParameter(f"prices are numbers of at least 0, got {text!r}; write in=2.5,audio_in=32,out=10, say") from error
+    return found["spec"], price
+
+
+def read_prices(given: Sequence[str], *, models: Sequence[str]) -> dict[str, Price]:
+    """The prices that a user wrote, by specification; one without a specification is for the first of `models`.
+
+    Raises
+    ------
+    BadParameter
+        If one cannot be read, or is for a model that nobody asks.
+    """
+    prices: dict[str, Price] = {}
+    for text in given:
+        spec, price = read_price(text)
+        if spec is not None and spec not in models:
+            raise BadParameter(f"a price must be for a model that is asked ({', '.join(models)}), got one for {spec!r}; correct it")
+        prices[models[0] if spec is None else spec] = price
+    return prices
 
 
 class Ledger:
@@ -132,7 +191,7 @@ class Ledger:
                 self._exhausted = True
                 raise ModelFailed(
                     f"the ceiling of {self.max_cost:g} USD leaves no room for a call of up to {amount:.4g} USD after "
-                    f"{self.spent:.4g} USD; run again with a higher max_cost to go on",
+                    f"{self.spent:.4g} USD; run again with a higher --max-cost to go on",
                     reason="over_budget",
                 )
             self._settled.clear()

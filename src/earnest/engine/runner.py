@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import os
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -28,28 +28,48 @@ from typing import Any, TypeVar
 from earnest.audio import AudioClip, Stimulus
 from earnest.engine.arms import Setup, setups
 from earnest.engine.cache import AnswerCache
-from earnest.engine.caller import Caller, caller_for, check_prices, cost_of
+from earnest.engine.caller import LET_GO_S, Caller, caller_for, check_prices, cost_of
 from earnest.engine.clips import ClipStore
 from earnest.engine.job import Job, Progress, Settings, Summary
-from earnest.engine.journal import Journal
+from earnest.engine.journal import CALL_FAILED, Journal
 from earnest.engine.judge_prompts import earlier_text
 from earnest.engine.judges import ModelJudge, NamedJudge, judged
+from earnest.engine.learning import keep, learnt_by, recall
 from earnest.engine.ledger_file import read_spent, write_spent
-from earnest.engine.lines import line_of, outcome_of_reply
+from earnest.engine.limits import check_open_files
+from earnest.engine.lines import line_of, outcome_of_reply, scoring_failed
 from earnest.engine.pace import Pace
+from earnest.engine.planned import write_items
 from earnest.engine.prices import Ledger
 from earnest.engine.shards import in_shard
 from earnest.engine.stopping import finished
-from earnest.errors import AccessDenied, BadAudio, BadParameter, EarnestError, MissingExtra, ModelFailed, StorageFailed
+from earnest.engine.workers import Workers
+from earnest.errors import (
+    AccessDenied,
+    BadAudio,
+    BadParameter,
+    EarnestError,
+    MachineFailed,
+    MissingExtra,
+    ModelFailed,
+    RunStopped,
+    StorageFailed,
+    machine_failed,
+)
 from earnest.models.access import Answer, Model, Reply, rng_for
-from earnest.plan import Plan
+from earnest.plan import LearntField, Plan
 from earnest.records import JournalLine, Question, Unscored, Verdict
+from earnest.results.proof import swapped
+from earnest.results.reasons import reason_counts
 
 T = TypeVar("T")
 
 TICK_S = 0.1
 _MOST_ATTACKS = 32
-_ENDS_THE_RUN = (AccessDenied, MissingExtra, StorageFailed)
+_ENDS_THE_RUN = (AccessDenied, MachineFailed, MissingExtra, RunStopped, StorageFailed)
+_GO_ON = "what was finished is kept, and the same command goes on from there"
+_NOT_AN_ITEMS = (*_ENDS_THE_RUN, OSError, MemoryError)
+"""What is no outcome of an item: the run cannot go on as it was meant to, or the machine is at fault."""
 
 
 async def execute_async(
@@ -90,8 +110,11 @@ async def execute_async(
         If the folder holds another plan, or another process is writing it.
     AccessDenied
         If an attack needs more than the model grants; nothing was asked then.
-    StorageFailed
-        If results could not be written; what was written stays, and the run can be resumed.
+    RunStopped
+        If nobody can be asked (no such model, no right key, audio refused, no canary answered), so many calls failed in
+        a row, or items are missing in the end; what was written stays, and the run can be resumed.
+    StorageFailed, MachineFailed
+        If results could not be written, or this machine ran out of files, memory or disk; likewise.
     """
     folder = Path(folder)
     jobs = _checked([job for job in jobs if in_shard(job.item.id, plan.shard)])
@@ -140,6 +163,10 @@ class _Run:
         self.clips = ClipStore(folder)
         self.n_scored, self.unscored = 0, Counter[str]()
         self.n_done = self.n_resumed = 0
+        self._failed: list[JournalLine] = []
+        self._canary_lines: dict[str, JournalLine] = {}
+        self._finished: set[str] = set()
+        self._learnt: tuple[LearntField, ...] = ()
         self.begun = time.monotonic()
         self.pace = Pace(())
         self.journal: Journal
@@ -149,8 +176,8 @@ class _Run:
         self.judges: list[ModelJudge | NamedJudge] = []
         self.judge_callers: list[Caller] = []
         self.setups: dict[Any, Setup] = {}
-        self.pool: ThreadPoolExecutor
-        self.attack_pool: ThreadPoolExecutor
+        self.pool: Workers
+        self.attack_pool: Workers
         self.on_progress: Callable[[Progress], None] | None = None
 
     @classmethod
@@ -168,10 +195,12 @@ class _Run:
         """Check everything, open everything; `stack` closes it again in the right order."""
         run = cls(plan, jobs, folder, settings)
         run.on_progress = on_progress
+        check_open_files(settings.max_connections * (1 + len(judges)))
         if settings.cache is not None:
             run.cache = AnswerCache(settings.cache)
             stack.callback(run.cache.close)
         run.ledger = Ledger(settings.max_cost, spent=read_spent(folder))
+        recall(folder, [model, *(judge.model for judge in judges if isinstance(judge, ModelJudge))])
         run.caller = run._caller_of(model)
         stack.push_async_callback(run.caller.aclose)
         run._take_judges(judges, stack)
@@ -179,9 +208,11 @@ class _Run:
         run.setups = setups(plan, (job.arm for job in jobs), model=run.caller, sampling=run.sampling)
         with _storage_errors(folder):
             plan.write(folder)
+        write_items(folder, [job.id for job in jobs])
         run.journal = Journal(folder)
         stack.callback(run.journal.close)
         stack.callback(run._write_spent)
+        stack.callback(run._keep_learnt)
         run._open_pools(stack)
         # what was pushed last is closed first: worker threads must be let go before their pools are waited for
         stack.push_async_callback(run._let_threads_go)
@@ -201,10 +232,10 @@ class _Run:
             self.judges.append(judge)
 
     def _open_pools(self, stack: AsyncExitStack) -> None:
-        self.pool = ThreadPoolExecutor(max(2, min(8, os.cpu_count() or 1)), thread_name_prefix="earnest-work")
-        self.attack_pool = ThreadPoolExecutor(self._n_attacks, thread_name_prefix="earnest-attack")
+        self.pool = Workers(max(2, min(8, os.cpu_count() or 1)), name="earnest-work")
+        self.attack_pool = Workers(self._n_attacks, name="earnest-attack")
         for pool in (self.pool, self.attack_pool):
-            stack.push_async_callback(asyncio.to_thread, pool.shutdown, wait=True, cancel_futures=True)
+            stack.push_async_callback(pool.closed, within_s=LET_GO_S)
 
     async def _let_threads_go(self) -> None:
         for caller in self._callers:
@@ -212,11 +243,17 @@ class _Run:
 
     def _take_earlier_lines(self) -> None:
         known = {job.id for job in self.jobs}
-        finished = self.journal.finished & known
+        finished = (self.journal.finished & known) - self.journal.failed_in_a_row(self.settings.max_failures)
+        lines = self.journal.lines
+        canaries = {name for name in finished if lines[name].kind == "canary"}
+        answered = [lines[name] for name in canaries]
+        if all(map(_call_failed, answered)) or swapped(answered):
+            finished -= canaries  # the run was stopped then
         for name in finished:
-            self._count(self.journal.lines[name])
+            self._count(lines[name])
+            self.caller.answered = self.caller.answered or lines[name].answer is not None
         self.n_resumed = self.n_done
-        self.journal.lines.clear()
+        lines.clear()
         self._finished = finished
 
     @property
@@ -242,12 +279,41 @@ class _Run:
             size = self.caller.batch_size
             n_plain = self.settings.max_connections if size is None else 2 * size + 8
             await self._in_parallel((self._finish(job) for job in canaries), n_plain)
+            self._check_canaries(canaries)
             await self._in_parallel((self._finish(job) for job in self._ordered(plain)), n_plain)
             await self._in_parallel((self._attack(group) for group in self._groups(attacked)), self._n_attacks)
         finally:
             ticker.cancel()
             await asyncio.gather(ticker, return_exceptions=True)
+            self._keep_learnt()
             self._report()
+        self._check_whole()
+
+    def _check_canaries(self, asked: list[Job]) -> None:
+        """Stop where calls for canaries failed, one and all, or answers were swapped: with all else it would be alike."""
+        if mixed := swapped(list(self._canary_lines.values())):
+            (first, second), n_more = mixed[0], len(mixed) - 1
+            raise RunStopped(
+                f"{first} was answered with the code words of {second}{f', and {n_more} more like that' if n_more else ''}: "
+                f"what stands behind {self.plan.model} mixes up requests that it has at once. Mend it, or run the same "
+                "command again with --max-connections 1 --no-cache"
+            )
+        lines = [self._canary_lines[job.id] for job in asked if job.id in self._canary_lines]
+        if lines and len(lines) == sum(job.kind == "canary" for job in self.jobs) and all(map(_call_failed, lines)):
+            raise RunStopped(
+                f"{self.plan.model} answered none of the {len(lines)} canaries that prove that audio arrives: "
+                f"{_why(lines)}. Nothing more was asked; mend this and run the same command again"
+            )
+
+    def _check_whole(self) -> None:
+        """Every item that was planned has a line, or the run says which has not."""
+        missing = [job.id for job in self.jobs if job.id not in self._finished]
+        if missing:
+            names = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+            raise RunStopped(
+                f"{len(self.jobs)} items were planned, and {len(missing)} have no line in {self.journal.path}: {names}. "
+                f"Something ended their work without a word; {_GO_ON}"
+            )
 
     async def _in_parallel(self, work: Iterator[Coroutine[Any, Any, None]], n_workers: int) -> None:
         async def worker() -> None:
@@ -303,10 +369,9 @@ class _Run:
         # one seed for all: the attack makes a generator for each stimulus from it and the stimulus's content
         rng = rng_for(self.plan.seed, "attack", loaded[0][0].arm.attack or "")
         try:
-            work = asyncio.get_running_loop().run_in_executor(
-                self.attack_pool, lambda: setup.attack.run(setup.system, stimuli, rng=rng)
-            )
-            attempts = (await work).attempts
+            attempts = (
+                await self._in_pool(setup.attack.run, setup.system, stimuli, rng=rng, pool=self.attack_pool)
+            ).attempts
         except _ENDS_THE_RUN:
             raise
         except EarnestError as error:
@@ -332,7 +397,9 @@ class _Run:
             return
         ((job, stimulus),) = loaded
         reason = error.reason if isinstance(error, ModelFailed) else "attack_failed"
-        self._write(self._line(job, outcome=Unscored(reason=reason, detail=str(error)), stimulus=stimulus))
+        passing = isinstance(error, ModelFailed) and error.retryable
+        outcome = Unscored(reason=reason, detail=str(error), passing=passing)
+        self._write(self._line(job, outcome=outcome, stimulus=stimulus))
 
     async def _score(
         self,
@@ -354,19 +421,26 @@ class _Run:
                 question = replace(question, earlier=earlier_text(stimulus))
             sent = stimulus.with_clip(attacked) if attacked is not None else stimulus
             heard = await self._in_pool(_as_kept, sent) if self.plan.judge_hears else {}
-            outcome, said = await judged(question, self.judges, subject=self.plan.model, clips=heard)
+            try:
+                outcome, said = await judged(question, self.judges, subject=self.plan.model, clips=heard)
+            except _NOT_AN_ITEMS:
+                raise
+            except Exception as error:  # noqa: BLE001  (a judge's reply is somebody's text too)
+                outcome = scoring_failed(error)
         assert isinstance(outcome, Verdict | Unscored)
-        line = self._line(
-            job,
-            outcome=outcome,
-            stimulus=stimulus,
-            reply=reply,
-            clips=clips,
-            answer_clip=answer_clip,
-            attempt=attempt,
-            judges=said,
-            question=question,
-        )
+        about = {
+            "stimulus": stimulus,
+            "reply": reply,
+            "clips": clips,
+            "answer_clip": answer_clip,
+            "attempt": attempt,
+            "judges": said,
+            "question": question,
+        }
+        try:
+            line = self._line(job, outcome=outcome, **about)
+        except (TypeError, ValueError) as error:  # something in the reply or the verdict has no place in a line
+            line = self._line(job, outcome=scoring_failed(error), stimulus=stimulus, clips=clips)
         self._write(line)
 
     def _prepared(self, job: Job, setup: Setup) -> tuple[Stimulus, Stimulus, dict[str, str], float]:
@@ -382,31 +456,37 @@ class _Run:
 
     def _outcome(self, job: Job, system: Any, reply: Reply, before_ms: float) -> tuple[Reply, Any, str | None]:
         """In a worker thread: the reply that leaves the system, what scoring says, the spoken answer's name."""
-        if system is not None and system.defences and isinstance(reply, Answer):
-            begun = time.perf_counter()
-            reply = system.reviewed(reply)
-            if isinstance(reply, Answer):
-                after_ms = before_ms + 1e3 * (time.perf_counter() - begun)
-                reply = replace(reply, details={**reply.details, "defence_ms": after_ms})
         try:
+            if system is not None and system.defences and isinstance(reply, Answer):
+                begun = time.perf_counter()
+                reply = system.reviewed(reply)
+                if isinstance(reply, Answer):
+                    after_ms = before_ms + 1e3 * (time.perf_counter() - begun)
+                    reply = replace(reply, details={**reply.details, "defence_ms": after_ms})
             outcome = outcome_of_reply(job, reply)
-        except Exception as error:
+        except _NOT_AN_ITEMS as error:
             error.add_note(f"while scoring {job.id}; what was finished before is kept, and the run can be resumed")
             raise
+        except Exception as error:  # noqa: BLE001  (an answer that a task cannot take is that item's outcome)
+            outcome = scoring_failed(error)
         answer_clip = self.clips.keep(reply.clip) if isinstance(reply, Answer) and reply.clip is not None else None
         return reply, outcome, answer_clip
 
     def _line(self, job: Job, *, outcome: Verdict | Unscored, **what: Any) -> JournalLine:
         return line_of(job, model=self.plan.model, sampling=self.sampling, outcome=outcome, **what)
 
-    async def _in_pool(self, function: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self.pool, function, *arguments)
+    async def _in_pool(self, function: Callable[..., T], *arguments: Any, pool: Workers | None = None, **named: Any) -> T:
+        work = (pool or self.pool).submit(_kept_in, function, *arguments, **named)
+        return await asyncio.wrap_future(work)
 
     # -- what is written and told
 
     def _write(self, line: JournalLine) -> None:
         self.journal.add(line)
+        self._finished.add(line.item)
         self._count(line)
+        if line.kind == "canary":
+            self._canary_lines[line.item] = line
         job, attempt = self._by_id[line.item], line.attempt or {}
         n_calls = 1.0 + attempt.get("n_queries", 0) + attempt.get("n_gradients", 0)
         self.pace.finished(
@@ -415,6 +495,22 @@ class _Run:
             call_s=line.duration_ms / 1e3,
             n_calls=n_calls,
         )
+        self._check_goes_on(line)
+
+    def _check_goes_on(self, line: JournalLine) -> None:
+        """Stop after so many failed calls in a row; those of canaries are looked at together."""
+        if line.kind == "canary":
+            return
+        if _call_failed(line):
+            self._failed.append(line)
+        elif line.answer is not None:
+            self._failed.clear()
+        if len(self._failed) >= (self.settings.max_failures or math.inf):
+            raise RunStopped(
+                f"{len(self._failed)} calls in a row gave no answer, so nothing more was asked of {self.plan.model}: "
+                f"{_why(self._failed)}. {self.n_done} of {len(self.jobs)} items are done and kept; the same command "
+                "goes on from there and asks these again (--max-failures says after how many)"
+            )
 
     def _count(self, line: JournalLine) -> None:
         self.n_done += 1
@@ -434,6 +530,15 @@ class _Run:
         if self.cache is not None:
             self.cache.flush()
         self._write_spent()
+        self._keep_learnt()
+
+    def _keep_learnt(self) -> None:
+        """What endpoints were found to refuse stands in the plan as soon as it is known."""
+        learnt = learnt_by(self._callers)
+        if learnt != self._learnt:
+            with _storage_errors(self.folder):
+                keep(self.folder, learnt)
+            self._learnt = learnt
 
     def _write_spent(self) -> None:
         write_spent(self.folder, self.ledger.spent)
@@ -455,6 +560,7 @@ class _Run:
             rate_per_s=rate,
             eta_s=self.pace.eta_s(passed_s) if rate else None,
             in_flight=sum(caller.in_flight for caller in self._callers),
+            learnt=tuple(map(str, self._learnt)),
         )
 
     def summary(self) -> Summary:
@@ -471,8 +577,36 @@ class _Run:
             n_cached=sum(caller.n_cached for caller in self._callers),
             cost_usd=cost_usd,
             note=note,
+            learnt=tuple(map(str, self._learnt)),
             duration_s=time.monotonic() - self.begun,
         )
+
+
+def _call_failed(line: JournalLine) -> bool:
+    return line.reason in CALL_FAILED
+
+
+def _why(lines: Sequence[JournalLine]) -> str:
+    return "; ".join(map(str, reason_counts(lines)))
+
+
+def _kept_in(function: Callable[..., T], *arguments: Any, **named: Any) -> T:
+    """In a worker thread: what code of others does must end neither the program nor an item without a word."""
+    try:
+        return function(*arguments, **named)
+    except EarnestError:
+        raise
+    except (OSError, MemoryError) as error:
+        if fault := machine_failed(error):
+            for note in getattr(error, "__notes__", ()):
+                fault.add_note(note)
+            raise fault from error
+        raise
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise RunStopped(
+            f"a task, an attack or a defence raised {type(error).__name__}({error}), which would end the program; mend "
+            f"the one that did. {_GO_ON.capitalize()}"
+        ) from error
 
 
 def _as_kept(sent: Stimulus) -> dict[str, AudioClip]:

@@ -7,14 +7,18 @@ import os
 import re
 import shutil
 import warnings
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from earnest.engine.clips import FOLDER
+from earnest.engine.clips import FOLDER, clip_path
 from earnest.engine.journal import JOURNAL, Journal, read_journal, storage_failed
 from earnest.engine.judgements import JUDGEMENTS, Judgements
+from earnest.engine.ledger_file import read_spent, write_spent
+from earnest.engine.planned import planned_items, write_items
 from earnest.errors import BadData, BadParameter, PlanMismatch
 from earnest.plan import Plan
+from earnest.records import Arm, JournalLine
 from earnest.results.judged import read_judgements
 
 
@@ -29,9 +33,9 @@ def parse_shard(shard: str) -> tuple[int, int]:
     BadParameter
         If it is not written like that, or there is no such part.
     """
-    found = re.fullmatch(r"(\d+)/(\d+)", shard)
+    found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", shard)
     if found is None or not 1 <= int(found[1]) <= int(found[2]):
-        raise BadParameter(f"a shard must be written i/n with i from 1 to n, got {shard!r}; 2/8 is the second of eight")
+        raise BadParameter(f"a shard must be written i/n with i from 1 to n, got {shard[:40]!r}; 2/8 is the second of eight")
     return int(found[1]), int(found[2])
 
 
@@ -47,35 +51,100 @@ def in_shard(item_id: str, shard: str | None) -> bool:
 def merge(folders: Sequence[Path | str], out: Path | str) -> int:
     """Join the run folders of shards into the run folder `out`; how many lines it has.
 
-    Where a shard is missing a warning says which; running the merged folder without `--shard` asks what it held.
+    Where a shard or some of its items are missing a warning names them; running the merged folder without `--shard` asks
+    what they held. A merge that was broken off can be run again.
 
     Raises
     ------
     PlanMismatch
         If the plans differ in more than the shard, or `out` holds another plan.
     BadData
-        If an item is in two folders, or a folder is no shard.
+        If a folder is no shard, a line belongs to another shard or plan, an item is in two folders, or `out` holds other
+        lines.
     """
     paths, out = [Path(folder) for folder in folders], Path(out)
-    plan = _common_plan(paths)
-    lines = {}
-    doubled = []
-    for path in paths:
-        for line in read_journal(path):
-            doubled += [f"{line.item} is in {path} and in another folder"] if line.item in lines else []
-            lines[line.item] = line
-    if doubled:
-        raise BadData("the shards must not overlap; leave out the folder that is double", doubled)
+    plans = [Plan.read(path) for path in paths]
+    plan = _common_plan(paths, plans)
+    lines = _checked_lines(paths, plans)
+    _warn_of_missing(paths, plans, lines)
     plan.write(out)
     for path in paths:
         _link_clips(path, out)
     with Journal(out) as journal:
-        if journal.lines:
-            raise BadData(f"{out / JOURNAL} must be empty, got {len(journal.lines)} lines; merge into a new folder")
-        for name in sorted(lines):
+        other = [name for name, line in journal.lines.items() if lines.get(name) != line]
+        if other:
+            raise BadData(f"{out / JOURNAL} must hold nothing but lines of these shards; merge into a new folder", other)
+        for name in sorted(lines.keys() - journal.lines.keys()):
             journal.add(lines[name])
     _join_judgements(paths, out)
+    write_spent(out, max(read_spent(out), sum(map(read_spent, paths))))
+    items = [planned_items(path) for path in paths]
+    if len(paths) == parse_shard(plans[0].shard or "1/1")[1] and None not in items:
+        write_items(out, [item for group in items for item in group or ()])
     return len(lines)
+
+
+def lacking(folder: Path | str) -> list[str]:
+    """What of a run's plan has no line in its journal, in sentences; nothing where it is whole."""
+    folder = Path(folder)
+    plan, lines = Plan.read(folder), {line.item: line for line in read_journal(folder)}
+    missing = [item for item in planned_items(folder) or () if item not in lines]
+    if missing:
+        return [f"{len(missing)} of {len(lines) + len(missing)} items have no line: {_named(missing)}"]
+    if plan.shard is not None:
+        return []
+    asked = Counter((line.task, line.attack, line.defence) for line in lines.values() if line.kind == "item")
+    return [
+        f"{task.n_items - n} of {task.n_items} items of {task.name}{Arm(attack=attack, defence=defence).suffix} have no line"
+        for task in plan.tasks
+        for attack, defence in plan.arms
+        if (attack is None or task.attacked) and (n := asked[task.name, attack, defence]) < task.n_items
+    ]
+
+
+def _checked_lines(paths: Sequence[Path], plans: Sequence[Plan]) -> dict[str, JournalLine]:
+    """Every line by its item; each must be of its folder's shard and plan, and in no other folder."""
+    lines: dict[str, JournalLine] = {}
+    faults = []
+    for path, plan in zip(paths, plans, strict=True):
+        for line in read_journal(path):
+            if why := _stranger(line, plan):
+                faults.append(f"{line.item} in {path} {why}")
+            elif line.item in lines:
+                faults.append(f"{line.item} is in {path} and in another folder")
+            lines[line.item] = line
+    if faults:
+        raise BadData("shards must not overlap, and each must hold its own items alone; leave out what is double", faults)
+    return lines
+
+
+def _stranger(line: JournalLine, plan: Plan) -> str:
+    """Why a line can be none of the plan's shard; empty where it may be one."""
+    tasks = {task.name for task in plan.tasks if task.not_run is None}
+    if line.model != plan.model:
+        return f"is an answer of {line.model}, and the plan is of {plan.model}"
+    if line.kind == "item" and line.task not in tasks:
+        return f"is of the task {line.task}, which its plan does not run"
+    if (line.attack, line.defence) not in plan.arms:
+        return f"was asked {line.arm.suffix or 'clean'}, which its plan does not ask"
+    if not in_shard(line.item.removesuffix(line.arm.suffix), plan.shard):
+        return f"does not belong to shard {plan.shard}"
+    return ""
+
+
+def _warn_of_missing(paths: Sequence[Path], plans: Sequence[Plan], lines: Mapping[str, JournalLine]) -> None:
+    for path, plan in zip(paths, plans, strict=True):
+        missing = [item for item in planned_items(path) or () if item not in lines]
+        if missing:
+            warnings.warn(
+                f"shard {plan.shard} in {path} is not finished, {len(missing)} of its items have no line: {_named(missing)}; "
+                "finish it and merge into a new folder, or run the merged folder without --shard",
+                stacklevel=3,
+            )
+
+
+def _named(items: Sequence[str]) -> str:
+    return ", ".join(items[:5]) + (f" and {len(items) - 5} more" if len(items) > 5 else "")
 
 
 def _join_judgements(paths: Sequence[Path], out: Path) -> None:
@@ -88,8 +157,7 @@ def _join_judgements(paths: Sequence[Path], out: Path) -> None:
                 joined.add(line)
 
 
-def _common_plan(paths: Sequence[Path]) -> Plan:
-    plans = [Plan.read(path) for path in paths]
+def _common_plan(paths: Sequence[Path], plans: Sequence[Plan]) -> Plan:
     faults = [
         f"{path} is no shard: its plan has none" for path, plan in zip(paths, plans, strict=True) if not plan.shard
     ]
@@ -126,12 +194,15 @@ def _link_clips(source: Path, out: Path) -> None:
     try:
         (out / FOLDER).mkdir(parents=True, exist_ok=True)
         for path in sorted((source / FOLDER).glob("*.flac")):
+            path = clip_path(source, path.stem)  # refuses what is no clip, and links out of the folder
             target = out / FOLDER / path.name
             if target.exists():
                 continue
             try:
                 os.link(path, target)
-            except OSError:
-                shutil.copyfile(path, target)
+            except OSError:  # another file system, say
+                partial = target.with_name(f".{target.stem}.{os.getpid()}")
+                shutil.copyfile(path, partial)
+                partial.replace(target)
     except OSError as error:
         raise storage_failed(out / FOLDER, error) from error

@@ -14,12 +14,14 @@ import contextlib
 import copy
 import functools
 import hashlib
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -30,12 +32,34 @@ from earnest.errors import AccessDenied, BadParameter, FailureReason, HistoryRef
 from earnest.models.edits import Edit, Position, edited_fingerprint
 from earnest.models.timing import waiting
 from earnest.replies import ReadReply, read
+from earnest.run_folder import plain_json
+from earnest.text import valid_text
 
 Hears = Literal["words", "voice", "sound"]
 """What of a recording reaches a model: what is said, who says it and how, and sounds other than speech."""
 
 Access = Literal["responses", "scores", "gradients", "activations"]
 """What a model grants: answers only, log-probabilities of texts, gradients to the waveform, inner activations."""
+
+
+MAX_CHARACTERS = 100_000
+"""Longest text of an answer that is kept: twenty times what a model says that is allowed a thousand tokens."""
+
+MAX_DETAIL = 2_000
+"""Characters that are kept of why a call failed."""
+
+
+MOST_COUNTED = 1e12
+"""More of anything is no count: a sum of such numbers would tell nothing."""
+
+
+def counted(counts: Mapping[str, Any]) -> dict[str, float]:
+    """The counts that are numbers, finite and not negative; a gateway may send anything."""
+    return {
+        key: float(count)
+        for key, count in counts.items()
+        if isinstance(count, int | float) and not isinstance(count, bool) and 0 <= count <= MOST_COUNTED
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,11 +88,13 @@ class Answer:
     Parameters
     ----------
     text : str
-        In words; of a spoken answer its transcript where the model gives one; empty where it said nothing.
+        In words; of a spoken answer its transcript where the model gives one; empty where it said nothing. What a model
+        gives is made valid Unicode, and no more than `MAX_CHARACTERS` of it are kept.
     clip : AudioClip or None
         The spoken answer, if any.
     usage : mapping
-        Tokens by kind (`input_tokens`, `output_tokens`, `input_audio_tokens`, ...) and `cost_usd` where known.
+        Tokens by kind (`input_tokens`, `output_tokens`, `input_audio_tokens`, ...) and `cost_usd` where known. Thoughts are
+        output. What is no count, a number that is negative or not finite, say, is left out.
     duration_ms : float
         Wall time of the call itself: waiting for a turn (queues, locks, threads) is not counted, and a batch's time is
         shared among its answers.
@@ -76,7 +102,12 @@ class Answer:
         Of the whole answer, for models that grant scores.
     details : mapping
         JSON values that a model adds: `transcript` (what it heard), `finish_reason`, `reasoning` (what it thought beside
-        its answer), `revision`.
+        its answer), `revision`; `blocked` and `filter` (what it said) where a provider's filter stopped it. `cut` says what was left out of a text that was too long.
+
+    Raises
+    ------
+    ModelFailed
+        `bad_response`, if the text is none, or a part is of another type than said here.
     """
 
     text: str
@@ -85,6 +116,22 @@ class Answer:
     duration_ms: float = 0.0
     log_probability: float | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """The one gate for what models say: behind it there are only texts that can be read, scored and written down."""
+        fits = isinstance(self.text, str) and isinstance(self.usage, Mapping) and isinstance(self.details, Mapping)
+        if not fits or not isinstance(self.clip, AudioClip | None):
+            kinds = ", ".join(f"{name} {type(getattr(self, name)).__name__}" for name in ("text", "clip", "usage", "details"))
+            raise ModelFailed(
+                f"an answer must have a text (str), a clip (AudioClip or None), usage and details (mappings), got {kinds}",
+                reason="bad_response",
+            )
+        text, details = valid_text(self.text[:MAX_CHARACTERS]), plain_json(self.details)
+        if len(self.text) > MAX_CHARACTERS:
+            details["cut"] = f"the first {MAX_CHARACTERS:,} of {len(self.text):,} characters are kept"
+        object.__setattr__(self, "text", text)
+        object.__setattr__(self, "usage", counted(self.usage))
+        object.__setattr__(self, "details", details)
 
     @cached_property
     def reading(self) -> ReadReply:
@@ -102,18 +149,74 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A call that gave no answer; never to be scored."""
+    """A call that gave no answer; never to be scored.
+
+    Parameters
+    ----------
+    reason : str
+        One of `earnest.errors.FailureReason`.
+    detail : str
+        What happened, for a person.
+    passing : bool
+        Whether the same call may succeed later.
+    """
 
     reason: FailureReason
     detail: str = ""
+    passing: bool = field(default=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """What a server or somebody's code says of itself, as text that can be written down."""
+        object.__setattr__(self, "reason", valid_text(str(self.reason)))
+        object.__setattr__(self, "detail", valid_text(str(self.detail)[:MAX_DETAIL]))
 
     @classmethod
     def of(cls, error: ModelFailed) -> Failure:
         """The failure that `error` tells of."""
-        return cls(reason=error.reason, detail=str(error))
+        return cls(reason=error.reason, detail=str(error), passing=error.retryable)
 
 
 Reply = Answer | Failure
+
+
+def stopped_by_filter(answer: Answer) -> str:
+    """What is said of an answer that a provider's filter stopped, with its own words where it gave any."""
+    said = answer.details.get("filter")
+    return f"the provider's filter stopped it: {said}" if said else "the provider's filter stopped it"
+
+
+_PASSING_STATUSES = frozenset({408, 409, 425, 429, *range(500, 600)})
+_PASSING_NAMES = re.compile(r"timeout|connect|ratelimit|toomanyrequests|overloaded|unavailable|internalserver|temporar", re.IGNORECASE)
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether what somebody's code raised tells of a fault that passes: a connection, a limit, a server that is down.
+
+    Clients of vendors say so by the class of the exception or by the status that it carries.
+    """
+    if isinstance(error, ModelFailed):
+        return error.retryable
+    status = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", None)
+    if isinstance(status, int):
+        return status in _PASSING_STATUSES
+    names = (kind.__name__ for kind in type(error).__mro__[:-3])  # but Exception, BaseException and object
+    return isinstance(error, ConnectionError | TimeoutError) or any(map(_PASSING_NAMES.search, names))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learnt:
+    """What an endpoint was found to refuse of a request.
+
+    Parameters
+    ----------
+    instead : str
+        What is sent in its place, or `left out`.
+    said : str
+        The endpoint's own words.
+    """
+
+    instead: str
+    said: str
 
 
 class Model(abc.ABC):
@@ -129,6 +232,8 @@ class Model(abc.ABC):
     fingerprint: str = ""
     """What tells it from others of its name; part of every cache key."""
     access: frozenset[Access] = frozenset({"responses"})
+    access_with: Mapping[Access, str] = MappingProxyType({})
+    """Access that it would grant if a module were installed that is not, as access to module."""
     batch_size: int | None = None
     destination: str | None = None
     """Host that recordings are sent to; None where they stay on this machine."""
@@ -150,6 +255,12 @@ class Model(abc.ABC):
     """Where its activations can be read and edited; empty where that is not said."""
     edits: tuple[Edit, ...] | None = ()
     """The edits in force (see `hooked`); None of a model whose `hooked` block is over."""
+    learnt: Mapping[str, Learnt] = {}
+    """What its endpoint was found to refuse, by the field of the request; what is sent since then."""
+    free: bool = False
+    """Whether asking it costs nothing though it is asked by a request: its endpoint is on this machine."""
+    timeout_s: float | None = None
+    """Longest wait for a reply, where it has one of its own."""
     uses_truth: ClassVar[bool] = False
     """Only scripted models see `Stimulus.truth`."""
 
@@ -187,7 +298,7 @@ class Model(abc.ABC):
         """
         (reply,) = await self._in_turn(functools.partial(timed_ask, self, [stimulus], sampling=sampling))
         if isinstance(reply, Failure):
-            raise ModelFailed(reply.detail or reply.reason, reason=reply.reason)
+            raise ModelFailed(reply.detail or reply.reason, reason=reply.reason, retryable=reply.passing)
         return reply
 
     def loss_and_gradient(
@@ -299,6 +410,10 @@ class Model(abc.ABC):
         """
         return None
 
+    def recall(self, learnt: Mapping[str, Learnt]) -> None:
+        """Ask from now on as an earlier sitting learnt to; a model without an endpoint has nothing to learn."""
+        return
+
     async def aclose(self) -> None:
         """Let go of connections, if there are any; the model may be asked again."""
         return
@@ -358,9 +473,9 @@ def _door_of_ask(ask: Callable[..., list[Reply]]) -> Callable[..., list[Reply]]:
         _check_in_force(self)
         refused = {place: error for place, each in enumerate(stimuli) if (error := _refusal(self, each)) is not None}
         if not refused:
-            return ask(self, stimuli, *rest, **options)
+            return _replies(self, ask(self, stimuli, *rest, **options))
         kept = [place for place in range(len(stimuli)) if place not in refused]
-        asked = ask(self, [stimuli[place] for place in kept], *rest, **options) if kept else []
+        asked = _replies(self, ask(self, [stimuli[place] for place in kept], *rest, **options)) if kept else []
         replies = dict(zip(kept, asked, strict=True))
         return [Failure.of(refused[place]) if place in refused else replies[place] for place in range(len(stimuli))]
 
@@ -374,9 +489,26 @@ def _door_of_ask_one(ask_one: Callable[..., Any]) -> Callable[..., Any]:
         error = _refusal(self, stimulus)
         if error is not None:
             raise error
-        return await ask_one(self, stimulus, *rest, **options)
+        answer = await ask_one(self, stimulus, *rest, **options)
+        if not isinstance(answer, Answer):
+            raise ModelFailed(_no_reply(self, answer), reason="bad_response")
+        return answer
 
     return door
+
+
+def _replies(model: Model, given: Any) -> list[Reply]:
+    """What a model gave; whatever is neither an answer nor a failure is a failure."""
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        raise ModelFailed(_no_reply(model, given), reason="bad_response")
+    return [
+        reply if isinstance(reply, Answer | Failure) else Failure(reason="bad_response", detail=_no_reply(model, reply))
+        for reply in given
+    ]
+
+
+def _no_reply(model: Model, given: object) -> str:
+    return f"{model.name!r} must give an Answer or a Failure to each stimulus, got {type(given).__name__}; mend the model"
 
 
 def _door_of_inner(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -24,7 +24,7 @@ import numpy as np
 from earnest.audio import AudioClip, Stimulus, Turn
 from earnest.errors import BadParameter
 from earnest.models import models
-from earnest.models.access import Answer, Failure, Hears, Model, Reply, Sampling, timed_ask
+from earnest.models.access import Answer, Failure, Hears, Learnt, Model, Reply, Sampling, timed_ask
 from earnest.models.loading import load_model
 from earnest.models.recognisers import load_recogniser
 
@@ -88,11 +88,23 @@ class CascadeModel(Model):
         self.fingerprint = f"{recogniser.name}:{recogniser.fingerprint}+{text.name}:{text.fingerprint}"
         hosts = [model.destination for model in (recogniser, text) if model.destination]
         self.destination = ", ".join(dict.fromkeys(hosts)) or None
+        self.free = all(model.free or (model.batch_size is not None and not model.destination) for model in (recogniser, text))
         sizes = [model.batch_size for model in (recogniser, text)]
         self.batch_size = None if None in sizes else min(size for size in sizes if size is not None)
         self.note = "; ".join(note for note in (recogniser.note, text.note) if note)
         self.takes_text_alone = text.takes_text_alone
         self.takes_history = text.takes_history
+
+    @property
+    def learnt(self) -> Mapping[str, Learnt]:  # type: ignore[override]
+        """What the endpoints of its parts were found to refuse; of the recogniser's behind its word."""
+        return {**{f"recogniser.{field}": one for field, one in self._recogniser.learnt.items()}, **self._text.learnt}
+
+    def recall(self, learnt: Mapping[str, Learnt]) -> None:
+        """Ask both parts from now on as an earlier sitting learnt to."""
+        heard = {field.removeprefix("recogniser."): one for field, one in learnt.items() if field.startswith("recogniser.")}
+        self._recogniser.recall(heard)
+        self._text.recall({field: one for field, one in learnt.items() if not field.startswith("recogniser.")})
 
     async def ask_one(self, stimulus: Stimulus, *, sampling: Sampling = Sampling()) -> Answer:  # noqa: B008
         """The answer to one stimulus; see `Model.ask_one`. A failure of either part is raised."""

@@ -76,6 +76,7 @@ class EmbeddedModel(Model):
         self.max_duration_s = MAX_SECONDS
         inner = {"gradients", "activations"} if registry.has_extra("torch") else set()
         self.access = frozenset({"responses", "scores", *inner})
+        self.access_with = {} if inner else {"gradients": "torch", "activations": "torch"}
         self.sites = sites_of(self._reference.checkpoint.shape) if inner else ()
         self._lock = threading.Lock()
 

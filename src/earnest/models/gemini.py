@@ -17,21 +17,24 @@ import base64
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from earnest.audio import AudioClip, Stimulus, Turn
 from earnest.errors import ModelFailed
 from earnest.models import models
-from earnest.models._remote import RemoteModel, checked_url, counted, key_from
-from earnest.models.access import Answer, Sampling, written_answer
+from earnest.models._error_bodies import ErrorBody
+from earnest.models._remote import Alternative, RemoteModel, check_no_credential, checked_url, key_from
+from earnest.models._transport import Response
+from earnest.models.access import Answer, Sampling, counted, written_answer
 from earnest.replies import finish_of
 
 GEMINI_URL = "https://generativelanguage.googleapis.com/v1beta"
 MAX_REQUEST_BYTES = 20_000_000
 
-_DELAY = re.compile(r'"retryDelay"\s*:\s*"([0-9.]+)s"')
+_SYSTEM = re.compile(r"(developer|system)\b.{0,3}instruction|system_instruction", re.IGNORECASE)
+_SEED = re.compile(r"\bseed\b")
 
 
 class GeminiModel(RemoteModel):
@@ -47,11 +50,14 @@ class GeminiModel(RemoteModel):
         Further fields of `generationConfig`, `{"thinkingConfig": {"thinkingBudget": 0}}` for one.
     safety : sequence of mapping or None
         The request's `safetySettings`; the provider's defaults where it is missing.
-    timeout_s : float
-        Longest wait for one reply.
+    timeout_s, connect_timeout_s : float
+        Longest wait for one reply, and for a connection.
+    headers : mapping or None
+        What goes with every request; `env:NAME` takes the value from the environment.
     """
 
     takes_history = True
+    adaptable = frozenset({"response_format", "system", "seed"})
 
     def __init__(
         self,
@@ -61,16 +67,20 @@ class GeminiModel(RemoteModel):
         key: str | None,
         generation: Mapping[str, Any] | None = None,
         safety: list[Mapping[str, str]] | None = None,
-        timeout_s: float = 120.0,
+        timeout_s: float | None = None,
+        connect_timeout_s: float = 30.0,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
+        check_no_credential(headers or {}, kind="header")
         self.model, self._generation, self._safety = model, dict(generation or {}), safety
         super().__init__(
             name=f"gemini/{model}",
             url=f"{base_url}/models/{quote(model)}:generateContent",
-            headers={"x-goog-api-key": key} if key else {},
+            headers={**({"x-goog-api-key": key} if key else {}), **(headers or {})},
             key_variable="GEMINI_API_KEY",
             key=key,
             timeout_s=timeout_s,
+            connect_timeout_s=connect_timeout_s,
             identity=json.dumps([self._generation, safety], sort_keys=True),
         )
 
@@ -86,16 +96,16 @@ class GeminiModel(RemoteModel):
             "generationConfig": {
                 "temperature": sampling.temperature,
                 "maxOutputTokens": sampling.max_tokens,
-                "seed": sampling.seed,
+                **({} if "seed" in self.learnt else {"seed": sampling.seed}),
                 **({} if schema is None else {"responseMimeType": "application/json", "responseSchema": _schema(schema)}),
                 **self._generation,
             }
         }
-        if stimulus.system_prompt is not None:
+        if stimulus.system_prompt is not None and "system" not in self.learnt:
             fields["system_instruction"] = {"parts": [{"text": stimulus.system_prompt}]}
         if self._safety is not None:
             fields["safetySettings"] = self._safety
-        contents = [self._content(turn) for turn in stimulus.turns]
+        contents = list(self._contents(stimulus))
         body = b"".join([json.dumps(fields).encode()[:-1], b',"contents":[', b",".join(contents), b"]}"])
         if len(body) > MAX_REQUEST_BYTES:
             raise ModelFailed(
@@ -104,12 +114,27 @@ class GeminiModel(RemoteModel):
             )
         return body
 
-    def _content(self, turn: Turn) -> bytes:
+    def alternatives(self, stimulus: Stimulus) -> Iterator[Alternative]:
+        """What could be sent otherwise: open models here take no system prompt, and some no seed."""
+        if stimulus.system_prompt is not None and "system" not in self.learnt:
+            yield Alternative("system", "user", _SYSTEM)
+        if "seed" not in self.learnt and "seed" not in self._generation:
+            yield Alternative("seed", "left out", _SEED)
+
+    def _contents(self, stimulus: Stimulus) -> Iterator[bytes]:
+        said = stimulus.system_prompt if "system" in self.learnt else None
+        for turn in stimulus.turns:
+            before = said if turn.role == "user" else None
+            yield self._content(turn, before=before)
+            said = said if before is None else None
+
+    def _content(self, turn: Turn, *, before: str | None = None) -> bytes:
         if turn.role == "assistant":
             return json.dumps({"role": "model", "parts": [{"text": written_answer(turn, name=self.name)}]}).encode()
         parts = [_audio_part(clip) for clip in turn.clips.values()]
-        if turn.text:
-            parts.append(json.dumps({"text": turn.text}).encode())
+        text = "\n\n".join(words for words in (before, turn.text) if words)
+        if text:
+            parts.append(json.dumps({"text": text}).encode())
         return b"".join([b'{"role":"user","parts":[', b",".join(parts), b"]}"])
 
     def read_reply(self, reply: Mapping[str, Any]) -> Answer:
@@ -141,18 +166,19 @@ class GeminiModel(RemoteModel):
         }
         return Answer(
             text=text,
-            usage=_usage(reply.get("usageMetadata") or {}),
+            usage=self.usage_in(reply),
             details={key: value for key, value in details.items() if value is not None},
         )
 
-    def _failed(self, status: int, headers: Mapping[str, str], said: str, text: str) -> ModelFailed:
-        if status == 400 and "API_KEY_INVALID" in text:
-            return ModelFailed(f"{said}; set {self._key_variable} to a valid key", reason="http_4xx")
-        error = super()._failed(status, headers, said, text)
-        delay = _DELAY.search(text)
-        if delay and error.retryable and error.retry_after_s is None:
-            error.retry_after_s = float(delay[1])
-        return error
+    def usage_in(self, reply: Mapping[str, Any]) -> dict[str, float]:
+        """Tokens, as far as the reply tells them."""
+        usage = reply.get("usageMetadata")
+        return _usage(usage) if isinstance(usage, dict) else {}
+
+    def _failed(self, response: Response, said: str, error: ErrorBody) -> ModelFailed:
+        if response.status == 400 and "API_KEY_INVALID" in error.codes:
+            return ModelFailed(f"{said}; set {self._key_variable} to a valid key", reason="http_4xx", ends_run="yes")
+        return super()._failed(response, said, error)
 
 
 def _schema(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -168,15 +194,22 @@ def _audio_part(clip: AudioClip) -> bytes:
 
 
 def _usage(usage: Mapping[str, Any]) -> dict[str, float]:
+    """Tokens; thoughts are billed as output and counted beside it."""
     by_kind = {part.get("modality"): part.get("tokenCount") for part in usage.get("promptTokensDetails") or []}
-    counts = {
-        "input_tokens": usage.get("promptTokenCount"),
-        "output_tokens": usage.get("candidatesTokenCount"),
-        "input_audio_tokens": by_kind.get("AUDIO"),
-        "cached_input_tokens": usage.get("cachedContentTokenCount"),
-        "reasoning_tokens": usage.get("thoughtsTokenCount"),
-    }
-    return counted(counts)
+    counts = counted(
+        {
+            "input_tokens": usage.get("promptTokenCount"),
+            "output_tokens": usage.get("candidatesTokenCount"),
+            "input_audio_tokens": by_kind.get("AUDIO"),
+            "cached_input_tokens": usage.get("cachedContentTokenCount"),
+            "reasoning_tokens": usage.get("thoughtsTokenCount"),
+        }
+    )
+    if "output_tokens" in counts or "reasoning_tokens" in counts:
+        counts["output_tokens"] = counts.get("output_tokens", 0.0) + counts.get("reasoning_tokens", 0.0)
+    elif "input_tokens" in counts:
+        counts["output_tokens"] = 0.0  # a question that was blocked
+    return counts
 
 
 @models.register("gemini")

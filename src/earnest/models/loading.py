@@ -33,16 +33,27 @@ def load_model(spec: str, **options: Any) -> Model:
     """
     from earnest.models import models  # the registry is filled by the providers' files
 
-    if spec.startswith(("http://", "https://")):
-        provider, rest = "url", spec
-    elif spec.startswith("python:"):
-        provider, rest = "python", spec.removeprefix("python:")
-    else:
-        provider, slash, rest = spec.partition("/")
-        if not slash or not rest:
-            raise BadParameter(f"a model is written as one of {FORMS}; got {spec!r}")
+    provider, rest = parted(spec)
     try:
         make = models.get(provider)
     except UnknownName as error:
         raise UnknownName(f"no model provider is called {provider!r}; a model is written as one of {FORMS}") from error
     return make(rest, **options)
+
+
+def parted(spec: str) -> tuple[str, str]:
+    """The provider that a specification names, and what it makes of the rest.
+
+    Raises
+    ------
+    BadParameter
+        If the specification has none of the forms.
+    """
+    if spec.startswith(("http://", "https://")):
+        return "url", spec
+    if spec.startswith("python:"):
+        return "python", spec.removeprefix("python:")
+    provider, slash, rest = spec.partition("/")
+    if not slash or not rest:
+        raise BadParameter(f"a model is written as one of {FORMS}; got {spec!r}")
+    return provider, rest

@@ -28,17 +28,20 @@ import importlib
 import inspect
 import os
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from earnest.audio import AudioClip, Stimulus
-from earnest.errors import BadParameter, ModelFailed
+from earnest.errors import BadParameter, ModelFailed, machine_failed
 from earnest.models import models
-from earnest.models.access import Answer, Failure, Model, Reply, Sampling
+from earnest.models.access import Answer, Failure, Model, Reply, Sampling, may_pass
+
+T = TypeVar("T")
 
 
 class PythonModel(Model):
@@ -60,6 +63,7 @@ class PythonModel(Model):
             getattr(function, "__call__", None)  # noqa: B004  (an instance with an async __call__)
         )
         self._batch = getattr(function, "batch", None)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.takes_history = "history" in self._wanted if self._batch is None else _takes_histories(self._batch)
         self.takes_text_alone = bool(getattr(function, "takes_text_alone", True))
         self.batch_size = None if self._is_async else int(getattr(function, "batch_size", 32 if self._batch else 1))
@@ -81,17 +85,27 @@ class PythonModel(Model):
         if deaf is not None:
             raise ModelFailed(deaf.detail, reason=deaf.reason)
         try:
-            returned = await self._function(**self._arguments(stimulus, sampling))
+            returned = await self._on_own_loop(self._function(**self._arguments(stimulus, sampling)))
         except asyncio.CancelledError:
             raise
         except ModelFailed:
             raise
         except Exception as error:  # noqa: BLE001  the user's code may raise anything
-            raise ModelFailed(self._told(error)) from error
+            if fault := machine_failed(error):
+                raise fault from error
+            raise ModelFailed(self._told(error), retryable=may_pass(error)) from error
         reply = self._reply(returned, _ms_since(begun))
         if isinstance(reply, Failure):
-            raise ModelFailed(reply.detail or reply.reason, reason=reply.reason)
+            raise ModelFailed(reply.detail or reply.reason, reason=reply.reason, retryable=reply.passing)
         return reply
+
+    async def _on_own_loop(self, call: Coroutine[Any, Any, T]) -> T:
+        """What the user's coroutine returns; it runs on a loop in a thread of its own, so that code in it that blocks
+        keeps nobody from giving up on it, nor from stopping."""
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            threading.Thread(target=self._loop.run_forever, name="earnest-python", daemon=True).start()
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_kept_in(call), self._loop))
 
     def _deaf_to(self, stimulus: Stimulus) -> Failure | None:
         """The failure of a text model that is given audio, now or in an earlier turn."""
@@ -113,7 +127,9 @@ class PythonModel(Model):
         except ModelFailed as error:
             return Failure.of(error)
         except Exception as error:  # noqa: BLE001  the user's code may raise anything
-            return Failure(reason="model_error", detail=self._told(error))
+            if fault := machine_failed(error):
+                raise fault from error
+            return Failure(reason="model_error", detail=self._told(error), passing=may_pass(error))
 
     def _batched(self, stimuli: Sequence[Stimulus]) -> list[Reply]:
         begun = time.perf_counter()
@@ -123,7 +139,9 @@ class PythonModel(Model):
                 self._batch([_one_clip(stimulus) for stimulus in stimuli], [_prompt(s) for s in stimuli], **histories)
             )
         except Exception as error:  # noqa: BLE001  the user's code may raise anything
-            return [Failure(reason="model_error", detail=self._told(error)) for _ in stimuli]
+            if fault := machine_failed(error):
+                raise fault from error
+            return [Failure(reason="model_error", detail=self._told(error), passing=may_pass(error)) for _ in stimuli]
         if len(returned) != len(stimuli):
             detail = f"batch of {self.name!r} must return {len(stimuli)} answers, got {len(returned)}"
             return [Failure(reason="bad_response", detail=detail) for _ in stimuli]
@@ -161,6 +179,13 @@ class PythonModel(Model):
 
     def _told(self, error: Exception) -> str:
         return f"{self.name!r} raised {type(error).__name__}: {error}; mend it, or catch it and return a Failure"
+
+
+async def _kept_in(call: Coroutine[Any, Any, T]) -> T:
+    try:
+        return await call
+    except (SystemExit, KeyboardInterrupt) as error:  # would end the loop, and all other calls with it
+        raise RuntimeError(f"it raised {type(error).__name__}({error}), which ends a program") from error
 
 
 def _ms_since(begun: float) -> float:
@@ -215,7 +240,7 @@ def _imported(module: str, spec: str) -> ModuleType:
         sys.path.append(os.getcwd())
     try:
         return importlib.import_module(module)
-    except ImportError as error:
+    except (ImportError, TypeError, ValueError) as error:  # a relative name is a TypeError, an empty one a ValueError
         raise BadParameter(
             f"{spec!r} must name an importable module, but importing {module!r} gave: {error}; "
             "run from the folder that holds it, or install it"

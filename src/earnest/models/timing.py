@@ -31,6 +31,7 @@ class OwnTime:
     """
 
     def __init__(self, limit_s: float | None = None) -> None:
+        self.limit_s = limit_s
         self._limit = asyncio.timeout(limit_s)
         self._n_waiting, self._waited_s = 0, 0.0
         self._begun = self._paused = 0.0
@@ -71,6 +72,12 @@ class OwnTime:
         self._waited_s += time.perf_counter() - self._paused
         if self._left_s is not None:
             self._limit.reschedule(asyncio.get_running_loop().time() + self._left_s)
+
+
+def is_limited() -> bool:
+    """Whether what happens here is bounded by a running `OwnTime`."""
+    own = _running.get()
+    return own is not None and own.limit_s is not None
 
 
 @contextlib.asynccontextmanager

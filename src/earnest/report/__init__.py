@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 __all__ = ["compare", "write"]
 
+PAGE = "report.html"
+
 
 def write(folder: Path | str, *, gates: Sequence[str] | None = None, note: str | None = None) -> Path:
     """Write `report.html`, `report.json`, `report.md` and `junit.xml` into a run folder; the path of the page comes back.
@@ -36,13 +38,15 @@ def write(folder: Path | str, *, gates: Sequence[str] | None = None, note: str |
     from earnest.report import files, page
     from earnest.report.gather import gather
     from earnest.report.storage import write_text
+    from earnest.run_folder import taken_as_data
 
-    report = gather(Path(folder), gates=gates, note=note)
-    write_text(report.folder / "report.json", files.as_json(report))
-    write_text(report.folder / "report.md", files.as_markdown(report))
-    write_text(report.folder / "junit.xml", files.as_junit(report))
-    write_text(report.folder / "report.html", page.as_html(report))
-    return report.folder / "report.html"
+    forms = {"report.json": files.as_json, "report.md": files.as_markdown, "junit.xml": files.as_junit, PAGE: page.as_html}
+    with taken_as_data(folder):
+        report = gather(Path(folder), gates=gates, note=note)
+        texts = {name: form(report) for name, form in forms.items()}
+    for name, text in texts.items():
+        write_text(report.folder / name, text)
+    return report.folder / PAGE
 
 
 def compare(first: Path | str, second: Path | str) -> Comparison:
@@ -54,5 +58,7 @@ def compare(first: Path | str, second: Path | str) -> Comparison:
         If either is no run folder, or its journal cannot be read.
     """
     from earnest.report.comparison import Comparison
+    from earnest.run_folder import taken_as_data
 
-    return Comparison.of(Path(first), Path(second))
+    with taken_as_data(f"{first} or {second}"):
+        return Comparison.of(Path(first), Path(second))

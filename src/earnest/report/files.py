@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from xml.etree import ElementTree
 
 from earnest.report.gather import Report
 from earnest.report.numbers import interval, interval_of, shown, value_of
 from earnest.results.finding import Finding
+from earnest.results.reasons import reason_counts
 from earnest.results.scorecard import MAX_UNSCORED_SHARE
+from earnest.run_folder import plain_json
+from earnest.text import one_line
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def as_json(report: Report) -> str:
     """The text of `report.json`."""
-    return json.dumps(report.as_file().model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(plain_json(report.as_file().model_dump(mode="json")), indent=2, ensure_ascii=False) + "\n"
 
 
 def as_markdown(report: Report) -> str:
@@ -50,8 +54,10 @@ def as_markdown(report: Report) -> str:
                 ["gate", "", "why"], [[g.gate, "passed" if g.passed else "FAILED", g.why] for g in report.gates]
             )
         )
+    if report.reasons:
+        parts.append(f"Unscored of {report.counts}: " + "; ".join(_cell(str(count)) for count in report.reasons))
     if report.left_out:
-        parts.append("Not run: " + "; ".join(f"{name} ({why})" for name, why in report.left_out.items()))
+        parts.append("Not run: " + "; ".join(f"{_cell(name)} ({_cell(why)})" for name, why in report.left_out.items()))
     return "\n\n".join(parts) + "\n"
 
 
@@ -68,9 +74,15 @@ def as_junit(report: Report) -> str:
             kind = "error" if gate.broken else "failure"
             ElementTree.SubElement(case, kind, message=_legal(gate.why), type=kind)
         suites.setdefault("gates", []).append(case)
+    canaries = [line for line in report.lines if line.kind == "canary"]
+    if canaries and not any(line.answer is not None for line in canaries):
+        case = _case("canaries", "answered")
+        message = f"no canary was answered: {'; '.join(map(str, report.canary_reasons))}"
+        ElementTree.SubElement(case, "error", message=_legal(message), type="unscored")
+        suites["canaries"] = [case]
     for finding in report.findings:
         if finding.headline:
-            suites.setdefault(finding.pillar, []).append(_headline_case(finding))
+            suites.setdefault(finding.pillar, []).append(_headline_case(finding, details=_details(report, finding)))
     root = ElementTree.Element("testsuites", name=_legal(f"earnest {report.plan.suite} {report.plan.model}"))
     for name, cases in suites.items():
         counts = {kind: str(sum(case.find(kind[:-1]) is not None for case in cases)) for kind in ("failures", "errors")}
@@ -84,6 +96,8 @@ def _said(report: Report) -> str:
     said = [report.scorecard.audio.words]
     if report.scorecard.audio_proven is False:
         said = [f"**audio_unproven** {said[0]}"]
+    if report.canary_reasons:
+        said.append("Canaries without a score: " + "; ".join(_cell(str(count)) for count in report.canary_reasons) + ".")
     if report.note:
         said.insert(0, f"**Note: {_cell(report.note)}.**")
     return "  \n".join(said)
@@ -105,15 +119,28 @@ def _cell(text: str) -> str:
     """The text safe in a cell of a Markdown table."""
     for sign in ("\\", "|", "<", "`", "*"):
         text = text.replace(sign, "\\" + sign if sign != "<" else "&lt;")
-    return " ".join(text.split())
+    return one_line(text)
 
 
-def _headline_case(finding: Finding) -> ElementTree.Element:
+def _details(report: Report, finding: Finding) -> dict[str, str]:
+    """What each reason says most often among the lines of a headline's task and condition."""
+    threat = finding.threat_model
+    lines = [
+        line
+        for line in report.items
+        if (line.task, line.attack, line.defence) == (finding.task, threat.attack, threat.defence)
+    ]
+    return {count.reason: str(count) for count in reason_counts(lines)}
+
+
+def _headline_case(finding: Finding, *, details: Mapping[str, str]) -> ElementTree.Element:
     case = _case(f"{finding.pillar}.{finding.task}", finding.id)
     said = f"{value_of(finding)}, interval {interval_of(finding)}, n = {finding.n_scored}"
+    told = (details.get(reason, f"{n} {reason}") for reason, n in finding.unscored.items())
+    reasons = "; ".join(told) or "no items"
+    message = f"{finding.n_unscored} of {finding.n_scored + finding.n_unscored} items unscored ({reasons})"
+    said += f"; {message}" if finding.n_unscored else ""
     if finding.value is None or finding.unscored_share > MAX_UNSCORED_SHARE:
-        reasons = ", ".join(f"{reason}: {n}" for reason, n in finding.unscored.items()) or "no items"
-        message = f"{finding.n_unscored} of {finding.n_scored + finding.n_unscored} items unscored ({reasons})"
         ElementTree.SubElement(case, "error", message=_legal(message), type="unscored")
     ElementTree.SubElement(case, "system-out").text = _legal(said)
     return case

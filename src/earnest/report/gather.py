@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,10 +16,13 @@ from earnest.records import JournalLine
 from earnest.results.build import build_from, read_lines
 from earnest.results.calibrated import kept_labels
 from earnest.results.finding import Finding
+from earnest.results.naming import tell_unloaded
 from earnest.results.pairs import Pair, pairs
 from earnest.results.reach import left_out, within_reach
+from earnest.results.reasons import ItemCounts, ReasonCount, item_counts, reason_counts
 from earnest.results.scorecard import AudioProof, Gate, PillarScore, Scorecard, gate, scorecard
 from earnest.results.subtasks import SubtaskCount, subtask_counts
+from earnest.run_folder import file_in, read_json, taken_as_data
 
 SCHEMA_VERSION = 1
 
@@ -70,6 +72,9 @@ class ReportFile(BaseModel):
     )
     unscored: dict[str, int] = Field(
         description="Unscored items of all arms by reason, `not_run` being planned and not asked."
+    )
+    unscored_details: dict[str, str] = Field(
+        default_factory=dict, description="The commonest detail of each reason: what the endpoint or the parser said."
     )
 
 
@@ -129,14 +134,25 @@ class Report:
     @property
     def unscored(self) -> dict[str, int]:
         """Unscored items of all arms by reason, the most frequent first; `not_run`: planned and never asked."""
-        counts: dict[str, int] = {}
-        for line in self.items:
-            if line.status == "unscored":
-                counts[line.reason or "unparsed"] = counts.get(line.reason or "unparsed", 0) + 1
-        n_missing = sum(finding.unscored.get("not_run", 0) for finding in self.findings if finding.headline)
-        if n_missing:
-            counts["not_run"] = n_missing
+        counts = {count.reason: count.n for count in self.reasons}
+        if self.counts.n_not_run:
+            counts["not_run"] = self.counts.n_not_run
         return dict(sorted(counts.items(), key=lambda pair: -pair[1]))
+
+    @cached_property
+    def counts(self) -> ItemCounts:
+        """How many items were planned, scored and not scored, over all arms."""
+        return item_counts(self.items, self.findings)
+
+    @cached_property
+    def reasons(self) -> list[ReasonCount]:
+        """Reasons of unscored items over all arms, each with its commonest detail."""
+        return reason_counts(self.items)
+
+    @cached_property
+    def canary_reasons(self) -> list[ReasonCount]:
+        """Why canaries could not be scored, each reason with its commonest detail."""
+        return reason_counts(line for line in self.lines if line.kind == "canary")
 
     def as_file(self) -> ReportFile:
         """What `report.json` holds."""
@@ -152,6 +168,7 @@ class Report:
             not_run=self.not_run,
             subtasks=list(self.subtasks),
             unscored=self.unscored,
+            unscored_details={count.reason: count.detail for count in self.reasons if count.detail},
         )
 
 
@@ -173,8 +190,13 @@ def gather(folder: Path, *, gates: Sequence[str] | None = None, note: str | None
     BadParameter
         If a gate has another form or names nothing.
     """
-    folder = Path(folder)
+    with taken_as_data(folder):
+        return _gathered(Path(folder), gates=gates, note=note)
+
+
+def _gathered(folder: Path, *, gates: Sequence[str] | None, note: str | None) -> Report:
     plan = Plan.read(folder)
+    tell_unloaded(plan)
     before = _before(folder)
     lines = read_lines(folder)
     compared = pairs(plan, within_reach(plan, lines)[1])
@@ -191,7 +213,7 @@ def gather(folder: Path, *, gates: Sequence[str] | None = None, note: str | None
         note=before.get("note", _note(plan)) if note is None else note,
         finished=_finished(folder),
     )
-    asked = [said["gate"] for said in before.get("gates", [])] if gates is None else gates
+    asked = before.get("gates", []) if gates is None else gates
     judged = tuple(gate(text, scorecard=found.scorecard, findings=findings) for text in asked)
     return replace(found, gates=judged)
 
@@ -199,10 +221,10 @@ def gather(folder: Path, *, gates: Sequence[str] | None = None, note: str | None
 def _before(folder: Path) -> dict[str, Any]:
     """The report that the folder already has; empty where there is none that can be read."""
     try:
-        found = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        held = read_json(file_in(folder, "report.json"))
+        return {"note": str(held["note"]), "gates": [str(gate["gate"]) for gate in held["gates"]]}
+    except (OSError, ValueError, LookupError, TypeError):
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _note(plan: Plan) -> str:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from earnest.records import JournalLine
 from earnest.report.gather import Report
 from earnest.report.sections import FAILED_BELOW, arm_words
+from earnest.run_folder import plain_json
 
 MAX_BYTES = 6_000_000
 """Items beyond this size are left out of the page, those that scored well first; `journal.jsonl` has them all."""
@@ -34,10 +35,11 @@ def items_json(report: Report) -> Markup:
         "tasks": [[name, pillars.get(name, "")] for name in tables.tasks],
         "arms": list(tables.arms),
         "prompts": list(tables.prompts),
+        "model": "" if report.plan.asks_own_model else report.plan.model,
         "rows": rows,
         "leftOut": n_left_out,
     }
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(plain_json(content), ensure_ascii=False, separators=(",", ":"))
     for sign in "<>&\u2028\u2029":  # nothing in it may end the script element or a line of it
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return Markup(text)

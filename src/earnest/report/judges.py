@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from earnest.errors import BadData
 from earnest.report.gather import Report
+from earnest.run_folder import file_in, read_json
 
 FILE = "judges.json"
+_COUNTS = {"n_found", "n_canaries", "n_controls_found", "n_controls"}
 
 
 def judges_of(report: Report) -> list[str]:
@@ -26,8 +29,22 @@ def destinations(report: Report) -> list[str]:
 
 
 def _hearing(report: Report) -> Mapping[str, Mapping[str, Any]]:
-    path = report.folder / FILE
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return read_hearing(report.folder)
+
+
+def read_hearing(folder: Path) -> dict[str, dict[str, Any]]:
+    """What a run folder holds of its judges' hearing, by judge; empty where it holds nothing.
+
+    Raises
+    ------
+    BadData
+        If the file is there and cannot be read.
+    """
+    path = file_in(folder, FILE)
+    held = read_json(path) if path.is_file() else {}
+    if not isinstance(held, dict) or not all(isinstance(said, dict) and said.keys() >= _COUNTS for said in held.values()):
+        raise BadData(f"{path} must say of each judge what it heard; delete it, and judges that hear are tested again")
+    return held
 
 
 def _heard(said: Mapping[str, Any]) -> str:

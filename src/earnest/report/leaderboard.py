@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 from markupsafe import Markup
 
 from earnest import __version__
-from earnest.errors import BadData
+from earnest.errors import BadData, EarnestError, MachineFailed, StorageFailed
 from earnest.metrics.intervals import N_RESAMPLES
 from earnest.metrics.ranking import interval_draws, rank_intervals
 from earnest.pillars import HEADLINE
@@ -118,6 +118,8 @@ class Leaderboard:
         Of the columns that all of these have, summing to 1.
     not_comparable : mapping
         Why a run of the official suite is not set beside the published ones, by folder.
+    unreadable : mapping
+        Why a folder that was given is in no table, by its name.
     """
 
     tables: tuple[StandingsTable, ...]
@@ -132,6 +134,7 @@ class Leaderboard:
     official: tuple[OfficialRow, ...]
     official_weights: Mapping[str, float]
     not_comparable: Mapping[str, str]
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The leaderboard as JSON values."""
@@ -143,6 +146,7 @@ class Leaderboard:
             "official": [_official_json(row) for row in self.official],
             "official_weights": dict(self.official_weights),
             "not_comparable": dict(self.not_comparable),
+            "unreadable": dict(self.unreadable),
             "published": self._published_json(),
             "correlations": [_correlations_json(one) for one in self.correlations],
         }
@@ -172,6 +176,8 @@ class Leaderboard:
     def as_text(self) -> str:
         """The leaderboard as Markdown."""
         parts = [f"# Leaderboard: {_summary(self)}"]
+        if self.unreadable:
+            parts.append("\n".join(f"- **left out: {name}: {why}**" for name, why in self.unreadable.items()))
         for one in self.tables:
             heads = ["rank", "model", "score", "95 % interval", *one.pillars]
             rows = [
@@ -181,7 +187,7 @@ class Leaderboard:
                 for row in one.rows
             ]  # fmt: skip
             parts += [f"## {_agreed_words(one)}", markdown_table(heads, rows)]
-            said = [*_left_words(one), *(f"not ranked: {_named(row.standing)}: {row.unranked}" for row in one.rows if row.unranked)]
+            said = [*_rule_words(one), *_left_words(one), *(f"not ranked: {_named(row.standing)}: {row.unranked}" for row in one.rows if row.unranked)]
             parts += ["\n".join(f"- {words}" for words in said)] if said else []
         parts += self.apart
         for title, rows in self._boards():
@@ -220,6 +226,7 @@ class Leaderboard:
                 version=__version__,
                 agreed=_agreed_words,
                 left_out=_left_words,
+                rule=_rule_words,
                 rank_words=_rank_words,
                 tint=_tint,
                 official_note=_official_note,
@@ -261,12 +268,16 @@ def build(folders: Sequence[Path | str] = (), *, weights: Sequence[str] = (), su
     Raises
     ------
     BadData
-        If a folder is no run and holds none, or a journal cannot be read.
+        If folders were given and none of them can be read; one that cannot is left out of the page, which says so.
     BadParameter
         If a weight has another form.
     """
     asked = read_weights(weights)
-    runs = [Standing.of(folder) for folder in _run_folders(folders)]
+    found, unreadable = _run_folders(folders)
+    runs, faults = _readable(found)
+    unreadable |= faults
+    if unreadable and not runs:
+        raise BadData("none of the folders can be read", [f"{name}: {why}" for name, why in unreadable.items()])
     runs = [run for run in runs if suite is None or run.plan.suite == suite]
     groups = parted(runs)
     tables = [table(group, weights=asked) for group in groups]
@@ -276,19 +287,38 @@ def build(folders: Sequence[Path | str] = (), *, weights: Sequence[str] = (), su
         tables=tuple(tables), apart=tuple(why_apart(groups)), weights=asked, correlations=_correlations(tables, runs),
         data=published(), board=tuple(rows), board_weights=scaled, aggregates=tuple(recomputed()),
         gaps=tuple(judge_gaps()), official=official, official_weights=official_weights, not_comparable=not_comparable,
+        unreadable=unreadable,
     )  # fmt: skip
 
 
-def _run_folders(folders: Sequence[Path | str]) -> list[Path]:
-    """The run folders among `folders` and right below them, each once."""
+def _readable(folders: Sequence[Path]) -> tuple[list[Standing], dict[str, str]]:
+    """The runs that can be read, and by folder why others cannot: one bad run takes no table from the rest."""
+    runs: list[Standing] = []
+    faults: dict[str, str] = {}
+    for folder in folders:
+        try:
+            runs.append(Standing.of(folder))
+        except (MachineFailed, StorageFailed):
+            raise
+        except EarnestError as error:
+            name = folder.resolve().name  # a page that is shared says nothing of where it lies
+            faults[name] = " ".join(str(error).replace(str(folder), name).split())
+    return runs, faults
+
+
+def _run_folders(folders: Sequence[Path | str]) -> tuple[list[Path], dict[str, str]]:
+    """The run folders among `folders` and right below them, each once; and those that are none, with why."""
     found: dict[Path, Path] = {}
+    faults: dict[str, str] = {}
     for folder in map(Path, folders):
         below = [] if (folder / "plan.json").exists() else sorted(path.parent for path in folder.glob("*/plan.json"))
         if not below and not (folder / "plan.json").exists():
-            raise BadData(f"{folder} is no run folder and holds none: no plan.json is there; make one with `earnest run`")
+            name = folder.resolve().name
+            faults[name] = f"{name} is no run folder and holds none: no plan.json is there; make one with `earnest run`"
+            continue
         for path in below or [folder]:
             found.setdefault(path.resolve(), path)
-    return list(found.values())
+    return list(found.values()), faults
 
 
 def _official(
@@ -389,6 +419,16 @@ def _agreed_words(one: StandingsTable) -> str:
     words += [f"{parts['limit']} items a task at most"] if parts["limit"] is not None else []
     words += [f"judged by {parts['judge']}"] if parts["judge"] else []
     return ", ".join([*words, f"seed {parts['seed']}"])
+
+
+def _rule_words(one: StandingsTable) -> list[str]:
+    """Why a number here may be another than in the run's own report; nothing where it is the same."""
+    if not one.left_out:
+        return []
+    return [
+        "the rule: a pillar here is made of the tasks that all runs of the table were asked, so that they can be compared; "
+        "a run's own report is made of all of its tasks, and gives no number where fewer than half could be scored"
+    ]
 
 
 def _left_words(one: StandingsTable) -> list[str]:

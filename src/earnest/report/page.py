@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from earnest.report.sections import (
     unscored_rows,
 )
 from earnest.report.worst import worst_examples
+from earnest.text import visible
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -67,11 +69,12 @@ def as_html(report: Report) -> str:
     )
 
 
-def policy(script: str) -> str:
-    """The content security policy of a page that runs `script` and nothing else."""
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+def policy(*scripts: str) -> str:
+    """The content security policy of a page that runs these scripts and nothing else."""
+    digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii") for script in scripts)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
     return (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
         "media-src 'self' data: file:; base-uri 'none'; form-action 'none'"
     )
 
@@ -83,6 +86,7 @@ def environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -90,9 +94,15 @@ def environment() -> jinja2.Environment:
         "shown": numbers.shown,
         "interval": numbers.interval,
         "words": numbers.words,
+        "quoted": shlex.quote,
     }
     made.filters.update(filters)
     return made
+
+
+def _shown(value: Any) -> Any:
+    """What is put into a page; signs that turn the direction of writing are shown and not obeyed."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _file(name: str) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from earnest.audio import AudioClip
 from earnest.audio.files import encoded
 from earnest.errors import EarnestError
+from earnest.run_folder import clip_file
 
 WIDTH, HEIGHT = 560, 112
 """Size of a spectrogram in pixels: time by frequency."""
@@ -72,8 +73,8 @@ class Budget:
 
 def picture(folder: Path, digest: str, *, role: str, budget: Budget) -> Picture | None:
     """The clip of a run folder with this digest; None where it is missing or cannot be read."""
-    path = folder / "clips" / f"{digest}.flac"
     try:
+        path = clip_file(folder, digest)
         clip = AudioClip.read(path)
     except EarnestError:
         return None

@@ -17,6 +17,7 @@ from earnest.report.numbers import bare, interval, interval_of, is_signed, shown
 from earnest.results.finding import Finding, ThreatModel
 from earnest.results.naming import registered
 from earnest.results.pairs import Pair
+from earnest.results.reasons import ReasonCount
 from earnest.results.scorecard import MAX_UNSCORED_SHARE, PillarScore
 
 T = TypeVar("T")
@@ -193,6 +194,9 @@ def description(report: Report) -> list[tuple[str, str]]:
         ("recordings sent to", ", ".join(destinations(report)) or "nobody: they stayed on the machine"),
         ("judges", "; ".join(judges_of(report))),
         *spent(report),
+        ("options of the model", ", ".join(f"{key}={value}" for key, value in plan.model_options.items())),
+        ("options of judges", ", ".join(f"{key}={value}" for key, value in plan.judge_options.items())),
+        ("learnt of endpoints", "; ".join(map(str, plan.learnt))),
         ("limit", "" if plan.limit is None else f"{plan.limit} items a task"),
         ("part of a run", plan.shard or ""),
         ("seed", str(plan.seed)),
@@ -226,8 +230,7 @@ def spent(report: Report) -> list[tuple[str, str]]:
 
 def summary(report: Report) -> str:
     """What the run found, in two sentences."""
-    n_scored = sum(line.status == "scored" for line in report.items)
-    n_planned = len(report.items) + report.unscored.get("not_run", 0)
+    n_scored, n_planned = report.counts.n_scored, report.counts.n_planned
     n_tasks = sum(task.not_run is None for task in report.asked.tasks)
     first = f"{n_tasks} tasks, {n_planned:,} items, of which {n_scored:,} could be scored."
     n_arms = len(report.plan.arms)
@@ -389,7 +392,7 @@ def _pair_card(task: str, members: Sequence[Pair]) -> PairCard:
         )
         threat = next(iter(pair.findings.values())).threat_model
         parts.append((arm_words(Arm(attack=pair.attack, defence=pair.defence)), _power(threat, pair.control), rows))
-    return PairCard(title=title_of(task), task=task, key=_key_rows(members), parts=tuple(parts))
+    return PairCard(title=title_of(task), task=task, key=key_rows(members), parts=tuple(parts))
 
 
 def powers(report: Report) -> list[tuple[str, str]]:
@@ -402,8 +405,8 @@ def powers(report: Report) -> list[tuple[str, str]]:
     return list(found.items())
 
 
-def _key_rows(members: Sequence[Pair]) -> tuple[Row, ...]:
-    """The rows that a card shows unopened, in the order of `KEY_NAMES`."""
+def key_rows(members: Sequence[Pair]) -> tuple[Row, ...]:
+    """The rows of a task's pairs that are shown first, in the order of `KEY_NAMES`."""
     rows = []
     for (kind, attacked, defended, metric), name in KEY_NAMES.items():
         for pair in members:
@@ -416,21 +419,33 @@ def _key_rows(members: Sequence[Pair]) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def unscored_rows(report: Report) -> list[tuple[str, int, str]]:
-    """Reason, number and meaning of everything that could not be scored."""
-    return [(words(reason), n, MEANINGS.get(reason, "")) for reason, n in report.unscored.items()]
+def unscored_rows(report: Report) -> list[tuple[str, int, str, str]]:
+    """Reason, number, meaning and commonest detail of everything that could not be scored."""
+    details = {count.reason: _detail(count) for count in report.reasons}
+    return [
+        (words(reason), n, MEANINGS.get(reason, ""), details.get(reason, "")) for reason, n in report.unscored.items()
+    ]
+
+
+def _detail(count: ReasonCount) -> str:
+    if not count.detail:
+        return ""
+    return count.detail if count.n_detail == count.n else f"{count.detail} ({count.n_detail:,} of them)"
 
 
 MEANINGS = {
     "attack_failed": "the attack could propose nothing",
-    "audio_refused": "the endpoint does not take audio, or not in this form",
+    "audio_format": "the endpoint takes no audio of this format, sample rate or number of channels",
+    "audio_refused": "the endpoint does not take audio",
     "bad_audio": "the clip could not be read",
     "bad_response": "the endpoint's response had another form than it should",
     "cancelled": "the run was ended before the answer came",
     "connection": "the endpoint could not be reached",
     "content_filter": "the provider's filter stopped the question or the answer",
     "did_not_hear": "the model said that it heard no audio",
+    "scoring_failed": "scoring its answer raised an error",
     "empty_answer": "the model said nothing",
+    "field_refused": "the endpoint refused a field of the request, or wants another",
     "history_refused": "the model does not take the earlier turns: such items are beyond it",
     "http_4xx": "the endpoint refused the request",
     "http_5xx": "the endpoint failed",
@@ -438,10 +453,13 @@ MEANINGS = {
     "not_run": "planned, and never asked: the run is not complete",
     "other_language": "the answer is in a language that no rule here reads, and no judge was given",
     "over_budget": "the call would have cost more than was allowed",
+    "quota": "the account behind the key has no credit or quota left",
     "text_refused": "the endpoint takes no request without audio: such items are beyond it",
     "rate_limited": "the endpoint would take no more calls",
     "timeout": "no answer came in time",
-    "too_long": "the answer was cut off",
+    "too_long": "the recording or the prompt is too long for the model, or the answer was cut off",
+    "too_many_clips": "the endpoint takes fewer recordings in one request",
+    "too_short": "the recording is too short for the model",
     "unjudged": "no judge could decide",
     "unparsed": "no rule could tell what the answer means",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from earnest.errors import StorageFailed
+from earnest.run_folder import write_whole
 
 
 def write_text(path: Path, text: str) -> None:
@@ -15,10 +16,8 @@ def write_text(path: Path, text: str) -> None:
     StorageFailed
         If it could not be written.
     """
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.write_text(text, encoding="utf-8", errors="replace")
-        partial.replace(path)
+        write_whole(path, text.encode("utf-8", errors="replace"))
     except OSError as error:
         raise StorageFailed(
             f"{str(path)!r} must be writable, got {error.strerror or error}; free some space or mend the permissions"

@@ -1,20 +1,32 @@
 """A run folder served to this machine alone, so that a browser can play every clip.
 
-The page itself opens from the disk as well; clips that are not inside it are linked files beside it. Only files within
-the folder are served, only to loopback, only for reading.
+The page itself opens from the disk as well; clips that are not inside it are linked files beside it. Only what a run
+folder is known to hold is served, only from within it, only to loopback, only for reading. The folder may be somebody
+else's: whatever script its pages hold, a browser is told to run none but those of this version of earnest.
 """
 
 from __future__ import annotations
 
 import functools
 import http.server
+import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from earnest.errors import BadData, BadParameter
+from earnest.report import PAGE
+from earnest.report.page import TEMPLATES, policy
+from earnest.run_folder import file_in, read_text
 
 HOST = "127.0.0.1"
+_SERVED = re.compile(
+    r"report\.(html|json|md)|comparison\.html|junit\.xml|plan\.json|(journal|judgements)\.jsonl|judges\.json|spend\.json"
+    r"|human_labels\.csv|clips/[0-9a-f]{64}\.flac"
+)
+"""What a run folder holds."""
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
@@ -31,13 +43,15 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         if not self._is_local():
             self.send_error(403, "only this machine is served")
             return None
-        found = self._file()
-        if found is None:
+        name = unquote(self.path.partition("?")[0]).lstrip("/") or PAGE
+        if not self._is_served(name):
             self.send_error(404)
             return None
+        self.path = "/" + name
         return super().send_head()
 
     def end_headers(self) -> None:
+        self.send_header("Content-Security-Policy", served_policy())
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Cache-Control", "no-store")
         super().end_headers()
@@ -50,15 +64,24 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         host = (self.headers.get("Host") or "").rpartition(":")[0]
         return host in (HOST, "localhost")
 
-    def _file(self) -> Path | None:
-        if self.path.partition("?")[0] == "/":
-            self.path = "/report.html"
-        root = Path(self.directory).resolve()
-        path = Path(self.translate_path(self.path)).resolve()
-        hidden = (
-            any(part.startswith(".") for part in path.relative_to(root).parts) if path.is_relative_to(root) else True
-        )
-        return path if path.is_file() and not hidden else None
+    def _is_served(self, name: str) -> bool:
+        """Whether it is a file that run folders hold, and lies in this one."""
+        if _SERVED.fullmatch(name) is None:
+            return False
+        try:
+            return file_in(self.directory, name).is_file()
+        except BadData:
+            return False
+
+
+@functools.cache
+def served_policy() -> str:
+    """The content security policy of everything that is served: the script of our own report and no other."""
+    return policy(_own_script())
+
+
+def _own_script() -> str:
+    return (TEMPLATES / "page.js").read_text(encoding="utf-8")
 
 
 def server(folder: Path, *, port: int = 0) -> http.server.ThreadingHTTPServer:
@@ -72,8 +95,15 @@ def server(folder: Path, *, port: int = 0) -> http.server.ThreadingHTTPServer:
         If the port is taken.
     """
     folder = Path(folder)
-    if not (folder / "report.html").is_file():
-        raise BadData(f"{folder} has no report.html; write it with `earnest report {folder}`")
+    page = file_in(folder, PAGE)
+    if not page.is_file():
+        raise BadData(f"{folder} has no {PAGE}; write it with `earnest report {folder}`")
+    if _own_script() not in read_text(page):
+        warnings.warn(
+            f"{page} was not written by this version of earnest, and its scripts are not run: its items can be neither "
+            f"filtered nor played; write it again with `earnest report {folder}`",
+            stacklevel=3,
+        )
     handler = functools.partial(_Handler, directory=str(folder.resolve()))
     try:
         return http.server.ThreadingHTTPServer((HOST, port), handler)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from earnest.errors import BadData
+from earnest import registry
 from earnest.plan import Plan, PlannedTask
 from earnest.records import Arm, JournalLine
 from earnest.results.agreement import agreement
@@ -23,6 +23,7 @@ from earnest.results.pairs import Pair, pairs
 from earnest.results.proof import as_proven
 from earnest.results.reach import within_reach
 from earnest.results.shortcut import shortcut
+from earnest.run_folder import file_in, read_appended, taken_as_data
 
 Journal = dict[tuple[str, Arm], list[JournalLine]]
 
@@ -46,24 +47,14 @@ def read_lines(folder: Path) -> list[JournalLine]:
     BadData
         If another line cannot be read; every such line is named.
     """
-    path = Path(folder) / "journal.jsonl"
-    texts = path.read_bytes().split(b"\n") if path.exists() else []
-    found: dict[str, JournalLine] = {}
-    faults: list[str] = []
-    for number, text in enumerate(texts, start=1):
-        if not text.strip():
-            continue
-        try:
-            line = JournalLine.model_validate_json(text)
-        except ValueError as error:
-            if number < len(texts):  # what follows the last newline may be torn
-                faults.append(f"line {number}: {' '.join(str(error).split())[:200]}")
-            continue
-        found[line.item] = line
-    if faults:
-        raise BadData(f"{path} cannot be read as a journal; restore it, or run again into another folder", faults)
+    path = file_in(folder, "journal.jsonl")
+    advice = "as a journal; restore it, or run again into another folder"
+    read = read_appended(path, JournalLine, advice=advice) if path.exists() else ()
+    found = {line.item: line for line in read}
     lines = sorted(found.values(), key=lambda line: line.item)
-    return as_proven(with_judgements(lines, read_judgements(Path(folder))))
+    judgements = read_judgements(Path(folder))
+    with taken_as_data(folder):
+        return as_proven(with_judgements(lines, judgements))
 
 
 def build(folder: Path) -> list[Finding]:
@@ -184,7 +175,8 @@ def task_measures(name: str, lines: list[JournalLine], *, version: int | None = 
     installed = getattr(task, "version", version)
     if task is not None and version in (None, installed):
         return cast(_Task, task).measures(lines)
-    here = "is not installed here" if task is None else f"is installed in version {installed}, and asked in version {version}"
+    absent = "was not loaded" if registry.registry("tasks").waits(name) else "is not installed here"
+    here = absent if task is None else f"is installed in version {installed}, and asked in version {version}"
     note = f"task {name!r} {here}: the mean score stands in for its own measures"
     return [rate(lines, metric="score", headline=True, note=note)]
 

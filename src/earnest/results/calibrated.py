@@ -25,6 +25,7 @@ from earnest.results.agreement import kappa
 from earnest.results.finding import Finding
 from earnest.results.measures import Measure
 from earnest.results.naming import Place
+from earnest.run_folder import file_in, read_text
 
 FILE = "human_labels.csv"
 """The labels as a run folder keeps them, so that its report can be written again."""
@@ -73,7 +74,7 @@ def read_labels(path: Path | str, *, lines: Sequence[JournalLine]) -> dict[str, 
 
 def kept_labels(folder: Path) -> dict[str, str]:
     """The labels that a run folder keeps; none where there is no file."""
-    path = Path(folder) / FILE
+    path = file_in(folder, FILE)
     return {item: label for _, item, label in _rows(path)} if path.is_file() else {}
 
 
@@ -344,11 +345,11 @@ def _worst(head: Finding, value: float | None, *, n_scored: int) -> tuple[float 
 def _rows(path: Path) -> list[tuple[int, str, str]]:
     """Line number, item and label of every row."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        reader = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
+        columns, rows = reader.fieldnames or (), [(reader.line_num, row) for row in reader]
+    except (OSError, csv.Error, BadData) as error:
         raise BadData(f"{path} must be a CSV file in UTF-8 with the columns item and label, got: {error}") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    missing = [column for column in ("item", "label") if column not in (reader.fieldnames or ())]
+    missing = [column for column in ("item", "label") if column not in columns]
     if missing:
         raise BadData(f"{path} lacks the column {' and '.join(missing)}; its first line must name item and label")
-    return [(reader.line_num, (row["item"] or "").strip(), (row["label"] or "").strip()) for row in reader]
+    return [(number, (row["item"] or "").strip(), (row["label"] or "").strip()) for number, row in rows]

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from earnest.errors import BadData
 from earnest.records import JournalLine, JudgementLine
+from earnest.run_folder import file_in, read_appended
 
 FILE = "judgements.jsonl"
 
@@ -26,20 +26,9 @@ def read_judgements(folder: Path) -> list[JudgementLine]:
     BadData
         If another line cannot be read; every such line is named.
     """
-    path = Path(folder) / FILE
-    texts = path.read_bytes().split(b"\n") if path.exists() else []
-    found, faults = [], []
-    for number, text in enumerate(texts, start=1):
-        if not text.strip():
-            continue
-        try:
-            found.append(JudgementLine.model_validate_json(text))
-        except ValueError as error:
-            if number < len(texts):
-                faults.append(f"line {number}: {' '.join(str(error).split())[:200]}")
-    if faults:
-        raise BadData(f"{path} cannot be read; restore it, or delete it and judge again", faults)
-    return found
+    path = file_in(folder, FILE)
+    advice = "as judgements; restore it, or delete it and judge again"
+    return list(read_appended(path, JudgementLine, advice=advice)) if path.exists() else []
 
 
 def with_judgements(lines: Sequence[JournalLine], judgements: Sequence[JudgementLine]) -> list[JournalLine]:

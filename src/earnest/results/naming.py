@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -95,11 +96,32 @@ def numbered(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def registered(name: str) -> Any | None:
-    """The registered task; None where a report is made without the package that brought it."""
+    """The registered task; None where a report is made without the package that brought it, or that was not loaded."""
     try:
-        return registry.registry("tasks").make(name)
+        return registry.registry("tasks").make(name) if _registered("tasks", name) is not None else None
     except EarnestError:
         return None
+
+
+def tell_unloaded(plan: Plan) -> None:
+    """Warn of what a plan names of other packages' plug-ins that are installed here and were not loaded.
+
+    A run folder is data: only a user's own word loads them.
+    """
+    arms = [spec for spec in (plan.attack, plan.transfer) if spec]
+    named = [
+        *(("tasks", task.name) for task in plan.tasks),
+        *(("attacks", registry.parse_spec(spec).name) for spec in arms),
+        *(("defences", registry.parse_spec(spec).name) for spec in plan.defences),
+    ]
+    waiting = list(dict.fromkeys(name for kind, name in named if registry.registry(kind).waits(name)))
+    if waiting:
+        options = " ".join(f"--plugin {name}" for name in waiting)
+        warnings.warn(
+            f"the run names plug-ins of other packages, and was read without them: {', '.join(waiting)}; if you trust the "
+            f"packages, give {options}, or call earnest.registry.load_plugin",
+            stacklevel=2,
+        )
 
 
 def sides_of(task: Any | None, *, version: int | None = None) -> Callable[[Mapping[str, Any]], tuple[str, ...]] | None:
@@ -147,8 +169,5 @@ def _attack(name: str) -> Any | None:
 
 
 def _registered(kind: str, name: str) -> Any | None:
-    """The registered attack or defence; None where a report is made without the package that brought it."""
-    try:
-        return registry.registry(kind).get(name)
-    except EarnestError:
-        return None
+    """What is registered; None where a report is made without the package that brought it, or that was not loaded."""
+    return registry.registry(kind).known(name)

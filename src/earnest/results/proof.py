@@ -30,7 +30,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from earnest.metrics.heard import sound_likeness, word_likeness, words_besides, words_held
+from earnest.metrics.heard import code_words_found, sound_likeness, word_likeness, words_besides, words_held
 from earnest.metrics.intervals import mean_interval
 from earnest.records import NO_ANSWER, JournalLine
 
@@ -54,7 +54,7 @@ MIN_TEXTS = 5
 MOST_LINES = 400
 N_OTHERS = 5
 N_PERMUTATIONS = 5000
-REFUSED = frozenset({"audio_refused", "http_4xx", "content_filter"})
+REFUSED = frozenset({"audio_format", "audio_refused", "content_filter", "field_refused", "http_4xx", "quota"})
 """Reasons of an endpoint that did not take a call; a refusal is not deafness."""
 
 
@@ -191,6 +191,37 @@ def _taken_back(line: JournalLine) -> JournalLine:
     reason = reason_unproven(why)
     detail = f"no answer ({why or 'empty'}), and it is not shown that the audio arrives"
     return line.model_copy(update={"status": "unscored", "reason": reason, "detail": detail, "verdict": None})
+
+
+# ---------------------------------------------------------------- swapped answers
+
+
+def swapped(lines: Sequence[JournalLine]) -> list[tuple[str, str]]:
+    """Canaries that were answered with the code words of another one, as pairs of their items; empty where it may be chance.
+
+    Only the clip holds its code words, so that they are its own mark in the answer. A server that gives answers to the
+    wrong requests gives several of them away; one pair alone, or many with the words of one and the same canary, may have
+    other causes. Canaries of a single word are not looked for: a guess may name it.
+    """
+    canaries = [line for line in lines if line.kind == "canary" and not line.truth.get("control") and line.answer]
+    owner = {str(line.truth.get("expected", "")): line.item for line in canaries if not line.truth.get("again")}
+    pairs = [
+        (line.item, item)
+        for line in canaries
+        for words, item in owner.items()
+        if len(words.split()) > 1 and words != line.truth.get("expected") and _holds(line, words) and not _holds_own(line)
+    ]
+    return pairs if len({item for _, item in pairs}) > 1 else []
+
+
+def _holds(line: JournalLine, code_words: str) -> bool:
+    words = code_words.split()
+    return 2 * code_words_found(answer=line.said, code_words=words) > len(words)
+
+
+def _holds_own(line: JournalLine) -> bool:
+    words = str(line.truth.get("expected", "")).split()
+    return code_words_found(answer=line.said, code_words=words) > 0
 
 
 # ---------------------------------------------------------------- misheard code words

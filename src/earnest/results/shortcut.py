@@ -11,10 +11,11 @@ from pathlib import Path
 
 from earnest.audio import AudioClip
 from earnest.audio.spectra import plain_features
-from earnest.errors import BadAudio
+from earnest.errors import BadAudio, BadData
 from earnest.metrics.shortcut import shortcut_accuracy
 from earnest.records import JournalLine
 from earnest.results.measures import Measure, rate
+from earnest.run_folder import clip_file
 
 LABELS = ("benign", "harmful")
 METRIC = "told_apart_by_sound_alone"
@@ -55,7 +56,7 @@ def shortcut(lines: Sequence[JournalLine], clips: Path) -> Measure | None:
 
 def _features(line: JournalLine, clips: Path) -> list[float] | None:
     try:
-        clip = AudioClip.read(clips / f"{line.clips['speech']}.flac")
-    except (BadAudio, OSError, KeyError):
+        clip = AudioClip.read(clip_file(clips.parent, line.clips["speech"]))
+    except (BadAudio, BadData, OSError, KeyError):
         return None
     return list(plain_features(clip.samples, clip.sample_rate).values())

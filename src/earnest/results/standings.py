@@ -10,7 +10,6 @@ fewer than six, or it is not made of sums) is drawn from its own interval.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -32,10 +31,11 @@ from earnest.records import Arm, JournalLine
 from earnest.results.build import by_task_and_arm, read_lines, reads_all, task_measures
 from earnest.results.finding import Finding
 from earnest.results.measures import MIN_CLUSTERS
-from earnest.results.naming import Place, registered, with_missing
+from earnest.results.naming import Place, registered, tell_unloaded, with_missing
 from earnest.results.reach import within_reach
 from earnest.results.scorecard import AudioProof, audio_proof, combined
 from earnest.results.sums import Sums
+from earnest.run_folder import file_in, read_json, taken_as_data
 
 Floats = NDArray[np.float64]
 
@@ -76,11 +76,12 @@ class Standing:
         BadData
             If it is no run folder, or its journal cannot be read.
         """
-        plan, lines = within_reach(Plan.read(Path(folder)), read_lines(Path(folder)))
-        reported = _reported(Path(folder))
-        return cls(
-            folder=Path(folder), plan=plan, lines=tuple(lines), headlines=headlines(plan, lines, reported=reported)
-        )
+        folder = Path(folder)
+        with taken_as_data(folder):
+            plan, lines = within_reach(Plan.read(folder), read_lines(folder))
+            tell_unloaded(plan)
+            found = headlines(plan, lines, reported=_reported(folder))
+        return cls(folder=folder, plan=plan, lines=tuple(lines), headlines=found)
 
     @property
     def model(self) -> str:
@@ -157,7 +158,7 @@ def headlines(
 def _reported(folder: Path) -> dict[str, Finding]:
     """The headlines, nobody attacking or defending, of the report that the folder has, if it has one."""
     try:
-        said = json.loads((folder / "report.json").read_text(encoding="utf-8"))["findings"]
+        said = read_json(file_in(folder, "report.json"))["findings"]
         findings = [Finding.model_validate(one) for one in said]
     except (OSError, ValueError, KeyError, TypeError):
         return {}

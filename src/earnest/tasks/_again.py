@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,14 +10,18 @@ from typing import Any
 
 from earnest.audio import AudioClip, Stimulus
 from earnest.engine import clip_path, heard_by
-from earnest.errors import BadData, UnknownName
+from earnest.engine.learning import learnt_by
+from earnest.errors import BadData, BadParameter, UnknownName
 from earnest.models import load_model
-from earnest.models.access import Answer, Failure, Model, Reply, Sampling, System
+from earnest.models.access import Answer, Defence, Failure, Model, Reply, Sampling, System
+from earnest.models.options import Given, options_of
 from earnest.plan import Plan
 from earnest.records import JournalLine
-from earnest.registry import registry
+from earnest.registry import parse_spec, registry
 from earnest.results.build import read_lines
 from earnest.results.proof import audio_proof
+from earnest.results.reasons import reason_counts
+from earnest.run_folder import taken_as_data
 from earnest.tasks._canary import Canary, canary_lines
 from earnest.tasks.probe import probe_manifest
 
@@ -70,11 +75,12 @@ def in_words(heard: Mapping[str, str]) -> str:
 
 
 def replay(
-    folder: str | Path, item: str, *, save: str | Path | None = None, model: str | Model | None = None
+    folder: str | Path, item: str, *, save: str | Path | None = None, model: str | Model | None = None, model_options: Given = ()
 ) -> Replay:
     """Ask an item of a run again, uncached, with the clips that were sent, and compare the answers.
 
-    An attacked item is asked with its attacked clip; defences stand before the model as they did.
+    An attacked item is asked with its attacked clip; defences stand before the model as they did. A run folder is data:
+    the embedded and the scripted models are asked because it names them, any other only where it is given here too.
 
     Parameters
     ----------
@@ -83,21 +89,30 @@ def replay(
     save : path or None
         Folder to write the clips into.
     model : str or Model or None
-        In place of the run's own.
+        The run's own, as its plan names it, or any object; None takes the embedded or scripted model of the plan.
+
+    model_options : sequence of str, or mapping
+        How it is asked: `KEY=VALUE`, or values by key. Those of the plan are not taken from it: a run folder is data.
 
     Raises
     ------
     UnknownName
         If the run has no such item.
+    BadParameter
+        If the model must be given, or another is given; or a defence is a plug-in that was not loaded.
     BadData
         If a clip of it is no longer there, or it was asked with more than its journal line holds (earlier turns, say).
     """
     folder = Path(folder)
-    plan, line = Plan.read(folder), _line(folder, item)
-    stimulus = _stimulus(folder, line)
-    defences = tuple(registry("defences").make(spec) for spec in plan.defences) if line.defence else ()
-    asked = model if isinstance(model, Model) else load_model(model or plan.model)
-    (reply,) = System(asked, defences, plan.seed).ask([stimulus], sampling=Sampling(**line.parameters))
+    with taken_as_data(folder):
+        plan, line = Plan.read(folder), _line(folder, item)
+        stimulus, sampling = _stimulus(folder, line), Sampling(**line.parameters)
+        defences = _defences(plan) if line.defence else ()
+    if isinstance(model, Model):
+        asked = model
+    else:
+        asked = load_model(_checked_model(plan, model), **options_of(plan.model, model_options))
+    (reply,) = System(asked, defences, plan.seed).ask([stimulus], sampling=sampling)
     before, now = line.answer if line.answer is not None else f"none: {line.reason}", _said(reply)
     heard = heard_by(reply, stimulus) if isinstance(reply, Answer) else None
     saved = _saved(stimulus, save, item=item)
@@ -106,29 +121,61 @@ def replay(
     )
 
 
-def probe_hearing(model: str | Model) -> dict[str, Any]:
+def probe_hearing(model: str | Model, *, options: Given = ()) -> dict[str, Any]:
     """Whether audio reaches a model, and whether it understands words: every spoken code word and silence, asked now.
 
     Returns
     -------
     dict
         `model`; `hears`, whether the audio arrives; `arrival` (`heard`, `misheard`, `unproven`, `refused`,
-        `not_tested`); `why` in words; and by code word, and for silence, what was answered.
+        `not_tested`); `answered`, whether any call was; `why` in words, with the commonest detail of every reason; by code
+        word, and for silence, what was answered; and `learnt`, what the endpoint refuses of a request.
     """
-    asked = model if isinstance(model, Model) else load_model(model)
+    asked = model if isinstance(model, Model) else load_model(model, **options_of(model, options))
     items = Canary().items(probe_manifest(), seed=0)
     replies = asked.ask([item.load() for item in items])
     lines = canary_lines(items, replies, model=asked.name)
     proof = audio_proof(lines)
-    failed = next((f" ({line.reason}: {line.detail})" for line in lines if line.answer is None and line.detail), "")
+    failed = [f"{count}." for count in reason_counts(lines)]
     said = {item.id.partition("/")[2]: _said(reply) for item, reply in zip(items, replies, strict=True)}
     return {
         "model": asked.name,
         "hears": proof.arrival in ("heard", "misheard"),
         "arrival": proof.arrival,
-        "why": proof.words + failed,
+        "answered": any(isinstance(reply, Answer) for reply in replies),
+        "why": " ".join([proof.words, *(["Without a score:", *failed] if failed else [])]),
         "answers": said,
+        "learnt": [str(one) for one in learnt_by([asked])],
     }
+
+
+def _checked_model(plan: Plan, given: str | None) -> str:
+    """The specification of the model that may be asked: the plan's, where the user gave it or it is earnest's own."""
+    if given is None and plan.asks_own_model:
+        return plan.model
+    if given is None:
+        raise BadParameter(
+            f"this run asked {plan.model!r}, and a run folder is data: no code is run and no address called because a file "
+            f"names it; if you trust it, give --model {shlex.quote(plan.model)}"
+        )
+    if given != plan.model:
+        raise BadParameter(
+            f"an item is asked again of the model of its run, {plan.model!r}, got {given!r}; give --model "
+            f"{shlex.quote(plan.model)}, or make a run of the other one"
+        )
+    return given
+
+
+def _defences(plan: Plan) -> tuple[Defence, ...]:
+    """The plan's defences, built; those of other packages only where they were loaded before."""
+    defences = registry("defences")
+    waiting = [name for spec in plan.defences if defences.waits(name := parse_spec(spec).name)]
+    if waiting:
+        raise BadParameter(
+            f"the run was defended by plug-ins of other packages: {', '.join(waiting)}; a run folder is data, and does not "
+            f"load them: if you trust the packages, give {' '.join(f'--plugin {name}' for name in waiting)}"
+        )
+    return tuple(defences.make(spec) for spec in plan.defences)
 
 
 def _line(folder: Path, item: str) -> JournalLine:
@@ -158,11 +205,15 @@ def _saved(stimulus: Stimulus, folder: str | Path | None, *, item: str) -> tuple
     if folder is None:
         return ()
     Path(folder).mkdir(parents=True, exist_ok=True)
-    stem = "".join(c if c.isalnum() or c in "-_" else "_" for c in item)[:100]
-    paths = [(Path(folder) / f"{stem}.{role}.wav", clip) for role, clip in stimulus.clips.items()]
+    paths = [(Path(folder) / f"{_plain(item)}.{_plain(role)}.wav", clip) for role, clip in stimulus.clips.items()]
     for path, clip in paths:
         clip.write(path)
     return tuple(str(path) for path, _ in paths)
+
+
+def _plain(name: str) -> str:
+    """A name that a run folder gives, as part of a file's name."""
+    return "".join(c if c.isalnum() or c in "-_ " else "_" for c in name)[:80]
 
 
 def _said(reply: Reply) -> str:

@@ -16,9 +16,9 @@ import soundfile
 
 from earnest.audio import AudioClip, Entry, Stimulus, effects
 from earnest.audio.manifest import CSV_NAME, JSONL_NAME
-from earnest.errors import BadAudio, BadParameter
+from earnest.errors import BadAudio, BadParameter, machine_failed
 from earnest.metrics import heard
-from earnest.models.access import Answer, rng_for
+from earnest.models.access import Answer, rng_for, stopped_by_filter
 from earnest.records import NO_ANSWER, Item, JournalLine, Unscored, Verdict
 from earnest.replies import without_echo
 from earnest.results import Measure, by_group
@@ -94,7 +94,9 @@ def duration_s(entry: Entry) -> float | None:
 def _header_duration_s(file: Path) -> float | None:
     try:
         return float(soundfile.info(file).duration)
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError) as error:
+        if fault := machine_failed(error):
+            raise fault from error
         return None
 
 
@@ -270,7 +272,7 @@ def _lack(item: Item, answer: Answer) -> tuple[str, str]:
     """Why a reply answers nothing (empty: it answers), and the detail for a reader of the journal."""
     said = answer.said
     if answer.details.get("blocked") or answer.reading.finish == "content_filter":
-        return "content_filter", "the provider's filter stopped it"
+        return "content_filter", stopped_by_filter(answer)
     if not said.strip():
         if answer.clip is not None and not answer.text.strip():
             return "untranscribed", "a spoken answer without a transcript"

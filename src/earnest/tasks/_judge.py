@@ -14,21 +14,23 @@ from earnest.engine import ModelJudge, Progress, Settings, read_journal
 from earnest.engine.job import default_cache
 from earnest.engine.judging import JudgeSummary, ask_all, judge_lines
 from earnest.engine.ledger_file import read_spent, write_spent
-from earnest.errors import BadParameter
+from earnest.engine.prices import Price, read_prices
+from earnest.errors import BadParameter, RunStopped
 from earnest.models import load_model
 from earnest.models.access import Model
+from earnest.models.options import Given, options_of
 from earnest.plan import Plan
 from earnest.records import JournalLine
+from earnest.report.judges import FILE as HEARING
+from earnest.report.judges import read_hearing
 from earnest.report.storage import write_text
 from earnest.results.build import read_lines
 from earnest.results.calibrated import FILE as LABELS
 from earnest.results.calibrated import MIN_LABELS, read_labels
 from earnest.results.proof import MIN_HEARD, AudioProof, audio_proof
+from earnest.run_folder import read_text
 from earnest.tasks._canary import Canary, canary_lines
 from earnest.tasks.probe import probe_manifest
-
-HEARING = "judges.json"
-"""What a run folder holds of its judges' hearing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +67,8 @@ class Judged:
             lines.append(f"{', '.join(said.judges)}: {asked}; {said.n_known} were judged before")
             lines.append(f"{said.n_calls} new calls, {said.n_cached} from the cache" + self._cost)
             lines += [
-                f"{n} calls failed: {reason}; the same command asks them again" for reason, n in said.failed.items()
+                f"{n} calls failed: {reason} ({said.details.get(reason, '')}); the same command asks them again"
+                for reason, n in said.failed.items()
             ]
         for task, n in (self.labels or {}).items():
             few = "" if n >= MIN_LABELS else f": too few, {MIN_LABELS} are needed to correct its rate"
@@ -86,6 +89,8 @@ def judge_run(
     judge_hears: bool = False,
     calibrate: str | Path | None = None,
     max_cost: float | None = None,
+    price: str | Sequence[str] = (),
+    judge_options: Given = (),
     max_connections: int = 16,
     batch_size: int | None = None,
     timeout_s: float = 120.0,
@@ -106,6 +111,10 @@ def judge_run(
         Labels by people: a CSV file with the columns `item` and `label`.
     max_cost : float or None
         Ceiling of the spend of the whole run folder in US dollars.
+    price : str or sequence of str
+        `[SPEC:]in=2.5,out=10`, in US dollars per million tokens; without SPEC of the first judge.
+    judge_options : sequence of str, or mapping
+        How every judge is asked: `KEY=VALUE`, or values by key.
     max_connections, batch_size, timeout_s, cache
         As in `run_suite`.
     on_progress : callable or None
@@ -133,8 +142,9 @@ def judge_run(
         max_cost=max_cost,
         cache=default_cache() if cache is True else (cache or None),
         batch_size=batch_size,
+        prices=_prices(price, given),
     )
-    judges = made_judges(given, hears=judge_hears)
+    judges = made_judges(given, hears=judge_hears, options=judge_options)
     if judge_hears:
         check_hearing(judges, folder=folder, settings=settings)
     if judges:
@@ -142,7 +152,7 @@ def judge_run(
     else:
         summary = _no_judges(folder, lines)
     if calibrate is not None:
-        write_text(folder / LABELS, Path(calibrate).read_text(encoding="utf-8-sig"))
+        write_text(folder / LABELS, read_text(Path(calibrate)))
     report.write(folder)
     return Judged(folder=folder, summary=summary, labels=None if labels is None else _by_task(lines, labels))
 
@@ -151,9 +161,15 @@ def _by_task(lines: Sequence[JournalLine], labels: Mapping[str, str]) -> dict[st
     return dict(sorted(Counter(line.task for line in lines if line.item in labels).items()))
 
 
-def made_judges(specs: Sequence[str | Model], *, hears: bool) -> tuple[ModelJudge, ...]:
-    """The judges that specifications name, each once."""
-    models = [spec if isinstance(spec, Model) else load_model(spec) for spec in specs]
+def _prices(price: str | Sequence[str], judges: Sequence[str | Model]) -> dict[str, Price] | None:
+    names = [judge if isinstance(judge, str) else judge.name for judge in judges]
+    given = [price] if isinstance(price, str) else price
+    return read_prices(given, models=names) if given and names else None
+
+
+def made_judges(specs: Sequence[str | Model], *, hears: bool, options: Given = ()) -> tuple[ModelJudge, ...]:
+    """The judges that specifications name, each once and with the same options."""
+    models = [spec if isinstance(spec, Model) else load_model(spec, **options_of(spec, options)) for spec in specs]
     return tuple(ModelJudge(model, hears=hears) for model in {model.name: model for model in models}.values())
 
 
@@ -180,12 +196,16 @@ def check_hearing(judges: Sequence[ModelJudge], *, folder: Path, settings: Setti
     """
     if plan is not None and (folder / "plan.json").exists():
         plan.write(folder)  # refuses a folder with another plan before anybody is asked
-    known = _known(folder)
+    known = read_hearing(folder)
     spent, faults = 0.0, []
     for judge in judges:
         if known.get(judge.name, {}).get("fingerprint") == judge.model.fingerprint:
             continue
-        proof, failed, cost = _heard(judge.model, folder=folder, settings=settings)
+        try:
+            proof, failed, cost = _heard(judge.model, folder=folder, settings=settings)
+        except RunStopped as error:
+            faults.append(str(error))
+            continue
         spent += cost
         if proof.proven and proof.n_found >= MIN_HEARD * (proof.n_canaries + proof.n_unscored):
             about = {"fingerprint": judge.model.fingerprint, "destination": judge.model.destination}
@@ -200,11 +220,6 @@ def check_hearing(judges: Sequence[ModelJudge], *, folder: Path, settings: Setti
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / HEARING, json.dumps(known, indent=2) + "\n")
     write_spent(folder, read_spent(folder) + spent)
-
-
-def _known(folder: Path) -> dict[str, dict[str, Any]]:
-    path = folder / HEARING
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def _heard(model: Model, *, folder: Path, settings: Settings) -> tuple[AudioProof, str, float]:

@@ -13,10 +13,13 @@ from earnest.engine import Summary
 from earnest.engine.estimate import Estimate
 from earnest.plan import Plan
 from earnest.records import JournalLine
+from earnest.report import terminal
 from earnest.results import Finding
 from earnest.results.build import build_from, read_lines
 from earnest.results.calibrated import kept_labels
+from earnest.results.pairs import Pair, pairs
 from earnest.results.reach import left_out, within_reach
+from earnest.results.reasons import reason_counts
 from earnest.results.scorecard import Gate, Scorecard, scorecard
 from earnest.results.scorecard import gate as judged_gate
 from earnest.results.subtasks import SubtaskCount, subtask_counts
@@ -84,7 +87,8 @@ class Outline:
         if self.estimate is None:
             return ""
         minutes = self.estimate.audio_s / 60
-        return f"at least {self.estimate.n_calls:,} calls, {minutes:,.1f} minutes of audio; {self._cost}"
+        judges = f"up to {self.estimate.n_judge_calls:,} calls to judges; " if self.estimate.n_judge_calls else ""
+        return f"at least {self.estimate.n_calls:,} calls, {minutes:,.1f} minutes of audio; {judges}{self._cost}"
 
     def as_line(self) -> str:
         """What a run says of itself before it asks anything."""
@@ -138,7 +142,7 @@ class Run:
     def findings(self) -> list[Finding]:
         """Every number that the run established."""
         people = kept_labels(self.folder)
-        return build_from(self.plan, self._lines, clips=self.folder / "clips", people=people)
+        return build_from(self.plan, self._lines, clips=self.folder / "clips", compared=self._pairs, people=people)
 
     @cached_property
     def scorecard(self) -> Scorecard:
@@ -167,17 +171,20 @@ class Run:
         }
 
     def as_text(self) -> str:
-        """The scorecard for a terminal."""
-        lines = [f"{self.plan.model} on {self.plan.data}, suite {self.plan.suite}"]
-        for score in self.scorecard.pillars:
-            name = score.pillar + ("" if score.on_scorecard else " (beside the six)")
-            why = f"  ({score.no_value})" if score.no_value else ""
-            lines.append(f"  {name:<32} {_number(score.value, score.low, score.high)}  {score.n_scored} items{why}")
-        return "\n".join([*lines, self.scorecard.audio.words])
+        """The scorecard, what attack and defence did, and what could not be scored, for a terminal."""
+        return terminal.as_text(self.plan, self._lines, findings=self.findings, pairs=self._pairs, card=self.scorecard)
+
+    @property
+    def why_nothing_was_scored(self) -> str:
+        """The reasons in words where not one item of the run has a score; empty where one has, or none was planned."""
+        items = [line for line in within_reach(self.plan, self._lines)[1] if line.kind == "item"]
+        if not items or any(line.status == "scored" for line in items):
+            return ""
+        return f"none of {len(items)} items could be scored: {'; '.join(map(str, reason_counts(items)))}"
 
     def _repr_html_(self) -> str:
         rows = [
-            f"<tr><td>{html.escape(score.pillar)}</td><td>{_number(score.value, score.low, score.high)}</td>"
+            f"<tr><td>{html.escape(score.pillar)}</td><td>{terminal.number(score.value, score.low, score.high)}</td>"
             f"<td>{score.n_scored}</td><td>{html.escape(score.question)}</td></tr>"
             for score in self.scorecard.pillars
         ]
@@ -186,12 +193,9 @@ class Run:
         return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table><p>{said}</p>"
 
     @cached_property
+    def _pairs(self) -> list[Pair]:
+        return pairs(self.plan, within_reach(self.plan, self._lines)[1])
+
+    @cached_property
     def _lines(self) -> list[JournalLine]:
         return read_lines(self.folder)
-
-
-def _number(value: float | None, low: float | None, high: float | None) -> str:
-    if value is None:
-        return "no value"
-    interval = "no interval" if low is None or high is None else f"{low:.2f} to {high:.2f}"
-    return f"{value:.2f} ({interval})"

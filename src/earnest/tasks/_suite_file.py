@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from earnest.errors import BadData, BadParameter, UnknownName
 from earnest.pillars import PILLARS
 from earnest.registry import Registry, Spec
+from earnest.run_folder import faults_of, read_text
 from earnest.tasks._base import Task, tasks
 
 FOLDER = Path(__file__).parent / "suites"
@@ -74,21 +75,44 @@ class Suite(BaseModel):
         if named is not None:
             return named()
         path = Path(suite)
-        if not path.is_file():
+        if not _is_file(path):
             raise UnknownName(
-                f"no suite is called {str(suite)!r}, and no such file is there; the suites are {', '.join(suite_names())}"
+                f"no suite is called {str(suite)[:100]!r}, and no such file is there; the suites are {', '.join(suite_names())}"
             )
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise BadData(f"{path} must be YAML in UTF-8", [" ".join(str(error).split())]) from error
+        content = _content(path)
         if not isinstance(content, Mapping):
             raise BadData(f"{path} must hold name, version and tasks, got {type(content).__name__}")
         try:
             return cls.model_validate(content)
         except ValidationError as error:
-            told = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
-            raise BadData(f"{path} cannot be read as a suite; mend", told) from error
+            raise BadData(f"{path} cannot be read as a suite; mend", faults_of(error)) from error
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Values as they are written: no aliases, by which a small file holds more than any memory."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.events.AliasEvent):
+            event = self.get_event()
+            raise yaml.composer.ComposerError(None, None, "an alias has no place in a suite; write it out", event.start_mark)
+        return super().compose_node(parent, index)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name too long, a zero byte
+        return False
+
+
+def _content(path: Path) -> Any:
+    text = read_text(path)
+    try:
+        return yaml.load(text, Loader=_PlainLoader)  # noqa: S506  (derived from the safe one)
+    except RecursionError as error:
+        raise BadData(f"{path} must be YAML in UTF-8, and is nested too deep; a suite has three levels") from error
+    except (yaml.YAMLError, ValueError, LookupError, OverflowError) as error:
+        raise BadData(f"{path} must be YAML in UTF-8", [" ".join(str(error).split())[:300]]) from error
 
 
 def judged_as_published(suite: Suite) -> Suite:

@@ -20,7 +20,7 @@ from typing import Any
 from earnest.metrics.heard import did_not_hear
 from earnest.metrics.refusal import refusal_label
 from earnest.metrics.transcription import EditCounts, spoken_edit_counts
-from earnest.models.access import Answer
+from earnest.models.access import Answer, stopped_by_filter
 from earnest.records import NO_ANSWER, Item, JournalLine, Outcome, Unscored, Verdict
 from earnest.replies import language_of, transcripts, without_reasoning
 from earnest.tasks._figures import in_figures
@@ -210,7 +210,7 @@ def cut_off(answer: Answer, found: Transcript | None) -> Unscored | None:
     """
     filtered = answer.details.get("blocked") or answer.reading.finish == "content_filter"
     if filtered and not (found is not None and found.label == "exact"):
-        return Unscored(reason="content_filter", detail="the provider's filter stopped it")
+        return Unscored(reason="content_filter", detail=stopped_by_filter(answer))
     if answer.reading.finish != "length" or not answer.said.strip():
         return None
     if found is not None and found.n_written >= 2 * max(1, found.edits.n_reference):

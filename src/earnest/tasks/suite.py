@@ -20,15 +20,18 @@ from pathlib import Path
 import earnest
 from earnest import report
 from earnest.audio import Manifest
+from earnest.audio.files import needs_codecs
 from earnest.engine import Job, ModelJudge, Progress, Settings, execute
 from earnest.engine.estimate import estimate
 from earnest.engine.job import default_cache
-from earnest.errors import BadData, BadParameter, EarnestError
+from earnest.engine.prices import Price, read_prices
+from earnest.errors import BadData, BadParameter, EarnestError, MissingExtra, RunStopped
 from earnest.models import load_model
 from earnest.models.access import Model, Sampling
+from earnest.models.options import Given, options_of, written
 from earnest.plan import Plan, PlannedTask
 from earnest.records import BEYOND, Arm, Item
-from earnest.registry import Spec, parse_spec, registry
+from earnest.registry import Spec, has_extra, parse_spec, registry
 from earnest.tasks._again import Replay, in_words, probe_hearing, replay
 from earnest.tasks._base import NEEDS, Task
 from earnest.tasks._canary import Canary
@@ -91,6 +94,8 @@ class _Asked:
     seed: int
     shard: str | None
     settings: Settings
+    model_options: Given
+    judge_options: Given
     data_name: str | None
     complete: bool
 
@@ -102,6 +107,8 @@ class _Asked:
             )
         if self.limit is not None and self.limit < 1:
             raise BadParameter(f"limit must be at least 1, got {self.limit}; leave it out for all items")
+        if not 0 <= self.seed < 2**63:
+            raise BadParameter(f"seed must be a whole number from 0 to 2^63 - 1, got {self.seed}; 0 is the default")
         attack, defences = _checked_specs(self.attack, self.defences)
         return dataclasses.replace(self, attack=attack, defences=defences)
 
@@ -131,7 +138,11 @@ def run_suite(
     max_connections: int = 16,
     batch_size: int | None = None,
     timeout_s: float = 120.0,
+    max_failures: int | None = 20,
     max_cost: float | None = None,
+    price: Several = (),
+    model_options: Given = (),
+    judge_options: Given = (),
     cache: bool | Path = True,
     allow_missing: bool = False,
     temperature: float = 0.0,
@@ -175,8 +186,14 @@ def run_suite(
         `2/8`: the second of eight parts; `earnest merge` joins them.
     max_connections, batch_size, timeout_s, cache
         How fast; no number depends on them. `cache` may be a folder.
+    max_failures : int or None
+        Calls given up in a row after which the run stops, to be resumed; None or 0: it goes on, whatever fails.
     max_cost : float or None
         No call is made beyond this spend in US dollars.
+    price : str or sequence of str
+        `[SPEC:]in=2.5,audio_in=32,out=10`, in US dollars per million tokens; without SPEC of the model.
+    model_options, judge_options : sequence of str, or mapping
+        `KEY=VALUE`, or values by key: how the model, or every judge, is asked; see `earnest.models.options`.
     allow_missing : bool
         Whether to run although files that the data names are missing; their items are counted as unscored.
     temperature, max_tokens
@@ -204,6 +221,10 @@ def run_suite(
         If the attack needs more than the model grants.
     PlanMismatch
         If `out` holds a run under another plan.
+    RunStopped
+        If nobody can be asked, too many calls failed, or items are missing in the end; there is a report of what was done.
+    StorageFailed, MachineFailed
+        If results could not be written, or this machine ran out of files, memory or disk.
     """
     if out is None and not dry_run:
         raise BadParameter("a run needs a folder, got out=None; give out='runs/first', or dry_run=True to see the plan")
@@ -216,9 +237,11 @@ def run_suite(
     settings = Settings(
         max_connections=max_connections,
         timeout_s=timeout_s,
+        max_failures=max_failures or None,
         max_cost=max_cost,
         cache=default_cache() if cache is True else (cache or None),
         batch_size=batch_size,
+        prices=_prices(price, model, judge),
         sampling=Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed),
     )
     asked = _Asked(
@@ -232,6 +255,8 @@ def run_suite(
         seed=seed,
         shard=shard,
         settings=settings,
+        model_options=model_options,
+        judge_options=judge_options,
         data_name=PROBE if data is None else None,
         complete=not (dry_run or allow_missing),
     )
@@ -243,15 +268,19 @@ def run_suite(
         on_outline(_outline(prepared))
     if judge_hears:
         check_hearing(prepared.judges, folder=Path(str(out)), settings=settings, plan=prepared.plan)
-    summary = execute(
-        prepared.plan,
-        prepared.jobs,
-        model=prepared.model,
-        judges=prepared.judges,
-        folder=Path(str(out)),
-        settings=settings,
-        on_progress=on_progress,
-    )
+    try:
+        summary = execute(
+            prepared.plan,
+            prepared.jobs,
+            model=prepared.model,
+            judges=prepared.judges,
+            folder=Path(str(out)),
+            settings=settings,
+            on_progress=on_progress,
+        )
+    except RunStopped:
+        report.write(Path(str(out)), gates=gates, note=_note(prepared) or None)  # of what was done, for those who look
+        raise
     report.write(Path(str(out)), gates=gates, note=_note(prepared) or None)
     return Run(folder=Path(str(out)), plan=prepared.plan, summary=summary)
 
@@ -262,18 +291,20 @@ def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest
     chosen = resolve(suite, task=asked.task, pillar=asked.pillar)
     every, lacks = _items(chosen, asked, data)
     canaries = _canaries(data, seed=asked.seed)
-    loaded = model if isinstance(model, Model) else load_model(model)
+    loaded = _loaded(model, asked.model_options)
     within = {found.name: _within(loaded, found, every[found.name]) for found in chosen if found.name in every}
     kept = {name: one.items or every[name] for name, one in within.items()}  # of those beyond it, what would be asked
     kept = {found.name: _fewer(found, kept[found.name], asked) for found in chosen if found.name in kept}
     if asked.complete and isinstance(data, OfficialData):
         _check_recordings(data, chosen, kept)
+    if isinstance(data, Manifest):
+        _check_codecs(data, [item for group in kept.values() for item in group])
     subtasks = {name: _subtasks(group) for name, group in kept.items()}
     items = {name: kept[name] for name, one in within.items() if one.items or not one.beyond}
     lacks |= {name: one.lack for name, one in within.items() if name not in items}
     lacks |= _across(chosen, items, lacks)
     _check_some_asked(lacks, asked=asked.task, model=loaded)
-    judges = made_judges(asked.judges, hears=asked.judge_hears)
+    judges = made_judges(asked.judges, hears=asked.judge_hears, options=asked.judge_options)
     planned = tuple(
         _planned(
             found,
@@ -298,6 +329,21 @@ def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest
     return _Prepared(
         plan=plan, jobs=[*proofs, *jobs], model=loaded, judges=judges, settings=asked.settings, data=data
     )
+
+
+def _loaded(model: str | Model, options: Given) -> Model:
+    """The model with its options; one that is an object has them already."""
+    if isinstance(model, str):
+        return load_model(model, **options_of(model, options))
+    if options and not isinstance(model, Nobody):
+        raise BadParameter(f"options are given with a specification, got them with {model.name!r}; make the model with them")
+    return model
+
+
+def _prices(price: Several, model: str | Model | None, judge: Several) -> dict[str, Price] | None:
+    """The prices that were given, by specification."""
+    names = [model if isinstance(model, str) else model.name] if model is not None else [""]
+    return read_prices(_several(price), models=[*names, *_several(judge)]) if price else None
 
 
 def _items(
@@ -393,6 +439,8 @@ def _plan(
         shard=asked.shard,
         items_digest=_digest([item for group in items.values() for item in group]),
         destination=_destination(model, judges if asked.judge_hears else ()),
+        model_options=written(asked.model_options),
+        judge_options=written(asked.judge_options),
     )
 
 
@@ -425,6 +473,26 @@ def _check_recordings(data: OfficialData, chosen: Sequence[Task], items: dict[st
     }
     if missing:
         raise lacks_audio(data, sorted(missing))
+
+
+def _check_codecs(data: Manifest, items: Sequence[Item]) -> None:
+    """Refuse a run some of whose recordings need an extra that is not installed, with their names.
+
+    Raises
+    ------
+    MissingExtra
+        Before anything is asked; found out later, it would end the run in its middle.
+    """
+    if has_extra("av"):
+        return
+    samples = {name for item in items for name in (item.sample, *item.sample.split("+"))}
+    paths = [entry.path for entry in data.entries if entry.id in samples and needs_codecs(entry.file)]
+    if paths:
+        more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
+        raise MissingExtra(
+            f"{len(paths)} recordings of {data.folder} need av: {', '.join(paths[:5])}{more}; install it with: "
+            'pip install "earnest[codecs]", or convert them to WAV or FLAC'
+        )
 
 
 def _several(given: Several | None) -> tuple[str, ...]:
@@ -573,6 +641,8 @@ def _outline(prepared: _Prepared) -> Outline:
         plan=prepared.plan,
         items=items,
         n_canaries=sum(job.kind == "canary" for job in jobs),
-        estimate=None if nobody else estimate(prepared.plan, jobs, model=prepared.model, settings=prepared.settings),
+        estimate=None
+        if nobody
+        else estimate(prepared.plan, jobs, model=prepared.model, judges=prepared.judges, settings=prepared.settings),
         official=summarised(prepared.data) if isinstance(prepared.data, OfficialData) else None,
     )

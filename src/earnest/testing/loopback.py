@@ -7,7 +7,7 @@ or, in a process of its own, for measurements:
 
     python -m earnest.testing.loopback --latency-ms 50
 
-It prints its address. What it was asked can be read at `server.requests`, or as JSON at `<url>/asked`.
+It prints its address. How often it was asked can be read as JSON at `<url>/asked`; with habits, what it was asked, at `server.requests`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import random
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -32,6 +32,9 @@ from aiohttp import web
 from earnest.audio import AudioClip, Turn
 
 MAX_BYTES = 256 * 2**20
+
+Habit = Callable[["Loopback", web.Request, Mapping[str, Any]], Awaitable[web.StreamResponse | None]]
+"""What an endpoint does with a request instead of answering it as it should; None: nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,8 +133,9 @@ def _turn(message: Mapping[str, Any]) -> Turn:
     content = message["content"]
     parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
     text = " ".join(part["text"] for part in parts if part["type"] == "text")
-    found = [part["input_audio"]["data"] for part in parts if part["type"] == "input_audio"]
-    clips = {f"clip {place}": AudioClip.from_bytes(base64.b64decode(data)) for place, data in enumerate(found, 1)}
+    found = [part[part["type"]] for part in parts if part["type"] in ("input_audio", "audio_url")]
+    data = [(sent.get("data") or sent["url"]).rpartition(",")[2] for sent in found]  # plain, or behind the head of a data URI
+    clips = {f"clip {place}": AudioClip.from_bytes(base64.b64decode(one)) for place, one in enumerate(data, 1)}
     return Turn(role=message["role"], text=text, clips=clips)
 
 
@@ -158,6 +162,9 @@ class Loopback:
     faults : Faults
     usage : bool
         Whether replies count tokens.
+    habits : sequence of async callable (Loopback, web.Request, dict) -> web.StreamResponse or None
+        Asked in turn with each request and its JSON; the first that gives a response has answered. `earnest.testing.habits`
+        has those of real servers, and of bad ones.
     """
 
     def __init__(
@@ -167,8 +174,11 @@ class Loopback:
         latency_s: float = 0.0,
         faults: Faults = Faults(),  # noqa: B008
         usage: bool = True,
+        habits: Sequence[Habit] = (),
         port: int = 0,
     ) -> None:
+        self.habits = tuple(habits)
+        self.requests: list[Mapping[str, Any]] = []
         self.answer, self.latency_s, self.faults, self.usage, self.port = answer, latency_s, faults, usage, port
         self.n_requests = 0
         self.n_answered = 0
@@ -206,7 +216,7 @@ class Loopback:
         """Serve until told to stop."""
         self._stop = asyncio.Event()
         app = web.Application(client_max_size=MAX_BYTES)
-        app.router.add_post("/v1/chat/completions", self._completions)
+        app.router.add_post("/{base:.*}/chat/completions", self._completions)
         app.router.add_get("/v1/models", self._models)
         app.router.add_get("/v1/asked", self._asked)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -244,6 +254,12 @@ class Loopback:
             if fault is not None:
                 self.n_faults[fault] += 1
                 return await self._failed(request, fault)
+            if self.habits:
+                asked = json.loads(body)
+                self.requests.append(asked)
+                for habit in self.habits:
+                    if (response := await habit(self, request, asked)) is not None:
+                        return response
             return self._answered(body)
         finally:
             self.n_in_flight -= 1
@@ -270,6 +286,11 @@ class Loopback:
         said = (f"{turn.text} {' '.join(clip.digest for clip in turn.clips.values())}" for turn in heard.turns)
         self.n_by_content[" | ".join(said)] += 1
         return web.json_response(self._completion(heard, self.answer(heard)))
+
+    def completion(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """What would be answered to the JSON of a request, for a habit that answers in its own way."""
+        heard = Heard(asked)
+        return self._completion(heard, "ok" if self.answer is None else self.answer(heard))
 
     def _completion(self, heard: Heard, said: Any) -> dict[str, Any]:
         if isinstance(said, dict):

@@ -6,12 +6,16 @@
   const at = (id) => document.getElementById(id);
   const state = { rows: data.rows, page: 0 };
 
+  // signs that turn the direction of writing, or control a terminal that the text is copied to, are shown
+  const visible = (text) => String(text).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
+    (sign) => "\\u" + sign.charCodeAt(0).toString(16).padStart(4, "0"));
   const make = (tag, text, name) => {
     const node = document.createElement(tag);
-    if (text !== undefined) node.textContent = text;
+    if (text !== undefined) node.textContent = visible(text);
     if (name) node.className = name;
     return node;
   };
+  const quoted = (text) => "'" + text.replaceAll("'", "'\\''") + "'";  // for a shell, whatever a data set calls its items
   const said = (name) => String(name ?? "").replaceAll("_", " ");
   const outcome = (row) => !row[SCORED] ? "unscored" : row[SCORE] === null ? "control" : row[SCORE] < 0.5 ? "failed" : "held";
   const STATES = { failed: "✗ failed", held: "✓ held", unscored: "? unscored", control: "· control" };
@@ -61,7 +65,7 @@
     const box = make("div");
     box.append(make("dt", name));
     const told = make("dd");
-    told.append(value instanceof Node ? value : document.createTextNode(value));
+    told.append(value instanceof Node ? value : document.createTextNode(visible(value)));
     box.append(told);
     list.append(box);
   };
@@ -82,7 +86,7 @@
     entry(list, "Score", row[SCORE] === null ? "" : String(row[SCORE]));
     if (row[TRUTH]) entry(list, "True of it", make("pre", pretty(row[TRUTH])));
     if (row[ATTEMPT]) entry(list, "The attack", make("pre", pretty(row[ATTEMPT])));
-    entry(list, "Ask again", make("code", "earnest replay RUN '" + row[ITEM] + "'"));
+    entry(list, "Ask again", make("code", "earnest replay RUN " + quoted(row[ITEM]) + (data.model ? " --model " + quoted(data.model) : "")));
     box.append(list);
     return box;
   };

@@ -10,7 +10,7 @@ from typing import Any
 import soundfile
 
 from earnest.audio import AudioClip
-from earnest.errors import BadAudio
+from earnest.errors import BadAudio, machine_failed
 from earnest.tasks.audiotrust._parquet import Cells
 from earnest.tasks.audiotrust._rows import path_fault
 
@@ -66,5 +66,7 @@ class Files:
 def _header_duration_s(file: Path) -> float | None:
     try:
         return float(soundfile.info(file).duration)
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError) as error:
+        if fault := machine_failed(error):
+            raise fault from error
         return None

@@ -1,0 +1,66 @@
+"""What a terminal shows of a run: the pillars, what attack and defence did, how many items, and why some have no score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from earnest.plan import Plan
+from earnest.records import Arm, JournalLine
+from earnest.report.numbers import UNKNOWN, words
+from earnest.report.sections import arm_words, key_rows
+from earnest.results.finding import Finding
+from earnest.results.pairs import Pair
+from earnest.results.reach import within_reach
+from earnest.results.reasons import item_counts, reason_counts
+from earnest.results.scorecard import PillarScore, Scorecard
+
+
+def as_text(
+    plan: Plan, lines: Sequence[JournalLine], *, findings: Sequence[Finding], pairs: Sequence[Pair], card: Scorecard
+) -> str:
+    """The run in lines of plain text."""
+    told = [f"{plan.model} on {plan.data}, suite {plan.suite}", *map(_pillar, card.pillars), card.audio.words]
+    return "\n".join([*told, *_attacks(pairs), *_counts(plan, lines, findings)])
+
+
+def _pillar(score: PillarScore) -> str:
+    name = score.pillar + ("" if score.on_scorecard else " (beside the six)")
+    why = f"  ({score.no_value})" if score.no_value else ""
+    return f"  {name:<32} {number(score.value, score.low, score.high)}  {score.n_scored} items{why}"
+
+
+def number(value: float | None, low: float | None, high: float | None) -> str:
+    """A value with its interval, or that there is none."""
+    if value is None:
+        return "no value"
+    interval = "no interval" if low is None or high is None else f"{low:.2f} to {high:.2f}"
+    return f"{value:.2f} ({interval})"
+
+
+def _attacks(pairs: Sequence[Pair]) -> list[str]:
+    """What the attack and the defence did, task by task."""
+    told = []
+    for task in dict.fromkeys(pair.task for pair in pairs):
+        members = [pair for pair in pairs if pair.task == task]
+        for row in key_rows(members):
+            interval = f" ({row.interval})" if row.interval != UNKNOWN else ""
+            told.append(f"  {words(task):<32} {row.name}: {row.value}{interval}, {row.n} items")
+    if not told:
+        return []
+    arms = dict.fromkeys(arm_words(Arm(attack=pair.attack, defence=pair.defence)) for pair in pairs)
+    return [f"what became of it {'; '.join(arms)}:", *told]
+
+
+def _counts(plan: Plan, lines: Sequence[JournalLine], findings: Sequence[Finding]) -> list[str]:
+    """One count of items, as the report has it, and the commonest detail of every reason."""
+    _, asked = within_reach(plan, lines)
+    items = [line for line in asked if line.kind == "item"]
+    n_arms = len(plan.arms)
+    arms = f", over {n_arms} conditions" if n_arms > 1 else ""
+    beside = f"{len(asked) - len(items)} canaries beside them" if len(asked) > len(items) else "no canaries"
+    told = [
+        f"{item_counts(items, findings)}{arms}; {beside}. A pillar counts the scored items of its headlines, nobody attacking"
+    ]
+    canaries = [line for line in asked if line.kind == "canary"]
+    told += [f"  unscored: {count}" for count in reason_counts(items)]
+    return told + [f"  unscored canaries: {count}" for count in reason_counts(canaries)]
