@@ -365,7 +365,7 @@ def foreign_ids(self, data, *, seed):
         ({"items": same_ids}, r"ids must be unique, got twice: \['spare/one'\]"),
         ({"items": foreign_ids}, "an id must begin with 'spare/'"),
         ({"score": lambda self, item, answer: 1.0}, "score must give a Verdict, Unscored or Question, got 1.0"),
-        ({"score": lambda *_: Verdict(score=7, label="")}, r"a score must lie in \[0, 1\], got 7"),
+        ({"score": lambda *_: Verdict(score=7, label="")}, r"a score must lie in \[0, 1\] or be None, got 7"),
     ],
 )
 def test_faults_of_tasks_are_seen(spare, data, changes, message):

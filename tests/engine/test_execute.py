@@ -207,6 +207,14 @@ def test_an_answer_has_the_types_that_it_says(field, value) -> None:
     assert caught.value.reason == "bad_response"
 
 
+def test_an_answer_is_valid_text_before_anybody_reads_it() -> None:
+    answer = Answer(text="a \ud83d b", details={"transcript": "\udcff", "log": (1.0, float("inf"))})
+    assert (answer.text, answer.said) == ("a \ufffd b", "a \ufffd b")
+    assert answer.details == {"transcript": "\ufffd", "log": [1.0, None]}
+    assert Failure(reason="model_error", detail="\udcff" * 5_000).detail == "\ufffd" * 2_000
+    assert replace(answer, duration_ms=1.0).text == answer.text
+
+
 def test_a_verdict_that_no_line_can_hold_is_that_items_outcome(folder) -> None:
     def odd(item, answer):
         if item.sample == "0001":

@@ -36,9 +36,9 @@ PRICE = Price(input_text=1, input_audio=10, output_text=5)
 
 
 def given(model, becomes):
-    """Two attempts; a reply that is late is so after half a second."""
+    """Two attempts, one call at a time, the first of which is answered; a reply that is late is so after half a second."""
     limit_s = 0.5 if becomes == "timeout" else 10.0
-    return settings(max_attempts=2, timeout_s=limit_s, max_failures=None, prices={model.name: PRICE})
+    return settings(max_attempts=2, max_connections=1, timeout_s=limit_s, max_failures=None, prices={model.name: PRICE})
 
 
 def run(folder, habit):

@@ -285,6 +285,14 @@ def test_broken_json_is_told_with_its_file_and_line(sent, call, name, text) -> N
     assert len(done.stderr) < 2_000
 
 
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 30, "NaN"])
+def test_a_number_that_no_float_holds_is_refused_wherever_a_line_has_it(sent, number) -> None:
+    line = json.dumps({**lines_of(sent)[3], "truth": {"level": ["here"]}}).replace('"here"', number)
+    (sent / "journal.jsonl").write_text(line + "\n", encoding="utf-8")
+    with pytest.raises(BadData, match=r"line 1: (a number is too large|expected value)"):
+        read_journal(sent)
+
+
 def test_a_file_of_nothing_but_faults_is_given_up_soon(sent, call) -> None:
     (sent / "journal.jsonl").write_text("x\n" * 200_000, encoding="utf-8")
     done = call("report", sent)

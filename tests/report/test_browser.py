@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import shlex
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from earnest import report
 from earnest.report.leaderboard import build
 
 pytestmark = pytest.mark.browser
@@ -51,6 +54,26 @@ def test_nothing_hostile_runs_even_when_its_item_is_opened(in_browser, written: 
         assert await evaluate("document.querySelectorAll('img[src=\"x\"]').length") == 0
 
     in_browser(written / "report.html", steps)
+
+
+def test_what_is_copied_from_a_page_is_one_argument_and_says_what_it_holds(in_browser, run_folder: Path) -> None:
+    """An item's name may be made to run a command, and text may be made to run backwards."""
+    journal = run_folder / "journal.jsonl"
+    lines = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()[:-1]]
+    lines[0] |= {"item": "a'; touch owned; '", "answer": "\u202eelttil \x1b[31m", "status": "scored", "reason": None}
+    lines[0]["verdict"] = {"score": 0.0, "label": "wrong", "facts": {}}
+    journal.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+
+    async def steps(evaluate: Evaluate) -> None:
+        await evaluate(CHOOSE.format("f-text", "touch owned"))
+        await evaluate("document.querySelector('#list summary').click()")
+        await asyncio.sleep(0.3)
+        command = await evaluate("document.querySelector('#list .body code').textContent")
+        assert shlex.split(command)[2:] == ["RUN", "a'; touch owned; '", "--model", "openai/gpt-4o-audio"]
+        opened = await evaluate("document.querySelector('#list .body').textContent")
+        assert "\\u202eelttil \\u001b[31m" in opened and "\u202e" not in opened
+
+    in_browser(report.write(run_folder), steps)
 
 
 @pytest.mark.parametrize("width", [380, 768])

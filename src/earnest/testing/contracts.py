@@ -26,12 +26,12 @@ from numpy.typing import NDArray
 from earnest.attacks import Attack, AttackResult, Family, attacks
 from earnest.audio import AudioClip, Goal, Manifest, Stimulus, Turn
 from earnest.defences import Defence, Gradient, defences
-from earnest.errors import AccessDenied, UnknownName
+from earnest.errors import AccessDenied, BadParameter, UnknownName
 from earnest.metrics import metrics
 from earnest.models.access import Access, Answer, Failure, Model, Reply, Sampling, System
 from earnest.models.edits import Edit
 from earnest.pillars import PILLARS
-from earnest.records import Question, Unscored, Verdict
+from earnest.records import Item, Question, Unscored, Verdict
 from earnest.registry import Registry, Spec
 from earnest.tasks import Requirement, Task, tasks
 from earnest.testing.toys import LinearModel, toy_stimulus
@@ -353,7 +353,15 @@ def _check_items(task: Task, data: Manifest, *, seed: int) -> None:
         _expect(goal is None or isinstance(goal, Goal), f"{task.name}: a goal must be a Goal or None, got {goal!r}")
     for item in items[:3]:
         for text in ANSWERS:
-            _check_outcome(task, task.score(item, Answer(text=text)), text)
+            _check_outcome(task, _scored(task, item, text), text)
+
+
+def _scored(task: Task, item: Item, text: str) -> object:
+    """What a task makes of an answer; a verdict that cannot be made is a fault of the task."""
+    try:
+        return task.score(item, Answer(text=text))
+    except BadParameter as error:
+        raise AssertionError(f"{task.name}: {error}") from error
 
 
 def _check_no_items(task: Task, data: Manifest, *, seed: int) -> None:
