@@ -40,6 +40,7 @@ NEEDS = {
     "network": "the sites of the works themselves",
     "audiotrust": "AudioTrust's data, which its reader has to get",
     "inspect": "another program",
+    "hearing": "a judge that hears, which is tested before it is asked",
     "torch": "the extra torch, and gradients of the embedded model for many minutes",
     "list": "a list of works that its reader has",
 }
@@ -64,7 +65,7 @@ SHIMS = {
 if [ "$1" = view ]; then  # serves until somebody stops it
   {shlex.quote(sys.executable)} -m earnest "$@" > view.txt 2>&1 & server=$!
   for _ in $(seq 600); do grep -q http view.txt && break; sleep 0.1; done
-  kill -INT $server; wait $server; grep -q http view.txt; code=$?
+  kill $server; wait $server; grep -q http view.txt; code=$?
 else
   {shlex.quote(sys.executable)} -m earnest "$@"; code=$?
 fi
