@@ -1,7 +1,7 @@
 """The shell blocks of the README and the docs run as they are printed, in order, page by page.
 
 A page has one empty folder, with the files that it writes and what its reader is said to have: recordings, labels, a model.
-OpenAI and Gemini are endpoints on this machine that answer every question alike, and so do the ports that pages name. What
+OpenAI and the ports that pages name are endpoints on this machine that hear; Gemini is one that says yes to everything. What
 installs is taken as done. Marks behind a block's language: `exit=1` where its last command ends so, and `needs=WHAT` where it
 needs what no test has; `NEEDS` says what.
 """
@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -28,7 +28,7 @@ import yaml
 
 import earnest
 from earnest.tasks.probe import probe_manifest
-from earnest.testing.loopback import Loopback
+from earnest.testing.loopback import Heard, Loopback
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -113,11 +113,23 @@ class Gemini(BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def endpoints() -> Iterator[dict[str, str]]:
+def hearing(answers: str) -> Callable[[Heard], str]:
+    """An endpoint that knows what `READERS_MODEL` knows, and says yes to what it does not."""
+    known = json.loads(answers)
+
+    def answer(heard: Heard) -> str:
+        clips = sorted(clip.quantised().digest for clip in heard.clips)
+        return known.get(" ".join([*clips, heard.prompt])) or "yes"
+
+    return answer
+
+
+@pytest.fixture(scope="module")
+def endpoints(hearing: Callable[[Heard], str]) -> Iterator[dict[str, str]]:
     """The variables under which OpenAI and Gemini are this machine."""
     gemini = ThreadingHTTPServer(("127.0.0.1", 0), Gemini)
     threading.Thread(target=gemini.serve_forever, daemon=True).start()
-    with Loopback(lambda heard: "yes") as openai:
+    with Loopback(hearing) as openai:
         yield {
             "OPENAI_BASE_URL": openai.url,
             "GEMINI_BASE_URL": f"http://127.0.0.1:{gemini.server_address[1]}/v1beta",
@@ -196,14 +208,16 @@ def run_block(body: str, folder: Path, variables: dict[str, str], *, ends_with: 
 @pytest.mark.parametrize(
     "page", [pytest.param(page, id=page.name, marks=[] if page.name in QUICK else [pytest.mark.slow]) for page in WITH_SHELL]
 )
-def test_shell_blocks_run_in_order_as_printed(page: Path, tmp_path: Path, endpoints: dict[str, str], answers: str) -> None:
+def test_shell_blocks_run_in_order_as_printed(
+    page: Path, tmp_path: Path, endpoints: dict[str, str], hearing: Callable[[Heard], str], answers: str
+) -> None:
     found = shell(page)
     furnished(tmp_path, answers)
     with ExitStack() as stack:
         for port in sorted({int(port) for _, body in found for port in re.findall(r"localhost:(\d+)", body)}):
             if not is_free(port):
                 pytest.skip(f"{page.name} names the port {port}, at which something else is on this machine")
-            stack.enter_context(Loopback(lambda heard: "yes", port=port))
+            stack.enter_context(Loopback(hearing, port=port))
         for language, marks, body in blocks(page):
             if "file" in marks:
                 (tmp_path / marks["file"]).write_text(body, encoding="utf-8")

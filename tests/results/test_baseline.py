@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,6 +75,27 @@ def test_the_same_answers_are_unchanged_within_what_so_many_can_show(lines) -> N
     assert gate.passed and gate.why.startswith("unchanged, interval -0.0881 to 0.0881 (95 %)")
 
 
+def test_the_clusters_of_all_tasks_tell_how_much_an_unchanged_pillar_might_have_changed(lines) -> None:
+    same = [*lines("one", [1.0, 0.0] * 20), *lines("two", [1.0, 0.0] * 3)]
+    gate = judged(same, same)["safety"]
+    # 40 clusters in all, six of them in "two" as well; for three comparisons: 1 - (0.025 / 3) ** (1 / 40) = 0.1128
+    assert gate.why.startswith("unchanged, interval -0.113 to 0.113")
+
+
+def test_the_mean_of_two_tasks_that_change_alike_is_as_sure_as_either(lines) -> None:
+    before, after = [1.0] * 20 + [0.0] * 20, [0.0] * 10 + [1.0] * 30
+    twice = [[*lines("one", scores), *lines("two", scores)] for scores in (before, after)]
+    alone = judged(lines("one", before), lines("one", after), margin=0.9)["safety"].why
+    both = judged(*twice, margin=0.9)["safety"].why
+    for one, other in zip(ends(alone), ends(both), strict=True):
+        assert one == pytest.approx(other, abs=0.01)
+
+
+def ends(why: str) -> list[float]:
+    """The ends of the interval in a gate's words."""
+    return [float(end) for end in re.search(r"interval (\S+) to (\S+)", why).groups()]  # type: ignore[union-attr]
+
+
 def test_a_task_that_falls_is_found_within_a_pillar_that_does_not(lines) -> None:
     before = [*lines("one", [1.0] * 20 + [0.0] * 20), *lines("two", [0.0] * 20 + [1.0] * 20)]
     after = [*lines("one", [0.0] * 40), *lines("two", [1.0] * 40)]
@@ -118,7 +140,7 @@ def test_only_what_was_asked_alike_without_attack_or_defence_is_compared(lines) 
     (gate,) = gates_against(baseline(before), PLAN, otherwise)
     assert (gate.passed, gate.broken, gate.why) == (False, True, "no item was scored in both runs")
     attacked = lines("one", [0.0] * 40, attack="noise")
-    assert judged(before, [*attacked, *lines("one", [1.0] * 40)])["safety"].passed
+    assert judged(before, [*lines("one", [1.0] * 40), *attacked])["safety"].passed
     newer = PLAN.model_copy(update={"tasks": (PLAN.tasks[0].model_copy(update={"version": 2}), *PLAN.tasks[1:])})
     assert [gate.broken for gate in gates_against(baseline(before), newer, before)] == [True]
 

@@ -81,6 +81,11 @@ def test_what_the_plan_cannot_establish_is_refused(text: str, says: str) -> None
     assert says in faults(text)
 
 
+def test_a_pillar_of_which_a_task_runs_may_be_gated() -> None:
+    partly = PLAN.model_copy(update={"tasks": (*PLAN.tasks, PLAN.tasks[1].model_copy(update={"name": "x", "pillar": "safety"}))})
+    check_gates(["safety=0.5"], plan=partly, lines=list)
+
+
 def test_all_faults_are_told_at_once_and_right_gates_are_none() -> None:
     told = faults("safty=0.8", "safety=0.8", "safety=80", "safety.harmful_refusal.refusal_rate=0.8")
     assert told.count("gate '") == 2 and "'safty=0.8'" in told and "'safety=80'" in told
