@@ -37,7 +37,9 @@ def main() -> None:
     if given.child:
         CHILDREN[given.child](given)
         return
-    with tempfile.TemporaryDirectory(dir=given.scratch) as scratch, endpoint(given.latency_ms) as url:
+    from earnest.testing.loopback import in_own_process
+
+    with tempfile.TemporaryDirectory(dir=given.scratch) as scratch, in_own_process(given.latency_ms) as url:
         found = measured(given, Path(scratch), url)
     print(json.dumps(found, indent=2) if given.json else as_text(found))
 
@@ -117,18 +119,6 @@ def make_wavs(folder: Path, n: int, seconds: float) -> Path:
         samples = voice * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * time_s)) + noise[number : number + time_s.size]
         AudioClip(samples.astype(np.float32), 16_000).write(folder / f"{number:05d}.wav")
     return folder
-
-
-@contextlib.contextmanager
-def endpoint(latency_ms: float) -> Iterator[str]:
-    """The address of a loopback endpoint in its own process."""
-    command = [sys.executable, "-m", "earnest.testing.loopback", "--latency-ms", str(latency_ms)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield process.stdout.readline().strip()
-        finally:
-            process.kill()
 
 
 # -- in a process of its own

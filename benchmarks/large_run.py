@@ -13,7 +13,6 @@ work on the machine does not lengthen.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import csv
 import json
 import os
@@ -21,11 +20,9 @@ import resource
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +32,9 @@ SENTENCES = ("the boat left the harbour before the rain came", "seven grey geese
 
 def main() -> None:
     given = arguments()
-    with tempfile.TemporaryDirectory(dir=given.scratch) as scratch, endpoint() as url:
+    from earnest.testing.loopback import in_own_process
+
+    with tempfile.TemporaryDirectory(dir=given.scratch) as scratch, in_own_process(20) as url:
         found = measured(given, Path(scratch), url)
     print(json.dumps(found, indent=2) if given.json else as_text(found))
 
@@ -125,18 +124,6 @@ def make_data(folder: Path, n: int) -> None:
             AudioClip(samples.astype(np.float32), 16_000).write(folder / f"{number:05d}.wav")
             speaker = number % 200
             rows.writerow([f"{number:05d}.wav", SENTENCES[number % 2], "en", f"s{speaker}", ("female", "male")[speaker % 2]])
-
-
-@contextlib.contextmanager
-def endpoint() -> Iterator[str]:
-    """The address of a loopback endpoint in its own process."""
-    command = [sys.executable, "-m", "earnest.testing.loopback", "--latency-ms", "20"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield process.stdout.readline().strip()
-        finally:
-            process.kill()
 
 
 def opened(page: Path, scratch: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from earnest import registry, report
 from earnest.audio import AudioClip
 from earnest.engine import clip_path, merge, read_journal
 from earnest.engine.judgements import Judgements
+from earnest.engine.planned import planned_items, write_items
 from earnest.errors import BadData
 from earnest.plan import Plan
 from earnest.tasks.suite import judge_run, replay
@@ -178,6 +179,25 @@ def test_what_is_no_plain_file_is_refused_at_once(sent, call, name, kind) -> Non
 
 
 # ---------------------------------------------------------------- what it may have written
+
+
+def test_the_list_of_items_is_neither_read_nor_written_through_a_link(tmp_path) -> None:
+    outside, folder = tmp_path / "outside", tmp_path / "run"
+    folder.mkdir()
+    outside.write_text('"secret/1"\n', encoding="utf-8")
+    (folder / "items.jsonl.partial").symlink_to(outside)  # where a first draft of it might be written
+    write_items(folder, ["a/1", "a/2"])
+    assert planned_items(folder) == ["a/1", "a/2"] and outside.read_text(encoding="utf-8") == '"secret/1"\n'
+    (folder / "items.jsonl").unlink()
+    assert planned_items(folder) is None
+    (folder / "items.jsonl").symlink_to(outside)
+    for use in (lambda: planned_items(folder), lambda: write_items(folder, ["a/1"])):
+        with pytest.raises(BadData, match="must lie in its run folder"):
+            use()
+    (folder / "items.jsonl").unlink()
+    (folder / "items.jsonl").write_text('"a/1"\n7\n', encoding="utf-8")
+    with pytest.raises(BadData, match="as a JSON string"):
+        planned_items(folder)
 
 
 def test_reports_replace_a_link_and_do_not_write_through_it(sent, call, tmp_path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -16,7 +17,7 @@ from earnest import report
 from earnest.audio import AudioClip
 from earnest.errors import BadData, BadParameter
 from earnest.records import JournalLine
-from earnest.report import numbers, schemas
+from earnest.report import numbers, schemas, terminal
 from earnest.report.gather import REFERENCE_NOTE, gather
 from earnest.report.page import policy
 from earnest.report.pictures import png, spectrogram
@@ -342,7 +343,27 @@ def test_the_terminal_says_what_attack_and_defence_did_and_counts_as_the_report_
     gained = next(finding for finding in said["findings"] if finding["metric"] == "score_lost_to_attack" and finding["task"] == "made_harm")
     (lost,) = [row for row in rows if "score lost to the attack" in row]
     assert f"{gained['n_scored']} items" in lost
-    assert any("cost: score when nobody attacks" in row for row in rows)
+    assert not any("the attack succeeds" in row for row in rows)  # five tasks are attacked, too many to tell all
+    costs = {f["task"]: f for f in said["findings"] if f["metric"] == "defence_score_change" and f["threat_model"]["attack"] is None and f["low"] is not None}
+    moved = [task for task, f in costs.items() if f["low"] > 0 or f["high"] < 0]
+    assert f"no change of score is shown in {len(costs) - len(moved)} of {len(costs)} tasks" in text and len(costs) > 4
+    assert text.count("cost: score: ") == len(moved)
+
+
+def test_the_terminal_tells_all_of_a_few_attacked_tasks_and_the_defences_cost_where_it_is_shown(run_folder: Path) -> None:
+    run = Run.open(run_folder)
+    (first, *_) = {pair.task: pair for pair in run._pairs}
+    few = [pair for pair in run._pairs if pair.task == first or pair.kind == "defence"]
+    others = [pair for pair in few if pair.task != first and "defence_score_change" in pair.findings]
+    place = few.index(others[0])
+    worse = others[0].findings["defence_score_change"].model_copy(update={"value": -0.2, "low": -0.3, "high": -0.1})
+    few[place] = replace(few[place], findings={**few[place].findings, "defence_score_change": worse})
+    n_moved = sum(f.low > 0 or f.high < 0 for pair in [few[place], *others[1:]] for f in [pair.findings["defence_score_change"]])
+    text = terminal.as_text(run.plan, run._lines, findings=run.findings, pairs=few, card=run.scorecard)
+    told = [line for line in text.splitlines() if line.startswith(f"  {first.replace('_', ' ')} ")]
+    assert any("the attack succeeds:" in line for line in told) and any("cost: score when nobody attacks" in line for line in told)
+    assert f"cost: score: -20 points (-30 to -10), {worse.n_scored} items" in text
+    assert f"no change of score is shown in {len(others) - n_moved} of {len(others)} tasks" in text
 
 
 def test_canaries_that_nobody_answered_are_an_error_with_the_reason(run_folder: Path) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import subprocess
-import sys
+import urllib.error
 import urllib.request
 
 import numpy as np
@@ -15,7 +14,7 @@ import pytest
 from earnest.audio import AudioClip, Stimulus, Turn
 from earnest.errors import ModelFailed
 from earnest.models import load_model
-from earnest.testing.loopback import Faults, Loopback, echo
+from earnest.testing.loopback import Faults, Loopback, echo, in_own_process
 
 CLIP = AudioClip((np.arange(-400, 400) / 1024).astype(np.float32), 8_000)
 STIMULUS = Stimulus(clips={"speech": CLIP}, prompt="what is it?", system_prompt="be brief")
@@ -78,12 +77,10 @@ def test_faults_come_as_often_as_told_and_end_when_told() -> None:
 
 
 def test_it_runs_in_a_process_of_its_own() -> None:
-    command = [sys.executable, "-m", "earnest.testing.loopback"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        url = process.stdout.readline().strip()
-        with urllib.request.urlopen(f"{url}/asked") as reply:
-            assert json.load(reply)["n_requests"] == 0
-        process.terminate()
+    with in_own_process() as url, urllib.request.urlopen(f"{url}/asked") as reply:
+        assert json.load(reply)["n_requests"] == 0
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(f"{url}/asked")
 
 
 def test_it_hears_a_conversation_and_answers_its_last_turn() -> None:

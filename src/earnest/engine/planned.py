@@ -12,6 +12,7 @@ from pathlib import Path
 
 from earnest.engine.journal import storage_failed
 from earnest.errors import BadData
+from earnest.run_folder import file_in, read_text, strict_json, write_whole
 
 FILE = "items.jsonl"
 
@@ -22,13 +23,15 @@ def planned_items(folder: Path) -> list[str] | None:
     Raises
     ------
     BadData
-        If the file is no list of ids.
+        If the file is no list of ids, or a link out of the folder.
     """
-    path = Path(folder) / FILE
-    if not path.is_file():
+    path = file_in(folder, FILE)
+    try:
+        text = read_text(path)
+    except FileNotFoundError:
         return None
     try:
-        items = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        items = [strict_json(line) for line in text.splitlines()]
     except ValueError as error:
         raise BadData(f"{path} must hold an item's id on each line; delete it", [str(error)]) from error
     if not all(isinstance(item, str) for item in items):
@@ -41,15 +44,14 @@ def write_items(folder: Path, items: Sequence[str]) -> None:
 
     Raises
     ------
+    BadData
+        If the file is a link out of the folder.
     StorageFailed
         If they cannot be written.
     """
-    path = Path(folder) / FILE
-    partial = path.with_suffix(".jsonl.partial")
+    path = file_in(folder, FILE)
     try:
-        if path.exists():
-            return
-        partial.write_text("".join(json.dumps(item) + "\n" for item in items), encoding="utf-8")
-        partial.replace(path)
+        if not path.exists():
+            write_whole(path, "".join(json.dumps(item) + "\n" for item in items).encode())
     except OSError as error:
         raise storage_failed(path, error) from error

@@ -47,18 +47,45 @@ def number(value: float | None, low: float | None, high: float | None) -> str:
     return f"{value:.2f} ({interval})"
 
 
+MOST_WHOLE = 4
+"""Of so many attacked tasks everything is told, of more only what becomes of the score."""
+
+
 def _attacks(pairs: Sequence[Pair]) -> list[str]:
-    """What the attack and the defence did, task by task."""
+    """What the attack and the defence did to the attacked tasks, and what the defence costs elsewhere."""
+    attacked = dict.fromkeys(pair.task for pair in pairs if pair.kind == "attack")
+    whole = attacked if len(attacked) <= MOST_WHOLE else {}
     told = []
-    for task in dict.fromkeys(pair.task for pair in pairs):
-        members = [pair for pair in pairs if pair.task == task]
-        for row in key_rows(members):
-            interval = f" ({row.interval})" if row.interval != UNKNOWN else ""
-            told.append(f"  {words(task):<32} {row.name}: {row.value}{interval}, {row.n} items")
+    for task in attacked:
+        for row in key_rows([pair for pair in pairs if pair.task == task]):
+            if whole or row.name.startswith(("score lost", "gain: score")):
+                interval = f" ({row.interval})" if row.interval != UNKNOWN else ""
+                told.append(f"  {words(task):<32} {row.name}: {row.value}{interval}, {row.n} items")
+    told += _costs([pair for pair in pairs if pair.task not in whole])
     if not told:
         return []
     arms = dict.fromkeys(arm_words(Arm(attack=pair.attack, defence=pair.defence)) for pair in pairs)
-    return [f"what became of it {'; '.join(arms)}:", *told]
+    return [f"Beside nobody attacking and nothing defending: {'; '.join(arms)}", *told]
+
+
+def _costs(pairs: Sequence[Pair]) -> list[str]:
+    """What a defence costs these tasks when nobody attacks: the changes that a whole interval shows, and the time."""
+    told = []
+    for metric, what in (("defence_score_change", "score"), ("defence_refusal_change", "refusals")):
+        found = [pair.findings[metric] for pair in pairs if metric in pair.findings]
+        measured = [finding for finding in found if finding.low is not None and finding.high is not None]
+        moved = [finding for finding in measured if finding.low > 0 or finding.high < 0]
+        told += [
+            f"  {words(finding.task):<32} cost: {what}: {100 * finding.value:+.0f} points "
+            f"({100 * finding.low:+.0f} to {100 * finding.high:+.0f}), {finding.n_scored:,} items"
+            for finding in moved
+        ]
+        if measured:
+            told.append(f"  the defence's cost: no change of {what} is shown in {len(measured) - len(moved)} of {len(measured)} tasks")
+    times = sorted(pair.findings["defence_added_ms"].value for pair in pairs if "defence_added_ms" in pair.findings)
+    if times:
+        told.append(f"  the defence's cost: {times[0]:.3g} to {times[-1]:.3g} ms a call, by task")
+    return told
 
 
 def _counts(plan: Plan, lines: Sequence[JournalLine], findings: Sequence[Finding]) -> list[str]:

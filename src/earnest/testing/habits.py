@@ -227,11 +227,7 @@ async def is_silent(server: Loopback, request: web.Request, asked: Asked) -> web
 @_habit("timeout")
 async def drips(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse:
     """A byte now and then, so that no limit between two bytes is met."""
-    response = web.StreamResponse()
-    await response.prepare(request)
-    while True:
-        await response.write(b" ")
-        await asyncio.sleep(DRIP_S)
+    return await _dripped(request, b" ")
 
 
 @_habit("timeout")
@@ -248,10 +244,15 @@ async def drips_headers(server: Loopback, request: web.Request, asked: Asked) ->
 @_habit("timeout")
 async def keeps_a_stream_alive(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse:
     """Comments of a stream, and no event."""
-    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    return await _dripped(request, b": keep-alive\n\n", **{"Content-Type": "text/event-stream"})
+
+
+async def _dripped(request: web.Request, piece: bytes, **headers: str) -> web.StreamResponse:
+    """The same piece again and again, until the caller leaves."""
+    response = web.StreamResponse(headers=headers)
     await response.prepare(request)
     while True:
-        await response.write(b": keep-alive\n\n")
+        await response.write(piece)
         await asyncio.sleep(DRIP_S)
 
 

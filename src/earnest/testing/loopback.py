@@ -15,12 +15,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import contextlib
 import json
 import random
+import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -333,6 +335,18 @@ _OK = json.dumps(
         "usage": {"prompt_tokens": 30, "completion_tokens": 1, "total_tokens": 31},
     }
 ).encode()
+
+
+@contextlib.contextmanager
+def in_own_process(latency_ms: float = 0.0) -> Iterator[str]:
+    """The address of a loopback endpoint in a process of its own, which ends with the block."""
+    command = [sys.executable, "-m", "earnest.testing.loopback", "--latency-ms", str(latency_ms)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.kill()
 
 
 def main() -> None:
