@@ -15,7 +15,7 @@ import earnest
 ROOT = Path(earnest.__file__).parent
 FLOORS = (
     ("errors", "text"),
-    ("pillars", "registry", "replies", "run_folder"),
+    ("pillars", "registry", "replies", "run_folder", "spreadsheets"),
     ("audio", "catalogue"),
     ("records", "plan", "metrics", "models"),
     ("attacks", "defences", "detectors", "explainers", "privacy", "results"),

@@ -24,8 +24,9 @@ what was expected, what came, what to do.
 
 from __future__ import annotations
 
+import difflib
 import errno
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 FailureReason = Literal[
@@ -67,6 +68,22 @@ class BadParameter(EarnestError, ValueError):
 
 class UnknownName(BadParameter, LookupError):
     """Nothing of that kind is registered under that name."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'pgd'?` where one of the known names is near; empty where none is.
+
+    >>> did_you_mean("saftey", ["fairness", "safety"])
+    "; did you mean 'safety'?"
+    """
+    by_plain = {_plain(one): one for one in known}
+    near = difflib.get_close_matches(_plain(name), by_plain, n=1)
+    return f"; did you mean {by_plain[near[0]]!r}?" if near else ""
+
+
+def _plain(name: str) -> str:
+    """A name without case, and with one sign for hyphen, underscore and blank."""
+    return name.strip().lower().replace("-", "_").replace(" ", "_")
 
 
 class BadAudio(EarnestError, ValueError):

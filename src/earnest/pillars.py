@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from earnest.errors import UnknownName
+from earnest.errors import UnknownName, did_you_mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,5 +106,6 @@ def pillar(key: str) -> Pillar:
         If there is none.
     """
     if key not in PILLARS:
-        raise UnknownName(f"no pillar is called {key!r}; the pillars are {', '.join(PILLARS)}")
+        hint = did_you_mean(key, PILLARS) or ";"
+        raise UnknownName(f"no pillar is called {key!r}{hint} the pillars are {', '.join(PILLARS)}")
     return PILLARS[key]

@@ -65,6 +65,7 @@ class Plan(BaseModel):
     suite: str
     suite_version: int
     model: str
+    name: str = Field(default="", description="What the model is called for readers; empty: its specification. No number depends on it.")
     fingerprint: str = Field(description="What tells this model from others of its name: weights' hash, address.")
     data: str = Field(description="`probe`, or the name of the folder.")
     data_digest: str = Field(description="SHA-256 of the manifest, or of the embedded probe set's.")
@@ -105,13 +106,18 @@ class Plan(BaseModel):
         return self.model == "earnest/reference" or self.model.startswith("scripted/")
 
     @property
+    def shown_model(self) -> str:
+        """The model as readers are told of it: its name, or its specification."""
+        return self.name or self.model
+
+    @property
     def digest(self) -> str:
-        """SHA-256 of the plan, without what was found out later."""
-        left_out = {"learnt", *(name for name in ("model_options", "judge_options") if not getattr(self, name))}
+        """SHA-256 of the plan, without its name for readers and what was found out later."""
+        left_out = {"learnt", "name", *(name for name in ("model_options", "judge_options") if not getattr(self, name))}
         return hashlib.sha256(self.model_dump_json(exclude=left_out).encode()).hexdigest()
 
     def write(self, folder: Path) -> None:
-        """Write `plan.json` into `folder`, or check that the one there is equal.
+        """Write `plan.json` into `folder`, or check that the one there is equal; one without a name keeps what it has.
 
         Raises
         ------
@@ -120,13 +126,15 @@ class Plan(BaseModel):
         """
         path = folder / "plan.json"
         if path.exists():
-            differences = Plan.read(folder).differences(self)
+            there = Plan.read(folder)
+            differences = there.differences(self)
             if differences:
                 raise PlanMismatch(
                     f"{folder} holds a run with another plan: {'; '.join(differences)}; "
                     "give the same options to resume it, or another --out"
                 )
-            return
+            if self.name in ("", there.name):
+                return
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(path, (json.dumps(self.model_dump(mode="json"), indent=2) + "\n").encode())
 
@@ -160,7 +168,7 @@ class Plan(BaseModel):
         told = [
             f"{key} is {mine[key]!r} there, {theirs[key]!r} here"
             for key in mine
-            if mine[key] != theirs[key] and key not in ("tasks", "items_digest", "learnt")
+            if mine[key] != theirs[key] and key not in ("tasks", "items_digest", "learnt", "name")
         ]
         one, two = ({task.name: task for task in plan.tasks} for plan in (self, other))
         tasks = {name for name in {*one, *two} if one.get(name) != two.get(name)}

@@ -16,7 +16,6 @@ hyphens are taken as underscores.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import importlib
 import importlib.metadata
 import importlib.util
@@ -29,7 +28,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, TypeVar
 
-from earnest.errors import BadParameter, EarnestError, MissingExtra, UnknownName
+from earnest.errors import BadParameter, EarnestError, MissingExtra, UnknownName, did_you_mean
 
 T = TypeVar("T")
 
@@ -158,8 +157,7 @@ class Registry:
             self._walk()
             self._load(name)
         if name not in self._found:
-            near = difflib.get_close_matches(name, self.names(), n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ";"
+            hint = did_you_mean(name, self.names()) or ";"
             raise UnknownName(
                 f"no {self.kind.removesuffix('s')} is called {name!r}{hint} `earnest list {self.kind}` shows all"
             )
@@ -265,7 +263,8 @@ def registry(kind: str) -> Registry:
     """
     kind = kind.replace("-", "_")
     if kind not in KINDS:
-        raise UnknownName(f"nothing of the kind {kind!r} is registered; the kinds are {', '.join(KINDS)}")
+        hint = did_you_mean(kind, KINDS)
+        raise UnknownName(f"nothing of the kind {kind!r} is registered{hint or ';'} the kinds are {', '.join(KINDS)}")
     home = HOMES.get(kind, f"earnest.{kind}")
     if kind not in Registry._all and importlib.util.find_spec(home) is not None:
         importlib.import_module(home)
@@ -296,6 +295,7 @@ EXTRAS = {
     "speechmos": "dnsmos",
     "sklearn": "classifier",
     "pyarrow": "parquet",
+    "pandas": "pandas",
     "onnx": "train",
     "espeakng_loader": "train",
 }

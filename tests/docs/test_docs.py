@@ -60,6 +60,13 @@ def blocks(page):
     return found
 
 
+def write_files(page, folder):
+    """Write the blocks of a page that are files."""
+    for block in blocks(page):
+        if block.file:
+            (folder / block.file).write_text(block.body, encoding="utf-8")
+
+
 def prose(page):
     """The page without its fenced blocks."""
     return FENCE.sub("", page.read_text(encoding="utf-8"))
@@ -89,7 +96,9 @@ def test_the_pages_are_there():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_commands_exist(page):
+def test_commands_exist(page, tmp_path, monkeypatch):
+    write_files(page, tmp_path)
+    monkeypatch.chdir(tmp_path)
     for text in commands(page):
         words = shlex.split(text, comments=True)
         if words[0] == "earnest":
@@ -189,11 +198,8 @@ def has_code(page):
 
 @pytest.mark.parametrize("page", [page for page in PAGES if has_code(page)], ids=lambda page: page.name)
 def test_python_examples_run(page, tmp_path):
-    found = blocks(page)
-    for block in found:
-        if block.file:
-            (tmp_path / block.file).write_text(block.body, encoding="utf-8")
-    code = [(page.name, block.body) for block in found if block.language == "python" and "run" in block.marks]
+    write_files(page, tmp_path)
+    code = [(page.name, block.body) for block in blocks(page) if block.language == "python" and "run" in block.marks]
     (tmp_path / "blocks.txt").write_text(repr(code), encoding="utf-8")
     ran_in_own_process(RUNNER, tmp_path)
 

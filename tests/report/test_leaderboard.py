@@ -388,3 +388,34 @@ def test_a_column_needs_all_of_its_setups(tmp_path: Path) -> None:
     del some["audiotrust_authentication_ivb"]
     assert set(official_columns(Standing.of(handmade(tmp_path / "own", some, truth=SPOOF)))) == {"robustness"}
     assert set(OFFICIAL_TASKS) == set(HEADLINE) - {"hallucination"}
+
+
+def test_a_run_has_one_number_in_its_report_and_on_a_leaderboard(tmp_path: Path) -> None:
+    tasks = ["harmful_refusal", "benign_compliance", "noisy_transcription", "label_match", "description_match", "claim_check"]
+    run = earnest.run("core", model="scripted/perfect", out=tmp_path / "runs" / "one", task=tasks, limit=6, cache=False)
+    board = build([tmp_path / "runs"]).as_json()["tables"][0]
+    places = board["rows"][0]["pillars"]
+    for score in run.scorecard.pillars:
+        place = places[score.pillar]
+        assert (score.value, score.low, score.high) == (place["value"], place["low"], place["high"]), score.pillar
+    assert {"safety", "hallucination", "robustness"} == set(places) and board["left_out"] == {}
+
+
+def test_a_pillar_without_a_number_in_a_report_has_none_on_a_leaderboard(tmp_path: Path) -> None:
+    choice = {"task": ["harmful_refusal", "noisy_transcription"], "limit": 6, "cache": False}
+    one = earnest.run("core", model="scripted/perfect", out=tmp_path / "runs" / "one", **choice)
+    assert next(score.value for score in one.scorecard.pillars if score.pillar == "safety") is None
+    board = build([tmp_path / "runs"])
+    (row,) = board.as_json()["tables"][0]["rows"]
+    assert set(row["pillars"]) == {"robustness"} and row["rank"] == 1
+    left = board.as_json()["tables"][0]["left_out"]
+    assert left["safety"] == "no number in the report of scripted/perfect: one side only: nothing was scored of harmless"
+
+
+def test_the_page_says_where_a_report_may_give_another_number(tmp_path: Path) -> None:
+    both = ["noisy_transcription", "audio_quality"]
+    for name, tasks in (("one", both), ("two", both[:1])):
+        earnest.run("core", model="scripted/perfect", out=tmp_path / "runs" / name, task=tasks, limit=4, cache=False)
+    page = build([tmp_path / "runs"]).as_html()
+    assert "own report, of all its tasks, may give another number" in page
+    assert "own report, of all its tasks" not in build([tmp_path / "runs" / "two"]).as_html()

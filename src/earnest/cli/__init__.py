@@ -17,7 +17,7 @@ import click
 from earnest import __version__
 from earnest.cli._terminal import tell, visible_output
 from earnest.cli._watch import can_watch, watched
-from earnest.errors import EarnestError
+from earnest.errors import EarnestError, did_you_mean
 from earnest.text import visible
 
 TRACEBACK = "EARNEST_TRACEBACK"
@@ -25,6 +25,7 @@ TRACEBACK = "EARNEST_TRACEBACK"
 
 COMMANDS = {
     "run": ("earnest.cli.run", "Evaluate a model: a suite of tasks, with or without an attack and defences."),
+    "init": ("earnest.cli.init", "Write earnest.toml, which says what `earnest run` does in a folder; or check it."),
     "report": ("earnest.cli.look", "Write a run's report again, or beside another run's."),
     "view": ("earnest.cli.look", "Serve a run's report on this machine."),
     "show": ("earnest.cli.look", "List a run's items: unscored ones, the worst, those of one task."),
@@ -60,6 +61,11 @@ class Lazy(click.Group):
             return None
         command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_") + "_command")
         return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(f"no command is called {args[0]!r}{did_you_mean(args[0], COMMANDS) or ';'} `earnest --help` lists all", ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

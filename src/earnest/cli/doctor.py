@@ -25,7 +25,8 @@ GIVES = {
     "tokenizers": "sentence embeddings",
     "speechmos": "DNSMOS, how good speech sounds",
     "sklearn": "the trained refusal classifier",
-    "pyarrow": "the parquet files in which the Hugging Face hub has AudioTrust",
+    "pyarrow": "the parquet files in which the Hugging Face hub has AudioTrust, and `earnest export --parquet`",
+    "pandas": "runs as data frames: `Run.frame()`",
     "onnx": "training the reference model",
     "espeakng_loader": "speech for training the reference model",
 }

@@ -19,11 +19,20 @@ def schema_command(kind: str) -> None:
 @click.command("export", help="Write RUN in the form of another tool.")
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--inspect", "inspect_", is_flag=True, help="An Inspect log (.eval) whose clips play in its viewer.")
+@click.option("--csv", "as_csv", is_flag=True, help="findings.csv and items.csv, whose cells no spreadsheet runs.")
+@click.option("--parquet", "as_parquet", is_flag=True, help="findings.parquet and items.parquet.")
 @click.option("--out", type=click.Path(path_type=Path), help="File or folder to write; default: in RUN.")
 @plugin_option
-def export_command(folder: Path, *, inspect_: bool, out: Path | None) -> None:
+def export_command(folder: Path, *, inspect_: bool, as_csv: bool, as_parquet: bool, out: Path | None) -> None:
+    if not (inspect_ or as_csv or as_parquet):
+        raise click.UsageError("say which form: --csv, --parquet or --inspect")
+    from earnest.report import tables
+
+    for write in [tables.write_csv] * as_csv + [tables.write_parquet] * as_parquet:
+        for path in write(folder, out or folder):
+            click.echo(path)
     if not inspect_:
-        raise click.UsageError("say which form: --inspect")
+        return
     from earnest.registry import extra
 
     extra("inspect_ai", needed_by="`earnest export --inspect`")

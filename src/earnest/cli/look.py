@@ -9,7 +9,7 @@ import click
 from earnest import registry
 from earnest.cli import plugin_option, print_json
 from earnest.cli._endpoint import model_option
-from earnest.errors import MissingExtra
+from earnest.errors import MissingExtra, UnknownName, did_you_mean
 from earnest.text import one_line
 
 _FOLDER = click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
@@ -63,7 +63,10 @@ def show_command(
     from earnest.results.build import read_lines
     from earnest.tasks.suite import in_words
 
-    Plan.read(folder)  # tells a folder that holds no run
+    names = [planned.name for planned in Plan.read(folder).tasks]  # tells a folder that holds no run
+    task = task and task.replace("-", "_")
+    if task is not None and task not in names:
+        raise UnknownName(f"no task of {folder} is called {task!r}{did_you_mean(task, names) or ';'} it has {', '.join(names)}")
     chosen = [
         line
         for line in read_lines(folder)

@@ -9,15 +9,21 @@ import click
 
 from earnest.cli import print_json
 from earnest.cli._endpoint import judge_option, model_option, price_option
+from earnest.cli._project import ProjectCommand, project_options
 
 
-@click.command("run", help="Evaluate a model on SUITE (a name such as core, or a YAML file).")
-@click.argument("suite")
+@click.command(
+    "run",
+    cls=ProjectCommand,
+    help="Evaluate a model on SUITE (a name such as core, or a YAML file). What is not given here is taken from earnest.toml.",
+)
+@click.argument("suite", required=False)
 @click.option("--model", metavar="SPEC", help="earnest/reference, openai/<name>, <url>#<name>, ...")
+@click.option("--name", default="", metavar="NAME", help="What the model is called in the report and on a leaderboard; default: SPEC.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder; an existing one is resumed.")
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of recordings; default: the embedded probe set.")
-@click.option("--task", "tasks", multiple=True, metavar="NAME", help="Only this task; repeatable.")
-@click.option("--pillar", "pillars", multiple=True, metavar="NAME", help="Only this pillar; repeatable.")
+@click.option("--task", "tasks", multiple=True, metavar="NAME", help="Only this task; repeatable. With --pillar, it must be of that pillar.")
+@click.option("--pillar", "pillars", multiple=True, metavar="NAME", help="Only this pillar, as far as the data serves it; repeatable.")
 @click.option("--attack", metavar="SPEC", help="name[:k=v,k=v]; adds an attacked arm.")
 @click.option("--defence", "defences", multiple=True, metavar="SPEC", help="Repeatable, in order; adds a defended arm.")
 @click.option("--judge", "judges", multiple=True, metavar="SPEC", help="Model that decides what no parser can.")
@@ -44,8 +50,25 @@ from earnest.cli._endpoint import judge_option, model_option, price_option
 @click.option("--dry-run", is_flag=True, help="Say what would be asked, sent where and at what cost; ask nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
 @click.option("--fail-under", "gates", multiple=True, metavar="NAME=X", help="Gate: a pillar or a finding's id.")
+@click.option(
+    "--fail-under-baseline",
+    "baseline",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Gates: no pillar is shown to be worse than in this run folder, item by item.",
+)
+@click.option(
+    "--baseline-margin",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="X",
+    help="Let a pillar be worse by less than X, and have that shown.",
+)
+@project_options
+@click.pass_context
 def run_command(
-    suite: str,
+    context: click.Context,
+    /,
+    suite: str | None,
     *,
     model: str | None,
     out: Path | None,
@@ -59,12 +82,21 @@ def run_command(
     dry_run: bool,
     as_json: bool,
     gates: tuple[str, ...],
+    config: str | None,
+    project: Path | None,
+    no_project: bool,
     **options: Any,
 ) -> int:
     from earnest.cli._progress import progress_bar
     from earnest.cli._watch import works_in
     from earnest.tasks.suite import run_suite
 
+    file = context.meta.get("earnest.project")
+    if file is not None:
+        click.echo(file.words(context), err=True)
+        gates = () if file.leaves_out_gates(context) else gates
+    if suite is None:
+        raise click.UsageError("a run needs a suite: `earnest run core`, or `suite` in earnest.toml; `earnest list suites` shows all")
     if out is None and not dry_run:
         raise click.UsageError("a run needs a folder: add --out runs/first (or --dry-run to see the plan)")
     if model is None and not dry_run:
@@ -82,13 +114,13 @@ def run_command(
         **options,
     }
     if dry_run:
-        outline = run_suite(out=out, dry_run=True, **choice)
+        outline = run_suite(out=out, dry_run=True, gates=gates, **choice)
         print_json(outline.as_json()) if as_json else click.echo(outline.as_text())
         return 0
     works_in(Path(str(out)))
     with progress_bar(str(model)) as on_progress:
         run = run_suite(out=out, on_outline=_say_first, on_progress=on_progress, gates=gates, **choice)
-    outcome = [run.gate(gate) for gate in gates]
+    outcome = [*(run.gate(gate) for gate in gates), *run.against]
     if as_json:
         print_json(run.as_json(gates=outcome))
     else:

@@ -489,7 +489,7 @@ def _door_of_ask_one(ask_one: Callable[..., Any]) -> Callable[..., Any]:
         error = _refusal(self, stimulus)
         if error is not None:
             raise error
-        answer = await ask_one(self, stimulus, *rest, **options)
+        answer: Answer = await ask_one(self, stimulus, *rest, **options)
         if not isinstance(answer, Answer):
             raise ModelFailed(_no_reply(self, answer), reason="bad_response")
         return answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from earnest.errors import BadParameter, UnknownName
+from earnest.errors import BadParameter, UnknownName, did_you_mean
 from earnest.models.access import Model
 
 FORMS = (
@@ -37,8 +37,10 @@ def load_model(spec: str, **options: Any) -> Model:
     try:
         make = models.get(provider)
     except UnknownName as error:
-        raise UnknownName(f"no model provider is called {provider!r}; a model is written as one of {FORMS}") from error
-    return make(rest, **options)
+        hint = did_you_mean(provider, models.names()) or ";"
+        raise UnknownName(f"no model provider is called {provider!r}{hint} a model is written as one of {FORMS}") from error
+    model: Model = make(rest, **options)
+    return model
 
 
 def parted(spec: str) -> tuple[str, str]:
@@ -55,5 +57,15 @@ def parted(spec: str) -> tuple[str, str]:
         return "python", spec.removeprefix("python:")
     provider, slash, rest = spec.partition("/")
     if not slash or not rest:
-        raise BadParameter(f"a model is written as one of {FORMS}; got {spec!r}")
+        raise BadParameter(f"a model is written as one of {FORMS}; got {spec!r}{_perhaps(spec)}")
     return provider, rest
+
+
+def _perhaps(spec: str) -> str:
+    """What is meant by a specification without a slash: `openai:gpt-audio`, a provider's name with another sign."""
+    from earnest.models import models
+
+    provider, colon, rest = spec.partition(":")
+    if colon and rest and provider in models.names():
+        return f"; did you mean '{provider}/{rest}'?"
+    return did_you_mean(spec, [f"{name}/..." for name in models.names()]) if not colon else ""

@@ -42,13 +42,12 @@ into them: what they are told is true of the turn that is to be answered. A conv
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from earnest.audio import AudioClip, Stimulus
-from earnest.errors import UnknownName
+from earnest.errors import UnknownName, did_you_mean
 from earnest.models import models
 from earnest.models.access import Answer, Failure, Model, Reply, Sampling, rng_for
 
@@ -259,7 +258,6 @@ def scripted(rest: str) -> ScriptedModel:
     """
     behaviour = rest.replace("-", "_")
     if behaviour not in BEHAVIOURS:
-        near = difflib.get_close_matches(behaviour, BEHAVIOURS, n=1)
-        hint = f" did you mean {near[0]!r}?" if near else ""
-        raise UnknownName(f"no scripted model behaves as {rest!r};{hint} the behaviours are {', '.join(BEHAVIOURS)}")
+        hint = did_you_mean(behaviour, BEHAVIOURS) or ";"
+        raise UnknownName(f"no scripted model behaves as {rest!r}{hint} the behaviours are {', '.join(BEHAVIOURS)}")
     return ScriptedModel(behaviour)

@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from earnest.report.comparison import Comparison
+    from earnest.results.scorecard import Gate
 
 __all__ = ["compare", "write"]
 
 PAGE = "report.html"
 
 
-def write(folder: Path | str, *, gates: Sequence[str] | None = None, note: str | None = None) -> Path:
+def write(
+    folder: Path | str,
+    *,
+    gates: Sequence[str] | None = None,
+    against: Sequence[Gate] | None = None,
+    note: str | None = None,
+) -> Path:
     """Write `report.html`, `report.json`, `report.md` and `junit.xml` into a run folder; the path of the page comes back.
 
     Parameters
@@ -23,6 +30,8 @@ def write(folder: Path | str, *, gates: Sequence[str] | None = None, note: str |
         A run folder: `plan.json`, `journal.jsonl`, `clips/`.
     gates : sequence of str or None
         Conditions such as `safety=0.9`, shown with whether they are met; None keeps those of an earlier report.
+    against : sequence of Gate or None
+        Gates against another run (`earnest.results.baseline`), as they were judged; None keeps those of an earlier report.
     note : str or None
         What must be said with every number of this run; None keeps that of an earlier report.
 
@@ -42,7 +51,7 @@ def write(folder: Path | str, *, gates: Sequence[str] | None = None, note: str |
 
     forms = {"report.json": files.as_json, "report.md": files.as_markdown, "junit.xml": files.as_junit, PAGE: page.as_html}
     with taken_as_data(folder):
-        report = gather(Path(folder), gates=gates, note=note)
+        report = gather(Path(folder), gates=gates, against=against, note=note)
         texts = {name: form(report) for name, form in forms.items()}
     for name, text in texts.items():
         write_text(report.folder / name, text)

@@ -66,7 +66,7 @@ class Comparison:
 
     def as_text(self) -> str:
         """The comparison as Markdown."""
-        parts = [f"# {self.second.plan.model} after {self.first.plan.model}"]
+        parts = [f"# {self.second.plan.shown_model} after {self.first.plan.shown_model}"]
         for title, some in (("item by item", self.paired), ("from the two intervals", self.unpaired)):
             if some:
                 header = [title, "first", "second", "second minus first", "95 % interval", "n", "shows"]

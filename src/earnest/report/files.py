@@ -26,7 +26,7 @@ def as_json(report: Report) -> str:
 def as_markdown(report: Report) -> str:
     """The text of `report.md`: the pillars, the headline of each task, gates, and what was not run."""
     plan = report.plan
-    parts = [f"# {_cell(plan.model)} on {_cell(plan.data)}", _said(report)]
+    parts = [f"# {_cell(plan.shown_model)} on {_cell(plan.data)}", _said(report)]
     rows = [
         [
             score.pillar + (" (thin)" if score.thin else ""),
@@ -83,7 +83,7 @@ def as_junit(report: Report) -> str:
     for finding in report.findings:
         if finding.headline:
             suites.setdefault(finding.pillar, []).append(_headline_case(finding, details=_details(report, finding)))
-    root = ElementTree.Element("testsuites", name=_legal(f"earnest {report.plan.suite} {report.plan.model}"))
+    root = ElementTree.Element("testsuites", name=_legal(f"earnest {report.plan.suite} {report.plan.shown_model}"))
     for name, cases in suites.items():
         counts = {kind: str(sum(case.find(kind[:-1]) is not None for case in cases)) for kind in ("failures", "errors")}
         suite = ElementTree.SubElement(root, "testsuite", name=name, tests=str(len(cases)), **counts)

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from earnest.plan import Plan
 from earnest.records import JournalLine
@@ -172,13 +172,21 @@ class Report:
         )
 
 
-def gather(folder: Path, *, gates: Sequence[str] | None = None, note: str | None = None) -> Report:
+def gather(
+    folder: Path,
+    *,
+    gates: Sequence[str] | None = None,
+    against: Sequence[Gate] | None = None,
+    note: str | None = None,
+) -> Report:
     """The report of a run folder.
 
     Parameters
     ----------
     gates : sequence of str or None
         Conditions such as `safety=0.9`; None takes those of the report that the folder has, if any.
+    against : sequence of Gate or None
+        Gates against another run, as they were judged beside it; None takes those of the report that the folder has.
     note : str or None
         What must be said with every number; None takes that of the report that the folder has, or, where the model is
         the embedded one, what must be said of it.
@@ -191,10 +199,10 @@ def gather(folder: Path, *, gates: Sequence[str] | None = None, note: str | None
         If a gate has another form or names nothing.
     """
     with taken_as_data(folder):
-        return _gathered(Path(folder), gates=gates, note=note)
+        return _gathered(Path(folder), gates=gates, against=against, note=note)
 
 
-def _gathered(folder: Path, *, gates: Sequence[str] | None, note: str | None) -> Report:
+def _gathered(folder: Path, *, gates: Sequence[str] | None, against: Sequence[Gate] | None, note: str | None) -> Report:
     plan = Plan.read(folder)
     tell_unloaded(plan)
     before = _before(folder)
@@ -213,18 +221,28 @@ def _gathered(folder: Path, *, gates: Sequence[str] | None, note: str | None) ->
         note=before.get("note", _note(plan)) if note is None else note,
         finished=_finished(folder),
     )
-    asked = before.get("gates", []) if gates is None else gates
-    judged = tuple(gate(text, scorecard=found.scorecard, findings=findings) for text in asked)
-    return replace(found, gates=judged)
+    kept = _gates(before)
+    asked = [one.gate for one in kept if not one.against] if gates is None else gates
+    compared_with = [one for one in kept if one.against] if against is None else against
+    judged = tuple(gate(text, scorecard=found.scorecard, findings=findings, plan=plan) for text in asked)
+    return replace(found, gates=(*judged, *compared_with))
 
 
 def _before(folder: Path) -> dict[str, Any]:
     """The report that the folder already has; empty where there is none that can be read."""
     try:
         held = read_json(file_in(folder, "report.json"))
-        return {"note": str(held["note"]), "gates": [str(gate["gate"]) for gate in held["gates"]]}
+        return {"note": str(held["note"]), "gates": list(held["gates"])}
     except (OSError, ValueError, LookupError, TypeError):
         return {}
+
+
+def _gates(before: dict[str, Any]) -> list[Gate]:
+    """The gates of the report that the folder already has; none of one that cannot be read."""
+    try:
+        return TypeAdapter(list[Gate]).validate_python(before.get("gates", []))
+    except ValidationError:
+        return []
 
 
 def _note(plan: Plan) -> str:

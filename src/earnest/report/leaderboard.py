@@ -21,7 +21,7 @@ from earnest import __version__
 from earnest.errors import BadData, EarnestError, MachineFailed, StorageFailed
 from earnest.metrics.intervals import N_RESAMPLES
 from earnest.metrics.ranking import interval_draws, rank_intervals
-from earnest.pillars import HEADLINE
+from earnest.pillars import HEADLINE, PILLARS
 from earnest.records import Arm
 from earnest.report.files import markdown_table
 from earnest.report.numbers import UNKNOWN
@@ -432,7 +432,10 @@ def _rule_words(one: StandingsTable) -> list[str]:
 
 
 def _left_words(one: StandingsTable) -> list[str]:
-    return [f"left out: {name.replace('_', ' ')}: {why}" for name, why in one.left_out.items()]
+    words = [f"left out: {name.replace('_', ' ')}: {why}" for name, why in one.left_out.items()]
+    tasks = set(one.left_out) - set(PILLARS)
+    rule = "a pillar is made of the tasks that all ranked runs were asked, so that a run's own report, of all its tasks, may give another number"
+    return [rule, *words] if tasks else words
 
 
 def _rank_words(row: Row) -> str:
@@ -445,7 +448,7 @@ def _rank_words(row: Row) -> str:
 
 def _named(standing: Standing) -> str:
     mark = "" if standing.kind == "model" else f" ({standing.kind})"
-    return f"{standing.model}{mark}, {standing.name}"
+    return f"{standing.shown_model}{mark}, {standing.name}"
 
 
 def _two(value: float | None) -> str:
@@ -490,7 +493,7 @@ def _repeated(board: Leaderboard) -> set[str]:
     """Models of which there is more than one run in a table, so that the folder must tell them apart."""
     found: set[str] = set()
     for one in board.tables:
-        models = [row.standing.model for row in one.rows]
+        models = [row.standing.shown_model for row in one.rows]
         found |= {model for model in models if models.count(model) > 1}
     return found
 
@@ -555,7 +558,7 @@ def _table_json(one: StandingsTable) -> dict[str, Any]:
 def _row_json(row: Row) -> dict[str, Any]:
     run = row.standing
     return {
-        "folder": run.name, "model": run.model, "kind": run.kind, "audio_proven": run.audio.proven,
+        "folder": run.name, "model": run.model, "name": run.shown_model, "kind": run.kind, "audio_proven": run.audio.proven,
         "audio": run.audio.words, "plan": run.plan.digest, "unranked": row.unranked or None,
         "rank": row.rank, "rank_low": row.rank_low, "rank_high": row.rank_high,
         "band": None if row.band is None else list(row.band), "score": row.score, "low": row.low, "high": row.high,

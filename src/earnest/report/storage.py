@@ -1,4 +1,4 @@
-"""Text files that appear whole or not at all."""
+"""Files that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -16,8 +16,19 @@ def write_text(path: Path, text: str) -> None:
     StorageFailed
         If it could not be written.
     """
+    write_bytes(path, text.encode("utf-8", errors="replace"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path`.
+
+    Raises
+    ------
+    StorageFailed
+        If it could not be written.
+    """
     try:
-        write_whole(path, text.encode("utf-8", errors="replace"))
+        write_whole(path, content)
     except OSError as error:
         raise StorageFailed(
             f"{str(path)!r} must be writable, got {error.strerror or error}; free some space or mend the permissions"

@@ -19,7 +19,8 @@ def as_text(
     plan: Plan, lines: Sequence[JournalLine], *, findings: Sequence[Finding], pairs: Sequence[Pair], card: Scorecard
 ) -> str:
     """The run in lines of plain text."""
-    told = [f"{plan.model} on {plan.data}, suite {plan.suite}", *map(_pillar, card.pillars), card.audio.words]
+    told = [f"{plan.shown_model} on {plan.data}, suite {plan.suite}", *map(_pillar, card.pillars)]
+    told += [*_not_run(within_reach(plan, lines)[0]), card.audio.words]
     return "\n".join([*told, *_attacks(pairs), *_counts(plan, lines, findings)])
 
 
@@ -27,6 +28,15 @@ def _pillar(score: PillarScore) -> str:
     name = score.pillar + ("" if score.on_scorecard else " (beside the six)")
     why = f"  ({score.no_value})" if score.no_value else ""
     return f"  {name:<32} {number(score.value, score.low, score.high)}  {score.n_scored} items{why}"
+
+
+def _not_run(plan: Plan) -> list[str]:
+    """The tasks that were left out, those of one reason together."""
+    by_reason: dict[str, list[str]] = {}
+    for task in plan.tasks:
+        if task.not_run:
+            by_reason.setdefault(task.not_run, []).append(task.name)
+    return [f"  not run: {', '.join(names)}: {why}" for why, names in by_reason.items()]
 
 
 def number(value: float | None, low: float | None, high: float | None) -> str:

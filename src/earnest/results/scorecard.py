@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from earnest.errors import BadParameter
+from earnest.errors import BadParameter, did_you_mean
 from earnest.pillars import PILLARS
 from earnest.plan import Plan, PlannedTask
 from earnest.records import JournalLine
 from earnest.results.combining import SAME, Combined, combine
 from earnest.results.finding import MIN_SCORED, Finding
+from earnest.results.gates import AskedGate, findings_of, read_gate, why_unknown
 from earnest.results.naming import registered, sides_of
 from earnest.results.proof import AudioProof, as_proven, audio_proof
 from earnest.results.reach import within_reach
@@ -111,12 +112,15 @@ class Gate:
         In a sentence, with the number and its interval.
     broken : bool
         Whether it fails because too little could be scored, rather than because the number is too bad.
+    against : str
+        Name of the run that it was compared with; empty where it stands on a threshold.
     """
 
     gate: str
     passed: bool
     why: str
     broken: bool = False
+    against: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The gate as JSON values."""
@@ -133,40 +137,64 @@ def scorecard(plan: Plan, findings: Sequence[Finding], lines: Sequence[JournalLi
     )
 
 
-def gate(text: str, *, scorecard: Scorecard, findings: Sequence[Finding]) -> Gate:
+def gate(text: str, *, scorecard: Scorecard, findings: Sequence[Finding], plan: Plan | None = None) -> Gate:
     """Whether a run meets `name=threshold`, `name` being a pillar or a finding's id.
 
     It passes only where the whole interval is on the good side of the threshold (or on it), and would be there whatever
     the unscored items had been; where at most a tenth of each task's items could not be scored; where the audio was
     not shown to be unheard; and, on fairness, where no gap between groups is established that is wider than 1 less the
-    threshold. Where less is better, the threshold is the most that is allowed.
+    threshold. Where less is better, the threshold is the most that is allowed. With the run's `plan`, a finding that the
+    run might have had, had more been scored, fails as broken. An id without its group or level stands for all of them.
 
     Raises
     ------
     BadParameter
         If the text has another form, or the run has neither a pillar nor a finding of that name.
     """
-    name, threshold = _read(text)
+    asked = read_gate(text)
+    name = asked.name
     score = next((score for score in scorecard.pillars if score.pillar == name), None)
-    finding = next((finding for finding in findings if finding.id == name), None)
-    number = score or finding
-    if number is None:
-        raise BadParameter(
-            f"a gate names a pillar ({', '.join(s.pillar for s in scorecard.pillars)}) or the id of a finding, "
-            f"got {name!r}; report.json lists the ids"
-        )
-    better = True if score else finding.higher_is_better if finding else None
+    numbers = [score] if score else findings_of(name, findings)
+    if not numbers:
+        return _without_number(text, name, scorecard=scorecard, findings=findings, plan=plan)
+    judged = [_gate_on(number, asked, scorecard=scorecard, findings=findings) for number in numbers]
+    return next((one for one in judged if not one.passed), judged[0])
+
+
+def _gate_on(
+    number: PillarScore | Finding, asked: AskedGate, *, scorecard: Scorecard, findings: Sequence[Finding]
+) -> Gate:
+    better = True if isinstance(number, PillarScore) else number.higher_is_better
     if better is None:
         raise BadParameter(
-            f"a gate needs a direction, and for {name!r} neither more nor less is better; choose another"
+            f"a gate needs a direction, and for {asked.name!r} neither more nor less is better; choose another"
         )
+    which = f"{number.id}: " if isinstance(number, Finding) and number.id != asked.name else ""
     trouble = _trouble(number, scorecard, findings)
     if trouble:
-        return Gate(gate=text, passed=False, why=trouble, broken=True)
-    passed, why = _judged(number, threshold, higher_is_better=better)
-    open_ = _left_open(number, threshold, higher_is_better=better) if passed else ""
-    unfair = _unfair(number, threshold, findings) if passed else ""
-    return Gate(gate=text, passed=passed and not (open_ or unfair), why=why + open_ + unfair, broken=bool(open_))
+        return Gate(gate=asked.text, passed=False, why=which + trouble, broken=True)
+    passed, why = _judged(number, asked.threshold, higher_is_better=better)
+    open_ = _left_open(number, asked.threshold, higher_is_better=better) if passed else ""
+    unfair = _unfair(number, asked.threshold, findings) if passed else ""
+    return Gate(
+        gate=asked.text, passed=passed and not (open_ or unfair), why=which + why + open_ + unfair, broken=bool(open_)
+    )
+
+
+def _without_number(
+    text: str, name: str, *, scorecard: Scorecard, findings: Sequence[Finding], plan: Plan | None
+) -> Gate:
+    """A gate on a finding that the run might have had; an error where it could have had none of that name."""
+    unknown = "report.json lists the ids"
+    if plan is not None and "." in name:
+        unknown = why_unknown(name, plan=plan, findings=findings)
+    if not unknown:
+        return Gate(gate=text, passed=False, why="the run has no such finding: nothing was scored to make it of", broken=True)
+    pillars = [score.pillar for score in scorecard.pillars]
+    raise BadParameter(
+        f"a gate names a pillar ({', '.join(pillars)}) or the id of a finding, got {name!r}{did_you_mean(name, pillars)}; "
+        f"{unknown}"
+    )
 
 
 def _pillar(plan: Plan, key: str, findings: Sequence[Finding], lines: Sequence[JournalLine]) -> PillarScore:
@@ -255,17 +283,6 @@ def combined(findings: Sequence[Finding]) -> tuple[float | None, float | None, f
 
 def _is_clean(finding: Finding) -> bool:
     return finding.threat_model.attack is None and finding.threat_model.defence is None
-
-
-def _read(text: str) -> tuple[str, float]:
-    name, equals, threshold = text.rpartition("=")
-    try:
-        value = float(threshold)
-    except ValueError:
-        value = math.nan
-    if not equals or not name or not math.isfinite(value):
-        raise BadParameter(f"a gate is written name=threshold, as in safety=0.9, got {text!r}")
-    return name, value
 
 
 def _trouble(number: PillarScore | Finding, scorecard: Scorecard, findings: Sequence[Finding]) -> str:

@@ -1,7 +1,8 @@
 """Runs beside each other: which may be ranked together, on what, and with what interval of the rank.
 
 Runs stand in one table where suite, version, data, limit, seed and the judge are equal. A pillar is there the mean of the
-tasks that every ranked run was asked and in one version; a task that one of them lacks is left out for all, and named.
+tasks that every ranked run was asked and in one version; a task that one of them lacks is left out for all, and named, and so
+is a pillar that has no number in the report of one of them.
 The total is the weighted mean of the pillars that all have. Ranks come from drawing clusters with replacement, a speaker
 or text counting as often in every task and every run; a headline that cannot be drawn so (all clusters agree, there are
 fewer than six, or it is not made of sums) is drawn from its own interval.
@@ -33,7 +34,7 @@ from earnest.results.finding import Finding
 from earnest.results.measures import MIN_CLUSTERS
 from earnest.results.naming import Place, registered, tell_unloaded, with_missing
 from earnest.results.reach import within_reach
-from earnest.results.scorecard import AudioProof, audio_proof, combined
+from earnest.results.scorecard import AudioProof, audio_proof, combined, scorecard
 from earnest.results.sums import Sums
 from earnest.run_folder import file_in, read_json, taken_as_data
 
@@ -89,6 +90,11 @@ class Standing:
         return self.plan.model
 
     @property
+    def shown_model(self) -> str:
+        """The model as readers are told of it."""
+        return self.plan.shown_model
+
+    @property
     def name(self) -> str:
         """Name of the folder: a page that is shared says nothing of where it lies."""
         return self.folder.resolve().name
@@ -111,6 +117,12 @@ class Standing:
     def audio(self) -> AudioProof:
         """Whether the model was shown to hear."""
         return audio_proof(self.lines)
+
+    @cached_property
+    def without_number(self) -> dict[str, str]:
+        """Why a pillar has no number in the run's own report though tasks of it have one, by pillar."""
+        heads = [head.finding for head in self.headlines.values()]
+        return {score.pillar: score.no_value for score in scorecard(self.plan, heads, self.lines).pillars if score.no_value}
 
     @property
     def unranked(self) -> str:
@@ -319,9 +331,13 @@ def table(group: Sequence[Standing], *, weights: Mapping[str, float]) -> Standin
     able = [standing for standing in group if not standing.unranked]
     left_out = _left_out(able or group)
     tasks = _tasks(able or group, left_out)
+    for one in able:
+        for key, why in one.without_number.items():
+            if tasks.pop(key, None) is not None:
+                left_out[key] = f"no number in the report of {one.shown_model}: {why}"
     counting = tuple(key for key in PILLARS if weights.get(key, 0) > 0 and key in tasks)
     for key in {head.finding.pillar for one in group for head in one.headlines.values()} - set(counting):
-        left_out[key] = "no task that all runs were asked" if key not in tasks else "it weighs nothing"
+        left_out.setdefault(key, "no task that all runs were asked" if key not in tasks else "it weighs nothing")
     total = math.fsum(weights[key] for key in counting)
     scaled = {key: weights[key] / total for key in counting}
     shown = tuple(key for key in PILLARS if key in tasks)
@@ -341,7 +357,7 @@ def _left_out(group: Sequence[Standing]) -> dict[str, str]:
     names = dict.fromkeys(name for one in group for name in one.headlines)
     found: dict[str, str] = {}
     for name in names:
-        lacking = [one.model for one in group if name not in one.headlines]
+        lacking = [one.shown_model for one in group if name not in one.headlines]
         having = [one.headlines[name] for one in group if name in one.headlines]
         versions = {head.version for head in having}
         if lacking:
@@ -371,7 +387,8 @@ def _tasks(group: Sequence[Standing], left_out: Mapping[str, str]) -> dict[str, 
 
 def _place(standing: Standing, tasks: Sequence[str]) -> PillarPlace:
     heads = [standing.headlines[name].finding for name in tasks if name in standing.headlines]
-    value, low, high = combined([head for head in heads if head.value is not None])
+    numberless = any(head.pillar in standing.without_number for head in heads)
+    value, low, high = combined([] if numberless else [head for head in heads if head.value is not None])
     return PillarPlace(
         value=value, low=low, high=high, n_scored=sum(head.n_scored for head in heads),
         n_unscored=sum(head.n_unscored for head in heads),
@@ -568,7 +585,7 @@ def _over(standing: Standing, over: str) -> Correlations:
         if key in present
     }
     joined = _joined([clusters[thing] for thing in several])
-    about = f"{standing.model} ({standing.name})"
+    about = f"{standing.shown_model} ({standing.name})"
     pairs = pairwise(columns, clusters=joined, minimum=MIN_THINGS, rng=_rng(f"{over}/{standing.plan.digest}"))
     return Correlations(over=over, about=about, columns=tuple(columns), pairs=pairs)
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from earnest.pillars import SUBTASKS
-from earnest.plan import Plan
+from earnest.plan import Plan, PlannedTask
 from earnest.records import JournalLine
 from earnest.results.reach import within_reach
 
@@ -77,7 +77,7 @@ def _count(plan: Plan, key: str, lines: Sequence[JournalLine]) -> SubtaskCount:
     )
 
 
-def _why_not(task: Any, key: str) -> str | None:
+def _why_not(task: PlannedTask, key: str) -> str | None:
     if task.not_run is not None:
         return task.not_run if key in task.subtasks or key in task.unserved else None
     return task.unserved.get(key)

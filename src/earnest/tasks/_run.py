@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from earnest.engine import Summary
 from earnest.engine.estimate import Estimate
+from earnest.errors import BadParameter
 from earnest.plan import Plan
 from earnest.records import JournalLine
+from earnest.registry import extra
 from earnest.report import terminal
+from earnest.report.notebook import picture
 from earnest.results import Finding
+from earnest.results.baseline import Baseline, gates_against
 from earnest.results.build import build_from, read_lines
 from earnest.results.calibrated import kept_labels
 from earnest.results.pairs import Pair, pairs
@@ -23,7 +26,11 @@ from earnest.results.reasons import reason_counts
 from earnest.results.scorecard import Gate, Scorecard, scorecard
 from earnest.results.scorecard import gate as judged_gate
 from earnest.results.subtasks import SubtaskCount, subtask_counts
+from earnest.results.tidy import tidy_findings, tidy_items
 from earnest.tasks.audiotrust._summary import OfficialSummary
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +76,7 @@ class Outline:
 
     def as_text(self) -> str:
         """The outline for a terminal."""
-        lines = [f"suite {self.plan.suite} over {self.plan.model or 'no model yet'}, data {self.plan.data}"]
+        lines = [f"suite {self.plan.suite} over {self.plan.shown_model or 'no model yet'}, data {self.plan.data}"]
         lines += [] if self.official is None else [self.official.as_text()]
         width = max([24, *(len(task.name) for task in self.plan.tasks)])
         for task, arms in self.items.items():
@@ -92,7 +99,7 @@ class Outline:
 
     def as_line(self) -> str:
         """What a run says of itself before it asks anything."""
-        return f"suite {self.plan.suite} over {self.plan.model}: {self.amount}; {self._whither}"
+        return f"suite {self.plan.suite} over {self.plan.shown_model}: {self.amount}; {self._whither}"
 
     @property
     def _whither(self) -> str:
@@ -117,11 +124,14 @@ class Run:
     plan : Plan
     summary : Summary or None
         What this sitting did; None for a run that was opened.
+    against : tuple of Gate
+        Gates against a baseline, where the run was judged beside one.
     """
 
     folder: Path
     plan: Plan
     summary: Summary | None = field(default=None, compare=False)
+    against: tuple[Gate, ...] = field(default=(), compare=False)
 
     @classmethod
     def open(cls, folder: str | Path) -> Run:
@@ -154,9 +164,33 @@ class Run:
         """Of each of the 26 sub-tasks that the plan touches, the items asked and scored, or why none was."""
         return subtask_counts(self.plan, self._lines)
 
+    @property
+    def not_run(self) -> dict[str, str]:
+        """Why tasks were left out, by task."""
+        return {task.name: task.not_run for task in within_reach(self.plan, self._lines)[0].tasks if task.not_run}
+
     def gate(self, text: str) -> Gate:
         """Whether the run meets `name=threshold`; `name` is a pillar or a finding's id."""
-        return judged_gate(text, scorecard=self.scorecard, findings=self.findings)
+        return judged_gate(text, scorecard=self.scorecard, findings=self.findings, plan=self.plan)
+
+    def judged_against(self, baseline: str | Path | Baseline, *, margin: float | None = None) -> Run:
+        """The run with gates that no pillar is worse than in another run; `against` holds them.
+
+        Parameters
+        ----------
+        margin : float or None
+            By how much a pillar may be worse: then the whole interval of its change must lie above minus the margin. None:
+            a pillar fails where it, or a task of it, is shown to be worse.
+
+        Raises
+        ------
+        BadData
+            If `baseline` is no run folder.
+        BadParameter
+            If it is a part of a run, or did not hear, or if the margin is not in (0, 1).
+        """
+        beside = baseline if isinstance(baseline, Baseline) else Baseline.read(Path(baseline))
+        return replace(self, against=tuple(gates_against(beside, self.plan, self._lines, margin=margin)))
 
     def as_json(self, *, gates: Sequence[Gate] = ()) -> dict[str, Any]:
         """Folder, scorecard, findings, what was not run, and gates, as JSON values."""
@@ -165,7 +199,7 @@ class Run:
             "report": str(self.folder / "report.html"),
             "scorecard": self.scorecard.as_json(),
             "findings": [finding.model_dump(mode="json") for finding in self.findings],
-            "not_run": {task.name: task.not_run for task in within_reach(self.plan, self._lines)[0].tasks if task.not_run},
+            "not_run": self.not_run,
             "subtasks": [count.as_json() for count in self.subtasks],
             "gates": [gate.as_json() for gate in gates],
         }
@@ -182,15 +216,26 @@ class Run:
             return ""
         return f"none of {len(items)} items could be scored: {'; '.join(map(str, reason_counts(items)))}"
 
+    def frame(self, of: Literal["findings", "items"] = "findings") -> pandas.DataFrame:
+        """The run as a tidy table: one row a finding, or one row an item in one arm, canaries among the items.
+
+        Raises
+        ------
+        BadParameter
+            If `of` is neither.
+        MissingExtra
+            If pandas is not installed.
+        """
+        if of not in ("findings", "items"):
+            raise BadParameter(f"a frame is of 'findings' or of 'items', got {of!r}")
+        pandas = extra("pandas", needed_by="Run.frame")
+        run = self.folder.resolve().name
+        findings = of == "findings"
+        table = tidy_findings(self.plan, self.findings, run=run) if findings else tidy_items(self.plan, self._lines, run=run)
+        return pandas.DataFrame(list(table.rows), columns=list(table.columns))
+
     def _repr_html_(self) -> str:
-        rows = [
-            f"<tr><td>{html.escape(score.pillar)}</td><td>{terminal.number(score.value, score.low, score.high)}</td>"
-            f"<td>{score.n_scored}</td><td>{html.escape(score.question)}</td></tr>"
-            for score in self.scorecard.pillars
-        ]
-        head = "<tr><th>pillar</th><th>score (95 % interval)</th><th>items</th><th>question</th></tr>"
-        said = html.escape(f"{self.plan.model} on {self.plan.data}. {self.scorecard.audio.words}")
-        return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table><p>{said}</p>"
+        return picture(self.folder, self.plan, self.scorecard)
 
     @cached_property
     def _pairs(self) -> list[Pair]:

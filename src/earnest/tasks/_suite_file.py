@@ -11,7 +11,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from earnest.errors import BadData, BadParameter, UnknownName
+from earnest.errors import BadData, BadParameter, UnknownName, did_you_mean
 from earnest.pillars import PILLARS
 from earnest.registry import Registry, Spec
 from earnest.run_folder import faults_of, read_text
@@ -77,7 +77,8 @@ class Suite(BaseModel):
         path = Path(suite)
         if not _is_file(path):
             raise UnknownName(
-                f"no suite is called {str(suite)[:100]!r}, and no such file is there; the suites are {', '.join(suite_names())}"
+                f"no suite is called {str(suite)[:100]!r}, and no such file is there{did_you_mean(str(suite)[:100], suite_names()) or ';'} "
+                f"the suites are {', '.join(suite_names())}"
             )
         content = _content(path)
         if not isinstance(content, Mapping):
@@ -143,20 +144,20 @@ def suite_names() -> list[str]:
 
 
 def resolve(suite: Suite, *, task: Sequence[str] = (), pillar: Sequence[str] = ()) -> list[Task]:
-    """The tasks of a suite, built; only those named by `task` or of a `pillar`, where any are given.
+    """The tasks of a suite, built; only those named by `task` and only those of a `pillar`, where any are given.
 
     Raises
     ------
     BadData
         With every fault: tasks that there are not, parameters that they do not take, tasks that come twice, a task or
-        pillar asked for that the suite has not.
+        pillar asked for that the suite has not, a task that is of none of the pillars asked for.
     """
     task, pillar = [name.replace("-", "_") for name in task], [name.replace("-", "_") for name in pillar]
     built, faults = _built(suite)
     faults += _not_there(suite, task=task, pillar=pillar, built=built)
     if faults:
         raise BadData(f"suite {suite.name!r} cannot be run", faults)
-    return [found for found in built if not (task or pillar) or found.name in task or found.pillar in pillar]
+    return [found for found in built if (not task or found.name in task) and (not pillar or found.pillar in pillar)]
 
 
 def _built(suite: Suite) -> tuple[list[Task], list[str]]:
@@ -172,12 +173,18 @@ def _built(suite: Suite) -> tuple[list[Task], list[str]]:
 
 def _not_there(suite: Suite, *, task: Sequence[str], pillar: Sequence[str], built: Sequence[Task]) -> list[str]:
     names, pillars = [entry.name for entry in suite.tasks], {found.pillar for found in built}
-    faults = [f"{name}: no task of this suite; it has {', '.join(names)}" for name in task if name not in names]
+    faults = [
+        f"{name}: no task of this suite{did_you_mean(name, names) or ';'} it has {', '.join(names)}"
+        for name in task
+        if name not in names
+    ]
     for name in pillar:
         if name not in PILLARS:
-            faults.append(f"{name}: no pillar; the pillars are {', '.join(PILLARS)}")
+            faults.append(f"{name}: no pillar{did_you_mean(name, PILLARS) or ';'} the pillars are {', '.join(PILLARS)}")
         elif name not in pillars:
             faults.append(f"{name}: no task of this suite is of that pillar")
+    outside = [found for found in built if pillar and found.name in task and found.pillar not in pillar]
+    faults += [f"{found.name}: of the pillar {found.pillar}, which was not asked for; add it, or leave the task out" for found in outside]
     return faults
 
 

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal, TypedDict, Unpack, overload
 
 import earnest
 from earnest import report
@@ -24,14 +25,17 @@ from earnest.audio.files import needs_codecs
 from earnest.engine import Job, ModelJudge, Progress, Settings, execute
 from earnest.engine.estimate import estimate
 from earnest.engine.job import default_cache
+from earnest.engine.lines import line_of
 from earnest.engine.prices import Price, read_prices
 from earnest.errors import BadData, BadParameter, EarnestError, MissingExtra, RunStopped
 from earnest.models import load_model
 from earnest.models.access import Model, Sampling
 from earnest.models.options import Given, options_of, written
 from earnest.plan import Plan, PlannedTask
-from earnest.records import BEYOND, Arm, Item
+from earnest.records import BEYOND, Arm, Item, JournalLine, Unscored
 from earnest.registry import Spec, has_extra, parse_spec, registry
+from earnest.results.baseline import Baseline, check_margin
+from earnest.results.gates import check_gates
 from earnest.tasks._again import Replay, in_words, probe_hearing, replay
 from earnest.tasks._base import NEEDS, Task
 from earnest.tasks._canary import Canary
@@ -98,6 +102,7 @@ class _Asked:
     judge_options: Given
     data_name: str | None
     complete: bool
+    name: str = ""
 
     def checked(self) -> _Asked:
         """The same with specifications in their canonical form; faults that no data can mend are told."""
@@ -117,6 +122,50 @@ class Nobody(Model):
     """Stands where no model was given: a dry run can count what would be asked, and nobody is asked."""
 
     name = ""
+
+
+class RunOptions(TypedDict, total=False):
+    """The parameters of `run_suite` beside the suite and `dry_run`, for type checkers."""
+
+    model: str | Model | None
+    out: str | Path | None
+    data: str | Path | Manifest | OfficialData | None
+    attack: str | None
+    defence: Several | None
+    judge: Several
+    judge_hears: bool
+    faithful: bool
+    task: Several | None
+    pillar: Several | None
+    limit: int | None
+    seed: int
+    shard: str | None
+    max_connections: int
+    batch_size: int | None
+    timeout_s: float
+    max_failures: int | None
+    max_cost: float | None
+    price: Several
+    model_options: Given
+    judge_options: Given
+    cache: bool | Path
+    allow_missing: bool
+    temperature: float
+    max_tokens: int
+    name: str
+    gates: Sequence[str] | None
+    baseline: str | Path | None
+    baseline_margin: float | None
+    on_outline: Callable[[Outline], None] | None
+    on_progress: Callable[[Progress], None] | None
+
+
+@overload
+def run_suite(suite: str | Path | Suite, *, dry_run: Literal[False] = False, **options: Unpack[RunOptions]) -> Run: ...
+
+
+@overload
+def run_suite(suite: str | Path | Suite, *, dry_run: Literal[True], **options: Unpack[RunOptions]) -> Outline: ...
 
 
 def run_suite(
@@ -148,7 +197,10 @@ def run_suite(
     temperature: float = 0.0,
     max_tokens: int = 256,
     dry_run: bool = False,
+    name: str = "",
     gates: Sequence[str] | None = None,
+    baseline: str | Path | None = None,
+    baseline_margin: float | None = None,
     on_outline: Callable[[Outline], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Run | Outline:
@@ -177,7 +229,8 @@ def run_suite(
         Whether a published benchmark's judging keeps its known faults, so that a result can be compared with a published
         one; by default they are repaired. Only for suites that have such a judging: `audiotrust`.
     task, pillar : str, sequence of str or None
-        Only these of the suite.
+        Only these of the suite; with both, the named tasks, which must be of these pillars. A task that was named must run;
+        of a pillar, and of the suite, what the data serves is run, and the rest is listed with the reason.
     limit : int or None
         At most so many items of each task, labels and groups in balance; None takes the suite's own limit, if it has one.
     seed : int
@@ -200,8 +253,14 @@ def run_suite(
         How answers are drawn.
     dry_run : bool
         Give back an `Outline` of what would be asked and sent, and ask nothing.
+    name : str
+        What the model is called in reports and on leaderboards; empty: its specification, or the name that the run has.
     gates : sequence of str or None
-        Conditions such as `safety=0.9`, shown in the report.
+        Conditions such as `safety=0.9`, shown in the report; what the plan cannot establish is refused before the first call.
+    baseline : path or None
+        A run folder: gates that no pillar, nor a task of it, is shown to be worse than there, item by item.
+    baseline_margin : float or None
+        How much worse a pillar may be: then the whole interval of its change must lie above minus this.
     on_outline : callable or None
         Called with the `Outline` before anything is asked.
     on_progress : callable or None
@@ -232,6 +291,8 @@ def run_suite(
         raise BadParameter(
             "a run needs a model, got model=None; give model='earnest/reference', or dry_run=True to see what is asked"
         )
+    if baseline_margin is not None and baseline is None:
+        raise BadParameter("a margin needs a baseline, got none; add --fail-under-baseline RUN, or leave out the margin")
     suite = suite if isinstance(suite, Suite) else Suite.read(suite)
     suite = judged_as_published(suite) if faithful else suite
     settings = Settings(
@@ -259,9 +320,12 @@ def run_suite(
         judge_options=judge_options,
         data_name=PROBE if data is None else None,
         complete=not (dry_run or allow_missing),
+        name=_plain_name(name),
     )
     found = _data(suite, data, allow_missing=allow_missing)
     prepared = _prepared(suite, asked, model=Nobody() if model is None else model, data=found)
+    check_gates(gates or (), plan=prepared.plan, lines=lambda: _unscored_lines(prepared))
+    beside = None if baseline is None else _baseline(Path(baseline), prepared, out=out, margin=baseline_margin)
     if dry_run:
         return _outline(prepared)
     if on_outline is not None:
@@ -281,8 +345,10 @@ def run_suite(
     except RunStopped:
         report.write(Path(str(out)), gates=gates, note=_note(prepared) or None)  # of what was done, for those who look
         raise
-    report.write(Path(str(out)), gates=gates, note=_note(prepared) or None)
-    return Run(folder=Path(str(out)), plan=prepared.plan, summary=summary)
+    run = Run(folder=Path(str(out)), plan=Plan.read(Path(str(out))), summary=summary)
+    run = run if beside is None else run.judged_against(beside, margin=baseline_margin)
+    report.write(run.folder, gates=gates, against=run.against, note=_note(prepared) or None)
+    return run
 
 
 def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest | OfficialData) -> _Prepared:
@@ -350,9 +416,10 @@ def _items(
     chosen: Sequence[Task], asked: _Asked, data: Manifest | OfficialData
 ) -> tuple[dict[str, list[Item]], dict[str, str | None]]:
     """The items of each task that the data serves, and what is lacking for the others."""
-    made = {found.name: found.items_or_lack(data, seed=asked.seed) for found in chosen}
+    rows: Any = data  # in the form that the suite's tasks read
+    made = {found.name: found.items_or_lack(rows, seed=asked.seed) for found in chosen}
     lacks = {name: lack for name, (_, lack) in made.items()}
-    _check_some_run(lacks, asked=asked.task, data=data)
+    _check_some_run(lacks, asked=asked, data=data)
     return {found.name: made[found.name][0] for found in chosen if lacks[found.name] is None}, lacks
 
 
@@ -424,6 +491,7 @@ def _plan(
         suite=suite.name,
         suite_version=suite.version,
         model=model.name,
+        name=asked.name,
         fingerprint=model.fingerprint,
         data=asked.data_name or data.folder.resolve().name,
         data_digest=data.digest,
@@ -501,6 +569,14 @@ def _several(given: Several | None) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 
 
+def _plain_name(name: str) -> str:
+    """A model's name for readers: one line of at most 80 signs that can be printed."""
+    plain = " ".join(name.split())
+    if len(plain) > 80 or not all(sign.isprintable() for sign in plain):
+        raise BadParameter(f"a model's name must be one line of at most 80 signs, got {name!r}; shorten it")
+    return plain
+
+
 def _checked_specs(attack: str | None, defences: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
     """The specifications in their canonical form; all that cannot be built are told at once."""
     faults: list[str] = []
@@ -538,10 +614,10 @@ def _faults(lacks: dict[str, str | None], *, asked: tuple[str, ...]) -> list[str
     return named or (list(faults.values()) if len(faults) == len(lacks) else [])
 
 
-def _check_some_run(lacks: dict[str, str | None], *, asked: tuple[str, ...], data: Manifest | OfficialData) -> None:
-    faults = _faults(lacks, asked=asked)
+def _check_some_run(lacks: dict[str, str | None], *, asked: _Asked, data: Manifest | OfficialData) -> None:
+    faults = _faults(lacks, asked=asked.task)
     if faults:
-        which = "the tasks that were asked for" if asked else "any task of the suite"
+        which = "the tasks that were asked for" if asked.task else f"any task of {' or '.join(asked.pillar) or 'the suite'}"
         raise BadData(f"{data.folder} does not serve {which}; `earnest data check` says what is missing", faults)
 
 
@@ -583,12 +659,13 @@ def _planned(
     items: Sequence[Item] | None,
     lack: str | None,
     *,
-    data: Manifest,
+    data: Manifest | OfficialData,
     attack: str | None,
     subtasks: dict[str, int],
     beyond: dict[str, int],
 ) -> PlannedTask:
-    unserved = task.unserved(data)
+    rows: Any = data  # in the form that the suite's tasks read
+    unserved = task.unserved(rows)
     if lack is not None and task.subtask and not subtasks:
         unserved = {task.subtask: lack, **unserved}
     return PlannedTask(
@@ -623,6 +700,23 @@ def _note(prepared: _Prepared) -> str:
 
 def _digest(items: Sequence[Item]) -> str:
     return hashlib.sha256("\n".join(item.id for item in items).encode()).hexdigest()
+
+
+def _baseline(folder: Path, prepared: _Prepared, *, out: str | Path | None, margin: float | None) -> Baseline:
+    """The run that this one is to be compared with, checked before anything is asked."""
+    check_margin(margin)
+    if out is not None and folder.resolve() == Path(out).resolve():
+        raise BadParameter(f"a baseline must be another run, got the run's own folder {folder}; give the folder of an earlier run")
+    found = Baseline.read(folder)
+    found.check(prepared.plan, [job.id for job in prepared.jobs if job.kind == "item"])
+    return found
+
+
+def _unscored_lines(prepared: _Prepared) -> list[JournalLine]:
+    """The lines that the run would have, were none of its items scored."""
+    nothing = Unscored(reason="cancelled")
+    model, sampling = prepared.plan.model, prepared.settings.sampling
+    return [line_of(job, model=model, sampling=sampling, outcome=nothing) for job in prepared.jobs if job.kind == "item"]
 
 
 def _outline(prepared: _Prepared) -> Outline:

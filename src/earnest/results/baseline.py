@@ -1,0 +1,306 @@
+"""Gates against a baseline: no pillar, and no task of it, is shown to be worse than in an earlier run.
+
+Both runs are compared on the items that both were asked alike, undefended and unattacked, and could score. A task's change
+is its headline here less its headline there, both over these items alone; a pillar's is the mean of its tasks' changes.
+Clusters (speakers, texts) are left out of both runs at once, so what the runs share cancels (`earnest.metrics.clusters`).
+
+Many numbers are looked at, so that one of them would soon seem worse by chance. The intervals that decide therefore hold for
+all comparisons at once (Bonferroni). "Not shown to be worse" is not "as good": how much worse it might be is the lower end
+of the interval, and with a margin this end must lie above minus the margin, at 95 % for each pillar.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from earnest.errors import BadParameter
+from earnest.metrics.clusters import NO_SPREAD, Jackknife, jackknife_interval, joined
+from earnest.metrics.intervals import CONFIDENCE, Interval, disagreement_bound
+from earnest.pillars import PILLARS
+from earnest.plan import Plan, PlannedTask
+from earnest.records import Arm, JournalLine
+from earnest.results.build import read_lines, reads_all, task_measures
+from earnest.results.cells import GAPS, SHARES
+from earnest.results.combining import SAME
+from earnest.results.measures import Measure, rate
+from earnest.results.proof import audio_proof
+from earnest.results.reach import within_reach
+from earnest.results.scorecard import MAX_UNSCORED_SHARE, Gate
+
+WHAT_DIFFERS = {
+    "data_digest": "its data is other data",
+    "seed": "its seed is {there}, not {here}",
+    "judges": "its answers were judged by {there}, not {here}",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """A run that another one is compared with: its plan, and its lines by item."""
+
+    name: str
+    plan: Plan
+    lines: Mapping[str, JournalLine]
+
+    @classmethod
+    def read(cls, folder: Path) -> Baseline:
+        """The run in `folder`.
+
+        Raises
+        ------
+        BadData
+            If it is no run folder, or its journal cannot be read.
+        BadParameter
+            If it is part of a run, or is not shown to have heard: nothing can be held against it.
+        """
+        plan, lines = within_reach(Plan.read(folder), read_lines(folder))
+        name = folder.resolve().name
+        if plan.shard is not None:
+            raise BadParameter(f"the baseline {name} is part {plan.shard} of a run; join the parts with `earnest merge`")
+        if audio_proof(lines).proven is False:
+            raise BadParameter(
+                f"the baseline {name} is audio_unproven: what did not hear is no measure for what hears; take another run"
+            )
+        return cls(name=name, plan=plan, lines=_asked_plainly(lines))
+
+    def check(self, plan: Plan, items: Sequence[str]) -> None:
+        """Refuse a plan that shares nothing with the baseline to be compared on.
+
+        Parameters
+        ----------
+        plan : Plan
+        items : sequence of str
+            Ids of the items that are to be asked.
+
+        Raises
+        ------
+        BadParameter
+            With all that keeps the two apart.
+        """
+        why = [f"this run is part {plan.shard} of a run"] if plan.shard is not None else []
+        for part, words in WHAT_DIFFERS.items():
+            there, here = getattr(self.plan, part), getattr(plan, part)
+            if there != here:
+                why.append(words.format(there=_in_words(there), here=_in_words(here)))
+        if not why and not self.shared(plan):
+            why.append("no task was run in both in one version, with equal parameters")
+        if not why and not any(item in self.lines for item in items):
+            why.append("it was asked none of these items")
+        if why:
+            raise BadParameter(f"the baseline {self.name} cannot be compared with this run: {'; '.join(why)}")
+
+    def shared(self, plan: Plan) -> list[PlannedTask]:
+        """The tasks of `plan` that the baseline ran too, in one version and with equal parameters."""
+        mine = {task.name: task for task in self.plan.tasks if task.not_run is None}
+        return [
+            task
+            for task in plan.tasks
+            if task.not_run is None
+            and task.name in mine
+            and (mine[task.name].version, mine[task.name].parameters) == (task.version, task.parameters)
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Change:
+    """What changed in one task or pillar: here minus there, both on a scale on which more is better.
+
+    Parameters
+    ----------
+    name : str
+    value : float
+    worst : float
+        The value, were all items 0 that were scored there and not here.
+    rows : tuple of (names, Jackknife)
+        What its two sides, or its tasks, add by cluster.
+    items, lost : frozenset of str
+        Items that both scored; items that only the baseline scored.
+    """
+
+    name: str
+    value: float
+    worst: float
+    rows: tuple[tuple[Sequence[str], Jackknife], ...]
+    items: frozenset[str]
+    lost: frozenset[str]
+
+    @cached_property
+    def made(self) -> Jackknife:
+        """The jackknife of the change, clusters of one name being the same on both sides and in all tasks."""
+        return joined(self.rows)
+
+    def interval(self, confidence: float) -> Interval:
+        """The interval of the change, within [-1, 1]."""
+        if self.made.error < NO_SPREAD and self.made.moves.any():  # every cluster answered alike in both runs
+            share = disagreement_bound(n_clusters=self.made.n_clusters, confidence=confidence)
+            return Interval(self.value - share * (self.value + 1), self.value + share * (1 - self.value), confidence)
+        found = jackknife_interval(self.value, self.made, bounds=GAPS, confidence=confidence)
+        assert found is not None, "a change lies within -1 and 1, so that its interval has ends"
+        return found
+
+    @property
+    def unscored_share(self) -> float:
+        return len(self.lost) / (len(self.items) + len(self.lost))
+
+    def words(self, confidence: float) -> str:
+        """The change with its interval."""
+        ends = self.interval(confidence)
+        how = "unchanged" if abs(self.value) < SAME else f"{abs(self.value):.3g} {'better' if self.value > 0 else 'worse'}"
+        return f"{how}, interval {ends.low:.3g} to {ends.high:.3g}"
+
+
+def check_margin(margin: float | None) -> None:
+    """Refuse a margin that is none."""
+    if margin is not None and not 0 < margin < 1:
+        raise BadParameter(f"the margin to a baseline must lie between 0 and 1, got {margin:g}; 0.05 is five points")
+
+
+def gates_against(
+    baseline: Baseline, plan: Plan, lines: Sequence[JournalLine], *, margin: float | None = None
+) -> list[Gate]:
+    """A gate for each pillar of which both runs scored something: it is not shown to be worse than the baseline.
+
+    Parameters
+    ----------
+    plan, lines
+        Of the run that is judged.
+    margin : float or None
+        By how much a pillar may be worse: then the whole 95 % interval of its change must lie above minus the margin.
+
+    Raises
+    ------
+    BadParameter
+        If the margin is not in (0, 1), or the two runs have no scored item in common.
+    """
+    check_margin(margin)
+    plan, lines = within_reach(plan, lines)
+    proof = audio_proof(lines)
+    changes = _changes(baseline, plan, _asked_plainly(lines))
+    if not changes:
+        return [_broken("run", baseline, "no item was scored in both runs")]
+    n_looked_at = sum(len(tasks) + (len(tasks) > 1) for tasks in changes.values())
+    at_once = 1 - (1 - CONFIDENCE) / n_looked_at
+    gates = [_judged(pillar, tasks, baseline, margin=margin, at_once=at_once, n=n_looked_at) for pillar, tasks in changes.items()]
+    if proof.proven is False:
+        return [replace(gate, passed=False, broken=True, why=f"audio_unproven; {gate.why}") for gate in gates]
+    return gates
+
+
+def _judged(
+    pillar: str, tasks: Sequence[_Change], baseline: Baseline, *, margin: float | None, at_once: float, n: int
+) -> Gate:
+    lost = next((task for task in tasks if task.unscored_share > MAX_UNSCORED_SHARE), None)
+    if lost is not None:
+        of = len(lost.items) + len(lost.lost)
+        why = f"{len(lost.lost)} of {of} items of {lost.name} that the baseline scored could not be scored, more than"
+        return _broken(pillar, baseline, f"{why} {MAX_UNSCORED_SHARE:.0%}")
+    whole = _mean_of(pillar, tasks)
+    level = at_once if margin is None else CONFIDENCE
+    about = "one task" if len(tasks) == 1 else f"{len(tasks)} tasks"
+    held = f"95 % for all {n} comparisons at once" if margin is None and n > 1 else "95 %"
+    why = f"{whole.words(level)} ({held}), paired over {len(whole.items):,} items of {about}"
+    parts = [whole, *(tasks if len(tasks) > 1 else ())]
+    worse = [part for part in parts if part.interval(at_once).high < 0]
+    why += "".join(f"; {task.name} is {task.words(at_once)}" for task in worse if task is not whole)
+    too_far = margin is not None and whole.interval(CONFIDENCE).low <= -margin
+    why += f"; the lower end is not above -{margin:g}" if too_far else ""
+    open_ = [part for part in parts if part.interval(at_once).high + part.worst - part.value < 0]
+    if open_ and not (worse or too_far):
+        return _broken(pillar, baseline, f"{why}; were its {len(open_[0].lost)} unscored items 0, {open_[0].name} would be worse")
+    return Gate(gate=_name(pillar, baseline), passed=not (worse or too_far), why=why, against=baseline.name)
+
+
+def _name(pillar: str, baseline: Baseline) -> str:
+    return f"{pillar} not worse than {baseline.name}"
+
+
+def _broken(pillar: str, baseline: Baseline, why: str) -> Gate:
+    return Gate(gate=_name(pillar, baseline), passed=False, why=why, broken=True, against=baseline.name)
+
+
+def _asked_plainly(lines: Sequence[JournalLine]) -> dict[str, JournalLine]:
+    """The lines of items that nobody attacked or defended, by item."""
+    return {line.item: line for line in lines if line.kind == "item" and line.arm == Arm()}
+
+
+def _changes(baseline: Baseline, plan: Plan, lines: Mapping[str, JournalLine]) -> dict[str, list[_Change]]:
+    """The changes of the tasks that both ran, by pillar in the order of display."""
+    shared = baseline.shared(plan)
+    names = {task.name for task in shared}
+    alike = [
+        (baseline.lines[item], line)
+        for item, line in lines.items()
+        if line.task in names and item in baseline.lines and _asked_alike(baseline.lines[item], line)
+    ]
+    found: dict[str, list[_Change]] = {}
+    for task in shared:
+        own = alike if reads_all(task) else [pair for pair in alike if pair[0].task == task.name]
+        change = _change(task, own)
+        if change is not None:
+            found.setdefault(task.pillar, []).append(change)
+    order = [*PILLARS, *sorted(set(found) - set(PILLARS))]
+    return {key: found[key] for key in order if key in found}
+
+
+def _asked_alike(there: JournalLine, here: JournalLine) -> bool:
+    """Whether a line answers the same question; one that failed before it was asked has no question to differ in."""
+    return there.status == "scored" and (here.prompt_hash == there.prompt_hash or here.status == "unscored")
+
+
+def _change(task: PlannedTask, pairs: Sequence[tuple[JournalLine, JournalLine]]) -> _Change | None:
+    whole = [pair for pair in pairs if pair[1].status == "scored"]
+    lost = [here for _, here in pairs if here.status == "unscored"]
+    before = _headline(task, [there for there, _ in whole])
+    after = _headline(task, [here for _, here in whole])
+    if before is None or after is None:
+        return None
+    worst = _headline(task, [*(here for _, here in whole), *lost])
+    value = _of(after) - _of(before)
+    fall = 0.0 if worst is None or worst.worst_low is None else min(0.0, worst.worst_low - _of(after))
+    rows = _rows(after, 1), _rows(before, -1)
+    items, missing = (frozenset(line.item for line in some) for some in ([here for _, here in whole], lost))
+    return _Change(name=task.name, value=value, worst=value + fall, rows=rows, items=items, lost=missing)
+
+
+def _headline(task: PlannedTask, lines: list[JournalLine]) -> Measure | None:
+    """A task's headline over some lines, or the mean score where that is no rate made of sums; None without a value."""
+    measures = task_measures(task.name, lines, version=task.version) if lines else []
+    heads = [one for one in measures if one.headline and one.unit == "fraction" and one.higher_is_better]
+    tried = [*heads, rate(lines, metric="score")]
+    return next((one for one in tried if one.sums is not None and one.sums.value is not None), None)
+
+
+def _of(head: Measure) -> float:
+    assert head.value is not None
+    return head.value
+
+
+def _rows(head: Measure, sign: Literal[1, -1]) -> tuple[Sequence[str], Jackknife]:
+    """The clusters of a headline with its jackknife, added or subtracted; what is subtracted reaches the other way."""
+    assert head.sums is not None
+    made = head.sums.jackknife(bounds=SHARES)
+    assert made is not None, "a headline with a value has a jackknife"
+    reach = made.reach if sign > 0 else made.reach[:, ::-1]
+    return head.sums.clusters, Jackknife(moves=sign * made.moves, shares=made.shares, reach=reach)
+
+
+def _mean_of(pillar: str, tasks: Sequence[_Change]) -> _Change:
+    """The mean of several tasks' changes."""
+    n = len(tasks)
+    return _Change(
+        name=pillar,
+        value=math.fsum(task.value for task in tasks) / n,
+        worst=math.fsum(task.worst for task in tasks) / n,
+        rows=tuple((names, made.scaled(1 / n)) for task in tasks for names, made in task.rows),
+        items=frozenset().union(*(task.items for task in tasks)),
+        lost=frozenset().union(*(task.lost for task in tasks)),
+    )
+
+
+def _in_words(value: object) -> str:
+    return ", ".join(value) or "nobody" if isinstance(value, tuple) else str(value)
