@@ -33,10 +33,10 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from earnest.attacks._budget import Budget, Distortion, padded
-from earnest.attacks._victim import CLEAN_DRAW, VERIFY_DRAW, Candidate, Victim, drawn_replies, reached
+from earnest.attacks._victim import Candidate, Victim, drawn_replies, reached
 from earnest.audio import AudioClip, Stimulus
 from earnest.errors import AccessDenied, BadParameter
-from earnest.models.access import Access, Answer, Failure, Reply, System, rng_for
+from earnest.models.access import CLEAN_DRAW, VERIFY_DRAW, Access, Answer, Failure, Reply, System, rng_for
 from earnest.registry import Registry, Spec
 
 attacks = Registry("attacks")

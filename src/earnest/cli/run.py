@@ -24,8 +24,12 @@ from earnest.cli._project import ProjectCommand, project_options
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of recordings; default: the embedded probe set.")
 @click.option("--task", "tasks", multiple=True, metavar="NAME", help="Only this task; repeatable. With --pillar, it must be of that pillar.")
 @click.option("--pillar", "pillars", multiple=True, metavar="NAME", help="Only this pillar, as far as the data serves it; repeatable.")
-@click.option("--attack", metavar="SPEC", help="name[:k=v,k=v]; adds an attacked arm.")
-@click.option("--defence", "defences", multiple=True, metavar="SPEC", help="Repeatable, in order; adds a defended arm.")
+@click.option("--attack", "attacks", multiple=True, metavar="SPEC", help="name[:k=v,k=v]; repeatable, each adds an attacked arm.")
+@click.option("--defence", "defences", multiple=True, metavar="SPEC", help="Repeatable, in order; one stack, which adds a defended arm.")
+@click.option(
+    "--stack", "stacks", multiple=True, metavar="SPEC+SPEC",
+    help="Another stack of defences in arms of its own; repeatable. A + inside a value is quoted.",
+)
 @click.option("--judge", "judges", multiple=True, metavar="SPEC", help="Model that decides what no parser can.")
 @click.option("--judge-hears", is_flag=True, help="Give judges the recordings; each is first tested for hearing.")
 @click.option("--faithful", is_flag=True, help="Judge as published, known faults kept (audiotrust); default: repaired.")
@@ -75,8 +79,9 @@ def run_command(
     data: Path | None,
     tasks: tuple[str, ...],
     pillars: tuple[str, ...],
-    attack: str | None,
+    attacks: tuple[str, ...],
     defences: tuple[str, ...],
+    stacks: tuple[str, ...],
     judges: tuple[str, ...],
     no_cache: bool,
     dry_run: bool,
@@ -107,8 +112,9 @@ def run_command(
         "data": data,
         "task": tasks,
         "pillar": pillars,
-        "attack": attack,
+        "attack": attacks,
         "defence": defences,
+        "stack": stacks,
         "judge": judges,
         "cache": not no_cache,
         **options,

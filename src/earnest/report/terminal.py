@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from earnest.plan import Plan
-from earnest.records import Arm, JournalLine
+from earnest.records import JournalLine
 from earnest.report.numbers import UNKNOWN, words
 from earnest.report.sections import arm_words, key_rows
 from earnest.results.finding import Finding
@@ -64,7 +64,7 @@ def _attacks(pairs: Sequence[Pair]) -> list[str]:
     told += _costs([pair for pair in pairs if pair.task not in whole])
     if not told:
         return []
-    arms = dict.fromkeys(arm_words(Arm(attack=pair.attack, defence=pair.defence)) for pair in pairs)
+    arms = dict.fromkeys(arm_words(pair.arm) for pair in pairs)
     return [f"Beside nobody attacking and nothing defending: {'; '.join(arms)}", *told]
 
 

@@ -27,16 +27,17 @@ from earnest.engine.estimate import estimate
 from earnest.engine.job import default_cache
 from earnest.engine.lines import line_of
 from earnest.engine.prices import Price, read_prices
-from earnest.errors import BadData, BadParameter, EarnestError, MissingExtra, RunStopped
+from earnest.errors import BadData, BadParameter, MissingExtra, RunStopped
 from earnest.models import load_model
 from earnest.models.access import Model, Sampling
 from earnest.models.options import Given, options_of, written
-from earnest.plan import Plan, PlannedTask
+from earnest.plan import Plan, PlannedArm, PlannedTask
 from earnest.records import BEYOND, Arm, Item, JournalLine, Unscored
 from earnest.registry import Spec, has_extra, parse_spec, registry
 from earnest.results.baseline import Baseline, check_margin
 from earnest.results.gates import check_gates
 from earnest.tasks._again import Replay, in_words, probe_hearing, replay
+from earnest.tasks._arms import built_on_others, composed, stack_of
 from earnest.tasks._base import NEEDS, Task
 from earnest.tasks._canary import Canary
 from earnest.tasks._check import DataCheck, check_data, check_official
@@ -79,6 +80,7 @@ class _Prepared:
     plan: Plan
     jobs: list[Job]
     model: Model
+    others: dict[str, Model]
     judges: tuple[ModelJudge, ...]
     settings: Settings
     data: Manifest | OfficialData
@@ -88,8 +90,7 @@ class _Prepared:
 class _Asked:
     """What a run was asked for; the parameters are those of `run_suite`."""
 
-    attack: str | None
-    defences: tuple[str, ...]
+    arms: tuple[Arm, ...]
     judges: tuple[str, ...]
     judge_hears: bool
     task: tuple[str, ...]
@@ -104,8 +105,8 @@ class _Asked:
     complete: bool
     name: str = ""
 
-    def checked(self) -> _Asked:
-        """The same with specifications in their canonical form; faults that no data can mend are told."""
+    def check(self) -> None:
+        """Tell of faults that no data can mend."""
         if self.judge_hears and not self.judges:
             raise BadParameter(
                 "judges that hear need a judge, got none; add --judge SPEC, or leave out --judge-hears"
@@ -114,8 +115,6 @@ class _Asked:
             raise BadParameter(f"limit must be at least 1, got {self.limit}; leave it out for all items")
         if not 0 <= self.seed < 2**63:
             raise BadParameter(f"seed must be a whole number from 0 to 2^63 - 1, got {self.seed}; 0 is the default")
-        attack, defences = _checked_specs(self.attack, self.defences)
-        return dataclasses.replace(self, attack=attack, defences=defences)
 
 
 class Nobody(Model):
@@ -130,8 +129,9 @@ class RunOptions(TypedDict, total=False):
     model: str | Model | None
     out: str | Path | None
     data: str | Path | Manifest | OfficialData | None
-    attack: str | None
+    attack: Several | None
     defence: Several | None
+    stack: Several | None
     judge: Several
     judge_hears: bool
     faithful: bool
@@ -174,8 +174,9 @@ def run_suite(
     model: str | Model | None = None,
     out: str | Path | None = None,
     data: str | Path | Manifest | OfficialData | None = None,
-    attack: str | None = None,
+    attack: Several | None = None,
     defence: Several | None = None,
+    stack: Several | None = None,
     judge: Several = (),
     judge_hears: bool = False,
     faithful: bool = False,
@@ -217,10 +218,13 @@ def run_suite(
     data : path, Manifest, OfficialData or None
         Folder of recordings; None takes the embedded probe set. A suite of AudioTrust's official items needs their
         folder.
-    attack : str or None
-        Specification; adds an attacked arm beside the clean one.
+    attack : str, sequence of str or None
+        Specifications; each adds an attacked arm beside the clean one. `transfer=true` builds an attack on the undefended
+        model, `crafted_on=SPEC` on another one.
     defence : str, sequence of str or None
-        Specifications in order; adds a defended arm (and, with an attack, one that is both).
+        Specifications of one stack, in order; adds a defended arm (and one that is both for each attack).
+    stack : str, sequence of str or None
+        Further stacks, each in arms of its own: `codec+refusal_guard`, a `+` inside a value being quoted.
     judge : str or sequence of str
         Models that decide what no parser can; the first one counts.
     judge_hears : bool
@@ -306,8 +310,7 @@ def run_suite(
         sampling=Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed),
     )
     asked = _Asked(
-        attack=attack,
-        defences=_several(defence),
+        arms=composed(_several(attack), [_several(defence), *map(stack_of, _several(stack))]),
         judges=_several(judge),
         judge_hears=judge_hears,
         task=_several(task),
@@ -337,6 +340,7 @@ def run_suite(
             prepared.plan,
             prepared.jobs,
             model=prepared.model,
+            others=prepared.others,
             judges=prepared.judges,
             folder=Path(str(out)),
             settings=settings,
@@ -353,7 +357,7 @@ def run_suite(
 
 def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest | OfficialData) -> _Prepared:
     """Everything resolved and checked; nothing asked, nothing written."""
-    asked = asked.checked()
+    asked.check()
     chosen = resolve(suite, task=asked.task, pillar=asked.pillar)
     every, lacks = _items(chosen, asked, data)
     canaries = _canaries(data, seed=asked.seed)
@@ -377,23 +381,24 @@ def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest
             items.get(found.name),
             lacks[found.name],
             data=data,
-            attack=asked.attack,
+            arms=asked.arms,
             subtasks=subtasks.get(found.name, {}),
             beyond=within[found.name].beyond if found.name in within else {},
         )
         for found in chosen
     )
-    plan = _plan(suite, asked, planned, items, model=loaded, judges=judges, data=data)
+    others = {spec: load_model(spec) for spec in built_on_others(asked.arms)}
+    plan = _plan(suite, asked, planned, items, models=(loaded, *others.values()), judges=judges, data=data)
     jobs = [
         Job(item=item, arm=arm, score=found.score, goal=found.goal)
-        for arm in (Arm(attack=a, defence=d) for a, d in plan.arms)
+        for arm in plan.by_arm
         for found in chosen
         if _stands_in(found, arm)
         for item in items.get(found.name, ())
     ]
     proofs = [Job(item=item, arm=Arm(), score=Canary().score, kind="canary") for item in canaries]
     return _Prepared(
-        plan=plan, jobs=[*proofs, *jobs], model=loaded, judges=judges, settings=asked.settings, data=data
+        plan=plan, jobs=[*proofs, *jobs], model=loaded, others=others, judges=judges, settings=asked.settings, data=data
     )
 
 
@@ -482,10 +487,11 @@ def _plan(
     tasks: tuple[PlannedTask, ...],
     items: dict[str, list[Item]],
     *,
-    model: Model,
+    models: Sequence[Model],
     judges: tuple[ModelJudge, ...],
     data: Manifest | OfficialData,
 ) -> Plan:
+    model = models[0]
     return Plan(
         earnest=earnest.__version__,
         suite=suite.name,
@@ -496,9 +502,7 @@ def _plan(
         data=asked.data_name or data.folder.resolve().name,
         data_digest=data.digest,
         tasks=tasks,
-        attack=asked.attack,
-        transfer=_transfer(asked.attack, asked.defences),
-        defences=asked.defences,
+        arms=tuple(map(PlannedArm.of, asked.arms)),
         judges=asked.judges,
         judge_hears=asked.judge_hears,
         parameters=dataclasses.asdict(asked.settings.sampling),
@@ -506,7 +510,7 @@ def _plan(
         limit=asked.limit,
         shard=asked.shard,
         items_digest=_digest([item for group in items.values() for item in group]),
-        destination=_destination(model, judges if asked.judge_hears else ()),
+        destination=_destination(models, judges if asked.judge_hears else ()),
         model_options=written(asked.model_options),
         judge_options=written(asked.judge_options),
     )
@@ -577,36 +581,6 @@ def _plain_name(name: str) -> str:
     return plain
 
 
-def _checked_specs(attack: str | None, defences: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
-    """The specifications in their canonical form; all that cannot be built are told at once."""
-    faults: list[str] = []
-
-    def checked(kind: str, spec: str) -> str:
-        try:
-            registry(kind).make(spec)
-            return str(parse_spec(spec))
-        except EarnestError as error:
-            faults.append(str(error))
-            return spec
-
-    plain_attack = None if attack is None else checked("attacks", attack)
-    plain_defences = tuple(checked("defences", spec) for spec in defences)
-    if faults:
-        raise BadParameter("; ".join(faults))
-    return plain_attack, plain_defences
-
-
-def _transfer(attack: str | None, defences: Sequence[str]) -> str | None:
-    """The attack as one who does not know the defences makes it, where that may differ much: white-box attacks."""
-    if attack is None or not defences:
-        return None
-    made = registry("attacks").make(attack)
-    if made.needs != "gradients" or made.transfer:
-        return None
-    spec = parse_spec(attack)
-    return str(Spec(spec.name, {**spec.parameters, "transfer": True}))
-
-
 def _faults(lacks: dict[str, str | None], *, asked: tuple[str, ...]) -> list[str]:
     """What keeps tasks that were named from running, or every task; a task that a pillar brought along may be left out."""
     faults = {name: f"{name}: {lack}" for name, lack in lacks.items() if lack is not None}
@@ -634,9 +608,9 @@ def _canaries(data: Manifest | OfficialData, *, seed: int) -> list[Item]:
     return canary.items(data if own and isinstance(data, Manifest) else probe_manifest(), seed=seed)
 
 
-def _destination(model: Model, hearing: Sequence[ModelJudge]) -> str | None:
+def _destination(models: Sequence[Model], hearing: Sequence[ModelJudge]) -> str | None:
     """Hosts to which recordings are sent; None where they stay on this machine."""
-    hosts = dict.fromkeys(asked.destination for asked in (model, *(judge.model for judge in hearing)))
+    hosts = dict.fromkeys(asked.destination for asked in (*models, *(judge.model for judge in hearing)))
     return ", ".join(host for host in hosts if host) or None
 
 
@@ -660,7 +634,7 @@ def _planned(
     lack: str | None,
     *,
     data: Manifest | OfficialData,
-    attack: str | None,
+    arms: Sequence[Arm],
     subtasks: dict[str, int],
     beyond: dict[str, int],
 ) -> PlannedTask:
@@ -676,7 +650,7 @@ def _planned(
         n_items=len(items or ()),
         not_run=lack,
         beyond=beyond,
-        attacked=attack is None or _stands_in(task, Arm(attack=attack)),
+        unattacked=tuple(dict.fromkeys(arm.attack for arm in arms if arm.attack and not _stands_in(task, arm))),
         subtasks=subtasks,
         unserved=unserved,
     )
@@ -726,7 +700,8 @@ def _outline(prepared: _Prepared) -> Outline:
     arms = (job.arm for job in jobs)
     nobody = isinstance(prepared.model, Nobody)
     if not nobody:
-        setups(prepared.plan, arms, model=prepared.model, sampling=prepared.settings.sampling)  # refuses what cannot run
+        sampling = prepared.settings.sampling
+        setups(prepared.plan, arms, model=prepared.model, others=prepared.others, sampling=sampling)  # refuses what cannot run
     counts = Counter((job.item.task, job.arm.suffix or "clean") for job in jobs if job.kind == "item")
     items: dict[str, dict[str, int]] = {}
     for (name, arm), n in counts.items():
