@@ -25,6 +25,7 @@ TRACEBACK = "EARNEST_TRACEBACK"
 
 COMMANDS = {
     "run": ("earnest.cli.run", "Evaluate a model: a suite of tasks, with or without an attack and defences."),
+    "matrix": ("earnest.cli.run", "Set attacks against defences: one folder, each cell once."),
     "init": ("earnest.cli.init", "Write earnest.toml, which says what `earnest run` does in a folder; or check it."),
     "report": ("earnest.cli.look", "Write a run's report again, or beside another run's."),
     "view": ("earnest.cli.look", "Serve a run's report on this machine."),

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from markupsafe import Markup
 
+from earnest.plan import Plan
 from earnest.records import Arm
 from earnest.report.figures import Line, chart, mark
 from earnest.report.gather import Report
@@ -374,13 +375,25 @@ def defence_costs(report: Report) -> list[Row]:
     """What the defence costs tasks that were not attacked: score, and refusals where there are any."""
     attacked = {pair.task for pair in report.pairs if pair.arm.attack}
     names = {"defence_score_change": "score", "defence_refusal_change": "refusals"}
+    which = len(report.plan.stacks) > 1
     return [
-        replace(finding_row(pair.findings[metric], name=f"{title_of(pair.task)} {what.capitalize()}"), note="")
+        replace(
+            finding_row(
+                pair.findings[metric],
+                name=f"{title_of(pair.task)} {what.capitalize()}{f', {arm_words(pair.arm)}' if which else ''}",
+            ),
+            note="",
+        )
         for pair in report.pairs
         if pair.task not in attacked
         for metric, what in names.items()
         if metric in pair.findings
     ]
+
+
+def defended_by(plan: Plan) -> str:
+    """The stacks of defences in words."""
+    return "; or ".join(", then ".join(stack) for stack in plan.stacks)
 
 
 def _pair_card(task: str, members: Sequence[Pair]) -> PairCard:
@@ -407,6 +420,7 @@ def powers(report: Report) -> list[tuple[str, str]]:
 
 def key_rows(members: Sequence[Pair]) -> tuple[Row, ...]:
     """The rows of a task's pairs that are shown first, in the order of `KEY_NAMES`."""
+    several = any(len({part for pair in members if (part := of(pair.arm))}) > 1 for of in (_attack_of, _stack_of))
     rows = []
     for (kind, attacked, defended, metric), name in KEY_NAMES.items():
         for pair in members:
@@ -414,9 +428,18 @@ def key_rows(members: Sequence[Pair]) -> tuple[Row, ...]:
                 finding = pair.findings.get(metric)
                 if finding is not None:
                     who = WHO_KNOWS[finding.threat_model.knows_defence] if attacked and defended else ""
-                    row = finding_row(finding, name=name + who, strong=metric == "attack_success_rate")
+                    which = f" ({arm_words(pair.arm)})" if several else ""
+                    row = finding_row(finding, name=name + who + which, strong=metric == "attack_success_rate")
                     rows.append(replace(row, note=""))
     return tuple(rows)
+
+
+def _attack_of(arm: Arm) -> str | None:
+    return arm.attack
+
+
+def _stack_of(arm: Arm) -> tuple[str, ...]:
+    return arm.defences
 
 
 def unscored_rows(report: Report) -> list[tuple[str, int, str, str]]:

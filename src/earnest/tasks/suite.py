@@ -131,7 +131,7 @@ class RunOptions(TypedDict, total=False):
     data: str | Path | Manifest | OfficialData | None
     attack: Several | None
     defence: Several | None
-    stack: Several | None
+    stack: str | Sequence[str | Sequence[str]] | None
     judge: Several
     judge_hears: bool
     faithful: bool
@@ -176,7 +176,7 @@ def run_suite(
     data: str | Path | Manifest | OfficialData | None = None,
     attack: Several | None = None,
     defence: Several | None = None,
-    stack: Several | None = None,
+    stack: str | Sequence[str | Sequence[str]] | None = None,
     judge: Several = (),
     judge_hears: bool = False,
     faithful: bool = False,
@@ -223,8 +223,9 @@ def run_suite(
         model, `crafted_on=SPEC` on another one.
     defence : str, sequence of str or None
         Specifications of one stack, in order; adds a defended arm (and one that is both for each attack).
-    stack : str, sequence of str or None
-        Further stacks, each in arms of its own: `codec+refusal_guard`, a `+` inside a value being quoted.
+    stack : str, sequence or None
+        Further stacks, each in arms of its own: `codec+refusal_guard`, a `+` inside a value being quoted, or a tuple of
+        specifications.
     judge : str or sequence of str
         Models that decide what no parser can; the first one counts.
     judge_hears : bool
@@ -310,7 +311,7 @@ def run_suite(
         sampling=Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed),
     )
     asked = _Asked(
-        arms=composed(_several(attack), [_several(defence), *map(stack_of, _several(stack))]),
+        arms=composed(_several(attack), [_several(defence), *map(_stack, _several(stack))]),
         judges=_several(judge),
         judge_hears=judge_hears,
         task=_several(task),
@@ -567,7 +568,11 @@ def _check_codecs(data: Manifest, items: Sequence[Item]) -> None:
         )
 
 
-def _several(given: Several | None) -> tuple[str, ...]:
+def _stack(given: str | Sequence[str]) -> tuple[str, ...]:
+    return stack_of(given) if isinstance(given, str) else tuple(given)
+
+
+def _several(given: Any) -> tuple[Any, ...]:
     if given is None:
         return ()
     return (given,) if isinstance(given, str) else tuple(given)
