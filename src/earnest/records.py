@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, computed_field, model_validator
 
 from earnest.arms import Arm, old_attack
 from earnest.audio import Stimulus
@@ -291,6 +291,12 @@ class JournalLine(BaseModel):
         """What a judge had, or would have, to decide; None where a parser decided."""
         return None if self.question is None else Question.of_json(self.question, answer=self.answer or "")
 
+    @computed_field(description="The defences as they are shown, joined by '+'; null where there are none.")  # type: ignore[prop-decorator]
+    @property
+    def defence(self) -> str | None:
+        """The defences as they are shown; None where there are none."""
+        return self.arm.stack or None
+
     @property
     def arm(self) -> Arm:
         """The condition it was asked in."""
@@ -303,7 +309,7 @@ class JournalLine(BaseModel):
         if not isinstance(fields, dict) or "defence" not in fields:
             return fields
         joined, rest = fields["defence"], {name: value for name, value in fields.items() if name != "defence"}
-        if joined is None:
+        if joined is None or "defences" in rest:
             return rest
         if not isinstance(joined, str):
             raise ValueError("defence must be a string or null")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, computed_field, model_validator
 
-from earnest.arms import Arm
+from earnest.arms import Arm, old_attack
 from earnest.records import JournalLine
 from earnest.results.sums import Sums
 
@@ -31,6 +31,22 @@ class ThreatModel(BaseModel):
         default=None, description="Whether the attack was built against the defended system; null without a pair."
     )
     goal: str = Field(default="", description="What the attacker wants.")
+
+    @computed_field(description="The defences as they are shown, joined by '+'; null where there are none.")  # type: ignore[prop-decorator]
+    @property
+    def defence(self) -> str | None:
+        """The defences as they are shown; None where there are none."""
+        return self.arm.stack or None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_old(cls, fields: Any) -> Any:
+        """What versions before 0.3 wrote has one string; where there is a list beside it, that holds."""
+        if not isinstance(fields, dict) or "defence" not in fields:
+            return fields
+        rest = {name: value for name, value in fields.items() if name != "defence"}
+        old = (fields["defence"],) if fields["defence"] else ()
+        return rest if "defences" in rest else {**rest, **old_attack(fields.get("attack")), "defences": old}
 
     @property
     def arm(self) -> Arm:

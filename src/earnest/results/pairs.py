@@ -56,6 +56,7 @@ class Pair:
             "task": self.task,
             "attack": self.arm.attack,
             "crafted_on": self.arm.crafted_on,
+            "defence": self.arm.stack or None,
             "defences": list(self.arm.defences),
             "control": self.control,
             "findings": {metric: finding.id for metric, finding in self.findings.items()},

@@ -43,7 +43,7 @@ def tidy_findings(plan: Plan, findings: Sequence[Finding], *, run: str) -> Tidy:
         row |= {
             "attack": threat.attack,
             "crafted_on": threat.crafted_on,
-            "defence": threat.arm.stack or None,
+            "defence": threat.defence,
             "access": threat.access,
             "knows_defence": threat.knows_defence,
         }
@@ -60,7 +60,6 @@ def tidy_items(plan: Plan, lines: Sequence[JournalLine], *, run: str) -> Tidy:
     for line in lines:
         row = line.model_dump(mode="json", include=set(ITEM_COLUMNS))
         row |= {"pillar": pillars.get(line.task), "score": line.score, "label": line.label}
-        row |= {"defence": line.arm.stack or None}
         row |= {"heard": " / ".join((line.heard or {}).values()) or None, "name": plan.shown_model, "run": run}
         spread = _spread("truth", line.truth) | _spread("usage", line.usage)
         more |= dict.fromkeys(spread)
