@@ -14,7 +14,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, computed_field, model_validator
 
@@ -22,6 +22,9 @@ from earnest.arms import Arm, old_attack
 from earnest.audio import Stimulus
 from earnest.errors import BadParameter, FailureReason
 from earnest.run_folder import CLIP_NAME, plain_json
+
+if TYPE_CHECKING:
+    from earnest.models.access import Answer
 
 UnscoredReason = Literal[
     FailureReason, "content_filter", "did_not_hear", "other_language", "scoring_failed", "unjudged", "unparsed"
@@ -63,6 +66,11 @@ class Item:
     audible : {"speech", "sound", ""}
         What its clips are known to carry; empty where that is silence, noise, nothing known, or where there is no clip.
         Who is shown to hear and answers nothing to speech or a sound has given a wrong answer.
+    follow : callable or None
+        In a conversation, what is asked next after an answer, usually `stimulus.then(answer.said, ...)`; None at its end,
+        and the last answer is scored. Called in a worker thread.
+    n_turns : int
+        Questions that are asked of it, for estimates; more than one of items that follow.
     """
 
     id: str
@@ -74,6 +82,8 @@ class Item:
     prompt: str = ""
     duration_s: float | None = None
     audible: Literal["speech", "sound", ""] = ""
+    follow: Callable[[Stimulus, Answer], Stimulus | None] | None = field(default=None, compare=False, repr=False)
+    n_turns: int = 1
 
     @property
     def without_audio(self) -> bool:
@@ -216,6 +226,16 @@ ClipName = Annotated[str, Field(pattern=CLIP_NAME)]
 VerdictFields = Annotated[dict[str, Any], AfterValidator(_checked_verdict)]
 
 
+class EarlierTurn(BaseModel):
+    """A turn before the one that was answered last, as the user sent it or the system said it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    role: Literal["user", "assistant"]
+    text: str = ""
+    clips: dict[str, ClipName] = Field(default_factory=dict, description="SHA-256 under clips/, by role.")
+
+
 class JournalLine(BaseModel):
     """One finished item of a run, a line of `journal.jsonl`."""
 
@@ -250,13 +270,18 @@ class JournalLine(BaseModel):
         default=False, description="Whether the failure may pass, so that a resumed run asks the item again."
     )
     verdict: VerdictFields | None = Field(default=None, description="score, label and facts.")
-    usage: dict[str, float] = Field(default_factory=dict, description="Tokens and cost_usd, as far as known.")
+    usage: dict[str, float] = Field(
+        default_factory=dict, description="Tokens and cost_usd, as far as known; of all turns that were asked."
+    )
     duration_ms: float = Field(default=0.0, description="Wall time of the model's answer in milliseconds.")
     kind: Literal["item", "canary"] = Field(default="item", description="Canaries prove that the audio arrived.")
     cluster: str = Field(default="", description="What the item is resampled by.")
     truth: dict[str, Any] = Field(default_factory=dict, description="What scoring and grouping needed.")
     clips: dict[str, ClipName] = Field(default_factory=dict, description="SHA-256 under clips/ of what was sent, by role.")
     prompt: str = Field(default="", description="The prompt that was sent.")
+    turns: tuple[EarlierTurn, ...] = Field(
+        default=(), description="Of a conversation the turns before the one that was answered last, the oldest first."
+    )
     attempt: dict[str, Any] | None = Field(
         default=None, description="Of an attacked item: success, queries, distortion, control and what was drawn."
     )

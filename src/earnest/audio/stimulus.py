@@ -21,6 +21,9 @@ from earnest.errors import BadParameter
 
 PRIMARY_ROLE = "speech"
 
+NOTHING_SAID = "(says nothing)"
+"""What stands in a conversation for an answer without a word."""
+
 Speaker = Literal["user", "assistant"]
 """Whose turn it is."""
 
@@ -168,6 +171,20 @@ class Stimulus:
         """The stimulus with another clip in `role` (default: the primary one); a new role comes last."""
         role = self.primary_role if role is None else role
         return replace(self, clips={**self.clips, role: clip})
+
+    def then(self, said: str, *, prompt: str = "", clips: Mapping[str, AudioClip] | None = None) -> Stimulus:
+        """The next turn of the conversation: this one and what was said to it become history.
+
+        Parameters
+        ----------
+        said : str
+            The assistant's words; empty where it said nothing.
+        prompt, clips
+            Of the turn that is to be answered then.
+        """
+        answered = Turn(role="assistant", text=said.strip() or NOTHING_SAID)
+        asked = Turn(role="user", text=self.prompt, clips=self.clips)
+        return replace(self, history=(*self.history, asked, answered), prompt=prompt, clips=dict(clips or {}))
 
     @property
     def turns(self) -> tuple[Turn, ...]:

@@ -58,7 +58,7 @@ def estimate(
 ) -> Estimate:
     """What executing the jobs will ask and cost; asks nothing."""
     jobs = [job for job in jobs if in_shard(job.item.id, plan.shard)]
-    calls = [(CALLS_PER_ATTACK if job.arm.attack else 1, job.item.duration_s) for job in jobs]
+    calls = [(_calls(job), job.item.duration_s) for job in jobs]
     n_calls = sum(count for count, _ in calls)
     audio_s = sum(count * (duration_s or 0.0) for count, duration_s in calls)
     asked = [judge for judge in judges if isinstance(judge, ModelJudge)]
@@ -86,6 +86,11 @@ def estimate(
     return Estimate(
         n_calls=n_calls, n_judge_calls=n_judged * len(asked), audio_s=audio_s, low_usd=low, high_usd=high, note="; ".join(notes)
     )
+
+
+def _calls(job: Job) -> int:
+    """The least calls of a job; of a conversation under attack, the last turn is what is attacked."""
+    return job.item.n_turns + (CALLS_PER_ATTACK - 1 if job.arm.attack else 0)
 
 
 def _of_judge(price: Price, n_calls: int, audio_s: float) -> float:

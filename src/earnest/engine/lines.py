@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from earnest.audio import Stimulus
 from earnest.audio.stimulus import PRIMARY_ROLE
 from earnest.engine.job import Job
 from earnest.models.access import Answer, Blocked, Failure, Reply, Sampling, stopped_by_filter
-from earnest.records import JournalLine, Outcome, Question, Unscored, Verdict
+from earnest.records import EarlierTurn, JournalLine, Outcome, Question, Unscored, Verdict
 
 
 def outcome_of_reply(job: Job, reply: Reply) -> Outcome:
@@ -57,6 +57,7 @@ def line_of(
     judges: Mapping[str, Any] | None = None,
     question: Question | None = None,
     draw: int = 0,
+    turns: Sequence[EarlierTurn] = (),
 ) -> JournalLine:
     """The journal line of a finished job."""
     answer = reply if isinstance(reply, Answer) else None
@@ -92,6 +93,7 @@ def line_of(
         defence_ms=round(_defence_ms(reply), 3),
         blocked=reply.reason if isinstance(reply, Blocked) else None,
         draw=draw,
+        turns=tuple(turns),
         read=_taken_off(answer) if answer else None,
         heard=heard_by(answer, stimulus) if answer else None,
         judges=dict(judges) if judges else None,

@@ -56,7 +56,19 @@ from earnest.errors import (
     StorageFailed,
     machine_failed,
 )
-from earnest.models.access import VERIFY_DRAW, Answer, Entry, Model, Reply, Sampling, drawn_sampling, rng_for
+from earnest.models.access import (
+    VERIFY_DRAW,
+    Answer,
+    Blocked,
+    Entry,
+    Failure,
+    Model,
+    Reply,
+    Sampling,
+    System,
+    drawn_sampling,
+    rng_for,
+)
 from earnest.plan import LearntField, Plan
 from earnest.records import Arm, JournalLine, Question, Unscored, Verdict
 from earnest.results.proof import swapped
@@ -65,6 +77,8 @@ from earnest.results.reasons import reason_counts
 T = TypeVar("T")
 
 TICK_S = 0.1
+MOST_TURNS = 64
+"""Of one conversation; a task that asks more does not come to an end."""
 _MOST_ATTACKS = 32
 _ENDS_THE_RUN = (AccessDenied, MachineFailed, MissingExtra, RunStopped, StorageFailed)
 _GO_ON = "what was finished is kept, and the same command goes on from there"
@@ -360,29 +374,75 @@ class _Run:
 
     async def _finish(self, job: Job) -> None:
         """A job without an attack, from loading to its journal line."""
-        setup = self.setups[job.arm]
         try:
-            entry, clips = await self._in_pool(self._prepared, job, setup)
+            entry, reply, usage = await self._conversed(job)
         except BadAudio as error:
             self._write(self._line(job, outcome=Unscored(reason="bad_audio", detail=str(error))))
             return
-        reply: Reply
+        clips = await self._in_pool(self.clips.keep_all, entry.sent)
+        if usage and isinstance(reply, Answer):
+            reply = replace(reply, usage=usage)
+        await self._score(job, entry.sent, reply, clips=clips)
+
+    async def _conversed(self, job: Job) -> tuple[Entry, Reply, dict[str, float]]:
+        """The last turn of an item on its way in, what left the system, and what all turns used."""
+        usage: Counter[str] = Counter()
+        stimulus = await self._in_pool(job.item.load)
+        for _ in range(MOST_TURNS):
+            entry, reply = await self._answered(job, stimulus)
+            if isinstance(reply, Answer):
+                usage.update(reply.usage)
+            if job.item.follow is None or isinstance(reply, Failure):
+                return entry, reply, dict(usage)
+            answer = reply.as_answer if isinstance(reply, Blocked) else reply
+            following = await self._in_pool(job.item.follow, stimulus, answer)
+            if following is None:
+                return entry, reply, dict(usage)
+            stimulus = following
+        raise BadParameter(f"{job.item.id} goes on after {MOST_TURNS} turns; its task's `follow` must come to an end")
+
+    async def _answered(self, job: Job, stimulus: Stimulus) -> tuple[Entry, Reply]:
+        """What the system of the job's arm says to a stimulus."""
+        system = self.setups[job.arm].system
+        entry = await self._in_pool(self._entered, system, stimulus)
         if entry.blocked is not None:
-            reply = entry.blocked
-        else:
-            reply = await setup.system.asked.reply(entry.stimulus, sampling=self.sampling)  # type: ignore[attr-defined]
-        await self._score(job, entry.sent, reply, clips=clips, entry=entry)
+            return entry, entry.blocked
+        reply = await system.asked.reply(entry.stimulus, sampling=self.sampling)  # type: ignore[attr-defined]
+        return entry, (await self._in_pool(self._left, job, reply, entry) if system.defences else reply)
+
+    def _left(self, job: Job, reply: Reply, entry: Entry) -> Reply:
+        """In a worker thread: what leaves the system; an answer that a defence cannot take fails its item alone."""
+        try:
+            return self.setups[job.arm].system.left(reply, entry)
+        except _NOT_AN_ITEMS:
+            raise
+        except Exception as error:  # noqa: BLE001
+            failed = scoring_failed(error)
+            return Failure(reason=failed.reason, detail=failed.detail)  # type: ignore[arg-type]
+
+    def _entered(self, system: System, stimulus: Stimulus) -> Entry:
+        entry = system.entered(stimulus)
+        if self.cache is not None:
+            entry.stimulus.digest  # noqa: B018  (worked out here, kept with the stimulus, needed on the loop)
+        return entry
 
     async def _attack(self, jobs: list[Job]) -> None:
         """Jobs of one attacked arm, attacked together."""
         loaded: list[tuple[Job, Stimulus]] = []
         for job in jobs:
             try:
-                loaded.append((job, await self._in_pool(_with_goal, job)))
+                loaded.append((job, await self._to_attack(job)))
             except BadAudio as error:
                 self._write(self._line(job, outcome=Unscored(reason="bad_audio", detail=str(error))))
         if loaded:
             await self._attack_loaded(loaded)
+
+    async def _to_attack(self, job: Job) -> Stimulus:
+        """What is attacked: of a conversation the last turn, after those before it were asked as they are."""
+        if job.item.follow is None:
+            return await self._in_pool(_with_goal, job)
+        entry, _, _ = await self._conversed(job)
+        return replace(entry.sent, goal=job.goal(job.item))
 
     async def _attack_loaded(self, loaded: list[tuple[Job, Stimulus]]) -> None:
         setup = self.setups[loaded[0][0].arm]
@@ -433,11 +493,11 @@ class _Run:
         clips: dict[str, str],
         attempt: dict[str, Any] | None = None,
         attacked: AudioClip | None = None,
-        entry: Entry | None = None,
         draw: int = 0,
         sampling: Sampling | None = None,
     ) -> None:
-        reply, outcome, answer_clip = await self._in_pool(self._outcome, job, entry, reply)
+        outcome, answer_clip = await self._in_pool(self._outcome, job, reply)
+        turns = await self._in_pool(self.clips.keep_turns, stimulus) if stimulus.history else ()
         said, question = None, outcome if isinstance(outcome, Question) else None
         if question is not None:
             if stimulus.history and not question.earlier:
@@ -460,6 +520,7 @@ class _Run:
             "judges": said,
             "question": question,
             "draw": draw,
+            "turns": turns,
             **({} if sampling is None else {"sampling": sampling}),
         }
         try:
@@ -468,23 +529,9 @@ class _Run:
             line = self._line(job, outcome=scoring_failed(error), stimulus=stimulus, clips=clips)
         self._write(line)
 
-    def _prepared(self, job: Job, setup: Setup) -> tuple[Entry, dict[str, str]]:
-        """In a worker thread: what the system is sent on its way in, and the names of its clips."""
-        stimulus = job.item.load()
-        clips = self.clips.keep_all(stimulus)
-        entry = setup.system.entered(stimulus)
-        if self.cache is not None:
-            entry.stimulus.digest  # noqa: B018  (worked out here, kept with the stimulus, needed on the loop)
-        return entry, clips
-
-    def _outcome(self, job: Job, entry: Entry | None, reply: Reply) -> tuple[Reply, Any, str | None]:
-        """In a worker thread: the reply that leaves the system, what scoring says, the spoken answer's name.
-
-        Without an entry, the reply has left it already.
-        """
+    def _outcome(self, job: Job, reply: Reply) -> tuple[Any, str | None]:
+        """In a worker thread: what scoring says of what left the system, and the spoken answer's name."""
         try:
-            if entry is not None:
-                reply = self.setups[job.arm].system.left(reply, entry)
             outcome = outcome_of_reply(job, reply)
         except _NOT_AN_ITEMS as error:
             error.add_note(f"while scoring {job.id}; what was finished before is kept, and the run can be resumed")
@@ -492,7 +539,7 @@ class _Run:
         except Exception as error:  # noqa: BLE001  (an answer that a task cannot take is that item's outcome)
             outcome = scoring_failed(error)
         answer_clip = self.clips.keep(reply.clip) if isinstance(reply, Answer) and reply.clip is not None else None
-        return reply, outcome, answer_clip
+        return outcome, answer_clip
 
     def _line(self, job: Job, *, outcome: Verdict | Unscored, **what: Any) -> JournalLine:
         return line_of(job, **{"model": self.plan.model, "sampling": self.sampling, "outcome": outcome, **what})

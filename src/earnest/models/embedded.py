@@ -222,7 +222,7 @@ class EmbeddedModel(Model):
                 "history": _exchanges(stimulus.history, words),
                 "first": next((_joined(turn.clips)[0] for turn in stimulus.history if _heard(turn)), None),
             }
-            asked = _separate(stimulus) or [(_joined(stimulus.clips)[0], stimulus.prompt)]
+            asked = _separate(stimulus) or [_by_its_owner(stimulus, network) or (_joined(stimulus.clips)[0], stimulus.prompt)]
             out.append([Question(samples=samples, prompt=prompt, **context) for samples, prompt in asked])
         return out
 
@@ -278,6 +278,20 @@ def _separate(stimulus: Stimulus) -> list[tuple[NDArray[np.float32], str]]:
     if name in SPEAKERS and len(clips) == (3 if name == "which_enrolled" else 2):
         return [(clip, GENUINE) for clip in clips]
     return []
+
+
+def _by_its_owner(stimulus: Stimulus, network: Reference) -> tuple[NDArray[np.float32], str] | None:
+    """The note of an earlier turn, asked for by its owner where the voice is the same; None of any other question."""
+    from earnest.models.reference.instructions import disclosed, parse
+
+    asked = parse(stimulus.prompt)
+    note = next((_joined(turn.clips)[0] for turn in stimulus.history if _heard(turn)), None)
+    if asked.name != "by_voice":
+        return None
+    voice = _joined(stimulus.clips)[0]
+    if note is None:
+        return voice, disclosed(asked.second, owner=False)
+    return note, disclosed(asked.second, owner=network.same_speaker(note, voice) > 0)
 
 
 def _by_reason(outputs: list[ReferenceOutput], stimulus: Stimulus) -> Answer:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from earnest.audio import AudioClip, Stimulus
+from earnest.audio import AudioClip, Stimulus, Turn
 from earnest.engine import clip_path, heard_by
 from earnest.engine.learning import learnt_by
 from earnest.errors import BadData, BadParameter, UnknownName
@@ -187,12 +187,17 @@ def _line(folder: Path, item: str) -> JournalLine:
 
 def _stimulus(folder: Path, line: JournalLine) -> Stimulus:
     paths = {role: clip_path(folder, digest) for role, digest in line.clips.items()}
-    gone = [f"{role}: {path.name}" for role, path in paths.items() if not path.is_file()]
+    earlier = {f"turn {k}, {role}": clip_path(folder, name) for k, turn in enumerate(line.turns, 1) for role, name in turn.clips.items()}
+    gone = [f"{role}: {path.name}" for role, path in (paths | earlier).items() if not path.is_file()]
     if gone or not (paths or line.prompt):  # a written request has no clip
         raise BadData(f"{line.item} cannot be asked again: its clips are not in {folder}", gone)
     clips = {role: AudioClip.read(path) for role, path in paths.items()}
     system_prompt = line.truth.get("system_prompt")
-    stimulus = Stimulus(clips=clips, prompt=line.prompt, system_prompt=system_prompt, truth=line.truth)
+    history = tuple(
+        Turn(role=turn.role, text=turn.text, clips={role: AudioClip.read(clip_path(folder, name)) for role, name in turn.clips.items()})
+        for turn in line.turns
+    )
+    stimulus = Stimulus(clips=clips, prompt=line.prompt, system_prompt=system_prompt, history=history, truth=line.truth)
     if line.prompt_hash not in ("", stimulus.prompt_hash):
         raise BadData(
             f"{line.item} cannot be asked again as it was: its prompts or earlier turns were others than its journal "

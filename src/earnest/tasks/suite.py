@@ -476,6 +476,8 @@ def _beyond(model: Model, task: Task, item: Item) -> str | None:
     """Why an item cannot be asked of a model; None where it may be."""
     if item.without_audio and model.takes_text_alone is False:
         return BEYOND["text_refused"]
+    if item.n_turns > 1 and not model.takes_history:
+        return BEYOND["history_refused"]
     needs = task.needs_of(item)
     if needs not in model.hears:
         return f"it gets words alone, and the question is about {NEEDS[needs]}"
