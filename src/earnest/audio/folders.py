@@ -8,8 +8,9 @@ and at last every audio file becomes an entry. Texts that nothing has read are t
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -20,11 +21,10 @@ from earnest.audio import columns, layouts
 from earnest.audio.entry import Entry, placed, shown
 from earnest.audio.files import AUDIO_SUFFIXES
 from earnest.audio.layouts import Row, Tree
-from earnest.audio.layouts.own import MANIFESTS, names_audio, own_rows
+from earnest.audio.layouts.own import MANIFESTS, SPLITS, names_audio, own_rows
 from earnest.audio.tables import Reading
 
 ABSENT = "got nothing there; add the file or drop the line"
-_SPLITS = frozenset({"train", "test", "validation", "valid", "val", "dev", "eval"})
 
 
 @dataclass(kw_only=True)
@@ -93,7 +93,11 @@ def _by_layout(folder: Path, root: Path, reading: Reading) -> Folder:
     else:
         rows = [Row(place=path, cells={"path": path}) for path in tree.audio]
     unread = [(place / text).as_posix() for text in tree.texts if folder / text not in reading.used]
-    return Folder(entries=list(_entries(rows, folder, root, reading)), unread=unread)
+    entries = list(_entries(rows, folder, root, reading))
+    n_left = len({(place / path).as_posix() for path in tree.audio} - {entry.path for entry in entries})
+    if n_left and name:
+        reading.note(f"{_shown_place(place)}holds {n_left} recordings that no row names; they were not taken")
+    return Folder(entries=entries, unread=unread)
 
 
 def _shown_place(place: Path) -> str:
@@ -101,7 +105,7 @@ def _shown_place(place: Path) -> str:
 
 
 def _split_named(name: str) -> str:
-    return name if name.lower() in _SPLITS else ""
+    return name if name.lower() in SPLITS else ""
 
 
 def _manifests(folder: Path) -> list[Path]:
@@ -113,14 +117,12 @@ def _entries(
 ) -> Iterator[Entry]:
     """Entries of the rows, paths and ids from `root`; faults are added to the reading."""
     listed = list(rows)
-    names = columns.renamed(name for row in listed for name in row.cells)
-    for note in names.notes if listed else ():
-        reading.note(f"{_table_of(listed[0])}: {note}")
+    names = _names_by_table(listed, reading)
     places = _Places(folder, reading)
     place_of: dict[str, str] = {}
     prefix = "" if folder == root else f"{folder.relative_to(root).as_posix()}/"
     for row in listed:
-        cells, faults = _renamed_cells(row, names.names)
+        cells, faults = _renamed_cells(row, names[_table_of(row)])
         entry, more = _entry(cells | ({"split": split} if split and not cells.get("split") else {}))
         faults += more
         if entry is not None:
@@ -133,8 +135,20 @@ def _entries(
         reading.faults += [f"{row.place}: {fault}" for fault in faults]
 
 
+def _names_by_table(rows: Iterable[Row], reading: Reading) -> dict[str, Mapping[str, str]]:
+    """Under which names the columns of each table are read; what is read under another is noted."""
+    written: dict[str, dict[str, None]] = {}
+    for row in rows:
+        written.setdefault(_table_of(row), {}).update(dict.fromkeys(row.cells))
+    names = {table: columns.renamed(cells) for table, cells in written.items()}
+    for table, found in names.items():
+        for note in found.notes:
+            reading.note(f"{table}: {note}")
+    return {table: found.names for table, found in names.items()}
+
+
 def _table_of(row: Row) -> str:
-    return row.place.partition(" line ")[0]
+    return re.split(r" (?:line|item) ", row.place)[0]
 
 
 def _line_of(place: str) -> str:
@@ -146,7 +160,7 @@ def _moved(entry: Entry, *, path: str, prefix: str) -> Entry:
     return entry.model_copy(update={"id": prefix + own_id, "path": prefix + path})
 
 
-def _renamed_cells(row: Row, names: dict[str, str] | Any) -> tuple[dict[str, Any], list[str]]:
+def _renamed_cells(row: Row, names: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     """The cells under our names of columns, and what is wrong with them."""
     cells: dict[str, Any] = {}
     faults = []

@@ -15,7 +15,9 @@ JSONL_NAME = "manifest.jsonl"
 MANIFESTS = (CSV_NAME, "metadata.tsv", "metadata.jsonl", JSONL_NAME)
 """Names of a manifest; the last is ours alone, the others are Hugging Face's too."""
 
-_SPLITS = frozenset({"train", "test", "validation", "valid", "val", "dev", "eval"})
+SPLITS = frozenset({"train", "test", "validation", "valid", "val", "dev", "eval"})
+"""What a folder is called that holds a split, in lower case."""
+
 _LJSPEECH = ("id", "raw_text", "text")
 
 
@@ -38,7 +40,7 @@ def rows_from(rows: tables.Rows, place: str, *, bases: tuple[str, ...] = ("",)) 
         names = {columns.folded(name): name for name in cells}
         file = cells.get(names.get("file_name", ""))
         split = PurePosixPath(file).parts[:1] if isinstance(file, str) else ()
-        if split and split[0].lower() in _SPLITS and "split" not in names and "path" not in names:
+        if split and split[0].lower() in SPLITS and "split" not in names and "path" not in names:
             cells = {**cells, "split": split[0]}
         yield Row(place=f"{place} line {line}", cells=cells, bases=bases)
 
