@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from pathlib import Path
 import earnest
 from earnest import report
 from earnest.audio import Manifest
+from earnest.audio.manifest import CSV_NAME
 from earnest.engine import Job, ModelJudge, Progress, Settings, execute
 from earnest.engine.estimate import estimate
 from earnest.engine.job import default_cache
@@ -411,7 +413,15 @@ def _data(
         raise BadData(
             f"suite {suite.name!r} reads a manifest, got AudioTrust's official data in {folder}; run `audiotrust`"
         )
-    return data if isinstance(data, Manifest) else Manifest.read(data, allow_missing=allow_missing)
+    manifest = data if isinstance(data, Manifest) else Manifest.read(data, allow_missing=allow_missing)
+    if manifest.unread:
+        n, first = len(manifest.unread), manifest.unread[0]
+        warnings.warn(
+            f"{str(manifest.folder)!r} holds {n} {'text' if n == 1 else 'texts'} that no layout explains, {first!r} first; "
+            f"the run goes on without: write what is needed into {CSV_NAME}, or see earnest data check",
+            stacklevel=3,
+        )
+    return manifest
 
 
 def _check_recordings(data: OfficialData, chosen: Sequence[Task], items: dict[str, list[Item]]) -> None:
