@@ -19,6 +19,7 @@ from typing import BinaryIO
 MAX_PARTS = 20_000
 """Chunks, boxes or elements of a file on one level; more are refused, since parsers walk them one by one."""
 
+_FARTHEST = 2**62
 _UNKNOWN = 0x7FFF0000  # a WAV that was streamed carries 0 or a huge size
 _W64_TAIL = bytes.fromhex("2e91cf11a5d628db04c10000")
 _W64_DATA = bytes.fromhex("64617461f3acd3118cd100c04f8edb8a")
@@ -66,6 +67,9 @@ def declared(handle: BinaryIO, container: str) -> str:
 
 
 def _at(handle: BinaryIO, place: int, n_bytes: int) -> bytes:
+    """Bytes of the file from a place on; none where it ends before, or where a size that lies has led."""
+    if place >= _FARTHEST:
+        return b""
     handle.seek(place)
     return handle.read(n_bytes)
 
@@ -235,12 +239,9 @@ def _mp3(handle: BinaryIO, size: int) -> str:
     while start + 4 <= size:
         length = _frame_of_mp3(content[start : start + 4])
         if not length:
-            if content[start:].startswith(_TAIL_TAGS):
+            if content.startswith(_TAIL_TAGS, start) or not content[start:].strip(b"\0"):
                 break
-            start = content.find(b"\xff", start + 1)
-            if start < 0:
-                break
-            continue
+            return f"what stands at byte {start} is no frame"
         if start + length > size:
             return f"its last frame has {size - start} of {length} bytes"
         start, n_frames = start + length, n_frames + 1
@@ -294,7 +295,7 @@ def _frames(length_of: Callable[[bytes], int], n_head: int) -> Callable[[BinaryI
             if not length:
                 if size - start < n_head:
                     return "its last frame ends in its header"
-                return "" if content[start:].startswith(_TAIL_TAGS) else f"what stands at byte {start} is no frame"
+                return "" if content.startswith(_TAIL_TAGS, start) else f"what stands at byte {start} is no frame"
             start += length
         return ""
 

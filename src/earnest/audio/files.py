@@ -195,6 +195,19 @@ def _decoded(handle: BinaryIO, request: _Request) -> tuple[np.ndarray, int, str]
     return samples, sample_rate, kind
 
 
+class _SeeksInside:
+    """A file for libsndfile, which seeks before its start or behind its end where a header lies; it stays inside."""
+
+    def __init__(self, handle: BinaryIO) -> None:
+        self._handle, self._size = handle, handle.seek(0, os.SEEK_END)
+        self.read, self.tell = handle.read, handle.tell
+        handle.seek(0)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._handle.tell(), os.SEEK_END: self._size}[whence]
+        return self._handle.seek(min(max(0, base + offset), self._size))
+
+
 def _no_audio(name: str, reason: str) -> BadAudio:
     return BadAudio(
         f"{name} must hold audio (WAV, FLAC, Ogg, MP3, AIFF, ...), got something else ({reason.strip()}); "
@@ -209,7 +222,7 @@ def _by_libsndfile(handle: BinaryIO, container: str, request: _Request) -> tuple
     if container not in _BY_LIBSNDFILE:
         return _by_pyav(handle, container, request)
     try:
-        file = soundfile.SoundFile(handle)
+        file = soundfile.SoundFile(_SeeksInside(handle))
     except soundfile.LibsndfileError as error:
         if container not in _DEMUXERS or not registry.has_extra("av"):
             raise _no_audio(request.name, str(error)) from error
@@ -272,9 +285,9 @@ def _by_pyav(handle: BinaryIO, container: str, request: _Request) -> tuple[np.nd
         with av.open(
             handle, format=container, io_open=_refuse, container_options={"protocol_whitelist": "none"}
         ) as opened:
-            if not opened.streams.audio:
-                raise BadAudio(f"{request.name} must hold an audio stream, got none; check the file")
-            stream = opened.streams.audio[0]
+            stream = next(iter(opened.streams.audio), None)
+            if stream is None or stream.codec_context is None:
+                raise BadAudio(f"{request.name} must hold an audio stream that can be decoded, got none; check the file")
             sample_rate, expected_s = stream.rate or 0, _expected_s(opened, stream, av)
             request.check_budget((expected_s or 0.0) * sample_rate, sample_rate, stream.channels or 1)
             blocks = _blocks_by_pyav(av, opened, stream, request)
