@@ -68,7 +68,6 @@ def test_300_malformed_files():
     assert told["tracebacks"] == [] and told["read_though_cut"] == []
     assert told["refused"] + told["read"] == 300 and told["refused"] > 150
     assert told["memory_mib"] < MEMORY_MIB
-    print(f"the slowest file took {told['slowest_s']:.2f} s, memory {told['memory_mib']:.0f} MiB")
 
 
 @pytest.mark.slow

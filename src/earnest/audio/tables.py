@@ -235,3 +235,12 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name, n in Counter(name for name, _ in pairs).items() if n > 1)
         raise ValueError(f"the name {twice!r} comes more than once")
     return row
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text, a file's name say, can be written at all."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

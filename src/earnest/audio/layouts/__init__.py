@@ -17,7 +17,7 @@ from typing import Any
 
 from earnest.audio.entry import Recording
 from earnest.audio.files import AUDIO_SUFFIXES
-from earnest.audio.tables import Reading
+from earnest.audio.tables import Reading, is_unicode
 
 READERS = (
     ("common_voice", "Common Voice"),
@@ -89,7 +89,7 @@ class Tree:
                 kind = audio if Path(name).suffix.lower() in AUDIO_SUFFIXES else texts if is_text(name) else None
                 if kind is None or name.startswith("."):
                     continue
-                if not _is_unicode(path):
+                if not is_unicode(path):
                     reading.faults.append(f"{path.encode(errors='surrogateescape')!r}: a file name must be Unicode; rename the file")
                     continue
                 kind.append(path)
@@ -125,11 +125,3 @@ def rows_of(tree: Tree, reading: Reading) -> tuple[str, list[Row]]:
 
 def _in_order(path: str) -> tuple[str, ...]:
     return tuple(path.split("/"))
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
