@@ -1,5 +1,6 @@
 """300 malformed audio files and 100 malformed manifests: read, or refused with earnest's own words; never cut and read as whole."""
 
+import contextlib
 import json
 import resource
 import subprocess
@@ -87,10 +88,8 @@ def read_manifests(n, seed, tmp_path):
             AudioClip(np.full(80, 0.1, np.float32), 8000).write(folder / name)
         for name, data in malformed_manifest(number, seed).items():
             (folder / name).write_bytes(data)
-        try:
+        with contextlib.suppress(BadData):
             Manifest.read(folder)
-        except BadData:
-            pass
 
 
 def test_100_malformed_manifests(tmp_path):

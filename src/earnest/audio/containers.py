@@ -174,13 +174,13 @@ def _nist(handle: BinaryIO, size: int) -> str:
 
 def _ogg(handle: BinaryIO, size: int) -> str:
     """Pages follow each other without a gap, numbered by stream, and the last of a stream carries its mark."""
-    start, numbers, ended = 0, dict[int, int](), set[int]()
+    start, serial, numbers, ended = 0, -1, dict[int, int](), set[int]()
     for _ in range(10 * MAX_PARTS):
         if start >= size:
             break
         head = _at(handle, start, 27)
         if head[:4] != b"OggS":
-            return "" if numbers and serial in ended else "what follows its pages is no page"
+            return "" if serial in ended else "what follows its pages is no page"
         if len(head) < 27:
             return "its last page ends in its header"
         flags, serial, number, n_parts = head[5], *struct.unpack("<II", head[14:22]), head[26]
