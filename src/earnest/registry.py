@@ -260,6 +260,7 @@ EXTRAS = {
     "speechmos": "dnsmos",
     "sklearn": "classifier",
     "pyarrow": "parquet",
+    "huggingface_hub": "hub",
     "onnx": "train",
     "espeakng_loader": "train",
 }

@@ -26,7 +26,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from earnest.audio import speakers
+from earnest.audio import hub, speakers
 from earnest.audio.entry import COLUMNS, MAX_AGE, OPTIONAL_COLUMNS, Entry
 from earnest.audio.folders import ABSENT, read_folder
 from earnest.audio.layouts.own import CSV_NAME, JSONL_NAME
@@ -77,6 +77,8 @@ class Manifest:
 
         Parameters
         ----------
+        folder : path
+            Or an address of the Hugging Face hub, `hf://owner/name@revision`, which is fetched (`earnest.audio.hub`).
         allow_missing : bool
             Whether files that a manifest names may be missing; `clip` of such an entry then raises `BadAudio`.
 
@@ -86,7 +88,7 @@ class Manifest:
             With all faults: paths that are missing or leave the folder, ids that come twice, lines that cannot be
             read, ages that are none; or if there is no audio at all.
         """
-        folder = Path(folder)
+        folder = hub.fetched(folder) if hub.is_address(folder) else Path(folder)
         if not folder.is_dir():
             raise BadData(f"a data set must be a folder, got {str(folder)!r}, which is none; check the path")
         reading = Reading()

@@ -23,9 +23,11 @@ def data_command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
 def check_command(folder: Path, *, recogniser: str | None, as_json: bool) -> int:
     from earnest.audio import Manifest
+    from earnest.audio.hub import fetched, is_address
     from earnest.models.recognisers import load_recogniser
     from earnest.tasks.suite import check_data, check_official, is_official
 
+    folder = fetched(folder) if is_address(folder) else folder
     listen = load_recogniser(recogniser) if recogniser else None
     if recogniser and listen is None:
         raise click.UsageError(f"--listen takes a recogniser (pocketsphinx, faster-whisper/..., moonshine/...), got {recogniser!r}")

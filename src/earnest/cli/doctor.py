@@ -17,6 +17,7 @@ GIVES = {
     "torch": "gradients and activations of the reference model, for white-box attacks",
     "transformers": "local models: transformers/<folder or hub id>",
     "av": "codecs beyond WAV, FLAC, Ogg and MP3",
+    "huggingface_hub": "data sets of the Hugging Face hub, hf://owner/name@revision",
     "inspect_ai": "`inspect eval earnest/...` and `earnest export --inspect`",
     "pocketsphinx": "cascade/pocketsphinx+<text model>",
     "faster_whisper": "cascade/faster-whisper/<folder or size>+<text model>",
@@ -24,7 +25,7 @@ GIVES = {
     "tokenizers": "sentence embeddings",
     "speechmos": "DNSMOS, how good speech sounds",
     "sklearn": "the trained refusal classifier",
-    "pyarrow": "the parquet files in which the Hugging Face hub has AudioTrust",
+    "pyarrow": "parquet files that hold audio, as the Hugging Face hub has AudioTrust and others",
     "onnx": "training the reference model",
     "espeakng_loader": "speech for training the reference model",
 }

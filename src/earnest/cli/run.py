@@ -14,7 +14,7 @@ from earnest.cli import print_json
 @click.argument("suite")
 @click.option("--model", metavar="SPEC", help="earnest/reference, openai/<name>, <url>#<name>, ...")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder; an existing one is resumed.")
-@click.option("--data", type=click.Path(path_type=Path), help="Folder of recordings; default: the embedded probe set.")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of recordings, or hf://owner/name@revision; default: the embedded probe set.")
 @click.option("--task", "tasks", multiple=True, metavar="NAME", help="Only this task; repeatable.")
 @click.option("--pillar", "pillars", multiple=True, metavar="NAME", help="Only this pillar; repeatable.")
 @click.option("--attack", metavar="SPEC", help="name[:k=v,k=v]; adds an attacked arm.")

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import earnest
 from earnest import report
-from earnest.audio import Manifest
+from earnest.audio import Manifest, hub
 from earnest.audio.manifest import CSV_NAME
 from earnest.engine import Job, ModelJudge, Progress, Settings, execute
 from earnest.engine.estimate import estimate
@@ -381,7 +381,7 @@ def _plan(
         suite_version=suite.version,
         model=model.name,
         fingerprint=model.fingerprint,
-        data=asked.data_name or data.folder.resolve().name,
+        data=asked.data_name or hub.name_of(data.folder),
         data_digest=data.digest,
         tasks=tasks,
         attack=asked.attack,
@@ -402,6 +402,7 @@ def _data(
     suite: Suite, data: str | Path | Manifest | OfficialData | None, *, allow_missing: bool
 ) -> Manifest | OfficialData:
     """The data in the form that the suite reads; recordings of official data are checked when it is known which."""
+    data = hub.fetched(str(data)) if hub.is_address(data) else data
     if suite.layout == "audiotrust":
         if data is None or isinstance(data, Manifest):
             raise BadData(f"suite {suite.name!r} reads AudioTrust's official data; give its folder as --data: {WHERE}")
