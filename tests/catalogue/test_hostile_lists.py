@@ -65,7 +65,7 @@ LONG = {
 
 @pytest.mark.parametrize("kind", LONG)
 def test_a_long_line_takes_time_in_proportion(tmp_path, kind):
-    """Counted in steps of Python and of the regular expressions' callers; a quadratic look takes minutes and is seen at once."""
+    """A look that takes the square of a line's length takes minutes here, and so is seen without a clock."""
     entries = read_entries(write(tmp_path, "# good papers", LONG[kind], GOOD), [])
     assert entries[-1].title == "A title [of sorts]"
 

@@ -170,9 +170,10 @@ def _fault_of_row(cells: Sequence[str], n_columns: int, n_further_lines: int, li
 
 
 def _holds_row(cell: str) -> bool:
-    """Whether a further line of a cell names a file of audio between separators, and so is a row of its own."""
-    parts = (part for line in cell.splitlines()[1:] for mark in SEPARATORS for part in line.split(mark)[:-1])
-    return any(part.strip(' "').lower().endswith(AUDIO_SUFFIXES) for part in parts)
+    """Whether a line of a cell of several names a file of audio beside a separator, and so is a row of its own, or its end."""
+    lines = cell.splitlines()
+    rows = (line.split(mark) for line in lines if len(lines) > 1 for mark in SEPARATORS if mark in line)
+    return any(part.strip(' "').lower().endswith(AUDIO_SUFFIXES) for row in rows for part in row)
 
 
 def _told(error: csv.Error) -> str:
@@ -220,7 +221,10 @@ def json_rows(text: str, place: str, reading: Reading) -> Rows:
 def json_value(content: str) -> tuple[Any, str]:
     """The value that a text in JSON holds, and what is wrong with the text (empty: nothing)."""
     try:
-        return json.loads(content, object_pairs_hook=_once), ""
+        value = json.loads(content, object_pairs_hook=_once)
+        if "\\ud" in content.lower() and not is_unicode(json.dumps(value, ensure_ascii=False)):
+            return None, "no text that can be written (half of a pair of \\u escapes); mend the line"
+        return value, ""
     except json.JSONDecodeError as error:
         return None, f"no JSON ({error.msg} at column {error.colno}); mend the line"
     except RecursionError:

@@ -273,16 +273,20 @@ def _of_table(path: Path, faults: list[str]) -> list[Entry]:
         return []
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     found: list[Entry] = []
+    line = 1
     try:
         lacking = [name for name in ("title", "date", "url") if name not in (reader.fieldnames or ())]
         if lacking:
             raise BadData(f"{path} must have the columns title, date, url; it lacks {', '.join(lacking)}")
+        line = reader.line_num + 1
         for number, row in enumerate(reader, start=1):
-            entry, fault = _of_cells({name: as_read(cell or "") for name, cell in row.items() if isinstance(name, str) and not isinstance(cell, list)}, number, path)
+            cells = {name: as_read(cell or "") for name, cell in row.items() if name is not None}  # None: cells without a column
+            entry, fault = _of_cells(cells, number, path)
             found += [entry] if entry is not None else []
-            faults += [f"{path.name} line {reader.line_num}: {fault}"] if fault else []
+            faults += [f"{path.name} line {line}: {fault}"] if fault else []
+            line = reader.line_num + 1
     except csv.Error as error:
-        faults.append(f"{path.name} line {reader.line_num}: no readable CSV ({error}); mend the line")
+        faults.append(f"{path.name} line {line}: no readable CSV ({error}); mend the line")
     return found
 
 
