@@ -123,3 +123,10 @@ def test_texts_that_a_recogniser_contradicts(tmp_path):
         "b.wav": "'we have no more milk' where the text is 'she went home'",
         "c.wav": "nothing where the text is 'he left early'",
     }
+
+
+def test_a_role_that_no_task_is_for_is_told(tmp_path):
+    lines = ["a.wav,Request", "b.wav,requets", "c.wav,requets", "d.wav,choir"]
+    notes = check_data(rows_of(tmp_path, lines, "path,role")).notes
+    assert notes[0] == "role 'requets' (2 rows) is of no task; did you mean 'request'?"
+    assert notes[1].startswith("role 'choir' (1 row) is of no task; the roles are babble, code_word, note") and len(notes) == 2

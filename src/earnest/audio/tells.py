@@ -74,7 +74,9 @@ def _may_have_channels(entry: Entry) -> bool:
 
 
 def _clipping(clip: AudioClip) -> str:
-    share = float(np.mean(np.abs(clip.samples) >= _FULL_SCALE))
+    if clip.peak < _FULL_SCALE:
+        return ""
+    share = float(np.count_nonzero(clip.samples >= _FULL_SCALE) + np.count_nonzero(clip.samples <= -_FULL_SCALE)) / clip.n_samples
     return f"it is clipped: {share:.1%} of its samples are at full scale; record it with less gain" if share > CLIPPED_SHARE else ""
 
 

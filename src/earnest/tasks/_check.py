@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -162,7 +164,7 @@ def check_data(manifest: Manifest, *, listen: Model | None = None) -> DataCheck:
         unusable=unusable,
         would_give=_one_more_column(manifest, [task for task, _, missing in found if missing is not None]),
         doubtful=doubtful,
-        notes=manifest.notes,
+        notes=(*manifest.notes, *_unknown_roles(manifest, made)),
         unread=manifest.unread,
         heard={} if listen is None else heard_otherwise(manifest, listen, unusable),
     )
@@ -191,6 +193,21 @@ def _recordings(manifest: Manifest) -> tuple[dict[str, str], dict[str, tuple[str
             doubtful[entry.id] = tuple(told)
     return unusable, doubtful
 
+
+def _unknown_roles(manifest: Manifest, every: Sequence[Task]) -> list[str]:
+    """What is to be said of roles that no task is for."""
+    known = {*_ROLES, *(role for task in every for role in task.requires.roles)}
+    counts = Counter(entry.role for entry in manifest.entries if entry.role and entry.role not in known)
+    told = []
+    for role, n in counts.items():
+        near = difflib.get_close_matches(role, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"the roles are {', '.join(sorted(known))}"
+        told.append(f"role {role!r} ({n} {'row' if n == 1 else 'rows'}) is of no task; {hint}")
+    return told
+
+
+_ROLES = ("read", "request", "sound", "note", "order", "question", "passphrase", "pressure", "reason", "code_word", "silence", "babble")
+"""Roles that a manifest may give, those of canaries and controls among them."""
 
 _ALTERNATIVES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
