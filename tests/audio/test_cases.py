@@ -170,3 +170,27 @@ def test_a_file_name_that_is_no_unicode_is_told(tmp_path):
     with pytest.raises(BadData, match="a file name must be Unicode; rename the file") as error:
         Manifest.read(tmp_path)
     assert str(error.value).encode()
+
+
+@pytest.mark.parametrize("name", ["metadata.csv", "1-2.trans.txt", "a.txt", "wav.scp", "train.csv"])
+def test_a_text_that_is_a_link_out_of_the_folder_is_not_read(tmp_path, name):
+    secret = tmp_path / "secret.txt"
+    secret.write_text("path,text\na.wav,my own words\n")
+    (tmp_path / "data").mkdir()
+    put(tmp_path / "data", "a.wav")
+    (tmp_path / "data" / name).symlink_to(secret)
+    try:
+        manifest = Manifest.read(tmp_path / "data")
+    except BadData as error:
+        assert f"{name} must be a file in the data set's folder" in str(error) and "own words" not in str(error)
+    else:
+        assert "own words" not in str(manifest.entries)
+
+
+def test_a_pipe_among_the_texts_is_not_waited_for(tmp_path):
+    import os
+
+    put(tmp_path, "a.wav")
+    os.mkfifo(tmp_path / "a.txt")
+    with pytest.raises(BadData, match="a.txt must be a file"):
+        Manifest.read(tmp_path)

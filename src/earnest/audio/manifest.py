@@ -91,7 +91,7 @@ class Manifest:
         folder = hub.fetched(folder) if hub.is_address(folder) else Path(folder)
         if not folder.is_dir():
             raise BadData(f"a data set must be a folder, got {str(folder)!r}, which is none; check the path")
-        reading = Reading()
+        reading = Reading(root=folder)
         found = read_folder(folder, reading)
         faults = [fault for fault in reading.faults if not (allow_missing and fault.endswith(ABSENT))]
         if faults:

@@ -42,11 +42,33 @@ class Reading:
         What was read in a way that its owner should know of, and what was not read.
     used : set of Path
         Text files that were read.
+    root : Path or None
+        The folder that text files must lie in, links followed; None: any.
     """
 
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     used: set[Path] = field(default_factory=set)
+    root: Path | None = None
+
+    def trial(self) -> Reading:
+        """An empty one for a file that may be another reader's."""
+        return Reading(root=self.root)
+
+    def may_read(self, file: Path, place: str) -> bool:
+        """Whether a file is one, and lies in the folder; otherwise that is a fault."""
+        inside = self.root is None or file.resolve().is_relative_to(self.root.resolve())
+        if not file.is_file() or not inside:
+            self.faults.append(f"{place} must be a file in the data set's folder, got a link out of it or no file; copy it there")
+            return False
+        return True
+
+    def take(self, other: Reading) -> None:
+        """Add what came up in a trial."""
+        self.faults += other.faults
+        self.used |= other.used
+        for note in other.notes:
+            self.note(note)
 
     def note(self, text: str) -> None:
         """Add a note, once."""
@@ -62,8 +84,10 @@ def text_of(file: Path, place: str, reading: Reading) -> str | None:
     """
     reading.used.add(file)
     try:
+        if not reading.may_read(file, place):
+            return None
         content = _content(file)
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError, RuntimeError, zlib.error) as error:
         reading.faults.append(f"{place} must be readable, got {error}; check the file and its permissions")
         return None
     if len(content) > MAX_BYTES:

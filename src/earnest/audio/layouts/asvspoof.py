@@ -29,12 +29,12 @@ def rows(tree: Tree, reading: Reading) -> list[Row] | None:
 
 
 def _of_protocol(tree: Tree, path: str, reading: Reading) -> dict[str, Row]:
-    trial = Reading()
+    trial = reading.trial()
     text = tables.text_of(tree.folder / path, path, trial) or ""
     first = text.partition("\n")[0].split()
     if len(first) < 5 or not set(first) & _KEYS.keys():
         return {}
-    reading.used |= trial.used
+    reading.take(trial)
     found, absent = {}, 0
     for line, content in enumerate(text.splitlines(), start=1):
         words = content.split()

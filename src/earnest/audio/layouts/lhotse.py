@@ -32,14 +32,13 @@ def rows(tree: Tree, reading: Reading) -> list[Row] | None:
 
 
 def _objects(tree: Tree, path: str, reading: Reading) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
-    trial = Reading()  # of a file that is another's, nothing is told here
+    trial = reading.trial()  # of a file that is another's, nothing is told here
     text = tables.text_of(tree.folder / path, path, trial)
     first = next(tables.json_rows((text or "").partition("\n")[0], path, Reading()), (0, {}))[1]
     kind = _kind(first)
     if not kind:
         return "", []
-    reading.used |= trial.used
-    reading.notes += trial.notes
+    reading.take(trial)
     return kind, [(f"{path} line {line}", row) for line, row in tables.json_rows(text or "", path, reading)]
 
 

@@ -50,7 +50,7 @@ def names_audio(folder: Path) -> bool:
     manifest = next(folder / name for name in MANIFESTS if (folder / name).is_file())
     if manifest.suffix == ".jsonl":
         return True
-    text = tables.text_of(manifest, manifest.name, Reading()) or ""
+    text = tables.text_of(manifest, manifest.name, Reading(root=folder)) or ""
     header = text.partition("\n")[0].split(tables.separator_of(text))
     return any(map(columns.is_path, header)) or any(file.suffix.lower() in AUDIO_SUFFIXES for file in folder.rglob("*"))
 

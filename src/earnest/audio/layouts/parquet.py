@@ -54,6 +54,8 @@ def rows(tree: Tree, reading: Reading) -> list[Row] | None:
 
 def _of_file(tree: Tree, path: str, shelf: Shelf, reading: Reading) -> list[Row]:
     file = tree.folder / path
+    if not reading.may_read(file, path):
+        return []
     try:
         schema = opened(file).schema_arrow
         audio = next((field.name for field in schema if _holds_audio(field.type)), None)

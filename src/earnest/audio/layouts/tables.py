@@ -26,13 +26,11 @@ def rows(tree: Tree, reading: Reading) -> list[Row] | None:
     found: dict[str, list[Row]] = {}
     for path in tree.texts:
         if path.lower().endswith((".csv", ".tsv", ".json", ".jsonl", ".jsonl.gz", ".json.gz")) and path.count("/") <= _MOST_DEEP:
-            trial = Reading()
+            trial = reading.trial()
             listed = list(_of_file(tree, path, trial))
-            if listed or (trial.faults and _names_paths(tree, path)):
+            if listed or (trial.faults and _names_paths(tree, path, reading.trial())):
                 found[path] = listed
-                reading.used |= trial.used
-                reading.faults += trial.faults
-                reading.notes += trial.notes
+                reading.take(trial)
     if not found:
         return None
     several = len(found) > 1
@@ -54,9 +52,9 @@ def _of_file(tree: Tree, path: str, reading: Reading) -> Iterator[Row]:
     yield from (_mended(row) for row in listed)
 
 
-def _names_paths(tree: Tree, path: str) -> bool:
+def _names_paths(tree: Tree, path: str, reading: Reading) -> bool:
     """Whether the first line of a table that could not be read names a column of paths."""
-    text = tables.text_of(tree.folder / path, path, Reading()) or ""
+    text = tables.text_of(tree.folder / path, path, reading) or ""
     return any(map(columns.is_path, re.findall(r"\w+", text.partition("\n")[0])))
 
 

@@ -30,11 +30,11 @@ def rows(tree: Tree, reading: Reading) -> list[Row] | None:
 
 
 def _add_trials(tree: Tree, path: str, found: dict[str, Row], reading: Reading) -> None:
-    trial = Reading()
+    trial = reading.trial()
     text = tables.text_of(tree.folder / path, path, trial) or ""
     if not _TRIAL.fullmatch(text.partition("\n")[0].strip()):
         return
-    reading.used |= trial.used
+    reading.take(trial)
     n_trials = 0
     for line, content in enumerate(text.splitlines(), start=1):
         place, parts = f"{path} line {line}", _TRIAL.fullmatch(content.strip())
