@@ -33,12 +33,17 @@ SUFFIXES = {
     ".mp3": {"MP3"},
     ".aiff": {"AIFF"},
     ".aif": {"AIFF"},
+    ".aifc": {"AIFF"},
     ".au": {"AU"},
+    ".snd": {"AU"},
+    ".w64": {"W64"},
+    ".rf64": {"RF64", "WAV"},
+    ".sph": {"NIST"},
     ".caf": {"CAF"},
 }
 """Suffixes read without extras, and the container that each promises."""
 
-CODEC_SUFFIXES = (".m4a", ".mp4", ".aac", ".webm", ".mka", ".mkv", ".amr", ".wma", ".spx", ".ac3", ".3gp", ".mov")
+CODEC_SUFFIXES = (".m4a", ".mp4", ".aac", ".webm", ".mka", ".mkv", ".amr", ".wma", ".spx", ".ac3", ".eac3", ".3gp", ".mov")
 """Suffixes read with `earnest[codecs]`."""
 
 AUDIO_SUFFIXES = (*SUFFIXES, *CODEC_SUFFIXES)
