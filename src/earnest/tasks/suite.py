@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,8 +21,8 @@ from typing import Any, Literal, TypedDict, Unpack, overload
 
 import earnest
 from earnest import report
-from earnest.audio import Manifest
-from earnest.audio.files import needs_codecs
+from earnest.audio import Manifest, hub
+from earnest.audio.manifest import CSV_NAME
 from earnest.engine import Job, ModelJudge, Progress, Settings, execute
 from earnest.engine.estimate import estimate
 from earnest.engine.job import default_cache
@@ -489,7 +490,7 @@ def _plan(
         model=model.name,
         name=asked.name,
         fingerprint=model.fingerprint,
-        data=asked.data_name or data.folder.resolve().name,
+        data=asked.data_name or hub.name_of(data.folder),
         data_digest=data.digest,
         tasks=tasks,
         attack=asked.attack,
@@ -512,6 +513,7 @@ def _data(
     suite: Suite, data: str | Path | Manifest | OfficialData | None, *, allow_missing: bool
 ) -> Manifest | OfficialData:
     """The data in the form that the suite reads; recordings of official data are checked when it is known which."""
+    data = hub.fetched(str(data)) if hub.is_address(data) else data
     if suite.layout == "audiotrust":
         if data is None or isinstance(data, Manifest):
             raise BadData(f"suite {suite.name!r} reads AudioTrust's official data; give its folder as --data: {WHERE}")
@@ -523,7 +525,15 @@ def _data(
         raise BadData(
             f"suite {suite.name!r} reads a manifest, got AudioTrust's official data in {folder}; run `audiotrust`"
         )
-    return data if isinstance(data, Manifest) else Manifest.read(data, allow_missing=allow_missing)
+    manifest = data if isinstance(data, Manifest) else Manifest.read(data, allow_missing=allow_missing)
+    if manifest.unread:
+        n, first = len(manifest.unread), manifest.unread[0]
+        warnings.warn(
+            f"{str(manifest.folder)!r} holds {n} {'text' if n == 1 else 'texts'} that no layout explains, {first!r} first; "
+            f"the run goes on without: write what is needed into {CSV_NAME}, or see earnest data check",
+            stacklevel=3,
+        )
+    return manifest
 
 
 def _check_recordings(data: OfficialData, chosen: Sequence[Task], items: dict[str, list[Item]]) -> None:
@@ -550,7 +560,7 @@ def _check_codecs(data: Manifest, items: Sequence[Item]) -> None:
     if has_extra("av"):
         return
     samples = {name for item in items for name in (item.sample, *item.sample.split("+"))}
-    paths = [entry.path for entry in data.entries if entry.id in samples and needs_codecs(entry.file)]
+    paths = [entry.path for entry in data.entries if entry.id in samples and entry.needs_codecs]
     if paths:
         more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
         raise MissingExtra(
