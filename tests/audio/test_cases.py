@@ -161,15 +161,36 @@ def test_genders_in_many_spellings_are_two_groups(tmp_path):
     assert Counter(entry.gender for entry in Manifest.read(tmp_path)) == {"male": 12, "female": 8, None: 4}
 
 
-def test_a_file_name_that_is_no_unicode_is_told(tmp_path):
+@pytest.mark.parametrize("place", ["b\udcff.wav", "b\udcff/b.wav", "b\udcff.csv", "b\udcff.wav beside a data set", "b\udcff/b.wav beside a data set"])
+def test_a_file_name_that_is_no_unicode_is_told(tmp_path, place):
     put(tmp_path, "a.wav")
+    name = place.removesuffix(" beside a data set")
+    if name != place:
+        (tmp_path / "one").mkdir()
+        put(tmp_path / "one", "a.wav")
+        (tmp_path / "one" / "metadata.csv").write_text("path\na.wav\n")
     try:
-        Path(str(tmp_path).encode().decode() + "/b\udcff.wav").touch()
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes((tmp_path / "a.wav").read_bytes())
     except (OSError, UnicodeEncodeError):
         pytest.skip("this file system takes Unicode alone")
-    with pytest.raises(BadData, match="a file name must be Unicode; rename the file") as error:
+    if place == "b\udcff.wav beside a data set":  # which is passed over, as a.wav is
+        assert Manifest.read(tmp_path).passed_over == ("a.wav", name)
+        return
+    with pytest.raises(BadData, match=r"b'b\\xff.*': a file name must be Unicode; rename the file") as error:
         Manifest.read(tmp_path)
     assert str(error.value).encode()
+
+
+def test_a_folder_whose_name_is_no_unicode_is_told(tmp_path):
+    folder = tmp_path / "data\udcff"
+    try:
+        folder.mkdir()
+    except (OSError, UnicodeEncodeError):
+        pytest.skip("this file system takes Unicode alone")
+    put(folder, "a.wav")
+    with pytest.raises(BadData, match=r"a data set's folder must have a name in Unicode, got b'.*data\\xff'; rename the folder"):
+        Manifest.read(folder)
 
 
 @pytest.mark.parametrize("name", ["metadata.csv", "1-2.trans.txt", "a.txt", "wav.scp", "train.csv"])

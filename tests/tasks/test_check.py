@@ -8,7 +8,7 @@ from earnest.audio import AudioClip, Manifest
 from earnest.audio.tells import tells
 from earnest.models.access import Answer, Failure, Model
 from earnest.tasks._check import heard_otherwise
-from earnest.tasks.suite import check_data
+from earnest.tasks.suite import check_data, run_suite
 
 RATE = 16_000
 NOISE = (0.1 * np.random.default_rng(5).standard_normal(RATE)).astype(np.float32)
@@ -130,3 +130,13 @@ def test_a_role_that_no_task_is_for_is_told(tmp_path):
     notes = check_data(rows_of(tmp_path, lines, "path,role")).notes
     assert notes[0] == "role 'requets' (2 rows) is of no task; did you mean 'request'?"
     assert notes[1].startswith("role 'choir' (1 row) is of no task; the roles are babble, code_word, note") and len(notes) == 2
+
+
+def test_a_run_tells_of_columns_and_roles_that_are_perhaps_misspelt(tmp_path):
+    lines = ["a.wav,request,s1,one", "b.wav,requets,s2,two", "c.wav,choir,s3,three"]
+    rows_of(tmp_path, lines, "path,role,speeker,text")
+    with pytest.warns(UserWarning) as told:
+        run_suite("core", data=tmp_path, task="silence_transcription", dry_run=True)
+    (message,) = [str(warning.message) for warning in told]
+    assert "column 'speeker' has no meaning here and is kept as it is; did you mean 'speaker'?" in message
+    assert "role 'requets' (1 row) is of no task; did you mean 'request'?" in message and "choir" not in message

@@ -22,7 +22,7 @@ from earnest.audio.entry import Entry, placed, shown
 from earnest.audio.files import AUDIO_SUFFIXES
 from earnest.audio.layouts import Row, Tree
 from earnest.audio.layouts.own import MANIFESTS, SPLITS, names_audio, own_rows
-from earnest.audio.tables import Reading
+from earnest.audio.tables import Reading, is_unicode, not_unicode
 from earnest.errors import machine_failed
 
 ABSENT = "got nothing there; add the file or drop the line"
@@ -65,6 +65,9 @@ def _of_children(folder: Path, children: Iterable[Path], reading: Reading) -> Fo
             whole.passed_over.append(child.name)
             continue
         part = (_by_manifest if has_manifest else _by_layout)(child, folder, reading)
+        if part.entries and not is_unicode(child.name):
+            reading.faults.append(not_unicode(child.name))
+            continue
         whole.entries += part.entries
         whole.unread += part.unread
         if not part.entries and not has_manifest:

@@ -30,7 +30,7 @@ from earnest.audio import hub, speakers
 from earnest.audio.entry import COLUMNS, MAX_AGE, OPTIONAL_COLUMNS, Entry
 from earnest.audio.folders import ABSENT, read_folder
 from earnest.audio.layouts.own import CSV_NAME, JSONL_NAME
-from earnest.audio.tables import Reading
+from earnest.audio.tables import Reading, is_unicode
 from earnest.errors import BadData, UnknownName
 
 __all__ = ["CSV_NAME", "JSONL_NAME", "MAX_AGE", "OPTIONAL_COLUMNS", "Entry", "Manifest"]
@@ -91,6 +91,9 @@ class Manifest:
         folder = hub.fetched(folder) if hub.is_address(folder) else Path(folder)
         if not folder.is_dir():
             raise BadData(f"a data set must be a folder, got {str(folder)!r}, which is none; check the path")
+        if not is_unicode(f"{folder}/{folder.resolve().name}"):
+            written = str(folder).encode(errors="surrogateescape")
+            raise BadData(f"a data set's folder must have a name in Unicode, got {written!r}; rename the folder")
         reading = Reading(root=folder)
         found = read_folder(folder, reading)
         faults = [fault for fault in reading.faults if not (allow_missing and fault.endswith(ABSENT))]

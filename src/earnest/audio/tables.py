@@ -268,6 +268,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return row
 
 
+def not_unicode(path: str) -> str:
+    """The fault of a file whose name is in another encoding: no manifest, plan or journal could hold it."""
+    return f"{path.encode(errors='surrogateescape')!r}: a file name must be Unicode; rename the file"
+
+
 def is_unicode(text: str) -> bool:
     """Whether a text, a file's name say, can be written at all."""
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -13,7 +12,7 @@ from typing import Any
 from earnest.audio import Manifest, Stimulus
 from earnest.audio.manifest import OPTIONAL_COLUMNS
 from earnest.audio.tells import tells
-from earnest.errors import BadAudio, MissingExtra
+from earnest.errors import BadAudio, MissingExtra, did_you_mean
 from earnest.metrics.transcription import spoken_edit_counts
 from earnest.models.access import Answer, Model
 from earnest.registry import registry
@@ -200,10 +199,14 @@ def _unknown_roles(manifest: Manifest, every: Sequence[Task]) -> list[str]:
     counts = Counter(entry.role for entry in manifest.entries if entry.role and entry.role not in known)
     told = []
     for role, n in counts.items():
-        near = difflib.get_close_matches(role, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"the roles are {', '.join(sorted(known))}"
-        told.append(f"role {role!r} ({n} {'row' if n == 1 else 'rows'}) is of no task; {hint}")
+        hint = did_you_mean(role, known) or f"; the roles are {', '.join(sorted(known))}"
+        told.append(f"role {role!r} ({n} {'row' if n == 1 else 'rows'}) is of no task{hint}")
     return told
+
+
+def slips(manifest: Manifest, tasks: Sequence[Task]) -> list[str]:
+    """Columns and roles that are nearly known ones, and so perhaps misspelt: no task takes what they say."""
+    return [note for note in (*manifest.notes, *_unknown_roles(manifest, tasks)) if "did you mean" in note]
 
 
 _ROLES = ("read", "request", "sound", "note", "order", "question", "passphrase", "pressure", "reason", "code_word", "silence", "babble")

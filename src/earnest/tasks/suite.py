@@ -40,7 +40,7 @@ from earnest.results.gates import check_gates
 from earnest.tasks._again import Replay, in_words, probe_hearing, replay
 from earnest.tasks._base import NEEDS, Task
 from earnest.tasks._canary import Canary
-from earnest.tasks._check import DataCheck, check_data, check_official
+from earnest.tasks._check import DataCheck, check_data, check_official, slips
 from earnest.tasks._judge import Judged, check_hearing, judge_run, made_judges
 from earnest.tasks._limit import limited
 from earnest.tasks._run import Outline, Run
@@ -356,6 +356,8 @@ def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest
     """Everything resolved and checked; nothing asked, nothing written."""
     asked = asked.checked()
     chosen = resolve(suite, task=asked.task, pillar=asked.pillar)
+    if isinstance(data, Manifest) and (told := slips(data, chosen)):
+        warnings.warn(f"{str(data.folder)!r}: {'; '.join(told)}", stacklevel=3)
     every, lacks = _items(chosen, asked, data)
     canaries = _canaries(data, seed=asked.seed)
     loaded = _loaded(model, asked.model_options)

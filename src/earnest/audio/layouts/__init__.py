@@ -17,7 +17,7 @@ from typing import Any
 
 from earnest.audio.entry import Recording
 from earnest.audio.files import AUDIO_SUFFIXES
-from earnest.audio.tables import Reading, is_unicode
+from earnest.audio.tables import Reading, is_unicode, not_unicode
 
 READERS = (
     ("common_voice", "Common Voice"),
@@ -90,7 +90,7 @@ class Tree:
                 if kind is None or name.startswith("."):
                     continue
                 if not is_unicode(path):
-                    reading.faults.append(f"{path.encode(errors='surrogateescape')!r}: a file name must be Unicode; rename the file")
+                    reading.faults.append(not_unicode(path))
                     continue
                 kind.append(path)
         return cls(folder=folder, audio=tuple(sorted(audio, key=_in_order)), texts=tuple(sorted(texts, key=_in_order)))
