@@ -128,7 +128,7 @@ class Plan(BaseModel):
     model: str
     name: str = Field(default="", description="What the model is called for readers; empty: its specification. No number depends on it.")
     fingerprint: str = Field(description="What tells this model from others of its name: weights' hash, address.")
-    data: str = Field(description="`probe`, or the name of the folder.")
+    data: str = Field(description="`probe`, the name of the folder, or an address of the hub with its commit.")
     data_digest: str = Field(description="SHA-256 of the manifest, or of the embedded probe set's.")
     tasks: tuple[PlannedTask, ...]
     arms: tuple[PlannedArm, ...] = Field(

@@ -296,6 +296,7 @@ EXTRAS = {
     "sklearn": "classifier",
     "pyarrow": "parquet",
     "pandas": "pandas",
+    "huggingface_hub": "hub",
     "onnx": "train",
     "espeakng_loader": "train",
 }

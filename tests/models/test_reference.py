@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from earnest.errors import BadParameter
+from earnest.errors import BadData, BadParameter
 from earnest.models.edits import Edit
 from earnest.models.reference import features
 from earnest.models.reference.checkpoint import GRAPHS, SHIPPED, WEIGHTS, Checkpoint, sha256_of
@@ -409,3 +409,16 @@ def test_a_gradient_passes_through_edits(torch_model, clips):
     with torch_model.edited((Edit.replace(site="projector", at="all", vector=0.0), Edit.replace(site="encoder.2", at="all", vector=0.0))):
         _, (dead,) = torch_model.loss_and_gradient([question], targets=["sure"], transcripts=["turn on"])
     assert np.abs(dead).max() == 0  # nothing of the clip is left
+
+
+def test_weights_that_are_none_are_refused_by_name(tmp_path, monkeypatch):
+    from earnest.models.reference.checkpoint import read_tensors
+
+    good = (SHIPPED / WEIGHTS).read_bytes()
+    for content in (b"", b"\xff" * 8, good[:1000], good[:-1], b"\x02\0\0\0\0\0\0\0{}x"):
+        (tmp_path / WEIGHTS).write_bytes(content)
+        with pytest.raises(BadData, match="must be a whole safetensors file of numbers, got .*; fetch it again"):
+            read_tensors(tmp_path / WEIGHTS)
+    monkeypatch.setattr("earnest.models.reference.checkpoint.MAX_BYTES", len(good) - 1)
+    with pytest.raises(BadData, match="must have at most"):
+        read_tensors(SHIPPED / WEIGHTS)

@@ -463,7 +463,7 @@ def test_published_authentication_has_full_marks_for_all_who_let_nobody_in(publi
 
 
 def commands() -> list[str]:
-    blocks = re.findall(r"```bash\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
+    blocks = re.findall(r"```bash[^\n]*\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
     assert blocks
     return blocks
 

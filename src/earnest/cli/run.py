@@ -24,7 +24,7 @@ SHARED = (
     click.option("--model", metavar="SPEC", help="earnest/reference, openai/<name>, <url>#<name>, ..."),
     click.option("--name", default="", metavar="NAME", help="What the model is called in the report and on a leaderboard; default: SPEC."),
     click.option("--out", type=click.Path(path_type=Path), help="Run folder; an existing one is resumed."),
-    click.option("--data", type=click.Path(path_type=Path), help="Folder of recordings; default: the embedded probe set."),
+    click.option("--data", type=click.Path(path_type=Path), help="Folder of recordings, or hf://owner/name@revision; default: the embedded probe set."),
     click.option("--task", "tasks", multiple=True, metavar="NAME", help="Only this task; repeatable. With --pillar, it must be of that pillar."),
     click.option("--pillar", "pillars", multiple=True, metavar="NAME", help="Only this pillar, as far as the data serves it; repeatable."),
     click.option("--judge", "judges", multiple=True, metavar="SPEC", help="Model that decides what no parser can."),

@@ -64,15 +64,17 @@ class EmbeddedModel(Model):
     takes_history = True
 
     def __init__(self, name: str, *, weights: Path | None = None, n_threads: int = 2) -> None:
+        from earnest.models._weights import sha256_of
         from earnest.models.reference import instructions
-        from earnest.models.reference.checkpoint import MAX_SECONDS, sha256_of
+        from earnest.models.reference.checkpoint import MAX_SECONDS
         from earnest.models.reference.onnx_route import OnnxReference, sites_of
 
         self.name, self._folder = name, weights
         self._reference = OnnxReference(weights, n_threads=n_threads)
-        # what is made of a prompt decides an answer as much as the weights do
-        code = sha256_of(Path(instructions.__file__))[:8]
-        self.fingerprint = f"{sha256_of(self._reference.checkpoint.weights)}-{code}"
+        loaded = self._reference.checkpoint
+        # graphs, vocabulary, and what is made of a prompt decide an answer as much as the weights do
+        beside = [*(file for file in loaded.files if file != loaded.weights), Path(instructions.__file__)]
+        self.fingerprint = f"{sha256_of([loaded.weights])}-{sha256_of(beside)[:8]}"
         self.max_duration_s = MAX_SECONDS
         inner = {"gradients", "activations"} if registry.has_extra("torch") else set()
         self.access = frozenset({"responses", "scores", *inner})

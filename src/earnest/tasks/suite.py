@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,8 +21,8 @@ from typing import Any, Literal, TypedDict, Unpack, overload
 
 import earnest
 from earnest import report
-from earnest.audio import Manifest
-from earnest.audio.files import needs_codecs
+from earnest.audio import Manifest, hub
+from earnest.audio.manifest import CSV_NAME
 from earnest.engine import Job, ModelJudge, Progress, Settings, execute
 from earnest.engine.estimate import estimate
 from earnest.engine.job import default_cache
@@ -40,7 +41,7 @@ from earnest.tasks._again import Replay, in_words, probe_hearing, replay
 from earnest.tasks._arms import built_on_others, composed, stack_of
 from earnest.tasks._base import NEEDS, Task
 from earnest.tasks._canary import Canary
-from earnest.tasks._check import DataCheck, check_data, check_official
+from earnest.tasks._check import DataCheck, check_data, check_official, slips
 from earnest.tasks._judge import Judged, check_hearing, judge_run, made_judges
 from earnest.tasks._limit import limited
 from earnest.tasks._run import Outline, Run
@@ -360,6 +361,8 @@ def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest
     """Everything resolved and checked; nothing asked, nothing written."""
     asked.check()
     chosen = resolve(suite, task=asked.task, pillar=asked.pillar)
+    if isinstance(data, Manifest) and (told := slips(data, chosen)):
+        warnings.warn(f"{str(data.folder)!r}: {'; '.join(told)}", stacklevel=3)
     every, lacks = _items(chosen, asked, data)
     canaries = _canaries(data, seed=asked.seed)
     loaded = _loaded(model, asked.model_options)
@@ -502,7 +505,7 @@ def _plan(
         model=model.name,
         name=asked.name,
         fingerprint=model.fingerprint,
-        data=asked.data_name or data.folder.resolve().name,
+        data=asked.data_name or hub.name_of(data.folder),
         data_digest=data.digest,
         tasks=tasks,
         arms=tuple(map(PlannedArm.of, asked.arms)),
@@ -523,6 +526,7 @@ def _data(
     suite: Suite, data: str | Path | Manifest | OfficialData | None, *, allow_missing: bool
 ) -> Manifest | OfficialData:
     """The data in the form that the suite reads; recordings of official data are checked when it is known which."""
+    data = hub.fetched(str(data)) if hub.is_address(data) else data
     if suite.layout == "audiotrust":
         if data is None or isinstance(data, Manifest):
             raise BadData(f"suite {suite.name!r} reads AudioTrust's official data; give its folder as --data: {WHERE}")
@@ -534,7 +538,15 @@ def _data(
         raise BadData(
             f"suite {suite.name!r} reads a manifest, got AudioTrust's official data in {folder}; run `audiotrust`"
         )
-    return data if isinstance(data, Manifest) else Manifest.read(data, allow_missing=allow_missing)
+    manifest = data if isinstance(data, Manifest) else Manifest.read(data, allow_missing=allow_missing)
+    if manifest.unread:
+        n, first = len(manifest.unread), manifest.unread[0]
+        warnings.warn(
+            f"{str(manifest.folder)!r} holds {n} {'text' if n == 1 else 'texts'} that no layout explains, {first!r} first; "
+            f"the run goes on without: write what is needed into {CSV_NAME}, or see earnest data check",
+            stacklevel=3,
+        )
+    return manifest
 
 
 def _check_recordings(data: OfficialData, chosen: Sequence[Task], items: dict[str, list[Item]]) -> None:
@@ -561,7 +573,7 @@ def _check_codecs(data: Manifest, items: Sequence[Item]) -> None:
     if has_extra("av"):
         return
     samples = {name for item in items for name in (item.sample, *item.sample.split("+"))}
-    paths = [entry.path for entry in data.entries if entry.id in samples and needs_codecs(entry.file)]
+    paths = [entry.path for entry in data.entries if entry.id in samples and entry.needs_codecs]
     if paths:
         more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
         raise MissingExtra(
