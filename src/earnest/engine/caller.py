@@ -85,6 +85,8 @@ class Caller(Model):
         In place of the built-in table.
     sleep : callable
         Waits so many seconds; for tests.
+    role : str
+        What the model is in the run, for messages; empty: what is evaluated.
     """
 
     def __init__(
@@ -100,8 +102,9 @@ class Caller(Model):
         ledger: Ledger | None = None,
         prices: Mapping[str, Price] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        role: str = "",
     ) -> None:
-        self.model = model
+        self.model, self._role = model, role
         self.name, self.fingerprint, self.access = model.name, model.fingerprint, model.access
         self.access_with = model.access_with
         self.batch_size = None if model.batch_size is None else batch_size or model.batch_size
@@ -388,7 +391,7 @@ class Caller(Model):
         """End the run where every other call would fail like this one."""
         if error.ends_run == "yes" or (error.ends_run == "unless_answered" and not self.answered):
             raise RunStopped(
-                f"{self.name} cannot be asked: {error} ({error.reason}). Nothing more was asked; mend this and run the "
+                f"{f'{self._role} {self.name}'.strip()} cannot be asked: {error} ({error.reason}). Nothing more was asked; mend this and run the "
                 "same command again"
             ) from error
 
@@ -436,7 +439,9 @@ class Caller(Model):
             self.limiter.release(round_, outcome=outcome, pause_s=pause_s)
 
 
-def caller_for(model: Model, settings: Settings, *, folder: Path, cache: AnswerCache | None, ledger: Ledger) -> Caller:
+def caller_for(
+    model: Model, settings: Settings, *, folder: Path, cache: AnswerCache | None, ledger: Ledger, role: str = ""
+) -> Caller:
     """The model with what `settings` say around it, for the run in `folder`; to be made on the event loop."""
     return Caller(
         model,
@@ -448,6 +453,7 @@ def caller_for(model: Model, settings: Settings, *, folder: Path, cache: AnswerC
         scope=cache_scope(model, folder),
         ledger=ledger,
         prices=settings.prices,
+        role=role,
     )
 
 

@@ -15,11 +15,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import math
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -30,9 +29,11 @@ from earnest.engine.arms import Setup, setups
 from earnest.engine.cache import AnswerCache
 from earnest.engine.caller import LET_GO_S, Caller, caller_for, check_prices, cost_of
 from earnest.engine.clips import ClipStore
+from earnest.engine.failing import FailureRow
 from earnest.engine.job import Job, Progress, Settings, Summary
 from earnest.engine.journal import CALL_FAILED, Journal
 from earnest.engine.judge_prompts import earlier_text
+from earnest.engine.judge_replies import Judgement
 from earnest.engine.judges import ModelJudge, NamedJudge, judged
 from earnest.engine.learning import keep, learnt_by, recall
 from earnest.engine.ledger_file import read_spent, write_spent
@@ -163,7 +164,8 @@ class _Run:
         self.clips = ClipStore(folder)
         self.n_scored, self.unscored = 0, Counter[str]()
         self.n_done = self.n_resumed = 0
-        self._failed: list[JournalLine] = []
+        self._failures = FailureRow(plan.model, settings.max_failures)
+        self._judge_failures: dict[str, FailureRow] = {}
         self._canary_lines: dict[str, JournalLine] = {}
         self._finished: set[str] = set()
         self._learnt: tuple[LearntField, ...] = ()
@@ -219,17 +221,18 @@ class _Run:
         run._take_earlier_lines()
         return run
 
-    def _caller_of(self, model: Model) -> Caller:
-        return caller_for(model, self.settings, folder=self.folder, cache=self.cache, ledger=self.ledger)
+    def _caller_of(self, model: Model, *, role: str = "") -> Caller:
+        return caller_for(model, self.settings, folder=self.folder, cache=self.cache, ledger=self.ledger, role=role)
 
     def _take_judges(self, judges: Sequence[ModelJudge | NamedJudge], stack: AsyncExitStack) -> None:
         for judge in judges:
             if isinstance(judge, ModelJudge):
-                caller = self._caller_of(judge.model)
+                caller = self._caller_of(judge.model, role="judge")
                 stack.push_async_callback(caller.aclose)
                 self.judge_callers.append(caller)
                 judge = ModelJudge(caller, hears=judge.hears)
             self.judges.append(judge)
+            self._judge_failures[judge.name] = FailureRow(f"judge {judge.name}", self.settings.max_failures)
 
     def _open_pools(self, stack: AsyncExitStack) -> None:
         self.pool = Workers(max(2, min(8, os.cpu_count() or 1)), name="earnest-work")
@@ -434,7 +437,7 @@ class _Run:
             "clips": clips,
             "answer_clip": answer_clip,
             "attempt": attempt,
-            "judges": said,
+            "judges": None if said is None else {name: judgement.as_json() for name, judgement in said.items()},
             "question": question,
         }
         try:
@@ -442,6 +445,7 @@ class _Run:
         except (TypeError, ValueError) as error:  # something in the reply or the verdict has no place in a line
             line = self._line(job, outcome=scoring_failed(error), stimulus=stimulus, clips=clips)
         self._write(line)
+        self._check_judges(said or {})
 
     def _prepared(self, job: Job, setup: Setup) -> tuple[Stimulus, Stimulus, dict[str, str], float]:
         """In a worker thread: what the system is sent, what its model gets, the clips' names, the defences' ms."""
@@ -502,15 +506,21 @@ class _Run:
         if line.kind == "canary":
             return
         if _call_failed(line):
-            self._failed.append(line)
+            self._failures.failed(line.reason or "", line.detail or "")
         elif line.answer is not None:
-            self._failed.clear()
-        if len(self._failed) >= (self.settings.max_failures or math.inf):
-            raise RunStopped(
-                f"{len(self._failed)} calls in a row gave no answer, so nothing more was asked of {self.plan.model}: "
-                f"{_why(self._failed)}. {self.n_done} of {len(self.jobs)} items are done and kept; the same command "
-                "goes on from there and asks these again (--max-failures says after how many)"
-            )
+            self._failures.replied()
+        self._failures.check(done=self._done_words)
+
+    def _check_judges(self, said: Mapping[str, Judgement]) -> None:
+        """Stop after so many failed calls in a row of one judge, as if they were the model's."""
+        for name, judgement in said.items():
+            row = self._judge_failures[name]
+            row.judged(judgement)
+            row.check(done=self._done_words)
+
+    @property
+    def _done_words(self) -> str:
+        return f"{self.n_done} of {len(self.jobs)} items"
 
     def _count(self, line: JournalLine) -> None:
         self.n_done += 1
