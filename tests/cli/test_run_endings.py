@@ -123,13 +123,15 @@ def test_what_a_server_refuses_once_it_refuses_always(call: Call, status: int, s
 @pytest.mark.usefixtures("models")
 def test_a_judge_that_is_refused_ends_run_and_judge_and_both_go_on_when_it_is_mended(call: Call) -> None:
     says: dict[str, object] = {"error": {"message": "no such key", "code": 401}}
-    asked = ["run", "core", "--model", "python:own_models:hums", "--out", "run", "--task", "label_match", "--limit", "4"]
+    asked = ["run", "core", "--model", "python:own_models:hums", "--task", "label_match", "--limit", "4"]
     with Loopback(answer=lambda heard: says or '{"label": "no", "reason": "so"}') as server:
         judge = f"{server.url}#j"
-        done = call(*asked, "--judge", judge)
+        done = call(*asked, "--out", "run", "--judge", judge)
         assert done.returncode == 2 and f"judge {judge} cannot be asked: 127.0.0.1 answered 401: no such key" in done.stderr
         assert Path("run/report.html").exists()
-        again = call("judge", "run", "--judge", judge)
+        assert call(*asked, "--out", "unjudged").returncode == 2
+        again = call("judge", "unjudged", "--judge", judge)
         assert again.returncode == 2 and f"judge {judge} cannot be asked" in again.stderr and "Traceback" not in again.stderr
         says.clear()
-        assert call(*asked, "--judge", judge).returncode == 0
+        assert call("judge", "unjudged", "--judge", judge).returncode == 0
+        assert call(*asked, "--out", "run", "--judge", judge).returncode == 0
