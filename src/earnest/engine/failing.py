@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from earnest.engine.judge_replies import Judgement
 from earnest.engine.journal import CALL_FAILED
+from earnest.engine.judge_replies import Judgement
 from earnest.errors import RunStopped
 from earnest.results.reasons import counted_reasons
 
