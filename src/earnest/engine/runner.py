@@ -37,7 +37,7 @@ from earnest.engine.judge_replies import Judgement
 from earnest.engine.judges import ModelJudge, NamedJudge, judged
 from earnest.engine.learning import keep, learnt_by, recall
 from earnest.engine.ledger_file import read_spent, write_spent
-from earnest.engine.limits import check_open_files
+from earnest.engine.limits import check_disk, check_memory, check_open_files
 from earnest.engine.lines import line_of, outcome_of_reply, scoring_failed
 from earnest.engine.pace import Pace
 from earnest.engine.planned import write_items
@@ -219,6 +219,7 @@ class _Run:
         # what was pushed last is closed first: worker threads must be let go before their pools are waited for
         stack.push_async_callback(run._let_threads_go)
         run._take_earlier_lines()
+        run._check_machine()
         return run
 
     def _caller_of(self, model: Model, *, role: str = "") -> Caller:
@@ -259,9 +260,21 @@ class _Run:
         lines.clear()
         self._finished = finished
 
+    def _check_machine(self) -> None:
+        """See that disk and memory suffice for what is left to be asked."""
+        left = [job for job in self.jobs if job.id not in self._finished]
+        check_disk(left, self.folder)
+        check_memory(left, self._n_plain)
+
     @property
     def _callers(self) -> list[Caller]:
         return [self.caller, *self.judge_callers]
+
+    @property
+    def _n_plain(self) -> int:
+        """Items without an attack that are under way at once."""
+        size = self.caller.batch_size
+        return self.settings.max_connections if size is None else 2 * size + 8
 
     @property
     def _n_attacks(self) -> int:
@@ -279,11 +292,9 @@ class _Run:
         self.pace = Pace((self.setups[job.arm].attack is not None, job.item.duration_s) for job in left)
         ticker = asyncio.create_task(self._tick())
         try:
-            size = self.caller.batch_size
-            n_plain = self.settings.max_connections if size is None else 2 * size + 8
-            await self._in_parallel((self._finish(job) for job in canaries), n_plain)
+            await self._in_parallel((self._finish(job) for job in canaries), self._n_plain)
             self._check_canaries(canaries)
-            await self._in_parallel((self._finish(job) for job in self._ordered(plain)), n_plain)
+            await self._in_parallel((self._finish(job) for job in self._ordered(plain)), self._n_plain)
             await self._in_parallel((self._attack(group) for group in self._groups(attacked)), self._n_attacks)
         finally:
             ticker.cancel()
