@@ -17,10 +17,11 @@ import pytest
 from engine_parts import LocalModel, item, jobs, plan, settings
 
 from earnest.engine import Job, execute, read_journal
+from earnest.engine.cache import AnswerCache, answer_key
 from earnest.engine.journal import Journal
 from earnest.engine.limits import OWN_FILES, Need, check_open_files, disk_need, free_memory, memory_need
 from earnest.errors import AudioRefused, BadParameter, MachineFailed, ModelFailed, RunStopped
-from earnest.models.access import Answer, Failure, Model
+from earnest.models.access import Answer, Failure, Model, Sampling
 from earnest.records import Arm, Verdict
 
 
@@ -392,6 +393,28 @@ def test_swapped_answers_stop_a_run_by_the_canaries_own_words(folder) -> None:
     assert all(line.kind == "canary" for line in read_journal(folder))
     summary = run(folder, Swaps([0, 1, 2, 3, 4]), given)
     assert (summary.n_resumed, summary.n_scored) == (0, 9)
+
+
+def test_answers_that_were_swapped_do_not_stay_in_the_cache_and_others_do(folder) -> None:
+    given, cache = [*spoken_canaries(), *jobs(4)], folder.parent / "cache"
+    with pytest.raises(RunStopped, match="none of these answers is kept in the cache"):
+        run(folder, Swaps([1, 0, 2, 3, 4]), given, cache=cache)
+    again = run(folder, Swaps([0, 1, 2, 3, 4]), given, cache=cache)  # the same command: the mended server is asked anew
+    assert (again.n_scored, again.n_calls, again.n_cached) == (9, 9, 0)
+    (folder / "journal.jsonl").unlink()
+    assert run(folder, Swaps([4, 3, 2, 1, 0]), given, cache=cache).n_cached == 9  # what was relied on stays
+
+
+def test_swapped_answers_of_an_earlier_run_are_taken_out_of_the_cache_too(folder) -> None:
+    given, cache = [*spoken_canaries(), *jobs(4)], AnswerCache(folder.parent / "cache")
+    poisoned = Swaps([0, 1, 2, 3, 4])
+    for job, other in zip(given[:2], (given[1], given[0]), strict=True):  # as a version without the check left it
+        key = answer_key(poisoned, job.item.load(), sampling=Sampling(), scope=str(folder.resolve()))
+        cache.put(key, asyncio.run(poisoned.ask_one(other.item.load())))
+    cache.close()
+    with pytest.raises(RunStopped, match="mixes up requests"):
+        run(folder, poisoned, given, cache=folder.parent / "cache")
+    assert run(folder, poisoned, given, cache=folder.parent / "cache").n_scored == 9
 
 
 @pytest.mark.parametrize("of", [[1, 1, 1, 1, 1], [2, 2, 2, 2, 2], [0, 1, 3, 3, 4], [0, 2, 2, 3, 2]])

@@ -122,6 +122,7 @@ class Caller(Model):
         self._timeout_s, self._max_attempts, self._sleep = timeout_s, max_attempts, sleep
         self._cache, self._scope = cache, scope
         self._asking: dict[str, asyncio.Future[Answer]] = {}
+        self._doubted: set[str] | None = set()
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
         self._tasks: set[asyncio.Task[list[Reply]]] = set()
@@ -199,6 +200,8 @@ class Caller(Model):
         if self._cache is None:
             return await self._paid(stimulus, sampling, schema)
         key = answer_key(self.model, stimulus, sampling=sampling, scope=self._scope, schema=schema)
+        if self._doubted is not None:
+            self._doubted.add(key)
         found = self._cache.get(key)
         if found is not None:
             self.n_cached += 1
@@ -254,6 +257,15 @@ class Caller(Model):
             f"{self.name!r} cannot be edited inside a run; hook it first: "
             "with model.hooked(edits) as edited: earnest.run(..., model=edited)"
         )
+
+    def rely(self) -> None:
+        """What was answered so far answers what was asked: it may stay in the cache."""
+        self._doubted = None
+
+    def disown(self) -> None:
+        """What was answered so far may answer something else: take it out of the cache, whichever run put it there."""
+        if self._cache is not None and self._doubted:
+            self._cache.drop(self._doubted)
 
     async def aclose(self) -> None:
         """Cancel what is asked, so that worker threads return, and let go of the model."""

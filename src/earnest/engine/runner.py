@@ -294,6 +294,7 @@ class _Run:
         try:
             await self._in_parallel((self._finish(job) for job in canaries), self._n_plain)
             self._check_canaries(canaries)
+            self.caller.rely()
             await self._in_parallel((self._finish(job) for job in self._ordered(plain)), self._n_plain)
             await self._in_parallel((self._attack(group) for group in self._groups(attacked)), self._n_attacks)
         finally:
@@ -307,10 +308,11 @@ class _Run:
         """Stop where calls for canaries failed, one and all, or answers were swapped: with all else it would be alike."""
         if mixed := swapped(list(self._canary_lines.values())):
             (first, second), n_more = mixed[0], len(mixed) - 1
+            self.caller.disown()
             raise RunStopped(
                 f"{first} was answered with the code words of {second}{f', and {n_more} more like that' if n_more else ''}: "
                 f"what stands behind {self.plan.model} mixes up requests that it has at once. Mend it, or run the same "
-                "command again with --max-connections 1 --no-cache"
+                "command again with --max-connections 1; none of these answers is kept in the cache"
             )
         lines = [self._canary_lines[job.id] for job in asked if job.id in self._canary_lines]
         if lines and len(lines) == sum(job.kind == "canary" for job in self.jobs) and all(map(_call_failed, lines)):
