@@ -476,9 +476,12 @@ class RemoteModel(Model):
         wait_s = retry_after_s(response.headers) if retryable else None
         if retryable and wait_s is None and status in (429, 503):
             wait_s = error.wait_s
-        ends_run: EndsRun = "unless_answered" if status == 404 else "no"
+        ends_run: EndsRun = "unless_answered" if status == 404 or (status < 500 and _NO_MODEL.search(error.words)) else "no"
         return ModelFailed(said + fix, reason=reason, retryable=retryable, retry_after_s=wait_s, ends_run=ends_run)
 
+
+_NO_MODEL = re.compile(r"(invalid|unknown|no such) model\b|\bmodel\b.{0,80}(does not exist|not found|not exist)", re.IGNORECASE)
+"""What gateways say of a model's name with another status than 404."""
 
 _OF_EVERY_CALL = frozenset({"field_refused", "audio_format"})
 """Kinds that the next call would meet as well."""
