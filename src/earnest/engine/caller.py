@@ -126,6 +126,8 @@ class Caller(Delegate):
         In place of the built-in table.
     sleep : callable
         Waits so many seconds; for tests.
+    role : str
+        What the model is in the run, for messages; empty: what is evaluated.
     """
 
     batch_size: int | None = None
@@ -143,8 +145,9 @@ class Caller(Delegate):
         ledger: Ledger | None = None,
         prices: Mapping[str, Price] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        role: str = "",
     ) -> None:
-        self.model = model
+        self.model, self._role = model, role
         self.batch_size = None if model.batch_size is None else batch_size or model.batch_size
         self.counts = Counts(takes_text_alone=model.takes_text_alone)
         self.price = price_of(model, prices)
@@ -153,6 +156,7 @@ class Caller(Delegate):
         self._timeout_s, self._max_attempts, self._sleep = timeout_s, max_attempts, sleep
         self._cache, self._scope = cache, scope
         self._asking: dict[str, asyncio.Future[Answer]] = {}
+        self._doubted: set[str] | None = set()
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
         self._tasks: set[asyncio.Task[list[Reply]]] = set()
@@ -193,7 +197,7 @@ class Caller(Delegate):
     def _standing(self, model: Model, *, scope: str) -> Caller:
         other = copy.copy(self)
         other.model, other._scope = model, scope
-        other._asking, other._tasks, other._behind = {}, set(), {}
+        other._asking, other._tasks, other._behind, other._doubted = {}, set(), {}, None
         if self._thread is not None:
             assert self.batch_size is not None
             other._batcher = Batcher(model, batch_size=self.batch_size, thread=self._thread, timeout_s=self._timeout_s)
@@ -252,6 +256,8 @@ class Caller(Delegate):
         if self._cache is None:
             return await self._paid(stimulus, sampling, schema)
         key = answer_key(self.model, stimulus, sampling=sampling, scope=self._scope, schema=schema)
+        if self._doubted is not None:
+            self._doubted.add(key)
         found = self._cache.get(key)
         if found is not None:
             self.counts.n_cached += 1
@@ -307,6 +313,15 @@ class Caller(Delegate):
             f"{self.name!r} cannot be edited inside a run; hook it first: "
             "with model.hooked(edits) as edited: earnest.run(..., model=edited), or do it in a defence's `around`"
         )
+
+    def rely(self) -> None:
+        """What was answered so far answers what was asked: it may stay in the cache."""
+        self._doubted = None
+
+    def disown(self) -> None:
+        """What was answered so far may answer something else: take it out of the cache, whichever run put it there."""
+        if self._cache is not None and self._doubted:
+            self._cache.drop(self._doubted)
 
     async def aclose(self) -> None:
         """Cancel what is asked, so that worker threads return, and let go of the model."""
@@ -449,7 +464,7 @@ class Caller(Delegate):
         """End the run where every other call would fail like this one."""
         if error.ends_run == "yes" or (error.ends_run == "unless_answered" and not self.counts.answered):
             raise RunStopped(
-                f"{self.name} cannot be asked: {error} ({error.reason}). Nothing more was asked; mend this and run the "
+                f"{f'{self._role} {self.name}'.strip()} cannot be asked: {error} ({error.reason}). Nothing more was asked; mend this and run the "
                 "same command again"
             ) from error
 
@@ -497,7 +512,9 @@ class Caller(Delegate):
             self.limiter.release(round_, outcome=outcome, pause_s=pause_s)
 
 
-def caller_for(model: Model, settings: Settings, *, folder: Path, cache: AnswerCache | None, ledger: Ledger) -> Caller:
+def caller_for(
+    model: Model, settings: Settings, *, folder: Path, cache: AnswerCache | None, ledger: Ledger, role: str = ""
+) -> Caller:
     """The model with what `settings` say around it, for the run in `folder`; to be made on the event loop."""
     return Caller(
         model,
@@ -509,6 +526,7 @@ def caller_for(model: Model, settings: Settings, *, folder: Path, cache: AnswerC
         scope=cache_scope(model, folder),
         ledger=ledger,
         prices=settings.prices,
+        role=role,
     )
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import math
 import os
 import time
 from collections import Counter
@@ -30,13 +29,15 @@ from earnest.engine.arms import Setup, setups
 from earnest.engine.cache import AnswerCache
 from earnest.engine.caller import LET_GO_S, Caller, caller_for, check_prices, cost_of
 from earnest.engine.clips import ClipStore
+from earnest.engine.failing import FailureRow
 from earnest.engine.job import Job, Progress, Settings, Summary
 from earnest.engine.journal import CALL_FAILED, Journal
 from earnest.engine.judge_prompts import earlier_text
+from earnest.engine.judge_replies import Judgement
 from earnest.engine.judges import ModelJudge, NamedJudge, judged
 from earnest.engine.learning import keep, learnt_by, recall
 from earnest.engine.ledger_file import read_spent, write_spent
-from earnest.engine.limits import check_open_files
+from earnest.engine.limits import check_disk, check_memory, check_open_files
 from earnest.engine.lines import line_of, outcome_of_reply, scoring_failed
 from earnest.engine.pace import Pace
 from earnest.engine.planned import write_items
@@ -181,7 +182,8 @@ class _Run:
         self.clips = ClipStore(folder)
         self.n_scored, self.unscored = 0, Counter[str]()
         self.n_done = self.n_resumed = 0
-        self._failed: list[JournalLine] = []
+        self._failures = FailureRow(plan.model, settings.max_failures)
+        self._judge_failures: dict[str, FailureRow] = {}
         self._canary_lines: dict[str, JournalLine] = {}
         self._finished: set[str] = set()
         self._learnt: tuple[LearntField, ...] = ()
@@ -242,19 +244,21 @@ class _Run:
         # what was pushed last is closed first: worker threads must be let go before their pools are waited for
         stack.push_async_callback(run._let_threads_go)
         run._take_earlier_lines()
+        run._check_machine()
         return run
 
-    def _caller_of(self, model: Model) -> Caller:
-        return caller_for(model, self.settings, folder=self.folder, cache=self.cache, ledger=self.ledger)
+    def _caller_of(self, model: Model, *, role: str = "") -> Caller:
+        return caller_for(model, self.settings, folder=self.folder, cache=self.cache, ledger=self.ledger, role=role)
 
     def _take_judges(self, judges: Sequence[ModelJudge | NamedJudge], stack: AsyncExitStack) -> None:
         for judge in judges:
             if isinstance(judge, ModelJudge):
-                caller = self._caller_of(judge.model)
+                caller = self._caller_of(judge.model, role="judge")
                 stack.push_async_callback(caller.aclose)
                 self.judge_callers.append(caller)
                 judge = ModelJudge(caller, hears=judge.hears)
             self.judges.append(judge)
+            self._judge_failures[judge.name] = FailureRow(f"judge {judge.name}", self.settings.max_failures)
 
     def _open_pools(self, stack: AsyncExitStack) -> None:
         self.pool = Workers(max(2, min(8, os.cpu_count() or 1)), name="earnest-work")
@@ -281,9 +285,21 @@ class _Run:
         lines.clear()
         self._finished = finished
 
+    def _check_machine(self) -> None:
+        """See that disk and memory suffice for what is left to be asked."""
+        left = [job for job in self.jobs if job.id not in self._finished]
+        check_disk(left, self.folder)
+        check_memory(left, self._n_plain)
+
     @property
     def _callers(self) -> list[Caller]:
         return [self.caller, *self.other_callers.values(), *self.judge_callers]
+
+    @property
+    def _n_plain(self) -> int:
+        """Items without an attack that are under way at once."""
+        size = self.caller.batch_size
+        return self.settings.max_connections if size is None else 2 * size + 8
 
     @property
     def _n_attacks(self) -> int:
@@ -301,13 +317,12 @@ class _Run:
         self.pace = Pace((self.setups[job.arm].attack is not None, job.item.duration_s) for job in left)
         ticker = asyncio.create_task(self._tick())
         try:
-            size = self.caller.batch_size
-            n_plain = self.settings.max_connections if size is None else 2 * size + 8
-            await self._in_parallel((self._finish(job) for job in canaries), n_plain)
+            await self._in_parallel((self._finish(job) for job in canaries), self._n_plain)
             self._check_canaries(canaries)
+            self.caller.rely()
             for arm in self._arms(plain):  # one after the other: two systems never stand around one network at once
                 alike = self._ordered([job for job in plain if job.arm == arm])
-                await self._in_parallel((self._finish(job) for job in alike), n_plain)
+                await self._in_parallel((self._finish(job) for job in alike), self._n_plain)
             for arm in self._arms(attacked):
                 alike = self._ordered([job for job in attacked if job.arm == arm])
                 await self._in_parallel((self._attack(group) for group in self._groups(alike)), self._n_attacks)
@@ -322,10 +337,11 @@ class _Run:
         """Stop where calls for canaries failed, one and all, or answers were swapped: with all else it would be alike."""
         if mixed := swapped(list(self._canary_lines.values())):
             (first, second), n_more = mixed[0], len(mixed) - 1
+            self.caller.disown()
             raise RunStopped(
                 f"{first} was answered with the code words of {second}{f', and {n_more} more like that' if n_more else ''}: "
                 f"what stands behind {self.plan.model} mixes up requests that it has at once. Mend it, or run the same "
-                "command again with --max-connections 1 --no-cache"
+                "command again with --max-connections 1; none of these answers is kept in the cache"
             )
         lines = [self._canary_lines[job.id] for job in asked if job.id in self._canary_lines]
         if lines and len(lines) == sum(job.kind == "canary" for job in self.jobs) and all(map(_call_failed, lines)):
@@ -517,7 +533,7 @@ class _Run:
             "clips": clips,
             "answer_clip": answer_clip,
             "attempt": attempt,
-            "judges": said,
+            "judges": None if said is None else {name: judgement.as_json() for name, judgement in said.items()},
             "question": question,
             "draw": draw,
             "turns": turns,
@@ -528,6 +544,7 @@ class _Run:
         except (TypeError, ValueError) as error:  # something in the reply or the verdict has no place in a line
             line = self._line(job, outcome=scoring_failed(error), stimulus=stimulus, clips=clips)
         self._write(line)
+        self._check_judges(said or {})
 
     def _outcome(self, job: Job, reply: Reply) -> tuple[Any, str | None]:
         """In a worker thread: what scoring says of what left the system, and the spoken answer's name."""
@@ -571,15 +588,21 @@ class _Run:
         if line.kind == "canary":
             return
         if _call_failed(line):
-            self._failed.append(line)
+            self._failures.failed(line.reason or "", line.detail or "")
         elif line.answer is not None:
-            self._failed.clear()
-        if len(self._failed) >= (self.settings.max_failures or math.inf):
-            raise RunStopped(
-                f"{len(self._failed)} calls in a row gave no answer, so nothing more was asked of {self.plan.model}: "
-                f"{_why(self._failed)}. {self.n_done} of {len(self.jobs)} items are done and kept; the same command "
-                "goes on from there and asks these again (--max-failures says after how many)"
-            )
+            self._failures.replied()
+        self._failures.check(done=self._done_words)
+
+    def _check_judges(self, said: Mapping[str, Judgement]) -> None:
+        """Stop after so many failed calls in a row of one judge, as if they were the model's."""
+        for name, judgement in said.items():
+            row = self._judge_failures[name]
+            row.judged(judgement)
+            row.check(done=self._done_words)
+
+    @property
+    def _done_words(self) -> str:
+        return f"{self.n_done} of {len(self.jobs)} items"
 
     def _count(self, line: JournalLine) -> None:
         self.n_done += 1

@@ -1,7 +1,8 @@
 """Gates against a baseline: no pillar, and no task of it, is shown to be worse than in an earlier run.
 
-Both runs are compared on the items that both were asked alike, undefended and unattacked, and could score. A task's change
-is its headline here less its headline there, both over these items alone; a pillar's is the mean of its tasks' changes.
+Both runs are compared arm by arm (attack and defences, as they are written), on the items that both were asked alike and could
+score. A task's change in an arm is its headline here less its headline there, both over these items alone; a pillar's is the mean of
+its tasks' changes. An arm that only one of the two runs has is named, and not compared.
 Clusters (speakers, texts) are left out of both runs at once, so what the runs share cancels (`earnest.metrics.clusters`).
 
 Many numbers are looked at, so that one of them would soon seem worse by chance. The intervals that decide therefore hold for
@@ -24,7 +25,7 @@ from earnest.metrics.intervals import CONFIDENCE, Interval, disagreement_bound
 from earnest.pillars import PILLARS
 from earnest.plan import Plan, PlannedTask
 from earnest.records import Arm, JournalLine
-from earnest.results.build import read_lines, reads_all, task_measures
+from earnest.results.build import arms, read_lines, reads_all, task_measures
 from earnest.results.cells import GAPS, SHARES
 from earnest.results.combining import SAME
 from earnest.results.measures import Measure, rate
@@ -41,7 +42,7 @@ WHAT_DIFFERS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Baseline:
-    """A run that another one is compared with: its plan, and its lines by item."""
+    """A run that another one is compared with: its plan, and its lines by item, whose id tells the arm."""
 
     name: str
     plan: Plan
@@ -66,7 +67,7 @@ class Baseline:
             raise BadParameter(
                 f"the baseline {name} is audio_unproven: what did not hear is no measure for what hears; take another run"
             )
-        return cls(name=name, plan=plan, lines=_asked_plainly(lines))
+        return cls(name=name, plan=plan, lines=_by_item(lines))
 
     def check(self, plan: Plan, items: Sequence[str]) -> None:
         """Refuse a plan that shares nothing with the baseline to be compared on.
@@ -163,7 +164,9 @@ def check_margin(margin: float | None) -> None:
 def gates_against(
     baseline: Baseline, plan: Plan, lines: Sequence[JournalLine], *, margin: float | None = None
 ) -> list[Gate]:
-    """A gate for each pillar of which both runs scored something: it is not shown to be worse than the baseline.
+    """A gate for each pillar and arm of which both runs scored something: it is not shown to be worse than the baseline.
+
+    The first gate says which arms were not compared, since only one of the runs has them.
 
     Parameters
     ----------
@@ -180,12 +183,18 @@ def gates_against(
     check_margin(margin)
     plan, lines = within_reach(plan, lines)
     proof = audio_proof(lines)
-    changes = _changes(baseline, plan, _asked_plainly(lines))
+    both, apart = _arms(baseline, plan)
+    changes = {
+        pillar + arm.suffix: tasks
+        for arm in both
+        for pillar, tasks in _changes(baseline, plan, {item: line for item, line in _by_item(lines).items() if line.arm == arm}).items()
+    }
     if not changes:
-        return [_broken("run", baseline, "no item was scored in both runs")]
+        return [_broken("run", baseline, f"no item was scored in both runs{apart}")]
     n_looked_at = sum(len(tasks) + (len(tasks) > 1) for tasks in changes.values())
     at_once = 1 - (1 - CONFIDENCE) / n_looked_at
     gates = [_judged(pillar, tasks, baseline, margin=margin, at_once=at_once, n=n_looked_at) for pillar, tasks in changes.items()]
+    gates[0] = replace(gates[0], why=gates[0].why + apart)
     if proof.proven is False:
         return [replace(gate, passed=False, broken=True, why=f"audio_unproven; {gate.why}") for gate in gates]
     return gates
@@ -223,9 +232,18 @@ def _broken(pillar: str, baseline: Baseline, why: str) -> Gate:
     return Gate(gate=_name(pillar, baseline), passed=False, why=why, broken=True, against=baseline.name)
 
 
-def _asked_plainly(lines: Sequence[JournalLine]) -> dict[str, JournalLine]:
-    """The lines of items that nobody attacked or defended, by item."""
-    return {line.item: line for line in lines if line.kind == "item" and line.arm == Arm()}
+def _by_item(lines: Sequence[JournalLine]) -> dict[str, JournalLine]:
+    """The lines of items, canaries left out, by the item's id, which ends with the arm."""
+    return {line.item: line for line in lines if line.kind == "item"}
+
+
+def _arms(baseline: Baseline, plan: Plan) -> tuple[list[Arm], str]:
+    """The arms that both runs have, in the order of the plan; and in words those that one of them has alone."""
+    here, there = arms(plan), arms(baseline.plan)
+    alone = [(arm, "of this run alone") for arm in here if arm not in there]
+    alone += [(arm, f"of {baseline.name} alone") for arm in there if arm not in here]
+    words = ", ".join(f"{arm.suffix} ({whose})" for arm, whose in alone)
+    return [arm for arm in here if arm in there], f"; not compared: {words}" if words else ""
 
 
 def _changes(baseline: Baseline, plan: Plan, lines: Mapping[str, JournalLine]) -> dict[str, list[_Change]]:
@@ -255,6 +273,8 @@ def _asked_alike(there: JournalLine, here: JournalLine) -> bool:
 def _change(task: PlannedTask, pairs: Sequence[tuple[JournalLine, JournalLine]]) -> _Change | None:
     whole = [pair for pair in pairs if pair[1].status == "scored"]
     lost = [here for _, here in pairs if here.status == "unscored"]
+    if lost and not whole:  # nothing is left to compare, which is no reason to pass
+        return _Change(name=task.name, value=0.0, worst=0.0, rows=(), items=frozenset(), lost=_items(lost))
     before = _headline(task, [there for there, _ in whole])
     after = _headline(task, [here for _, here in whole])
     if before is None or after is None:
@@ -263,8 +283,12 @@ def _change(task: PlannedTask, pairs: Sequence[tuple[JournalLine, JournalLine]])
     value = _of(after) - _of(before)
     fall = 0.0 if worst is None or worst.worst_low is None else min(0.0, worst.worst_low - _of(after))
     rows = _rows(after, 1), _rows(before, -1)
-    items, missing = (frozenset(line.item for line in some) for some in ([here for _, here in whole], lost))
-    return _Change(name=task.name, value=value, worst=value + fall, rows=rows, items=items, lost=missing)
+    items = _items([here for _, here in whole])
+    return _Change(name=task.name, value=value, worst=value + fall, rows=rows, items=items, lost=_items(lost))
+
+
+def _items(lines: Sequence[JournalLine]) -> frozenset[str]:
+    return frozenset(line.item for line in lines)
 
 
 def _headline(task: PlannedTask, lines: list[JournalLine]) -> Measure | None:
