@@ -7,6 +7,7 @@ compared with the clean clip between silences of those lengths.
 
 from __future__ import annotations
 
+import decimal
 import math
 from dataclasses import dataclass
 
@@ -19,6 +20,9 @@ from earnest.errors import BadParameter
 
 STEP = 2.0**-15
 """One step of 16-bit audio, full scale being 1."""
+
+_EXACT = decimal.Context(prec=60, traps=[])
+"""More digits than an energy in steps has, so that no limit is off by one step for want of digits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +65,19 @@ class Budget:
         if self.snr_db is None:
             return math.inf
         return math.sqrt(energy(clean)) * 10 ** (-self.snr_db / 20)
+
+    def most_energy(self, steps: NDArray[np.integer]) -> float:
+        """Largest energy, in squared 16-bit steps, that `snr_db` allows a change of a clip of these steps.
+
+        A whole number, below `energy(steps) / 10^(snr_db / 10)` as worked out in decimals: in floating point two
+        energies that differ by a step may have the same ratio in dB. Infinite without the limit.
+        """
+        if self.snr_db is None:
+            return math.inf
+        signal = energy(steps)
+        ratio = _EXACT.power(10, _EXACT.divide(decimal.Decimal(-self.snr_db), decimal.Decimal(10)))
+        limit = _EXACT.multiply(decimal.Decimal(signal), ratio) if signal else decimal.Decimal(0)
+        return float(math.floor(limit)) if limit < decimal.Decimal(2) ** 80 else math.inf
 
     def project(self, perturbed: NDArray[np.float32], *, clean: NDArray[np.float32]) -> NDArray[np.float32]:
         """A clip within the budget near `perturbed`, and the nearest where there is one limit; not yet rounded.
@@ -105,7 +122,7 @@ class Budget:
         low, high = np.maximum(-limit, -(2**15) - base), np.minimum(limit, 2**15 - 1 - base)
         steps = np.clip(np.rint(wanted).astype(np.int32), low, high)
         if self.snr_db is not None:
-            allowed = min((self.radius(grid) / STEP) ** 2, energy(wanted))
+            allowed = min(self.most_energy(base), energy(wanted))
             steps = _filled(
                 _within(steps, wanted=wanted, limit=allowed), wanted=wanted, limit=allowed, low=low, high=high
             )
@@ -120,7 +137,7 @@ class Budget:
         base = to_pcm16(clean).astype(np.int32)
         steps = to_pcm16(perturbed) - base
         peak_holds = self.epsilon is None or int(np.abs(steps).max()) <= self.epsilon / STEP + 1e-6
-        return peak_holds and energy(steps) <= (self.radius(as_samples(base)) / STEP) ** 2 * (1 + 1e-12)
+        return peak_holds and energy(steps) <= self.most_energy(base)
 
     def _check_length(self, perturbed: NDArray[np.float32], clean: NDArray[np.float32]) -> None:
         if perturbed.shape != clean.shape:
