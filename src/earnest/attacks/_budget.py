@@ -148,6 +148,62 @@ class Budget:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TextBudget:
+    """How far a text may be from the clean one.
+
+    Parameters
+    ----------
+    edits : int or None
+        Most characters put in, left out or replaced (Levenshtein distance); None means any text goes.
+
+    Raises
+    ------
+    BadParameter
+        If it is negative.
+    """
+
+    edits: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.edits is not None and not self.edits >= 0:
+            raise BadParameter(f"edits must be a count of characters or None, got {self.edits!r}; 0 allows no change")
+
+    def check(self, text: str, *, clean: str, role: str) -> None:
+        """Refuse a text that is too far from the clean one; a text cannot be brought back into a budget like a clip.
+
+        Raises
+        ------
+        BadParameter
+            If it takes more edits than are allowed.
+        """
+        if not self.holds(text, clean=clean):
+            raise BadParameter(
+                f"the {role} may be changed by {self.edits} characters at most, got {n_edits(text, clean)}; "
+                "keep within the budget inside the attack"
+            )
+
+    def holds(self, text: str, *, clean: str) -> bool:
+        """Whether the text is within the budget of the clean one."""
+        return self.edits is None or n_edits(text, clean) <= self.edits
+
+
+def n_edits(text: str, other: str) -> int:
+    """Least number of characters put in, left out or replaced from one text to the other (Levenshtein distance).
+
+    >>> n_edits("a green door", "the green door")
+    3
+    """
+    row = np.arange(len(other) + 1)
+    codes = np.array([ord(sign) for sign in other], dtype=np.int64)
+    for place, sign in enumerate(text, start=1):
+        replaced = row[:-1] + (codes != ord(sign))
+        least = np.concatenate(([place], np.minimum(replaced, row[1:] + 1)))
+        # what is put in runs along the row: least over all earlier places, one more for each step from there
+        row = np.minimum.accumulate(least - np.arange(least.size)) + np.arange(least.size)
+    return int(row[-1])
+
+
+@dataclass(frozen=True, kw_only=True)
 class Distortion:
     """How much a clip was changed.
 

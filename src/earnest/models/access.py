@@ -80,6 +80,10 @@ class Sampling:
     max_tokens: int = 256
     seed: int = 0
 
+    def drawn(self, draw: int) -> Sampling:
+        """The same with the seed of another draw, where anything is drawn."""
+        return replace(self, seed=self.seed + draw) if self.temperature > 0 else self
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
@@ -287,6 +291,15 @@ class Model(abc.ABC):
                 await self.aclose()
 
         return asyncio.run(every())
+
+    def ask_each(self, stimuli: Sequence[Stimulus], *, samplings: Sequence[Sampling]) -> list[Reply]:
+        """As `ask`, each stimulus with a sampling of its own; those with an equal one are asked together."""
+        replies: dict[int, Reply] = {}
+        for sampling in dict.fromkeys(samplings):
+            places = [place for place, own in enumerate(samplings) if own == sampling]
+            asked = self.ask([stimuli[place] for place in places], sampling=sampling)
+            replies |= dict(zip(places, asked, strict=True))
+        return [replies[place] for place in range(len(stimuli))]
 
     async def ask_one(self, stimulus: Stimulus, *, sampling: Sampling = Sampling()) -> Answer:  # noqa: B008
         """The answer to one stimulus, by a single attempt.
@@ -651,6 +664,14 @@ class System:
         defended = [self.defended(stimulus, draw=draw) for stimulus in stimuli]
         before_ms = 1e3 * (time.perf_counter() - begun) / max(1, len(stimuli))
         replies = self.model.ask(defended, sampling=sampling or self.sampling)
+        return [self._timed_review(reply, before_ms=before_ms) for reply in replies]
+
+    def ask_drawn(self, stimuli: Sequence[Stimulus], *, draws: Sequence[int]) -> list[Reply]:
+        """As `ask`, each stimulus under a draw of its own, of random defences and of the model's sampling; all at once."""
+        begun = time.perf_counter()
+        defended = [self.defended(stimulus, draw=draw) for stimulus, draw in zip(stimuli, draws, strict=True)]
+        before_ms = 1e3 * (time.perf_counter() - begun) / max(1, len(stimuli))
+        replies = self.model.ask_each(defended, samplings=[self.sampling.drawn(draw) for draw in draws])
         return [self._timed_review(reply, before_ms=before_ms) for reply in replies]
 
     def loss_and_gradient(
