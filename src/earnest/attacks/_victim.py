@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from earnest.attacks._budget import Budget
 from earnest.attacks._candidate import HELD, Budgets, Candidate
 from earnest.audio import AudioClip, Stimulus
-from earnest.errors import BadParameter, ModelFailed, QueriesSpent
+from earnest.errors import ModelFailed, QueriesSpent
 from earnest.models.access import Access, Answer, Failure, Reply, System
 
 CLEAN_DRAW, VERIFY_DRAW, FIRST_SEARCH_DRAW = 0, 1, 2
@@ -104,12 +105,21 @@ class Victim:
         victim.accounts = (self.accounts[place],)
         return victim
 
-    def ask(self, questions: Sequence[tuple[int, Candidate]], *, draw: int | None = None) -> list[Reply]:
+    @overload
+    def ask(self, questions: Sequence[tuple[int, Candidate]], *, draw: int | None = None) -> list[Reply]: ...
+
+    @overload
+    def ask(self, questions: Mapping[int, Candidate], *, draw: int | None = None) -> dict[int, Reply]: ...
+
+    def ask(
+        self, questions: Sequence[tuple[int, Candidate]] | Mapping[int, Candidate], *, draw: int | None = None
+    ) -> list[Reply] | dict[int, Reply]:
         """A reply to each question, in order; all are in flight at once.
 
         Parameters
         ----------
         questions : sequence of (place, Candidate)
+            Or a mapping of one to the other, for one question a place; the replies then come by place.
         draw : int or None
             Another number, another draw of random defences and of the model's sampling. None gives every question about
             a place the number that it has among them, from 1.
@@ -120,10 +130,7 @@ class Victim:
             If a place would be asked about more than `max_queries` times; nothing is asked then.
         """
         if isinstance(questions, Mapping):
-            raise BadParameter(
-                "a victim is asked a list of (place, candidate) and gives a list of replies, got a mapping; "
-                "write victim.ask(list(mapping.items())) and look at the replies in that order"
-            )
+            return dict(zip(questions, self.ask(list(questions.items()), draw=draw), strict=True))
         numbers = self._numbers([place for place, _ in questions])
         stimuli = [candidate.applied(self.stimuli[place], budgets=self._budgets) for place, candidate in questions]
         draws = [FIRST_SEARCH_DRAW + (number if draw is None else draw) for number in numbers]
