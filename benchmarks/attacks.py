@@ -135,7 +135,7 @@ def pgd_loop(model: EmbeddedModel, stimuli: Sequence[Stimulus], n_steps: int, *,
     """The attack's search, without verification and control."""
     attack = ProjectedGradientDescent(steps=n_steps, check_every=check_every, stop_early=False)
     victim = Victim(System(model), stimuli, budget=attack.budget, reached_clean=[False] * len(stimuli))
-    attack.propose(victim, stimuli, rngs=[np.random.default_rng(0)] * len(stimuli))
+    list(attack.propose(victim, stimuli, rngs=[np.random.default_rng(0)] * len(stimuli)))
 
 
 if __name__ == "__main__":
