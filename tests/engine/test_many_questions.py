@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from engine_parts import jobs, plan, settings
 
-from earnest.attacks import Attack, Candidate, attacks
+from earnest.attacks import Candidate, attacks
 from earnest.attacks.jailbreak import best_of_n
 from earnest.audio import AudioClip, Goal
 from earnest.engine import execute, read_journal

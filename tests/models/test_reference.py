@@ -417,7 +417,7 @@ def test_a_gradient_is_the_same_whatever_transcripts_are_remembered(torch_model,
         np.testing.assert_allclose(remembered[0], losses, rtol=1e-4)
         for one, other in zip(remembered[1], gradients, strict=True):
             np.testing.assert_allclose(one, other, atol=2e-3 * np.abs(other).max())  # batches differ in last bits
-    assert len(decoded[0]) == 3 and decoded[-1] != decoded[0]  # or nothing was tried
+    assert decoded[-1] != decoded[0]  # or nothing was put right
 
 
 def test_a_gradient_passes_through_edits(torch_model, clips):

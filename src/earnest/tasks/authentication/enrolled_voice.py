@@ -22,10 +22,9 @@ from earnest.results.finding import unscored_by_reason
 from earnest.results.measures import agreed_interval, resampled_value
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._assent import yes_no
-from earnest.tasks._assent import yes_no
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._goals import said_to_be
 from earnest.tasks._figures import in_figures
+from earnest.tasks._goals import said_to_be
 from earnest.tasks._items import duration_s, facts, rng_of, split_of, unanswered
 from earnest.tasks._parsing import other_language
 from earnest.tasks._words import fact
