@@ -262,3 +262,6 @@ def test_a_craft_is_judged_on_any_system() -> None:
     assert Louder.made["attack", "?", 0] == 1
     assert [Louder().verify(system, made).success for system in (bare, halved)] == [True, False]
     assert (Louder().verify(bare, made).n_queries, sum(Louder.made.values())) == (3, 1)
+    # at which query the search got through says nothing of a system that it was not made on
+    through = replace(made, first_success=2)
+    assert [Louder().verify(system, through).first_success for system in (bare, halved)] == [2, None]
