@@ -187,6 +187,9 @@ def test_gradients_are_those_of_the_primary_clip(model):
     losses, gradients = model.loss_and_gradient(stimuli, targets=["x"] * 3)
     assert losses.shape == (3,) and [len(gradient) for gradient in gradients] == [160, 160, 50]
     assert gradients[0][0] == 0 and gradients[1][0] == 100 + 8_000 and gradients[2][0] == 0
+    held = replace(asked({"speech": of(100), "attempt": of(160)}), held="attempt")
+    _, (gradient,) = model.loss_and_gradient([held], targets=["x"])
+    assert len(gradient) == 160 and gradient[0] == 100 + 8_000
     with pytest.raises(BadParameter, match="16000 Hz"):
         model.loss_and_gradient([asked({"speech": of(160, 8_000)})], targets=["x"])
 

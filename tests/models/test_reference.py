@@ -399,6 +399,27 @@ def test_edits_act_where_they_say_and_leave_nothing_behind(torch_model, clips):
     assert [output.text for output in torch_model.answer(questions)] == before
 
 
+def test_a_gradient_is_the_same_whatever_transcripts_are_remembered(torch_model, clips):
+    """Clips of one length whose transcripts change on the way: remembered ones are tried, and put right where they are wrong."""
+    spoken = [clip for clip in clips if clip.size >= 11_200][:3]
+    samples = [clip[:11_200].copy() for clip in spoken]
+    rng = np.random.default_rng(0)
+    decoded = []
+    for step in range(4):
+        samples = [each + 0.02 * step * rng.standard_normal(each.size).astype(np.float32) for each in samples]
+        questions = [Question(samples=each, prompt=RESPOND) for each in samples]
+        remembered = torch_model.loss_and_gradient(questions, targets=["sure"] * 3)
+        memory = {key: dict(known) for key, known in torch_model._last_transcripts.items()}
+        torch_model._last_transcripts.clear()
+        losses, gradients = torch_model.loss_and_gradient(questions, targets=["sure"] * 3)
+        decoded.append({head for known in torch_model._last_transcripts.values() for head in known})
+        torch_model._last_transcripts = memory
+        np.testing.assert_allclose(remembered[0], losses, rtol=1e-4)
+        for one, other in zip(remembered[1], gradients, strict=True):
+            np.testing.assert_allclose(one, other, atol=2e-3 * np.abs(other).max())  # batches differ in last bits
+    assert decoded[-1] != decoded[0]  # or nothing was put right
+
+
 def test_a_gradient_passes_through_edits(torch_model, clips):
     question = asked(clips[6:7])[0]
     width = torch_model.checkpoint.shape["decoder_width"]

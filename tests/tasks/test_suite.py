@@ -313,7 +313,10 @@ def test_attacks_with_a_goal_meet_tasks_with_goals_and_noise_meets_all(folder: P
         }
         return {name for name, arms in outline.items.items() if any(arm.startswith("@") for arm in arms)}
 
-    assert attacked("best_of_n:n=2") == {"harmful_refusal"}
+    # of those whose rows the folder has: what an attacker wants something of
+    goals = attacked("best_of_n:n=2")
+    assert {"harmful_refusal", "noisy_transcription", "pair_decision"} <= goals
+    assert not {"benign_compliance", "voice_parity", "adversarial_transcription"} & goals
     everywhere = attacked("noise:snr_db=10")
     assert "voice_parity" in everywhere
     assert "pair_decision" not in everywhere  # two clips

@@ -269,13 +269,17 @@ class Caller(Delegate):
 
     def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008
         """A reply to each stimulus, in order; for worker threads. Failures are returned, not raised."""
+        return self.ask_each(stimuli, samplings=[sampling] * len(stimuli))
+
+    def ask_each(self, stimuli: Sequence[Stimulus], *, samplings: Sequence[Sampling]) -> list[Reply]:
+        """As `Model.ask_each`, all in flight at once as far as connections allow; for worker threads."""
         assert threading.get_ident() != self._loop_thread, "Caller.ask would block the loop; await ask_one there"
         if self._closed:
             raise asyncio.CancelledError
         if self._cache is not None:
             for stimulus in stimuli:
                 stimulus.digest  # noqa: B018  (worked out here, kept with the stimulus, needed on the loop)
-        return asyncio.run_coroutine_threadsafe(self._replies(list(stimuli), sampling), self._loop).result()
+        return asyncio.run_coroutine_threadsafe(self._replies(list(stimuli), list(samplings)), self._loop).result()
 
     async def reply(self, stimulus: Stimulus, *, sampling: Sampling) -> Reply:
         """As `ask_one`, with failures returned."""
@@ -361,14 +365,15 @@ class Caller(Delegate):
                 self._thread.give_up(work)
                 raise ModelFailed(overrun(self.name, n_stimuli, self._timeout_s), reason="timeout")
 
-    async def _replies(self, stimuli: list[Stimulus], sampling: Sampling) -> list[Reply]:
+    async def _replies(self, stimuli: list[Stimulus], samplings: list[Sampling]) -> list[Reply]:
         if self._closed:
             raise asyncio.CancelledError
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
         try:
-            return list(await asyncio.gather(*(self.reply(stimulus, sampling=sampling) for stimulus in stimuli)))
+            asked = (self.reply(one, sampling=own) for one, own in zip(stimuli, samplings, strict=True))
+            return list(await asyncio.gather(*asked))
         finally:
             self._tasks.discard(task)
 

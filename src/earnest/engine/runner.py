@@ -14,6 +14,7 @@ What a line holds does not depend on connections, batches or order; only the ord
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import os
 import time
@@ -24,11 +25,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from earnest.attacks import Attack
 from earnest.audio import AudioClip, Stimulus
 from earnest.engine.arms import Setup, setups
 from earnest.engine.cache import AnswerCache
 from earnest.engine.caller import LET_GO_S, Caller, caller_for, check_prices, cost_of
 from earnest.engine.clips import ClipStore
+from earnest.engine.crafts import CraftStore
 from earnest.engine.failing import FailureRow
 from earnest.engine.job import Job, Progress, Settings, Summary
 from earnest.engine.journal import CALL_FAILED, Journal
@@ -67,7 +70,6 @@ from earnest.models.access import (
     Reply,
     Sampling,
     System,
-    drawn_sampling,
     rng_for,
 )
 from earnest.plan import LearntField, Plan
@@ -192,6 +194,7 @@ class _Run:
         self.journal: Journal
         self.ledger: Ledger
         self.cache: AnswerCache | None = None
+        self.crafts: CraftStore | None = None
         self.caller: Caller
         self.judges: list[ModelJudge | NamedJudge] = []
         self.judge_callers: list[Caller] = []
@@ -238,6 +241,9 @@ class _Run:
         write_items(folder, [job.id for job in jobs])
         run.journal = Journal(folder)
         stack.callback(run.journal.close)
+        if any(setup.attack is not None for setup in run.setups.values()):
+            run.crafts = CraftStore(folder, run.clips)
+            stack.callback(run.crafts.close)
         stack.callback(run._write_spent)
         stack.callback(run._keep_learnt)
         run._open_pools(stack)
@@ -466,27 +472,19 @@ class _Run:
         # one seed for all: the attack makes a generator for each stimulus from it and the stimulus's content
         rng = rng_for(self.plan.seed, "attack", loaded[0][0].arm.attack or "")
         built = {} if setup.crafted_on is None else {"surrogate": setup.crafted_on}
+        kept = {"crafts": self.crafts} if _crafts(setup.attack) else {}
+        attack = functools.partial(setup.attack.run, setup.system, stimuli, rng=rng, **built, **kept)
         try:
-            attempts = (
-                await self._in_pool(setup.attack.run, setup.system, stimuli, rng=rng, pool=self.attack_pool, **built)
-            ).attempts
+            attempts = (await self._in_pool(attack, pool=self.attack_pool)).attempts
         except _ENDS_THE_RUN:
             raise
         except EarnestError as error:
             await self._attack_apart(loaded, error)
             return
-        for (job, stimulus), attempt in zip(loaded, attempts, strict=True):
-            clips = await self._in_pool(self.clips.keep_all, stimulus.with_clip(attempt.clip))
-            await self._score(
-                job,
-                stimulus,
-                attempt.answer,
-                clips=clips,
-                attempt=attempt.facts(),
-                attacked=attempt.clip,
-                draw=VERIFY_DRAW,
-                sampling=drawn_sampling(self.sampling, VERIFY_DRAW),
-            )
+        for (job, _), attempt in zip(loaded, attempts, strict=True):
+            clips = await self._in_pool(self.clips.keep_all, attempt.stimulus)
+            drawn = {"draw": VERIFY_DRAW, "sampling": self.sampling.drawn(VERIFY_DRAW)}
+            await self._score(job, attempt.stimulus, attempt.answer, clips=clips, attempt=attempt.facts(), **drawn)
 
     async def _attack_apart(self, loaded: list[tuple[Job, Stimulus]], error: EarnestError) -> None:
         """One by one, so that only the stimulus at fault goes unscored."""
@@ -508,7 +506,6 @@ class _Run:
         *,
         clips: dict[str, str],
         attempt: dict[str, Any] | None = None,
-        attacked: AudioClip | None = None,
         draw: int = 0,
         sampling: Sampling | None = None,
     ) -> None:
@@ -518,8 +515,7 @@ class _Run:
         if question is not None:
             if stimulus.history and not question.earlier:
                 question = replace(question, earlier=earlier_text(stimulus))
-            sent = stimulus.with_clip(attacked) if attacked is not None else stimulus
-            heard = await self._in_pool(_as_kept, sent) if self.plan.judge_hears else {}
+            heard = await self._in_pool(_as_kept, stimulus) if self.plan.judge_hears else {}
             try:
                 outcome, said = await judged(question, self.judges, subject=self.plan.model, clips=heard)
             except _NOT_AN_ITEMS:
@@ -704,6 +700,11 @@ def _kept_in(function: Callable[..., T], *arguments: Any, **named: Any) -> T:
 def _as_kept(sent: Stimulus) -> dict[str, AudioClip]:
     """The clips as the run folder keeps them, so that a judge asked later hears the same."""
     return {role: clip.quantised() for role, clip in sent.clips.items()}
+
+
+def _crafts(attack: Any) -> bool:
+    """Whether the base class runs an attack, so that what it makes can be kept."""
+    return getattr(type(attack), "run", None) is Attack.run
 
 
 def _with_goal(job: Job) -> Stimulus:

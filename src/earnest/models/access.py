@@ -81,6 +81,10 @@ class Sampling:
     max_tokens: int = 256
     seed: int = 0
 
+    def drawn(self, draw: int) -> Sampling:
+        """The same with the seed of another draw, where anything is drawn."""
+        return replace(self, seed=self.seed + draw) if self.temperature > 0 else self
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
@@ -334,6 +338,15 @@ class Model(abc.ABC):
                 await self.aclose()
 
         return asyncio.run(every())
+
+    def ask_each(self, stimuli: Sequence[Stimulus], *, samplings: Sequence[Sampling]) -> list[Reply]:
+        """As `ask`, each stimulus with a sampling of its own; those with an equal one are asked together."""
+        replies: dict[int, Reply] = {}
+        for sampling in dict.fromkeys(samplings):
+            places = [place for place, own in enumerate(samplings) if own == sampling]
+            asked = self.ask([stimuli[place] for place in places], sampling=sampling)
+            replies |= dict(zip(places, asked, strict=True))
+        return [replies[place] for place in range(len(stimuli))]
 
     async def ask_one(self, stimulus: Stimulus, *, sampling: Sampling = Sampling()) -> Answer:  # noqa: B008
         """The answer to one stimulus, by a single attempt.
@@ -817,6 +830,15 @@ class System:
         took_ms = entry.took_ms + 1e3 * (time.perf_counter() - begun)
         return replace(reply, details={**reply.details, "defence_ms": took_ms})
 
+    def ask_drawn(self, stimuli: Sequence[Stimulus], *, draws: Sequence[int]) -> list[Reply]:
+        """As `ask`, each stimulus under a draw of its own, of random defences and of the model's sampling; all at once."""
+        entries = [self.entered(stimulus, draw=draw) for stimulus, draw in zip(stimuli, draws, strict=True)]
+        samplings = [self.sampling.drawn(draw) for draw in draws]
+        let_in = [place for place, entry in enumerate(entries) if entry.blocked is None]
+        inside = [entries[place].stimulus for place in let_in]
+        replies = iter(self.asked.ask_each(inside, samplings=[samplings[place] for place in let_in]) if let_in else ())
+        return [entry.blocked or self.left(next(replies), entry) for entry in entries]
+
     def loss_and_gradient(
         self, stimuli: Sequence[Stimulus], *, targets: Sequence[str], draw: int = 0
     ) -> tuple[NDArray[np.float64], list[NDArray[np.float32]]]:
@@ -896,11 +918,6 @@ class _Unscreened(System):
 
 CLEAN_DRAW, VERIFY_DRAW, FIRST_SEARCH_DRAW = 0, 1, 2
 """Draws of random defences and of the model's sampling: what an attack has seen is never what it is judged on."""
-
-
-def drawn_sampling(sampling: Sampling, draw: int) -> Sampling:
-    """How answers are drawn under another draw: with another seed, where anything is drawn."""
-    return replace(sampling, seed=sampling.seed + draw) if sampling.temperature > 0 else sampling
 
 
 def system_fingerprint(model: str, defences: Sequence[Any], *, seed: int) -> str:

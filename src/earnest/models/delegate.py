@@ -37,6 +37,10 @@ class Delegate(Model):
         """As `Model.ask`."""
         return self.model.ask(stimuli, sampling=sampling)
 
+    def ask_each(self, stimuli: Sequence[Stimulus], *, samplings: Sequence[Sampling]) -> list[Reply]:
+        """As `Model.ask_each`."""
+        return self.model.ask_each(stimuli, samplings=samplings)
+
     async def ask_one(self, stimulus: Stimulus, *, sampling: Sampling = Sampling(), **held: Any) -> Answer:  # noqa: B008
         """As `Model.ask_one`."""
         return await self.model.ask_one(stimulus, sampling=sampling, **held)
@@ -107,6 +111,11 @@ class Within(Delegate):
         """As `Model.ask`, inside the context."""
         with self._inside() as model:
             return model.ask(stimuli, sampling=sampling)
+
+    def ask_each(self, stimuli: Sequence[Stimulus], *, samplings: Sequence[Sampling]) -> list[Reply]:
+        """As `Model.ask_each`, inside the context."""
+        with self._inside() as model:
+            return model.ask_each(stimuli, samplings=samplings)
 
     async def ask_one(self, stimulus: Stimulus, *, sampling: Sampling = Sampling(), **held: Any) -> Answer:  # noqa: B008
         """As `Model.ask_one`, inside the context.

@@ -140,7 +140,7 @@ class EmbeddedModel(Model):
                 raise BadParameter("who of several speakers is meant is found by comparing, and has no gradient")
             losses, gradients = network.loss_and_gradient([own[0] for own in questions], targets=list(targets))
         return losses, [
-            gradient[(start := _joined(stimulus.clips)[1]) : start + stimulus.clip.n_samples]
+            gradient[(start := _joined(stimulus.clips, held=stimulus.primary_role)[1]) : start + stimulus.clip.n_samples]
             for gradient, stimulus in zip(gradients, stimuli, strict=True)
         ]
 
@@ -328,8 +328,8 @@ def _by_voice(outputs: list[ReferenceOutput], stimulus: Stimulus, network: Refer
     return Answer(text=text, details={"probability": round(probability, 4)})
 
 
-def _joined(clips: Mapping[str, AudioClip]) -> tuple[NDArray[np.float32], int]:
-    """All clips at 16 kHz with silence between, and where the primary one starts (0 where none is)."""
+def _joined(clips: Mapping[str, AudioClip], *, held: str = PRIMARY_ROLE) -> tuple[NDArray[np.float32], int]:
+    """All clips at 16 kHz with silence between, and where the one in the role `held` starts (0 where none is)."""
     heard = {role: clip.resampled(SAMPLE_RATE).samples for role, clip in clips.items()}
     gap = np.zeros(round(GAP_S * SAMPLE_RATE), dtype=np.float32)
     parts: list[NDArray[np.float32]] = []
@@ -337,7 +337,7 @@ def _joined(clips: Mapping[str, AudioClip]) -> tuple[NDArray[np.float32], int]:
     for role, samples in heard.items():
         starts[role] = sum(map(len, parts))
         parts += [samples, gap]
-    return (np.concatenate(parts[:-1]) if parts else gap[:0]), starts.get(PRIMARY_ROLE, 0)
+    return (np.concatenate(parts[:-1]) if parts else gap[:0]), starts.get(held, 0)
 
 
 @models.register("earnest")
