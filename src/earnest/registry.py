@@ -40,6 +40,8 @@ HOMES = {"suites": "earnest.tasks.suite"}
 
 _SPEC = re.compile(r"^(?P<name>[A-Za-z0-9_.-]+)(:(?P<parameters>.*))?$", re.DOTALL)
 _SPLIT = re.compile(r",(?=[A-Za-z_][A-Za-z0-9_-]*=)")
+_AS_WRITTEN = frozenset({"artefact"})
+"""Parameters that are never a number: twelve digits of a SHA-256 may look like one."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ def parse_spec(text: str) -> Spec:
         key, equals, value = part.partition("=")
         if not equals or not key.strip():
             raise BadParameter(f"parameters must look like key=value,key=value, got {part!r} in {text!r}")
-        parameters[key.strip().replace("-", "_")] = _read(value.strip())
+        name = key.strip().replace("-", "_")
+        parameters[name] = _read(value.strip()) if name not in _AS_WRITTEN else value.strip().strip('"')
     return Spec(found["name"].replace("-", "_"), parameters)
 
 
