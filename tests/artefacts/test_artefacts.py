@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
@@ -185,6 +185,7 @@ def test_a_file_of_other_arrays_is_none_of_ours(tmp_path: Path, texts: dict[str,
         load(path)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.dictionaries(
     st.text(min_size=1, max_size=5).filter(lambda name: name != "__metadata__" and name.isprintable()),
     arrays_of.arrays(st.sampled_from(["<f4", "<f8", ">f4", "<i2", "u1", "?"]), arrays_of.array_shapes(min_dims=0, min_side=0)), max_size=4,

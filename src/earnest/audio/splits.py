@@ -186,12 +186,13 @@ def _drawn(groups: Sequence[Sequence[Entry]], *, seed: int) -> set[str]:
     def place(group: Sequence[Entry]) -> str:
         return hashlib.sha256(f"{seed}\x1f{min(entry.id for entry in group)}".encode()).hexdigest()
 
+    total = Counter(entry.label or "" for group in groups for entry in group)
     ahead: Counter[str] = Counter()  # rows of each label in `train` less those in `test`
     train: set[str] = set()
     # a tie goes to the smaller half, so that neither stays empty
     for group in sorted(groups, key=lambda group: (-len(group), place(group))):
         labels = Counter(entry.label or "" for entry in group)
-        gain = sum(abs(ahead[name] + n) - abs(ahead[name] - n) for name, n in labels.items())
+        gain = sum((abs(ahead[name] + n) - abs(ahead[name] - n)) / total[name] for name, n in labels.items())
         lead = sum(ahead.values())
         joins = gain < 0 or (gain == 0 and (lead < 0 or (lead == 0 and int(place(group), 16) % 2 == 0)))
         train |= {entry.id for entry in group} if joins else set()
