@@ -127,6 +127,7 @@ def _written(answer: Answer) -> tuple[str, bytes | None]:
         "duration_ms": answer.duration_ms,
         "log_probability": answer.log_probability,
         "details": dict(answer.details),
+        "value": answer.value,
     }
     return dumped_json(fields), None if answer.clip is None else answer.clip.flac_bytes()
 

@@ -112,6 +112,7 @@ class Caller(Model):
         self.takes_text_alone = model.takes_text_alone
         self.takes_history = model.takes_history
         self.sites = model.sites
+        self.gives, self.artefacts = model.gives, model.artefacts
         self.price = price_of(model, prices)
         self.ledger = ledger or Ledger()
         self.limiter = Limiter(max_connections)

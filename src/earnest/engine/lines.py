@@ -19,7 +19,7 @@ def outcome_of_reply(job: Job, reply: Reply) -> Outcome:
     """What scoring says of the reply; a failure is never scored, an empty answer only of a clip that holds something."""
     if isinstance(reply, Failure):
         return Unscored(reason=reply.reason, detail=reply.detail, passing=reply.passing)
-    if not reply.said.strip() and reply.clip is None and not job.item.audible:
+    if reply.value is None and not reply.said.strip() and reply.clip is None and not job.item.audible:
         if reply.details.get("blocked") or reply.reading.finish == "content_filter":
             return Unscored(reason="content_filter", detail=stopped_by_filter(reply))
         cut = " before max_tokens cut it off" if reply.reading.finish == "length" else ""
@@ -48,6 +48,7 @@ def line_of(
     attempt: Mapping[str, Any] | None = None,
     judges: Mapping[str, Any] | None = None,
     question: Question | None = None,
+    seen: bool = False,
 ) -> JournalLine:
     """The journal line of a finished job."""
     answer = reply if isinstance(reply, Answer) else None
@@ -69,6 +70,8 @@ def line_of(
         detail=(unscored.detail or None) if unscored else None,
         passing=unscored is not None and unscored.passing,
         answer=answer.text if answer else None,
+        value=answer.value if answer else None,
+        seen=job.seen or seen,
         answer_clip=answer_clip,
         verdict=verdict,
         usage=dict(answer.usage) if answer else {},

@@ -71,6 +71,8 @@ __all__ = [
 
 Several = str | Sequence[str]
 
+IN_WORDS = {"words": "words", "value": "numbers"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Prepared:
@@ -356,8 +358,8 @@ def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest
     asked = asked.checked()
     chosen = resolve(suite, task=asked.task, pillar=asked.pillar)
     every, lacks = _items(chosen, asked, data)
-    canaries = _canaries(data, seed=asked.seed)
     loaded = _loaded(model, asked.model_options)
+    canaries = _canaries(data, seed=asked.seed) if loaded.gives == "words" else []
     within = {found.name: _within(loaded, found, every[found.name]) for found in chosen if found.name in every}
     kept = {name: one.items or every[name] for name, one in within.items()}  # of those beyond it, what would be asked
     kept = {found.name: _fewer(found, kept[found.name], asked) for found in chosen if found.name in kept}
@@ -468,6 +470,8 @@ def _within(model: Model, task: Task, items: Sequence[Item]) -> _Within:
 
 def _beyond(model: Model, task: Task, item: Item) -> str | None:
     """Why an item cannot be asked of a model; None where it may be."""
+    if task.takes != model.gives:
+        return f"it answers with {IN_WORDS[model.gives]}, and the task reads {IN_WORDS[task.takes]}"
     if item.without_audio and model.takes_text_alone is False:
         return BEYOND["text_refused"]
     needs = task.needs_of(item)
