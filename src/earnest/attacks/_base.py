@@ -32,9 +32,10 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from earnest.artefacts import Artefact
 from earnest.attacks._budget import Budget, Distortion, padded
 from earnest.attacks._victim import CLEAN_DRAW, VERIFY_DRAW, Candidate, Victim, drawn_replies, reached
-from earnest.audio import AudioClip, Stimulus
+from earnest.audio import AudioClip, Entry, Stimulus
 from earnest.errors import AccessDenied, BadParameter
 from earnest.models.access import Access, Answer, Failure, Reply, System, rng_for
 from earnest.registry import Registry, Spec
@@ -250,6 +251,10 @@ class Attack(abc.ABC):
         rngs : sequence of numpy.random.Generator
             One for each stimulus; the only source of randomness.
         """
+
+    def fit(self, rows: Sequence[Entry], system: System | None, rng: np.random.Generator) -> Artefact | None:
+        """What the attack learns beforehand from rows of data, as an artefact; by default there is nothing to fit."""
+        return None
 
     def control(
         self,

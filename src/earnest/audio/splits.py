@@ -121,9 +121,22 @@ def clusters(rows: Sequence[Entry], columns: Sequence[str] = COLUMNS) -> dict[st
     return {entry.id: root(place) for place, entry in enumerate(rows)}
 
 
+def keys_seen(split: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    """Digests of the speakers and of the texts that were seen, as `Split.as_json` tells of them; what is none is left out."""
+    columns = split.get("apart_by")
+    counted = [column for column in COLUMNS if isinstance(columns, list) and column in columns]
+    listed = {column: split.get(f"{column}s") for column in counted}
+    return {column: frozenset(map(str, values)) for column, values in listed.items() if isinstance(values, list)}
+
+
+def seen_in(entry: Entry, seen: Mapping[str, frozenset[str]]) -> bool:
+    """Whether a row shares a speaker or a text with those of `keys_seen`."""
+    return any(key(entry, column) in values for column, values in seen.items())
+
+
 def is_seen(entry: Entry, split: Mapping[str, Any]) -> bool:
     """Whether a row shares a speaker or a text with what was seen, as `Split.as_json` tells of it."""
-    return any(key(entry, column) in set(split.get(f"{column}s", ())) for column in split.get("apart_by", ()))
+    return seen_in(entry, keys_seen(split))
 
 
 def _there(rows: Iterable[Entry]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -113,7 +114,7 @@ class LfccGmm(Detector):
             for side, rows in frames.items()
         }
 
-    @property
+    @cached_property
     def _learnt(self) -> tuple[dict[str, Mixture], tuple[float, float]]:
         arrays: Mapping[str, Any] = self.fitted.arrays
         wanted = [f"{side}.{part}" for side in SIDES for part in ("weights", "means", "variances")]

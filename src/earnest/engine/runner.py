@@ -81,6 +81,7 @@ async def execute_async(
     folder: Path | str,
     settings: Settings = Settings(),  # noqa: B008
     on_progress: Callable[[Progress], None] | None = None,
+    rows_seen: frozenset[str] = frozenset(),
 ) -> Summary:
     """Ask and score every job that the run folder does not hold yet.
 
@@ -99,6 +100,8 @@ async def execute_async(
     settings : Settings
     on_progress : callable or None
         Called on the event loop a few times a second; must not block.
+    rows_seen : frozenset of str
+        SHA-256 of clips that an artefact of the run was fitted to; items that hold one are marked as seen.
 
     Returns
     -------
@@ -120,6 +123,7 @@ async def execute_async(
     jobs = _checked([job for job in jobs if in_shard(job.item.id, plan.shard)])
     async with AsyncExitStack() as stack:
         run = await _Run.begin(stack, plan, jobs, model, judges, folder, settings, on_progress)
+        run.rows_seen = rows_seen
         await run.finish_all()
     return run.summary()
 
@@ -133,6 +137,7 @@ def execute(
     folder: Path | str,
     settings: Settings = Settings(),  # noqa: B008
     on_progress: Callable[[Progress], None] | None = None,
+    rows_seen: frozenset[str] = frozenset(),
 ) -> Summary:
     """As `execute_async`, for code without an event loop; inside one (a notebook) it runs in a thread of its own.
 
@@ -141,7 +146,7 @@ def execute(
     """
     return finished(
         lambda: execute_async(
-            plan, jobs, model=model, judges=judges, folder=folder, settings=settings, on_progress=on_progress
+            plan, jobs, model=model, judges=judges, folder=folder, settings=settings, on_progress=on_progress, rows_seen=rows_seen
         )
     )
 
@@ -167,6 +172,7 @@ class _Run:
         self._canary_lines: dict[str, JournalLine] = {}
         self._finished: set[str] = set()
         self._learnt: tuple[LearntField, ...] = ()
+        self.rows_seen: frozenset[str] = frozenset()
         self.begun = time.monotonic()
         self.pace = Pace(())
         self.journal: Journal
@@ -429,6 +435,7 @@ class _Run:
                 outcome = scoring_failed(error)
         assert isinstance(outcome, Verdict | Unscored)
         about = {
+            "seen": bool(self.rows_seen) and await self._in_pool(_holds, stimulus, self.rows_seen),
             "stimulus": stimulus,
             "reply": reply,
             "clips": clips,
@@ -612,6 +619,11 @@ def _kept_in(function: Callable[..., T], *arguments: Any, **named: Any) -> T:
 def _as_kept(sent: Stimulus) -> dict[str, AudioClip]:
     """The clips as the run folder keeps them, so that a judge asked later hears the same."""
     return {role: clip.quantised() for role, clip in sent.clips.items()}
+
+
+def _holds(stimulus: Stimulus, rows_seen: frozenset[str]) -> bool:
+    """Whether a clip of the stimulus, before any attack, is one that was fitted to."""
+    return any(clip.quantised().digest in rows_seen for clip in stimulus.clips.values())
 
 
 def _with_goal(job: Job) -> Stimulus:

@@ -20,6 +20,7 @@ from typing import Any, Literal, TypedDict, Unpack, overload
 
 import earnest
 from earnest import report
+from earnest.artefacts import Artefact
 from earnest.audio import Manifest
 from earnest.audio.files import needs_codecs
 from earnest.engine import Job, ModelJudge, Progress, Settings, execute
@@ -33,13 +34,15 @@ from earnest.models.access import Model, Sampling
 from earnest.models.options import Given, options_of, written
 from earnest.plan import Plan, PlannedTask
 from earnest.records import BEYOND, Arm, Item, JournalLine, Unscored
-from earnest.registry import Spec, has_extra, parse_spec, registry
+from earnest.registry import Spec, has_extra, loaded_files, parse_spec, registry
 from earnest.results.baseline import Baseline, check_margin
 from earnest.results.gates import check_gates
+from earnest.tasks._artefacts import artefacts_of, canonical, is_seen, recorded, rows_seen, seen_samples
 from earnest.tasks._again import Replay, in_words, probe_hearing, replay
 from earnest.tasks._base import NEEDS, Task
 from earnest.tasks._canary import Canary
 from earnest.tasks._check import DataCheck, check_data, check_official
+from earnest.tasks._fit import FitOutline, fit
 from earnest.tasks._judge import Judged, check_hearing, judge_run, made_judges
 from earnest.tasks._limit import limited
 from earnest.tasks._run import Outline, Run
@@ -51,6 +54,7 @@ from earnest.tasks.probe import probe_manifest
 
 __all__ = [
     "DataCheck",
+    "FitOutline",
     "Judged",
     "Outline",
     "Replay",
@@ -59,6 +63,7 @@ __all__ = [
     "SuiteTask",
     "check_data",
     "check_official",
+    "fit",
     "in_words",
     "is_official",
     "judge_run",
@@ -84,6 +89,7 @@ class _Prepared:
     judges: tuple[ModelJudge, ...]
     settings: Settings
     data: Manifest | OfficialData
+    rows_seen: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -343,6 +349,7 @@ def run_suite(
             folder=Path(str(out)),
             settings=settings,
             on_progress=on_progress,
+            rows_seen=prepared.rows_seen,
         )
     except RunStopped:
         report.write(Path(str(out)), gates=gates, note=_note(prepared) or None)  # of what was done, for those who look
@@ -373,6 +380,8 @@ def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest
     lacks |= _across(chosen, items, lacks)
     _check_some_asked(lacks, asked=asked.task, model=loaded)
     judges = made_judges(asked.judges, hears=asked.judge_hears, options=asked.judge_options)
+    artefacts = artefacts_of([*([asked.attack] if asked.attack else []), *asked.defences], loaded)
+    seen = seen_samples(data, artefacts.values()) if isinstance(data, Manifest) else frozenset()
     planned = tuple(
         _planned(
             found,
@@ -382,12 +391,13 @@ def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest
             attack=asked.attack,
             subtasks=subtasks.get(found.name, {}),
             beyond=within[found.name].beyond if found.name in within else {},
+            n_seen=sum(is_seen(item, seen) for item in items.get(found.name, ())),
         )
         for found in chosen
     )
-    plan = _plan(suite, asked, planned, items, model=loaded, judges=judges, data=data)
+    plan = _plan(suite, asked, planned, items, model=loaded, judges=judges, data=data, artefacts=artefacts)
     jobs = [
-        Job(item=item, arm=arm, score=found.score, goal=found.goal)
+        Job(item=item, arm=arm, score=found.score, goal=found.goal, seen=is_seen(item, seen))
         for arm in (Arm(attack=a, defence=d) for a, d in plan.arms)
         for found in chosen
         if _stands_in(found, arm)
@@ -395,8 +405,9 @@ def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest
     ]
     proofs = [Job(item=item, arm=Arm(), score=Canary().score, kind="canary") for item in canaries]
     return _Prepared(
-        plan=plan, jobs=[*proofs, *jobs], model=loaded, judges=judges, settings=asked.settings, data=data
-    )
+        plan=plan, jobs=[*proofs, *jobs], model=loaded, judges=judges, settings=asked.settings, data=data,
+        rows_seen=rows_seen(artefacts.values()),
+    )  # fmt: skip
 
 
 def _loaded(model: str | Model, options: Given) -> Model:
@@ -489,6 +500,7 @@ def _plan(
     model: Model,
     judges: tuple[ModelJudge, ...],
     data: Manifest | OfficialData,
+    artefacts: dict[str, Artefact],
 ) -> Plan:
     return Plan(
         earnest=earnest.__version__,
@@ -513,6 +525,8 @@ def _plan(
         destination=_destination(model, judges if asked.judge_hears else ()),
         model_options=written(asked.model_options),
         judge_options=written(asked.judge_options),
+        artefacts=recorded(artefacts),
+        plugins=loaded_files(),
     )
 
 
@@ -587,8 +601,9 @@ def _checked_specs(attack: str | None, defences: tuple[str, ...]) -> tuple[str |
 
     def checked(kind: str, spec: str) -> str:
         try:
+            spec = canonical(spec)
             registry(kind).make(spec)
-            return str(parse_spec(spec))
+            return spec
         except EarnestError as error:
             faults.append(str(error))
             return spec
@@ -667,6 +682,7 @@ def _planned(
     attack: str | None,
     subtasks: dict[str, int],
     beyond: dict[str, int],
+    n_seen: int,
 ) -> PlannedTask:
     rows: Any = data  # in the form that the suite's tasks read
     unserved = task.unserved(rows)
@@ -678,6 +694,7 @@ def _planned(
         version=task.version,
         parameters=dict(Spec.of(task).parameters),
         n_items=len(items or ()),
+        seen=n_seen,
         not_run=lack,
         beyond=beyond,
         attacked=attack is None or _stands_in(task, Arm(attack=attack)),
