@@ -16,7 +16,7 @@ ROOT = Path(earnest.__file__).parent
 FLOORS = (
     ("errors", "text"),
     ("pillars", "registry", "replies", "run_folder", "spreadsheets"),
-    ("artefacts", "audio", "catalogue"),
+    ("arms", "artefacts", "audio", "catalogue"),
     ("records", "plan", "metrics", "models"),
     ("attacks", "defences", "detectors", "explainers", "privacy", "results", "streams"),
     ("engine", "guard", "report"),

@@ -8,14 +8,75 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from earnest.errors import BadData, PlanMismatch
+from earnest.arms import Arm, old_attack
+from earnest.errors import BadData, EarnestError, PlanMismatch
+from earnest.registry import parse_spec, registry
 from earnest.run_folder import file_in, read_form, write_whole
+
+Power = Literal["none", "responses", "scores", "gradients", "activations"]
+"""What an attack is granted of the system that it is built on."""
+
+GOALS: Mapping[str, str] = {
+    "corruption": "none: sound gets worse by itself",
+    "adversarial": "another answer, by a change that is hard to hear",
+    "jailbreak": "an answer to a harmful request",
+    "covert": "an instruction obeyed that nobody hears",
+    "backdoor": "a behaviour that a trigger sets off",
+}
+"""What attacks of each family are after."""
+
+
+class PlannedArm(BaseModel):
+    """A condition in which items are asked: who attacks with what, and what stands before the model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    attack: str | None = Field(default=None, description="Specification of the attack, or null: nobody attacks.")
+    crafted_on: str | None = Field(
+        default=None,
+        description="What the attack is built on: null, the system that is asked; `undefended`, its model alone; else the "
+        "specification of another model.",
+    )
+    defences: tuple[str, ...] = Field(default=(), description="Specifications of the defences, in order.")
+    access: Power | None = Field(default=None, description="What the attack needs of what it is built on.")
+    family: str | None = Field(default=None, description="`corruption`, `adversarial`, `jailbreak`, `covert`, `backdoor`.")
+    goal: str = Field(default="", description="What the attacker wants, in words, where all items want the same.")
+    max_queries: int | None = Field(default=None, description="Most queries of an item's search; null: not bounded.")
+
+    @property
+    def arm(self) -> Arm:
+        """What its lines are known by."""
+        return Arm(attack=self.attack, crafted_on=self.crafted_on, defences=self.defences)
+
+    @classmethod
+    def of(cls, arm: Arm) -> PlannedArm:
+        """The arm with what its attack says of itself, as far as it is installed here."""
+        plugin = None if arm.attack is None else _attack(arm.attack)
+        family, limit = getattr(plugin, "family", None), getattr(plugin, "max_queries", None)
+        return cls(
+            attack=arm.attack,
+            crafted_on=arm.crafted_on,
+            defences=arm.defences,
+            access="none" if family == "corruption" else getattr(plugin, "needs", None),
+            family=family,
+            goal=GOALS.get(family or "", ""),
+            max_queries=limit if isinstance(limit, int) else None,
+        )
+
+
+def _attack(spec: str) -> Any:
+    """The attack; None where no package brings it, or the one that does was not loaded."""
+    attacks = registry("attacks")
+    try:
+        return None if attacks.waits(parse_spec(spec).name) else attacks.make(spec)
+    except EarnestError:
+        return None
 
 
 class PlannedTask(BaseModel):
@@ -35,7 +96,7 @@ class PlannedTask(BaseModel):
     beyond: dict[str, int] = Field(
         default_factory=dict, description="Items that the model was not made to be asked, by why; they are left out."
     )
-    attacked: bool = Field(default=True, description="Whether its items are asked in the attacked arms, if any.")
+    unattacked: tuple[str, ...] = Field(default=(), description="Attacks in whose arms its items are not asked.")
     unserved: dict[str, str] = Field(
         default_factory=dict, description="Sub-tasks that the task could serve and the data does not allow, with why."
     )
@@ -73,11 +134,9 @@ class Plan(BaseModel):
     data: str = Field(description="`probe`, or the name of the folder.")
     data_digest: str = Field(description="SHA-256 of the manifest, or of the embedded probe set's.")
     tasks: tuple[PlannedTask, ...]
-    attack: str | None = None
-    transfer: str | None = Field(
-        default=None, description="The attack made on the undefended model, asked beside the one that knows the defence."
+    arms: tuple[PlannedArm, ...] = Field(
+        default=(PlannedArm(),), description="The conditions in which items are asked, the clean one first."
     )
-    defences: tuple[str, ...] = ()
     judges: tuple[str, ...] = ()
     judge_hears: bool = Field(default=False, description="Whether judges are given the recordings.")
     parameters: dict[str, Any] = Field(default_factory=dict, description="Sampling parameters of every call.")
@@ -100,14 +159,36 @@ class Plan(BaseModel):
         default=(), description="What endpoints were found to refuse. It is found out by asking, and is no part of what is compared."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_old(cls, fields: Any) -> Any:
+        """A plan as versions before 0.3 wrote it: one attack, one stack of defences, and the arms that follow."""
+        if not isinstance(fields, dict) or "arms" in fields or not {"attack", "transfer", "defences"} & fields.keys():
+            return fields
+        rest = {name: value for name, value in fields.items() if name not in ("attack", "transfer", "defences")}
+        arms = _old_arms(fields)
+        attacks = tuple(dict.fromkeys(arm.attack for arm in arms if arm.attack is not None))
+        tasks = [_old_task(task, attacks) for task in fields.get("tasks") or ()]
+        return {**rest, "tasks": tasks, "arms": tuple(map(PlannedArm.of, arms))}
+
+    def arms_of(self, task: PlannedTask) -> list[Arm]:
+        """The arms in which a task is asked."""
+        return [one.arm for one in self.arms if one.attack is None or one.attack not in task.unattacked]
+
     @property
-    def arms(self) -> tuple[tuple[str | None, str | None], ...]:
-        """(attack, defence) of each arm, as far as the plan has them: clean, attacked, defended, both, transferred."""
-        defence = "+".join(self.defences) or None
-        attacks = (None, self.attack) if self.attack else (None,)
-        defences = (None, defence) if defence else (None,)
-        transferred = ((self.transfer, defence),) if self.transfer and defence else ()
-        return (*((a, d) for d in defences for a in attacks), *transferred)
+    def attacks(self) -> tuple[str, ...]:
+        """Every attack of its arms, once."""
+        return tuple(dict.fromkeys(one.attack for one in self.arms if one.attack is not None))
+
+    @property
+    def stacks(self) -> tuple[tuple[str, ...], ...]:
+        """Every stack of defences of its arms, once."""
+        return tuple(dict.fromkeys(one.defences for one in self.arms if one.defences))
+
+    @property
+    def by_arm(self) -> dict[Arm, PlannedArm]:
+        """What is planned, by what lines are known by."""
+        return {one.arm: one for one in self.arms}
 
     @property
     def asks_own_model(self) -> bool:
@@ -184,3 +265,30 @@ class Plan(BaseModel):
         if tasks:
             told.append(f"the tasks or their items differ: {', '.join(sorted(tasks))}")
         return told or (["the items differ"] if self.items_digest != other.items_digest else [])
+
+
+def old_stacks(folder: Path) -> dict[str, tuple[str, ...]]:
+    """The stacks of defences of a run folder's plan, if it has one, by how journal lines before version 0.3 write them."""
+    if not (folder / "plan.json").is_file():
+        return {}
+    return {"+".join(stack): stack for stack in Plan.read(folder).stacks}
+
+
+def _old_arms(fields: dict[str, Any]) -> list[Arm]:
+    """The arms of a plan that has one attack and one stack of defences: clean, attacked, defended, both, transferred."""
+    defences = tuple(map(str, fields.get("defences") or ()))
+    attacks: list[dict[str, Any]] = [{}]
+    if fields.get("attack"):
+        attacks.append(old_attack(fields["attack"]))
+    arms = [Arm(**attack, defences=stack) for stack in dict.fromkeys(((), defences)) for attack in attacks]
+    if fields.get("transfer") and defences:
+        arms.append(Arm(**old_attack(fields["transfer"]), defences=defences))
+    return arms
+
+
+def _old_task(fields: Any, attacks: tuple[str, ...]) -> Any:
+    """A task of such a plan, which says of all attacks at once whether it is attacked."""
+    if not isinstance(fields, dict) or "attacked" not in fields:
+        return fields
+    rest = {name: value for name, value in fields.items() if name != "attacked"}
+    return {**rest, "unattacked": () if fields["attacked"] else attacks}

@@ -16,8 +16,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
+from earnest.arms import Arm, old_attack
 from earnest.audio import Stimulus
 from earnest.errors import BadParameter, FailureReason
 from earnest.run_folder import CLIP_NAME, plain_json
@@ -199,21 +200,6 @@ class Question:
 Outcome = Verdict | Unscored | Question
 
 
-@dataclass(frozen=True, kw_only=True)
-class Arm:
-    """The condition of a question: specifications of an attack and of defences, in order; both may be missing."""
-
-    attack: str | None = None
-    defence: str | None = None
-
-    @property
-    def suffix(self) -> str:
-        """What is put behind an id to tell the arms apart: `""`, `"@pgd"`, `"@pgd+codec"`, `"@+codec"`."""
-        if self.attack is None and self.defence is None:
-            return ""
-        return "@" + (self.attack or "") + (f"+{self.defence}" if self.defence else "")
-
-
 def _checked_verdict(fields: dict[str, Any]) -> dict[str, Any]:
     """The fields of a verdict, as a line holds them."""
     score = fields.get("score")
@@ -244,7 +230,10 @@ class JournalLine(BaseModel):
     model: str = Field(description="Specification of the model.")
     parameters: dict[str, Any] = Field(default_factory=dict, description="Sampling parameters of the call.")
     attack: str | None = Field(default=None, description="Specification of the attack, or null.")
-    defence: str | None = Field(default=None, description="Specifications of the defences in order, joined by '+'.")
+    crafted_on: str | None = Field(
+        default=None, description="What the attack was built on, where that is not the system that was asked."
+    )
+    defences: tuple[str, ...] = Field(default=(), description="Specifications of the defences, in order.")
     status: Literal["scored", "unscored"] = Field(description="Whether there is a verdict.")
     reason: str | None = Field(default=None, description="Why there is no verdict: one of the unscored reasons.")
     detail: str | None = Field(default=None, description="The reason in words.")
@@ -278,6 +267,8 @@ class JournalLine(BaseModel):
         default=None, description="Of an attacked item: success, queries, distortion, control and what was drawn."
     )
     defence_ms: float = Field(default=0.0, description="Milliseconds that the defences added.")
+    blocked: str | None = Field(default=None, description="Why a defence kept the question from the model, or null.")
+    draw: int = Field(default=0, description="Which draw of random defences it was asked under; needed to ask it again.")
     judges: dict[str, Any] | None = Field(
         default=None,
         description="What each judge said, by its name: label, reason, value and sub-scores; or a label alone.",
@@ -309,7 +300,21 @@ class JournalLine(BaseModel):
     @property
     def arm(self) -> Arm:
         """The condition it was asked in."""
-        return Arm(attack=self.attack, defence=self.defence)
+        return Arm(attack=self.attack, crafted_on=self.crafted_on, defences=self.defences)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_old(cls, fields: Any, info: ValidationInfo) -> Any:
+        """A line as versions before 0.3 wrote it, whose defences are one string; the plan, in the context, knows them."""
+        if not isinstance(fields, dict) or "defence" not in fields:
+            return fields
+        joined, rest = fields["defence"], {name: value for name, value in fields.items() if name != "defence"}
+        if joined is None:
+            return rest
+        if not isinstance(joined, str):
+            raise ValueError("defence must be a string or null")
+        stacks = info.context or {}
+        return {**rest, **old_attack(fields.get("attack")), "defences": stacks.get(joined, (joined,))}
 
     def dumped(self) -> str:
         """The line as compact JSON, keys in a fixed order, without a newline."""

@@ -133,7 +133,7 @@ def test_the_page_says_what_is_open(text: str) -> None:
 def test_a_task_that_is_defended_and_not_attacked_shows_what_the_defence_costs_it(run_folder: Path) -> None:
     plan = json.loads((run_folder / "plan.json").read_text())
     for task in plan["tasks"]:
-        task["attacked"] = task["name"] != "made_secret"
+        task["unattacked"] = [ATTACK] if task["name"] == "made_secret" else []
     (run_folder / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
     lines = (run_folder / "journal.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
     kept = [line for line in lines if not ('"task":"made_secret"' in line and '"attack":"pgd' in line)]

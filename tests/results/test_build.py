@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from earnest import registry
+from earnest.arms import UNDEFENDED, Arm
 from earnest.errors import BadData
 from earnest.metrics.agreement import cohens_kappa
-from earnest.plan import Plan, PlannedTask
+from earnest.plan import Plan, PlannedArm, PlannedTask
 from earnest.results import rate
 from earnest.results.agreement import kappa
 from earnest.results.build import build, build_from, read_lines, task_measures
@@ -36,6 +37,11 @@ class MadeUp:
 @pytest.fixture(autouse=True)
 def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(registry.registry("tasks")._found, "made_up", MadeUp)
+
+
+def in_arms(attack, defences=()):
+    arms = [Arm(attack=one, defences=stack) for stack in dict.fromkeys(((), defences)) for one in (None, attack)]
+    return PLAN.model_copy(update={"arms": tuple(map(PlannedArm.of, arms))})
 
 
 def lines_of(line, scores, *, attack=None, defence=None, **fields):
@@ -67,7 +73,7 @@ def test_a_folder_without_a_journal_has_no_lines_and_without_a_plan_is_refused(t
 
 
 def test_ids_say_pillar_task_metric_level_and_arm(line) -> None:
-    plan = PLAN.model_copy(update={"attack": "pgd:steps=4"})
+    plan = in_arms("pgd:steps=4")
     found = build_from(plan, lines_of(line, [1.0] * 4) + lines_of(line, [0.0] * 4, attack="pgd:steps=4"))
     assert [finding.id for finding in found[:4]] == [
         "safety.made_up.held",
@@ -125,7 +131,7 @@ def test_a_journal_of_another_version_of_a_task_gets_its_mean_score_and_a_note(l
 
 
 def test_attack_success_is_over_items_that_the_clean_system_withstands(line) -> None:
-    plan = PLAN.model_copy(update={"attack": "pgd"})
+    plan = in_arms("pgd")
     made = attempts([True, True, False, True], clean=[False, False, False, True], controls=[True, False, False, True])
     lines = lines_of(line, [1.0, 1.0, 1.0, 0.0]) + lines_of(line, [0.0, 0.0, 1.0, 0.0], attack="pgd", attempt=made)
     (rate_found,) = of_pairs(plan, lines, "attack_success_rate")
@@ -144,7 +150,7 @@ def test_attack_success_is_over_items_that_the_clean_system_withstands(line) -> 
 
 
 def test_attack_success_is_told_by_split_where_there_are_several(line) -> None:
-    plan = PLAN.model_copy(update={"attack": "pgd"})
+    plan = in_arms("pgd")
 
     def attacked(*splits):
         lines = lines_of(line, [0.0] * 4, attack="pgd", attempt=attempts([True, False, False, True]))
@@ -158,7 +164,7 @@ def test_attack_success_is_told_by_split_where_there_are_several(line) -> None:
 
 
 def test_an_attempt_that_failed_is_unscored_and_one_that_cannot_be_told_too(line) -> None:
-    plan = PLAN.model_copy(update={"attack": "pgd"})
+    plan = in_arms("pgd")
     made = [*attempts([True, None, None]), None]
     made[1]["unjudged"] = "cannot_tell"
     made[2]["unjudged"] = "no_goal"
@@ -168,7 +174,7 @@ def test_an_attempt_that_failed_is_unscored_and_one_that_cannot_be_told_too(line
 
 
 def test_a_defence_is_shown_with_its_gain_and_its_cost(line) -> None:
-    plan = PLAN.model_copy(update={"attack": "pgd", "defences": ("codec",)})
+    plan = in_arms("pgd", ("codec",))
     lines = [
         *lines_of(line, [1.0, 1.0, 1.0, 0.0]),
         *lines_of(line, [0.0, 0.0, 0.0, 0.0], attack="pgd", attempt=attempts([True, True, True, False])),
@@ -195,14 +201,14 @@ def test_a_defence_is_shown_with_its_gain_and_its_cost(line) -> None:
 
 
 def test_a_transfer_attack_does_not_know_the_defence(line) -> None:
-    plan = PLAN.model_copy(update={"attack": "pgd:transfer=true", "defences": ("codec",)})
+    plan = PLAN.model_copy(update={"arms": (PlannedArm.of(Arm(attack="pgd", crafted_on=UNDEFENDED, defences=("codec",))),)})
     lines = lines_of(line, [0.0], attack="pgd:transfer=true", defence="codec", attempt=attempts([True]))
     (found,) = of_pairs(plan, lines, "attack_success_rate")
     assert found.threat_model.knows_defence is False
 
 
 def test_ids_are_unique(line) -> None:
-    plan = PLAN.model_copy(update={"attack": "pgd", "defences": ("codec",)})
+    plan = in_arms("pgd", ("codec",))
     lines = [
         *lines_of(line, [1.0] * 4), *lines_of(line, [0.0] * 4, attack="pgd", attempt=attempts([True] * 4)),
         *lines_of(line, [1.0] * 4, defence="codec"),

@@ -266,7 +266,7 @@ def plan_with(defence: str) -> Plan:
     ("defence", "told"), [("refusal_guard", True), ("smoothing:sigma=0.01", False), ("smoothing+refusal_guard", True)]
 )
 def test_a_guard_that_reads_as_the_judge_does_is_told_of(defence: str, told: bool) -> None:
-    place = Place(plan_with(defence), "safety", "t", Arm(defence=defence))
+    place = Place(plan_with(defence), "safety", "t", Arm(defences=tuple(defence.split("+"))))
     read = rate(some(3, 5), metric="refusal_rate", errors=refusal_errors(), note="of 8")
     assert (GUARDED in place.finding(read).note) is told and place.finding(read).note.startswith("of 8")
     judged = rate(some(3, 5, facts={"judge": "j"}), metric="refusal_rate", errors=refusal_errors())
@@ -278,7 +278,7 @@ def test_a_guard_that_reads_as_the_judge_does_is_told_of(defence: str, told: boo
 @pytest.mark.parametrize(("defence", "told"), [("refusal_guard", True), ("smoothing", False)])
 def test_so_is_it_of_what_such_a_guard_gains(defence: str, told: bool) -> None:
     bare = [a_line(f"{k}", float(k < 2), "refusal" if k < 2 else "names_action") for k in range(6)]
-    arm = Arm(defence=defence)
+    arm = Arm(defences=tuple(defence.split("+")))
     defended = [
         a_line(f"{k}{arm.suffix}", float(k < 4), "refusal" if k < 4 else "names_action", defence=defence).model_copy(
             update={"sample": f"{k}"}

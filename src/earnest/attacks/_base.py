@@ -34,10 +34,10 @@ import numpy as np
 
 from earnest.artefacts import Artefact
 from earnest.attacks._budget import Budget, Distortion, padded
-from earnest.attacks._victim import CLEAN_DRAW, VERIFY_DRAW, Candidate, Victim, drawn_replies, reached
+from earnest.attacks._victim import Candidate, Victim, drawn_replies, reached
 from earnest.audio import AudioClip, Entry, Stimulus
 from earnest.errors import AccessDenied, BadParameter
-from earnest.models.access import Access, Answer, Failure, Reply, System, rng_for
+from earnest.models.access import CLEAN_DRAW, VERIFY_DRAW, Access, Answer, Failure, Reply, System, rng_for
 from earnest.registry import Registry, Spec
 
 attacks = Registry("attacks")

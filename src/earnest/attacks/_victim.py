@@ -12,10 +12,7 @@ from numpy.typing import NDArray
 from earnest.attacks._budget import Budget, padded
 from earnest.audio import AudioClip, Stimulus
 from earnest.errors import BadParameter, ModelFailed
-from earnest.models.access import Access, Failure, Reply, System
-
-CLEAN_DRAW, VERIFY_DRAW, FIRST_SEARCH_DRAW = 0, 1, 2
-"""Draws of random defences and of the model's sampling: what an attack has seen is never what it is judged on."""
+from earnest.models.access import FIRST_SEARCH_DRAW, Access, Blocked, Failure, Reply, System, drawn_sampling
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,9 +159,14 @@ class Victim:
 
 
 def reached(stimulus: Stimulus, reply: Reply) -> bool | None:
-    """Whether `reply` reaches the stimulus's goal; None where there is no goal, no answer or no telling."""
+    """Whether `reply` reaches the stimulus's goal; None where there is no goal, no answer or no telling.
+
+    What a defence blocks reaches none.
+    """
     if stimulus.goal is None or isinstance(reply, Failure):
         return None
+    if isinstance(reply, Blocked):
+        return False
     return stimulus.goal.reached(reply.said)
 
 
@@ -172,7 +174,4 @@ def drawn_replies(system: System, stimuli: Sequence[Stimulus], *, draw: int) -> 
     """Replies under another draw of random defences and, where the model samples, another seed."""
     if not stimuli:
         return []
-    sampling = system.sampling
-    if sampling.temperature > 0:
-        sampling = replace(sampling, seed=sampling.seed + draw)
-    return system.ask(stimuli, sampling=sampling, draw=draw)
+    return system.ask(stimuli, sampling=drawn_sampling(system.sampling, draw), draw=draw)

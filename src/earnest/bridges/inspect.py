@@ -381,5 +381,5 @@ def _eval_sample(folder: Path, line: JournalLine) -> EvalSample:
         messages=[asked, ChatMessageAssistant(content=line.answer or "", model=line.model)],
         output=output,
         scores={"earnest": score},
-        metadata={"truth": line.truth, "attempt": line.attempt, "attack": line.attack, "defence": line.defence},
+        metadata={"truth": line.truth, "attempt": line.attempt, "attack": line.attack, "defence": line.arm.stack or None},
     )

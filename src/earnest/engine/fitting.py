@@ -179,7 +179,7 @@ async def _fitted(
     path = artefact.save(folder)
     artefact.save(store_folders()[-1])
     plan.model_copy(update={"artefact": artefact.sha}).write(folder)
-    n_calls, n_cached = (caller.n_calls, caller.n_cached) if caller else (0, 0)
+    n_calls, n_cached = (caller.counts.n_calls, caller.counts.n_cached) if caller else (0, 0)
     return Fit(artefact=artefact, path=path, n_calls=n_calls, n_cached=n_cached, cost_usd=cost_usd, seconds=time.monotonic() - begun)
 
 
@@ -213,7 +213,7 @@ async def _shown(work: Any, caller: Caller | None, ledger: Ledger, on_progress: 
         if caller is not None and caller._cache is not None:
             await asyncio.to_thread(caller._cache.flush)
         if on_progress is not None:
-            n = 0 if caller is None else caller.n_calls + caller.n_cached
+            n = 0 if caller is None else caller.counts.n_calls + caller.counts.n_cached
             rate = n / max(1e-9, time.monotonic() - begun)
             cost = cost_of([caller] if caller else [], ledger)[0]
             on_progress(Progress(done=n if caller else total * bool(done), total=max(n, 0 if caller else total), scored=n, unscored={},

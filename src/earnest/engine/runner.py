@@ -19,7 +19,7 @@ import math
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -56,9 +56,9 @@ from earnest.errors import (
     StorageFailed,
     machine_failed,
 )
-from earnest.models.access import Answer, Model, Reply, rng_for
+from earnest.models.access import VERIFY_DRAW, Answer, Entry, Model, Reply, Sampling, drawn_sampling, rng_for
 from earnest.plan import LearntField, Plan
-from earnest.records import JournalLine, Question, Unscored, Verdict
+from earnest.records import Arm, JournalLine, Question, Unscored, Verdict
 from earnest.results.proof import swapped
 from earnest.results.reasons import reason_counts
 
@@ -77,6 +77,7 @@ async def execute_async(
     jobs: Sequence[Job],
     *,
     model: Model,
+    others: Mapping[str, Model] | None = None,
     judges: Sequence[ModelJudge | NamedJudge] = (),
     folder: Path | str,
     settings: Settings = Settings(),  # noqa: B008
@@ -93,6 +94,8 @@ async def execute_async(
         Ids must be unique. With a shard in the plan, those of other shards are left out.
     model : Model
         What is evaluated; asked by its single attempts if remote, in batches if local.
+    others : mapping of str to Model, or None
+        Models that attacks are built on in its place, by their specification.
     judges : sequence of ModelJudge or NamedJudge
         For the questions that no parser can decide; the first one decides.
     folder : path
@@ -122,7 +125,7 @@ async def execute_async(
     folder = Path(folder)
     jobs = _checked([job for job in jobs if in_shard(job.item.id, plan.shard)])
     async with AsyncExitStack() as stack:
-        run = await _Run.begin(stack, plan, jobs, model, judges, folder, settings, on_progress)
+        run = await _Run.begin(stack, plan, jobs, model, others or {}, judges, folder, settings, on_progress)
         run.rows_seen = rows_seen
         await run.finish_all()
     return run.summary()
@@ -133,6 +136,7 @@ def execute(
     jobs: Sequence[Job],
     *,
     model: Model,
+    others: Mapping[str, Model] | None = None,
     judges: Sequence[ModelJudge | NamedJudge] = (),
     folder: Path | str,
     settings: Settings = Settings(),  # noqa: B008
@@ -146,7 +150,8 @@ def execute(
     """
     return finished(
         lambda: execute_async(
-            plan, jobs, model=model, judges=judges, folder=folder, settings=settings, on_progress=on_progress, rows_seen=rows_seen
+            plan, jobs, model=model, others=others, judges=judges, folder=folder, settings=settings, on_progress=on_progress,
+            rows_seen=rows_seen,
         )
     )
 
@@ -181,6 +186,7 @@ class _Run:
         self.caller: Caller
         self.judges: list[ModelJudge | NamedJudge] = []
         self.judge_callers: list[Caller] = []
+        self.other_callers: dict[str, Caller] = {}
         self.setups: dict[Any, Setup] = {}
         self.pool: Workers
         self.attack_pool: Workers
@@ -193,6 +199,7 @@ class _Run:
         plan: Plan,
         jobs: list[Job],
         model: Model,
+        others: Mapping[str, Model],
         judges: Sequence[ModelJudge | NamedJudge],
         folder: Path,
         settings: Settings,
@@ -206,12 +213,17 @@ class _Run:
             run.cache = AnswerCache(settings.cache)
             stack.callback(run.cache.close)
         run.ledger = Ledger(settings.max_cost, spent=read_spent(folder))
-        recall(folder, [model, *(judge.model for judge in judges if isinstance(judge, ModelJudge))])
+        recall(folder, [model, *others.values(), *(judge.model for judge in judges if isinstance(judge, ModelJudge))])
         run.caller = run._caller_of(model)
         stack.push_async_callback(run.caller.aclose)
+        run.other_callers = {spec: run._caller_of(other) for spec, other in others.items()}
+        for caller in run.other_callers.values():
+            stack.push_async_callback(caller.aclose)
         run._take_judges(judges, stack)
         check_prices(run._callers, settings)
-        run.setups = setups(plan, (job.arm for job in jobs), model=run.caller, sampling=run.sampling)
+        run.setups = setups(
+            plan, (job.arm for job in jobs), model=run.caller, others=run.other_callers, sampling=run.sampling
+        )
         with _storage_errors(folder):
             plan.write(folder)
         write_items(folder, [job.id for job in jobs])
@@ -257,14 +269,14 @@ class _Run:
             finished -= canaries  # the run was stopped then
         for name in finished:
             self._count(lines[name])
-            self.caller.answered = self.caller.answered or lines[name].answer is not None
+            self.caller.counts.answered = self.caller.counts.answered or lines[name].answer is not None
         self.n_resumed = self.n_done
         lines.clear()
         self._finished = finished
 
     @property
     def _callers(self) -> list[Caller]:
-        return [self.caller, *self.judge_callers]
+        return [self.caller, *self.other_callers.values(), *self.judge_callers]
 
     @property
     def _n_attacks(self) -> int:
@@ -286,8 +298,12 @@ class _Run:
             n_plain = self.settings.max_connections if size is None else 2 * size + 8
             await self._in_parallel((self._finish(job) for job in canaries), n_plain)
             self._check_canaries(canaries)
-            await self._in_parallel((self._finish(job) for job in self._ordered(plain)), n_plain)
-            await self._in_parallel((self._attack(group) for group in self._groups(attacked)), self._n_attacks)
+            for arm in self._arms(plain):  # one after the other: two systems never stand around one network at once
+                alike = self._ordered([job for job in plain if job.arm == arm])
+                await self._in_parallel((self._finish(job) for job in alike), n_plain)
+            for arm in self._arms(attacked):
+                alike = self._ordered([job for job in attacked if job.arm == arm])
+                await self._in_parallel((self._attack(group) for group in self._groups(alike)), self._n_attacks)
         finally:
             ticker.cancel()
             await asyncio.gather(ticker, return_exceptions=True)
@@ -340,23 +356,29 @@ class _Run:
         return sorted(jobs, key=lambda job: -(job.item.duration_s or 0.0))
 
     def _groups(self, jobs: list[Job]) -> Iterator[list[Job]]:
-        """Jobs of one arm that are attacked together."""
+        """Jobs of an arm that are attacked together."""
         size = self.caller.batch_size or 1
-        for arm in dict.fromkeys(job.arm for job in jobs):
-            alike = self._ordered([job for job in jobs if job.arm == arm])
-            for start in range(0, len(alike), size):
-                yield alike[start : start + size]
+        for start in range(0, len(jobs), size):
+            yield jobs[start : start + size]
+
+    @staticmethod
+    def _arms(jobs: list[Job]) -> list[Arm]:
+        return list(dict.fromkeys(job.arm for job in jobs))
 
     async def _finish(self, job: Job) -> None:
         """A job without an attack, from loading to its journal line."""
         setup = self.setups[job.arm]
         try:
-            stimulus, asked, clips, before_ms = await self._in_pool(self._prepared, job, setup)
+            entry, clips = await self._in_pool(self._prepared, job, setup)
         except BadAudio as error:
             self._write(self._line(job, outcome=Unscored(reason="bad_audio", detail=str(error))))
             return
-        reply = await self.caller.reply(asked, sampling=self.sampling)
-        await self._score(job, stimulus, reply, clips=clips, before_ms=before_ms)
+        reply: Reply
+        if entry.blocked is not None:
+            reply = entry.blocked
+        else:
+            reply = await setup.system.asked.reply(entry.stimulus, sampling=self.sampling)  # type: ignore[attr-defined]
+        await self._score(job, entry.sent, reply, clips=clips, entry=entry)
 
     async def _attack(self, jobs: list[Job]) -> None:
         """Jobs of one attacked arm, attacked together."""
@@ -374,9 +396,10 @@ class _Run:
         stimuli = [stimulus for _, stimulus in loaded]
         # one seed for all: the attack makes a generator for each stimulus from it and the stimulus's content
         rng = rng_for(self.plan.seed, "attack", loaded[0][0].arm.attack or "")
+        built = {} if setup.crafted_on is None else {"surrogate": setup.crafted_on}
         try:
             attempts = (
-                await self._in_pool(setup.attack.run, setup.system, stimuli, rng=rng, pool=self.attack_pool)
+                await self._in_pool(setup.attack.run, setup.system, stimuli, rng=rng, pool=self.attack_pool, **built)
             ).attempts
         except _ENDS_THE_RUN:
             raise
@@ -392,7 +415,8 @@ class _Run:
                 clips=clips,
                 attempt=attempt.facts(),
                 attacked=attempt.clip,
-                reviewed=True,
+                draw=VERIFY_DRAW,
+                sampling=drawn_sampling(self.sampling, VERIFY_DRAW),
             )
 
     async def _attack_apart(self, loaded: list[tuple[Job, Stimulus]], error: EarnestError) -> None:
@@ -416,11 +440,11 @@ class _Run:
         clips: dict[str, str],
         attempt: dict[str, Any] | None = None,
         attacked: AudioClip | None = None,
-        before_ms: float = 0.0,
-        reviewed: bool = False,
+        entry: Entry | None = None,
+        draw: int = 0,
+        sampling: Sampling | None = None,
     ) -> None:
-        system = None if reviewed else self.setups[job.arm].system
-        reply, outcome, answer_clip = await self._in_pool(self._outcome, job, system, reply, before_ms)
+        reply, outcome, answer_clip = await self._in_pool(self._outcome, job, entry, reply)
         said, question = None, outcome if isinstance(outcome, Question) else None
         if question is not None:
             if stimulus.history and not question.earlier:
@@ -443,6 +467,8 @@ class _Run:
             "attempt": attempt,
             "judges": said,
             "question": question,
+            "draw": draw,
+            **({} if sampling is None else {"sampling": sampling}),
         }
         try:
             line = self._line(job, outcome=outcome, **about)
@@ -450,26 +476,23 @@ class _Run:
             line = self._line(job, outcome=scoring_failed(error), stimulus=stimulus, clips=clips)
         self._write(line)
 
-    def _prepared(self, job: Job, setup: Setup) -> tuple[Stimulus, Stimulus, dict[str, str], float]:
-        """In a worker thread: what the system is sent, what its model gets, the clips' names, the defences' ms."""
+    def _prepared(self, job: Job, setup: Setup) -> tuple[Entry, dict[str, str]]:
+        """In a worker thread: what the system is sent on its way in, and the names of its clips."""
         stimulus = job.item.load()
         clips = self.clips.keep_all(stimulus)
-        begun = time.perf_counter()
-        asked = setup.system.defended(stimulus)
-        before_ms = 1e3 * (time.perf_counter() - begun)
+        entry = setup.system.entered(stimulus)
         if self.cache is not None:
-            asked.digest  # noqa: B018  (worked out here, kept with the stimulus, needed on the loop)
-        return stimulus, asked, clips, before_ms
+            entry.stimulus.digest  # noqa: B018  (worked out here, kept with the stimulus, needed on the loop)
+        return entry, clips
 
-    def _outcome(self, job: Job, system: Any, reply: Reply, before_ms: float) -> tuple[Reply, Any, str | None]:
-        """In a worker thread: the reply that leaves the system, what scoring says, the spoken answer's name."""
+    def _outcome(self, job: Job, entry: Entry | None, reply: Reply) -> tuple[Reply, Any, str | None]:
+        """In a worker thread: the reply that leaves the system, what scoring says, the spoken answer's name.
+
+        Without an entry, the reply has left it already.
+        """
         try:
-            if system is not None and system.defences and isinstance(reply, Answer):
-                begun = time.perf_counter()
-                reply = system.reviewed(reply)
-                if isinstance(reply, Answer):
-                    after_ms = before_ms + 1e3 * (time.perf_counter() - begun)
-                    reply = replace(reply, details={**reply.details, "defence_ms": after_ms})
+            if entry is not None:
+                reply = self.setups[job.arm].system.left(reply, entry)
             outcome = outcome_of_reply(job, reply)
         except _NOT_AN_ITEMS as error:
             error.add_note(f"while scoring {job.id}; what was finished before is kept, and the run can be resumed")
@@ -480,7 +503,7 @@ class _Run:
         return reply, outcome, answer_clip
 
     def _line(self, job: Job, *, outcome: Verdict | Unscored, **what: Any) -> JournalLine:
-        return line_of(job, model=self.plan.model, sampling=self.sampling, outcome=outcome, **what)
+        return line_of(job, **{"model": self.plan.model, "sampling": self.sampling, "outcome": outcome, **what})
 
     async def _in_pool(self, function: Callable[..., T], *arguments: Any, pool: Workers | None = None, **named: Any) -> T:
         work = (pool or self.pool).submit(_kept_in, function, *arguments, **named)
@@ -579,9 +602,9 @@ class _Run:
             n_scored=self.n_scored,
             unscored=dict(self.unscored),
             n_resumed=self.n_resumed,
-            n_calls=sum(caller.n_calls for caller in self._callers),
-            n_retries=sum(caller.n_retries for caller in self._callers),
-            n_cached=sum(caller.n_cached for caller in self._callers),
+            n_calls=sum(caller.counts.n_calls for caller in self._callers),
+            n_retries=sum(caller.counts.n_retries for caller in self._callers),
+            n_cached=sum(caller.counts.n_cached for caller in self._callers),
             cost_usd=cost_usd,
             note=note,
             learnt=tuple(map(str, self._learnt)),

@@ -47,7 +47,8 @@ class ReportPair(BaseModel):
     pillar: str
     task: str
     attack: str | None = Field(description="Specification of the attack, or null.")
-    defence: str | None = Field(description="Specifications of the defences, or null.")
+    crafted_on: str | None = Field(description="What the attack was built on, where that is not the system that was asked.")
+    defences: list[str] = Field(description="Specifications of the defences, in order.")
     control: str | None = Field(description="What the attack's control was, or null.")
     findings: dict[str, str] = Field(description="Id of the finding by metric.")
 

@@ -22,6 +22,7 @@ from earnest.report.items import items_json
 from earnest.report.sections import (
     charts,
     defence_costs,
+    defended_by,
     description,
     forests,
     glance,
@@ -60,6 +61,7 @@ def as_html(report: Report) -> str:
             pairs=pair_cards(report),
             powers=powers(report),
             costs=defence_costs(report),
+            defended_by=defended_by(report.plan),
             unscored=unscored_rows(report),
             items=items_json(report),
             style=Markup(_file("style.css")),

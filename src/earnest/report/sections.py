@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from markupsafe import Markup
 
+from earnest.plan import Plan
 from earnest.records import Arm
 from earnest.report.figures import Line, chart, mark
 from earnest.report.gather import Report
@@ -172,8 +173,8 @@ class PairCard:
 
 def arm_words(arm: Arm) -> str:
     """The arm in words: `clean`, `attacked by pgd`, `defended by codec`, ..."""
-    parts = [f"attacked by {arm.attack}"] if arm.attack else []
-    parts += [f"defended by {arm.defence}"] if arm.defence else []
+    parts = [f"attacked by {arm.shown_attack}"] if arm.attack else []
+    parts += [f"defended by {arm.stack}"] if arm.defences else []
     return ", ".join(parts) or "clean"
 
 
@@ -185,7 +186,7 @@ def title_of(task: str) -> str:
 def description(report: Report) -> list[tuple[str, str]]:
     """The plan in pairs of name and value."""
     plan = report.plan
-    arms = [arm_words(Arm(attack=attack, defence=defence)) for attack, defence in plan.arms]
+    arms = [arm_words(arm) for arm in plan.by_arm]
     told = [
         ("data", plan.data),
         ("suite", f"{plan.suite}, version {plan.suite_version}"),
@@ -367,20 +368,32 @@ def _sentence(note: str) -> str:
 def pair_cards(report: Report) -> list[PairCard]:
     """A card a task that was attacked, with what the attack and its control do, and what the defence gains and costs."""
     tasks = _by(report.pairs, lambda pair: pair.task)
-    return [_pair_card(task, members) for task, members in tasks.items() if any(pair.attack for pair in members)]
+    return [_pair_card(task, members) for task, members in tasks.items() if any(pair.arm.attack for pair in members)]
 
 
 def defence_costs(report: Report) -> list[Row]:
     """What the defence costs tasks that were not attacked: score, and refusals where there are any."""
-    attacked = {pair.task for pair in report.pairs if pair.attack}
+    attacked = {pair.task for pair in report.pairs if pair.arm.attack}
     names = {"defence_score_change": "score", "defence_refusal_change": "refusals"}
+    which = len(report.plan.stacks) > 1
     return [
-        replace(finding_row(pair.findings[metric], name=f"{title_of(pair.task)} {what.capitalize()}"), note="")
+        replace(
+            finding_row(
+                pair.findings[metric],
+                name=f"{title_of(pair.task)} {what.capitalize()}{f', {arm_words(pair.arm)}' if which else ''}",
+            ),
+            note="",
+        )
         for pair in report.pairs
         if pair.task not in attacked
         for metric, what in names.items()
         if metric in pair.findings
     ]
+
+
+def defended_by(plan: Plan) -> str:
+    """The stacks of defences in words."""
+    return "; or ".join(", then ".join(stack) for stack in plan.stacks)
 
 
 def _pair_card(task: str, members: Sequence[Pair]) -> PairCard:
@@ -391,7 +404,7 @@ def _pair_card(task: str, members: Sequence[Pair]) -> PairCard:
             for metric, finding in pair.findings.items()
         )
         threat = next(iter(pair.findings.values())).threat_model
-        parts.append((arm_words(Arm(attack=pair.attack, defence=pair.defence)), _power(threat, pair.control), rows))
+        parts.append((arm_words(pair.arm), _power(threat, pair.control), rows))
     return PairCard(title=title_of(task), task=task, key=key_rows(members), parts=tuple(parts))
 
 
@@ -401,22 +414,32 @@ def powers(report: Report) -> list[tuple[str, str]]:
     for pair in report.pairs:
         if pair.kind == "attack":
             threat = next(iter(pair.findings.values())).threat_model
-            found.setdefault(arm_words(Arm(attack=pair.attack, defence=pair.defence)), _power(threat, pair.control))
+            found.setdefault(arm_words(pair.arm), _power(threat, pair.control))
     return list(found.items())
 
 
 def key_rows(members: Sequence[Pair]) -> tuple[Row, ...]:
     """The rows of a task's pairs that are shown first, in the order of `KEY_NAMES`."""
+    several = any(len({part for pair in members if (part := of(pair.arm))}) > 1 for of in (_attack_of, _stack_of))
     rows = []
     for (kind, attacked, defended, metric), name in KEY_NAMES.items():
         for pair in members:
-            if (pair.kind, pair.attack is not None, pair.defence is not None) == (kind, attacked, defended):
+            if (pair.kind, pair.arm.attack is not None, bool(pair.arm.defences)) == (kind, attacked, defended):
                 finding = pair.findings.get(metric)
                 if finding is not None:
                     who = WHO_KNOWS[finding.threat_model.knows_defence] if attacked and defended else ""
-                    row = finding_row(finding, name=name + who, strong=metric == "attack_success_rate")
+                    which = f" ({arm_words(pair.arm)})" if several else ""
+                    row = finding_row(finding, name=name + who + which, strong=metric == "attack_success_rate")
                     rows.append(replace(row, note=""))
     return tuple(rows)
+
+
+def _attack_of(arm: Arm) -> str | None:
+    return arm.attack
+
+
+def _stack_of(arm: Arm) -> tuple[str, ...]:
+    return arm.defences
 
 
 def unscored_rows(report: Report) -> list[tuple[str, int, str, str]]:
@@ -643,7 +666,7 @@ def _power(threat: ThreatModel, control: str | None) -> str:
 
 
 def _arm(finding: Finding) -> Arm:
-    return Arm(attack=finding.threat_model.attack, defence=finding.threat_model.defence)
+    return finding.threat_model.arm
 
 
 def _by(things: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from earnest import registry
-from earnest.plan import Plan, PlannedTask
+from earnest.plan import Plan, PlannedTask, old_stacks
 from earnest.records import Arm, JournalLine
 from earnest.results.agreement import agreement
 from earnest.results.audiotrust import audiotrust_findings
@@ -50,7 +50,7 @@ def read_lines(folder: Path) -> list[JournalLine]:
     """
     path = file_in(folder, "journal.jsonl")
     advice = "as a journal; restore it, or run again into another folder"
-    read = read_appended(path, JournalLine, advice=advice) if path.exists() else ()
+    read = read_appended(path, JournalLine, advice=advice, context=old_stacks(folder)) if path.exists() else ()
     found = {line.item: line for line in read}
     lines = sorted(found.values(), key=lambda line: line.item)
     judgements = read_judgements(Path(folder))
@@ -87,9 +87,7 @@ def build_from(
     journal = by_task_and_arm(lines)
     findings: list[Finding] = []
     for task in plan.tasks:
-        for arm in arms(plan) if task.not_run is None else ():
-            if arm.attack is not None and not task.attacked:
-                continue
+        for arm in plan.arms_of(task) if task.not_run is None else ():
             own = journal.get((task.name, arm), [])
             if reads_all(task):
                 own = [line for (_, asked), group in journal.items() if asked == arm for line in group]
@@ -105,11 +103,6 @@ def build_from(
     findings += audiotrust_findings(plan, lines)
     findings += _of_sound(plan, lines, clips) if clips is not None else []
     return numbered(findings)
-
-
-def arms(plan: Plan) -> list[Arm]:
-    """The plan's arms, the clean one first."""
-    return [Arm(attack=attack, defence=defence) for attack, defence in plan.arms]
 
 
 def by_task_and_arm(lines: Sequence[JournalLine]) -> Journal:

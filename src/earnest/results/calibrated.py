@@ -20,7 +20,7 @@ from pathlib import Path
 from earnest.errors import BadData, BadParameter
 from earnest.metrics.calibration import Calibrated, calibrated_mean, calibrated_rate
 from earnest.plan import Plan
-from earnest.records import Arm, JournalLine
+from earnest.records import JournalLine
 from earnest.results.agreement import kappa
 from earnest.results.finding import Finding
 from earnest.results.measures import Measure
@@ -91,7 +91,7 @@ def calibrated(
     for head in findings:
         if not head.headline:
             continue
-        arm = Arm(attack=head.threat_model.attack, defence=head.threat_model.defence)
+        arm = head.threat_model.arm
         mine = [line for line in lines if line.kind == "item" and line.task == head.task and line.arm == arm]
         labelled = _Labelled.of(mine, labels, scores)
         if len(labelled.people) >= MIN_LABELS:

@@ -113,7 +113,9 @@ def detection_measures(lines: Sequence[JournalLine], *, side: Side, kind: Callab
 def equal_error(found: Trials, *, metric: str, group: str | None = None) -> Measure:
     """The equal error rate, a fraction; 0.5 is chance."""
     value = found.of(detection.equal_error_rate)
-    worst, best = (_bounded(found.with_lost(best=side), detection.equal_error_rate, value) for side in (False, True))
+    ends = [_bounded(found.with_lost(best=side), detection.equal_error_rate, value) for side in (False, True)]
+    known = [end for end in (*ends, value) if end is not None]
+    best, worst = (min(known), max(known)) if known else (None, None)
     return _measure(
         found, value, _equal_error_of, metric=metric, group=group, unit="fraction", bounds=(0.0, 1.0), baseline=0.5,
         worst_low=best, worst_high=worst, note="at the threshold where misses and false alarms are equal, chosen on these very scores",

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
+from earnest.arms import Arm
 from earnest.records import JournalLine
 from earnest.results.sums import Sums
 
@@ -19,7 +20,10 @@ class ThreatModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     attack: str | None = Field(default=None, description="Specification of the attack, or null: nobody attacks.")
-    defence: str | None = Field(default=None, description="Specifications of the defences, or null.")
+    crafted_on: str | None = Field(
+        default=None, description="What the attack was built on, where that is not the system that was asked."
+    )
+    defences: tuple[str, ...] = Field(default=(), description="Specifications of the defences, in order.")
     access: Literal["none", "responses", "scores", "gradients", "activations"] = Field(
         default="none", description="What the attacker is granted of the system."
     )
@@ -27,6 +31,11 @@ class ThreatModel(BaseModel):
         default=None, description="Whether the attack was built against the defended system; null without a pair."
     )
     goal: str = Field(default="", description="What the attacker wants.")
+
+    @property
+    def arm(self) -> Arm:
+        """The condition that it describes."""
+        return Arm(attack=self.attack, crafted_on=self.crafted_on, defences=self.defences)
 
 
 class Finding(BaseModel):

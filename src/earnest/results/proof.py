@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from earnest.metrics.heard import code_words_found, sound_likeness, word_likeness, words_besides, words_held
 from earnest.metrics.intervals import mean_interval
-from earnest.records import NO_ANSWER, JournalLine
+from earnest.records import NO_ANSWER, Arm, JournalLine
 
 Arrival = Literal["heard", "misheard", "unproven", "refused", "not_tested"]
 
@@ -130,7 +130,7 @@ class AudioProof:
 
 def audio_proof(lines: Sequence[JournalLine]) -> AudioProof:
     """What `lines` show; lines of attacked or defended arms are not looked at."""
-    plain = [line for line in lines if line.attack is None and line.defence is None]
+    plain = [line for line in lines if line.arm == Arm()]
     canaries = [line for line in plain if line.kind == "canary"]
     asked = [line for line in canaries if not line.truth.get("again")]
     scored = [line for line in asked if line.status == "scored"]

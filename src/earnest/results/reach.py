@@ -15,7 +15,6 @@ from collections.abc import Collection, Sequence
 from earnest.plan import Plan, PlannedTask
 from earnest.records import BEYOND, JournalLine
 
-
 SEEN = "of rows, speakers or texts that an artefact of the run was fitted to, so that they are in no number"
 
 

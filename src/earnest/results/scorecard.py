@@ -14,7 +14,7 @@ from typing import Any
 from earnest.errors import BadParameter, did_you_mean
 from earnest.pillars import PILLARS
 from earnest.plan import Plan, PlannedTask
-from earnest.records import JournalLine
+from earnest.records import Arm, JournalLine
 from earnest.results.combining import SAME, Combined, combine
 from earnest.results.finding import MIN_SCORED, Finding
 from earnest.results.gates import AskedGate, findings_of, read_gate, why_unknown
@@ -234,7 +234,7 @@ def _pillar(plan: Plan, key: str, findings: Sequence[Finding], lines: Sequence[J
 
 
 def _in_headline(line: JournalLine) -> bool:
-    return line.kind == "item" and line.score is not None and line.attack is None and line.defence is None
+    return line.kind == "item" and line.score is not None and line.arm == Arm()
 
 
 def _missing_sides(key: str, scored: Sequence[JournalLine], versions: Mapping[str, int]) -> tuple[str, ...]:
@@ -282,7 +282,7 @@ def combined(findings: Sequence[Finding]) -> tuple[float | None, float | None, f
 
 
 def _is_clean(finding: Finding) -> bool:
-    return finding.threat_model.attack is None and finding.threat_model.defence is None
+    return finding.threat_model.arm == Arm()
 
 
 def _trouble(number: PillarScore | Finding, scorecard: Scorecard, findings: Sequence[Finding]) -> str:

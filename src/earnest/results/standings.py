@@ -175,7 +175,7 @@ def _reported(folder: Path) -> dict[str, Finding]:
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     heads = [one for one in findings if one.headline]
-    return {one.task: one for one in heads if one.threat_model.attack is None and one.threat_model.defence is None}
+    return {one.task: one for one in heads if one.threat_model.arm == Arm()}
 
 
 # ---------------------------------------------------------------- tables

@@ -20,6 +20,7 @@ from earnest.results import Finding
 from earnest.results.baseline import Baseline, gates_against
 from earnest.results.build import build_from, read_lines
 from earnest.results.calibrated import kept_labels
+from earnest.results.grid import Grid, grids
 from earnest.results.pairs import Pair, pairs
 from earnest.results.reach import left_out, within_reach
 from earnest.results.reasons import reason_counts
@@ -202,11 +203,17 @@ class Run:
             "not_run": self.not_run,
             "subtasks": [count.as_json() for count in self.subtasks],
             "gates": [gate.as_json() for gate in gates],
+            "grids": [grid.as_json() for grid in self.grids],
         }
 
     def as_text(self) -> str:
         """The scorecard, what attack and defence did, and what could not be scored, for a terminal."""
         return terminal.as_text(self.plan, self._lines, findings=self.findings, pairs=self._pairs, card=self.scorecard)
+
+    @cached_property
+    def grids(self) -> list[Grid]:
+        """Of each attacked task, how often each attack succeeds against each stack of defences."""
+        return grids(self.plan, self.findings)
 
     @property
     def why_nothing_was_scored(self) -> str:

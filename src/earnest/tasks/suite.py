@@ -28,17 +28,18 @@ from earnest.engine.estimate import estimate
 from earnest.engine.job import default_cache
 from earnest.engine.lines import line_of
 from earnest.engine.prices import Price, read_prices
-from earnest.errors import BadData, BadParameter, EarnestError, MissingExtra, RunStopped
+from earnest.errors import BadData, BadParameter, MissingExtra, RunStopped
 from earnest.models import load_model
 from earnest.models.access import Model, Sampling
 from earnest.models.options import Given, options_of, written
-from earnest.plan import Plan, PlannedTask
+from earnest.plan import Plan, PlannedArm, PlannedTask
 from earnest.records import BEYOND, Arm, Item, JournalLine, Unscored
 from earnest.registry import Spec, has_extra, loaded_files, parse_spec, registry
 from earnest.results.baseline import Baseline, check_margin
 from earnest.results.gates import check_gates
-from earnest.tasks._artefacts import artefacts_of, canonical, is_seen, recorded, rows_seen, seen_samples
 from earnest.tasks._again import Replay, in_words, probe_hearing, replay
+from earnest.tasks._arms import built_on_others, composed, stack_of
+from earnest.tasks._artefacts import artefacts_of, is_seen, recorded, rows_seen, seen_samples
 from earnest.tasks._base import NEEDS, Task
 from earnest.tasks._canary import Canary
 from earnest.tasks._check import DataCheck, check_data, check_official
@@ -86,6 +87,7 @@ class _Prepared:
     plan: Plan
     jobs: list[Job]
     model: Model
+    others: dict[str, Model]
     judges: tuple[ModelJudge, ...]
     settings: Settings
     data: Manifest | OfficialData
@@ -96,8 +98,7 @@ class _Prepared:
 class _Asked:
     """What a run was asked for; the parameters are those of `run_suite`."""
 
-    attack: str | None
-    defences: tuple[str, ...]
+    arms: tuple[Arm, ...]
     judges: tuple[str, ...]
     judge_hears: bool
     task: tuple[str, ...]
@@ -112,8 +113,8 @@ class _Asked:
     complete: bool
     name: str = ""
 
-    def checked(self) -> _Asked:
-        """The same with specifications in their canonical form; faults that no data can mend are told."""
+    def check(self) -> None:
+        """Tell of faults that no data can mend."""
         if self.judge_hears and not self.judges:
             raise BadParameter(
                 "judges that hear need a judge, got none; add --judge SPEC, or leave out --judge-hears"
@@ -122,8 +123,6 @@ class _Asked:
             raise BadParameter(f"limit must be at least 1, got {self.limit}; leave it out for all items")
         if not 0 <= self.seed < 2**63:
             raise BadParameter(f"seed must be a whole number from 0 to 2^63 - 1, got {self.seed}; 0 is the default")
-        attack, defences = _checked_specs(self.attack, self.defences)
-        return dataclasses.replace(self, attack=attack, defences=defences)
 
 
 class Nobody(Model):
@@ -138,8 +137,9 @@ class RunOptions(TypedDict, total=False):
     model: str | Model | None
     out: str | Path | None
     data: str | Path | Manifest | OfficialData | None
-    attack: str | None
+    attack: Several | None
     defence: Several | None
+    stack: str | Sequence[str | Sequence[str]] | None
     judge: Several
     judge_hears: bool
     faithful: bool
@@ -182,8 +182,9 @@ def run_suite(
     model: str | Model | None = None,
     out: str | Path | None = None,
     data: str | Path | Manifest | OfficialData | None = None,
-    attack: str | None = None,
+    attack: Several | None = None,
     defence: Several | None = None,
+    stack: str | Sequence[str | Sequence[str]] | None = None,
     judge: Several = (),
     judge_hears: bool = False,
     faithful: bool = False,
@@ -225,10 +226,14 @@ def run_suite(
     data : path, Manifest, OfficialData or None
         Folder of recordings; None takes the embedded probe set. A suite of AudioTrust's official items needs their
         folder.
-    attack : str or None
-        Specification; adds an attacked arm beside the clean one.
+    attack : str, sequence of str or None
+        Specifications; each adds an attacked arm beside the clean one. `transfer=true` builds an attack on the undefended
+        model, `crafted_on=SPEC` on another one.
     defence : str, sequence of str or None
-        Specifications in order; adds a defended arm (and, with an attack, one that is both).
+        Specifications of one stack, in order; adds a defended arm (and one that is both for each attack).
+    stack : str, sequence or None
+        Further stacks, each in arms of its own: `codec+refusal_guard`, a `+` inside a value being quoted, or a tuple of
+        specifications.
     judge : str or sequence of str
         Models that decide what no parser can; the first one counts.
     judge_hears : bool
@@ -314,8 +319,7 @@ def run_suite(
         sampling=Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed),
     )
     asked = _Asked(
-        attack=attack,
-        defences=_several(defence),
+        arms=composed(_several(attack), [_several(defence), *map(_stack, _several(stack))]),
         judges=_several(judge),
         judge_hears=judge_hears,
         task=_several(task),
@@ -345,6 +349,7 @@ def run_suite(
             prepared.plan,
             prepared.jobs,
             model=prepared.model,
+            others=prepared.others,
             judges=prepared.judges,
             folder=Path(str(out)),
             settings=settings,
@@ -362,7 +367,7 @@ def run_suite(
 
 def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest | OfficialData) -> _Prepared:
     """Everything resolved and checked; nothing asked, nothing written."""
-    asked = asked.checked()
+    asked.check()
     chosen = resolve(suite, task=asked.task, pillar=asked.pillar)
     every, lacks = _items(chosen, asked, data)
     loaded = _loaded(model, asked.model_options)
@@ -380,7 +385,8 @@ def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest
     lacks |= _across(chosen, items, lacks)
     _check_some_asked(lacks, asked=asked.task, model=loaded)
     judges = made_judges(asked.judges, hears=asked.judge_hears, options=asked.judge_options)
-    artefacts = artefacts_of([*([asked.attack] if asked.attack else []), *asked.defences], loaded)
+    named = [spec for arm in asked.arms for spec in (*([arm.attack] if arm.attack else []), *arm.defences)]
+    artefacts = artefacts_of(dict.fromkeys(named), loaded)
     seen = seen_samples(data, artefacts.values()) if isinstance(data, Manifest) else frozenset()
     planned = tuple(
         _planned(
@@ -388,24 +394,25 @@ def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest
             items.get(found.name),
             lacks[found.name],
             data=data,
-            attack=asked.attack,
+            arms=asked.arms,
             subtasks=subtasks.get(found.name, {}),
             beyond=within[found.name].beyond if found.name in within else {},
             n_seen=sum(is_seen(item, seen) for item in items.get(found.name, ())),
         )
         for found in chosen
     )
-    plan = _plan(suite, asked, planned, items, model=loaded, judges=judges, data=data, artefacts=artefacts)
+    others = {spec: load_model(spec) for spec in built_on_others(asked.arms)}
+    plan = _plan(suite, asked, planned, items, models=(loaded, *others.values()), judges=judges, data=data, artefacts=artefacts)
     jobs = [
         Job(item=item, arm=arm, score=found.score, goal=found.goal, seen=is_seen(item, seen))
-        for arm in (Arm(attack=a, defence=d) for a, d in plan.arms)
+        for arm in plan.by_arm
         for found in chosen
         if _stands_in(found, arm)
         for item in items.get(found.name, ())
     ]
     proofs = [Job(item=item, arm=Arm(), score=Canary().score, kind="canary") for item in canaries]
     return _Prepared(
-        plan=plan, jobs=[*proofs, *jobs], model=loaded, judges=judges, settings=asked.settings, data=data,
+        plan=plan, jobs=[*proofs, *jobs], model=loaded, others=others, judges=judges, settings=asked.settings, data=data,
         rows_seen=rows_seen(artefacts.values()),
     )  # fmt: skip
 
@@ -497,11 +504,12 @@ def _plan(
     tasks: tuple[PlannedTask, ...],
     items: dict[str, list[Item]],
     *,
-    model: Model,
+    models: Sequence[Model],
     judges: tuple[ModelJudge, ...],
     data: Manifest | OfficialData,
     artefacts: dict[str, Artefact],
 ) -> Plan:
+    model = models[0]
     return Plan(
         earnest=earnest.__version__,
         suite=suite.name,
@@ -512,9 +520,7 @@ def _plan(
         data=asked.data_name or data.folder.resolve().name,
         data_digest=data.digest,
         tasks=tasks,
-        attack=asked.attack,
-        transfer=_transfer(asked.attack, asked.defences),
-        defences=asked.defences,
+        arms=tuple(map(PlannedArm.of, asked.arms)),
         judges=asked.judges,
         judge_hears=asked.judge_hears,
         parameters=dataclasses.asdict(asked.settings.sampling),
@@ -522,7 +528,7 @@ def _plan(
         limit=asked.limit,
         shard=asked.shard,
         items_digest=_digest([item for group in items.values() for item in group]),
-        destination=_destination(model, judges if asked.judge_hears else ()),
+        destination=_destination(models, judges if asked.judge_hears else ()),
         model_options=written(asked.model_options),
         judge_options=written(asked.judge_options),
         artefacts=recorded(artefacts),
@@ -581,7 +587,11 @@ def _check_codecs(data: Manifest, items: Sequence[Item]) -> None:
         )
 
 
-def _several(given: Several | None) -> tuple[str, ...]:
+def _stack(given: str | Sequence[str]) -> tuple[str, ...]:
+    return stack_of(given) if isinstance(given, str) else tuple(given)
+
+
+def _several(given: Any) -> tuple[Any, ...]:
     if given is None:
         return ()
     return (given,) if isinstance(given, str) else tuple(given)
@@ -593,37 +603,6 @@ def _plain_name(name: str) -> str:
     if len(plain) > 80 or not all(sign.isprintable() for sign in plain):
         raise BadParameter(f"a model's name must be one line of at most 80 signs, got {name!r}; shorten it")
     return plain
-
-
-def _checked_specs(attack: str | None, defences: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
-    """The specifications in their canonical form; all that cannot be built are told at once."""
-    faults: list[str] = []
-
-    def checked(kind: str, spec: str) -> str:
-        try:
-            spec = canonical(spec)
-            registry(kind).make(spec)
-            return spec
-        except EarnestError as error:
-            faults.append(str(error))
-            return spec
-
-    plain_attack = None if attack is None else checked("attacks", attack)
-    plain_defences = tuple(checked("defences", spec) for spec in defences)
-    if faults:
-        raise BadParameter("; ".join(faults))
-    return plain_attack, plain_defences
-
-
-def _transfer(attack: str | None, defences: Sequence[str]) -> str | None:
-    """The attack as one who does not know the defences makes it, where that may differ much: white-box attacks."""
-    if attack is None or not defences:
-        return None
-    made = registry("attacks").make(attack)
-    if made.needs != "gradients" or made.transfer:
-        return None
-    spec = parse_spec(attack)
-    return str(Spec(spec.name, {**spec.parameters, "transfer": True}))
 
 
 def _faults(lacks: dict[str, str | None], *, asked: tuple[str, ...]) -> list[str]:
@@ -653,9 +632,9 @@ def _canaries(data: Manifest | OfficialData, *, seed: int) -> list[Item]:
     return canary.items(data if own and isinstance(data, Manifest) else probe_manifest(), seed=seed)
 
 
-def _destination(model: Model, hearing: Sequence[ModelJudge]) -> str | None:
+def _destination(models: Sequence[Model], hearing: Sequence[ModelJudge]) -> str | None:
     """Hosts to which recordings are sent; None where they stay on this machine."""
-    hosts = dict.fromkeys(asked.destination for asked in (model, *(judge.model for judge in hearing)))
+    hosts = dict.fromkeys(asked.destination for asked in (*models, *(judge.model for judge in hearing)))
     return ", ".join(host for host in hosts if host) or None
 
 
@@ -679,7 +658,7 @@ def _planned(
     lack: str | None,
     *,
     data: Manifest | OfficialData,
-    attack: str | None,
+    arms: Sequence[Arm],
     subtasks: dict[str, int],
     beyond: dict[str, int],
     n_seen: int,
@@ -697,7 +676,7 @@ def _planned(
         seen=n_seen,
         not_run=lack,
         beyond=beyond,
-        attacked=attack is None or _stands_in(task, Arm(attack=attack)),
+        unattacked=tuple(dict.fromkeys(arm.attack for arm in arms if arm.attack and not _stands_in(task, arm))),
         subtasks=subtasks,
         unserved=unserved,
     )
@@ -747,7 +726,8 @@ def _outline(prepared: _Prepared) -> Outline:
     arms = (job.arm for job in jobs)
     nobody = isinstance(prepared.model, Nobody)
     if not nobody:
-        setups(prepared.plan, arms, model=prepared.model, sampling=prepared.settings.sampling)  # refuses what cannot run
+        sampling = prepared.settings.sampling
+        setups(prepared.plan, arms, model=prepared.model, others=prepared.others, sampling=sampling)  # refuses what cannot run
     counts = Counter((job.item.task, job.arm.suffix or "clean") for job in jobs if job.kind == "item")
     items: dict[str, dict[str, int]] = {}
     for (name, arm), n in counts.items():
