@@ -40,22 +40,28 @@ def slopes(values: Floats, *, reach: int = 2) -> Floats:
     return sum(step * padded[reach + step : reach + step + n] for step in steps) / float(np.sum(steps**2))
 
 
-def linear_cepstra(samples: NDArray[np.float32], sample_rate: int) -> tuple[Floats, Floats]:
-    """Coefficients with both slopes, and the power of each frame.
+def frame_power(samples: NDArray[np.float32], sample_rate: int) -> Floats:
+    """Mean of squares of each frame, float64, shape (n_frames,)."""
+    return np.mean(np.square(_cut(samples, sample_rate)), axis=1)
 
-    Returns
-    -------
-    coefficients : float64 array, shape (n_frames, 60)
-        20 coefficients, their slopes, and the slopes of these.
-    power : float64 array, shape (n_frames,)
-        Mean of squares.
-    """
+
+def _cut(samples: NDArray[np.float32], sample_rate: int) -> Floats:
+    length, hop = round(FRAME_MS * sample_rate / 1000), round(HOP_MS * sample_rate / 1000)
+    return frames(np.asarray(samples, dtype=np.float64), frame_length=length, hop_length=hop)
+
+
+def with_slopes(static: Floats) -> Floats:
+    """Coefficients, their slopes, and the slopes of these, beside each other."""
+    first = slopes(static)
+    return np.concatenate([static, first, slopes(first)], axis=1)
+
+
+def linear_cepstra(samples: NDArray[np.float32], sample_rate: int) -> Floats:
+    """20 coefficients of each frame, float64, shape (n_frames, 20)."""
     from scipy import fft
 
-    length, hop = round(FRAME_MS * sample_rate / 1000), round(HOP_MS * sample_rate / 1000)
-    cut = frames(np.asarray(samples, dtype=np.float64), frame_length=length, hop_length=hop)
+    cut = _cut(samples, sample_rate)
+    length = cut.shape[1]
     spectrum = np.abs(fft.rfft(cut * hann(length), n=max(N_FFT, length), axis=1)) ** 2
     bands = np.log(spectrum @ linear_filters(n_fft=max(N_FFT, length)) + FLOOR)
-    static = fft.dct(bands, type=2, norm="ortho", axis=1)[:, :N_COEFFICIENTS]
-    first = slopes(static)
-    return np.concatenate([static, first, slopes(first)], axis=1), np.mean(np.square(cut), axis=1)
+    return np.asarray(fft.dct(bands, type=2, norm="ortho", axis=1)[:, :N_COEFFICIENTS])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from earnest.artefacts import Artefact
 from earnest.audio import AudioClip, Entry
-from earnest.audio.cepstra import linear_cepstra
+from earnest.audio.cepstra import frame_power, linear_cepstra, with_slopes
 from earnest.audio.splits import clusters
 from earnest.detectors._base import Detector, detectors
 from earnest.detectors._labels import bona_fide_and_spoof
@@ -129,12 +129,14 @@ class LfccGmm(Detector):
 
 def _features(clip: AudioClip) -> Floats:
     """The frames that are heard: at 16 kHz, at one level, without the quiet ones."""
-    heard = clip.resampled(SAMPLE_RATE)
-    level = float(np.sqrt(np.mean(np.square(heard.samples, dtype=np.float64))))
+    samples = clip.resampled(SAMPLE_RATE).samples
+    power = frame_power(samples, SAMPLE_RATE)
+    heard = power >= power.max() * 10 ** (-QUIET_DB / 10)
+    level = float(np.sqrt(power[heard].mean()))  # of what is heard, so that silence around it moves nothing
     if level == 0:
         raise BadAudio("a clip must hold sound to be told bona fide or spoofed, got silence")
-    cepstra, power = linear_cepstra((heard.samples / level).astype(np.float32), SAMPLE_RATE)
-    return cepstra[power >= power.max() * 10 ** (-QUIET_DB / 10)]
+    static = linear_cepstra((samples / level).astype(np.float32), SAMPLE_RATE)[heard]
+    return with_slopes(static)  # after quiet frames are gone, whose edge would be the steepest slope of all
 
 
 def _ratio(cepstra: Floats, mixtures: Mapping[str, Mixture]) -> float:
