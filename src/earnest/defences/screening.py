@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from earnest.audio import Stimulus
 from earnest.defences._base import Defence, Gradient, defences
 from earnest.errors import BadAudio, BadParameter
-from earnest.models.access import Blocked, Passed, Screened
+from earnest.models.access import Blocked, Model, Passed, Screened
 from earnest.registry import Spec, parse_spec, registry
 
 
@@ -36,13 +36,11 @@ class Screening(Defence):
     source: ClassVar[str] = "kinnunen2020-tdcf"
     gradient: ClassVar[Gradient] = "none"
 
-    detector: str = ""
+    detector: str = "lfcc_gmm"
     artefact: str = field(default="")
     threshold: float | None = None
 
     def __post_init__(self) -> None:
-        if not self.detector:
-            raise BadParameter("defence 'screening' needs a detector, got none; write screening:detector=lfcc_gmm,artefact=FITTED")
         registry("detectors").make(self._spec)
 
     @property
@@ -56,7 +54,14 @@ class Screening(Defence):
         threshold = made.threshold if self.threshold is None else self.threshold
         if threshold is None:
             raise BadParameter(f"detector {self.detector!r} is not calibrated and has no threshold of its own; give threshold=")
+        if made.learns:
+            made.fitted  # noqa: B018  (what is lacking is told here, and not by the first clip)
         return made, float(threshold)
+
+    def around(self, model: Model) -> Model:
+        """The model as it is; that the detector was fitted and has a threshold is found out here, before anything is asked."""
+        self._made  # noqa: B018
+        return model
 
     def screen(self, stimulus: Stimulus) -> Screened:
         detector, threshold = self._made
