@@ -89,6 +89,9 @@ class PlannedTask(BaseModel):
     version: int
     parameters: dict[str, Any] = Field(default_factory=dict, description="Parameters that the suite or the run gives it.")
     n_items: int = Field(ge=0, description="Items in the clean arm.")
+    seen: int = Field(
+        default=0, ge=0, description="Of these, items whose row, speaker or text an artefact was fitted to; they are in no number."
+    )
     not_run: str | None = Field(default=None, description="Why the task was left out; null where it runs.")
     beyond: dict[str, int] = Field(
         default_factory=dict, description="Items that the model was not made to be asked, by why; they are left out."
@@ -146,6 +149,12 @@ class Plan(BaseModel):
         default_factory=dict, description="Options of the model that may move its answers, as they were written."
     )
     judge_options: dict[str, str] = Field(default_factory=dict, description="The same of every judge.")
+    artefacts: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="What was fitted and is used, by SHA-256: kind, specification, and where it comes from."
+    )
+    plugins: dict[str, str] = Field(
+        default_factory=dict, description="SHA-256 of each file that was loaded with --plugin, by the name of its module."
+    )
     learnt: tuple[LearntField, ...] = Field(
         default=(), description="What endpoints were found to refuse. It is found out by asking, and is no part of what is compared."
     )
@@ -194,7 +203,7 @@ class Plan(BaseModel):
     @property
     def digest(self) -> str:
         """SHA-256 of the plan, without its name for readers and what was found out later."""
-        left_out = {"learnt", "name", *(name for name in ("model_options", "judge_options") if not getattr(self, name))}
+        left_out = {"learnt", "name", *(name for name in ("model_options", "judge_options", "artefacts", "plugins") if not getattr(self, name))}
         return hashlib.sha256(self.model_dump_json(exclude=left_out).encode()).hexdigest()
 
     def write(self, folder: Path) -> None:

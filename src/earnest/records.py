@@ -262,6 +262,12 @@ class JournalLine(BaseModel):
         default=None,
         description="What the reader of replies took off the answer: reasoning, preamble, language, finish; or null.",
     )
+    value: float | None = Field(
+        default=None, description="Of a subject that answers with a number, such as a detector: its number; null of one that answers in words."
+    )
+    seen: bool = Field(
+        default=False, description="Whether an artefact of the run was fitted to this row, or to its speaker or text; such a line is in no number."
+    )
     heard: dict[str, str] | None = Field(
         default=None, description="What a cascade's recogniser wrote, by the clip's role; null of other models."
     )

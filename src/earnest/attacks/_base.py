@@ -42,11 +42,12 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from earnest.artefacts import Artefact
 from earnest.attacks._budget import Budget, Distortion, n_edits, padded
 from earnest.attacks._candidate import HELD, TEXTS, Budgets, Candidate, as_files, held_role
 from earnest.attacks._craft import Crafted, Crafts, craft_key, crafting, fingerprint_of
 from earnest.attacks._victim import Victim, drawn_replies, reached
-from earnest.audio import AudioClip, Stimulus
+from earnest.audio import AudioClip, Entry, Stimulus
 from earnest.errors import AccessDenied, BadParameter
 from earnest.models.access import CLEAN_DRAW, VERIFY_DRAW, Access, Answer, Failure, Reply, System, rng_for
 from earnest.registry import Registry, Spec
@@ -307,6 +308,10 @@ class Attack(abc.ABC):
         rngs : sequence of numpy.random.Generator
             One for each stimulus; the only source of randomness.
         """
+
+    def fit(self, rows: Sequence[Entry], system: System | None, rng: np.random.Generator) -> Artefact | None:
+        """What the attack learns beforehand from rows of data, as an artefact; by default there is nothing to fit."""
+        return None
 
     def control(
         self,

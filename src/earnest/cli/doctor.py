@@ -9,7 +9,7 @@ import platform
 import click
 
 from earnest import __version__
-from earnest.cli import print_json
+from earnest.cli import plugin_option, print_json
 from earnest.cli._endpoint import model_option
 from earnest.registry import EXTRAS, has_extra
 
@@ -44,6 +44,7 @@ KEYS = {"OPENAI_API_KEY": "openai/<name>", "GEMINI_API_KEY": "gemini/<name>", "E
 @click.command("doctor", help="Say what is installed, what is missing and how to get it. With --model, ask it to listen.")
 @click.option("--model", metavar="SPEC", help="Send this model the spoken code words of the probe set, silence and babble.")
 @model_option
+@plugin_option
 @click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
 def doctor_command(*, model: str | None, model_options: tuple[str, ...], as_json: bool) -> int:
     state = {

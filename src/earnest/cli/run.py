@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from earnest.cli import print_json
+from earnest.cli import plugin_option, print_json
 from earnest.cli._endpoint import judge_option, model_option, price_option
 from earnest.cli._project import ProjectCommand, project_options
 
@@ -46,6 +46,7 @@ SHARED = (
     price_option,
     model_option,
     judge_option,
+    plugin_option,
     click.option("--no-cache", is_flag=True, help="Ask again even what was answered before."),
     click.option("--allow-missing", is_flag=True, help="Run although some files are missing; they are counted."),
     click.option("--dry-run", is_flag=True, help="Say what would be asked, sent where and at what cost; ask nothing."),

@@ -18,15 +18,17 @@ mean over them (expectation over transformations) asks for several.
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from earnest.audio import AudioClip, Stimulus
+from earnest.artefacts import Artefact
+from earnest.audio import AudioClip, Entry, Stimulus
 from earnest.errors import BadParameter
-from earnest.models.access import Answer, Model, Passed, Screened
+from earnest.models.access import Answer, Model, Passed, Screened, System
 from earnest.registry import Registry, Spec
 
 defences = Registry("defences")
@@ -105,6 +107,10 @@ class Defence(abc.ABC):
     def instruct(self, stimulus: Stimulus) -> Stimulus:
         """The stimulus with the prompts that the model gets instead; by default the same. Its clips stay."""
         return stimulus
+
+    def fit(self, rows: Sequence[Entry], system: System | None, rng: np.random.Generator) -> Artefact | None:
+        """What the defence learns beforehand from rows of data, as an artefact; by default there is nothing to fit."""
+        return None
 
     def screen(self, stimulus: Stimulus) -> Screened:
         """`Passed(note)` or `Blocked(reason)`; by default everything passes.

@@ -152,5 +152,6 @@ def _written(answer: Answer) -> str:
         "duration_ms": answer.duration_ms,
         "log_probability": answer.log_probability,
         "details": dict(answer.details),
+        "value": answer.value,
     }
     return dumped_json(fields)

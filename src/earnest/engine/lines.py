@@ -27,7 +27,7 @@ def outcome_of_reply(job: Job, reply: Reply) -> Outcome:
         outcome = job.score(job.item, reply.as_answer)
         undecided = isinstance(outcome, Question) and (outcome.otherwise or Unscored(reason="unjudged", detail=reply.reason))
         return undecided or outcome
-    if not reply.said.strip() and reply.clip is None and not job.item.audible:
+    if reply.value is None and not reply.said.strip() and reply.clip is None and not job.item.audible:
         if reply.details.get("blocked") or reply.reading.finish == "content_filter":
             return Unscored(reason="content_filter", detail=stopped_by_filter(reply))
         cut = " before max_tokens cut it off" if reply.reading.finish == "length" else ""
@@ -58,6 +58,7 @@ def line_of(
     question: Question | None = None,
     draw: int = 0,
     turns: Sequence[EarlierTurn] = (),
+    seen: bool = False,
 ) -> JournalLine:
     """The journal line of a finished job."""
     answer = reply if isinstance(reply, Answer) else None
@@ -80,6 +81,8 @@ def line_of(
         detail=(unscored.detail or None) if unscored else None,
         passing=unscored is not None and unscored.passing,
         answer=answer.text if answer else None,
+        value=answer.value if answer else None,
+        seen=job.seen or seen,
         answer_clip=answer_clip,
         verdict=verdict,
         usage=dict(answer.usage) if answer else {},

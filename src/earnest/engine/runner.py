@@ -99,6 +99,7 @@ async def execute_async(
     folder: Path | str,
     settings: Settings = Settings(),  # noqa: B008
     on_progress: Callable[[Progress], None] | None = None,
+    rows_seen: frozenset[str] = frozenset(),
 ) -> Summary:
     """Ask and score every job that the run folder does not hold yet.
 
@@ -119,6 +120,8 @@ async def execute_async(
     settings : Settings
     on_progress : callable or None
         Called on the event loop a few times a second; must not block.
+    rows_seen : frozenset of str
+        SHA-256 of clips that an artefact of the run was fitted to; items that hold one are marked as seen.
 
     Returns
     -------
@@ -140,6 +143,7 @@ async def execute_async(
     jobs = _checked([job for job in jobs if in_shard(job.item.id, plan.shard)])
     async with AsyncExitStack() as stack:
         run = await _Run.begin(stack, plan, jobs, model, others or {}, judges, folder, settings, on_progress)
+        run.rows_seen = rows_seen
         await run.finish_all()
     return run.summary()
 
@@ -154,6 +158,7 @@ def execute(
     folder: Path | str,
     settings: Settings = Settings(),  # noqa: B008
     on_progress: Callable[[Progress], None] | None = None,
+    rows_seen: frozenset[str] = frozenset(),
 ) -> Summary:
     """As `execute_async`, for code without an event loop; inside one (a notebook) it runs in a thread of its own.
 
@@ -162,7 +167,8 @@ def execute(
     """
     return finished(
         lambda: execute_async(
-            plan, jobs, model=model, others=others, judges=judges, folder=folder, settings=settings, on_progress=on_progress
+            plan, jobs, model=model, others=others, judges=judges, folder=folder, settings=settings, on_progress=on_progress,
+            rows_seen=rows_seen,
         )
     )
 
@@ -189,6 +195,7 @@ class _Run:
         self._canary_lines: dict[str, JournalLine] = {}
         self._finished: set[str] = set()
         self._learnt: tuple[LearntField, ...] = ()
+        self.rows_seen: frozenset[str] = frozenset()
         self.begun = time.monotonic()
         self.pace = Pace(())
         self.journal: Journal
@@ -481,10 +488,11 @@ class _Run:
         except EarnestError as error:
             await self._attack_apart(loaded, error)
             return
-        for (job, _), attempt in zip(loaded, attempts, strict=True):
+        drawn = {"draw": VERIFY_DRAW, "sampling": self.sampling.drawn(VERIFY_DRAW)}
+        for (job, clean), attempt in zip(loaded, attempts, strict=True):
             clips = await self._in_pool(self.clips.keep_all, attempt.stimulus)
-            drawn = {"draw": VERIFY_DRAW, "sampling": self.sampling.drawn(VERIFY_DRAW)}
-            await self._score(job, attempt.stimulus, attempt.answer, clips=clips, attempt=attempt.facts(), **drawn)
+            attacked, facts = attempt.stimulus, attempt.facts()
+            await self._score(job, attacked, attempt.answer, clips=clips, attempt=facts, clean=clean, **drawn)
 
     async def _attack_apart(self, loaded: list[tuple[Job, Stimulus]], error: EarnestError) -> None:
         """One by one, so that only the stimulus at fault goes unscored."""
@@ -506,6 +514,7 @@ class _Run:
         *,
         clips: dict[str, str],
         attempt: dict[str, Any] | None = None,
+        clean: Stimulus | None = None,
         draw: int = 0,
         sampling: Sampling | None = None,
     ) -> None:
@@ -524,6 +533,7 @@ class _Run:
                 outcome = scoring_failed(error)
         assert isinstance(outcome, Verdict | Unscored)
         about = {
+            "seen": bool(self.rows_seen) and await self._in_pool(_holds, clean or stimulus, self.rows_seen),
             "stimulus": stimulus,
             "reply": reply,
             "clips": clips,
@@ -705,6 +715,11 @@ def _as_kept(sent: Stimulus) -> dict[str, AudioClip]:
 def _crafts(attack: Any) -> bool:
     """Whether the base class runs an attack, so that what it makes can be kept."""
     return getattr(type(attack), "run", None) is Attack.run
+
+
+def _holds(stimulus: Stimulus, rows_seen: frozenset[str]) -> bool:
+    """Whether a clip of the stimulus, before any attack, is one that was fitted to."""
+    return any(clip.quantised().digest in rows_seen for clip in stimulus.clips.values())
 
 
 def _with_goal(job: Job) -> Stimulus:

@@ -15,6 +15,7 @@ import copy
 import functools
 import hashlib
 import inspect
+import math
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -105,6 +106,8 @@ class Answer:
         shared among its answers.
     log_probability : float or None
         Of the whole answer, for models that grant scores.
+    value : float or None
+        Of a subject that answers with a number (`Model.gives`): its number, finite.
     details : mapping
         JSON values that a model adds: `transcript` (what it heard), `finish_reason`, `reasoning` (what it thought beside
         its answer), `revision`; `blocked` and `filter` (what it said) where a provider's filter stopped it. `cut` says what was left out of a text that was too long.
@@ -121,6 +124,7 @@ class Answer:
     duration_ms: float = 0.0
     log_probability: float | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    value: float | None = None
 
     def __post_init__(self) -> None:
         """The one gate for what models say: behind it there are only texts that can be read, scored and written down."""
@@ -131,6 +135,8 @@ class Answer:
                 f"an answer must have a text (str), a clip (AudioClip or None), usage and details (mappings), got {kinds}",
                 reason="bad_response",
             )
+        if self.value is not None:
+            object.__setattr__(self, "value", _finite(self.value))
         text, details = valid_text(self.text[:MAX_CHARACTERS]), plain_json(self.details)
         if len(self.text) > MAX_CHARACTERS:
             details["cut"] = f"the first {MAX_CHARACTERS:,} of {len(self.text):,} characters are kept"
@@ -150,6 +156,17 @@ class Answer:
     def said(self) -> str:
         """The answer itself, without reasoning, preamble and wrapping: what every interpretation goes by."""
         return self.reading.answer
+
+
+def _finite(value: Any) -> float:
+    """A number that a subject gave, as a float."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ModelFailed(f"the value of an answer must be a finite number, got {str(value)[:40]!r}", reason="bad_response")
+    return number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -312,6 +329,10 @@ class Model(abc.ABC):
     """Whether asking it costs nothing though it is asked by a request: its endpoint is on this machine."""
     timeout_s: float | None = None
     """Longest wait for a reply, where it has one of its own."""
+    gives: Literal["words", "value"] = "words"
+    """What it answers with: words, or (a detector) a number. Tasks that read words are beyond one that gives numbers."""
+    artefacts: tuple[str, ...] = ()
+    """SHA-256 of what it was fitted to, where that is an artefact of earnest."""
     uses_truth: ClassVar[bool] = False
     """Only scripted models see `Stimulus.truth`."""
 

@@ -12,7 +12,7 @@ from earnest.report.sections import arm_words, key_rows
 from earnest.results.finding import Finding
 from earnest.results.grid import Grid, grids
 from earnest.results.pairs import Pair
-from earnest.results.reach import within_reach
+from earnest.results.reach import SEEN, within_reach
 from earnest.results.reasons import item_counts, reason_counts
 from earnest.results.scorecard import PillarScore, Scorecard
 
@@ -41,7 +41,8 @@ def _not_run(plan: Plan) -> list[str]:
     for task in plan.tasks:
         if task.not_run:
             by_reason.setdefault(task.not_run, []).append(task.name)
-    return [f"  not run: {', '.join(names)}: {why}" for why, names in by_reason.items()]
+    seen = [f"  {task.name}: {task.seen} items left out, {SEEN}" for task in plan.tasks if task.seen and not task.not_run]
+    return [*(f"  not run: {', '.join(names)}: {why}" for why, names in by_reason.items()), *seen]
 
 
 def number(value: float | None, low: float | None, high: float | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -21,7 +22,7 @@ from earnest.results.measures import Measure, rate
 from earnest.results.naming import Place, numbered, registered, sides_of, with_missing
 from earnest.results.pairs import Pair, pairs
 from earnest.results.proof import as_proven
-from earnest.results.reach import within_reach
+from earnest.results.reach import SEEN, within_reach
 from earnest.results.shortcut import shortcut
 from earnest.run_folder import file_in, read_appended, taken_as_data
 
@@ -130,9 +131,16 @@ def _of_arm(plan: Plan, task: PlannedTask, arm: Arm, lines: list[JournalLine]) -
     place = Place(plan, task.pillar, task.name, arm)
     n_missing = 0 if plan.shard else task.n_items - len(lines)  # how many items a shard has is not in its plan
     return [
-        place.finding(with_missing(measure, n_missing) if _is_about_all(measure, lines) else measure)
+        place.finding(_told_seen(with_missing(measure, n_missing), task) if _is_about_all(measure, lines) else measure)
         for measure in _measured(task, lines)
     ]
+
+
+def _told_seen(measure: Measure, task: PlannedTask) -> Measure:
+    """A headline that says how many items are in no number because an artefact has seen them."""
+    if not (task.seen and measure.headline):
+        return measure
+    return replace(measure, note="; ".join([*([measure.note] if measure.note else []), f"{task.seen} items left out, {SEEN}"]))
 
 
 def reads_all(task: PlannedTask) -> bool:

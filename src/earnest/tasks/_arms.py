@@ -9,6 +9,7 @@ from typing import TypeVar
 from earnest.arms import UNDEFENDED, Arm
 from earnest.errors import BadParameter, EarnestError
 from earnest.registry import Spec, parse_spec, registry
+from earnest.tasks._artefacts import canonical
 
 T = TypeVar("T")
 
@@ -88,14 +89,15 @@ def _crafted(text: str) -> Arm:
     transfer, other = own.pop("transfer", False), own.pop("crafted_on", None)
     if not isinstance(transfer, bool) or (transfer and other):
         raise BadParameter(f"an attack has transfer=true, or crafted_on=SPEC for another model, got {text!r}")
-    attack = Spec(spec.name, own)
+    attack = parse_spec(canonical(str(Spec(spec.name, own))))
     registry("attacks").make(str(attack))
     return Arm(attack=str(attack), crafted_on=UNDEFENDED if transfer else other and str(other))
 
 
 def _checked_defence(text: str) -> str:
-    registry("defences").make(text)
-    return str(parse_spec(text))
+    spec = canonical(text)
+    registry("defences").make(spec)
+    return spec
 
 
 def _each(texts: Sequence[str], read: Callable[[str], T], faults: list[str]) -> list[T]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from earnest.audio import Entry, Goal, Manifest
 from earnest.models.access import Answer, Hears
@@ -95,6 +95,8 @@ class Task(abc.ABC):
     """Form of the data that it reads, as suites name it; items of another form than a manifest are the official ones."""
     needs: ClassVar[Hears] = "words"
     """What of the sound it is about; a model that gets words alone is not asked about voices or sounds."""
+    takes: ClassVar[Literal["words", "value"]] = "words"
+    """What it reads: answers in words, or (of detectors) numbers."""
     across: ClassVar[bool] = False
     """Whether it asks nothing of its own, and its measures are made of the lines of all other tasks."""
     single_clip: ClassVar[bool] = True

@@ -21,6 +21,7 @@ from typing import Any, Literal, TypedDict, Unpack, overload
 
 import earnest
 from earnest import report
+from earnest.artefacts import Artefact
 from earnest.audio import Manifest, hub
 from earnest.audio.manifest import CSV_NAME
 from earnest.engine import Job, ModelJudge, Progress, Settings, execute
@@ -34,14 +35,16 @@ from earnest.models.access import Model, Sampling
 from earnest.models.options import Given, options_of, written
 from earnest.plan import Plan, PlannedArm, PlannedTask
 from earnest.records import BEYOND, Arm, Item, JournalLine, Unscored
-from earnest.registry import Spec, has_extra, parse_spec, registry
+from earnest.registry import Spec, has_extra, loaded_files, parse_spec, registry
 from earnest.results.baseline import Baseline, check_margin
 from earnest.results.gates import check_gates
 from earnest.tasks._again import Replay, in_words, probe_hearing, replay
 from earnest.tasks._arms import built_on_others, composed, stack_of
+from earnest.tasks._artefacts import artefacts_of, is_seen, recorded, rows_seen, seen_samples
 from earnest.tasks._base import NEEDS, Task
 from earnest.tasks._canary import Canary
 from earnest.tasks._check import DataCheck, check_data, check_official, slips
+from earnest.tasks._fit import FitOutline, fit
 from earnest.tasks._judge import Judged, check_hearing, judge_run, made_judges
 from earnest.tasks._limit import limited
 from earnest.tasks._run import Outline, Run
@@ -53,6 +56,7 @@ from earnest.tasks.probe import probe_manifest
 
 __all__ = [
     "DataCheck",
+    "FitOutline",
     "Judged",
     "Outline",
     "Replay",
@@ -61,6 +65,7 @@ __all__ = [
     "SuiteTask",
     "check_data",
     "check_official",
+    "fit",
     "in_words",
     "is_official",
     "judge_run",
@@ -72,6 +77,8 @@ __all__ = [
 ]
 
 Several = str | Sequence[str]
+
+IN_WORDS = {"words": "words", "value": "numbers"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +92,7 @@ class _Prepared:
     judges: tuple[ModelJudge, ...]
     settings: Settings
     data: Manifest | OfficialData
+    rows_seen: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -347,6 +355,7 @@ def run_suite(
             folder=Path(str(out)),
             settings=settings,
             on_progress=on_progress,
+            rows_seen=prepared.rows_seen,
         )
     except RunStopped:
         report.write(Path(str(out)), gates=gates, note=_note(prepared) or None)  # of what was done, for those who look
@@ -364,8 +373,8 @@ def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest
     if isinstance(data, Manifest) and (told := slips(data, chosen)):
         warnings.warn(f"{str(data.folder)!r}: {'; '.join(told)}", stacklevel=3)
     every, lacks = _items(chosen, asked, data)
-    canaries = _canaries(data, seed=asked.seed)
     loaded = _loaded(model, asked.model_options)
+    canaries = _canaries(data, seed=asked.seed) if loaded.gives == "words" else []
     within = {found.name: _within(loaded, found, every[found.name]) for found in chosen if found.name in every}
     kept = {name: one.items or every[name] for name, one in within.items()}  # of those beyond it, what would be asked
     kept = {found.name: _fewer(found, kept[found.name], asked) for found in chosen if found.name in kept}
@@ -379,6 +388,9 @@ def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest
     lacks |= _across(chosen, items, lacks)
     _check_some_asked(lacks, asked=asked.task, model=loaded)
     judges = made_judges(asked.judges, hears=asked.judge_hears, options=asked.judge_options)
+    named = [spec for arm in asked.arms for spec in (*([arm.attack] if arm.attack else []), *arm.defences)]
+    artefacts = artefacts_of(dict.fromkeys(named), loaded)
+    seen = seen_samples(data, artefacts.values()) if isinstance(data, Manifest) else frozenset()
     planned = tuple(
         _planned(
             found,
@@ -388,13 +400,14 @@ def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest
             arms=asked.arms,
             subtasks=subtasks.get(found.name, {}),
             beyond=within[found.name].beyond if found.name in within else {},
+            n_seen=sum(is_seen(item, seen) for item in items.get(found.name, ())),
         )
         for found in chosen
     )
     others = {spec: load_model(spec) for spec in built_on_others(asked.arms)}
-    plan = _plan(suite, asked, planned, items, models=(loaded, *others.values()), judges=judges, data=data)
+    plan = _plan(suite, asked, planned, items, models=(loaded, *others.values()), judges=judges, data=data, artefacts=artefacts)
     jobs = [
-        Job(item=item, arm=arm, score=found.score, goal=found.goal)
+        Job(item=item, arm=arm, score=found.score, goal=found.goal, seen=is_seen(item, seen))
         for arm in plan.by_arm
         for found in chosen
         if _stands_in(found, arm)
@@ -402,8 +415,9 @@ def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest
     ]
     proofs = [Job(item=item, arm=Arm(), score=Canary().score, kind="canary") for item in canaries]
     return _Prepared(
-        plan=plan, jobs=[*proofs, *jobs], model=loaded, others=others, judges=judges, settings=asked.settings, data=data
-    )
+        plan=plan, jobs=[*proofs, *jobs], model=loaded, others=others, judges=judges, settings=asked.settings, data=data,
+        rows_seen=rows_seen(artefacts.values()),
+    )  # fmt: skip
 
 
 def _loaded(model: str | Model, options: Given) -> Model:
@@ -477,6 +491,8 @@ def _within(model: Model, task: Task, items: Sequence[Item]) -> _Within:
 
 def _beyond(model: Model, task: Task, item: Item) -> str | None:
     """Why an item cannot be asked of a model; None where it may be."""
+    if task.takes != model.gives:
+        return f"it answers with {IN_WORDS[model.gives]}, and the task reads {IN_WORDS[task.takes]}"
     if item.without_audio and model.takes_text_alone is False:
         return BEYOND["text_refused"]
     if item.n_turns > 1 and not model.takes_history:
@@ -496,6 +512,7 @@ def _plan(
     models: Sequence[Model],
     judges: tuple[ModelJudge, ...],
     data: Manifest | OfficialData,
+    artefacts: dict[str, Artefact],
 ) -> Plan:
     model = models[0]
     return Plan(
@@ -519,6 +536,8 @@ def _plan(
         destination=_destination(models, judges if asked.judge_hears else ()),
         model_options=written(asked.model_options),
         judge_options=written(asked.judge_options),
+        artefacts=recorded(artefacts),
+        plugins=loaded_files(),
     )
 
 
@@ -656,6 +675,7 @@ def _planned(
     arms: Sequence[Arm],
     subtasks: dict[str, int],
     beyond: dict[str, int],
+    n_seen: int,
 ) -> PlannedTask:
     rows: Any = data  # in the form that the suite's tasks read
     unserved = task.unserved(rows)
@@ -667,6 +687,7 @@ def _planned(
         version=task.version,
         parameters=dict(Spec.of(task).parameters),
         n_items=len(items or ()),
+        seen=n_seen,
         not_run=lack,
         beyond=beyond,
         unattacked=tuple(dict.fromkeys(arm.attack for arm in arms if arm.attack and not _stands_in(task, arm))),
