@@ -16,7 +16,7 @@ from earnest.records import JournalLine
 from earnest.results.build import build_from, read_lines
 from earnest.results.calibrated import kept_labels
 from earnest.results.finding import Finding
-from earnest.results.naming import tell_unloaded
+from earnest.results.naming import tasks_of, tell_unloaded
 from earnest.results.pairs import Pair, pairs
 from earnest.results.reach import left_out, within_reach
 from earnest.results.reasons import ItemCounts, ReasonCount, item_counts, reason_counts
@@ -115,6 +115,11 @@ class Report:
     def asked(self) -> Plan:
         """The plan as far as the model could be asked."""
         return within_reach(self.plan, self.lines)[0]
+
+    @cached_property
+    def tasks(self) -> dict[str, Any | None]:
+        """The plan's tasks by name; None where one is not installed here."""
+        return tasks_of(self.plan)
 
     @property
     def not_run(self) -> dict[str, str]:

@@ -32,7 +32,7 @@ from earnest.records import Arm, JournalLine
 from earnest.results.build import by_task_and_arm, read_lines, reads_all, task_measures
 from earnest.results.finding import Finding
 from earnest.results.measures import MIN_CLUSTERS
-from earnest.results.naming import Place, registered, tell_unloaded, with_missing
+from earnest.results.naming import Place, tasks_of, tell_unloaded, with_missing
 from earnest.results.reach import within_reach
 from earnest.results.scorecard import AudioProof, audio_proof, combined, scorecard
 from earnest.results.sums import Sums
@@ -146,22 +146,22 @@ def headlines(
     A task that is here in another version than it was run in can no longer count its lines; then what was `reported` of
     it at the time stands, without anything to resample, and without a report it is left out.
     """
-    journal = by_task_and_arm(lines)
+    journal, tasks = by_task_and_arm(lines), tasks_of(plan)
     found: dict[str, Headline] = {}
     for task in plan.tasks:
         if task.not_run is not None:
             continue
-        if getattr(registered(task.name), "version", task.version) != task.version:
+        if getattr(tasks[task.name], "version", task.version) != task.version:
             said = (reported or {}).get(task.name)
             found |= {} if said is None else {task.name: Headline(finding=said, version=task.version, sums=None)}
             continue
         own = journal.get((task.name, Arm()), [])
-        if reads_all(task):
+        if reads_all(tasks[task.name]):
             own = [line for (_, arm), group in journal.items() if arm == Arm() for line in group]
-        measure = next((one for one in task_measures(task.name, own) if one.headline), None)
+        measure = next((one for one in task_measures(task, tasks[task.name], own) if one.headline), None)
         if measure is None:
             continue
-        whole = with_missing(measure, 0 if plan.shard or reads_all(task) else task.n_items - len(own))
+        whole = with_missing(measure, 0 if plan.shard or reads_all(tasks[task.name]) else task.n_items - len(own))
         finding = Place(plan, task.pillar, task.name, Arm()).finding(whole)
         found[task.name] = Headline(finding=finding, version=task.version, sums=measure.sums)
     return found
@@ -372,9 +372,11 @@ def _left_out(group: Sequence[Standing]) -> dict[str, str]:
 
 
 def _parameters(plan: Plan, name: str) -> str:
-    """The parameters that a task was given, in words."""
-    given = next((task.parameters for task in plan.tasks if task.name == name), {})
-    return ", ".join(f"{key}={value}" for key, value in sorted(given.items())) or "by default"
+    """The parameters that a task was given, in words, and what it is registered as where it has another name."""
+    planned = next((task for task in plan.tasks if task.name == name), None)
+    given = {} if planned is None else planned.parameters
+    said = ", ".join(f"{key}={value}" for key, value in sorted(given.items())) or "by default"
+    return f"{said} of {planned.task}" if planned is not None and planned.task else said
 
 
 def _tasks(group: Sequence[Standing], left_out: Mapping[str, str]) -> dict[str, tuple[str, ...]]:

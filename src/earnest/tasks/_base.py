@@ -12,9 +12,10 @@ balance: the label, the group.
 from __future__ import annotations
 
 import abc
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from earnest.audio import Entry, Goal, Manifest
 from earnest.models.access import Answer, Hears
@@ -73,6 +74,7 @@ class Task(abc.ABC):
     """Base of the tasks; subclasses are frozen keyword-only dataclasses under `@tasks.register(name)`."""
 
     name: ClassVar[str] = ""
+    """What it is registered as; of a task that a suite gave a name of its own (`called`), that name."""
     pillar: ClassVar[str]
     title: ClassVar[str]
     """What it asks, in a few words, for a heading."""
@@ -99,6 +101,21 @@ class Task(abc.ABC):
     """Whether it asks nothing of its own, and its measures are made of the lines of all other tasks."""
     single_clip: ClassVar[bool] = True
     """Whether its items have one clip each, so that any corruption can be put on them."""
+
+    def called(self, name: str) -> Self:
+        """The same task under another name, by which its items, lines and findings go."""
+        twin = copy.copy(self)
+        object.__setattr__(twin, "name", name)  # tasks are frozen, and the name is no parameter
+        return twin
+
+    @property
+    def registered(self) -> str:
+        """The name under which it is registered."""
+        return type(self).name
+
+    def beside(self, others: Mapping[str, Any]) -> Self:
+        """The task with the tasks of its run by name, None for one that is not here; what reads `across` needs them."""
+        return self
 
     @abc.abstractmethod
     def items(self, data: Manifest, *, seed: int) -> list[Item]:
