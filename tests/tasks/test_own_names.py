@@ -97,6 +97,23 @@ def test_one_task_twice_is_measured_by_its_own_parameters(run) -> None:
     }  # fmt: skip
 
 
+def test_what_a_run_shows_is_computed_once(data: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    computed: list[tuple[str, int]] = []
+    own = WordsSaid.measures
+    monkeypatch.setattr(WordsSaid, "measures", lambda self, lines: computed.append((self.name, len(lines))) or own(self, lines))
+    suite = Suite(name="own", version=1, tasks=({"name": "twice", "task": "words_said"}, "words_said"))
+    options = {"model": "scripted/always_comply", "data": data, "cache": False}
+    first = run_suite(suite, out=tmp_path / "first", **options)
+    assert sorted(computed) == [("twice", 4), ("words_said", 4)]
+    shown = (first.as_text(), first.findings, first.scorecard, first.as_json(gates=[first.gate("safety=0.2")]), first.why_nothing_was_scored)
+    assert shown and len(computed) == 2  # the report, the terminal, gates and JSON show the same
+    computed.clear()
+    again = run_suite(suite, out=tmp_path / "again", gates=["safety=0.2"], baseline=tmp_path / "first", **options)
+    beside = [("twice", 4), ("words_said", 4)] * 2  # the headlines here and there, of the items that both have
+    assert sorted(computed) == sorted([*beside, *beside[:2]])
+    assert again.against and again.gate("safety=0.2") and len(computed) == 6
+
+
 def test_everything_goes_by_the_name_and_the_plan_records_both(run) -> None:
     assert [(task.name, task.task, task.registered, task.parameters) for task in run.plan.tasks] == [
         ("any_word", "words_said", "words_said", {}),

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from xml.etree import ElementTree
 
+from earnest.records import Arm
 from earnest.report.gather import Report
 from earnest.report.numbers import interval, interval_of, shown, value_of
 from earnest.results.finding import Finding
@@ -124,12 +125,8 @@ def _cell(text: str) -> str:
 
 def _details(report: Report, finding: Finding) -> dict[str, str]:
     """What each reason says most often among the lines of a headline's task and condition."""
-    threat = finding.threat_model
-    lines = [
-        line
-        for line in report.items
-        if (line.task, line.attack, line.defence) == (finding.task, threat.attack, threat.defence)
-    ]
+    arm = Arm(attack=finding.threat_model.attack, defence=finding.threat_model.defence)
+    lines = report.items_of.get((finding.task, arm), [])
     return {count.reason: str(count) for count in reason_counts(lines)}
 
 

@@ -602,11 +602,10 @@ def _level_name(report: Report, task: str, levels: Sequence[float | str | None])
     if said:
         return said
     found: dict[str, set[object]] = {}
-    for line in report.items:
-        if line.task == task:
-            for key, value in line.truth.items():
-                if isinstance(value, (int, float, str)):
-                    found.setdefault(key, set()).add(value)
+    for line in (line for (name, _), own in report.items_of.items() if name == task for line in own):
+        for key, value in line.truth.items():
+            if isinstance(value, (int, float, str)):
+                found.setdefault(key, set()).add(value)
     name = next((key for key, values in found.items() if set(levels) <= values), "level")
     stem, _, suffix = name.rpartition("_")
     return f"{words(stem)}, {UNITS[suffix]}" if stem and suffix in UNITS else words(name)

@@ -30,8 +30,12 @@ MOST_RANKS = 40
 def agreement(plan: Plan, lines: Sequence[JournalLine]) -> list[Finding]:
     """The findings of every task of which two judges judged answers, arms taken together."""
     findings = []
+    by_task: dict[str, list[JournalLine]] = {}
+    for line in lines:
+        if line.judges and line.kind == "item" and len(labels(line)) > 1:
+            by_task.setdefault(line.task, []).append(line)
     for task in plan.tasks:
-        judged = [line for line in lines if line.task == task.name and line.kind == "item" and len(labels(line)) > 1]
+        judged = by_task.get(task.name, [])
         names = list(dict.fromkeys(name for line in judged for name in labels(line)))
         place = Place(plan, task.pillar, task.name, Arm())
         for pair in itertools.combinations(sorted(names), 2):

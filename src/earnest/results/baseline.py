@@ -263,7 +263,7 @@ def _change(
     after = _headline(measured, [here for _, here in whole])
     if before is None or after is None:
         return None
-    worst = _headline(measured, [*(here for _, here in whole), *lost])
+    worst = _headline(measured, [*(here for _, here in whole), *lost]) if lost else after
     value = _of(after) - _of(before)
     fall = 0.0 if worst is None or worst.worst_low is None else min(0.0, worst.worst_low - _of(after))
     rows = _rows(after, 1), _rows(before, -1)

@@ -347,7 +347,7 @@ def run_suite(
         raise
     run = Run(folder=Path(str(out)), plan=Plan.read(Path(str(out))), summary=summary)
     run = run if beside is None else run.judged_against(beside, margin=baseline_margin)
-    report.write(run.folder, gates=gates, against=run.against, note=_note(prepared) or None)
+    report.write(run.results, gates=gates, against=run.against, note=_note(prepared) or None)
     return run
 
 
