@@ -323,6 +323,8 @@ def charts(report: Report) -> list[Chart]:
             for group, points in _by(members, lambda f: f.group).items()
             if len(points) > 1
         ]
+        if not lines:
+            continue
         x_name = _level_name(report, task, [point.level for point in members])
         made += [_chart(report, task, metric, arm, some, x_name=x_name) for some in _batches(lines, MAX_LINES)]
     return made
