@@ -12,7 +12,6 @@ from earnest import registry
 from earnest.plan import Plan, PlannedTask
 from earnest.records import Arm, JournalLine
 from earnest.results.agreement import agreement
-from earnest.results.audiotrust import audiotrust_findings
 from earnest.results.calibrated import calibrated, kept_labels
 from earnest.results.ears import ear_measures
 from earnest.results.finding import Finding
@@ -105,9 +104,15 @@ def build_from(
     beside = pairs(plan, lines) if compared is None else compared
     findings += [finding for pair in beside for finding in pair.findings.values()]
     findings += agreement(plan, lines)
-    findings += audiotrust_findings(plan, lines)
+    findings += _together(plan, lines, tasks)
     findings += _of_sound(plan, lines, clips) if clips is not None else []
     return numbered(findings)
+
+
+def _together(plan: Plan, lines: Sequence[JournalLine], tasks: Mapping[str, Any | None]) -> list[Finding]:
+    """What the tasks of one benchmark give together, once for each benchmark that the plan has a task of."""
+    gathering = dict.fromkeys(gather for task in tasks.values() if (gather := getattr(task, "together", None)) is not None)
+    return [finding for gather in gathering for finding in gather(plan, lines)]
 
 
 def arms(plan: Plan) -> list[Arm]:

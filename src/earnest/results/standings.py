@@ -122,7 +122,9 @@ class Standing:
     def without_number(self) -> dict[str, str]:
         """Why a pillar has no number in the run's own report though tasks of it have one, by pillar."""
         heads = [head.finding for head in self.headlines.values()]
-        return {score.pillar: score.no_value for score in scorecard(self.plan, heads, self.lines).pillars if score.no_value}
+        return {
+            score.pillar: score.no_value for score in scorecard(self.plan, heads, self.lines).pillars if score.no_value
+        }
 
     @property
     def unranked(self) -> str:
@@ -346,10 +348,15 @@ def table(group: Sequence[Standing], *, weights: Mapping[str, float]) -> Standin
     ranked = {id(row.standing) for row in rows}
     rest = [_unranked(one, shown, tasks) for one in group if id(one) not in ranked]
     return StandingsTable(
-        agreed=agreed_parts(group[0]), data=group[0].plan.data, pillars=shown, weights=scaled,
-        tasks={key: tasks[key] for key in shown}, left_out=left_out, rows=(*rows, *rest),
+        agreed=agreed_parts(group[0]),
+        data=group[0].plan.data,
+        pillars=shown,
+        weights=scaled,
+        tasks={key: tasks[key] for key in shown},
+        left_out=left_out,
+        rows=(*rows, *rest),
         from_intervals=tuple(from_intervals),
-    )  # fmt: skip
+    )
 
 
 def _left_out(group: Sequence[Standing]) -> dict[str, str]:
@@ -392,16 +399,27 @@ def _place(standing: Standing, tasks: Sequence[str]) -> PillarPlace:
     numberless = any(head.pillar in standing.without_number for head in heads)
     value, low, high = combined([] if numberless else [head for head in heads if head.value is not None])
     return PillarPlace(
-        value=value, low=low, high=high, n_scored=sum(head.n_scored for head in heads),
+        value=value,
+        low=low,
+        high=high,
+        n_scored=sum(head.n_scored for head in heads),
         n_unscored=sum(head.n_unscored for head in heads),
-    )  # fmt: skip
+    )
 
 
 def _unranked(standing: Standing, shown: Sequence[str], tasks: Mapping[str, tuple[str, ...]]) -> Row:
     return Row(
-        standing=standing, score=None, low=None, high=None, rank=None, rank_low=None, rank_high=None, band=None,
-        pillars={key: _place(standing, tasks[key]) for key in shown}, unranked=standing.unranked or "no pillar counts",
-    )  # fmt: skip
+        standing=standing,
+        score=None,
+        low=None,
+        high=None,
+        rank=None,
+        rank_low=None,
+        rank_high=None,
+        band=None,
+        pillars={key: _place(standing, tasks[key]) for key in shown},
+        unranked=standing.unranked or "no pillar counts",
+    )
 
 
 def _ranked(
@@ -425,12 +443,19 @@ def _ranked(
     ends = np.quantile(totals, [0.025, 0.975], axis=0)
     rows = [
         Row(
-            standing=one, score=score, low=min(float(ends[0, at]), score), high=max(float(ends[1, at]), score),
-            rank=ranks[at].rank, rank_low=ranks[at].low, rank_high=ranks[at].high, band=bands[at], pillars=places[at],
+            standing=one,
+            score=score,
+            low=min(float(ends[0, at]), score),
+            high=max(float(ends[1, at]), score),
+            rank=ranks[at].rank,
+            rank_low=ranks[at].low,
+            rank_high=ranks[at].high,
+            band=bands[at],
+            pillars=places[at],
             unranked="",
         )
         for at, (one, score) in enumerate(zip(able, scores, strict=True))
-    ]  # fmt: skip
+    ]
     return sorted(rows, key=lambda row: (row.rank, str(row.standing.folder)))
 
 

@@ -13,15 +13,16 @@ from __future__ import annotations
 
 import abc
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from earnest.audio import Entry, Goal, Manifest
 from earnest.models.access import Answer, Hears
+from earnest.plan import Plan
 from earnest.records import Item, JournalLine, Outcome
 from earnest.registry import Registry
-from earnest.results import Measure, rate
+from earnest.results import Finding, Measure, rate
 from earnest.tasks._labels import canonical
 
 tasks = Registry("tasks")
@@ -97,6 +98,8 @@ class Task(abc.ABC):
     """Form of the data that it reads, as suites name it; items of another form than a manifest are the official ones."""
     needs: ClassVar[Hears] = "words"
     """What of the sound it is about; a model that gets words alone is not asked about voices or sounds."""
+    together: ClassVar[Callable[[Plan, Sequence[JournalLine]], list[Finding]] | None] = None
+    """What the tasks of its benchmark give together, from a plan and its lines: a `staticmethod`, the same for all of them."""
     across: ClassVar[bool] = False
     """Whether it asks nothing of its own, and its measures are made of the lines of all other tasks."""
     single_clip: ClassVar[bool] = True
