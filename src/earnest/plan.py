@@ -84,10 +84,13 @@ class PlannedTask(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str
+    name: str = Field(description="What the suite calls it: items, journal lines, findings and gates go by this name.")
+    task: str = Field(default="", description="Registered name of the task, where the suite calls it otherwise; else empty.")
     pillar: str
     version: int
-    parameters: dict[str, Any] = Field(default_factory=dict, description="Parameters that the suite or the run gives it.")
+    parameters: dict[str, Any] = Field(
+        default_factory=dict, description="Parameters that the suite or the run gives it, those at their default left out."
+    )
     n_items: int = Field(ge=0, description="Items in the clean arm.")
     seen: int = Field(
         default=0, ge=0, description="Of these, items whose row, speaker or text an artefact was fitted to; they are in no number."
@@ -103,6 +106,11 @@ class PlannedTask(BaseModel):
     subtasks: dict[str, int] = Field(
         default_factory=dict, description="Items by sub-task (`robustness/noise_interference`), also where it is not run."
     )
+
+    @property
+    def registered(self) -> str:
+        """The name under which the task is registered."""
+        return self.task or self.name
 
 
 class LearntField(BaseModel):

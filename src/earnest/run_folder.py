@@ -39,7 +39,9 @@ MAX_DEPTH = 100
 MAX_FAULTS = 100
 """Lines that cannot be read, after which a file is given up."""
 
-_LONG_NUMBER = re.compile(rb"[0-9]{16}|[0-9][eE]\+?[0-9]{2}")
+_LONG_NUMBER = re.compile(rb"[0-9]{19}|[0-9][eE]\+?[0-9]{2,}(?:[,\]}\s]|$)")
+"""What JSON that holds a number too large has; 2^63 has 19 digits. A digest, which ends in a quote, seldom has it."""
+
 _MAX_INTEGER = 2**63
 _COUNTER = itertools.count()
 

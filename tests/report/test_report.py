@@ -352,14 +352,14 @@ def test_the_terminal_says_what_attack_and_defence_did_and_counts_as_the_report_
 
 def test_the_terminal_tells_all_of_a_few_attacked_tasks_and_the_defences_cost_where_it_is_shown(run_folder: Path) -> None:
     run = Run.open(run_folder)
-    (first, *_) = {pair.task: pair for pair in run._pairs}
-    few = [pair for pair in run._pairs if pair.task == first or pair.kind == "defence"]
+    (first, *_) = {pair.task: pair for pair in run.results.pairs}
+    few = [pair for pair in run.results.pairs if pair.task == first or pair.kind == "defence"]
     others = [pair for pair in few if pair.task != first and "defence_score_change" in pair.findings]
     place = few.index(others[0])
     worse = others[0].findings["defence_score_change"].model_copy(update={"value": -0.2, "low": -0.3, "high": -0.1})
     few[place] = replace(few[place], findings={**few[place].findings, "defence_score_change": worse})
     n_moved = sum(f.low > 0 or f.high < 0 for pair in [few[place], *others[1:]] for f in [pair.findings["defence_score_change"]])
-    text = terminal.as_text(run.plan, run._lines, findings=run.findings, pairs=few, card=run.scorecard)
+    text = terminal.as_text(run.plan, run.lines(), findings=run.findings, pairs=few, card=run.scorecard)
     told = [line for line in text.splitlines() if line.startswith(f"  {first.replace('_', ' ')} ")]
     assert any("the attack succeeds:" in line for line in told) and any("cost: score when nobody attacks" in line for line in told)
     assert f"cost: score: -20 points (-30 to -10), {worse.n_scored} items" in text

@@ -15,6 +15,7 @@ from earnest.plan import Plan, PlannedArm, PlannedTask
 from earnest.results import rate
 from earnest.results.agreement import kappa
 from earnest.results.build import build, build_from, read_lines, task_measures
+from earnest.results.naming import task_of
 from earnest.results.pairs import pairs
 
 PLAN = Plan(
@@ -124,10 +125,12 @@ def of_pairs(plan, lines, metric):
 def test_a_journal_of_another_version_of_a_task_gets_its_mean_score_and_a_note(line) -> None:
     now = registry.registry("tasks").get("harmful_refusal").version
     lines = [line("a", 1.0, task="harmful_refusal"), line("b", 0.0, task="harmful_refusal")]
-    (found,) = task_measures("harmful_refusal", lines, version=now + 1)
+    planned = PlannedTask(name="harmful_refusal", pillar="safety", version=now, n_items=2)
+    task, later = task_of(planned), planned.model_copy(update={"version": now + 1})
+    (found,) = task_measures(later, task, lines)
     assert (found.metric, found.value, found.headline) == ("score", 0.5, True)
     assert f"installed in version {now}, and asked in version {now + 1}" in found.note
-    assert {measure.metric for measure in task_measures("harmful_refusal", lines, version=now)} > {"refusal_rate"}
+    assert {measure.metric for measure in task_measures(planned, task, lines)} > {"refusal_rate"}
 
 
 def test_attack_success_is_over_items_that_the_clean_system_withstands(line) -> None:

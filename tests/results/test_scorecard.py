@@ -8,9 +8,9 @@ import pytest
 
 from earnest.errors import BadParameter
 from earnest.plan import Plan, PlannedTask
+from earnest.registry import registry
 from earnest.results import Finding
 from earnest.results.compare import changes, verdict
-from earnest.results.naming import registered
 from earnest.results.scorecard import Gate, audio_proof, combined, gate, scorecard
 
 PLAN = Plan(
@@ -186,7 +186,7 @@ def test_an_interval_says_what_it_shows(low, high, better, said) -> None:
 
 def planned(*names: str, pillar: str = "safety", data: str = "probe", **fields) -> Plan:
     tasks = tuple(
-        PlannedTask(name=name, pillar=pillar, version=getattr(registered(name), "version", 1), n_items=10, **fields)
+        PlannedTask(name=name, pillar=pillar, version=getattr(registry("tasks").known(name), "version", 1), n_items=10, **fields)
         for name in names
     )
     return PLAN.model_copy(update={"tasks": tasks, "data": data})

@@ -218,7 +218,8 @@ def test_pillars_beside_the_six_are_shown_and_weigh_nothing(run: Make) -> None:
 def test_a_task_of_another_version_stands_as_it_was_reported(run: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lines of an older version cannot be counted by a newer one."""
     old = run("old", {"made_a": share(0.5)})
-    monkeypatch.setattr("earnest.results.standings.registered", lambda name: type("Task", (), {"version": 2}))
+    later = type("Task", (), {"version": 2})
+    monkeypatch.setattr("earnest.results.standings.tasks_of", lambda plan: {task.name: later for task in plan.tasks})
     assert Standing.of(old.folder).headlines == {}
     finding = old.headlines["made_a"].finding
     (old.folder / "report.json").write_text(json.dumps({"findings": [finding.model_dump(mode="json")]}), encoding="utf-8")

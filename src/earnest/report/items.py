@@ -24,25 +24,34 @@ def items_json(report: Report) -> Markup:
     tables = _Tables()
     rows, size, n_left_out = [], 0, 0
     for line in sorted(report.items, key=_worst_first):
-        row = _row(line, tables)
-        size += len(json.dumps(row, ensure_ascii=False).encode(errors="replace"))
+        row = _dumped(_row(line, tables))
+        size += len(row.encode(errors="replace"))
         if size > MAX_BYTES:
             n_left_out += 1
             continue
         rows.append(row)
     pillars = {task.name: task.pillar for task in report.plan.tasks}
-    content = {
+    head = {
         "tasks": [[name, pillars.get(name, "")] for name in tables.tasks],
         "arms": list(tables.arms),
         "prompts": list(tables.prompts),
         "model": "" if report.plan.asks_own_model else report.plan.model,
-        "rows": rows,
         "leftOut": n_left_out,
     }
-    text = json.dumps(plain_json(content), ensure_ascii=False, separators=(",", ":"))
+    text = f'{_dumped(head)[:-1]},"rows":[{",".join(rows)}]}}'
     for sign in "<>&\u2028\u2029":  # nothing in it may end the script element or a line of it
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return Markup(text)
+
+
+def _dumped(value: Any) -> str:
+    """The value as compact JSON."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text.encode()
+    except ValueError:  # what JSON or UTF-8 cannot hold
+        return json.dumps(plain_json(value), ensure_ascii=False, separators=(",", ":"))
+    return text
 
 
 class _Tables:

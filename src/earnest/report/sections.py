@@ -16,7 +16,6 @@ from earnest.report.gather import Report
 from earnest.report.judges import destinations, judges_of
 from earnest.report.numbers import bare, interval, interval_of, is_signed, shown, value_of, words
 from earnest.results.finding import Finding, ThreatModel
-from earnest.results.naming import registered
 from earnest.results.pairs import Pair
 from earnest.results.reasons import ReasonCount
 from earnest.results.scorecard import MAX_UNSCORED_SHARE, PillarScore
@@ -178,9 +177,11 @@ def arm_words(arm: Arm) -> str:
     return ", ".join(parts) or "clean"
 
 
-def title_of(task: str) -> str:
-    """The registered task's title; its name as words where it is not installed here."""
-    return getattr(registered(task), "title", "") or words(task)
+def title_of(report: Report, name: str) -> str:
+    """The task's title, with its name where the suite gave it one; the name as words where it is not installed here."""
+    title = getattr(report.tasks.get(name), "title", "")
+    own = any(task.name == name and task.task for task in report.plan.tasks)
+    return f"{title} ({words(name)})" if title and own else title or words(name)
 
 
 def description(report: Report) -> list[tuple[str, str]]:
@@ -323,8 +324,10 @@ def charts(report: Report) -> list[Chart]:
             for group, points in _by(members, lambda f: f.group).items()
             if len(points) > 1
         ]
+        if not lines:
+            continue
         x_name = _level_name(report, task, [point.level for point in members])
-        made += [_chart(task, metric, arm, some, x_name=x_name) for some in _batches(lines, MAX_LINES)]
+        made += [_chart(report, task, metric, arm, some, x_name=x_name) for some in _batches(lines, MAX_LINES)]
     return made
 
 
@@ -346,7 +349,7 @@ def forests(report: Report) -> list[Forest]:
         shared = notes.pop() if len(notes) == 1 else ""
         made.append(
             Forest(
-                title=f"{title_of(task)}",
+                title=title_of(report, task),
                 about=", ".join(part for part in (words(metric), kind, arm_words(arm)) if part),
                 rows=tuple(
                     replace(finding_row(f, name=_member(f.group), domain=ends), note="" if shared else f.note)
@@ -368,7 +371,7 @@ def _sentence(note: str) -> str:
 def pair_cards(report: Report) -> list[PairCard]:
     """A card a task that was attacked, with what the attack and its control do, and what the defence gains and costs."""
     tasks = _by(report.pairs, lambda pair: pair.task)
-    return [_pair_card(task, members) for task, members in tasks.items() if any(pair.arm.attack for pair in members)]
+    return [_pair_card(report, task, members) for task, members in tasks.items() if any(pair.arm.attack for pair in members)]
 
 
 def defence_costs(report: Report) -> list[Row]:
@@ -380,7 +383,7 @@ def defence_costs(report: Report) -> list[Row]:
         replace(
             finding_row(
                 pair.findings[metric],
-                name=f"{title_of(pair.task)} {what.capitalize()}{f', {arm_words(pair.arm)}' if which else ''}",
+                name=f"{title_of(report, pair.task)} {what.capitalize()}{f', {arm_words(pair.arm)}' if which else ''}",
             ),
             note="",
         )
@@ -396,7 +399,7 @@ def defended_by(plan: Plan) -> str:
     return "; or ".join(", then ".join(stack) for stack in plan.stacks)
 
 
-def _pair_card(task: str, members: Sequence[Pair]) -> PairCard:
+def _pair_card(report: Report, task: str, members: Sequence[Pair]) -> PairCard:
     parts = []
     for pair in members:
         rows = tuple(
@@ -405,7 +408,7 @@ def _pair_card(task: str, members: Sequence[Pair]) -> PairCard:
         )
         threat = next(iter(pair.findings.values())).threat_model
         parts.append((arm_words(pair.arm), _power(threat, pair.control), rows))
-    return PairCard(title=title_of(task), task=task, key=key_rows(members), parts=tuple(parts))
+    return PairCard(title=title_of(report, task), task=task, key=key_rows(members), parts=tuple(parts))
 
 
 def powers(report: Report) -> list[tuple[str, str]]:
@@ -589,14 +592,14 @@ def _gap_row(gap: Finding) -> Row:
 
 
 def _task_section(report: Report, name: str, *, not_run: str | None) -> TaskSection:
-    task = registered(name)
+    task = report.tasks.get(name)
     mine = [finding for finding in report.findings if finding.task == name]
     paired = {finding.id for pair in report.pairs for finding in pair.findings.values()}
     heads = [finding for finding in mine if finding.headline]
     others = [finding for finding in mine if not finding.headline and finding.id not in paired]
     return TaskSection(
         name=name,
-        title=title_of(name),
+        title=title_of(report, name),
         source=getattr(task, "source", ""),
         metric=words(heads[0].metric) if heads else "",
         heads=tuple(finding_row(f, name=arm_words(_arm(f)), strong=not _arm(f).suffix) for f in heads),
@@ -620,28 +623,27 @@ def _measure_name(finding: Finding) -> str:
 
 def _level_name(report: Report, task: str, levels: Sequence[float | str | None]) -> str:
     """What a task's levels are of: as the task says, or the one thing true of its items that takes these values."""
-    said = str(getattr(registered(task), "level_name", ""))
+    said = str(getattr(report.tasks.get(task), "level_name", ""))
     if said:
         return said
     found: dict[str, set[object]] = {}
-    for line in report.items:
-        if line.task == task:
-            for key, value in line.truth.items():
-                if isinstance(value, (int, float, str)):
-                    found.setdefault(key, set()).add(value)
+    for line in (line for (name, _), own in report.items_of.items() if name == task for line in own):
+        for key, value in line.truth.items():
+            if isinstance(value, (int, float, str)):
+                found.setdefault(key, set()).add(value)
     name = next((key for key, values in found.items() if set(levels) <= values), "level")
     stem, _, suffix = name.rpartition("_")
     return f"{words(stem)}, {UNITS[suffix]}" if stem and suffix in UNITS else words(name)
 
 
-def _chart(task: str, metric: str, arm: Arm, lines: Sequence[Line], *, x_name: str) -> Chart:
+def _chart(report: Report, task: str, metric: str, arm: Arm, lines: Sequence[Line], *, x_name: str) -> Chart:
     points = [point for line in lines for point in line.points]
     unit = points[0].unit
     rows = [
         finding_row(point, name=f"{line.name}, {bare_level(point.level)}") for line in lines for point in line.points
     ]
     return Chart(
-        title=title_of(task),
+        title=title_of(report, task),
         about=f"{words(metric)}, {arm_words(arm)}",
         svg=chart(lines, unit=unit, x_name=x_name, y_name=words(metric)),
         legend=tuple((mark(number), line.name) for number, line in enumerate(lines)),

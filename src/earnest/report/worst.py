@@ -74,7 +74,7 @@ def _example(report: Report, line: JournalLine, *, by_item: dict[str, JournalLin
     return Example(
         line=line,
         pillar=pillar,
-        title=title_of(line.task),
+        title=title_of(report, line.task),
         arm=arm_words(line.arm),
         pictures=tuple(one for one in found if one is not None),
         answer_picture=answered,

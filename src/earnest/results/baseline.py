@@ -13,11 +13,11 @@ of the interval, and with a margin this end must lie above minus the margin, at 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from earnest.errors import BadParameter
 from earnest.metrics.clusters import NO_SPREAD, Jackknife, jackknife_interval, joined
@@ -29,9 +29,12 @@ from earnest.results.build import arms, read_lines, reads_all, task_measures
 from earnest.results.cells import GAPS, SHARES
 from earnest.results.combining import SAME
 from earnest.results.measures import Measure, rate
+from earnest.results.naming import tasks_of
 from earnest.results.proof import audio_proof
 from earnest.results.reach import within_reach
 from earnest.results.scorecard import MAX_UNSCORED_SHARE, Gate
+
+Measured = Callable[[list[JournalLine]], list[Measure]]
 
 WHAT_DIFFERS = {
     "data_digest": "its data is other data",
@@ -97,14 +100,13 @@ class Baseline:
 
     def shared(self, plan: Plan) -> list[PlannedTask]:
         """The tasks of `plan` that the baseline ran too, in one version and with equal parameters."""
-        mine = {task.name: task for task in self.plan.tasks if task.not_run is None}
-        return [
-            task
-            for task in plan.tasks
-            if task.not_run is None
-            and task.name in mine
-            and (mine[task.name].version, mine[task.name].parameters) == (task.version, task.parameters)
-        ]
+        mine = {task.name: _made_of(task) for task in self.plan.tasks if task.not_run is None}
+        return [task for task in plan.tasks if task.not_run is None and mine.get(task.name) == _made_of(task)]
+
+
+def _made_of(task: PlannedTask) -> tuple[str, int, dict[str, Any]]:
+    """What must be equal of a task for its items to be scored alike."""
+    return task.registered, task.version, task.parameters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,7 +250,7 @@ def _arms(baseline: Baseline, plan: Plan) -> tuple[list[Arm], str]:
 
 def _changes(baseline: Baseline, plan: Plan, lines: Mapping[str, JournalLine]) -> dict[str, list[_Change]]:
     """The changes of the tasks that both ran, by pillar in the order of display."""
-    shared = baseline.shared(plan)
+    shared, tasks = baseline.shared(plan), tasks_of(plan)
     names = {task.name for task in shared}
     alike = [
         (baseline.lines[item], line)
@@ -257,8 +259,8 @@ def _changes(baseline: Baseline, plan: Plan, lines: Mapping[str, JournalLine]) -
     ]
     found: dict[str, list[_Change]] = {}
     for task in shared:
-        own = alike if reads_all(task) else [pair for pair in alike if pair[0].task == task.name]
-        change = _change(task, own)
+        own = alike if reads_all(tasks[task.name]) else [pair for pair in alike if pair[0].task == task.name]
+        change = _change(task, own, measured=partial(task_measures, task, tasks[task.name]))
         if change is not None:
             found.setdefault(task.pillar, []).append(change)
     order = [*PILLARS, *sorted(set(found) - set(PILLARS))]
@@ -270,16 +272,18 @@ def _asked_alike(there: JournalLine, here: JournalLine) -> bool:
     return there.status == "scored" and (here.prompt_hash == there.prompt_hash or here.status == "unscored")
 
 
-def _change(task: PlannedTask, pairs: Sequence[tuple[JournalLine, JournalLine]]) -> _Change | None:
+def _change(
+    task: PlannedTask, pairs: Sequence[tuple[JournalLine, JournalLine]], *, measured: Measured
+) -> _Change | None:
     whole = [pair for pair in pairs if pair[1].status == "scored"]
     lost = [here for _, here in pairs if here.status == "unscored"]
     if lost and not whole:  # nothing is left to compare, which is no reason to pass
         return _Change(name=task.name, value=0.0, worst=0.0, rows=(), items=frozenset(), lost=_items(lost))
-    before = _headline(task, [there for there, _ in whole])
-    after = _headline(task, [here for _, here in whole])
+    before = _headline(measured, [there for there, _ in whole])
+    after = _headline(measured, [here for _, here in whole])
     if before is None or after is None:
         return None
-    worst = _headline(task, [*(here for _, here in whole), *lost])
+    worst = _headline(measured, [*(here for _, here in whole), *lost]) if lost else after
     value = _of(after) - _of(before)
     fall = 0.0 if worst is None or worst.worst_low is None else min(0.0, worst.worst_low - _of(after))
     rows = _rows(after, 1), _rows(before, -1)
@@ -291,9 +295,9 @@ def _items(lines: Sequence[JournalLine]) -> frozenset[str]:
     return frozenset(line.item for line in lines)
 
 
-def _headline(task: PlannedTask, lines: list[JournalLine]) -> Measure | None:
+def _headline(measured: Measured, lines: list[JournalLine]) -> Measure | None:
     """A task's headline over some lines, or the mean score where that is no rate made of sums; None without a value."""
-    measures = task_measures(task.name, lines, version=task.version) if lines else []
+    measures = measured(lines) if lines else []
     heads = [one for one in measures if one.headline and one.unit == "fraction" and one.higher_is_better]
     tried = [*heads, rate(lines, metric="score")]
     return next((one for one in tried if one.sums is not None and one.sums.value is not None), None)

@@ -9,7 +9,7 @@ from typing import Any
 
 from earnest import registry
 from earnest.errors import EarnestError
-from earnest.plan import Plan, PlannedArm
+from earnest.plan import Plan, PlannedArm, PlannedTask
 from earnest.records import Arm
 from earnest.results.finding import Finding, ThreatModel
 from earnest.results.measures import Measure
@@ -99,12 +99,25 @@ def numbered(findings: Iterable[Finding]) -> list[Finding]:
     return unique
 
 
-def registered(name: str) -> Any | None:
-    """The registered task; None where a report is made without the package that brought it, or that was not loaded."""
+def task_of(planned: PlannedTask) -> Any | None:
+    """The task of a plan, made of its registered name and its parameters, under the name that the plan gives it.
+
+    None where a report is made without the package that brought it, or where that was not loaded, or where the task
+    that is installed here does not take these parameters.
+    """
+    if _registered("tasks", planned.registered) is None:
+        return None
     try:
-        return registry.registry("tasks").make(name) if _registered("tasks", name) is not None else None
+        task = registry.registry("tasks").make(registry.Spec(planned.registered, planned.parameters))
     except EarnestError:
         return None
+    return task.called(planned.name) if planned.task and hasattr(task, "called") else task
+
+
+def tasks_of(plan: Plan) -> dict[str, Any | None]:
+    """The tasks of a plan by name; None where one is not here. What reads all lines is given the others."""
+    made = {planned.name: task_of(planned) for planned in plan.tasks}
+    return {name: task.beside(made) if hasattr(task, "beside") else task for name, task in made.items()}
 
 
 def tell_unloaded(plan: Plan) -> None:
@@ -113,7 +126,7 @@ def tell_unloaded(plan: Plan) -> None:
     A run folder is data: only a user's own word loads them.
     """
     named = [
-        *(("tasks", task.name) for task in plan.tasks),
+        *(("tasks", task.registered) for task in plan.tasks),
         *(("attacks", registry.parse_spec(spec).name) for spec in plan.attacks),
         *(("defences", registry.parse_spec(spec).name) for stack in plan.stacks for spec in stack),
     ]
@@ -127,7 +140,11 @@ def tell_unloaded(plan: Plan) -> None:
         )
 
 
-def sides_of(task: Any | None, *, version: int | None = None) -> Callable[[Mapping[str, Any]], tuple[str, ...]] | None:
+Sides = Callable[[Mapping[str, Any]], tuple[str, ...]]
+"""Which sides of its pillar an item's truth is on."""
+
+
+def sides_of(task: Any | None, *, version: int | None = None) -> Sides | None:
     """What tells which sides an item's truth is on; None where no task is here that does, or only in another version."""
     if task is None or (version is not None and getattr(task, "version", version) != version):
         return None

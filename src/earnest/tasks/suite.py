@@ -362,7 +362,7 @@ def run_suite(
         raise
     run = Run(folder=Path(str(out)), plan=Plan.read(Path(str(out))), summary=summary)
     run = run if beside is None else run.judged_against(beside, margin=baseline_margin)
-    report.write(run.folder, gates=gates, against=run.against, note=_note(prepared) or None)
+    report.write(run.results, gates=gates, against=run.against, note=_note(prepared) or None)
     return run
 
 
@@ -683,6 +683,7 @@ def _planned(
         unserved = {task.subtask: lack, **unserved}
     return PlannedTask(
         name=task.name,
+        task="" if task.registered == task.name else task.registered,
         pillar=task.pillar,
         version=task.version,
         parameters=dict(Spec.of(task).parameters),
@@ -707,7 +708,7 @@ def _stands_in(task: Task, arm: Arm) -> bool:
 def _note(prepared: _Prepared) -> str:
     """What must be said with every number of the run: of the model, and of how a published benchmark was judged."""
     ran = [task for task in prepared.plan.tasks if task.not_run is None]
-    kept = {"judging" in task.parameters for task in ran if registry("tasks").get(task.name).layout != "manifest"}
+    kept = {"judging" in task.parameters for task in ran if registry("tasks").get(task.registered).layout != "manifest"}
     told = {True: "faithful: published judging with its known faults", False: "repaired: published judging without its known faults"}
     return "; ".join([*([prepared.model.note] if prepared.model.note else []), *(told[one] for one in sorted(kept))])
 

@@ -22,7 +22,18 @@ from earnest.tasks._parsing import other_language
 from earnest.tasks._places import first_second_or_neither
 from earnest.tasks.fairness import _cues as cues
 from earnest.tasks.fairness._outcomes import CHANCE, MERIT, NAMED, Outcomes, contrasts, voice_in
-from earnest.tasks.fairness._pairs import MIN_WORDS, NULL, REASON, SUBTASKS, Pair, Voice, merits, pairs_of, unserved
+from earnest.tasks.fairness._pairs import (
+    MIN_WORDS,
+    NULL,
+    REASON,
+    SUBTASKS,
+    Pair,
+    Voice,
+    contrasts_of,
+    merits,
+    pairs_of,
+    unserved,
+)
 
 OPTIONS = ("first", "second", "neither")
 
@@ -69,8 +80,9 @@ class ChoiceTask(Task):
         """A pair in one order."""
 
     def unserved(self, data: Manifest) -> dict[str, str]:
-        served = {SUBTASKS[pair.contrast] for pair in self._pairs(data, seed=0) if pair.contrast in SUBTASKS}
-        return unserved(self.usable(data), served=served)
+        rows = self.usable(data)
+        served = {SUBTASKS[contrast] for contrast in contrasts_of(rows, scenarios=tuple(self.scenarios), n_each=self.n_each)}
+        return unserved(rows, served=served)
 
     def subtask_of(self, item: Item) -> str:
         return SUBTASKS.get(item.truth["contrast"], "")
