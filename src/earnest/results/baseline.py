@@ -25,7 +25,7 @@ from earnest.metrics.intervals import CONFIDENCE, Interval, disagreement_bound
 from earnest.pillars import PILLARS
 from earnest.plan import Plan, PlannedTask
 from earnest.records import Arm, JournalLine
-from earnest.results.build import arms, read_lines, reads_all, task_measures
+from earnest.results.build import read_lines, reads_all, task_measures
 from earnest.results.cells import GAPS, SHARES
 from earnest.results.combining import SAME
 from earnest.results.measures import Measure, rate
@@ -241,7 +241,7 @@ def _by_item(lines: Sequence[JournalLine]) -> dict[str, JournalLine]:
 
 def _arms(baseline: Baseline, plan: Plan) -> tuple[list[Arm], str]:
     """The arms that both runs have, in the order of the plan; and in words those that one of them has alone."""
-    here, there = arms(plan), arms(baseline.plan)
+    here, there = list(plan.by_arm), list(baseline.plan.by_arm)
     alone = [(arm, "of this run alone") for arm in here if arm not in there]
     alone += [(arm, f"of {baseline.name} alone") for arm in there if arm not in here]
     words = ", ".join(f"{arm.suffix} ({whose})" for arm, whose in alone)
