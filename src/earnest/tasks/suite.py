@@ -143,7 +143,11 @@ class RunOptions(TypedDict, total=False):
     max_connections: int
     batch_size: int | None
     timeout_s: float
+    max_failures: int | None
     max_cost: float | None
+    price: Several
+    model_options: Given
+    judge_options: Given
     cache: bool | Path
     allow_missing: bool
     temperature: float
