@@ -75,8 +75,8 @@ def goal(item) -> Goal:
 
 
 SPEC, TRANSFER = "test_louder", "test_louder:transfer=true"
-ARMS = (Arm(), Arm(attack=SPEC), Arm(defence="test_halve"), Arm(attack=SPEC, defence="test_halve"),
-        Arm(attack=TRANSFER, defence="test_halve"))  # fmt: skip
+ARMS = (Arm(), Arm(attack=SPEC), Arm(defences=("test_halve",)), Arm(attack=SPEC, defences=("test_halve",)),
+        Arm(attack=SPEC, crafted_on=UNDEFENDED, defences=("test_halve",)))  # fmt: skip
 PLANNED = {"attack": SPEC, "transfer": TRANSFER, "defences": ("test_halve",)}
 
 

@@ -115,7 +115,7 @@ def test_the_estimate_counts_calls_audio_and_both_ends_of_the_cost() -> None:
     ],
 )
 def test_the_estimate_counts_what_attacks_and_their_controls_may_ask(attack, defences, n_calls, n_least) -> None:
-    arms = [Arm(attack=a, defence=d) for d in (None, "codec")[: 1 + defences] for a in (None, attack)]
+    arms = [Arm(attack=a, defences=d) for d in ((), ("codec",))[: 1 + defences] for a in (None, attack)]
     found = estimate(plan(6, attack=attack), jobs(6, arms=arms), model=load_model("scripted/echo"))
     assert (found.n_calls, found.at_most) == (n_calls, n_calls > n_least)
     assert found.note == ""

@@ -30,7 +30,7 @@ def lines(line):
     """Lines of a task from scores, an item being a cluster."""
 
     def make(task: str, scores, **fields) -> list[JournalLine]:
-        suffix = Arm(attack=fields.get("attack"), defence=fields.get("defence")).suffix
+        suffix = Arm(attack=fields.get("attack"), defences=tuple(filter(None, [fields.get("defence")]))).suffix
         return [line(f"{task}/{n}{suffix}", score, task=task, cluster=f"c{n}", **fields) for n, score in enumerate(scores)]
 
     return make

@@ -257,10 +257,10 @@ class RemoteModel(Model):
 
         limit_s = self.timeout_s or (None if is_limited() else TIMEOUT_S)
         patience = aiohttp.ClientTimeout(total=limit_s, sock_connect=min(self._connect_timeout_s, limit_s or math.inf))
+        file = io.BytesIO(body)
+        del body  # aiohttp makes the file copy it; a second copy would be held while the reply is waited for
         try:
-            sent = self._session().post(
-                self._url, data=io.BytesIO(body), proxy=self._proxy, allow_redirects=False, timeout=patience
-            )
+            sent = self._session().post(self._url, data=file, proxy=self._proxy, allow_redirects=False, timeout=patience)
             async with sent as response:
                 return await read_response(response, host=self._host)
         except TimeoutError as error:

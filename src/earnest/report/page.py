@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from earnest.report import numbers
 from earnest.report.gather import Report
-from earnest.report.items import items_json
+from earnest.report.items import page_items
 from earnest.report.sections import (
     charts,
     defence_costs,
@@ -63,7 +63,7 @@ def as_html(report: Report) -> str:
             costs=defence_costs(report),
             defended_by=defended_by(report.plan),
             unscored=unscored_rows(report),
-            items=items_json(report),
+            items=page_items(report),
             style=Markup(_file("style.css")),
             script=Markup(script),
             policy=policy(script),

@@ -29,7 +29,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
-from scipy.special import ndtr, ndtri, stdtrit
 
 from earnest.errors import BadParameter
 from earnest.metrics.clusters import NO_SPREAD, gap_interval, jackknife_interval, jackknife_of, jackknife_of_ratios
@@ -729,6 +728,8 @@ def _widening(n: int) -> float:
     The "expanded percentile interval" of Hesterberg (2015), What teachers should know about the bootstrap, The American
     Statistician 69.
     """
+    from scipy.special import ndtri, stdtrit
+
     tail = (1 + CONFIDENCE) / 2
     return math.sqrt(n / (n - 1)) * float(stdtrit(n - 1, tail)) / float(ndtri(tail))
 
@@ -772,6 +773,8 @@ def _one_sided(value: float, low: float, high: float, *, sums: Sums, error: floa
 
 def _bootstrap_interval(value: float, drawn: Floats, *, n: int) -> _Interval | None:
     """Expanded percentile interval of what was drawn over `n` clusters; None where resampling is blind."""
+    from scipy.special import ndtr, ndtri
+
     known = drawn[np.isfinite(drawn)]
     if known.size < N_RESAMPLES // 2 or np.ptp(known) < NO_SPREAD:
         return None
