@@ -1,13 +1,14 @@
 """Too many open files and too little memory are faults of this machine, never of a recording or a manifest."""
 
 import errno
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from earnest.audio import AudioClip, Manifest
+from earnest.audio import AudioClip, Entry, Manifest
 from earnest.audio.tells import tells
 from earnest.errors import BadAudio, BadData, MachineFailed
 from earnest.tasks._items import duration_s
@@ -79,6 +80,11 @@ def test_a_table_of_recordings(tmp_path, monkeypatch, fault):
         monkeypatch.setattr(parquet, "ParquetFile", raising(fault))
         with pytest.raises(MachineFailed):
             Manifest.read(tmp_path)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.m4a")
+    assert not Entry(path=str(tmp_path / "a.m4a")).needs_codecs
 
 
 def test_other_faults_are_those_of_the_file(data, monkeypatch):

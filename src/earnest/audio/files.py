@@ -182,6 +182,8 @@ def suffix_of(data: bytes) -> str:
 def needs_codecs(audio: Path | bytes) -> bool:
     """Whether a file, or its bytes, is audio that is read with `earnest[codecs]` alone; False where there is none to read."""
     try:
+        if isinstance(audio, Path) and not audio.is_file():  # a pipe would be waited for
+            return False
         with io.BytesIO(audio) if isinstance(audio, bytes) else audio.open("rb") as handle:
             container = containers.container_of(handle)
     except OSError as error:
