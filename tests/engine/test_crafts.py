@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from engine_parts import LocalModel, clip, jobs, plan, settings
 
+from earnest.arms import UNDEFENDED
 from earnest.attacks import Attack, Candidate, Crafted, attacks
 from earnest.audio import Goal, Stimulus
 from earnest.defences import Defence, defences

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from engine_parts import LocalModel, jobs, plan, settings
 
+from earnest.arms import UNDEFENDED
 from earnest.engine import Ledger, Price, estimate, execute, read_journal
 from earnest.engine.prices import FREE, price_of, price_table
 from earnest.errors import BadParameter, ModelFailed
@@ -115,8 +116,11 @@ def test_the_estimate_counts_calls_audio_and_both_ends_of_the_cost() -> None:
     ],
 )
 def test_the_estimate_counts_what_attacks_and_their_controls_may_ask(attack, defences, n_calls, n_least) -> None:
-    arms = [Arm(attack=a, defences=d) for d in ((), ("codec",))[: 1 + defences] for a in (None, attack)]
-    found = estimate(plan(6, attack=attack), jobs(6, arms=arms), model=load_model("scripted/echo"))
+    name, _, transferred = attack.partition(",")
+    built = {"crafted_on": UNDEFENDED} if transferred else {}
+    stacks = ((), ("codec",))[: 1 + defences]
+    arms = [arm for d in stacks for arm in (Arm(defences=d), Arm(attack=name, defences=d, **(built if d else {})))]
+    found = estimate(plan(6, arms=[{"attack": arm.attack} for arm in arms]), jobs(6, arms=arms), model=load_model("scripted/echo"))
     assert (found.n_calls, found.at_most) == (n_calls, n_calls > n_least)
     assert found.note == ""
 

@@ -11,7 +11,7 @@ import pytest
 
 from earnest.errors import BadData, BadParameter
 from earnest.metrics.clusters import clustered_interval
-from earnest.plan import Plan, PlannedTask
+from earnest.plan import Plan, PlannedArm, PlannedTask
 from earnest.records import Arm, JournalLine
 from earnest.report.gather import gather
 from earnest.results.baseline import Baseline, gates_against
@@ -135,7 +135,12 @@ def test_what_can_no_longer_be_scored_does_not_pass(lines) -> None:
     assert judged(before, lines("one", [None] * 2 + [1.0] * 38))["safety"].passed
 
 
-ATTACKED = PLAN.model_copy(update={"attack": "noise", "defences": ("codec",)})
+def under(attack: str, defences: tuple[str, ...] = ()) -> Plan:
+    arms = [Arm(attack=one, defences=stack) for stack in dict.fromkeys(((), defences)) for one in (None, attack)]
+    return PLAN.model_copy(update={"arms": tuple(map(PlannedArm.of, arms))})
+
+
+ATTACKED = under("noise", ("codec",))
 
 
 def test_each_arm_of_both_runs_is_compared_with_the_same_arm(lines) -> None:
@@ -161,10 +166,10 @@ def test_each_arm_of_both_runs_is_compared_with_the_same_arm(lines) -> None:
 
 def test_arms_that_one_run_has_alone_are_named(lines) -> None:
     same, attacked = lines("one", [1.0] * 40), lines("one", [0.0] * 40, attack="noise")
-    other = PLAN.model_copy(update={"attack": "noise"})
+    other = under("noise")
     (gate,) = gates_against(baseline(same), other, [*same, *attacked])
     assert gate.passed and gate.why.endswith("; not compared: @noise (of this run alone)")
-    quieter = PLAN.model_copy(update={"attack": "noise:snr_db=30"})
+    quieter = under("noise:snr_db=30")
     (gate,) = gates_against(baseline([*same, *attacked], other), quieter, same)
     assert gate.why.endswith("; not compared: @noise:snr_db=30 (of this run alone), @noise (of main alone)")
     (gate,) = gates_against(baseline(attacked, other), PLAN, same)
