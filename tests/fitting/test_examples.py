@@ -14,10 +14,10 @@ from click.testing import CliRunner
 
 from earnest.audio import AudioClip
 from earnest.cli import cli
-from earnest.registry import _FILES, Registry, load_file
+from earnest.registry import _FILES, Registry, has_extra, load_file
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-MINE = ("trained_detector", "universal_perturbation", "stream_level")
+MINE = ("trained_detector", "universal_perturbation", "stream_level", "refusal_steering", "two_turns")
 Earnest = Callable[..., str]
 
 
@@ -158,3 +158,34 @@ def test_a_stream_of_levels(tmp_path: Path, earnest_says: Earnest) -> None:
     run = json.loads(earnest_says("run", "detectors", "--model", "detector/stream:of=stream_level", "--plugin", EXAMPLES / "stream_level.py",
                                   "--data", folder(tmp_path / "data", clips), "--out", tmp_path / "run", "--json"))  # fmt: skip
     assert next(finding for finding in run["findings"] if finding["headline"])["value"] == 1.0
+
+
+@pytest.mark.skipif(not has_extra("torch"), reason="needs the extra torch")
+def test_a_hooked_and_calibrated_defence(tmp_path: Path, earnest_says: Earnest) -> None:
+    """Calibrated to move every request it changes what is answered; calibrated to move next to none it does not; nobody else notices."""
+    plugin, model = ("--plugin", EXAMPLES / "refusal_steering.py"), ("--model", "earnest/reference")
+    said: dict[str, dict[tuple[str, bool], str]] = {}
+    earnest_says("fit", "defences/refusal_steering", *plugin, *model, "--split", "train", "--out", tmp_path / "fitted")
+    for name, rate in (("every", 1.0), ("few", 0.0)):
+        spec = f"refusal_steering:false_positive_rate={rate},artefact={tmp_path / 'fitted'}"
+        earnest_says("run", "core", "--task", "benign_compliance", "--limit", 8, *model, *plugin, "--defence", spec,
+                     "--out", tmp_path / name, "--no-cache", "--json")  # fmt: skip
+        lines = [json.loads(line) for line in (tmp_path / name / "journal.jsonl").read_text().splitlines()]
+        said[name] = {(line["sample"], bool(line["defences"])): line["answer"] for line in lines if line["truth"].get("label") == "benign"}
+    bare = {sample: answer for (sample, defended), answer in said["every"].items() if not defended}
+    assert len(bare) == 4 and bare == {sample: answer for (sample, defended), answer in said["few"].items() if not defended}
+    changed = {name: sum(answers[sample, True] != bare[sample] for sample in bare) for name, answers in said.items()}
+    assert changed["every"] == 4 and changed["few"] <= 1, changed
+    assert all(said["every"][sample, True].startswith("sorry") for sample in bare)
+
+
+def test_a_dialogue_of_two_turns(tmp_path: Path, earnest_says: Earnest) -> None:
+    clips = {f"c{n}": (np.full(1600, 0.1), {"text": f"the word is number {n}", "role": "read", "speaker": f"s{n}"}) for n in range(6)}
+    run = json.loads(earnest_says("run", EXAMPLES / "two_turns.yaml", "--plugin", EXAMPLES / "two_turns.py", "--model", "scripted/perfect",
+                                  "--data", folder(tmp_path / "data", clips), "--out", tmp_path / "run", "--json"))  # fmt: skip
+    headline = next(finding for finding in run["findings"] if finding["headline"])
+    assert (headline["value"], headline["n_scored"]) == (1.0, 6)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "journal.jsonl").read_text().splitlines()]
+    lines = [line for line in lines if line["kind"] == "item"]
+    assert all([turn["role"] for turn in line["turns"]] == ["user", "assistant"] and line["clips"] == {} for line in lines)
+    assert all(line["turns"][0]["clips"] for line in lines)
