@@ -77,6 +77,10 @@ def corpus(entry: Entry) -> str:
     return first if slash and _holds_manifest(entry.file.parents[entry.path.count("/") - 1]) else ""
 
 
+MOST_ROWS = 1 << 20
+"""Rows of which what is asked again and again is remembered: with fewer than the data has, nothing ever would be."""
+
+
 @lru_cache(maxsize=1024)
 def _holds_manifest(folder: Path) -> bool:
     return (folder / CSV_NAME).is_file() or (folder / JSONL_NAME).is_file()
@@ -90,7 +94,7 @@ def duration_s(entry: Entry) -> float | None:
         return _header_duration_s(entry.file)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=MOST_ROWS)
 def _header_duration_s(file: Path) -> float | None:
     try:
         return float(soundfile.info(file).duration)
@@ -198,6 +202,7 @@ def _language(line: JournalLine) -> str | None:
     return f"language={language}" if language else None
 
 
+@lru_cache(maxsize=MOST_ROWS)
 def normal(text: str | None) -> str:
     """A text as its words alone: what two rows that say the same share."""
     return " ".join(words(text or ""))
