@@ -88,9 +88,10 @@ def _holds_manifest(folder: Path) -> bool:
 
 def duration_s(entry: Entry) -> float | None:
     """Length in seconds by the column `duration_s` or the file's header; None where neither tells."""
+    told = entry.attributes.get("duration_s")
     try:
-        return float(entry.attributes["duration_s"])
-    except (KeyError, ValueError):
+        return _header_duration_s(entry.file) if told is None else float(told)
+    except ValueError:
         return _header_duration_s(entry.file)
 
 
