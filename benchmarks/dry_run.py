@@ -20,6 +20,9 @@ import tempfile
 import time
 from pathlib import Path
 
+MOST_LINKS = 50_000
+"""Names of one file; some file systems allow no more than 65,000."""
+
 SENTENCES = ("the boat left the harbour before the rain came", "seven grey geese crossed the frozen lake at dawn")
 
 
@@ -48,14 +51,17 @@ def make_data(folder: Path, n: int) -> None:
     from earnest.audio import AudioClip
 
     time_s = np.arange(16_000) / 16_000
-    AudioClip((0.3 * np.sin(2 * np.pi * 220 * time_s)).astype(np.float32), 16_000).write(folder / "000000.wav")
+    clip = AudioClip((0.3 * np.sin(2 * np.pi * 220 * time_s)).astype(np.float32), 16_000)
     with (folder / "metadata.csv").open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["path", "text", "language", "speaker", "gender", "accent", "age_band"])
         for number in range(n):
             name = f"{number:06d}.wav"
-            if number:
-                os.link(folder / "000000.wav", folder / name)
+            first = folder / f"{number - number % MOST_LINKS:06d}.wav"
+            if number % MOST_LINKS:
+                os.link(first, folder / name)
+            else:
+                clip.write(first)
             speaker = number % 500
             about = (("female", "male")[speaker % 2], ("us", "gb", "in")[speaker % 3], ("adult", "senior")[speaker % 5 == 0])
             rows.writerow([name, f"{SENTENCES[number % 2]} {number // 500}", "en", f"s{speaker}", *about])

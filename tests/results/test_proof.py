@@ -115,6 +115,14 @@ def test_words_that_the_prompt_gives_away_and_written_items_are_no_evidence(line
     assert audio_proof([*deaf, *answered(line, 12, own=True, clips={})]).proven is False
 
 
+def test_what_a_recogniser_was_given_in_the_prompt_is_no_evidence(line) -> None:
+    deaf = canaries(line, ["What would you like to know?"] * 8)
+    heard = [one.model_copy(update={"heard": {"speech": one.truth["text"]}, "answer": "yes"}) for one in answered(line, 12, own=True)]
+    given = [one.model_copy(update={"prompt": f'Was "{one.truth["text"]}" said?'}) for one in heard]
+    assert audio_proof([*deaf, *heard]).proven is True
+    assert audio_proof([*deaf, *given]).proven is False
+
+
 def test_repeating_a_prompt_that_was_made_for_the_clip_is_no_evidence(line) -> None:
     deaf = canaries(line, ["What would you like to know?"] * 8)
     rough = [  # 4 of its 9 words: less than half, so the line is looked at

@@ -78,6 +78,10 @@ def corpus(entry: Entry) -> str:
     return first if slash and first.lower() not in SPLITS and _holds_manifest(entry.file.parents[entry.path.count("/") - 1]) else ""
 
 
+MOST_ROWS = 1 << 20
+"""Rows of which what is asked again and again is remembered: with fewer than the data has, nothing ever would be."""
+
+
 @lru_cache(maxsize=1024)
 def _holds_manifest(folder: Path) -> bool:
     return any((folder / name).is_file() for name in MANIFESTS)
@@ -87,15 +91,16 @@ def duration_s(entry: Entry) -> float | None:
     """Length in seconds by the part that is taken, the column `duration_s` or the file's header; None where none tells."""
     if entry.end_s is not None:
         return entry.end_s - (entry.start_s or 0.0)
+    told = entry.attributes.get("duration_s")
     try:
-        claimed = float(entry.attributes["duration_s"])
-    except (KeyError, ValueError):
+        claimed = math.nan if told is None else float(told)
+    except ValueError:
         claimed = math.nan
     whole = claimed if 0 <= claimed < math.inf else _header_duration_s(entry.file) if entry.is_file else None
     return None if whole is None else max(0.0, whole - (entry.start_s or 0.0))
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=MOST_ROWS)
 def _header_duration_s(file: Path) -> float | None:
     try:
         return float(soundfile.info(file).duration)
@@ -203,6 +208,7 @@ def _language(line: JournalLine) -> str | None:
     return f"language={language}" if language else None
 
 
+@lru_cache(maxsize=MOST_ROWS)
 def normal(text: str | None) -> str:
     """A text as its words alone: what two rows that say the same share."""
     return " ".join(words(text or ""))
