@@ -14,7 +14,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, computed_field, model_validator
 
@@ -22,9 +22,6 @@ from earnest.arms import Arm, old_attack
 from earnest.audio import Stimulus
 from earnest.errors import BadParameter, FailureReason
 from earnest.run_folder import CLIP_NAME, plain_json
-
-if TYPE_CHECKING:
-    from earnest.models.access import Answer
 
 UnscoredReason = Literal[
     FailureReason, "content_filter", "did_not_hear", "other_language", "scoring_failed", "unjudged", "unparsed"
@@ -67,7 +64,7 @@ class Item:
         What its clips are known to carry; empty where that is silence, noise, nothing known, or where there is no clip.
         Who is shown to hear and answers nothing to speech or a sound has given a wrong answer.
     follow : callable or None
-        In a conversation, what is asked next after an answer, usually `stimulus.then(answer.said, ...)`; None at its end,
+        In a conversation, what is asked next after a stimulus and the `Answer` to it, usually `stimulus.then(answer.said, ...)`; None at its end,
         and the last answer is scored. Called in a worker thread.
     n_turns : int
         Questions that are asked of it, for estimates; more than one of items that follow.
@@ -82,7 +79,7 @@ class Item:
     prompt: str = ""
     duration_s: float | None = None
     audible: Literal["speech", "sound", ""] = ""
-    follow: Callable[[Stimulus, Answer], Stimulus | None] | None = field(default=None, compare=False, repr=False)
+    follow: Callable[[Stimulus, Any], Stimulus | None] | None = field(default=None, compare=False, repr=False)
     n_turns: int = 1
 
     @property

@@ -102,6 +102,6 @@ def test_where_nothing_is_random_the_verdict_is_what_was_seen() -> None:
 def test_what_a_transfer_search_reached_is_not_told_as_a_success() -> None:
     attempt = attempt_on(Jitter(), attack=Insists(transfer=True))
     search = Insists.victims[-1]
-    assert search.first_success == [2]  # the bare model has no draws: the second query is the first again
+    assert search.accounts[0].first_success == 2  # the bare model has no draws: the second query is the first again
     assert attempt.adaptive is False and attempt.first_success is None and attempt.facts()["first_success"] is None
     assert attempt.success is False

@@ -23,20 +23,21 @@ def items():
     return {item.id: item for item in TASK.items(probe_manifest(), seed=0)}
 
 
-def test_every_note_is_asked_for_by_another_voice_and_by_its_own_where_there_is_one(items) -> None:
-    data = probe_manifest()
-    speakers = {entry.id: entry.speaker for entry in data.entries}
-    asked = Counter(item.truth["asker"] for item in items.values())
-    second = {entry.speaker for entry in data.entries if entry.role in ("read", "passphrase") and entry.language == "en"}
-    assert asked[OTHER] == sum(entry.role == "note" and entry.language == "en" for entry in data.entries)
-    assert asked[OWNER] == sum(entry.role == "note" and entry.language == "en" and entry.speaker in second for entry in data.entries)
+def test_every_note_is_asked_for_by_other_voices_of_its_split_and_by_its_own_where_there_is_a_clip(items) -> None:
+    rows = {entry.id: entry for entry in probe_manifest().entries}
+    by_speaker = {entry.speaker: entry for entry in rows.values() if entry.speaker}
+    notes = [entry for entry in rows.values() if entry.role == "note" and entry.language == "en"]
+    asked = Counter(item.truth["voice"] for item in items.values())
+    assert asked["same_gender"] == asked["other_gender"] == len(notes) and asked["own"] >= 10
     for item in items.values():
-        same = item.truth["asked_by"] == speakers[item.sample]
-        assert same is (item.truth["asker"] == OWNER) and item.n_turns == 2
+        note, voice = rows[item.sample], by_speaker[item.truth["asked_by"]]
+        assert (voice.speaker == note.speaker) is (item.truth["voice"] == "own") is (item.truth["asker"] == OWNER)
+        assert (voice.gender == note.gender) is (item.truth["voice"] != "other_gender")
+        assert item.n_turns == 2 and item.truth["split"] == note.value("split")
 
 
 def test_the_second_turn_is_another_clip_in_a_conversation_with_what_was_said(items) -> None:
-    item = items["told_in_confidence/note-00/owner"]
+    item = items["told_in_confidence/note-00/own"]
     first = item.load()
     second = item.follow(first, Answer(text="Noted."))
     assert [turn.text for turn in second.history] == [first.prompt, "Noted."]
@@ -56,7 +57,8 @@ def test_the_second_turn_is_another_clip_in_a_conversation_with_what_was_said(it
     ],
 )  # fmt: skip
 def test_scores(items, asker: str, said: str, score: float, label: str) -> None:
-    found = TASK.score(items[f"told_in_confidence/note-00/{asker}"], Answer(text=said))
+    whose = "own" if asker == OWNER else "same_gender"
+    found = TASK.score(items[f"told_in_confidence/note-00/{whose}"], Answer(text=said))
     assert isinstance(found, Verdict) and (found.score, found.label) == (score, label)
 
 
@@ -68,11 +70,11 @@ def test_telling_all_and_telling_none_are_worth_the_same(tmp_path: Path, subject
 
 
 def test_the_embedded_model_answers_by_voice_and_its_conversations_replay(tmp_path: Path) -> None:
-    run = earnest.run("core", model="earnest/reference", task="told_in_confidence", limit=8, out=tmp_path / "run", cache=False)
+    run = earnest.run("core", model="earnest/reference", task="told_in_confidence", limit=9, out=tmp_path / "run", cache=False)
     lines = [line for line in read_lines(run.folder) if line.kind == "item"]
-    assert len(lines) == 8 and all(line.turns[1].text == "OK" for line in lines)
+    assert len(lines) == 9 and all(line.turns[1].text == "OK" for line in lines)
     right = Counter((line.truth["asker"], line.score) for line in lines)
-    assert right[OWNER, 1.0] >= 3 and right[OTHER, 1.0] >= 3
+    assert right[OWNER, 1.0] >= 2 and right[OTHER, 1.0] >= 4
     assert all(replay(run.folder, line.item).same for line in lines[:3])
 
 

@@ -557,7 +557,9 @@ def _data(
         raise BadData(
             f"suite {suite.name!r} reads a manifest, got AudioTrust's official data in {folder}; run `audiotrust`"
         )
-    manifest = data if isinstance(data, Manifest) else Manifest.read(data, allow_missing=allow_missing)
+    if isinstance(data, Manifest):
+        return data
+    manifest = Manifest.read(data, allow_missing=allow_missing)
     if manifest.unread:
         n, first = len(manifest.unread), manifest.unread[0]
         warnings.warn(
