@@ -178,7 +178,7 @@ def test_findings_of_the_pairs_by_hand(run) -> None:
     found = {}
     for pair in run.results.pairs:
         for metric, finding in pair.findings.items():
-            found[metric, pair.attack is not None, finding.threat_model.knows_defence] = finding.value
+            found[metric, pair.arm.attack is not None, finding.threat_model.knows_defence] = finding.value
     assert {key: value for key, value in found.items() if key[0] != "defence_added_ms"} == {
         ("attack_success_rate", True, None): 0.0,
         ("score_lost_to_attack", True, None): 0.0,

@@ -23,7 +23,7 @@ from earnest.tasks._limit import limited
 from earnest.tasks.suite import Outline, Run, Suite, check_data, probe_hearing, replay, resolve, run_suite, suite_names
 
 NAMES = sorted(Suite.read("core").tasks, key=lambda task: task.name)
-ELSEWHERE = {"emotion_match", "spoof_detection", "long_dictation", "long_comprehension", "long_localisation"}
+ELSEWHERE = {"emotion_match", "spoof_detection", "told_in_confidence", "long_dictation", "long_comprehension", "long_localisation"}
 """Tasks for which the small manifest has no recordings: its clips are too short to make minutes of."""
 if not has_extra("torch"):
     ELSEWHERE.add("adversarial_transcription")
