@@ -16,6 +16,7 @@ from earnest.report.gather import Report
 from earnest.report.judges import destinations, judges_of
 from earnest.report.numbers import bare, interval, interval_of, is_signed, shown, value_of, words
 from earnest.results.finding import Finding, ThreatModel
+from earnest.results.grid import grids
 from earnest.results.pairs import Pair
 from earnest.results.reasons import ReasonCount
 from earnest.results.scorecard import MAX_UNSCORED_SHARE, PillarScore
@@ -234,10 +235,11 @@ def summary(report: Report) -> str:
     """What the run found, in two sentences."""
     n_scored, n_planned = report.counts.n_scored, report.counts.n_planned
     n_tasks = sum(task.not_run is None for task in report.asked.tasks)
-    first = f"{n_tasks} tasks, {n_planned:,} items, of which {n_scored:,} could be scored."
+    tasks = "1 task" if n_tasks == 1 else f"{n_tasks} tasks"
+    first = f"{tasks}, {n_planned:,} items, of which {n_scored:,} could be scored."
     n_arms = len(report.plan.arms)
     if n_arms > 1:
-        first = f"{n_tasks} tasks in {n_arms} conditions, {n_planned:,} items, of which {n_scored:,} could be scored."
+        first = f"{tasks} in {n_arms} conditions, {n_planned:,} items, of which {n_scored:,} could be scored."
     valued = [score for score in report.scorecard.pillars if score.on_scorecard and score.value is not None]
     if len(valued) < 2:
         return first
@@ -372,6 +374,52 @@ def pair_cards(report: Report) -> list[PairCard]:
     """A card a task that was attacked, with what the attack and its control do, and what the defence gains and costs."""
     tasks = _by(report.pairs, lambda pair: pair.task)
     return [_pair_card(report, task, members) for task, members in tasks.items() if any(pair.arm.attack for pair in members)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridTable:
+    """Attacks by stacks of defences on a task: a head for each column, and of each row its name and cells."""
+
+    title: str
+    task: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[GridCell | None, ...]], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridCell:
+    """A number of a grid, with its interval, its count, and how dark it is, from 0 to 100."""
+
+    value: str
+    interval: str
+    n: int
+    shade: int
+    id: str
+
+
+def grid_tables(report: Report) -> list[GridTable]:
+    """The grids of a run that has several attacks or several stacks of defences; none of another."""
+    if len(report.plan.attacks) < 2 and len(report.plan.stacks) < 2:
+        return []
+    return [
+        GridTable(
+            title=title_of(report, grid.task),
+            task=grid.task,
+            heads=tuple("+".join(stack) or "no defence" for stack in grid.columns),
+            rows=tuple(
+                (row or "nobody attacks: score", tuple(map(_grid_cell, cells)))
+                for row, cells in zip(grid.rows, grid.cells, strict=True)
+            ),
+        )
+        for grid in grids(report.plan, report.findings)
+    ]
+
+
+def _grid_cell(finding: Finding | None) -> GridCell | None:
+    if finding is None or finding.value is None:
+        return None
+    shade = round(100 * finding.value) if finding.threat_model.attack else 0
+    return GridCell(value=value_of(finding), interval=interval_of(finding), n=finding.n_scored, shade=shade, id=finding.id)
 
 
 def defence_costs(report: Report) -> list[Row]:
