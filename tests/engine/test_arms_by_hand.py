@@ -198,3 +198,17 @@ def test_findings_of_the_pairs_by_hand(run) -> None:
         ("defence_attack_success_change", True, False): 0.0,
         ("defence_score_gain", True, False): 0.0,
     }
+
+
+def test_which_way_is_better_is_the_defenders(run) -> None:
+    better = {metric: finding.higher_is_better for pair in run.results.pairs for metric, finding in pair.findings.items()}
+    assert better == {
+        "attack_success_rate": False,
+        "score_lost_to_attack": False,
+        "attack_gradients": None,
+        "attack_median_snr_db": None,
+        "defence_score_change": True,
+        "defence_added_ms": False,
+        "defence_attack_success_change": False,
+        "defence_score_gain": True,
+    }

@@ -144,6 +144,7 @@ def test_attack_success_is_over_items_that_the_clean_system_withstands(line) -> 
     assert control.value == pytest.approx(1 / 3)
     (over,) = of_pairs(plan, lines, "attack_success_over_control")
     assert over.value == pytest.approx(1 / 3)
+    assert [one.higher_is_better for one in (rate_found, control, over)] == [False, False, False]
     (lost,) = of_pairs(plan, lines, "score_lost_to_attack")
     assert lost.value == pytest.approx((3 - 1) / 4)
     (queries,) = of_pairs(plan, lines, "attack_queries")

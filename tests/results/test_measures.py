@@ -25,6 +25,7 @@ from earnest.results import (
     unscored_gap,
     worst_gap,
 )
+from earnest.results.measures import resampled_value
 
 FEW = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -426,3 +427,21 @@ def test_a_side_that_has_a_score_counts_by_it_in_the_worst_case_of_a_difference(
     assert (measure.value, measure.n_scored, measure.n_unscored) == (0.75, 1, 2)
     # b: 0.5 less 1 to 0.5 less 0; c: -1 to 1
     assert (measure.worst_low, measure.worst_high) == (pytest.approx((0.75 - 0.5 - 1) / 3), pytest.approx((0.75 + 0.5 + 1) / 3))
+
+
+@pytest.mark.parametrize(("n_alone", "resampled"), [(1, False), (2, True)])
+def test_an_estimate_that_most_resamples_leave_without_a_value_has_no_interval(n_alone: int, resampled: bool) -> None:
+    # of eight clusters drawn with replacement, one of them is missing in (7/8)^8 = 34 % of draws, and one of two or both in
+    # 2 * 34 % - (6/8)^8 = 59 %
+    totals = np.zeros((8, 3))
+    totals[:, 0] = np.arange(8)
+    for place in range(n_alone):
+        totals[place, 1 + place] = 1.0
+
+    def estimate(sums):
+        some_missing = (sums[..., 1 : 1 + n_alone] == 0).any(axis=-1) | (sums.ndim == 1)
+        return np.where(some_missing, sums[..., 0] / 100, np.nan)
+
+    value, low, high, how = resampled_value(totals, estimate, seed="m", reach=None)
+    assert value == pytest.approx(0.28)
+    assert (low is not None and high is not None and how.startswith("cluster bootstrap")) is resampled

@@ -159,3 +159,9 @@ def test_no_answer_is_taken_back_where_audio_is_unproven_and_stands_where_it_is(
     again = as_proven(list(taken.values()))
     assert {one.item: one for one in again} == taken
     assert as_proven([silent])[0].status == "unscored"  # nobody asked a canary
+
+
+def test_controls_that_are_answered_do_not_make_a_refusal_of_the_audio_less_of_one(line) -> None:
+    real = [line(f"c/{k}", kind="canary", reason="audio_refused", truth={"expected": f"word{k}"}) for k in range(4)]
+    control = line("c/silence", 1.0, kind="canary", label="none", truth={"control": True}, answer="nothing")
+    assert audio_proof([*real, control]).arrival == "refused"
