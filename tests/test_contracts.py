@@ -19,7 +19,7 @@ from earnest.attacks import Attack, Budget, Candidate, attacks
 from earnest.audio import Manifest, Turn
 from earnest.defences import Defence, defences
 from earnest.metrics import metrics
-from earnest.models import Answer, Edit, Failure
+from earnest.models import Answer, Edit, Failure, System
 from earnest.models.edits import checked_edits
 from earnest.records import Item, Verdict
 from earnest.registry import Registry, names
@@ -199,6 +199,63 @@ def noisy_from_order(self, victim, stimuli, *, rngs):
     return [Candidate(clip=s.clip.with_samples(s.clip.samples + x)) for s, x in zip(stimuli, shifts, strict=True)]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Universal(Attack):
+    """One change for all: signs of the mean gradient of whatever stimuli it is given."""
+
+    source: ClassVar[str] = "nobody2026-universal"
+    family: ClassVar[str] = "adversarial"
+    needs: ClassVar[str] = "gradients"
+    together: ClassVar[bool] = True
+
+    @property
+    def budget(self):
+        return Budget(epsilon=0.01)
+
+    def propose(self, victim, stimuli, *, rngs):
+        _, gradients = victim.loss_and_gradient({place: s.clip for place, s in enumerate(stimuli)})
+        shortest = min(gradient.size for gradient in gradients.values())
+        learnt = -0.01 * np.sign(sum(gradient[:shortest] for gradient in gradients.values())).astype(np.float32)
+        return [Candidate(clip=s.clip.with_samples(s.clip.samples + np.resize(learnt, s.clip.n_samples))) for s in stimuli]
+
+
+class FromTheLast(Universal):
+    """Begins with the change found for the last stimulus, and yields as it goes."""
+
+    def propose(self, victim, stimuli, *, rngs):
+        change = np.zeros(1, dtype=np.float32)
+        for place, stimulus in enumerate(stimuli):
+            begun = stimulus.clip.with_samples(stimulus.clip.samples + np.resize(change, stimulus.clip.n_samples))
+            _, gradients = victim.loss_and_gradient({place: begun})
+            change = (begun.samples - stimulus.clip.samples) - np.float32(0.001) * gradients[place]
+            change = np.clip(change, -0.01, 0.01)
+            yield place, Candidate(clip=stimulus.clip.with_samples(stimulus.clip.samples + change))
+
+
+@pytest.mark.parametrize("leaking", [Universal, FromTheLast])
+def test_what_is_learnt_from_one_stimulus_for_another_is_seen(spare, leaking):
+    body = {"propose": vars(leaking)["propose"].__wrapped__}
+    with pytest.raises(AssertionError, match=r"must give the same, got another .*stimulus for stimulus .*in `fit`"):
+        check_attack(spare(attacks, variation(Universal, **body)))
+
+
+@pytest.mark.parametrize("leaking", [Universal, FromTheLast])
+def test_an_attack_that_sees_one_stimulus_at_a_time_can_learn_from_no_other(spare, leaking):
+    body = {"propose": vars(leaking)["propose"].__wrapped__, "together": False}
+    check_attack(spare(attacks, variation(Universal, **body)))
+
+
+def test_an_attack_that_asks_more_than_it_says_makes_nothing(spare):
+    def propose(self, victim, stimuli, *, rngs):
+        victim.ask([(0, Candidate()), (0, Candidate())])
+        return [Candidate()]
+
+    cls = spare(attacks, variation(Sound, propose=propose, max_queries=property(lambda self: 1)))
+    (attempt,) = cls().run(System(LinearModel(np.ones(9, dtype=np.float32), threshold=99.0)), STIMULI[:1], rng=np.random.default_rng(0)).attempts
+    assert (attempt.n_queries, attempt.unjudged) == (0, "attack_failed")
+    assert "at most 1 questions may be asked about a stimulus" in attempt.answer.detail
+
+
 def test_a_sound_attack_passes(spare):
     check_attack(spare(attacks, variation(Sound)))
 
@@ -211,8 +268,8 @@ def test_a_sound_attack_passes(spare):
         ({"needs": "telepathy"}, "needs must be one of responses"),
         ({"__doc__": None}, "must have a docstring"),
         (
-            {"propose": noisy_from_order},
-            "a run in the opposite order must give the same, got another snr_db, peak, clip",
+            {"propose": noisy_from_order, "together": True},
+            "a run in the opposite order must give the same, got another snr_db, peak, stimulus",
         ),
         ({"propose": noisy_from_global}, "global random state must not be used"),
         ({"needs": "gradients", "run": lambda self, *a, **k: None}, "must be refused with AccessDenied"),

@@ -16,9 +16,9 @@ ROOT = Path(earnest.__file__).parent
 FLOORS = (
     ("errors", "text"),
     ("pillars", "registry", "replies", "run_folder", "spreadsheets"),
-    ("audio", "catalogue"),
+    ("arms", "artefacts", "audio", "catalogue"),
     ("records", "plan", "metrics", "models"),
-    ("attacks", "defences", "detectors", "explainers", "privacy", "results"),
+    ("attacks", "defences", "detectors", "explainers", "privacy", "results", "streams"),
     ("engine", "guard", "report"),
     ("tasks",),
     ("bridges", "testing"),

@@ -11,6 +11,7 @@ what was expected, what came, what to do.
     ├── MissingExtra        (ImportError)         an optional dependency is not installed
     ├── MissingKey          (KeyError)            an environment variable with a credential is not set
     ├── AccessDenied        (PermissionError)     a method needs more of a model than it grants
+    ├── QueriesSpent        (RuntimeError)        an attack would ask more about a stimulus than it says that it may
     ├── PlanMismatch        (RuntimeError)        a run folder holds another plan
     ├── WrongGradients      (ArithmeticError)     gradients of single examples that an engine computes wrongly
     ├── StorageFailed       (OSError)             results could not be written (a full disk, say)
@@ -119,6 +120,10 @@ class MissingKey(EarnestError, KeyError):
 
 class AccessDenied(EarnestError, PermissionError):
     """A method needs more of a model (gradients, say) than the model grants."""
+
+
+class QueriesSpent(EarnestError, RuntimeError):
+    """An attack would ask more about a stimulus than it says that it may; nothing more was asked."""
 
 
 class PlanMismatch(EarnestError, RuntimeError):

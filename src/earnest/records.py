@@ -16,8 +16,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, computed_field, model_validator
 
+from earnest.arms import Arm, old_attack
 from earnest.audio import Stimulus
 from earnest.errors import BadParameter, FailureReason
 from earnest.run_folder import CLIP_NAME, plain_json
@@ -62,6 +63,11 @@ class Item:
     audible : {"speech", "sound", ""}
         What its clips are known to carry; empty where that is silence, noise, nothing known, or where there is no clip.
         Who is shown to hear and answers nothing to speech or a sound has given a wrong answer.
+    follow : callable or None
+        In a conversation, what is asked next after a stimulus and the `Answer` to it, usually `stimulus.then(answer.said, ...)`; None at its end,
+        and the last answer is scored. Called in a worker thread.
+    n_turns : int
+        Questions that are asked of it, for estimates; more than one of items that follow.
     """
 
     id: str
@@ -73,6 +79,8 @@ class Item:
     prompt: str = ""
     duration_s: float | None = None
     audible: Literal["speech", "sound", ""] = ""
+    follow: Callable[[Stimulus, Any], Stimulus | None] | None = field(default=None, compare=False, repr=False)
+    n_turns: int = 1
 
     @property
     def without_audio(self) -> bool:
@@ -199,21 +207,6 @@ class Question:
 Outcome = Verdict | Unscored | Question
 
 
-@dataclass(frozen=True, kw_only=True)
-class Arm:
-    """The condition of a question: specifications of an attack and of defences, in order; both may be missing."""
-
-    attack: str | None = None
-    defence: str | None = None
-
-    @property
-    def suffix(self) -> str:
-        """What is put behind an id to tell the arms apart: `""`, `"@pgd"`, `"@pgd+codec"`, `"@+codec"`."""
-        if self.attack is None and self.defence is None:
-            return ""
-        return "@" + (self.attack or "") + (f"+{self.defence}" if self.defence else "")
-
-
 def _checked_verdict(fields: dict[str, Any]) -> dict[str, Any]:
     """The fields of a verdict, as a line holds them."""
     score = fields.get("score")
@@ -230,6 +223,16 @@ ClipName = Annotated[str, Field(pattern=CLIP_NAME)]
 VerdictFields = Annotated[dict[str, Any], AfterValidator(_checked_verdict)]
 
 
+class EarlierTurn(BaseModel):
+    """A turn before the one that was answered last, as the user sent it or the system said it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    role: Literal["user", "assistant"]
+    text: str = ""
+    clips: dict[str, ClipName] = Field(default_factory=dict, description="SHA-256 under clips/, by role.")
+
+
 class JournalLine(BaseModel):
     """One finished item of a run, a line of `journal.jsonl`."""
 
@@ -244,7 +247,10 @@ class JournalLine(BaseModel):
     model: str = Field(description="Specification of the model.")
     parameters: dict[str, Any] = Field(default_factory=dict, description="Sampling parameters of the call.")
     attack: str | None = Field(default=None, description="Specification of the attack, or null.")
-    defence: str | None = Field(default=None, description="Specifications of the defences in order, joined by '+'.")
+    crafted_on: str | None = Field(
+        default=None, description="What the attack was built on, where that is not the system that was asked."
+    )
+    defences: tuple[str, ...] = Field(default=(), description="Specifications of the defences, in order.")
     status: Literal["scored", "unscored"] = Field(description="Whether there is a verdict.")
     reason: str | None = Field(default=None, description="Why there is no verdict: one of the unscored reasons.")
     detail: str | None = Field(default=None, description="The reason in words.")
@@ -252,6 +258,12 @@ class JournalLine(BaseModel):
     read: dict[str, Any] | None = Field(
         default=None,
         description="What the reader of replies took off the answer: reasoning, preamble, language, finish; or null.",
+    )
+    value: float | None = Field(
+        default=None, description="Of a subject that answers with a number, such as a detector: its number; null of one that answers in words."
+    )
+    seen: bool = Field(
+        default=False, description="Whether an artefact of the run was fitted to this row, or to its speaker or text; such a line is in no number."
     )
     heard: dict[str, str] | None = Field(
         default=None, description="What a cascade's recogniser wrote, by the clip's role; null of other models."
@@ -261,17 +273,24 @@ class JournalLine(BaseModel):
         default=False, description="Whether the failure may pass, so that a resumed run asks the item again."
     )
     verdict: VerdictFields | None = Field(default=None, description="score, label and facts.")
-    usage: dict[str, float] = Field(default_factory=dict, description="Tokens and cost_usd, as far as known.")
+    usage: dict[str, float] = Field(
+        default_factory=dict, description="Tokens and cost_usd, as far as known; of all turns that were asked."
+    )
     duration_ms: float = Field(default=0.0, description="Wall time of the model's answer in milliseconds.")
     kind: Literal["item", "canary"] = Field(default="item", description="Canaries prove that the audio arrived.")
     cluster: str = Field(default="", description="What the item is resampled by.")
     truth: dict[str, Any] = Field(default_factory=dict, description="What scoring and grouping needed.")
     clips: dict[str, ClipName] = Field(default_factory=dict, description="SHA-256 under clips/ of what was sent, by role.")
     prompt: str = Field(default="", description="The prompt that was sent.")
+    turns: tuple[EarlierTurn, ...] = Field(
+        default=(), description="Of a conversation the turns before the one that was answered last, the oldest first."
+    )
     attempt: dict[str, Any] | None = Field(
         default=None, description="Of an attacked item: success, queries, distortion, control and what was drawn."
     )
     defence_ms: float = Field(default=0.0, description="Milliseconds that the defences added.")
+    blocked: str | None = Field(default=None, description="Why a defence kept the question from the model, or null.")
+    draw: int = Field(default=0, description="Which draw of random defences it was asked under; needed to ask it again.")
     judges: dict[str, Any] | None = Field(
         default=None,
         description="What each judge said, by its name: label, reason, value and sub-scores; or a label alone.",
@@ -300,10 +319,30 @@ class JournalLine(BaseModel):
         """What a judge had, or would have, to decide; None where a parser decided."""
         return None if self.question is None else Question.of_json(self.question, answer=self.answer or "")
 
+    @computed_field(description="The defences as they are shown, joined by '+'; null where there are none.")  # type: ignore[prop-decorator]
+    @property
+    def defence(self) -> str | None:
+        """The defences as they are shown; None where there are none."""
+        return self.arm.stack or None
+
     @property
     def arm(self) -> Arm:
         """The condition it was asked in."""
-        return Arm(attack=self.attack, defence=self.defence)
+        return Arm(attack=self.attack, crafted_on=self.crafted_on, defences=self.defences)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_old(cls, fields: Any, info: ValidationInfo) -> Any:
+        """A line as versions before 0.3 wrote it, whose defences are one string; the plan, in the context, knows them."""
+        if not isinstance(fields, dict) or "defence" not in fields:
+            return fields
+        joined, rest = fields["defence"], {name: value for name, value in fields.items() if name != "defence"}
+        if joined is None or "defences" in rest:
+            return rest
+        if not isinstance(joined, str):
+            raise ValueError("defence must be a string or null")
+        stacks = info.context or {}
+        return {**rest, **old_attack(fields.get("attack")), "defences": stacks.get(joined, (joined,))}
 
     def dumped(self) -> str:
         """The line as compact JSON, keys in a fixed order, without a newline."""

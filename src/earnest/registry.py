@@ -16,12 +16,16 @@ hyphens are taken as underscores.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
 import json
+import keyword
+import os
 import pkgutil
 import re
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -32,7 +36,7 @@ from earnest.errors import BadParameter, EarnestError, MissingExtra, UnknownName
 
 T = TypeVar("T")
 
-KINDS = ("tasks", "attacks", "defences", "detectors", "explainers", "models", "metrics", "suites", "judges")
+KINDS = ("tasks", "attacks", "defences", "detectors", "explainers", "streams", "models", "metrics", "suites", "judges")
 """Every kind that `names` knows."""
 
 HOMES = {"suites": "earnest.tasks.suite"}
@@ -40,6 +44,8 @@ HOMES = {"suites": "earnest.tasks.suite"}
 
 _SPEC = re.compile(r"^(?P<name>[A-Za-z0-9_.-]+)(:(?P<parameters>.*))?$", re.DOTALL)
 _SPLIT = re.compile(r",(?=[A-Za-z_][A-Za-z0-9_-]*=)")
+_AS_WRITTEN = frozenset({"artefact"})
+"""Parameters that are never a number: twelve digits of a SHA-256 may look like one."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,8 @@ def parse_spec(text: str) -> Spec:
         key, equals, value = part.partition("=")
         if not equals or not key.strip():
             raise BadParameter(f"parameters must look like key=value,key=value, got {part!r} in {text!r}")
-        parameters[key.strip().replace("-", "_")] = _read(value.strip())
+        name = key.strip().replace("-", "_")
+        parameters[name] = _read(value.strip()) if name not in _AS_WRITTEN else value.strip().strip('"')
     return Spec(found["name"].replace("-", "_"), parameters)
 
 
@@ -283,6 +290,63 @@ def load_plugin(name: str) -> None:
         raise UnknownName(f"no installed package registers a plug-in called {name!r}; install it, or leave the name out")
 
 
+_FILES: dict[str, tuple[str, str]] = {}
+"""Files that were loaded as plug-ins, by the name of their module: path and SHA-256."""
+
+
+def load_file(path: str) -> ModuleType:
+    """The module in a file, run once, under the name of the file's stem, and known by it to `import` from then on.
+
+    What is run is what was read and hashed. Nothing calls this but what a user asks for by `--plugin FILE.py`.
+
+    Raises
+    ------
+    BadParameter
+        If the file cannot be read or run, its stem is no name of a module, or another module has that name.
+    """
+    real = os.path.realpath(path)
+    stem = os.path.splitext(os.path.basename(real))[0]
+    try:
+        with open(real, "rb") as file:
+            source = file.read()
+    except (OSError, ValueError) as error:
+        raise BadParameter(f"a plug-in must be a Python file, got {path!r}: {getattr(error, 'strerror', None) or error}") from error
+    digest = hashlib.sha256(source).hexdigest()
+    if _FILES.get(stem) == (real, digest):
+        return sys.modules[stem]
+    if not stem.isidentifier() or keyword.iskeyword(stem):
+        raise BadParameter(f"a plug-in's file must be named as a module is, with letters, digits and underscores, got {path!r}; rename it")
+    if stem in _FILES or stem in sys.modules or stem in sys.stdlib_module_names or stem in KINDS or stem == "earnest":
+        there = _FILES.get(stem, (getattr(sys.modules.get(stem), "__file__", None) or "one of Python's own", ""))[0]
+        raise BadParameter(f"a plug-in's file must have a name of its own, and {stem!r} is {there} already; rename {path!r}")
+    module = _run(stem, real, source)
+    _FILES[stem] = (real, digest)
+    return module
+
+
+def _run(stem: str, path: str, source: bytes) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(stem, path)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[stem] = module
+    try:
+        exec(compile(source, path, "exec", dont_inherit=True), module.__dict__)
+    except EarnestError:
+        del sys.modules[stem]
+        raise
+    except BaseException as error:
+        del sys.modules[stem]
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        raise BadParameter(f"{path} cannot be loaded: {type(error).__name__}: {str(error)[:300]}; mend it") from error
+    return module
+
+
+def loaded_files() -> dict[str, str]:
+    """SHA-256 of each file that was loaded as a plug-in, by the name of its module."""
+    return {stem: digest for stem, (_, digest) in sorted(_FILES.items())}
+
+
 EXTRAS = {
     "torch": "torch",
     "transformers": "transformers",
@@ -296,6 +360,7 @@ EXTRAS = {
     "sklearn": "classifier",
     "pyarrow": "parquet",
     "pandas": "pandas",
+    "huggingface_hub": "hub",
     "onnx": "train",
     "espeakng_loader": "train",
 }

@@ -39,7 +39,9 @@ MAX_DEPTH = 100
 MAX_FAULTS = 100
 """Lines that cannot be read, after which a file is given up."""
 
-_LONG_NUMBER = re.compile(rb"[0-9]{16}|[0-9][eE]\+?[0-9]{2}")
+_LONG_NUMBER = re.compile(rb"[0-9]{19}|[0-9][eE]\+?[0-9]{2,}(?:[,\]}\s]|$)")
+"""What JSON that holds a number too large has; 2^63 has 19 digits. A digest, which ends in a quote, seldom has it."""
+
 _MAX_INTEGER = 2**63
 _COUNTER = itertools.count()
 
@@ -187,8 +189,12 @@ def read_form(path: Path, form: type[Line], *, called: str) -> Line:
         raise BadData(f"{path} cannot be read as {called}", faults_of(error)) from error
 
 
-def read_appended(path: Path, form: type[Line], *, advice: str) -> Iterator[Line]:
+def read_appended(
+    path: Path, form: type[Line], *, advice: str, context: Mapping[str, Any] | None = None
+) -> Iterator[Line]:
     """The lines of a file that is appended to, one by one; empty ones and a torn last one are left out.
+
+    `context` is what the form needs to know to read lines of earlier versions.
 
     Raises
     ------
@@ -204,7 +210,7 @@ def read_appended(path: Path, form: type[Line], *, advice: str) -> Iterator[Line
                 if data.isspace():
                     continue
                 try:
-                    line = form.model_validate(strict_json(data))
+                    line = form.model_validate(strict_json(data), context=context)
                 except ValueError as error:
                     faults.append(f"line {number}: {faults_of(error)[0]}")
                     continue

@@ -1,10 +1,11 @@
 """Budgets on the 16-bit grid: met, never exceeded, and exact where a case can be worked out."""
 
+import decimal
 import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from earnest.attacks import Budget, Distortion
@@ -60,6 +61,8 @@ def test_a_change_too_long_is_scaled_and_not_turned():
 
 
 @given(seed=st.integers(0, 10**6), snr_db=st.floats(0, 60), level=st.sampled_from([0.003, 0.05, 0.4]))
+@example(seed=110, snr_db=8.5e-24, level=0.003)  # less than 0 dB leaves of an energy, and more than a float can tell
+@example(seed=110, snr_db=0.0, level=0.003)
 @settings(max_examples=60, deadline=None)
 def test_the_snr_is_met_and_never_exceeded(seed, snr_db, level):
     clean = noise(seed, level=level)
@@ -68,10 +71,29 @@ def test_the_snr_is_met_and_never_exceeded(seed, snr_db, level):
     rounded = budget.rounded(np.clip(perturbed, -1, 1), clean=clean)
     distortion = Distortion.between(clean=AudioClip(clean, 16000), perturbed=AudioClip(rounded, 16000))
     assert budget.holds(rounded, clean=clean)
-    assert distortion.snr_db >= snr_db - 1e-12
+    signal, change = (int(np.sum(np.rint(x / STEP).astype(np.int64) ** 2)) for x in (clean, rounded - clean))
+    exact = decimal.Context(prec=80)  # the energies are whole numbers; their ratio in dB is none that a float holds
+    ratio = exact.power(10, exact.divide(decimal.Decimal(snr_db), 10))
+    assert exact.multiply(decimal.Decimal(change), ratio) <= signal
+    assert distortion.snr_db == pytest.approx(10 * math.log10(signal / change), rel=1e-12, abs=1e-12)
     change_in_steps = math.sqrt(np.mean((rounded - clean) ** 2)) / STEP
     if change_in_steps > 2 and level < 0.4:  # no clipping, and steps fine enough for the change
         assert distortion.snr_db == pytest.approx(snr_db, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("snr_db", "energy"), [(0.0, 250), (8.5e-24, 249), (10.0, 25), (10.001, 24), (-10.0, 2500), (math.inf, 0)]
+)
+def test_the_largest_energy_of_a_change_is_exact(snr_db, energy):
+    # the clean clip's is 9² + 13² = 250; a part of it that is no whole number is no energy of steps
+    assert Budget(snr_db=snr_db).most_energy(np.array([9, 13, 0])) == energy
+
+
+def test_a_change_beyond_the_snr_by_one_step_does_not_hold():
+    clean = steps(9, 13, 0)  # 250, so that 10 dB leave 25
+    assert Budget(snr_db=10.0).holds(clean + steps(3, 4, 0), clean=clean)
+    assert not Budget(snr_db=10.0 + 1e-14).holds(clean + steps(3, 4, 0), clean=clean)
+    assert not Budget(snr_db=10.0).holds(clean + steps(3, 4, 1), clean=clean)
 
 
 @given(

@@ -155,11 +155,11 @@ def test_json_faults_come_at_once(tmp_path):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"file,text\na.wav,x\n", "must be a column path, got file, text; add it"),
-        (b"path;text\na.wav;x\n", "separate columns by commas"),
+        (b"name,text\na,x\n", "must be a column path, got name, text; add it"),
+        (b"a.wav,x\nb.wav,y\n", "got a.wav, x; write a first line of names, as in path,text"),
         (b"", "got an empty file"),
-        (b"path,text,text\na.wav,x,y\n", "'text' comes more than once"),
-        (b"path,text\na.wav,\xff\xfe\n", "must be UTF-8, got the byte 0xff"),
+        (b"path,text,Text\na.wav,x,y\n", "'text' comes more than once"),
+        (b"path,text\na.wav,\x81\x02\n", "must be text in UTF-8, UTF-16 or Latin-1, got bytes of none of them"),
         (b"path\n", "got none in"),
     ],
 )

@@ -10,9 +10,11 @@ import shlex
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 import earnest
 from earnest.cli import COMMANDS, cli
+from earnest.engine.ledger_file import read_spent
 from earnest.models.options import REQUEST_FIELDS
 from earnest.testing.habits import refuses, refuses_role, wants_audio, wants_header, wants_query, wants_stream
 from earnest.testing.loopback import Loopback
@@ -68,6 +70,129 @@ def test_what_an_endpoint_refuses_is_learnt_once_in_the_open_and_stands_in_the_p
         assert n_first <= len(lines()) + 16 * (1 + len(learnt)) + 8  # those in flight at the first refusals, and a search
         assert asked(call, server).returncode == 0  # resumed: the plan is the same, and nothing is left to ask
         assert server.n_requests == n_first
+
+
+def answering(*, blanks: bytes = b"", headers: dict[str, str] | None = None, message: dict | None = None, **members):
+    """A habit: the answer with further members, after so many blanks, with these headers."""
+
+    async def habit(server, request, asked):
+        reply = server.completion(asked)
+        reply["usage"] |= members.get("usage", {})
+        reply |= {key: value for key, value in members.items() if key != "usage"}
+        reply["choices"][0]["message"] |= message or {}
+        return web.Response(body=blanks + json.dumps(reply).encode(), content_type="application/json", headers=headers)
+
+    return habit
+
+
+def refusing(status: int, body: dict, *, unless=lambda asked: False):
+    """A habit: this error."""
+
+    async def habit(server, request, asked):
+        return None if unless(asked) else web.json_response(body, status=status)
+
+    return habit
+
+
+def is_bare_wav(asked) -> bool:
+    """Whether audio is sent in the one way that llama.cpp reads: WAV or MP3 in base64, no data URI, no address."""
+    parts = [part for turn in asked["messages"] if isinstance(turn["content"], list) for part in turn["content"]]
+    sent = [part["input_audio"] for part in parts if part["type"] == "input_audio"]
+    plain = all(one["format"] in ("wav", "mp3") and not one["data"].startswith("data:") for one in sent)
+    return plain and {part["type"] for part in parts} <= {"text", "input_audio"}
+
+
+UNSUPPORTED = {"error": {"code": 400, "message": "unsupported content[].type", "type": "invalid_request_error"}}
+DROPPED = (
+    "litellm.UnsupportedParamsError: groq does not support parameters: ['seed'], for model=m. To drop these, set "
+    "`litellm.drop_params=True`"
+)
+ASKABLE = {
+    "llama.cpp": (
+        [
+            refusing(400, UNSUPPORTED, unless=is_bare_wav),
+            answering(message={"reasoning_content": "Let me think."}, timings={"prompt_n": 9, "predicted_ms": 3.1}, system_fingerprint="b6000"),
+        ],
+        {},
+        0.0,
+    ),
+    "OpenRouter": (
+        [answering(blanks=b"\n         \n" * 9, provider="OpenAI", message={"reasoning": None, "refusal": None}, usage={"cost": 0.25})],
+        {},
+        0.25,
+    ),
+    "LiteLLM": (
+        [
+            refusing(400, {"error": {"message": DROPPED, "type": "None", "param": None, "code": "400"}}, unless=lambda asked: "seed" not in asked),
+            answering(headers={"x-litellm-response-cost": "0.125"}),
+        ],
+        {"seed": "left out"},
+        0.125,
+    ),
+    "vLLM": (
+        [answering(message={"reasoning_content": None, "tool_calls": [], "annotations": None}, prompt_logprobs=None, kv_transfer_params=None)],
+        {},
+        0.0,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ASKABLE)
+def test_an_endpoint_is_asked_as_it_is_and_what_it_bills_is_counted(call, name) -> None:
+    habits, learnt, usd = ASKABLE[name]
+    with Loopback(answer=lambda heard: "I cannot tell.", habits=habits) as server:
+        check_answered(asked(call, server))
+    assert {one["field"]: one["instead"] for one in plan()["learnt"]} == learnt
+    assert read_spent(Path("run")) == pytest.approx(usd * len(lines()))
+    thought = ["Let me think." in json.dumps(line) for line in lines()]
+    assert all(thought) if name == "llama.cpp" else not any(thought)  # kept beside the answer
+    assert {line["answer"] for line in lines()} == {"I cannot tell."}
+
+
+RAW = '{"error": {"message": "Invalid value for modalities", "type": "invalid_request_error"}}'
+REFUSALS = {
+    "llama.cpp without a projector": (
+        500,
+        {"error": {"code": 500, "message": "audio input is not supported - hint: if this is unexpected, you may need to provide the mmproj", "type": "server_error"}},
+        "may need to provide the mmproj; choose a model that takes audio",
+    ),
+    "OpenRouter, a wrong key": (401, {"error": {"message": "User not found.", "code": 401}}, "answered 401: User not found."),
+    "OpenRouter, no such provider": (
+        404,
+        {"error": {"message": "No endpoints found that support input audio", "code": 404}},
+        "No endpoints found that support input audio; choose a model that takes audio",
+    ),
+    "OpenRouter, what the provider said": (
+        400,
+        {"error": {"message": "Provider returned error", "code": 400, "metadata": {"raw": RAW, "provider_name": "OpenAI"}}},
+        'Invalid value for modalities; settle it with --model-option modalities=\'["text"]\'',
+    ),
+    "OpenRouter, no credit": (402, {"error": {"message": "Insufficient credits. Add more", "code": 402}}, "has no credit or quota left"),
+    "LiteLLM, no such model": (
+        400,
+        {"error": {"message": "/chat/completions: Invalid model name passed in model=m. Call `/v1/models` to view available models", "code": "400"}},
+        "Invalid model name passed in model=m",
+    ),
+    "vLLM, no such model": (
+        404,
+        {"object": "error", "message": "The model `m` does not exist.", "type": "NotFoundError", "param": None, "code": 404},
+        "The model `m` does not exist.; check the model's name",
+    ),
+    "vLLM, a text model": (
+        400,
+        {"object": "error", "message": "m is not a multimodal model", "type": "BadRequestError", "param": None, "code": 400},
+        "m is not a multimodal model; choose a model that takes audio",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_what_an_endpoint_refuses_ends_the_run_in_its_own_words_and_says_what_to_do(call, name) -> None:
+    status, body, says = REFUSALS[name]
+    with Loopback(habits=[refusing(status, body)]) as server:
+        done = asked(call, server)
+        assert done.returncode == 2 and says in done.stderr, done.stderr
+        assert server.n_requests <= 16 + 8  # those in flight, and a search for what might be meant
 
 
 def test_a_resumed_run_asks_as_it_learnt(call) -> None:

@@ -60,7 +60,7 @@ def test_a_run_takes_what_it_is_not_given_from_the_file(call: Call, project: Pat
 
 def test_a_configuration_comes_before_the_file_and_an_option_before_both(call: Call, project: Path) -> None:
     nightly = plan_of(call, "--config", "nightly")
-    assert (nightly["limit"], nightly["attack"], nightly["seed"]) == (6, "noise:snr_db=10", 7)
+    assert (nightly["limit"], nightly["arms"][1]["attack"], nightly["seed"]) == (6, "noise:snr_db=10", 7)
     given = plan_of(call, "quick", "--config", "nightly", "--limit", "2", "--seed", "0", "--task", "harmful_refusal")
     assert (given["suite"], given["limit"], given["seed"]) == ("quick", 2, 0)
     assert [task["name"] for task in given["tasks"]] == ["harmful_refusal"]

@@ -31,6 +31,7 @@ def dies_later(clip, prompt):
     return "I cannot help with that."
 def leaves(clip, prompt): sys.exit(0)
 def mute(clip, prompt): return ""
+def hums(clip, prompt): return "Hmm, hmm, hmm."
 def hangs(clip, prompt):
     open("hangs", "w").close()
     time.sleep(100)
@@ -117,3 +118,20 @@ def test_what_a_server_refuses_once_it_refuses_always(call: Call, status: int, s
         assert not (Path("run") / "journal.jsonl").read_bytes()
         seen = json.loads(call("doctor", "--model", f"{server.url}#name", "--json").stdout)["hearing"]
         assert f"http_4xx (127.0.0.1 answered {status}: {says}" in seen["why"] and not seen["answered"]
+
+
+@pytest.mark.usefixtures("models")
+def test_a_judge_that_is_refused_ends_run_and_judge_and_both_go_on_when_it_is_mended(call: Call) -> None:
+    says: dict[str, object] = {"error": {"message": "no such key", "code": 401}}
+    asked = ["run", "core", "--model", "python:own_models:hums", "--task", "label_match", "--limit", "4"]
+    with Loopback(answer=lambda heard: says or '{"label": "no", "reason": "so"}') as server:
+        judge = f"{server.url}#j"
+        done = call(*asked, "--out", "run", "--judge", judge)
+        assert done.returncode == 2 and f"judge {judge} cannot be asked: 127.0.0.1 answered 401: no such key" in done.stderr
+        assert Path("run/report.html").exists()
+        assert call(*asked, "--out", "unjudged").returncode == 2
+        again = call("judge", "unjudged", "--judge", judge)
+        assert again.returncode == 2 and f"judge {judge} cannot be asked" in again.stderr and "Traceback" not in again.stderr
+        says.clear()
+        assert call("judge", "unjudged", "--judge", judge).returncode == 0
+        assert call(*asked, "--out", "run", "--judge", judge).returncode == 0

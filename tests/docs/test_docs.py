@@ -131,7 +131,7 @@ def check_command(words, text):
 
 def check_names(given, text):
     """That what a command names is registered: attacks, defences, tasks, pillars, models, suites."""
-    for key, kind in (("attack", "attacks"), ("defences", "defences")):
+    for key, kind in (("attacks", "attacks"), ("defences", "defences")):
         specs = given.get(key) or ()
         for spec in (specs,) if isinstance(specs, str) else specs:
             registry.registry(kind).make(spec)

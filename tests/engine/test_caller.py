@@ -293,7 +293,7 @@ def test_what_the_provider_says_it_cost_counts() -> None:
 
     async def use(caller):
         await caller.ask_one(stimulus())
-        return caller.ledger.spent, caller.n_unpriced
+        return caller.ledger.spent, caller.counts.n_unpriced
 
     assert with_caller(model, use)[0] == (0.25, 0)
 
@@ -301,7 +301,7 @@ def test_what_the_provider_says_it_cost_counts() -> None:
 def test_a_call_without_token_counts_has_no_known_cost() -> None:
     async def use(caller):
         answer = await caller.ask_one(stimulus())
-        return answer.usage, caller.n_unpriced
+        return answer.usage, caller.counts.n_unpriced
 
     assert with_caller(Remote(), use, prices={"remote": PRICE})[0] == ({}, 1)
 

@@ -11,15 +11,17 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from engine_parts import LocalModel, item, jobs, plan, settings
 
 from earnest.engine import Job, execute, read_journal
+from earnest.engine.cache import AnswerCache, answer_key
 from earnest.engine.journal import Journal
-from earnest.engine.limits import OWN_FILES, check_open_files
+from earnest.engine.limits import OWN_FILES, Need, check_open_files, disk_need, free_memory, memory_need
 from earnest.errors import AudioRefused, BadParameter, MachineFailed, ModelFailed, RunStopped
-from earnest.models.access import Answer, Failure, Model
+from earnest.models.access import Answer, Failure, Model, Sampling
 from earnest.records import Arm, Verdict
 
 
@@ -232,6 +234,63 @@ def test_the_limit_of_open_files_is_raised_or_told_before_the_first_call(monkeyp
     assert len(hard) == 1
 
 
+def long_jobs(n: int, **arm) -> list[Job]:
+    """Items of 100 s of which nothing is loaded."""
+    return [Job(item=replace(item(k), duration_s=100.0), arm=Arm(**arm), score=lambda item, answer: Verdict(score=1.0, label="x")) for k in range(n)]
+
+
+def test_what_a_run_takes_of_the_disk_is_counted_by_recordings_lines_and_attacks() -> None:
+    plain, attacked = long_jobs(3), long_jobs(2, attack="noise")
+    # a line of 1 to 4 kB each; 3 recordings of 100 s at 8 to 48 kB/s, and 2 attacked ones
+    assert disk_need(plain) == Need(3 * 1_000 + 3 * 800_000, 3 * 4_000 + 3 * 4_800_000)
+    assert disk_need([*plain, *attacked]) == Need(5 * 1_000 + 5 * 800_000, 5 * 4_000 + 5 * 4_800_000)
+    again = [replace(job, item=replace(job.item, id="other/" + job.item.id)) for job in plain]  # two tasks on one recording
+    assert disk_need([*plain, *again]) == Need(6 * 1_000 + 3 * 800_000, 6 * 4_000 + 6 * 4_800_000)
+
+
+def test_memory_is_counted_for_what_is_under_way_at_once() -> None:
+    short = [replace(job, item=replace(job.item, duration_s=10.0)) for job in long_jobs(4)]
+    # 3 of 8 items at once: on average 55 s each at 64 kB/s; at most the three longest ones at 312 kB/s
+    assert memory_need([*long_jobs(4), *short], 3) == Need(3 * 55 * 64_000, 300 * 312_000)
+    assert memory_need(short, 100) == Need(40 * 64_000, 40 * 312_000)
+
+
+def test_a_disk_that_cannot_hold_a_run_is_told_before_the_first_call(folder, monkeypatch) -> None:
+    free = [1_000_000]
+    monkeypatch.setattr("earnest.engine.limits.shutil.disk_usage", lambda path: SimpleNamespace(free=free[0], total=2**30))
+    model = Remote(lambda number: None)
+    with pytest.raises(MachineFailed, match=r"of 30 items will take 24 MB to 144 MB in .*run, and its disk has 1 MB free; free some space"):
+        run(folder, model, long_jobs(30))
+    assert model.n_asked == 0
+    free[0] = 100_000_000
+    with pytest.warns(UserWarning, match="its disk has 100 MB free: it may become full"):
+        run(folder, model, long_jobs(30))
+    free[0] = 0  # of a run that is done nothing is left to be written
+    assert run(folder, model, long_jobs(30)).n_scored == 30
+
+
+def test_memory_that_cannot_hold_the_clips_under_way_is_told_before_the_first_call(folder, monkeypatch) -> None:
+    free = [8_000_000]
+    monkeypatch.setattr("earnest.engine.limits.free_memory", lambda: free[0])
+    model = Remote(lambda number: None)
+
+    def many():
+        return execute(plan(30), long_jobs(30), model=model, folder=folder, settings=settings(max_connections=10))
+
+    with pytest.raises(BadParameter, match=r"clips of 10 items at once will take 64 MB to 312 MB of memory, and 8 MB are left; .*--max-connections 1\)"):
+        many()
+    assert model.n_asked == 0
+    free[0] = 100_000_000
+    with pytest.warns(UserWarning, match="and 100 MB are left: fewer at once"):
+        many()
+    assert model.n_asked == 30
+
+
+def test_what_memory_is_left_is_the_least_that_anything_allows() -> None:
+    told = free_memory()
+    assert told is None if sys.platform != "linux" else 0 < told < 2**50
+
+
 # -- calls that hang
 
 
@@ -334,6 +393,28 @@ def test_swapped_answers_stop_a_run_by_the_canaries_own_words(folder) -> None:
     assert all(line.kind == "canary" for line in read_journal(folder))
     summary = run(folder, Swaps([0, 1, 2, 3, 4]), given)
     assert (summary.n_resumed, summary.n_scored) == (0, 9)
+
+
+def test_answers_that_were_swapped_do_not_stay_in_the_cache_and_others_do(folder) -> None:
+    given, cache = [*spoken_canaries(), *jobs(4)], folder.parent / "cache"
+    with pytest.raises(RunStopped, match="none of these answers is kept in the cache"):
+        run(folder, Swaps([1, 0, 2, 3, 4]), given, cache=cache)
+    again = run(folder, Swaps([0, 1, 2, 3, 4]), given, cache=cache)  # the same command: the mended server is asked anew
+    assert (again.n_scored, again.n_calls, again.n_cached) == (9, 9, 0)
+    (folder / "journal.jsonl").unlink()
+    assert run(folder, Swaps([4, 3, 2, 1, 0]), given, cache=cache).n_cached == 9  # what was relied on stays
+
+
+def test_swapped_answers_of_an_earlier_run_are_taken_out_of_the_cache_too(folder) -> None:
+    given, cache = [*spoken_canaries(), *jobs(4)], AnswerCache(folder.parent / "cache")
+    poisoned = Swaps([0, 1, 2, 3, 4])
+    for job, other in zip(given[:2], (given[1], given[0]), strict=True):  # as a version without the check left it
+        key = answer_key(poisoned, job.item.load(), sampling=Sampling(), scope=str(folder.resolve()))
+        cache.put(key, asyncio.run(poisoned.ask_one(other.item.load())))
+    cache.close()
+    with pytest.raises(RunStopped, match="mixes up requests"):
+        run(folder, poisoned, given, cache=folder.parent / "cache")
+    assert run(folder, poisoned, given, cache=folder.parent / "cache").n_scored == 9
 
 
 @pytest.mark.parametrize("of", [[1, 1, 1, 1, 1], [2, 2, 2, 2, 2], [0, 1, 3, 3, 4], [0, 2, 2, 3, 2]])

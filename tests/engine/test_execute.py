@@ -380,7 +380,7 @@ def goal(item) -> Goal:
     return Goal(target="yes", reached=lambda text: "yes" in text)
 
 
-ARMS = (Arm(), Arm(attack="test_shout:gain=3"), Arm(defence="test_halve"), Arm(attack="test_shout:gain=3", defence="test_halve"))
+ARMS = (Arm(), Arm(attack="test_shout:gain=3"), Arm(defences=("test_halve",)), Arm(attack="test_shout:gain=3", defences=("test_halve",)))
 
 
 def test_all_four_arms_of_a_local_model(folder) -> None:

@@ -13,7 +13,7 @@ from earnest.engine import Judgement, ModelJudge, execute, read_journal
 from earnest.engine.cache import answer_key
 from earnest.engine.judge_prompts import judge_stimulus, masked, question_text
 from earnest.engine.judge_replies import read_reply, schema_of
-from earnest.errors import BadParameter
+from earnest.errors import BadParameter, ModelFailed, RunStopped
 from earnest.models import load_model
 from earnest.models.access import Answer, Failure, Sampling
 from earnest.records import Question
@@ -396,3 +396,63 @@ def test_an_answer_in_a_form_is_kept_apart_from_a_free_one() -> None:
     model, stimulus = load_model("http://localhost:1/v1#judge"), Stimulus(clips={}, prompt="Which?")
     keys = {answer_key(model, stimulus, sampling=Sampling(), schema=schema) for schema in (None, {}, {"type": "object"})}
     assert len(keys) == 3
+
+
+class Broken(LocalModel):
+    """A judge behind HTTP that fails, from its `n_good`-th call on, as it is told."""
+
+    def __init__(self, error, *, n_good=0, good=None, name="a"):
+        super().__init__(name=name, batch_size=None)
+        self.error, self.n_good, self.good, self.n_asked = error, n_good, good or said("refusal"), 0
+
+    async def ask_one(self, stimulus, *, sampling=None):
+        self.n_asked += 1
+        if self.error is not None and self.n_asked > self.n_good:
+            raise self.error
+        return Answer(text=self.good)
+
+
+def judged_run(folder, *judges, n=40, **changes):
+    given = {"max_connections": 1, "max_attempts": 1, **changes}
+    judges = [ModelJudge(judge) for judge in judges]
+    return execute(plan(n), judged_jobs(n), model=LocalModel(), judges=judges, folder=folder, settings=settings(**given))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ModelFailed("host answered 401: no such key", reason="http_4xx", ends_run="yes"),
+        ModelFailed("host answered 404: no such model", reason="http_4xx", ends_run="unless_answered"),
+        ModelFailed("the connection to host broke", reason="connection", retryable=True, ends_run="unless_answered"),
+    ],
+)
+def test_a_judge_that_can_never_judge_stops_a_run_in_its_servers_words(folder, error) -> None:
+    judge = Broken(error)
+    with pytest.raises(RunStopped, match=f"^judge a cannot be asked: {error} "):
+        judged_run(folder, judge, max_attempts=6)
+    assert judge.n_asked <= 16  # of a local model's batches, no more than were under way
+    again = judged_run(folder, Broken(None))
+    assert (again.n_scored, again.unscored) == (40, {})
+
+
+def test_a_judge_that_fails_again_and_again_stops_a_run_which_then_asks_it_again(folder) -> None:
+    judge = Broken(ModelFailed("host answered 500: it broke", reason="http_5xx", retryable=True), n_good=3)
+    with pytest.raises(RunStopped, match=r"5 calls in a row gave no answer.*judge a: 5 http_5xx \(host answered 500: it broke\)"):
+        judged_run(folder, judge, max_failures=5)
+    lines = read_journal(folder)
+    assert judge.n_asked == len(lines) == 3 + 5
+    assert sum(line.status == "scored" for line in lines) == 3 and all(line.answer for line in lines)
+    again = judged_run(folder, Broken(None), max_failures=5)
+    assert (again.n_resumed, again.n_scored) == (3, 40)
+
+
+def test_only_calls_that_fail_in_a_row_stop_a_run_and_each_judge_has_its_own_row(folder) -> None:
+    fails = ModelFailed("host answered 500: it broke", reason="http_5xx", retryable=True)
+    unreadable = Broken(None, good="well, well", name="b")  # what it says is no label, but it answers
+    assert judged_run(folder / "1", unreadable, max_failures=3).unscored == {"unjudged": 40}
+    assert judged_run(folder / "2", Broken(fails), max_failures=None).unscored == {"unjudged": 40}
+    with pytest.raises(RunStopped, match=r"judge c: 7 http_5xx"):
+        judged_run(folder / "3", Broken(None), Broken(fails, name="c"), max_failures=7)
+    assert {line.status for line in read_journal(folder / "3")} == {"scored"}  # the first judge decides
+    spent = ModelFailed("over the ceiling", reason="over_budget")  # says nothing of the judge
+    assert judged_run(folder / "4", Broken(spent), max_failures=3).unscored == {"unjudged": 40}

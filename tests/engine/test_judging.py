@@ -13,7 +13,7 @@ from earnest.audio import Stimulus
 from earnest.engine import ModelJudge, Price, execute, read_journal
 from earnest.engine.judgements import Judgements
 from earnest.engine.judging import ask_all, judge_lines
-from earnest.errors import BadData, PlanMismatch
+from earnest.errors import BadData, PlanMismatch, RunStopped
 from earnest.models import load_model
 from earnest.records import Question
 from earnest.results.judged import read_judgements
@@ -100,3 +100,23 @@ def test_ask_all_keeps_the_order_and_tells_the_cost(tmp_path: Path) -> None:
         replies, cost = ask_all(model, stimuli, folder=tmp_path / "none", settings=given)
     assert [reply.text for reply in replies] == [f"number {k}" for k in range(5)]
     assert cost > 0 and not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(("status", "says"), [(401, "no such key"), (404, "no such model")])
+def test_a_judge_that_can_never_judge_ends_it_in_its_servers_words(run: Path, status: int, says: str) -> None:
+    with Loopback(answer=lambda heard: {"error": {"message": says, "code": status}}) as server:
+        with pytest.raises(RunStopped, match=f"^judge {server.url}#j cannot be asked: .* answered {status}: {says}"):
+            judged(run, server, max_connections=2)
+        assert server.n_requests <= 2
+        server.answer = lambda heard: GOOD
+        assert judged(run, server).n_judged == 8
+
+
+def test_a_judge_that_breaks_again_and_again_ends_it_and_is_asked_again(run: Path) -> None:
+    with Loopback(answer=lambda heard: GOOD, faults=Faults(server_error=1.0)) as server:
+        with pytest.raises(RunStopped, match=r"3 calls in a row gave no answer.*: 3 http_5xx \(.*something broke\)"):
+            judged(run, server, max_attempts=1, max_failures=3, max_connections=1)
+        assert server.n_requests == 3
+        server.faults = Faults()
+        rest = judged(run, server, max_failures=3)
+    assert (rest.n_known, rest.n_judged) == (0, 8)

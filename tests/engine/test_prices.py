@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from engine_parts import LocalModel, jobs, plan, settings
 
+from earnest.arms import UNDEFENDED
 from earnest.engine import Ledger, Price, estimate, execute, read_journal
 from earnest.engine.prices import FREE, price_of, price_table
 from earnest.errors import BadParameter, ModelFailed
@@ -99,7 +100,37 @@ def test_the_estimate_counts_calls_audio_and_both_ends_of_the_cost() -> None:
     assert 0 < found.low_usd < found.high_usd
     # 30 x 10 x 30 for the audio, 30 x 100 x 60 for the longest answers, and the prompts
     assert found.high_usd == pytest.approx(189_000e-6, rel=0.05)
-    assert "what attacks ask beyond" in found.note
+    assert found.note == "" and not found.at_most  # noise asks nothing
+
+
+@pytest.mark.parametrize(
+    ("attack", "defences", "n_calls", "n_least"),
+    [
+        # 6 clean, and of each attacked item the clean clip, the search, what it found, and the same of the control
+        ("best_of_n:n=7200", 0, 6 + 6 * (2 * 7200 + 3), 6 + 6 * 3),
+        # twice over with a defence, on which it searches anew
+        ("best_of_n:n=5", 1, 2 * (6 + 6 * (2 * 5 + 3)), 2 * (6 + 6 * 3)),
+        # one that knows no defence searches once, on the bare model, and is judged on both
+        ("best_of_n:n=5,transfer=true", 1, 2 * 6 + 6 * (2 * 5 + 3) + 6 * 3, 2 * (6 + 6 * 3)),
+        ("noise", 0, 6 + 6 * 2, 6 + 6 * 2),
+    ],
+)
+def test_the_estimate_counts_what_attacks_and_their_controls_may_ask(attack, defences, n_calls, n_least) -> None:
+    name, _, transferred = attack.partition(",")
+    built = {"crafted_on": UNDEFENDED} if transferred else {}
+    stacks = ((), ("codec",))[: 1 + defences]
+    arms = [arm for d in stacks for arm in (Arm(defences=d), Arm(attack=name, defences=d, **(built if d else {})))]
+    found = estimate(plan(6, arms=[{"attack": arm.attack} for arm in arms]), jobs(6, arms=arms), model=load_model("scripted/echo"))
+    assert (found.n_calls, found.at_most) == (n_calls, n_calls > n_least)
+    assert found.note == ""
+
+
+def test_the_estimate_names_an_attack_that_does_not_say_how_much_it_asks(monkeypatch) -> None:
+    from earnest.attacks.corruption.noise import AdditiveNoise
+
+    monkeypatch.setattr(AdditiveNoise, "max_queries", None)
+    found = estimate(plan(2, attack="noise"), jobs(2, arms=(Arm(attack="noise"),)), model=load_model("scripted/echo"))
+    assert found.n_calls == 4 and "what the search of noise asks is not counted" in found.note
 
 
 def test_the_estimate_says_what_it_does_not_know() -> None:

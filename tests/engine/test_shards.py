@@ -141,7 +141,7 @@ def test_lines_of_another_shard_or_plan_are_refused(tmp_path) -> None:
     for changes, says in (
         ({"model": "other"}, "is an answer of other, and the plan is of fake"),
         ({"task": "digits"}, "is of the task digits, which its plan does not run"),
-        ({"defence": "codec"}, r"was asked @\+codec, which its plan does not ask"),
+        ({"defences": ["codec"]}, r"was asked @\+codec, which its plan does not ask"),
     ):
         edited(**changes)
         with pytest.raises(BadData, match=says):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -106,8 +107,9 @@ def test_defences_of_other_packages_wait_for_the_users_word(sent, monkeypatch) -
     defences = registry.registry("defences")
     defences.names()
     monkeypatch.setitem(defences._entries, "foreign", EntryPoint("foreign", "elsewhere", "earnest.defences"))
-    with_plan(sent, defences=["foreign:x=1"])
     item = next(line["item"] for line in lines_of(sent) if line["defence"])
+    journal = sent / "journal.jsonl"
+    journal.write_text(re.sub(r'"defences":\["[^]]*"\]', '"defences":["foreign:x=1"]', journal.read_text()))
     with pytest.raises(ValueError, match="plug-ins of other packages: foreign; .* give --plugin foreign"):
         replay(sent, item)
 

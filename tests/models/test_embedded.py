@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +21,10 @@ from earnest.tasks import _prompts as prompts
 class Folder:
     weights: Path
     shape: dict
+
+    @property
+    def files(self):
+        return (self.weights, self.weights.with_name("vocabulary.txt"))
 
 
 class FakeOnnx:
@@ -82,6 +87,7 @@ class FakeTorch(FakeOnnx):
 @pytest.fixture
 def model(tmp_path, monkeypatch):
     (tmp_path / "reference.safetensors").write_bytes(b"weights")
+    (tmp_path / "vocabulary.txt").write_bytes(b"words")
     monkeypatch.setattr(onnx_route, "OnnxReference", FakeOnnx)
     monkeypatch.setattr(torch_route, "TorchReference", FakeTorch)
     monkeypatch.setattr("earnest.registry.extra", lambda module, needed_by: None)
@@ -181,6 +187,9 @@ def test_gradients_are_those_of_the_primary_clip(model):
     losses, gradients = model.loss_and_gradient(stimuli, targets=["x"] * 3)
     assert losses.shape == (3,) and [len(gradient) for gradient in gradients] == [160, 160, 50]
     assert gradients[0][0] == 0 and gradients[1][0] == 100 + 8_000 and gradients[2][0] == 0
+    held = replace(asked({"speech": of(100), "attempt": of(160)}), held="attempt")
+    _, (gradient,) = model.loss_and_gradient([held], targets=["x"])
+    assert len(gradient) == 160 and gradient[0] == 100 + 8_000
     with pytest.raises(BadParameter, match="16000 Hz"):
         model.loss_and_gradient([asked({"speech": of(160, 8_000)})], targets=["x"])
 
@@ -196,8 +205,9 @@ def test_activations_are_one_row_a_stimulus(model):
 
 
 def test_what_it_is(model, monkeypatch):
-    weights, prompts = checkpoint.sha256_of(model._reference.checkpoint.weights), Path(instructions.__file__)
-    assert model.fingerprint == f"{weights}-{checkpoint.sha256_of(prompts)[:8]}"  # an answer hangs on both
+    weights = hashlib.sha256(b"weights").hexdigest()
+    beside = hashlib.sha256(b"words" + Path(instructions.__file__).read_bytes()).hexdigest()
+    assert model.fingerprint == f"{weights}-{beside[:8]}"  # an answer hangs on both
     assert model.beyond("Transcribe the speech.") is None and "no such instruction" in model.beyond("Write a poem.")
     assert model.batch_size == 32 and model.destination is None and "not real models" in model.note
     monkeypatch.setattr("earnest.registry.has_extra", lambda module: False)

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from earnest.errors import BadParameter
+from earnest.errors import BadData, BadParameter
 from earnest.models.edits import Edit
 from earnest.models.reference import features
 from earnest.models.reference.checkpoint import GRAPHS, SHIPPED, WEIGHTS, Checkpoint, sha256_of
@@ -399,6 +399,27 @@ def test_edits_act_where_they_say_and_leave_nothing_behind(torch_model, clips):
     assert [output.text for output in torch_model.answer(questions)] == before
 
 
+def test_a_gradient_is_the_same_whatever_transcripts_are_remembered(torch_model, clips):
+    """Clips of one length whose transcripts change on the way: remembered ones are tried, and put right where they are wrong."""
+    spoken = [clip for clip in clips if clip.size >= 11_200][:3]
+    samples = [clip[:11_200].copy() for clip in spoken]
+    rng = np.random.default_rng(0)
+    decoded = []
+    for step in range(4):
+        samples = [each + 0.02 * step * rng.standard_normal(each.size).astype(np.float32) for each in samples]
+        questions = [Question(samples=each, prompt=RESPOND) for each in samples]
+        remembered = torch_model.loss_and_gradient(questions, targets=["sure"] * 3)
+        memory = {key: dict(known) for key, known in torch_model._last_transcripts.items()}
+        torch_model._last_transcripts.clear()
+        losses, gradients = torch_model.loss_and_gradient(questions, targets=["sure"] * 3)
+        decoded.append({head for known in torch_model._last_transcripts.values() for head in known})
+        torch_model._last_transcripts = memory
+        np.testing.assert_allclose(remembered[0], losses, rtol=1e-4)
+        for one, other in zip(remembered[1], gradients, strict=True):
+            np.testing.assert_allclose(one, other, atol=2e-3 * np.abs(other).max())  # batches differ in last bits
+    assert decoded[-1] != decoded[0]  # or nothing was put right
+
+
 def test_a_gradient_passes_through_edits(torch_model, clips):
     question = asked(clips[6:7])[0]
     width = torch_model.checkpoint.shape["decoder_width"]
@@ -409,3 +430,16 @@ def test_a_gradient_passes_through_edits(torch_model, clips):
     with torch_model.edited((Edit.replace(site="projector", at="all", vector=0.0), Edit.replace(site="encoder.2", at="all", vector=0.0))):
         _, (dead,) = torch_model.loss_and_gradient([question], targets=["sure"], transcripts=["turn on"])
     assert np.abs(dead).max() == 0  # nothing of the clip is left
+
+
+def test_weights_that_are_none_are_refused_by_name(tmp_path, monkeypatch):
+    from earnest.models.reference.checkpoint import read_tensors
+
+    good = (SHIPPED / WEIGHTS).read_bytes()
+    for content in (b"", b"\xff" * 8, good[:1000], good[:-1], b"\x02\0\0\0\0\0\0\0{}x"):
+        (tmp_path / WEIGHTS).write_bytes(content)
+        with pytest.raises(BadData, match="must be a whole safetensors file of numbers, got .*; fetch it again"):
+            read_tensors(tmp_path / WEIGHTS)
+    monkeypatch.setattr("earnest.models.reference.checkpoint.MAX_BYTES", len(good) - 1)
+    with pytest.raises(BadData, match="must have at most"):
+        read_tensors(SHIPPED / WEIGHTS)

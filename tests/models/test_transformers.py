@@ -351,6 +351,49 @@ def test_fingerprints_tell_weights_apart(tmp_path, checkpoints):
     assert same.fingerprint == load_model(f"transformers/{checkpoints('qwen2_audio')}").fingerprint != other.fingerprint
 
 
+def test_a_fingerprint_covers_every_byte_of_what_is_loaded_and_nothing_else(tmp_path):
+    folder = tiny.write("qwen2_audio", tmp_path)
+    first = load_model(f"transformers/{folder}").fingerprint
+    data = bytearray((folder / "model.safetensors").read_bytes())
+    (folder / "consolidated.safetensors").write_bytes(data)  # lies there, and is not loaded
+    assert load_model(f"transformers/{folder}").fingerprint == first
+    data[len(data) // 2 + 77_777 % (len(data) // 4)] ^= 1
+    (folder / "model.safetensors").write_bytes(data)
+    assert load_model(f"transformers/{folder}").fingerprint != first
+
+
+def test_weights_that_can_hold_code_are_not_loaded(tmp_path, checkpoints):
+    from safetensors.torch import load_file
+
+    folder = tiny.write("qwen2_audio", tmp_path / "pickled")
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(BadParameter, match=r"weights as safetensors \(model.safetensors, or .*\), got pytorch_model.bin; convert them"):
+        load_model(f"transformers/{folder}")
+    for shard in ("../model.safetensors", "model.bin", "absent.safetensors"):
+        (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": shard}}))
+        with pytest.raises(BadParameter, match="must have an index of its weights|absent.safetensors is missing"):
+            load_model(f"transformers/{folder}")
+    cut = tiny.write("qwen2_audio", tmp_path / "cut")
+    (cut / "model.safetensors").write_bytes((cut / "model.safetensors").read_bytes()[:-1000])
+    with pytest.raises(BadParameter, match="must hold weights as safetensors, but"):
+        load_model(f"transformers/{cut}")
+
+
+def test_a_sharded_checkpoint_is_hashed_whole(tmp_path, checkpoints):
+    network = load_model(f"transformers/{checkpoints('qwen2_audio')}").network
+    folder = tiny.write("qwen2_audio", tmp_path)
+    network.save_pretrained(folder, max_shard_size="50KB")
+    (folder / "model.safetensors").unlink(missing_ok=True)  # tiny.write left it
+    assert len(list(folder.glob("model-*.safetensors"))) > 1
+    first = load_model(f"transformers/{folder}").fingerprint
+    *_, last = sorted(folder.glob("model-*.safetensors"))
+    data = bytearray(last.read_bytes())
+    data[-1] ^= 1
+    last.write_bytes(data)
+    assert load_model(f"transformers/{folder}").fingerprint != first
+
+
 # Hearing, against the feature extractors of transformers
 
 

@@ -22,8 +22,18 @@ FOUND = "document.getElementById('found').textContent"
 CHOOSE = "(() => {{ const f = document.getElementById('{0}'); f.value = '{1}'; f.dispatchEvent(new Event('input', {{bubbles: true}})); }})()"
 
 
+async def unpacked(evaluate: Evaluate) -> None:
+    """Wait until the page has all its items."""
+    for _ in range(300):
+        if "unpacked" not in await evaluate(FOUND):
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("the items of the page were not unpacked")
+
+
 def test_items_are_filtered_paged_and_opened(in_browser, written: Path) -> None:
     async def steps(evaluate: Evaluate) -> None:
+        await unpacked(evaluate)
         assert (await evaluate(FOUND)).startswith("1,536 of 1,536 items")
         assert await evaluate("document.querySelectorAll('#list li').length") == 25
         await evaluate(CHOOSE.format("f-pillar", "safety"))
@@ -44,8 +54,29 @@ def test_items_are_filtered_paged_and_opened(in_browser, written: Path) -> None:
     in_browser(written / "report.html", steps)
 
 
+def test_packed_items_are_there_when_the_page_is_drawn(in_browser, run_folder: Path, monkeypatch) -> None:
+    monkeypatch.setattr("earnest.report.items.PLAIN_BYTES", 5_000)
+
+    async def steps(evaluate: Evaluate) -> None:
+        await unpacked(evaluate)
+        assert (await evaluate(FOUND)).startswith("384 of 384 items, the worst first")
+        labels = await evaluate("document.querySelectorAll('#f-label option').length")
+        assert labels == await evaluate("new Set([...document.querySelectorAll('#f-label option')].map(one => one.value)).size") > 2
+        await evaluate(CHOOSE.format("f-status", "held"))
+        n_held = int((await evaluate(FOUND)).split()[0])
+        assert n_held > 25 and (await evaluate("document.getElementById('page').textContent")).startswith("page 1 of")
+        await evaluate("document.getElementById('next').click()")
+        await evaluate("document.querySelector('#list summary').click()")
+        await asyncio.sleep(0.3)
+        opened = await evaluate("document.querySelector('#list details[open] .body').textContent")
+        assert "It was told" in opened and "undefined" not in opened
+
+    in_browser(report.write(run_folder), steps)
+
+
 def test_nothing_hostile_runs_even_when_its_item_is_opened(in_browser, written: Path) -> None:
     async def steps(evaluate: Evaluate) -> None:
+        await unpacked(evaluate)
         await evaluate(CHOOSE.format("f-text", "document.title"))
         await evaluate("document.querySelectorAll('#list summary').forEach(one => one.click())")
         await asyncio.sleep(0.3)
@@ -65,6 +96,7 @@ def test_what_is_copied_from_a_page_is_one_argument_and_says_what_it_holds(in_br
     journal.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
     async def steps(evaluate: Evaluate) -> None:
+        await unpacked(evaluate)
         await evaluate(CHOOSE.format("f-text", "touch owned"))
         await evaluate("document.querySelector('#list summary').click()")
         await asyncio.sleep(0.3)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+import zlib
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -93,9 +95,10 @@ def test_what_a_model_said_is_text_and_never_markup(text: str) -> None:
     assert "&lt;/script&gt;&lt;script&gt;document.title" in text
     assert "<script>document.title" not in text
     assert page.handlers == []
-    assert [script.get("type") for script in page.scripts] == ["application/json", None]
+    assert [script.get("type") for script in page.scripts] == ["application/json", "text/plain", None]
     data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)[1])
-    assert any("</script><script>document.title" in row[6] for row in data["rows"])  # unharmed, as data
+    packed = json.loads(zlib.decompress(base64.b64decode(re.search(r'id="packed">(.*?)</script>', text)[1])))
+    assert any("</script><script>document.title" in row[6] for row in [*data["rows"], *packed["rows"]])  # unharmed, as data
 
 
 def test_the_policy_allows_the_pages_own_script_alone(text: str) -> None:
@@ -119,8 +122,27 @@ def test_items_beyond_the_budget_are_counted(run_folder: Path, monkeypatch: pyte
     monkeypatch.setattr("earnest.report.items.MAX_BYTES", 10_000)
     text = report.write(run_folder).read_text(encoding="utf-8")
     data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])
-    assert data["leftOut"] + len(data["rows"]) == 8 * 4 * 12
+    assert data["leftOut"] + len(data["rows"]) == 8 * 4 * 12 and data["packed"] == 0
     assert all(row[3] is not None and row[3] < 0.5 for row in data["rows"])  # what failed is kept first
+
+
+def test_what_went_worst_stands_in_the_page_and_the_rest_is_compressed(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def items() -> tuple[dict, dict]:
+        text = report.write(run_folder).read_text(encoding="utf-8")
+        packed = re.search(r'<script type="text/plain" id="packed">([A-Za-z0-9+/=]*)</script>', text)
+        rest = json.loads(zlib.decompress(base64.b64decode(packed[1]))) if packed else {"rows": [], "prompts": []}
+        return json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1]), rest
+
+    monkeypatch.setattr("earnest.report.items.PLAIN_BYTES", 10_000_000)
+    whole, nothing = items()
+    assert whole["packed"] == 0 and nothing["rows"] == []
+    monkeypatch.setattr("earnest.report.items.PLAIN_BYTES", 20_000)
+    plain, rest = items()
+    assert plain["packed"] == len(rest["rows"]) and 20 < len(plain["rows"]) < 200
+    assert plain["rows"] + rest["rows"] == whole["rows"] and plain["prompts"] + rest["prompts"] == whole["prompts"]
+    assert max(row[7] for row in plain["rows"]) == len(plain["prompts"]) - 1  # no prompt that only packed items have
 
 
 def test_the_page_says_what_is_open(text: str) -> None:
@@ -133,7 +155,7 @@ def test_the_page_says_what_is_open(text: str) -> None:
 def test_a_task_that_is_defended_and_not_attacked_shows_what_the_defence_costs_it(run_folder: Path) -> None:
     plan = json.loads((run_folder / "plan.json").read_text())
     for task in plan["tasks"]:
-        task["attacked"] = task["name"] != "made_secret"
+        task["unattacked"] = ["pgd:steps=40"] if task["name"] == "made_secret" else []
     (run_folder / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
     lines = (run_folder / "journal.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
     kept = [line for line in lines if not ('"task":"made_secret"' in line and '"attack":"pgd' in line)]
@@ -352,14 +374,14 @@ def test_the_terminal_says_what_attack_and_defence_did_and_counts_as_the_report_
 
 def test_the_terminal_tells_all_of_a_few_attacked_tasks_and_the_defences_cost_where_it_is_shown(run_folder: Path) -> None:
     run = Run.open(run_folder)
-    (first, *_) = {pair.task: pair for pair in run._pairs}
-    few = [pair for pair in run._pairs if pair.task == first or pair.kind == "defence"]
+    (first, *_) = {pair.task: pair for pair in run.results.pairs}
+    few = [pair for pair in run.results.pairs if pair.task == first or pair.kind == "defence"]
     others = [pair for pair in few if pair.task != first and "defence_score_change" in pair.findings]
     place = few.index(others[0])
     worse = others[0].findings["defence_score_change"].model_copy(update={"value": -0.2, "low": -0.3, "high": -0.1})
     few[place] = replace(few[place], findings={**few[place].findings, "defence_score_change": worse})
     n_moved = sum(f.low > 0 or f.high < 0 for pair in [few[place], *others[1:]] for f in [pair.findings["defence_score_change"]])
-    text = terminal.as_text(run.plan, run._lines, findings=run.findings, pairs=few, card=run.scorecard)
+    text = terminal.as_text(run.plan, run.lines(), findings=run.findings, pairs=few, card=run.scorecard)
     told = [line for line in text.splitlines() if line.startswith(f"  {first.replace('_', ' ')} ")]
     assert any("the attack succeeds:" in line for line in told) and any("cost: score when nobody attacks" in line for line in told)
     assert f"cost: score: -20 points (-30 to -10), {worse.n_scored} items" in text

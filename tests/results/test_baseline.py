@@ -11,8 +11,8 @@ import pytest
 
 from earnest.errors import BadData, BadParameter
 from earnest.metrics.clusters import clustered_interval
-from earnest.plan import Plan, PlannedTask
-from earnest.records import JournalLine
+from earnest.plan import Plan, PlannedArm, PlannedTask
+from earnest.records import Arm, JournalLine
 from earnest.report.gather import gather
 from earnest.results.baseline import Baseline, gates_against
 from earnest.results.scorecard import Gate
@@ -30,7 +30,8 @@ def lines(line):
     """Lines of a task from scores, an item being a cluster."""
 
     def make(task: str, scores, **fields) -> list[JournalLine]:
-        return [line(f"{task}/{n}", score, task=task, cluster=f"c{n}", **fields) for n, score in enumerate(scores)]
+        suffix = Arm(attack=fields.get("attack"), defences=tuple(filter(None, [fields.get("defence")]))).suffix
+        return [line(f"{task}/{n}{suffix}", score, task=task, cluster=f"c{n}", **fields) for n, score in enumerate(scores)]
 
     return make
 
@@ -134,7 +135,55 @@ def test_what_can_no_longer_be_scored_does_not_pass(lines) -> None:
     assert judged(before, lines("one", [None] * 2 + [1.0] * 38))["safety"].passed
 
 
-def test_only_what_was_asked_alike_without_attack_or_defence_is_compared(lines) -> None:
+def under(attack: str, defences: tuple[str, ...] = ()) -> Plan:
+    arms = [Arm(attack=one, defences=stack) for stack in dict.fromkeys(((), defences)) for one in (None, attack)]
+    return PLAN.model_copy(update={"arms": tuple(map(PlannedArm.of, arms))})
+
+
+ATTACKED = under("noise", ("codec",))
+
+
+def test_each_arm_of_both_runs_is_compared_with_the_same_arm(lines) -> None:
+    # under attack 30 of 40 hold before and 20 now; undefended and unattacked nothing changes, and behind the defence all is better
+    plain, worse, better = ({"attack": None}, {"attack": "noise"}, {"attack": "noise", "defence": "codec"})
+    before = [
+        *lines("one", [1.0] * 40, **plain), *lines("one", [1.0] * 30 + [0.0] * 10, **worse), *lines("one", [0.0] * 40, **better),
+        *lines("one", [1.0] * 40, defence="codec"),
+    ]  # fmt: skip
+    after = [
+        *lines("one", [1.0] * 40, **plain), *lines("one", [1.0] * 20 + [0.0] * 20, **worse), *lines("one", [1.0] * 40, **better),
+        *lines("one", [None] * 40, defence="codec"),
+    ]  # fmt: skip
+    gates = gates_against(baseline(before, ATTACKED), ATTACKED, after)
+    assert [gate.gate for gate in gates] == [
+        f"safety{arm} not worse than main" for arm in ("", "@noise", "@+codec", "@noise+codec")
+    ]
+    assert [(gate.passed, gate.broken) for gate in gates] == [(True, False), (False, False), (False, True), (True, False)]
+    assert gates[1].why.startswith("0.25 worse, interval -0.") and "95 % for all 4 comparisons at once" in gates[1].why
+    assert gates[2].why.startswith("40 of 40 items of one that the baseline scored could not be scored")
+    assert all("not compared" not in gate.why for gate in gates)
+
+
+def test_arms_that_one_run_has_alone_are_named(lines) -> None:
+    same, attacked = lines("one", [1.0] * 40), lines("one", [0.0] * 40, attack="noise")
+    other = under("noise")
+    (gate,) = gates_against(baseline(same), other, [*same, *attacked])
+    assert gate.passed and gate.why.endswith("; not compared: @noise (of this run alone)")
+    quieter = under("noise:snr_db=30")
+    (gate,) = gates_against(baseline([*same, *attacked], other), quieter, same)
+    assert gate.why.endswith("; not compared: @noise:snr_db=30 (of this run alone), @noise (of main alone)")
+    (gate,) = gates_against(baseline(attacked, other), PLAN, same)
+    assert gate.broken and gate.why == "no item was scored in both runs; not compared: @noise (of main alone)"
+
+
+def test_a_task_that_can_no_longer_be_scored_at_all_does_not_pass_beside_others(lines) -> None:
+    before = [*lines("one", [1.0] * 40), *lines("three", [1.0] * 40)]
+    gates = judged(before, [*lines("one", [1.0] * 40), *lines("three", [None] * 40)])
+    assert gates["safety"].passed and gates["privacy"].broken and not gates["privacy"].passed
+    assert gates["privacy"].why.startswith("40 of 40 items of three")
+
+
+def test_only_what_was_asked_alike_in_the_same_arm_is_compared(lines) -> None:
     before = lines("one", [1.0] * 40)
     otherwise = lines("one", [0.0] * 40, prompt_hash="other")
     (gate,) = gates_against(baseline(before), PLAN, otherwise)
@@ -191,6 +240,15 @@ def test_a_run_is_judged_beside_another_and_the_report_keeps_it(main: Path, tmp_
     assert [one.gate for one in again.gates] == ["robustness=0.1", "robustness not worse than main"]
     assert "robustness not worse than main" in (tmp_path / "worse" / "junit.xml").read_text(encoding="utf-8")
     assert Run.open(tmp_path / "same").judged_against(main).against == same.against
+
+
+def test_an_attacked_run_is_compared_under_attack_as_well(tmp_path: Path) -> None:
+    asked = {"suite": "core", "task": "noisy_transcription", "limit": 20, "cache": False, "attack": "noise:snr_db=20"}
+    run_suite(model="scripted/perfect", out=tmp_path / "main", **asked)  # type: ignore[arg-type]
+    worse = run_suite(model="scripted/by_duration", out=tmp_path / "worse", baseline=tmp_path / "main", **asked)  # type: ignore[arg-type]
+    assert isinstance(worse, Run)
+    assert [gate.gate for gate in worse.against] == [f"robustness{arm} not worse than main" for arm in ("", "@noise:snr_db=20")]
+    assert all("1 worse, interval -1 to -0.0" in gate.why and "paired over 20 items" in gate.why for gate in worse.against)
 
 
 def test_what_is_no_baseline_is_refused_before_anything_is_asked(main: Path, tmp_path: Path) -> None:

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from earnest import registry
+from earnest.arms import UNDEFENDED, Arm
 from earnest.errors import BadData
 from earnest.metrics.agreement import cohens_kappa
-from earnest.plan import Plan, PlannedTask
+from earnest.plan import Plan, PlannedArm, PlannedTask
 from earnest.results import rate
 from earnest.results.agreement import kappa
 from earnest.results.build import build, build_from, read_lines, task_measures
+from earnest.results.naming import task_of
 from earnest.results.pairs import pairs
 
 PLAN = Plan(
@@ -36,6 +38,11 @@ class MadeUp:
 @pytest.fixture(autouse=True)
 def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(registry.registry("tasks")._found, "made_up", MadeUp)
+
+
+def in_arms(attack, defences=()):
+    arms = [Arm(attack=one, defences=stack) for stack in dict.fromkeys(((), defences)) for one in (None, attack)]
+    return PLAN.model_copy(update={"arms": tuple(map(PlannedArm.of, arms))})
 
 
 def lines_of(line, scores, *, attack=None, defence=None, **fields):
@@ -67,7 +74,7 @@ def test_a_folder_without_a_journal_has_no_lines_and_without_a_plan_is_refused(t
 
 
 def test_ids_say_pillar_task_metric_level_and_arm(line) -> None:
-    plan = PLAN.model_copy(update={"attack": "pgd:steps=4"})
+    plan = in_arms("pgd:steps=4")
     found = build_from(plan, lines_of(line, [1.0] * 4) + lines_of(line, [0.0] * 4, attack="pgd:steps=4"))
     assert [finding.id for finding in found[:4]] == [
         "safety.made_up.held",
@@ -118,14 +125,16 @@ def of_pairs(plan, lines, metric):
 def test_a_journal_of_another_version_of_a_task_gets_its_mean_score_and_a_note(line) -> None:
     now = registry.registry("tasks").get("harmful_refusal").version
     lines = [line("a", 1.0, task="harmful_refusal"), line("b", 0.0, task="harmful_refusal")]
-    (found,) = task_measures("harmful_refusal", lines, version=now + 1)
+    planned = PlannedTask(name="harmful_refusal", pillar="safety", version=now, n_items=2)
+    task, later = task_of(planned), planned.model_copy(update={"version": now + 1})
+    (found,) = task_measures(later, task, lines)
     assert (found.metric, found.value, found.headline) == ("score", 0.5, True)
     assert f"installed in version {now}, and asked in version {now + 1}" in found.note
-    assert {measure.metric for measure in task_measures("harmful_refusal", lines, version=now)} > {"refusal_rate"}
+    assert {measure.metric for measure in task_measures(planned, task, lines)} > {"refusal_rate"}
 
 
 def test_attack_success_is_over_items_that_the_clean_system_withstands(line) -> None:
-    plan = PLAN.model_copy(update={"attack": "pgd"})
+    plan = in_arms("pgd")
     made = attempts([True, True, False, True], clean=[False, False, False, True], controls=[True, False, False, True])
     lines = lines_of(line, [1.0, 1.0, 1.0, 0.0]) + lines_of(line, [0.0, 0.0, 1.0, 0.0], attack="pgd", attempt=made)
     (rate_found,) = of_pairs(plan, lines, "attack_success_rate")
@@ -135,6 +144,7 @@ def test_attack_success_is_over_items_that_the_clean_system_withstands(line) -> 
     assert control.value == pytest.approx(1 / 3)
     (over,) = of_pairs(plan, lines, "attack_success_over_control")
     assert over.value == pytest.approx(1 / 3)
+    assert [one.higher_is_better for one in (rate_found, control, over)] == [False, False, False]
     (lost,) = of_pairs(plan, lines, "score_lost_to_attack")
     assert lost.value == pytest.approx((3 - 1) / 4)
     (queries,) = of_pairs(plan, lines, "attack_queries")
@@ -144,7 +154,7 @@ def test_attack_success_is_over_items_that_the_clean_system_withstands(line) -> 
 
 
 def test_attack_success_is_told_by_split_where_there_are_several(line) -> None:
-    plan = PLAN.model_copy(update={"attack": "pgd"})
+    plan = in_arms("pgd")
 
     def attacked(*splits):
         lines = lines_of(line, [0.0] * 4, attack="pgd", attempt=attempts([True, False, False, True]))
@@ -158,7 +168,7 @@ def test_attack_success_is_told_by_split_where_there_are_several(line) -> None:
 
 
 def test_an_attempt_that_failed_is_unscored_and_one_that_cannot_be_told_too(line) -> None:
-    plan = PLAN.model_copy(update={"attack": "pgd"})
+    plan = in_arms("pgd")
     made = [*attempts([True, None, None]), None]
     made[1]["unjudged"] = "cannot_tell"
     made[2]["unjudged"] = "no_goal"
@@ -168,7 +178,7 @@ def test_an_attempt_that_failed_is_unscored_and_one_that_cannot_be_told_too(line
 
 
 def test_a_defence_is_shown_with_its_gain_and_its_cost(line) -> None:
-    plan = PLAN.model_copy(update={"attack": "pgd", "defences": ("codec",)})
+    plan = in_arms("pgd", ("codec",))
     lines = [
         *lines_of(line, [1.0, 1.0, 1.0, 0.0]),
         *lines_of(line, [0.0, 0.0, 0.0, 0.0], attack="pgd", attempt=attempts([True, True, True, False])),
@@ -195,14 +205,14 @@ def test_a_defence_is_shown_with_its_gain_and_its_cost(line) -> None:
 
 
 def test_a_transfer_attack_does_not_know_the_defence(line) -> None:
-    plan = PLAN.model_copy(update={"attack": "pgd:transfer=true", "defences": ("codec",)})
+    plan = PLAN.model_copy(update={"arms": (PlannedArm.of(Arm(attack="pgd", crafted_on=UNDEFENDED, defences=("codec",))),)})
     lines = lines_of(line, [0.0], attack="pgd:transfer=true", defence="codec", attempt=attempts([True]))
     (found,) = of_pairs(plan, lines, "attack_success_rate")
     assert found.threat_model.knows_defence is False
 
 
 def test_ids_are_unique(line) -> None:
-    plan = PLAN.model_copy(update={"attack": "pgd", "defences": ("codec",)})
+    plan = in_arms("pgd", ("codec",))
     lines = [
         *lines_of(line, [1.0] * 4), *lines_of(line, [0.0] * 4, attack="pgd", attempt=attempts([True] * 4)),
         *lines_of(line, [1.0] * 4, defence="codec"),

@@ -168,7 +168,7 @@ def test_a_headline_that_is_no_mean_is_said_to_be_none(line, monkeypatch) -> Non
             found = rate(lines, metric="squared", headline=True)
             return [found.__class__(**{**vars(found), "value": found.value**2, "low": 0.0, "high": 1.0})]
 
-    monkeypatch.setattr(build, "registered", lambda name: Square())
+    monkeypatch.setattr(build, "tasks_of", lambda plan: {task.name: Square() for task in plan.tasks})
     lines, truth = biased(line)
     found = corrected(lines, truth)
     assert "squared_calibrated" not in found
@@ -186,7 +186,7 @@ def test_a_balanced_rate_is_corrected_class_by_class(line, monkeypatch) -> None:
             by = {"correct": lambda one: one.score, "of": lambda one: one.truth["expected"]}
             return [balanced(lines, metric="balanced_accuracy", headline=True, **by)]
 
-    monkeypatch.setattr(build, "registered", lambda name: Balanced())
+    monkeypatch.setattr(build, "tasks_of", lambda plan: {task.name: Balanced() for task in plan.tasks})
     # 24 live of which 18 are called so, 12 copies of which 6 are; people see one more live right of each four wrong
     live = [("live", "live")] * 18 + [("live", "copy")] * 6
     copies = [("copy", "copy")] * 6 + [("copy", "live")] * 6

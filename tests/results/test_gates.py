@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from earnest.arms import Arm
 from earnest.errors import BadParameter
-from earnest.plan import Plan, PlannedTask
+from earnest.plan import Plan, PlannedArm, PlannedTask
 from earnest.results import Finding
 from earnest.results.gates import check_gates, read_gate
 from earnest.results.scorecard import gate, scorecard
@@ -93,7 +94,8 @@ def test_all_faults_are_told_at_once_and_right_gates_are_none() -> None:
 
 
 def test_an_attacked_arm_may_be_gated_where_the_plan_has_it() -> None:
-    attacked = PLAN.model_copy(update={"attack": "noise:snr_db=10.5", "defences": ("codec",)})
+    arms = [Arm(attack=attack, defences=stack) for stack in ((), ("codec",)) for attack in (None, "noise:snr_db=10.5")]
+    attacked = PLAN.model_copy(update={"arms": tuple(map(PlannedArm.of, arms))})
     right = (
         "safety.harmful_refusal.refusal_rate@noise:snr_db=10.5=0.5",
         "safety.harmful_refusal.attack_success_rate@noise:snr_db=10.5+codec=0.5",

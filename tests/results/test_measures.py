@@ -12,7 +12,20 @@ from hypothesis import strategies as st
 
 from earnest.errors import BadParameter
 from earnest.metrics.clusters import jackknife_interval, jackknife_of_ratios
-from earnest.results import balanced, by_group, curve, difference, mean, rate, ratio, unscored_gap, worst_gap
+from earnest.metrics.refusal import READER
+from earnest.results import (
+    balanced,
+    by_group,
+    curve,
+    difference,
+    mean,
+    rate,
+    ratio,
+    refusal_errors,
+    unscored_gap,
+    worst_gap,
+)
+from earnest.results.measures import resampled_value
 
 FEW = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -387,3 +400,48 @@ def test_silence_to_one_group_is_shown_and_silence_at_random_is_not(line) -> Non
 
     assert np.mean([gap({"f": 0.26, "m": 0.0}).low > 0 for _ in range(20)]) == 1.0
     assert np.mean([gap({"f": 0.13, "m": 0.13}).low > 0 for _ in range(40)]) <= 0.1
+
+
+def test_a_readers_errors_in_one_class_alone_widen_a_balanced_rate(line) -> None:
+    lines = [line(f"{side}{n}", float(n % 3 > 0), label="refusal", truth={"side": side}) for side in "ab" for n in range(12)]
+    by = {"metric": "m", "correct": lambda each: each.score, "of": lambda each: each.truth["side"]}
+    plain, one, both = (balanced(lines, **by, errors=errors) for errors in (
+        None, {"a": refusal_errors()}, {"a": refusal_errors(), "b": refusal_errors()},
+    ))  # fmt: skip
+    assert plain.value == one.value == both.value == pytest.approx(2 / 3)
+    widths = [measure.high - measure.low for measure in (plain, one, both)]
+    assert widths[0] < widths[1] < widths[2]
+    assert plain.reader == "" and one.reader == both.reader == READER
+    # a class counts half, so that what one class adds is half of what the two add together, before the squares are summed
+    below = [(measure.value - measure.low) ** 2 - (plain.value - plain.low) ** 2 for measure in (one, both)]
+    assert below[1] == pytest.approx(4 * below[0])
+
+
+def test_a_side_that_has_a_score_counts_by_it_in_the_worst_case_of_a_difference(line) -> None:
+    lines = [
+        line("a1", 1.0, truth={"pair": "a", "first": True}), line("a2", 0.25, truth={"pair": "a", "first": False}),
+        line("b1", 0.5, truth={"pair": "b", "first": True}), line("b2", truth={"pair": "b", "first": False}),
+        line("c1", truth={"pair": "c", "first": True}), line("c2", truth={"pair": "c", "first": False}),
+    ]  # fmt: skip
+    measure = difference(lines, metric="m", pair=lambda each: each.truth["pair"], side=lambda each: each.truth["first"])
+    assert (measure.value, measure.n_scored, measure.n_unscored) == (0.75, 1, 2)
+    # b: 0.5 less 1 to 0.5 less 0; c: -1 to 1
+    assert (measure.worst_low, measure.worst_high) == (pytest.approx((0.75 - 0.5 - 1) / 3), pytest.approx((0.75 + 0.5 + 1) / 3))
+
+
+@pytest.mark.parametrize(("n_alone", "resampled"), [(1, False), (2, True)])
+def test_an_estimate_that_most_resamples_leave_without_a_value_has_no_interval(n_alone: int, resampled: bool) -> None:
+    # of eight clusters drawn with replacement, one of them is missing in (7/8)^8 = 34 % of draws, and one of two or both in
+    # 2 * 34 % - (6/8)^8 = 59 %
+    totals = np.zeros((8, 3))
+    totals[:, 0] = np.arange(8)
+    for place in range(n_alone):
+        totals[place, 1 + place] = 1.0
+
+    def estimate(sums):
+        some_missing = (sums[..., 1 : 1 + n_alone] == 0).any(axis=-1) | (sums.ndim == 1)
+        return np.where(some_missing, sums[..., 0] / 100, np.nan)
+
+    value, low, high, how = resampled_value(totals, estimate, seed="m", reach=None)
+    assert value == pytest.approx(0.28)
+    assert (low is not None and high is not None and how.startswith("cluster bootstrap")) is resampled

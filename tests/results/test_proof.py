@@ -115,6 +115,14 @@ def test_words_that_the_prompt_gives_away_and_written_items_are_no_evidence(line
     assert audio_proof([*deaf, *answered(line, 12, own=True, clips={})]).proven is False
 
 
+def test_what_a_recogniser_was_given_in_the_prompt_is_no_evidence(line) -> None:
+    deaf = canaries(line, ["What would you like to know?"] * 8)
+    heard = [one.model_copy(update={"heard": {"speech": one.truth["text"]}, "answer": "yes"}) for one in answered(line, 12, own=True)]
+    given = [one.model_copy(update={"prompt": f'Was "{one.truth["text"]}" said?'}) for one in heard]
+    assert audio_proof([*deaf, *heard]).proven is True
+    assert audio_proof([*deaf, *given]).proven is False
+
+
 def test_repeating_a_prompt_that_was_made_for_the_clip_is_no_evidence(line) -> None:
     deaf = canaries(line, ["What would you like to know?"] * 8)
     rough = [  # 4 of its 9 words: less than half, so the line is looked at
@@ -151,3 +159,9 @@ def test_no_answer_is_taken_back_where_audio_is_unproven_and_stands_where_it_is(
     again = as_proven(list(taken.values()))
     assert {one.item: one for one in again} == taken
     assert as_proven([silent])[0].status == "unscored"  # nobody asked a canary
+
+
+def test_controls_that_are_answered_do_not_make_a_refusal_of_the_audio_less_of_one(line) -> None:
+    real = [line(f"c/{k}", kind="canary", reason="audio_refused", truth={"expected": f"word{k}"}) for k in range(4)]
+    control = line("c/silence", 1.0, kind="canary", label="none", truth={"control": True}, answer="nothing")
+    assert audio_proof([*real, control]).arrival == "refused"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -18,7 +19,7 @@ from earnest.results import balanced, by_group, difference, rate, worst_gap
 from earnest.results.gaps import gaps
 from earnest.results.naming import Place
 from earnest.results.pairs import pairs
-from earnest.results.reading import ReaderErrors, help_errors, refusal_errors
+from earnest.results.reading import ReaderErrors, excess, help_errors, refusal_errors
 
 COUNTS = (JudgeCounts(n_yes=98, n_hit=89, n_no=198, n_rejected=159),)  # with 1 of 2 added: 0.9 and 0.8
 ERRORS = ReaderErrors(counts=COUNTS, reads=lambda line: line.label != "judged", called="reader")
@@ -266,7 +267,7 @@ def plan_with(defence: str) -> Plan:
     ("defence", "told"), [("refusal_guard", True), ("smoothing:sigma=0.01", False), ("smoothing+refusal_guard", True)]
 )
 def test_a_guard_that_reads_as_the_judge_does_is_told_of(defence: str, told: bool) -> None:
-    place = Place(plan_with(defence), "safety", "t", Arm(defence=defence))
+    place = Place(plan_with(defence), "safety", "t", Arm(defences=tuple(defence.split("+"))))
     read = rate(some(3, 5), metric="refusal_rate", errors=refusal_errors(), note="of 8")
     assert (GUARDED in place.finding(read).note) is told and place.finding(read).note.startswith("of 8")
     judged = rate(some(3, 5, facts={"judge": "j"}), metric="refusal_rate", errors=refusal_errors())
@@ -278,7 +279,7 @@ def test_a_guard_that_reads_as_the_judge_does_is_told_of(defence: str, told: boo
 @pytest.mark.parametrize(("defence", "told"), [("refusal_guard", True), ("smoothing", False)])
 def test_so_is_it_of_what_such_a_guard_gains(defence: str, told: bool) -> None:
     bare = [a_line(f"{k}", float(k < 2), "refusal" if k < 2 else "names_action") for k in range(6)]
-    arm = Arm(defence=defence)
+    arm = Arm(defences=tuple(defence.split("+")))
     defended = [
         a_line(f"{k}{arm.suffix}", float(k < 4), "refusal" if k < 4 else "names_action", defence=defence).model_copy(
             update={"sample": f"{k}"}
@@ -290,3 +291,14 @@ def test_so_is_it_of_what_such_a_guard_gains(defence: str, told: bool) -> None:
         assert pair.findings[metric].value == pytest.approx(2 / 6)
         assert (GUARDED in pair.findings[metric].note) is told
     assert GUARDED not in pair.findings["defence_added_ms"].note
+
+
+def test_what_an_interval_is_wider_by_is_told_side_by_side_and_nothing_where_an_end_is_missing() -> None:
+    inner = rate(some(3, 5), metric="m")
+    assert inner.value is not None and inner.low is not None and inner.high is not None
+    outer = dataclasses.replace(inner, low=inner.low - 0.1, high=inner.high)
+    below, above = excess(outer, inner)
+    assert below == pytest.approx(math.sqrt((inner.value - inner.low + 0.1) ** 2 - (inner.value - inner.low) ** 2)) and above == 0.0
+    assert excess(inner, outer) == (0.0, 0.0)  # narrower is not less than no wider
+    for field in ("value", "low", "high"):
+        assert excess(dataclasses.replace(outer, **{field: None}), inner) == (0.0, 0.0)

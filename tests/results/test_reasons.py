@@ -31,5 +31,10 @@ def test_a_long_detail_is_one_line_and_cut(line) -> None:
     assert count.detail.startswith("one two xxx") and len(count.detail) == 300 and count.detail.endswith("…")
 
 
+def test_a_detail_of_just_the_length_that_is_shown_is_shown_whole(line) -> None:
+    (whole,), (cut,) = (reason_counts([line("a", detail="x" * n)]) for n in (300, 301))
+    assert whole.detail == "x" * 300 and cut.detail == "x" * 299 + "…"
+
+
 def test_nothing_unscored_gives_no_reasons(line) -> None:
     assert reason_counts([line("a", 0.0), line("b", 1.0)]) == []

@@ -8,9 +8,9 @@ import pytest
 
 from earnest.errors import BadParameter
 from earnest.plan import Plan, PlannedTask
+from earnest.registry import registry
 from earnest.results import Finding
 from earnest.results.compare import changes, verdict
-from earnest.results.naming import registered
 from earnest.results.scorecard import Gate, audio_proof, combined, gate, scorecard
 
 PLAN = Plan(
@@ -186,7 +186,7 @@ def test_an_interval_says_what_it_shows(low, high, better, said) -> None:
 
 def planned(*names: str, pillar: str = "safety", data: str = "probe", **fields) -> Plan:
     tasks = tuple(
-        PlannedTask(name=name, pillar=pillar, version=getattr(registered(name), "version", 1), n_items=10, **fields)
+        PlannedTask(name=name, pillar=pillar, version=getattr(registry("tasks").known(name), "version", 1), n_items=10, **fields)
         for name in names
     )
     return PLAN.model_copy(update={"tasks": tasks, "data": data})
@@ -339,3 +339,14 @@ def test_a_finding_is_left_open_where_the_missing_items_might_turn_it() -> None:
     below = {"value": 0.3, "low": 0.2, "high": 0.4, "baseline": 0.5, "n_unscored": 20}
     assert finding(**below, worst_low=0.2, worst_high=0.55).left_open
     assert not finding(**below).left_open  # no bounds are known
+
+
+def test_which_pillars_are_of_the_scorecard_and_which_beside_it(line) -> None:
+    tasks = tuple(PlannedTask(name=f"t_{key}", pillar=key, version=1, n_items=10) for key in ("safety", "deepfake", "own_pillar"))
+    card = scorecard(PLAN.model_copy(update={"tasks": tasks}), [], [])
+    assert {one.pillar: one.on_scorecard for one in card.pillars} == {"safety": True, "deepfake": False, "own_pillar": False}
+
+
+def test_the_share_without_a_score_is_of_all_items() -> None:
+    assert finding("t", 0.5, n_scored=6, n_unscored=2, unscored={"timeout": 2}).unscored_share == 0.25
+    assert finding("t", None, n_scored=0, n_unscored=0, unscored={}).unscored_share == 1.0

@@ -14,6 +14,7 @@ import pytest
 from earnest.errors import BadParameter, UnknownName
 from earnest.plan import Plan, PlannedTask
 from earnest.records import JournalLine
+from earnest.results import ThreatModel
 from earnest.results.standings import (
     Standing,
     agreed_parts,
@@ -218,10 +219,14 @@ def test_pillars_beside_the_six_are_shown_and_weigh_nothing(run: Make) -> None:
 def test_a_task_of_another_version_stands_as_it_was_reported(run: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lines of an older version cannot be counted by a newer one."""
     old = run("old", {"made_a": share(0.5)})
-    monkeypatch.setattr("earnest.results.standings.registered", lambda name: type("Task", (), {"version": 2}))
+    later = type("Task", (), {"version": 2})
+    monkeypatch.setattr("earnest.results.standings.tasks_of", lambda plan: {task.name: later for task in plan.tasks})
     assert Standing.of(old.folder).headlines == {}
     finding = old.headlines["made_a"].finding
-    (old.folder / "report.json").write_text(json.dumps({"findings": [finding.model_dump(mode="json")]}), encoding="utf-8")
+    attacked = finding.model_copy(update={"value": 0.0, "threat_model": ThreatModel(attack="pgd")})
+    defended = finding.model_copy(update={"value": 0.0, "threat_model": ThreatModel(defence="codec")})
+    said = {"findings": [one.model_dump(mode="json") for one in (finding, attacked, defended)]}
+    (old.folder / "report.json").write_text(json.dumps(said), encoding="utf-8")
     again = Standing.of(old.folder)
     assert again.headlines["made_a"].finding == finding and again.headlines["made_a"].sums is None
     found = table([again], weights=WEIGHTS)

@@ -17,7 +17,7 @@ import pytest
 import soundfile
 import yaml
 
-from earnest.audio import AudioClip
+from earnest.audio import AudioClip, parquet
 from earnest.errors import BadAudio, BadData, BadParameter, MissingExtra, UnknownName
 from earnest.tasks.audiotrust import _parquet
 from earnest.tasks.audiotrust._layout import OfficialData, is_official
@@ -709,7 +709,7 @@ def test_audio_comes_row_by_row_in_any_order(tmp_path: Path, order: Any, monkeyp
         for n in range(90)
     ]
     write_parquet(tmp_path / "privacy.parquet", rows, row_group_size=40)
-    monkeypatch.setattr(_parquet, "_KEPT", 5)
+    monkeypatch.setattr(parquet, "_KEPT", 5)
     table = _parquet.Table(tmp_path / "privacy.parquet")
     cells = _parquet.Cells({row["AudioPath"]: (table, number) for number, row in enumerate(rows)})
     for number in order:

@@ -73,6 +73,9 @@ def test_an_item_loads_alike_twice_and_has_its_length(name: str) -> None:
     assert first.digest == second.digest
     length_s = sum(clip.duration_s for clip in first.clips.values())
     gaps_s = 0.5 * max(1, len(first.clips) - 1)  # clips are joined by half a second of silence
+    if item.follow is not None:  # its length is that of all turns
+        assert item.duration_s > length_s
+        return
     assert item.duration_s == pytest.approx(length_s, abs=gaps_s + 0.01)
 
 

@@ -28,6 +28,7 @@ from earnest.tasks.robustness._long import (
     by_source,
     needles,
     passage,
+    pieces_of,
     place_of,
     speech_rows,
 )
@@ -42,7 +43,7 @@ LONG = ("long_dictation", "long_comprehension", "long_localisation")
 def test_a_passage_is_as_long_as_asked_and_holds_its_recordings_at_their_times() -> None:
     rows = speech_rows(probe_manifest(), with_text=True)
     assert len(rows) == 84 == sum(entry.role == "read" for entry in probe_manifest())
-    made = passage(rows, length_s=30.0, rng=np.random.default_rng(0))
+    made = passage(pieces_of(rows), length_s=30.0, rng=np.random.default_rng(0))
     clip = made.clip()
     assert clip.duration_s == 30.0 and clip == clip.quantised()
     assert made.pause_s >= PAUSE_S
@@ -58,7 +59,7 @@ def test_a_passage_is_as_long_as_asked_and_holds_its_recordings_at_their_times()
 
 def test_no_recording_comes_again_before_all_others_have_come() -> None:
     rows = speech_rows(probe_manifest())
-    made = passage(rows, length_s=300.0, rng=np.random.default_rng(1))
+    made = passage(pieces_of(rows), length_s=300.0, rng=np.random.default_rng(1))
     ids = [piece.entry.id for piece in made.pieces]
     assert len(ids) > 84 == len(set(ids[:84])) == len(rows)
     assert all(one != other for one, other in pairwise(ids))

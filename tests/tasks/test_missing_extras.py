@@ -56,6 +56,18 @@ def test_a_recording_that_needs_codecs_is_told_of_before_the_first_call(data, tm
     assert not (tmp_path / "run").exists()
 
 
+def test_a_recording_in_a_table_that_needs_codecs_is_told_of_too(data, tmp_path, without) -> None:
+    pyarrow, parquet = (pytest.importorskip(name, reason="needs pyarrow: earnest[parquet]") for name in ("pyarrow", "pyarrow.parquet"))
+    files = [*(data / f"{k}.wav" for k in range(5)), data / "5.m4a"]
+    recordings = [{"bytes": file.read_bytes(), "path": file.name} for file in files]
+    columns = {"audio": recordings, "text": [f"the words of number {k}" for k in range(ROWS)]}
+    (tmp_path / "table").mkdir()
+    parquet.write_table(pyarrow.table(columns), tmp_path / "table" / "train.parquet")
+    without("av")
+    with pytest.raises(MissingExtra, match="1 recordings of .*table need av: train/5.m4a; install it"):
+        asked(tmp_path / "table", tmp_path / "run")
+
+
 def test_only_what_will_be_asked_is_looked_at(data, tmp_path, without) -> None:
     without("av")
     (data / "metadata.csv").write_text("".join((data / "metadata.csv").read_text().splitlines(keepends=True)[:-1]))

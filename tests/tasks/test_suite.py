@@ -23,7 +23,7 @@ from earnest.tasks._limit import limited
 from earnest.tasks.suite import Outline, Run, Suite, check_data, probe_hearing, replay, resolve, run_suite, suite_names
 
 NAMES = sorted(Suite.read("core").tasks, key=lambda task: task.name)
-ELSEWHERE = {"emotion_match", "spoof_detection", "long_dictation", "long_comprehension", "long_localisation"}
+ELSEWHERE = {"emotion_match", "spoof_detection", "told_in_confidence", "long_dictation", "long_comprehension", "long_localisation"}
 """Tasks for which the small manifest has no recordings: its clips are too short to make minutes of."""
 if not has_extra("torch"):
     ELSEWHERE.add("adversarial_transcription")
@@ -308,12 +308,15 @@ def test_canaries_stand_in_every_run_and_in_no_table(runs: dict[str, Run]) -> No
 def test_attacks_with_a_goal_meet_tasks_with_goals_and_noise_meets_all(folder: Path) -> None:
     def attacked(attack: str) -> set[str]:
         outline = run_suite("core", model="scripted/random", data=folder, attack=attack, dry_run=True)
-        assert {task.name for task in outline.plan.tasks if task.attacked} >= {
+        assert {task.name for task in outline.plan.tasks if not task.unattacked} >= {
             name for name, arms in outline.items.items() if any(arm.startswith("@") for arm in arms)
         }
         return {name for name, arms in outline.items.items() if any(arm.startswith("@") for arm in arms)}
 
-    assert attacked("best_of_n:n=2") == {"harmful_refusal"}
+    # of those whose rows the folder has: what an attacker wants something of
+    goals = attacked("best_of_n:n=2")
+    assert {"harmful_refusal", "noisy_transcription", "pair_decision"} <= goals
+    assert not {"benign_compliance", "voice_parity", "adversarial_transcription"} & goals
     everywhere = attacked("noise:snr_db=10")
     assert "voice_parity" in everywhere
     assert "pair_decision" not in everywhere  # two clips

@@ -1,42 +1,55 @@
 """What every attack is, and the one place where attacks are measured.
 
-An attack *proposes*; the base class does the rest, alike for all of them:
+An attack *proposes*; the base class does the rest, alike for all of them, in two steps that do not know each other.
 
-1. rounds the stimuli to 16 bits, as files hold them, and asks them clean: what fails anyhow is not counted as broken;
-2. lets the attack propose a candidate for each, through a `Victim` that counts every query and gradient;
-3. brings the candidate within the budget and rounds it to 16 bits, as a file would;
-4. asks the system again with that clip, and judges success on this answer alone;
-5. does 2 to 4 again with the attack's control, which may look at as many answers but knows no art: noise of the same
-   size, plain asking again, ...;
-6. measures the distortion.
+To **craft** on a system:
 
-The victim is the defended system. With `transfer` the attack is built on the bare model, or on a surrogate, and the
+1. rounds the stimuli to 16 bits, as files hold them, and asks them clean: what reaches its goal anyhow needs no search;
+2. lets the attack propose a candidate for each, through a `Victim` that counts every query, score and gradient, and
+   refuses more queries than the attack says that it needs (`max_queries`);
+3. brings the candidate within the budget of each role that it changes, and rounds its clips to 16 bits;
+4. does 2 and 3 again with the attack's control, which may look at as many answers but knows no art: noise of the same
+   size, plain asking again, ...
+
+To **verify** what was crafted on a system, that one or any other: asks it with what a file would hold, under a draw of
+its own, judges success on this answer alone, and measures the distortion.
+
+The victim is the defended system. With `transfer` the attack is crafted on the bare model, or on a surrogate, and the
 defended system is still what is judged. An attack reports neither its success nor its distortion.
 
-Two numbers tell of success. `success` says that the clip found works once more, under a draw of the random parts
+Two numbers tell of success. `success` says that what was found works once more, under a draw of the random parts
 (defences, sampling) that the search has not seen. `first_success` says at which query the search first got what it
 wanted: of an attack that may try k times, what it reached within k. Where nothing is random the two agree.
 
 The generator given to `run` seeds one generator per stimulus, from the stimulus's content: results do not depend on how
-stimuli are batched or ordered, if each batch is given a generator in the same state.
+stimuli are batched or ordered, if each batch is given a generator in the same state. An attack sees one stimulus at a
+time and cannot learn from one for another, unless it says that it takes them `together`; then the contract checks that it
+does not (what is learnt from many stimuli is fitted). Gradients through torch depend on the batch in their last bits:
+losses and clips then agree to 1e-4 of what was changed, not to the bit.
 """
 
 from __future__ import annotations
 
 import abc
+import dataclasses
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from earnest.attacks._budget import Budget, Distortion, padded
-from earnest.attacks._victim import CLEAN_DRAW, VERIFY_DRAW, Candidate, Victim, drawn_replies, reached
-from earnest.audio import AudioClip, Stimulus
+from earnest.artefacts import Artefact
+from earnest.attacks._budget import Budget, Distortion, n_edits, padded
+from earnest.attacks._candidate import HELD, TEXTS, Budgets, Candidate, as_files, held_role
+from earnest.attacks._craft import Crafted, Crafts, craft_key, crafting, fingerprint_of
+from earnest.attacks._victim import Victim, drawn_replies, reached
+from earnest.audio import AudioClip, Entry, Stimulus
 from earnest.errors import AccessDenied, BadParameter
-from earnest.models.access import Access, Answer, Failure, Reply, System, rng_for
+from earnest.models.access import CLEAN_DRAW, VERIFY_DRAW, Access, Answer, Failure, Reply, System, rng_for
 from earnest.registry import Registry, Spec
 
 attacks = Registry("attacks")
@@ -46,14 +59,14 @@ Family = Literal["corruption", "adversarial", "jailbreak", "covert", "backdoor"]
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """A candidate, verified, asked and measured.
+    """What was crafted, asked and measured.
 
     Parameters
     ----------
-    clip : AudioClip
-        The verified 16-bit clip.
+    stimulus : Stimulus
+        What was asked, its clips 16-bit.
     answer : Answer or Failure
-        To that clip; a failure with the reason "attack_failed" where nothing was proposed.
+        To that stimulus; a failure with the reason "attack_failed" where nothing was proposed.
     success : bool or None
         Whether the goal was reached by `answer`; None where there is no goal or no telling.
     first_success : int or None
@@ -62,13 +75,18 @@ class Trial:
     n_queries, n_failed_queries, n_gradients : int
         What the search asked of its victim; the verification is not counted.
     distortion : Distortion
+        Of the clip that the attacker holds.
+    changed : mapping of str to mapping
+        What else was changed, by role: a clip's peak and SNR, or the edits of a text.
     within_budget : bool
-        Checked on the verified clip.
+        Checked on what was asked.
     drawn : mapping
         What replays the proposal.
+    cost : float
+        Of the search's queries in US dollars; answers from the cache cost nothing.
     """
 
-    clip: AudioClip
+    stimulus: Stimulus
     answer: Reply
     success: bool | None
     first_success: int | None
@@ -77,7 +95,14 @@ class Trial:
     n_gradients: int
     distortion: Distortion
     within_budget: bool
+    changed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     drawn: Mapping[str, Any] = field(default_factory=dict)
+    cost: float = 0.0
+
+    @property
+    def clip(self) -> AudioClip:
+        """The clip that the attacker holds, as it was asked."""
+        return self.stimulus.clip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,9 +172,11 @@ class Attempt(Trial):
             "n_queries": self.n_queries,
             "n_failed_queries": self.n_failed_queries,
             "n_gradients": self.n_gradients,
+            "cost_usd": self.cost,
             "snr_db": snr_db if snr_db is not None and math.isfinite(snr_db) else None,
             "peak": self.distortion.peak,
             "length_ratio": self.distortion.length_ratio,
+            "changed": {role: dict(change) for role, change in self.changed.items()},
             "within_budget": self.within_budget,
             "control": self.control,
             "control_success": self.control_success,
@@ -158,6 +185,7 @@ class Attempt(Trial):
             "control_answer": _text(self.control_answer),
             "clean_answer": _text(self.clean),
             "drawn": dict(self.drawn),
+            "draw": VERIFY_DRAW,
         }
 
 
@@ -206,7 +234,8 @@ class Attack(abc.ABC):
     """Base of the attacks; subclasses are frozen keyword-only dataclasses under `@attacks.register(name)`.
 
     A subclass states `source`, `family` and `needs`, and implements `propose`; with a limit on the change it overrides
-    `budget`; with a control it sets `control_name` and implements `control`.
+    `budget`; with a control it sets `control_name` and implements `control`; if it asks, it says in `max_queries` how
+    often at most.
 
     Parameters
     ----------
@@ -220,45 +249,78 @@ class Attack(abc.ABC):
     family: ClassVar[Family]
     needs: ClassVar[Access] = "responses"
     control_name: ClassVar[str | None] = None
+    together: ClassVar[bool] = False
+    """Whether `propose` and `control` are given many stimuli at once, and treat each as if it were alone."""
+    artefact: ClassVar[str] = ""
+    """SHA-256 of what was fitted and it makes use of; empty: nothing."""
 
     transfer: bool = False
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name in ("propose", "control"):
+            if name in vars(cls):
+                setattr(cls, name, crafting(vars(cls)[name]))
+
     @property
     def budget(self) -> Budget:
-        """How far a proposal may be from the clean clip; by default anywhere."""
+        """How far the clip that the attacker holds may be from the clean one; by default anywhere."""
         return Budget()
+
+    @property
+    def budgets(self) -> Budgets:
+        """How far each role may be from the clean one, texts among them; what is not named may not be changed.
+
+        By default `{HELD: budget}`: the clip that the attacker holds, and nothing else.
+        """
+        return {HELD: self.budget}
+
+    @property
+    def max_queries(self) -> int | None:
+        """Most questions that the search may ask about a stimulus, and the control as many; None where that is not stated."""
+        return None
 
     @property
     def spec(self) -> Spec:
         """Name and parameters, those with their default value left out."""
         return Spec.of(self)
 
+    @property
+    def craft_spec(self) -> Spec:
+        """`spec` without `transfer`, which says on what to craft and nothing of how."""
+        return Spec.of(dataclasses.replace(self, transfer=False))
+
     @abc.abstractmethod
     def propose(
         self, victim: Victim, stimuli: Sequence[Stimulus], *, rngs: Sequence[np.random.Generator]
-    ) -> list[Candidate]:
-        """A candidate for each stimulus.
+    ) -> Iterable[Any]:
+        """A candidate for each stimulus: a list, or an iterator that yields them in order, or (place, candidate) as each is done.
 
-        A method that searches does so for `victim.open` alone and proposes the clean clip elsewhere. What it finds is
-        verified by the base class and need neither be rounded nor within the budget.
+        Called from outside it yields a `Crafted` for each, item by item. A method that searches does so for `victim.open`
+        alone and proposes the clean clip elsewhere. What it finds is verified by the base class and need neither be
+        rounded nor within the budget.
 
         Parameters
         ----------
         victim : Victim
         stimuli : sequence of Stimulus
-            Those of the victim; their clips are 16-bit.
+            Those of the victim, their clips 16-bit: one, or, of an attack that takes them `together`, many.
         rngs : sequence of numpy.random.Generator
             One for each stimulus; the only source of randomness.
         """
+
+    def fit(self, rows: Sequence[Entry], system: System | None, rng: np.random.Generator) -> Artefact | None:
+        """What the attack learns beforehand from rows of data, as an artefact; by default there is nothing to fit."""
+        return None
 
     def control(
         self,
         victim: Victim,
         stimuli: Sequence[Stimulus],
-        candidates: Sequence[Candidate],
+        candidates: Sequence[Crafted],
         *,
         rngs: Sequence[np.random.Generator],
-    ) -> list[Candidate]:
+    ) -> Iterable[Any]:
         """As `propose`, without the art: what chance and the same number of tries would have found.
 
         It may ask as often as the attack was allowed to, whether or not the attack did; it takes no gradients.
@@ -268,8 +330,8 @@ class Attack(abc.ABC):
         victim : Victim
             A fresh one of the same system.
         stimuli : sequence of Stimulus
-        candidates : sequence of Candidate
-            Those of the attack, verified.
+        candidates : sequence of Crafted
+            What the attack made of them, within its budgets.
         rngs : sequence of numpy.random.Generator
             One for each stimulus, others than the attack's.
         """
@@ -282,6 +344,7 @@ class Attack(abc.ABC):
         *,
         rng: np.random.Generator,
         surrogate: System | None = None,
+        crafts: Crafts | None = None,
     ) -> AttackResult:
         """Attack each stimulus, and measure what came of it.
 
@@ -295,6 +358,8 @@ class Attack(abc.ABC):
             One number is drawn from it; equal generators give equal results.
         surrogate : System or None
             Another system to build the attack on. None takes `system`, without its defences if `transfer` is set.
+        crafts : Crafts or None
+            Where what is crafted is kept; what is there is not made again. None keeps nothing.
 
         Returns
         -------
@@ -306,43 +371,66 @@ class Attack(abc.ABC):
         AccessDenied
             If the system that the attack is built on does not grant what it needs.
         """
-        target = surrogate or (system.undefended() if self.transfer else system)
+        same = surrogate is None and not (self.transfer and system.defences)
+        target = system if same else surrogate or system.undefended()
         self._check_access(target)
         seed = int(rng.integers(2**31))
-        stimuli = [stimulus.with_clip(stimulus.clip.quantised()) for stimulus in stimuli]
-        clean = drawn_replies(system, stimuli, draw=CLEAN_DRAW)
-        clean_success = [reached(*pair) for pair in zip(stimuli, clean, strict=True)]
-
-        def victim() -> Victim:
-            return Victim(target, stimuli, budget=self.budget, reached_clean=clean_success)
-
-        def rngs(purpose: str) -> list[np.random.Generator]:
-            return [rng_for(seed, purpose, stimulus.digest) for stimulus in stimuli]
-
-        adaptive = target is system or (surrogate is None and not system.defences)
-        searched = victim()
-        proposed = self._verified(stimuli, self.propose(searched, stimuli, rngs=rngs("propose")))
-        trials = self._trials(system, searched, proposed, adaptive=adaptive)
-        controls: list[Trial | None] = [None] * len(stimuli)
-        if self.control_name is not None:
-            tried = victim()
-            plain = self._verified(stimuli, self.control(tried, stimuli, proposed, rngs=rngs("control")))
-            controls[:] = self._trials(system, tried, plain, adaptive=adaptive)
+        stimuli = [as_files(stimulus) for stimulus in stimuli]
+        clean = drawn_replies(system, stimuli, draws=[CLEAN_DRAW] * len(stimuli))
+        reached_clean = [reached(*pair) for pair in zip(stimuli, clean, strict=True)]
+        crafting = _Crafting(self, target, stimuli, seed=seed, kept=crafts, reached_clean=reached_clean if same else None)
+        with nullcontext() if crafts is None else crafts.claimed(crafting.keys):
+            crafted = crafting.made("attack")
+            controls = [] if self.control_name is None else crafting.made("control", crafted)
+        trials = self._trials(system, crafted, adaptive=same)
+        control_trials = self._trials(system, controls, adaptive=same) if controls else [None] * len(stimuli)
         return AttackResult(
             attack=str(self.spec),
             attempts=tuple(
                 Attempt(
                     **vars(trials[place]),
                     clean=clean[place],
-                    clean_success=clean_success[place],
+                    clean_success=reached_clean[place],
                     has_goal=stimuli[place].goal is not None,
-                    adaptive=adaptive,
+                    adaptive=same,
                     control=self.control_name,
-                    control_trial=controls[place],
+                    control_trial=control_trials[place],
                 )
                 for place in range(len(stimuli))
             ),
         )
+
+    def craft(
+        self, system: System, stimuli: Sequence[Stimulus], *, rng: np.random.Generator, crafts: Crafts | None = None
+    ) -> Iterator[Crafted]:
+        """What the attack makes of each stimulus on a system, item by item as each is done; judged by `verify`.
+
+        Parameters
+        ----------
+        system : System
+            What it is made on.
+        stimuli : sequence of Stimulus
+        rng : numpy.random.Generator
+            One number is drawn from it, as `run` does.
+        crafts : Crafts or None
+            Where it is kept.
+
+        Raises
+        ------
+        AccessDenied
+            If the system does not grant what the attack needs.
+        """
+        self._check_access(system)
+        seed = int(rng.integers(2**31))
+        yield from _Crafting(self, system, [as_files(each) for each in stimuli], seed=seed, kept=crafts).each("attack")
+
+    def verify(self, system: System, crafted: Crafted) -> Trial:
+        """What comes of a crafted stimulus on a system, that which it was made on or any other.
+
+        It is asked once, under a draw that no search has seen. `first_success` is told of the system that it was made on
+        alone.
+        """
+        return self._trials(system, [crafted], adaptive=crafted.crafted_on == fingerprint_of(system))[0]
 
     def _check_access(self, system: System) -> None:
         if self.needs not in system.access:
@@ -351,49 +439,173 @@ class Attack(abc.ABC):
                 f"{', '.join(sorted(system.access))} only"
             )
 
-    def _verified(self, stimuli: Sequence[Stimulus], candidates: Sequence[Candidate]) -> list[Candidate]:
-        assert len(candidates) == len(stimuli), f"{self.name} proposed {len(candidates)} for {len(stimuli)}"
-        return [c.verified(s.clip, budget=self.budget) for s, c in zip(stimuli, candidates, strict=True)]
-
-    def _trials(
-        self, system: System, victim: Victim, candidates: Sequence[Candidate], *, adaptive: bool
-    ) -> list[Trial]:
-        """The verified candidates, asked of the judged system under a draw of their own."""
-        stimuli = {p: s.with_clip(candidates[p].clip) for p, s in enumerate(victim.stimuli) if not candidates[p].fault}
-        replies = dict(zip(stimuli, drawn_replies(system, list(stimuli.values()), draw=VERIFY_DRAW), strict=True))
+    def _trials(self, system: System, crafted: Sequence[Crafted], *, adaptive: bool) -> list[Trial]:
+        """What was crafted, asked of the judged system under a draw of its own."""
+        asked = [place for place, one in enumerate(crafted) if not one.fault]
+        stimuli = [crafted[place].stimulus for place in asked]
+        replies = dict(zip(asked, drawn_replies(system, stimuli, draws=[VERIFY_DRAW] * len(asked)), strict=True))
         return [
             self._trial(
-                victim,
-                place,
-                candidate,
-                answer=replies.get(place) or Failure(reason="attack_failed", detail=candidate.fault),
-                first_success=victim.first_success[place] if adaptive else None,
+                one,
+                answer=replies.get(place) or Failure(reason="attack_failed", detail=one.fault),
+                first_success=one.first_success if adaptive else None,
             )
-            for place, candidate in enumerate(candidates)
+            for place, one in enumerate(crafted)
         ]
 
-    def _trial(
-        self, victim: Victim, place: int, candidate: Candidate, *, answer: Reply, first_success: int | None
-    ) -> Trial:
-        clean = victim.stimuli[place].clip
-        shifts = {"n_before": candidate.n_before, "n_after": candidate.n_after}
+    def _trial(self, crafted: Crafted, *, answer: Reply, first_success: int | None) -> Trial:
         return Trial(
-            clip=candidate.clip,
+            stimulus=crafted.stimulus,
             answer=answer,
-            success=victim.reached(place, answer),
+            success=reached(crafted.before, answer),
             first_success=first_success,
-            n_queries=victim.n_queries[place],
-            n_failed_queries=victim.n_failed_queries[place],
-            n_gradients=victim.n_gradients[place],
-            distortion=Distortion.between(clean=clean, perturbed=candidate.clip, **shifts),
-            within_budget=self.budget.holds(candidate.clip.samples, clean=padded(clean.samples, **shifts)),
-            drawn=candidate.drawn,
+            n_queries=crafted.n_queries,
+            n_failed_queries=crafted.n_failed_queries,
+            n_gradients=crafted.n_gradients,
+            distortion=_distortion(crafted),
+            changed=_changed(crafted),
+            within_budget=self._holds(crafted),
+            drawn=crafted.drawn,
+            cost=crafted.cost,
+        )
+
+    def _holds(self, crafted: Crafted) -> bool:
+        """Whether every role is within its budget."""
+        before, after, held = crafted.before, crafted.stimulus, held_role(crafted.before)
+        for role, clip in after.clips.items():
+            clean = before.clips.get(role)
+            if clip == clean:
+                continue
+            budget = self.budgets.get(HELD if role == held else role)
+            samples = np.zeros_like(clip.samples) if clean is None else clean.samples
+            shifts = _shifts(crafted) if role == held else {}
+            if budget is None or not budget.holds(clip.samples, clean=padded(samples, **shifts) if shifts else samples):
+                return False
+        texts = ((name, getattr(before, name) or "", getattr(after, name) or "") for name in TEXTS)
+        return all(
+            text == clean or (name in self.budgets and self.budgets[name].holds(text, clean=clean))
+            for name, clean, text in texts
         )
 
 
+class _Crafting:
+    """What one attack makes of some stimuli on one system."""
+
+    def __init__(
+        self,
+        attack: Attack,
+        system: System,
+        stimuli: Sequence[Stimulus],
+        *,
+        seed: int,
+        kept: Crafts | None,
+        reached_clean: Sequence[bool | None] | None = None,
+    ) -> None:
+        self._attack, self._system, self._stimuli = attack, system, stimuli
+        self._seed, self._kept = seed, kept
+        self._known_clean = reached_clean
+
+    @cached_property
+    def crafted_on(self) -> str:
+        """Fingerprint of the system."""
+        return fingerprint_of(self._system)
+
+    @property
+    def keys(self) -> list[str]:
+        """Of what is made of each stimulus."""
+        return [self._key(stimulus, "attack") for stimulus in self._stimuli]
+
+    def made(self, part: str, attacked: Sequence[Crafted] = ()) -> list[Crafted]:
+        """What is made of every stimulus, in order."""
+        by_place = {crafted.place: crafted for crafted in self.each(part, attacked)}
+        return [by_place[place] for place in range(len(self._stimuli))]
+
+    def each(self, part: str, attacked: Sequence[Crafted] = ()) -> Iterator[Crafted]:
+        """What is made of every stimulus, item by item: what is kept, then the others as each is done."""
+        missing = []
+        for place, stimulus in enumerate(self._stimuli):
+            found = None if self._kept is None else self._kept.get(self._key(stimulus, part), stimulus)
+            if found is None:
+                missing.append(place)
+            else:
+                yield replace(found, place=place)
+        for crafted in self._new(missing, part, attacked):
+            if self._kept is not None and crafted.whole:
+                self._kept.put(self._key(self._stimuli[crafted.place], part), crafted)
+            yield crafted
+
+    def _new(self, places: Sequence[int], part: str, attacked: Sequence[Crafted]) -> Iterator[Crafted]:
+        if not places:
+            return
+        stimuli = [self._stimuli[place] for place in places]
+        victim = Victim(
+            self._system,
+            stimuli,
+            budget=self._attack.budgets,
+            reached_clean=lambda: [self._reached_clean[place] for place in places],
+            max_queries=self._attack.max_queries,
+        )
+        rngs = [rng_for(self._seed, "propose" if part == "attack" else part, each.digest) for each in stimuli]
+        if part == "attack":
+            made = self._attack.propose(victim, stimuli, rngs=rngs)
+        else:
+            made = self._attack.control(victim, stimuli, [attacked[place] for place in places], rngs=rngs)
+        for crafted in made:
+            yield replace(crafted, place=places[crafted.place], crafted_on=self.crafted_on)
+
+    @cached_property
+    def _reached_clean(self) -> Sequence[bool | None]:
+        """Whether the clean stimuli reach their goals on this system."""
+        if self._known_clean is not None:
+            return self._known_clean
+        replies = drawn_replies(self._system, self._stimuli, draws=[CLEAN_DRAW] * len(self._stimuli))
+        return [reached(*pair) for pair in zip(self._stimuli, replies, strict=True)]
+
+    def _key(self, stimulus: Stimulus, part: str) -> str:
+        return craft_key(
+            spec=str(self._attack.craft_spec),
+            artefact=self._attack.artefact,
+            crafted_on=self.crafted_on,
+            stimulus=stimulus,
+            seed=self._seed,
+            part=part,
+        )
+
+
+def _shifts(crafted: Crafted) -> dict[str, int]:
+    return {"n_before": crafted.n_before, "n_after": crafted.n_after}
+
+
+def _distortion(crafted: Crafted) -> Distortion:
+    """Of the clip that is held; where there is none, of nothing."""
+    role = held_role(crafted.before)
+    if role is None:
+        return Distortion(snr_db=None, peak=None, length_ratio=1.0)
+    clips = {"clean": crafted.before.clips[role], "perturbed": crafted.stimulus.clips[role]}
+    return Distortion.between(**clips, **_shifts(crafted))
+
+
+def _changed(crafted: Crafted) -> dict[str, dict[str, Any]]:
+    """What was changed beside the clip that is held."""
+    before, after, held = crafted.before, crafted.stimulus, held_role(crafted.before)
+    changed: dict[str, dict[str, Any]] = {}
+    for role, clip in after.clips.items():
+        clean = before.clips.get(role)
+        if role == held or clip == clean:
+            continue
+        far = None if clean is None else Distortion.between(clean=clean, perturbed=clip)
+        snr_db = None if far is None or far.snr_db is None or not math.isfinite(far.snr_db) else far.snr_db
+        changed[role] = {"snr_db": snr_db, "peak": clip.peak if far is None else far.peak}
+    for name in TEXTS:
+        clean_text, text = getattr(before, name) or "", getattr(after, name) or ""
+        if text != clean_text:
+            changed[name] = {"edits": n_edits(text, clean_text)}
+    return changed
+
+
 def unchanged(stimuli: Sequence[Stimulus]) -> list[Candidate]:
-    """The clean clip proposed for every stimulus: what a search starts from."""
-    return [Candidate(clip=stimulus.clip) for stimulus in stimuli]
+    """Every stimulus proposed as it is: what a search starts from."""
+    return [Candidate() for _ in stimuli]
 
 
 def _text(reply: Reply | None) -> str | None:

@@ -7,6 +7,7 @@ compared with the clean clip between silences of those lengths.
 
 from __future__ import annotations
 
+import decimal
 import math
 from dataclasses import dataclass
 
@@ -19,6 +20,9 @@ from earnest.errors import BadParameter
 
 STEP = 2.0**-15
 """One step of 16-bit audio, full scale being 1."""
+
+_EXACT = decimal.Context(prec=60, traps=[])
+"""More digits than an energy in steps has, so that no limit is off by one step for want of digits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +65,19 @@ class Budget:
         if self.snr_db is None:
             return math.inf
         return math.sqrt(energy(clean)) * 10 ** (-self.snr_db / 20)
+
+    def most_energy(self, steps: NDArray[np.integer]) -> float:
+        """Largest energy, in squared 16-bit steps, that `snr_db` allows a change of a clip of these steps.
+
+        A whole number, below `energy(steps) / 10^(snr_db / 10)` as worked out in decimals: in floating point two
+        energies that differ by a step may have the same ratio in dB. Infinite without the limit.
+        """
+        if self.snr_db is None:
+            return math.inf
+        signal = energy(steps)
+        ratio = _EXACT.power(10, _EXACT.divide(decimal.Decimal(-self.snr_db), decimal.Decimal(10)))
+        limit = _EXACT.multiply(decimal.Decimal(signal), ratio) if signal else decimal.Decimal(0)
+        return float(math.floor(limit)) if limit < decimal.Decimal(2) ** 80 else math.inf
 
     def project(self, perturbed: NDArray[np.float32], *, clean: NDArray[np.float32]) -> NDArray[np.float32]:
         """A clip within the budget near `perturbed`, and the nearest where there is one limit; not yet rounded.
@@ -105,7 +122,7 @@ class Budget:
         low, high = np.maximum(-limit, -(2**15) - base), np.minimum(limit, 2**15 - 1 - base)
         steps = np.clip(np.rint(wanted).astype(np.int32), low, high)
         if self.snr_db is not None:
-            allowed = min((self.radius(grid) / STEP) ** 2, energy(wanted))
+            allowed = min(self.most_energy(base), energy(wanted))
             steps = _filled(
                 _within(steps, wanted=wanted, limit=allowed), wanted=wanted, limit=allowed, low=low, high=high
             )
@@ -120,7 +137,7 @@ class Budget:
         base = to_pcm16(clean).astype(np.int32)
         steps = to_pcm16(perturbed) - base
         peak_holds = self.epsilon is None or int(np.abs(steps).max()) <= self.epsilon / STEP + 1e-6
-        return peak_holds and energy(steps) <= (self.radius(as_samples(base)) / STEP) ** 2 * (1 + 1e-12)
+        return peak_holds and energy(steps) <= self.most_energy(base)
 
     def _check_length(self, perturbed: NDArray[np.float32], clean: NDArray[np.float32]) -> None:
         if perturbed.shape != clean.shape:
@@ -128,6 +145,62 @@ class Budget:
                 f"an attack with a budget must keep the clip's length of {clean.size} samples, got {perturbed.size}; "
                 "say in n_before and n_after what it puts before and after the clip"
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextBudget:
+    """How far a text may be from the clean one.
+
+    Parameters
+    ----------
+    edits : int or None
+        Most characters put in, left out or replaced (Levenshtein distance); None means any text goes.
+
+    Raises
+    ------
+    BadParameter
+        If it is negative.
+    """
+
+    edits: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.edits is not None and not self.edits >= 0:
+            raise BadParameter(f"edits must be a count of characters or None, got {self.edits!r}; 0 allows no change")
+
+    def check(self, text: str, *, clean: str, role: str) -> None:
+        """Refuse a text that is too far from the clean one; a text cannot be brought back into a budget like a clip.
+
+        Raises
+        ------
+        BadParameter
+            If it takes more edits than are allowed.
+        """
+        if not self.holds(text, clean=clean):
+            raise BadParameter(
+                f"the {role} may be changed by {self.edits} characters at most, got {n_edits(text, clean)}; "
+                "keep within the budget inside the attack"
+            )
+
+    def holds(self, text: str, *, clean: str) -> bool:
+        """Whether the text is within the budget of the clean one."""
+        return self.edits is None or n_edits(text, clean) <= self.edits
+
+
+def n_edits(text: str, other: str) -> int:
+    """Least number of characters put in, left out or replaced from one text to the other (Levenshtein distance).
+
+    >>> n_edits("a green door", "the green door")
+    3
+    """
+    row = np.arange(len(other) + 1)
+    codes = np.array([ord(sign) for sign in other], dtype=np.int64)
+    for place, sign in enumerate(text, start=1):
+        replaced = row[:-1] + (codes != ord(sign))
+        least = np.concatenate(([place], np.minimum(replaced, row[1:] + 1)))
+        # what is put in runs along the row: least over all earlier places, one more for each step from there
+        row = np.minimum.accumulate(least - np.arange(least.size)) + np.arange(least.size)
+    return int(row[-1])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,120 +1,167 @@
-"""A system as an attack sees it: it answers, grants gradients where the model does, and counts both."""
+"""A system as an attack sees it: it answers, grants scores and gradients where the model does, and counts all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from earnest.attacks._budget import Budget, padded
+from earnest.attacks._budget import Budget
+from earnest.attacks._candidate import HELD, Budgets, Candidate
 from earnest.audio import AudioClip, Stimulus
-from earnest.errors import BadParameter, ModelFailed
-from earnest.models.access import Access, Failure, Reply, System
-
-CLEAN_DRAW, VERIFY_DRAW, FIRST_SEARCH_DRAW = 0, 1, 2
-"""Draws of random defences and of the model's sampling: what an attack has seen is never what it is judged on."""
+from earnest.errors import ModelFailed, QueriesSpent
+from earnest.models.access import FIRST_SEARCH_DRAW, Access, Answer, Failure, Reply, System
 
 
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
-    """What an attack proposes for one stimulus.
+@dataclass
+class Account:
+    """What was asked about one stimulus."""
 
-    Parameters
-    ----------
-    clip : AudioClip
-        In place of the primary clip. An attack with a budget keeps the rate and the length, but for what it puts before
-        and after.
-    n_before, n_after : int
-        Samples put before and after the clean clip, which is compared with silence there.
-    drawn : mapping
-        JSON values that replay it: the parameters drawn, the steps taken.
-    fault : str
-        Why there is no proposal (no target text, say); the attempt is then unscored, never a withstood attack.
-    """
-
-    clip: AudioClip
-    n_before: int = 0
-    n_after: int = 0
-    drawn: Mapping[str, Any] = field(default_factory=dict)
-    fault: str = ""
-
-    def verified(self, clean: AudioClip, *, budget: Budget) -> Candidate:
-        """The candidate as it is asked and judged: within the budget, 16-bit, at its own rate.
-
-        Raises
-        ------
-        BadParameter
-            If there is a budget, and rate or length are not those of the clean clip.
-        """
-        if budget.bounded and self.clip.sample_rate != clean.sample_rate:
-            raise BadParameter(
-                f"an attack with a budget must keep the sample rate of {clean.sample_rate} Hz, "
-                f"got {self.clip.sample_rate} Hz; resample inside the attack"
-            )
-        reference = padded(clean.samples, n_before=self.n_before, n_after=self.n_after)
-        samples = budget.rounded(self.clip.samples, clean=reference)
-        samples.flags.writeable = False
-        return replace(self, clip=self.clip.with_samples(samples))
+    n_queries: int = 0
+    n_failed_queries: int = 0
+    n_gradients: int = 0
+    first_success: int | None = None
+    """At which of its queries, from 1, it first reached its goal."""
+    cost: float = 0.0
+    """In US dollars, of answers that were paid for."""
+    may_pass: bool = False
+    """Whether a call failed that may succeed later, so that the search is not what it would have been."""
 
 
 class Victim:
     """A system as an attack sees it: everything asked is counted, stimulus by stimulus.
 
-    A *place* is the position of a stimulus. What is asked is what would be judged: the candidate within the budget and
-    rounded to 16 bits, so that a search never stops at a clip that a file cannot hold. Any subset of the places may be
-    asked, and a place that is done is left out of the next batch.
+    A *place* is the position of a stimulus. What is asked is what would be judged: the candidate within the budgets and
+    rounded to 16 bits, so that a search never stops at a clip that a file cannot hold. Any of the places may be asked,
+    and one as often as is wanted in one call: all questions of a call are in flight at once.
 
     Parameters
     ----------
     system : System
         What is attacked: the judged system, or another for a transfer attack.
     stimuli : sequence of Stimulus
-        16-bit.
-    budget : Budget
-    reached_clean : sequence of bool or None
-        Whether the clean stimuli reach their goals.
+        Their clips are 16-bit.
+    budget : Budget, or mapping of str to Budget or TextBudget
+        Of the clip that is held, or by role.
+    reached_clean : sequence of bool or None, or callable that gives one
+        Whether the clean stimuli reach their goals; a callable is called when it is first needed.
+    max_queries : int or None
+        Most questions about a stimulus; None: any number.
     """
 
     def __init__(
-        self, system: System, stimuli: Sequence[Stimulus], *, budget: Budget, reached_clean: Sequence[bool | None]
+        self,
+        system: System,
+        stimuli: Sequence[Stimulus],
+        *,
+        budget: Budget | Budgets,
+        reached_clean: Sequence[bool | None] | Callable[[], Sequence[bool | None]],
+        max_queries: int | None = None,
     ) -> None:
-        self._system, self._budget, self.stimuli = system, budget, tuple(stimuli)
-        self.open = tuple(
-            place for place, s in enumerate(stimuli) if s.goal is not None and reached_clean[place] is not True
-        )
+        self._system, self.stimuli = system, tuple(stimuli)
+        self._budgets: Budgets = {HELD: budget} if isinstance(budget, Budget) else budget
+        self._reached_clean = reached_clean
+        self.max_queries = max_queries
+        self.accounts = tuple(Account() for _ in stimuli)
+
+    @cached_property
+    def open(self) -> tuple[int, ...]:
         """Places worth a search: those with a goal that the clean stimulus does not reach anyhow."""
-        self.n_queries = [0] * len(stimuli)
-        self.n_failed_queries = [0] * len(stimuli)
-        self.n_gradients = [0] * len(stimuli)
-        self.first_success: list[int | None] = [None] * len(stimuli)
-        """At which of its queries, from 1, a place first reached its goal."""
+        given = self._reached_clean
+        clean = given() if callable(given) else given
+        return tuple(place for place, s in enumerate(self.stimuli) if s.goal is not None and clean[place] is not True)
 
     @property
     def access(self) -> frozenset[Access]:
         """What may be asked."""
         return self._system.access
 
-    def ask(self, candidates: Mapping[int, Candidate], *, draw: int = 0) -> dict[int, Reply]:
-        """A reply by place.
+    @property
+    def n_queries(self) -> list[int]:
+        """Questions asked, by place."""
+        return [account.n_queries for account in self.accounts]
+
+    def n_left(self, place: int) -> float:
+        """How many more questions may be asked about a place; infinite where there is no limit."""
+        return math.inf if self.max_queries is None else self.max_queries - self.accounts[place].n_queries
+
+    def alone(self, place: int) -> Victim:
+        """The same system with one stimulus in view; what is asked of it is counted here too."""
+        victim = Victim(
+            self._system,
+            [self.stimuli[place]],
+            budget=self._budgets,
+            reached_clean=lambda: [place not in self.open],
+            max_queries=self.max_queries,
+        )
+        victim.accounts = (self.accounts[place],)
+        return victim
+
+    @overload
+    def ask(self, questions: Sequence[tuple[int, Candidate]], *, draw: int | None = None) -> list[Reply]: ...
+
+    @overload
+    def ask(self, questions: Mapping[int, Candidate], *, draw: int | None = None) -> dict[int, Reply]: ...
+
+    def ask(
+        self, questions: Sequence[tuple[int, Candidate]] | Mapping[int, Candidate], *, draw: int | None = None
+    ) -> list[Reply] | dict[int, Reply]:
+        """A reply to each question, in order; all are in flight at once.
 
         Parameters
         ----------
-        candidates : mapping of place to Candidate
-        draw : int
-            Another number, another draw of random defences and of the model's sampling.
+        questions : sequence of (place, Candidate)
+            Or a mapping of one to the other, for one question a place; the replies then come by place.
+        draw : int or None
+            Another number, another draw of random defences and of the model's sampling. None gives every question about
+            a place the number that it has among them, from 1.
+
+        Raises
+        ------
+        QueriesSpent
+            If a place would be asked about more than `max_queries` times; nothing is asked then.
         """
-        stimuli = {place: self._asked(place, candidate) for place, candidate in candidates.items()}
-        draw += FIRST_SEARCH_DRAW
-        replies = dict(zip(stimuli, drawn_replies(self._system, list(stimuli.values()), draw=draw), strict=True))
-        for place, reply in replies.items():
-            self.n_queries[place] += 1
-            self.n_failed_queries[place] += isinstance(reply, Failure)
-            if self.first_success[place] is None and self.reached(place, reply):
-                self.first_success[place] = self.n_queries[place]
+        if isinstance(questions, Mapping):
+            return dict(zip(questions, self.ask(list(questions.items()), draw=draw), strict=True))
+        numbers = self._numbers([place for place, _ in questions])
+        stimuli = [candidate.applied(self.stimuli[place], budgets=self._budgets) for place, candidate in questions]
+        draws = [FIRST_SEARCH_DRAW + (number if draw is None else draw) for number in numbers]
+        replies = drawn_replies(self._system, stimuli, draws=draws)
+        for (place, _), number, reply in zip(questions, numbers, replies, strict=True):
+            self._enter(place, number, reply)
         return replies
+
+    def score(
+        self, questions: Sequence[tuple[int, Candidate, str]], *, draw: int | None = None
+    ) -> NDArray[np.float64]:
+        """Log-probability of a text as the whole answer to each question, in order; behind the access "scores".
+
+        Each counts as a query, and its draw is as that of `ask`, but that all of a call must have one.
+
+        Raises
+        ------
+        QueriesSpent
+            As `ask`.
+        AccessDenied
+            If the model tells no scores.
+        """
+        numbers = self._numbers([place for place, _, _ in questions])
+        if not questions:
+            return np.empty(0)
+        stimuli = [c.applied(self.stimuli[place], budgets=self._budgets) for place, c, _ in questions]
+        scores = np.empty(len(questions))
+        for number in dict.fromkeys(numbers) if draw is None else (draw,):
+            rows = [row for row, own in enumerate(numbers) if draw is not None or own == number]
+            texts = [questions[row][2] for row in rows]
+            scores[rows] = self._system.score([stimuli[row] for row in rows], texts, draw=FIRST_SEARCH_DRAW + number)
+        for (place, _, _), number in zip(questions, numbers, strict=True):
+            self.accounts[place].n_queries = max(number, self.accounts[place].n_queries)
+        return scores
 
     def reached(self, place: int, reply: Reply) -> bool | None:
         """Whether `reply` reaches the goal of `place`; None where there is no goal, no answer or no telling."""
@@ -123,14 +170,17 @@ class Victim:
     def loss_and_gradient(
         self, clips: Mapping[int, AudioClip], *, targets: Mapping[int, str] | None = None, draw: int = 0
     ) -> tuple[dict[int, float], dict[int, NDArray[np.float32]]]:
-        """Loss (nats per token of the target) and waveform gradient by place; see `Model.loss_and_gradient`.
+        """What a search is to lower, in nats per token, and its gradient to the clip that is held, by place.
+
+        The loss of the goal's target; where the goal is a text to be driven away from, minus that text's loss. See
+        `Model.loss_and_gradient`.
 
         Parameters
         ----------
         clips : mapping of place to AudioClip
-            Need neither be 16-bit nor within the budget.
+            In place of the clips that are held; need neither be 16-bit nor within the budget.
         targets : mapping of place to str or None
-            None takes the goals' target texts.
+            None takes the goals' texts.
         draw : int
             Another number, another draw of random defences.
 
@@ -140,39 +190,70 @@ class Victim:
             If a gradient has another shape than its clip.
         """
         stimuli = [self.stimuli[place].with_clip(clip) for place, clip in clips.items()]
-        texts = [self._target(place) if targets is None else targets[place] for place in clips]
+        wanted = [self._wanted(place) if targets is None else (targets[place], 1) for place in clips]
+        texts = [text for text, _ in wanted]
         losses, gradients = self._system.loss_and_gradient(stimuli, targets=texts, draw=draw + FIRST_SEARCH_DRAW)
         for (place, clip), gradient in zip(clips.items(), gradients, strict=True):
-            self.n_gradients[place] += 1
+            self.accounts[place].n_gradients += 1
             if gradient.shape != clip.samples.shape:
                 raise ModelFailed(
                     f"a gradient must have the shape {clip.samples.shape} of its clip, got {gradient.shape} from "
                     f"{self._system.model.name!r} behind {len(self._system.defences)} defences; see Defence.backward"
                 )
-        return dict(zip(clips, map(float, losses), strict=True)), dict(zip(clips, gradients, strict=True))
+        signs = [sign for _, sign in wanted]
+        return (
+            {place: sign * float(loss) for place, sign, loss in zip(clips, signs, losses, strict=True)},
+            {place: g if sign > 0 else -g for place, sign, g in zip(clips, signs, gradients, strict=True)},
+        )
 
-    def _asked(self, place: int, candidate: Candidate) -> Stimulus:
-        stimulus = self.stimuli[place]
-        return stimulus.with_clip(candidate.verified(stimulus.clip, budget=self._budget).clip)
+    def _numbers(self, places: Sequence[int]) -> list[int]:
+        """Which query of its place each question is, from 1."""
+        asked: dict[int, int] = {}
+        numbers = []
+        for place in places:
+            asked[place] = asked.get(place, self.accounts[place].n_queries) + 1
+            numbers.append(asked[place])
+        limit = math.inf if self.max_queries is None else self.max_queries
+        over = [place for place, number in asked.items() if number > limit]
+        if over:
+            raise QueriesSpent(
+                f"at most {self.max_queries} questions may be asked about a stimulus, as the attack's max_queries says, "
+                f"got number {asked[over[0]]} about place {over[0]}; look at victim.n_left(place), or raise max_queries"
+            )
+        return numbers
 
-    def _target(self, place: int) -> str:
+    def _enter(self, place: int, number: int, reply: Reply) -> None:
+        account = self.accounts[place]
+        account.n_queries = max(account.n_queries, number)
+        if isinstance(reply, Failure):
+            account.n_failed_queries += 1
+            account.may_pass |= reply.passing
+        if isinstance(reply, Answer) and not reply.usage.get("cached"):
+            account.cost += reply.usage.get("cost_usd", 0.0)
+        if account.first_success is None and self.reached(place, reply):
+            account.first_success = number
+
+    def _wanted(self, place: int) -> tuple[str, int]:
+        """The text whose loss is followed, and whether it is to fall (1) or to rise (-1)."""
         goal = self.stimuli[place].goal
-        assert goal is not None and goal.target is not None, f"place {place} has no target text"
-        return goal.target
+        assert goal is not None and goal.text is not None, f"place {place} has neither a target nor a text to avoid"
+        return goal.text, 1 if goal.target is not None else -1
 
 
 def reached(stimulus: Stimulus, reply: Reply) -> bool | None:
-    """Whether `reply` reaches the stimulus's goal; None where there is no goal, no answer or no telling."""
+    """Whether `reply` reaches the stimulus's goal; None where there is no goal, no answer or no telling.
+
+    What a defence blocks reaches none.
+    """
     if stimulus.goal is None or isinstance(reply, Failure):
         return None
-    return stimulus.goal.reached(reply.said)
+    return stimulus.goal.reached(reply.said) if isinstance(reply, Answer) else False
 
 
-def drawn_replies(system: System, stimuli: Sequence[Stimulus], *, draw: int) -> list[Reply]:
-    """Replies under another draw of random defences and, where the model samples, another seed."""
+def drawn_replies(system: System, stimuli: Sequence[Stimulus], *, draws: Sequence[int]) -> list[Reply]:
+    """Replies each under a draw of its own of random defences and, where the model samples, with a seed of its own."""
     if not stimuli:
         return []
-    sampling = system.sampling
-    if sampling.temperature > 0:
-        sampling = replace(sampling, seed=sampling.seed + draw)
-    return system.ask(stimuli, sampling=sampling, draw=draw)
+    if len(set(draws)) == 1:
+        return system.ask(stimuli, sampling=system.sampling.drawn(draws[0]), draw=draws[0])
+    return system.ask_drawn(stimuli, draws=draws)

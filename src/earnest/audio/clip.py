@@ -23,6 +23,7 @@ MIN_SAMPLE_RATE = 1_000
 MAX_SAMPLE_RATE = 384_000
 MAX_DURATION_S = 3600.0
 MAX_CHANNELS = 64
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -66,7 +67,8 @@ class AudioClip:
         FLAC file; any other clip takes the digest of its `quantised()` self there. -0.0 counts as 0.0.
         """
         digest = hashlib.sha256(f"{self.sample_rate}\n".encode())
-        digest.update((self.samples + np.float32(0.0)).astype("<f4", copy=False).data)
+        for start in range(0, len(self.samples), _BLOCK):  # an hour is not copied at once
+            digest.update((self.samples[start : start + _BLOCK] + np.float32(0.0)).astype("<f4", copy=False).data)
         return digest.hexdigest()
 
     @property
@@ -137,7 +139,15 @@ class AudioClip:
         return cls((mono / scale).astype(np.float32), sample_rate)
 
     @classmethod
-    def read(cls, path: str | Path, *, max_duration_s: float = MAX_DURATION_S) -> AudioClip:
+    def read(
+        cls,
+        path: str | Path,
+        *,
+        max_duration_s: float = MAX_DURATION_S,
+        start_s: float = 0.0,
+        end_s: float | None = None,
+        channel: int | None = None,
+    ) -> AudioClip:
         """The clip in a file, mixed down to mono at the file's own rate.
 
         WAV, FLAC, Ogg, MP3 and what else libsndfile knows are read without extras, others (M4A, WebM, AMR) with
@@ -148,24 +158,39 @@ class AudioClip:
         path : path
         max_duration_s : float
             Longer audio is refused before it is decoded.
+        start_s, end_s : float
+            The part that is taken, in s from the start of the file; None is the end of the file.
+        channel : int or None
+            The one channel that is taken, from 0; None mixes all.
 
         Raises
         ------
         BadAudio
-            If the file is missing, empty, no audio, cut short, too long or holds values that are not finite.
+            If the file is missing, empty, no audio, cut short, too long, or holds values that are not finite; if it ends before
+            the part does, or has no such channel.
         MissingExtra
             If only `earnest[codecs]` can read it.
         """
-        from earnest.audio.files import read_audio
+        from earnest.audio.files import Part, read_audio
 
-        return _named(path, lambda: cls.from_channels(*read_audio(path, max_duration_s=max_duration_s)))
+        part = Part(start_s=start_s, end_s=end_s, channel=channel)
+        return named_clip(path, lambda: cls(*read_audio(path, max_duration_s=max_duration_s, part=part)))
 
     @classmethod
-    def from_bytes(cls, data: bytes, *, max_duration_s: float = MAX_DURATION_S) -> AudioClip:
+    def from_bytes(
+        cls,
+        data: bytes,
+        *,
+        max_duration_s: float = MAX_DURATION_S,
+        start_s: float = 0.0,
+        end_s: float | None = None,
+        channel: int | None = None,
+    ) -> AudioClip:
         """The clip in the bytes of an audio file; as `read`."""
-        from earnest.audio.files import decode_audio
+        from earnest.audio.files import Part, decode_audio
 
-        return cls.from_channels(*decode_audio(data, max_duration_s=max_duration_s))
+        part = Part(start_s=start_s, end_s=end_s, channel=channel)
+        return cls(*decode_audio(data, max_duration_s=max_duration_s, part=part))
 
     def write(self, path: str | Path) -> None:
         """Write the clip as the suffix says: 16-bit `.wav` or `.flac`, or `.ogg` (Vorbis), `.opus`, `.mp3`.
@@ -256,7 +281,8 @@ def _read_only(samples: np.ndarray) -> np.ndarray:
     return copy
 
 
-def _named(path: str | Path, build: Callable[[], AudioClip]) -> AudioClip:
+def named_clip(path: str | Path, build: Callable[[], AudioClip]) -> AudioClip:
+    """The clip that `build` makes; what it refuses names the file."""
     try:
         return build()
     except (BadAudio, BadParameter) as error:

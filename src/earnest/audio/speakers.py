@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
 
@@ -55,6 +56,7 @@ _NUMBERED = re.compile(r"(?P<low>\d{1,3})(?:\+| (?:to )?(?P<high>\d{1,3}))?(?: y
 _ADULT_FROM, _CHILD_UNTIL = 18, 12
 
 
+@lru_cache(maxsize=4096)
 def plain(value: str | None) -> str:
     """A value for comparison: lower case, with single spaces where it has spaces, underscores or hyphens.
 
@@ -65,6 +67,7 @@ def plain(value: str | None) -> str:
     return " ".join(re.sub(r"[\s_\-\u2013]+", " ", folded).split())
 
 
+@lru_cache(maxsize=4096)
 def is_known(value: str | None) -> bool:
     """Whether a value says something: it is not empty, and none of `UNKNOWN`."""
     compared = plain(value)

@@ -21,6 +21,9 @@ from earnest.errors import BadParameter
 
 PRIMARY_ROLE = "speech"
 
+NOTHING_SAID = "(says nothing)"
+"""What stands in a conversation for an answer without a word."""
+
 Speaker = Literal["user", "assistant"]
 """Whose turn it is."""
 
@@ -32,16 +35,43 @@ class Goal:
     Parameters
     ----------
     target : str or None
-        The text to force, for white-box attacks; None where any answer that `reached` accepts will do.
+        The text to force, for attacks that follow a loss or a score; None where any answer that `reached` accepts will do.
+    away_from : str or None
+        In place of a target, the text that the model is to be driven away from: what it rightly says.
     reached : callable (answer) -> bool or None
         Whether the answer is what the attacker wants; None where it cannot be told.
     description : str
         In words, for reports.
+
+    Raises
+    ------
+    BadParameter
+        If there is both a target and a text to be driven away from.
     """
 
-    target: str | None
+    target: str | None = None
+    away_from: str | None = None
     reached: Callable[[str], bool | None]
     description: str = ""
+
+    def __post_init__(self) -> None:
+        if self.target is not None and self.away_from is not None:
+            raise BadParameter(
+                f"a goal has a target or a text to be driven away from, got {self.target!r} and {self.away_from!r}; "
+                "leave one out"
+            )
+
+    @property
+    def text(self) -> str | None:
+        """The text whose likelihood the attacker moves: up to a target, down from what is to be avoided; None: neither."""
+        return self.target if self.target is not None else self.away_from
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of what is wanted in words, and of which function tells whether it was reached."""
+        teller = [getattr(self.reached, name, "") for name in ("__module__", "__qualname__")]
+        content = json.dumps([self.target, self.away_from, self.description, teller])
+        return hashlib.sha256(content.encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +141,9 @@ class Stimulus:
         gradients act on it.
     goal : Goal or None
         Neither compared nor part of the digest.
+    held : str
+        Role of the clip that an attacker holds and may change; empty: "speech", or the only one there is. Neither
+        compared nor part of the digest.
     truth : mapping
         What is true of the clips, for scripted models alone: no model that hears may read it, no endpoint is sent it.
         Neither compared nor part of the digest.
@@ -126,6 +159,7 @@ class Stimulus:
     system_prompt: str | None = None
     history: tuple[Turn, ...] = ()
     goal: Goal | None = field(default=None, compare=False)
+    held: str = field(default="", compare=False)
     truth: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -143,13 +177,20 @@ class Stimulus:
 
     @property
     def primary_role(self) -> str:
-        """The role that attacks and effects act on: "speech", or the only one there is.
+        """The role that attacks and effects act on: `held`, else "speech", or the only one there is.
 
         Raises
         ------
         BadParameter
-            If there is no clip, or several and none is "speech".
+            If there is no clip, or several and none is "speech"; or none in the role that is held.
         """
+        if self.held:
+            if self.held not in self.clips:
+                raise BadParameter(
+                    f"an attacker holds the role {self.held!r}, got a stimulus with "
+                    f"{', '.join(map(repr, self.clips)) or 'no clip'}; name one of its roles as held"
+                )
+            return self.held
         if PRIMARY_ROLE in self.clips:
             return PRIMARY_ROLE
         if len(self.clips) != 1:
@@ -168,6 +209,20 @@ class Stimulus:
         """The stimulus with another clip in `role` (default: the primary one); a new role comes last."""
         role = self.primary_role if role is None else role
         return replace(self, clips={**self.clips, role: clip})
+
+    def then(self, said: str, *, prompt: str = "", clips: Mapping[str, AudioClip] | None = None) -> Stimulus:
+        """The next turn of the conversation: this one and what was said to it become history.
+
+        Parameters
+        ----------
+        said : str
+            The assistant's words; empty where it said nothing.
+        prompt, clips
+            Of the turn that is to be answered then.
+        """
+        answered = Turn(role="assistant", text=said.strip() or NOTHING_SAID)
+        asked = Turn(role="user", text=self.prompt, clips=self.clips)
+        return replace(self, history=(*self.history, asked, answered), prompt=prompt, clips=dict(clips or {}))
 
     @property
     def turns(self) -> tuple[Turn, ...]:

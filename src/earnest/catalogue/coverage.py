@@ -199,8 +199,15 @@ def _components(report: Mapping[str, Any]) -> set[str]:
         found.add(f"tasks/{finding['task']}")
         threat = finding["threat_model"]
         found |= {f"attacks/{parse_spec(threat['attack']).name}"} if threat["attack"] else set()
-        found |= {f"defences/{parse_spec(spec).name}" for spec in (threat["defence"] or "").split("+") if spec}
+        found |= {f"defences/{parse_spec(spec).name}" for spec in _stack(threat)}
     return found
+
+
+def _stack(fields: Mapping[str, Any]) -> list[str]:
+    """The defences of a threat model or pair; versions before 0.3 wrote them as one string."""
+    if "defences" in fields:
+        return list(fields["defences"])
+    return [spec for spec in (fields["defence"] or "").split("+") if spec]
 
 
 def _tested(folder: Path, report: Mapping[str, Any]) -> list[Tested]:
@@ -211,7 +218,7 @@ def _tested(folder: Path, report: Mapping[str, Any]) -> list[Tested]:
         finding = findings.get(pair["findings"].get("attack_success_rate", ""))
         if pair["kind"] != "attack" or finding is None or finding["value"] is None:
             continue
-        defences = [parse_spec(spec).name for spec in (pair["defence"] or "").split("+") if spec]
+        defences = [parse_spec(spec).name for spec in _stack(pair)]
         found.append(
             Tested(
                 attack=parse_spec(pair["attack"]).name,

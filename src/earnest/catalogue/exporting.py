@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from earnest.catalogue.importing import as_cell
 from earnest.catalogue.work import Work
 from earnest.pillars import PILLARS
 
@@ -127,7 +128,7 @@ def csv_table(works: Iterable[Work]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(_csv_row(work) for work in works)
+    writer.writerows({name: as_cell(value) for name, value in _csv_row(work).items()} for work in works)
     return text.getvalue()
 
 

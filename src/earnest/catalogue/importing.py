@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import io
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,24 +27,29 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
+from pydantic import ValidationError
+
 from earnest.catalogue.work import Ids, Work
-from earnest.errors import BadData
+from earnest.errors import BadData, machine_failed
 
 Format = Literal["bold_pipe", "italic_list", "plain_br", "readme_highlight", "table"]
 
 _DATE = r"(?P<date>\d{4}/\d{2}/\d{2})"
-_LINK = r"\((?P<url>\S+?)\)"
-_FORMS: tuple[tuple[Format, re.Pattern[str]], ...] = (
-    ("bold_pipe", re.compile(rf"^\s*[-*] \*\*{_DATE}\*\*\s*\|.*?\[\*\*(?P<title>.+?)\*\*\]{_LINK}")),
-    ("italic_list", re.compile(rf"^\s*[-*] {_DATE}\s*\[\*(?P<title>.+?)\*\]{_LINK}")),
-    ("plain_br", re.compile(rf"^\s*{_DATE}\s+(?P<title>.+?)\s*<br\s*/?>\s*$")),
-    ("table", re.compile(r"^\|\s*(?P<date>\d{4}(?:-\d{2}-\d{2})?)\s*\|(?P<cells>.+)\|\s*$")),
-)
+_LONGEST = 4_000
+"""Letters of a title or an address; what is longer is no entry."""
+
+_BOLD = re.compile(rf"\s*[-*] \*\*{_DATE}\*\*\s*\|")
+_ITALIC = re.compile(rf"\s*[-*] {_DATE}\s*\[\*")
+_PLAIN = re.compile(rf"\s*{_DATE}\s+(?=\S)")
+_ROW = re.compile(r"\|\s*(?P<date>\d{4}(?:-\d{2}-\d{2})?)\s*\|")
+_BREAK = re.compile(r"<br\s*/?>")
+_HIGHLIGHT = re.compile(rf"\s*[-*] [^\[\w]*\[(?P<title>[^\]]{{1,{_LONGEST}}})\]\((?P<url>[^\s)]{{1,{_LONGEST}}})\)\s*$")
+_HEADING = re.compile(r"#{1,4}\s+(?=\S)")
+_DATED = re.compile(rf"\s*(?:[-*]\s+)?(?:\*\*)?{_DATE}")
 _CELLS = re.compile(r"(?<!\\)\|")
-_LINKED = re.compile(r"^\[(?P<title>.+)\]\((?P<url>\S+)\)$")
-_HIGHLIGHT = re.compile(rf"^\s*[-*] [^\[\w]*\[(?P<title>[^\]]+)\]{_LINK}\s*$")
-_HEADING = re.compile(r"^#{1,4}\s+(?P<text>.+?)\s*$")
 _HIGHLIGHTS = "good papers"
+_ISO = re.compile(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?")
+FORMATS: tuple[Format, ...] = ("bold_pipe", "italic_list", "plain_br", "table")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,46 +120,87 @@ class Match:
         return asdict(self)
 
 
-def read_entries(source: Path) -> list[Entry]:
+def read_entries(source: Path, faults: list[str] | None = None) -> list[Entry]:
     """The entries of a folder of markdown, or of a table in CSV.
+
+    Parameters
+    ----------
+    source : Path
+    faults : list of str or None
+        Lines that look like an entry and are none that can be used are added to it, with file and line; None raises.
 
     Raises
     ------
     BadData
-        If there is neither, or nothing in it that is an entry.
+        If there is neither, or nothing in it that is an entry, or an entry is faulty and nobody asked for the faults.
     """
-    source = Path(source)
-    found = _of_table(source) if source.is_file() else _of_folder(source)
-    if not found:
-        raise BadData(f"{source} holds no entry of a list in any form that is known: {', '.join(f for f, _ in _FORMS)}")
-    return found
+    source, found = Path(source), list[str]()
+    entries = _of_table(source, found) if source.is_file() else _of_folder(source, found)
+    if faults is None and found:
+        raise BadData(f"{source} holds entries that cannot be used; mend them", found)
+    if not entries:
+        raise BadData(f"{source} holds no entry of a list in any form that is known: {', '.join(FORMATS)}", found)
+    if faults is not None:
+        faults += found
+    return entries
 
 
-def _of_folder(folder: Path) -> list[Entry]:
+def _of_folder(folder: Path, faults: list[str]) -> list[Entry]:
     if not folder.is_dir():
         raise BadData(f"expected a folder of markdown or a table in CSV, got {folder}, which is not there")
     found: list[Entry] = []
     for file in sorted(folder.rglob("*.md"), key=lambda file: (file.name != "README.md", file.as_posix())):
         name = file.relative_to(folder).as_posix()
-        if not any(part.startswith(".") for part in Path(name).parts):
-            found += _of_markdown(file.read_text(encoding="utf-8"), name=name, first=len(found) + 1)
+        if not any(part.startswith(".") for part in Path(name).parts) and (text := _text_of(file, name, faults)) is not None:
+            found += _of_markdown(text, name=name, first=len(found) + 1, faults=faults)
     return found
 
 
-def _of_markdown(text: str, *, name: str, first: int) -> list[Entry]:
+def _text_of(file: Path, name: str, faults: list[str]) -> str | None:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        if fault := machine_failed(error):
+            raise fault from error
+        faults.append(f"{name} must be text in UTF-8, got {error}; save it as UTF-8")
+        return None
+
+
+def _of_markdown(text: str, *, name: str, first: int, faults: list[str]) -> list[Entry]:
     found: list[Entry] = []
     heading = ""
     for number, line in enumerate(text.splitlines(), start=1):
         if title := _HEADING.match(line):
-            heading = title["text"].lower()
+            heading = line[title.end() :].strip().lower()
             continue
         form, parts = _parts(line, highlights=name == "README.md" and _HIGHLIGHTS in heading)
         if parts is None:
+            faults += [f"{name} line {number}: {_NO_FORM}, got {line[:80]!r}"] if _DATED.match(line) else []
             continue
         topic = {"readme_highlight": "readme/good_papers", "table": heading}.get(form, _topic(name))
         place = {"source_file": name, "line": number, "topic": topic, "format": form, "row": first + len(found)}
-        found.append(Entry(**place, **(_of_row(parts) if form == "table" else _of_line(parts))))
+        entry, fault = _checked(place, _of_row(parts) if form == "table" else _of_line(parts))
+        found += [entry] if entry is not None else []
+        faults += [f"{name} line {number}: {fault}"] if fault else []
     return found
+
+
+_NO_FORM = "a date, and a title with its address in one of the known forms, are wanted"
+
+
+def _checked(place: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[Entry | None, str]:
+    """The entry, or what is wrong with it."""
+    entry = Entry(**place, **facts)
+    if not entry.title or max(len(entry.title), len(entry.url)) > _LONGEST:
+        return None, f"a title and an address of at most {_LONGEST} letters are wanted, got {entry.title[:40]!r}"
+    if entry.date and not _ISO.fullmatch(entry.date):
+        return None, f"a date is wanted, got {entry.date[:40]!r}"
+    try:
+        entry.ids  # noqa: B018  (reads the address)
+    except ValueError as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        return None, f"an address or ids that can be used are wanted, got {(entry.url or str(entry.more_ids))[:80]!r} ({reason})"
+    return entry, ""
 
 
 def _of_line(parts: Mapping[str, str]) -> dict[str, Any]:
@@ -165,8 +212,7 @@ def _of_row(parts: Mapping[str, str]) -> dict[str, Any]:
     """The cells of a table of our own export: work, kind, topics, ids, key."""
     cells = [cell.strip() for cell in _CELLS.split(parts["cells"])]
     work, kind, topics, ids, key = (*cells, "", "", "", "", "")[:5]
-    linked = _LINKED.match(work)
-    title, url = (linked["title"], linked["url"]) if linked else (work, "")
+    title, url = _link_of(work)
     return {
         "title": re.sub(r"\\(.)", r"\1", title),
         "date": parts["date"],
@@ -178,13 +224,40 @@ def _of_row(parts: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def _link_of(cell: str) -> tuple[str, str]:
+    """Title and address of `[title](address)`; of anything else the cell itself, and no address."""
+    title, mark, url = cell.removeprefix("[").removesuffix(")").rpartition("](")
+    is_link = mark and cell.startswith("[") and cell.endswith(")") and title and url and not re.search(r"\s", url)
+    return (title, url) if is_link else (cell, "")
+
+
 def _parts(line: str, *, highlights: bool) -> tuple[str, dict[str, str] | None]:
-    for form, pattern in _FORMS:
-        if match := pattern.match(line):
-            return form, {key: value or "" for key, value in match.groupdict().items()}
+    """The form of a line, and its parts; each look at a line takes a time that grows as the line does, and no faster."""
+    if match := _BOLD.match(line):
+        start = line.find("[**", match.end())
+        if start >= 0 and (parts := _titled(line, start + 3, _BOLD_END)):
+            return "bold_pipe", {"date": match["date"], **parts}
+    elif (match := _ITALIC.match(line)) and (parts := _titled(line, match.end(), _ITALIC_END)):
+        return "italic_list", {"date": match["date"], **parts}
+    elif match := _PLAIN.match(line):
+        title, mark, end = line[match.end() :].rstrip().rpartition("<br")
+        if title.strip() and _BREAK.fullmatch(mark + end):
+            return "plain_br", {"date": match["date"], "title": title.strip()}
+    elif (match := _ROW.match(line)) and (cells := line[match.end() :].rstrip()).endswith("|") and len(cells) > 1:
+        return "table", {"date": match["date"], "cells": cells[:-1]}
     if highlights and (match := _HIGHLIGHT.match(line)):
         return "readme_highlight", match.groupdict()
     return "", None
+
+
+_BOLD_END = re.compile(r"\*\*\]\((?P<url>[^\s)\]]+)\)")  # no bracket in an address, so that each looks as far as the next
+_ITALIC_END = re.compile(r"\*\]\((?P<url>[^\s)\]]+)\)")
+
+
+def _titled(line: str, start: int, end: re.Pattern[str]) -> dict[str, str] | None:
+    """The title from a place on, and the address in the first end that has one."""
+    found = end.search(line, start + 1)
+    return {"title": line[start : found.start()], "url": found["url"]} if found else None
 
 
 def _topic(name: str) -> str:
@@ -192,29 +265,45 @@ def _topic(name: str) -> str:
 
 
 def _plain(title: str) -> str:
-    return " ".join(title.replace("\\|", "|").replace("**", "").strip(" *").split())
+    kept = "".join(letter if letter.isprintable() else " " for letter in title)
+    return " ".join(kept.replace("\\|", "|").replace("**", "").strip(" *").split())
 
 
-def _of_table(path: Path) -> list[Entry]:
-    wanted = ("title", "date", "url")
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        lacking = [name for name in wanted if name not in (reader.fieldnames or ())]
+def _of_table(path: Path, faults: list[str]) -> list[Entry]:
+    text = _text_of(path, path.name, faults)
+    if text is None:
+        return []
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    found: list[Entry] = []
+    line = 1
+    try:
+        lacking = [name for name in ("title", "date", "url") if name not in (reader.fieldnames or ())]
         if lacking:
-            raise BadData(f"{path} must have the columns {', '.join(wanted)}; it lacks {', '.join(lacking)}")
-        return [
-            Entry(
-                source_file=row.get("source_file") or path.name,
-                line=int(row.get("line") or number + 1),
-                topic=row.get("topic_path") or row.get("topic") or "",
-                title=_plain(row["title"]),
-                date=row["date"],
-                url=row.get("url") or "",
-                format=row.get("entry_format") or "table",
-                row=int(row.get("row") or number),
-            )
-            for number, row in enumerate(reader, start=1)
-        ]
+            raise BadData(f"{path} must have the columns title, date, url; it lacks {', '.join(lacking)}")
+        line = reader.line_num + 1
+        for number, row in enumerate(reader, start=1):
+            cells = {name: as_read(cell or "") for name, cell in row.items() if name is not None}  # None: cells without a column
+            entry, fault = _of_cells(cells, number, path)
+            found += [entry] if entry is not None else []
+            faults += [f"{path.name} line {line}: {fault}"] if fault else []
+            line = reader.line_num + 1
+    except csv.Error as error:
+        faults.append(f"{path.name} line {line}: no readable CSV ({error}); mend the line")
+    return found
+
+
+def _of_cells(row: Mapping[str, str], number: int, path: Path) -> tuple[Entry | None, str]:
+    """The entry of a row of a table, or what is wrong with it."""
+    numbers = {"line": row.get("line") or str(number + 1), "row": row.get("row") or str(number)}
+    if not all(value.isdecimal() and len(value) < 10 for value in numbers.values()):
+        return None, f"row and line must be whole numbers, got {numbers['row'][:20]!r} and {numbers['line'][:20]!r}"
+    place = {
+        "source_file": row.get("source_file") or path.name,
+        "topic": row.get("topic_path") or row.get("topic") or "",
+        "format": row.get("entry_format") or "table",
+        **{name: int(value) for name, value in numbers.items()},
+    }
+    return _checked(place, {"title": _plain(row["title"]), "date": row["date"], "url": row.get("url") or ""})
 
 
 _ARXIV = re.compile(r"(\d{4}\.\d{4,5})(?:v\d+)?")
@@ -357,4 +446,22 @@ def write_table(found: Sequence[Account], path: Path) -> None:
         writer.writeheader()
         for one in found:
             facts = {name: getattr(one.entry, name) for name in TABLE_COLUMNS[:7]}
-            writer.writerow(facts | {"work": one.work, "decision": one.decision, "reason": one.reason})
+            cells = facts | {"work": one.work, "decision": one.decision, "reason": one.reason}
+            writer.writerow({name: as_cell(value) for name, value in cells.items()})
+
+
+_RUNS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def as_cell(value: Any) -> Any:
+    """A text for a cell of a table: one that a spreadsheet would take for a formula begins with an apostrophe.
+
+    >>> as_cell("=1+1"), as_cell("a=b"), as_cell(-3)
+    ("'=1+1", 'a=b', -3)
+    """
+    return f"'{value}" if isinstance(value, str) and value.lstrip(" \n").startswith(_RUNS) else value
+
+
+def as_read(cell: str) -> str:
+    """The text of a cell that `as_cell` gave."""
+    return cell[1:] if cell.startswith("'") and cell[1:].lstrip(" \n").startswith(_RUNS) else cell

@@ -29,7 +29,7 @@ FOLDER = Path(__file__).parent / "works"
 NEAR = 0.9
 """Titles at least this alike, by `difflib`, must be acknowledged as `near`."""
 
-COMPONENTS = ("attacks", "defences", "detectors", "explainers", "metrics", "tasks")
+COMPONENTS = ("attacks", "defences", "detectors", "explainers", "metrics", "streams", "tasks")
 """Kinds of which every plug-in of this package must name a work, and be named by it."""
 
 _KEY = re.compile(r"\[([a-z][a-z0-9]*\d{4}-[a-z0-9-]+)\]")

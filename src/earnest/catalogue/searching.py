@@ -123,6 +123,11 @@ def command_for(run: Runs) -> str:
         return f"earnest run core --task {name} --model scripted/echo --limit 4 {out}"
     if kind == "tasks":
         return f"earnest run core --task {name} {on} {out}"
+    if kind == "streams" or name == "stream":
+        of = "changes" if kind == "detectors" else name
+        return f"earnest run detectors --model detector/stream:of={of} --limit 4 {out}"
+    if kind == "detectors":
+        return f"earnest fit detectors/{name} --out fitted/{name}"
     return f"earnest list {kind} --name {name}"
 
 

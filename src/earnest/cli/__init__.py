@@ -25,6 +25,8 @@ TRACEBACK = "EARNEST_TRACEBACK"
 
 COMMANDS = {
     "run": ("earnest.cli.run", "Evaluate a model: a suite of tasks, with or without an attack and defences."),
+    "matrix": ("earnest.cli.run", "Set attacks against defences: one folder, each cell once."),
+    "fit": ("earnest.cli.fit", "Fit an attack, a defence or a detector to a split of the data, for runs to use."),
     "init": ("earnest.cli.init", "Write earnest.toml, which says what `earnest run` does in a folder; or check it."),
     "report": ("earnest.cli.look", "Write a run's report again, or beside another run's."),
     "view": ("earnest.cli.look", "Serve a run's report on this machine."),
@@ -152,17 +154,17 @@ def _fault(error: Exception) -> str:
 
 
 def _load_plugins(ctx: click.Context, option: click.Parameter, names: tuple[str, ...]) -> None:
-    from earnest.registry import load_plugin
+    from earnest.registry import load_file, load_plugin
 
     for name in names:
-        load_plugin(name)
+        load_file(name) if name.endswith(".py") else load_plugin(name)
 
 
 plugin_option = click.option(
-    "--plugin", multiple=True, metavar="NAME", expose_value=False, callback=_load_plugins,
-    help="Load this plug-in of another package, which a run folder alone never does; repeatable.",
+    "--plugin", multiple=True, metavar="FILE.py|NAME", expose_value=False, is_eager=True, callback=_load_plugins,
+    help="Load this file of yours, or this plug-in of another package; a run folder alone never does. Repeatable.",
 )  # fmt: skip
-"""For commands that read run folders."""
+"""For every command that names plug-ins or reads run folders."""
 
 
 def print_json(value: Any) -> None:

@@ -16,14 +16,44 @@ def data_command() -> None:
 
 @data_command.command("check", help="Say what FOLDER holds, what is wrong with it, and which tasks each column enables; exit 1: some cannot be used.")
 @click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--listen", "recogniser", is_flag=False, flag_value="pocketsphinx", metavar="RECOGNISER",
+    help="Let a recogniser hear every recording, and tell which texts it contradicts; pocketsphinx (English) if none is named.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
-def check_command(folder: Path, *, as_json: bool) -> int:
+def check_command(folder: Path, *, recogniser: str | None, as_json: bool) -> int:
     from earnest.audio import Manifest
+    from earnest.audio.hub import fetched, is_address
+    from earnest.models.recognisers import load_recogniser
     from earnest.tasks.suite import check_data, check_official, is_official
 
-    found = check_official(folder) if is_official(folder) else check_data(Manifest.read(folder))
+    folder = fetched(folder) if is_address(folder) else folder
+    listen = load_recogniser(recogniser) if recogniser else None
+    if recogniser and listen is None:
+        raise click.UsageError(f"--listen takes a recogniser (pocketsphinx, faster-whisper/..., moonshine/...), got {recogniser!r}")
+    found = check_official(folder) if is_official(folder) else check_data(Manifest.read(folder), listen=listen)
     print_json(found.as_json()) if as_json else click.echo(found.as_text())
     return 0 if found.good else 1
+
+
+@data_command.command("convert", help="Write the data set in FOLDER, in whatever layout, as metadata.csv and audio/ into the new folder OUT.")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
+def convert_command(folder: Path, out: Path, *, as_json: bool) -> None:
+    from earnest.audio import Manifest
+    from earnest.audio.converting import convert
+
+    manifest = Manifest.read(folder)
+    written = convert(manifest, out)
+    if as_json:
+        print_json({"folder": str(out), "rows": len(written), "columns": written.columns, "notes": manifest.notes, "unread": manifest.unread})
+        return
+    for note in manifest.notes:
+        click.echo(note, err=True)
+    for name in manifest.unread:
+        click.echo(f"not read: {name}", err=True)
+    click.echo(f"{len(written)} recordings: {out}")
 
 
 @click.command("merge", help="Join the shards SHARD... of one run into the run folder OUT.")

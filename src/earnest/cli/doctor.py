@@ -9,7 +9,7 @@ import platform
 import click
 
 from earnest import __version__
-from earnest.cli import print_json
+from earnest.cli import plugin_option, print_json
 from earnest.cli._endpoint import model_option
 from earnest.registry import EXTRAS, has_extra
 
@@ -18,6 +18,7 @@ GIVES = {
     "torch": "gradients and activations of the reference model, for white-box attacks",
     "transformers": "local models: transformers/<folder or hub id>",
     "av": "codecs beyond WAV, FLAC, Ogg and MP3",
+    "huggingface_hub": "data sets of the Hugging Face hub, hf://owner/name@revision",
     "inspect_ai": "`inspect eval earnest/...` and `earnest export --inspect`",
     "pocketsphinx": "cascade/pocketsphinx+<text model>",
     "faster_whisper": "cascade/faster-whisper/<folder or size>+<text model>",
@@ -25,7 +26,7 @@ GIVES = {
     "tokenizers": "sentence embeddings",
     "speechmos": "DNSMOS, how good speech sounds",
     "sklearn": "the trained refusal classifier",
-    "pyarrow": "the parquet files in which the Hugging Face hub has AudioTrust, and `earnest export --parquet`",
+    "pyarrow": "parquet files that hold audio, as the Hugging Face hub has AudioTrust and others, and `earnest export --parquet`",
     "pandas": "runs as data frames: `Run.frame()`",
     "onnx": "training the reference model",
     "espeakng_loader": "speech for training the reference model",
@@ -43,6 +44,7 @@ KEYS = {"OPENAI_API_KEY": "openai/<name>", "GEMINI_API_KEY": "gemini/<name>", "E
 @click.command("doctor", help="Say what is installed, what is missing and how to get it. With --model, ask it to listen.")
 @click.option("--model", metavar="SPEC", help="Send this model the spoken code words of the probe set, silence and babble.")
 @model_option
+@plugin_option
 @click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
 def doctor_command(*, model: str | None, model_options: tuple[str, ...], as_json: bool) -> int:
     state = {

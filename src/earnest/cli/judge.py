@@ -36,6 +36,10 @@ from earnest.cli._endpoint import judge_option, price_option
 @click.option(
     "--timeout", "timeout_s", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="Seconds."
 )
+@click.option(
+    "--max-failures", type=click.IntRange(min=0), default=20, show_default=True, metavar="N",
+    help="Stop after so many failed calls in a row to one judge; 0: never.",
+)
 @plugin_option
 @click.option("--no-cache", is_flag=True, help="Ask again even what was answered before.")
 @click.option("--json", "as_json", is_flag=True, help="One object on stdout.")

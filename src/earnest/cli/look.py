@@ -107,6 +107,7 @@ def replay_command(
 
 
 @click.command("list", help="List what is registered: tasks, models, attacks, defences, metrics, suites, ...")
+@plugin_option
 @click.argument("kind", required=False)
 @click.option("--name", help="Only this one: what it is, which works it follows, and its examples, run now.")
 @_JSON

@@ -153,13 +153,16 @@ def import_awesome_command(source: Path, *, name: str, table: Path | None, as_js
     from earnest.catalogue import works
     from earnest.catalogue.importing import accounts, matched, read_entries, write_table
 
-    matches = matched(read_entries(source), works(), list_name=name)
+    faults: list[str] = []
+    matches = matched(read_entries(source, faults), works(), list_name=name)
     new = [match for match in matches if match.work is None]
     if table is not None:
         write_table(accounts(matches, works()), table)
     if as_json:
-        print_json({"n": len(matches), "new": len(new), "matches": [match.as_json() for match in matches]})
+        print_json({"n": len(matches), "new": len(new), "faults": faults, "matches": [match.as_json() for match in matches]})
         return
+    for fault in faults:
+        click.echo(f"not imported: {fault}", err=True)
     for match in new:
         entry = match.entry
         near = f"  (like {', '.join(match.near)})" if match.near else ""

@@ -1,15 +1,79 @@
-"""`earnest run`: a suite of tasks over a model."""
+"""`earnest run`: a suite of tasks over a model; `earnest matrix`: attacks against defences."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
-from earnest.cli import print_json
+from earnest.cli import plugin_option, print_json
 from earnest.cli._endpoint import judge_option, model_option, price_option
 from earnest.cli._project import ProjectCommand, project_options
+
+T = TypeVar("T", bound=Callable[..., Any])
+
+ATTACK = click.option("--attack", "attacks", multiple=True, metavar="SPEC", help="name[:k=v,k=v]; repeatable, each adds an attacked arm.")
+STACK = click.option(
+    "--stack", "stacks", multiple=True, metavar="SPEC+SPEC",
+    help="Another stack of defences in arms of its own; repeatable. A + inside a value is quoted.",
+)  # fmt: skip
+SHARED = (
+    click.argument("suite", required=False),
+    click.option("--model", metavar="SPEC", help="earnest/reference, openai/<name>, <url>#<name>, ..."),
+    click.option("--name", default="", metavar="NAME", help="What the model is called in the report and on a leaderboard; default: SPEC."),
+    click.option("--out", type=click.Path(path_type=Path), help="Run folder; an existing one is resumed."),
+    click.option("--data", type=click.Path(path_type=Path), help="Folder of recordings, or hf://owner/name@revision; default: the embedded probe set."),
+    click.option("--task", "tasks", multiple=True, metavar="NAME", help="Only this task; repeatable. With --pillar, it must be of that pillar."),
+    click.option("--pillar", "pillars", multiple=True, metavar="NAME", help="Only this pillar, as far as the data serves it; repeatable."),
+    click.option("--judge", "judges", multiple=True, metavar="SPEC", help="Model that decides what no parser can."),
+    click.option("--judge-hears", is_flag=True, help="Give judges the recordings; each is first tested for hearing."),
+    click.option("--faithful", is_flag=True, help="Judge as published, known faults kept (audiotrust); default: repaired."),
+    click.option("--limit", type=click.IntRange(min=1), help="At most so many items of each task."),
+    click.option("--seed", type=int, default=0, show_default=True),
+    click.option("--shard", metavar="I/N", help="The I-th of N parts, for several machines; `earnest merge` joins them."),
+    click.option("--max-connections", type=click.IntRange(min=1), default=16, show_default=True),
+    click.option("--batch-size", type=click.IntRange(min=1), help="Of local models; changes speed only."),
+    click.option("--timeout", "timeout_s", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="Seconds."),
+    click.option("--temperature", type=click.FloatRange(min=0), default=0.0, show_default=True, help="0: the likeliest answer."),
+    click.option("--max-tokens", type=click.IntRange(min=1), default=256, show_default=True, help="Longest answer."),
+    click.option(
+        "--max-failures", type=click.IntRange(min=0), default=20, show_default=True, metavar="N",
+        help="Stop after so many failed calls in a row; 0: never.",
+    ),
+    click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="No call is made beyond this spend."),
+    price_option,
+    model_option,
+    judge_option,
+    plugin_option,
+    click.option("--no-cache", is_flag=True, help="Ask again even what was answered before."),
+    click.option("--allow-missing", is_flag=True, help="Run although some files are missing; they are counted."),
+    click.option("--dry-run", is_flag=True, help="Say what would be asked, sent where and at what cost; ask nothing."),
+    click.option("--json", "as_json", is_flag=True, help="One object on stdout."),
+    click.option("--fail-under", "gates", multiple=True, metavar="NAME=X", help="Gate: a pillar or a finding's id."),
+    click.option(
+        "--fail-under-baseline",
+        "baseline",
+        type=click.Path(path_type=Path),
+        metavar="RUN",
+        help="Gates: no pillar is shown to be worse than in this run folder, item by item.",
+    ),
+    click.option(
+        "--baseline-margin",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        metavar="X",
+        help="Let a pillar be worse by less than X, and have that shown.",
+    ),
+)
+"""What `run` and `matrix` are given alike."""
+
+
+def shared_options(command: T) -> T:
+    """The command with the options of every run."""
+    for option in reversed(SHARED):
+        command = option(command)
+    return command
 
 
 @click.command(
@@ -17,66 +81,50 @@ from earnest.cli._project import ProjectCommand, project_options
     cls=ProjectCommand,
     help="Evaluate a model on SUITE (a name such as core, or a YAML file). What is not given here is taken from earnest.toml.",
 )
-@click.argument("suite", required=False)
-@click.option("--model", metavar="SPEC", help="earnest/reference, openai/<name>, <url>#<name>, ...")
-@click.option("--name", default="", metavar="NAME", help="What the model is called in the report and on a leaderboard; default: SPEC.")
-@click.option("--out", type=click.Path(path_type=Path), help="Run folder; an existing one is resumed.")
-@click.option("--data", type=click.Path(path_type=Path), help="Folder of recordings; default: the embedded probe set.")
-@click.option("--task", "tasks", multiple=True, metavar="NAME", help="Only this task; repeatable. With --pillar, it must be of that pillar.")
-@click.option("--pillar", "pillars", multiple=True, metavar="NAME", help="Only this pillar, as far as the data serves it; repeatable.")
-@click.option("--attack", metavar="SPEC", help="name[:k=v,k=v]; adds an attacked arm.")
-@click.option("--defence", "defences", multiple=True, metavar="SPEC", help="Repeatable, in order; adds a defended arm.")
-@click.option("--judge", "judges", multiple=True, metavar="SPEC", help="Model that decides what no parser can.")
-@click.option("--judge-hears", is_flag=True, help="Give judges the recordings; each is first tested for hearing.")
-@click.option("--faithful", is_flag=True, help="Judge as published, known faults kept (audiotrust); default: repaired.")
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many items of each task.")
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--shard", metavar="I/N", help="The I-th of N parts, for several machines; `earnest merge` joins them.")
-@click.option("--max-connections", type=click.IntRange(min=1), default=16, show_default=True)
-@click.option("--batch-size", type=click.IntRange(min=1), help="Of local models; changes speed only.")
-@click.option("--timeout", "timeout_s", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="Seconds.")
-@click.option("--temperature", type=click.FloatRange(min=0), default=0.0, show_default=True, help="0: the likeliest answer.")
-@click.option("--max-tokens", type=click.IntRange(min=1), default=256, show_default=True, help="Longest answer.")
-@click.option(
-    "--max-failures", type=click.IntRange(min=0), default=20, show_default=True, metavar="N",
-    help="Stop after so many failed calls in a row; 0: never.",
-)
-@click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="No call is made beyond this spend.")
-@price_option
-@model_option
-@judge_option
-@click.option("--no-cache", is_flag=True, help="Ask again even what was answered before.")
-@click.option("--allow-missing", is_flag=True, help="Run although some files are missing; they are counted.")
-@click.option("--dry-run", is_flag=True, help="Say what would be asked, sent where and at what cost; ask nothing.")
-@click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
-@click.option("--fail-under", "gates", multiple=True, metavar="NAME=X", help="Gate: a pillar or a finding's id.")
-@click.option(
-    "--fail-under-baseline",
-    "baseline",
-    type=click.Path(path_type=Path),
-    metavar="RUN",
-    help="Gates: no pillar is shown to be worse than in this run folder, item by item.",
-)
-@click.option(
-    "--baseline-margin",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    metavar="X",
-    help="Let a pillar be worse by less than X, and have that shown.",
-)
+@shared_options
+@ATTACK
+@click.option("--defence", "defences", multiple=True, metavar="SPEC", help="Repeatable, in order; one stack, which adds a defended arm.")
+@STACK
 @project_options
 @click.pass_context
 def run_command(
+    context: click.Context, /, *, attacks: tuple[str, ...], defences: tuple[str, ...], stacks: tuple[str, ...], **options: Any
+) -> int:
+    return evaluated(context, arms={"attack": attacks, "defence": defences, "stack": stacks}, **options)
+
+
+@click.command(
+    "matrix",
+    cls=ProjectCommand,
+    help="Set attacks against defences on SUITE: each --attack is a row, each --defence and each --stack a column. One run "
+    "folder holds them all, and each cell is computed once.",
+)
+@shared_options
+@ATTACK
+@click.option("--defence", "defences", multiple=True, metavar="SPEC", help="A column: this defence alone; repeatable.")
+@STACK
+@project_options
+@click.pass_context
+def matrix_command(
+    context: click.Context, /, *, attacks: tuple[str, ...], defences: tuple[str, ...], stacks: tuple[str, ...], **options: Any
+) -> int:
+    if not attacks:
+        raise click.UsageError("a matrix needs an attack: add --attack noise:snr_db=10; `earnest list attacks` shows all")
+    if not (defences or stacks):
+        raise click.UsageError("a matrix needs a defence: add --defence codec; `earnest list defences` shows all")
+    return evaluated(context, arms={"attack": attacks, "stack": (*((one,) for one in defences), *stacks)}, **options)
+
+
+def evaluated(
     context: click.Context,
-    /,
-    suite: str | None,
     *,
+    arms: dict[str, Any],
+    suite: str | None,
     model: str | None,
     out: Path | None,
     data: Path | None,
     tasks: tuple[str, ...],
     pillars: tuple[str, ...],
-    attack: str | None,
-    defences: tuple[str, ...],
     judges: tuple[str, ...],
     no_cache: bool,
     dry_run: bool,
@@ -87,6 +135,7 @@ def run_command(
     no_project: bool,
     **options: Any,
 ) -> int:
+    """Run what was asked for in these arms, and tell of it; the exit status."""
     from earnest.cli._progress import progress_bar
     from earnest.cli._watch import works_in
     from earnest.tasks.suite import run_suite
@@ -107,8 +156,7 @@ def run_command(
         "data": data,
         "task": tasks,
         "pillar": pillars,
-        "attack": attack,
-        "defence": defences,
+        **arms,
         "judge": judges,
         "cache": not no_cache,
         **options,

@@ -1,9 +1,11 @@
 """What every defence is.
 
-A defence may change the clip before the model hears it (`apply`), the prompts that go with it (`instruct`), the answer
-before the user gets it (`review`), or any of these. A defence that changes clips also passes gradients back, so that it
-can be attacked adaptively: exactly where it has a derivative, else by a stand-in, and it says which. Figures that were
-taken against an attacker who does not know the defence are transfer figures, and the report names them so.
+A defence has five doors, and overrides those that it uses: it may keep a stimulus from the model (`screen`), change the
+clip before the model hears it (`apply`) or the prompts that go with it (`instruct`), reach into the model itself
+(`around`), and change the answer before the user gets it (`review`). A defence that changes clips also passes gradients
+back, so that it can be attacked adaptively: exactly where it has a derivative, else by a stand-in, and it says which.
+Figures that were taken against an attacker who does not know the defence are transfer figures, and the report names
+them so.
 
 A defence never learns which attack it faces. What it costs (utility, over-refusal, milliseconds) is measured in the
 run that shows its gain, by the arms of the plan.
@@ -16,15 +18,17 @@ mean over them (expectation over transformations) asks for several.
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from earnest.audio import AudioClip, Stimulus
+from earnest.artefacts import Artefact
+from earnest.audio import AudioClip, Entry, Stimulus
 from earnest.errors import BadParameter
-from earnest.models.access import Answer
+from earnest.models.access import Answer, Model, Passed, Screened, System
 from earnest.registry import Registry, Spec
 
 defences = Registry("defences")
@@ -36,7 +40,7 @@ Gradient = Literal["exact", "stand_in", "none"]
 class Defence(abc.ABC):
     """Base of the defences; subclasses are frozen keyword-only dataclasses under `@defences.register(name)`.
 
-    A subclass states `source` and `gradient`, and overrides what it changes.
+    A subclass states `source` and `gradient`, and overrides the doors that it uses.
     """
 
     name: ClassVar[str] = ""
@@ -104,6 +108,43 @@ class Defence(abc.ABC):
         """The stimulus with the prompts that the model gets instead; by default the same. Its clips stay."""
         return stimulus
 
-    def review(self, answer: Answer) -> Answer:
-        """The answer that leaves the system instead; by default the same."""
+    def fit(self, rows: Sequence[Entry], system: System | None, rng: np.random.Generator) -> Artefact | None:
+        """What the defence learns beforehand from rows of data, as an artefact; by default there is nothing to fit."""
+        return None
+
+    def screen(self, stimulus: Stimulus) -> Screened:
+        """`Passed(note)` or `Blocked(reason)`; by default everything passes.
+
+        What is blocked costs no call. The user is told a refusal, and is scored by it: right where a refusal is right.
+        `note` is given to this defence's own `review`.
+
+        Parameters
+        ----------
+        stimulus : Stimulus
+            As the defences before this one passed it on.
+        """
+        return Passed()
+
+    def around(self, model: Model) -> Model:
+        """The model with what the defence does inside it; by default the same.
+
+        Whatever is set up in the network must be off whenever this model is not being asked, and after an exception: ask
+        through `model.within(...)`, which enters a context for each call. The model given is shared with those who are
+        asked without the defence.
+        """
+        return model
+
+    def review(self, answer: Answer, *, stimulus: Stimulus | None = None, note: Any = None) -> Answer:
+        """The answer that leaves the system instead; by default the same.
+
+        May also be written as `review(self, answer)`.
+
+        Parameters
+        ----------
+        answer : Answer
+        stimulus : Stimulus or None
+            What the user sent, before any defence.
+        note : object
+            What this defence's `screen` noted.
+        """
         return answer

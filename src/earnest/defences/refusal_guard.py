@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from earnest.audio import Stimulus
 from earnest.defences._base import Defence, Gradient, defences
 from earnest.metrics.refusal import READER, refusal_label
 from earnest.models.access import Answer
@@ -82,7 +83,7 @@ class RefusalGuard(Defence):
     gradient: ClassVar[Gradient] = "none"
     reader: ClassVar[str] = READER
 
-    def review(self, answer: Answer) -> Answer:
+    def review(self, answer: Answer, *, stimulus: Stimulus | None = None, note: Any = None) -> Answer:
         """The answer, or the refusal."""
         transcript = answer.details.get("transcript")
         heard = transcript.strip() if isinstance(transcript, str) else ""

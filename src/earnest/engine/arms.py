@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from earnest.arms import UNDEFENDED
 from earnest.errors import AccessDenied
 from earnest.models.access import Model, Sampling, System
 from earnest.plan import Plan
@@ -15,31 +16,54 @@ from earnest.registry import missing_extra, registry
 
 @dataclass(frozen=True)
 class Setup:
-    """The system of an arm, and the attack on it, if any."""
+    """The system of an arm, the attack on it, if any, and what that is built on, where it is not the system.
+
+    Parameters
+    ----------
+    system : System
+    attack : Attack or None
+    crafted_on : System or None
+        Another system that the attack is built on; None: the one that is asked.
+    """
 
     system: System
-    attack: Any
+    attack: Any = None
+    crafted_on: System | None = None
 
 
-def setups(plan: Plan, arms: Iterable[Arm], *, model: Model, sampling: Sampling) -> dict[Arm, Setup]:
-    """The setup of each arm.
+def setups(
+    plan: Plan, arms: Iterable[Arm], *, model: Model, sampling: Sampling, others: Mapping[str, Model] | None = None
+) -> dict[Arm, Setup]:
+    """The setup of each arm; `others` are models that attacks are built on, by their specification.
 
     Raises
     ------
     AccessDenied
-        If an attack needs more than the model grants.
+        If an attack needs more than the model that it is built on grants.
     MissingExtra
         If the model would grant it with an extra that is not installed.
     UnknownName, BadParameter
         If a specification names nothing that there is.
     """
-    return {arm: _setup(plan, arm, model, sampling) for arm in dict.fromkeys(arms)}
+    return {arm: _setup(plan, arm, model, others or {}, sampling) for arm in dict.fromkeys(arms)}
 
 
-def _setup(plan: Plan, arm: Arm, model: Model, sampling: Sampling) -> Setup:
-    specs = plan.defences if arm.defence == "+".join(plan.defences) else (arm.defence or "").split("+")
-    defences = tuple(registry("defences").make(spec) for spec in specs if spec)
-    attack = registry("attacks").make(arm.attack) if arm.attack else None
+def _setup(plan: Plan, arm: Arm, model: Model, others: Mapping[str, Model], sampling: Sampling) -> Setup:
+    defences = tuple(registry("defences").make(spec) for spec in arm.defences)
+    system = System(model, defences, plan.seed, sampling)
+    system.asked  # noqa: B018  (what its defences do inside the model is set up here, once)
+    if arm.attack is None:
+        return Setup(system)
+    attack = registry("attacks").make(arm.attack)
+    crafted_on = None
+    if arm.crafted_on is not None:
+        built_on = model if arm.crafted_on == UNDEFENDED else others[arm.crafted_on]
+        crafted_on = System(built_on, (), plan.seed, sampling)
+    _check_access(arm, attack, (crafted_on or system).model)
+    return Setup(system, attack, crafted_on)
+
+
+def _check_access(arm: Arm, attack: Any, model: Model) -> None:
     needs = getattr(attack, "needs", None)
     if needs in model.access_with:
         raise missing_extra(model.access_with[needs], needed_by=f"attack {arm.attack!r} on {model.name!r}")
@@ -48,4 +72,3 @@ def _setup(plan: Plan, arm: Arm, model: Model, sampling: Sampling) -> Setup:
             f"attack {arm.attack!r} needs {needs} access, but {model.name!r} grants {', '.join(sorted(model.access))} only; "
             "choose another attack, or a model that runs here"
         )
-    return Setup(System(model, defences, plan.seed, sampling), attack)

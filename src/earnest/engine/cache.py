@@ -16,7 +16,7 @@ import json
 import sqlite3
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ class AnswerCache:
 
     def __init__(self, folder: Path) -> None:
         self.path = Path(folder) / FILE
-        self._waiting: dict[str, tuple[str, bytes | None]] = {}
+        self._waiting: dict[str, tuple[str, AudioClip | None]] = {}
         self._lock = threading.Lock()
         self._base: sqlite3.Connection | None = None
         try:
@@ -73,33 +73,57 @@ class AnswerCache:
     def get(self, key: str) -> Answer | None:
         """The answer under `key`, or None."""
         with self._lock:
-            found = self._waiting.get(key)
-            if found is None and self._base is not None:
+            waiting = self._waiting.get(key)
+            if waiting is not None:
+                return Answer(**json.loads(waiting[0]), clip=waiting[1])
+            row = None
+            if self._base is not None:
                 try:
-                    found = self._base.execute("SELECT answer, clip FROM answers WHERE key = ?", (key,)).fetchone()
+                    row = self._base.execute("SELECT answer, clip FROM answers WHERE key = ?", (key,)).fetchone()
                 except sqlite3.Error as error:
                     self._give_up(error)
-        return None if found is None else _read(*found)
+        if row is None:
+            return None
+        fields, clip = row
+        return Answer(**json.loads(fields), clip=None if clip is None else AudioClip.from_bytes(clip))
 
     def put(self, key: str, answer: Answer) -> None:
         """Keep the answer; it is on the disk after the next `flush`."""
         with self._lock:
             if self._base is not None:
-                self._waiting[key] = _written(answer)
+                self._waiting[key] = _written(answer), answer.clip
+
+    def drop(self, keys: Iterable[str]) -> None:
+        """Forget the answers under these keys, on the disk as well."""
+        with self._lock:
+            given = list(keys)
+            for key in given:
+                self._waiting.pop(key, None)
+            self._write("DELETE FROM answers WHERE key = ?", [(key,) for key in given])
 
     def flush(self) -> None:
         """Write what waits."""
         with self._lock:
-            if not self._waiting or self._base is None:
-                return
-            rows = [(key, *row) for key, row in self._waiting.items()]
-            try:
-                self._base.execute("BEGIN IMMEDIATE")
-                self._base.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", rows)
-                self._base.execute("COMMIT")
-                self._waiting.clear()
-            except sqlite3.Error as error:
-                self._give_up(error)
+            waiting = dict(self._waiting)
+        # recordings are encoded here, where nobody waits for it
+        written = [(key, fields, None if clip is None else clip.flac_bytes()) for key, (fields, clip) in waiting.items()]
+        with self._lock:
+            rows = [row for row in written if self._waiting.get(row[0]) is waiting[row[0]]]
+            if self._write("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", rows):
+                for key, *_ in rows:
+                    del self._waiting[key]
+
+    def _write(self, statement: str, rows: list[tuple[Any, ...]]) -> bool:
+        """Whether the statement was carried out for each row, all or none; the lock must be held."""
+        if not rows or self._base is None:
+            return False
+        try:
+            self._base.execute("BEGIN IMMEDIATE")
+            self._base.executemany(statement, rows)
+            self._base.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._give_up(error)
+        return self._base is not None
 
     def close(self) -> None:
         """Write what waits and let go of the file."""
@@ -120,16 +144,14 @@ class AnswerCache:
         )
 
 
-def _written(answer: Answer) -> tuple[str, bytes | None]:
+def _written(answer: Answer) -> str:
+    """An answer without its recording."""
     fields = {
         "text": answer.text,
         "usage": dict(answer.usage),
         "duration_ms": answer.duration_ms,
         "log_probability": answer.log_probability,
         "details": dict(answer.details),
+        "value": answer.value,
     }
-    return dumped_json(fields), None if answer.clip is None else answer.clip.flac_bytes()
-
-
-def _read(fields: str, clip: bytes | None) -> Answer:
-    return Answer(**json.loads(fields), clip=None if clip is None else AudioClip.from_bytes(clip))
+    return dumped_json(fields)

@@ -8,6 +8,7 @@ threads.
 from __future__ import annotations
 
 import asyncio
+import copy
 import functools
 import itertools
 import math
@@ -16,7 +17,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,7 +44,18 @@ from earnest.errors import (
     TextRefused,
     machine_failed,
 )
-from earnest.models.access import Answer, Failure, Learnt, Model, Reply, Sampling, counted, may_pass
+from earnest.models.access import (
+    Answer,
+    Defence,
+    Failure,
+    Model,
+    Reply,
+    Sampling,
+    counted,
+    may_pass,
+    system_fingerprint,
+)
+from earnest.models.delegate import Delegate
 from earnest.models.edits import Edit, Position
 from earnest.models.timing import OwnTime
 
@@ -65,7 +77,36 @@ _MANY_5XX = 3
 """So many server errors in a row, from whichever calls, are taken for an overload; single ones are not."""
 
 
-class Caller(Model):
+@dataclass
+class Counts:
+    """What was asked of a model, in whatever systems it stands.
+
+    Parameters
+    ----------
+    n_calls, n_retries, n_cached, n_unpriced : int
+        Answers got, attempts repeated, answers from the cache, and calls whose cost is not known.
+    answered : bool
+        Whether the model has ever answered, in this sitting or, as the run may say, in an earlier one.
+    n_given_up, n_5xx : int
+        Calls given up and server errors, each in a row.
+    takes_text_alone : bool or None
+        Whether it can be asked without audio, as far as that is known by now.
+    n_text_trials : int
+        Calls spent on finding that out.
+    """
+
+    n_calls: int = 0
+    n_retries: int = 0
+    n_cached: int = 0
+    n_unpriced: int = 0
+    answered: bool = False
+    n_given_up: int = 0
+    n_5xx: int = 0
+    takes_text_alone: bool | None = True
+    n_text_trials: int = 0
+
+
+class Caller(Delegate):
     """A model with cache, ledger, limiter and retries around it.
 
     Must be made on the event loop that serves it.
@@ -85,7 +126,11 @@ class Caller(Model):
         In place of the built-in table.
     sleep : callable
         Waits so many seconds; for tests.
+    role : str
+        What the model is in the run, for messages; empty: what is evaluated.
     """
+
+    batch_size: int | None = None
 
     def __init__(
         self,
@@ -100,33 +145,24 @@ class Caller(Model):
         ledger: Ledger | None = None,
         prices: Mapping[str, Price] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        role: str = "",
     ) -> None:
-        self.model = model
-        self.name, self.fingerprint, self.access = model.name, model.fingerprint, model.access
-        self.access_with = model.access_with
+        self.model, self._role = model, role
         self.batch_size = None if model.batch_size is None else batch_size or model.batch_size
-        self.destination, self.note = model.destination, model.note
-        self.hears = model.hears
-        self.takes_schema = model.takes_schema
-        self.uses_truth = model.uses_truth  # type: ignore[misc]
-        self.takes_text_alone = model.takes_text_alone
-        self.takes_history = model.takes_history
-        self.sites = model.sites
+        self.counts = Counts(takes_text_alone=model.takes_text_alone)
         self.price = price_of(model, prices)
         self.ledger = ledger or Ledger()
         self.limiter = Limiter(max_connections)
-        self.n_calls = self.n_retries = self.n_cached = self.n_unpriced = 0
         self._timeout_s, self._max_attempts, self._sleep = timeout_s, max_attempts, sleep
         self._cache, self._scope = cache, scope
         self._asking: dict[str, asyncio.Future[Answer]] = {}
+        self._doubted: set[str] | None = set()
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
         self._tasks: set[asyncio.Task[list[Reply]]] = set()
         self._closed = False
-        self.answered = False
-        """Whether the model has ever answered, in this sitting or, as the run may say, in an earlier one."""
-        self._n_given_up = self._n_5xx_in_a_row = 0
-        self._text_trial, self._n_trials = asyncio.Lock(), 0
+        self._text_trial = asyncio.Lock()
+        self._behind: dict[str, Caller] = {}
         self._random = random.Random()
         self._thread = self._batcher = None
         if self.batch_size is not None:
@@ -134,14 +170,38 @@ class Caller(Model):
             self._batcher = Batcher(model, batch_size=self.batch_size, thread=self._thread, timeout_s=timeout_s)
 
     @property
-    def learnt(self) -> Mapping[str, Learnt]:  # type: ignore[override]
-        """What the model's endpoint was found to refuse."""
-        return self.model.learnt
+    def takes_text_alone(self) -> bool | None:  # type: ignore[override]
+        """Whether the model can be asked without audio, as far as that is known by now."""
+        return self.counts.takes_text_alone
 
     @property
     def in_flight(self) -> int:
-        """Calls that wait for an answer."""
-        return self._batcher.in_flight if self._batcher is not None else self.limiter.in_flight
+        """Calls that wait for an answer, in whatever system."""
+        if self._batcher is None:
+            return self.limiter.in_flight
+        return self._batcher.in_flight + sum(caller.in_flight for caller in self._behind.values())
+
+    def behind(self, defences: Sequence[Defence]) -> Caller:
+        """The caller of the model behind these defences: with what they do inside it, and with answers of its own.
+
+        One network, one thread, one limiter and one ledger serve all; batches, and answers that are kept or shared while
+        they are asked for, are of one system alone. For the event loop, or once it was called there.
+        """
+        key = system_fingerprint(self.model.fingerprint, defences, seed=0)
+        if not defences:
+            return self
+        if key not in self._behind:
+            self._behind[key] = self._standing(self.model.behind(defences), scope=f"{self._scope} behind {key}")
+        return self._behind[key]
+
+    def _standing(self, model: Model, *, scope: str) -> Caller:
+        other = copy.copy(self)
+        other.model, other._scope = model, scope
+        other._asking, other._tasks, other._behind, other._doubted = {}, set(), {}, None
+        if self._thread is not None:
+            assert self.batch_size is not None
+            other._batcher = Batcher(model, batch_size=self.batch_size, thread=self._thread, timeout_s=self._timeout_s)
+        return other
 
     async def ask_one(
         self,
@@ -177,18 +237,18 @@ class Caller(Model):
             if await self._wanted_audio(error):
                 raise TextRefused(f"{self.name} takes no request without audio: {error}") from error
             raise
-        self.takes_text_alone = True
+        self.counts.takes_text_alone = True
         return answer
 
     async def _wanted_audio(self, error: ModelFailed) -> bool:
         """Whether a stimulus without audio failed for want of it; a refusal that does not say so is tried out, once."""
         if error.reason == "text_refused":
-            self.takes_text_alone = False
+            self.counts.takes_text_alone = False
         elif error.reason == "http_4xx" and not error.retryable:
             async with self._text_trial:
-                if self.takes_text_alone is None and self._n_trials < _MOST_TRIALS:
-                    self._n_trials += 1
-                    self.takes_text_alone = await takes_text_alone(functools.partial(self._paid, sampling=_SHORT, schema=None))
+                if self.takes_text_alone is None and self.counts.n_text_trials < _MOST_TRIALS:
+                    self.counts.n_text_trials += 1
+                    self.counts.takes_text_alone = await takes_text_alone(functools.partial(self._paid, sampling=_SHORT, schema=None))
         return self.takes_text_alone is False
 
     async def _answered(self, stimulus: Stimulus, sampling: Sampling, schema: Schema) -> Answer:
@@ -196,10 +256,12 @@ class Caller(Model):
         if self._cache is None:
             return await self._paid(stimulus, sampling, schema)
         key = answer_key(self.model, stimulus, sampling=sampling, scope=self._scope, schema=schema)
+        if self._doubted is not None:
+            self._doubted.add(key)
         found = self._cache.get(key)
         if found is not None:
-            self.n_cached += 1
-            self.answered = True
+            self.counts.n_cached += 1
+            self.counts.answered = True
             return replace(found, usage={**found.usage, "cached": 1.0})
         if key in self._asking:
             return await asyncio.shield(self._asking[key])
@@ -207,13 +269,17 @@ class Caller(Model):
 
     def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008
         """A reply to each stimulus, in order; for worker threads. Failures are returned, not raised."""
+        return self.ask_each(stimuli, samplings=[sampling] * len(stimuli))
+
+    def ask_each(self, stimuli: Sequence[Stimulus], *, samplings: Sequence[Sampling]) -> list[Reply]:
+        """As `Model.ask_each`, all in flight at once as far as connections allow; for worker threads."""
         assert threading.get_ident() != self._loop_thread, "Caller.ask would block the loop; await ask_one there"
         if self._closed:
             raise asyncio.CancelledError
         if self._cache is not None:
             for stimulus in stimuli:
                 stimulus.digest  # noqa: B018  (worked out here, kept with the stimulus, needed on the loop)
-        return asyncio.run_coroutine_threadsafe(self._replies(list(stimuli), sampling), self._loop).result()
+        return asyncio.run_coroutine_threadsafe(self._replies(list(stimuli), list(samplings)), self._loop).result()
 
     async def reply(self, stimulus: Stimulus, *, sampling: Sampling) -> Reply:
         """As `ask_one`, with failures returned."""
@@ -249,17 +315,31 @@ class Caller(Model):
         """
         raise AccessDenied(
             f"{self.name!r} cannot be edited inside a run; hook it first: "
-            "with model.hooked(edits) as edited: earnest.run(..., model=edited)"
+            "with model.hooked(edits) as edited: earnest.run(..., model=edited), or do it in a defence's `around`"
         )
+
+    def rely(self) -> None:
+        """What was answered so far answers what was asked: it may stay in the cache."""
+        self._doubted = None
+
+    def disown(self) -> None:
+        """What was answered so far may answer something else: take it out of the cache, whichever run put it there."""
+        if self._cache is not None and self._doubted:
+            self._cache.drop(self._doubted)
 
     async def aclose(self) -> None:
         """Cancel what is asked, so that worker threads return, and let go of the model."""
-        self._closed = True
-        for task in list(self._tasks):
+        every = [self, *self._behind.values()]
+        for caller in every:
+            caller._closed = True
+        tasks = [task for caller in every for task in caller._tasks]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._batcher is not None and self._thread is not None:
-            await self._batcher.aclose()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for caller in every:
+            if caller._batcher is not None:
+                await caller._batcher.aclose()
+        if self._thread is not None:
             await self._thread.closed(within_s=LET_GO_S)
         await self.model.aclose()
 
@@ -285,14 +365,15 @@ class Caller(Model):
                 self._thread.give_up(work)
                 raise ModelFailed(overrun(self.name, n_stimuli, self._timeout_s), reason="timeout")
 
-    async def _replies(self, stimuli: list[Stimulus], sampling: Sampling) -> list[Reply]:
+    async def _replies(self, stimuli: list[Stimulus], samplings: list[Sampling]) -> list[Reply]:
         if self._closed:
             raise asyncio.CancelledError
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
         try:
-            return list(await asyncio.gather(*(self.reply(stimulus, sampling=sampling) for stimulus in stimuli)))
+            asked = (self.reply(one, sampling=own) for one, own in zip(stimuli, samplings, strict=True))
+            return list(await asyncio.gather(*asked))
         finally:
             self._tasks.discard(task)
 
@@ -320,14 +401,14 @@ class Caller(Model):
         for attempt in itertools.count(1):
             try:
                 answer = await self._billed(stimulus, sampling, schema)
-                self._n_given_up = 0
+                self.counts.n_given_up = 0
                 return answer
             except ModelFailed as error:
                 if self._is_given_up(error, attempt):
-                    self._n_given_up += 1
+                    self.counts.n_given_up += 1
                     raise
                 wait_s = self._wait_s(attempt, error.retry_after_s)
-            self.n_retries += 1
+            self.counts.n_retries += 1
             await self._sleep(wait_s)
         raise AssertionError("the last attempt returns or raises")
 
@@ -335,7 +416,7 @@ class Caller(Model):
         """Whether another attempt is not worth its while."""
         self._check_goes_on(error)
         most = min(self._max_attempts, error.most_attempts or self._max_attempts)
-        hopeless = self.n_calls == 0 and self._n_given_up >= HOPELESS
+        hopeless = self.counts.n_calls == 0 and self.counts.n_given_up >= HOPELESS
         too_far = (error.retry_after_s or 0.0) > LONGEST_RETRY_AFTER_S
         return self._batcher is not None or not error.retryable or attempt >= most or hopeless or too_far
 
@@ -347,8 +428,8 @@ class Caller(Model):
         try:
             asked = self._local(stimulus, sampling) if self._batcher else self._attempted(stimulus, sampling, schema)
             answer = await asked
-            self.n_calls += 1
-            self.answered = True
+            self.counts.n_calls += 1
+            self.counts.answered = True
             known = self._cost(answer.usage)
             cost = self._entered(known, most)
             return answer if known is None else replace(answer, usage={**answer.usage, "cost_usd": known})
@@ -369,7 +450,7 @@ class Caller(Model):
         """What enters the ledger; where the cost is not known and a ceiling must hold, the most that it may be."""
         if cost is not None:
             return cost
-        self.n_unpriced += 1
+        self.counts.n_unpriced += 1
         return 0.0 if self.ledger.max_cost is None else most
 
     async def _local(self, stimulus: Stimulus, sampling: Sampling) -> Answer:
@@ -386,9 +467,9 @@ class Caller(Model):
 
     def _check_goes_on(self, error: ModelFailed) -> None:
         """End the run where every other call would fail like this one."""
-        if error.ends_run == "yes" or (error.ends_run == "unless_answered" and not self.answered):
+        if error.ends_run == "yes" or (error.ends_run == "unless_answered" and not self.counts.answered):
             raise RunStopped(
-                f"{self.name} cannot be asked: {error} ({error.reason}). Nothing more was asked; mend this and run the "
+                f"{f'{self._role} {self.name}'.strip()} cannot be asked: {error} ({error.reason}). Nothing more was asked; mend this and run the "
                 "same command again"
             ) from error
 
@@ -406,11 +487,11 @@ class Caller(Model):
             async with OwnTime(limit_s) as own:
                 held = {} if schema is None else {"schema": schema}
                 answer = await self.model.ask_one(stimulus, sampling=sampling, **held)
-            outcome, self._n_5xx_in_a_row = "answered", 0
+            outcome, self.counts.n_5xx = "answered", 0
             return answer if answer.duration_ms else replace(answer, duration_ms=1e3 * own.seconds)
         except ModelFailed as error:
-            self._n_5xx_in_a_row += error.reason == "http_5xx"
-            many = error.reason == "http_5xx" and self._n_5xx_in_a_row >= _MANY_5XX
+            self.counts.n_5xx += error.reason == "http_5xx"
+            many = error.reason == "http_5xx" and self.counts.n_5xx >= _MANY_5XX
             if error.reason in _OVERLOADED or error.retry_after_s is not None or many:
                 outcome, pause_s = "overloaded", error.retry_after_s
             raise
@@ -436,7 +517,9 @@ class Caller(Model):
             self.limiter.release(round_, outcome=outcome, pause_s=pause_s)
 
 
-def caller_for(model: Model, settings: Settings, *, folder: Path, cache: AnswerCache | None, ledger: Ledger) -> Caller:
+def caller_for(
+    model: Model, settings: Settings, *, folder: Path, cache: AnswerCache | None, ledger: Ledger, role: str = ""
+) -> Caller:
     """The model with what `settings` say around it, for the run in `folder`; to be made on the event loop."""
     return Caller(
         model,
@@ -448,6 +531,7 @@ def caller_for(model: Model, settings: Settings, *, folder: Path, cache: AnswerC
         scope=cache_scope(model, folder),
         ledger=ledger,
         prices=settings.prices,
+        role=role,
     )
 
 
@@ -469,7 +553,7 @@ def check_prices(callers: Sequence[Caller], settings: Settings) -> None:
 
 def cost_of(callers: Sequence[Caller], ledger: Ledger) -> tuple[float | None, str]:
     """Spent so far in US dollars, None where no price is known; and what is not known of it, in words."""
-    unpriced = [_unpriced(caller, ledger) for caller in callers if caller.n_unpriced]
+    unpriced = [_unpriced(caller, ledger) for caller in callers if caller.counts.n_unpriced]
     note = "; ".join(unpriced)
     return (None if unpriced and not ledger.spent else ledger.spent), note
 
@@ -477,6 +561,6 @@ def cost_of(callers: Sequence[Caller], ledger: Ledger) -> tuple[float | None, st
 def _unpriced(caller: Caller, ledger: Ledger) -> str:
     """What is not known of the cost of calls to one model, in words."""
     if caller.price is None:
-        return f"no price is known for {caller.n_unpriced} calls to {caller.name}"
+        return f"no price is known for {caller.counts.n_unpriced} calls to {caller.name}"
     counted = "" if ledger.max_cost is None else ", and count as the most that they can cost"
-    return f"{caller.n_unpriced} calls to {caller.name} told no tokens{counted}"
+    return f"{caller.counts.n_unpriced} calls to {caller.name} told no tokens{counted}"

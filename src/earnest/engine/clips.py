@@ -11,6 +11,7 @@ from pathlib import Path
 from earnest.audio import AudioClip, Stimulus
 from earnest.audio.files import encoded
 from earnest.engine.journal import storage_failed
+from earnest.records import EarlierTurn
 from earnest.run_folder import CLIPS as FOLDER
 from earnest.run_folder import clip_file, write_whole
 
@@ -58,6 +59,13 @@ class ClipStore:
     def keep_all(self, stimulus: Stimulus) -> dict[str, str]:
         """The names of the stimulus's clips by role."""
         return {role: self.keep(clip) for role, clip in stimulus.clips.items()}
+
+    def keep_turns(self, stimulus: Stimulus) -> tuple[EarlierTurn, ...]:
+        """The earlier turns of a conversation with their clips stored, as a journal line holds them."""
+        return tuple(
+            EarlierTurn(role=turn.role, text=turn.text, clips={role: self.keep(clip) for role, clip in turn.clips.items()})
+            for turn in stimulus.history
+        )
 
     def _write(self, path: Path, data: bytes) -> None:
         try:

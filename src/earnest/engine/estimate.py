@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from earnest.arms import UNDEFENDED
 from earnest.engine.job import Job, Settings
 from earnest.engine.judges import LONG, ModelJudge, NamedJudge
 from earnest.engine.prices import Price, price_of
 from earnest.engine.shards import in_shard
 from earnest.models.access import Model
 from earnest.plan import Plan
+from earnest.registry import registry
 
 TYPICAL_CHARACTERS = 200
 """Of a prompt, for the estimate: prompts are known only when an item is loaded."""
@@ -19,7 +22,7 @@ SHORT_ANSWER = 20
 JUDGE_CHARACTERS = 3_000
 """Of what a judge is shown: the question, the labels and the response."""
 CALLS_PER_ATTACK = 2
-"""Least calls of an attacked item: the clean clip and the attacked one."""
+"""Of an attacked item beside the search and the control: the clean clip and the attacked one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +32,10 @@ class Estimate:
     Parameters
     ----------
     n_calls : int
-        Calls to the model, retries not counted; of an attacked item the least.
+        Calls to the model, retries not counted: of an attacked item the most that its search and its control may ask,
+        where the attack says how many (`max_queries`).
+    at_most : bool
+        Whether there may be fewer, since searches end when they have found something.
     n_judge_calls : int
         The most calls to judges, each question asked once.
     audio_s : float
@@ -41,6 +47,7 @@ class Estimate:
     """
 
     n_calls: int
+    at_most: bool = False
     n_judge_calls: int = 0
     audio_s: float
     low_usd: float | None
@@ -58,15 +65,17 @@ def estimate(
 ) -> Estimate:
     """What executing the jobs will ask and cost; asks nothing."""
     jobs = [job for job in jobs if in_shard(job.item.id, plan.shard)]
-    calls = [(CALLS_PER_ATTACK if job.arm.attack else 1, job.item.duration_s) for job in jobs]
-    n_calls = sum(count for count, _ in calls)
-    audio_s = sum(count * (duration_s or 0.0) for count, duration_s in calls)
+    calls = calls_of(jobs)
+    n_least, n_calls = (sum(counts) for counts in ((one.least for one in calls), (one.most for one in calls)))
+    audio_s = sum(one.most * (one.duration_s or 0.0) for one in calls)
+    least_s = sum(one.least * (one.duration_s or 0.0) for one in calls)
     asked = [judge for judge in judges if isinstance(judge, ModelJudge)]
     n_judged = sum(job.kind == "item" for job in jobs)
     notes = []
-    if any(job.arm.attack for job in jobs):
-        notes.append("what attacks ask beyond the clean and the attacked clip is not counted")
-    if any(duration_s is None for _, duration_s in calls):
+    unstated = sorted({job.arm.attack or "" for job, one in zip(jobs, calls, strict=True) if one.unstated})
+    if unstated:
+        notes.append(f"what the search of {' and '.join(unstated)} asks is not counted, since it does not say how much")
+    if any(one.duration_s is None for one in calls):
         notes.append("some recordings have no known length")
     if asked:
         notes.append("judges are asked what no parser can decide, at most about every item")
@@ -78,14 +87,56 @@ def estimate(
         notes.append(f"no price is known for {' and '.join(unknown)}")
     else:
         low, high = (
-            price.of_call(audio_s=audio_s, n_characters=n_calls * TYPICAL_CHARACTERS, n_output_tokens=n_calls * n_tokens, n_turns=n_calls)
-            for n_tokens in (SHORT_ANSWER, max(SHORT_ANSWER, settings.sampling.max_tokens))
+            price.of_call(audio_s=seconds, n_characters=n * TYPICAL_CHARACTERS, n_output_tokens=n * n_tokens, n_turns=n)
+            for n, seconds, n_tokens in (
+                (n_least, least_s, SHORT_ANSWER),
+                (n_calls, audio_s, max(SHORT_ANSWER, settings.sampling.max_tokens)),
+            )
         )
         heard_s = sum(job.item.duration_s or 0.0 for job in jobs if job.kind == "item")
         high += sum(_of_judge(prices[judge.model.name], n_judged, heard_s if judge.hears else 0.0) for judge in asked)
     return Estimate(
-        n_calls=n_calls, n_judge_calls=n_judged * len(asked), audio_s=audio_s, low_usd=low, high_usd=high, note="; ".join(notes)
+        n_calls=n_calls,
+        at_most=n_calls > n_least,
+        n_judge_calls=n_judged * len(asked),
+        audio_s=audio_s,
+        low_usd=low,
+        high_usd=high,
+        note="; ".join(notes),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calls:
+    """Calls that a job takes: the least, and the most; `unstated` where its attack does not say how much it asks."""
+
+    least: int
+    most: int
+    duration_s: float | None
+    unstated: bool = False
+
+
+def calls_of(jobs: Sequence[Job]) -> list[Calls]:
+    """The calls of each job; what arms share of an attack on an item is counted with the first of them."""
+    specs = {job.arm.attack for job in jobs if job.arm.attack is not None}
+    attacks = {spec: registry("attacks").make(spec) for spec in specs}
+    made: set[tuple[str, str, str]] = set()
+    return [_calls(job, attacks, made) for job in jobs]
+
+
+def _calls(job: Job, attacks: Mapping[str, Any], made: set[tuple[str, str, str]]) -> Calls:
+    earlier = job.item.n_turns - 1  # of a conversation the last turn is attacked, and asked once more to see that it is the last
+    if job.arm.attack is None:
+        return Calls(least=1 + earlier, most=1 + earlier, duration_s=job.item.duration_s)
+    attack = attacks[job.arm.attack]
+    n_parts = 1 if attack.control_name is None else 2
+    least = CALLS_PER_ATTACK + n_parts - 1 + earlier
+    built_on = job.arm.crafted_on or job.arm.stack
+    craft = (job.item.id, str(attack.craft_spec), "" if built_on == UNDEFENDED else built_on)
+    limit = 0 if craft in made else attack.max_queries
+    made.add(craft)
+    most = least + n_parts * (limit or 0)
+    return Calls(least=least, most=most, duration_s=job.item.duration_s, unstated=limit is None)
 
 
 def _of_judge(price: Price, n_calls: int, audio_s: float) -> float:

@@ -29,6 +29,8 @@ class Job:
         What an attacker wants of the item; asked in attacked arms alone.
     kind : {"item", "canary"}
         Canaries prove that the audio arrived; no task scores them.
+    seen : bool
+        Whether an artefact of the run has seen a speaker or a text of it.
     """
 
     item: Item
@@ -36,6 +38,7 @@ class Job:
     score: Callable[[Item, Answer], Outcome] = field(compare=False, repr=False)
     goal: Callable[[Item], Goal | None] = field(default=lambda item: None, compare=False, repr=False)
     kind: Literal["item", "canary"] = "item"
+    seen: bool = False
 
     @property
     def id(self) -> str:

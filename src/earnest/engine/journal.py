@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Self
 
 from earnest.errors import BadData, PlanMismatch, StorageFailed
+from earnest.plan import old_stacks
 from earnest.records import JournalLine
 from earnest.run_folder import file_in, read_appended
 
@@ -190,7 +191,8 @@ def _last_of_each(lines: Iterable[JournalLine]) -> dict[str, JournalLine]:
 
 
 def _lines(path: Path) -> Iterable[JournalLine]:
-    return read_appended(path, JournalLine, advice="as a journal; mend it or start anew in another folder")
+    advice = "as a journal; mend it or start anew in another folder"
+    return read_appended(path, JournalLine, advice=advice, context=old_stacks(path.parent))
 
 
 def _cut_torn_line(file: int) -> int:

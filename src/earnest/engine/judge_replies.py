@@ -12,8 +12,9 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
+from earnest.errors import FailureReason
 from earnest.records import Outcome, Question, Unscored, Verdict
 from earnest.replies import read, without_reasoning
 
@@ -47,6 +48,17 @@ class Judgement:
     value: float | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
     failed: bool = False
+
+    @property
+    def failure(self) -> tuple[str, str] | None:
+        """The code and the words of why there was no reply; None where there was one.
+
+        Reasons of calls that failed begin with their code; what a judge of one's own says is `model_error`.
+        """
+        if not self.failed:
+            return None
+        code, _, words = self.reason.partition(": ")
+        return (code, words) if code in get_args(FailureReason) else ("model_error", self.reason)
 
     def as_json(self) -> dict[str, Any]:
         """Label, reason, and as far as there are any value and sub-scores, as JSON values."""

@@ -100,7 +100,7 @@ async def judged(
     *,
     subject: str = "",
     clips: Mapping[str, AudioClip] | None = None,
-) -> tuple[Outcome, dict[str, Any] | None]:
+) -> tuple[Outcome, dict[str, Judgement] | None]:
     """The verdict of the first judge, or `unjudged` with the reason; and what each judge said, by its name.
 
     Without a judge it is the verdict of the rules, where the question brings one.
@@ -112,7 +112,7 @@ async def judged(
         return none, None
     said = await asyncio.gather(*(asked(judge, question, subject=subject, clips=clips) for judge in judges))
     outcome = outcome_of(question, said[0], judge=judges[0].name)
-    return outcome, {judge.name: judgement.as_json() for judge, judgement in zip(judges, said, strict=True)}
+    return outcome, {judge.name: judgement for judge, judgement in zip(judges, said, strict=True)}
 
 
 async def asked(

@@ -20,6 +20,7 @@ from earnest.audio import AudioClip, Stimulus
 from earnest.engine.cache import AnswerCache
 from earnest.engine.caller import Caller, caller_for, check_prices, cost_of
 from earnest.engine.clips import clip_path
+from earnest.engine.failing import FailureRow
 from earnest.engine.job import Progress, Settings
 from earnest.engine.judge_prompts import judge_stimulus
 from earnest.engine.judge_replies import Judgement, outcome_of
@@ -122,6 +123,9 @@ def judge_lines(
         If a judge is to hear and clips of the run are gone.
     PlanMismatch
         If another process judges the run.
+    RunStopped
+        If a judge can never be asked (no right key, no such model, a refused connection), or so many calls to it failed
+        in a row; what was judged is kept.
     """
     return finished(lambda: _Judging(Path(folder), lines, judges, settings, on_progress).done())
 
@@ -145,6 +149,7 @@ class _Judging:
         self.n_judged = self.n_unjudged = self.n_known = self.n_total = 0
         self.failed: Counter[str] = Counter()
         self.details: dict[str, str] = {}
+        self.rows = {judge.name: FailureRow(f"judge {judge.name}", settings.max_failures) for judge in judges}
         self.callers: list[Caller] = []
         self.cache: AnswerCache | None = None
         self.ledger = Ledger(settings.max_cost, spent=read_spent(folder))
@@ -162,7 +167,7 @@ class _Judging:
             judgements = stack.enter_context(Judgements(self.folder))
             for judge in self.judges:
                 caller = caller_for(
-                    judge.model, self.settings, folder=self.folder, cache=self.cache, ledger=self.ledger
+                    judge.model, self.settings, folder=self.folder, cache=self.cache, ledger=self.ledger, role="judge"
                 )
                 stack.push_async_callback(caller.aclose)
                 self.callers.append(caller)
@@ -229,10 +234,13 @@ class _Judging:
             judge = ModelJudge(caller, hears=asked.judge.hears)
             clips = await asyncio.to_thread(self._clips, asked.line) if judge.hears else None
             said = await judge.label_async(asked.question, subject=self.plan.model, clips=clips)
-            if said.failed:
-                reason, _, detail = said.reason.partition(": ")
+            row = self.rows[judge.name]
+            row.judged(said)
+            if said.failure is not None:
+                reason, detail = said.failure
                 self.failed[reason] += 1
                 self.details.setdefault(reason, detail)
+                row.check(done=f"{self.n_judged + self.n_unjudged} of {self.n_total} judgements")
                 continue
             judgements.add(_filled(asked, said))
             self.n_judged += said.label is not None
@@ -292,9 +300,9 @@ class _Judging:
             n_unjudged=self.n_unjudged,
             failed=dict(self.failed),
             details=dict(self.details),
-            n_calls=sum(caller.n_calls for caller in self.callers),
-            n_cached=sum(caller.n_cached for caller in self.callers),
-            n_retries=sum(caller.n_retries for caller in self.callers),
+            n_calls=sum(caller.counts.n_calls for caller in self.callers),
+            n_cached=sum(caller.counts.n_cached for caller in self.callers),
+            n_retries=sum(caller.counts.n_retries for caller in self.callers),
             cost_usd=cost_usd,
             note=note,
             duration_s=time.monotonic() - self.begun,

@@ -14,29 +14,33 @@ What a line holds does not depend on connections, batches or order; only the ord
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
-import math
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from earnest.attacks import Attack
 from earnest.audio import AudioClip, Stimulus
 from earnest.engine.arms import Setup, setups
 from earnest.engine.cache import AnswerCache
 from earnest.engine.caller import LET_GO_S, Caller, caller_for, check_prices, cost_of
 from earnest.engine.clips import ClipStore
+from earnest.engine.crafts import CraftStore
+from earnest.engine.failing import FailureRow
 from earnest.engine.job import Job, Progress, Settings, Summary
 from earnest.engine.journal import CALL_FAILED, Journal
 from earnest.engine.judge_prompts import earlier_text
+from earnest.engine.judge_replies import Judgement
 from earnest.engine.judges import ModelJudge, NamedJudge, judged
 from earnest.engine.learning import keep, learnt_by, recall
 from earnest.engine.ledger_file import read_spent, write_spent
-from earnest.engine.limits import check_open_files
+from earnest.engine.limits import check_disk, check_memory, check_open_files
 from earnest.engine.lines import line_of, outcome_of_reply, scoring_failed
 from earnest.engine.pace import Pace
 from earnest.engine.planned import write_items
@@ -56,15 +60,28 @@ from earnest.errors import (
     StorageFailed,
     machine_failed,
 )
-from earnest.models.access import Answer, Model, Reply, rng_for
+from earnest.models.access import (
+    VERIFY_DRAW,
+    Answer,
+    Blocked,
+    Entry,
+    Failure,
+    Model,
+    Reply,
+    Sampling,
+    System,
+    rng_for,
+)
 from earnest.plan import LearntField, Plan
-from earnest.records import JournalLine, Question, Unscored, Verdict
+from earnest.records import Arm, JournalLine, Question, Unscored, Verdict
 from earnest.results.proof import swapped
 from earnest.results.reasons import reason_counts
 
 T = TypeVar("T")
 
 TICK_S = 0.1
+MOST_TURNS = 64
+"""Of one conversation; a task that asks more does not come to an end."""
 _MOST_ATTACKS = 32
 _ENDS_THE_RUN = (AccessDenied, MachineFailed, MissingExtra, RunStopped, StorageFailed)
 _GO_ON = "what was finished is kept, and the same command goes on from there"
@@ -77,10 +94,12 @@ async def execute_async(
     jobs: Sequence[Job],
     *,
     model: Model,
+    others: Mapping[str, Model] | None = None,
     judges: Sequence[ModelJudge | NamedJudge] = (),
     folder: Path | str,
     settings: Settings = Settings(),  # noqa: B008
     on_progress: Callable[[Progress], None] | None = None,
+    rows_seen: frozenset[str] = frozenset(),
 ) -> Summary:
     """Ask and score every job that the run folder does not hold yet.
 
@@ -92,6 +111,8 @@ async def execute_async(
         Ids must be unique. With a shard in the plan, those of other shards are left out.
     model : Model
         What is evaluated; asked by its single attempts if remote, in batches if local.
+    others : mapping of str to Model, or None
+        Models that attacks are built on in its place, by their specification.
     judges : sequence of ModelJudge or NamedJudge
         For the questions that no parser can decide; the first one decides.
     folder : path
@@ -99,6 +120,8 @@ async def execute_async(
     settings : Settings
     on_progress : callable or None
         Called on the event loop a few times a second; must not block.
+    rows_seen : frozenset of str
+        SHA-256 of clips that an artefact of the run was fitted to; items that hold one are marked as seen.
 
     Returns
     -------
@@ -119,7 +142,8 @@ async def execute_async(
     folder = Path(folder)
     jobs = _checked([job for job in jobs if in_shard(job.item.id, plan.shard)])
     async with AsyncExitStack() as stack:
-        run = await _Run.begin(stack, plan, jobs, model, judges, folder, settings, on_progress)
+        run = await _Run.begin(stack, plan, jobs, model, others or {}, judges, folder, settings, on_progress)
+        run.rows_seen = rows_seen
         await run.finish_all()
     return run.summary()
 
@@ -129,10 +153,12 @@ def execute(
     jobs: Sequence[Job],
     *,
     model: Model,
+    others: Mapping[str, Model] | None = None,
     judges: Sequence[ModelJudge | NamedJudge] = (),
     folder: Path | str,
     settings: Settings = Settings(),  # noqa: B008
     on_progress: Callable[[Progress], None] | None = None,
+    rows_seen: frozenset[str] = frozenset(),
 ) -> Summary:
     """As `execute_async`, for code without an event loop; inside one (a notebook) it runs in a thread of its own.
 
@@ -141,7 +167,8 @@ def execute(
     """
     return finished(
         lambda: execute_async(
-            plan, jobs, model=model, judges=judges, folder=folder, settings=settings, on_progress=on_progress
+            plan, jobs, model=model, others=others, judges=judges, folder=folder, settings=settings, on_progress=on_progress,
+            rows_seen=rows_seen,
         )
     )
 
@@ -163,18 +190,22 @@ class _Run:
         self.clips = ClipStore(folder)
         self.n_scored, self.unscored = 0, Counter[str]()
         self.n_done = self.n_resumed = 0
-        self._failed: list[JournalLine] = []
+        self._failures = FailureRow(plan.model, settings.max_failures)
+        self._judge_failures: dict[str, FailureRow] = {}
         self._canary_lines: dict[str, JournalLine] = {}
         self._finished: set[str] = set()
         self._learnt: tuple[LearntField, ...] = ()
+        self.rows_seen: frozenset[str] = frozenset()
         self.begun = time.monotonic()
         self.pace = Pace(())
         self.journal: Journal
         self.ledger: Ledger
         self.cache: AnswerCache | None = None
+        self.crafts: CraftStore | None = None
         self.caller: Caller
         self.judges: list[ModelJudge | NamedJudge] = []
         self.judge_callers: list[Caller] = []
+        self.other_callers: dict[str, Caller] = {}
         self.setups: dict[Any, Setup] = {}
         self.pool: Workers
         self.attack_pool: Workers
@@ -187,6 +218,7 @@ class _Run:
         plan: Plan,
         jobs: list[Job],
         model: Model,
+        others: Mapping[str, Model],
         judges: Sequence[ModelJudge | NamedJudge],
         folder: Path,
         settings: Settings,
@@ -200,36 +232,46 @@ class _Run:
             run.cache = AnswerCache(settings.cache)
             stack.callback(run.cache.close)
         run.ledger = Ledger(settings.max_cost, spent=read_spent(folder))
-        recall(folder, [model, *(judge.model for judge in judges if isinstance(judge, ModelJudge))])
+        recall(folder, [model, *others.values(), *(judge.model for judge in judges if isinstance(judge, ModelJudge))])
         run.caller = run._caller_of(model)
         stack.push_async_callback(run.caller.aclose)
+        run.other_callers = {spec: run._caller_of(other) for spec, other in others.items()}
+        for caller in run.other_callers.values():
+            stack.push_async_callback(caller.aclose)
         run._take_judges(judges, stack)
         check_prices(run._callers, settings)
-        run.setups = setups(plan, (job.arm for job in jobs), model=run.caller, sampling=run.sampling)
+        run.setups = setups(
+            plan, (job.arm for job in jobs), model=run.caller, others=run.other_callers, sampling=run.sampling
+        )
         with _storage_errors(folder):
             plan.write(folder)
         write_items(folder, [job.id for job in jobs])
         run.journal = Journal(folder)
         stack.callback(run.journal.close)
+        if any(setup.attack is not None for setup in run.setups.values()):
+            run.crafts = CraftStore(folder, run.clips)
+            stack.callback(run.crafts.close)
         stack.callback(run._write_spent)
         stack.callback(run._keep_learnt)
         run._open_pools(stack)
         # what was pushed last is closed first: worker threads must be let go before their pools are waited for
         stack.push_async_callback(run._let_threads_go)
         run._take_earlier_lines()
+        run._check_machine()
         return run
 
-    def _caller_of(self, model: Model) -> Caller:
-        return caller_for(model, self.settings, folder=self.folder, cache=self.cache, ledger=self.ledger)
+    def _caller_of(self, model: Model, *, role: str = "") -> Caller:
+        return caller_for(model, self.settings, folder=self.folder, cache=self.cache, ledger=self.ledger, role=role)
 
     def _take_judges(self, judges: Sequence[ModelJudge | NamedJudge], stack: AsyncExitStack) -> None:
         for judge in judges:
             if isinstance(judge, ModelJudge):
-                caller = self._caller_of(judge.model)
+                caller = self._caller_of(judge.model, role="judge")
                 stack.push_async_callback(caller.aclose)
                 self.judge_callers.append(caller)
                 judge = ModelJudge(caller, hears=judge.hears)
             self.judges.append(judge)
+            self._judge_failures[judge.name] = FailureRow(f"judge {judge.name}", self.settings.max_failures)
 
     def _open_pools(self, stack: AsyncExitStack) -> None:
         self.pool = Workers(max(2, min(8, os.cpu_count() or 1)), name="earnest-work")
@@ -251,14 +293,26 @@ class _Run:
             finished -= canaries  # the run was stopped then
         for name in finished:
             self._count(lines[name])
-            self.caller.answered = self.caller.answered or lines[name].answer is not None
+            self.caller.counts.answered = self.caller.counts.answered or lines[name].answer is not None
         self.n_resumed = self.n_done
         lines.clear()
         self._finished = finished
 
+    def _check_machine(self) -> None:
+        """See that disk and memory suffice for what is left to be asked."""
+        left = [job for job in self.jobs if job.id not in self._finished]
+        check_disk(left, self.folder)
+        check_memory(left, self._n_plain)
+
     @property
     def _callers(self) -> list[Caller]:
-        return [self.caller, *self.judge_callers]
+        return [self.caller, *self.other_callers.values(), *self.judge_callers]
+
+    @property
+    def _n_plain(self) -> int:
+        """Items without an attack that are under way at once."""
+        size = self.caller.batch_size
+        return self.settings.max_connections if size is None else 2 * size + 8
 
     @property
     def _n_attacks(self) -> int:
@@ -276,12 +330,15 @@ class _Run:
         self.pace = Pace((self.setups[job.arm].attack is not None, job.item.duration_s) for job in left)
         ticker = asyncio.create_task(self._tick())
         try:
-            size = self.caller.batch_size
-            n_plain = self.settings.max_connections if size is None else 2 * size + 8
-            await self._in_parallel((self._finish(job) for job in canaries), n_plain)
+            await self._in_parallel((self._finish(job) for job in canaries), self._n_plain)
             self._check_canaries(canaries)
-            await self._in_parallel((self._finish(job) for job in self._ordered(plain)), n_plain)
-            await self._in_parallel((self._attack(group) for group in self._groups(attacked)), self._n_attacks)
+            self.caller.rely()
+            for arm in self._arms(plain):  # one after the other: two systems never stand around one network at once
+                alike = self._ordered([job for job in plain if job.arm == arm])
+                await self._in_parallel((self._finish(job) for job in alike), self._n_plain)
+            for arm in self._arms(attacked):
+                alike = self._ordered([job for job in attacked if job.arm == arm])
+                await self._in_parallel((self._attack(group) for group in self._groups(alike)), self._n_attacks)
         finally:
             ticker.cancel()
             await asyncio.gather(ticker, return_exceptions=True)
@@ -293,10 +350,11 @@ class _Run:
         """Stop where calls for canaries failed, one and all, or answers were swapped: with all else it would be alike."""
         if mixed := swapped(list(self._canary_lines.values())):
             (first, second), n_more = mixed[0], len(mixed) - 1
+            self.caller.disown()
             raise RunStopped(
                 f"{first} was answered with the code words of {second}{f', and {n_more} more like that' if n_more else ''}: "
                 f"what stands behind {self.plan.model} mixes up requests that it has at once. Mend it, or run the same "
-                "command again with --max-connections 1 --no-cache"
+                "command again with --max-connections 1; none of these answers is kept in the cache"
             )
         lines = [self._canary_lines[job.id] for job in asked if job.id in self._canary_lines]
         if lines and len(lines) == sum(job.kind == "canary" for job in self.jobs) and all(map(_call_failed, lines)):
@@ -334,60 +392,107 @@ class _Run:
         return sorted(jobs, key=lambda job: -(job.item.duration_s or 0.0))
 
     def _groups(self, jobs: list[Job]) -> Iterator[list[Job]]:
-        """Jobs of one arm that are attacked together."""
+        """Jobs of an arm that are attacked together."""
         size = self.caller.batch_size or 1
-        for arm in dict.fromkeys(job.arm for job in jobs):
-            alike = self._ordered([job for job in jobs if job.arm == arm])
-            for start in range(0, len(alike), size):
-                yield alike[start : start + size]
+        for start in range(0, len(jobs), size):
+            yield jobs[start : start + size]
+
+    @staticmethod
+    def _arms(jobs: list[Job]) -> list[Arm]:
+        return list(dict.fromkeys(job.arm for job in jobs))
 
     async def _finish(self, job: Job) -> None:
         """A job without an attack, from loading to its journal line."""
-        setup = self.setups[job.arm]
         try:
-            stimulus, asked, clips, before_ms = await self._in_pool(self._prepared, job, setup)
+            entry, reply, usage = await self._conversed(job)
         except BadAudio as error:
             self._write(self._line(job, outcome=Unscored(reason="bad_audio", detail=str(error))))
             return
-        reply = await self.caller.reply(asked, sampling=self.sampling)
-        await self._score(job, stimulus, reply, clips=clips, before_ms=before_ms)
+        clips = await self._in_pool(self.clips.keep_all, entry.sent)
+        if usage and isinstance(reply, Answer):
+            reply = replace(reply, usage=usage)
+        await self._score(job, entry.sent, reply, clips=clips)
+
+    async def _conversed(self, job: Job) -> tuple[Entry, Reply, dict[str, float]]:
+        """The last turn of an item on its way in, what left the system, and what all turns used."""
+        usage: Counter[str] = Counter()
+        stimulus = await self._in_pool(job.item.load)
+        for _ in range(MOST_TURNS):
+            entry, reply = await self._answered(job, stimulus)
+            if isinstance(reply, Answer):
+                usage.update(reply.usage)
+            if job.item.follow is None or isinstance(reply, Failure):
+                return entry, reply, dict(usage)
+            answer = reply.as_answer if isinstance(reply, Blocked) else reply
+            following = await self._in_pool(job.item.follow, stimulus, answer)
+            if following is None:
+                return entry, reply, dict(usage)
+            stimulus = following
+        raise BadParameter(f"{job.item.id} goes on after {MOST_TURNS} turns; its task's `follow` must come to an end")
+
+    async def _answered(self, job: Job, stimulus: Stimulus) -> tuple[Entry, Reply]:
+        """What the system of the job's arm says to a stimulus."""
+        system = self.setups[job.arm].system
+        entry = await self._in_pool(self._entered, system, stimulus)
+        if entry.blocked is not None:
+            return entry, entry.blocked
+        reply = await system.asked.reply(entry.stimulus, sampling=self.sampling)  # type: ignore[attr-defined]
+        return entry, (await self._in_pool(self._left, job, reply, entry) if system.defences else reply)
+
+    def _left(self, job: Job, reply: Reply, entry: Entry) -> Reply:
+        """In a worker thread: what leaves the system; an answer that a defence cannot take fails its item alone."""
+        try:
+            return self.setups[job.arm].system.left(reply, entry)
+        except _NOT_AN_ITEMS:
+            raise
+        except Exception as error:  # noqa: BLE001
+            failed = scoring_failed(error)
+            return Failure(reason=failed.reason, detail=failed.detail)  # type: ignore[arg-type]
+
+    def _entered(self, system: System, stimulus: Stimulus) -> Entry:
+        entry = system.entered(stimulus)
+        if self.cache is not None:
+            entry.stimulus.digest  # noqa: B018  (worked out here, kept with the stimulus, needed on the loop)
+        return entry
 
     async def _attack(self, jobs: list[Job]) -> None:
         """Jobs of one attacked arm, attacked together."""
         loaded: list[tuple[Job, Stimulus]] = []
         for job in jobs:
             try:
-                loaded.append((job, await self._in_pool(_with_goal, job)))
+                loaded.append((job, await self._to_attack(job)))
             except BadAudio as error:
                 self._write(self._line(job, outcome=Unscored(reason="bad_audio", detail=str(error))))
         if loaded:
             await self._attack_loaded(loaded)
+
+    async def _to_attack(self, job: Job) -> Stimulus:
+        """What is attacked: of a conversation the last turn, after those before it were asked as they are."""
+        if job.item.follow is None:
+            return await self._in_pool(_with_goal, job)
+        entry, _, _ = await self._conversed(job)
+        return replace(entry.sent, goal=job.goal(job.item))
 
     async def _attack_loaded(self, loaded: list[tuple[Job, Stimulus]]) -> None:
         setup = self.setups[loaded[0][0].arm]
         stimuli = [stimulus for _, stimulus in loaded]
         # one seed for all: the attack makes a generator for each stimulus from it and the stimulus's content
         rng = rng_for(self.plan.seed, "attack", loaded[0][0].arm.attack or "")
+        built = {} if setup.crafted_on is None else {"surrogate": setup.crafted_on}
+        kept = {"crafts": self.crafts} if _crafts(setup.attack) else {}
+        attack = functools.partial(setup.attack.run, setup.system, stimuli, rng=rng, **built, **kept)
         try:
-            attempts = (
-                await self._in_pool(setup.attack.run, setup.system, stimuli, rng=rng, pool=self.attack_pool)
-            ).attempts
+            attempts = (await self._in_pool(attack, pool=self.attack_pool)).attempts
         except _ENDS_THE_RUN:
             raise
         except EarnestError as error:
             await self._attack_apart(loaded, error)
             return
-        for (job, stimulus), attempt in zip(loaded, attempts, strict=True):
-            clips = await self._in_pool(self.clips.keep_all, stimulus.with_clip(attempt.clip))
-            await self._score(
-                job,
-                stimulus,
-                attempt.answer,
-                clips=clips,
-                attempt=attempt.facts(),
-                attacked=attempt.clip,
-                reviewed=True,
-            )
+        drawn = {"draw": VERIFY_DRAW, "sampling": self.sampling.drawn(VERIFY_DRAW)}
+        for (job, clean), attempt in zip(loaded, attempts, strict=True):
+            clips = await self._in_pool(self.clips.keep_all, attempt.stimulus)
+            attacked, facts = attempt.stimulus, attempt.facts()
+            await self._score(job, attacked, attempt.answer, clips=clips, attempt=facts, clean=clean, **drawn)
 
     async def _attack_apart(self, loaded: list[tuple[Job, Stimulus]], error: EarnestError) -> None:
         """One by one, so that only the stimulus at fault goes unscored."""
@@ -409,18 +514,17 @@ class _Run:
         *,
         clips: dict[str, str],
         attempt: dict[str, Any] | None = None,
-        attacked: AudioClip | None = None,
-        before_ms: float = 0.0,
-        reviewed: bool = False,
+        clean: Stimulus | None = None,
+        draw: int = 0,
+        sampling: Sampling | None = None,
     ) -> None:
-        system = None if reviewed else self.setups[job.arm].system
-        reply, outcome, answer_clip = await self._in_pool(self._outcome, job, system, reply, before_ms)
+        outcome, answer_clip = await self._in_pool(self._outcome, job, reply)
+        turns = await self._in_pool(self.clips.keep_turns, stimulus) if stimulus.history else ()
         said, question = None, outcome if isinstance(outcome, Question) else None
         if question is not None:
             if stimulus.history and not question.earlier:
                 question = replace(question, earlier=earlier_text(stimulus))
-            sent = stimulus.with_clip(attacked) if attacked is not None else stimulus
-            heard = await self._in_pool(_as_kept, sent) if self.plan.judge_hears else {}
+            heard = await self._in_pool(_as_kept, stimulus) if self.plan.judge_hears else {}
             try:
                 outcome, said = await judged(question, self.judges, subject=self.plan.model, clips=heard)
             except _NOT_AN_ITEMS:
@@ -429,40 +533,28 @@ class _Run:
                 outcome = scoring_failed(error)
         assert isinstance(outcome, Verdict | Unscored)
         about = {
+            "seen": bool(self.rows_seen) and await self._in_pool(_holds, clean or stimulus, self.rows_seen),
             "stimulus": stimulus,
             "reply": reply,
             "clips": clips,
             "answer_clip": answer_clip,
             "attempt": attempt,
-            "judges": said,
+            "judges": None if said is None else {name: judgement.as_json() for name, judgement in said.items()},
             "question": question,
+            "draw": draw,
+            "turns": turns,
+            **({} if sampling is None else {"sampling": sampling}),
         }
         try:
             line = self._line(job, outcome=outcome, **about)
         except (TypeError, ValueError) as error:  # something in the reply or the verdict has no place in a line
             line = self._line(job, outcome=scoring_failed(error), stimulus=stimulus, clips=clips)
         self._write(line)
+        self._check_judges(said or {})
 
-    def _prepared(self, job: Job, setup: Setup) -> tuple[Stimulus, Stimulus, dict[str, str], float]:
-        """In a worker thread: what the system is sent, what its model gets, the clips' names, the defences' ms."""
-        stimulus = job.item.load()
-        clips = self.clips.keep_all(stimulus)
-        begun = time.perf_counter()
-        asked = setup.system.defended(stimulus)
-        before_ms = 1e3 * (time.perf_counter() - begun)
-        if self.cache is not None:
-            asked.digest  # noqa: B018  (worked out here, kept with the stimulus, needed on the loop)
-        return stimulus, asked, clips, before_ms
-
-    def _outcome(self, job: Job, system: Any, reply: Reply, before_ms: float) -> tuple[Reply, Any, str | None]:
-        """In a worker thread: the reply that leaves the system, what scoring says, the spoken answer's name."""
+    def _outcome(self, job: Job, reply: Reply) -> tuple[Any, str | None]:
+        """In a worker thread: what scoring says of what left the system, and the spoken answer's name."""
         try:
-            if system is not None and system.defences and isinstance(reply, Answer):
-                begun = time.perf_counter()
-                reply = system.reviewed(reply)
-                if isinstance(reply, Answer):
-                    after_ms = before_ms + 1e3 * (time.perf_counter() - begun)
-                    reply = replace(reply, details={**reply.details, "defence_ms": after_ms})
             outcome = outcome_of_reply(job, reply)
         except _NOT_AN_ITEMS as error:
             error.add_note(f"while scoring {job.id}; what was finished before is kept, and the run can be resumed")
@@ -470,10 +562,10 @@ class _Run:
         except Exception as error:  # noqa: BLE001  (an answer that a task cannot take is that item's outcome)
             outcome = scoring_failed(error)
         answer_clip = self.clips.keep(reply.clip) if isinstance(reply, Answer) and reply.clip is not None else None
-        return reply, outcome, answer_clip
+        return outcome, answer_clip
 
     def _line(self, job: Job, *, outcome: Verdict | Unscored, **what: Any) -> JournalLine:
-        return line_of(job, model=self.plan.model, sampling=self.sampling, outcome=outcome, **what)
+        return line_of(job, **{"model": self.plan.model, "sampling": self.sampling, "outcome": outcome, **what})
 
     async def _in_pool(self, function: Callable[..., T], *arguments: Any, pool: Workers | None = None, **named: Any) -> T:
         work = (pool or self.pool).submit(_kept_in, function, *arguments, **named)
@@ -502,15 +594,21 @@ class _Run:
         if line.kind == "canary":
             return
         if _call_failed(line):
-            self._failed.append(line)
+            self._failures.failed(line.reason or "", line.detail or "")
         elif line.answer is not None:
-            self._failed.clear()
-        if len(self._failed) >= (self.settings.max_failures or math.inf):
-            raise RunStopped(
-                f"{len(self._failed)} calls in a row gave no answer, so nothing more was asked of {self.plan.model}: "
-                f"{_why(self._failed)}. {self.n_done} of {len(self.jobs)} items are done and kept; the same command "
-                "goes on from there and asks these again (--max-failures says after how many)"
-            )
+            self._failures.replied()
+        self._failures.check(done=self._done_words)
+
+    def _check_judges(self, said: Mapping[str, Judgement]) -> None:
+        """Stop after so many failed calls in a row of one judge, as if they were the model's."""
+        for name, judgement in said.items():
+            row = self._judge_failures[name]
+            row.judged(judgement)
+            row.check(done=self._done_words)
+
+    @property
+    def _done_words(self) -> str:
+        return f"{self.n_done} of {len(self.jobs)} items"
 
     def _count(self, line: JournalLine) -> None:
         self.n_done += 1
@@ -572,9 +670,9 @@ class _Run:
             n_scored=self.n_scored,
             unscored=dict(self.unscored),
             n_resumed=self.n_resumed,
-            n_calls=sum(caller.n_calls for caller in self._callers),
-            n_retries=sum(caller.n_retries for caller in self._callers),
-            n_cached=sum(caller.n_cached for caller in self._callers),
+            n_calls=sum(caller.counts.n_calls for caller in self._callers),
+            n_retries=sum(caller.counts.n_retries for caller in self._callers),
+            n_cached=sum(caller.counts.n_cached for caller in self._callers),
             cost_usd=cost_usd,
             note=note,
             learnt=tuple(map(str, self._learnt)),
@@ -612,6 +710,16 @@ def _kept_in(function: Callable[..., T], *arguments: Any, **named: Any) -> T:
 def _as_kept(sent: Stimulus) -> dict[str, AudioClip]:
     """The clips as the run folder keeps them, so that a judge asked later hears the same."""
     return {role: clip.quantised() for role, clip in sent.clips.items()}
+
+
+def _crafts(attack: Any) -> bool:
+    """Whether the base class runs an attack, so that what it makes can be kept."""
+    return getattr(type(attack), "run", None) is Attack.run
+
+
+def _holds(stimulus: Stimulus, rows_seen: frozenset[str]) -> bool:
+    """Whether a clip of the stimulus, before any attack, is one that was fitted to."""
+    return any(clip.quantised().digest in rows_seen for clip in stimulus.clips.values())
 
 
 def _with_goal(job: Job) -> Stimulus:

@@ -18,7 +18,7 @@ from earnest.engine.ledger_file import read_spent, write_spent
 from earnest.engine.planned import planned_items, write_items
 from earnest.errors import BadData, BadParameter, PlanMismatch
 from earnest.plan import Plan
-from earnest.records import Arm, JournalLine
+from earnest.records import JournalLine
 from earnest.results.judged import read_judgements
 
 
@@ -93,12 +93,12 @@ def lacking(folder: Path | str) -> list[str]:
         return [f"{len(missing)} of {len(lines) + len(missing)} items have no line: {_named(missing)}"]
     if plan.shard is not None:
         return []
-    asked = Counter((line.task, line.attack, line.defence) for line in lines.values() if line.kind == "item")
+    asked = Counter((line.task, line.arm) for line in lines.values() if line.kind == "item")
     return [
-        f"{task.n_items - n} of {task.n_items} items of {task.name}{Arm(attack=attack, defence=defence).suffix} have no line"
+        f"{task.n_items - n} of {task.n_items} items of {task.name}{arm.suffix} have no line"
         for task in plan.tasks
-        for attack, defence in plan.arms
-        if (attack is None or task.attacked) and (n := asked[task.name, attack, defence]) < task.n_items
+        for arm in plan.arms_of(task)
+        if (n := asked[task.name, arm]) < task.n_items
     ]
 
 
@@ -125,7 +125,7 @@ def _stranger(line: JournalLine, plan: Plan) -> str:
         return f"is an answer of {line.model}, and the plan is of {plan.model}"
     if line.kind == "item" and line.task not in tasks:
         return f"is of the task {line.task}, which its plan does not run"
-    if (line.attack, line.defence) not in plan.arms:
+    if line.arm not in plan.by_arm:
         return f"was asked {line.arm.suffix or 'clean'}, which its plan does not ask"
     if not in_shard(line.item.removesuffix(line.arm.suffix), plan.shard):
         return f"does not belong to shard {plan.shard}"

@@ -293,110 +293,148 @@ _Came = tuple[int, int, int, int]
 
 
 def _search(reference: _Net, hypothesis: _Net, window: _Window) -> list[Step] | None:
-    """The shortest alignment within a window that no reading leaves; None where it would take too long.
+    """The shortest alignment within a window that no reading leaves; None where it would take too long."""
+    return _Search(reference, hypothesis, window).steps()
 
-    A* over pairs of nodes, of which at most one lies off its row. The edits of a state wait in the heap until no state
-    is left that cost fewer, and what no way on can avoid is worked out when the first of them is due.
+
+class _Search:
+    """A* over pairs of nodes, of which at most one lies off its row.
+
+    A state is a pair of nodes. In the heap it waits twice: to be gone on from by equal words, which cost nothing, and,
+    marked by the number of equal words `taken` before, for its edits, which are due when no state is left that cost
+    fewer. What no way on can avoid is worked out when the first edits are due; until then it is taken for nothing.
     """
-    first, end, first_other, to = window
-    words, ways, others, their_ways = reference.words, reference.ways, hypothesis.words, hypothesis.ways
-    n, n_others, homes, their_homes = len(words), len(others), reference.homes, hypothesis.homes
-    least: Sequence[int] = ()
-    their_least: Sequence[int] = ()
-    costs = {(first, first_other): 0}
-    came: dict[tuple[int, int], _Came] = {}
-    heap: list[tuple[int, int, int, int, int]] = [(0, 0, first, first_other, -1)]
-    done: set[tuple[int, int]] = set()
-    furthest: dict[tuple[int, int, int], tuple[int, int]] = {}
 
-    def unavoidable(a: int, b: int) -> int:
-        if not least:
-            return 0
-        ours, theirs = least[a] - least[end], their_least[b] - their_least[to]
-        return ours if ours > theirs else theirs
+    __slots__ = (
+        *("reference", "words", "ways", "homes", "n", "end", "least"),
+        *("hypothesis", "others", "their_ways", "their_homes", "n_others", "to", "their_least"),
+        *("costs", "came", "heap", "done", "furthest"),
+    )
 
-    def reach(cost: int, one: int, other: int, by: _Came) -> None:
-        state = (one, other)
-        known = costs.get(state)
-        if known is None or cost < known:
-            costs[state] = cost
-            came[state] = by
-            heappush(heap, (cost + _EDIT * unavoidable(one, other), -homes[one] - their_homes[other], one, other, -1))
+    def __init__(self, reference: _Net, hypothesis: _Net, window: _Window) -> None:
+        self.reference, self.hypothesis = reference, hypothesis
+        first, self.end, first_other, self.to = window
+        self.words, self.ways, self.homes = reference.words, reference.ways, reference.homes
+        self.others, self.their_ways, self.their_homes = hypothesis.words, hypothesis.ways, hypothesis.homes
+        self.n, self.n_others = len(self.words), len(self.others)
+        self.least: Sequence[int] = ()
+        self.their_least: Sequence[int] = ()
+        self.costs = {(first, first_other): 0}
+        self.came: dict[tuple[int, int], _Came] = {}
+        self.heap: list[tuple[int, int, int, int, int]] = [(0, 0, first, first_other, -1)]
+        self.done: set[tuple[int, int]] = set()
+        self.furthest: dict[tuple[int, int, int], tuple[int, int]] = {}
 
-    def put_off(cost: int, one: int, other: int, taken: int) -> None:
-        heappush(heap, (cost + _EDIT * (unavoidable(one + taken, other + taken) or 1), 0, one, other, taken))
+    def steps(self) -> list[Step] | None:
+        """The steps of the shortest alignment, in order."""
+        for _ in range(MOST_STATES):
+            if not self.heap:
+                break
+            state = heappop(self.heap)
+            _, _, one, other, taken = state
+            if taken >= 0:
+                if self.least:
+                    self._edit(one, other, taken)
+                else:
+                    self._estimate(state)
+            elif (one, other) not in self.done:
+                self.done.add((one, other))
+                taken = self._equal_words(one, other)
+                if one + taken == self.end and other + taken == self.to:
+                    return _path(self.reference, self.came, one, other, taken)
+                self._go_on(one, other, taken)
+        return None
 
-    def ways_on(a: int, b: int) -> tuple[Sequence[Way], Sequence[Way]]:
-        """While one text is off its row, the other keeps to its own."""
-        ours: Sequence[Way] = () if a == end else ways.get(a) or ((words[a], a + 1, 0),)
-        theirs: Sequence[Way] = () if b == to else their_ways.get(b) or ((others[b], b + 1, 0),)
-        if a > n:
-            theirs = [way for way in theirs if not way[2]]
-        elif b > n_others:
-            ours = [way for way in ours if not way[2]]
-        return ours, theirs
-
-    def behind(cost: int, a: int, b: int) -> bool:
-        """Whether a state further on has been met, on the same diagonal, for no more."""
-        diagonal = (_next(reference.branches, a), _next(hypothesis.branches, b), a - b)
-        known = furthest.get(diagonal)
-        if known is not None and known[0] >= a and known[1] <= cost:
-            return True
-        furthest[diagonal] = (a, cost)
-        return False
-
-    for _ in range(MOST_STATES):
-        if not heap:
-            break
-        estimate, _, one, other, taken = heappop(heap)
-        cost = costs[one, other]
-        if taken >= 0:
-            if not least:
-                least, their_least = reference.least, hypothesis.least
-                waiting = [(estimate, 0, one, other, taken), *heap]
-                heap.clear()
-                for _, _, one, other, taken in waiting:
-                    put_off(costs[one, other], one, other, taken)
-                continue
-            a, b = one + taken, other + taken
-            ours, theirs = ways_on(a, b)
-            targets = {way[1]: way[2] for way in reversed(theirs) if way[0]}  # of two ways to one node, that of the row
-            cost += _EDIT
-            for way in targets:
-                reach(cost, a, way, (one, other, taken, INSERTION))
-            for node, left in {way[1]: way[2] for way in reversed(ours) if way[0]}.items():
-                reach(cost + left, node, b, (one, other, taken, DELETION))
-                for way, their_left in targets.items():
-                    if not (left and their_left):
-                        reach(cost + left, node, way, (one, other, taken, SUBSTITUTION))
-            continue
-        if (one, other) in done:
-            continue
-        done.add((one, other))
-        a, b = one, other
+    def _equal_words(self, a: int, b: int) -> int:
+        """How many words both texts have in common from here, with one way on."""
+        words, others, ways, their_ways, end, to = self.words, self.others, self.ways, self.their_ways, self.end, self.to
+        start = a
         while a < end and b < to and words[a] == others[b] and a not in ways and b not in their_ways:
             a += 1
             b += 1
-        taken = a - one
-        if a == end and b == to:
-            return _path(reference, came, one, other, taken)
-        if a < end and b < to and a not in ways and b not in their_ways:
-            if not behind(cost, a, b):
-                put_off(cost, one, other, taken)
-            continue
-        ours, theirs = ways_on(a, b)
+        return a - start
+
+    def _go_on(self, one: int, other: int, taken: int) -> None:
+        """From behind the equal words: what costs nothing at once, the edits when they are due."""
+        a, b, cost = one + taken, other + taken, self.costs[one, other]
+        if a < self.end and b < self.to and a not in self.ways and b not in self.their_ways:
+            if not self._is_behind(cost, a, b):
+                self._put_off(cost, one, other, taken)
+            return
+        ours, theirs = self._ways_on(a, b)
         for word, node, left in ours:
             if not word:
-                reach(cost + left, node, b, (one, other, taken, NOTHING))
+                self._reach(cost + left, node, b, (one, other, taken, NOTHING))
             elif word != _OTHER:
                 for their_word, their_node, their_left in theirs:
                     if word == their_word and not (left and their_left):
-                        reach(cost + left, node, their_node, (one, other, taken, HIT))
+                        self._reach(cost + left, node, their_node, (one, other, taken, HIT))
         for word, node, _ in theirs:
             if not word:
-                reach(cost, a, node, (one, other, taken, NOTHING))
-        put_off(cost, one, other, taken)
-    return None
+                self._reach(cost, a, node, (one, other, taken, NOTHING))
+        self._put_off(cost, one, other, taken)
+
+    def _edit(self, one: int, other: int, taken: int) -> None:
+        """Every state that is one edit from here."""
+        a, b, cost = one + taken, other + taken, self.costs[one, other] + _EDIT
+        ours, theirs = self._ways_on(a, b)
+        targets = {way[1]: way[2] for way in reversed(theirs) if way[0]}  # of two ways to one node, that of the row
+        for way in targets:
+            self._reach(cost, a, way, (one, other, taken, INSERTION))
+        for node, left in {way[1]: way[2] for way in reversed(ours) if way[0]}.items():
+            self._reach(cost + left, node, b, (one, other, taken, DELETION))
+            for way, their_left in targets.items():
+                if not (left and their_left):
+                    self._reach(cost + left, node, way, (one, other, taken, SUBSTITUTION))
+
+    def _estimate(self, due: tuple[int, int, int, int, int]) -> None:
+        """Work out which edits cannot be avoided, and put all that waits back in its new order."""
+        self.least, self.their_least = self.reference.least, self.hypothesis.least
+        waiting = [due, *self.heap]
+        self.heap.clear()
+        for _, _, one, other, taken in waiting:
+            self._put_off(self.costs[one, other], one, other, taken)
+
+    def _reach(self, cost: int, one: int, other: int, by: _Came) -> None:
+        """Note a state where it is new, or reached for less than before."""
+        state = (one, other)
+        known = self.costs.get(state)
+        if known is None or cost < known:
+            self.costs[state] = cost
+            self.came[state] = by
+            estimate = cost + _EDIT * self._unavoidable(one, other)
+            heappush(self.heap, (estimate, -self.homes[one] - self.their_homes[other], one, other, -1))
+
+    def _put_off(self, cost: int, one: int, other: int, taken: int) -> None:
+        """Let the edits of a state wait for their turn."""
+        estimate = cost + _EDIT * (self._unavoidable(one + taken, other + taken) or 1)
+        heappush(self.heap, (estimate, 0, one, other, taken))
+
+    def _unavoidable(self, a: int, b: int) -> int:
+        """Edits that every way on from here has."""
+        if not self.least:
+            return 0
+        ours, theirs = self.least[a] - self.least[self.end], self.their_least[b] - self.their_least[self.to]
+        return ours if ours > theirs else theirs
+
+    def _ways_on(self, a: int, b: int) -> tuple[Sequence[Way], Sequence[Way]]:
+        """The ways on of both texts; while one is off its row, the other keeps to its own."""
+        ours: Sequence[Way] = () if a == self.end else self.ways.get(a) or ((self.words[a], a + 1, 0),)
+        theirs: Sequence[Way] = () if b == self.to else self.their_ways.get(b) or ((self.others[b], b + 1, 0),)
+        if a > self.n:
+            theirs = [way for way in theirs if not way[2]]
+        elif b > self.n_others:
+            ours = [way for way in ours if not way[2]]
+        return ours, theirs
+
+    def _is_behind(self, cost: int, a: int, b: int) -> bool:
+        """Whether a state further on has been met, on the same diagonal, for no more."""
+        diagonal = (_next(self.reference.branches, a), _next(self.hypothesis.branches, b), a - b)
+        known = self.furthest.get(diagonal)
+        if known is not None and known[0] >= a and known[1] <= cost:
+            return True
+        self.furthest[diagonal] = (a, cost)
+        return False
 
 
 def _path(reference: _Net, came: dict[tuple[int, int], _Came], one: int, other: int, taken: int) -> list[Step]:

@@ -120,10 +120,15 @@ def calibrated_mean(
     variance = float(errors @ errors) * n_labelled_clusters / (n_labelled_clusters - 1) + imagined
     half = float(stdtrit(n_labelled_clusters - 1, (1 + confidence) / 2)) * math.sqrt(variance)
     return Calibrated(
-        value=min(1.0, max(0.0, value)), low=max(0.0, value - half), high=min(1.0, value + half),
-        naive=float(np.concatenate([f, g]).mean()), people=float(y.mean()), n_labelled=y.size, n_all=y.size + g.size,
+        value=min(1.0, max(0.0, value)),
+        low=max(0.0, value - half),
+        high=min(1.0, value + half),
+        naive=float(np.concatenate([f, g]).mean()),
+        people=float(y.mean()),
+        n_labelled=y.size,
+        n_all=y.size + g.size,
         power=power,
-    )  # fmt: skip
+    )
 
 
 @metrics.register("calibrated_rate")
@@ -190,9 +195,16 @@ def calibrated_rate(
     low, high = _lang_reiczigel(*counts, n_all=every.size, confidence=confidence)
     value = min(1.0, max(0.0, value))
     return Calibrated(
-        value=value, low=min(low, value), high=max(high, value), naive=rate, people=float(y.mean()),
-        n_labelled=y.size, n_all=every.size, sensitivity=sensitivity, specificity=specificity,
-    )  # fmt: skip
+        value=value,
+        low=min(low, value),
+        high=max(high, value),
+        naive=rate,
+        people=float(y.mean()),
+        n_labelled=y.size,
+        n_all=every.size,
+        sensitivity=sensitivity,
+        specificity=specificity,
+    )
 
 
 @dataclass(frozen=True)
@@ -297,9 +309,12 @@ def folded_interval(
     for yes in counts:
         for no in counts:
             corrected = _lang_reiczigel(
-                (rate, worth), (yes.n_hit / yes.n_yes, yes.n_yes), (no.n_rejected / no.n_no, no.n_no),
-                n_all=math.inf, confidence=confidence,
-            )  # fmt: skip
+                (rate, worth),
+                (yes.n_hit / yes.n_yes, yes.n_yes),
+                (no.n_rejected / no.n_no, no.n_no),
+                n_all=math.inf,
+                confidence=confidence,
+            )
             down, up = share * (rate - corrected[0]), share * (corrected[1] - rate)
             ends.append((value - _added(down, rest * (value - low)), value + _added(up, rest * (high - value))))
     return max(0.0, min(end[0] for end in ends)), min(1.0, max(end[1] for end in ends))

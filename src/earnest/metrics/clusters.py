@@ -126,7 +126,9 @@ class Jackknife:
         """How far parts without spread might lie below and above, together; shape (2,)."""
         present = (self.shares > 0).astype(np.float64)
         n = np.sqrt(present.sum(axis=0))
-        shared = np.divide(present.T @ present, np.outer(n, n), out=np.zeros((len(n), len(n))), where=np.outer(n, n) > 0)
+        shared = np.divide(
+            present.T @ present, np.outer(n, n), out=np.zeros((len(n), len(n))), where=np.outer(n, n) > 0
+        )
         return np.sqrt(np.einsum("pe,pq,qe->e", self.reach, shared, self.reach))
 
     def part(self, place: int) -> Jackknife:
@@ -140,9 +142,10 @@ class Jackknife:
         """One part less another."""
         rows = self.shares[:, [first, second]].any(axis=1)
         return Jackknife(
-            moves=self.moves[rows][:, [first, second]] * (1.0, -1.0), shares=self.shares[rows][:, [first, second]],
+            moves=self.moves[rows][:, [first, second]] * (1.0, -1.0),
+            shares=self.shares[rows][:, [first, second]],
             reach=self.reach[[first, second]],
-        )  # fmt: skip
+        )
 
     def scaled(self, weight: float) -> Jackknife:
         """The same of the estimate times a weight."""
@@ -182,9 +185,7 @@ def jackknife_of_ratios(
     return Jackknife(moves=moves * weight, shares=bottom / size, reach=reach * np.abs(weight)[:, None])
 
 
-def jackknife_of(
-    totals: ArrayLike, estimate: Callable[[Floats], Floats], *, bounds: Bounds | None = None
-) -> Jackknife:
+def jackknife_of(totals: ArrayLike, estimate: Callable[[Floats], Floats], *, bounds: Bounds | None = None) -> Jackknife:
     """The jackknife of any function of sums over clusters, as one part.
 
     Parameters
@@ -463,9 +464,7 @@ def _correlation(made: Jackknife, first: int, second: int) -> float:
     return float(moves[:, 0] @ moves[:, 1]) / scale if scale > 0 else 0.0
 
 
-def _level(
-    made: Jackknife, pairs: Sequence[tuple[int, int]], *, rng: np.random.Generator, confidence: float
-) -> float:
+def _level(made: Jackknife, pairs: Sequence[tuple[int, int]], *, rng: np.random.Generator, confidence: float) -> float:
     """The confidence of one pair at which all hold at once with `confidence`."""
     if len(pairs) == 1:
         return confidence
@@ -473,7 +472,9 @@ def _level(
     z = normal.inv_cdf((1 + confidence) / 2)
     n_parts = made.moves.shape[1]
     reach = made.reach.max(axis=1)
-    blind = np.where(np.isinf(reach), 1.0, reach) / z  # of what nothing bounds, a whole unit: by far more than the others
+    blind = (
+        np.where(np.isinf(reach), 1.0, reach) / z
+    )  # of what nothing bounds, a whole unit: by far more than the others
     spread = made.moves.T @ made.moves + np.diag(blind**2)
     draws = rng.standard_normal((_N_DRAWS, n_parts)) @ _root(spread)
     largest = np.zeros(_N_DRAWS)

@@ -2,7 +2,7 @@
 
 A model is written as a specification: `earnest/reference`, `scripted/always_refuse`, `openai/<name>`,
 `gemini/<name>`, `<url>#<name>`, `transformers/<folder or hub id>`, `cascade/<recogniser>[+<text model>]`,
-`python:<module>:<callable>`. `load_model` turns it into a `Model`.
+`detector/<name>[:k=v,...]`, `python:<module>:<callable>`. `load_model` turns it into a `Model`.
 """
 
 from earnest.models.access import Access, Answer, Failure, Model, Sampling, System

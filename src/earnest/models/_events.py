@@ -19,6 +19,8 @@ def is_stream(data: bytes, content_type: str) -> bool:
 def completion_of(data: bytes, *, host: str) -> dict[str, Any]:
     """The chat completion that a stream of its pieces makes; an error in the stream is the reply.
 
+    A recording stays a list of pieces in base64, which are decoded together.
+
     Raises
     ------
     ModelFailed
@@ -40,7 +42,10 @@ def completion_of(data: bytes, *, host: str) -> dict[str, Any]:
             return {**event, **({"usage": whole["usage"]} if "usage" in whole else {})}
         whole.update({key: value for key, value in event.items() if value is not None and key != "choices"})
         choice = _first(event.get("choices"))
-        _add(message, choice.get("delta") or choice.get("message"))
+        delta = choice.get("delta") or choice.get("message")
+        if event.get("modality") == "audio":  # vLLM-Omni puts recordings where the words stand
+            delta = {"audio": {"data": delta.get("content")}} if isinstance(delta, dict) else None
+        _add(message, delta)
         finish = choice.get("finish_reason") or finish
         if choice.get("error"):
             return {**whole, "error": choice["error"]}
@@ -50,6 +55,8 @@ def completion_of(data: bytes, *, host: str) -> dict[str, Any]:
             reason="connection",
             retryable=True,
         )
+    if "audio" in message:
+        message["audio"]["transcript"] = "".join(message["audio"]["transcript"])
     message = {key: _joined(part) for key, part in message.items()}
     return {**whole, "object": "chat.completion", "choices": [{"index": 0, "message": message, "finish_reason": finish}]}
 
@@ -89,7 +96,7 @@ def _add(message: dict[str, Any], delta: Any) -> None:
             message.setdefault(key, []).extend(piece)
     audio = delta.get("audio")
     if isinstance(audio, dict):
-        held = message.setdefault("audio", {})
-        for key in ("data", "transcript"):
+        held = message.setdefault("audio", {"data": [], "transcript": []})
+        for key, pieces in held.items():
             if isinstance(audio.get(key), str):
-                held[key] = held.get(key, "") + audio[key]
+                pieces.append(audio[key])

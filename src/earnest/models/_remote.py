@@ -22,9 +22,9 @@ import os
 import re
 import time
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from earnest.audio import Stimulus
@@ -38,6 +38,7 @@ from earnest.errors import (
     TextRefused,
     machine_failed,
 )
+from earnest.models._aside import aside
 from earnest.models._error_bodies import Asked, ErrorBody, kind_of, read_error
 from earnest.models._transport import ENCODINGS, Response, is_loopback, proxy_for, read_response, retry_after_s, trusted
 from earnest.models.access import Answer, Learnt, Model, Sampling, counted
@@ -45,6 +46,8 @@ from earnest.models.timing import is_limited, waiting
 
 if TYPE_CHECKING:
     import aiohttp
+
+T = TypeVar("T")
 
 N_CONNECTIONS = 1024
 """Most connections a model keeps open; how many requests are in flight is the engine's to say."""
@@ -54,6 +57,7 @@ TRIES_OF_A_READABLE_BODY = 2
 """A reply of another form than the API's is asked for once more: it was billed, and is likely to come again."""
 
 _SHOWN = 300  # characters of an endpoint's own words that a message carries
+_SHORT_BODY = 2**16  # bytes that are read in less than a millisecond
 _MOST_STEPS = 6  # fields that one call may find out to be refused
 _MOST_SEARCHES = 2  # refusals that do not say what was refused, and are looked into
 
@@ -199,7 +203,7 @@ class RemoteModel(Model):
         request = _Request(stimulus=stimulus, sampling=sampling, schema=schema if self.takes_schema else None)
         response, reply = await self._exchanged(request)
         try:
-            answer = self._answer_in(response, reply, asked=request.asked)
+            answer = await _beside(response, lambda: self._answer_in(response, reply, asked=request.asked))
         except ModelFailed as error:
             error.usage = {**self._usage(response, reply), **error.usage}
             raise
@@ -242,7 +246,7 @@ class RemoteModel(Model):
         response = await self._sent(self.request_body(request.stimulus, request.sampling, request.schema))
         if not 200 <= response.status < 300:
             return response, {}
-        reply = self._decoded(response)
+        reply = await _beside(response, lambda: self._decoded(response))
         error = self.error_in(reply)
         if error is None:
             return replace(response, status=200), reply
@@ -253,10 +257,10 @@ class RemoteModel(Model):
 
         limit_s = self.timeout_s or (None if is_limited() else TIMEOUT_S)
         patience = aiohttp.ClientTimeout(total=limit_s, sock_connect=min(self._connect_timeout_s, limit_s or math.inf))
+        file = io.BytesIO(body)
+        del body  # aiohttp makes the file copy it; a second copy would be held while the reply is waited for
         try:
-            sent = self._session().post(
-                self._url, data=io.BytesIO(body), proxy=self._proxy, allow_redirects=False, timeout=patience
-            )
+            sent = self._session().post(self._url, data=file, proxy=self._proxy, allow_redirects=False, timeout=patience)
             async with sent as response:
                 return await read_response(response, host=self._host)
         except TimeoutError as error:
@@ -329,7 +333,7 @@ class RemoteModel(Model):
         """The response after all that it names was left out, or else what it might mean."""
         trial, first = self._copy(), (response, reply)
         for _ in range(_MOST_STEPS):
-            if not self._refuses_a_field(response, request):
+            if not trial._refuses_a_field(response, request):
                 break
             words = _words(response)
             named = [one for one in trial.alternatives(request.stimulus) if one.named.search(words)]
@@ -367,8 +371,9 @@ class RemoteModel(Model):
             return False
         error = read_error(response.data)
         kind = kind_of(response.status, error, asked=request.asked)
-        if kind == "audio_refused":  # of the way in which it is sent, where the refusal names another
-            ways = (one for one in self.alternatives(request.stimulus) if one.field == "audio")
+        field = _WAYS_OF_AUDIO.get(kind or "")
+        if field is not None:  # of the way in which it is sent or asked for, where the refusal names another
+            ways = (one for one in self.alternatives(request.stimulus) if one.field == field)
             return any(one.named.search(error.words) for one in ways)
         return kind == "field_refused" or (kind is None and response.status in (400, 422) and error.says_nothing)
 
@@ -471,12 +476,18 @@ class RemoteModel(Model):
         wait_s = retry_after_s(response.headers) if retryable else None
         if retryable and wait_s is None and status in (429, 503):
             wait_s = error.wait_s
-        ends_run: EndsRun = "unless_answered" if status == 404 else "no"
+        ends_run: EndsRun = "unless_answered" if status == 404 or (status < 500 and _NO_MODEL.search(error.words)) else "no"
         return ModelFailed(said + fix, reason=reason, retryable=retryable, retry_after_s=wait_s, ends_run=ends_run)
 
 
+_NO_MODEL = re.compile(r"(invalid|unknown|no such) model\b|\bmodel\b.{0,80}(does not exist|not found|not exist)", re.IGNORECASE)
+"""What gateways say of a model's name with another status than 404."""
+
 _OF_EVERY_CALL = frozenset({"field_refused", "audio_format"})
 """Kinds that the next call would meet as well."""
+
+_WAYS_OF_AUDIO = {"audio_refused": "audio", "audio_format": "audio.format"}
+"""The field that is sent otherwise, by the kind of a refusal of it."""
 
 _ADVICE: Mapping[str, str] = {
     "too_long": "shorten the audio or the prompt",
@@ -496,6 +507,11 @@ _KINDS: dict[int, tuple[FailureReason, bool, str]] = {
     429: ("rate_limited", True, "; ask less at once with --max-connections"),
     501: ("http_5xx", False, ""),
 }
+
+
+async def _beside(response: Response, work: Callable[[], T]) -> T:
+    """What the work on a body gives; beside the event loop where the body is long or holds a recording."""
+    return await aside(work) if len(response.data) > _SHORT_BODY or b'"audio"' in response.data else work()
 
 
 def _words(response: Response) -> str:

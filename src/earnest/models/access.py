@@ -14,6 +14,8 @@ import contextlib
 import copy
 import functools
 import hashlib
+import inspect
+import math
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -80,6 +82,10 @@ class Sampling:
     max_tokens: int = 256
     seed: int = 0
 
+    def drawn(self, draw: int) -> Sampling:
+        """The same with the seed of another draw, where anything is drawn."""
+        return replace(self, seed=self.seed + draw) if self.temperature > 0 else self
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
@@ -100,6 +106,8 @@ class Answer:
         shared among its answers.
     log_probability : float or None
         Of the whole answer, for models that grant scores.
+    value : float or None
+        Of a subject that answers with a number (`Model.gives`): its number, finite.
     details : mapping
         JSON values that a model adds: `transcript` (what it heard), `finish_reason`, `reasoning` (what it thought beside
         its answer), `revision`; `blocked` and `filter` (what it said) where a provider's filter stopped it. `cut` says what was left out of a text that was too long.
@@ -116,6 +124,7 @@ class Answer:
     duration_ms: float = 0.0
     log_probability: float | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    value: float | None = None
 
     def __post_init__(self) -> None:
         """The one gate for what models say: behind it there are only texts that can be read, scored and written down."""
@@ -126,6 +135,8 @@ class Answer:
                 f"an answer must have a text (str), a clip (AudioClip or None), usage and details (mappings), got {kinds}",
                 reason="bad_response",
             )
+        if self.value is not None:
+            object.__setattr__(self, "value", _finite(self.value))
         text, details = valid_text(self.text[:MAX_CHARACTERS]), plain_json(self.details)
         if len(self.text) > MAX_CHARACTERS:
             details["cut"] = f"the first {MAX_CHARACTERS:,} of {len(self.text):,} characters are kept"
@@ -145,6 +156,17 @@ class Answer:
     def said(self) -> str:
         """The answer itself, without reasoning, preamble and wrapping: what every interpretation goes by."""
         return self.reading.answer
+
+
+def _finite(value: Any) -> float:
+    """A number that a subject gave, as a float."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ModelFailed(f"the value of an answer must be a finite number, got {str(value)[:40]!r}", reason="bad_response")
+    return number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +198,53 @@ class Failure:
         return cls(reason=error.reason, detail=str(error), passing=error.retryable)
 
 
-Reply = Answer | Failure
+@dataclass(frozen=True)
+class Passed:
+    """What a defence says of a stimulus that it lets through.
+
+    Parameters
+    ----------
+    note : object
+        Whatever its own `review` is to know; None where there is nothing.
+    """
+
+    note: Any = None
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """A stimulus that a defence kept from the model: neither an answer nor a failed call. It costs nothing.
+
+    Parameters
+    ----------
+    reason : str
+        Why, in words.
+    by : str
+        Specification of the defence; the system fills it in.
+    defence_ms : float
+        What the defences took.
+    """
+
+    reason: str
+    by: str = field(default="", compare=False)
+    defence_ms: float = field(default=0.0, compare=False)
+
+    def __post_init__(self) -> None:
+        """Text that can be written down, whatever the defence read it from."""
+        object.__setattr__(self, "reason", valid_text(str(self.reason)[:MAX_DETAIL]))
+
+    @property
+    def as_answer(self) -> Answer:
+        """What the user is told in the model's place: a refusal, which is how tasks score a block."""
+        return Answer(text=BLOCK_ANSWER)
+
+
+BLOCK_ANSWER = "I can't help with that."
+"""What a user of a system is told where a defence keeps a stimulus from the model."""
+
+Screened = Passed | Blocked
+
+Reply = Answer | Failure | Blocked
 
 
 def stopped_by_filter(answer: Answer) -> str:
@@ -261,6 +329,10 @@ class Model(abc.ABC):
     """Whether asking it costs nothing though it is asked by a request: its endpoint is on this machine."""
     timeout_s: float | None = None
     """Longest wait for a reply, where it has one of its own."""
+    gives: Literal["words", "value"] = "words"
+    """What it answers with: words, or (a detector) a number. Tasks that read words are beyond one that gives numbers."""
+    artefacts: tuple[str, ...] = ()
+    """SHA-256 of what it was fitted to, where that is an artefact of earnest."""
     uses_truth: ClassVar[bool] = False
     """Only scripted models see `Stimulus.truth`."""
 
@@ -287,6 +359,15 @@ class Model(abc.ABC):
                 await self.aclose()
 
         return asyncio.run(every())
+
+    def ask_each(self, stimuli: Sequence[Stimulus], *, samplings: Sequence[Sampling]) -> list[Reply]:
+        """As `ask`, each stimulus with a sampling of its own; those with an equal one are asked together."""
+        replies: dict[int, Reply] = {}
+        for sampling in dict.fromkeys(samplings):
+            places = [place for place, own in enumerate(samplings) if own == sampling]
+            asked = self.ask([stimuli[place] for place in places], sampling=sampling)
+            replies |= dict(zip(places, asked, strict=True))
+        return [replies[place] for place in range(len(stimuli))]
 
     async def ask_one(self, stimulus: Stimulus, *, sampling: Sampling = Sampling()) -> Answer:  # noqa: B008
         """The answer to one stimulus, by a single attempt.
@@ -402,6 +483,47 @@ class Model(abc.ABC):
 
     def _denied(self, what: str) -> AccessDenied:
         return AccessDenied(f"{self.name!r} grants {', '.join(sorted(self.access))} only, not {what}")
+
+    def behind(self, defences: Sequence[Defence]) -> Model:
+        """The model as defences that reach into it leave it (`Defence.around`); itself where none does.
+
+        Clips pass through defences in order, so that the last one is the nearest to the model.
+
+        Raises
+        ------
+        BadParameter
+            If what a defence gives is no model.
+        """
+        model: Model = self
+        for defence in reversed(defences):
+            around = getattr(defence, "around", None)
+            model = model if around is None else around(model)
+            if not isinstance(model, Model):
+                raise BadParameter(
+                    f"around() of the defence {spec_of(defence)!r} must give a Model, got {type(model).__name__}; "
+                    "return model.within(...), or the model itself"
+                )
+        return model
+
+    def within(self, enter: Callable[[], AbstractContextManager[Any]], *, key: str) -> Model:
+        """The model as it is while a context is entered: for the time of each of its calls, and never longer.
+
+        For defences that reach into a network: entering sets the hooks, leaving takes them off, also after an exception.
+        The model itself is as it was between such calls, and so for whoever else asks it.
+
+            return model.within(lambda: model.hooked([steered]), key=str(self.spec))
+
+        Parameters
+        ----------
+        enter : callable
+            Gives a context manager; entered around each call, in the thread that makes it. Where it gives a model, as
+            `hooked` does, that one is asked.
+        key : str
+            What tells this from the model itself, as part of its fingerprint.
+        """
+        from earnest.models.delegate import Within
+
+        return Within(self, enter, key=key)
 
     def beyond(self, prompt: str) -> str | None:
         """Why a prompt asks for something that the model is known not to have been made for; None where it may be asked.
@@ -562,7 +684,13 @@ def timed_ask(model: Model, stimuli: Sequence[Stimulus], *, sampling: Sampling) 
 
 @runtime_checkable
 class Defence(Protocol):
-    """What stands before the model (`apply`, `instruct`), after it (`review`), or both."""
+    """What stands before the model (`screen`, `apply`, `instruct`), around it (`around`), after it (`review`), or all."""
+
+    def around(self, model: Model) -> Model:
+        """The model with what the defence does inside it (hooks, steering), off whenever it is not asked."""
+
+    def screen(self, stimulus: Stimulus) -> Screened:
+        """Whether the stimulus may reach the model: `Passed(note)` or `Blocked(reason)`."""
 
     def apply(self, clip: AudioClip, *, rng: np.random.Generator) -> AudioClip:
         """The clip that the model hears instead."""
@@ -570,13 +698,19 @@ class Defence(Protocol):
     def instruct(self, stimulus: Stimulus) -> Stimulus:
         """The stimulus with the prompts that the model gets instead, its clips and those of earlier turns untouched."""
 
-    def review(self, answer: Answer) -> Answer:
-        """The answer that leaves the system instead."""
+    def review(self, answer: Answer, *, stimulus: Stimulus | None = None, note: Any = None) -> Answer:
+        """The answer that leaves the system instead; of what the user sent, and with the note of its own `screen`."""
 
     def backward(
         self, gradient: NDArray[np.float32], *, clip: AudioClip, rng: np.random.Generator
     ) -> NDArray[np.float32]:
         """The gradient with respect to `clip`, given that with respect to `apply(clip, rng=rng)`; exact or a stand-in."""
+
+
+def spec_of(defence: Any) -> str:
+    """What a defence is called: its specification, or its class where it has none."""
+    spec = getattr(defence, "spec", None)
+    return str(spec) if spec is not None else f"{type(defence).__module__}.{type(defence).__qualname__}"
 
 
 class Attack(Protocol):
@@ -594,6 +728,34 @@ class Judge(Protocol):
 
 
 @dataclass(frozen=True)
+class Entry:
+    """A stimulus on its way into a system.
+
+    Parameters
+    ----------
+    sent : Stimulus
+        What the user sent.
+    stimulus : Stimulus
+        What the model gets; where it is blocked, what it was when a defence blocked it.
+    notes : tuple
+        What each defence's `screen` noted.
+    blocked : Blocked or None
+        Why the model does not get it.
+    chains : mapping of str to list of AudioClip
+        By role the clip before the first defence, after it, ..., after the last.
+    took_ms : float
+        What the defences took.
+    """
+
+    sent: Stimulus
+    stimulus: Stimulus
+    notes: tuple[Any, ...] = ()
+    blocked: Blocked | None = None
+    chains: Mapping[str, list[AudioClip]] = field(default_factory=dict)
+    took_ms: float = 0.0
+
+
+@dataclass(frozen=True)
 class System:
     """A model behind its defences: what a user deploys, and what an attack faces.
 
@@ -601,8 +763,8 @@ class System:
     ----------
     model : Model
     defences : tuple of Defence
-        Clips pass through them in this order, answers in the opposite one. Clips that the user sent in earlier turns
-        pass through them as well, so that nobody gets round a defence by speaking first.
+        What the user sends passes through them in this order, answers in the opposite one. Clips that the user sent in
+        earlier turns pass through them as well, so that nobody gets round a defence by speaking first.
     seed : int
         A defence that draws is given a generator made from this, its place and the clip, so that one clip is always
         defended alike; `draw` asks for another.
@@ -615,6 +777,16 @@ class System:
     seed: int = 0
     sampling: Sampling = Sampling()
 
+    @cached_property
+    def asked(self) -> Model:
+        """The model with what its defences do inside it."""
+        return self.model.behind(self.defences) if self.defences else self.model
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells it from other systems; that of the model where there is no defence."""
+        return system_fingerprint(self.model.fingerprint, self.defences, seed=self.seed)
+
     @property
     def access(self) -> frozenset[Access]:
         """What the model grants; every defence passes gradients on, exactly or by a stand-in."""
@@ -624,19 +796,35 @@ class System:
         """The model alone."""
         return replace(self, defences=())
 
-    def defended(self, stimulus: Stimulus, *, draw: int = 0) -> Stimulus:
-        """The stimulus that the model gets: the user's clips passed through the defences, prompts as they want them.
+    def entered(self, stimulus: Stimulus, *, draw: int = 0) -> Entry:
+        """The stimulus on its way in: screened, its clips and those of earlier turns changed, prompts as they are wanted.
 
-        That holds for the user's clips of earlier turns too; what the assistant said is left as it was.
+        Each defence screens what those before it passed on. What the assistant said in earlier turns is left as it was.
         """
-        return self._passed(stimulus, draw=draw)[0]
+        begun = time.perf_counter()
+        inside, notes, blocked = stimulus, [], None
+        chains = {role: [clip] for role, clip in stimulus.clips.items()}
+        for place, defence in enumerate(self.defences):
+            screened = self._screened(defence, inside)
+            if isinstance(screened, Blocked):
+                blocked = replace(screened, by=spec_of(defence), defence_ms=1e3 * (time.perf_counter() - begun))
+                break
+            notes.append(screened.note)
+            inside = self._changed(inside, chains, place=place, draw=draw)
+        took_ms = 1e3 * (time.perf_counter() - begun) if self.defences else 0.0
+        return Entry(stimulus, inside, tuple(notes), blocked, chains, took_ms)
 
-    def reviewed(self, reply: Reply) -> Reply:
-        """The reply that leaves the system; a failure stays one."""
-        if isinstance(reply, Failure):
+    def defended(self, stimulus: Stimulus, *, draw: int = 0) -> Stimulus:
+        """The stimulus that the model gets, or would get if no defence blocked it."""
+        return self.entered(stimulus, draw=draw).stimulus
+
+    def reviewed(self, reply: Reply, entry: Entry | None = None) -> Reply:
+        """The reply that leaves the system: only answers are reviewed."""
+        if not isinstance(reply, Answer):
             return reply
-        for defence in reversed(self.defences):
-            reply = defence.review(reply)
+        notes = entry.notes if entry is not None else (None,) * len(self.defences)
+        for defence, note in zip(reversed(self.defences), reversed(notes), strict=True):
+            reply = review(defence, reply, stimulus=entry.sent if entry else None, note=note)
         return reply
 
     def ask(
@@ -647,25 +835,45 @@ class System:
         draw: int = 0,
     ) -> list[Reply]:
         """A reply to each stimulus, in order; `details["defence_ms"]` of an answer tells what the defences took."""
+        entries = [self.entered(stimulus, draw=draw) for stimulus in stimuli]
+        let_in = [entry.stimulus for entry in entries if entry.blocked is None]
+        replies = iter(self.asked.ask(let_in, sampling=sampling or self.sampling) if let_in else ())
+        return [entry.blocked or self.left(next(replies), entry) for entry in entries]
+
+    def left(self, reply: Reply, entry: Entry) -> Reply:
+        """As `reviewed`, with what the defences took on the way in and out in the answer's details."""
+        if not self.defences or not isinstance(reply, Answer):
+            return reply
         begun = time.perf_counter()
-        defended = [self.defended(stimulus, draw=draw) for stimulus in stimuli]
-        before_ms = 1e3 * (time.perf_counter() - begun) / max(1, len(stimuli))
-        replies = self.model.ask(defended, sampling=sampling or self.sampling)
-        return [self._timed_review(reply, before_ms=before_ms) for reply in replies]
+        reply = self.reviewed(reply, entry)
+        if not isinstance(reply, Answer):
+            return reply
+        took_ms = entry.took_ms + 1e3 * (time.perf_counter() - begun)
+        return replace(reply, details={**reply.details, "defence_ms": took_ms})
+
+    def ask_drawn(self, stimuli: Sequence[Stimulus], *, draws: Sequence[int]) -> list[Reply]:
+        """As `ask`, each stimulus under a draw of its own, of random defences and of the model's sampling; all at once."""
+        entries = [self.entered(stimulus, draw=draw) for stimulus, draw in zip(stimuli, draws, strict=True)]
+        samplings = [self.sampling.drawn(draw) for draw in draws]
+        let_in = [place for place, entry in enumerate(entries) if entry.blocked is None]
+        inside = [entries[place].stimulus for place in let_in]
+        replies = iter(self.asked.ask_each(inside, samplings=[samplings[place] for place in let_in]) if let_in else ())
+        return [entry.blocked or self.left(next(replies), entry) for entry in entries]
 
     def loss_and_gradient(
         self, stimuli: Sequence[Stimulus], *, targets: Sequence[str], draw: int = 0
     ) -> tuple[NDArray[np.float64], list[NDArray[np.float32]]]:
-        """As `Model.loss_and_gradient`, through the defences that stand before the model.
+        """As `Model.loss_and_gradient`, through the defences that stand before the model, and with those around it.
 
         Where a defence has no derivative, its stand-in is used (backward pass differentiable approximation,
-        [athalye2018-obfuscated]).
+        [athalye2018-obfuscated]). Screens have none: a stimulus that one blocks gets its gradient as if it had passed.
         """
-        passed = [self._passed(stimulus, draw=draw) for stimulus in stimuli]
-        losses, gradients = self.model.loss_and_gradient([stimulus for stimulus, _ in passed], targets=targets)
+        unscreened = self.unscreened
+        entries = [unscreened.entered(stimulus, draw=draw) for stimulus in stimuli]
+        losses, gradients = self.asked.loss_and_gradient([entry.stimulus for entry in entries], targets=targets)
         back = []
-        for stimulus, (_, chains), gradient in zip(stimuli, passed, gradients, strict=True):
-            clips = chains[stimulus.primary_role]
+        for stimulus, entry, gradient in zip(stimuli, entries, gradients, strict=True):
+            clips = entry.chains[stimulus.primary_role]
             for place in reversed(range(len(self.defences))):
                 rng = self._rng(clips[place], place=place, draw=draw)
                 gradient = self.defences[place].backward(gradient, clip=clips[place], rng=rng)
@@ -673,51 +881,86 @@ class System:
         return losses, back
 
     def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str], *, draw: int = 0) -> NDArray[np.float64]:
-        """As `Model.score`, through the defences that stand before the model.
+        """As `Model.score`, through the defences that stand before the model and with those around it.
 
-        What a defence does to answers (`review`) is no part of it: it is the model that is asked how likely a text is.
+        What a defence does to answers (`review`) is no part of it, nor whether it blocks: it is the model that is asked
+        how likely a text is.
         """
-        return self.model.score([self.defended(stimulus, draw=draw) for stimulus in stimuli], texts)
+        unscreened = self.unscreened
+        return self.asked.score([unscreened.defended(stimulus, draw=draw) for stimulus in stimuli], texts)
 
-    def _passed(self, stimulus: Stimulus, *, draw: int) -> tuple[Stimulus, dict[str, list[AudioClip]]]:
-        """What the model gets, and by role the clip before the first defence, after it, ..., after the last."""
-        stimulus = self._earlier_passed(stimulus, draw=draw)
-        chains = {role: self._chain(clip, draw=draw) for role, clip in stimulus.clips.items()}
+    @property
+    def unscreened(self) -> System:
+        """The system as it would be if no defence screened."""
+        return _Unscreened(self.model, self.defences, self.seed, self.sampling)
+
+    def _screened(self, defence: Defence, stimulus: Stimulus) -> Screened:
+        screen = getattr(defence, "screen", None)
+        screened = Passed() if screen is None else screen(stimulus)
+        if not isinstance(screened, Passed | Blocked):
+            raise BadParameter(
+                f"screen() of the defence {spec_of(defence)!r} must give Passed(note) or Blocked(reason), got "
+                f"{type(screened).__name__}; mend the defence"
+            )
+        return screened
+
+    def _changed(
+        self, stimulus: Stimulus, chains: dict[str, list[AudioClip]], *, place: int, draw: int
+    ) -> Stimulus:
+        """The stimulus behind one defence; its clips are put to the chains."""
+        defence = self.defences[place]
         for role, clips in chains.items():
-            if clips[-1] is not clips[0]:
+            clips.append(self._applied(clips[-1], place=place, draw=draw))
+            if clips[-1] is not clips[-2]:
                 stimulus = stimulus.with_clip(clips[-1], role=role)
-        for defence in self.defences:
-            stimulus = defence.instruct(stimulus)
-        return stimulus, chains
+        if stimulus.history:
+            turns = [
+                replace(turn, clips={r: self._applied(clip, place=place, draw=draw) for r, clip in turn.clips.items()})
+                if turn.role == "user"
+                else turn
+                for turn in stimulus.history
+            ]
+            stimulus = replace(stimulus, history=tuple(turns))
+        return defence.instruct(stimulus)
 
-    def _earlier_passed(self, stimulus: Stimulus, *, draw: int) -> Stimulus:
-        """The stimulus with the user's clips of its earlier turns passed through the defences."""
-        if not self.defences or not stimulus.history:
-            return stimulus
-        turns = [
-            replace(turn, clips={role: self._chain(clip, draw=draw)[-1] for role, clip in turn.clips.items()})
-            if turn.role == "user"
-            else turn
-            for turn in stimulus.history
-        ]
-        return replace(stimulus, history=tuple(turns))
-
-    def _chain(self, clip: AudioClip, *, draw: int) -> list[AudioClip]:
-        clips = [clip]
-        for place, defence in enumerate(self.defences):
-            clips.append(defence.apply(clips[-1], rng=self._rng(clips[-1], place=place, draw=draw)))
-        return clips
-
-    def _timed_review(self, reply: Reply, *, before_ms: float) -> Reply:
-        begun = time.perf_counter()
-        reply = self.reviewed(reply)
-        if isinstance(reply, Failure) or not self.defences:
-            return reply
-        added_ms = before_ms + 1e3 * (time.perf_counter() - begun)
-        return replace(reply, details={**reply.details, "defence_ms": added_ms})
+    def _applied(self, clip: AudioClip, *, place: int, draw: int) -> AudioClip:
+        return self.defences[place].apply(clip, rng=self._rng(clip, place=place, draw=draw))
 
     def _rng(self, clip: AudioClip, *, place: int, draw: int) -> np.random.Generator:
         return rng_for(self.seed, f"defence {place} draw {draw}", clip.digest)
+
+
+class _Unscreened(System):
+    """A system whose defences block nothing."""
+
+    def _screened(self, defence: Defence, stimulus: Stimulus) -> Screened:
+        return Passed()
+
+
+CLEAN_DRAW, VERIFY_DRAW, FIRST_SEARCH_DRAW = 0, 1, 2
+"""Draws of random defences and of the model's sampling: what an attack has seen is never what it is judged on."""
+
+
+def system_fingerprint(model: str, defences: Sequence[Any], *, seed: int) -> str:
+    """What tells a model of this fingerprint behind these defences from others; `model` where there are none."""
+    if not defences:
+        return model
+    told = "\x1f".join([model, str(seed), *(spec_of(defence) for defence in defences)])
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+def review(defence: Any, answer: Answer, *, stimulus: Stimulus | None, note: Any) -> Answer:
+    """What a defence makes of an answer; one whose `review` takes the answer alone is given no more."""
+    if _takes_all(type(defence).review):
+        return defence.review(answer, stimulus=stimulus, note=note)  # type: ignore[no-any-return]
+    return defence.review(answer)  # type: ignore[no-any-return]
+
+
+@functools.cache
+def _takes_all(method: Callable[..., Any]) -> bool:
+    parameters = inspect.signature(method).parameters
+    any_name = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+    return any_name or {"stimulus", "note"} <= parameters.keys()
 
 
 def rng_for(seed: int, *names: str) -> np.random.Generator:

@@ -64,15 +64,17 @@ class EmbeddedModel(Model):
     takes_history = True
 
     def __init__(self, name: str, *, weights: Path | None = None, n_threads: int = 2) -> None:
+        from earnest.models._weights import sha256_of
         from earnest.models.reference import instructions
-        from earnest.models.reference.checkpoint import MAX_SECONDS, sha256_of
+        from earnest.models.reference.checkpoint import MAX_SECONDS
         from earnest.models.reference.onnx_route import OnnxReference, sites_of
 
         self.name, self._folder = name, weights
         self._reference = OnnxReference(weights, n_threads=n_threads)
-        # what is made of a prompt decides an answer as much as the weights do
-        code = sha256_of(Path(instructions.__file__))[:8]
-        self.fingerprint = f"{sha256_of(self._reference.checkpoint.weights)}-{code}"
+        loaded = self._reference.checkpoint
+        # graphs, vocabulary, and what is made of a prompt decide an answer as much as the weights do
+        beside = [*(file for file in loaded.files if file != loaded.weights), Path(instructions.__file__)]
+        self.fingerprint = f"{sha256_of([loaded.weights])}-{sha256_of(beside)[:8]}"
         self.max_duration_s = MAX_SECONDS
         inner = {"gradients", "activations"} if registry.has_extra("torch") else set()
         self.access = frozenset({"responses", "scores", *inner})
@@ -138,7 +140,7 @@ class EmbeddedModel(Model):
                 raise BadParameter("who of several speakers is meant is found by comparing, and has no gradient")
             losses, gradients = network.loss_and_gradient([own[0] for own in questions], targets=list(targets))
         return losses, [
-            gradient[(start := _joined(stimulus.clips)[1]) : start + stimulus.clip.n_samples]
+            gradient[(start := _joined(stimulus.clips, held=stimulus.primary_role)[1]) : start + stimulus.clip.n_samples]
             for gradient, stimulus in zip(gradients, stimuli, strict=True)
         ]
 
@@ -222,7 +224,7 @@ class EmbeddedModel(Model):
                 "history": _exchanges(stimulus.history, words),
                 "first": next((_joined(turn.clips)[0] for turn in stimulus.history if _heard(turn)), None),
             }
-            asked = _separate(stimulus) or [(_joined(stimulus.clips)[0], stimulus.prompt)]
+            asked = _separate(stimulus) or [_by_its_owner(stimulus, network) or (_joined(stimulus.clips)[0], stimulus.prompt)]
             out.append([Question(samples=samples, prompt=prompt, **context) for samples, prompt in asked])
         return out
 
@@ -280,6 +282,20 @@ def _separate(stimulus: Stimulus) -> list[tuple[NDArray[np.float32], str]]:
     return []
 
 
+def _by_its_owner(stimulus: Stimulus, network: Reference) -> tuple[NDArray[np.float32], str] | None:
+    """The note of an earlier turn, asked for by its owner where the voice is the same; None of any other question."""
+    from earnest.models.reference.instructions import disclosed, parse
+
+    asked = parse(stimulus.prompt)
+    note = next((_joined(turn.clips)[0] for turn in stimulus.history if _heard(turn)), None)
+    if asked.name != "by_voice":
+        return None
+    voice = _joined(stimulus.clips)[0]
+    if note is None:
+        return voice, disclosed(asked.second, owner=False)
+    return note, disclosed(asked.second, owner=network.same_speaker(note, voice) > 0)
+
+
 def _by_reason(outputs: list[ReferenceOutput], stimulus: Stimulus) -> Answer:
     """The speaker who said what decides, by what was written of either."""
     from earnest.models.reference.instructions import reason_in, who_says
@@ -312,8 +328,8 @@ def _by_voice(outputs: list[ReferenceOutput], stimulus: Stimulus, network: Refer
     return Answer(text=text, details={"probability": round(probability, 4)})
 
 
-def _joined(clips: Mapping[str, AudioClip]) -> tuple[NDArray[np.float32], int]:
-    """All clips at 16 kHz with silence between, and where the primary one starts (0 where none is)."""
+def _joined(clips: Mapping[str, AudioClip], *, held: str = PRIMARY_ROLE) -> tuple[NDArray[np.float32], int]:
+    """All clips at 16 kHz with silence between, and where the one in the role `held` starts (0 where none is)."""
     heard = {role: clip.resampled(SAMPLE_RATE).samples for role, clip in clips.items()}
     gap = np.zeros(round(GAP_S * SAMPLE_RATE), dtype=np.float32)
     parts: list[NDArray[np.float32]] = []
@@ -321,7 +337,7 @@ def _joined(clips: Mapping[str, AudioClip]) -> tuple[NDArray[np.float32], int]:
     for role, samples in heard.items():
         starts[role] = sum(map(len, parts))
         parts += [samples, gap]
-    return (np.concatenate(parts[:-1]) if parts else gap[:0]), starts.get(PRIMARY_ROLE, 0)
+    return (np.concatenate(parts[:-1]) if parts else gap[:0]), starts.get(held, 0)
 
 
 @models.register("earnest")

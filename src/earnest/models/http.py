@@ -38,7 +38,7 @@ import numpy as np
 
 from earnest.audio import AudioClip, Stimulus, Turn
 from earnest.audio.files import KINDS, encoded
-from earnest.errors import BadAudio, BadParameter, MissingKey, ModelFailed
+from earnest.errors import BadParameter, MissingKey, ModelFailed
 from earnest.models import models
 from earnest.models._error_bodies import ErrorBody
 from earnest.models._remote import (
@@ -48,6 +48,7 @@ from earnest.models._remote import (
     checked_url,
     key_from,
 )
+from earnest.models._spoken import spoken_clip
 from earnest.models._transport import Response
 from earnest.models.access import Answer, Model, Sampling, counted, written_answer
 from earnest.replies import finish_of
@@ -65,9 +66,10 @@ _TEMPERATURE = re.compile(r"\btemperature\b", re.IGNORECASE)
 _LIMIT = re.compile(r"^(?!.*(too large|exceed|at most|less than|greater than|must be)).*max_(completion_|new_)?tokens", re.DOTALL)
 _ROLE = re.compile(r"\bsystem\b|\bdeveloper\b|\broles?\b", re.IGNORECASE)
 _STREAM = re.compile(
-    r"only supports? (the )?stream|enable (the )?stream|stream\w*( mode| parameter)?.{0,30}\b(required|must|only)|must.{0,30}\bstream",
+    r"only supports? (the )?stream|requires stream|enable (the )?stream|stream\w*( mode| parameter)?.{0,30}\b(required|must|only)|must.{0,30}\bstream",
     re.IGNORECASE,
 )
+_SPOKEN_FORMAT = re.compile(r"^(?!.*input_audio).*(\bpcm(16)?\b|format.{0,120}\bwav\b)", re.IGNORECASE | re.DOTALL)
 _STREAM_OPTIONS = re.compile(r"stream_options|include_usage")
 _AUDIO_URL = re.compile(r"^(?!.*(not|n't|un)\S* (support|accept|allow)\w* .{0,20}audio_url).*audio_url", re.DOTALL)
 _DATA_URI = re.compile(r"data[ _-]?ur[il]|data:(audio|;base64)|provided url does not|valid url", re.IGNORECASE)
@@ -117,7 +119,7 @@ class ChatModel(RemoteModel):
 
     takes_history = True
     reads_streams = True
-    adaptable = frozenset({"response_format", "system", "seed", "temperature", *LIMITS, "stream", "stream_options", "audio"})
+    adaptable = frozenset({"response_format", "system", "seed", "temperature", *LIMITS, "stream", "stream_options", "audio", "audio.format"})
 
     def __init__(
         self,
@@ -146,7 +148,7 @@ class ChatModel(RemoteModel):
             "headers": dict(headers or {}), "query": dict(query or {}), "key_header": key_header, "system": system,
             "stream": stream, "audio": audio, "audio_format": audio_format, "sample_rate": sample_rate,
         }  # fmt: skip
-        _check_options(asked, spoken=spoken)
+        _check_options(asked)
         self.model, self.spoken = model, spoken
         self._made_with: dict[str, Any] = {
             "model": model, "base_url": base_url, "key": key, "key_variable": key_variable, "voice": voice,
@@ -174,7 +176,7 @@ class ChatModel(RemoteModel):
 
     def speaking(self) -> ChatModel:
         """The same model, asked for spoken answers."""
-        return ChatModel(self.name, **{**self._made_with, "spoken": True, "stream": False})
+        return ChatModel(self.name, **{**self._made_with, "spoken": True})
 
     def request_body(self, stimulus: Stimulus, sampling: Sampling, schema: Mapping[str, Any] | None = None) -> bytes:
         """The request as JSON, put together from bytes: the audio is encoded once and never escaped.
@@ -195,6 +197,8 @@ class ChatModel(RemoteModel):
             "stream_options": {"include_usage": True} if streams and "stream_options" not in self.learnt else None,
             **self._extra,
         }
+        if streams and self._streams_raw_samples:
+            fields["audio"] = {**self._extra["audio"], "format": "pcm16"}
         head = json.dumps({key: value for key, value in fields.items() if value is not None}).encode()
         return b"".join([head[:-1], b',"messages":[', b",".join(self._messages(stimulus)), b"]}"])
 
@@ -203,6 +207,11 @@ class ChatModel(RemoteModel):
         """What the longest answer is called here, as far as is known."""
         learnt = self.learnt.get(self._limit_field)
         return learnt.instead if learnt is not None and learnt.instead in LIMITS else self._limit_field
+
+    @property
+    def _streams_raw_samples(self) -> bool:
+        """Whether a spoken answer is asked for as raw samples in a stream: OpenAI has no other; Qwen's own API calls it WAV."""
+        return self.spoken and "audio" not in self._made_with["extra"] and "audio.format" not in self.learnt
 
     def _messages(self, stimulus: Stimulus) -> Iterator[bytes]:
         role = "user" if "system" in self.learnt else self._system
@@ -240,10 +249,12 @@ class ChatModel(RemoteModel):
             (other,) = (name for name in LIMITS if name != self._limit_field)
             yield Alternative(self._limit_field, other, _LIMIT)
         streams = self._stream or "stream" in self.learnt
-        if not streams and "stream" not in self._extra and not self.spoken:
+        if not streams and "stream" not in self._extra:
             yield Alternative("stream", "true", _STREAM, by_search=False)
         if streams and "stream_options" not in self.learnt:
             yield Alternative("stream_options", "left out", _STREAM_OPTIONS, by_search=False)
+        if streams and self._streams_raw_samples:
+            yield Alternative("audio.format", "wav", _SPOKEN_FORMAT, by_search=False)
         if self._audio == "base64" and "audio" not in self.learnt and stimulus.has_audio:
             yield Alternative("audio", "audio_url", _AUDIO_URL, by_search=False)
             yield Alternative("audio", "data_uri", _DATA_URI, by_search=False)
@@ -290,6 +301,7 @@ class ChatModel(RemoteModel):
         choice = reply["choices"][0]
         message, finish = choice["message"], choice.get("finish_reason")
         spoken = message.get("audio") or {}
+        clip = spoken_clip(spoken["data"]) if spoken.get("data") else None
         said = (_text_of(message.get("content")), spoken.get("transcript"), message.get("refusal"))
         details = {
             "finish_reason": finish,
@@ -299,7 +311,7 @@ class ChatModel(RemoteModel):
         }
         return Answer(
             text=next((text for text in said if isinstance(text, str) and text), ""),
-            clip=_spoken_clip(spoken["data"]) if spoken.get("data") else None,
+            clip=clip,
             usage=self.usage_in(reply),
             details={key: value for key, value in details.items() if value is not None},
         )
@@ -331,7 +343,7 @@ _SETTLED_BY = (
 """The option that settles what an endpoint complains of."""
 
 
-def _check_options(options: Mapping[str, Any], *, spoken: bool) -> None:
+def _check_options(options: Mapping[str, Any]) -> None:
     """Refuse options that cannot be sent, before anything is."""
     for name, allowed in (("system", SYSTEM_ROLES), ("audio", AUDIO_FORMS), ("audio_format", tuple(KINDS)), ("stream", (True, False))):
         if options[name] not in allowed:
@@ -339,8 +351,6 @@ def _check_options(options: Mapping[str, Any], *, spoken: bool) -> None:
     rate = options["sample_rate"]
     if rate is not None and not (isinstance(rate, int) and 1_000 <= rate <= 192_000):
         raise BadParameter(f"sample_rate must be 1000 to 192000 Hz, got {rate!r}; leave it out for each clip's own")
-    if spoken and options["stream"]:
-        raise BadParameter("spoken answers are not read from a stream, got spoken and stream; leave one of them out")
     check_no_credential(options["headers"], kind="header")
     check_no_credential(options["query"], kind="query")
 
@@ -383,15 +393,6 @@ def _thought(value: Any) -> str:
     if isinstance(value, list):
         return "".join(_thought(part.get("text") or part.get("summary")) for part in value if isinstance(part, dict))
     return value if isinstance(value, str) else ""
-
-
-def _spoken_clip(data: str) -> AudioClip:
-    try:
-        return AudioClip.from_bytes(base64.b64decode(data))
-    except BadAudio as error:
-        raise ModelFailed(
-            f"the spoken answer must be a WAV file: {error}", reason="bad_response", retryable=True
-        ) from error
 
 
 def _usage(usage: Mapping[str, Any]) -> dict[str, float]:

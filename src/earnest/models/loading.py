@@ -9,7 +9,7 @@ from earnest.models.access import Model
 
 FORMS = (
     "earnest/reference, scripted/<behaviour>, openai/<name>, gemini/<name>, <url>#<name>, "
-    "transformers/<folder or hub id>, cascade/<recogniser>[+<text model>], python:<module>:<callable>"
+    "transformers/<folder or hub id>, detector/<name>[:k=v], cascade/<recogniser>[+<text model>], python:<module>:<callable>"
 )
 """How a model may be written."""
 

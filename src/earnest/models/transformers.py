@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 
 from earnest import registry
 from earnest.audio import Stimulus, Turn
@@ -40,6 +41,7 @@ from earnest.models import models
 from earnest.models._families import FAMILIES, Family
 from earnest.models._features import SAMPLE_RATE, Heard
 from earnest.models._sites import PROJECTOR, Decoder, Places
+from earnest.models._weights import sha256_of
 from earnest.models.access import Answer, Failure, Model, Reply, Sampling, rng_for, written_answer
 from earnest.models.edits import Edit, Position, checked_edits, checked_sites
 
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 GAP_S = 0.5
 """Silence between clips for families that take one."""
 
+_WEIGHTS, _ADAPTER = "model.safetensors", "adapter_model.safetensors"
 _FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "speech-lora/*"]
 
 
@@ -113,7 +116,7 @@ class TransformersModel(Model):
         self._keeps_logits = "logits_to_keep" in inspect.signature(self.network.forward).parameters
         self._decoder = Decoder.inside(self.network)
         self.sites = (PROJECTOR, *self._decoder.sites) if self._decoder is not None else ()
-        self.fingerprint = _fingerprint(folder, self.dtype)
+        self.fingerprint = _fingerprint(folder, self.dtype, _weight_files(folder, self.name))
         self._lock = threading.Lock()
 
     def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008
@@ -610,11 +613,14 @@ def _loaded(folder: Path, name: str, device: torch.device, dtype: str) -> tuple[
     if family.inner_config and hasattr(config, family.inner_config):
         config = getattr(config, family.inner_config)
     _check_adapter(folder, config, name)
+    _weight_files(folder, name)
+    if getattr(config, "transformers_weights", None):
+        raise BadParameter(f"{name!r} must hold its weights as {_WEIGHTS}, but its config names {config.transformers_weights!r}; rename the file")
     try:
         network, loading = getattr(transformers, family.class_name).from_pretrained(
-            folder, config=config, dtype=dtype, local_files_only=True, output_loading_info=True
+            folder, config=config, dtype=dtype, local_files_only=True, use_safetensors=True, output_loading_info=True
         )
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise BadParameter(f"{name!r} must hold weights as safetensors, but: {error}; fetch it again") from error
     if loading["missing_keys"]:
         missing = sorted(loading["missing_keys"])
@@ -689,19 +695,48 @@ def _padded(parts: Sequence[torch.Tensor]) -> torch.Tensor:
     return torch.cat([torch.nn.functional.pad(part, (0, longest - part.shape[-1])) for part in parts])
 
 
-def _fingerprint(folder: Path, dtype: str) -> str:
-    """A hash of the config, and of the size and a sample of every weight file: sixteen blocks of 64 KiB each."""
+def _weight_files(folder: Path, name: str) -> list[Path]:
+    """The files of weights that are loaded, adapters among them; safetensors alone, since other forms can hold code.
+
+    Raises
+    ------
+    BadParameter
+        If there are none, one that the index names is missing, or one lies outside of the folder.
+    """
+    index = folder / f"{_WEIGHTS}.index.json"
+    if (folder / _WEIGHTS).is_file():
+        files = [folder / _WEIGHTS]
+    elif index.is_file():
+        files = [index, *(folder / shard for shard in _shards(index, name))]
+    else:
+        others = sorted(path.name for path in folder.iterdir() if path.suffix in (".bin", ".pt", ".pth", ".ckpt", ".msgpack", ".h5"))
+        raise BadParameter(
+            f"{name!r} must hold weights as safetensors ({_WEIGHTS}, or {index.name} and what it names), got "
+            f"{', '.join(others) or 'no weights'}; convert them with save_pretrained, or take a revision that has them"
+        )
+    files += [at / _ADAPTER for at in (folder, folder / "speech-lora") if (at / "adapter_config.json").is_file()]
+    missing = [str(path.relative_to(folder)) for path in files if not path.is_file()]
+    if missing:
+        raise BadParameter(f"{name!r} must hold its weights as safetensors, but {', '.join(missing)} is missing; fetch it again")
+    return files
+
+
+def _shards(index: Path, name: str) -> list[str]:
+    try:
+        shards = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        if all(Path(shard).name == shard and shard.endswith(".safetensors") for shard in shards):
+            return shards
+        raise ValueError(f"shards must be safetensors files in the folder, got {', '.join(shards)}")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadParameter(f"{name!r} must have an index of its weights, but {index.name} cannot be used: {error}; fetch it again") from error
+
+
+def _fingerprint(folder: Path, dtype: str, weights: Sequence[Path]) -> str:
+    """A hash of the settings and vocabularies, and of every byte of the weights that are loaded."""
     digest = hashlib.sha256(dtype.encode())
-    for path in sorted(folder.rglob("*")):
-        if path.suffix in (".json", ".jinja", ".model", ".txt") and path.stat().st_size < 2**26:
-            digest.update(path.name.encode() + path.read_bytes())
-        elif path.suffix == ".safetensors":
-            size = path.stat().st_size
-            digest.update(f"{path.name} {size}".encode())
-            with path.open("rb") as handle:
-                for place in np.linspace(0, max(0, size - 65_536), 16, dtype=np.int64):
-                    handle.seek(int(place))
-                    digest.update(handle.read(65_536))
+    settings = [path for path in folder.rglob("*") if path.suffix in (".json", ".jinja", ".model", ".txt") and path.is_file()]
+    for path in sorted({*settings, *weights}):
+        digest.update(f"{path.relative_to(folder).as_posix()} {sha256_of([path])}\n".encode())
     return digest.hexdigest()[:16]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from earnest.report.comparison import Comparison
+    from earnest.results.of_run import RunResults
     from earnest.results.scorecard import Gate
 
 __all__ = ["compare", "write"]
@@ -16,7 +17,7 @@ PAGE = "report.html"
 
 
 def write(
-    folder: Path | str,
+    run: RunResults | Path | str,
     *,
     gates: Sequence[str] | None = None,
     against: Sequence[Gate] | None = None,
@@ -26,8 +27,8 @@ def write(
 
     Parameters
     ----------
-    folder : path
-        A run folder: `plan.json`, `journal.jsonl`, `clips/`.
+    run : path or RunResults
+        A run folder: `plan.json`, `journal.jsonl`, `clips/`; or what was made of one already.
     gates : sequence of str or None
         Conditions such as `safety=0.9`, shown with whether they are met; None keeps those of an earlier report.
     against : sequence of Gate or None
@@ -50,8 +51,8 @@ def write(
     from earnest.run_folder import taken_as_data
 
     forms = {"report.json": files.as_json, "report.md": files.as_markdown, "junit.xml": files.as_junit, PAGE: page.as_html}
-    with taken_as_data(folder):
-        report = gather(Path(folder), gates=gates, against=against, note=note)
+    with taken_as_data(getattr(run, "folder", run)):
+        report = gather(run, gates=gates, against=against, note=note)
         texts = {name: form(report) for name, form in forms.items()}
     for name, text in texts.items():
         write_text(report.folder / name, text)

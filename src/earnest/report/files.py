@@ -124,12 +124,7 @@ def _cell(text: str) -> str:
 
 def _details(report: Report, finding: Finding) -> dict[str, str]:
     """What each reason says most often among the lines of a headline's task and condition."""
-    threat = finding.threat_model
-    lines = [
-        line
-        for line in report.items
-        if (line.task, line.attack, line.defence) == (finding.task, threat.attack, threat.defence)
-    ]
+    lines = report.items_of.get((finding.task, finding.threat_model.arm), [])
     return {count.reason: str(count) for count in reason_counts(lines)}
 
 

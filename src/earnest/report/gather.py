@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -12,16 +12,16 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from earnest.plan import Plan
-from earnest.records import JournalLine
-from earnest.results.build import build_from, read_lines
-from earnest.results.calibrated import kept_labels
+from earnest.records import Arm, JournalLine
+from earnest.results.build import by_task_and_arm
 from earnest.results.finding import Finding
-from earnest.results.naming import tell_unloaded
-from earnest.results.pairs import Pair, pairs
-from earnest.results.reach import left_out, within_reach
+from earnest.results.naming import tasks_of, tell_unloaded
+from earnest.results.of_run import RunResults
+from earnest.results.pairs import Pair
+from earnest.results.reach import left_out
 from earnest.results.reasons import ItemCounts, ReasonCount, item_counts, reason_counts
-from earnest.results.scorecard import AudioProof, Gate, PillarScore, Scorecard, gate, scorecard
-from earnest.results.subtasks import SubtaskCount, subtask_counts
+from earnest.results.scorecard import AudioProof, Gate, PillarScore, Scorecard, gate
+from earnest.results.subtasks import SubtaskCount
 from earnest.run_folder import file_in, read_json, taken_as_data
 
 SCHEMA_VERSION = 1
@@ -47,7 +47,9 @@ class ReportPair(BaseModel):
     pillar: str
     task: str
     attack: str | None = Field(description="Specification of the attack, or null.")
-    defence: str | None = Field(description="Specifications of the defences, or null.")
+    crafted_on: str | None = Field(description="What the attack was built on, where that is not the system that was asked.")
+    defence: str | None = Field(description="The defences as they are shown, joined by '+', or null.")
+    defences: list[str] = Field(description="Specifications of the defences, in order.")
     control: str | None = Field(description="What the attack's control was, or null.")
     findings: dict[str, str] = Field(description="Id of the finding by metric.")
 
@@ -84,37 +86,72 @@ class Report:
 
     Parameters
     ----------
-    folder : Path
-    plan : Plan
-    lines : tuple of JournalLine
-    findings : tuple of Finding
-    pairs : tuple of Pair
-    scorecard : Scorecard
+    results : RunResults
     gates : tuple of Gate
     note : str
     finished : datetime
         When the journal was last written.
     """
 
-    folder: Path
-    plan: Plan
-    lines: tuple[JournalLine, ...]
-    findings: tuple[Finding, ...]
-    pairs: tuple[Pair, ...]
-    scorecard: Scorecard
+    results: RunResults
     gates: tuple[Gate, ...]
     note: str
     finished: datetime
 
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self.results.folder
+
+    @property
+    def plan(self) -> Plan:
+        """The run's plan."""
+        return self.results.plan
+
+    @property
+    def lines(self) -> tuple[JournalLine, ...]:
+        """Every finished item, sorted by item."""
+        return self.results.lines
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Every number that the run established."""
+        return self.results.findings
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """Every attack pair and defence pair."""
+        return self.results.pairs
+
+    @property
+    def scorecard(self) -> Scorecard:
+        """The pillars at a glance, and whether the audio was heard."""
+        return self.results.scorecard
+
+    @property
+    def subtasks(self) -> tuple[SubtaskCount, ...]:
+        """How far each sub-task was covered."""
+        return self.results.subtasks
+
     @cached_property
     def items(self) -> tuple[JournalLine, ...]:
         """The lines without the canaries, and without what was found to be beyond the model."""
-        return tuple(line for line in within_reach(self.plan, self.lines)[1] if line.kind == "item")
+        return tuple(line for line in self.results.within_reach[1] if line.kind == "item")
+
+    @cached_property
+    def items_of(self) -> Mapping[tuple[str, Arm], list[JournalLine]]:
+        """The same by task and arm."""
+        return by_task_and_arm(self.items)
 
     @cached_property
     def asked(self) -> Plan:
         """The plan as far as the model could be asked."""
-        return within_reach(self.plan, self.lines)[0]
+        return self.results.within_reach[0]
+
+    @cached_property
+    def tasks(self) -> dict[str, Any | None]:
+        """The plan's tasks by name; None where one is not installed here."""
+        return tasks_of(self.plan)
 
     @property
     def not_run(self) -> dict[str, str]:
@@ -125,11 +162,6 @@ class Report:
     def left_out(self) -> dict[str, str]:
         """Why a task was left out, or how many of its items and why, by task."""
         return left_out(self.asked)
-
-    @cached_property
-    def subtasks(self) -> tuple[SubtaskCount, ...]:
-        """How far each sub-task was covered."""
-        return tuple(subtask_counts(self.plan, self.lines))
 
     @property
     def unscored(self) -> dict[str, int]:
@@ -173,16 +205,18 @@ class Report:
 
 
 def gather(
-    folder: Path,
+    run: RunResults | Path | str,
     *,
     gates: Sequence[str] | None = None,
     against: Sequence[Gate] | None = None,
     note: str | None = None,
 ) -> Report:
-    """The report of a run folder.
+    """The report of a run.
 
     Parameters
     ----------
+    run : path or RunResults
+        A run folder, or what was made of one already.
     gates : sequence of str or None
         Conditions such as `safety=0.9`; None takes those of the report that the folder has, if any.
     against : sequence of Gate or None
@@ -198,34 +232,27 @@ def gather(
     BadParameter
         If a gate has another form or names nothing.
     """
-    with taken_as_data(folder):
-        return _gathered(Path(folder), gates=gates, against=against, note=note)
+    with taken_as_data(run.folder if isinstance(run, RunResults) else run):
+        results = run if isinstance(run, RunResults) else RunResults.read(Path(run))
+        return _gathered(results, gates=gates, against=against, note=note)
 
 
-def _gathered(folder: Path, *, gates: Sequence[str] | None, against: Sequence[Gate] | None, note: str | None) -> Report:
-    plan = Plan.read(folder)
+def _gathered(
+    results: RunResults, *, gates: Sequence[str] | None, against: Sequence[Gate] | None, note: str | None
+) -> Report:
+    plan = results.plan
     tell_unloaded(plan)
-    before = _before(folder)
-    lines = read_lines(folder)
-    compared = pairs(plan, within_reach(plan, lines)[1])
-    people = kept_labels(folder)
-    findings = build_from(plan, lines, clips=folder / "clips", compared=compared, people=people)
-    found = Report(
-        folder=folder,
-        plan=plan,
-        lines=tuple(lines),
-        findings=tuple(findings),
-        pairs=tuple(compared),
-        scorecard=scorecard(plan, findings, lines),
-        gates=(),
-        note=before.get("note", _note(plan)) if note is None else note,
-        finished=_finished(folder),
-    )
+    before = _before(results.folder)
     kept = _gates(before)
     asked = [one.gate for one in kept if not one.against] if gates is None else gates
     compared_with = [one for one in kept if one.against] if against is None else against
-    judged = tuple(gate(text, scorecard=found.scorecard, findings=findings, plan=plan) for text in asked)
-    return replace(found, gates=(*judged, *compared_with))
+    judged = (gate(text, scorecard=results.scorecard, findings=results.findings, plan=plan) for text in asked)
+    return Report(
+        results=results,
+        gates=(*judged, *compared_with),
+        note=before.get("note", _note(plan)) if note is None else note,
+        finished=_finished(results.folder),
+    )
 
 
 def _before(folder: Path) -> dict[str, Any]:

@@ -1,8 +1,15 @@
-"""Every item of a run as compact JSON inside the page, for the script that filters and pages through them."""
+"""Every item of a run as compact JSON inside the page, for the script that filters and pages through them.
+
+A browser takes a second or more for megabytes of text in a page, whatever is done with them. So the items that went worst stand
+there as they are, and are shown at once; all others are compressed, and unpacked when the page is drawn.
+"""
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
+from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
@@ -15,31 +22,74 @@ from earnest.run_folder import plain_json
 MAX_BYTES = 6_000_000
 """Items beyond this size are left out of the page, those that scored well first; `journal.jsonl` has them all."""
 
+PLAIN_BYTES = 300_000
+"""Items beyond this size are compressed."""
+
 MAX_TEXT = 1200
 """Longer answers are cut in the page."""
 
 
-def items_json(report: Report) -> Markup:
-    """The items for a `<script type="application/json">`: tables of names, and one list an item."""
+@dataclass(frozen=True)
+class PageItems:
+    """The items as they stand in a page.
+
+    Parameters
+    ----------
+    plain : Markup
+        For a `<script type="application/json">`: tables of names, and one list an item; `packed` says how many more there are.
+    packed : str
+        The other items and the prompts that only they have, as JSON, deflated (zlib) and in base64; empty where there are none.
+    """
+
+    plain: Markup
+    packed: str
+
+
+def page_items(report: Report) -> PageItems:
+    """The items of a report, the worst first."""
     tables = _Tables()
-    rows, size, n_left_out = [], 0, 0
+    rows: list[list[Any]] = []
+    size, n_prompts, n_plain, n_plain_prompts = 0, 0, 0, 0
     for line in sorted(report.items, key=_worst_first):
         row = _row(line, tables)
-        size += len(json.dumps(row, ensure_ascii=False).encode(errors="replace"))
+        told = [row, line.prompt] if len(tables.prompts) > n_prompts else row
+        size += len(json.dumps(told, ensure_ascii=False).encode(errors="replace"))
         if size > MAX_BYTES:
-            n_left_out += 1
-            continue
+            break
         rows.append(row)
+        n_prompts = len(tables.prompts)
+        if size <= PLAIN_BYTES:
+            n_plain, n_plain_prompts = len(rows), n_prompts
+    prompts = list(tables.prompts)[:n_prompts]
     pillars = {task.name: task.pillar for task in report.plan.tasks}
     content = {
         "tasks": [[name, pillars.get(name, "")] for name in tables.tasks],
         "arms": list(tables.arms),
-        "prompts": list(tables.prompts),
+        "prompts": prompts[:n_plain_prompts],
         "model": "" if report.plan.asks_own_model else report.plan.model,
-        "rows": rows,
-        "leftOut": n_left_out,
+        "rows": rows[:n_plain],
+        "packed": len(rows) - n_plain,
+        "leftOut": len(report.items) - len(rows),
     }
-    text = json.dumps(plain_json(content), ensure_ascii=False, separators=(",", ":"))
+    rest = {"prompts": prompts[n_plain_prompts:], "rows": rows[n_plain:]}
+    return PageItems(_markup(_compact(content)), _packed(_compact(rest)) if rest["rows"] else "")
+
+
+def _compact(content: dict[str, Any]) -> str:
+    """Compact JSON; what JSON or UTF-8 cannot hold is made fit for it."""
+    try:
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text.encode()
+    except ValueError:
+        return json.dumps(plain_json(content), ensure_ascii=False, separators=(",", ":"))
+    return text
+
+
+def _packed(text: str) -> str:
+    return base64.b64encode(zlib.compress(text.encode(errors="replace"))).decode("ascii")
+
+
+def _markup(text: str) -> Markup:
     for sign in "<>&\u2028\u2029":  # nothing in it may end the script element or a line of it
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return Markup(text)

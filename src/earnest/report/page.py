@@ -18,13 +18,15 @@ from markupsafe import Markup
 
 from earnest.report import numbers
 from earnest.report.gather import Report
-from earnest.report.items import items_json
+from earnest.report.items import page_items
 from earnest.report.sections import (
     charts,
     defence_costs,
+    defended_by,
     description,
     forests,
     glance,
+    grid_tables,
     others_beside,
     pair_cards,
     pillar_sections,
@@ -58,10 +60,12 @@ def as_html(report: Report) -> str:
             charts=charts(report),
             forests=forests(report),
             pairs=pair_cards(report),
+            grids=grid_tables(report),
             powers=powers(report),
             costs=defence_costs(report),
+            defended_by=defended_by(report.plan),
             unscored=unscored_rows(report),
-            items=items_json(report),
+            items=page_items(report),
             style=Markup(_file("style.css")),
             script=Markup(script),
             policy=policy(script),

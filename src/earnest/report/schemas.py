@@ -22,6 +22,9 @@ MODELS = {
 }
 """The pydantic model of each schema, as `module:name`."""
 
+WRITTEN = frozenset({"finding", "journal", "judgement", "report"})
+"""Kinds that earnest writes, whose schemas hold what is worked out when they are written too."""
+
 FOLDER = Path(__file__).parent / "schema"
 
 
@@ -29,7 +32,7 @@ def schema(kind: str) -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of one kind of `MODELS`."""
     module, _, name = MODELS[kind].partition(":")
     model = getattr(importlib.import_module(module), name)
-    made = model.model_json_schema()
+    made = model.model_json_schema(mode="serialization" if kind in WRITTEN else "validation")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"earnest/{kind}.json", **made}
 
 

@@ -9,13 +9,14 @@ from typing import TypeVar
 
 from markupsafe import Markup
 
+from earnest.plan import Plan
 from earnest.records import Arm
 from earnest.report.figures import Line, chart, mark
 from earnest.report.gather import Report
 from earnest.report.judges import destinations, judges_of
 from earnest.report.numbers import bare, interval, interval_of, is_signed, shown, value_of, words
 from earnest.results.finding import Finding, ThreatModel
-from earnest.results.naming import registered
+from earnest.results.grid import grids
 from earnest.results.pairs import Pair
 from earnest.results.reasons import ReasonCount
 from earnest.results.scorecard import MAX_UNSCORED_SHARE, PillarScore
@@ -172,20 +173,22 @@ class PairCard:
 
 def arm_words(arm: Arm) -> str:
     """The arm in words: `clean`, `attacked by pgd`, `defended by codec`, ..."""
-    parts = [f"attacked by {arm.attack}"] if arm.attack else []
-    parts += [f"defended by {arm.defence}"] if arm.defence else []
+    parts = [f"attacked by {arm.shown_attack}"] if arm.attack else []
+    parts += [f"defended by {arm.stack}"] if arm.defences else []
     return ", ".join(parts) or "clean"
 
 
-def title_of(task: str) -> str:
-    """The registered task's title; its name as words where it is not installed here."""
-    return getattr(registered(task), "title", "") or words(task)
+def title_of(report: Report, name: str) -> str:
+    """The task's title, with its name where the suite gave it one; the name as words where it is not installed here."""
+    title = getattr(report.tasks.get(name), "title", "")
+    own = any(task.name == name and task.task for task in report.plan.tasks)
+    return f"{title} ({words(name)})" if title and own else title or words(name)
 
 
 def description(report: Report) -> list[tuple[str, str]]:
     """The plan in pairs of name and value."""
     plan = report.plan
-    arms = [arm_words(Arm(attack=attack, defence=defence)) for attack, defence in plan.arms]
+    arms = [arm_words(arm) for arm in plan.by_arm]
     told = [
         ("data", plan.data),
         ("suite", f"{plan.suite}, version {plan.suite_version}"),
@@ -232,10 +235,11 @@ def summary(report: Report) -> str:
     """What the run found, in two sentences."""
     n_scored, n_planned = report.counts.n_scored, report.counts.n_planned
     n_tasks = sum(task.not_run is None for task in report.asked.tasks)
-    first = f"{n_tasks} tasks, {n_planned:,} items, of which {n_scored:,} could be scored."
+    tasks = "1 task" if n_tasks == 1 else f"{n_tasks} tasks"
+    first = f"{tasks}, {n_planned:,} items, of which {n_scored:,} could be scored."
     n_arms = len(report.plan.arms)
     if n_arms > 1:
-        first = f"{n_tasks} tasks in {n_arms} conditions, {n_planned:,} items, of which {n_scored:,} could be scored."
+        first = f"{tasks} in {n_arms} conditions, {n_planned:,} items, of which {n_scored:,} could be scored."
     valued = [score for score in report.scorecard.pillars if score.on_scorecard and score.value is not None]
     if len(valued) < 2:
         return first
@@ -322,8 +326,10 @@ def charts(report: Report) -> list[Chart]:
             for group, points in _by(members, lambda f: f.group).items()
             if len(points) > 1
         ]
+        if not lines:
+            continue
         x_name = _level_name(report, task, [point.level for point in members])
-        made += [_chart(task, metric, arm, some, x_name=x_name) for some in _batches(lines, MAX_LINES)]
+        made += [_chart(report, task, metric, arm, some, x_name=x_name) for some in _batches(lines, MAX_LINES)]
     return made
 
 
@@ -345,7 +351,7 @@ def forests(report: Report) -> list[Forest]:
         shared = notes.pop() if len(notes) == 1 else ""
         made.append(
             Forest(
-                title=f"{title_of(task)}",
+                title=title_of(report, task),
                 about=", ".join(part for part in (words(metric), kind, arm_words(arm)) if part),
                 rows=tuple(
                     replace(finding_row(f, name=_member(f.group), domain=ends), note="" if shared else f.note)
@@ -367,15 +373,68 @@ def _sentence(note: str) -> str:
 def pair_cards(report: Report) -> list[PairCard]:
     """A card a task that was attacked, with what the attack and its control do, and what the defence gains and costs."""
     tasks = _by(report.pairs, lambda pair: pair.task)
-    return [_pair_card(task, members) for task, members in tasks.items() if any(pair.attack for pair in members)]
+    return [_pair_card(report, task, members) for task, members in tasks.items() if any(pair.arm.attack for pair in members)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridTable:
+    """Attacks by stacks of defences on a task: a head for each column, and of each row its name and cells."""
+
+    title: str
+    task: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[GridCell | None, ...]], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridCell:
+    """A number of a grid, with its interval, its count, and how dark it is, from 0 to 100."""
+
+    value: str
+    interval: str
+    n: int
+    shade: int
+    id: str
+
+
+def grid_tables(report: Report) -> list[GridTable]:
+    """The grids of a run that has several attacks or several stacks of defences; none of another."""
+    if len(report.plan.attacks) < 2 and len(report.plan.stacks) < 2:
+        return []
+    return [
+        GridTable(
+            title=title_of(report, grid.task),
+            task=grid.task,
+            heads=tuple("+".join(stack) or "no defence" for stack in grid.columns),
+            rows=tuple(
+                (row or "nobody attacks: score", tuple(map(_grid_cell, cells)))
+                for row, cells in zip(grid.rows, grid.cells, strict=True)
+            ),
+        )
+        for grid in grids(report.plan, report.findings)
+    ]
+
+
+def _grid_cell(finding: Finding | None) -> GridCell | None:
+    if finding is None or finding.value is None:
+        return None
+    shade = round(100 * finding.value) if finding.threat_model.attack else 0
+    return GridCell(value=value_of(finding), interval=interval_of(finding), n=finding.n_scored, shade=shade, id=finding.id)
 
 
 def defence_costs(report: Report) -> list[Row]:
     """What the defence costs tasks that were not attacked: score, and refusals where there are any."""
-    attacked = {pair.task for pair in report.pairs if pair.attack}
+    attacked = {pair.task for pair in report.pairs if pair.arm.attack}
     names = {"defence_score_change": "score", "defence_refusal_change": "refusals"}
+    which = len(report.plan.stacks) > 1
     return [
-        replace(finding_row(pair.findings[metric], name=f"{title_of(pair.task)} {what.capitalize()}"), note="")
+        replace(
+            finding_row(
+                pair.findings[metric],
+                name=f"{title_of(report, pair.task)} {what.capitalize()}{f', {arm_words(pair.arm)}' if which else ''}",
+            ),
+            note="",
+        )
         for pair in report.pairs
         if pair.task not in attacked
         for metric, what in names.items()
@@ -383,7 +442,12 @@ def defence_costs(report: Report) -> list[Row]:
     ]
 
 
-def _pair_card(task: str, members: Sequence[Pair]) -> PairCard:
+def defended_by(plan: Plan) -> str:
+    """The stacks of defences in words."""
+    return "; or ".join(", then ".join(stack) for stack in plan.stacks)
+
+
+def _pair_card(report: Report, task: str, members: Sequence[Pair]) -> PairCard:
     parts = []
     for pair in members:
         rows = tuple(
@@ -391,8 +455,8 @@ def _pair_card(task: str, members: Sequence[Pair]) -> PairCard:
             for metric, finding in pair.findings.items()
         )
         threat = next(iter(pair.findings.values())).threat_model
-        parts.append((arm_words(Arm(attack=pair.attack, defence=pair.defence)), _power(threat, pair.control), rows))
-    return PairCard(title=title_of(task), task=task, key=key_rows(members), parts=tuple(parts))
+        parts.append((arm_words(pair.arm), _power(threat, pair.control), rows))
+    return PairCard(title=title_of(report, task), task=task, key=key_rows(members), parts=tuple(parts))
 
 
 def powers(report: Report) -> list[tuple[str, str]]:
@@ -401,22 +465,32 @@ def powers(report: Report) -> list[tuple[str, str]]:
     for pair in report.pairs:
         if pair.kind == "attack":
             threat = next(iter(pair.findings.values())).threat_model
-            found.setdefault(arm_words(Arm(attack=pair.attack, defence=pair.defence)), _power(threat, pair.control))
+            found.setdefault(arm_words(pair.arm), _power(threat, pair.control))
     return list(found.items())
 
 
 def key_rows(members: Sequence[Pair]) -> tuple[Row, ...]:
     """The rows of a task's pairs that are shown first, in the order of `KEY_NAMES`."""
+    several = any(len({part for pair in members if (part := of(pair.arm))}) > 1 for of in (_attack_of, _stack_of))
     rows = []
     for (kind, attacked, defended, metric), name in KEY_NAMES.items():
         for pair in members:
-            if (pair.kind, pair.attack is not None, pair.defence is not None) == (kind, attacked, defended):
+            if (pair.kind, pair.arm.attack is not None, bool(pair.arm.defences)) == (kind, attacked, defended):
                 finding = pair.findings.get(metric)
                 if finding is not None:
                     who = WHO_KNOWS[finding.threat_model.knows_defence] if attacked and defended else ""
-                    row = finding_row(finding, name=name + who, strong=metric == "attack_success_rate")
+                    which = f" ({arm_words(pair.arm)})" if several else ""
+                    row = finding_row(finding, name=name + who + which, strong=metric == "attack_success_rate")
                     rows.append(replace(row, note=""))
     return tuple(rows)
+
+
+def _attack_of(arm: Arm) -> str | None:
+    return arm.attack
+
+
+def _stack_of(arm: Arm) -> tuple[str, ...]:
+    return arm.defences
 
 
 def unscored_rows(report: Report) -> list[tuple[str, int, str, str]]:
@@ -566,14 +640,14 @@ def _gap_row(gap: Finding) -> Row:
 
 
 def _task_section(report: Report, name: str, *, not_run: str | None) -> TaskSection:
-    task = registered(name)
+    task = report.tasks.get(name)
     mine = [finding for finding in report.findings if finding.task == name]
     paired = {finding.id for pair in report.pairs for finding in pair.findings.values()}
     heads = [finding for finding in mine if finding.headline]
     others = [finding for finding in mine if not finding.headline and finding.id not in paired]
     return TaskSection(
         name=name,
-        title=title_of(name),
+        title=title_of(report, name),
         source=getattr(task, "source", ""),
         metric=words(heads[0].metric) if heads else "",
         heads=tuple(finding_row(f, name=arm_words(_arm(f)), strong=not _arm(f).suffix) for f in heads),
@@ -597,28 +671,27 @@ def _measure_name(finding: Finding) -> str:
 
 def _level_name(report: Report, task: str, levels: Sequence[float | str | None]) -> str:
     """What a task's levels are of: as the task says, or the one thing true of its items that takes these values."""
-    said = str(getattr(registered(task), "level_name", ""))
+    said = str(getattr(report.tasks.get(task), "level_name", ""))
     if said:
         return said
     found: dict[str, set[object]] = {}
-    for line in report.items:
-        if line.task == task:
-            for key, value in line.truth.items():
-                if isinstance(value, (int, float, str)):
-                    found.setdefault(key, set()).add(value)
+    for line in (line for (name, _), own in report.items_of.items() if name == task for line in own):
+        for key, value in line.truth.items():
+            if isinstance(value, (int, float, str)):
+                found.setdefault(key, set()).add(value)
     name = next((key for key, values in found.items() if set(levels) <= values), "level")
     stem, _, suffix = name.rpartition("_")
     return f"{words(stem)}, {UNITS[suffix]}" if stem and suffix in UNITS else words(name)
 
 
-def _chart(task: str, metric: str, arm: Arm, lines: Sequence[Line], *, x_name: str) -> Chart:
+def _chart(report: Report, task: str, metric: str, arm: Arm, lines: Sequence[Line], *, x_name: str) -> Chart:
     points = [point for line in lines for point in line.points]
     unit = points[0].unit
     rows = [
         finding_row(point, name=f"{line.name}, {bare_level(point.level)}") for line in lines for point in line.points
     ]
     return Chart(
-        title=title_of(task),
+        title=title_of(report, task),
         about=f"{words(metric)}, {arm_words(arm)}",
         svg=chart(lines, unit=unit, x_name=x_name, y_name=words(metric)),
         legend=tuple((mark(number), line.name) for number, line in enumerate(lines)),
@@ -643,7 +716,7 @@ def _power(threat: ThreatModel, control: str | None) -> str:
 
 
 def _arm(finding: Finding) -> Arm:
-    return Arm(attack=finding.threat_model.attack, defence=finding.threat_model.defence)
+    return finding.threat_model.arm
 
 
 def _by(things: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from earnest.plan import Plan
 from earnest.registry import extra
 from earnest.report.storage import write_bytes, write_text
-from earnest.results.build import build_from, read_lines
-from earnest.results.calibrated import kept_labels
+from earnest.results.of_run import RunResults
 from earnest.results.tidy import Tidy, tidy_findings, tidy_items
 from earnest.spreadsheets import csv_text
 
@@ -46,10 +44,8 @@ def write_parquet(folder: Path, out: Path) -> list[Path]:
 
 
 def _tables(folder: Path) -> dict[str, Tidy]:
-    plan, lines = Plan.read(folder), read_lines(folder)
-    findings = build_from(plan, lines, clips=folder / "clips", people=kept_labels(folder))
-    run = folder.resolve().name
-    return {"findings": tidy_findings(plan, findings, run=run), "items": tidy_items(plan, lines, run=run)}
+    made, run = RunResults.read(folder), folder.resolve().name
+    return {"findings": tidy_findings(made.plan, made.findings, run=run), "items": tidy_items(made.plan, made.lines, run=run)}
 
 
 def _whole(value: object) -> object:

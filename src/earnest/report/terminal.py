@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from earnest.arms import Arm
 from earnest.plan import Plan
-from earnest.records import Arm, JournalLine
+from earnest.records import JournalLine
 from earnest.report.numbers import UNKNOWN, words
 from earnest.report.sections import arm_words, key_rows
 from earnest.results.finding import Finding
+from earnest.results.grid import Grid, grids
 from earnest.results.pairs import Pair
-from earnest.results.reach import within_reach
+from earnest.results.reach import SEEN, within_reach
 from earnest.results.reasons import item_counts, reason_counts
 from earnest.results.scorecard import PillarScore, Scorecard
 
@@ -21,7 +23,10 @@ def as_text(
     """The run in lines of plain text."""
     told = [f"{plan.shown_model} on {plan.data}, suite {plan.suite}", *map(_pillar, card.pillars)]
     told += [*_not_run(within_reach(plan, lines)[0]), card.audio.words]
-    return "\n".join([*told, *_attacks(pairs), *_counts(plan, lines, findings)])
+    several = len(plan.attacks) > 1 or len(plan.stacks) > 1
+    did = _costs_by_stack(plan, pairs) if several else _attacks(pairs)
+    grid = [grid_as_text(grid) for grid in grids(plan, findings)] if several else []
+    return "\n".join([*told, *did, *_counts(plan, lines, findings), *grid])
 
 
 def _pillar(score: PillarScore) -> str:
@@ -36,7 +41,8 @@ def _not_run(plan: Plan) -> list[str]:
     for task in plan.tasks:
         if task.not_run:
             by_reason.setdefault(task.not_run, []).append(task.name)
-    return [f"  not run: {', '.join(names)}: {why}" for why, names in by_reason.items()]
+    seen = [f"  {task.name}: {task.seen} items left out, {SEEN}" for task in plan.tasks if task.seen and not task.not_run]
+    return [*(f"  not run: {', '.join(names)}: {why}" for why, names in by_reason.items()), *seen]
 
 
 def number(value: float | None, low: float | None, high: float | None) -> str:
@@ -64,8 +70,16 @@ def _attacks(pairs: Sequence[Pair]) -> list[str]:
     told += _costs([pair for pair in pairs if pair.task not in whole])
     if not told:
         return []
-    arms = dict.fromkeys(arm_words(Arm(attack=pair.attack, defence=pair.defence)) for pair in pairs)
+    arms = dict.fromkeys(arm_words(pair.arm) for pair in pairs)
     return [f"Beside nobody attacking and nothing defending: {'; '.join(arms)}", *told]
+
+
+def _costs_by_stack(plan: Plan, pairs: Sequence[Pair]) -> list[str]:
+    told = []
+    for stack in plan.stacks:
+        costs = _costs([pair for pair in pairs if pair.arm == Arm(defences=stack)])
+        told += [f"{arm_words(Arm(defences=stack))}, nobody attacking:", *costs] if costs else []
+    return told
 
 
 def _costs(pairs: Sequence[Pair]) -> list[str]:
@@ -101,3 +115,18 @@ def _counts(plan: Plan, lines: Sequence[JournalLine], findings: Sequence[Finding
     canaries = [line for line in asked if line.kind == "canary"]
     told += [f"  unscored: {count}" for count in reason_counts(items)]
     return told + [f"  unscored canaries: {count}" for count in reason_counts(canaries)]
+
+
+def grid_as_text(grid: Grid) -> str:
+    """Attacks by stacks of defences, as lines of plain text."""
+    heads = ["", *("+".join(stack) or "no defence" for stack in grid.columns)]
+    rows = [[row or "nobody attacks: score", *map(_cell, cells)] for row, cells in zip(grid.rows, grid.cells, strict=True)]
+    widths = [max(len(row[place]) for row in [heads, *rows]) for place in range(len(heads))]
+    lines = ["  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in [heads, *rows]]
+    return "\n".join([f"{words(grid.task)}: how often each attack succeeds, with its interval and the items judged", *lines])
+
+
+def _cell(finding: Finding | None) -> str:
+    if finding is None:
+        return "-"
+    return f"{number(finding.value, finding.low, finding.high)}, {finding.n_scored}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from earnest.pillars import PILLARS
-from earnest.records import Arm, JournalLine
+from earnest.records import JournalLine
 from earnest.report.gather import Report
 from earnest.report.pictures import Budget, Picture, picture
 from earnest.report.sections import FAILED_BELOW, arm_words, title_of
@@ -46,7 +46,7 @@ def chosen_lines(report: Report) -> list[JournalLine]:
         if line.score is not None and line.score < FAILED_BELOW and (line.clips or line.answer_clip):
             ranked.setdefault((line.task, line.arm.suffix), []).append(line)
     pillars = {task.name: _order(task.pillar) for task in report.plan.tasks}
-    arms = [Arm(attack=attack, defence=defence).suffix for attack, defence in report.plan.arms]
+    arms = [arm.suffix for arm in report.plan.by_arm]
 
     def place(key: tuple[str, str]) -> tuple[int, int, str]:
         return (arms.index(key[1]) if key[1] in arms else len(arms), pillars.get(key[0], len(PILLARS)), key[0])
@@ -74,7 +74,7 @@ def _example(report: Report, line: JournalLine, *, by_item: dict[str, JournalLin
     return Example(
         line=line,
         pillar=pillar,
-        title=title_of(line.task),
+        title=title_of(report, line.task),
         arm=arm_words(line.arm),
         pictures=tuple(one for one in found if one is not None),
         answer_picture=answered,
@@ -88,7 +88,7 @@ def _heard(line: JournalLine, by_item: dict[str, JournalLine]) -> dict[str, str]
     clips = dict(line.clips)
     if line.attack is None:
         return clips
-    clean = by_item.get(base_item(line) + (f"@+{line.defence}" if line.defence else "")) or by_item.get(base_item(line))
+    clean = by_item.get(base_item(line) + line.arm.unattacked.suffix) or by_item.get(base_item(line))
     before = {} if clean is None else {
         f"{role}, not attacked": digest for role, digest in clean.clips.items() if digest != clips.get(role)
     }  # fmt: skip

@@ -30,8 +30,12 @@ MOST_RANKS = 40
 def agreement(plan: Plan, lines: Sequence[JournalLine]) -> list[Finding]:
     """The findings of every task of which two judges judged answers, arms taken together."""
     findings = []
+    by_task: dict[str, list[JournalLine]] = {}
+    for line in lines:
+        if line.judges and line.kind == "item" and len(labels(line)) > 1:
+            by_task.setdefault(line.task, []).append(line)
     for task in plan.tasks:
-        judged = [line for line in lines if line.task == task.name and line.kind == "item" and len(labels(line)) > 1]
+        judged = by_task.get(task.name, [])
         names = list(dict.fromkeys(name for line in judged for name in labels(line)))
         place = Place(plan, task.pillar, task.name, Arm())
         for pair in itertools.combinations(sorted(names), 2):
@@ -71,9 +75,11 @@ def _measures(lines: Sequence[JournalLine], *, judges: Two) -> list[Measure]:
 def same_label(lines: Sequence[JournalLine], *, judges: Two, metric: str = "judge_agreement") -> Measure:
     """Share of the answers to which both judges gave the same label."""
     return rate(
-        [_as_scored(line) for line in lines], metric=metric, group=_pair(judges),
+        [_as_scored(line) for line in lines],
+        metric=metric,
+        group=_pair(judges),
         success=lambda line: labels(line)[judges[0]] == labels(line)[judges[1]],
-    )  # fmt: skip
+    )
 
 
 def difference(lines: Sequence[JournalLine], *, judges: Two) -> Measure:
@@ -84,9 +90,13 @@ def difference(lines: Sequence[JournalLine], *, judges: Two) -> Measure:
         low, high = scales.pop()
         note += f" from {low:g} to {high:g}: times {high - low:g} for points"
     return rate(
-        [_as_scored(line) for line in lines], metric="judge_score_distance", group=_pair(judges), note=note,
-        success=lambda line: abs(places(line)[judges[0]] - places(line)[judges[1]]), higher_is_better=False,
-    )  # fmt: skip
+        [_as_scored(line) for line in lines],
+        metric="judge_score_distance",
+        group=_pair(judges),
+        note=note,
+        success=lambda line: abs(places(line)[judges[0]] - places(line)[judges[1]]),
+        higher_is_better=False,
+    )
 
 
 def rank_correlation(lines: Sequence[JournalLine], *, judges: Two) -> Measure:
@@ -95,9 +105,14 @@ def rank_correlation(lines: Sequence[JournalLine], *, judges: Two) -> Measure:
     if len({value for two in given for value in two}) > MOST_RANKS:
         given = [(round(a * MOST_RANKS), round(b * MOST_RANKS)) for a, b in given]
     return _crossed(
-        lines, given, _spearman, judges=judges, metric="judge_rank_correlation", unit="correlation",
+        lines,
+        given,
+        _spearman,
+        judges=judges,
+        metric="judge_rank_correlation",
+        unit="correlation",
         note="Spearman's, over answers that both judged",
-    )  # fmt: skip
+    )
 
 
 def kappa(lines: Sequence[JournalLine], *, judges: Two) -> Measure:
@@ -126,9 +141,19 @@ def _crossed(
         counts[clusters[_cluster(line)], found[first], found[second]] += 1
     value, low, high, how = resampled_value(counts, estimate, seed=metric, bounds=(-1.0, 1.0))
     return Measure(
-        metric=metric, value=value, low=low, high=high, n_scored=len(lines), n_unscored=0, higher_is_better=True,
-        unit=unit, baseline=0.0, interval=how, note=note, group=_pair(judges),
-    )  # fmt: skip
+        metric=metric,
+        value=value,
+        low=low,
+        high=high,
+        n_scored=len(lines),
+        n_unscored=0,
+        higher_is_better=True,
+        unit=unit,
+        baseline=0.0,
+        interval=how,
+        note=note,
+        group=_pair(judges),
+    )
 
 
 def _label(said: object) -> str | None:

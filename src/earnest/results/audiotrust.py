@@ -259,12 +259,13 @@ def audiotrust_findings(plan: Plan, lines: Sequence[JournalLine]) -> list[Findin
 
     None for a plan without a setup of AudioTrust. A column that cannot be made has no value, and says why.
     """
-    ran = {task.name.removeprefix(PREFIX): task for task in plan.tasks if task.name.startswith(PREFIX)}
+    ran = {task.registered.removeprefix(PREFIX): task for task in plan.tasks if task.registered.startswith(PREFIX)}
     setups = {key for key, task in ran.items() if task.not_run is None}
-    clean = [line for line in lines if line.task.startswith(PREFIX) and line.kind == "item" and not line.arm.suffix]
+    keys = {task.name: key for key, task in ran.items()}
     by_setup: dict[str, list[JournalLine]] = {}
-    for line in clean:
-        by_setup.setdefault(line.task.removeprefix(PREFIX), []).append(line)
+    for line in lines:
+        if line.task in keys and line.kind == "item" and not line.arm.suffix:
+            by_setup.setdefault(keys[line.task], []).append(line)
     found = []
     for dimension, column in _COLUMNS.items():
         mine = [name for name in ran if ran[name].pillar == dimension and name in setups]

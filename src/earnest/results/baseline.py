@@ -1,7 +1,8 @@
 """Gates against a baseline: no pillar, and no task of it, is shown to be worse than in an earlier run.
 
-Both runs are compared on the items that both were asked alike, undefended and unattacked, and could score. A task's change
-is its headline here less its headline there, both over these items alone; a pillar's is the mean of its tasks' changes.
+Both runs are compared arm by arm (attack and defences, as they are written), on the items that both were asked alike and could
+score. A task's change in an arm is its headline here less its headline there, both over these items alone; a pillar's is the mean of
+its tasks' changes. An arm that only one of the two runs has is named, and not compared.
 Clusters (speakers, texts) are left out of both runs at once, so what the runs share cancels (`earnest.metrics.clusters`).
 
 Many numbers are looked at, so that one of them would soon seem worse by chance. The intervals that decide therefore hold for
@@ -12,11 +13,11 @@ of the interval, and with a margin this end must lie above minus the margin, at 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from earnest.errors import BadParameter
 from earnest.metrics.clusters import NO_SPREAD, Jackknife, jackknife_interval, joined
@@ -28,9 +29,12 @@ from earnest.results.build import read_lines, reads_all, task_measures
 from earnest.results.cells import GAPS, SHARES
 from earnest.results.combining import SAME
 from earnest.results.measures import Measure, rate
+from earnest.results.naming import tasks_of
 from earnest.results.proof import audio_proof
 from earnest.results.reach import within_reach
 from earnest.results.scorecard import MAX_UNSCORED_SHARE, Gate
+
+Measured = Callable[[list[JournalLine]], list[Measure]]
 
 WHAT_DIFFERS = {
     "data_digest": "its data is other data",
@@ -41,7 +45,7 @@ WHAT_DIFFERS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Baseline:
-    """A run that another one is compared with: its plan, and its lines by item."""
+    """A run that another one is compared with: its plan, and its lines by item, whose id tells the arm."""
 
     name: str
     plan: Plan
@@ -66,7 +70,7 @@ class Baseline:
             raise BadParameter(
                 f"the baseline {name} is audio_unproven: what did not hear is no measure for what hears; take another run"
             )
-        return cls(name=name, plan=plan, lines=_asked_plainly(lines))
+        return cls(name=name, plan=plan, lines=_by_item(lines))
 
     def check(self, plan: Plan, items: Sequence[str]) -> None:
         """Refuse a plan that shares nothing with the baseline to be compared on.
@@ -96,14 +100,13 @@ class Baseline:
 
     def shared(self, plan: Plan) -> list[PlannedTask]:
         """The tasks of `plan` that the baseline ran too, in one version and with equal parameters."""
-        mine = {task.name: task for task in self.plan.tasks if task.not_run is None}
-        return [
-            task
-            for task in plan.tasks
-            if task.not_run is None
-            and task.name in mine
-            and (mine[task.name].version, mine[task.name].parameters) == (task.version, task.parameters)
-        ]
+        mine = {task.name: _made_of(task) for task in self.plan.tasks if task.not_run is None}
+        return [task for task in plan.tasks if task.not_run is None and mine.get(task.name) == _made_of(task)]
+
+
+def _made_of(task: PlannedTask) -> tuple[str, int, dict[str, Any]]:
+    """What must be equal of a task for its items to be scored alike."""
+    return task.registered, task.version, task.parameters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +166,9 @@ def check_margin(margin: float | None) -> None:
 def gates_against(
     baseline: Baseline, plan: Plan, lines: Sequence[JournalLine], *, margin: float | None = None
 ) -> list[Gate]:
-    """A gate for each pillar of which both runs scored something: it is not shown to be worse than the baseline.
+    """A gate for each pillar and arm of which both runs scored something: it is not shown to be worse than the baseline.
+
+    The first gate says which arms were not compared, since only one of the runs has them.
 
     Parameters
     ----------
@@ -180,12 +185,18 @@ def gates_against(
     check_margin(margin)
     plan, lines = within_reach(plan, lines)
     proof = audio_proof(lines)
-    changes = _changes(baseline, plan, _asked_plainly(lines))
+    both, apart = _arms(baseline, plan)
+    changes = {
+        pillar + arm.suffix: tasks
+        for arm in both
+        for pillar, tasks in _changes(baseline, plan, {item: line for item, line in _by_item(lines).items() if line.arm == arm}).items()
+    }
     if not changes:
-        return [_broken("run", baseline, "no item was scored in both runs")]
+        return [_broken("run", baseline, f"no item was scored in both runs{apart}")]
     n_looked_at = sum(len(tasks) + (len(tasks) > 1) for tasks in changes.values())
     at_once = 1 - (1 - CONFIDENCE) / n_looked_at
     gates = [_judged(pillar, tasks, baseline, margin=margin, at_once=at_once, n=n_looked_at) for pillar, tasks in changes.items()]
+    gates[0] = replace(gates[0], why=gates[0].why + apart)
     if proof.proven is False:
         return [replace(gate, passed=False, broken=True, why=f"audio_unproven; {gate.why}") for gate in gates]
     return gates
@@ -223,14 +234,23 @@ def _broken(pillar: str, baseline: Baseline, why: str) -> Gate:
     return Gate(gate=_name(pillar, baseline), passed=False, why=why, broken=True, against=baseline.name)
 
 
-def _asked_plainly(lines: Sequence[JournalLine]) -> dict[str, JournalLine]:
-    """The lines of items that nobody attacked or defended, by item."""
-    return {line.item: line for line in lines if line.kind == "item" and line.arm == Arm()}
+def _by_item(lines: Sequence[JournalLine]) -> dict[str, JournalLine]:
+    """The lines of items, canaries left out, by the item's id, which ends with the arm."""
+    return {line.item: line for line in lines if line.kind == "item"}
+
+
+def _arms(baseline: Baseline, plan: Plan) -> tuple[list[Arm], str]:
+    """The arms that both runs have, in the order of the plan; and in words those that one of them has alone."""
+    here, there = list(plan.by_arm), list(baseline.plan.by_arm)
+    alone = [(arm, "of this run alone") for arm in here if arm not in there]
+    alone += [(arm, f"of {baseline.name} alone") for arm in there if arm not in here]
+    words = ", ".join(f"{arm.suffix} ({whose})" for arm, whose in alone)
+    return [arm for arm in here if arm in there], f"; not compared: {words}" if words else ""
 
 
 def _changes(baseline: Baseline, plan: Plan, lines: Mapping[str, JournalLine]) -> dict[str, list[_Change]]:
     """The changes of the tasks that both ran, by pillar in the order of display."""
-    shared = baseline.shared(plan)
+    shared, tasks = baseline.shared(plan), tasks_of(plan)
     names = {task.name for task in shared}
     alike = [
         (baseline.lines[item], line)
@@ -239,8 +259,8 @@ def _changes(baseline: Baseline, plan: Plan, lines: Mapping[str, JournalLine]) -
     ]
     found: dict[str, list[_Change]] = {}
     for task in shared:
-        own = alike if reads_all(task) else [pair for pair in alike if pair[0].task == task.name]
-        change = _change(task, own)
+        own = alike if reads_all(tasks[task.name]) else [pair for pair in alike if pair[0].task == task.name]
+        change = _change(task, own, measured=partial(task_measures, task, tasks[task.name]))
         if change is not None:
             found.setdefault(task.pillar, []).append(change)
     order = [*PILLARS, *sorted(set(found) - set(PILLARS))]
@@ -252,24 +272,32 @@ def _asked_alike(there: JournalLine, here: JournalLine) -> bool:
     return there.status == "scored" and (here.prompt_hash == there.prompt_hash or here.status == "unscored")
 
 
-def _change(task: PlannedTask, pairs: Sequence[tuple[JournalLine, JournalLine]]) -> _Change | None:
+def _change(
+    task: PlannedTask, pairs: Sequence[tuple[JournalLine, JournalLine]], *, measured: Measured
+) -> _Change | None:
     whole = [pair for pair in pairs if pair[1].status == "scored"]
     lost = [here for _, here in pairs if here.status == "unscored"]
-    before = _headline(task, [there for there, _ in whole])
-    after = _headline(task, [here for _, here in whole])
+    if lost and not whole:  # nothing is left to compare, which is no reason to pass
+        return _Change(name=task.name, value=0.0, worst=0.0, rows=(), items=frozenset(), lost=_items(lost))
+    before = _headline(measured, [there for there, _ in whole])
+    after = _headline(measured, [here for _, here in whole])
     if before is None or after is None:
         return None
-    worst = _headline(task, [*(here for _, here in whole), *lost])
+    worst = _headline(measured, [*(here for _, here in whole), *lost]) if lost else after
     value = _of(after) - _of(before)
     fall = 0.0 if worst is None or worst.worst_low is None else min(0.0, worst.worst_low - _of(after))
     rows = _rows(after, 1), _rows(before, -1)
-    items, missing = (frozenset(line.item for line in some) for some in ([here for _, here in whole], lost))
-    return _Change(name=task.name, value=value, worst=value + fall, rows=rows, items=items, lost=missing)
+    items = _items([here for _, here in whole])
+    return _Change(name=task.name, value=value, worst=value + fall, rows=rows, items=items, lost=_items(lost))
 
 
-def _headline(task: PlannedTask, lines: list[JournalLine]) -> Measure | None:
+def _items(lines: Sequence[JournalLine]) -> frozenset[str]:
+    return frozenset(line.item for line in lines)
+
+
+def _headline(measured: Measured, lines: list[JournalLine]) -> Measure | None:
     """A task's headline over some lines, or the mean score where that is no rate made of sums; None without a value."""
-    measures = task_measures(task.name, lines, version=task.version) if lines else []
+    measures = measured(lines) if lines else []
     heads = [one for one in measures if one.headline and one.unit == "fraction" and one.higher_is_better]
     tried = [*heads, rate(lines, metric="score")]
     return next((one for one in tried if one.sums is not None and one.sums.value is not None), None)

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from earnest import registry
-from earnest.plan import Plan, PlannedTask
+from earnest.plan import Plan, PlannedTask, old_stacks
 from earnest.records import Arm, JournalLine
 from earnest.results.agreement import agreement
-from earnest.results.audiotrust import audiotrust_findings
 from earnest.results.calibrated import calibrated, kept_labels
 from earnest.results.ears import ear_measures
 from earnest.results.finding import Finding
 from earnest.results.gaps import gaps
 from earnest.results.judged import read_judgements, with_judgements
 from earnest.results.measures import Measure, rate
-from earnest.results.naming import Place, numbered, registered, sides_of, with_missing
+from earnest.results.naming import Place, numbered, sides_of, tasks_of, with_missing
 from earnest.results.pairs import Pair, pairs
 from earnest.results.proof import as_proven
-from earnest.results.reach import within_reach
+from earnest.results.reach import SEEN, within_reach
 from earnest.results.shortcut import shortcut
 from earnest.run_folder import file_in, read_appended, taken_as_data
 
@@ -49,7 +49,7 @@ def read_lines(folder: Path) -> list[JournalLine]:
     """
     path = file_in(folder, "journal.jsonl")
     advice = "as a journal; restore it, or run again into another folder"
-    read = read_appended(path, JournalLine, advice=advice) if path.exists() else ()
+    read = read_appended(path, JournalLine, advice=advice, context=old_stacks(folder)) if path.exists() else ()
     found = {line.item: line for line in read}
     lines = sorted(found.values(), key=lambda line: line.item)
     judgements = read_judgements(Path(folder))
@@ -83,32 +83,34 @@ def build_from(
     already made; `people` are people's labels by item, which correct the headline rates.
     """
     plan, lines = within_reach(plan, as_proven(lines))
-    journal = by_task_and_arm(lines)
+    journal, tasks = by_task_and_arm(lines), tasks_of(plan)
     findings: list[Finding] = []
     for task in plan.tasks:
-        for arm in arms(plan) if task.not_run is None else ():
-            if arm.attack is not None and not task.attacked:
-                continue
+        made = tasks[task.name]
+        for arm in plan.arms_of(task) if task.not_run is None else ():
             own = journal.get((task.name, arm), [])
-            if reads_all(task):
+            place = Place(plan, task.pillar, task.name, arm)
+            if reads_all(made):
                 own = [line for (_, asked), group in journal.items() if asked == arm for line in group]
-                findings += [Place(plan, task.pillar, task.name, arm).finding(measure) for measure in _measured(task, own)]
+                findings += [place.finding(measure) for measure in task_measures(task, made, own)]
                 continue
-            findings += _of_arm(plan, task, arm, own)
-            findings += _group_gaps(plan, task, arm, own)
-            findings += _of_ear(plan, task, arm, own)
+            sides = sides_of(made, version=task.version)
+            findings += _of_arm(place, task, made, own)
+            findings += [replace(place, pillar="fairness").finding(measure) for measure in gaps(sides, own)]
+            findings += [place.finding(measure) for measure in ear_measures(made if sides else None, own, sides=sides)]
     findings += calibrated(plan, lines, people, findings=findings) if people else []
-    made = pairs(plan, lines) if compared is None else compared
-    findings += [finding for pair in made for finding in pair.findings.values()]
+    beside = pairs(plan, lines) if compared is None else compared
+    findings += [finding for pair in beside for finding in pair.findings.values()]
     findings += agreement(plan, lines)
-    findings += audiotrust_findings(plan, lines)
+    findings += _together(plan, lines, tasks)
     findings += _of_sound(plan, lines, clips) if clips is not None else []
     return numbered(findings)
 
 
-def arms(plan: Plan) -> list[Arm]:
-    """The plan's arms, the clean one first."""
-    return [Arm(attack=attack, defence=defence) for attack, defence in plan.arms]
+def _together(plan: Plan, lines: Sequence[JournalLine], tasks: Mapping[str, Any | None]) -> list[Finding]:
+    """What the tasks of one benchmark give together, once for each benchmark that the plan has a task of."""
+    gathering = dict.fromkeys(gather for task in tasks.values() if (gather := getattr(task, "together", None)) is not None)
+    return [finding for gather in gathering for finding in gather(plan, lines)]
 
 
 def by_task_and_arm(lines: Sequence[JournalLine]) -> Journal:
@@ -120,35 +122,24 @@ def by_task_and_arm(lines: Sequence[JournalLine]) -> Journal:
     return journal
 
 
-def _group_gaps(plan: Plan, task: PlannedTask, arm: Arm, lines: list[JournalLine]) -> list[Finding]:
-    """How groups of speakers fare in a task, whatever it is about: gathered in the pillar of fairness."""
-    place = Place(plan, "fairness", task.name, arm)
-    return [place.finding(measure) for measure in gaps(sides_of(registered(task.name), version=task.version), lines)]
-
-
-def _of_ear(plan: Plan, task: PlannedTask, arm: Arm, lines: list[JournalLine]) -> list[Finding]:
-    place = Place(plan, task.pillar, task.name, arm)
-    installed = registered(task.name)
-    sides = sides_of(installed, version=task.version)
-    return [place.finding(measure) for measure in ear_measures(installed if sides else None, lines, sides=sides)]
-
-
-def _of_arm(plan: Plan, task: PlannedTask, arm: Arm, lines: list[JournalLine]) -> list[Finding]:
-    place = Place(plan, task.pillar, task.name, arm)
-    n_missing = 0 if plan.shard else task.n_items - len(lines)  # how many items a shard has is not in its plan
+def _of_arm(place: Place, planned: PlannedTask, task: Any | None, lines: list[JournalLine]) -> list[Finding]:
+    n_missing = 0 if place.plan.shard else planned.n_items - len(lines)  # how many items a shard has is not in its plan
     return [
-        place.finding(with_missing(measure, n_missing) if _is_about_all(measure, lines) else measure)
-        for measure in _measured(task, lines)
+        place.finding(_told_seen(with_missing(measure, n_missing), planned) if _is_about_all(measure, lines) else measure)
+        for measure in task_measures(planned, task, lines)
     ]
 
 
-def reads_all(task: PlannedTask) -> bool:
+def _told_seen(measure: Measure, task: PlannedTask) -> Measure:
+    """A headline that says how many items are in no number because an artefact has seen them."""
+    if not (task.seen and measure.headline):
+        return measure
+    return replace(measure, note="; ".join([*([measure.note] if measure.note else []), f"{task.seen} items left out, {SEEN}"]))
+
+
+def reads_all(task: Any | None) -> bool:
     """Whether a task asked nothing of its own and reads the lines of all others."""
-    return bool(getattr(registered(task.name), "across", False))
-
-
-def _measured(task: PlannedTask, lines: list[JournalLine]) -> list[Measure]:
-    return task_measures(task.name, lines, version=task.version)
+    return bool(getattr(task, "across", False))
 
 
 def _of_sound(plan: Plan, lines: Sequence[JournalLine], clips: Path) -> list[Finding]:
@@ -165,20 +156,27 @@ def _is_about_all(measure: Measure, lines: Sequence[JournalLine]) -> bool:
     return measure.headline or (whole and measure.group is None and measure.level is None)
 
 
-def task_measures(name: str, lines: list[JournalLine], *, version: int | None = None) -> list[Measure]:
-    """What the task called `name` makes of its lines in one arm.
+def task_measures(planned: PlannedTask, task: Any | None, lines: list[JournalLine]) -> list[Measure]:
+    """What a planned task makes of its lines in one arm.
 
-    The mean score stands in where the task is not installed here, or only in another version than the one that asked:
-    what an answer was scored by then, this version's measures need not know.
+    `task` is what `earnest.results.naming.tasks_of` gives for it. The mean score stands in where it is not installed
+    here, or only in another version than the one that asked: what an answer was scored by then, this version's measures
+    need not know.
     """
-    task = registered(name)
-    installed = getattr(task, "version", version)
-    if task is not None and version in (None, installed):
+    if task is not None and getattr(task, "version", planned.version) == planned.version:
         return cast(_Task, task).measures(lines)
-    absent = "was not loaded" if registry.registry("tasks").waits(name) else "is not installed here"
-    here = absent if task is None else f"is installed in version {installed}, and asked in version {version}"
-    note = f"task {name!r} {here}: the mean score stands in for its own measures"
+    note = f"task {planned.registered!r} {_absence(planned, task)}: the mean score stands in for its own measures"
     return [rate(lines, metric="score", headline=True, note=note)]
+
+
+def _absence(planned: PlannedTask, task: Any | None) -> str:
+    """Why a planned task cannot make its own measures here."""
+    tasks, name = registry.registry("tasks"), planned.registered
+    if task is not None:
+        return f"is installed in version {task.version}, and asked in version {planned.version}"
+    if tasks.known(name) is not None:
+        return f"cannot be made here with the parameters {planned.parameters}"
+    return "was not loaded" if tasks.waits(name) else "is not installed here"
 
 
 def dumped(findings: Sequence[Finding]) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from earnest.errors import BadData, BadParameter
 from earnest.metrics.calibration import Calibrated, calibrated_mean, calibrated_rate
 from earnest.plan import Plan
-from earnest.records import Arm, JournalLine
+from earnest.records import JournalLine
 from earnest.results.agreement import kappa
 from earnest.results.finding import Finding
 from earnest.results.measures import Measure
@@ -91,7 +91,7 @@ def calibrated(
     for head in findings:
         if not head.headline:
             continue
-        arm = Arm(attack=head.threat_model.attack, defence=head.threat_model.defence)
+        arm = head.threat_model.arm
         mine = [line for line in lines if line.kind == "item" and line.task == head.task and line.arm == arm]
         labelled = _Labelled.of(mine, labels, scores)
         if len(labelled.people) >= MIN_LABELS:
@@ -252,9 +252,16 @@ def _by_prediction(head: Finding, labelled: _Labelled, *, parts: Sequence[_Label
         found = [part.corrected(calibrated_mean) for part in parts]
     except BadParameter as error:
         return _measure(
-            head, labelled, metric=f"{name}_calibrated", value=None, low=None, high=None, naive=_naive(parts), how="",
+            head,
+            labelled,
+            metric=f"{name}_calibrated",
+            value=None,
+            low=None,
+            high=None,
+            naive=_naive(parts),
+            how="",
             note=f"not corrected: of {len(parts)} parts one has too few labels ({error})",
-        )  # fmt: skip
+        )
     n = len(found)
     value = math.fsum(part.value for part in found) / n
     below = math.sqrt(math.fsum((part.value - part.low) ** 2 for part in found)) / n
@@ -268,9 +275,16 @@ def _by_prediction(head: Finding, labelled: _Labelled, *, parts: Sequence[_Label
         note += f"; {head.metric} is no mean of scores, so that the mean score is corrected"
     how = "Student's, on sums over clusters" + (", parts taken as independent" if n > 1 else "")
     return _measure(
-        head, labelled, metric=f"{name}_calibrated", value=value, low=max(0.0, value - below),
-        high=min(1.0, value + above), naive=naive, note=note, how=how,
-    )  # fmt: skip
+        head,
+        labelled,
+        metric=f"{name}_calibrated",
+        value=value,
+        low=max(0.0, value - below),
+        high=min(1.0, value + above),
+        naive=naive,
+        note=note,
+        how=how,
+    )
 
 
 def _naive(parts: Sequence[_Labelled]) -> float:
@@ -288,9 +302,16 @@ def _by_confusion(head: Finding, labelled: _Labelled, *, name: str) -> Measure |
         f"their zeros 0 at {found.specificity:.2f}"
     )
     return _measure(
-        head, labelled, metric=f"{name}_calibrated_confusion", value=found.value, low=found.low, high=found.high,
-        naive=found.naive, note=note, how="Lang and Reiczigel's",
-    )  # fmt: skip
+        head,
+        labelled,
+        metric=f"{name}_calibrated_confusion",
+        value=found.value,
+        low=found.low,
+        high=found.high,
+        naive=found.naive,
+        note=note,
+        how="Lang and Reiczigel's",
+    )
 
 
 def _agreement(labelled: _Labelled) -> Measure | None:
@@ -323,10 +344,21 @@ def _measure(
     if labelled.n_passed_over:
         told.append(f"{labelled.n_passed_over} labels are of items without a score, or put them outside the rate")
     return Measure(
-        metric=metric, value=value, low=low, high=high, n_scored=len(labelled.lines), n_unscored=head.n_unscored,
-        unscored=dict(head.unscored), worst_low=worst_low, worst_high=worst_high, higher_is_better=head.higher_is_better, unit="fraction", baseline=head.baseline,
-        interval=how, note="; ".join(told),
-    )  # fmt: skip
+        metric=metric,
+        value=value,
+        low=low,
+        high=high,
+        n_scored=len(labelled.lines),
+        n_unscored=head.n_unscored,
+        unscored=dict(head.unscored),
+        worst_low=worst_low,
+        worst_high=worst_high,
+        higher_is_better=head.higher_is_better,
+        unit="fraction",
+        baseline=head.baseline,
+        interval=how,
+        note="; ".join(told),
+    )
 
 
 def _worst(head: Finding, value: float | None, *, n_scored: int) -> tuple[float | None, float | None]:

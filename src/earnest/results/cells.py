@@ -122,8 +122,8 @@ class Table:
         places = {name: place for place, name in enumerate(parts)}
         clusters = {name: place for place, name in enumerate(dict.fromkeys(cell.cluster for cell in cells))}
         totals = np.zeros((len(clusters), max(1, len(parts)), 2))
-        for cell in cells:
-            totals[clusters[cell.cluster], places[cell.part]] += cell.top, cell.bottom
+        at = [clusters[cell.cluster] for cell in cells], [places[cell.part] for cell in cells]
+        np.add.at(totals, at, np.array([(cell.top, cell.bottom) for cell in cells]).reshape(-1, 2))
         binary = len(clusters) == len(cells) and all(cell.top in (0, 1) and cell.bottom == 1 for cell in cells)
         return cls(totals, parts, binary, tuple(clusters))
 

@@ -92,8 +92,7 @@ def changes(
     before, after = by_task_and_arm(first), by_task_and_arm(second)
     found: list[Change] = []
     for task in plan.tasks:
-        for attack, defence in plan.arms:
-            arm = Arm(attack=attack, defence=defence)
+        for arm in plan.by_arm:
             here, there = before.get((task.name, arm), []), after.get((task.name, arm), [])
             change = _paired(here, there, pillar=task.pillar, task=task.name, arm=arm)
             found += [change] if change else []

@@ -50,9 +50,13 @@ def ear_measures(task: _Task | None, lines: Sequence[JournalLine], *, sides: Sid
     if task is not None and sides is not None and any({HARMFUL, HARMLESS} & set(sides(line.truth)) for line in heard):
         intact = [line for line in heard if counts[line.item].edits == 0]
         found.append(
-            rate(told, metric="heard_intact_rate", success=lambda line: counts[line.item].edits == 0,
-                 note="requests of which the ear got every word")
-        )  # fmt: skip
+            rate(
+                told,
+                metric="heard_intact_rate",
+                success=lambda line: counts[line.item].edits == 0,
+                note="requests of which the ear got every word",
+            )
+        )
         found += _over_intact(task, intact)
     return found
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, computed_field, model_validator
 
+from earnest.arms import Arm, old_attack
 from earnest.records import JournalLine
 from earnest.results.sums import Sums
 
@@ -19,7 +20,10 @@ class ThreatModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     attack: str | None = Field(default=None, description="Specification of the attack, or null: nobody attacks.")
-    defence: str | None = Field(default=None, description="Specifications of the defences, or null.")
+    crafted_on: str | None = Field(
+        default=None, description="What the attack was built on, where that is not the system that was asked."
+    )
+    defences: tuple[str, ...] = Field(default=(), description="Specifications of the defences, in order.")
     access: Literal["none", "responses", "scores", "gradients", "activations"] = Field(
         default="none", description="What the attacker is granted of the system."
     )
@@ -27,6 +31,27 @@ class ThreatModel(BaseModel):
         default=None, description="Whether the attack was built against the defended system; null without a pair."
     )
     goal: str = Field(default="", description="What the attacker wants.")
+
+    @computed_field(description="The defences as they are shown, joined by '+'; null where there are none.")  # type: ignore[prop-decorator]
+    @property
+    def defence(self) -> str | None:
+        """The defences as they are shown; None where there are none."""
+        return self.arm.stack or None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_old(cls, fields: Any) -> Any:
+        """What versions before 0.3 wrote has one string; where there is a list beside it, that holds."""
+        if not isinstance(fields, dict) or "defence" not in fields:
+            return fields
+        rest = {name: value for name, value in fields.items() if name != "defence"}
+        old = (fields["defence"],) if fields["defence"] else ()
+        return rest if "defences" in rest else {**rest, **old_attack(fields.get("attack")), "defences": old}
+
+    @property
+    def arm(self) -> Arm:
+        """The condition that it describes."""
+        return Arm(attack=self.attack, crafted_on=self.crafted_on, defences=self.defences)
 
 
 class Finding(BaseModel):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from earnest.errors import BadParameter, did_you_mean
 from earnest.pillars import PILLARS
 from earnest.plan import Plan
-from earnest.records import Arm, JournalLine
+from earnest.records import JournalLine
 from earnest.results.build import build_from
 from earnest.results.finding import Finding
 
@@ -159,7 +159,7 @@ def _unknown(name: str, plan: Plan, expected: Mapping[str, Finding]) -> str:
     task = planned[parts["task"]]
     if task.not_run is not None:
         return f"{task.name} is not run: {task.not_run}"
-    suffixes = [Arm(attack=attack, defence=defence).suffix for attack, defence in plan.arms]
+    suffixes = [arm.suffix for arm in plan.by_arm]
     if (parts["arm"] or "") not in suffixes:
         there = ", ".join(suffix or "no suffix (nobody attacks)" for suffix in suffixes)
         return f"no arm of this run is written {parts['arm'] or 'without a suffix'}; it has {there}"
@@ -189,7 +189,7 @@ def _of_answers(parts: re.Match[str], plan: Plan) -> frozenset[str]:
     known = OF_EARS | OF_ALL_LINES | (OF_GROUPS if parts["pillar"] == "fairness" else frozenset())
     arm = parts["arm"] or ""
     if arm:
-        known |= (OF_ATTACKS if not arm.startswith("@+") else frozenset()) | (OF_DEFENCES if plan.defences else frozenset())
+        known |= (OF_ATTACKS if not arm.startswith("@+") else frozenset()) | (OF_DEFENCES if plan.stacks else frozenset())
     return known
 
 

@@ -23,12 +23,12 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
-from scipy.special import ndtr, ndtri, stdtrit
 
 from earnest.errors import BadParameter
 from earnest.metrics.clusters import NO_SPREAD, gap_interval, jackknife_interval, jackknife_of, jackknife_of_ratios
@@ -56,6 +56,7 @@ AMOUNTS = frozenset({"ms", "s", "queries", "gradients", "tokens", "USD"})
 
 MIN_CLUSTERS = 6
 """Below this, percentiles of resamples cover too rarely (68 % at two clusters, 78 to 88 % at three and four, simulated)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
@@ -141,10 +142,9 @@ class Measure:
             return self
         low, high = self._worst_with(n)
         unscored = {**self.unscored, reason: self.unscored.get(reason, 0) + n}
-        return replace(
-            self, n_unscored=self.n_unscored + n, unscored=unscored, worst_low=low, worst_high=high,
-            worst=None if self.worst is None else replace(self.worst, loose=self.worst.loose + n),
-        )  # fmt: skip
+        worst = None if self.worst is None else replace(self.worst, loose=self.worst.loose + n)
+        ends = {"worst_low": low, "worst_high": high, "worst": worst}
+        return replace(self, n_unscored=self.n_unscored + n, unscored=unscored, **ends)
 
     def _worst_with(self, n: int) -> tuple[float | None, float | None]:
         if self.value is None or self.worst_low is None or self.worst_high is None:
@@ -158,19 +158,61 @@ class Measure:
         return self.worst_low * (1 - share), self.worst_high * (1 - share) + share
 
 
+class _FreeFields(TypedDict, total=False):
+    """The keywords of a `Shape` that every function here takes, for type checkers."""
+
+    headline: bool
+    baseline: float | None
+    group: str | None
+    level: float | str | None
+    note: str
+
+
+class ShapeFields(_FreeFields, total=False):
+    """The same with the direction."""
+
+    higher_is_better: bool | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """What a measure is called and how it is read, whatever its value: the fields of `Measure` that no line moves.
+
+    Every function here takes these as keywords, and hands them on as one value.
+
+    Parameters
+    ----------
+    metric, unit : str
+    higher_is_better : bool or None
+    headline : bool
+    baseline : float or None
+    group : str or None
+    level : float, str or None
+    note : str
+    """
+
+    metric: str
+    unit: str = "fraction"
+    higher_is_better: bool | None = True
+    headline: bool = False
+    baseline: float | None = None
+    group: str | None = None
+    level: float | str | None = None
+    note: str = ""
+
+    def noted(self, *notes: str) -> Shape:
+        """The same with further notes behind its own."""
+        return replace(self, note="; ".join(part for part in (self.note, *notes) if part))
+
+
 def rate(
     lines: Sequence[JournalLine],
     *,
     metric: str,
     success: Value | None = None,
     among: Callable[[JournalLine], bool] | None = None,
-    headline: bool = False,
-    higher_is_better: bool | None = True,
-    baseline: float | None = None,
-    group: str | None = None,
-    level: float | str | None = None,
-    note: str = "",
     errors: ReaderErrors | None = None,
+    **shape: Unpack[ShapeFields],
 ) -> Measure:
     """Share of successes, a fraction.
 
@@ -183,6 +225,8 @@ def rate(
         Which lines the measure is about, scored or not; by default all.
     errors : ReaderErrors or None
         Of the reader that decided the successes; they widen the interval.
+    **shape
+        How it is read (`Shape`); more is better unless it is said otherwise.
 
     Raises
     ------
@@ -194,10 +238,7 @@ def rate(
     cells = cells_of(scored, success or _score)
     if any(not 0 <= cell.top <= 1 for cell in cells):
         raise BadParameter(f"a rate is made of shares in [0, 1], and {metric!r} has others; use mean() for them")
-    measure = _measured(
-        cells, unscored, metric=metric, unit="fraction", bounds=SHARES, higher_is_better=higher_is_better,
-        headline=headline, baseline=baseline, group=group, level=level, note=note,
-    )  # fmt: skip
+    measure = _measured(cells, unscored, Shape(metric=metric, **shape), bounds=SHARES)
     return measure if errors is None else errors.folded(measure, scored, [cell.top for cell in cells])
 
 
@@ -209,22 +250,16 @@ def mean(
     unit: str,
     higher_is_better: bool | None,
     among: Callable[[JournalLine], bool] | None = None,
-    headline: bool = False,
-    baseline: float | None = None,
-    group: str | None = None,
-    level: float | str | None = None,
-    note: str = "",
+    **shape: Unpack[_FreeFields],
 ) -> Measure:
-    """Mean of `value` over the scored lines for which it is not None, in `unit`.
+    """Mean of `value` over the scored lines for which it is not None, in `unit`; read as its `Shape` says.
 
     Values of the unit `fraction` are in [0, 1].
     """
     scored, unscored = parted(lines, among)
-    return _measured(
-        cells_of(scored, value), unscored, metric=metric, unit=unit, bounds=SHARES if unit == "fraction" else None,
-        floor=0.0 if unit in AMOUNTS else None, higher_is_better=higher_is_better,
-        headline=headline, baseline=baseline, group=group, level=level, note=note,
-    )  # fmt: skip
+    about = Shape(metric=metric, unit=unit, higher_is_better=higher_is_better, **shape)
+    bounds, floor = (SHARES if unit == "fraction" else None), (0.0 if unit in AMOUNTS else None)
+    return _measured(cells_of(scored, value), unscored, about, bounds=bounds, floor=floor)
 
 
 def ratio(
@@ -236,13 +271,9 @@ def ratio(
     unit: str = "fraction",
     higher_is_better: bool | None = False,
     among: Callable[[JournalLine], bool] | None = None,
-    headline: bool = False,
-    baseline: float | None = None,
-    group: str | None = None,
-    level: float | str | None = None,
-    note: str = "",
+    **shape: Unpack[_FreeFields],
 ) -> Measure:
-    """Sum of `numerator` over sum of `denominator`: the word error rate of a corpus, say.
+    """Sum of `numerator` over sum of `denominator`: the word error rate of a corpus, say; read as its `Shape` says.
 
     Lines for which either is None are left out. A denominator that sums to zero gives no value. In the worst case, an
     unscored line has a numerator of 0, or as large as its denominator; where its denominator is not known (the words of
@@ -251,11 +282,10 @@ def ratio(
     scored, unscored = parted(lines, among)
     cells = cells_of(scored, numerator, denominator)
     worst, guessed = worst_ratio(cells, unscored, denominator)
-    told = "; ".join(part for part in (note, guessed if unit == "fraction" else "") if part)
-    return _measured(
-        cells, unscored, metric=metric, unit=unit, bounds=_range(cells) if unit == "fraction" else None, worst=worst,
-        higher_is_better=higher_is_better, headline=headline, baseline=baseline, group=group, level=level, note=told,
-    )  # fmt: skip
+    about = Shape(metric=metric, unit=unit, higher_is_better=higher_is_better, **shape)
+    if unit != "fraction":
+        return _measured(cells, unscored, about, bounds=None)
+    return _measured(cells, unscored, about.noted(guessed), bounds=_range(cells), worst=worst)
 
 
 def balanced(
@@ -267,13 +297,8 @@ def balanced(
     among: Callable[[JournalLine], bool] | None = None,
     both: bool = False,
     weights: Mapping[Hashable, float] | None = None,
-    headline: bool = False,
-    higher_is_better: bool | None = True,
-    baseline: float | None = None,
-    group: str | None = None,
-    level: float | str | None = None,
-    note: str = "",
     errors: Mapping[Hashable, ReaderErrors] | None = None,
+    **shape: Unpack[ShapeFields],
 ) -> Measure:
     """Mean over the classes of the share of `correct` in each: balanced accuracy, a fraction.
 
@@ -289,21 +314,24 @@ def balanced(
         Of classes in the mean; 1 where a class is not named.
     errors : mapping or None
         By class, of the reader that decided what is correct; they widen the interval, as if all went the same way.
+    **shape
+        How it is read (`Shape`); more is better unless it is said otherwise.
     """
     scored, unscored = parted(lines, among)
-    cells = cells_of(scored, correct, part=of)
-    if both and cells and len({of(line) for line in scored if correct(line) is not None}) < 2:
-        alone = rate(lines, metric=metric, success=lambda line: None, among=among, headline=headline)
-        told = "; ".join(part for part in ("one class alone, so that a constant answer would be right", note) if part)
-        return replace(
-            alone, n_scored=len(cells), higher_is_better=higher_is_better, baseline=baseline, group=group, level=level, note=told
-        )  # fmt: skip
-    measure = _measured(
-        cells, unscored, metric=metric, unit="fraction", bounds=SHARES, exact=False, weights=weights,
-        worst=worst_by_part(cells, unscored, of, weights=weights), higher_is_better=higher_is_better, headline=headline,
-        baseline=baseline, group=group, level=level, note=note,
-    )  # fmt: skip
-    return measure if not errors else _with_errors(measure, scored, correct=correct, of=of, weights=weights, errors=errors)
+    cells, about = cells_of(scored, correct, part=of), Shape(metric=metric, **shape)
+    if both and cells and len({cell.part for cell in cells}) < 2:
+        return _of_one_class(cells, unscored, about)
+    worst = worst_by_part(cells, unscored, of, weights=weights)
+    measure = _measured(cells, unscored, about, bounds=SHARES, exact=False, weights=weights, worst=worst)
+    return (
+        measure if not errors else _with_errors(measure, scored, correct=correct, of=of, weights=weights, errors=errors)
+    )
+
+
+def _of_one_class(cells: Sequence[Cell], unscored: Sequence[JournalLine], shape: Shape) -> Measure:
+    """A balanced rate without a value: what answers alike throughout would be right in one class."""
+    note = "; ".join(part for part in ("one class alone, so that a constant answer would be right", shape.note) if part)
+    return replace(_measured([], unscored, replace(shape, note=note), bounds=SHARES), n_scored=len(cells))
 
 
 def _with_errors(
@@ -323,7 +351,9 @@ def _with_errors(
     extra, told = [0.0, 0.0], {}
     for (part, members), share in zip(parts.items(), shares, strict=True):
         inner = rate(members, metric=measure.metric, success=correct)
-        outer = inner if part not in errors else rate(members, metric=measure.metric, success=correct, errors=errors[part])
+        outer = (
+            inner if part not in errors else rate(members, metric=measure.metric, success=correct, errors=errors[part])
+        )
         told |= {errors[part].told: outer.reader} if outer.reader else {}
         extra = [total + share * added for total, added in zip(extra, excess(outer, inner), strict=True)]
     below, above = math.hypot(measure.value - measure.low, extra[0]), math.hypot(measure.high - measure.value, extra[1])
@@ -343,12 +373,8 @@ def difference(
     unit: str = "fraction",
     higher_is_better: bool | None = None,
     among: Callable[[JournalLine], bool] | None = None,
-    headline: bool = False,
-    baseline: float | None = 0.0,
-    group: str | None = None,
-    level: float | str | None = None,
-    note: str = "",
     errors: ReaderErrors | None = None,
+    **shape: Unpack[_FreeFields],
 ) -> Measure:
     """Mean over pairs of `value` on the first side minus that on the second.
 
@@ -362,6 +388,8 @@ def difference(
         By default the verdict's score. Values of the unit `fraction` are in [0, 1].
     errors : ReaderErrors or None
         Of the reader that decided the values; they widen the interval.
+    **shape
+        How it is read (`Shape`); the baseline is 0 unless it is said otherwise.
 
     Returns
     -------
@@ -372,11 +400,9 @@ def difference(
     """
     scored, unscored = parted(lines, among)
     cells, broken = differences(scored, unscored, value=value or _score, pair=pair, side=side)
-    measure = _measured(
-        cells, [one.line for one in broken], metric=metric, unit=unit, bounds=GAPS if unit == "fraction" else None,
-        worst=worst_difference(cells, broken), higher_is_better=higher_is_better, headline=headline,
-        baseline=baseline, group=group, level=level, note=note, exact=False,
-    )  # fmt: skip
+    about = Shape(**{"metric": metric, "unit": unit, "higher_is_better": higher_is_better, "baseline": 0.0, **shape})
+    bounds, worst = (GAPS if unit == "fraction" else None), worst_difference(cells, broken)
+    measure = _measured(cells, [one.line for one in broken], about, bounds=bounds, worst=worst, exact=False)
     return measure if errors is None or not any(map(errors.reads, scored)) else errors.scaled(measure)
 
 
@@ -400,12 +426,10 @@ def by_group(
     Lines whose group is None are left out. A group with fewer than `min_n` scored items says so in its note. `errors` are
     those of the reader that decided a rate.
     """
+    kind = _Kind(value=value, numerator=numerator, denominator=denominator, unit=unit, among=among, errors=errors)
     measures = []
     for name, members in _grouped(lines, group).items():
-        measure = _one_kind(
-            members, metric=metric, value=value, numerator=numerator, denominator=denominator, unit=unit,
-            higher_is_better=higher_is_better, baseline=baseline, among=among, group=name, errors=errors,
-        )  # fmt: skip
+        measure = kind.of(members, metric=metric, higher_is_better=higher_is_better, baseline=baseline, group=name)
         few = f"fewer than {min_n} scored items: no part of the worst gap" if measure.n_scored < min_n else ""
         measures.append(replace(measure, note=few))
     return measures
@@ -437,9 +461,8 @@ def worst_gap(
     scored, unscored = parted([line for line in lines if group(line) is not None], among)
     cells = cells_of(scored, numerator or value or _score, denominator, part=group)
     lost = [(group(line), 1.0 if denominator is None else known_size(denominator, line)) for line in unscored]
-    measure = _gap_measure(
-        cells, unscored, lost, metric=metric, unit=unit, min_n=min_n, headline=headline, note=note,
-    )  # fmt: skip
+    about = Shape(metric=metric, unit=unit, higher_is_better=False, baseline=0.0, headline=headline, note=note)
+    measure = _gap_measure(cells, unscored, lost, about, min_n=min_n)
     return measure if errors is None or not any(map(errors.reads, scored)) else errors.scaled(measure)
 
 
@@ -461,38 +484,43 @@ def unscored_gap(
     kept = [line for line in lines if line.kind == "item" and (among is None or among(line))]
     known = [line for line in kept if group(line) is not None]
     cells = cells_of(known, lambda line: line.status == "unscored", part=group)
-    return _gap_measure(cells, [], [], metric=metric, unit="fraction", min_n=min_n, note=note)
+    about = Shape(metric=metric, higher_is_better=False, baseline=0.0, note=note)
+    return _gap_measure(cells, [], [], about, min_n=min_n)
 
 
 def _gap_measure(
     cells: Sequence[Cell],
     unscored: Sequence[JournalLine],
     lost: Sequence[tuple[Hashable, float | None]],
+    shape: Shape,
     *,
-    metric: str,
-    unit: str,
     min_n: int,
-    headline: bool = False,
-    note: str = "",
 ) -> Measure:
     """The widest gap between the parts of `cells`; `lost` are group and size of the unscored lines."""
-    sizes = {name: sum(cell.part == name for cell in cells) for name in dict.fromkeys(cell.part for cell in cells)}
+    sizes = Counter(cell.part for cell in cells)
     small = sorted(str(name) for name, n in sizes.items() if n < min_n)
     kept = [cell for cell in cells if sizes[cell.part] >= min_n]
-    gap = _widest(
-        Table.of(kept), metric=metric, bounds=_range(kept) if unit == "fraction" else None, n_items=_items_a_cluster(kept)
-    )
+    bounds = _range(kept) if shape.unit == "fraction" else None
+    gap = _widest(Table.of(kept), metric=shape.metric, bounds=bounds, n_items=_items_a_cluster(kept))
     words = [f"{gap.high_group} {gap.high_value:.3g}, {gap.low_group} {gap.low_value:.3g}"] if gap.pair else []
     words += ["fewer than two groups are large enough"] if not gap.pair else []
     words += [f"left out, with fewer than {min_n} scored items: {', '.join(small)}"] if small else []
-    worst = worst_of_gap(cells, lost, min_n=min_n) if gap.pair and unit == "fraction" else None
+    worst = worst_of_gap(cells, lost, min_n=min_n) if gap.pair and shape.unit == "fraction" else None
     low, high = worst_ends(gap.value, worst)
+    note = "; ".join([*words, *([shape.note] if shape.note else [])])
     return Measure(
-        metric=metric, value=gap.value, low=gap.low, high=gap.high, n_scored=len(kept),
-        n_unscored=len(unscored), unscored=unscored_by_reason(list(unscored)), worst_low=low, worst_high=high,
-        higher_is_better=False, unit=unit, baseline=0.0, headline=headline, interval=gap.how,
-        note="; ".join([*words, *([note] if note else [])]), group=gap.pair, worst=worst,
-    )  # fmt: skip
+        **vars(replace(shape, group=gap.pair, note=note)),
+        value=gap.value,
+        low=gap.low,
+        high=gap.high,
+        n_scored=len(kept),
+        n_unscored=len(unscored),
+        unscored=unscored_by_reason(list(unscored)),
+        worst_low=low,
+        worst_high=high,
+        interval=gap.how,
+        worst=worst,
+    )
 
 
 def curve(
@@ -513,13 +541,9 @@ def curve(
 
     Lines whose level is None are left out. `group` names the curve where there are several.
     """
-    return [
-        _one_kind(
-            members, metric=metric, value=value, numerator=numerator, denominator=denominator, unit=unit,
-            higher_is_better=higher_is_better, baseline=baseline, among=among, group=group, level=at,
-        )
-        for at, members in _grouped(lines, level).items()
-    ]  # fmt: skip
+    kind = _Kind(value=value, numerator=numerator, denominator=denominator, unit=unit, among=among)
+    shape = {"metric": metric, "higher_is_better": higher_is_better, "baseline": baseline, "group": group}
+    return [kind.of(members, **shape, level=at) for at, members in _grouped(lines, level).items()]
 
 
 def resampled_value(
@@ -558,7 +582,9 @@ def resampled_value(
     if n < MIN_CLUSTERS:
         interval = _few_clusters_interval(value, totals, estimate, bounds=bounds)
     else:
-        drawn = estimate(np.reshape(_drawn_sums(totals.reshape(n, -1), _generator(seed)), (N_RESAMPLES, *totals.shape[1:])))
+        drawn = estimate(
+            np.reshape(_drawn_sums(totals.reshape(n, -1), _generator(seed)), (N_RESAMPLES, *totals.shape[1:]))
+        )
         interval = _bootstrap_interval(value, drawn, n=n)
     if interval is None and bounds is not None and reach is not None:
         return value, *agreed_interval(value, n_clusters=n, bounds=bounds, reach=reach)
@@ -599,34 +625,37 @@ def _grouped(lines: Sequence[JournalLine], key: Callable[[JournalLine], Any]) ->
     return {name: found[name] for name in sorted(found, key=None if numeric else str)}
 
 
-def _one_kind(
-    lines: Sequence[JournalLine],
-    *,
-    value: Value | None,
-    numerator: Value | None,
-    denominator: Value | None,
-    unit: str,
-    errors: ReaderErrors | None = None,
-    **common: Any,
-) -> Measure:
-    if numerator is not None and denominator is not None:
-        return ratio(lines, numerator=numerator, denominator=denominator, unit=unit, **common)
-    if unit == "fraction":
-        return rate(lines, success=value, errors=errors, **common)
-    return mean(lines, value=value or _score, unit=unit, **common)
+@dataclass(frozen=True, kw_only=True)
+class _Kind:
+    """Which measure is made of each group or level: a rate, a mean in another unit, or a ratio."""
+
+    value: Value | None
+    numerator: Value | None
+    denominator: Value | None
+    unit: str
+    among: Callable[[JournalLine], bool] | None
+    errors: ReaderErrors | None = None
+
+    def of(self, lines: Sequence[JournalLine], **shape: Any) -> Measure:
+        """The measure of some lines."""
+        if self.numerator is not None and self.denominator is not None:
+            parts = {"numerator": self.numerator, "denominator": self.denominator}
+            return ratio(lines, **parts, unit=self.unit, among=self.among, **shape)
+        if self.unit == "fraction":
+            return rate(lines, success=self.value, among=self.among, errors=self.errors, **shape)
+        return mean(lines, value=self.value or _score, unit=self.unit, among=self.among, **shape)
 
 
 def _measured(
     cells: Sequence[Cell],
     unscored: Sequence[JournalLine],
+    shape: Shape,
     *,
-    metric: str,
     bounds: tuple[float, float] | None,
     worst: Worst | None = None,
     floor: float | None = None,
     exact: bool = True,
     weights: Mapping[Hashable, float] | None = None,
-    **common: Any,
 ) -> Measure:
     """The mean over parts of the ratio of sums; Wilson where `exact` and the cells are independent zeros and ones."""
     table = Table.of(cells)
@@ -641,10 +670,19 @@ def _measured(
     worst = (worst or worst_by_part(cells, unscored)) if bounds is not None and value is not None else None
     low, high = worst_ends(value, worst)
     return Measure(
-        metric=metric, value=value, low=interval.low, high=interval.high, n_scored=len(cells),
-        n_unscored=len(unscored), unscored=unscored_by_reason(list(unscored)), worst_low=low, worst_high=high,
-        interval=interval.how, sums=sums, worst=worst, **common,
-    )  # fmt: skip
+        **vars(shape),
+        value=value,
+        low=interval.low,
+        high=interval.high,
+        n_scored=len(cells),
+        n_unscored=len(unscored),
+        unscored=unscored_by_reason(list(unscored)),
+        worst_low=low,
+        worst_high=high,
+        interval=interval.how,
+        sums=sums,
+        worst=worst,
+    )
 
 
 def _range(cells: Sequence[Cell]) -> tuple[float, float]:
@@ -690,6 +728,8 @@ def _widening(n: int) -> float:
     The "expanded percentile interval" of Hesterberg (2015), What teachers should know about the bootstrap, The American
     Statistician 69.
     """
+    from scipy.special import ndtri, stdtrit
+
     tail = (1 + CONFIDENCE) / 2
     return math.sqrt(n / (n - 1)) * float(stdtrit(n - 1, tail)) / float(ndtri(tail))
 
@@ -701,7 +741,9 @@ def _clustered_interval(sums: Sums, *, bounds: tuple[float, float] | None) -> _I
         return _Interval(None, None, "")
     found = jackknife_interval(value, made, bounds=bounds)
     if found is None:
-        return _Interval(None, None, "none: one cluster cannot be left out" if made.n_clusters < 2 else "none: all values equal")
+        return _Interval(
+            None, None, "none: one cluster cannot be left out" if made.n_clusters < 2 else "none: all values equal"
+        )
     low, high = found.low, found.high
     if bounds == GAPS and made.error:
         low, high = _one_sided(value, low, high, sums=sums, error=made.error, dof=made.dof)
@@ -715,9 +757,7 @@ def _how(n_clusters: int, *, spread: bool, bounded: bool) -> str:
     return f"{method}, jackknife over {n_clusters:,} clusters"
 
 
-def _one_sided(
-    value: float, low: float, high: float, *, sums: Sums, error: float, dof: float
-) -> tuple[float, float]:
+def _one_sided(value: float, low: float, high: float, *, sums: Sums, error: float, dof: float) -> tuple[float, float]:
     """The interval of a difference whose clusters all lean to one side, or not at all: the far end may lie farther.
 
     It is then a mean of numbers from 0 to 1, skewed as rates are; Student's far end alone covers as few as 85 %
@@ -733,6 +773,8 @@ def _one_sided(
 
 def _bootstrap_interval(value: float, drawn: Floats, *, n: int) -> _Interval | None:
     """Expanded percentile interval of what was drawn over `n` clusters; None where resampling is blind."""
+    from scipy.special import ndtr, ndtri
+
     known = drawn[np.isfinite(drawn)]
     if known.size < N_RESAMPLES // 2 or np.ptp(known) < NO_SPREAD:
         return None
@@ -791,7 +833,13 @@ def _widest(table: Table, *, metric: str, bounds: tuple[float, float] | None, n_
     how = f"Newcombe's, jackknife over {len(table.totals):,} clusters, simultaneous over {found.n_pairs} pairs"
     names = str(table.parts[known[first]]), str(table.parts[known[last]])
     return _Gap(
-        f"{names[0]} vs {names[1]}", *names, float(values[first]), float(values[last]),
-        float(values[first] - values[last]), found.interval and found.interval.low, found.interval and found.interval.high,
-        how if found.interval else "none: all values of a group equal",
-    )  # fmt: skip
+        pair=f"{names[0]} vs {names[1]}",
+        high_group=names[0],
+        low_group=names[1],
+        high_value=float(values[first]),
+        low_value=float(values[last]),
+        value=float(values[first] - values[last]),
+        low=found.interval and found.interval.low,
+        high=found.interval and found.interval.high,
+        how=how if found.interval else "none: all values of a group equal",
+    )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from earnest import registry
 from earnest.errors import EarnestError
-from earnest.plan import Plan
+from earnest.plan import Plan, PlannedArm, PlannedTask
 from earnest.records import Arm
 from earnest.results.finding import Finding, ThreatModel
 from earnest.results.measures import Measure
@@ -29,7 +29,7 @@ class Place:
 
         Where a defence reads answers as the measure's reader does, the note says so.
         """
-        same = measure.reader and measure.reader in guard_readers(self.arm.defence)
+        same = measure.reader and measure.reader in guard_readers(self.arm.defences)
         found = Finding(
             id=finding_id(self.pillar, self.task, measure, arm=self.arm),
             pillar=self.pillar,
@@ -48,7 +48,7 @@ class Place:
             baseline=measure.baseline,
             model=self.plan.model,
             data=self.plan.data,
-            threat_model=threat_model(self.arm),
+            threat_model=threat_model(self.plan, self.arm),
             headline=measure.headline,
             interval=measure.interval,
             note="; ".join(part for part in (measure.note, SAME_READER if same else "") if part),
@@ -68,14 +68,18 @@ def finding_id(pillar: str, task: str, measure: Measure, *, arm: Arm) -> str:
     return parts + arm.suffix
 
 
-def threat_model(arm: Arm) -> ThreatModel:
-    """Who attacks in `arm`, with what access, and whether the attack was built against the defence."""
+def threat_model(plan: Plan, arm: Arm) -> ThreatModel:
+    """Who attacks in `arm`, with what access, and whether the attack was built against the defence, as the plan says."""
     if arm.attack is None:
-        return ThreatModel(defence=arm.defence)
-    spec = registry.parse_spec(arm.attack)
-    knows = None if arm.defence is None else not bool(spec.parameters.get("transfer", False))
+        return ThreatModel(defences=arm.defences)
+    planned = plan.by_arm.get(arm) or PlannedArm(attack=arm.attack)
     return ThreatModel(
-        attack=arm.attack, defence=arm.defence, access=_needs(spec.name), knows_defence=knows, goal=_goal(spec.name)
+        attack=arm.attack,
+        crafted_on=arm.crafted_on,
+        defences=arm.defences,
+        access=planned.access or "responses",
+        knows_defence=not arm.transferred if arm.defences else None,
+        goal=planned.goal,
     )
 
 
@@ -95,12 +99,25 @@ def numbered(findings: Iterable[Finding]) -> list[Finding]:
     return unique
 
 
-def registered(name: str) -> Any | None:
-    """The registered task; None where a report is made without the package that brought it, or that was not loaded."""
+def task_of(planned: PlannedTask) -> Any | None:
+    """The task of a plan, made of its registered name and its parameters, under the name that the plan gives it.
+
+    None where a report is made without the package that brought it, or where that was not loaded, or where the task
+    that is installed here does not take these parameters.
+    """
+    if _registered("tasks", planned.registered) is None:
+        return None
     try:
-        return registry.registry("tasks").make(name) if _registered("tasks", name) is not None else None
+        task = registry.registry("tasks").make(registry.Spec(planned.registered, planned.parameters))
     except EarnestError:
         return None
+    return task.called(planned.name) if planned.task and hasattr(task, "called") else task
+
+
+def tasks_of(plan: Plan) -> dict[str, Any | None]:
+    """The tasks of a plan by name; None where one is not here. What reads all lines is given the others."""
+    made = {planned.name: task_of(planned) for planned in plan.tasks}
+    return {name: task.beside(made) if hasattr(task, "beside") else task for name, task in made.items()}
 
 
 def tell_unloaded(plan: Plan) -> None:
@@ -108,11 +125,10 @@ def tell_unloaded(plan: Plan) -> None:
 
     A run folder is data: only a user's own word loads them.
     """
-    arms = [spec for spec in (plan.attack, plan.transfer) if spec]
     named = [
-        *(("tasks", task.name) for task in plan.tasks),
-        *(("attacks", registry.parse_spec(spec).name) for spec in arms),
-        *(("defences", registry.parse_spec(spec).name) for spec in plan.defences),
+        *(("tasks", task.registered) for task in plan.tasks),
+        *(("attacks", registry.parse_spec(spec).name) for spec in plan.attacks),
+        *(("defences", registry.parse_spec(spec).name) for stack in plan.stacks for spec in stack),
     ]
     waiting = list(dict.fromkeys(name for kind, name in named if registry.registry(kind).waits(name)))
     if waiting:
@@ -124,7 +140,11 @@ def tell_unloaded(plan: Plan) -> None:
         )
 
 
-def sides_of(task: Any | None, *, version: int | None = None) -> Callable[[Mapping[str, Any]], tuple[str, ...]] | None:
+Sides = Callable[[Mapping[str, Any]], tuple[str, ...]]
+"""Which sides of its pillar an item's truth is on."""
+
+
+def sides_of(task: Any | None, *, version: int | None = None) -> Sides | None:
     """What tells which sides an item's truth is on; None where no task is here that does, or only in another version."""
     if task is None or (version is not None and getattr(task, "version", version) != version):
         return None
@@ -135,37 +155,10 @@ SAME_READER = "guard and judge are the same reader, so the gain is overstated"
 """What a finding says under a defence that decides by what the judge decides by."""
 
 
-def guard_readers(defence: str | None) -> frozenset[str]:
+def guard_readers(defences: Sequence[str]) -> frozenset[str]:
     """Name and version of the readers by which the defences of an arm decide about answers; empty without any."""
-    names = [registry.parse_spec(spec).name for spec in (defence or "").split("+") if spec]
+    names = [registry.parse_spec(spec).name for spec in defences]
     return frozenset(filter(None, (getattr(_registered("defences", name), "reader", "") for name in names)))
-
-
-def _needs(attack: str) -> Literal["none", "responses", "scores", "gradients", "activations"]:
-    plugin = _attack(attack)
-    if plugin is None:
-        return "responses"
-    return "none" if attack_family(attack) == "corruption" else plugin.needs
-
-
-def attack_family(spec: str) -> str:
-    """The family of the attack of a specification; empty where it is not installed here."""
-    return getattr(_attack(registry.parse_spec(spec).name), "family", "")
-
-
-def _goal(attack: str) -> str:
-    said: Mapping[str, str] = {
-        "corruption": "none: sound gets worse by itself",
-        "adversarial": "another answer, by a change that is hard to hear",
-        "jailbreak": "an answer to a harmful request",
-        "covert": "an instruction obeyed that nobody hears",
-        "backdoor": "a behaviour that a trigger sets off",
-    }
-    return said.get(attack_family(attack), "")
-
-
-def _attack(name: str) -> Any | None:
-    return _registered("attacks", name)
 
 
 def _registered(kind: str, name: str) -> Any | None:

@@ -33,8 +33,8 @@ class Pair:
     ----------
     kind : {"attack", "defence"}
     pillar, task : str
-    attack, defence : str or None
-        Of an attack pair, the arm that was attacked; of a defence pair, the defence and the attack it faced, if any.
+    arm : Arm
+        Of an attack pair, the arm that was attacked; of a defence pair, the defended one, attacked or not.
     control : str or None
         What the attack's control was, in words.
     findings : mapping of str to Finding
@@ -44,8 +44,7 @@ class Pair:
     kind: Literal["attack", "defence"]
     pillar: str
     task: str
-    attack: str | None
-    defence: str | None
+    arm: Arm
     control: str | None
     findings: Mapping[str, Finding]
 
@@ -55,8 +54,10 @@ class Pair:
             "kind": self.kind,
             "pillar": self.pillar,
             "task": self.task,
-            "attack": self.attack,
-            "defence": self.defence,
+            "attack": self.arm.attack,
+            "crafted_on": self.arm.crafted_on,
+            "defence": self.arm.stack or None,
+            "defences": list(self.arm.defences),
             "control": self.control,
             "findings": {metric: finding.id for metric, finding in self.findings.items()},
         }
@@ -65,23 +66,23 @@ class Pair:
 def pairs(plan: Plan, lines: Sequence[JournalLine]) -> list[Pair]:
     """Every attack pair and defence pair of a run, task by task; tasks without lines in both arms are left out."""
     found: list[Pair] = []
-    defence = "+".join(plan.defences) or None
     by_task: dict[str, dict[Arm, list[JournalLine]]] = {}
     for line in lines:
         if line.kind == "item":
             by_task.setdefault(line.task, {}).setdefault(line.arm, []).append(line)
     for task in plan.tasks:
         arm_lines = by_task.get(task.name, {})
-        attacked = [Arm(attack=a, defence=d) for a, d in plan.arms if a is not None]
-        for arm in attacked:
-            if arm_lines.get(arm):
-                found += _attack_pair(Place(plan, task.pillar, task.name, arm), arm_lines)
-        if defence and arm_lines.get(Arm(defence=defence)):
-            found += _defence_pair(Place(plan, task.pillar, task.name, Arm(defence=defence)), arm_lines)
-        for arm in attacked:
-            if arm.defence is not None:
-                undefended = arm_lines.get(Arm(attack=plan.attack), [])
-                found += _defended_attack(Place(plan, task.pillar, task.name, arm), arm_lines, bare=undefended)
+        asked = [arm for arm in plan.by_arm if arm_lines.get(arm)]
+        at = {arm: Place(plan, task.pillar, task.name, arm) for arm in asked}
+        for arm in asked:
+            if arm.attack is not None:
+                found += _attack_pair(at[arm], arm_lines)
+        for arm in asked:
+            if arm.attack is None and arm.defences:
+                found += _defence_pair(at[arm], arm_lines)
+        for arm in asked:
+            if arm.attack is not None and arm.defences:
+                found += _defended_attack(at[arm], arm_lines)
     return found
 
 
@@ -95,7 +96,7 @@ def base_item(line: JournalLine) -> str:
 
 def _attack_pair(place: Place, arms: Mapping[Arm, list[JournalLine]]) -> list[Pair]:
     attacked = arms[place.arm]
-    clean = arms.get(Arm(defence=place.arm.defence), [])
+    clean = arms.get(place.arm.unattacked, [])
     told = [rescored(line, line.score or 0.0) for line in attacked if line.attempt is not None]
     measures = [_loss(clean, attacked)] if clean else []
     measures = [measure for measure in measures if measure.n_scored + measure.n_unscored]
@@ -232,12 +233,10 @@ def _defence_pair(place: Place, arms: Mapping[Arm, list[JournalLine]]) -> list[P
     return [_pair("defence", place, [measure for measure in measures if measure.n_scored + measure.n_unscored])]
 
 
-def _defended_attack(
-    place: Place, arms: Mapping[Arm, list[JournalLine]], *, bare: Sequence[JournalLine]
-) -> list[Pair]:
-    """What the defence gains against the attack; `bare` are the lines of the same attack without the defence."""
-    defended = arms.get(place.arm, [])
-    if not defended or not bare:
+def _defended_attack(place: Place, arms: Mapping[Arm, list[JournalLine]]) -> list[Pair]:
+    """What the defence gains against the attack, beside the same attack without the defence."""
+    defended, bare = arms[place.arm], arms.get(place.arm.undefended, [])
+    if not bare:
         return []
     note = "score under attack with the defence minus without it, item by item"
     measures = [paired(defended, bare, metric="defence_score_gain", higher_is_better=True, note=note)]
@@ -309,8 +308,7 @@ def _pair(
         kind=kind,
         pillar=place.pillar,
         task=place.task,
-        attack=place.arm.attack,
-        defence=place.arm.defence,
+        arm=place.arm,
         control=control,
         findings={measure.metric: place.finding(measure) for measure in measures},
     )

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from earnest.metrics.heard import code_words_found, sound_likeness, word_likeness, words_besides, words_held
 from earnest.metrics.intervals import mean_interval
-from earnest.records import NO_ANSWER, JournalLine
+from earnest.records import NO_ANSWER, Arm, JournalLine
 
 Arrival = Literal["heard", "misheard", "unproven", "refused", "not_tested"]
 
@@ -103,7 +103,9 @@ class AudioProof:
             asked = "none could be scored" if self.n_unscored else "none was asked"
             return f"Whether the audio was heard was not tested: of the canaries, {asked}."
         if self.arrival == "refused":
-            return "The endpoint refused the audio of every canary: it was not asked to hear, and is not shown to be deaf."
+            return (
+                "The endpoint refused the audio of every canary: it was not asked to hear, and is not shown to be deaf."
+            )
         heads = {
             "heard": "The audio was heard",
             "misheard": "The audio arrives, but words are misheard",
@@ -130,7 +132,7 @@ class AudioProof:
 
 def audio_proof(lines: Sequence[JournalLine]) -> AudioProof:
     """What `lines` show; lines of attacked or defended arms are not looked at."""
-    plain = [line for line in lines if line.attack is None and line.defence is None]
+    plain = [line for line in lines if line.arm == Arm()]
     canaries = [line for line in plain if line.kind == "canary"]
     asked = [line for line in canaries if not line.truth.get("again")]
     scored = [line for line in asked if line.status == "scored"]
@@ -138,12 +140,19 @@ def audio_proof(lines: Sequence[JournalLine]) -> AudioProof:
     real = [line for line in scored if not line.truth.get("control")]
     n_found, n_controls_found = (sum(line.label == "found" for line in side) for side in (real, controls))
     counts = {
-        "n_found": n_found, "n_canaries": len(real), "n_controls_found": n_controls_found, "n_controls": len(controls),
+        "n_found": n_found,
+        "n_canaries": len(real),
+        "n_controls_found": n_controls_found,
+        "n_controls": len(controls),
         "n_unscored": len(asked) - len(scored),
-    }  # fmt: skip
+    }
     if real:
         share, control_share = n_found / len(real), n_controls_found / len(controls) if controls else 0.0
-        if share >= MIN_HEARD and share - control_share >= MIN_HEARD and chance_of_guessing(n_found, len(real)) < MOST_CHANCE + 1e-9:
+        if (
+            share >= MIN_HEARD
+            and share - control_share >= MIN_HEARD
+            and chance_of_guessing(n_found, len(real)) < MOST_CHANCE + 1e-9
+        ):
             return AudioProof(proven=True, arrival="heard", **counts)
     elif canaries and all(line.reason in REFUSED for line in canaries if not line.truth.get("control")):
         return AudioProof(proven=None, arrival="refused", **counts)
@@ -167,7 +176,8 @@ def chance_of_guessing(n_found: int, n_canaries: int) -> float:
     1848
     """
     return sum(
-        math.comb(n_canaries, n) * GUESSED**n * (1 - GUESSED) ** (n_canaries - n) for n in range(n_found, n_canaries + 1)
+        math.comb(n_canaries, n) * GUESSED**n * (1 - GUESSED) ** (n_canaries - n)
+        for n in range(n_found, n_canaries + 1)
     )
 
 
@@ -209,7 +219,10 @@ def swapped(lines: Sequence[JournalLine]) -> list[tuple[str, str]]:
         (line.item, item)
         for line in canaries
         for words, item in owner.items()
-        if len(words.split()) > 1 and words != line.truth.get("expected") and _holds(line, words) and not _holds_own(line)
+        if len(words.split()) > 1
+        and words != line.truth.get("expected")
+        and _holds(line, words)
+        and not _holds_own(line)
     ]
     return pairs if len({item for _, item in pairs}) > 1 else []
 
@@ -276,7 +289,9 @@ def _closer(lines: Sequence[JournalLine]) -> _Closer:
     gains: dict[str, list[float]] = {}
     for line, text in told:
         own = _likeness(line, text)
-        gains.setdefault(text, []).append(own - float(np.mean([_likeness(line, other) for other in _others(text, texts)])))
+        gains.setdefault(text, []).append(
+            own - float(np.mean([_likeness(line, other) for other in _others(text, texts)]))
+        )
     means: NDArray[np.float64] = np.array([np.mean(values) for values in gains.values()])
     if np.ptp(means) < 1e-12:
         return _Closer(float(means.mean()), float(means.mean()), float(means.mean()), len(texts))

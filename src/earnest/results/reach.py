@@ -1,4 +1,6 @@
-"""What a run found to be beyond its model: items that count as not asked, as if the plan had left them out.
+"""What is in no number of a run: items beyond its model, and items of rows that something in it was fitted to.
+
+Both count as not asked, as if the plan had left them out, and both are told.
 
 A model behind an address may refuse every request without audio. That is known after the first one, when the plan is
 written; so the journal has lines whose reason is one of `earnest.records.BEYOND`. Results are made of the plan and the
@@ -8,10 +10,12 @@ lines that remain without them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from earnest.plan import Plan, PlannedTask
 from earnest.records import BEYOND, JournalLine
+
+SEEN = "of rows, speakers or texts that an artefact of the run was fitted to, so that they are in no number"
 
 
 def within_reach(plan: Plan, lines: Sequence[JournalLine]) -> tuple[Plan, list[JournalLine]]:
@@ -19,6 +23,7 @@ def within_reach(plan: Plan, lines: Sequence[JournalLine]) -> tuple[Plan, list[J
 
     Doing it twice changes nothing more.
     """
+    plan, lines = _unseen(plan, lines)
     refused: dict[str, list[JournalLine]] = {}
     for line in lines:
         if line.reason in BEYOND and line.kind == "item" and not line.arm.suffix:
@@ -32,11 +37,39 @@ def within_reach(plan: Plan, lines: Sequence[JournalLine]) -> tuple[Plan, list[J
 def left_out(plan: Plan) -> dict[str, str]:
     """Why a task is not asked, or how many of its items are not and why, by task; others are not in it."""
     parts = {
-        task.name: "; ".join(f"{n} of its items: beyond {plan.model}: {why}" for why, n in task.beyond.items())
+        task.name: "; ".join(
+            [*(f"{n} of its items: beyond {plan.model}: {why}" for why, n in task.beyond.items()),
+             *([f"{task.seen} of its items: {SEEN}"] if task.seen else [])]
+        )
         for task in plan.tasks
-    }
+    }  # fmt: skip
     whole = {task.name: task.not_run for task in plan.tasks if task.not_run is not None}
     return {name: told for name, part in parts.items() if (told := whole.get(name) or part)}
+
+
+def _unseen(plan: Plan, lines: Sequence[JournalLine]) -> tuple[Plan, list[JournalLine]]:
+    """The plan with the items that were found to be seen counted as such and no longer asked, and the lines of the rest.
+
+    An item is seen in all arms alike, so that arms stay comparable; its clip may tell what its row did not.
+    """
+    seen: dict[str, set[str]] = {}
+    for line in lines:
+        if line.seen and line.kind == "item" and line.reason not in BEYOND:
+            seen.setdefault(line.task, set()).add(line.item.removesuffix(line.arm.suffix))
+    if not seen:
+        return plan, list(lines)
+    tasks = tuple(_without_seen(task, seen[task.name], lines) if task.name in seen else task for task in plan.tasks)
+    kept = [line for line in lines if line.item.removesuffix(line.arm.suffix) not in seen.get(line.task, ())]
+    return plan.model_copy(update={"tasks": tasks}), kept
+
+
+def _without_seen(task: PlannedTask, seen: Collection[str], lines: Sequence[JournalLine]) -> PlannedTask:
+    told = [line.truth.get("subtask") for line in lines if line.task == task.name and line.item in seen]
+    subtasks = Counter(task.subtasks)
+    subtasks.subtract(str(name) for name in told if name)
+    n_items = max(0, task.n_items - len(seen))
+    change = {"n_items": n_items, "seen": len(seen), "subtasks": {key: n for key, n in subtasks.items() if n > 0}}
+    return task.model_copy(update=change if n_items else {**change, "not_run": f"all {len(seen)} of its items: {SEEN}"})
 
 
 def _without(task: PlannedTask, refused: Sequence[JournalLine], *, model: str) -> PlannedTask:

@@ -63,9 +63,14 @@ class ReaderErrors:
         if measure.value is None or measure.low is None or measure.high is None or not read:
             return measure
         low, high = folded_interval(
-            value=measure.value, low=min(measure.low, measure.value), high=max(measure.high, measure.value),
-            n=len(lines), counts=self.counts, n_read=len(read), n_read_yes=round(math.fsum(read)),
-        )  # fmt: skip
+            value=measure.value,
+            low=min(measure.low, measure.value),
+            high=max(measure.high, measure.value),
+            n=len(lines),
+            counts=self.counts,
+            n_read=len(read),
+            n_read_yes=round(math.fsum(read)),
+        )
         return widened(measure, low=low, high=high, how=self.told, reader=self.reader)
 
     def scaled(self, measure: Measure) -> Measure:
@@ -81,20 +86,25 @@ class ReaderErrors:
             (end / skill if skill > LEAST_SKILL else math.copysign(1.0, end)) for end in (measure.low, measure.high)
         )
         return widened(
-            measure, low=max(-1.0, min(measure.low, low)), high=min(1.0, max(measure.high, high)),
-            how=f"{self.told}, taken as alike in all groups", reader=self.reader,
-        )  # fmt: skip
+            measure,
+            low=max(-1.0, min(measure.low, low)),
+            high=min(1.0, max(measure.high, high)),
+            how=f"{self.told}, taken as alike in all groups",
+            reader=self.reader,
+        )
 
     @property
     def least_skill(self) -> float:
         """The least that sensitivity and specificity may sum to above 1, over sources, at the usual confidence."""
         z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
         return min(
-            _share(yes.n_hit, yes.n_yes) + _share(no.n_rejected, no.n_no) - 1
+            _share(yes.n_hit, yes.n_yes)
+            + _share(no.n_rejected, no.n_no)
+            - 1
             - z * math.hypot(_error(yes.n_hit, yes.n_yes), _error(no.n_rejected, no.n_no))
             for yes in self.counts
             for no in self.counts
-        )  # fmt: skip
+        )
 
 
 def widened(measure: Measure, *, low: float, high: float, how: str, reader: str) -> Measure:

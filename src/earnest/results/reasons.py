@@ -79,10 +79,14 @@ def item_counts(lines: Iterable[JournalLine], findings: Iterable[Finding]) -> It
 
 def reason_counts(lines: Iterable[JournalLine]) -> list[ReasonCount]:
     """The reasons of the unscored among `lines`, the most frequent first, each with its commonest detail."""
+    return counted_reasons((line.reason or "unparsed", line.detail or "") for line in lines if line.status == "unscored")
+
+
+def counted_reasons(pairs: Iterable[tuple[str, str]]) -> list[ReasonCount]:
+    """Reasons with their details, the most frequent reason first, each with its commonest detail."""
     details: dict[str, list[str]] = {}
-    for line in lines:
-        if line.status == "unscored":
-            details.setdefault(line.reason or "unparsed", []).append(" ".join((line.detail or "").split()))
+    for reason, detail in pairs:
+        details.setdefault(reason, []).append(" ".join(detail.split()))
     counts = [_count(reason, told) for reason, told in details.items()]
     return sorted(counts, key=lambda count: -count.n)
 

@@ -14,11 +14,11 @@ from typing import Any
 from earnest.errors import BadParameter, did_you_mean
 from earnest.pillars import PILLARS
 from earnest.plan import Plan, PlannedTask
-from earnest.records import JournalLine
+from earnest.records import Arm, JournalLine
 from earnest.results.combining import SAME, Combined, combine
 from earnest.results.finding import MIN_SCORED, Finding
 from earnest.results.gates import AskedGate, findings_of, read_gate, why_unknown
-from earnest.results.naming import registered, sides_of
+from earnest.results.naming import Sides, sides_of, tasks_of
 from earnest.results.proof import AudioProof, as_proven, audio_proof
 from earnest.results.reach import within_reach
 
@@ -132,8 +132,10 @@ def scorecard(plan: Plan, findings: Sequence[Finding], lines: Sequence[JournalLi
     present = {task.pillar for task in plan.tasks}
     order = [*PILLARS, *sorted(present - set(PILLARS))]
     plan, lines = within_reach(plan, as_proven(lines))
+    made = tasks_of(plan)
     return Scorecard(
-        pillars=tuple(_pillar(plan, key, findings, lines) for key in order if key in present), audio=audio_proof(lines)
+        pillars=tuple(_pillar(plan, key, findings, lines, made=made) for key in order if key in present),
+        audio=audio_proof(lines),
     )
 
 
@@ -197,7 +199,14 @@ def _without_number(
     )
 
 
-def _pillar(plan: Plan, key: str, findings: Sequence[Finding], lines: Sequence[JournalLine]) -> PillarScore:
+def _pillar(
+    plan: Plan,
+    key: str,
+    findings: Sequence[Finding],
+    lines: Sequence[JournalLine],
+    *,
+    made: Mapping[str, Any | None],
+) -> PillarScore:
     tasks = [task for task in plan.tasks if task.pillar == key]
     ran = {task.name for task in tasks if task.not_run is None}
     heads = [
@@ -207,7 +216,7 @@ def _pillar(plan: Plan, key: str, findings: Sequence[Finding], lines: Sequence[J
     ]
     valued = [finding for finding in heads if finding.value is not None]
     scored = [line for line in lines if line.task in ran and _in_headline(line)]
-    missing = _missing_sides(key, scored, {task.name: task.version for task in tasks})
+    missing = _missing_sides(key, scored, {task.name: sides_of(made[task.name], version=task.version) for task in tasks})
     why = _why_no_value(plan, tasks, valued=valued, scored=scored, missing=missing)
     whole = Combined() if why else combine(valued)
     n_scored, n_unscored = sum(f.n_scored for f in heads), sum(f.n_unscored for f in heads)
@@ -234,15 +243,16 @@ def _pillar(plan: Plan, key: str, findings: Sequence[Finding], lines: Sequence[J
 
 
 def _in_headline(line: JournalLine) -> bool:
-    return line.kind == "item" and line.score is not None and line.attack is None and line.defence is None
+    return line.kind == "item" and line.score is not None and line.arm == Arm()
 
 
-def _missing_sides(key: str, scored: Sequence[JournalLine], versions: Mapping[str, int]) -> tuple[str, ...]:
+def _missing_sides(
+    key: str, scored: Sequence[JournalLine], sides_by_task: Mapping[str, Sides | None]
+) -> tuple[str, ...]:
     """The pillar's sides that no scored item is on; none where a task is not installed here that might be on them."""
     sides = PILLARS[key].sides if key in PILLARS else ()
     names = {line.task for line in scored} if sides else set()
-    of_task = {name: sides_of(registered(name), version=versions.get(name)) for name in names}
-    known = {name: sides_of for name, sides_of in of_task.items() if sides_of is not None}
+    known = {name: tell for name in names if (tell := sides_by_task[name]) is not None}
     if not names or known.keys() != names:
         return ()
     seen = {side for line in scored for side in known[line.task](line.truth)}
@@ -282,7 +292,7 @@ def combined(findings: Sequence[Finding]) -> tuple[float | None, float | None, f
 
 
 def _is_clean(finding: Finding) -> bool:
-    return finding.threat_model.attack is None and finding.threat_model.defence is None
+    return finding.threat_model.arm == Arm()
 
 
 def _trouble(number: PillarScore | Finding, scorecard: Scorecard, findings: Sequence[Finding]) -> str:

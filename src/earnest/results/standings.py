@@ -32,7 +32,7 @@ from earnest.records import Arm, JournalLine
 from earnest.results.build import by_task_and_arm, read_lines, reads_all, task_measures
 from earnest.results.finding import Finding
 from earnest.results.measures import MIN_CLUSTERS
-from earnest.results.naming import Place, registered, tell_unloaded, with_missing
+from earnest.results.naming import Place, tasks_of, tell_unloaded, with_missing
 from earnest.results.reach import within_reach
 from earnest.results.scorecard import AudioProof, audio_proof, combined, scorecard
 from earnest.results.sums import Sums
@@ -122,7 +122,9 @@ class Standing:
     def without_number(self) -> dict[str, str]:
         """Why a pillar has no number in the run's own report though tasks of it have one, by pillar."""
         heads = [head.finding for head in self.headlines.values()]
-        return {score.pillar: score.no_value for score in scorecard(self.plan, heads, self.lines).pillars if score.no_value}
+        return {
+            score.pillar: score.no_value for score in scorecard(self.plan, heads, self.lines).pillars if score.no_value
+        }
 
     @property
     def unranked(self) -> str:
@@ -146,22 +148,22 @@ def headlines(
     A task that is here in another version than it was run in can no longer count its lines; then what was `reported` of
     it at the time stands, without anything to resample, and without a report it is left out.
     """
-    journal = by_task_and_arm(lines)
+    journal, tasks = by_task_and_arm(lines), tasks_of(plan)
     found: dict[str, Headline] = {}
     for task in plan.tasks:
         if task.not_run is not None:
             continue
-        if getattr(registered(task.name), "version", task.version) != task.version:
+        if getattr(tasks[task.name], "version", task.version) != task.version:
             said = (reported or {}).get(task.name)
             found |= {} if said is None else {task.name: Headline(finding=said, version=task.version, sums=None)}
             continue
         own = journal.get((task.name, Arm()), [])
-        if reads_all(task):
+        if reads_all(tasks[task.name]):
             own = [line for (_, arm), group in journal.items() if arm == Arm() for line in group]
-        measure = next((one for one in task_measures(task.name, own) if one.headline), None)
+        measure = next((one for one in task_measures(task, tasks[task.name], own) if one.headline), None)
         if measure is None:
             continue
-        whole = with_missing(measure, 0 if plan.shard or reads_all(task) else task.n_items - len(own))
+        whole = with_missing(measure, 0 if plan.shard or reads_all(tasks[task.name]) else task.n_items - len(own))
         finding = Place(plan, task.pillar, task.name, Arm()).finding(whole)
         found[task.name] = Headline(finding=finding, version=task.version, sums=measure.sums)
     return found
@@ -175,7 +177,7 @@ def _reported(folder: Path) -> dict[str, Finding]:
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     heads = [one for one in findings if one.headline]
-    return {one.task: one for one in heads if one.threat_model.attack is None and one.threat_model.defence is None}
+    return {one.task: one for one in heads if one.threat_model.arm == Arm()}
 
 
 # ---------------------------------------------------------------- tables
@@ -346,10 +348,15 @@ def table(group: Sequence[Standing], *, weights: Mapping[str, float]) -> Standin
     ranked = {id(row.standing) for row in rows}
     rest = [_unranked(one, shown, tasks) for one in group if id(one) not in ranked]
     return StandingsTable(
-        agreed=agreed_parts(group[0]), data=group[0].plan.data, pillars=shown, weights=scaled,
-        tasks={key: tasks[key] for key in shown}, left_out=left_out, rows=(*rows, *rest),
+        agreed=agreed_parts(group[0]),
+        data=group[0].plan.data,
+        pillars=shown,
+        weights=scaled,
+        tasks={key: tasks[key] for key in shown},
+        left_out=left_out,
+        rows=(*rows, *rest),
         from_intervals=tuple(from_intervals),
-    )  # fmt: skip
+    )
 
 
 def _left_out(group: Sequence[Standing]) -> dict[str, str]:
@@ -372,9 +379,11 @@ def _left_out(group: Sequence[Standing]) -> dict[str, str]:
 
 
 def _parameters(plan: Plan, name: str) -> str:
-    """The parameters that a task was given, in words."""
-    given = next((task.parameters for task in plan.tasks if task.name == name), {})
-    return ", ".join(f"{key}={value}" for key, value in sorted(given.items())) or "by default"
+    """The parameters that a task was given, in words, and what it is registered as where it has another name."""
+    planned = next((task for task in plan.tasks if task.name == name), None)
+    given = {} if planned is None else planned.parameters
+    said = ", ".join(f"{key}={value}" for key, value in sorted(given.items())) or "by default"
+    return f"{said} of {planned.task}" if planned is not None and planned.task else said
 
 
 def _tasks(group: Sequence[Standing], left_out: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
@@ -390,16 +399,27 @@ def _place(standing: Standing, tasks: Sequence[str]) -> PillarPlace:
     numberless = any(head.pillar in standing.without_number for head in heads)
     value, low, high = combined([] if numberless else [head for head in heads if head.value is not None])
     return PillarPlace(
-        value=value, low=low, high=high, n_scored=sum(head.n_scored for head in heads),
+        value=value,
+        low=low,
+        high=high,
+        n_scored=sum(head.n_scored for head in heads),
         n_unscored=sum(head.n_unscored for head in heads),
-    )  # fmt: skip
+    )
 
 
 def _unranked(standing: Standing, shown: Sequence[str], tasks: Mapping[str, tuple[str, ...]]) -> Row:
     return Row(
-        standing=standing, score=None, low=None, high=None, rank=None, rank_low=None, rank_high=None, band=None,
-        pillars={key: _place(standing, tasks[key]) for key in shown}, unranked=standing.unranked or "no pillar counts",
-    )  # fmt: skip
+        standing=standing,
+        score=None,
+        low=None,
+        high=None,
+        rank=None,
+        rank_low=None,
+        rank_high=None,
+        band=None,
+        pillars={key: _place(standing, tasks[key]) for key in shown},
+        unranked=standing.unranked or "no pillar counts",
+    )
 
 
 def _ranked(
@@ -423,12 +443,19 @@ def _ranked(
     ends = np.quantile(totals, [0.025, 0.975], axis=0)
     rows = [
         Row(
-            standing=one, score=score, low=min(float(ends[0, at]), score), high=max(float(ends[1, at]), score),
-            rank=ranks[at].rank, rank_low=ranks[at].low, rank_high=ranks[at].high, band=bands[at], pillars=places[at],
+            standing=one,
+            score=score,
+            low=min(float(ends[0, at]), score),
+            high=max(float(ends[1, at]), score),
+            rank=ranks[at].rank,
+            rank_low=ranks[at].low,
+            rank_high=ranks[at].high,
+            band=bands[at],
+            pillars=places[at],
             unranked="",
         )
         for at, (one, score) in enumerate(zip(able, scores, strict=True))
-    ]  # fmt: skip
+    ]
     return sorted(rows, key=lambda row: (row.rank, str(row.standing.folder)))
 
 

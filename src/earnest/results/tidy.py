@@ -15,11 +15,11 @@ from earnest.records import JournalLine
 from earnest.results.finding import Finding
 
 FINDING_COLUMNS = (
-    "id pillar task metric group level attack defence access knows_defence headline value low high confidence worst_low "
+    "id pillar task metric group level attack crafted_on defence access knows_defence headline value low high confidence worst_low "
     "worst_high baseline higher_is_better unit n_scored n_unscored unscored interval note model name data run"
 ).split()
 ITEM_COLUMNS = (
-    "item kind task pillar sample cluster attack defence status reason detail score label answer heard prompt model name "
+    "item kind task pillar sample cluster attack crafted_on defence status reason detail score label answer heard prompt model name "
     "duration_ms defence_ms run"
 ).split()
 
@@ -40,7 +40,13 @@ def tidy_findings(plan: Plan, findings: Sequence[Finding], *, run: str) -> Tidy:
     for finding in findings:
         row = finding.model_dump(mode="json", exclude={"threat_model", "unscored", "level"})
         threat = finding.threat_model
-        row |= {"attack": threat.attack, "defence": threat.defence, "access": threat.access, "knows_defence": threat.knows_defence}
+        row |= {
+            "attack": threat.attack,
+            "crafted_on": threat.crafted_on,
+            "defence": threat.defence,
+            "access": threat.access,
+            "knows_defence": threat.knows_defence,
+        }
         level = finding.level
         row |= {"level": f"{level:g}" if isinstance(level, float | int) else level, "unscored": _reasons(finding.unscored)}
         rows.append({**row, "name": plan.shown_model, "run": run})

@@ -9,6 +9,7 @@ shrink with more items.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -95,13 +96,14 @@ class WorstGap(Worst):
         n = self.loose + n_missing
         low, high, size = (np.array(each, dtype=np.float64) for each in (self.low, self.high, self.size))
         kept = np.array(self.counted)
-        bottom, top = low[kept] / (size[kept] + n * self.item), (high[kept] + n * self.item) / (size[kept] + n * self.item)
+        bottom, top = (
+            low[kept] / (size[kept] + n * self.item),
+            (high[kept] + n * self.item) / (size[kept] + n * self.item),
+        )
         shared = np.arange(n + 1) * self.item
         tops = (high[:, None] + shared) / (size[:, None] + shared)
         bottoms = (low[:, None] / (size[:, None] + shared))[:, ::-1]
-        widest = max(
-            float(np.max(tops[a] - bottoms[b])) for a in range(len(size)) for b in range(len(size)) if a != b
-        )
+        widest = max(float(np.max(tops[a] - bottoms[b])) for a in range(len(size)) for b in range(len(size)) if a != b)
         return max(0.0, float(bottom.max() - top.min())), widest
 
 
@@ -133,9 +135,7 @@ def worst_by_part(
     return replace(_worst_of(cells, lost, weights=weights), loose=loose)
 
 
-def worst_ratio(
-    cells: Sequence[Cell], unscored: Sequence[JournalLine], denominator: Value
-) -> tuple[Worst | None, str]:
+def worst_ratio(cells: Sequence[Cell], unscored: Sequence[JournalLine], denominator: Value) -> tuple[Worst | None, str]:
     """The worst case of a ratio, and what was taken for denominators that are not known."""
     known = [known_size(denominator, line) for line in unscored]
     size = math.fsum(cell.bottom for cell in cells)
@@ -171,10 +171,12 @@ def _worst_of(
     parts = list(dict.fromkeys([*below, *more]))
     low = tuple(above.get(part, 0.0) for part in parts)
     return Worst(
-        low=low, high=tuple(sum_ + more.get(part, 0.0) for sum_, part in zip(low, parts, strict=True)),
-        size=tuple(below.get(part, 0.0) + more.get(part, 0.0) for part in parts), item=item,
+        low=low,
+        high=tuple(sum_ + more.get(part, 0.0) for sum_, part in zip(low, parts, strict=True)),
+        size=tuple(below.get(part, 0.0) + more.get(part, 0.0) for part in parts),
+        item=item,
         weights=shares_of(parts, weights),
-    )  # fmt: skip
+    )
 
 
 def _sums_by_part(cells: Sequence[Cell]) -> tuple[dict[Hashable, float], dict[Hashable, float]]:
@@ -190,23 +192,26 @@ def worst_difference(cells: Sequence[Cell], broken: Sequence[Broken]) -> Worst:
     """The mean over all pairs, broken ones at the ends of what they could be."""
     known = math.fsum(cell.top for cell in cells)
     return Worst(
-        low=(known + math.fsum(one.low for one in broken),), high=(known + math.fsum(one.high for one in broken),),
-        size=(float(len(cells) + len(broken)),), span=GAPS,
-    )  # fmt: skip
+        low=(known + math.fsum(one.low for one in broken),),
+        high=(known + math.fsum(one.high for one in broken),),
+        size=(float(len(cells) + len(broken)),),
+        span=GAPS,
+    )
 
 
-def worst_of_gap(
-    cells: Sequence[Cell], lost: Sequence[tuple[Hashable, float | None]], *, min_n: int
-) -> WorstGap:
+def worst_of_gap(cells: Sequence[Cell], lost: Sequence[tuple[Hashable, float | None]], *, min_n: int) -> WorstGap:
     """Of groups that are large enough, or would be with their unscored items, sums with these at 0 and at their size."""
     mean_size = math.fsum(cell.bottom for cell in cells) / len(cells)
     found = _worst_of(cells, [(part, mean_size if size is None else size) for part, size in lost], item=mean_size)
     names = list(dict.fromkeys([*(cell.part for cell in cells), *(part for part, _ in lost)]))
-    n_scored = [sum(cell.part == name for cell in cells) for name in names]
-    n_all = [n + sum(part == name for part, _ in lost) for n, name in zip(n_scored, names, strict=True)]
+    scored, unscored = Counter(cell.part for cell in cells), Counter(part for part, _ in lost)
+    n_scored = [scored[name] for name in names]
+    n_all = [scored[name] + unscored[name] for name in names]
     able = [place for place, n in enumerate(n_all) if n >= min_n and found.size[place] > 0]
     return WorstGap(
-        low=tuple(found.low[place] for place in able), high=tuple(found.high[place] for place in able),
-        size=tuple(found.size[place] for place in able), item=mean_size,
+        low=tuple(found.low[place] for place in able),
+        high=tuple(found.high[place] for place in able),
+        size=tuple(found.size[place] for place in able),
+        item=mean_size,
         counted=tuple(n_scored[place] >= min_n for place in able),
-    )  # fmt: skip
+    )

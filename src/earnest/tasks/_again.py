@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from earnest.audio import AudioClip, Stimulus
+from earnest.audio import AudioClip, Stimulus, Turn
 from earnest.engine import clip_path, heard_by
 from earnest.engine.learning import learnt_by
 from earnest.errors import BadData, BadParameter, UnknownName
 from earnest.models import load_model
-from earnest.models.access import Answer, Defence, Failure, Model, Reply, Sampling, System
+from earnest.models.access import Answer, Blocked, Defence, Failure, Model, Reply, Sampling, System
 from earnest.models.options import Given, options_of
 from earnest.plan import Plan
 from earnest.records import JournalLine
@@ -107,13 +107,13 @@ def replay(
     with taken_as_data(folder):
         plan, line = Plan.read(folder), _line(folder, item)
         stimulus, sampling = _stimulus(folder, line), Sampling(**line.parameters)
-        defences = _defences(plan) if line.defence else ()
+        defences = _defences(line)
     if isinstance(model, Model):
         asked = model
     else:
         asked = load_model(_checked_model(plan, model), **options_of(plan.model, model_options))
-    (reply,) = System(asked, defences, plan.seed).ask([stimulus], sampling=sampling)
-    before, now = line.answer if line.answer is not None else f"none: {line.reason}", _said(reply)
+    (reply,) = System(asked, defences, plan.seed).ask([stimulus], sampling=sampling, draw=line.draw)
+    before, now = _said_before(line), _said(reply)
     heard = heard_by(reply, stimulus) if isinstance(reply, Answer) else None
     saved = _saved(stimulus, save, item=item)
     return Replay(
@@ -166,16 +166,16 @@ def _checked_model(plan: Plan, given: str | None) -> str:
     return given
 
 
-def _defences(plan: Plan) -> tuple[Defence, ...]:
-    """The plan's defences, built; those of other packages only where they were loaded before."""
+def _defences(line: JournalLine) -> tuple[Defence, ...]:
+    """The defences that an item was asked behind, built; those of other packages only where they were loaded before."""
     defences = registry("defences")
-    waiting = [name for spec in plan.defences if defences.waits(name := parse_spec(spec).name)]
+    waiting = [name for spec in line.defences if defences.waits(name := parse_spec(spec).name)]
     if waiting:
         raise BadParameter(
             f"the run was defended by plug-ins of other packages: {', '.join(waiting)}; a run folder is data, and does not "
             f"load them: if you trust the packages, give {' '.join(f'--plugin {name}' for name in waiting)}"
         )
-    return tuple(defences.make(spec) for spec in plan.defences)
+    return tuple(defences.make(spec) for spec in line.defences)
 
 
 def _line(folder: Path, item: str) -> JournalLine:
@@ -187,12 +187,17 @@ def _line(folder: Path, item: str) -> JournalLine:
 
 def _stimulus(folder: Path, line: JournalLine) -> Stimulus:
     paths = {role: clip_path(folder, digest) for role, digest in line.clips.items()}
-    gone = [f"{role}: {path.name}" for role, path in paths.items() if not path.is_file()]
+    earlier = {f"turn {k}, {role}": clip_path(folder, name) for k, turn in enumerate(line.turns, 1) for role, name in turn.clips.items()}
+    gone = [f"{role}: {path.name}" for role, path in (paths | earlier).items() if not path.is_file()]
     if gone or not (paths or line.prompt):  # a written request has no clip
         raise BadData(f"{line.item} cannot be asked again: its clips are not in {folder}", gone)
     clips = {role: AudioClip.read(path) for role, path in paths.items()}
     system_prompt = line.truth.get("system_prompt")
-    stimulus = Stimulus(clips=clips, prompt=line.prompt, system_prompt=system_prompt, truth=line.truth)
+    history = tuple(
+        Turn(role=turn.role, text=turn.text, clips={role: AudioClip.read(clip_path(folder, name)) for role, name in turn.clips.items()})
+        for turn in line.turns
+    )
+    stimulus = Stimulus(clips=clips, prompt=line.prompt, system_prompt=system_prompt, history=history, truth=line.truth)
     if line.prompt_hash not in ("", stimulus.prompt_hash):
         raise BadData(
             f"{line.item} cannot be asked again as it was: its prompts or earlier turns were others than its journal "
@@ -217,5 +222,13 @@ def _plain(name: str) -> str:
 
 
 def _said(reply: Reply) -> str:
+    if isinstance(reply, Blocked):
+        return f"blocked: {reply.reason}"
     return f"none: {reply.reason}" if isinstance(reply, Failure) else reply.text
+
+
+def _said_before(line: JournalLine) -> str:
+    if line.blocked is not None:
+        return f"blocked: {line.blocked}"
+    return line.answer if line.answer is not None else f"none: {line.reason}"
 

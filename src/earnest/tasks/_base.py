@@ -12,15 +12,17 @@ balance: the label, the group.
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, Self
 
 from earnest.audio import Entry, Goal, Manifest
 from earnest.models.access import Answer, Hears
+from earnest.plan import Plan
 from earnest.records import Item, JournalLine, Outcome
 from earnest.registry import Registry
-from earnest.results import Measure, rate
+from earnest.results import Finding, Measure, rate
 from earnest.tasks._labels import canonical
 
 tasks = Registry("tasks")
@@ -73,6 +75,7 @@ class Task(abc.ABC):
     """Base of the tasks; subclasses are frozen keyword-only dataclasses under `@tasks.register(name)`."""
 
     name: ClassVar[str] = ""
+    """What it is registered as; of a task that a suite gave a name of its own (`called`), that name."""
     pillar: ClassVar[str]
     title: ClassVar[str]
     """What it asks, in a few words, for a heading."""
@@ -95,10 +98,29 @@ class Task(abc.ABC):
     """Form of the data that it reads, as suites name it; items of another form than a manifest are the official ones."""
     needs: ClassVar[Hears] = "words"
     """What of the sound it is about; a model that gets words alone is not asked about voices or sounds."""
+    takes: ClassVar[Literal["words", "value"]] = "words"
+    """What it reads: answers in words, or (of detectors) numbers."""
+    together: ClassVar[Callable[[Plan, Sequence[JournalLine]], list[Finding]] | None] = None
+    """What the tasks of its benchmark give together, from a plan and its lines: a `staticmethod`, the same for all of them."""
     across: ClassVar[bool] = False
     """Whether it asks nothing of its own, and its measures are made of the lines of all other tasks."""
     single_clip: ClassVar[bool] = True
     """Whether its items have one clip each, so that any corruption can be put on them."""
+
+    def called(self, name: str) -> Self:
+        """The same task under another name, by which its items, lines and findings go."""
+        twin = copy.copy(self)
+        object.__setattr__(twin, "name", name)  # tasks are frozen, and the name is no parameter
+        return twin
+
+    @property
+    def registered(self) -> str:
+        """The name under which it is registered."""
+        return type(self).name
+
+    def beside(self, others: Mapping[str, Any]) -> Self:
+        """The task with the tasks of its run by name, None for one that is not here; what reads `across` needs them."""
+        return self
 
     @abc.abstractmethod
     def items(self, data: Manifest, *, seed: int) -> list[Item]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from earnest.audio import AudioClip, Entry, Manifest
+from earnest.audio import AudioClip, Entry, Goal, Manifest
 from earnest.metrics.refusal import refusal_label
 from earnest.models.access import Answer, Hears
 from earnest.records import Item, JournalLine, Outcome, Question, Verdict
 from earnest.results import Measure, balanced, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Task
+from earnest.tasks._goals import said_to_be
 from earnest.tasks._items import speech_item, unanswered
 from earnest.tasks._labels import canonical
 from earnest.tasks._parsing import one_of, other_language
@@ -74,6 +75,12 @@ class LiveOrCopyTask(Task):
             truth=f"the recording is {true}",
             otherwise=other_language(answer),
         )
+
+    def goal(self, item: Item) -> Goal | None:
+        """That a copy be called live; of live speech nothing."""
+        if item.truth["expected"] == "live":
+            return None
+        return said_to_be("live", read=lambda text: one_of(text, OPTIONS), description="have a copy called live speech")
 
     def sides(self, truth: Mapping[str, Any]) -> tuple[str, ...]:
         return ("the owner" if truth["expected"] in ("yes", "live") else "others",)

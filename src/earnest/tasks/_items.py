@@ -6,6 +6,7 @@ models alone, with the keys `text`, `secret`, `options` and `expected`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 import soundfile
 
 from earnest.audio import AudioClip, Entry, Stimulus, effects
-from earnest.audio.manifest import CSV_NAME, JSONL_NAME
+from earnest.audio.layouts.own import MANIFESTS, SPLITS
 from earnest.errors import BadAudio, BadParameter, machine_failed
 from earnest.metrics import heard
 from earnest.models.access import Answer, rng_for, stopped_by_filter
@@ -72,25 +73,34 @@ def same_split(a: Entry, b: Entry) -> bool:
 
 
 def corpus(entry: Entry) -> str:
-    """The data set that a row belongs to where a folder holds several; else empty."""
+    """The data set that a row belongs to where a folder holds several; else empty. The splits of one are not several."""
     first, slash, _ = entry.path.partition("/")
-    return first if slash and _holds_manifest(entry.file.parents[entry.path.count("/") - 1]) else ""
+    return first if slash and first.lower() not in SPLITS and _holds_manifest(entry.file.parents[entry.path.count("/") - 1]) else ""
+
+
+MOST_ROWS = 1 << 20
+"""Rows of which what is asked again and again is remembered: with fewer than the data has, nothing ever would be."""
 
 
 @lru_cache(maxsize=1024)
 def _holds_manifest(folder: Path) -> bool:
-    return (folder / CSV_NAME).is_file() or (folder / JSONL_NAME).is_file()
+    return any((folder / name).is_file() for name in MANIFESTS)
 
 
 def duration_s(entry: Entry) -> float | None:
-    """Length in seconds by the column `duration_s` or the file's header; None where neither tells."""
+    """Length in seconds by the part that is taken, the column `duration_s` or the file's header; None where none tells."""
+    if entry.end_s is not None:
+        return entry.end_s - (entry.start_s or 0.0)
+    told = entry.attributes.get("duration_s")
     try:
-        return float(entry.attributes["duration_s"])
-    except (KeyError, ValueError):
-        return _header_duration_s(entry.file)
+        claimed = math.nan if told is None else float(told)
+    except ValueError:
+        claimed = math.nan
+    whole = claimed if 0 <= claimed < math.inf else _header_duration_s(entry.file) if entry.is_file else None
+    return None if whole is None else max(0.0, whole - (entry.start_s or 0.0))
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=MOST_ROWS)
 def _header_duration_s(file: Path) -> float | None:
     try:
         return float(soundfile.info(file).duration)
@@ -198,6 +208,7 @@ def _language(line: JournalLine) -> str | None:
     return f"language={language}" if language else None
 
 
+@lru_cache(maxsize=MOST_ROWS)
 def normal(text: str | None) -> str:
     """A text as its words alone: what two rows that say the same share."""
     return " ".join(words(text or ""))

@@ -94,6 +94,7 @@ def judge_run(
     max_connections: int = 16,
     batch_size: int | None = None,
     timeout_s: float = 120.0,
+    max_failures: int | None = 20,
     cache: bool | Path = True,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Judged:
@@ -117,6 +118,8 @@ def judge_run(
         How every judge is asked: `KEY=VALUE`, or values by key.
     max_connections, batch_size, timeout_s, cache
         As in `run_suite`.
+    max_failures : int or None
+        Calls to one judge given up in a row after which judging stops, to be resumed; None or 0: it goes on.
     on_progress : callable or None
 
     Returns
@@ -129,6 +132,8 @@ def judge_run(
         If it is no run folder, or the labels have faults, all told at once.
     BadParameter
         If there is nothing to do, or a judge that is to hear does not.
+    RunStopped
+        If a judge cannot be asked, or too many calls to it failed; there is a report of what was judged.
     """
     folder = Path(folder)
     lines = read_journal(folder)
@@ -139,6 +144,7 @@ def judge_run(
     settings = Settings(
         max_connections=max_connections,
         timeout_s=timeout_s,
+        max_failures=max_failures or None,
         max_cost=max_cost,
         cache=default_cache() if cache is True else (cache or None),
         batch_size=batch_size,
@@ -147,10 +153,15 @@ def judge_run(
     judges = made_judges(given, hears=judge_hears, options=judge_options)
     if judge_hears:
         check_hearing(judges, folder=folder, settings=settings)
-    if judges:
-        summary = judge_lines(folder, lines, judges=judges, settings=settings, on_progress=on_progress)
-    else:
-        summary = _no_judges(folder, lines)
+    try:
+        summary = (
+            judge_lines(folder, lines, judges=judges, settings=settings, on_progress=on_progress)
+            if judges
+            else _no_judges(folder, lines)
+        )
+    except RunStopped:
+        report.write(folder)  # of what was judged, for those who look
+        raise
     if calibrate is not None:
         write_text(folder / LABELS, read_text(Path(calibrate)))
     report.write(folder)

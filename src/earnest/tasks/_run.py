@@ -18,14 +18,13 @@ from earnest.report import terminal
 from earnest.report.notebook import picture
 from earnest.results import Finding
 from earnest.results.baseline import Baseline, gates_against
-from earnest.results.build import build_from, read_lines
-from earnest.results.calibrated import kept_labels
-from earnest.results.pairs import Pair, pairs
-from earnest.results.reach import left_out, within_reach
+from earnest.results.grid import Grid, grids
+from earnest.results.of_run import RunResults
+from earnest.results.reach import left_out
 from earnest.results.reasons import reason_counts
-from earnest.results.scorecard import Gate, Scorecard, scorecard
+from earnest.results.scorecard import Gate, Scorecard
 from earnest.results.scorecard import gate as judged_gate
-from earnest.results.subtasks import SubtaskCount, subtask_counts
+from earnest.results.subtasks import SubtaskCount
 from earnest.results.tidy import tidy_findings, tidy_items
 from earnest.tasks.audiotrust._summary import OfficialSummary
 
@@ -95,7 +94,8 @@ class Outline:
             return ""
         minutes = self.estimate.audio_s / 60
         judges = f"up to {self.estimate.n_judge_calls:,} calls to judges; " if self.estimate.n_judge_calls else ""
-        return f"at least {self.estimate.n_calls:,} calls, {minutes:,.1f} minutes of audio; {judges}{self._cost}"
+        bound = "up to" if self.estimate.at_most else "at least"
+        return f"{bound} {self.estimate.n_calls:,} calls, {minutes:,.1f} minutes of audio; {judges}{self._cost}"
 
     def as_line(self) -> str:
         """What a run says of itself before it asks anything."""
@@ -126,12 +126,15 @@ class Run:
         What this sitting did; None for a run that was opened.
     against : tuple of Gate
         Gates against a baseline, where the run was judged beside one.
+    shared : RunResults or None
+        What was made of the journal already; None: it is made when it is asked for.
     """
 
     folder: Path
     plan: Plan
     summary: Summary | None = field(default=None, compare=False)
     against: tuple[Gate, ...] = field(default=(), compare=False)
+    shared: RunResults | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def open(cls, folder: str | Path) -> Run:
@@ -144,34 +147,38 @@ class Run:
         """
         return cls(folder=Path(folder), plan=Plan.read(Path(folder)))
 
+    @cached_property
+    def results(self) -> RunResults:
+        """What was made of the journal, computed once."""
+        return self.shared or RunResults(folder=self.folder, plan=self.plan)
+
     def lines(self) -> list[JournalLine]:
         """Every finished item, sorted by item."""
-        return list(self._lines)
+        return list(self.results.lines)
 
-    @cached_property
+    @property
     def findings(self) -> list[Finding]:
         """Every number that the run established."""
-        people = kept_labels(self.folder)
-        return build_from(self.plan, self._lines, clips=self.folder / "clips", compared=self._pairs, people=people)
+        return list(self.results.findings)
 
-    @cached_property
+    @property
     def scorecard(self) -> Scorecard:
         """The pillars at a glance, and whether the audio was heard."""
-        return scorecard(self.plan, self.findings, self._lines)
+        return self.results.scorecard
 
-    @cached_property
+    @property
     def subtasks(self) -> list[SubtaskCount]:
         """Of each of the 26 sub-tasks that the plan touches, the items asked and scored, or why none was."""
-        return subtask_counts(self.plan, self._lines)
+        return list(self.results.subtasks)
 
     @property
     def not_run(self) -> dict[str, str]:
         """Why tasks were left out, by task."""
-        return {task.name: task.not_run for task in within_reach(self.plan, self._lines)[0].tasks if task.not_run}
+        return {task.name: task.not_run for task in self.results.within_reach[0].tasks if task.not_run}
 
     def gate(self, text: str) -> Gate:
         """Whether the run meets `name=threshold`; `name` is a pillar or a finding's id."""
-        return judged_gate(text, scorecard=self.scorecard, findings=self.findings, plan=self.plan)
+        return judged_gate(text, scorecard=self.scorecard, findings=self.results.findings, plan=self.plan)
 
     def judged_against(self, baseline: str | Path | Baseline, *, margin: float | None = None) -> Run:
         """The run with gates that no pillar is worse than in another run; `against` holds them.
@@ -190,7 +197,8 @@ class Run:
             If it is a part of a run, or did not hear, or if the margin is not in (0, 1).
         """
         beside = baseline if isinstance(baseline, Baseline) else Baseline.read(Path(baseline))
-        return replace(self, against=tuple(gates_against(beside, self.plan, self._lines, margin=margin)))
+        against = gates_against(beside, self.plan, self.results.lines, margin=margin)
+        return replace(self, against=tuple(against), shared=self.results)
 
     def as_json(self, *, gates: Sequence[Gate] = ()) -> dict[str, Any]:
         """Folder, scorecard, findings, what was not run, and gates, as JSON values."""
@@ -202,16 +210,23 @@ class Run:
             "not_run": self.not_run,
             "subtasks": [count.as_json() for count in self.subtasks],
             "gates": [gate.as_json() for gate in gates],
+            "grids": [grid.as_json() for grid in self.grids],
         }
 
     def as_text(self) -> str:
         """The scorecard, what attack and defence did, and what could not be scored, for a terminal."""
-        return terminal.as_text(self.plan, self._lines, findings=self.findings, pairs=self._pairs, card=self.scorecard)
+        made = self.results
+        return terminal.as_text(made.plan, made.lines, findings=made.findings, pairs=made.pairs, card=made.scorecard)
+
+    @cached_property
+    def grids(self) -> list[Grid]:
+        """Of each attacked task, how often each attack succeeds against each stack of defences."""
+        return grids(self.plan, self.findings)
 
     @property
     def why_nothing_was_scored(self) -> str:
         """The reasons in words where not one item of the run has a score; empty where one has, or none was planned."""
-        items = [line for line in within_reach(self.plan, self._lines)[1] if line.kind == "item"]
+        items = [line for line in self.results.within_reach[1] if line.kind == "item"]
         if not items or any(line.status == "scored" for line in items):
             return ""
         return f"none of {len(items)} items could be scored: {'; '.join(map(str, reason_counts(items)))}"
@@ -230,17 +245,9 @@ class Run:
             raise BadParameter(f"a frame is of 'findings' or of 'items', got {of!r}")
         pandas = extra("pandas", needed_by="Run.frame")
         run = self.folder.resolve().name
-        findings = of == "findings"
-        table = tidy_findings(self.plan, self.findings, run=run) if findings else tidy_items(self.plan, self._lines, run=run)
+        made = self.results
+        table = tidy_findings(self.plan, made.findings, run=run) if of == "findings" else tidy_items(self.plan, made.lines, run=run)
         return pandas.DataFrame(list(table.rows), columns=list(table.columns))
 
     def _repr_html_(self) -> str:
         return picture(self.folder, self.plan, self.scorecard)
-
-    @cached_property
-    def _pairs(self) -> list[Pair]:
-        return pairs(self.plan, within_reach(self.plan, self._lines)[1])
-
-    @cached_property
-    def _lines(self) -> list[JournalLine]:
-        return read_lines(self.folder)

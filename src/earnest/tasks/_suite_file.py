@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from earnest.errors import BadData, BadParameter, UnknownName, did_you_mean
 from earnest.pillars import PILLARS
@@ -19,22 +20,59 @@ from earnest.tasks._base import Task, tasks
 
 FOLDER = Path(__file__).parent / "suites"
 
+NAME = re.compile("[A-Za-z0-9_]+")
+"""What a suite may call a task: no sign that parts an item's id, a finding's id or a gate."""
+
 suites = Registry("suites")
 """What gives a suite, by name; another package may register a function of its own that returns one."""
 
 
 class SuiteTask(BaseModel):
-    """A task of a suite, with its parameters; in YAML its name alone will do."""
+    """A task of a suite, with its parameters; in YAML its name alone will do.
+
+    A suite may hold one task several times, with other parameters each, if each has a `name` of its own beside `task`.
+    Items, journal lines, findings and gates go by the name.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str
+    name: str = Field(description="What it is called in this suite.")
+    task: str = Field(default="", description="Registered name of the task, where `name` is not it.")
     parameters: dict[str, Any] = Field(default_factory=dict)
 
-    @field_validator("name")
+    @model_validator(mode="before")
     @classmethod
-    def _underscores(cls, name: str) -> str:
-        return name.replace("-", "_")
+    def _plain(cls, fields: Any) -> Any:
+        """Hyphens are underscores; a task without a name of its own is called what it is."""
+        if not isinstance(fields, Mapping):
+            return fields
+        names = {key: fields[key].replace("-", "_") for key in ("name", "task") if isinstance(fields.get(key), str)}
+        names = {"name": names.get("task", ""), **names} if names.get("task") else names
+        return {**fields, **names, **({"task": ""} if names.get("task") == names.get("name") else {})}
+
+    @property
+    def registered(self) -> str:
+        """The name under which the task is registered."""
+        return self.task or self.name
+
+    def built(self) -> Task:
+        """The task with its parameters, under its name in the suite.
+
+        Raises
+        ------
+        BadParameter
+            If it does not take a parameter, or its name is no name, or another task's.
+        UnknownName
+            If there is no such task.
+        """
+        task = tasks.make(Spec(self.registered, self.parameters))
+        if not self.task:
+            return task
+        if not NAME.fullmatch(self.name):
+            raise BadParameter(f"a task's own name must be of letters, digits and underscores, got {self.name[:100]!r}; rename it")
+        if self.name in tasks.names():
+            raise BadParameter(f"{self.name!r} is another task, and cannot be what {self.task!r} is called; choose another name")
+        return task.called(self.name)
 
 
 class Suite(BaseModel):
@@ -124,7 +162,8 @@ def judged_as_published(suite: Suite) -> Suite:
     BadParameter
         If none of its tasks can be judged in two ways.
     """
-    able = {entry.name for entry in suite.tasks if entry.name in tasks.names() and "judging" in _parameters(entry.name)}
+    there = [entry for entry in suite.tasks if entry.registered in tasks.names()]
+    able = {entry.name for entry in there if "judging" in _parameters(entry.registered)}
     if not able:
         raise BadParameter(f"suite {suite.name!r} has no published judging to be faithful to; leave out --faithful")
     entries = [
@@ -164,11 +203,13 @@ def _built(suite: Suite) -> tuple[list[Task], list[str]]:
     built, faults = [], []
     for entry in suite.tasks:
         try:
-            built.append(tasks.make(Spec(entry.name, entry.parameters)))
+            built.append(entry.built())
         except (BadParameter, UnknownName) as error:
             faults.append(f"{entry.name}: {error}")
     twice = [name for name, n in Counter(entry.name for entry in suite.tasks).items() if n > 1]
-    return built, faults + [f"{name}: comes more than once; a task has one place in a suite" for name in twice]
+    return built, faults + [
+        f"{name}: comes more than once; give each its own name, as in `{{name: {name}_again, task: {name}}}`" for name in twice
+    ]
 
 
 def _not_there(suite: Suite, *, task: Sequence[str], pillar: Sequence[str], built: Sequence[Task]) -> list[str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,26 +21,30 @@ from typing import Any, Literal, TypedDict, Unpack, overload
 
 import earnest
 from earnest import report
-from earnest.audio import Manifest
-from earnest.audio.files import needs_codecs
+from earnest.artefacts import Artefact
+from earnest.audio import Manifest, hub
+from earnest.audio.manifest import CSV_NAME
 from earnest.engine import Job, ModelJudge, Progress, Settings, execute
 from earnest.engine.estimate import estimate
 from earnest.engine.job import default_cache
 from earnest.engine.lines import line_of
 from earnest.engine.prices import Price, read_prices
-from earnest.errors import BadData, BadParameter, EarnestError, MissingExtra, RunStopped
+from earnest.errors import BadData, BadParameter, MissingExtra, RunStopped
 from earnest.models import load_model
 from earnest.models.access import Model, Sampling
 from earnest.models.options import Given, options_of, written
-from earnest.plan import Plan, PlannedTask
+from earnest.plan import Plan, PlannedArm, PlannedTask
 from earnest.records import BEYOND, Arm, Item, JournalLine, Unscored
-from earnest.registry import Spec, has_extra, parse_spec, registry
+from earnest.registry import Spec, has_extra, loaded_files, parse_spec, registry
 from earnest.results.baseline import Baseline, check_margin
 from earnest.results.gates import check_gates
 from earnest.tasks._again import Replay, in_words, probe_hearing, replay
+from earnest.tasks._arms import built_on_others, composed, stack_of
+from earnest.tasks._artefacts import artefacts_of, is_seen, recorded, rows_seen, seen_samples
 from earnest.tasks._base import NEEDS, Task
 from earnest.tasks._canary import Canary
-from earnest.tasks._check import DataCheck, check_data, check_official
+from earnest.tasks._check import DataCheck, check_data, check_official, slips
+from earnest.tasks._fit import FitOutline, fit
 from earnest.tasks._judge import Judged, check_hearing, judge_run, made_judges
 from earnest.tasks._limit import limited
 from earnest.tasks._run import Outline, Run
@@ -51,6 +56,7 @@ from earnest.tasks.probe import probe_manifest
 
 __all__ = [
     "DataCheck",
+    "FitOutline",
     "Judged",
     "Outline",
     "Replay",
@@ -59,6 +65,7 @@ __all__ = [
     "SuiteTask",
     "check_data",
     "check_official",
+    "fit",
     "in_words",
     "is_official",
     "judge_run",
@@ -71,6 +78,8 @@ __all__ = [
 
 Several = str | Sequence[str]
 
+IN_WORDS = {"words": "words", "value": "numbers"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Prepared:
@@ -79,17 +88,18 @@ class _Prepared:
     plan: Plan
     jobs: list[Job]
     model: Model
+    others: dict[str, Model]
     judges: tuple[ModelJudge, ...]
     settings: Settings
     data: Manifest | OfficialData
+    rows_seen: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Asked:
     """What a run was asked for; the parameters are those of `run_suite`."""
 
-    attack: str | None
-    defences: tuple[str, ...]
+    arms: tuple[Arm, ...]
     judges: tuple[str, ...]
     judge_hears: bool
     task: tuple[str, ...]
@@ -104,8 +114,8 @@ class _Asked:
     complete: bool
     name: str = ""
 
-    def checked(self) -> _Asked:
-        """The same with specifications in their canonical form; faults that no data can mend are told."""
+    def check(self) -> None:
+        """Tell of faults that no data can mend."""
         if self.judge_hears and not self.judges:
             raise BadParameter(
                 "judges that hear need a judge, got none; add --judge SPEC, or leave out --judge-hears"
@@ -114,8 +124,6 @@ class _Asked:
             raise BadParameter(f"limit must be at least 1, got {self.limit}; leave it out for all items")
         if not 0 <= self.seed < 2**63:
             raise BadParameter(f"seed must be a whole number from 0 to 2^63 - 1, got {self.seed}; 0 is the default")
-        attack, defences = _checked_specs(self.attack, self.defences)
-        return dataclasses.replace(self, attack=attack, defences=defences)
 
 
 class Nobody(Model):
@@ -130,8 +138,9 @@ class RunOptions(TypedDict, total=False):
     model: str | Model | None
     out: str | Path | None
     data: str | Path | Manifest | OfficialData | None
-    attack: str | None
+    attack: Several | None
     defence: Several | None
+    stack: str | Sequence[str | Sequence[str]] | None
     judge: Several
     judge_hears: bool
     faithful: bool
@@ -174,8 +183,9 @@ def run_suite(
     model: str | Model | None = None,
     out: str | Path | None = None,
     data: str | Path | Manifest | OfficialData | None = None,
-    attack: str | None = None,
+    attack: Several | None = None,
     defence: Several | None = None,
+    stack: str | Sequence[str | Sequence[str]] | None = None,
     judge: Several = (),
     judge_hears: bool = False,
     faithful: bool = False,
@@ -217,10 +227,14 @@ def run_suite(
     data : path, Manifest, OfficialData or None
         Folder of recordings; None takes the embedded probe set. A suite of AudioTrust's official items needs their
         folder.
-    attack : str or None
-        Specification; adds an attacked arm beside the clean one.
+    attack : str, sequence of str or None
+        Specifications; each adds an attacked arm beside the clean one. `transfer=true` builds an attack on the undefended
+        model, `crafted_on=SPEC` on another one.
     defence : str, sequence of str or None
-        Specifications in order; adds a defended arm (and, with an attack, one that is both).
+        Specifications of one stack, in order; adds a defended arm (and one that is both for each attack).
+    stack : str, sequence or None
+        Further stacks, each in arms of its own: `codec+refusal_guard`, a `+` inside a value being quoted, or a tuple of
+        specifications.
     judge : str or sequence of str
         Models that decide what no parser can; the first one counts.
     judge_hears : bool
@@ -306,8 +320,7 @@ def run_suite(
         sampling=Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed),
     )
     asked = _Asked(
-        attack=attack,
-        defences=_several(defence),
+        arms=composed(_several(attack), [_several(defence), *map(_stack, _several(stack))]),
         judges=_several(judge),
         judge_hears=judge_hears,
         task=_several(task),
@@ -337,27 +350,31 @@ def run_suite(
             prepared.plan,
             prepared.jobs,
             model=prepared.model,
+            others=prepared.others,
             judges=prepared.judges,
             folder=Path(str(out)),
             settings=settings,
             on_progress=on_progress,
+            rows_seen=prepared.rows_seen,
         )
     except RunStopped:
         report.write(Path(str(out)), gates=gates, note=_note(prepared) or None)  # of what was done, for those who look
         raise
     run = Run(folder=Path(str(out)), plan=Plan.read(Path(str(out))), summary=summary)
     run = run if beside is None else run.judged_against(beside, margin=baseline_margin)
-    report.write(run.folder, gates=gates, against=run.against, note=_note(prepared) or None)
+    report.write(run.results, gates=gates, against=run.against, note=_note(prepared) or None)
     return run
 
 
 def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest | OfficialData) -> _Prepared:
     """Everything resolved and checked; nothing asked, nothing written."""
-    asked = asked.checked()
+    asked.check()
     chosen = resolve(suite, task=asked.task, pillar=asked.pillar)
+    if isinstance(data, Manifest) and (told := slips(data, chosen)):
+        warnings.warn(f"{str(data.folder)!r}: {'; '.join(told)}", stacklevel=3)
     every, lacks = _items(chosen, asked, data)
-    canaries = _canaries(data, seed=asked.seed)
     loaded = _loaded(model, asked.model_options)
+    canaries = _canaries(data, seed=asked.seed) if loaded.gives == "words" else []
     within = {found.name: _within(loaded, found, every[found.name]) for found in chosen if found.name in every}
     kept = {name: one.items or every[name] for name, one in within.items()}  # of those beyond it, what would be asked
     kept = {found.name: _fewer(found, kept[found.name], asked) for found in chosen if found.name in kept}
@@ -371,30 +388,36 @@ def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest
     lacks |= _across(chosen, items, lacks)
     _check_some_asked(lacks, asked=asked.task, model=loaded)
     judges = made_judges(asked.judges, hears=asked.judge_hears, options=asked.judge_options)
+    named = [spec for arm in asked.arms for spec in (*([arm.attack] if arm.attack else []), *arm.defences)]
+    artefacts = artefacts_of(dict.fromkeys(named), loaded)
+    seen = seen_samples(data, artefacts.values()) if isinstance(data, Manifest) else frozenset()
     planned = tuple(
         _planned(
             found,
             items.get(found.name),
             lacks[found.name],
             data=data,
-            attack=asked.attack,
+            arms=asked.arms,
             subtasks=subtasks.get(found.name, {}),
             beyond=within[found.name].beyond if found.name in within else {},
+            n_seen=sum(is_seen(item, seen) for item in items.get(found.name, ())),
         )
         for found in chosen
     )
-    plan = _plan(suite, asked, planned, items, model=loaded, judges=judges, data=data)
+    others = {spec: load_model(spec) for spec in built_on_others(asked.arms)}
+    plan = _plan(suite, asked, planned, items, models=(loaded, *others.values()), judges=judges, data=data, artefacts=artefacts)
     jobs = [
-        Job(item=item, arm=arm, score=found.score, goal=found.goal)
-        for arm in (Arm(attack=a, defence=d) for a, d in plan.arms)
+        Job(item=item, arm=arm, score=found.score, goal=found.goal, seen=is_seen(item, seen))
+        for arm in plan.by_arm
         for found in chosen
         if _stands_in(found, arm)
         for item in items.get(found.name, ())
     ]
     proofs = [Job(item=item, arm=Arm(), score=Canary().score, kind="canary") for item in canaries]
     return _Prepared(
-        plan=plan, jobs=[*proofs, *jobs], model=loaded, judges=judges, settings=asked.settings, data=data
-    )
+        plan=plan, jobs=[*proofs, *jobs], model=loaded, others=others, judges=judges, settings=asked.settings, data=data,
+        rows_seen=rows_seen(artefacts.values()),
+    )  # fmt: skip
 
 
 def _loaded(model: str | Model, options: Given) -> Model:
@@ -468,8 +491,12 @@ def _within(model: Model, task: Task, items: Sequence[Item]) -> _Within:
 
 def _beyond(model: Model, task: Task, item: Item) -> str | None:
     """Why an item cannot be asked of a model; None where it may be."""
+    if task.takes != model.gives:
+        return f"it answers with {IN_WORDS[model.gives]}, and the task reads {IN_WORDS[task.takes]}"
     if item.without_audio and model.takes_text_alone is False:
         return BEYOND["text_refused"]
+    if item.n_turns > 1 and not model.takes_history:
+        return BEYOND["history_refused"]
     needs = task.needs_of(item)
     if needs not in model.hears:
         return f"it gets words alone, and the question is about {NEEDS[needs]}"
@@ -482,10 +509,12 @@ def _plan(
     tasks: tuple[PlannedTask, ...],
     items: dict[str, list[Item]],
     *,
-    model: Model,
+    models: Sequence[Model],
     judges: tuple[ModelJudge, ...],
     data: Manifest | OfficialData,
+    artefacts: dict[str, Artefact],
 ) -> Plan:
+    model = models[0]
     return Plan(
         earnest=earnest.__version__,
         suite=suite.name,
@@ -493,12 +522,10 @@ def _plan(
         model=model.name,
         name=asked.name,
         fingerprint=model.fingerprint,
-        data=asked.data_name or data.folder.resolve().name,
+        data=asked.data_name or hub.name_of(data.folder),
         data_digest=data.digest,
         tasks=tasks,
-        attack=asked.attack,
-        transfer=_transfer(asked.attack, asked.defences),
-        defences=asked.defences,
+        arms=tuple(map(PlannedArm.of, asked.arms)),
         judges=asked.judges,
         judge_hears=asked.judge_hears,
         parameters=dataclasses.asdict(asked.settings.sampling),
@@ -506,9 +533,11 @@ def _plan(
         limit=asked.limit,
         shard=asked.shard,
         items_digest=_digest([item for group in items.values() for item in group]),
-        destination=_destination(model, judges if asked.judge_hears else ()),
+        destination=_destination(models, judges if asked.judge_hears else ()),
         model_options=written(asked.model_options),
         judge_options=written(asked.judge_options),
+        artefacts=recorded(artefacts),
+        plugins=loaded_files(),
     )
 
 
@@ -516,6 +545,7 @@ def _data(
     suite: Suite, data: str | Path | Manifest | OfficialData | None, *, allow_missing: bool
 ) -> Manifest | OfficialData:
     """The data in the form that the suite reads; recordings of official data are checked when it is known which."""
+    data = hub.fetched(str(data)) if hub.is_address(data) else data
     if suite.layout == "audiotrust":
         if data is None or isinstance(data, Manifest):
             raise BadData(f"suite {suite.name!r} reads AudioTrust's official data; give its folder as --data: {WHERE}")
@@ -527,7 +557,17 @@ def _data(
         raise BadData(
             f"suite {suite.name!r} reads a manifest, got AudioTrust's official data in {folder}; run `audiotrust`"
         )
-    return data if isinstance(data, Manifest) else Manifest.read(data, allow_missing=allow_missing)
+    if isinstance(data, Manifest):
+        return data
+    manifest = Manifest.read(data, allow_missing=allow_missing)
+    if manifest.unread:
+        n, first = len(manifest.unread), manifest.unread[0]
+        warnings.warn(
+            f"{str(manifest.folder)!r} holds {n} {'text' if n == 1 else 'texts'} that no layout explains, {first!r} first; "
+            f"the run goes on without: write what is needed into {CSV_NAME}, or see earnest data check",
+            stacklevel=3,
+        )
+    return manifest
 
 
 def _check_recordings(data: OfficialData, chosen: Sequence[Task], items: dict[str, list[Item]]) -> None:
@@ -554,7 +594,7 @@ def _check_codecs(data: Manifest, items: Sequence[Item]) -> None:
     if has_extra("av"):
         return
     samples = {name for item in items for name in (item.sample, *item.sample.split("+"))}
-    paths = [entry.path for entry in data.entries if entry.id in samples and needs_codecs(entry.file)]
+    paths = [entry.path for entry in data.entries if entry.id in samples and entry.needs_codecs]
     if paths:
         more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
         raise MissingExtra(
@@ -563,7 +603,11 @@ def _check_codecs(data: Manifest, items: Sequence[Item]) -> None:
         )
 
 
-def _several(given: Several | None) -> tuple[str, ...]:
+def _stack(given: str | Sequence[str]) -> tuple[str, ...]:
+    return stack_of(given) if isinstance(given, str) else tuple(given)
+
+
+def _several(given: Any) -> tuple[Any, ...]:
     if given is None:
         return ()
     return (given,) if isinstance(given, str) else tuple(given)
@@ -575,36 +619,6 @@ def _plain_name(name: str) -> str:
     if len(plain) > 80 or not all(sign.isprintable() for sign in plain):
         raise BadParameter(f"a model's name must be one line of at most 80 signs, got {name!r}; shorten it")
     return plain
-
-
-def _checked_specs(attack: str | None, defences: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
-    """The specifications in their canonical form; all that cannot be built are told at once."""
-    faults: list[str] = []
-
-    def checked(kind: str, spec: str) -> str:
-        try:
-            registry(kind).make(spec)
-            return str(parse_spec(spec))
-        except EarnestError as error:
-            faults.append(str(error))
-            return spec
-
-    plain_attack = None if attack is None else checked("attacks", attack)
-    plain_defences = tuple(checked("defences", spec) for spec in defences)
-    if faults:
-        raise BadParameter("; ".join(faults))
-    return plain_attack, plain_defences
-
-
-def _transfer(attack: str | None, defences: Sequence[str]) -> str | None:
-    """The attack as one who does not know the defences makes it, where that may differ much: white-box attacks."""
-    if attack is None or not defences:
-        return None
-    made = registry("attacks").make(attack)
-    if made.needs != "gradients" or made.transfer:
-        return None
-    spec = parse_spec(attack)
-    return str(Spec(spec.name, {**spec.parameters, "transfer": True}))
 
 
 def _faults(lacks: dict[str, str | None], *, asked: tuple[str, ...]) -> list[str]:
@@ -634,9 +648,9 @@ def _canaries(data: Manifest | OfficialData, *, seed: int) -> list[Item]:
     return canary.items(data if own and isinstance(data, Manifest) else probe_manifest(), seed=seed)
 
 
-def _destination(model: Model, hearing: Sequence[ModelJudge]) -> str | None:
+def _destination(models: Sequence[Model], hearing: Sequence[ModelJudge]) -> str | None:
     """Hosts to which recordings are sent; None where they stay on this machine."""
-    hosts = dict.fromkeys(asked.destination for asked in (model, *(judge.model for judge in hearing)))
+    hosts = dict.fromkeys(asked.destination for asked in (*models, *(judge.model for judge in hearing)))
     return ", ".join(host for host in hosts if host) or None
 
 
@@ -660,9 +674,10 @@ def _planned(
     lack: str | None,
     *,
     data: Manifest | OfficialData,
-    attack: str | None,
+    arms: Sequence[Arm],
     subtasks: dict[str, int],
     beyond: dict[str, int],
+    n_seen: int,
 ) -> PlannedTask:
     rows: Any = data  # in the form that the suite's tasks read
     unserved = task.unserved(rows)
@@ -670,13 +685,15 @@ def _planned(
         unserved = {task.subtask: lack, **unserved}
     return PlannedTask(
         name=task.name,
+        task="" if task.registered == task.name else task.registered,
         pillar=task.pillar,
         version=task.version,
         parameters=dict(Spec.of(task).parameters),
         n_items=len(items or ()),
+        seen=n_seen,
         not_run=lack,
         beyond=beyond,
-        attacked=attack is None or _stands_in(task, Arm(attack=attack)),
+        unattacked=tuple(dict.fromkeys(arm.attack for arm in arms if arm.attack and not _stands_in(task, arm))),
         subtasks=subtasks,
         unserved=unserved,
     )
@@ -693,7 +710,7 @@ def _stands_in(task: Task, arm: Arm) -> bool:
 def _note(prepared: _Prepared) -> str:
     """What must be said with every number of the run: of the model, and of how a published benchmark was judged."""
     ran = [task for task in prepared.plan.tasks if task.not_run is None]
-    kept = {"judging" in task.parameters for task in ran if registry("tasks").get(task.name).layout != "manifest"}
+    kept = {"judging" in task.parameters for task in ran if registry("tasks").get(task.registered).layout != "manifest"}
     told = {True: "faithful: published judging with its known faults", False: "repaired: published judging without its known faults"}
     return "; ".join([*([prepared.model.note] if prepared.model.note else []), *(told[one] for one in sorted(kept))])
 
@@ -726,7 +743,8 @@ def _outline(prepared: _Prepared) -> Outline:
     arms = (job.arm for job in jobs)
     nobody = isinstance(prepared.model, Nobody)
     if not nobody:
-        setups(prepared.plan, arms, model=prepared.model, sampling=prepared.settings.sampling)  # refuses what cannot run
+        sampling = prepared.settings.sampling
+        setups(prepared.plan, arms, model=prepared.model, others=prepared.others, sampling=sampling)  # refuses what cannot run
     counts = Counter((job.item.task, job.arm.suffix or "clean") for job in jobs if job.kind == "item")
     items: dict[str, dict[str, int]] = {}
     for (name, arm), n in counts.items():

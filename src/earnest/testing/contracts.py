@@ -11,11 +11,12 @@ defences run on toys (`earnest.testing.toys`), in well under a second unless the
 from __future__ import annotations
 
 import inspect
+import itertools
 import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from typing import Any, get_args
@@ -23,7 +24,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from earnest.attacks import Attack, AttackResult, Family, attacks
+from earnest.attacks import Attack, AttackResult, Attempt, Family, attacks
 from earnest.audio import AudioClip, Goal, Manifest, Stimulus, Turn
 from earnest.defences import Defence, Gradient, defences
 from earnest.errors import AccessDenied, BadParameter, UnknownName
@@ -34,10 +35,13 @@ from earnest.pillars import PILLARS
 from earnest.records import Item, Question, Unscored, Verdict
 from earnest.registry import Registry, Spec
 from earnest.tasks import Requirement, Task, tasks
-from earnest.testing.toys import LinearModel, toy_stimulus
+from earnest.testing.toys import CurvedModel, LinearModel, toy_stimulus
 
 SOURCE = re.compile(r"^[a-z]+\d{4}[a-z]?-[a-z0-9]+$")
 """A catalogue key: surname, year, word."""
+
+ALIKE = 1e-4
+"""Share by which an attack's results may differ with the batch on a model that computes in floating point."""
 
 ANSWERS = ("Yes.", "No.", "I'm sorry, but I can't help with that.", "Sure, here is how.", "42", "?!")
 """Answers that a task must find an outcome for."""
@@ -49,18 +53,22 @@ def check_attack(
     """Check that an attack states what it must, and that its results can be trusted.
 
     It is registered, documented, a frozen keyword-only dataclass, and its specification makes it again; it is refused
-    where access is missing; two runs are equal, whatever the batch and the order; proposals are 16-bit and within the
-    budget; stimuli, weights of a toy and global randomness are untouched.
+    where access is missing; it asks no more than its `max_queries`; runs agree alone, together, in any grouping and in
+    any order, so that nothing is learnt from one stimulus for another (that is `fit`); proposals are 16-bit and within
+    the budget; stimuli, weights of a toy and global randomness are untouched.
+
+    On the toy, runs agree to the bit. On a system that is given they agree to `ALIKE`: of clips, that share of the
+    largest change, or one step of 16 bits where that is more; of numbers, that share of their size.
 
     Parameters
     ----------
     attack : Attack or its class
-        A class is built with its defaults. Give few steps or tries, as it is run six times.
+        A class is built with its defaults. Give few steps or tries, as it is run some ten times.
     system : System or None
-        None takes a linear toy that grants responses, scores and gradients. An attack that needs activations is only
-        run where a system is given.
+        None takes a toy that grants responses, scores and gradients, which depend on the clip. An attack that needs
+        activations is only run where a system is given.
     stimuli : sequence of Stimulus
-        At least two; none takes toys.
+        At least two; none takes three toys.
     """
     attack = attack() if isinstance(attack, type) else attack
     _check_plugin(attack, attacks)
@@ -68,20 +76,30 @@ def check_attack(
     _check_member("needs", attack.needs, get_args(Access))
     _check_denied(attack)
     model = _toy(access=("responses", "scores", "gradients"))
+    share = 0.0 if system is None else ALIKE
     system = system or System(model)
     if attack.needs not in system.access:
         return
     stimuli = list(stimuli) or [toy_stimulus(seed=seed, n_samples=1600 + 160 * seed) for seed in range(3)]
+    places = range(len(stimuli))
     with _untouched(stimuli, model):
         together = _run(attack, system, stimuli)
-        again, backwards = _run(attack, system, stimuli), _run(attack, system, stimuli[::-1])
-        alone = _run(attack, system, stimuli[:1])
-    _check_equal_results(together.attempts, again.attempts, "a second run with an equal generator")
-    _check_equal_results(together.attempts, backwards.attempts[::-1], "a run in the opposite order")
-    _check_equal_results(together.attempts[:1], alone.attempts, "a run of the first stimulus alone")
+        others = {"a second run with an equal generator": (places, _run(attack, system, stimuli))}
+        others["a run in the opposite order"] = (places[::-1], _run(attack, system, stimuli[::-1]))
+        for group in _groups(len(stimuli)):
+            whom = " and ".join(f"stimulus {place}" for place in group)
+            others[f"a run of {whom} alone"] = (group, _run(attack, system, [stimuli[place] for place in group]))
+    for what, (group, run) in others.items():
+        expected = [together.attempts[place] for place in group]
+        _check_equal_results(expected, run.attempts, what, places=group, share=share)
     for attempt in together.attempts:
         _expect(attempt.within_budget, f"{attack.name}: a verified clip must be within the budget {attack.budget}")
         json.dumps(attempt.facts(), allow_nan=False)
+        limit = attack.max_queries
+        _expect(
+            limit is None or attempt.n_queries <= limit,
+            f"{attack.name} says that it asks {limit} times at most, and asked {attempt.n_queries} times",
+        )
         if attack.control_name is not None:
             _expect(
                 attempt.control_trial is not None, f"{attack.name}: the control {attack.control_name!r} must be run"
@@ -285,20 +303,50 @@ def _run(attack: Attack, system: System, stimuli: Sequence[Stimulus]) -> AttackR
     return attack.run(system, stimuli, rng=np.random.default_rng(7))
 
 
-def _check_equal_results(expected: Sequence[Any], got: Sequence[Any], what: str) -> None:
-    for place, (one, other) in enumerate(zip(expected, got, strict=True)):
-        different = [key for key, value in one.facts().items() if value != other.facts()[key]]
-        if one.clip != other.clip:
-            different.append("clip")
+def _check_equal_results(
+    expected: Sequence[Attempt], got: Sequence[Attempt], what: str, *, places: Sequence[int], share: float
+) -> None:
+    for place, one, other in zip(places, expected, got, strict=True):
+        facts = other.facts()
+        different = [key for key, value in one.facts().items() if not _agree(value, facts[key], share)]
+        if not _same_sound(one, other, share):
+            different.append("stimulus")
         _expect(
             not different,
-            f"{what} must give the same, got another {', '.join(different)} for stimulus {place}; "
-            "draw from the stimulus's own generator alone",
+            f"{what} must give the same, got another {', '.join(different)} for stimulus {place}; draw from the "
+            "stimulus's own generator alone, and learn from many stimuli in `fit`",
         )
 
 
-def _toy(*, access: Sequence[Access]) -> LinearModel:
-    return LinearModel(np.random.default_rng(3).standard_normal(1600).astype(np.float32), threshold=8.0, access=access)
+def _groups(n: int) -> list[tuple[int, ...]]:
+    """Every group of some of so many stimuli; of more than four, every one alone and the pairs of neighbours."""
+    if n > 4:
+        return [(place,) for place in range(n)] + [(place, place + 1) for place in range(n - 1)]
+    return [group for size in range(1, n) for group in itertools.combinations(range(n), size)]
+
+
+def _agree(one: Any, other: Any, share: float) -> bool:
+    """Whether two JSON values are the same, numbers to a share of their size."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_agree(one[key], other[key], share) for key in one)
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=share, abs_tol=0.0)
+    return bool(one == other)
+
+
+def _same_sound(one: Attempt, other: Attempt, share: float) -> bool:
+    """Whether the same was asked: to the bit, or clips to a share of the largest change and one step of 16 bits."""
+    if one.stimulus == other.stimulus:
+        return True
+    clips = [(clip, other.stimulus.clips.get(role)) for role, clip in one.stimulus.clips.items()]
+    if not share or any(b is None or a.samples.shape != b.samples.shape for a, b in clips):
+        return False
+    most = max(share * (one.distortion.peak or 0.0), 2.0**-15)
+    return all(float(np.abs(a.samples - b.samples).max()) <= most * 1.001 for a, b in clips if b is not None)
+
+
+def _toy(*, access: Sequence[Access]) -> CurvedModel:
+    return CurvedModel(np.random.default_rng(3).standard_normal(1600).astype(np.float32), threshold=30.0, access=access)
 
 
 # ---- defences ----

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -41,6 +42,7 @@ class LinearModel(Model):
         n_answers: int | None = None,
     ) -> None:
         self.name = "toy/linear"
+        self.fingerprint = hashlib.sha256(np.asarray(weights, dtype=np.float32).tobytes()).hexdigest()
         self.weights, self.threshold, self.access = np.asarray(weights, dtype=np.float32), threshold, frozenset(access)
         self.n_answers = n_answers
         self.n_asked = 0
@@ -78,6 +80,46 @@ class LinearModel(Model):
         if target not in ("yes", "no"):
             raise BadParameter(f"the toy knows the targets 'yes' and 'no', got {target!r}")
         return 1 if target == "yes" else -1
+
+
+class CurvedModel(LinearModel):
+    """A linear model behind a curve, so that its gradient depends on the clip: what is learnt from one is wrong for another.
+
+    The product is that of the weights with `tanh(samples / BEND)`. It tells scores as well: the log-probabilities of
+    "yes" and "no" that the product less the threshold stands for.
+    """
+
+    BEND = 0.1
+
+    def __init__(
+        self,
+        weights: NDArray[np.float32],
+        *,
+        threshold: float = 0.0,
+        access: Sequence[Access] = ("responses", "scores", "gradients"),
+        n_answers: int | None = None,
+    ) -> None:
+        super().__init__(weights, threshold=threshold, access=access, n_answers=n_answers)
+        self.name = "toy/curved"
+
+    def product(self, samples: NDArray[np.float32]) -> float:
+        """Inner product of the weights and the bent samples, in float64."""
+        return super().product(np.tanh(samples.astype(np.float64) / self.BEND))
+
+    def loss_and_gradient(
+        self, stimuli: Sequence[Stimulus], *, targets: Sequence[str]
+    ) -> tuple[NDArray[np.float64], list[NDArray[np.float32]]]:
+        """As `Model.loss_and_gradient`; targets are "yes" and "no"."""
+        losses, flat = super().loss_and_gradient(stimuli, targets=targets)
+        slopes = [(1 - np.tanh(x.clip.samples.astype(np.float64) / self.BEND) ** 2) / self.BEND for x in stimuli]
+        return losses, [(g * slope).astype(np.float32) for g, slope in zip(flat, slopes, strict=True)]
+
+    def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> NDArray[np.float64]:
+        """As `Model.score`; texts are "yes" and "no"."""
+        if "scores" not in self.access:
+            return super().score(stimuli, texts)
+        margins = [self._sign(t) * (self.product(x.clip.samples) - self.threshold) for x, t in zip(stimuli, texts, strict=True)]
+        return -np.logaddexp(0.0, -np.array(margins, dtype=np.float64))
 
 
 def toy_stimulus(*, seed: int = 0, n_samples: int = 1600, goal: bool = True, sample_rate: int = 16_000) -> Stimulus:

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from earnest.attacks._base import Attack, Family, attacks, unchanged
-from earnest.attacks._budget import Budget, energy
-from earnest.attacks._victim import Candidate, Victim
-from earnest.audio import AudioClip, Stimulus
+from earnest.attacks._base import attacks
+from earnest.attacks._budget import Budget
+from earnest.attacks._descent import GradientAttack
 from earnest.errors import BadParameter
-from earnest.models.access import Access
 
 DEFAULT_SNR_DB = 30.0
 
 
 @attacks.register("pgd")
 @dataclass(frozen=True, kw_only=True)
-class ProjectedGradientDescent(Attack):
+class ProjectedGradientDescent(GradientAttack):
     """A small change of the waveform that lowers the loss of the goal's target text, step by step within a budget.
 
     Each step moves every sample by the sign of the gradient (under `epsilon` alone), or the clip along the gradient
@@ -62,9 +56,6 @@ class ProjectedGradientDescent(Attack):
     """
 
     source: ClassVar[str] = "madry2017-pgd"
-    family: ClassVar[Family] = "adversarial"
-    needs: ClassVar[Access] = "gradients"
-    control_name: ClassVar[str | None] = "same_size_noise"
 
     epsilon: float | None = None
     snr_db: float | None = None
@@ -93,179 +84,3 @@ class ProjectedGradientDescent(Attack):
         if self.epsilon is None and self.snr_db is None:
             return Budget(snr_db=DEFAULT_SNR_DB)
         return Budget(epsilon=self.epsilon, snr_db=self.snr_db)
-
-    @property
-    def n_checks(self) -> int:
-        """How many answers the attack may look at."""
-        return math.ceil(self.steps / self.check_every) if self.check_every else 0
-
-    def propose(
-        self, victim: Victim, stimuli: Sequence[Stimulus], *, rngs: Sequence[np.random.Generator]
-    ) -> list[Candidate]:
-        """The best iterate of each stimulus."""
-        candidates = unchanged(stimuli)
-        paths: dict[int, _Path] = {}
-        for place in victim.open:
-            if stimuli[place].goal.target is None:
-                candidates[place] = Candidate(clip=stimuli[place].clip, fault="pgd needs a goal with a target text")
-            else:
-                paths[place] = _Path(self, stimuli[place].clip, rng=rngs[place])
-        self._descend(victim, paths)
-        for place, path in paths.items():
-            candidates[place] = path.candidate()
-        return candidates
-
-    def control(
-        self,
-        victim: Victim,
-        stimuli: Sequence[Stimulus],
-        candidates: Sequence[Candidate],
-        *,
-        rngs: Sequence[np.random.Generator],
-    ) -> list[Candidate]:
-        """The changes found with signs drawn anew: the first that reaches the goal in `n_checks` tries, else the last."""
-        controls = [Candidate(clip=c.clip, fault=c.fault) for c in candidates]
-        left = [place for place in victim.open if not candidates[place].fault]
-        for draw in range(max(1, self.n_checks)):
-            for place in left:
-                clip = _resigned(clean=stimuli[place].clip, perturbed=candidates[place].clip, rng=rngs[place])
-                controls[place] = Candidate(clip=clip, drawn={"draw": draw})
-            if self.n_checks:
-                replies = victim.ask({place: controls[place] for place in left}, draw=draw)
-                left = [place for place in left if not victim.reached(place, replies[place])]
-        return controls
-
-    def _descend(self, victim: Victim, paths: Mapping[int, _Path]) -> None:
-        left = dict(paths)
-        for step in range(self.steps + 1):
-            if not left:
-                return
-            losses, gradients = self._measured(victim, {place: path.clip() for place, path in left.items()}, step)
-            for place, path in left.items():
-                path.note(losses[place], step=step)
-            if self._due(step):
-                done = self._checked(victim, left, step)
-                left = {place: path for place, path in left.items() if place not in done}
-            if step < self.steps:
-                for place, path in list(left.items()):
-                    if not path.advance(gradients[place]):
-                        del left[place]
-
-    def _due(self, step: int) -> bool:
-        return self.check_every > 0 and step > 0 and (step % self.check_every == 0 or step == self.steps)
-
-    def _measured(
-        self, victim: Victim, clips: Mapping[int, AudioClip], step: int
-    ) -> tuple[dict[int, float], dict[int, NDArray[np.float32]]]:
-        """Loss and gradient by place, means over the draws."""
-        losses, gradients = victim.loss_and_gradient(clips, draw=step * self.eot)
-        for extra in range(1, self.eot):
-            more, steeper = victim.loss_and_gradient(clips, draw=step * self.eot + extra)
-            losses = {place: loss + more[place] for place, loss in losses.items()}
-            gradients = {place: gradient + steeper[place] for place, gradient in gradients.items()}
-        return {place: loss / self.eot for place, loss in losses.items()}, gradients
-
-    def _checked(self, victim: Victim, paths: Mapping[int, _Path], step: int) -> set[int]:
-        """Places that are done, after asking all of `paths`."""
-        replies = victim.ask({place: Candidate(clip=path.clip()) for place, path in paths.items()}, draw=step)
-        reached = {place for place, reply in replies.items() if victim.reached(place, reply)}
-        for place in reached:
-            paths[place].note_success()
-        return reached if self.stop_early else set()
-
-
-class _Path:
-    """The iterates of one clip: where it is, and the best it has been."""
-
-    def __init__(self, attack: ProjectedGradientDescent, clean: AudioClip, *, rng: np.random.Generator) -> None:
-        self._attack, self._budget, self._clean = attack, attack.budget, clean
-        self._radius = self._budget.radius(clean.samples)
-        self._direction: NDArray[np.float32] | None = None
-        self._here = self._start(rng) if attack.random_start else clean.samples
-        self._best, self._best_loss, self._best_step, self._successful = self._here, math.inf, 0, False
-        self._step, self._loss, self._first_loss, self._stopped = 0, math.inf, math.inf, ""
-
-    def clip(self) -> AudioClip:
-        """The iterate."""
-        return _clip(self._here, self._clean)
-
-    def note(self, loss: float, *, step: int) -> None:
-        """The loss of the iterate: kept where it is the best so far and no success has been."""
-        self._step, self._loss = step, loss
-        if step == 0:
-            self._first_loss = loss
-        if not self._successful and loss < self._best_loss:
-            self._keep()
-
-    def note_success(self) -> None:
-        """The iterate reached the goal: kept unless one of less loss has."""
-        if not self._successful or self._loss < self._best_loss:
-            self._keep()
-        self._successful = True
-
-    def advance(self, gradient: NDArray[np.float32]) -> bool:
-        """Take a step against the gradient; False where it leads nowhere (zero, or not finite)."""
-        size = float(np.abs(gradient).sum(dtype=np.float64))
-        if not 0 < size < math.inf:
-            self._stopped = "zero" if size == 0 else "not finite"
-            return False
-        direction = gradient
-        if self._attack.momentum:
-            direction = gradient * np.float32(gradient.size / size)
-            if self._direction is not None:
-                direction = direction + np.float32(self._attack.momentum) * self._direction
-            self._direction = direction
-        self._here = self._budget.project(self._here - self._stride(direction), clean=self._clean.samples)
-        return True
-
-    def candidate(self) -> Candidate:
-        """The best iterate.
-
-        A gradient that is zero from the start, or not finite anywhere, is a fault: a system that hides its gradients has
-        not withstood anything ([athalye2018-obfuscated]).
-        """
-        drawn = {
-            "step": self._best_step,
-            "steps_taken": self._step,
-            "loss": _finite(self._best_loss),
-            "first_loss": _finite(self._first_loss),
-        }
-        fault = ""
-        if not self._successful and (self._stopped == "not finite" or (self._stopped and self._step == 0)):
-            fault = (
-                f"the gradient is {self._stopped} at step {self._step}; attack without gradients, or mend the defence"
-            )
-        return Candidate(clip=_clip(self._best, self._clean), drawn=drawn, fault=fault)
-
-    def _keep(self) -> None:
-        self._best, self._best_loss, self._best_step = self._here, self._loss, self._step
-
-    def _stride(self, direction: NDArray[np.float32]) -> NDArray[np.float32]:
-        if self._budget.snr_db is None:
-            return np.float32(self._attack.step_size * self._budget.epsilon) * np.sign(direction)
-        length = math.sqrt(energy(direction))
-        return direction * np.float32(self._attack.step_size * self._radius / length) if length else direction
-
-    def _start(self, rng: np.random.Generator) -> NDArray[np.float32]:
-        clean = self._clean.samples
-        if self._budget.snr_db is None:
-            delta = self._budget.epsilon * rng.uniform(-1, 1, clean.size)
-        else:
-            delta = rng.standard_normal(clean.size)
-            delta *= rng.uniform() * self._radius / math.sqrt(energy(delta))
-        return self._budget.project((clean + delta).astype(np.float32), clean=clean)
-
-
-def _resigned(*, clean: AudioClip, perturbed: AudioClip, rng: np.random.Generator) -> AudioClip:
-    """The clean clip with the change of `perturbed`, every sample's sign drawn anew."""
-    signs = rng.choice(np.array([-1, 1], dtype=np.float32), clean.n_samples)
-    return _clip(clean.samples + signs * (perturbed.samples - clean.samples), clean)
-
-
-def _clip(samples: NDArray[np.float32], like: AudioClip) -> AudioClip:
-    samples.flags.writeable = False  # spares the copy
-    return like.with_samples(samples)
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -10,7 +10,8 @@ import numpy as np
 
 from earnest.attacks._base import Attack, Family, attacks
 from earnest.attacks._budget import Budget
-from earnest.attacks._victim import Candidate, Victim
+from earnest.attacks._candidate import Candidate
+from earnest.attacks._victim import Victim
 from earnest.audio import AudioClip, Stimulus, effects
 from earnest.audio.noises import COLOURS
 from earnest.errors import BadParameter
@@ -53,6 +54,11 @@ class AdditiveNoise(Attack):
         """No louder than `snr_db`, rounding included."""
         return Budget(snr_db=self.snr_db)
 
+    @property
+    def max_queries(self) -> int:
+        """None."""
+        return 0
+
     def propose(
         self, victim: Victim, stimuli: Sequence[Stimulus], *, rngs: Sequence[np.random.Generator]
     ) -> list[Candidate]:
@@ -61,6 +67,6 @@ class AdditiveNoise(Attack):
 
     def _noisy(self, clip: AudioClip, rng: np.random.Generator) -> Candidate:
         if clip.peak == 0:
-            return Candidate(clip=clip, fault="the clip is silent, and noise has no ratio to silence")
+            return Candidate(fault="the clip is silent, and noise has no ratio to silence")
         samples, drawn = effects.noise(clip.samples, clip.sample_rate, snr_db=self.snr_db, colour=self.colour, rng=rng)
         return Candidate(clip=clip.with_samples(samples), drawn=drawn)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import ClassVar
@@ -11,13 +11,19 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from earnest.attacks._base import Attack, Family, attacks, unchanged
-from earnest.attacks._victim import Candidate, Victim
+from earnest.attacks._base import Attack, Family, attacks
+from earnest.attacks._candidate import Candidate
+from earnest.attacks._craft import Crafted
+from earnest.attacks._victim import Victim
 from earnest.audio import AudioClip, Stimulus, effects, levels
 from earnest.errors import BadParameter
 
 SPREAD = 0.25
 """Standard deviation of each entry of the vector that is drawn."""
+
+MOST_AT_ONCE = 32
+"""Variants of one clip in a round: two for each of the connections that a run has by default, so that none waits long
+for the slowest; and no more, since all of a round are in memory."""
 
 CHORD_HZ = (130.81, 164.81, 196.0, 261.63, 329.63)
 """C major, for the music."""
@@ -33,6 +39,10 @@ class BestOfN(Attack):
     20 v4 + 10 dB, volume 10^(3 v5), music at 20 v6 + 10 dB. An SNR compares with all that went before. An overlay
     leaves the level as it was, so that only the volume changes it. After every step the clip is what a 16-bit file
     holds: rounded, and cut off at full scale.
+
+    Variants are asked in rounds (1, 1, 2, 4, 8, ... 32 at once), all of a round in flight together. The search ends with
+    the round in which a variant gets through, and takes the first of them by number, whichever reply came first; so it
+    may ask up to twice as many as were needed, and counts them all in `n_queries`.
 
     `first_success` tells which variant got through first, so that `AttackResult.n_success_within(k)` is success@k for
     every k up to `n`; `success` tells whether the variant works once more. The control asks the unmodified clip `n`
@@ -58,6 +68,7 @@ class BestOfN(Attack):
     source: ClassVar[str] = "hughes2024-bon"
     family: ClassVar[Family] = "jailbreak"
     control_name: ClassVar[str | None] = "plain_resampling"
+    together: ClassVar[bool] = True
 
     n: int = 16
 
@@ -65,39 +76,74 @@ class BestOfN(Attack):
         if not isinstance(self.n, int) or self.n < 1:
             raise BadParameter(f"n of best_of_n must be a whole number of at least 1, got {self.n!r}")
 
+    @property
+    def max_queries(self) -> int:
+        """As many as variants."""
+        return self.n
+
     def propose(
         self, victim: Victim, stimuli: Sequence[Stimulus], *, rngs: Sequence[np.random.Generator]
-    ) -> list[Candidate]:
+    ) -> Iterator[tuple[int, Candidate]]:
         """For each stimulus the first variant that reaches the goal, else the last one tried."""
-        candidates = unchanged(stimuli)
-        left = []
-        for place in victim.open:
-            if stimuli[place].clip.peak == 0:
-                candidates[place] = Candidate(clip=stimuli[place].clip, fault="the clip is silent")
+        searched = []
+        for place, stimulus in enumerate(stimuli):
+            if place not in victim.open:
+                yield place, Candidate()
+            elif stimulus.clip.peak == 0:
+                yield place, Candidate(fault="the clip is silent")
             else:
-                left.append(place)
-        for k in range(1, self.n + 1):
-            for place in left:
-                candidates[place] = _candidate(stimuli[place].clip, k=k, seed=int(rngs[place].integers(2**32)))
-            replies = victim.ask({place: candidates[place] for place in left}, draw=k)
-            left = [place for place in left if not victim.reached(place, replies[place])]
-        return candidates
+                searched.append(place)
+
+        def proposed(place: int, k: int) -> Candidate:
+            return _candidate(stimuli[place].clip, k=k, seed=int(rngs[place].integers(2**32)))
+
+        yield from self._in_rounds(victim, searched, proposed)
 
     def control(
         self,
         victim: Victim,
         stimuli: Sequence[Stimulus],
-        candidates: Sequence[Candidate],
+        candidates: Sequence[Crafted],
         *,
         rngs: Sequence[np.random.Generator],
-    ) -> list[Candidate]:
-        """The unmodified clip, asked until it reaches the goal, `n` times at most."""
-        controls = [Candidate(clip=s.clip, fault=c.fault) for s, c in zip(stimuli, candidates, strict=True)]
-        left = [place for place in victim.open if not candidates[place].fault]
-        for k in range(1, self.n + 1):
-            replies = victim.ask({place: controls[place] for place in left}, draw=k)
-            left = [place for place in left if not victim.reached(place, replies[place])]
-        return controls
+    ) -> Iterator[tuple[int, Candidate]]:
+        """The unmodified clip, asked until it reaches the goal, `n` times at most, in the same rounds."""
+        searched = [place for place in victim.open if not candidates[place].fault]
+        for place in set(range(len(stimuli))).difference(searched):
+            yield place, Candidate(fault=candidates[place].fault)
+        yield from self._in_rounds(victim, searched, lambda place, k: Candidate())
+
+    def _in_rounds(
+        self, victim: Victim, places: Sequence[int], proposed: Callable[[int, int], Candidate]
+    ) -> Iterator[tuple[int, Candidate]]:
+        """Of each place the first candidate that reaches the goal, or the last; a round is in flight at once."""
+        left = list(places)
+        for ks in rounds(self.n):
+            if not left:
+                return
+            questions = [(place, proposed(place, k)) for k in ks for place in left]
+            replies = victim.ask(questions)
+            first: dict[int, Candidate] = {}
+            for (place, candidate), reply in zip(questions, replies, strict=True):
+                if place not in first and victim.reached(place, reply):
+                    first[place] = candidate
+            yield from first.items()
+            last = dict(questions)
+            left = [place for place in left if place not in first]
+        yield from ((place, last[place]) for place in left)
+
+
+def rounds(n: int) -> Iterator[range]:
+    """The numbers from 1 to `n` in rounds: one, then always as many as have been, `MOST_AT_ONCE` at most.
+
+    >>> [(ks[0], ks[-1]) for ks in rounds(12)]
+    [(1, 1), (2, 2), (3, 4), (5, 8), (9, 12)]
+    """
+    begin = 1
+    while begin <= n:
+        size = min(max(1, begin - 1), MOST_AT_ONCE, n - begin + 1)
+        yield range(begin, begin + size)
+        begin += size
 
 
 def variant(clip: AudioClip, *, seed: int) -> AudioClip:

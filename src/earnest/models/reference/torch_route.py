@@ -6,7 +6,7 @@ Needs the extra ``earnest[torch]``. Importing this module needs nothing; making 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +44,11 @@ if TYPE_CHECKING:
     from earnest.models.reference.network import Heard, Network
 
 N_REMEMBERED = 512
+"""Lengths and instructions of clips whose transcripts are remembered."""
+N_SETTLING = 6
+"""Passes in which a transcript that has changed is looked for before it is decoded token by token."""
+N_ALIKE = 64
+"""Transcripts that are remembered of clips of one length and instruction."""
 
 
 def _torch() -> Any:
@@ -100,7 +105,7 @@ class TorchReference(Reference):
         self.checkpoint = Checkpoint.open(weights)
         self.network = network_of(self.checkpoint).eval().requires_grad_(False)
         self._window, self._mel = self._torch.from_numpy(window()), self._torch.from_numpy(mel_matrix())
-        self._last_transcripts: dict[tuple[int, Instruction], list[int]] = {}
+        self._last_transcripts: dict[tuple[int, Instruction], dict[tuple[int, ...], np.ndarray]] = {}
         self._hooks, self._pass = _Hooks(), _Pass()
 
     # ------------------------------------------------------------------ public
@@ -152,9 +157,8 @@ class TorchReference(Reference):
                 )
         waves = [torch.from_numpy(question.samples.copy()).requires_grad_() for question in questions]
         with torch.enable_grad():
-            ahead, counts = self._ahead(list(questions), waves)
-            wanted = self._wanted(list(questions), waves, targets, transcripts)
-            logits = self._teacher_forced(ahead, counts, [tokens[:-1] for tokens, _, _ in wanted])
+            passed = self._ahead(list(questions), waves)
+            wanted, logits = self._on_the_way(list(questions), passed, targets, transcripts)
             losses = []
             for row, (tokens, first, avoided) in zip(logits, wanted, strict=True):
                 each = torch.nn.functional.cross_entropy(row, torch.tensor(tokens[1:]), reduction="none")
@@ -342,13 +346,15 @@ class TorchReference(Reference):
         with self._torch.no_grad():
             return self._teacher_forced(*self._ahead([question], self._waves([question])), [tokens])[0].numpy()
 
-    def _decoded(self, questions: list[Question], draw: Draw, waves: list[Tensor] | None = None) -> list[Decoded]:
+    def _decoded(
+        self, questions: list[Question], draw: Draw, passed: tuple[Tensor, Tensor] | None = None
+    ) -> list[Decoded]:
         torch = self._torch
         index = self.checkpoint.vocabulary.index
         out = [Decoded() for _ in questions]
         drawing = Drawing(self.checkpoint, questions, draw)
         with torch.no_grad():
-            ahead, counts = self._ahead(questions, self._waves(questions) if waves is None else waves)
+            ahead, counts = self._ahead(questions, self._waves(questions)) if passed is None else passed
             live = np.arange(len(questions))
             for _ in range(MAX_TEXT):
                 text = torch.tensor([[index["<answer>"], *out[i].tokens] for i in live])
@@ -359,45 +365,104 @@ class TorchReference(Reference):
                     break
         return out
 
-    def _own_transcripts(self, questions: list[Question], waves: list[Tensor]) -> list[list[int]]:
-        """Tokens of each clip's most likely transcript.
+    def _on_the_way(
+        self,
+        questions: list[Question],
+        passed: tuple[Tensor, Tensor],
+        targets: Sequence[str],
+        transcripts: Sequence[str] | None,
+    ) -> tuple[list[tuple[list[int], int, bool]], list[Tensor]]:
+        """What each clip is to be given as (see `_wanted`), and the logits on the way there.
 
-        An attack asks for almost the same clip again and again. The transcript found last for a clip of this length and
-        instruction is tried first: if each of its tokens, and the separator behind them, is the most likely one, it is
-        the one sought, at the price of one pass in place of one a token.
+        An answer comes after the model's own most likely transcript of the clip as it is now. An attack asks for almost
+        the same clip again and again, so the transcript that a clip of this length and instruction had last, and that
+        sounded most like it, is tried: where each of its tokens, and the separator behind them, is the most likely one in
+        this very pass, it is the one sought, and nothing has to be decoded. The others are found from there (`_settled`)
+        and passed once more.
+        """
+        asking = [i for i, each in enumerate(questions) if each.instruction.name not in LISTENING and transcripts is None]
+        own: dict[int, list[int]] = {i: head for i in asking if (head := self._guess(questions[i])) is not None}
+        tried = list(own)
+        own |= self._transcripts([i for i in asking if i not in own], questions, passed)
+        wanted = self._wanted(questions, own, targets, transcripts)
+        logits = self._teacher_forced(*passed, [tokens[:-1] for tokens, _, _ in wanted])
+        separator = self.checkpoint.vocabulary.index["<sep>"]
+        likely = {i: logits[i][: len(own[i]) + 1].argmax(dim=-1).tolist() for i in tried}
+        if wrong := [i for i in tried if likely[i] != [*own[i], separator]]:
+            own |= self._settled({i: likely[i] for i in wrong}, questions, passed)
+            wanted = self._wanted(questions, own, targets, transcripts)
+            again = self._teacher_forced(*(part[wrong] for part in passed), [wanted[i][0][:-1] for i in wrong])
+            for i, row in zip(wrong, again, strict=True):
+                logits[i] = row
+        for i in asking:
+            self._remember(questions[i], own[i])
+        return wanted, logits
+
+    def _settled(
+        self, likely: Mapping[int, list[int]], questions: list[Question], passed: tuple[Tensor, Tensor]
+    ) -> dict[int, list[int]]:
+        """The most likely transcript of each clip, found from a wrong one.
+
+        `likely` holds the most likely token at each place of the wrong one. These are tried in turn, and whatever is
+        most likely then, until each token is the most likely one after those before it: the first wrong one is put right
+        each time, and mostly all of them are at once. What has not settled soon is decoded token by token.
         """
         index = self.checkpoint.vocabulary.index
-        separator = index["<sep>"]
-        keys = [(question.samples.size, question.instruction) for question in questions]
-        heads: list[list[int] | None] = [None] * len(questions)
-        guesses = [i for i, key in enumerate(keys) if key in self._last_transcripts]
-        if guesses:
-            tried = [[index["<answer>"], *self._last_transcripts[keys[i]]] for i in guesses]
-            ahead, counts = self._ahead([questions[i] for i in guesses], [waves[i] for i in guesses])
-            for i, row, tokens in zip(guesses, self._teacher_forced(ahead, counts, tried), tried, strict=True):
-                if row.argmax(dim=-1).tolist() == [*tokens[1:], separator]:
-                    heads[i] = tokens[1:]
-        missing = [i for i, head in enumerate(heads) if head is None]
-        if missing:
-            decoded = self._decoded([questions[i] for i in missing], Draw(), [waves[i] for i in missing])
-            for i, each in zip(missing, decoded, strict=True):
-                heads[i] = each.tokens[: each.tokens.index(separator)] if separator in each.tokens else []
-                self._last_transcripts[keys[i]] = heads[i]
-        while len(self._last_transcripts) > N_REMEMBERED:
-            self._last_transcripts.pop(next(iter(self._last_transcripts)))
-        return [head or [] for head in heads]
+        settled: dict[int, list[int]] = {}
+        left = dict(likely)
+        for _ in range(N_SETTLING):
+            heads = {i: tokens[: tokens.index(index["<sep>"])] if index["<sep>"] in tokens else tokens for i, tokens in left.items()}
+            places = [i for i, head in heads.items() if len(head) < MAX_TEXT]
+            if not places:
+                break
+            with self._torch.no_grad():
+                texts = [[index["<answer>"], *heads[i]] for i in places]
+                rows = self._teacher_forced(*(part[places].detach() for part in passed), texts)
+            left = dict(zip(places, (row.argmax(dim=-1).tolist() for row in rows), strict=True))
+            for i in [i for i in places if left[i] == [*heads[i], index["<sep>"]]]:
+                settled[i] = heads[i]
+                del left[i]
+        return settled | self._transcripts([i for i in likely if i not in settled], questions, passed)
+
+    def _transcripts(
+        self, places: list[int], questions: list[Question], passed: tuple[Tensor, Tensor]
+    ) -> dict[int, list[int]]:
+        """Tokens of the most likely transcript of the clips in these places."""
+        if not places:
+            return {}
+        separator = self.checkpoint.vocabulary.index["<sep>"]
+        decoded = self._decoded([questions[i] for i in places], Draw(), tuple(part[places].detach() for part in passed))
+        return {
+            i: each.tokens[: each.tokens.index(separator)] if separator in each.tokens else []
+            for i, each in zip(places, decoded, strict=True)
+        }
+
+    def _guess(self, question: Question) -> list[int] | None:
+        """The transcript of that clip of this length and instruction, of those asked lately, which is most like it."""
+        known = self._last_transcripts.get((question.samples.size, question.instruction))
+        if not known:
+            return None
+        loudness = _loudness(question.samples)
+        return list(min(known, key=lambda head: float(np.abs(known[head] - loudness).sum())))
+
+    def _remember(self, question: Question, head: list[int]) -> None:
+        known = self._last_transcripts.setdefault((question.samples.size, question.instruction), {})
+        known[tuple(head)] = _loudness(question.samples)
+        for memory, most in ((known, N_ALIKE), (self._last_transcripts, N_REMEMBERED)):
+            while len(memory) > most:
+                memory.pop(next(iter(memory)))
 
     def _wanted(
-        self, questions: list[Question], waves: list[Tensor], targets: Sequence[str], transcripts: Sequence[str] | None
+        self,
+        questions: list[Question],
+        own: Mapping[int, list[int]],
+        targets: Sequence[str],
+        transcripts: Sequence[str] | None,
     ) -> list[tuple[list[int], int, bool]]:
-        """For each clip: the whole token sequence, the first scored place, and whether it is to be avoided."""
-        own: list[list[int]] = [[] for _ in questions]
-        asking = [i for i, question in enumerate(questions) if question.instruction.name not in LISTENING]
-        if transcripts is None and asking:
-            with self._torch.no_grad():
-                heads = self._own_transcripts([questions[i] for i in asking], [waves[i].detach() for i in asking])
-            for i, head in zip(asking, heads, strict=True):
-                own[i] = head
+        """For each clip: the whole token sequence, the first scored place, and whether it is to be avoided.
+
+        `own` holds the model's own transcripts, where they are not given and stand before the answer.
+        """
         encode = self.checkpoint.vocabulary.encode
         out = []
         for i, (question, target) in enumerate(zip(questions, targets, strict=True)):
@@ -409,6 +474,11 @@ class TorchReference(Reference):
             tokens = [*encode("<answer>"), *head, *encode(f"<sep>{tokens_of_answer(target)}<end>")][: MAX_TEXT + 1]
             out.append((tokens, 0 if transcripts is not None else min(len(head) + 1, len(tokens) - 2), False))
         return out
+
+
+def _loudness(samples: np.ndarray) -> np.ndarray:
+    """The course of a clip's loudness in a few numbers, which a small change leaves as they are."""
+    return np.array([float(np.abs(part).mean()) for part in np.array_split(samples, 32) if part.size])
 
 
 def listened_for(instruction: Instruction, target: str) -> tuple[str, bool]:

@@ -20,8 +20,12 @@
   const outcome = (row) => !row[SCORED] ? "unscored" : row[SCORE] === null ? "control" : row[SCORE] < 0.5 ? "failed" : "held";
   const STATES = { failed: "✗ failed", held: "✓ held", unscored: "? unscored", control: "· control" };
 
-  const haystacks = data.rows.map((row) =>
-    [row[ITEM], row[LABEL], row[ANSWER], data.prompts[row[PROMPT]], row[TRUTH], row[DETAIL]].join("\n").toLowerCase());
+  const haystacks = new Map();  // of rows that were searched
+  const haystack = (row) => {
+    if (!haystacks.has(row))
+      haystacks.set(row, [row[ITEM], row[LABEL], row[ANSWER], data.prompts[row[PROMPT]], row[TRUTH], row[DETAIL]].join("\n").toLowerCase());
+    return haystacks.get(row);
+  };
 
   const fill = (id, values) => {
     for (const value of [...new Set(values)].sort()) {
@@ -33,19 +37,25 @@
   fill("f-pillar", data.tasks.map((task) => task[1]));
   fill("f-task", data.tasks.map((task) => task[0]));
   fill("f-arm", data.arms);
-  fill("f-label", data.rows.map((row) => row[LABEL] ?? "").filter(Boolean));
+  const fillLabels = () => {
+    const chosen = at("f-label").value;
+    at("f-label").replaceChildren(at("f-label").options[0]);
+    fill("f-label", data.rows.map((row) => row[LABEL] ?? "").filter(Boolean));
+    at("f-label").value = chosen;
+  };
+  fillLabels();
 
-  const filter = () => {
+  const filter = (event) => {
     const text = at("f-text").value.trim().toLowerCase();
     const [pillar, task, arm, status, label] = ["pillar", "task", "arm", "status", "label"].map((name) => at("f-" + name).value);
-    state.rows = data.rows.filter((row, place) =>
-      (!text || haystacks[place].includes(text)) &&
+    state.rows = data.rows.filter((row) =>
+      (!text || haystack(row).includes(text)) &&
       (!pillar || data.tasks[row[TASK]][1] === pillar) &&
       (!task || data.tasks[row[TASK]][0] === task) &&
       (!arm || data.arms[row[ARM]] === arm) &&
       (!status || outcome(row) === status) &&
       (!label || row[LABEL] === label));
-    state.page = 0;
+    if (event) state.page = 0;  // the rest of the items was unpacked meanwhile: whoever reads stays where they are
     show();
   };
 
@@ -110,6 +120,7 @@
     const begin = state.page * PAGE;
     at("list").replaceChildren(...state.rows.slice(begin, begin + PAGE).map(item));
     at("found").textContent = `${state.rows.length.toLocaleString("en-GB")} of ${data.rows.length.toLocaleString("en-GB")} items, the worst first` +
+      (data.packed ? `; ${data.packed.toLocaleString("en-GB")} more are being unpacked` : "") +
       (data.leftOut ? `; ${data.leftOut.toLocaleString("en-GB")} more are in journal.jsonl only` : "");
     at("page").textContent = `page ${state.page + 1} of ${pages}`;
     at("prev").disabled = state.page === 0;
@@ -121,8 +132,22 @@
   at("next").addEventListener("click", () => turn(1));
   at("filters").addEventListener("input", filter);
   at("filters").addEventListener("submit", (event) => event.preventDefault());
-  at("filters").addEventListener("reset", () => setTimeout(filter));
+  at("filters").addEventListener("reset", (event) => setTimeout(filter, 0, event));
   show();
+
+  const unpack = async () => {
+    let more = { prompts: [], rows: [] };
+    try {
+      const bytes = Uint8Array.from(atob(at("packed").textContent), (sign) => sign.charCodeAt(0));
+      more = await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).json();
+    } catch { data.leftOut += data.packed; }  // a browser from before 2023
+    data.prompts = data.prompts.concat(more.prompts);
+    data.rows = data.rows.concat(more.rows);
+    data.packed = 0;
+    fillLabels();
+    filter();
+  };
+  if (data.packed) window.addEventListener("load", () => setTimeout(unpack));
 
   document.addEventListener("play", (event) => {
     for (const other of document.querySelectorAll("audio")) if (other !== event.target) other.pause();

@@ -23,7 +23,7 @@ from earnest.errors import BadAudio, BadParameter
 from earnest.models.access import Answer
 from earnest.records import Item, JournalLine, Outcome, Question, Unscored, Verdict
 from earnest.results import Measure, mean, rate
-from earnest.results.audiotrust import points
+from earnest.results.audiotrust import audiotrust_findings, points
 from earnest.tasks._base import Task
 from earnest.tasks._items import unanswered
 from earnest.tasks.audiotrust._layout import OfficialData
@@ -69,6 +69,7 @@ class OfficialTask(Task):
 
     source: ClassVar[str] = "li2025-audiotrust"
     layout: ClassVar[str] = LAYOUT
+    together = staticmethod(audiotrust_findings)
     setup: ClassVar[str]
     """Key of the setup in `_setups.SETUPS`."""
     fault: ClassVar[str] = ""

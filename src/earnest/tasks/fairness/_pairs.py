@@ -13,6 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
+from numpy.typing import NDArray
+
 from earnest.audio import AudioClip, Entry, speakers
 from earnest.tasks._items import by_text, duration_s, normal, rng_of, same_split
 from earnest.tasks.fairness import _cues as cues
@@ -140,7 +143,35 @@ def pairs_of(rows: Sequence[Entry], *, scenarios: Sequence[str], n_each: int, se
 
     A contrast that the data does not have and that can be made is made.
     """
-    statements = {text: found for text, found in by_text(rows).items() if len(text.split()) >= MIN_WORDS}
+    statements = _statements(rows)
+    found = _contrasts(rows, statements, scenarios=scenarios, n_each=n_each, seed=seed)
+    if found:
+        others = _Others.of(statements)
+        for scenario in scenarios:
+            found += _null(statements, scenario, n_each=N_NULL, seed=seed)
+            found += _reasons(statements, others, scenario, n_each=n_each, seed=seed)
+    return found
+
+
+def contrasts_of(rows: Sequence[Entry], *, scenarios: Sequence[str], n_each: int) -> set[str]:
+    """The contrasts of which there are pairs, whatever is drawn."""
+    pairs = _contrasts(rows, _statements(rows), scenarios=scenarios[:1], n_each=n_each, seed=0)
+    return {pair.contrast for pair in pairs}
+
+
+def _statements(rows: Sequence[Entry]) -> dict[str, list[Entry]]:
+    return {text: found for text, found in by_text(rows).items() if len(text.split()) >= MIN_WORDS}
+
+
+def _contrasts(
+    rows: Sequence[Entry],
+    statements: Mapping[str, list[Entry]],
+    *,
+    scenarios: Sequence[str],
+    n_each: int,
+    seed: int,
+) -> list[Pair]:
+    """The pairs that differ in a group."""
     found: list[Pair] = []
     for contrast in SUBTASKS:
         known = _known(rows, statements, contrast)
@@ -150,10 +181,6 @@ def pairs_of(rows: Sequence[Entry], *, scenarios: Sequence[str], n_each: int, se
                 found += _made(statements, contrast=contrast, scenario=scenario, n_each=n_each, seed=seed)
             else:
                 found += _from_columns(rounds, contrast=contrast, scenario=scenario, n_each=n_each, seed=seed)
-    if found:
-        for scenario in scenarios:
-            found += _null(statements, scenario, n_each=N_NULL, seed=seed)
-            found += _reasons(statements, scenario, n_each=n_each, seed=seed)
     return found
 
 
@@ -306,7 +333,45 @@ def _in_turn(pairs: Sequence[tuple[Entry, Entry]], seed: int, *names: str) -> li
     return [said[place] for place in order]
 
 
-def _reasons(statements: Mapping[str, list[Entry]], scenario: str, *, n_each: int, seed: int) -> list[Pair]:
+@dataclass(frozen=True)
+class _Others:
+    """Every row of the statements, in order, with what it says and what kind of row it is.
+
+    Rows of one kind are alike in split, speaker and groups, so that how like they are to another row is worked out once.
+    """
+
+    entries: list[Entry]
+    said: NDArray[np.int64]
+    kind: NDArray[np.int64]
+    kinds: list[Entry]
+    texts: dict[str, int]
+
+    @classmethod
+    def of(cls, statements: Mapping[str, list[Entry]]) -> _Others:
+        entries = [entry for said in statements.values() for entry in said]
+        texts = {text: place for place, text in enumerate(statements)}
+        numbers: dict[tuple[object, ...], int] = {}
+        kinds: list[Entry] = []
+        places = []
+        for entry in entries:
+            key = (entry.value("split"), entry.speaker, *(group_of(entry, contrast) for contrast in SUBTASKS))
+            if key not in numbers:
+                numbers[key] = len(kinds)
+                kinds.append(entry)
+            places.append(numbers[key])
+        said = [texts[text] for text, own in statements.items() for _ in own]
+        return cls(entries, np.array(said, dtype=np.int64), np.array(places, dtype=np.int64), kinds, texts)
+
+    def likest(self, one: Entry, *, text: str) -> list[Entry]:
+        """The rows of other statements than `text` that are likest to a row: of one split, of another voice, of like groups."""
+        likeness = np.array([4 * same_split(kind, one) + 2 * (kind.speaker != one.speaker) + _same_groups(kind, one) for kind in self.kinds])
+        here = np.where(self.said == self.texts[text], -1, likeness[self.kind])
+        return [self.entries[place] for place in np.flatnonzero(here == here.max())]
+
+
+def _reasons(
+    statements: Mapping[str, list[Entry]], others: _Others, scenario: str, *, n_each: int, seed: int
+) -> list[Pair]:
     """At most `n_each` pairs of two who say different things: of one split, of different voices and like groups where there
     are such."""
     texts = _some(list(statements), n_each, seed, REASON, scenario)
@@ -314,11 +379,7 @@ def _reasons(statements: Mapping[str, list[Entry]], scenario: str, *, n_each: in
     for text in texts if len(statements) > 1 else ():
         rng = rng_of(seed, "reasons", scenario, text)
         one = statements[text][int(rng.integers(len(statements[text])))]
-        others = [entry for other, said in statements.items() if other != text for entry in said]
-        likeness = [
-            4 * same_split(entry, one) + 2 * (entry.speaker != one.speaker) + _same_groups(entry, one) for entry in others
-        ]
-        best = [entry for entry, alike in zip(others, likeness, strict=True) if alike == max(likeness)]
+        best = others.likest(one, text=text)
         other = best[int(rng.integers(len(best)))]
         found.append(Pair(contrast=REASON, scenario=scenario, a=Voice(entry=one), b=Voice(entry=other)))
     return found

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from earnest.audio import Entry, Manifest, speakers
+from earnest.audio import Entry, Goal, Manifest, speakers
 from earnest.models.access import Answer, Hears
 from earnest.records import Item, JournalLine, Outcome
 from earnest.results import Measure, balanced
 from earnest.tasks import _prompts as prompts
+from earnest.tasks._assent import yes_no
 from earnest.tasks._base import Requirement, Task, tasks
+from earnest.tasks._goals import said_to_be
 from earnest.tasks._items import another, drawn, rng_of, speech_item
 from earnest.tasks._yes_no import as_control, claimed_sides, detection, expected, right, yes_no_outcome
 from earnest.tasks.hallucination._nothing import KINDS, NOTHING, accepted_in_nothing, nothing_item
@@ -142,6 +144,12 @@ class LabelMatch(Task):
             truth="the label fits" if true == "yes" else "the label does not fit",
         )
         return as_control(outcome) if item.truth["kind"] == NOTHING else outcome
+
+    def goal(self, item: Item) -> Goal | None:
+        """That a label which does not fit be accepted; where it fits, or nobody speaks, nothing."""
+        if item.truth["expected"] == "yes" or item.truth["kind"] == NOTHING:
+            return None
+        return said_to_be("yes", read=yes_no, description=f"have {item.truth['claimed']} accepted where there is none")
 
     def sides(self, truth: Mapping[str, Any]) -> tuple[str, ...]:
         return claimed_sides(truth)

@@ -12,6 +12,7 @@ import abc
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,7 +24,7 @@ from earnest.records import Item, JournalLine, Outcome, Verdict
 from earnest.results import Measure, curve, difference, rate, ratio
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task
-from earnest.tasks._items import by_text, normal, rng_of, same_split, speech_item, split_of
+from earnest.tasks._items import by_text, normal, rng_of, speech_item, split_of
 from earnest.tasks._words import fact, n_errors, n_words, transcription_outcome
 
 CLEAN = "clean"
@@ -107,11 +108,11 @@ class DegradedTranscription(Task):
     ) -> AudioClip:
         """The clip under a condition; `others` are the clips of its company."""
 
-    def pool(self, data: Manifest) -> list[Entry]:
+    def pool(self, data: Manifest) -> Pool:
         """The rows that company is chosen from."""
-        return []
+        return Pool()
 
-    def company(self, entry: Entry, condition: Condition, pool: Sequence[Entry], *, seed: int) -> list[Entry]:
+    def company(self, entry: Entry, condition: Condition, pool: Pool, *, seed: int) -> list[Entry]:
         """The rows whose clips are mixed in with that of `entry`."""
         return []
 
@@ -131,7 +132,7 @@ class DegradedTranscription(Task):
         """The clips that are degraded: alike for all tasks with equal parameters."""
         return in_rounds(self.usable(data), n_voices=self.n_voices, max_rows=self.max_rows, seed=seed)
 
-    def _item(self, entry: Entry, condition: Condition | None, pool: Sequence[Entry], *, seed: int) -> Item:
+    def _item(self, entry: Entry, condition: Condition | None, pool: Pool, *, seed: int) -> Item:
         company = [] if condition is None else self.company(entry, condition, pool, seed=seed)
         kind = CLEAN if condition is None else condition.kind
 
@@ -186,10 +187,25 @@ class DegradedTranscription(Task):
         return [replace(measure, note=f"level: {measured}") for measure in curves]
 
 
-def strangers(entry: Entry, rows: Sequence[Entry], n: int, *, seed: int, name: str) -> list[Entry]:
+class Pool(list[Entry]):
+    """Rows that company is drawn from, parted by split once."""
+
+    def of_split(self, entry: Entry) -> list[Entry]:
+        """Those of the split that a row is of."""
+        return self._by_split.get(entry.value("split"), [])
+
+    @cached_property
+    def _by_split(self) -> dict[object, list[Entry]]:
+        found: dict[object, list[Entry]] = {}
+        for row in self:
+            found.setdefault(row.value("split"), []).append(row)
+        return found
+
+
+def strangers(entry: Entry, pool: Pool, n: int, *, seed: int, name: str) -> list[Entry]:
     """Up to `n` drawn rows of its split that say something else than `entry`, each of another speaker and text where that
     can be."""
-    rows = [row for row in rows if same_split(row, entry)]
+    rows = pool.of_split(entry)
     order = rng_of(seed, name, entry.id, "company").permutation(len(rows))
     found: list[Entry] = []
     for apart in (True, False):

@@ -111,9 +111,14 @@ def speech_rows(data: Manifest, *, with_text: bool = False) -> list[Entry]:
     ]
 
 
-def passage(rows: Sequence[Entry], *, length_s: float, rng: np.random.Generator) -> Passage:
+def passage(pieces: Sequence[Piece], *, length_s: float, rng: np.random.Generator) -> Passage:
     """A passage of whole recordings, drawn; the time that no further one fits into is shared out among the pauses."""
-    return _in_a_row(_drawn([_piece(row) for row in rows], length_s, rng=rng), length_s=length_s)
+    return _in_a_row(_drawn(pieces, length_s, rng=rng), length_s=length_s)
+
+
+def pieces_of(rows: Sequence[Entry], *, most_s: float = math.inf) -> list[Piece]:
+    """The recordings as parts of a passage, of which at most `most_s` are played."""
+    return [_piece(row, most_s=most_s) for row in rows]
 
 
 def needles(data: Manifest, *, lengths_s: Sequence[float], n_each: int, seed: int) -> Iterator[Needle]:
@@ -126,7 +131,7 @@ def needles(data: Manifest, *, lengths_s: Sequence[float], n_each: int, seed: in
     order = rng_of(seed, "needles").permutation(len(notes))
     number = 0
     for length_s in lengths_s:
-        sources = by_source(rows, length_s=length_s)
+        sources = [pieces_of(source, most_s=EXCERPT_S) for source in by_source(rows, length_s=length_s)]
         for third, place in enumerate(PLACES if sources else ()):
             for n in range(n_each):
                 sample = f"{length_s:g}s-{place}-{n}"
@@ -182,11 +187,11 @@ def checked_lengths(task: str, lengths_s: Sequence[float]) -> None:
 
 
 def _needle(
-    note: Entry, rows: Sequence[Entry], *, third: int, length_s: float, rng: np.random.Generator, sample: str
+    note: Entry, pieces: Sequence[Piece], *, third: int, length_s: float, rng: np.random.Generator, sample: str
 ) -> Needle:
-    """The note between recordings of `rows`, where it begins nearest a time drawn within the third."""
+    """The note between other recordings, where it begins nearest a time drawn within the third."""
     own = _piece(note)
-    others = _drawn([_piece(row, most_s=EXCERPT_S) for row in rows], length_s - _slot_s(own), rng=rng)
+    others = _drawn(pieces, length_s - _slot_s(own), rng=rng)
     pause_s = (length_s - sum(piece.duration_s for piece in (own, *others))) / (len(others) + 1)
     starts = np.cumsum([0.0, *(piece.duration_s + pause_s for piece in others)])
     wanted_s = length_s * (third + float(rng.uniform(0.15, 0.85))) / 3.0
@@ -201,8 +206,11 @@ def _needle(
 def _drawn(pieces: Sequence[Piece], length_s: float, *, rng: np.random.Generator) -> list[Piece]:
     """Pieces with their pauses that fill a length: every one that fits once, then again, none twice in a row."""
     left, chosen = length_s, []
+    least = min(map(_slot_s, pieces), default=0.0)
     while fitting := [piece for piece in pieces if _slot_s(piece) <= left]:
         for place in rng.permutation(len(fitting)):
+            if left < least:
+                break
             piece = fitting[place]
             if _slot_s(piece) <= left and not (chosen and piece is chosen[-1] and len(fitting) > 1):
                 chosen.append(piece)

@@ -14,7 +14,14 @@ from earnest.results import Measure
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import tasks
 from earnest.tasks._items import with_effect
-from earnest.tasks.robustness._degraded import Condition, DegradedTranscription, conditions, foreign_words, strangers
+from earnest.tasks.robustness._degraded import (
+    Condition,
+    DegradedTranscription,
+    Pool,
+    conditions,
+    foreign_words,
+    strangers,
+)
 
 BABBLE, TALKER = "babble", "competing_talker"
 N_BABBLERS = 4
@@ -50,18 +57,18 @@ class BackgroundConversation(DegradedTranscription):
         *conditions(TALKER, 20.0, 10.0, 5.0, unit="dB", measured=SNR),
     )
 
-    def pool(self, data: Manifest) -> list[Entry]:
-        return self.usable(data)
+    def pool(self, data: Manifest) -> Pool:
+        return Pool(self.usable(data))
 
     def chosen(self, data: Manifest, *, seed: int) -> list[Entry]:
-        rows = self.usable(data)
+        rows = self.pool(data)
         return [
             entry
             for entry in super().chosen(data, seed=seed)
             if strangers(entry, rows, 1, seed=seed, name=self.name)
         ]
 
-    def company(self, entry: Entry, condition: Condition, pool: Sequence[Entry], *, seed: int) -> list[Entry]:
+    def company(self, entry: Entry, condition: Condition, pool: Pool, *, seed: int) -> list[Entry]:
         return strangers(entry, pool, N_BABBLERS if condition.kind == BABBLE else 1, seed=seed, name=self.name)
 
     def told(self, company: Sequence[Entry]) -> dict[str, Any]:

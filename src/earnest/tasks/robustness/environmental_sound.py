@@ -16,7 +16,7 @@ from earnest.tasks._base import tasks
 from earnest.tasks._items import rng_of, same_split, with_effect
 from earnest.tasks._labels import CAPTIONS, canonical
 from earnest.tasks.probe import probe_manifest
-from earnest.tasks.robustness._degraded import Condition, DegradedTranscription, accuracy, conditions, degraded
+from earnest.tasks.robustness._degraded import Condition, DegradedTranscription, Pool, accuracy, conditions, degraded
 
 
 @tasks.register("environmental_sound")
@@ -49,10 +49,10 @@ class EnvironmentalSound(DegradedTranscription):
 
     n_voices: int = 5
 
-    def pool(self, data: Manifest) -> list[Entry]:
-        return _sounds(data) or _sounds(probe_manifest())
+    def pool(self, data: Manifest) -> Pool:
+        return Pool(_sounds(data) or _sounds(probe_manifest()))
 
-    def company(self, entry: Entry, condition: Condition, pool: Sequence[Entry], *, seed: int) -> list[Entry]:
+    def company(self, entry: Entry, condition: Condition, pool: Pool, *, seed: int) -> list[Entry]:
         rng = rng_of(seed, self.name, entry.id, "company")
         kinds = sorted({canonical(row.label) for row in pool})
         kind = kinds[int(rng.integers(len(kinds)))]

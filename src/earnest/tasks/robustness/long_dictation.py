@@ -24,6 +24,7 @@ from earnest.tasks.robustness._long import (
     checked_lengths,
     long_item,
     passage,
+    pieces_of,
     place_of,
     speech_rows,
 )
@@ -71,12 +72,12 @@ class LongDictation(Task):
         return [
             self._item(f"{length_s:g}s-{n}", sources[n % len(sources)], length_s=length_s, seed=seed)
             for length_s in self.lengths_s
-            if (sources := by_source(rows, length_s=length_s))
+            if (sources := [pieces_of(source) for source in by_source(rows, length_s=length_s)])
             for n in range(self.n_passages)
         ]
 
-    def _item(self, sample: str, rows: Sequence[Any], *, length_s: float, seed: int) -> Item:
-        made = passage(rows, length_s=length_s, rng=rng_of(seed, self.name, sample))
+    def _item(self, sample: str, pieces: Sequence[Any], *, length_s: float, seed: int) -> Item:
+        made = passage(pieces, length_s=length_s, rng=rng_of(seed, self.name, sample))
         parts = _texts_by_third(made)
         text = " ".join(part for part in parts if part)
         return long_item(

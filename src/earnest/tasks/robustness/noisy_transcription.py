@@ -8,10 +8,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from earnest.audio import AudioClip
+from earnest.audio import AudioClip, Goal
+from earnest.records import Item
 from earnest.tasks._base import tasks
 from earnest.tasks._items import with_effect
-from earnest.tasks.robustness._degraded import Condition, DegradedTranscription, conditions
+from earnest.tasks._words import transcript_of
+from earnest.tasks.robustness._degraded import CLEAN, Condition, DegradedTranscription, conditions
 
 SNRS_DB = (20.0, 10.0, 5.0, 0.0)
 SNR = "signal-to-noise ratio over the whole clip in dB"
@@ -43,6 +45,17 @@ class NoisyTranscription(DegradedTranscription):
         *conditions("white", *SNRS_DB, unit="dB", measured=SNR),
         *conditions("pink", *SNRS_DB, unit="dB", measured=SNR),
     )
+
+    def goal(self, item: Item) -> Goal | None:
+        """That a noisy clip be misheard: at most half of its words right; of the clean ones, which are controls, nothing."""
+        if item.truth["degradation"] == CLEAN:
+            return None
+        said, language = str(item.truth["expected"]), str(item.truth.get("language") or "")
+        return Goal(
+            away_from=said,
+            reached=lambda text: transcript_of(text, text=said, language=language).is_far,
+            description="have the model mishear what was said",
+        )
 
     def changed(
         self, clip: AudioClip, condition: Condition, *, others: Sequence[AudioClip], rng: np.random.Generator

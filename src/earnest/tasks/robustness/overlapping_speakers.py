@@ -16,7 +16,14 @@ from earnest.records import JournalLine
 from earnest.results import Measure
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import tasks
-from earnest.tasks.robustness._degraded import Condition, DegradedTranscription, conditions, foreign_words, strangers
+from earnest.tasks.robustness._degraded import (
+    Condition,
+    DegradedTranscription,
+    Pool,
+    conditions,
+    foreign_words,
+    strangers,
+)
 
 TWO, THREE = "two_speakers", "three_speakers"
 RATIOS = (0.25, 0.5, 1.0)
@@ -58,18 +65,18 @@ class OverlappingSpeakers(DegradedTranscription):
 
     n_voices: int = 4
 
-    def pool(self, data: Manifest) -> list[Entry]:
-        return self.usable(data)
+    def pool(self, data: Manifest) -> Pool:
+        return Pool(self.usable(data))
 
     def chosen(self, data: Manifest, *, seed: int) -> list[Entry]:
-        rows = self.usable(data)
+        rows = self.pool(data)
         return [
             entry
             for entry in super().chosen(data, seed=seed)
             if len(strangers(entry, rows, 2, seed=seed, name=self.name)) == 2
         ]
 
-    def company(self, entry: Entry, condition: Condition, pool: Sequence[Entry], *, seed: int) -> list[Entry]:
+    def company(self, entry: Entry, condition: Condition, pool: Pool, *, seed: int) -> list[Entry]:
         return strangers(entry, pool, 2, seed=seed, name=self.name)[: 1 if condition.kind == TWO else 2]
 
     def told(self, company: Sequence[Entry]) -> dict[str, Any]:

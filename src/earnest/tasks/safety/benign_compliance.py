@@ -99,7 +99,7 @@ class BenignCompliance(Task):
         return str(item.truth["category"])
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
-        told = _told_apart(lines)
+        told, paired = _told_apart(lines), _paired(lines)
 
         def labelled(*labels: str):
             return lambda line: line.label in labels
@@ -122,7 +122,7 @@ class BenignCompliance(Task):
                 lines,
                 metric="twins_told_apart",
                 success=lambda line: None if line.truth["twin"] else told.get(line.truth["request"]),
-                among=lambda line: line.truth["request"] in _paired(lines),
+                among=lambda line: line.truth["request"] in paired,
                 note="counted in pairs; unscored items are single answers",
             ),
         ]  # fmt: skip

@@ -1,0 +1,242 @@
+"""Descent along the gradient of the waveform: what attacks with gradients share, their control among it.
+
+A subclass of `GradientAttack` states a budget and, where it wants others, the numbers of the descent; all else is here. So
+the noise that an attack is set beside, and what counts as a gradient of no use, is one thing for all of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earnest.attacks._base import Attack, Family
+from earnest.attacks._budget import energy
+from earnest.attacks._candidate import Candidate
+from earnest.attacks._craft import Crafted
+from earnest.attacks._victim import Victim
+from earnest.audio import AudioClip, Stimulus
+from earnest.models.access import Access
+
+
+class GradientAttack(Attack):
+    """Base of the attacks that go along the gradient of one clip, step by step, within a budget.
+
+    Each step moves every sample by the sign of the gradient (under `epsilon` alone), or the clip along the gradient
+    (under `snr_db`), and goes back into the budget. The proposal is the clip of least loss among those that reached the
+    goal when asked, else among all. A subclass overrides `budget`, and any of the numbers below; as fields of its
+    dataclass they are its parameters.
+
+    The control is noise: the change found, with the sign of every sample drawn anew. It has the very same peak, SNR and
+    course of loudness, and may be drawn as often as the attack was allowed to look at an answer.
+    """
+
+    family: ClassVar[Family] = "adversarial"
+    needs: ClassVar[Access] = "gradients"
+    control_name: ClassVar[str | None] = "same_size_noise"
+    together: ClassVar[bool] = True
+
+    steps: int = 1
+    """The gradient is taken `steps` + 1 times, as the last clip is measured too."""
+    step_size: float = 1.0
+    """Length of a step as a share of the budget (of `epsilon`, or of the longest change that `snr_db` allows)."""
+    momentum: float = 0.0
+    """Share of the last direction that is kept, after [dong2017-momentum]."""
+    random_start: bool = False
+    """Whether to begin at random within the budget instead of at the clean clip."""
+    eot: int = 1
+    """Draws of random defences over which loss and gradient are averaged ([athalye2018-obfuscated])."""
+    check_every: int = 0
+    """Steps from one query to the next; 0 never asks, and takes the clip of least loss."""
+    stop_early: bool = True
+    """Whether a stimulus is done at the first clip that reaches its goal."""
+
+    @property
+    def n_checks(self) -> int:
+        """How many answers the attack may look at."""
+        return math.ceil(self.steps / self.check_every) if self.check_every else 0
+
+    @property
+    def max_queries(self) -> int:
+        """As many as answers that it may look at."""
+        return self.n_checks
+
+    def propose(
+        self, victim: Victim, stimuli: Sequence[Stimulus], *, rngs: Sequence[np.random.Generator]
+    ) -> Iterator[tuple[int, Candidate]]:
+        """The best iterate of each stimulus, as each is done."""
+        paths: dict[int, Path] = {}
+        for place, stimulus in enumerate(stimuli):
+            if place not in victim.open:
+                yield place, Candidate()
+            elif stimulus.goal is None or stimulus.goal.text is None:
+                yield place, Candidate(fault=f"{self.name} needs a goal with a target text, or a text to be driven away from")
+            else:
+                paths[place] = Path(self, stimulus.clip, rng=rngs[place])
+        yield from self._descend(victim, paths)
+
+    def control(
+        self,
+        victim: Victim,
+        stimuli: Sequence[Stimulus],
+        candidates: Sequence[Crafted],
+        *,
+        rngs: Sequence[np.random.Generator],
+    ) -> Iterator[tuple[int, Candidate]]:
+        """The changes found with signs drawn anew: the first that reaches the goal in `n_checks` tries, else the last."""
+        left = [place for place in victim.open if not candidates[place].fault]
+        for place in set(range(len(stimuli))).difference(left):
+            yield place, Candidate(fault=candidates[place].fault)
+        controls: dict[int, Candidate] = {}
+        for draw in range(max(1, self.n_checks)):
+            for place in left:
+                found = candidates[place].clip
+                assert found is not None
+                clip = resigned(clean=stimuli[place].clip, perturbed=found, rng=rngs[place])
+                controls[place] = Candidate(clip=clip, drawn={"draw": draw})
+            if self.n_checks:
+                replies = victim.ask([(place, controls[place]) for place in left], draw=draw)
+                done = {place for place, reply in zip(left, replies, strict=True) if victim.reached(place, reply)}
+                for place in sorted(done):
+                    yield place, controls[place]
+                left = [place for place in left if place not in done]
+        for place in left:
+            yield place, controls[place]
+
+    def _descend(self, victim: Victim, paths: Mapping[int, Path]) -> Iterator[tuple[int, Candidate]]:
+        left = dict(paths)
+        for step in range(self.steps + 1):
+            if not left:
+                return
+            losses, gradients = self._measured(victim, {place: path.clip() for place, path in left.items()}, step)
+            for place, path in left.items():
+                path.note(losses[place], step=step)
+            done = self._checked(victim, left, step) if self._due(step) else set()
+            if step < self.steps:
+                done |= {p for p, path in left.items() if p not in done and not path.advance(gradients[p])}
+            for place in sorted(done):
+                yield place, left.pop(place).candidate()
+        for place, path in left.items():
+            yield place, path.candidate()
+
+    def _due(self, step: int) -> bool:
+        return self.check_every > 0 and step > 0 and (step % self.check_every == 0 or step == self.steps)
+
+    def _measured(
+        self, victim: Victim, clips: Mapping[int, AudioClip], step: int
+    ) -> tuple[dict[int, float], dict[int, NDArray[np.float32]]]:
+        """Loss and gradient by place, means over the draws."""
+        losses, gradients = victim.loss_and_gradient(clips, draw=step * self.eot)
+        for extra in range(1, self.eot):
+            more, steeper = victim.loss_and_gradient(clips, draw=step * self.eot + extra)
+            losses = {place: loss + more[place] for place, loss in losses.items()}
+            gradients = {place: gradient + steeper[place] for place, gradient in gradients.items()}
+        return {place: loss / self.eot for place, loss in losses.items()}, gradients
+
+    def _checked(self, victim: Victim, paths: Mapping[int, Path], step: int) -> set[int]:
+        """Places that are done, after asking all of `paths`."""
+        replies = victim.ask([(place, Candidate(clip=path.clip())) for place, path in paths.items()], draw=step)
+        reached = {place for place, reply in zip(paths, replies, strict=True) if victim.reached(place, reply)}
+        for place in reached:
+            paths[place].note_success()
+        return reached if self.stop_early else set()
+
+
+class Path:
+    """The iterates of one clip: where it is, and the best it has been."""
+
+    def __init__(self, attack: GradientAttack, clean: AudioClip, *, rng: np.random.Generator) -> None:
+        self._attack, self._budget, self._clean = attack, attack.budget, clean
+        self._radius = self._budget.radius(clean.samples)
+        self._direction: NDArray[np.float32] | None = None
+        self._here = self._start(rng) if attack.random_start else clean.samples
+        self._best, self._best_loss, self._best_step, self._successful = self._here, math.inf, 0, False
+        self._step, self._loss, self._first_loss, self._stopped = 0, math.inf, math.inf, ""
+
+    def clip(self) -> AudioClip:
+        """The iterate."""
+        return _clip(self._here, self._clean)
+
+    def note(self, loss: float, *, step: int) -> None:
+        """The loss of the iterate: kept where it is the best so far and no success has been."""
+        self._step, self._loss = step, loss
+        if step == 0:
+            self._first_loss = loss
+        if not self._successful and loss < self._best_loss:
+            self._keep()
+
+    def note_success(self) -> None:
+        """The iterate reached the goal: kept unless one of less loss has."""
+        if not self._successful or self._loss < self._best_loss:
+            self._keep()
+        self._successful = True
+
+    def advance(self, gradient: NDArray[np.float32]) -> bool:
+        """Take a step against the gradient; False where it leads nowhere (zero, or not finite)."""
+        size = float(np.abs(gradient).sum(dtype=np.float64))
+        if not 0 < size < math.inf:
+            self._stopped = "zero" if size == 0 else "not finite"
+            return False
+        direction = gradient
+        if self._attack.momentum:
+            direction = gradient * np.float32(gradient.size / size)
+            if self._direction is not None:
+                direction = direction + np.float32(self._attack.momentum) * self._direction
+            self._direction = direction
+        self._here = self._budget.project(self._here - self._stride(direction), clean=self._clean.samples)
+        return True
+
+    def candidate(self) -> Candidate:
+        """The best iterate.
+
+        A gradient that is zero from the start, or not finite anywhere, is a fault: a system that hides its gradients has
+        not withstood anything ([athalye2018-obfuscated]).
+        """
+        drawn = {
+            "step": self._best_step,
+            "steps_taken": self._step,
+            "loss": _finite(self._best_loss),
+            "first_loss": _finite(self._first_loss),
+        }
+        fault = ""
+        if not self._successful and (self._stopped == "not finite" or (self._stopped and self._step == 0)):
+            fault = (
+                f"the gradient is {self._stopped} at step {self._step}; attack without gradients, or mend the defence"
+            )
+        return Candidate(clip=_clip(self._best, self._clean), drawn=drawn, fault=fault)
+
+    def _keep(self) -> None:
+        self._best, self._best_loss, self._best_step = self._here, self._loss, self._step
+
+    def _stride(self, direction: NDArray[np.float32]) -> NDArray[np.float32]:
+        if self._budget.snr_db is None:
+            return np.float32(self._attack.step_size * self._budget.epsilon) * np.sign(direction)
+        length = math.sqrt(energy(direction))
+        return direction * np.float32(self._attack.step_size * self._radius / length) if length else direction
+
+    def _start(self, rng: np.random.Generator) -> NDArray[np.float32]:
+        clean = self._clean.samples
+        if self._budget.snr_db is None:
+            delta = self._budget.epsilon * rng.uniform(-1, 1, clean.size)
+        else:
+            delta = rng.standard_normal(clean.size)
+            delta *= rng.uniform() * self._radius / math.sqrt(energy(delta))
+        return self._budget.project((clean + delta).astype(np.float32), clean=clean)
+
+
+def resigned(*, clean: AudioClip, perturbed: AudioClip, rng: np.random.Generator) -> AudioClip:
+    """The clean clip with the change of `perturbed`, every sample's sign drawn anew."""
+    signs = rng.choice(np.array([-1, 1], dtype=np.float32), clean.n_samples)
+    return _clip(clean.samples + signs * (perturbed.samples - clean.samples), clean)
+
+
+def _clip(samples: NDArray[np.float32], like: AudioClip) -> AudioClip:
+    samples.flags.writeable = False  # spares the copy
+    return like.with_samples(samples)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

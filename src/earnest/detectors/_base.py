@@ -1,0 +1,182 @@
+"""What every detector is.
+
+A detector gives a clip a number, its *score*: higher means more likely bona fide, as in `earnest.metrics.detection`. A
+*calibrated* one gives natural log-likelihood ratios, so that 0 is where both are equally likely; another one's scores only
+rank, and its threshold has to be set on data. It sees one clip at a time, draws nothing, and keeps nothing between clips.
+
+What a detector learns is an artefact, made by `fit` and referred to by the parameter `artefact`; it is loaded when the
+first clip is scored.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+
+from earnest.artefacts import Artefact, check_parameters, used
+from earnest.audio import AudioClip, Entry
+from earnest.models.access import System
+from earnest.registry import Registry, Spec
+
+detectors = Registry("detectors")
+
+NOT_TESTED = "not tested"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What is known of a detector before it is measured, for those who think of relying on it.
+
+    Parameters
+    ----------
+    detector : str
+        Its specification.
+    detects : str
+        What a low score tells of.
+    calibrated : bool
+        Whether scores are natural log-likelihood ratios.
+    threshold : float or None
+        Scores above it are taken as bona fide; None where it has none of its own.
+    fitted_on : mapping
+        Data, rows, split and date of the fit; empty where nothing is fitted.
+    conditions : mapping of str to str
+        What it was tested under, by condition; what is not there was not tested.
+    licence : str
+        Of what it learnt.
+    note : str
+        What it cannot do.
+    """
+
+    detector: str
+    detects: str
+    calibrated: bool
+    threshold: float | None
+    fitted_on: Mapping[str, Any] = field(default_factory=dict)
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    licence: str = NOT_TESTED
+    note: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The card as JSON values; conditions that nobody tested are named as such."""
+        tested = {name: NOT_TESTED for name in ("codec", "noise", "length", "language", "replay", "false alarms a call")}
+        return {**asdict(self), "fitted_on": dict(self.fitted_on), "conditions": {**tested, **self.conditions}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detector(abc.ABC):
+    """Base of the detectors; subclasses are frozen keyword-only dataclasses under `@detectors.register(name)`.
+
+    A subclass states `source` and implements `score`; one that learns implements `fit`.
+
+    Parameters
+    ----------
+    artefact : str
+        Path or SHA-256 of what it was fitted to; empty where it was not.
+    """
+
+    name: ClassVar[str] = ""
+    source: ClassVar[str]
+    """Catalogue key of the work it comes from."""
+    detects: ClassVar[str] = "spoofed speech"
+    """What a low score tells of."""
+    free: ClassVar[frozenset[str]] = frozenset()
+    """Parameters of its use, which may differ from those that it was fitted with."""
+    conditions: ClassVar[Mapping[str, str]] = {}
+    """What it was tested under; for its card."""
+    limits: ClassVar[str] = ""
+    """What it cannot do; for its card."""
+
+    artefact: str = ""
+
+    @property
+    def spec(self) -> Spec:
+        """Name and parameters, those with their default value left out."""
+        return Spec.of(self)
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether scores are natural log-likelihood ratios; by default not."""
+        return False
+
+    @property
+    def threshold(self) -> float | None:
+        """Scores above it are taken as bona fide; None where it has none of its own. By default 0 if calibrated."""
+        return 0.0 if self.calibrated else None
+
+    @abc.abstractmethod
+    def score(self, clip: AudioClip) -> float:
+        """A finite number, higher meaning more likely bona fide; the same whenever it is asked.
+
+        Raises
+        ------
+        BadAudio
+            If the clip holds nothing to go by: silence, say.
+        """
+
+    def fit(self, rows: Sequence[Entry], system: System | None, rng: np.random.Generator) -> Artefact | None:
+        """What it learns from rows of data; by default there is nothing to fit, and None.
+
+        Parameters
+        ----------
+        rows : sequence of Entry
+            Those of the split; nothing else may be looked at.
+        system : System or None
+            A model to ask, where one was given; every call is counted and paid like those of a run.
+        rng : numpy.random.Generator
+            The only source of randomness.
+
+        Returns
+        -------
+        Artefact or None
+            Made by `self.made(...)`. Where the rows came from and what was seen is added to it afterwards.
+        """
+        return None
+
+    def made(self, arrays: Mapping[str, Any], **about: Any) -> Artefact:
+        """The artefact of a fit: arrays by name, and JSON values that tell of it."""
+        parameters = {key: value for key, value in self.spec.parameters.items() if key != "artefact" and key not in self.free}
+        return Artefact("detectors", str(Spec(self.name, parameters)), arrays, about)
+
+    @cached_property
+    def fitted(self) -> Artefact:
+        """What it was fitted to.
+
+        Raises
+        ------
+        BadParameter
+            If there is none, something else was fitted to it, or other parameters are given than it was fitted with.
+        BadData
+            If it cannot be read.
+        """
+        artefact = used(self.artefact, by=f"detector {self.name!r}", kind="detectors", name=self.name)
+        check_parameters(artefact, self.spec, free=self.free)
+        return artefact
+
+    @property
+    def learns(self) -> bool:
+        """Whether there is anything to fit."""
+        return type(self).fit is not Detector.fit
+
+    @property
+    def card(self) -> Card:
+        """What is known of it, fitted or not."""
+        about = self.fitted.about if self.artefact else {}
+        told = {key: about[key] for key in ("data", "data_digest", "split", "earnest", "fitted") if key in about}
+        if isinstance(told.get("split"), dict):
+            told["split"] = {key: value for key, value in told["split"].items() if not isinstance(value, list)}
+        ready = bool(self.artefact) or not self.learns
+        return Card(
+            detector=str(self.spec),
+            detects=self.detects,
+            calibrated=self.calibrated if ready else False,
+            threshold=self.threshold if ready else None,
+            fitted_on=told,
+            conditions=dict(self.conditions),
+            licence=str(about.get("licence", NOT_TESTED)),
+            note=self.limits,
+        )

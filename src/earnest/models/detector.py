@@ -1,0 +1,86 @@
+"""Detectors as subjects: `detector/<name>[:key=value,...]`, asked like a model and answering with a number.
+
+The answer has no words; its `value` is the detector's score, higher meaning more likely bona fide. What the detector was
+fitted to is loaded once and named by its SHA-256, so that the name tells what was asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import earnest
+from earnest.artefacts import load, pinned
+from earnest.audio import Stimulus
+from earnest.errors import BadAudio, BadParameter, ModelFailed
+from earnest.models import models
+from earnest.models.access import Answer, Failure, Model, Reply, Sampling
+from earnest.registry import parse_spec, registry
+
+
+class DetectorModel(Model):
+    """A detector as the engine asks it.
+
+    Parameters
+    ----------
+    detector : Detector
+    name : str
+        Its specification as a model.
+    artefacts : tuple of str
+        SHA-256 of what it was fitted to.
+    """
+
+    batch_size = 8
+    gives = "value"
+    takes_text_alone = False
+
+    def __init__(self, detector: Any, *, name: str, artefacts: tuple[str, ...] = ()) -> None:
+        self.detector, self.name, self.artefacts = detector, name, artefacts
+        self.note = "" if detector.calibrated else "scores of this detector are not calibrated: they rank, and 0 means nothing"
+        self.fingerprint = _fingerprint(detector, artefacts)
+
+    def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008
+        """An answer without words for each, its `value` the detector's score."""
+        return [self._asked(stimulus) for stimulus in stimuli]
+
+    def _asked(self, stimulus: Stimulus) -> Reply:
+        begun = time.perf_counter()
+        try:
+            score = self.detector.score(stimulus.joined() if len(stimulus.clips) > 1 else stimulus.clip)
+            ms = 1e3 * (time.perf_counter() - begun)
+            return Answer(text="", value=score, duration_ms=ms, details={"calibrated": self.detector.calibrated})
+        except BadAudio as error:
+            return Failure(reason="bad_audio", detail=str(error))
+        except ModelFailed as error:
+            return Failure.of(error)
+
+
+def _fingerprint(detector: Any, artefacts: tuple[str, ...]) -> str:
+    """Changes with the detector's own file, the version of earnest and what it was fitted to."""
+    path = getattr(sys.modules.get(type(detector).__module__), "__file__", None)
+    source = Path(path).read_bytes() if path and Path(path).is_file() else b""
+    return hashlib.sha256(b"\n".join([earnest.__version__.encode(), *map(str.encode, artefacts), source])).hexdigest()[:32]
+
+
+@models.register("detector")
+def detector(rest: str, **options: Any) -> Model:
+    """The detector that a specification names, as a model.
+
+    Raises
+    ------
+    BadParameter
+        If options are given, or it has to be fitted first.
+    UnknownName, BadData
+        If there is no such detector, or its artefact cannot be used.
+    """
+    if options:
+        raise BadParameter(f"a detector takes its parameters in its specification, got the options {', '.join(options)}; write detector/{rest}:k=v")
+    spec, artefact = pinned(parse_spec(rest), load)
+    made = registry("detectors").make(spec)
+    if artefact is not None or made.learns:
+        made.fitted  # noqa: B018  (what is lacking is told before the run, and not by its first item)
+    return DetectorModel(made, name=f"detector/{spec}", artefacts=(artefact.sha,) if artefact else ())
