@@ -358,3 +358,13 @@ def test_a_planted_gap_lies_in_its_interval_and_a_large_one_is_found(planted: fl
     assert np.mean(held) >= least(300)
     if planted == 0.2:
         assert np.mean(claimed) >= 0.8
+
+
+def test_a_gap_that_is_the_same_in_every_cluster_might_yet_be_another_in_some() -> None:
+    # four clusters, each with 3 of 4 in the one group and 1 of 4 in the other: up to 1 - 0.025^(1/4) of them might differ,
+    # and would then have a gap of -1 or of 1
+    above, below = np.array([[3.0, 1.0]] * 4), np.full((4, 2), 4.0)
+    made = jackknife_of_ratios(above, below, bounds=SHARES, weights=np.ones(2))
+    found = gap_interval([0.75, 0.25], made, high=0, low=1, bounds=SHARES, rng=np.random.default_rng(0)).interval
+    share = 1 - 0.025 ** (1 / 4)
+    assert (found.low, found.high) == (pytest.approx(0.5 - share * 1.5), pytest.approx(0.5 + share * 0.5))

@@ -350,3 +350,13 @@ def test_which_pillars_are_of_the_scorecard_and_which_beside_it(line) -> None:
 def test_the_share_without_a_score_is_of_all_items() -> None:
     assert finding("t", 0.5, n_scored=6, n_unscored=2, unscored={"timeout": 2}).unscored_share == 0.25
     assert finding("t", None, n_scored=0, n_unscored=0, unscored={}).unscored_share == 1.0
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "worst_low", "worst_high", "open_"),
+    [(0.6, 0.9, 0.55, 0.95, False), (0.6, 0.9, 0.5, 0.95, True), (0.2, 0.4, 0.1, 0.45, False), (0.2, 0.4, 0.1, 0.5, True),
+     (0.4, 0.6, 0.1, 0.9, False), (0.2, 0.4, 0.1, 0.4, False), (0.6, 0.9, 0.6, None, False)],
+)  # fmt: skip
+def test_a_conclusion_is_open_where_a_worst_case_is_on_the_baselines_other_side(low, high, worst_low, worst_high, open_) -> None:
+    one = finding("t", (low + high) / 2, low, high, baseline=0.5, worst_low=worst_low, worst_high=worst_high)
+    assert one.left_open is open_

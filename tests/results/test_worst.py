@@ -221,3 +221,17 @@ def test_the_least_gap_is_of_the_groups_that_count(line) -> None:
     lines += [line(f"c{n}", 0.0 if n < 9 else None, truth={"g": "c"}) for n in range(12)]
     gap = worst_gap(lines, metric="gap", group=lambda each: each.truth["g"])
     assert (gap.value, gap.worst_low, gap.worst_high) == (0.5, 0.0, 1.0)
+
+
+def test_a_group_without_a_word_takes_no_part_in_the_worst_case_of_a_gap(line) -> None:
+    groups = [("a", 4, 1)] * 10 + [("b", 4, 3)] * 10 + [("c", 0, 0)] * 10
+    lines = [
+        line(str(k), 1.0, cluster=str(k % 5), truth={"group": group, "words": words, "errors": errors})
+        for k, (group, words, errors) in enumerate(groups)
+    ]
+    lost = line("lost", cluster="0", truth={"group": "a", "words": 4})
+    by = {"group": lambda one: one.truth["group"], "denominator": lambda one: one.truth["words"]}
+    gap = worst_gap([*lines, lost], metric="m", numerator=lambda one: one.truth["errors"], **by)
+    # 30 of 40 less 10 of 40; with the lost four words all wrong, or all right, 10 to 14 of 44
+    assert gap.value == pytest.approx(0.5)
+    assert ends(gap) == (pytest.approx(30 / 40 - 14 / 44), pytest.approx(30 / 40 - 10 / 44))
