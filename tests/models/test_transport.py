@@ -95,14 +95,17 @@ def test_a_bomb_is_given_up_before_it_takes_memory() -> None:
         "import resource, sys\nsys.path.insert(0, sys.argv[1])\n"
         "from earnest.audio import Stimulus\nfrom earnest.models import load_model\n"
         "from earnest.testing.loopback import Loopback\nfrom aiohttp import web\nimport zlib\n"
+        "def most():  # of this program alone; getrusage counts the process that it was forked from\n"
+        "    try: return int([line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM:')][0])\n"
+        "    except OSError: return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "packer = zlib.compressobj(9, wbits=31)\n"
         "bomb = b''.join([packer.compress(b'{\"a\": \"'), *(packer.compress(b'a' * 2**20) for _ in range(100)), packer.flush()])\n"
         "async def send(server, request, asked): return web.Response(body=bomb, headers={'Content-Encoding': 'gzip'})\n"
         "with Loopback(habits=[send]) as server:\n"
         "    model = load_model(server.url + '#m')\n"
-        "    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "    before = most()\n"
         "    replies = model.ask([Stimulus(clips={}, prompt='Hi')] * 3)\n"
-        "    print(len(bomb), replies[0].reason, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)\n"
+        "    print(len(bomb), replies[0].reason, (most() - before) / 1024)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, "."], capture_output=True, text=True, check=True)
     n_packed, reason, more_mib = done.stdout.split()
