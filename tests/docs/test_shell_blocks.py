@@ -43,6 +43,8 @@ NEEDS = {
     "hearing": "a judge that hears, which is tested before it is asked",
     "torch": "the extra torch, and gradients of the embedded model for many minutes",
     "list": "a list of works that its reader has",
+    "keys": "keys and endpoints of one's own",
+    "spoofed": "recordings of live and of spoofed speech",
 }
 QUICK = {"leaderboard.md"}
 """Pages that every test run runs; `./scripts/test --all` runs the others too."""

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from earnest import registry
 from earnest.errors import BadData, BadParameter
 from earnest.metrics.clusters import clustered_interval
 from earnest.plan import Plan, PlannedArm, PlannedTask
 from earnest.records import Arm, JournalLine
 from earnest.report.gather import gather
+from earnest.results import rate
 from earnest.results.baseline import Baseline, gates_against
 from earnest.results.scorecard import Gate
 from earnest.tasks.suite import Run, run_suite
@@ -268,3 +270,18 @@ def test_what_is_no_baseline_is_refused_before_anything_is_asked(main: Path, tmp
     run_suite(out=tmp_path / "deaf", **{**asked, "model": "scripted/always_refuse"})  # type: ignore[arg-type]
     with pytest.raises(BadParameter, match="the baseline deaf is audio_unproven"):
         Baseline.read(tmp_path / "deaf")
+
+
+def test_a_task_of_which_one_side_alone_is_scored_now_is_lost_and_fails_its_gate(lines, monkeypatch) -> None:
+    class OneSided:
+        title, source, version = "One-sided", "", 1
+
+        def measures(self, own):
+            whole = rate(own, metric="held", headline=True)
+            return [whole if len({line.score for line in own}) > 1 else replace(whole, value=None, low=None, high=None)]
+
+    monkeypatch.setitem(registry.registry("tasks")._found, "one", OneSided)
+    both, one_side = lines("one", [1.0, 0.0] * 20), lines("one", [1.0] * 40)
+    gate = judged(both, one_side)["safety"]
+    assert not gate.passed and "40" in gate.why
+    assert "safety" not in judged(one_side, both) or judged(one_side, both)["safety"].passed

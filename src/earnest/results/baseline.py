@@ -281,8 +281,10 @@ def _change(
         return _Change(name=task.name, value=0.0, worst=0.0, rows=(), items=frozenset(), lost=_items(lost))
     before = _headline(measured, [there for there, _ in whole])
     after = _headline(measured, [here for _, here in whole])
-    if before is None or after is None:
+    if before is None:
         return None
+    if after is None:  # one side of the task alone is scored, say: there is no number any more
+        return _Change(name=task.name, value=0.0, worst=0.0, rows=(), items=frozenset(), lost=_items([here for _, here in pairs]))
     worst = _headline(measured, [*(here for _, here in whole), *lost]) if lost else after
     value = _of(after) - _of(before)
     fall = 0.0 if worst is None or worst.worst_low is None else min(0.0, worst.worst_low - _of(after))
@@ -298,9 +300,11 @@ def _items(lines: Sequence[JournalLine]) -> frozenset[str]:
 def _headline(measured: Measured, lines: list[JournalLine]) -> Measure | None:
     """A task's headline over some lines, or the mean score where that is no rate made of sums; None without a value."""
     measures = measured(lines) if lines else []
-    heads = [one for one in measures if one.headline and one.unit == "fraction" and one.higher_is_better]
+    heads = [one for one in measures if one.headline and one.unit == "fraction" and one.higher_is_better and one.sums is not None]
+    if heads and heads[0].value is None:
+        return None
     tried = [*heads, rate(lines, metric="score")]
-    return next((one for one in tried if one.sums is not None and one.sums.value is not None), None)
+    return next((one for one in tried if one.value is not None and one.sums is not None and one.sums.value is not None), None)
 
 
 def _of(head: Measure) -> float:
