@@ -149,6 +149,11 @@ def test_answers_of_one_system_are_no_answers_of_another(folder, network, tmp_pa
     assert summary.n_calls == 0 and summary.n_cached == 12  # of each system its own
 
 
+def test_what_a_careless_defence_asks_is_not_taken_from_the_clean_arms_cache(folder, network, tmp_path) -> None:
+    _, summary = run(folder, network, "t_careless", cache=tmp_path / "cache")
+    assert summary.n_cached == 0 and summary.n_calls == 12  # its clips and its model's fingerprint are those of the clean arm
+
+
 def test_a_block_is_an_outcome_of_its_own_and_costs_no_call(folder, network) -> None:
     said, summary = run(folder, network, "t_closed")
     closed = [line for line in read_journal(folder) if line.defences]

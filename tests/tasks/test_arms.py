@@ -74,6 +74,12 @@ def test_an_attack_may_be_built_on_another_model() -> None:
         composed(["noise:crafted_on=earnest/reference,transfer=true"], [])
 
 
+def test_the_counterpart_without_a_defence_is_built_on_the_same() -> None:
+    assert Arm(attack="a", crafted_on="m", defences=("d",)).undefended == Arm(attack="a", crafted_on="m")
+    assert Arm(attack="a", crafted_on=UNDEFENDED, defences=("d",)).undefended == Arm(attack="a")
+    assert Arm(attack="a", crafted_on="m", defences=("d",)).unattacked == Arm(defences=("d",))
+
+
 def test_all_that_cannot_be_built_is_told_at_once() -> None:
     with pytest.raises(BadParameter) as told:
         composed(["nosuch", "noise:nope=1"], [("codex",)])

@@ -22,7 +22,7 @@ class Exact(Model):
 
 def test_attacked_items_behind_a_random_defence_replay(tmp_path: Path) -> None:
     run = earnest.run(
-        "core", model=Exact(), task="harmful_refusal", limit=4, attack="best_of_n:n=3", defence="smoothing",
+        "core", model=Exact(), task="harmful_refusal", limit=4, attack="best_of_n:n=3", defence="smoothing:sigma=0.01",
         temperature=0.7, cache=False, out=tmp_path / "run",
     )  # fmt: skip
     lines = [line for line in read_lines(run.folder) if line.kind == "item" and line.answer is not None]
