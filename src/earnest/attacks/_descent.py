@@ -87,9 +87,8 @@ class GradientAttack(Attack):
         rngs: Sequence[np.random.Generator],
     ) -> Iterator[tuple[int, Candidate]]:
         """The changes found with signs drawn anew: the first that reaches the goal in `n_checks` tries, else the last."""
-        left = [place for place in victim.open if not candidates[place].fault]
-        for place in set(range(len(stimuli))).difference(left):
-            yield place, Candidate(fault=candidates[place].fault)
+        left = victim.searched(candidates)
+        yield from victim.passed_over(candidates)
         controls: dict[int, Candidate] = {}
         for draw in range(max(1, self.n_checks)):
             for place in left:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from earnest.attacks._candidate import HELD, Budgets, Candidate
 from earnest.audio import AudioClip, Stimulus
 from earnest.errors import ModelFailed, QueriesSpent
 from earnest.models.access import FIRST_SEARCH_DRAW, Access, Answer, Failure, Reply, System
+
+if TYPE_CHECKING:
+    from earnest.attacks._craft import Crafted
 
 
 @dataclass
@@ -162,6 +165,15 @@ class Victim:
         for (place, _, _), number in zip(questions, numbers, strict=True):
             self.accounts[place].n_queries = max(number, self.accounts[place].n_queries)
         return scores
+
+    def searched(self, candidates: Sequence[Crafted]) -> list[int]:
+        """Places that a control searches: those that are open and of which the attack made something."""
+        return [place for place in self.open if not candidates[place].fault]
+
+    def passed_over(self, candidates: Sequence[Crafted]) -> Iterator[tuple[int, Candidate]]:
+        """The places that a control does not search, with why not where the attack had a fault."""
+        for place in sorted(set(range(len(candidates))).difference(self.searched(candidates))):
+            yield place, Candidate(fault=candidates[place].fault)
 
     def reached(self, place: int, reply: Reply) -> bool | None:
         """Whether `reply` reaches the goal of `place`; None where there is no goal, no answer or no telling."""

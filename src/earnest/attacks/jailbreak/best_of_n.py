@@ -108,10 +108,8 @@ class BestOfN(Attack):
         rngs: Sequence[np.random.Generator],
     ) -> Iterator[tuple[int, Candidate]]:
         """The unmodified clip, asked until it reaches the goal, `n` times at most, in the same rounds."""
-        searched = [place for place in victim.open if not candidates[place].fault]
-        for place in set(range(len(stimuli))).difference(searched):
-            yield place, Candidate(fault=candidates[place].fault)
-        yield from self._in_rounds(victim, searched, lambda place, k: Candidate())
+        yield from victim.passed_over(candidates)
+        yield from self._in_rounds(victim, victim.searched(candidates), lambda place, k: Candidate())
 
     def _in_rounds(
         self, victim: Victim, places: Sequence[int], proposed: Callable[[int, int], Candidate]
