@@ -66,7 +66,7 @@ def _attacks(pairs: Sequence[Pair]) -> list[str]:
         for row in key_rows([pair for pair in pairs if pair.task == task]):
             if whole or row.name.startswith(("score lost", "gain: score")):
                 interval = f" ({row.interval})" if row.interval != UNKNOWN else ""
-                told.append(f"  {words(task):<32} {row.name}: {row.value}{interval}, {row.n} items")
+                told.append(f"  {words(task):<32} {row.name}: {row.value}{interval}, {row.n} {'item' if row.n == '1' else 'items'}")
     told += _costs([pair for pair in pairs if pair.task not in whole])
     if not told:
         return []
