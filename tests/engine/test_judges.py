@@ -440,7 +440,7 @@ def test_a_judge_that_fails_again_and_again_stops_a_run_which_then_asks_it_again
     with pytest.raises(RunStopped, match=r"5 calls in a row gave no answer.*judge a: 5 http_5xx \(host answered 500: it broke\)"):
         judged_run(folder, judge, max_failures=5)
     lines = read_journal(folder)
-    assert judge.n_asked == len(lines) and 3 + 5 <= len(lines) <= 3 + 5 + 15  # others may be under way when it stops
+    assert 3 + 5 <= len(lines) <= judge.n_asked <= 3 + 5 + 16  # so many others may be under way when it stops
     assert sum(line.status == "scored" for line in lines) == 3 and all(line.answer for line in lines)
     again = judged_run(folder, Broken(None), max_failures=5)
     assert (again.n_resumed, again.n_scored) == (3, 40)
