@@ -72,7 +72,7 @@ def estimate(
     asked = [judge for judge in judges if isinstance(judge, ModelJudge)]
     n_judged = sum(job.kind == "item" for job in jobs)
     notes = []
-    unstated = sorted({job.arm.attack or "" for job, one in zip(jobs, calls, strict=True) if one.unstated})
+    unstated = sorted({job.asked_in.attack or "" for job, one in zip(jobs, calls, strict=True) if one.unstated})
     if unstated:
         notes.append(f"what the search of {' and '.join(unstated)} asks is not counted, since it does not say how much")
     if any(one.duration_s is None for one in calls):
@@ -118,7 +118,7 @@ class Calls:
 
 def calls_of(jobs: Sequence[Job]) -> list[Calls]:
     """The calls of each job; what arms share of an attack on an item is counted with the first of them."""
-    specs = {job.arm.attack for job in jobs if job.arm.attack is not None}
+    specs = {job.asked_in.attack for job in jobs if job.asked_in.attack is not None}
     attacks = {spec: registry("attacks").make(spec) for spec in specs}
     made: set[tuple[str, str, str]] = set()
     return [_calls(job, attacks, made) for job in jobs]
@@ -126,11 +126,13 @@ def calls_of(jobs: Sequence[Job]) -> list[Calls]:
 
 def _calls(job: Job, attacks: Mapping[str, Any], made: set[tuple[str, str, str]]) -> Calls:
     earlier = job.item.n_turns - 1  # of a conversation the last turn is attacked, and asked once more to see that it is the last
-    if job.arm.attack is None:
+    if job.asked_in.attack is None:
         return Calls(least=1 + earlier, most=1 + earlier, duration_s=job.item.duration_s)
-    attack = attacks[job.arm.attack]
+    attack = attacks[job.asked_in.attack]
     n_parts = 1 if attack.control_name is None else 2
     least = CALLS_PER_ATTACK + n_parts - 1 + earlier
+    if job.item.own_attack is not None:  # its search asks the model that the task names; the rest is shared by its items
+        return Calls(least=1 + earlier, most=least, duration_s=job.item.duration_s)
     built_on = job.arm.crafted_on or job.arm.stack
     craft = (job.item.id, str(attack.craft_spec), "" if built_on == UNDEFENDED else built_on)
     limit = 0 if craft in made else attack.max_queries
