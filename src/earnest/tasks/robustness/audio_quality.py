@@ -9,6 +9,7 @@ from earnest.tasks._base import tasks
 from earnest.tasks._conditions import Condition, conditions, effect
 from earnest.tasks.robustness._degraded import DegradedTranscription
 
+
 def _coded(codec: str, *rates_kbps: float) -> tuple[Condition, ...]:
     return conditions(
         codec, *rates_kbps, unit="kbps", measured="bit rate in kbit/s",
