@@ -21,6 +21,7 @@ FLOORS = (
     ("attacks", "defences", "detectors", "explainers", "privacy", "results", "streams"),
     ("engine", "guard", "report"),
     ("tasks",),
+    ("runs",),
     ("bridges", "testing"),
     ("cli",),
 )

@@ -32,7 +32,7 @@ def test_the_wheel_holds_everything_and_stays_small(wheel: Path) -> None:
     for part in (
         "earnest/tasks/probe/metadata.csv",
         "earnest/tasks/probe/CARD.md",
-        "earnest/tasks/suites/core.yaml",
+        "earnest/runs/suites/core.yaml",
         "earnest/models/reference/weights/manifest.json",
         "earnest/report/schema/finding.json",
         "earnest/catalogue/works/2024/hughes2024-bon.yaml",
