@@ -37,7 +37,7 @@ def test_the_wheel_holds_everything_and_stays_small(wheel: Path) -> None:
         "earnest/report/schema/finding.json",
         "earnest/catalogue/works/2024/hughes2024-bon.yaml",
         "earnest/engine/prices.yaml",
-        "earnest/results/audiotrust_published.yaml",
+        "earnest/benchmarks/audiotrust/published.yaml",
         "earnest/report/templates/leaderboard.html.j2",
         "earnest/catalogue/templates/site.html.j2",
     ):

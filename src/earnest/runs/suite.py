@@ -24,6 +24,8 @@ from earnest import report
 from earnest.artefacts import Artefact
 from earnest.audio import Manifest, hub
 from earnest.audio.manifest import CSV_NAME
+from earnest.data.audiotrust.layout import WHERE, OfficialData, is_official, lacks_audio
+from earnest.data.audiotrust.summary import summarised
 from earnest.engine import Job, ModelJudge, Progress, Settings, execute
 from earnest.engine.estimate import estimate
 from earnest.engine.job import default_cache
@@ -49,8 +51,6 @@ from earnest.runs.run import Outline, Run
 from earnest.runs.suite_file import Suite, SuiteTask, judged_as_published, resolve, suite_names
 from earnest.tasks._base import NEEDS, Task
 from earnest.tasks._canary import Canary
-from earnest.tasks.audiotrust._layout import WHERE, OfficialData, is_official, lacks_audio
-from earnest.tasks.audiotrust._summary import summarised
 from earnest.tasks.probe import NAME as PROBE
 from earnest.tasks.probe import probe_manifest
 
