@@ -272,7 +272,7 @@ class Plan(BaseModel):
             for key in mine
             if mine[key] != theirs[key] and key not in ("tasks", "items_digest", "learnt", "name")
         ]
-        one, two = ({task.name: task for task in plan.tasks} for plan in (self, other))
+        one, two = ({task["name"]: task for task in dumped["tasks"]} for dumped in (mine, theirs))
         tasks = {name for name in {*one, *two} if one.get(name) != two.get(name)}
         if tasks:
             told.append(f"the tasks or their items differ: {', '.join(sorted(tasks))}")
