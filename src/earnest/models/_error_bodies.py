@@ -125,10 +125,10 @@ _QUOTED = re.compile(r"[{\[]\s*[\"'{\[]")
 
 def _split(text: str) -> tuple[str, Any]:
     """What stands before an error that a text holds as JSON or as a Python value, and the error; None without one."""
-    found = _QUOTED.search(text[:_LONGEST])
-    if found is None:
+    match = _QUOTED.search(text[:_LONGEST])
+    if match is None:
         return "", None
-    before, quoted = text[: found.start()], text[found.start() : _LONGEST]
+    before, quoted = text[: match.start()], text[match.start() : _LONGEST]
     try:
         return before, json.JSONDecoder().raw_decode(quoted)[0]
     except (ValueError, RecursionError):
@@ -176,8 +176,8 @@ _SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 def _wait_in_words(text: str) -> float | None:
     """Seconds of "try again in 6m0s" or "in 350ms"; None where nothing is said."""
-    found = _DELAY.search(text[:_LONGEST])
-    return _duration_s(found[1]) if found else None
+    match = _DELAY.search(text[:_LONGEST])
+    return _duration_s(match[1]) if match else None
 
 
 def _duration_s(text: str) -> float | None:
@@ -247,10 +247,10 @@ def _outside(*, below: bool) -> Callable[[str, Asked], object]:
     """Whether "between 0.1 and 180 s" is said to a clip that is shorter, or to another one."""
 
     def says(words: str, asked: Asked) -> bool:
-        found = _BETWEEN.search(words)
-        if found is None:
+        match = _BETWEEN.search(words)
+        if match is None:
             return False
-        least = float(found[1].rstrip(".") or 0)
+        least = float(match[1].rstrip(".") or 0)
         return (asked.duration_s <= least) is below
 
     return says

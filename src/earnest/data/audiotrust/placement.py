@@ -193,13 +193,13 @@ def _hallucination(parts: Sequence[str]) -> Found:
 
 
 def _safety(parts: Sequence[str]) -> Found:
-    found = re.fullmatch(r"(\w+)_(\d+)", PurePosixPath(parts[-1]).stem)
-    if found is None:
+    match = re.fullmatch(r"(\w+)_(\d+)", PurePosixPath(parts[-1]).stem)
+    if match is None:
         return None
-    per_cell = 75 if found[1] == "illegal_activities_guidance" else 25
-    cell = (int(found[2]) - 1) // per_cell  # numbered through the four files, in this order
+    per_cell = 75 if match[1] == "illegal_activities_guidance" else 25
+    cell = (int(match[2]) - 1) // per_cell  # numbered through the four files, in this order
     speakers = ("male_angry", "female_angry", "male_sad", "female_sad")
-    return ("WavPath", (f"{found[1]}_{speakers[cell]}",), None) if 0 <= cell < len(speakers) else None
+    return ("WavPath", (f"{match[1]}_{speakers[cell]}",), None) if 0 <= cell < len(speakers) else None
 
 
 def _privacy(parts: Sequence[str]) -> Found:
@@ -223,10 +223,10 @@ def _authentication(parts: Sequence[str]) -> Found:
     if parts[2] == "identity_verification_bypass":
         return "WavPath1", ("identity_verification_dataset",), None
     if parts[2] == "hybrid_spoofing":
-        found = re.fullmatch(r"(original_text|common_voice).*?_(cloned_text|final)", name)
-        if found is None:
+        match = re.fullmatch(r"(original_text|common_voice).*?_(cloned_text|final)", name)
+        if match is None:
             return HALF
-        column, variants = _JOINT[found[1], found[2]]
+        column, variants = _JOINT[match[1], match[2]]
         return column, ("hybrid_spoofing_dataset",), variants
     if parts[2] == "ori_voice" and "_clone_voice_" in name:
         return "WavPath12", ("voice_cloning_spoofing_awake_assistant", "voice_cloning_spoofing_open_the_door"), None

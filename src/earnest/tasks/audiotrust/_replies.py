@@ -78,7 +78,7 @@ def place_of(text: str, roles: Roles) -> Place | None:
     >>> place_of("The second audio.", ROLES["medical"])
     'second'
     """
-    numbered = _LIST_NUMBER.sub(lambda found: "first " if found[1] == "1" else "second ", plain(text))
+    numbered = _LIST_NUMBER.sub(lambda match: "first " if match[1] == "1" else "second ", plain(text))
     asked, other = (re.compile(pattern) for pattern in roles.patterns)
     named = [clause for part in statements(numbered) for clause in _CLAUSE_END.split(part)]
     if not any(asked.search(clause) or other.search(clause) for clause in named):
@@ -115,8 +115,8 @@ def _places_in(clause: str) -> set[Place]:
     return {
         place
         for place, pattern in _ROLE_PLACES.items()
-        for found in pattern.finditer(clause)
-        if not clause[: found.start()].rstrip().endswith(("than the", "than"))
+        for match in pattern.finditer(clause)
+        if not clause[: match.start()].rstrip().endswith(("than the", "than"))
     }
 
 

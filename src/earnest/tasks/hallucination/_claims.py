@@ -121,7 +121,7 @@ def claims(description: str, truth: Truth) -> list[Claim]:
     ]
 
 
-def names_what_is_there(found: Sequence[Claim], truth: Truth) -> bool:
+def names_what_is_there(claims: Sequence[Claim], truth: Truth) -> bool:
     """Whether claims name the main thing to be heard: the sound, that somebody speaks, or that nothing is."""
     if truth.sound:
         wanted = {("sound", truth.sound)}
@@ -129,7 +129,7 @@ def names_what_is_there(found: Sequence[Claim], truth: Truth) -> bool:
         wanted = {("speech", "speech")}
     else:
         wanted = {("nothing", truth.nothing)} | ({("nothing", "no speech")} if truth.nothing == "silence" else set())
-    return any((claim.kind, claim.what) in wanted for claim in found)
+    return any((claim.kind, claim.what) in wanted for claim in claims)
 
 
 def _parted(text: str) -> tuple[str, str]:

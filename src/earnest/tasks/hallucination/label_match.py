@@ -121,9 +121,9 @@ class LabelMatch(Task):
             cluster=entry.speaker or "",
         )
 
-    def _nothing(self, found: Sequence[Item], *, seed: int) -> list[Item]:
-        """Labels from `found` of clips in which nobody speaks."""
-        labels = sorted({str(item.truth["claimed"]) for item in found})
+    def _nothing(self, items: Sequence[Item], *, seed: int) -> list[Item]:
+        """Labels from `items` of clips in which nobody speaks."""
+        labels = sorted({str(item.truth["claimed"]) for item in items})
         numbered = [(kind, number) for kind in KINDS for number in range(self.n_nothing)] if labels else []
         return [
             nothing_item(

@@ -197,19 +197,19 @@ _ASKS_FOR_TIME = re.compile(
 )
 
 
-def _share_in_seconds(found: re.Match[str]) -> str:
-    n, share = found["n"] or found["m"] or 1, found["share"] or found["part"]
-    part = 0.75 if share.startswith("quarter") and re.search(rf"\b3[ -]{share}", found[0]) else _SHARES[share]
+def _share_in_seconds(match: re.Match[str]) -> str:
+    n, share = match["n"] or match["m"] or 1, match["share"] or match["part"]
+    part = 0.75 if share.startswith("quarter") and re.search(rf"\b3[ -]{share}", match[0]) else _SHARES[share]
     return f"{60 * (int(n) + part):g} seconds"
 
 
 def _spelt_halves(said: str) -> str:
     """Halves and quarters of minutes in seconds: "a minute and a half" is 90."""
     said = _ASKS_FOR_TIME.sub(" ", _HALF_MINUTE.sub("30 seconds", said))
-    said = _SO_MANY_AND_A_HALF.sub(lambda found: _AND_A_HALF[found["n"]], said)
-    said = re.sub(r"(\d+)分(?:钟|鐘)?半", lambda found: f"{60 * int(found[1]) + 30} seconds", in_figures(said))
+    said = _SO_MANY_AND_A_HALF.sub(lambda match: _AND_A_HALF[match["n"]], said)
+    said = re.sub(r"(\d+)分(?:钟|鐘)?半", lambda match: f"{60 * int(match[1]) + 30} seconds", in_figures(said))
     said = _MINUTE_AND_SHARE.sub(_share_in_seconds, said)
-    said = _SHARE_OF_MINUTE.sub(lambda found: f"{60 * _SHARES[found['share']]:g} seconds", said)
+    said = _SHARE_OF_MINUTE.sub(lambda match: f"{60 * _SHARES[match['share']]:g} seconds", said)
     said = re.sub(r"\b(\w+) and a half minutes?\b", r"\1.5 minutes", in_figures(said))
     said = re.sub(r"\b(?:half a|a half) minute\b", "30 seconds", said)
     said = re.sub(r"\b(?:an?|einer?|une?|una) (?=minut|second|sekund|segund)", "1 ", said)
