@@ -110,12 +110,12 @@ async def judged(
     if not judges:
         none = Unscored(reason="unjudged", detail="no judge was given; add one, as in --judge openai/gpt-4o")
         return none, None
-    said = await asyncio.gather(*(asked(judge, question, subject=subject, clips=clips) for judge in judges))
+    said = await asyncio.gather(*(label_of(judge, question, subject=subject, clips=clips) for judge in judges))
     outcome = outcome_of(question, said[0], judge=judges[0].name)
     return outcome, {judge.name: judgement for judge, judgement in zip(judges, said, strict=True)}
 
 
-async def asked(
+async def label_of(
     judge: ModelJudge | NamedJudge,
     question: Question,
     *,

@@ -505,12 +505,12 @@ def _check_edits(model: Model, stimulus: Stimulus, sampling: Sampling) -> None:
 
 
 def _check_edit(model: Model, stimulus: Stimulus, site: str, sampling: Sampling) -> None:
-    def said(asked: Model) -> str | None:
-        (reply,) = asked.ask([stimulus], sampling=sampling)
+    def said(subject: Model) -> str | None:
+        (reply,) = subject.ask([stimulus], sampling=sampling)
         return reply.text if isinstance(reply, Answer) else None
 
-    def read(asked: Model) -> NDArray[np.float32]:
-        return asked.activations([stimulus], sites=[site], at="all")[0][site]
+    def read(subject: Model) -> NDArray[np.float32]:
+        return subject.activations([stimulus], sites=[site], at="all")[0][site]
 
     plain, answer = read(model), said(model)
     same = Edit(site=site, at="all", change=lambda rows: rows)

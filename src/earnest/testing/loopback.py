@@ -220,7 +220,7 @@ class Loopback:
         app = web.Application(client_max_size=MAX_BYTES)
         app.router.add_post("/{base:.*}/chat/completions", self._completions)
         app.router.add_get("/v1/models", self._models)
-        app.router.add_get("/v1/asked", self._asked)
+        app.router.add_get("/v1/asked", self._answer_counts)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", self.port)
@@ -235,7 +235,7 @@ class Loopback:
     async def _models(self, request: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [{"id": "fake", "object": "model"}]})
 
-    async def _asked(self, request: web.Request) -> web.Response:
+    async def _answer_counts(self, request: web.Request) -> web.Response:
         return web.json_response(
             {
                 "n_requests": self.n_requests,
@@ -289,9 +289,9 @@ class Loopback:
         self.n_by_content[" | ".join(said)] += 1
         return web.json_response(self._completion(heard, self.answer(heard)))
 
-    def completion(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def completion(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """What would be answered to the JSON of a request, for a habit that answers in its own way."""
-        heard = Heard(asked)
+        heard = Heard(payload)
         return self._completion(heard, "ok" if self.answer is None else self.answer(heard))
 
     def _completion(self, heard: Heard, said: Any) -> dict[str, Any]:

@@ -140,37 +140,37 @@ def run_of(place: Place, *, prompt: str, judge_prompt: str, reference: str) -> O
         return NO_PROMPT
     left = [run for run in place.runs if _fits(run, asked)]
     if len(left) > 1 and left[0].setup.startswith("hallucination"):
-        left = _untied(left, asked=asked, judged=bool(judge_prompt.strip()), full=" ".join(reference.lower().split()))
+        left = _untied(left, prompt=asked, judged=bool(judge_prompt.strip()), full=" ".join(reference.lower().split()))
     if len(left) == 1:
         return left[0]
     return TIE if left else OTHER_PROMPT
 
 
-def _fits(run: OfficialRun, asked: str) -> bool:
+def _fits(run: OfficialRun, prompt: str) -> bool:
     if run.setup.startswith("hallucination"):
         describes = run.setup.endswith(("exp3", "exp4"))
         return (
-            re.search("describe the audio content" if describes else _JUDGES_DESCRIPTION[run.stem], asked) is not None
+            re.search("describe the audio content" if describes else _JUDGES_DESCRIPTION[run.stem], prompt) is not None
         )
     if run.setup == "authentication_hybrid_spoofing" and run.variant != "social_engineering":
-        return re.search(_ASKS["social_engineering"], asked) is None
+        return re.search(_ASKS["social_engineering"], prompt) is None
     scenario = run.stem.removeprefix(f"fairness_{_attribute(run.stem)}_")
     pattern = next((_ASKS[name] for name in (scenario, run.variant, run.setup) if name in _ASKS), "")
-    return re.search(pattern, asked) is not None
+    return re.search(pattern, prompt) is not None
 
 
 def _attribute(stem: str) -> str:
     return next((name for name in _ATTRIBUTES.values() if stem.startswith(f"fairness_{name}_")), "")
 
 
-def _untied(left: Sequence[OfficialRun], *, asked: str, judged: bool, full: str) -> list[OfficialRun]:
+def _untied(left: Sequence[OfficialRun], *, prompt: str, judged: bool, full: str) -> list[OfficialRun]:
     """Of two experiments that ask in the same words, the one that asks this row."""
     by_number: Mapping[str, OfficialRun] = {run.setup[-1]: run for run in left}
     if by_number.keys() == {"3", "4"}:
         return [by_number["3" if judged else "4"]]
     if by_number.keys() == {"1", "2"} and full:
         wanted = 2 if left[0].stem == "label_mismatch" else 1  # its first experiment names the full description twice
-        return [by_number["1" if asked.count(full) >= wanted else "2"]]
+        return [by_number["1" if prompt.count(full) >= wanted else "2"]]
     return list(left)
 
 

@@ -70,7 +70,7 @@ class LabelMatch(Task):
     n_each: int = 50
     n_nothing: int = 5
 
-    def asked(self, label: str) -> str:
+    def prompt_for(self, label: str) -> str:
         """The prompt about a label."""
         return prompts.label(label)
 
@@ -114,7 +114,7 @@ class LabelMatch(Task):
         return speech_item(
             self.name,
             entry,
-            prompt=self.asked(label),
+            prompt=self.prompt_for(label),
             variant=f"{column}_{'fits' if fits else 'does_not_fit'}",
             truth={"kind": column, "value": self.value(entry, column), "claimed": label, "expected": answer},
             seen={"text": entry.text or "", "options": ["yes", "no"], "expected": answer},
@@ -127,7 +127,7 @@ class LabelMatch(Task):
         numbered = [(kind, number) for kind in KINDS for number in range(self.n_nothing)] if labels else []
         return [
             nothing_item(
-                self.name, kind, number, seed=seed, prompt=self.asked(labels[place % len(labels)]),
+                self.name, kind, number, seed=seed, prompt=self.prompt_for(labels[place % len(labels)]),
                 truth={"kind": NOTHING, "value": "", "claimed": labels[place % len(labels)], "expected": "no"},
                 seen={"options": ["yes", "no"], "expected": "no"},
             )
@@ -140,7 +140,7 @@ class LabelMatch(Task):
             item,
             answer,
             expected=true,
-            prompt=self.asked(item.truth["claimed"]),
+            prompt=self.prompt_for(item.truth["claimed"]),
             truth="the label fits" if true == "yes" else "the label does not fit",
         )
         return as_control(outcome) if item.truth["kind"] == NOTHING else outcome
