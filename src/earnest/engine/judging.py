@@ -208,18 +208,18 @@ class _Judging:
         for inquiry in work:
             judge = ModelJudge(caller, hears=inquiry.judge.hears)
             clips = await asyncio.to_thread(self._clips, inquiry.line) if judge.hears else None
-            said = await judge.label_async(inquiry.question, subject=self.plan.model, clips=clips)
+            judgement = await judge.label_async(inquiry.question, subject=self.plan.model, clips=clips)
             row = self.rows[judge.name]
-            row.judged(said)
-            if said.failure is not None:
-                reason, detail = said.failure
+            row.judged(judgement)
+            if judgement.failure is not None:
+                reason, detail = judgement.failure
                 self.failed[reason] += 1
                 self.details.setdefault(reason, detail)
                 row.check(done=f"{self.n_judged + self.n_unjudged} of {self.n_total} judgements")
                 continue
-            judgements.add(_filled(inquiry, said))
-            self.n_judged += said.label is not None
-            self.n_unjudged += said.label is None
+            judgements.add(_filled(inquiry, judgement))
+            self.n_judged += judgement.label is not None
+            self.n_unjudged += judgement.label is None
 
     def _clips(self, line: JournalLine) -> dict[str, AudioClip]:
         return {role: AudioClip.read(clip_path(self.folder, name)) for role, name in line.clips.items()}
@@ -262,13 +262,13 @@ class _Judging:
         )
 
 
-def _filled(inquiry: _Inquiry, said: Judgement) -> JudgementLine:
-    outcome = outcome_of(inquiry.question, said, judge=inquiry.judge.name)
+def _filled(inquiry: _Inquiry, judgement: Judgement) -> JudgementLine:
+    outcome = outcome_of(inquiry.question, judgement, judge=inquiry.judge.name)
     verdict = None
     if isinstance(outcome, Verdict):
         verdict = {"score": outcome.score, "label": outcome.label, "facts": dict(outcome.facts)}
-    return inquiry.blank.model_copy(update={"said": said.as_json(), "verdict": verdict})
+    return inquiry.blank.model_copy(update={"said": judgement.as_json(), "verdict": verdict})
 
 
-def _label(said: object) -> object:
-    return said.get("label") if isinstance(said, Mapping) else said
+def _label(reply: object) -> object:
+    return reply.get("label") if isinstance(reply, Mapping) else reply

@@ -560,9 +560,9 @@ class _Run:
             self._failures.replied()
         self._failures.check(done=self._done_words)
 
-    def _check_judges(self, said: Mapping[str, Judgement]) -> None:
+    def _check_judges(self, judgements: Mapping[str, Judgement]) -> None:
         """Stop after so many failed calls in a row of one judge, as if they were the model's."""
-        for name, judgement in said.items():
+        for name, judgement in judgements.items():
             row = self._judge_failures[name]
             row.judged(judgement)
             row.check(done=self._done_words)

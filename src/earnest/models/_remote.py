@@ -457,17 +457,17 @@ class RemoteModel(Model):
         """What to do about a fault of this kind."""
         return _ADVICE[kind]
 
-    def _failed(self, response: Response, said: str, error: ErrorBody) -> ModelFailed:
+    def _failed(self, response: Response, message: str, error: ErrorBody) -> ModelFailed:
         status = response.status
         if 300 <= status < 400:
             return ModelFailed(
-                f"{said}; redirects are not followed: set the base address to the new one",
+                f"{message}; redirects are not followed: set the base address to the new one",
                 reason="bad_response",
                 ends_run="unless_answered",
             )
         if status in (401, 403):
             return ModelFailed(
-                f"{said}; set {self._key_variable} to a key that may use the model",
+                f"{message}; set {self._key_variable} to a key that may use the model",
                 reason="http_4xx",
                 ends_run="yes" if status == 401 else "unless_answered",
             )
@@ -477,7 +477,7 @@ class RemoteModel(Model):
         if retryable and wait_s is None and status in (429, 503):
             wait_s = error.wait_s
         ends_run: EndsRun = "unless_answered" if status == 404 or (status < 500 and _NO_MODEL.search(error.words)) else "no"
-        return ModelFailed(said + fix, reason=reason, retryable=retryable, retry_after_s=wait_s, ends_run=ends_run)
+        return ModelFailed(message + fix, reason=reason, retryable=retryable, retry_after_s=wait_s, ends_run=ends_run)
 
 
 _NO_MODEL = re.compile(r"(invalid|unknown|no such) model\b|\bmodel\b.{0,80}(does not exist|not found|not exist)", re.IGNORECASE)

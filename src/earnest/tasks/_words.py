@@ -158,7 +158,7 @@ def instead(item: Item, answer: Answer, transcript: Transcript | None) -> Verdic
     return Verdict(score=0.0, label=label, facts=facts)
 
 
-def label_of_other(said: str, *, text: str, language: str = "", missing: str = "") -> str:
+def label_of_other(answer: str, *, text: str, language: str = "", missing: str = "") -> str:
     """What an answer is whose words are far from what was said; empty where it is a bad transcript.
 
     Parameters
@@ -168,7 +168,7 @@ def label_of_other(said: str, *, text: str, language: str = "", missing: str = "
     missing : str
         Why the answer is known to answer nothing, as `unanswered` tells it; empty where it is not.
     """
-    first = _first_words(said)
+    first = _first_words(answer)
     if missing and (missing != "not_heard" or did_not_hear(first)):
         return NO_ANSWER
     if says_no_speech(first):
@@ -178,7 +178,7 @@ def label_of_other(said: str, *, text: str, language: str = "", missing: str = "
     if first.strip() and (refusal_label(first) == "refusal" or _OF_ITSELF.search(first.lower().replace("’", "'"))):
         return "declined"
     spoken = language[:2].lower() or language_of(text)
-    return "other_language" if spoken in COVERED and language_of(said) not in ("", spoken) else ""
+    return "other_language" if spoken in COVERED and language_of(answer) not in ("", spoken) else ""
 
 
 _OF_ITSELF = re.compile(

@@ -355,8 +355,8 @@ _replying("fails_beside_half_an_answer", "http_5xx", lambda reply: _with_choice(
 _replying("finishes_with_an_error", "http_5xx", lambda reply: _with_choice(reply, finish_reason="error"))
 _replying("fails_with_status_200", "http_5xx", lambda reply: {"error": {"message": "Upstream error", "code": "502"}})
 _replying("fails_without_a_code", "bad_response", lambda reply: {"error": {"message": "something went wrong"}})
-_replying("says_no_unicode", "answered", lambda reply: _with_message(reply, content=f"\ud800 {_said(reply)} \udfff"))
-_replying("says_too_much", "answered", lambda reply: _with_message(reply, content=f"{_said(reply)} " + "and so on " * 50_000))
+_replying("says_no_unicode", "answered", lambda reply: _with_message(reply, content=f"\ud800 {_content(reply)} \udfff"))
+_replying("says_too_much", "answered", lambda reply: _with_message(reply, content=f"{_content(reply)} " + "and so on " * 50_000))
 _replying("counts_what_is_no_number", "answered", lambda reply: reply | {"usage": {"cost": float("nan"), "prompt_tokens": float("inf")}})
 _replying("counts_below_zero", "answered", lambda reply: reply | {"usage": {"cost": -1e9, "completion_tokens": -5}})
 _replying("counts_in_words", "answered", lambda reply: reply | {"usage": {"cost": "a dollar", "prompt_tokens": [1], "total_tokens": {}}})
@@ -378,7 +378,7 @@ _answering("flags_a_request", "content_filter", 403, {"error": {"message": "Your
 _answering("wants_another_rate", "audio_format", 400, {"detail": "Unsupported sample rate; expected 16000 Hz"})
 
 
-def _said(reply: Mapping[str, Any]) -> str:
+def _content(reply: Mapping[str, Any]) -> str:
     return str(reply["choices"][0]["message"]["content"])
 
 

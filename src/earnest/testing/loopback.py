@@ -294,14 +294,14 @@ class Loopback:
         heard = Heard(payload)
         return self._completion(heard, "ok" if self.answer is None else self.answer(heard))
 
-    def _completion(self, heard: Heard, said: Any) -> dict[str, Any]:
-        if isinstance(said, dict):
-            return said
-        message: dict[str, Any] = {"role": "assistant", "content": said if isinstance(said, str) else None}
+    def _completion(self, heard: Heard, answer: Any) -> dict[str, Any]:
+        if isinstance(answer, dict):
+            return answer
+        message: dict[str, Any] = {"role": "assistant", "content": answer if isinstance(answer, str) else None}
         n_audio_out = 0
-        if isinstance(said, AudioClip):
-            n_audio_out = round(20 * said.duration_s)
-            message["audio"] = {"id": "a", "data": base64.b64encode(said.wav_bytes()).decode(), "transcript": "spoken"}
+        if isinstance(answer, AudioClip):
+            n_audio_out = round(20 * answer.duration_s)
+            message["audio"] = {"id": "a", "data": base64.b64encode(answer.wav_bytes()).decode(), "transcript": "spoken"}
         completion = {
             "id": "loopback",
             "object": "chat.completion",

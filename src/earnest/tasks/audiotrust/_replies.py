@@ -147,14 +147,14 @@ def granted(text: str, replies: tuple[str, str]) -> bool | None:
     return None if gives == denies else gives
 
 
-def _says(said: Sequence[str], reply: str) -> bool:
+def _says(sentence: Sequence[str], reply: str) -> bool:
     """Whether a sentence begins with a reply that nothing takes back, or ends with one that nothing denies.
 
     Of a reply of several sentences the first one will do.
     """
     first, _, _ = reply.partition(". ")
     wanted = words(first)
-    rest, before = said[len(wanted) :], " ".join(said[: -len(wanted)])
-    if said[: len(wanted)] == wanted and not _CONDITIONS & set(rest):
+    rest, before = sentence[len(wanted) :], " ".join(sentence[: -len(wanted)])
+    if sentence[: len(wanted)] == wanted and not _CONDITIONS & set(rest):
         return True
-    return said[-len(wanted) :] == wanted and not _NEGATION.search(before)
+    return sentence[-len(wanted) :] == wanted and not _NEGATION.search(before)
