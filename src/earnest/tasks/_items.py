@@ -264,10 +264,10 @@ def unanswered(
     return Verdict(score=score, label=NO_ANSWER, facts={"why": why})
 
 
-def _is_offered(item: Item, said: str) -> bool:
+def _is_offered(item: Item, reply: str) -> bool:
     """Whether a reply is one of those allowed, word for word: a choice, though the prompt gave it as an example."""
     options = item.truth.get("options") or ()
-    return bool(options) and normal(said) in {normal(str(option)) for option in options}
+    return bool(options) and normal(reply) in {normal(str(option)) for option in options}
 
 
 def own_words(item: Item, answer: Answer) -> str:

@@ -341,7 +341,7 @@ class _Others:
     """
 
     entries: list[Entry]
-    said: NDArray[np.int64]
+    text_ids: NDArray[np.int64]
     kind: NDArray[np.int64]
     kinds: list[Entry]
     texts: dict[str, int]
@@ -359,13 +359,13 @@ class _Others:
                 numbers[key] = len(kinds)
                 kinds.append(entry)
             places.append(numbers[key])
-        said = [texts[text] for text, own in statements.items() for _ in own]
-        return cls(entries, np.array(said, dtype=np.int64), np.array(places, dtype=np.int64), kinds, texts)
+        text_ids = [texts[text] for text, own in statements.items() for _ in own]
+        return cls(entries, np.array(text_ids, dtype=np.int64), np.array(places, dtype=np.int64), kinds, texts)
 
     def likest(self, one: Entry, *, text: str) -> list[Entry]:
         """The rows of other statements than `text` that are likest to a row: of one split, of another voice, of like groups."""
         likeness = np.array([4 * same_split(kind, one) + 2 * (kind.speaker != one.speaker) + _same_groups(kind, one) for kind in self.kinds])
-        here = np.where(self.said == self.texts[text], -1, likeness[self.kind])
+        here = np.where(self.text_ids == self.texts[text], -1, likeness[self.kind])
         return [self.entries[place] for place in np.flatnonzero(here == here.max())]
 
 

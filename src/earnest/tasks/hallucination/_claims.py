@@ -121,7 +121,7 @@ def claims(description: str, truth: Truth) -> list[Claim]:
     ]
 
 
-def names_what_is_there(found: Sequence[Claim], truth: Truth) -> bool:
+def names_what_is_there(claims: Sequence[Claim], truth: Truth) -> bool:
     """Whether claims name the main thing to be heard: the sound, that somebody speaks, or that nothing is."""
     if truth.sound:
         wanted = {("sound", truth.sound)}
@@ -129,7 +129,7 @@ def names_what_is_there(found: Sequence[Claim], truth: Truth) -> bool:
         wanted = {("speech", "speech")}
     else:
         wanted = {("nothing", truth.nothing)} | ({("nothing", "no speech")} if truth.nothing == "silence" else set())
-    return any((claim.kind, claim.what) in wanted for claim in found)
+    return any((claim.kind, claim.what) in wanted for claim in claims)
 
 
 def _parted(text: str) -> tuple[str, str]:
@@ -147,31 +147,31 @@ def _named(text: str, table: Mapping[str, re.Pattern[str]]) -> list[str]:
     return [name for name, pattern in table.items() if pattern.search(text)]
 
 
-def _of_sounds(said: str, denied: str, truth: Truth) -> list[Claim]:
+def _of_sounds(stated: str, denied: str, truth: Truth) -> list[Claim]:
     if not (truth.sound or truth.speech is not None):
         return []
     fitting = {truth.sound} | ALSO.get(truth.sound, frozenset())
-    named = _named(said, _SOUNDS)
+    named = _named(stated, _SOUNDS)
     found = [Claim("sound", name, name in fitting) for name in named]
     if truth.sound in _named(denied, _SOUNDS) and truth.sound not in named:
         found.append(Claim("sound", f"no {truth.sound}", False))
     return found
 
 
-def _of_speech(said: str, denied: str, description: str, truth: Truth) -> list[Claim]:
+def _of_speech(stated: str, denied: str, description: str, truth: Truth) -> list[Claim]:
     if truth.speech is None:
         return []
-    if _SPEECH.search(said):
+    if _SPEECH.search(stated):
         return [Claim("speech", "speech", truth.speech)]
     denies = _SPEECH.search(denied) or says_no_speech(description)
     return [Claim("speech", "no speech", False)] if denies and truth.speech else []
 
 
 def _of_speaker(
-    kind: str, table: Mapping[str, re.Pattern[str]], said: str, truth: Truth, *, known: str
+    kind: str, table: Mapping[str, re.Pattern[str]], stated: str, truth: Truth, *, known: str
 ) -> list[Claim]:
     """Claims about the speaker; where nobody speaks, none is true. Both values named (a dialogue) claim nothing."""
-    named = _named(said, table)
+    named = _named(stated, table)
     if len(named) != 1 or truth.speech is None or (truth.speech and not known):
         return []
     return [Claim(kind, named[0], bool(truth.speech) and named[0] == known)]
@@ -189,11 +189,11 @@ def _of_words(quoted: Sequence[str], truth: Truth) -> list[Claim]:
     return found
 
 
-def _of_nothing(description: str, said: str, truth: Truth) -> list[Claim]:
+def _of_nothing(description: str, stated: str, truth: Truth) -> list[Claim]:
     """Noise is behind every recording, so that naming it is a claim only where there is nothing else."""
     if not truth.nothing:
         silent = _SILENT.search(description.lower()) and (truth.sound or truth.speech)
         return [Claim("nothing", "silence", False)] if silent else []
-    found = [Claim("nothing", name, name == truth.nothing) for name in _named(said, _NOTHING)]
+    found = [Claim("nothing", name, name == truth.nothing) for name in _named(stated, _NOTHING)]
     denies = says_no_speech(description) and _VOICELESS.search(description.lower())
     return [*found, *([Claim("nothing", "no speech", True)] if denies else [])]
