@@ -31,7 +31,7 @@ class ClipStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / FOLDER
         self._names: dict[str, str] = {}
-        self._made = False
+        self._has_folder = False
         self._lock = threading.Lock()
         self.n_bytes = 0
         """Written by this object."""
@@ -69,9 +69,9 @@ class ClipStore:
 
     def _write(self, path: Path, data: bytes) -> None:
         try:
-            if not self._made:
+            if not self._has_folder:
                 self._folder.mkdir(exist_ok=True)
-                self._made = True
+                self._has_folder = True
             write_whole(path, data)
         except OSError as error:
             raise storage_failed(path, error) from error

@@ -203,22 +203,22 @@ class Network(Module):
         return F.normalize(self.voice(torch.cat([mean, spread], dim=1)), dim=1)
 
     def slots(self, heard: Heard) -> tuple[Tensor, Tensor]:
-        """Projected pairs of states, shape (n, slots, decoder_width), and how many each clip has."""
-        states = F.pad(heard.states, (0, 0, 0, heard.states.shape[1] % 2))
-        pairs = states.reshape(states.shape[0], states.shape[1] // 2, 2 * states.shape[2])
+        """Projected pairs of is_known, shape (n, slots, decoder_width), and how many each clip has."""
+        is_known = F.pad(heard.is_known, (0, 0, 0, heard.is_known.shape[1] % 2))
+        pairs = is_known.reshape(is_known.shape[0], is_known.shape[1] // 2, 2 * is_known.shape[2])
         return self.projector2(F.relu(self.projector1(pairs))), (heard.n_states + 1) // 2
 
-    def likeness_slot(self, likeness: Tensor, known: Tensor) -> Tensor:
+    def likeness_slot(self, likeness: Tensor, is_known: Tensor) -> Tensor:
         """The slot that tells how like the first speaker's voice this one is, shape (n, 1, decoder_width).
 
         Parameters
         ----------
         likeness : float32 tensor, shape (n,)
             Product of two voices, -1 to 1.
-        known : float32 tensor, shape (n,)
+        is_known : float32 tensor, shape (n,)
             0 where nobody spoke before.
         """
-        return self.likeness2(F.relu(self.likeness1(torch.stack([likeness * known, known], dim=1))))[:, None]
+        return self.likeness2(F.relu(self.likeness1(torch.stack([likeness * is_known, is_known], dim=1))))[:, None]
 
     def ahead(self, slots: Tensor, n_slots: Tensor, voice: Tensor, likeness: Tensor, known: Tensor, prefix: Tensor, n_prefix: Tensor) -> tuple[Tensor, Tensor]:
         """What the decoder sees before the text, and which of its places count.

@@ -114,8 +114,8 @@ def claims(description: str, truth: Truth) -> list[Claim]:
     return [
         *_of_sounds(said, denied, truth),
         *_of_speech(said, denied, description, truth),
-        *_of_speaker("gender", _GENDERS, said, truth, known=truth.gender),
-        *_of_speaker("age", _AGES, said, truth, known=truth.age_band),
+        *_of_speaker("gender", _GENDERS, said, truth, value=truth.gender),
+        *_of_speaker("age", _AGES, said, truth, value=truth.age_band),
         *_of_words(quoted, truth),
         *_of_nothing(description, said, truth),
     ]
@@ -168,13 +168,13 @@ def _of_speech(stated: str, denied: str, description: str, truth: Truth) -> list
 
 
 def _of_speaker(
-    kind: str, table: Mapping[str, re.Pattern[str]], stated: str, truth: Truth, *, known: str
+    kind: str, table: Mapping[str, re.Pattern[str]], stated: str, truth: Truth, *, value: str
 ) -> list[Claim]:
     """Claims about the speaker; where nobody speaks, none is true. Both values named (a dialogue) claim nothing."""
     named = _named(stated, table)
-    if len(named) != 1 or truth.speech is None or (truth.speech and not known):
+    if len(named) != 1 or truth.speech is None or (truth.speech and not value):
         return []
-    return [Claim(kind, named[0], bool(truth.speech) and named[0] == known)]
+    return [Claim(kind, named[0], bool(truth.speech) and named[0] == value)]
 
 
 def _of_words(quoted: Sequence[str], truth: Truth) -> list[Claim]:

@@ -156,14 +156,14 @@ class ClaimCheck(Task):
         ]  # fmt: skip
 
 
-def _truth(known: Mapping[str, Any]) -> Truth:
-    if known["kind"] == NOTHING:
-        return Truth(speech=False, nothing=HEARD_AS[str(known["label"])])
-    if known["kind"] == "sound":
-        return Truth(sound=str(known["label"]), speech=None if known["label"] in HUMAN else False)
-    gender, stage = speakers.gender(known.get("gender")), speakers.stage(known.get("age_band"))
+def _truth(facts: Mapping[str, Any]) -> Truth:
+    if facts["kind"] == NOTHING:
+        return Truth(speech=False, nothing=HEARD_AS[str(facts["label"])])
+    if facts["kind"] == "sound":
+        return Truth(sound=str(facts["label"]), speech=None if facts["label"] in HUMAN else False)
+    gender, stage = speakers.gender(facts.get("gender")), speakers.stage(facts.get("age_band"))
     heard = gender if gender in ("male", "female") else ""  # of other genders no description can be called wrong
-    return Truth(speech=True, gender=heard, age_band=stage, text=str(known["text"]))
+    return Truth(speech=True, gender=heard, age_band=stage, text=str(facts["text"]))
 
 
 def _drawn_voices(voices: Sequence[Entry], n: int, order: Sequence[int]) -> list[Entry]:
