@@ -203,9 +203,9 @@ class Network(Module):
         return F.normalize(self.voice(torch.cat([mean, spread], dim=1)), dim=1)
 
     def slots(self, heard: Heard) -> tuple[Tensor, Tensor]:
-        """Projected pairs of is_known, shape (n, slots, decoder_width), and how many each clip has."""
-        is_known = F.pad(heard.is_known, (0, 0, 0, heard.is_known.shape[1] % 2))
-        pairs = is_known.reshape(is_known.shape[0], is_known.shape[1] // 2, 2 * is_known.shape[2])
+        """Projected pairs of states, shape (n, slots, decoder_width), and how many each clip has."""
+        states = F.pad(heard.states, (0, 0, 0, heard.states.shape[1] % 2))
+        pairs = states.reshape(states.shape[0], states.shape[1] // 2, 2 * states.shape[2])
         return self.projector2(F.relu(self.projector1(pairs))), (heard.n_states + 1) // 2
 
     def likeness_slot(self, likeness: Tensor, is_known: Tensor) -> Tensor:
