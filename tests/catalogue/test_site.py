@@ -173,7 +173,7 @@ def test_five_thousand_works_are_searched_in_a_blink(in_browser, tmp_path):
             "(() => { const words = ['audio', 'benchmark speech', 'jail', 'part 4999', 'qwen']; earnestFind('warm', {});"
             "const begun = performance.now(); words.forEach((one) => earnestFind(one, {})); return (performance.now() - begun) / 5; })()"
         )
-        print(f"{took:.1f} ms a search over 5,000 works")
+        print(f"{took:.1f} ms a search over 5,000 works")  # noqa: T201
         assert took < 500  # a net against runaways; the figure is printed
         assert await evaluate("earnestFind('part 4999', {}).length") == 1
 

@@ -15,9 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import itertools
 import os
-import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
@@ -28,8 +26,7 @@ from typing import Any, TypeVar
 from earnest.attacks import Attack
 from earnest.audio import AudioClip, Stimulus
 from earnest.engine.arms import Setup, setups
-from earnest.engine.cache import AnswerCache
-from earnest.engine.caller import LET_GO_S, Caller, caller_for, check_prices, cost_of
+from earnest.engine.caller import LET_GO_S, Caller
 from earnest.engine.clips import ClipStore
 from earnest.engine.crafts import CraftStore
 from earnest.engine.failing import FailureRow
@@ -38,13 +35,11 @@ from earnest.engine.journal import CALL_FAILED, Journal
 from earnest.engine.judge_prompts import earlier_text
 from earnest.engine.judge_replies import Judgement
 from earnest.engine.judges import ModelJudge, NamedJudge, judged
-from earnest.engine.learning import keep, learnt_by, recall
-from earnest.engine.ledger_file import read_spent, write_spent
 from earnest.engine.limits import check_disk, check_memory, check_open_files
 from earnest.engine.lines import line_of, outcome_of_reply, scoring_failed
 from earnest.engine.pace import Pace
 from earnest.engine.planned import write_items
-from earnest.engine.prices import Ledger
+from earnest.engine.session import Session
 from earnest.engine.shards import in_shard
 from earnest.engine.stopping import finished
 from earnest.engine.workers import Workers
@@ -72,14 +67,13 @@ from earnest.models.access import (
     System,
     rng_for,
 )
-from earnest.plan import LearntField, Plan
+from earnest.plan import Plan
 from earnest.records import Arm, JournalLine, Question, Unscored, Verdict
 from earnest.results.proof import swapped
 from earnest.results.reasons import reason_counts
 
 T = TypeVar("T")
 
-TICK_S = 0.1
 MOST_TURNS = 64
 """Of one conversation; a task that asks more does not come to an end."""
 _MOST_ATTACKS = 32
@@ -141,8 +135,8 @@ async def execute_async(
     """
     folder = Path(folder)
     jobs = _checked([job for job in jobs if in_shard(job.item.id, plan.shard)])
-    async with AsyncExitStack() as stack:
-        run = await _Run.begin(stack, plan, jobs, model, others or {}, judges, folder, settings, on_progress)
+    async with Session(folder, settings) as session, AsyncExitStack() as stack:
+        run = await _Run.begin(session, stack, plan, jobs, model, others or {}, judges, on_progress)
         run.rows_seen = rows_seen
         await run.finish_all()
     return run.summary()
@@ -183,28 +177,24 @@ def _checked(jobs: list[Job]) -> list[Job]:
 class _Run:
     """A run in progress: its resources, and what became of its jobs so far."""
 
-    def __init__(self, plan: Plan, jobs: list[Job], folder: Path, settings: Settings) -> None:
-        self.plan, self.jobs, self.folder, self.settings = plan, jobs, folder, settings
+    def __init__(self, plan: Plan, jobs: list[Job], session: Session) -> None:
+        self.plan, self.jobs, self.session = plan, jobs, session
+        self.folder, self.settings, self.cache = session.folder, session.settings, session.cache
         self._by_id = {job.id: job for job in jobs}
-        self.sampling = settings.sampling
-        self.clips = ClipStore(folder)
+        self.sampling = self.settings.sampling
+        self.clips = ClipStore(self.folder)
         self.n_scored, self.unscored = 0, Counter[str]()
         self.n_done = self.n_resumed = 0
-        self._failures = FailureRow(plan.model, settings.max_failures)
+        self._failures = FailureRow(plan.model, self.settings.max_failures)
         self._judge_failures: dict[str, FailureRow] = {}
         self._canary_lines: dict[str, JournalLine] = {}
         self._finished: set[str] = set()
-        self._learnt: tuple[LearntField, ...] = ()
         self.rows_seen: frozenset[str] = frozenset()
-        self.begun = time.monotonic()
         self.pace = Pace(())
         self.journal: Journal
-        self.ledger: Ledger
-        self.cache: AnswerCache | None = None
         self.crafts: CraftStore | None = None
         self.caller: Caller
         self.judges: list[ModelJudge | NamedJudge] = []
-        self.judge_callers: list[Caller] = []
         self.other_callers: dict[str, Caller] = {}
         self.setups: dict[Any, Setup] = {}
         self.pool: Workers
@@ -214,62 +204,47 @@ class _Run:
     @classmethod
     async def begin(
         cls,
+        session: Session,
         stack: AsyncExitStack,
         plan: Plan,
         jobs: list[Job],
         model: Model,
         others: Mapping[str, Model],
         judges: Sequence[ModelJudge | NamedJudge],
-        folder: Path,
-        settings: Settings,
         on_progress: Callable[[Progress], None] | None,
     ) -> _Run:
         """Check everything, open everything; `stack` closes it again in the right order."""
-        run = cls(plan, jobs, folder, settings)
+        run = cls(plan, jobs, session)
         run.on_progress = on_progress
-        check_open_files(settings.max_connections * (1 + len(judges)))
-        if settings.cache is not None:
-            run.cache = AnswerCache(settings.cache)
-            stack.callback(run.cache.close)
-        run.ledger = Ledger(settings.max_cost, spent=read_spent(folder))
-        recall(folder, [model, *others.values(), *(judge.model for judge in judges if isinstance(judge, ModelJudge))])
-        run.caller = run._caller_of(model)
-        stack.push_async_callback(run.caller.aclose)
-        run.other_callers = {spec: run._caller_of(other) for spec, other in others.items()}
-        for caller in run.other_callers.values():
-            stack.push_async_callback(caller.aclose)
-        run._take_judges(judges, stack)
-        check_prices(run._callers, settings)
+        check_open_files(session.settings.max_connections * (1 + len(judges)))
+        session.recall([model, *others.values(), *(judge.model for judge in judges if isinstance(judge, ModelJudge))])
+        run.caller = session.caller(model)
+        run.other_callers = {spec: session.caller(other) for spec, other in others.items()}
+        run._take_judges(judges)
+        session.check_prices()
         run.setups = setups(
             plan, (job.arm for job in jobs), model=run.caller, others=run.other_callers, sampling=run.sampling
         )
-        with _storage_errors(folder):
-            plan.write(folder)
-        write_items(folder, [job.id for job in jobs])
-        run.journal = Journal(folder)
+        with _storage_errors(run.folder):
+            plan.write(run.folder)
+        session.keep_account(of_learning=True)
+        write_items(run.folder, [job.id for job in jobs])
+        run.journal = Journal(run.folder)
         stack.callback(run.journal.close)
         if any(setup.attack is not None for setup in run.setups.values()):
-            run.crafts = CraftStore(folder, run.clips)
+            run.crafts = CraftStore(run.folder, run.clips)
             stack.callback(run.crafts.close)
-        stack.callback(run._write_spent)
-        stack.callback(run._keep_learnt)
         run._open_pools(stack)
         # what was pushed last is closed first: worker threads must be let go before their pools are waited for
-        stack.push_async_callback(run._let_threads_go)
+        stack.push_async_callback(session.close_callers)
         run._take_earlier_lines()
         run._check_machine()
         return run
 
-    def _caller_of(self, model: Model, *, role: str = "") -> Caller:
-        return caller_for(model, self.settings, folder=self.folder, cache=self.cache, ledger=self.ledger, role=role)
-
-    def _take_judges(self, judges: Sequence[ModelJudge | NamedJudge], stack: AsyncExitStack) -> None:
+    def _take_judges(self, judges: Sequence[ModelJudge | NamedJudge]) -> None:
         for judge in judges:
             if isinstance(judge, ModelJudge):
-                caller = self._caller_of(judge.model, role="judge")
-                stack.push_async_callback(caller.aclose)
-                self.judge_callers.append(caller)
-                judge = ModelJudge(caller, hears=judge.hears)
+                judge = ModelJudge(self.session.caller(judge.model, role="judge"), hears=judge.hears)
             self.judges.append(judge)
             self._judge_failures[judge.name] = FailureRow(f"judge {judge.name}", self.settings.max_failures)
 
@@ -278,10 +253,6 @@ class _Run:
         self.attack_pool = Workers(self._n_attacks, name="earnest-attack")
         for pool in (self.pool, self.attack_pool):
             stack.push_async_callback(pool.closed, within_s=LET_GO_S)
-
-    async def _let_threads_go(self) -> None:
-        for caller in self._callers:
-            await caller.aclose()
 
     def _take_earlier_lines(self) -> None:
         known = {job.id for job in self.jobs}
@@ -305,10 +276,6 @@ class _Run:
         check_memory(left, self._n_plain)
 
     @property
-    def _callers(self) -> list[Caller]:
-        return [self.caller, *self.other_callers.values(), *self.judge_callers]
-
-    @property
     def _n_plain(self) -> int:
         """Items without an attack that are under way at once."""
         size = self.caller.batch_size
@@ -328,8 +295,7 @@ class _Run:
         plain = [job for job in left if job.kind == "item" and self.setups[job.arm].attack is None]
         attacked = [job for job in left if job.kind == "item" and self.setups[job.arm].attack is not None]
         self.pace = Pace((self.setups[job.arm].attack is not None, job.item.duration_s) for job in left)
-        ticker = asyncio.create_task(self._tick())
-        try:
+        async with self.session.ticking(self._report):
             await self._in_parallel((self._finish(job) for job in canaries), self._n_plain)
             self._check_canaries(canaries)
             self.caller.rely()
@@ -339,11 +305,6 @@ class _Run:
             for arm in self._arms(attacked):
                 alike = self._ordered([job for job in attacked if job.arm == arm])
                 await self._in_parallel((self._attack(group) for group in self._groups(alike)), self._n_attacks)
-        finally:
-            ticker.cancel()
-            await asyncio.gather(ticker, return_exceptions=True)
-            self._keep_learnt()
-            self._report()
         self._check_whole()
 
     def _check_canaries(self, asked: list[Job]) -> None:
@@ -617,66 +578,38 @@ class _Run:
         else:
             self.unscored[line.reason or ""] += 1
 
-    async def _tick(self) -> None:
-        for tick in itertools.count():
-            await asyncio.sleep(TICK_S)
-            await asyncio.to_thread(self._flush)
-            if tick % 3 == 0:
-                self._report()
-
-    def _flush(self) -> None:
-        if self.cache is not None:
-            self.cache.flush()
-        self._write_spent()
-        self._keep_learnt()
-
-    def _keep_learnt(self) -> None:
-        """What endpoints were found to refuse stands in the plan as soon as it is known."""
-        learnt = learnt_by(self._callers)
-        if learnt != self._learnt:
-            with _storage_errors(self.folder):
-                keep(self.folder, learnt)
-            self._learnt = learnt
-
-    def _write_spent(self) -> None:
-        write_spent(self.folder, self.ledger.spent)
-
     def _report(self) -> None:
         if self.on_progress is not None:
             self.on_progress(self.progress())
 
     def progress(self) -> Progress:
         """How far the run is."""
-        passed_s = max(1e-9, time.monotonic() - self.begun)
-        rate = (self.n_done - self.n_resumed) / passed_s
-        return Progress(
+        n_here = self.n_done - self.n_resumed
+        return self.session.progress(
             done=self.n_done,
             total=len(self.jobs),
             scored=self.n_scored,
             unscored=dict(self.unscored),
-            cost_usd=cost_of(self._callers, self.ledger)[0],
-            rate_per_s=rate,
-            eta_s=self.pace.eta_s(passed_s) if rate else None,
-            in_flight=sum(caller.in_flight for caller in self._callers),
-            learnt=tuple(map(str, self._learnt)),
+            n_here=n_here,
+            eta_s=self.pace.eta_s(self.session.passed_s) if n_here else None,
         )
 
     def summary(self) -> Summary:
         """What the run did."""
-        cost_usd, note = cost_of(self._callers, self.ledger)
+        totals = self.session.totals()
         return Summary(
             folder=self.folder,
             n_items=len(self.jobs),
             n_scored=self.n_scored,
             unscored=dict(self.unscored),
             n_resumed=self.n_resumed,
-            n_calls=sum(caller.counts.n_calls for caller in self._callers),
-            n_retries=sum(caller.counts.n_retries for caller in self._callers),
-            n_cached=sum(caller.counts.n_cached for caller in self._callers),
-            cost_usd=cost_usd,
-            note=note,
-            learnt=tuple(map(str, self._learnt)),
-            duration_s=time.monotonic() - self.begun,
+            n_calls=totals.n_calls,
+            n_retries=totals.n_retries,
+            n_cached=totals.n_cached,
+            cost_usd=totals.cost_usd,
+            note=totals.note,
+            learnt=tuple(map(str, totals.learnt)),
+            duration_s=totals.duration_s,
         )
 
 
