@@ -161,7 +161,10 @@ def _check_numbers(value: Any) -> None:
 
 def plain_json(value: Any, *, depth: int = 0) -> Any:
     """The value as `strict_json` reads it back: what JSON cannot hold is None (not finite), or written as text."""
-    if value is None or isinstance(value, bool):
+    kind = type(value)
+    if kind is str:  # what most values are; a line has fifty
+        return value if value.isascii() else valid_text(value)
+    if value is None or kind is bool:
         return value
     if isinstance(value, str):
         return valid_text(value)
@@ -170,7 +173,14 @@ def plain_json(value: Any, *, depth: int = 0) -> Any:
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     if depth >= MAX_DEPTH:
-        return valid_text(f"<{type(value).__name__}, nested too deep>")
+        return valid_text(f"<{kind.__name__}, nested too deep>")
+    if kind is dict:  # leaves are looked at here: a call for each would be most of what a line costs
+        return {
+            key if type(key) is str and key.isascii() else valid_text(str(key)): part
+            if part is None or part is True or part is False or (type(part) is str and part.isascii())
+            else plain_json(part, depth=depth + 1)
+            for key, part in value.items()
+        }
     if isinstance(value, Mapping):
         return {valid_text(str(key)): plain_json(part, depth=depth + 1) for key, part in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
@@ -271,7 +281,7 @@ def taken_as_data(folder: Path | str) -> Iterator[None]:
         ) from error
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path | str, data: bytes) -> None:
     """Write a file that appears whole or not at all; a link in its place is replaced, never followed.
 
     Raises
@@ -292,7 +302,7 @@ def write_whole(path: Path, data: bytes) -> None:
             written = 0
             while written < len(data):
                 written += opened.write(data[written:] if written else data)
-        Path(partial).replace(path)
+        os.replace(partial, path)
     except BaseException:
         with suppress(FileNotFoundError):
             os.unlink(partial)

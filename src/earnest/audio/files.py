@@ -148,7 +148,7 @@ def read_audio(path: str | Path, *, max_duration_s: float, part: Part = Part()) 
     The samples are float32; int16 where the file holds just these, as `containers.plain_pcm16` says. Nothing else of such a file
     (names and comments in other chunks, say) goes along.
     """
-    path = Path(path)
+    path = path if isinstance(path, Path) else Path(path)
     name = repr(str(path))
     try:
         if not path.is_file():

@@ -422,7 +422,7 @@ class Caller(Delegate):
 
     async def _billed(self, stimulus: Stimulus, sampling: Sampling, schema: Schema) -> Answer:
         """One attempt: reserved is the most that it may cost, spent what it did, whether or not there is an answer."""
-        most = 0.0 if self.price is None else self.price.most(stimulus, sampling)
+        most = 0.0 if self.price is None or self.price is FREE else self.price.most(stimulus, sampling)
         reserved = await self.ledger.reserve(most)
         cost = 0.0
         try:

@@ -35,6 +35,7 @@ class ClipStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / FOLDER
+        self._place = str(self._folder)
         self._names: dict[str, str] = {}
         self._kept: set[str] | None = None
         self._lock = threading.Lock()
@@ -53,12 +54,12 @@ class ClipStore:
             name = self._names.get(clip.digest)
         if name is None:
             held = clip.quantised()
-            name = clip.digest if held == clip else held.digest
+            name = clip.digest if held is clip or held == clip else held.digest
             if not self._is_kept(name):
                 kind = "wav" if held.uncompressed else "flac"
                 level = None if held.uncompressed else FASTEST
                 data = encoded(held.pcm16(), held.sample_rate, kind=kind, compression_level=level)
-                self._write(self._folder / f"{name}.{kind}", data)
+                self._write(f"{self._place}/{name}.{kind}", data)
             with self._lock:
                 self._names[clip.digest] = name
         return name
@@ -85,11 +86,11 @@ class ClipStore:
             self._kept = kept
         return name in self._kept
 
-    def _write(self, path: Path, data: bytes) -> None:
+    def _write(self, path: str, data: bytes) -> None:
         try:
             write_whole(path, data)
         except OSError as error:
-            raise storage_failed(path, error) from error
+            raise storage_failed(Path(path), error) from error
         with self._lock:
             self.n_bytes += len(data)
 
