@@ -258,7 +258,7 @@ class Caller(Delegate):
         key = answer_key(self.model, stimulus, sampling=sampling, scope=self._scope, schema=schema)
         if self._doubted is not None:
             self._doubted.add(key)
-        found = self._cache.get(key)
+        found = await self._cache.fetched(key)
         if found is not None:
             self.counts.n_cached += 1
             self.counts.answered = True
