@@ -224,7 +224,7 @@ class Stimulus:
         asked = Turn(role="user", text=self.prompt, clips=self.clips)
         return replace(self, history=(*self.history, asked, answered), prompt=prompt, clips=dict(clips or {}))
 
-    @property
+    @cached_property
     def turns(self) -> tuple[Turn, ...]:
         """The whole conversation: the earlier turns, then the one that is to be answered."""
         return (*self.history, Turn(role="user", text=self.prompt, clips=self.clips))
