@@ -64,7 +64,6 @@ from earnest.models.access import (
     Model,
     Reply,
     Sampling,
-    System,
     rng_for,
 )
 from earnest.plan import Plan
@@ -223,7 +222,7 @@ class _Run:
         run._take_judges(judges)
         session.check_prices()
         run.setups = setups(
-            plan, (job.arm for job in jobs), model=run.caller, others=run.other_callers, sampling=run.sampling
+            plan, (job.asked_in for job in jobs), model=run.caller, others=run.other_callers, sampling=run.sampling
         )
         with _storage_errors(run.folder):
             plan.write(run.folder)
@@ -292,9 +291,9 @@ class _Run:
         """Finish every job that is left: canaries, then plain arms, so that attacks find clean answers in the cache."""
         left = [job for job in self.jobs if job.id not in self._finished]
         canaries = [job for job in left if job.kind == "canary"]
-        plain = [job for job in left if job.kind == "item" and self.setups[job.arm].attack is None]
-        attacked = [job for job in left if job.kind == "item" and self.setups[job.arm].attack is not None]
-        self.pace = Pace((self.setups[job.arm].attack is not None, job.item.duration_s) for job in left)
+        plain = [job for job in left if job.kind == "item" and not self._is_attacked(job)]
+        attacked = [job for job in left if job.kind == "item" and self._is_attacked(job)]
+        self.pace = Pace((self._is_attacked(job), job.item.duration_s) for job in left)
         async with self.session.ticking(self._report):
             await self._in_parallel((self._finish(job) for job in canaries), self._n_plain)
             self._check_canaries(canaries)
@@ -303,7 +302,7 @@ class _Run:
                 alike = self._ordered([job for job in plain if job.arm == arm])
                 await self._in_parallel((self._finish(job) for job in alike), self._n_plain)
             for arm in self._arms(attacked):
-                alike = self._ordered([job for job in attacked if job.arm == arm])
+                alike = self._ordered([job for job in attacked if job.asked_in == arm])
                 await self._in_parallel((self._attack(group) for group in self._groups(alike)), self._n_attacks)
         self._check_whole()
 
@@ -353,14 +352,18 @@ class _Run:
         return sorted(jobs, key=lambda job: -(job.item.duration_s or 0.0))
 
     def _groups(self, jobs: list[Job]) -> Iterator[list[Job]]:
-        """Jobs of an arm that are attacked together."""
+        """Jobs of an arm that are attacked together; an attack's own control never with what it is the control of."""
         size = self.caller.batch_size or 1
-        for start in range(0, len(jobs), size):
-            yield jobs[start : start + size]
+        for part in ([job for job in jobs if job.is_control is control] for control in (False, True)):
+            for start in range(0, len(part), size):
+                yield part[start : start + size]
 
     @staticmethod
     def _arms(jobs: list[Job]) -> list[Arm]:
-        return list(dict.fromkeys(job.arm for job in jobs))
+        return list(dict.fromkeys(job.asked_in for job in jobs))
+
+    def _is_attacked(self, job: Job) -> bool:
+        return self.setups[job.asked_in].attack is not None
 
     async def _finish(self, job: Job) -> None:
         """A job without an attack, from loading to its journal line."""
@@ -443,13 +446,14 @@ class _Run:
         if job.item.follow is None:
             return await self._in_pool(_with_goal, job)
         entry, _, _ = await self._conversed(job)
-        return replace(entry.sent, goal=job.goal(job.item))
+        return replace(entry.sent, goal=job.wanted)
 
     async def _attack_loaded(self, loaded: list[tuple[Job, Stimulus]]) -> None:
-        setup = self.setups[loaded[0][0].arm]
+        arm = loaded[0][0].asked_in
+        setup = self.setups[arm]
         stimuli = [stimulus for _, stimulus in loaded]
         # one seed for all: the attack makes a generator for each stimulus from it and the stimulus's content
-        rng = rng_for(self.plan.seed, "attack", loaded[0][0].arm.attack or "")
+        rng = rng_for(self.plan.seed, "attack", arm.attack or "")
         built = {} if setup.crafted_on is None else {"surrogate": setup.crafted_on}
         kept = {"crafts": self.crafts} if _crafts(setup.attack) else {}
         attack = functools.partial(setup.attack.run, setup.system, stimuli, rng=rng, **built, **kept)
@@ -462,7 +466,9 @@ class _Run:
             return
         drawn = {"draw": VERIFY_DRAW, "sampling": self.sampling.drawn(VERIFY_DRAW)}
         for (job, clean), attempt in zip(loaded, attempts, strict=True):
-            await self._score(job, attempt.stimulus, attempt.answer, attempt=attempt.facts(), clean=clean, **drawn)
+            trial = attempt.control_trial if job.is_control else attempt
+            facts = None if job.is_control else attempt.facts()
+            await self._score(job, trial.stimulus, trial.answer, attempt=facts, clean=clean, **drawn)
 
     async def _attack_apart(self, loaded: list[tuple[Job, Stimulus]], error: EarnestError) -> None:
         """One by one, so that only the stimulus at fault goes unscored."""
@@ -556,7 +562,7 @@ class _Run:
         job, attempt = self._by_id[line.item], line.attempt or {}
         n_calls = 1.0 + attempt.get("n_queries", 0) + attempt.get("n_gradients", 0)
         self.pace.finished(
-            attacked=line.attack is not None,
+            attacked=job.kind == "item" and self._is_attacked(job),
             duration_s=job.item.duration_s,
             call_s=line.duration_ms / 1e3,
             n_calls=n_calls,
@@ -670,7 +676,7 @@ def _holds(stimulus: Stimulus, rows_seen: frozenset[str]) -> bool:
 
 def _with_goal(job: Job) -> Stimulus:
     """In a worker thread: what is attacked."""
-    return replace(job.item.load(), goal=job.goal(job.item))
+    return replace(job.item.load(), goal=job.wanted)
 
 
 @contextmanager

@@ -388,7 +388,9 @@ def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest
     lacks |= _across(chosen, items, lacks)
     _check_some_asked(lacks, asked=asked.task, model=loaded)
     judges = made_judges(asked.judges, hears=asked.judge_hears, options=asked.judge_options)
-    named = [spec for arm in asked.arms for spec in (*([arm.attack] if arm.attack else []), *arm.defences)]
+    own = {name: _own_arms(group) for name, group in items.items()}
+    arms = (*asked.arms, *(arm for group in own.values() for arm in group))
+    named = [spec for arm in arms for spec in (*([arm.attack] if arm.attack else []), *arm.defences)]
     artefacts = artefacts_of(dict.fromkeys(named), loaded)
     seen = seen_samples(data, artefacts.values()) if isinstance(data, Manifest) else frozenset()
     planned = tuple(
@@ -398,13 +400,14 @@ def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest
             lacks[found.name],
             data=data,
             arms=asked.arms,
+            own_arms=own.get(found.name, ()),
             subtasks=subtasks.get(found.name, {}),
             beyond=within[found.name].beyond if found.name in within else {},
             n_seen=sum(is_seen(item, seen) for item in items.get(found.name, ())),
         )
         for found in chosen
     )
-    others = {spec: load_model(spec) for spec in built_on_others(asked.arms)}
+    others = {spec: load_model(spec) for spec in built_on_others(arms)}
     plan = _plan(suite, asked, planned, items, models=(loaded, *others.values()), judges=judges, data=data, artefacts=artefacts)
     jobs = [
         Job(item=item, arm=arm, score=found.score, goal=found.goal, seen=is_seen(item, seen))
@@ -675,6 +678,7 @@ def _planned(
     *,
     data: Manifest | OfficialData,
     arms: Sequence[Arm],
+    own_arms: Sequence[Arm],
     subtasks: dict[str, int],
     beyond: dict[str, int],
     n_seen: int,
@@ -693,10 +697,16 @@ def _planned(
         seen=n_seen,
         not_run=lack,
         beyond=beyond,
+        own_arms=tuple(map(PlannedArm.of, own_arms)),
         unattacked=tuple(dict.fromkeys(arm.attack for arm in arms if arm.attack and not _stands_in(task, arm))),
         subtasks=subtasks,
         unserved=unserved,
     )
+
+
+def _own_arms(items: Sequence[Item]) -> tuple[Arm, ...]:
+    """The arms of attacks that are part of the items."""
+    return tuple(dict.fromkeys(item.own_attack.arm() for item in items if item.own_attack is not None))
 
 
 def _stands_in(task: Task, arm: Arm) -> bool:
@@ -740,7 +750,7 @@ def _outline(prepared: _Prepared) -> Outline:
     from earnest.engine.arms import setups
 
     jobs = prepared.jobs
-    arms = (job.arm for job in jobs)
+    arms = (job.asked_in for job in jobs)
     nobody = isinstance(prepared.model, Nobody)
     if not nobody:
         sampling = prepared.settings.sampling
