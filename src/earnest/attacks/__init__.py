@@ -17,6 +17,7 @@ from earnest.attacks._budget import Budget, Distortion, TextBudget
 from earnest.attacks._candidate import HELD, Candidate
 from earnest.attacks._craft import Crafted, Crafts
 from earnest.attacks._descent import GradientAttack
+from earnest.attacks._twins import TwinTrial
 from earnest.attacks._victim import Victim
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "GradientAttack",
     "TextBudget",
     "Trial",
+    "TwinTrial",
     "Victim",
     "attacks",
     "unchanged",

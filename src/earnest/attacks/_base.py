@@ -46,7 +46,8 @@ from earnest.artefacts import Artefact
 from earnest.attacks._budget import Budget, Distortion, n_edits, padded
 from earnest.attacks._candidate import HELD, TEXTS, Budgets, Candidate, as_files, held_role
 from earnest.attacks._craft import Crafted, Crafts, craft_key, crafting, fingerprint_of
-from earnest.attacks._victim import Victim, drawn_replies, reached
+from earnest.attacks._twins import TwinTrial, change_on, twin_trials
+from earnest.attacks._victim import Victim, complied, drawn_replies, reached
 from earnest.audio import AudioClip, Entry, Stimulus
 from earnest.errors import AccessDenied, BadParameter
 from earnest.models.access import CLEAN_DRAW, VERIFY_DRAW, Access, Answer, Failure, Reply, System, rng_for
@@ -68,7 +69,9 @@ class Trial:
     answer : Answer or Failure
         To that stimulus; a failure with the reason "attack_failed" where nothing was proposed.
     success : bool or None
-        Whether the goal was reached by `answer`; None where there is no goal or no telling.
+        Whether the goal was reached by `answer`, which is then on target; None where there is no goal or no telling.
+    complied : bool or None
+        Whether `answer` does anything but refuse, on target or not.
     first_success : int or None
         Number of the query (from 1) at which the search first reached the goal; None where it never did, or searched on
         another system than the judged one.
@@ -98,6 +101,12 @@ class Trial:
     changed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     drawn: Mapping[str, Any] = field(default_factory=dict)
     cost: float = 0.0
+    complied: bool | None = None
+
+    @property
+    def other_answer(self) -> bool | None:
+        """Whether the answer neither refuses nor is on target: what was misheard, evaded, echoed or babbled."""
+        return None if self.complied is None or self.success is None else self.complied and not self.success
 
     @property
     def clip(self) -> AudioClip:
@@ -123,6 +132,10 @@ class Attempt(Trial):
         What the control was.
     control_trial : Trial or None
         Its outcome; None where there is no control.
+    clean_complied : bool or None
+        Whether the answer to the clean stimulus does anything but refuse.
+    twin : TwinTrial or None
+        What came of the same distortion on the harmless twin; None where there is no twin.
     """
 
     clean: Reply
@@ -131,6 +144,8 @@ class Attempt(Trial):
     adaptive: bool = True
     control: str | None = None
     control_trial: Trial | None = None
+    clean_complied: bool | None = None
+    twin: TwinTrial | None = None
 
     @property
     def control_success(self) -> bool | None:
@@ -162,10 +177,13 @@ class Attempt(Trial):
 
         A `snr_db` of None with a `peak` of 0 means that nothing was changed.
         """
-        snr_db, control = self.distortion.snr_db, self.control_trial
+        snr_db, control, twin = self.distortion.snr_db, self.control_trial, self.twin
         return {
             "success": self.success,
+            "on_target": self.success,
+            "complied": self.complied,
             "clean_success": self.clean_success,
+            "clean_complied": self.clean_complied,
             "first_success": self.first_success,
             "adaptive": self.adaptive,
             "unjudged": self.unjudged,
@@ -180,6 +198,10 @@ class Attempt(Trial):
             "within_budget": self.within_budget,
             "control": self.control,
             "control_success": self.control_success,
+            "control_on_target": self.control_success,
+            "control_complied": None if control is None else control.complied,
+            "twin_served": None if twin is None else twin.served,
+            "twin_served_clean": None if twin is None else twin.served_clean,
             "control_first_success": None if control is None else control.first_success,
             "control_n_queries": None if control is None else control.n_queries,
             "control_answer": _text(self.control_answer),
@@ -220,9 +242,34 @@ class AttackResult:
         return sum(bool(attempt.success) for attempt in self.judged)
 
     @property
+    def n_on_target(self) -> int:
+        """Judged attempts whose answer serves what was asked for: the same as `n_success`."""
+        return self.n_success
+
+    @property
+    def n_complied(self) -> int:
+        """Judged attempts whose answer does anything but refuse; those on target are among them."""
+        return sum(bool(attempt.complied) for attempt in self.judged)
+
+    @property
+    def n_other_answer(self) -> int:
+        """Judged attempts that were neither refused nor on target."""
+        return sum(bool(attempt.other_answer) for attempt in self.judged)
+
+    @property
     def n_control_success(self) -> int:
         """Judged attempts whose control reached the goal too."""
         return sum(bool(attempt.control_success) for attempt in self.judged)
+
+    @property
+    def n_control_on_target(self) -> int:
+        """The same as `n_control_success`."""
+        return self.n_control_success
+
+    @property
+    def n_control_complied(self) -> int:
+        """Judged attempts whose control was answered with anything but a refusal."""
+        return sum(bool(a.control_trial is not None and a.control_trial.complied) for a in self.judged)
 
     def n_success_within(self, n_queries: int) -> int:
         """Judged attempts whose search reached the goal within its first `n_queries` queries (success@k)."""
@@ -337,6 +384,14 @@ class Attack(abc.ABC):
         """
         raise BadParameter(f"attack {self.name!r} names a control and has none; implement `control`")
 
+    def distorted(self, crafted: Crafted, clip: AudioClip) -> AudioClip | None:
+        """Another clip under what was done to a crafted one; None where that cannot be told.
+
+        By default the change that was added, cut or repeated to the length of the clip and at the same SNR, and what was put
+        before and after it. An attack that changes a clip in another way than by adding overrides it.
+        """
+        return change_on(clip, crafted=crafted)
+
     def run(
         self,
         system: System,
@@ -384,6 +439,8 @@ class Attack(abc.ABC):
             controls = [] if self.control_name is None else crafting.made("control", crafted)
         trials = self._trials(system, crafted, adaptive=same)
         control_trials = self._trials(system, controls, adaptive=same) if controls else [None] * len(stimuli)
+        wanted = [one for one in crafted if reached_clean[one.place] is not True and not one.fault]
+        twins = twin_trials(system, wanted, distorted=self.distorted)
         return AttackResult(
             attack=str(self.spec),
             attempts=tuple(
@@ -395,6 +452,8 @@ class Attack(abc.ABC):
                     adaptive=same,
                     control=self.control_name,
                     control_trial=control_trials[place],
+                    clean_complied=complied(stimuli[place], clean[place]),
+                    twin=twins.get(place),
                 )
                 for place in range(len(stimuli))
             ),
@@ -467,6 +526,7 @@ class Attack(abc.ABC):
             within_budget=self._holds(crafted),
             drawn=crafted.drawn,
             cost=crafted.cost,
+            complied=complied(crafted.before, answer),
         )
 
     def _holds(self, crafted: Crafted) -> bool:

@@ -262,6 +262,13 @@ def reached(stimulus: Stimulus, reply: Reply) -> bool | None:
     return stimulus.goal.reached(reply.said) if isinstance(reply, Answer) else False
 
 
+def complied(stimulus: Stimulus, reply: Reply) -> bool | None:
+    """Whether `reply` does anything but refuse; None as for `reached`. What a defence blocks is refused."""
+    if stimulus.goal is None or isinstance(reply, Failure):
+        return None
+    return stimulus.goal.complied(reply.said) if isinstance(reply, Answer) else False
+
+
 def drawn_replies(system: System, stimuli: Sequence[Stimulus], *, draws: Sequence[int]) -> list[Reply]:
     """Replies each under a draw of its own of random defences and, where the model samples, with a seed of its own."""
     if not stimuli:
