@@ -76,7 +76,7 @@ class Masking:
         BadParameter
             If the change has another length than the clip.
         """
-        above = _density_db(self._spectra(change)) + (FULL_SCALE_DB - self.loudest_db)[:, None] - self.threshold_db
+        above = _density_db(self._spectra(change), floor=0.0) + (FULL_SCALE_DB - self.loudest_db)[:, None] - self.threshold_db
         heard = np.isfinite(self.threshold_db)
         return float(np.maximum(above, 0.0)[heard].sum() / max(1, heard.sum()))
 
@@ -144,9 +144,10 @@ def _spectra(samples: NDArray[np.float32]) -> NDArray[np.complex128]:
     return np.fft.rfft(np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP] * _window())
 
 
-def _density_db(spectra: NDArray[np.complex128]) -> NDArray[np.float64]:
+def _density_db(spectra: NDArray[np.complex128], *, floor: float = _EPS) -> NDArray[np.float64]:
+    """Power density in dB; the floor is the rule's own for clips, and would be heard beside loud ones as a change."""
     power = spectra.real**2 + spectra.imag**2
-    return 10 * np.log10(power * (_GAIN / WINDOW**2) + _EPS)
+    return 10 * np.log10(np.maximum(power * (_GAIN / WINDOW**2) + floor, 1e-30))
 
 
 def _back(weighted: NDArray[np.complex128], n_samples: int) -> NDArray[np.float32]:
