@@ -193,6 +193,8 @@ class Attempt(Trial):
             "cost_usd": self.cost,
             "snr_db": snr_db if snr_db is not None and math.isfinite(snr_db) else None,
             "peak": self.distortion.peak,
+            "l2": self.distortion.l2,
+            "masking_excess_db": self.distortion.masking_excess_db,
             "length_ratio": self.distortion.length_ratio,
             "changed": {role: dict(change) for role, change in self.changed.items()},
             "within_budget": self.within_budget,
@@ -539,7 +541,8 @@ class Attack(abc.ABC):
             budget = self.budgets.get(HELD if role == held else role)
             samples = np.zeros_like(clip.samples) if clean is None else clean.samples
             shifts = _shifts(crafted) if role == held else {}
-            if budget is None or not budget.holds(clip.samples, clean=padded(samples, **shifts) if shifts else samples):
+            base = padded(samples, **shifts) if shifts else samples
+            if budget is None or not budget.holds(clip.samples, clean=base, sample_rate=clip.sample_rate):
                 return False
         texts = ((name, getattr(before, name) or "", getattr(after, name) or "") for name in TEXTS)
         return all(
@@ -642,7 +645,7 @@ def _distortion(crafted: Crafted) -> Distortion:
     if role is None:
         return Distortion(snr_db=None, peak=None, length_ratio=1.0)
     clips = {"clean": crafted.before.clips[role], "perturbed": crafted.stimulus.clips[role]}
-    return Distortion.between(**clips, **_shifts(crafted))
+    return Distortion.between(**clips, **_shifts(crafted), masking=True)
 
 
 def _changed(crafted: Crafted) -> dict[str, dict[str, Any]]:

@@ -185,7 +185,7 @@ class Path:
             if self._direction is not None:
                 direction = direction + np.float32(self._attack.momentum) * self._direction
             self._direction = direction
-        self._here = self._budget.project(self._here - self._stride(direction), clean=self._clean.samples)
+        self._here = self._projected(self._here - self._stride(direction))
         return True
 
     def candidate(self) -> Candidate:
@@ -210,20 +210,23 @@ class Path:
     def _keep(self) -> None:
         self._best, self._best_loss, self._best_step = self._here, self._loss, self._step
 
+    def _projected(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._budget.project(samples, clean=self._clean.samples, sample_rate=self._clean.sample_rate)
+
     def _stride(self, direction: NDArray[np.float32]) -> NDArray[np.float32]:
-        if self._budget.snr_db is None:
+        if not self._budget.round:
             return np.float32(self._attack.step_size * self._budget.epsilon) * np.sign(direction)
         length = math.sqrt(energy(direction))
         return direction * np.float32(self._attack.step_size * self._radius / length) if length else direction
 
     def _start(self, rng: np.random.Generator) -> NDArray[np.float32]:
         clean = self._clean.samples
-        if self._budget.snr_db is None:
+        if not self._budget.round:
             delta = self._budget.epsilon * rng.uniform(-1, 1, clean.size)
         else:
             delta = rng.standard_normal(clean.size)
             delta *= rng.uniform() * self._radius / math.sqrt(energy(delta))
-        return self._budget.project((clean + delta).astype(np.float32), clean=clean)
+        return self._projected((clean + delta).astype(np.float32))
 
 
 def resigned(*, clean: AudioClip, perturbed: AudioClip, rng: np.random.Generator) -> AudioClip:

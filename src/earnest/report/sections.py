@@ -48,6 +48,7 @@ PAIR_NAMES = {
     "attack_queries": "queries an item, mean",
     "attack_gradients": "gradients an item, mean",
     "attack_median_snr_db": "signal to change, median",
+    "attack_median_masking_excess_db": "change above what the clip masks, median",
     "attack_beyond_budget": "beyond its budget",
     "defence_score_change": "utility: score with the defence minus without",
     "defence_refusal_change": "refusals with the defence minus without",

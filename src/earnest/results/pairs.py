@@ -241,6 +241,9 @@ def _effort(told: Sequence[JournalLine]) -> list[Measure]:
     levels = [float(_fact(line, "snr_db")) for line in told if _fact(line, "snr_db") is not None]
     if levels:
         measures.append(_typical(levels, metric="attack_median_snr_db", unit="dB"))
+    above = [float(_fact(line, "masking_excess_db")) for line in told if _fact(line, "masking_excess_db") and _fact(line, "peak")]
+    if above:
+        measures.append(_typical(above, metric="attack_median_masking_excess_db", unit="dB"))
     n_beyond = sum(_fact(line, "within_budget") is False for line in told)
     if n_beyond:
         beyond = [rescored(line, float(_fact(line, "within_budget") is False)) for line in told]
