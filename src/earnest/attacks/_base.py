@@ -46,10 +46,12 @@ from earnest.artefacts import Artefact
 from earnest.attacks._budget import Budget, Distortion, n_edits, padded
 from earnest.attacks._candidate import HELD, TEXTS, Budgets, Candidate, as_files, held_role
 from earnest.attacks._craft import Crafted, Crafts, craft_key, crafting, fingerprint_of
+from earnest.attacks._limits import Limits, Log
 from earnest.attacks._twins import TwinTrial, change_on, twin_trials
-from earnest.attacks._victim import Victim, complied, drawn_replies, reached
+from earnest.attacks._victim import Victim, complied, drawn_replies, reached, told_of
 from earnest.audio import AudioClip, Entry, Stimulus
 from earnest.errors import AccessDenied, BadParameter
+from earnest.metrics.intervals import wilson
 from earnest.models.access import CLEAN_DRAW, VERIFY_DRAW, Access, Answer, Failure, Reply, System, rng_for
 from earnest.registry import Registry, Spec
 
@@ -214,6 +216,39 @@ class Attempt(Trial):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SuccessAt:
+    """success@k with its interval.
+
+    Parameters
+    ----------
+    n_queries : int
+        k.
+    n_success, n : int
+        Successes among the judged attempts.
+    low, high : float
+        Ends of Wilson's interval; 0 and 1 where nothing was judged.
+    """
+
+    n_queries: int
+    n_success: int
+    n: int
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, n_success: int, *, n: int, n_queries: int) -> SuccessAt:
+        """With Wilson's 95 % interval."""
+        found = wilson(n_success=n_success, n=n) if n else None
+        low, high = (0.0, 1.0) if found is None else (found.low, found.high)
+        return cls(n_queries=n_queries, n_success=n_success, n=n, low=low, high=high)
+
+    @property
+    def rate(self) -> float | None:
+        """Share of successes; None where nothing was judged."""
+        return self.n_success / self.n if self.n else None
+
+
+@dataclass(frozen=True, kw_only=True)
 class AttackResult:
     """Every stimulus attacked, in order.
 
@@ -276,6 +311,13 @@ class AttackResult:
     def n_success_within(self, n_queries: int) -> int:
         """Judged attempts whose search reached the goal within its first `n_queries` queries (success@k)."""
         return sum((a.first_success or math.inf) <= n_queries for a in self.judged)
+
+    def success_at(self, n_queries: int) -> SuccessAt:
+        """success@k: the share of judged attempts whose search was on target within its first `n_queries` queries.
+
+        What a search saw in one draw; `n_on_target` tells what worked once more.
+        """
+        return SuccessAt.of(self.n_success_within(n_queries), n=self.n_judged, n_queries=n_queries)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -402,6 +444,8 @@ class Attack(abc.ABC):
         rng: np.random.Generator,
         surrogate: System | None = None,
         crafts: Crafts | None = None,
+        limits: Limits = Limits(),  # noqa: B008
+        log: Log | None = None,
     ) -> AttackResult:
         """Attack each stimulus, and measure what came of it.
 
@@ -417,6 +461,10 @@ class Attack(abc.ABC):
             Another system to build the attack on. None takes `system`, without its defences if `transfer` is set.
         crafts : Crafts or None
             Where what is crafted is kept; what is there is not made again. None keeps nothing.
+        limits : Limits
+            What the search may spend on each stimulus.
+        log : callable or None
+            Is told of each question of the search, of the control's and of the verification, as a mapping of JSON values.
 
         Returns
         -------
@@ -435,7 +483,9 @@ class Attack(abc.ABC):
         stimuli = [as_files(stimulus) for stimulus in stimuli]
         clean = drawn_replies(system, stimuli, draws=[CLEAN_DRAW] * len(stimuli))
         reached_clean = [reached(*pair) for pair in zip(stimuli, clean, strict=True)]
-        crafting = _Crafting(self, target, stimuli, seed=seed, kept=crafts, reached_clean=reached_clean if same else None)
+        crafting = _Crafting(
+            self, target, stimuli, seed=seed, kept=crafts, reached_clean=reached_clean if same else None, limits=limits, log=log
+        )
         with nullcontext() if crafts is None else crafts.claimed(crafting.keys):
             crafted = crafting.made("attack")
             controls = [] if self.control_name is None else crafting.made("control", crafted)
@@ -443,6 +493,12 @@ class Attack(abc.ABC):
         control_trials = self._trials(system, controls, adaptive=same) if controls else [None] * len(stimuli)
         wanted = [one for one in crafted if reached_clean[one.place] is not True and not one.fault]
         twins = twin_trials(system, wanted, distorted=self.distorted)
+        if log is not None:
+            for part, verified in (("verify", trials), ("verify_control", control_trials)):
+                for stimulus, trial in zip(stimuli, verified, strict=True):
+                    if trial is not None:
+                        told = {"stimulus": stimulus.digest, "asked": trial.stimulus.digest, "drawn": dict(trial.drawn)}
+                        log({"attack": str(self.spec), "part": part, **told, **told_of(stimulus, trial.answer)})
         return AttackResult(
             attack=str(self.spec),
             attempts=tuple(
@@ -563,9 +619,11 @@ class _Crafting:
         seed: int,
         kept: Crafts | None,
         reached_clean: Sequence[bool | None] | None = None,
+        limits: Limits = Limits(),  # noqa: B008
+        log: Log | None = None,
     ) -> None:
         self._attack, self._system, self._stimuli = attack, system, stimuli
-        self._seed, self._kept = seed, kept
+        self._seed, self._kept, self._limits, self._log = seed, kept, limits, log
         self._known_clean = reached_clean
 
     @cached_property
@@ -607,6 +665,8 @@ class _Crafting:
             budget=self._attack.budgets,
             reached_clean=lambda: [self._reached_clean[place] for place in places],
             max_queries=self._attack.max_queries,
+            limits=self._limits,
+            log=self._log and (lambda line: self._log({"attack": str(self._attack.spec), "part": part, **line})),  # type: ignore[misc]
         )
         rngs = [rng_for(self._seed, "propose" if part == "attack" else part, each.digest) for each in stimuli]
         if part == "attack":
@@ -632,6 +692,7 @@ class _Crafting:
             stimulus=stimulus,
             seed=self._seed,
             part=part,
+            limits=self._limits,
         )
 
 
