@@ -37,6 +37,7 @@ PAIR_NAMES = {
     "attack_success_rate": "the attack succeeds",
     "attack_on_target_rate": "the attack succeeds, on target",
     "attack_complied_rate": "not refused, on target or not",
+    "attack_on_target_within": "on target within so many queries",
     "attack_other_answer_rate": "neither refused nor on target",
     "control_success_rate": "its control succeeds",
     "control_on_target_rate": "its control succeeds, on target",
@@ -461,12 +462,18 @@ def _pair_card(report: Report, task: str, members: Sequence[Pair]) -> PairCard:
     parts = []
     for pair in members:
         rows = tuple(
-            finding_row(finding, name=PAIR_NAMES.get(metric, words(metric)), strong=metric == "attack_on_target_rate")
+            finding_row(finding, name=_pair_name(finding), strong=metric == "attack_on_target_rate")
             for metric, finding in pair.findings.items()
         )
         threat = next(iter(pair.findings.values())).threat_model
         parts.append((arm_words(pair.arm), _power(threat, pair.control), rows))
     return PairCard(title=title_of(report, task), task=task, key=key_rows(members), parts=tuple(parts))
+
+
+def _pair_name(finding: Finding) -> str:
+    """What a finding of a pair is called, with the point of the curve that it is."""
+    name = PAIR_NAMES.get(finding.metric, words(finding.metric))
+    return name if finding.level is None else f"{name}: {finding.level:g}"
 
 
 def powers(report: Report) -> list[tuple[str, str]]:
