@@ -137,7 +137,7 @@ def _calls(job: Job, attacks: Mapping[str, Any], made: set[tuple[str, str, str]]
     least = CALLS_PER_ATTACK + n_parts - 1 + earlier
     built_on = job.arm.crafted_on or job.arm.stack
     craft = (job.item.id, str(attack.craft_spec), "" if built_on == UNDEFENDED else built_on)
-    limit = 0 if craft in made else attack.max_queries
+    limit = 0 if craft in made else attack.most_queries
     made.add(craft)
     most = least + n_parts * (limit or 0) + (CALLS_PER_TWIN if job.item.twin is not None else 0)
     return Calls(least=least, most=most, duration_s=job.item.duration_s, unstated=limit is None)

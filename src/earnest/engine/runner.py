@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from earnest.attacks import Attack
+from earnest.attacks._log import QUERIES, QueryLog
 from earnest.audio import AudioClip, Stimulus
 from earnest.engine.arms import Setup, setups
 from earnest.engine.cache import AnswerCache
@@ -202,6 +203,7 @@ class _Run:
         self.ledger: Ledger
         self.cache: AnswerCache | None = None
         self.crafts: CraftStore | None = None
+        self.query_log: QueryLog | None = None
         self.caller: Caller
         self.judges: list[ModelJudge | NamedJudge] = []
         self.judge_callers: list[Caller] = []
@@ -251,6 +253,8 @@ class _Run:
         if any(setup.attack is not None for setup in run.setups.values()):
             run.crafts = CraftStore(folder, run.clips)
             stack.callback(run.crafts.close)
+            if settings.log_queries:
+                run.query_log = stack.enter_context(QueryLog(folder / QUERIES))
         stack.callback(run._write_spent)
         stack.callback(run._keep_learnt)
         run._open_pools(stack)
@@ -479,7 +483,7 @@ class _Run:
         # one seed for all: the attack makes a generator for each stimulus from it and the stimulus's content
         rng = rng_for(self.plan.seed, "attack", loaded[0][0].arm.attack or "")
         built = {} if setup.crafted_on is None else {"surrogate": setup.crafted_on}
-        kept = {"crafts": self.crafts} if _crafts(setup.attack) else {}
+        kept = {"crafts": self.crafts, "log": self.query_log} if _crafts(setup.attack) else {}
         attack = functools.partial(setup.attack.run, setup.system, stimuli, rng=rng, **built, **kept)
         try:
             attempts = (await self._in_pool(attack, pool=self.attack_pool)).attempts
