@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from earnest.attacks import Attack
+from earnest.attacks._log import QUERIES, QueryLog
 from earnest.audio import AudioClip, Stimulus
 from earnest.engine.arms import Setup, setups
 from earnest.engine.caller import LET_GO_S, Caller
@@ -192,6 +193,7 @@ class _Run:
         self.pace = Pace(())
         self.journal: Journal
         self.crafts: CraftStore | None = None
+        self.query_log: QueryLog | None = None
         self.caller: Caller
         self.judges: list[ModelJudge | NamedJudge] = []
         self.other_callers: dict[str, Caller] = {}
@@ -233,6 +235,8 @@ class _Run:
         if any(setup.attack is not None for setup in run.setups.values()):
             run.crafts = CraftStore(run.folder, run.clips)
             stack.callback(run.crafts.close)
+            if session.settings.log_queries:
+                run.query_log = stack.enter_context(QueryLog(run.folder / QUERIES))
         run._open_pools(stack)
         # what was pushed last is closed first: worker threads must be let go before their pools are waited for
         stack.push_async_callback(session.close_callers)
@@ -455,7 +459,7 @@ class _Run:
         # one seed for all: the attack makes a generator for each stimulus from it and the stimulus's content
         rng = rng_for(self.plan.seed, "attack", arm.attack or "")
         built = {} if setup.crafted_on is None else {"surrogate": setup.crafted_on}
-        kept = {"crafts": self.crafts} if _crafts(setup.attack) else {}
+        kept = {"crafts": self.crafts, "log": self.query_log} if _crafts(setup.attack) else {}
         attack = functools.partial(setup.attack.run, setup.system, stimuli, rng=rng, **built, **kept)
         try:
             attempts = (await self._in_pool(attack, pool=self.attack_pool)).attempts
