@@ -17,7 +17,7 @@ FLOORS = (
     ("errors", "text"),
     ("pillars", "registry", "replies", "run_folder", "spreadsheets"),
     ("arms", "artefacts", "audio", "catalogue"),
-    ("records", "plan", "metrics", "models"),
+    ("records", "plan", "metrics", "models", "voices"),
     ("attacks", "defences", "detectors", "explainers", "privacy", "results", "streams"),
     ("engine", "guard", "report"),
     ("tasks",),

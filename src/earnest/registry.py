@@ -36,7 +36,7 @@ from earnest.errors import BadParameter, EarnestError, MissingExtra, UnknownName
 
 T = TypeVar("T")
 
-KINDS = ("tasks", "attacks", "defences", "detectors", "explainers", "streams", "models", "metrics", "suites", "judges")
+KINDS = ("tasks", "attacks", "defences", "detectors", "explainers", "streams", "models", "voices", "metrics", "suites", "judges")
 """Every kind that `names` knows."""
 
 HOMES = {"suites": "earnest.tasks.suite"}
