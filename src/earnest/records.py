@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, computed_field, model_validator
 
 from earnest.arms import Arm, old_attack
-from earnest.audio import Stimulus
+from earnest.audio import Stimulus, Twin
 from earnest.errors import BadParameter, FailureReason
 from earnest.run_folder import CLIP_NAME, plain_json
 
@@ -68,6 +68,8 @@ class Item:
         and the last answer is scored. Called in a worker thread.
     n_turns : int
         Questions that are asked of it, for estimates; more than one of items that follow.
+    twin : Twin or None
+        The harmless twin of what it asks, on which an attack's distortion is tried as well.
     """
 
     id: str
@@ -81,6 +83,7 @@ class Item:
     audible: Literal["speech", "sound", ""] = ""
     follow: Callable[[Stimulus, Any], Stimulus | None] | None = field(default=None, compare=False, repr=False)
     n_turns: int = 1
+    twin: Twin | None = field(default=None, compare=False, repr=False)
 
     @property
     def without_audio(self) -> bool:

@@ -128,6 +128,7 @@ def _within(clip: AudioClip, clean: AudioClip | None, budget: Budget, shifts: tu
             f"an attack with a budget must keep the sample rate of {clean.sample_rate} Hz, "
             f"got {clip.sample_rate} Hz; resample inside the attack"
         )
-    samples = budget.rounded(clip.samples, clean=padded(before, n_before=shifts[0], n_after=shifts[1]))
+    base = padded(before, n_before=shifts[0], n_after=shifts[1])
+    samples = budget.rounded(clip.samples, clean=base, sample_rate=clip.sample_rate)
     samples.flags.writeable = False
     return clip.with_samples(samples)

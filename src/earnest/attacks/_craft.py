@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from earnest.attacks._candidate import Candidate, held_role
+from earnest.attacks._limits import Limits
 from earnest.attacks._victim import Victim
 from earnest.audio import AudioClip, Stimulus
-from earnest.errors import QueriesSpent
+from earnest.errors import LimitReached, QueriesSpent
 from earnest.models.access import System
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Crafts(Protocol):
 
 
 def craft_key(
-    *, spec: str, artefact: str, crafted_on: str, stimulus: Stimulus, seed: int, part: str
+    *, spec: str, artefact: str, crafted_on: str, stimulus: Stimulus, seed: int, part: str, limits: Limits = Limits()  # noqa: B008
 ) -> str:
     """SHA-256 (hex) of all that decides what is crafted of a stimulus.
 
@@ -115,10 +116,13 @@ def craft_key(
         The clean one, with its goal.
     seed : int
     part : {"attack", "control"}
+    limits : Limits
+        What the search may spend.
     """
     goal = "" if stimulus.goal is None else stimulus.goal.digest
     held = held_role(stimulus) or ""
-    content = json.dumps([part, spec, artefact, crafted_on, stimulus.digest, held, goal, seed])
+    limited = [limits.given] if limits.given else []  # keys of what was kept before there were limits hold
+    content = json.dumps([part, spec, artefact, crafted_on, stimulus.digest, held, goal, seed, *limited])
     return hashlib.sha256(content.encode()).hexdigest()
 
 
@@ -175,6 +179,11 @@ def _proposed(
             assert place in left, f"{attack.name} proposed twice, or too much: place {place} of {len(stimuli)}"
             left.discard(place)
             yield candidate if isinstance(candidate, Crafted) else _crafted(attack, victim, place, candidate)
+    except LimitReached as error:
+        for place in sorted(left):
+            last = victim.accounts[place].last or Candidate()
+            yield _crafted(attack, victim, place, replace(last, drawn={**last.drawn, "ended_by": error.name}))
+        return
     except QueriesSpent as error:
         for place in sorted(left):
             yield _crafted(attack, victim, place, Candidate(fault=str(error)))

@@ -19,6 +19,7 @@ from earnest.attacks._candidate import Candidate
 from earnest.attacks._craft import Crafted
 from earnest.attacks._victim import Victim
 from earnest.audio import AudioClip, Stimulus
+from earnest.errors import LimitReached
 from earnest.models.access import Access
 
 
@@ -110,10 +111,14 @@ class GradientAttack(Attack):
         for step in range(self.steps + 1):
             if not left:
                 return
-            losses, gradients = self._measured(victim, {place: path.clip() for place, path in left.items()}, step)
-            for place, path in left.items():
-                path.note(losses[place], step=step)
-            done = self._checked(victim, left, step) if self._due(step) else set()
+            try:
+                losses, gradients = self._measured(victim, {place: path.clip() for place, path in left.items()}, step)
+                for place, path in left.items():
+                    path.note(losses[place], step=step)
+                done = self._checked(victim, left, step) if self._due(step) else set()
+            except LimitReached as error:
+                yield from ((place, path.candidate(ended_by=error.name)) for place, path in left.items())
+                return
             if step < self.steps:
                 done |= {p for p, path in left.items() if p not in done and not path.advance(gradients[p])}
             for place in sorted(done):
@@ -185,11 +190,11 @@ class Path:
             if self._direction is not None:
                 direction = direction + np.float32(self._attack.momentum) * self._direction
             self._direction = direction
-        self._here = self._budget.project(self._here - self._stride(direction), clean=self._clean.samples)
+        self._here = self._projected(self._here - self._stride(direction))
         return True
 
-    def candidate(self) -> Candidate:
-        """The best iterate.
+    def candidate(self, *, ended_by: str = "") -> Candidate:
+        """The best iterate, and which limit ended the search, if one did.
 
         A gradient that is zero from the start, or not finite anywhere, is a fault: a system that hides its gradients has
         not withstood anything ([athalye2018-obfuscated]).
@@ -199,6 +204,7 @@ class Path:
             "steps_taken": self._step,
             "loss": _finite(self._best_loss),
             "first_loss": _finite(self._first_loss),
+            **({"ended_by": ended_by} if ended_by else {}),
         }
         fault = ""
         if not self._successful and (self._stopped == "not finite" or (self._stopped and self._step == 0)):
@@ -210,20 +216,23 @@ class Path:
     def _keep(self) -> None:
         self._best, self._best_loss, self._best_step = self._here, self._loss, self._step
 
+    def _projected(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._budget.project(samples, clean=self._clean.samples, sample_rate=self._clean.sample_rate)
+
     def _stride(self, direction: NDArray[np.float32]) -> NDArray[np.float32]:
-        if self._budget.snr_db is None:
+        if not self._budget.round:
             return np.float32(self._attack.step_size * self._budget.epsilon) * np.sign(direction)
         length = math.sqrt(energy(direction))
         return direction * np.float32(self._attack.step_size * self._radius / length) if length else direction
 
     def _start(self, rng: np.random.Generator) -> NDArray[np.float32]:
         clean = self._clean.samples
-        if self._budget.snr_db is None:
+        if not self._budget.round:
             delta = self._budget.epsilon * rng.uniform(-1, 1, clean.size)
         else:
             delta = rng.standard_normal(clean.size)
             delta *= rng.uniform() * self._radius / math.sqrt(energy(delta))
-        return self._budget.project((clean + delta).astype(np.float32), clean=clean)
+        return self._projected((clean + delta).astype(np.float32))
 
 
 def resigned(*, clean: AudioClip, perturbed: AudioClip, rng: np.random.Generator) -> AudioClip:

@@ -25,6 +25,10 @@ CALLS_PER_ATTACK = 2
 """Of an attacked item beside the search and the control: the clean clip and the attacked one."""
 
 
+CALLS_PER_TWIN = 2
+"""Of the harmless twin of an attacked item: as it is, and under the attack's distortion."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
     """What a run will ask and cost.
@@ -135,7 +139,7 @@ def _calls(job: Job, attacks: Mapping[str, Any], made: set[tuple[str, str, str]]
     craft = (job.item.id, str(attack.craft_spec), "" if built_on == UNDEFENDED else built_on)
     limit = 0 if craft in made else attack.max_queries
     made.add(craft)
-    most = least + n_parts * (limit or 0)
+    most = least + n_parts * (limit or 0) + (CALLS_PER_TWIN if job.item.twin is not None else 0)
     return Calls(least=least, most=most, duration_s=job.item.duration_s, unstated=limit is None)
 
 
