@@ -112,6 +112,10 @@ class SpokenAttack(Attack, abc.ABC):
             for stimulus, crafted in zip(stimuli, candidates, strict=True)
         ]
 
+    def distorted(self, crafted: Crafted, clip: AudioClip) -> AudioClip | None:
+        """Nothing: what is said is said anew, and the words of another clip are not known here."""
+        return None
+
     def _proposed(self, stimulus: Stimulus, rng: np.random.Generator) -> Candidate:
         if stimulus.goal is None:
             return Candidate()

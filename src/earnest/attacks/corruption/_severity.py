@@ -11,10 +11,12 @@ import numpy as np
 
 from earnest.attacks._base import Attack, Family
 from earnest.attacks._candidate import Candidate
+from earnest.attacks._craft import Crafted
 from earnest.attacks._victim import Victim
 from earnest.audio import AudioClip, Stimulus
 from earnest.audio.effects import Changed
 from earnest.errors import BadParameter
+from earnest.models.access import rng_for
 
 STEPS = 5
 
@@ -53,6 +55,11 @@ class Corruption(Attack, abc.ABC):
     ) -> list[Candidate]:
         """The corrupted clips."""
         return [self._candidate(stimulus.clip, rng) for stimulus, rng in zip(stimuli, rngs, strict=True)]
+
+    def distorted(self, crafted: Crafted, clip: AudioClip) -> AudioClip | None:
+        """The same corruption of another clip, in a draw of its own."""
+        made = self._candidate(clip, rng_for(0, "twin", clip.digest))
+        return None if made.fault else made.clip
 
     def _candidate(self, clip: AudioClip, rng: np.random.Generator) -> Candidate:
         if clip.peak == 0 and not self.of_silence:

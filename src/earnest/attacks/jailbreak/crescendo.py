@@ -15,7 +15,7 @@ from earnest.attacks._candidate import HELD, HISTORY, Budgets, Candidate
 from earnest.attacks._craft import Crafted
 from earnest.attacks._speech import Speaker, fault_of, wish_of
 from earnest.attacks._victim import Victim
-from earnest.audio import Stimulus, Turn
+from earnest.audio import AudioClip, Stimulus, Turn
 from earnest.errors import BadParameter
 from earnest.metrics.refusal import refusal_label
 from earnest.models.access import Answer, Failure, Reply
@@ -100,6 +100,10 @@ class Crescendo(Attack):
                 if victim.reached(place, reply):
                     break
         return [Candidate(fault=crafted.fault) for crafted in candidates]
+
+    def distorted(self, crafted: Crafted, clip: AudioClip) -> AudioClip | None:
+        """The clip as it is: the last turn is no other than it was."""
+        return clip
 
     def _led_up_to(self, victim: Victim, place: int) -> Candidate:
         stimulus = victim.stimuli[place]

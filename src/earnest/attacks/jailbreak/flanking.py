@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,10 +10,12 @@ import numpy as np
 
 from earnest.attacks._base import Family, attacks
 from earnest.attacks._candidate import Candidate
+from earnest.attacks._craft import Crafted
 from earnest.attacks._speech import Speaker, SpokenAttack
-from earnest.audio import Stimulus
+from earnest.audio import AudioClip, Stimulus
 from earnest.audio.mixing import joined
 from earnest.errors import BadParameter
+from earnest.voices import load_voice
 
 HARMLESS = (
     "How do I bake bread?",
@@ -71,13 +74,19 @@ class Flanking(SpokenAttack):
     def said(self, stimulus: Stimulus, speaker: Speaker, rng: np.random.Generator) -> Candidate:
         """The recording among harmless questions."""
         chosen = [HARMLESS[place] for place in rng.permutation(len(HARMLESS))[: self.n_before + self.n_after]]
-        spoken = [speaker.says(question) for question in chosen]
-        whole = joined([*spoken[: self.n_before], stimulus.clip, *spoken[self.n_before :]], gap_s=self.gap_s)
         return Candidate(
-            clip=whole,
+            clip=self._among(stimulus.clip, [speaker.says(question) for question in chosen]),
             prompt=PROMPT if self.answer_all else None,
             drawn={"questions": chosen, "n_before": self.n_before, "voice": speaker.voice.spec},
         )
+
+    def distorted(self, crafted: Crafted, clip: AudioClip) -> AudioClip | None:
+        """Another recording among the same questions."""
+        drawn, speaker = crafted.drawn, Speaker(load_voice(self.voice), clip)
+        return self._among(clip, [speaker.says(question) for question in drawn["questions"]]) if drawn else None
+
+    def _among(self, clip: AudioClip, questions: Sequence[AudioClip]) -> AudioClip:
+        return joined([*questions[: self.n_before], clip, *questions[self.n_before :]], gap_s=self.gap_s)
 
     def _plain(self, stimulus: Stimulus) -> Candidate:
         return Candidate(prompt=PROMPT if self.answer_all and stimulus.goal is not None else None)

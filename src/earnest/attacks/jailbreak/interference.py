@@ -13,10 +13,11 @@ import numpy as np
 from earnest.attacks._base import Family, attacks
 from earnest.attacks._budget import Budget, TextBudget
 from earnest.attacks._candidate import HELD, Budgets, Candidate
+from earnest.attacks._craft import Crafted
 from earnest.attacks._manner import MANNERS, in_manner
 from earnest.attacks._speech import Speaker, fault_of, words_of
 from earnest.attacks._tries import Tries, Try
-from earnest.audio import Stimulus
+from earnest.audio import AudioClip, Stimulus
 from earnest.voices import ANY, load_voice
 
 SENTENCES: Mapping[str, str] = MappingProxyType(
@@ -68,6 +69,10 @@ class AcousticInterference(Tries):
 
     def fault(self, stimulus: Stimulus) -> str:
         return fault_of(stimulus)
+
+    def distorted(self, crafted: Crafted, clip: AudioClip) -> AudioClip | None:
+        """Nothing: the request is written, and that of another clip is not known here."""
+        return None
 
     def ways(self, stimulus: Stimulus, rng: np.random.Generator) -> Sequence[Try]:
         """The request with each sentence in its manner."""

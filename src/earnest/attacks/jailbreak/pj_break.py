@@ -15,7 +15,7 @@ from earnest.attacks._craft import Crafted
 from earnest.attacks._manner import MANNERS, in_manner
 from earnest.attacks._tries import tried
 from earnest.attacks._victim import Victim
-from earnest.audio import Stimulus
+from earnest.audio import AudioClip, Stimulus
 from earnest.metrics.intervals import Interval, mcnemar, wilson
 
 DELIVERIES = ("neutral", "panic", "anger", "commanding", "fast", "whisper")
@@ -72,6 +72,11 @@ class ProsodyJailbreak(Attack):
             else Candidate(fault=candidates[place].fault)
             for place, stimulus in enumerate(stimuli)
         ]
+
+    def distorted(self, crafted: Crafted, clip: AudioClip) -> AudioClip | None:
+        """Another clip in the same delivery."""
+        delivery = crafted.drawn.get("delivery")
+        return None if delivery is None else in_manner(clip, MANNERS[delivery], rng=np.random.default_rng(0))
 
     def _delivered(self, victim: Victim, place: int, rng: np.random.Generator) -> Candidate:
         clip = victim.stimuli[place].clip

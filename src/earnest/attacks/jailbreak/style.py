@@ -12,6 +12,7 @@ import numpy as np
 
 from earnest.attacks._base import Family, attacks
 from earnest.attacks._candidate import Candidate
+from earnest.attacks._craft import Crafted
 from earnest.attacks._manner import MANNERS, Manner, in_manner, normalised
 from earnest.attacks._speech import Speaker, fault_of, one_of, words_of
 from earnest.attacks._tries import Tries, Try
@@ -96,6 +97,14 @@ class Style(Tries):
         styles = self._styles()
         chosen = rng.permutation(len(styles))[: self.tries]
         return [partial(self._in_style, stimulus, *styles[place], seed=int(rng.integers(2**32))) for place in chosen]
+
+    def distorted(self, crafted: Crafted, clip: AudioClip) -> AudioClip | None:
+        """Another clip in the same manner; of what was said anew, nothing."""
+        drawn = crafted.drawn
+        if self.kind != "emotion" or "style" not in drawn:
+            return None
+        manner = intense(MANNERS[drawn["style"]], float(drawn["how"]))
+        return in_manner(clip, manner, rng=np.random.default_rng(drawn["seed"]))
 
     def _styles(self) -> list[tuple[str, object]]:
         if self.kind == "emotion":

@@ -11,8 +11,9 @@ import numpy as np
 
 from earnest.attacks._base import Family, attacks
 from earnest.attacks._candidate import Candidate
+from earnest.attacks._craft import Crafted
 from earnest.attacks._speech import Speaker, SpokenAttack, one_of, words_of
-from earnest.audio import Stimulus
+from earnest.audio import AudioClip, Stimulus
 
 TEMPLATES: Mapping[str, str] = MappingProxyType(
     {
@@ -80,6 +81,10 @@ class Wrapper(SpokenAttack):
             clip=speaker.says(frame.format(request=words_of(stimulus))),
             drawn={"template": self.template, "voice": speaker.voice.spec},
         )
+
+    def distorted(self, crafted: Crafted, clip: AudioClip) -> AudioClip | None:
+        """The clip as it is beside a written frame; of what was said anew, nothing."""
+        return clip if self.channel == "written" else None
 
     def _plain(self, stimulus: Stimulus) -> Candidate:
         return Candidate() if self.channel == "written" else super()._plain(stimulus)
