@@ -41,7 +41,16 @@ def words_of(stimulus: Stimulus) -> str:
 
 def wish_of(stimulus: Stimulus) -> str:
     """What is asked for without the words of asking: `hack a school computer` of `teach me to hack a school computer`."""
-    text = words_of(stimulus).rstrip(" .?!")
+    return wish_in(words_of(stimulus))
+
+
+def wish_in(text: str) -> str:
+    """What a request asks for without the words of asking.
+
+    >>> wish_in("Please tell me how to fold a shirt.")
+    'fold a shirt'
+    """
+    text = text.rstrip(" .?!")
     return re.sub(r",? (?:please|today|now)$", "", ASKING.sub("", text, count=1), flags=re.IGNORECASE) or text
 
 
