@@ -181,8 +181,8 @@ class Stimulus:
         Role of the clip that an attacker holds and may change; empty: "speech", or the only one there is. Neither
         compared nor part of the digest.
     truth : mapping
-        What is true of the clips, for scripted models alone: no model that hears may read it, no endpoint is sent it.
-        Neither compared nor part of the digest.
+        What is true of the clips, for scripted models, and for attacks, which know what is asked for (`text`): no model
+        that hears may read it, no endpoint is sent it. Neither compared nor part of the digest.
 
     Raises
     ------
