@@ -45,6 +45,7 @@ from earnest.runs.arms import built_on_others, composed, stack_of
 from earnest.runs.artefacts import artefacts_of, is_seen, recorded, rows_seen, seen_samples
 from earnest.runs.data_check import DataCheck, check_data, check_official, slips
 from earnest.runs.fit import FitOutline, fit
+from earnest.runs.hits import HITS, Transfer, replay_hits, write_hits
 from earnest.runs.judge import Judged, check_hearing, judge_run, made_judges
 from earnest.runs.limit import limited
 from earnest.runs.run import Outline, Run
@@ -55,6 +56,7 @@ from earnest.tasks.probe import NAME as PROBE
 from earnest.tasks.probe import probe_manifest
 
 __all__ = [
+    "HITS",
     "DataCheck",
     "FitOutline",
     "Judged",
@@ -63,6 +65,7 @@ __all__ = [
     "Run",
     "Suite",
     "SuiteTask",
+    "Transfer",
     "check_data",
     "check_official",
     "fit",
@@ -71,9 +74,11 @@ __all__ = [
     "judge_run",
     "probe_hearing",
     "replay",
+    "replay_hits",
     "resolve",
     "run_suite",
     "suite_names",
+    "write_hits",
 ]
 
 Several = str | Sequence[str]
@@ -162,6 +167,7 @@ class RunOptions(TypedDict, total=False):
     temperature: float
     max_tokens: int
     name: str
+    log_queries: bool
     gates: Sequence[str] | None
     baseline: str | Path | None
     baseline_margin: float | None
@@ -208,6 +214,7 @@ def run_suite(
     max_tokens: int = 256,
     dry_run: bool = False,
     name: str = "",
+    log_queries: bool = False,
     gates: Sequence[str] | None = None,
     baseline: str | Path | None = None,
     baseline_margin: float | None = None,
@@ -269,6 +276,8 @@ def run_suite(
         Give back an `Outline` of what would be asked and sent, and ask nothing.
     name : str
         What the model is called in reports and on leaderboards; empty: its specification, or the name that the run has.
+    log_queries : bool
+        Whether `queries.jsonl` in the run folder gets a line for each question that an attack asks.
     gates : sequence of str or None
         Conditions such as `safety=0.9`, shown in the report; what the plan cannot establish is refused before the first call.
     baseline : path or None
@@ -318,6 +327,7 @@ def run_suite(
         batch_size=batch_size,
         prices=_prices(price, model, judge),
         sampling=Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed),
+        log_queries=log_queries,
     )
     request = _Request(
         arms=composed(_several(attack), [_several(defence), *map(_stack, _several(stack))]),
@@ -388,7 +398,9 @@ def _prepared(suite: Suite, request: _Request, *, model: str | Model, data: Mani
     lacks |= _across(chosen, items, lacks)
     _check_some_asked(lacks, tasks=request.task, model=loaded)
     judges = made_judges(request.judges, hears=request.judge_hears, options=request.judge_options)
-    named = [spec for arm in request.arms for spec in (*([arm.attack] if arm.attack else []), *arm.defences)]
+    own = {name: _own_arms(group) for name, group in items.items()}
+    arms = (*request.arms, *(arm for group in own.values() for arm in group))
+    named = [spec for arm in arms for spec in (*([arm.attack] if arm.attack else []), *arm.defences)]
     artefacts = artefacts_of(dict.fromkeys(named), loaded)
     seen = seen_samples(data, artefacts.values()) if isinstance(data, Manifest) else frozenset()
     planned = tuple(
@@ -398,13 +410,14 @@ def _prepared(suite: Suite, request: _Request, *, model: str | Model, data: Mani
             lacks[found.name],
             data=data,
             arms=request.arms,
+            own_arms=own.get(found.name, ()),
             subtasks=subtasks.get(found.name, {}),
             beyond=within[found.name].beyond if found.name in within else {},
             n_seen=sum(is_seen(item, seen) for item in items.get(found.name, ())),
         )
         for found in chosen
     )
-    others = {spec: load_model(spec) for spec in built_on_others(request.arms)}
+    others = {spec: load_model(spec) for spec in built_on_others(arms)}
     plan = _plan(suite, request, planned, items, models=(loaded, *others.values()), judges=judges, data=data, artefacts=artefacts)
     jobs = [
         Job(item=item, arm=arm, score=found.score, goal=found.goal, seen=is_seen(item, seen))
@@ -675,6 +688,7 @@ def _planned(
     *,
     data: Manifest | OfficialData,
     arms: Sequence[Arm],
+    own_arms: Sequence[Arm],
     subtasks: dict[str, int],
     beyond: dict[str, int],
     n_seen: int,
@@ -693,10 +707,16 @@ def _planned(
         seen=n_seen,
         not_run=lack,
         beyond=beyond,
+        own_arms=tuple(map(PlannedArm.of, own_arms)),
         unattacked=tuple(dict.fromkeys(arm.attack for arm in arms if arm.attack and not _stands_in(task, arm))),
         subtasks=subtasks,
         unserved=unserved,
     )
+
+
+def _own_arms(items: Sequence[Item]) -> tuple[Arm, ...]:
+    """The arms of attacks that are part of the items."""
+    return tuple(dict.fromkeys(item.own_attack.arm() for item in items if item.own_attack is not None))
 
 
 def _stands_in(task: Task, arm: Arm) -> bool:
@@ -740,7 +760,7 @@ def _outline(prepared: _Prepared) -> Outline:
     from earnest.engine.arms import setups
 
     jobs = prepared.jobs
-    arms = (job.arm for job in jobs)
+    arms = (job.asked_in for job in jobs)
     nobody = isinstance(prepared.model, Nobody)
     if not nobody:
         sampling = prepared.settings.sampling

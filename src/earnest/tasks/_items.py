@@ -100,6 +100,12 @@ def duration_s(entry: Entry) -> float | None:
     return None if whole is None else max(0.0, whole - (entry.start_s or 0.0))
 
 
+def whole_s(*entries: Entry, gap_s: float = 0.0) -> float | None:
+    """Length in seconds of several rows' clips together, with what is between them; None where one is not known."""
+    lengths = [duration_s(entry) for entry in entries]
+    return None if None in lengths else sum(filter(None, lengths)) + gap_s
+
+
 @lru_cache(maxsize=MOST_ROWS)
 def _header_duration_s(file: Path) -> float | None:
     try:

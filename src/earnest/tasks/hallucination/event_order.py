@@ -12,7 +12,7 @@ from earnest.records import Item, JournalLine, Outcome
 from earnest.results import Measure, balanced
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import duration_s, facts, rng_of, same_split, split_of
+from earnest.tasks._items import facts, rng_of, same_split, split_of, whole_s
 from earnest.tasks._labels import CAPTIONS, canonical
 from earnest.tasks._yes_no import claimed_sides, detection, expected, right, yes_no_outcome
 
@@ -76,7 +76,6 @@ class EventOrder(Task):
                 truth={"options": ["yes", "no"], "expected": answer},
             )
 
-        lengths = [duration_s(first), duration_s(then)]
         truth = facts(first) | {"label": "+".join(names), "asked": asked, "told": order, "expected": answer}
         truth |= {"options": ["yes", "no"], **split_of(first, then)}
         return Item(
@@ -87,7 +86,7 @@ class EventOrder(Task):
             truth=truth,
             cluster=sample,
             prompt=prompt,
-            duration_s=None if None in lengths else sum(lengths) + GAP_S,
+            duration_s=whole_s(first, then, gap_s=GAP_S),
             audible="sound",
         )
 

@@ -10,11 +10,12 @@ known time in a passage of other speech.
 
 from __future__ import annotations
 
+import abc
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from earnest.audio import AudioClip, Entry, Manifest, Stimulus
 from earnest.audio.levels import scaled_to_dbfs
 from earnest.errors import BadAudio, BadParameter
 from earnest.records import Item
+from earnest.tasks._base import Requirement, Task
 from earnest.tasks._items import corpus, duration_s, normal, rng_of, split_of
 from earnest.tasks._labels import CAPTIONS, canonical
 from earnest.tasks.probe import probe_manifest
@@ -119,6 +121,42 @@ def passage(pieces: Sequence[Piece], *, length_s: float, rng: np.random.Generato
 def pieces_of(rows: Sequence[Entry], *, most_s: float = math.inf) -> list[Piece]:
     """The recordings as parts of a passage, of which at most `most_s` are played."""
     return [_piece(row, most_s=most_s) for row in rows]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeedleTask(Task):
+    """Base of the tasks that ask for a needle; a subclass says in `asked` how.
+
+    Parameters
+    ----------
+    lengths_s : sequence of float
+        Lengths of the recordings in seconds, 10 to 3600.
+    n_each : int
+        Recordings of each length with the note in each third; they share recordings of other speech.
+    """
+
+    pillar: ClassVar[str] = "robustness"
+    source: ClassVar[str] = "li2025-audiotrust"
+    requires: ClassVar[Requirement] = Requirement(not_labels=("harmful", "spoof"))
+    design: ClassVar[str] = "recording of 1 to 40 s that is known to be speech"
+    reads: ClassVar[tuple[str, ...]] = ("text", "speaker", "language")
+
+    lengths_s: Sequence[float] = LENGTHS_S
+    n_each: int = 3
+
+    def __post_init__(self) -> None:
+        checked_lengths(self.name, self.lengths_s)
+
+    def items(self, data: Manifest, *, seed: int) -> list[Item]:
+        found = needles(data, lengths_s=self.lengths_s, n_each=self.n_each, seed=seed)
+        return [long_item(self.name, needle.sample, needle.passage, **self.asked(needle)) for needle in found]
+
+    @abc.abstractmethod
+    def asked(self, needle: Needle) -> dict[str, Any]:
+        """Prompt, truth, and what scripted models are told."""
+
+    def stratum(self, item: Item) -> str:
+        return f"{item.truth['length_s']:g} {item.truth['place']}"
 
 
 def needles(data: Manifest, *, lengths_s: Sequence[float], n_each: int, seed: int) -> Iterator[Needle]:
