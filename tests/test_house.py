@@ -17,7 +17,7 @@ FLOORS = (
     ("errors", "text"),
     ("pillars", "registry", "replies", "run_folder", "spreadsheets"),
     ("arms", "artefacts", "audio", "catalogue"),
-    ("data", "records", "plan", "metrics", "models"),
+    ("data", "records", "plan", "metrics", "models", "voices"),
     ("attacks", "defences", "detectors", "explainers", "privacy", "results", "streams"),
     ("benchmarks",),
     ("engine", "guard", "report"),

@@ -58,7 +58,7 @@ class PlannedArm(BaseModel):
     def of(cls, arm: Arm) -> PlannedArm:
         """The arm with what its attack says of itself, as far as it is installed here."""
         plugin = None if arm.attack is None else _attack(arm.attack)
-        family, limit = getattr(plugin, "family", None), getattr(plugin, "max_queries", None)
+        family, limit = getattr(plugin, "family", None), getattr(plugin, "most_queries", None)
         return cls(
             attack=arm.attack,
             crafted_on=arm.crafted_on,

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, computed_field, model_validator
 
 from earnest.arms import Arm, old_attack
-from earnest.audio import Goal, Stimulus
+from earnest.audio import Goal, Stimulus, Twin
 from earnest.errors import BadParameter, FailureReason
 from earnest.run_folder import CLIP_NAME, plain_json
 
@@ -97,6 +97,8 @@ class Item:
     own_attack : OwnAttack or None
         What is put on the stimulus before it is asked, by the engine, as in any attacked arm; such an item is asked where
         a run has no other attack, and counts as asked there.
+    twin : Twin or None
+        The harmless twin of what it asks, on which an attack's distortion is tried as well.
     """
 
     id: str
@@ -111,6 +113,7 @@ class Item:
     follow: Callable[[Stimulus, Any], Stimulus | None] | None = field(default=None, compare=False, repr=False)
     n_turns: int = 1
     own_attack: OwnAttack | None = None
+    twin: Twin | None = field(default=None, compare=False, repr=False)
 
     @property
     def without_audio(self) -> bool:

@@ -36,10 +36,13 @@ from earnest.errors import BadParameter, EarnestError, MissingExtra, UnknownName
 
 T = TypeVar("T")
 
-KINDS = ("tasks", "attacks", "defences", "detectors", "explainers", "streams", "models", "metrics", "suites", "judges", "benchmarks")
+KINDS = (
+    "tasks", "attacks", "defences", "detectors", "explainers", "streams", "triggers", "models", "voices", "metrics", "suites", "judges",
+    "benchmarks",
+)  # fmt: skip
 """Every kind that `names` knows."""
 
-HOMES = {"suites": "earnest.runs.suite"}
+HOMES = {"triggers": "earnest.audio.triggers", "suites": "earnest.runs.suite"}
 """Where a kind is registered that has no folder of its own under `earnest`."""
 
 _SPEC = re.compile(r"^(?P<name>[A-Za-z0-9_.-]+)(:(?P<parameters>.*))?$", re.DOTALL)

@@ -22,6 +22,8 @@ def valid_text(text: str) -> str:
     >>> valid_text("caf\\u00e9 \\ud83d!")
     'caf\\u00e9 \\ufffd!'
     """
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:

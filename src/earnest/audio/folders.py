@@ -197,12 +197,12 @@ def _entry(cells: dict[str, Any]) -> tuple[Entry | None, list[str]]:
     try:
         return Entry.model_validate(cells), []
     except ValidationError as error:
-        return None, [_told(fault) for fault in error.errors(include_url=False)]
+        return None, [_fault_words(fault) for fault in error.errors(include_url=False)]
     except RecursionError:
         return None, ["a cell is nested too deep; write text"]
 
 
-def _told(fault: Any) -> str:
+def _fault_words(fault: Any) -> str:
     column = ".".join(map(str, fault["loc"])) or "the row"
     if column == "path":
         return "path must name a file, got an empty cell; fill it or drop the line" if fault["type"] == "missing" else (

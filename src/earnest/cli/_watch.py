@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-WATCHED = ("run", "matrix", "judge")
+WATCHED = ("run", "matrix", "attack", "judge")
 _THROUGH = b"\0"
 _says: int | None = None
 """Where the child says what it does; None in a process that nobody watches."""

@@ -255,7 +255,7 @@ class Caller(Delegate):
         key = answer_key(self.model, stimulus, sampling=sampling, scope=self._scope, schema=schema)
         if self._doubted is not None:
             self._doubted.add(key)
-        found = self._cache.get(key)
+        found = await self._cache.fetched(key)
         if found is not None:
             self.counts.n_cached += 1
             self.counts.answered = True
@@ -419,7 +419,7 @@ class Caller(Delegate):
 
     async def _billed(self, stimulus: Stimulus, sampling: Sampling, schema: Schema) -> Answer:
         """One attempt: reserved is the most that it may cost, spent what it did, whether or not there is an answer."""
-        most = 0.0 if self.price is None else self.price.most(stimulus, sampling)
+        most = 0.0 if self.price is None or self.price is FREE else self.price.most(stimulus, sampling)
         reserved = await self.ledger.reserve(most)
         cost = 0.0
         try:

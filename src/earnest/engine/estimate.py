@@ -25,6 +25,10 @@ CALLS_PER_ATTACK = 2
 """Of an attacked item beside the search and the control: the clean clip and the attacked one."""
 
 
+CALLS_PER_TWIN = 2
+"""Of the harmless twin of an attacked item: as it is, and under the attack's distortion."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
     """What a run will ask and cost.
@@ -130,7 +134,7 @@ def calls_of(jobs: Sequence[Job], *, cached: bool = True) -> list[Calls]:
     return [_calls(job, attacks, made, cached=cached) for job in jobs]
 
 
-def _calls(job: Job, attacks: Mapping[str, Any], made: set[tuple[str, str, str]], *, cached: bool) -> Calls:
+def _calls(job: Job, attacks: Mapping[str, Any], crafts: set[tuple[str, str, str]], *, cached: bool) -> Calls:
     earlier = job.item.n_turns - 1  # of a conversation the last turn is attacked, and asked once more to see that it is the last
     if job.setup_arm.attack is None:
         return Calls(least=1 + earlier, most=1 + earlier, duration_s=job.item.duration_s)
@@ -142,9 +146,9 @@ def _calls(job: Job, attacks: Mapping[str, Any], made: set[tuple[str, str, str]]
         return Calls(least=most, most=most, duration_s=job.item.duration_s)
     built_on = job.arm.crafted_on or job.arm.stack
     craft = (job.item.id, str(attack.craft_spec), "" if built_on == UNDEFENDED else built_on)
-    limit = 0 if craft in made else attack.max_queries
-    made.add(craft)
-    most = least + n_parts * (limit or 0)
+    limit = 0 if craft in crafts else attack.most_queries
+    crafts.add(craft)
+    most = least + n_parts * (limit or 0) + (CALLS_PER_TWIN if job.item.twin is not None else 0)
     return Calls(least=least, most=most, duration_s=job.item.duration_s, unstated=limit is None)
 
 

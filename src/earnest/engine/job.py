@@ -99,6 +99,8 @@ class Settings:
         Of a local model, in place of its own.
     sampling : Sampling
         How answers are drawn.
+    log_queries : bool
+        Whether `queries.jsonl` in the run folder gets a line for each question that an attack asks.
     """
 
     max_connections: int = 16
@@ -110,6 +112,7 @@ class Settings:
     cache: Path | None = field(default_factory=default_cache)
     batch_size: int | None = None
     sampling: Sampling = Sampling()
+    log_queries: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (("max_connections", 1), ("max_attempts", 1), ("max_failures", 1), ("batch_size", 1), ("max_cost", 0)):

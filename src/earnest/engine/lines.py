@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -73,7 +72,7 @@ def line_of(
         task=job.item.task,
         prompt_hash=stimulus.prompt_hash if stimulus else "",
         model=model,
-        parameters=dataclasses.asdict(sampling),
+        parameters=dict(vars(sampling)),
         attack=arm.attack,
         crafted_on=arm.crafted_on,
         own_attack=arm != job.arm,

@@ -5,8 +5,8 @@ and numpy let others run meanwhile; a pool of processes would cost more in copie
 thread of its own that asks through the `Caller`. Audio is loaded when its item is asked. No more items are under way
 than connections are allowed, so that no more clips are in memory, and no more calls are lost when a run is killed.
 
-    load, keep, defend ──> ask (cache, ceiling, limiter, attempts) ──> review, score ──> judges ──> journal line
-           └────> clips/<sha256>.flac
+    load, defend ──> ask (cache, ceiling, limiter, attempts) ──> review, score, keep ──> judges ──> journal line
+                                                                              └────> clips/<sha256>.{flac,wav}
 
 What a line holds does not depend on connections, batches or order; only the order of lines does.
 """
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from earnest.attacks import Attack
+from earnest.attacks._log import QUERIES, QueryLog
 from earnest.audio import AudioClip, Stimulus
 from earnest.engine.arms import Setup, setups
 from earnest.engine.caller import LET_GO_S, Caller
@@ -64,7 +65,6 @@ from earnest.models.access import (
     Model,
     Reply,
     Sampling,
-    System,
     rng_for,
 )
 from earnest.plan import Plan
@@ -193,6 +193,7 @@ class _Run:
         self.pace = Pace(())
         self.journal: Journal
         self.crafts: CraftStore | None = None
+        self.query_log: QueryLog | None = None
         self.caller: Caller
         self.judges: list[ModelJudge | NamedJudge] = []
         self.other_callers: dict[str, Caller] = {}
@@ -234,6 +235,8 @@ class _Run:
         if any(setup.attack is not None for setup in run.setups.values()):
             run.crafts = CraftStore(run.folder, run.clips)
             stack.callback(run.crafts.close)
+            if session.settings.log_queries:
+                run.query_log = stack.enter_context(QueryLog(run.folder / QUERIES))
         run._open_pools(stack)
         # what was pushed last is closed first: worker threads must be let go before their pools are waited for
         stack.push_async_callback(session.close_callers)
@@ -373,36 +376,37 @@ class _Run:
         except BadAudio as error:
             self._write(self._line(job, outcome=Unscored(reason="bad_audio", detail=str(error))))
             return
-        clips = await self._in_pool(self.clips.keep_all, entry.sent)
         if usage and isinstance(reply, Answer):
             reply = replace(reply, usage=usage)
-        await self._score(job, entry.sent, reply, clips=clips)
+        await self._score(job, entry.sent, reply)
 
     async def _conversed(self, job: Job) -> tuple[Entry, Reply, dict[str, float]]:
-        """The last turn of an item on its way in, what left the system, and what all turns used."""
+        """The last turn of an item on its way in, what left the system, and what all turns used; nothing of a single one."""
         usage: Counter[str] = Counter()
-        stimulus = await self._in_pool(job.item.load)
+        entry: Entry | None = await self._in_pool(self._first, job)
         for _ in range(MOST_TURNS):
-            entry, reply = await self._answered(job, stimulus)
+            assert entry is not None
+            reply = await self._answered(job, entry)
+            if job.item.follow is None:
+                return entry, reply, {}
             if isinstance(reply, Answer):
                 usage.update(reply.usage)
-            if job.item.follow is None or isinstance(reply, Failure):
+            if isinstance(reply, Failure):
                 return entry, reply, dict(usage)
             answer = reply.as_answer if isinstance(reply, Blocked) else reply
-            following = await self._in_pool(job.item.follow, stimulus, answer)
+            following = await self._in_pool(self._next, job, entry, answer)
             if following is None:
                 return entry, reply, dict(usage)
-            stimulus = following
+            entry = following
         raise BadParameter(f"{job.item.id} goes on after {MOST_TURNS} turns; its task's `follow` must come to an end")
 
-    async def _answered(self, job: Job, stimulus: Stimulus) -> tuple[Entry, Reply]:
-        """What the system of the job's arm says to a stimulus."""
+    async def _answered(self, job: Job, entry: Entry) -> Reply:
+        """What the system of the job's arm says to a stimulus on its way in."""
         system = self.setups[job.arm].system
-        entry = await self._in_pool(self._entered, system, stimulus)
         if entry.blocked is not None:
-            return entry, entry.blocked
-        reply = await system.inner.reply(entry.stimulus, sampling=self.sampling)  # type: ignore[attr-defined]
-        return entry, (await self._in_pool(self._left, job, reply, entry) if system.defences else reply)
+            return entry.blocked
+        reply: Reply = await system.inner.reply(entry.stimulus, sampling=self.sampling)  # type: ignore[attr-defined]
+        return await self._in_pool(self._left, job, reply, entry) if system.defences else reply
 
     def _left(self, job: Job, reply: Reply, entry: Entry) -> Reply:
         """In a worker thread: what leaves the system; an answer that a defence cannot take fails its item alone."""
@@ -414,8 +418,18 @@ class _Run:
             failed = scoring_failed(error)
             return Failure(reason=failed.reason, detail=failed.detail)  # type: ignore[arg-type]
 
-    def _entered(self, system: System, stimulus: Stimulus) -> Entry:
-        entry = system.entered(stimulus)
+    def _first(self, job: Job) -> Entry:
+        """In a worker thread: what an item asks first, on its way in."""
+        return self._entered(job, job.item.load())
+
+    def _next(self, job: Job, entry: Entry, answer: Answer) -> Entry | None:
+        """In a worker thread: what an item asks after an answer; None where that was the last."""
+        assert job.item.follow is not None
+        following = job.item.follow(entry.sent, answer)
+        return None if following is None else self._entered(job, following)
+
+    def _entered(self, job: Job, stimulus: Stimulus) -> Entry:
+        entry = self.setups[job.arm].system.entered(stimulus)
         if self.cache is not None:
             entry.stimulus.digest  # noqa: B018  (worked out here, kept with the stimulus, needed on the loop)
         return entry
@@ -445,7 +459,7 @@ class _Run:
         # one seed for all: the attack makes a generator for each stimulus from it and the stimulus's content
         rng = rng_for(self.plan.seed, "attack", arm.attack or "")
         built = {} if setup.crafted_on is None else {"surrogate": setup.crafted_on}
-        kept = {"crafts": self.crafts} if _crafts(setup.attack) else {}
+        kept = {"crafts": self.crafts, "log": self.query_log} if _crafts(setup.attack) else {}
         attack = functools.partial(setup.attack.run, setup.system, stimuli, rng=rng, **built, **kept)
         try:
             attempts = (await self._in_pool(attack, pool=self.attack_pool)).attempts
@@ -458,8 +472,7 @@ class _Run:
         for (job, clean), attempt in zip(loaded, attempts, strict=True):
             trial = attempt.control_trial if job.is_control else attempt
             facts = None if job.is_control else attempt.facts()
-            clips = await self._in_pool(self.clips.keep_all, trial.stimulus)
-            await self._score(job, trial.stimulus, trial.answer, clips=clips, attempt=facts, clean=clean, **drawn)
+            await self._score(job, trial.stimulus, trial.answer, attempt=facts, clean=clean, **drawn)
 
     async def _attack_apart(self, loaded: list[tuple[Job, Stimulus]], error: EarnestError) -> None:
         """One by one, so that only the stimulus at fault goes unscored."""
@@ -479,14 +492,12 @@ class _Run:
         stimulus: Stimulus,
         reply: Reply,
         *,
-        clips: dict[str, str],
         attempt: dict[str, Any] | None = None,
         clean: Stimulus | None = None,
         draw: int = 0,
         sampling: Sampling | None = None,
     ) -> None:
-        outcome, answer_clip = await self._in_pool(self._outcome, job, reply)
-        turns = await self._in_pool(self.clips.keep_turns, stimulus) if stimulus.history else ()
+        outcome, kept = await self._in_pool(self._scored, job, stimulus, reply, clean or stimulus)
         said, question = None, outcome if isinstance(outcome, Question) else None
         if question is not None:
             if stimulus.history and not question.earlier:
@@ -500,36 +511,42 @@ class _Run:
                 outcome = scoring_failed(error)
         assert isinstance(outcome, Verdict | Unscored)
         about = {
-            "seen": bool(self.rows_seen) and await self._in_pool(_holds, clean or stimulus, self.rows_seen),
             "stimulus": stimulus,
             "reply": reply,
-            "clips": clips,
-            "answer_clip": answer_clip,
             "attempt": attempt,
             "judges": None if said is None else {name: judgement.as_json() for name, judgement in said.items()},
             "question": question,
             "draw": draw,
-            "turns": turns,
+            **kept,
             **({} if sampling is None else {"sampling": sampling}),
         }
         try:
             line = self._line(job, outcome=outcome, **about)
         except (TypeError, ValueError) as error:  # something in the reply or the verdict has no place in a line
-            line = self._line(job, outcome=scoring_failed(error), stimulus=stimulus, clips=clips)
+            line = self._line(job, outcome=scoring_failed(error), stimulus=stimulus, clips=kept["clips"])
         self._write(line)
         self._check_judges(said or {})
 
-    def _outcome(self, job: Job, reply: Reply) -> tuple[Any, str | None]:
-        """In a worker thread: what scoring says of what left the system, and the spoken answer's name."""
+    def _scored(self, job: Job, stimulus: Stimulus, reply: Reply, clean: Stimulus) -> tuple[Any, dict[str, Any]]:
+        """In a worker thread: what scoring says of what left the system, and what a line says of the clips that are kept."""
+        kept: dict[str, Any] = {"clips": self.clips.keep_all(stimulus)}
+        outcome = self._outcome(job, reply)
+        if isinstance(reply, Answer) and reply.clip is not None:
+            kept["answer_clip"] = self.clips.keep(reply.clip)
+        if stimulus.history:
+            kept["turns"] = self.clips.keep_turns(stimulus)
+        kept["seen"] = bool(self.rows_seen) and _holds(clean, self.rows_seen)
+        return outcome, kept
+
+    def _outcome(self, job: Job, reply: Reply) -> Any:
+        """What scoring says of what left the system."""
         try:
-            outcome = outcome_of_reply(job, reply)
+            return outcome_of_reply(job, reply)
         except _NOT_AN_ITEMS as error:
             error.add_note(f"while scoring {job.id}; what was finished before is kept, and the run can be resumed")
             raise
         except Exception as error:  # noqa: BLE001  (an answer that a task cannot take is that item's outcome)
-            outcome = scoring_failed(error)
-        answer_clip = self.clips.keep(reply.clip) if isinstance(reply, Answer) and reply.clip is not None else None
-        return outcome, answer_clip
+            return scoring_failed(error)
 
     def _line(self, job: Job, *, outcome: Verdict | Unscored, **what: Any) -> JournalLine:
         return line_of(job, **{"model": self.plan.model, "sampling": self.sampling, "outcome": outcome, **what})

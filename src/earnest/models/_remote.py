@@ -207,7 +207,7 @@ class RemoteModel(Model):
         except ModelFailed as error:
             error.usage = {**self._usage(response, reply), **error.usage}
             raise
-        usage = {**self._usage(response, reply), **answer.usage}
+        usage = {**self._usage(response, {} if answer.usage else reply), **answer.usage}
         return replace(answer, usage=usage, duration_ms=1e3 * (time.perf_counter() - begun))
 
     def error_in(self, reply: Mapping[str, Any]) -> Any:

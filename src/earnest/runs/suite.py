@@ -45,6 +45,7 @@ from earnest.runs.arms import built_on_others, composed, stack_of
 from earnest.runs.artefacts import artefacts_of, is_seen, recorded, rows_seen, seen_samples
 from earnest.runs.data_check import DataCheck, check_data, check_official, slips
 from earnest.runs.fit import FitOutline, fit
+from earnest.runs.hits import HITS, Transfer, replay_hits, write_hits
 from earnest.runs.judge import Judged, check_hearing, judge_run, made_judges
 from earnest.runs.limit import limited
 from earnest.runs.run import Outline, Run
@@ -55,6 +56,7 @@ from earnest.tasks.probe import NAME as PROBE
 from earnest.tasks.probe import probe_manifest
 
 __all__ = [
+    "HITS",
     "DataCheck",
     "FitOutline",
     "Judged",
@@ -63,6 +65,7 @@ __all__ = [
     "Run",
     "Suite",
     "SuiteTask",
+    "Transfer",
     "check_data",
     "check_official",
     "fit",
@@ -71,9 +74,11 @@ __all__ = [
     "judge_run",
     "probe_hearing",
     "replay",
+    "replay_hits",
     "resolve",
     "run_suite",
     "suite_names",
+    "write_hits",
 ]
 
 Several = str | Sequence[str]
@@ -162,6 +167,7 @@ class RunOptions(TypedDict, total=False):
     temperature: float
     max_tokens: int
     name: str
+    log_queries: bool
     gates: Sequence[str] | None
     baseline: str | Path | None
     baseline_margin: float | None
@@ -208,6 +214,7 @@ def run_suite(
     max_tokens: int = 256,
     dry_run: bool = False,
     name: str = "",
+    log_queries: bool = False,
     gates: Sequence[str] | None = None,
     baseline: str | Path | None = None,
     baseline_margin: float | None = None,
@@ -269,6 +276,8 @@ def run_suite(
         Give back an `Outline` of what would be asked and sent, and ask nothing.
     name : str
         What the model is called in reports and on leaderboards; empty: its specification, or the name that the run has.
+    log_queries : bool
+        Whether `queries.jsonl` in the run folder gets a line for each question that an attack asks.
     gates : sequence of str or None
         Conditions such as `safety=0.9`, shown in the report; what the plan cannot establish is refused before the first call.
     baseline : path or None
@@ -318,6 +327,7 @@ def run_suite(
         batch_size=batch_size,
         prices=_prices(price, model, judge),
         sampling=Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed),
+        log_queries=log_queries,
     )
     request = _Request(
         arms=composed(_several(attack), [_several(defence), *map(_stack, _several(stack))]),

@@ -174,7 +174,7 @@ def _contrasts(
     """The pairs that differ in a group."""
     found: list[Pair] = []
     for contrast in SUBTASKS:
-        known = _known(rows, statements, contrast)
+        known = _statements_of(rows, statements, contrast)
         rounds = _rounds(known, contrast, seed=seed)
         for scenario in scenarios:
             if contrast in MANNERS and not known:
@@ -219,7 +219,7 @@ def _lack(contrast: str, groups: Sequence[str]) -> str:
     return f"no statement in two voices that differ in {contrast}"
 
 
-def _known(rows: Sequence[Entry], statements: Mapping[str, list[Entry]], contrast: str) -> dict[str, list[Entry]]:
+def _statements_of(rows: Sequence[Entry], statements: Mapping[str, list[Entry]], contrast: str) -> dict[str, list[Entry]]:
     """Statements by text, for languages by the column `pair`, with the rows whose group and speaker are known."""
     if contrast == "language":
         same: dict[str, list[Entry]] = {}
