@@ -172,11 +172,11 @@ _FIXES = {
 }
 
 
-def _of_form(name: str, lines: Mapping[str, int], told: Mapping[str, Any]) -> Fault:
-    field = _field(told["loc"], lines, missing=told["type"] == "missing")
-    got = "" if told["type"] == "missing" or isinstance(told["input"], dict | list) else f", got {told['input']!r}"
-    fix = _FIXES.get(told["type"], "see schema/work.json")
-    return Fault(name, line_of(lines, field), field, f"{told['msg'].lower()}{got}", fix)
+def _of_form(name: str, lines: Mapping[str, int], fault: Mapping[str, Any]) -> Fault:
+    field = _field(fault["loc"], lines, missing=fault["type"] == "missing")
+    got = "" if fault["type"] == "missing" or isinstance(fault["input"], dict | list) else f", got {fault['input']!r}"
+    fix = _FIXES.get(fault["type"], "see schema/work.json")
+    return Fault(name, line_of(lines, field), field, f"{fault['msg'].lower()}{got}", fix)
 
 
 def _field(loc: Sequence[Any], lines: Mapping[str, int], *, missing: bool) -> str:

@@ -116,7 +116,7 @@ def page_of(chosen: Mapping[str, Work], covered: Coverage) -> str:
     script = "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in ("cite.js", "site.js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     every = sorted(chosen.values(), key=lambda work: (str(work.issued), work.id), reverse=True)
-    data = [_told(work) for work in every]
+    data = [_entry(work) for work in every]
     return _environment().get_template("site.html.j2").render(
         policy=f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'",
         style=_style(),
@@ -191,7 +191,7 @@ def _environment() -> Any:
     )
 
 
-def _told(work: Work) -> dict[str, Any]:
+def _entry(work: Work) -> dict[str, Any]:
     """A work as the page carries it: short names, empty fields left out."""
     facts = {
         "i": work.id,

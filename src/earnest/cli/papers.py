@@ -41,7 +41,7 @@ def papers_command() -> None:
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
 @_JSON
 def search_command(words: tuple[str, ...], *, limit: int, as_json: bool, **filters: Any) -> int:
-    found = _found(" ".join(words), **filters)
+    found = _search(" ".join(words), **filters)
     _tell(found, limit=limit, as_json=as_json)
     return 0 if found else 1
 
@@ -50,7 +50,7 @@ def search_command(words: tuple[str, ...], *, limit: int, as_json: bool, **filte
 @_filters
 @_JSON
 def list_command(*, as_json: bool, **filters: Any) -> None:
-    _tell(_found("", **filters), limit=None, as_json=as_json)
+    _tell(_search("", **filters), limit=None, as_json=as_json)
 
 
 @papers_command.command("show", help="The work KEY (or with that arXiv id or DOI): facts, claims, and the commands that run it.")
@@ -136,7 +136,7 @@ def export_command(keys: tuple[str, ...], *, form: str | None, out: Path | None,
     from earnest.catalogue import exporting
     from earnest.catalogue.searching import shown
 
-    works = [_work(key) for key in keys] if keys else _found("", **filters)
+    works = [_work(key) for key in keys] if keys else _search("", **filters)
     if as_json:
         print_json({"n": len(works), "works": [shown(work) for work in works]})
         return
@@ -220,13 +220,13 @@ def site_command(*, out: Path, runs: tuple[Path, ...], address: str, as_json: bo
 def refresh_command(*, out: Path, keys: tuple[str, ...], as_json: bool) -> int:
     from earnest.catalogue.refreshing import refresh
 
-    report = refresh([_work(key) for key in keys] if keys else _found(""))
+    report = refresh([_work(key) for key in keys] if keys else _search(""))
     out.write_text(report.as_markdown(), encoding="utf-8")
     print_json(report.as_json()) if as_json else click.echo(f"{report.summary}; {out}")
     return 1 if report.n_faults else 0
 
 
-def _found(words: str, **filters: Any) -> list[Any]:
+def _search(words: str, **filters: Any) -> list[Any]:
     from earnest.catalogue import works
     from earnest.catalogue.searching import search
 

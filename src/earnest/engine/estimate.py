@@ -134,7 +134,7 @@ def calls_of(jobs: Sequence[Job], *, cached: bool = True) -> list[Calls]:
     return [_calls(job, attacks, made, cached=cached) for job in jobs]
 
 
-def _calls(job: Job, attacks: Mapping[str, Any], made: set[tuple[str, str, str]], *, cached: bool) -> Calls:
+def _calls(job: Job, attacks: Mapping[str, Any], crafts: set[tuple[str, str, str]], *, cached: bool) -> Calls:
     earlier = job.item.n_turns - 1  # of a conversation the last turn is attacked, and asked once more to see that it is the last
     if job.asked_in.attack is None:
         return Calls(least=1 + earlier, most=1 + earlier, duration_s=job.item.duration_s)
@@ -146,8 +146,8 @@ def _calls(job: Job, attacks: Mapping[str, Any], made: set[tuple[str, str, str]]
         return Calls(least=most, most=most, duration_s=job.item.duration_s)
     built_on = job.arm.crafted_on or job.arm.stack
     craft = (job.item.id, str(attack.craft_spec), "" if built_on == UNDEFENDED else built_on)
-    limit = 0 if craft in made else attack.most_queries
-    made.add(craft)
+    limit = 0 if craft in crafts else attack.most_queries
+    crafts.add(craft)
     most = least + n_parts * (limit or 0) + (CALLS_PER_TWIN if job.item.twin is not None else 0)
     return Calls(least=least, most=most, duration_s=job.item.duration_s, unstated=limit is None)
 

@@ -175,7 +175,7 @@ async def _fitted(
         digests = await shown(pool.submit(_digests, rows))
         system = None if caller is None else System(caller, (), plan.seed, session.settings.sampling)
         rng = rng_for(plan.seed, "fit", plan.spec)
-        made = await shown(pool.submit(_made, plugin, list(rows), system, rng))
+        made = await shown(pool.submit(_fit_of, plugin, list(rows), system, rng))
     totals = session.totals()
     artefact = _checked(made, plan).with_about(
         data=plan.data, data_digest=plan.data_digest, rows=sorted(set(digests)), split=split, model=plan.model, fingerprint=plan.fingerprint,
@@ -231,7 +231,7 @@ def _digests(rows: Sequence[Entry]) -> list[str]:
     return [entry.clip().quantised().digest for entry in rows]
 
 
-def _made(plugin: Any, rows: list[Entry], system: System | None, rng: Any) -> Any:
+def _fit_of(plugin: Any, rows: list[Entry], system: System | None, rng: Any) -> Any:
     try:
         return plugin.fit(rows, system, rng)
     except EarnestError:
@@ -246,13 +246,13 @@ def _made(plugin: Any, rows: list[Entry], system: System | None, rng: Any) -> An
         ) from error
 
 
-def _checked(made: Any, plan: FitPlan) -> Artefact:
-    if made is None:
+def _checked(artefact: Any, plan: FitPlan) -> Artefact:
+    if artefact is None:
         raise BadParameter(f"{plan.kind}/{plan.spec} has nothing to fit; use it as it is")
-    if not isinstance(made, Artefact) or (made.kind, made.name) != (plan.kind, plan.spec.partition(":")[0]):
-        came = f"one of {made.kind}/{made.spec}" if isinstance(made, Artefact) else type(made).__name__
+    if not isinstance(artefact, Artefact) or (artefact.kind, artefact.name) != (plan.kind, plan.spec.partition(":")[0]):
+        came = f"one of {artefact.kind}/{artefact.spec}" if isinstance(artefact, Artefact) else type(artefact).__name__
         raise BadParameter(f"fit of {plan.kind}/{plan.spec} must return its artefact, got {came}; return self.made(arrays)")
-    return made
+    return artefact
 
 
 def rows_digest(rows: Sequence[Entry]) -> str:

@@ -80,7 +80,7 @@ class JudgeSummary:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Inquiry:
     """A question to one judge that was not asked yet."""
 
     judge: ModelJudge
@@ -157,7 +157,7 @@ class _Judging:
                 await self._ask_all(callers, left, judgements)
         return self._summary(session)
 
-    def _left(self, judge: ModelJudge, judgements: Judgements) -> list[_Asked]:
+    def _left(self, judge: ModelJudge, judgements: Judgements) -> list[_Inquiry]:
         """What a judge was not asked yet, neither in the run nor later."""
         left = []
         for line, question in self.questions:
@@ -166,9 +166,9 @@ class _Judging:
             if blank.key in judgements.known or (said is not None and _label(said) is not None):
                 self.n_known += 1
             else:
-                left.append(_Asked(judge, line, question, blank))
+                left.append(_Inquiry(judge, line, question, blank))
         if judge.hears:
-            self._check_clips(asked.line for asked in left)
+            self._check_clips(inquiry.line for inquiry in left)
         return left
 
     def _blank(self, judge: ModelJudge, line: JournalLine, question: Question) -> JudgementLine:
@@ -193,33 +193,33 @@ class _Judging:
                 f"a judge that hears needs the clips of {self.folder}, and some are gone; judge without", gone
             )
 
-    async def _ask_all(self, callers: Sequence[Caller], left: Sequence[Sequence[_Asked]], judgements: Judgements) -> None:
+    async def _ask_all(self, callers: Sequence[Caller], left: Sequence[Sequence[_Inquiry]], judgements: Judgements) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                for caller, asked in zip(callers, left, strict=True):
-                    work = iter(asked)
+                for caller, inquiries in zip(callers, left, strict=True):
+                    work = iter(inquiries)
                     size = caller.batch_size
                     for _ in range(self.settings.max_connections if size is None else 2 * size + 8):
                         group.create_task(self._worker(work, caller, judgements))
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
-    async def _worker(self, work: Iterator[_Asked], caller: Caller, judgements: Judgements) -> None:
-        for asked in work:
-            judge = ModelJudge(caller, hears=asked.judge.hears)
-            clips = await asyncio.to_thread(self._clips, asked.line) if judge.hears else None
-            said = await judge.label_async(asked.question, subject=self.plan.model, clips=clips)
+    async def _worker(self, work: Iterator[_Inquiry], caller: Caller, judgements: Judgements) -> None:
+        for inquiry in work:
+            judge = ModelJudge(caller, hears=inquiry.judge.hears)
+            clips = await asyncio.to_thread(self._clips, inquiry.line) if judge.hears else None
+            judgement = await judge.label_async(inquiry.question, subject=self.plan.model, clips=clips)
             row = self.rows[judge.name]
-            row.judged(said)
-            if said.failure is not None:
-                reason, detail = said.failure
+            row.judged(judgement)
+            if judgement.failure is not None:
+                reason, detail = judgement.failure
                 self.failed[reason] += 1
                 self.details.setdefault(reason, detail)
                 row.check(done=f"{self.n_judged + self.n_unjudged} of {self.n_total} judgements")
                 continue
-            judgements.add(_filled(asked, said))
-            self.n_judged += said.label is not None
-            self.n_unjudged += said.label is None
+            judgements.add(_filled(inquiry, judgement))
+            self.n_judged += judgement.label is not None
+            self.n_unjudged += judgement.label is None
 
     def _clips(self, line: JournalLine) -> dict[str, AudioClip]:
         return {role: AudioClip.read(clip_path(self.folder, name)) for role, name in line.clips.items()}
@@ -262,13 +262,13 @@ class _Judging:
         )
 
 
-def _filled(asked: _Asked, said: Judgement) -> JudgementLine:
-    outcome = outcome_of(asked.question, said, judge=asked.judge.name)
+def _filled(inquiry: _Inquiry, judgement: Judgement) -> JudgementLine:
+    outcome = outcome_of(inquiry.question, judgement, judge=inquiry.judge.name)
     verdict = None
     if isinstance(outcome, Verdict):
         verdict = {"score": outcome.score, "label": outcome.label, "facts": dict(outcome.facts)}
-    return asked.blank.model_copy(update={"said": said.as_json(), "verdict": verdict})
+    return inquiry.blank.model_copy(update={"said": judgement.as_json(), "verdict": verdict})
 
 
-def _label(said: object) -> object:
-    return said.get("label") if isinstance(said, Mapping) else said
+def _label(reply: object) -> object:
+    return reply.get("label") if isinstance(reply, Mapping) else reply

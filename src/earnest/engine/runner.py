@@ -310,7 +310,7 @@ class _Run:
                 await self._in_parallel((self._attack(group) for group in self._groups(alike)), self._n_attacks)
         self._check_whole()
 
-    def _check_canaries(self, asked: list[Job]) -> None:
+    def _check_canaries(self, canaries: list[Job]) -> None:
         """Stop where calls for canaries failed, one and all, or answers were swapped: with all else it would be alike."""
         if mixed := swapped(list(self._canary_lines.values())):
             (first, second), n_more = mixed[0], len(mixed) - 1
@@ -320,7 +320,7 @@ class _Run:
                 f"what stands behind {self.plan.model} mixes up requests that it has at once. Mend it, or run the same "
                 "command again with --max-connections 1; none of these answers is kept in the cache"
             )
-        lines = [self._canary_lines[job.id] for job in asked if job.id in self._canary_lines]
+        lines = [self._canary_lines[job.id] for job in canaries if job.id in self._canary_lines]
         if lines and len(lines) == sum(job.kind == "canary" for job in self.jobs) and all(map(_call_failed, lines)):
             raise RunStopped(
                 f"{self.plan.model} answered none of the {len(lines)} canaries that prove that audio arrives: "
@@ -405,7 +405,7 @@ class _Run:
         system = self.setups[job.arm].system
         if entry.blocked is not None:
             return entry.blocked
-        reply: Reply = await system.asked.reply(entry.stimulus, sampling=self.sampling)  # type: ignore[attr-defined]
+        reply: Reply = await system.inner.reply(entry.stimulus, sampling=self.sampling)  # type: ignore[attr-defined]
         return await self._in_pool(self._left, job, reply, entry) if system.defences else reply
 
     def _left(self, job: Job, reply: Reply, entry: Entry) -> Reply:
@@ -583,9 +583,9 @@ class _Run:
             self._failures.replied()
         self._failures.check(done=self._done_words)
 
-    def _check_judges(self, said: Mapping[str, Judgement]) -> None:
+    def _check_judges(self, judgements: Mapping[str, Judgement]) -> None:
         """Stop after so many failed calls in a row of one judge, as if they were the model's."""
-        for name, judgement in said.items():
+        for name, judgement in judgements.items():
             row = self._judge_failures[name]
             row.judged(judgement)
             row.check(done=self._done_words)

@@ -38,6 +38,6 @@ class Drawing:
         self._chosen.append(last.gather(1, chosen)[:, 0].double().cpu())
         return logits
 
-    def log_probability(self, row: int, said: Sequence[int]) -> float:
+    def log_probability(self, row: int, tokens: Sequence[int]) -> float:
         """Of the first `len(said)` tokens of an item."""
-        return float(sum(float(step[row]) for step in self._chosen[: len(said)]))
+        return float(sum(float(step[row]) for step in self._chosen[: len(tokens)]))

@@ -82,11 +82,11 @@ class EnrolledVoice(TrialTask):
             for asked in ("yes_no", "sure")
         ]
 
-    def _item(self, trial: Trial, kind: str, asked: str, background: Entry | None, what: str, *, seed: int) -> Item:
+    def _item(self, trial: Trial, kind: str, form: str, background: Entry | None, what: str, *, seed: int) -> Item:
         owner = kind == "genuine"
-        prompt = prompts.ENROLLED if asked == "yes_no" else prompts.ENROLLED_SURE
-        options = ["yes", "no"] if asked == "yes_no" else list(SURENESS)
-        answer = ("yes" if owner else "no") if asked == "yes_no" else ("100" if owner else "0")
+        prompt = prompts.ENROLLED if form == "yes_no" else prompts.ENROLLED_SURE
+        options = ["yes", "no"] if form == "yes_no" else list(SURENESS)
+        answer = ("yes" if owner else "no") if form == "yes_no" else ("100" if owner else "0")
 
         def load() -> Stimulus:
             attempt = trial.clip(kind, rng=rng_of(seed, self.name, trial.sample, kind))
@@ -101,13 +101,13 @@ class EnrolledVoice(TrialTask):
 
         made = trial.is_made(kind)
         return Item(
-            id=f"{self.name}/{trial.sample}/{kind}_{'clean' if what == CLEAN else 'background'}_{asked}",
+            id=f"{self.name}/{trial.sample}/{kind}_{'clean' if what == CLEAN else 'background'}_{form}",
             task=self.name,
             sample=trial.sample,
             load=load,
             truth={
                 **facts(trial.attempt(kind)), **split_of(trial.enrolment, trial.attempt(kind), *([background] if background else [])), "label": kind, "owner": trial.owner, "background": what, "made": made,
-                "asked": asked, "expected": answer, "options": options,
+                "asked": form, "expected": answer, "options": options,
             },
             cluster=trial.owner,
             prompt=prompt,

@@ -51,9 +51,9 @@ class EventOrder(Task):
         if len({canonical(entry.label) for entry in rows}) < 2:
             return []
         return [
-            self._item(entry, self._next(entry, rows, seed=seed), told=told)
+            self._item(entry, self._next(entry, rows, seed=seed), order=order)
             for entry in rows
-            for told in ("in_order", "reversed")
+            for order in ("in_order", "reversed")
         ]
 
     def _next(self, entry: Entry, rows: Sequence[Entry], *, seed: int) -> Entry:
@@ -62,11 +62,11 @@ class EventOrder(Task):
         others = [row for row in others if same_split(row, entry)] or others
         return others[int(rng_of(seed, self.name, entry.id).integers(len(others)))]
 
-    def _item(self, first: Entry, then: Entry, *, told: str) -> Item:
+    def _item(self, first: Entry, then: Entry, *, order: str) -> Item:
         sample = f"{first.id}+{then.id}"
         names = [canonical(first.label), canonical(then.label)]
-        asked = names if told == "in_order" else names[::-1]
-        answer = "yes" if told == "in_order" else "no"
+        asked = names if order == "in_order" else names[::-1]
+        answer = "yes" if order == "in_order" else "no"
         prompt = prompts.order(*asked)
 
         def load() -> Stimulus:
@@ -76,10 +76,10 @@ class EventOrder(Task):
                 truth={"options": ["yes", "no"], "expected": answer},
             )
 
-        truth = facts(first) | {"label": "+".join(names), "asked": asked, "told": told, "expected": answer}
+        truth = facts(first) | {"label": "+".join(names), "asked": asked, "told": order, "expected": answer}
         truth |= {"options": ["yes", "no"], **split_of(first, then)}
         return Item(
-            id=f"{self.name}/{sample}/{told}",
+            id=f"{self.name}/{sample}/{order}",
             task=self.name,
             sample=sample,
             load=load,

@@ -201,18 +201,18 @@ def by_source(rows: Sequence[Entry], *, length_s: float) -> list[list[Entry]]:
 
 
 def long_item(
-    task: str, sample: str, made: Passage, *, prompt: str, truth: dict[str, Any], seen: dict[str, Any]
+    task: str, sample: str, passage: Passage, *, prompt: str, truth: dict[str, Any], seen: dict[str, Any]
 ) -> Item:
     """An item on a passage, which is put together when it is loaded."""
 
     def load() -> Stimulus:
-        return Stimulus(clips={"speech": made.clip()}, prompt=prompt, truth=seen)
+        return Stimulus(clips={"speech": passage.clip()}, prompt=prompt, truth=seen)
 
-    rows = [piece.entry for piece in made.pieces]
-    length = {**split_of(*rows), "length_s": made.duration_s, "pause_s": round(made.pause_s, 3), "n_recordings": len(made.pieces)}
+    rows = [piece.entry for piece in passage.pieces]
+    length = {**split_of(*rows), "length_s": passage.duration_s, "pause_s": round(passage.pause_s, 3), "n_recordings": len(passage.pieces)}
     return Item(
         id=f"{task}/{sample}", task=task, sample=sample, load=load, truth={**length, **truth}, cluster=sample,
-        prompt=prompt, duration_s=made.duration_s, audible="speech",
+        prompt=prompt, duration_s=passage.duration_s, audible="speech",
     )  # fmt: skip
 
 

@@ -178,36 +178,36 @@ _ASKS_FOR_TIME = re.compile(
 )
 
 
-def _share_in_seconds(found: re.Match[str]) -> str:
-    n, share = found["n"] or found["m"] or 1, found["share"] or found["part"]
-    part = 0.75 if share.startswith("quarter") and re.search(rf"\b3[ -]{share}", found[0]) else _SHARES[share]
+def _share_in_seconds(match: re.Match[str]) -> str:
+    n, share = match["n"] or match["m"] or 1, match["share"] or match["part"]
+    part = 0.75 if share.startswith("quarter") and re.search(rf"\b3[ -]{share}", match[0]) else _SHARES[share]
     return f"{60 * (int(n) + part):g} seconds"
 
 
-def _spelt_halves(said: str) -> str:
+def _spelt_halves(text: str) -> str:
     """Halves and quarters of minutes in seconds: "a minute and a half" is 90."""
-    said = _ASKS_FOR_TIME.sub(" ", _HALF_MINUTE.sub("30 seconds", said))
-    said = _SO_MANY_AND_A_HALF.sub(lambda found: _AND_A_HALF[found["n"]], said)
-    said = re.sub(r"(\d+)分(?:钟|鐘)?半", lambda found: f"{60 * int(found[1]) + 30} seconds", in_figures(said))
-    said = _MINUTE_AND_SHARE.sub(_share_in_seconds, said)
-    said = _SHARE_OF_MINUTE.sub(lambda found: f"{60 * _SHARES[found['share']]:g} seconds", said)
-    said = re.sub(r"\b(\w+) and a half minutes?\b", r"\1.5 minutes", in_figures(said))
-    said = re.sub(r"\b(?:half a|a half) minute\b", "30 seconds", said)
-    said = re.sub(r"\b(?:an?|einer?|une?|una) (?=minut|second|sekund|segund)", "1 ", said)
-    said = re.sub(
+    text = _ASKS_FOR_TIME.sub(" ", _HALF_MINUTE.sub("30 seconds", text))
+    text = _SO_MANY_AND_A_HALF.sub(lambda match: _AND_A_HALF[match["n"]], text)
+    text = re.sub(r"(\d+)分(?:钟|鐘)?半", lambda match: f"{60 * int(match[1]) + 30} seconds", in_figures(text))
+    text = _MINUTE_AND_SHARE.sub(_share_in_seconds, text)
+    text = _SHARE_OF_MINUTE.sub(lambda match: f"{60 * _SHARES[match['share']]:g} seconds", text)
+    text = re.sub(r"\b(\w+) and a half minutes?\b", r"\1.5 minutes", in_figures(text))
+    text = re.sub(r"\b(?:half a|a half) minute\b", "30 seconds", text)
+    text = re.sub(r"\b(?:an?|einer?|une?|una) (?=minut|second|sekund|segund)", "1 ", text)
+    text = re.sub(
         rf"(?<![\d:.]){_AMOUNT} ?(?:-|to|and|bis|a|à|y) ?{_AMOUNT}(?= ?(?P<unit>{_SECOND}|{_MINUTE}))",
         r"\1 \g<unit> to \2",
-        said,
+        text,
     )
-    said = re.sub(r"\b(\d+)(?:st|nd|rd|th) (second|minute)\b", r"\1 \2s", said)
-    said = re.sub(r"\bminute (\d{1,3}),? (?:and )?second (\d{1,2})\b", r"\1:\2", said)
-    said = re.sub(r"\b(?:second|sekunde|segundo|seconde) (\d+(?:\.\d+)?)\b(?! ?(?:s\b|sec))", r"\1 s", said)
-    return re.sub(r"\bminute (?=\d{1,3}:)", "", said)
+    text = re.sub(r"\b(\d+)(?:st|nd|rd|th) (second|minute)\b", r"\1 \2s", text)
+    text = re.sub(r"\bminute (\d{1,3}),? (?:and )?second (\d{1,2})\b", r"\1:\2", text)
+    text = re.sub(r"\b(?:second|sekunde|segundo|seconde) (\d+(?:\.\d+)?)\b(?! ?(?:s\b|sec))", r"\1 s", text)
+    return re.sub(r"\bminute (?=\d{1,3}:)", "", text)
 
 
-def _is_length_or_end(time: re.Match[str], said: str) -> bool:
+def _is_length_or_end(time: re.Match[str], text: str) -> bool:
     """Whether a time says how long something is, or when it ends: by its words, or as the second one of a range."""
-    before, after = said[: time.start()], said[time.end() :]
+    before, after = text[: time.start()], text[time.end() :]
     if _END.search(before) or _LENGTH_BEFORE.search(before) or _LENGTH_AFTER.match(after):
         return True
     previous = [other.end() for other in _TIME.finditer(before + " ") if other.end() <= len(before)]
