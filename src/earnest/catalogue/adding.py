@@ -179,6 +179,7 @@ def _text(
         "title": title,
         "authors": list(authors) or "unverified",
         "issued": issued,
+        "added": datetime.date.today(),
         "kind": list(kinds),
         "pillars": list(pillars),
         "topics": [],
@@ -197,6 +198,9 @@ def _text(
 class _Dumper(yaml.SafeDumper):
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 def _text_node(dumper: yaml.SafeDumper, text: str) -> yaml.Node:

@@ -75,19 +75,21 @@ def coverage_command(runs: tuple[Path, ...], *, as_json: bool) -> None:
     print_json(found.as_json()) if as_json else click.echo(found.as_text())
 
 
-@papers_command.command("lint", help="Check every work, offline; exit 1 where there is a fault.")
+@papers_command.command("lint", help="Check every work, offline; exit 1 where there is a fault. A warning (a search that expired) fails nothing.")
 @_FOLDER
 @_JSON
 def lint_command(*, folder: Path | None, as_json: bool) -> int:
     from earnest.catalogue.lint import FOLDER, lint
 
-    faults = lint(folder or FOLDER, components=folder is None)
+    told = lint(folder or FOLDER, components=folder is None)
+    faults = [fault for fault in told if fault.level == "fault"]
     if as_json:
-        print_json({"n": len(faults), "faults": [fault.as_json() for fault in faults]})
-    else:
-        for fault in faults:
-            click.echo(str(fault))
-        click.echo(f"{len(faults)} faults" if faults else "no fault")
+        print_json({"n": len(faults), "n_warnings": len(told) - len(faults), "faults": [fault.as_json() for fault in told]})
+        return 1 if faults else 0
+    for fault in told:
+        click.echo(str(fault))
+    warned = f", {len(told) - len(faults)} warnings" if len(told) > len(faults) else ""
+    click.echo((f"{len(faults)} faults" if faults else "no fault") + warned)
     return 1 if faults else 0
 
 
