@@ -13,6 +13,7 @@ import secrets
 import struct
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -481,3 +482,22 @@ def _write_whole(path: Path, data: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+@lru_cache(maxsize=1 << 20)
+def header_duration_s(file: Path) -> float | None:
+    """Seconds of audio that a file's header declares; None where it cannot be read.
+
+    Raises
+    ------
+    MachineFailed
+        If this machine ran out of files, memory or disk.
+    """
+    import soundfile
+
+    try:
+        return float(soundfile.info(file).duration)
+    except (OSError, RuntimeError) as error:
+        if fault := machine_failed(error):
+            raise fault from error
+        return None
