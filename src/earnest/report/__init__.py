@@ -22,6 +22,7 @@ def write(
     gates: Sequence[str] | None = None,
     against: Sequence[Gate] | None = None,
     note: str | None = None,
+    full: bool = False,
 ) -> Path:
     """Write `report.html`, `report.json`, `report.md` and `junit.xml` into a run folder; the path of the page comes back.
 
@@ -35,6 +36,8 @@ def write(
         Gates against another run (`earnest.results.baseline`), as they were judged; None keeps those of an earlier report.
     note : str or None
         What must be said with every number of this run; None keeps that of an earlier report.
+    full : bool
+        Whether the page has every table, opened: for print, and for readers who want all of it.
 
     Raises
     ------
@@ -50,10 +53,10 @@ def write(
     from earnest.report.storage import write_text
     from earnest.run_folder import taken_as_data
 
-    forms = {"report.json": files.as_json, "report.md": files.as_markdown, "junit.xml": files.as_junit, PAGE: page.as_html}
+    forms = {"report.json": files.as_json, "report.md": files.as_markdown, "junit.xml": files.as_junit}
     with taken_as_data(getattr(run, "folder", run)):
         report = gather(run, gates=gates, against=against, note=note)
-        texts = {name: form(report) for name, form in forms.items()}
+        texts = {name: form(report) for name, form in forms.items()} | {PAGE: page.as_html(report, full=full)}
     for name, text in texts.items():
         write_text(report.folder / name, text)
     return report.folder / PAGE

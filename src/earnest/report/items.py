@@ -22,8 +22,11 @@ from earnest.run_folder import plain_json
 MAX_BYTES = 6_000_000
 """Items beyond this size are left out of the page, those that scored well first; `journal.jsonl` has them all."""
 
-PLAIN_BYTES = 300_000
+PLAIN_BYTES = 60_000
 """Items beyond this size are compressed."""
+
+CLIP_BYTES = 67
+"""Of a clip's name in the table of clips."""
 
 MAX_TEXT = 1200
 """Longer answers are cut in the page."""
@@ -49,29 +52,31 @@ def page_items(report: Report) -> PageItems:
     """The items of a report, the worst first."""
     tables = _Tables()
     rows: list[list[Any]] = []
-    size, n_prompts, n_plain, n_plain_prompts = 0, 0, 0, 0
+    size, n_names, n_plain, n_plain_names = 0, (0, 0), 0, (0, 0)
     for line in sorted(report.items, key=_worst_first):
         row = _row(line, tables)
-        told = [row, line.prompt] if len(tables.prompts) > n_prompts else row
+        told = [row, line.prompt] if len(tables.prompts) > n_names[0] else row
         size += len(json.dumps(told, ensure_ascii=False).encode(errors="replace"))
+        size += CLIP_BYTES * (len(tables.clips) - n_names[1])
         if size > MAX_BYTES:
             break
         rows.append(row)
-        n_prompts = len(tables.prompts)
+        n_names = len(tables.prompts), len(tables.clips)
         if size <= PLAIN_BYTES:
-            n_plain, n_plain_prompts = len(rows), n_prompts
-    prompts = list(tables.prompts)[:n_prompts]
+            n_plain, n_plain_names = len(rows), n_names
+    prompts, clips = list(tables.prompts)[: n_names[0]], list(tables.clips)[: n_names[1]]
     pillars = {task.name: task.pillar for task in report.plan.tasks}
     content = {
         "tasks": [[name, pillars.get(name, "")] for name in tables.tasks],
         "arms": list(tables.arms),
-        "prompts": prompts[:n_plain_prompts],
+        "prompts": prompts[: n_plain_names[0]],
+        "clips": clips[: n_plain_names[1]],
         "model": "" if report.plan.asks_own_model else report.plan.model,
         "rows": rows[:n_plain],
         "packed": len(rows) - n_plain,
         "leftOut": len(report.items) - len(rows),
     }
-    rest = {"prompts": prompts[n_plain_prompts:], "rows": rows[n_plain:]}
+    rest = {"prompts": prompts[n_plain_names[0] :], "clips": clips[n_plain_names[1] :], "rows": rows[n_plain:]}
     return PageItems(_markup(_compact(content)), _packed(_compact(rest)) if rest["rows"] else "")
 
 
@@ -102,6 +107,7 @@ class _Tables:
         self.tasks: dict[str, int] = {}
         self.arms: dict[str, int] = {}
         self.prompts: dict[str, int] = {}
+        self.clips: dict[str, int] = {}
 
     @staticmethod
     def place(table: dict[str, int], name: str) -> int:
@@ -129,8 +135,8 @@ def _row(line: JournalLine, tables: _Tables) -> list[Any]:
         _cut(line.answer),
         tables.place(tables.prompts, line.prompt),
         json.dumps(line.truth, ensure_ascii=False) if line.truth else "",
-        line.clips,
-        line.answer_clip,
+        {role: tables.place(tables.clips, digest) for role, digest in line.clips.items()},
+        None if line.answer_clip is None else tables.place(tables.clips, line.answer_clip),
         _cut(line.detail),
         json.dumps(line.attempt, ensure_ascii=False) if line.attempt else "",
         json.dumps(line.heard, ensure_ascii=False) if line.heard else "",
