@@ -21,6 +21,9 @@ from earnest.run_folder import clip_file
 MAX_PLAYERS = 2
 """Items that can be played; every other one can be played under "Every item"."""
 
+MAX_EXACT_BYTES = 60_000
+"""A clip whose file is longer is compressed in the page, and said to be: compression takes away some of what an attack did."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Lane:
@@ -74,7 +77,7 @@ def players(report: Report, results: Sequence[AttackResult], *, budget: Budget) 
     made: list[Player] = []
     shown: set[str] = set()
     by_item = {line.item: line for line in report.items}
-    for result in results:
+    for result in sorted(results, key=lambda one: one.lost is None):  # an item without a score shows less
         if result.arm.defences or result.task in shown or len(made) == MAX_PLAYERS:
             continue
         line = _chosen(report.items_of.get((result.task, result.arm), []), by_item)
@@ -113,7 +116,8 @@ def _player(
         _lane(report, one, name=name, about=about, role=role, clean=clean, clips=clips, longest=longest, budget=budget)
         for name, about, one in found
     ]
-    planned = next((arm for arm in report.plan.arms if arm.arm == result.arm), None)
+    pillar = next((task.pillar for task in report.plan.tasks if task.name == result.task), "")
+    planned = next((arm for arm in report.plan.arms if arm.arm == result.arm and pillar == "safety"), None)
     attempt = line.attempt or {}
     control = ""
     if attempt.get("control"):
@@ -157,7 +161,7 @@ def _lane(
     clips: Mapping[str, AudioClip | None], longest: float, budget: Budget,
 ) -> Lane:  # fmt: skip
     digest = line.clips.get(role, "")
-    shown = picture(report.folder, digest, role=name, budget=budget) if digest else None
+    shown = picture(report.folder, digest, role=name, budget=budget, most_bytes=MAX_EXACT_BYTES) if digest else None
     mine, before = clips[line.item], None if clean is None else clips.get(clean.item)
     change, change_about = "", ""
     if mine is not None and before is not None and clean is not None and clean.clips.get(role) != digest:
@@ -182,7 +186,7 @@ def _outcome(line: JournalLine) -> tuple[str, str]:
     if line.status == "unscored":
         return "unscored", f"unscored: {words(line.reason or '')}"
     if line.score is None:
-        return "unscored", f"outside the headline: {label}"
+        return "unscored", f"no score in the headline: {label}"
     if line.score < FAILED_BELOW:
         return "failed", f"goal not reached, yet the task failed: {label}" if line.arm.attack else f"failed: {label}"
     return "held", f"held: {label}"

@@ -186,12 +186,14 @@ def attack_sentence(results: Sequence[AttackResult]) -> str:
     return told
 
 
-def before_and_after(result: AttackResult) -> str:
-    """The task's score when nobody attacks and under the attack, in a sentence; empty where either is unknown."""
-    if result.before is None or result.after is None:
+def before_and_after(results: Sequence[AttackResult]) -> str:
+    """The score of the task that loses most, when nobody attacks and under the attack, in a sentence; empty without one."""
+    known = [one for one in results if one.before and one.after and one.lost and one.lost.value is not None]
+    if not known:
         return ""
-    before, after = (shown(one.value, one.unit) for one in (result.before, result.after))
-    return f"Score of {words(result.task)}: {before} when nobody attacks, {after} under attack."
+    most = max(known, key=lambda one: one.lost.value)  # type: ignore[union-attr,return-value,arg-type]
+    before, after = (shown(one.value, one.unit) for one in (most.before, most.after) if one)
+    return f"Most is lost in {words(most.task)}: its score is {before} when nobody attacks and {after} under attack."
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from earnest.report.task_forest import headlines
 from earnest.results.finding import Finding
 from earnest.results.scorecard import PillarScore
 
-MOST_ATTACKED = 4
+MOST_ATTACKED = 3
 """Attacked tasks on the card; the others are one click away."""
 
 CARD_PX = 620.0
@@ -70,7 +70,9 @@ class Card:
     gap : WorstGap or None
         The group that is served worst.
     not_run : tuple of (str, str)
-        Name and reason of each task that was not run, or only in part.
+        Name and reason of each task that was not run.
+    in_part : tuple of str
+        Tasks of which some items were beyond the model.
     """
 
     pillars: tuple[PillarLine, ...]
@@ -82,13 +84,14 @@ class Card:
     attack_figure: Figure | None
     gap: WorstGap | None
     not_run: tuple[tuple[str, str], ...]
+    in_part: tuple[str, ...]
 
 
 def card(report: Report, results: Sequence[AttackResult]) -> Card:
     """The card of a run; `results` are its attacks, the strongest first."""
     pillars = tuple(_pillar_line(report, score) for score in report.scorecard.pillars if score.on_scorecard)
     bare = [one for one in results if not one.arm.defences]
-    told = [attack_sentence(results), before_and_after(bare[0]) if bare else ""]
+    told = [attack_sentence(results), before_and_after(bare)]
     strongest = {one.task for one in bare[:MOST_ATTACKED]}
     some = [one for one in results if one.task in strongest]
     return Card(
@@ -97,7 +100,8 @@ def card(report: Report, results: Sequence[AttackResult]) -> Card:
         attack=" ".join(part for part in told if part),
         attack_figure=attack_figure(report, some, width=NARROW_PX, name="strongest_attacks"),
         gap=worst_gap(report),
-        not_run=tuple((words(name), why) for name, why in report.left_out.items()),
+        not_run=tuple((words(name), why) for name, why in report.not_run.items()),
+        in_part=tuple(words(name) for name in report.left_out if name not in report.not_run),
     )  # fmt: skip
 
 
@@ -135,7 +139,7 @@ def _pillar_line(report: Report, score: PillarScore) -> PillarLine:
     return PillarLine(
         score=score, title=score.pillar.capitalize(), value=pillar_value(score),
         interval="" if score.value is None else interval(score.low, score.high, "fraction"),
-        sentence=pillar_sentence(score, heads), chance=fmean(chances) if chances else None, is_run=is_run,
+        sentence=pillar_sentence(score, heads).replace(" %", "\u00a0%"), chance=fmean(chances) if chances else None, is_run=is_run,
     )  # fmt: skip
 
 
@@ -168,7 +172,7 @@ def pillar_sentence(score: PillarScore, heads: Sequence[Finding]) -> str:
 def _figure(pillars: Sequence[PillarLine], *, width: float) -> Figure | None:
     rows = [
         PlotRow(
-            label=f"{one.title}  {one.value}", chance=one.chance, href=f"#pillar-{one.score.pillar}", strong=True,
+            label=f"{one.title}, {one.value}", chance=one.chance, href=f"#pillar-{one.score.pillar}", strong=True,
             about=f"{one.score.question} {one.sentence}", absent=one.score.no_value or "not run",
             marks=(
                 Estimate(value=one.score.value, low=one.score.low, high=one.score.high, n=one.score.n_scored, id=one.score.pillar),
@@ -180,7 +184,7 @@ def _figure(pillars: Sequence[PillarLine], *, width: float) -> Figure | None:
         return None
     return interval_plot(
         rows, name="pillars", title="The pillars with their 95 % intervals", axis_name="score", width=width,
-        chance_name="chance level, mean of the tasks that have one", label_width=170 if width > NARROW_PX else None,
+        chance_name="chance level, mean of the tasks that have one", label_width=150 if width > NARROW_PX else None,
     )  # fmt: skip
 
 

@@ -18,13 +18,6 @@ from earnest.report.sections import UNITS, arm_words, by_key, is_gap, title_of
 from earnest.report.task_forest import shown_defence
 from earnest.results.finding import Finding
 
-LEVEL_UNITS = {
-    "mp3": "bit rate, kbit/s", "opus": "bit rate, kbit/s", "ogg": "bit rate, kbit/s", "gsm": "bit rate, kbit/s",
-    "band_limit": "cut-off, kHz", "clipping": "samples clipped, share", "packet_loss": "packets lost, share",
-    "room": "reverberation time, s", "two_speakers": "level of the others, share", "three_speakers": "level of the others, share",
-}  # fmt: skip
-"""What the strength of a kind of degradation is, where its task has several kinds and does not say it."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class DegradationPlot:
@@ -43,14 +36,14 @@ def degradation_plots(report: Report) -> list[DegradationPlot]:
     drawn = [f for f in drawn if not is_gap(f) and isinstance(f.level, (int, float))]
     plots = []
     for (task, kind), members in by_key(drawn, lambda f: (f.task, f.group)).items():
-        for metric in _without_mirrors(members):
+        for metric in without_mirrors(members):
             mine = [f for f in members if f.metric == metric]
             if len({f.level for f in mine if f.threat_model.arm == Arm()}) > 1:
                 plots.append(_plot(report, task, kind, metric, mine, arms=arms))
     return plots
 
 
-def _without_mirrors(members: Sequence[Finding]) -> list[str]:
+def without_mirrors(members: Sequence[Finding]) -> list[str]:
     """The metrics to be drawn: those of which more is better where there are any, else all."""
     better = [f.metric for f in members if f.higher_is_better]
     return list(dict.fromkeys(better or [f.metric for f in members]))
@@ -69,15 +62,16 @@ def _plot(
     title = f"{title_of(report, task)} {shown_kind}".strip()
     chance = next((f.baseline for f in found if f.baseline), None)
     figure = curve_plot(
-        curves, name=name, title=title, unit=found[0].unit, axis_name=level_name(report, task, kind, found),
+        curves, name=name, title=title, unit=found[0].unit, axis_name=level_name(report, task, found),
         value_name=words(metric), chance=chance,
     )  # fmt: skip
     return DegradationPlot(task=task, title=title_of(report, task), kind=shown_kind, figure=figure)
 
 
-def level_name(report: Report, task: str, kind: str | None, found: Sequence[Finding]) -> str:
-    """What the strength is of: as the task says, as its kind is known, or the one thing true of its items that takes these values."""
-    said = str(getattr(report.tasks.get(task), "level_name", ""))
+def level_name(report: Report, task: str, found: Sequence[Finding]) -> str:
+    """What the strength is of, with its unit: as the findings or the task say, or the one truth of its items that takes these values."""
+    noted = next((f.note.removeprefix("level: ") for f in found if f.note.startswith("level: ")), "")
+    said = noted or str(getattr(report.tasks.get(task), "level_name", ""))
     if said:
         return said
     levels = {f.level for f in found}
@@ -86,8 +80,6 @@ def level_name(report: Report, task: str, kind: str | None, found: Sequence[Find
         for key, value in line.truth.items():
             if isinstance(value, (int, float, str)):
                 values.setdefault(key, set()).add(value)
-    name = next((key for key, of in values.items() if levels <= of), "level")
+    name = next((key for key, of in values.items() if levels <= of), "strength")
     stem, _, suffix = name.rpartition("_")
-    if stem and suffix in UNITS:
-        return f"{words(stem)}, {UNITS[suffix]}"
-    return LEVEL_UNITS.get(kind or "", words(name))
+    return f"{words(stem)}, {UNITS[suffix]}" if stem and suffix in UNITS else words(name)

@@ -31,10 +31,10 @@ def word_differences(*, reference: str, hypothesis: str) -> tuple[tuple[Piece, .
     """
     first, second = reference.split(), hypothesis.split()
     if not first or not second or max(len(first), len(second)) > MOST_WORDS:
-        return _whole(reference), _whole(hypothesis)
+        return unmarked(reference=reference, hypothesis=hypothesis)
     match = difflib.SequenceMatcher(None, [*map(_plain, first)], [*map(_plain, second)], autojunk=False)
     if match.ratio() < LEAST_ALIKE:
-        return _whole(reference), _whole(hypothesis)
+        return unmarked(reference=reference, hypothesis=hypothesis)
     sides: tuple[list[Piece], list[Piece]] = ([], [])
     for kind, a, b, c, d in match.get_opcodes():
         for side, some in zip(sides, (first[a:b], second[c:d]), strict=True):
@@ -43,8 +43,10 @@ def word_differences(*, reference: str, hypothesis: str) -> tuple[tuple[Piece, .
     return tuple(sides[0]), tuple(sides[1])
 
 
-def _whole(text: str) -> tuple[Piece, ...]:
-    return (Piece(text, False),) if text else ()
+def unmarked(*, reference: str, hypothesis: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
+    """Both texts whole, nothing marked; an empty text has no piece."""
+    first, second = ((Piece(text, False),) if text else () for text in (reference, hypothesis))
+    return first, second
 
 
 def _plain(word: str) -> str:
@@ -58,6 +60,12 @@ def said_text(line: JournalLine) -> str:
         if isinstance(value, str) and len(value.split()) > 2:
             return value
     return ""
+
+
+def is_transcript(line: JournalLine) -> bool:
+    """Whether the right answer is what is said, so that the two can be compared word by word."""
+    expected = line.truth.get("expected")
+    return isinstance(expected, str) and len(expected.split()) > 2
 
 
 def verdict_sentence(line: JournalLine) -> str:

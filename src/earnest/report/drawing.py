@@ -161,17 +161,31 @@ def mark(series: int, x: float, y: float) -> Markup:
     return element("path", d=_PATHS[kind], transform=f"translate({_written(x)} {_written(y)})", class_=f"p-mark{hollow}")
 
 
-def legend(names: Sequence[str], x: float, y: float, *, chance: str = "") -> Markup:
-    """One line that says what each mark stands for, and the dashed tick where there is one."""
-    parts = []
+LEGEND_PX = 19.0
+"""Height of a line of a legend."""
+
+
+def legend(
+    names: Sequence[str], x: float, y: float, *, width: float, chance: str = ""
+) -> tuple[Markup, int]:
+    """What each mark stands for, and the dashed tick where there is one; and how many lines that takes."""
+    parts, begin, n_lines = [], x, 1
+
+    def room(name: str) -> None:
+        nonlocal x, y, n_lines
+        if x > begin and x + 17 + text_width(name) > width:
+            x, y, n_lines = begin, y + LEGEND_PX, n_lines + 1
+
     for number, name in enumerate(names):
+        room(name)
         parts.append(element("g", mark(number, x + 6, y - 4), class_=f"p-s{number % len(MARKS)}"))
         parts.append(text(name, x + 17, y, class_="p-soft"))
         x += 17 + text_width(name) + 18
     if chance:
+        room(chance)
         parts.append(line(x + 3, y - 11, x + 3, y + 3, class_="p-chance"))
         parts.append(text(chance, x + 11, y, class_="p-soft"))
-    return Markup("").join(parts)
+    return Markup("").join(parts), n_lines
 
 
 def text_width(content: str, size: float = TEXT_PX) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from earnest.records import Arm
-from earnest.report.degradation_plots import _without_mirrors
+from earnest.report.degradation_plots import without_mirrors
 from earnest.report.estimates import Estimate, Figure, PlotRow
 from earnest.report.gather import Report
 from earnest.report.numbers import interval_of, value_of, words
@@ -53,7 +53,7 @@ class GroupPlot:
 def group_plots(report: Report) -> list[GroupPlot]:
     """A plot for each attribute of speakers that the data names, in the order of `COLUMNS`."""
     found = [f for f in report.findings if f.group and f.threat_model.arm in _arms(report) and f.n_scored >= FEWEST]
-    found = [f for f in found if not f.metric.startswith("judge_") and f.value is not None]
+    found = [f for f in found if not f.metric.startswith("judge_") and f.value is not None and f.higher_is_better is not None]
     plots = []
     for attribute in COLUMNS:
         members = [f for f in found if not is_gap(f) and f.level is None and f.group.startswith(f"{attribute}=")]  # type: ignore[union-attr]
@@ -81,10 +81,10 @@ def worst_gap(report: Report, attribute: str = "") -> WorstGap | None:
     established = (worst.low or 0.0) > 0
     side = f" ({worst.level})" if worst.level is not None else ""
     sentence = (
-        f"{names[1]} is served worst next to {names[0]} in {words(worst.task)}{side}: "
-        f"{value_of(worst, signed=True)} ({interval_of(worst, signed=True)}), n = {worst.n_scored:,}"
+        f"{names[1].capitalize()} speakers: {value_of(worst, signed=True).lstrip('+')} behind {names[0]} in "
+        f"{words(worst.task)}{side}, 95 % interval {interval_of(worst, signed=True)}, n = {worst.n_scored:,}"
     )
-    sentence += "." if established else "; the interval holds 0, so no gap is established."
+    sentence += "." if established else ". The interval holds 0: no gap is established."
     return WorstGap(finding=worst, better=names[0], worse=names[1], sentence=sentence, established=established)
 
 
@@ -103,7 +103,7 @@ def _rows(report: Report, members: Sequence[Finding]) -> list[PlotRow]:
     arms = _arms(report)
     rows = []
     for task, own in by_key(members, lambda f: f.task).items():
-        for metric in _without_mirrors(own):
+        for metric in without_mirrors(own):
             mine = [f for f in own if f.metric == metric and f.unit == "fraction"]
             groups = by_key(mine, lambda f: f.group)
             clean = {g: f for g, some in groups.items() for f in some if f.threat_model.arm == Arm()}

@@ -45,7 +45,7 @@ from earnest.text import visible
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-MEDIA_BYTES, FULL_MEDIA_BYTES = 700_000, 7_500_000
+MEDIA_BYTES, FULL_MEDIA_BYTES = 460_000, 7_500_000
 """Sounds and pictures inside a page, and inside a full one; what does not fit stays in the folder and is linked."""
 
 
@@ -94,8 +94,7 @@ def _figures(report: Report, results: Sequence[AttackResult]) -> dict[str, Figur
         "attack_narrow": attack_figure(report, results, width=NARROW_PX),
         "forest": task_forest(report),
         "forest_narrow": task_forest(report, width=NARROW_PX),
-        "by_distance": task_forest(report, by_distance=True),
-        "by_distance_narrow": task_forest(report, by_distance=True, width=NARROW_PX),
+        "by_distance": task_forest(report, by_distance=True, width=NARROW_PX),
     }
 
 

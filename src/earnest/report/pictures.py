@@ -19,6 +19,9 @@ from earnest.run_folder import clip_file
 WIDTH, HEIGHT = 440, 88
 """Size of a spectrogram in pixels: time by frequency."""
 
+SMALL_WIDTH, SMALL_HEIGHT = 300, 64
+"""Of one among many."""
+
 N_COLOURS = 32
 """Steps of a spectrogram's colours; more are not seen, and cost a third of its bytes."""
 
@@ -74,18 +77,21 @@ class Budget:
         return data
 
 
-def picture(folder: Path, digest: str, *, role: str, budget: Budget, exact: bool = True) -> Picture | None:
+def picture(
+    folder: Path, digest: str, *, role: str, budget: Budget, most_bytes: int = MAX_FLAC_BYTES, small: bool = False
+) -> Picture | None:
     """The clip of a run folder with this digest; None where it is missing or cannot be read.
 
-    Without `exact` the page holds it as Opus, a quarter of the bytes, and says so.
+    A file of more than `most_bytes` is held as Opus, a quarter of the bytes, and the page says so.
     """
     try:
         path = clip_file(folder, digest)
         clip = AudioClip.read(path)
     except EarnestError:
         return None
-    image = budget.take(data_uri(png(spectrogram(clip)), "image/png"))
-    sound, note = _sound(clip, path, most_bytes=MAX_FLAC_BYTES if exact else 0)
+    width, height = (SMALL_WIDTH, SMALL_HEIGHT) if small else (WIDTH, HEIGHT)
+    image = budget.take(data_uri(png(spectrogram(clip, width=width, height=height)), "image/png"))
+    sound, note = _sound(clip, path, most_bytes=most_bytes)
     sound = budget.take(sound)
     return Picture(
         digest=digest,
@@ -184,4 +190,4 @@ def _sound(clip: AudioClip, path: Path, *, most_bytes: int) -> tuple[str, str]:
         return data_uri(data, "audio/flac"), ""
     sample_rate = next((rate for rate in _OPUS_RATES if rate <= clip.sample_rate), 8_000)
     small = encoded(clip.resampled(sample_rate).samples, sample_rate, kind="opus")
-    return data_uri(small, "audio/ogg"), "compressed (Opus) in this page; the link is the exact clip"
+    return data_uri(small, "audio/ogg"), "Opus in this page, exact in the linked file"

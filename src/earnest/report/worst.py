@@ -7,14 +7,17 @@ from dataclasses import dataclass
 
 from earnest.pillars import PILLARS
 from earnest.records import JournalLine
-from earnest.report.differences import Piece, said_text, verdict_sentence, word_differences
+from earnest.report.differences import Piece, is_transcript, said_text, unmarked, verdict_sentence, word_differences
 from earnest.report.gather import Report
-from earnest.report.pictures import Budget, Picture, picture
+from earnest.report.pictures import MAX_FLAC_BYTES, Budget, Picture, picture
 from earnest.report.sections import FAILED_BELOW, arm_words, title_of
 from earnest.results.pairs import base_item
 
 MAX_EXAMPLES, MAX_FULL = 8, 24
 """Items that are shown, and on a full page."""
+
+MAX_EXACT_BYTES = 24_000
+"""A longer file is compressed in the page, but for a full one."""
 
 SHARE_ATTACKED = 0.25
 """Of these, as many at least are attacked ones, where there are."""
@@ -93,11 +96,12 @@ def _example(
     report: Report, line: JournalLine, *, by_item: dict[str, JournalLine], budget: Budget, exact: bool
 ) -> Example:
     def shown(digest: str, role: str) -> Picture | None:
-        return picture(report.folder, digest, role=role, budget=budget, exact=exact)
+        return picture(report.folder, digest, role=role, budget=budget, most_bytes=MAX_FLAC_BYTES if exact else MAX_EXACT_BYTES, small=not exact)
 
     found = [shown(digest, role) for role, digest in _heard(line, by_item).items()]
     answered = shown(line.answer_clip, "spoken answer") if line.answer_clip else None
-    said, answer = word_differences(reference=said_text(line), hypothesis=line.answer or "")
+    said, answer = said_text(line), line.answer or ""
+    pieces = (word_differences if is_transcript(line) else unmarked)(reference=said, hypothesis=answer)
     pillar = next((task.pillar for task in report.plan.tasks if task.name == line.task), "")
     return Example(
         line=line,
@@ -105,8 +109,8 @@ def _example(
         title=title_of(report, line.task),
         arm=arm_words(line.arm),
         sentence=verdict_sentence(line),
-        said=said,
-        answered=answer,
+        said=pieces[0],
+        answered=pieces[1],
         pictures=tuple(one for one in found if one is not None),
         answer_picture=answered,
         truth=_pairs(line.truth),

@@ -20,10 +20,12 @@
   const outcome = (row) => !row[SCORED] ? "unscored" : row[SCORE] === null ? "control" : row[SCORE] < 0.5 ? "failed" : "held";
   const STATES = { failed: "✗ failed", held: "✓ held", unscored: "? unscored", control: "· control" };
 
+  const nameOf = (row) => typeof row[ITEM] === "number" ? data.items[row[ITEM]] + data.suffixes[row[ARM]] : row[ITEM];
+
   const haystacks = new Map();  // of rows that were searched
   const haystack = (row) => {
     if (!haystacks.has(row))
-      haystacks.set(row, [row[ITEM], row[LABEL], row[ANSWER], data.prompts[row[PROMPT]], row[TRUTH], row[DETAIL]].join("\n").toLowerCase());
+      haystacks.set(row, [nameOf(row), row[LABEL], row[ANSWER], data.prompts[row[PROMPT]], data.truths[row[TRUTH]] ?? "", row[DETAIL]].join("\n").toLowerCase());
     return haystacks.get(row);
   };
 
@@ -94,9 +96,9 @@
     if (row[READ]) entry(list, "Read as", make("pre", pretty(row[READ])));
     entry(list, "Why unscored", row[DETAIL]);
     entry(list, "Score", row[SCORE] === null ? "" : String(row[SCORE]));
-    if (row[TRUTH]) entry(list, "Truth", make("pre", pretty(row[TRUTH])));
+    if (row[TRUTH] !== null) entry(list, "Truth", make("pre", pretty(data.truths[row[TRUTH]])));
     if (row[ATTEMPT]) entry(list, "The attack", make("pre", pretty(row[ATTEMPT])));
-    entry(list, "Ask again", make("code", "earnest replay RUN " + quoted(row[ITEM]) + (data.model ? " --model " + quoted(data.model) : "")));
+    entry(list, "Ask again", make("code", "earnest replay RUN " + quoted(nameOf(row)) + (data.model ? " --model " + quoted(data.model) : "")));
     box.append(list);
     return box;
   };
@@ -107,7 +109,7 @@
     const summary = make("summary");
     const words = make("span");
     words.append(make("span", said(row[LABEL]) + (row[ANSWER] ? ": “" + row[ANSWER].slice(0, 300) + "”" : ""), "what"));
-    words.append(make("span", [pillar, said(task), data.arms[row[ARM]], row[ITEM]].join(" · "), "where"));
+    words.append(make("span", [pillar, said(task), data.arms[row[ARM]], nameOf(row)].join(" · "), "where"));
     summary.append(make("span", STATES[kind], "state " + kind), words);
     details.append(summary);
     details.addEventListener("toggle", () => { if (details.open && details.children.length === 1) details.append(body(row)); });
@@ -136,14 +138,12 @@
   show();
 
   const unpack = async () => {
-    let more = { prompts: [], clips: [], rows: [] };
+    let more = { prompts: [], items: [], clips: [], truths: [], rows: [] };
     try {
       const bytes = Uint8Array.from(atob(at("packed").textContent), (sign) => sign.charCodeAt(0));
       more = await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).json();
     } catch { data.leftOut += data.packed; }  // a browser from before 2023
-    data.prompts = data.prompts.concat(more.prompts);
-    data.clips = data.clips.concat(more.clips);
-    data.rows = data.rows.concat(more.rows);
+    for (const name of ["items", "prompts", "clips", "truths", "rows"]) data[name] = data[name].concat(more[name]);
     data.packed = 0;
     fillLabels();
     filter();
