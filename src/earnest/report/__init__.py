@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from earnest.results.of_run import RunResults
     from earnest.results.scorecard import Gate
 
-__all__ = ["compare", "write"]
+__all__ = ["compare", "write", "write_pictures"]
 
 PAGE = "report.html"
 
@@ -60,6 +60,44 @@ def write(
     for name, text in texts.items():
         write_text(report.folder / name, text)
     return report.folder / PAGE
+
+
+def write_pictures(run: RunResults | Path | str, *, card: bool = False, figures: Path | str | None = None) -> dict[str, Path]:
+    """Write a run's card and figures as files; their paths come back, by `card` and `figures`.
+
+    Parameters
+    ----------
+    run : path or RunResults
+    card : bool
+        Whether `card.png` is written into the run folder: the report's first screen as a picture of 2400 by 1350 pixels.
+    figures : path or None
+        A folder for every plot as SVG, PDF, CSV and Vega-Lite specification; None writes none.
+
+    Raises
+    ------
+    BadData
+        If the folder is no run folder, or its journal cannot be read.
+    MissingExtra
+        If the extra `figures` is not installed.
+    StorageFailed
+        If a file could not be written.
+    """
+    if not card and figures is None:
+        return {}
+    from earnest.report import figure_files
+    from earnest.report.gather import gather
+    from earnest.run_folder import taken_as_data
+
+    figure_files.check()
+    written: dict[str, Path] = {}
+    with taken_as_data(getattr(run, "folder", run)):
+        report = gather(run)
+        if card:
+            written["card"] = figure_files.write_card(report, report.folder / figure_files.CARD)
+        if figures is not None:
+            figure_files.write_figures(report, Path(figures))
+            written["figures"] = Path(figures)
+    return written
 
 
 def compare(first: Path | str, second: Path | str) -> Comparison:

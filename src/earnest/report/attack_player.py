@@ -34,6 +34,11 @@ class Lane:
     name, about : str
         What it is called, and who attacks what.
     picture : Picture or None
+        None where the clip is gone, or where another lane shows it.
+    digest : str
+        Of the clip.
+    same_as : str
+        The lane that shows the same clip; empty where none does.
     change : str
         What the attack changed, as the data URI of a picture on the same axes; empty where nothing was.
     change_about : str
@@ -50,6 +55,8 @@ class Lane:
     name: str
     about: str
     picture: Picture | None
+    digest: str
+    same_as: str
     change: str
     change_about: str
     share: float
@@ -77,7 +84,7 @@ def players(report: Report, results: Sequence[AttackResult], *, budget: Budget) 
     made: list[Player] = []
     shown: set[str] = set()
     by_item = {line.item: line for line in report.items}
-    for result in sorted(results, key=lambda one: one.lost is None):  # an item without a score shows less
+    for result in sorted(results, key=lambda one: one.lost is None or one.lost.value is None):  # an item without a score shows less
         if result.arm.defences or result.task in shown or len(made) == MAX_PLAYERS:
             continue
         line = _chosen(report.items_of.get((result.task, result.arm), []), by_item)
@@ -112,10 +119,16 @@ def _player(
     role = _changed_role(line, clean)
     clips = {one.item: _read(report, one.clips.get(role, "")) for _, _, one in found}
     longest = max((clip.duration_s for clip in clips.values() if clip is not None), default=0.0)
-    lanes = [
-        _lane(report, one, name=name, about=about, role=role, clean=clean, clips=clips, longest=longest, budget=budget)
-        for name, about, one in found
-    ]
+    lanes: list[Lane] = []
+    first: dict[str, str] = {}  # the lane that already shows a clip
+    for name, about, one in found:
+        digest = one.clips.get(role, "")
+        lane = _lane(
+            report, one, name=name, about=about, digest=digest, clean=clean, role=role, clips=clips, longest=longest,
+            budget=budget, same_as=first.get(digest, ""),
+        )  # fmt: skip
+        first.setdefault(digest, name)
+        lanes.append(lane)
     pillar = next((task.pillar for task in report.plan.tasks if task.name == result.task), "")
     planned = next((arm for arm in report.plan.arms if arm.arm == result.arm and pillar == "safety"), None)
     attempt = line.attempt or {}
@@ -157,23 +170,24 @@ def _read(report: Report, digest: str) -> AudioClip | None:
 
 
 def _lane(
-    report: Report, line: JournalLine, *, name: str, about: str, role: str, clean: JournalLine | None,
-    clips: Mapping[str, AudioClip | None], longest: float, budget: Budget,
+    report: Report, line: JournalLine, *, name: str, about: str, digest: str, role: str, clean: JournalLine | None,
+    clips: Mapping[str, AudioClip | None], longest: float, budget: Budget, same_as: str,
 ) -> Lane:  # fmt: skip
-    digest = line.clips.get(role, "")
-    shown = picture(report.folder, digest, role=name, budget=budget, most_bytes=MAX_EXACT_BYTES) if digest else None
+    shown = None
+    if digest and not same_as:
+        shown = picture(report.folder, digest, role=name, budget=budget, most_bytes=MAX_EXACT_BYTES)
     mine, before = clips[line.item], None if clean is None else clips.get(clean.item)
     change, change_about = "", ""
-    if mine is not None and before is not None and clean is not None and clean.clips.get(role) != digest:
+    if shown is not None and mine is not None and before is not None and clean is not None and clean.clips.get(role) != digest:
         levels, change_about = change_picture(clean=before, changed=mine)
         snr_db = (line.attempt or {}).get("snr_db")
         change_about += f"; the recording is {snr_db:.1f} dB above the change" if isinstance(snr_db, float) else ""
         change = budget.take(data_uri(png(levels), "image/png"))
     answer = line.answer or ""
-    marked = word_differences(reference=(clean.answer or "") if clean else "", hypothesis=answer)[1]
+    marked = word_differences(reference=(clean.answer or "") if clean else "", hypothesis=answer, least_alike=0.0)[1]
     outcome, verdict = _outcome(line)
     return Lane(
-        name=name, about=about, picture=shown, change=change, change_about=change_about,
+        name=name, about=about, picture=shown, digest=digest, same_as=same_as, change=change, change_about=change_about,
         share=100 * mine.duration_s / longest if mine is not None and longest else 100.0,
         answer=marked if line.arm.attack else (Piece(answer, False),), outcome=outcome, verdict=verdict,
     )  # fmt: skip

@@ -174,7 +174,7 @@ def attack_sentence(results: Sequence[AttackResult]) -> str:
     told = f"{best.arm.shown_attack} succeeds in {value_of(best.success)} of {words(best.task)} ({interval_of(best.success)})"
     if best.control is not None and best.beyond is not None:
         told += (
-            f", its control in {value_of(best.control)}: {value_of(best.beyond, signed=True)} beyond the control "
+            f", its control in {value_of(best.control)}: {shown(best.beyond.value, 'fraction', signed=True).lstrip('+')} beyond the control "
             f"({interval(best.beyond.low, best.beyond.high, 'fraction', signed=True)})"
         )
     told += "."

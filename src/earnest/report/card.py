@@ -163,8 +163,10 @@ def pillar_sentence(score: PillarScore, heads: Sequence[Finding]) -> str:
     if not chanced:
         return f"Of {len(heads)} tasks {lowest}."
     if len(above) == len(chanced):
-        which = "Every task" if len(chanced) == len(heads) else f"Every one of the {len(chanced)} tasks with a chance level"
-        return f"{which} is above chance level; {lowest}."
+        if len(chanced) == len(heads):
+            return f"Every task is above chance level; {lowest}."
+        which = "The one task" if len(chanced) == 1 else f"Each of the {len(chanced)} tasks"
+        return f"{which} with a chance level is above it; {lowest}."
     n = len(chanced) - len(above)
     return f"{n} of {len(heads)} tasks {'is' if n == 1 else 'are'} not shown to be above chance level; {lowest}."
 

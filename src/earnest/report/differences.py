@@ -24,16 +24,18 @@ class Piece:
     differs: bool
 
 
-def word_differences(*, reference: str, hypothesis: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
+def word_differences(
+    *, reference: str, hypothesis: str, least_alike: float = LEAST_ALIKE
+) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
     """Both texts in pieces, each with whether the other one lacks it; case and punctuation make no difference.
 
-    Texts that share almost nothing come back as one piece each, not marked: marking all of it would say nothing.
+    Texts less alike than `least_alike`, from 0 to 1, come back as one piece each, not marked: marking all of it says nothing.
     """
     first, second = reference.split(), hypothesis.split()
     if not first or not second or max(len(first), len(second)) > MOST_WORDS:
         return unmarked(reference=reference, hypothesis=hypothesis)
     match = difflib.SequenceMatcher(None, [*map(_plain, first)], [*map(_plain, second)], autojunk=False)
-    if match.ratio() < LEAST_ALIKE:
+    if match.ratio() < least_alike:
         return unmarked(reference=reference, hypothesis=hypothesis)
     sides: tuple[list[Piece], list[Piece]] = ([], [])
     for kind, a, b, c, d in match.get_opcodes():

@@ -27,7 +27,7 @@ MARKS = ("circle", "diamond", "square", "triangle", "ring", "cross")
 """Shape of a series, by its place; further series begin again."""
 
 _FILES = Path(__file__).parent / "templates"
-_GLYPH_EM = 0.56
+_GLYPH_EM = 0.52
 """Mean width of a letter of a sans serif, in ems: no font is measured here."""
 
 _PATHS = {

@@ -29,9 +29,11 @@ RANGE_DB = 70.0
 """What lies more than this below the loudest point is shown as silence."""
 
 MAX_FLAC_BYTES = 500_000
-"""A larger clip goes into the page as Opus, and the page says so; the exact file stays beside the page."""
+"""A larger clip goes into the page as MP3, and the page says so; the exact file stays in the run folder."""
 
-_OPUS_RATES = (48_000, 24_000, 16_000, 12_000, 8_000)
+_MP3_RATES = (48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)
+"""MP3 plays in every browser, and libsndfile gives the same bytes each time: its Ogg streams bear a random number."""
+
 _COLOURS = ((8, 10, 28), (45, 24, 92), (122, 35, 112), (196, 60, 84), (242, 120, 52), (252, 200, 88), (255, 252, 214))
 
 
@@ -82,7 +84,7 @@ def picture(
 ) -> Picture | None:
     """The clip of a run folder with this digest; None where it is missing or cannot be read.
 
-    A file of more than `most_bytes` is held as Opus, a quarter of the bytes, and the page says so.
+    A file of more than `most_bytes` is held as MP3, a quarter of the bytes, and the page says so.
     """
     try:
         path = clip_file(folder, digest)
@@ -188,6 +190,6 @@ def _sound(clip: AudioClip, path: Path, *, most_bytes: int) -> tuple[str, str]:
     data = path.read_bytes()
     if len(data) <= most_bytes:
         return data_uri(data, "audio/flac"), ""
-    sample_rate = next((rate for rate in _OPUS_RATES if rate <= clip.sample_rate), 8_000)
-    small = encoded(clip.resampled(sample_rate).samples, sample_rate, kind="opus")
-    return data_uri(small, "audio/ogg"), "Opus in this page, exact in the linked file"
+    sample_rate = next((rate for rate in _MP3_RATES if rate <= clip.sample_rate), 8_000)
+    small = encoded(clip.resampled(sample_rate).samples, sample_rate, kind="mp3")
+    return data_uri(small, "audio/mpeg"), "MP3 in this page, exact in the linked file"
