@@ -138,8 +138,9 @@ def _withstood(line: JournalLine) -> bool:
 
 
 def attack_figure(
-    report: Report, results: Sequence[AttackResult], *, width: float = WIDE_PX, name: str = "attack_and_control"
-) -> Figure | None:
+    report: Report, results: Sequence[AttackResult], *, width: float = WIDE_PX, name: str = "attack_and_control",
+    title: str = "Attack success and that of its control",
+) -> Figure | None:  # fmt: skip
     """Success of each attack, of its control, and of the same attack through the first stack of defences.
 
     Results against the defended system are marks in the row of the undefended one.
@@ -160,7 +161,7 @@ def attack_figure(
         rows.append(PlotRow(label=label, marks=tuple(marks), href=f"#task-{one.task}", about=one.title))
     series = ["attack", "control"] + (["attack on the defended system"] if defended else [])
     return interval_plot(
-        rows, name=name, title="Attack success and that of its control", series=series, axis_name="succeeds",
+        rows, name=name, title=title, series=series, axis_name="succeeds",
         width=width, label_width=None if width <= NARROW_PX else min(260.0, 0.4 * width),
     )  # fmt: skip
 

@@ -98,7 +98,7 @@ def card(report: Report, results: Sequence[AttackResult]) -> Card:
         pillars=pillars, summary=summary(report), counts=counts(report),
         figure=_figure(pillars, width=CARD_PX), narrow=_figure(pillars, width=NARROW_PX),
         attack=" ".join(part for part in told if part),
-        attack_figure=attack_figure(report, some, width=NARROW_PX, name="strongest_attacks"),
+        attack_figure=attack_figure(report, some, width=NARROW_PX, name="strongest_attacks", title="The strongest attacks and their controls"),
         gap=worst_gap(report),
         not_run=tuple((words(name), why) for name, why in report.not_run.items()),
         in_part=tuple(words(name) for name in report.left_out if name not in report.not_run),

@@ -59,7 +59,7 @@ def _plot(
             curves.append(Curve(name=arm_words(arm), points=tuple(map(Estimate.of, points))))
     name = "_".join(part for part in (task, kind or "", metric) if part).replace(" ", "_").replace("=", "_")
     shown_kind = words(kind or "")
-    title = f"{title_of(report, task)} {shown_kind}".strip()
+    title = f"{words(task)}: {', '.join(part for part in (words(metric), shown_kind) if part)}"
     chance = next((f.baseline for f in found if f.baseline), None)
     figure = curve_plot(
         curves, name=name, title=title, unit=found[0].unit, axis_name=level_name(report, task, found),
