@@ -27,8 +27,8 @@ MARKS = ("circle", "diamond", "square", "triangle", "ring", "cross")
 """Shape of a series, by its place; further series begin again."""
 
 _FILES = Path(__file__).parent / "templates"
-_GLYPH_EM = 0.52
-"""Mean width of a letter of a sans serif, in ems: no font is measured here."""
+_GLYPH_EM, _WIDE_GLYPH_EM = 0.52, 0.58
+"""Mean width of a letter of a sans serif, in ems, and of a wide one: no font is measured here."""
 
 _PATHS = {
     "diamond": "M0 -5.6L5.6 0L0 5.6L-5.6 0z",
@@ -189,8 +189,8 @@ def legend(
 
 
 def text_width(content: str, size: float = TEXT_PX) -> float:
-    """About how wide a text is, in pixels."""
-    return _GLYPH_EM * size * len(content)
+    """How much room a text may take, in pixels."""
+    return _WIDE_GLYPH_EM * size * len(content)
 
 
 def fitted(content: str, width: float, size: float = TEXT_PX) -> str:
@@ -204,7 +204,7 @@ def wrapped(content: str, width: float, size: float = TEXT_PX, *, most: int = 2)
     lines = [""]
     for word in content.split():
         longer = f"{lines[-1]} {word}".strip()
-        if text_width(longer, size) <= width or not lines[-1]:
+        if _GLYPH_EM * size * len(longer) <= width or not lines[-1]:
             lines[-1] = longer
         elif len(lines) < most:
             lines.append(word)

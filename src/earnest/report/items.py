@@ -22,7 +22,7 @@ from earnest.run_folder import plain_json
 MAX_BYTES = 6_000_000
 """Items beyond this size are left out of the page, those that scored well first; `journal.jsonl` has them all."""
 
-PLAIN_BYTES = 60_000
+PLAIN_BYTES = 40_000
 """Items beyond this size are compressed."""
 
 CLIP_BYTES = 67

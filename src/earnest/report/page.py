@@ -45,7 +45,7 @@ from earnest.text import visible
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-MEDIA_BYTES, FULL_MEDIA_BYTES = 460_000, 7_500_000
+MEDIA_BYTES, FULL_MEDIA_BYTES = 400_000, 7_500_000
 """Sounds and pictures inside a page, and inside a full one; what does not fit stays in the folder and is linked."""
 
 

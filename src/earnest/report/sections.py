@@ -105,7 +105,7 @@ class TaskSection:
     """A task: its headline in each condition, and its other measures.
 
     `n_elsewhere` counts the measures that the page leaves to `report.json`: those over fewer than five items, and, but for a
-    full page, those of other conditions than the clean one.
+    full page, those of other conditions than the clean one and the points of curves.
     """
 
     name: str
@@ -457,7 +457,7 @@ def _task_section(report: Report, name: str, *, not_run: str | None, full: bool)
     paired = {finding.id for pair in report.pairs for finding in pair.findings.values()}
     heads = [finding for finding in mine if finding.headline]
     rest = [finding for finding in mine if not finding.headline and finding.id not in paired]
-    others = [f for f in rest if f.n_scored >= FEWEST and (full or not _arm(f).suffix)]
+    others = [f for f in rest if f.n_scored >= FEWEST and (full or not (_arm(f).suffix or _is_point(f)))]
     return TaskSection(
         name=name,
         title=title_of(report, name),
@@ -468,6 +468,11 @@ def _task_section(report: Report, name: str, *, not_run: str | None, full: bool)
         n_elsewhere=len(rest) - len(others),
         not_run=not_run,
     )
+
+
+def _is_point(finding: Finding) -> bool:
+    """Whether it is a point of a curve: curves are drawn, with tables of their own."""
+    return isinstance(finding.level, (int, float))
 
 
 def _measure_name(finding: Finding) -> str:
