@@ -24,7 +24,7 @@ from earnest.report.gather import REFERENCE_NOTE, gather
 from earnest.report.page import policy
 from earnest.report.pictures import change_picture, png, spectrogram
 from earnest.report.vega import SCHEMA
-from earnest.tasks._run import Run
+from earnest.runs.run import Run
 
 VOID = {"meta", "img", "input", "link", "br", "hr"}
 
