@@ -292,7 +292,7 @@ def test_the_player_has_its_lanes_on_one_axis_with_their_answers(in_browser, wri
         names = await evaluate(f"[...{lanes}].map((one) => one.querySelector('h4').textContent)")
         assert names == ["Clean", "Attacked", "Through the defence"]
         assert await evaluate(f"[...{lanes}].every((one) => one.querySelector('audio') && one.querySelector('.said').textContent.trim())")
-        assert "reached its goal" in await evaluate(f"{lanes}[1].querySelector('.outcome').textContent")
+        assert "The attack reached its goal (" in await evaluate(f"{lanes}[1].querySelector('.outcome').textContent")
         assert await evaluate(f"{lanes}[1].querySelectorAll('.change img').length") == 1
         lefts = await evaluate(f"[...{lanes}].map((one) => Math.round(one.querySelector('.lane-sound').getBoundingClientRect().left))")
         assert len(set(lefts)) == 1

@@ -196,11 +196,11 @@ def _lane(
 def _outcome(line: JournalLine) -> tuple[str, str]:
     label = words(line.label or "")
     if line.arm.attack and (line.attempt or {}).get("success"):
-        return "reached", f"The attack reached its goal: {label}" if label else "The attack reached its goal"
+        return "reached", f"The attack reached its goal ({label})" if label else "The attack reached its goal"
     if line.status == "unscored":
-        return "unscored", f"unscored: {words(line.reason or '')}"
+        return "unscored", f"Unscored: {words(line.reason or '')}"
     if line.score is None:
-        return "unscored", f"no score in the headline: {label}"
+        return "unscored", f"Not part of the headline ({label})"
     if line.score < FAILED_BELOW:
-        return "failed", f"goal not reached, yet the task failed: {label}" if line.arm.attack else f"failed: {label}"
-    return "held", f"held: {label}"
+        return "failed", f"Goal not reached, yet the task failed ({label})" if line.arm.attack else f"Failed ({label})"
+    return "held", f"Held ({label})" if label else "Held"

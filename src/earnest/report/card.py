@@ -97,7 +97,7 @@ def card(report: Report, results: Sequence[AttackResult]) -> Card:
     return Card(
         pillars=pillars, summary=summary(report), counts=counts(report),
         figure=_figure(pillars, width=CARD_PX), narrow=_figure(pillars, width=NARROW_PX),
-        attack=" ".join(part for part in told if part),
+        attack=" ".join(part for part in told if part).replace(" %", "\u00a0%"),
         attack_figure=attack_figure(report, some, width=NARROW_PX, name="strongest_attacks", title="The strongest attacks and their controls"),
         gap=worst_gap(report),
         not_run=tuple((words(name), why) for name, why in report.not_run.items()),
@@ -151,7 +151,9 @@ def _with_interval(score: PillarScore) -> str:
 def pillar_sentence(score: PillarScore, heads: Sequence[Finding]) -> str:
     """How a pillar's tasks stand to chance, and the weakest of them, in one sentence."""
     if not heads or score.value is None:
-        return score.no_value or ("No answer could be scored." if score.n_unscored else "None of its tasks could be run.")
+        if score.no_value:
+            return f"No score: {score.no_value}."
+        return "No answer could be scored." if score.n_unscored else "None of its tasks could be run."
     weakest = min(heads, key=lambda one: one.value or 0.0)
     lowest = f"the weakest is {words(weakest.task)}, {shown(weakest.value, 'fraction')}"
     chanced = [one for one in heads if one.baseline is not None and one.low is not None]

@@ -91,10 +91,13 @@ def _foot(report: Report, card: Card) -> Markup:
     """What was not run, what was counted, and what must be said with every number."""
     names = [name for name, _ in card.not_run]
     left_out = f"Not run: {', '.join(names)}." if names else "Every task of the plan was run."
-    proof = report.scorecard.audio
-    said = [left_out, f"{card.counts} {proof.words}", f"Note: {report.note}." if report.note else "It holds for this data and these tasks, and is no certificate."]
-    parts = [line(_MARGIN, 596, WIDTH - _MARGIN, 596, class_="p-grid")]
-    for place, one in enumerate(said):
-        parts.append(text(fitted(one, WIDTH - 2 * _MARGIN - (80 if place == 2 else 0), 12.4), _MARGIN, 618 + 19 * place, class_="p-soft"))
-    parts.append(text("earnest", WIDTH - _MARGIN, 656, anchor="end", class_="p-strong p-15"))
+    note = f"Note: {report.note}." if report.note else "These scores hold for this data and these tasks, and are no certificate."
+    room = WIDTH - 2 * _MARGIN
+    said = [
+        *wrapped(left_out, room), *wrapped(f"{card.counts} {report.scorecard.audio.words}", room), fitted(note, room - 90)
+    ]
+    y = HEIGHT - 17 - 18 * len(said)
+    parts = [line(_MARGIN, y - 6, WIDTH - _MARGIN, y - 6, class_="p-grid")]
+    parts += [text(one, _MARGIN, y + 14 + 18 * place, class_="p-soft") for place, one in enumerate(said)]
+    parts.append(text("earnest", WIDTH - _MARGIN, HEIGHT - 20, anchor="end", class_="p-strong p-15"))
     return Markup("").join(parts)

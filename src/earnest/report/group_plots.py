@@ -85,6 +85,7 @@ def worst_gap(report: Report, attribute: str = "") -> WorstGap | None:
         f"{words(worst.task)}{side}, 95 % interval {interval_of(worst, signed=True)}, n = {worst.n_scored:,}"
     )
     sentence += "." if established else ". The interval holds 0: no gap is established."
+    sentence = sentence.replace(" %", "\u00a0%")
     return WorstGap(finding=worst, better=names[0], worse=names[1], sentence=sentence, established=established)
 
 
