@@ -111,8 +111,8 @@ def test_a_matrix_is_one_folder_with_each_cell_once(tmp_path: Path, capsys: pyte
     assert grid.columns == ((), ("codec:format=mu_law",), ("refusal_guard",), ("codec:format=mu_law", "refusal_guard"))
     assert grid.rows == ("", "best_of_n:n=2", "noise:snr_db=10")
     assert [cell and cell.id.partition(".harmful_refusal.")[2] for cell in grid.cells[1]] == [
-        "attack_success_rate@best_of_n:n=2", "attack_success_rate@best_of_n:n=2+codec:format=mu_law",
-        "attack_success_rate@best_of_n:n=2+refusal_guard", "attack_success_rate@best_of_n:n=2+codec:format=mu_law+refusal_guard",
+        "attack_on_target_rate@best_of_n:n=2", "attack_on_target_rate@best_of_n:n=2+codec:format=mu_law",
+        "attack_on_target_rate@best_of_n:n=2+refusal_guard", "attack_on_target_rate@best_of_n:n=2+codec:format=mu_law+refusal_guard",
     ]  # fmt: skip
 
 

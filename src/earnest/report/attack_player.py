@@ -35,8 +35,8 @@ class Lane:
         What it is called, and who attacks what.
     picture : Picture or None
         None where the clip is gone, or where another lane shows it.
-    digest : str
-        Of the clip.
+    digest, file : str
+        Of the clip: its digest, and its file under `clips/`.
     same_as : str
         The lane that shows the same clip; empty where none does.
     change : str
@@ -56,6 +56,7 @@ class Lane:
     about: str
     picture: Picture | None
     digest: str
+    file: str
     same_as: str
     change: str
     change_about: str
@@ -187,7 +188,8 @@ def _lane(
     marked = word_differences(reference=(clean.answer or "") if clean else "", hypothesis=answer, least_alike=0.0)[1]
     outcome, verdict = _outcome(line)
     return Lane(
-        name=name, about=about, picture=shown, digest=digest, same_as=same_as, change=change, change_about=change_about,
+        name=name, about=about, picture=shown, digest=digest, file=clip_file(report.folder, digest).name if digest else "",
+        same_as=same_as, change=change, change_about=change_about,
         share=100 * mine.duration_s / longest if mine is not None and longest else 100.0,
         answer=marked if line.arm.attack else (Piece(answer, False),), outcome=outcome, verdict=verdict,
     )  # fmt: skip

@@ -117,7 +117,7 @@ def summary(report: Report) -> str:
 
 def counts(report: Report) -> str:
     """How many answers were asked for and scored, in how many conditions, and what a pillar's n counts."""
-    n_tasks = sum(task.not_run is None for task in report.asked.tasks)
+    n_tasks = sum(task.not_run is None for task in report.reachable_plan.tasks)
     n_arms = len(report.plan.arms)
     tasks = "1 task" if n_tasks == 1 else f"{n_tasks} tasks"
     conditions = f" in {n_arms} conditions" if n_arms > 1 else ""

@@ -44,7 +44,9 @@ class Picture:
     Parameters
     ----------
     digest : str
-        SHA-256 of the clip; it lies at `clips/<digest>.flac`.
+        SHA-256 of the clip; it lies at `clips/<digest><suffix>`.
+    suffix : str
+        `.flac`, or `.wav` of a clip that came uncompressed.
     role : str
     duration_s, top_khz : float
         Right and upper end of the spectrogram; it begins at 0 s and 0 kHz.
@@ -57,6 +59,7 @@ class Picture:
     """
 
     digest: str
+    suffix: str
     role: str
     duration_s: float
     top_khz: float
@@ -97,6 +100,7 @@ def picture(
     sound = budget.take(sound)
     return Picture(
         digest=digest,
+        suffix=path.suffix,
         role=role,
         duration_s=clip.duration_s,
         top_khz=clip.sample_rate / 2000,
@@ -187,7 +191,7 @@ def _palette() -> bytes:
 
 def _sound(clip: AudioClip, path: Path, *, most_bytes: int) -> tuple[str, str]:
     """The clip as a data URI, and what was changed; above `most_bytes` it is compressed."""
-    data = path.read_bytes()
+    data = clip.flac_bytes() if path.suffix == ".wav" else path.read_bytes()  # a page need not be larger for it
     if len(data) <= most_bytes:
         return data_uri(data, "audio/flac"), ""
     sample_rate = next((rate for rate in _MP3_RATES if rate <= clip.sample_rate), 8_000)

@@ -38,7 +38,7 @@ def task_forest(report: Report, *, width: float = WIDE_PX, by_distance: bool = F
     """
     clean, arm = headlines(report, Arm()), shown_defence(report.plan)
     defended = headlines(report, arm) if arm else {}
-    tasks = [task for task in report.asked.tasks if task.name in clean]
+    tasks = [task for task in report.reachable_plan.tasks if task.name in clean]
     pillars = list(dict.fromkeys(score.pillar for score in report.scorecard.pillars))
     if by_distance:
         tasks.sort(key=lambda task: _distance(clean[task.name]))
