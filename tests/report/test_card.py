@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from statistics import fmean
@@ -12,11 +13,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from click.testing import CliRunner
 
 from earnest import report
+from earnest.arms import Arm
 from earnest.cli import main
 from earnest.errors import MissingExtra
+from earnest.plan import PlannedArm
 from earnest.report.attack_plots import attack_results, heat_maps
 from earnest.report.card import card
 from earnest.report.card_picture import card_picture
@@ -124,6 +126,13 @@ def test_what_was_not_run_is_never_red(written: Path) -> None:
 
 def test_several_attacks_are_a_heat_map(gathered: Report) -> None:
     assert heat_maps(gathered) == []  # one attack, one defence
+    plan = gathered.plan.model_copy(update={"arms": (*gathered.plan.arms, PlannedArm.of(Arm(defences=("other",))))})
+    several = replace(gathered, results=replace(gathered.results, plan=plan))
+    (first, *_) = heat_maps(several)
+    assert first.figure.header == ("", "no defence", "codec", "other") and first.figure.rows[0][-1] == "–"
+    successes = (f for f in gathered.findings if f.metric == "attack_success_rate" and not f.threat_model.defences)
+    success = next(f for f in successes if f.task == first.task)
+    assert json.loads(first.figure.vega_lite)["data"]["values"][0]["value"] == success.value
 
 
 # ---------------------------------------------------------------- files
@@ -164,8 +173,9 @@ def test_the_card_is_one_drawing_that_holds_what_the_page_says(gathered: Report)
 def test_card_and_figures_are_written_as_files(run_folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("vl_convert", reason="the extra `figures` is not installed")
     pytest.importorskip("altair", reason="the extra `figures` is not installed")
-    done = CliRunner().invoke(main, ["report", str(run_folder), "--card", "--figures", str(tmp_path / "figures")])
-    assert done.exit_code == 0, done.output
+    with pytest.raises(SystemExit) as ended:
+        main(["report", str(run_folder), "--card", "--figures", str(tmp_path / "figures")])
+    assert ended.value.code in (0, None)
     png = (run_folder / "card.png").read_bytes()
     assert png.startswith(b"\x89PNG") and int.from_bytes(png[16:20]) == 2400 and int.from_bytes(png[20:24]) == 1350
     names = {path.name.partition(".")[0] for path in (tmp_path / "figures").iterdir()}

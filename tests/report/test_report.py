@@ -91,7 +91,7 @@ def test_every_linked_clip_is_there_and_the_sound_inside_is_the_file_or_said_to_
     inside = re.findall(r'data-digest="([0-9a-f]{64})"[^>]*src="data:audio/flac;base64,([^"]+)"', text)
     assert inside and all((written / "clips" / f"{digest}.flac").read_bytes() == base64.b64decode(sound) for digest, sound in inside)
     n_compressed = text.count('src="data:audio/mpeg;base64,')
-    assert n_compressed >= 4 and text.count("MP3 in this page, exact in the linked file") >= n_compressed
+    assert n_compressed >= 1 and text.count("MP3 in this page, exact in the linked file") >= n_compressed
     assert text.count("data:image/png;base64,") >= 8
 
 
@@ -413,7 +413,7 @@ def test_the_terminal_tells_all_of_a_few_attacked_tasks_and_the_defences_cost_wh
     n_moved = sum(f.low > 0 or f.high < 0 for pair in [few[place], *others[1:]] for f in [pair.findings["defence_score_change"]])
     text = terminal.as_text(run.plan, run.lines(), findings=run.findings, pairs=few, card=run.scorecard)
     told = [line for line in text.splitlines() if line.startswith(f"  {first.replace('_', ' ')} ")]
-    assert any("the attack succeeds:" in line for line in told) and any("cost: score when nobody attacks" in line for line in told)
+    assert any("the attack succeeds, on target:" in line for line in told) and any("cost: score when nobody attacks" in line for line in told)
     assert f"cost: score: -20 points (-30 to -10), {worse.n_scored} items" in text
     assert f"no change of score is shown in {len(others) - n_moved} of {len(others)} tasks" in text
 
