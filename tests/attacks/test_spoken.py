@@ -97,6 +97,24 @@ def test_what_is_wanted_without_the_words_of_asking(text, wish):
     assert wish_of(request(text)) == wish and words_of(request(f"  {text} ")) == text
 
 
+@pytest.mark.parametrize("spec", ["narrative", "wrapper", "crescendo", "interference", "style:kind=accent", "pair_audio:writer=scripted/echo"])
+def test_a_run_is_refused_before_its_first_call_where_nobody_can_speak(spec, tmp_path, monkeypatch):
+    import earnest
+
+    monkeypatch.setattr("shutil.which", lambda program: None)
+    with pytest.raises(MissingExtra, match="no engine for it is installed"):
+        earnest.run("core", model="scripted/always_refuse", out=tmp_path / "run", task="harmful_refusal", limit=1, attack=spec)
+    assert not (tmp_path / "run" / "journal.jsonl").exists() or not (tmp_path / "run" / "journal.jsonl").read_text()
+
+
+def test_an_attack_that_needs_nobody_to_speak_is_ready(monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda program: None)
+    for spec in ("wrapper:channel=written", "style:kind=emotion", "opus"):
+        attacks.make(spec).ready()
+    with pytest.raises(BadParameter, match="pair_audio needs a model that writes"):
+        attacks.make("pair_audio").ready()
+
+
 # ---- wrapper ----
 
 

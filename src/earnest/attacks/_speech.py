@@ -97,6 +97,16 @@ class SpokenAttack(Attack, abc.ABC):
         """None: nothing is asked."""
         return 0
 
+    def ready(self) -> None:
+        """Refuse to begin where nobody can speak.
+
+        Raises
+        ------
+        MissingExtra
+            If the engine of the voice, or any engine, is not installed.
+        """
+        load_voice(self.voice)
+
     @abc.abstractmethod
     def said(self, stimulus: Stimulus, speaker: Speaker, rng: np.random.Generator) -> Candidate:
         """The request in the attack's own way."""

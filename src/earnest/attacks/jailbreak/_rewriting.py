@@ -61,6 +61,16 @@ class Rewriting(Attack, abc.ABC):
         if not (isinstance(self.rounds, int) and self.rounds >= 1):
             raise BadParameter(f"rounds of {self.name} must be a whole number of at least 1, got {self.rounds!r}")
 
+    def ready(self) -> None:
+        """Refuse to begin where nobody can write or speak.
+
+        Raises
+        ------
+        BadParameter, MissingExtra
+        """
+        check_writer(self.writer, of=self.name)
+        load_voice(self.voice)
+
     @property
     def budgets(self) -> Budgets:
         """None on what is said."""

@@ -69,6 +69,15 @@ class Crescendo(Attack):
         if not (isinstance(self.last_tries, int) and self.last_tries >= 1):
             raise BadParameter(f"last_tries of crescendo must be a whole number of at least 1, got {self.last_tries!r}")
 
+    def ready(self) -> None:
+        """Refuse to begin where nobody can speak.
+
+        Raises
+        ------
+        MissingExtra
+        """
+        load_voice(self.voice)
+
     @property
     def budgets(self) -> Budgets:
         """The clip of the last turn may not be changed; what was said before it is the attacker's."""

@@ -67,6 +67,15 @@ class AcousticInterference(Tries):
         """One for each sentence."""
         return len(SENTENCES)
 
+    def ready(self) -> None:
+        """Refuse to begin where nobody can speak.
+
+        Raises
+        ------
+        MissingExtra
+        """
+        load_voice(self.voice)
+
     def fault(self, stimulus: Stimulus) -> str:
         return fault_of(stimulus)
 

@@ -89,6 +89,16 @@ class Style(Tries):
     def n_tries(self) -> int:
         return self.tries
 
+    def ready(self) -> None:
+        """Refuse to begin where nobody can speak who has to.
+
+        Raises
+        ------
+        MissingExtra, BadParameter
+        """
+        if self.kind != "emotion":
+            self._styles()
+
     def fault(self, stimulus: Stimulus) -> str:
         return super().fault(stimulus) if self.kind == "emotion" else fault_of(stimulus)
 

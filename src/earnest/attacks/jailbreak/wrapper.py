@@ -72,6 +72,16 @@ class Wrapper(SpokenAttack):
         one_of(self.template, among=tuple(TEMPLATES), what="template of wrapper")
         one_of(self.channel, among=CHANNELS, what="channel of wrapper")
 
+    def ready(self) -> None:
+        """Refuse to begin where nobody can speak who has to.
+
+        Raises
+        ------
+        MissingExtra
+        """
+        if self.channel == "spoken":
+            super().ready()
+
     def said(self, stimulus: Stimulus, speaker: Speaker, rng: np.random.Generator) -> Candidate:
         """The frame with the request in it."""
         frame = TEMPLATES[self.template]
