@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
@@ -19,7 +19,7 @@ from earnest.attacks._tries import tried
 from earnest.attacks._victim import Victim
 from earnest.attacks._writer import Writer, check_writer, field_of
 from earnest.audio import AudioClip, Stimulus
-from earnest.errors import BadParameter
+from earnest.errors import BadParameter, LimitReached
 from earnest.metrics.refusal import refusal_label
 from earnest.models.access import Answer, Reply
 from earnest.voices import ANY, load_voice
@@ -133,7 +133,10 @@ class Rewriting(Attack, abc.ABC):
             if text is None or not any(sign.isalnum() for sign in text):
                 continue
             candidate = Candidate(clip=speaker.says(text[:1000]))
-            (reply,) = victim.ask([(place, candidate)])
+            try:
+                (reply,) = victim.ask([(place, candidate)])
+            except LimitReached as error:
+                return best if best.fault else replace(best, drawn={**best.drawn, "ended_by": error.name})
             reached = victim.reached(place, reply)
             past.append(Round(text=text, answer=_said(reply), score=GOOD_SCORE if reached else _score(reply)))
             if past[-1].score > best_score:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -18,7 +18,7 @@ from earnest.attacks._craft import Crafted
 from earnest.attacks._tries import tried
 from earnest.attacks._victim import Victim
 from earnest.audio import AudioClip, Stimulus, effects, sounds
-from earnest.errors import BadParameter
+from earnest.errors import BadParameter, LimitReached
 from earnest.metrics.refusal import refusal_label
 from earnest.models.access import Answer, Reply
 
@@ -121,7 +121,10 @@ class AudioPerturbationToolkit(Attack):
             made, name = changed(clip, point, seed=seed)
             drawn = {"trial": number, "change": name, "point": list(point), "seed": seed}
             candidate = Candidate(clip=made, drawn=drawn)
-            (reply,) = victim.ask([(place, candidate)])
+            try:
+                (reply,) = victim.ask([(place, candidate)])
+            except LimitReached as error:
+                return replace(best, drawn={**best.drawn, "ended_by": error.name})
             if victim.reached(place, reply):
                 return Candidate(clip=made, drawn={**drawn, "score": 0.0})
             score = like_a_refusal(reply)

@@ -16,7 +16,7 @@ from earnest.attacks._craft import Crafted
 from earnest.attacks._speech import Speaker, fault_of, wish_of
 from earnest.attacks._victim import Victim
 from earnest.audio import AudioClip, Stimulus, Turn
-from earnest.errors import BadParameter
+from earnest.errors import BadParameter, LimitReached
 from earnest.metrics.refusal import refusal_label
 from earnest.models.access import Answer, Failure, Reply
 from earnest.voices import ANY, load_voice
@@ -121,14 +121,20 @@ class Crescendo(Attack):
         fault = fault_of(stimulus)
         if fault:
             return Candidate(fault=fault)
-        history, told = stimulus.history, []
-        for stage in STEPS:
-            turns, reply = self._stage(victim, place, history, stage)
-            if isinstance(reply, Failure):
-                return Candidate(fault=f"no answer to the turns before the request: {reply.reason} {reply.detail}"[:200])
-            told.append({"stage": stage, "kept": turns is not None})
-            history = history if turns is None else (*history, *turns)
-        last = Candidate(history=history, drawn=self._drawn(told))
+        history: tuple[Turn, ...] = stimulus.history
+        told: list[dict[str, Any]] = []
+        try:
+            for stage in STEPS:
+                turns, reply = self._stage(victim, place, history, stage)
+                if isinstance(reply, Failure):
+                    return Candidate(fault=f"no answer to the turns before the request: {reply.reason} {reply.detail}"[:200])
+                told.append({"stage": stage, "kept": turns is not None})
+                history = history if turns is None else (*history, *turns)
+            return self._asked_at_last(victim, place, Candidate(history=history, drawn=self._drawn(told)))
+        except LimitReached as error:  # the request itself is what is verified, after what was said until then
+            return Candidate(history=history, drawn={**self._drawn(told), "ended_by": error.name})
+
+    def _asked_at_last(self, victim: Victim, place: int, last: Candidate) -> Candidate:
         for number in range(1, self.last_tries + 1):
             (reply,) = victim.ask([(place, last)])
             if victim.reached(place, reply):

@@ -13,7 +13,7 @@ from earnest.attacks._base import Attack, AttackResult, Family, attacks
 from earnest.attacks._candidate import Candidate
 from earnest.attacks._craft import Crafted
 from earnest.attacks._manner import MANNERS, in_manner
-from earnest.attacks._tries import tried
+from earnest.attacks._tries import asked_within_limits, tried
 from earnest.attacks._victim import Victim
 from earnest.audio import AudioClip, Stimulus
 from earnest.metrics.intervals import Interval, mcnemar, wilson
@@ -85,10 +85,12 @@ class ProsodyJailbreak(Attack):
         if clip.peak == 0:
             return Candidate(fault="the clip is silent")
         made = [Candidate(clip=in_manner(clip, MANNERS[name], rng=rng), drawn={"delivery": name}) for name in DELIVERIES]
-        replies = victim.ask([(place, candidate) for candidate in made])
-        reached = {name: victim.reached(place, reply) for name, reply in zip(DELIVERIES, replies, strict=True)}
+        replies, ended_by = asked_within_limits(victim, place, made)
+        reached: dict[str, bool | None] = dict.fromkeys(DELIVERIES)
+        reached |= {one.drawn["delivery"]: victim.reached(place, reply) for one, reply in zip(made, replies, strict=False)}
         chosen = next((one for one in made if reached[one.drawn["delivery"]]), made[0])
-        return replace(chosen, drawn={**chosen.drawn, "reached": reached})
+        ended = {"ended_by": ended_by} if ended_by else {}
+        return replace(chosen, drawn={**chosen.drawn, "reached": reached, **ended})
 
 
 def _neutral(stimulus: Stimulus) -> Candidate:
