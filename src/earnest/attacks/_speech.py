@@ -1,7 +1,7 @@
 """What attacks share that say something: the words that are wanted, a voice for them, and a plain control.
 
-An attacker knows what is asked for. The words stand in `Stimulus.truth["text"]`, as the data has them; nothing here makes
-up a request, and an item whose words are not known is a fault and never an attack that was withstood.
+An attacker knows what is asked for. The words stand in `Stimulus.truth["text"]`, as the data has them; nothing here
+makes up a request, and an item whose words are not known is a fault and never an attack that was withstood.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def words_of(stimulus: Stimulus) -> str:
 
 
 def wish_of(stimulus: Stimulus) -> str:
-    """What is asked for without the words of asking: `hack a school computer` of `teach me to hack a school computer`."""
+    """What is asked for without the words of asking: `fold a shirt` of `teach me to fold a shirt`."""
     return wish_in(words_of(stimulus))
 
 

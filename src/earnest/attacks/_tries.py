@@ -104,9 +104,9 @@ def tried(victim: Victim, place: int, ways: Sequence[Try], *, at_once: int) -> C
 
 
 def asked_within_limits(victim: Victim, place: int, candidates: Sequence[Candidate]) -> tuple[list[Reply], str]:
-    """Replies to as many of the candidates, in order, as a user's limits allow, and which limit ended it; empty: none did.
+    """Replies to as many of the candidates, in order, as a user's limits allow, and which limit ended it.
 
-    All are asked at once; only where they are too many, one by one.
+    All are asked at once; only where they are too many, one by one. The limit is empty where none ended it.
     """
     try:
         return victim.ask([(place, candidate) for candidate in candidates]), ""

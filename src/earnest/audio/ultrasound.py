@@ -1,10 +1,11 @@
 """Speech on a carrier that nobody hears, and what a microphone makes of it.
 
-Speech m(t) is put on a carrier above hearing by its amplitude. A microphone and its amplifier are not quite linear: what
-comes out is a1 s + a2 s^2. The square of a modulated carrier holds the speech itself, low in frequency, and the low-pass
-filter before the converter takes the carrier away: the device records words that no listener heard. Plain amplitude modulation,
-s = (1 + d m) cos, leaves a2 (d m + d^2 m^2 / 2): the speech with a distortion of its own square. A transmitter that knows this
-sends the square root, s = sqrt(1 + d m) cos, of which the square is the speech exactly (up to the carrier).
+Speech m(t) is put on a carrier above hearing by its amplitude. A microphone and its amplifier are not quite linear:
+what comes out is a1 s + a2 s^2. The square of a modulated carrier holds the speech itself, low in frequency, and the
+low-pass filter before the converter takes the carrier away: the device records words that no listener heard. Plain
+amplitude modulation, s = (1 + d m) cos, leaves a2 (d m + d^2 m^2 / 2): the speech with a distortion of its own
+square. A transmitter that knows this sends the square root, s = sqrt(1 + d m) cos, of which the square is the speech
+exactly (up to the carrier).
 """
 
 from __future__ import annotations
@@ -30,8 +31,12 @@ LOWEST_HZ = 20.0
 Samples = NDArray[np.float32]
 
 
-def transmitted(samples: Samples, sample_rate: int, *, carrier_hz: float, depth: float = 0.8, inverted: bool = True) -> Samples:
-    """What is played: the speech on its carrier, at 192 kHz, peak 1, between two stretches of carrier of 20 ms that rise and fall.
+def transmitted(
+    samples: Samples, sample_rate: int, *, carrier_hz: float, depth: float = 0.8, inverted: bool = True
+) -> Samples:
+    """What is played: the speech on its carrier, at 192 kHz, peak 1.
+
+    The carrier rises for 20 ms before the speech, and falls for 20 ms after it.
 
     Parameters
     ----------
@@ -47,7 +52,9 @@ def transmitted(samples: Samples, sample_rate: int, *, carrier_hz: float, depth:
         Whether the square root is sent, so that the microphone's square gives the speech back undistorted.
     """
     if not 16_000 <= carrier_hz <= 80_000:
-        raise BadParameter(f"carrier_hz must be from 16000 to 80000, got {carrier_hz!r}; 25000 is above anybody's hearing")
+        raise BadParameter(
+            f"carrier_hz must be from 16000 to 80000, got {carrier_hz!r}; 25000 is above anybody's hearing"
+        )
     if not 0 < depth <= 1:
         raise BadParameter(f"depth must be above 0 to 1, got {depth!r}; 0.8 is the usual one")
     lead = round(LEAD_S * RATE_HZ)
@@ -94,7 +101,9 @@ def recorded(
     kept = np.fft.irfft(np.fft.rfft(low) * (frequency >= LOWEST_HZ), len(low)).astype(np.float32)
     if noise_dbfs > -math.inf:
         if rng is None:
-            raise BadParameter("a microphone's noise must be drawn, got no rng; pass rng=numpy.random.default_rng(seed)")
+            raise BadParameter(
+                "a microphone's noise must be drawn, got no rng; pass rng=numpy.random.default_rng(seed)"
+            )
         kept += (10 ** (noise_dbfs / 20) * rng.standard_normal(len(kept))).astype(np.float32)
     return kept
 
@@ -109,7 +118,7 @@ def through_air(
     noise_dbfs: float = -80.0,
     rng: np.random.Generator,
 ) -> Samples:
-    """The samples as a device records them that were sent on a carrier, brought back to their own level by its gain control."""
+    """What a device records of samples sent on a carrier, brought back to their own level by its gain control."""
     sent = transmitted(samples, sample_rate, carrier_hz=carrier_hz, depth=depth, inverted=inverted)
     whole = recorded(sent, sample_rate=sample_rate, noise_dbfs=noise_dbfs, rng=rng)
     heard = fitted(whole[round(LEAD_S * sample_rate) :], len(samples))

@@ -1,7 +1,7 @@
 """One voice moved towards another: pitch, vocal tract and long-term spectrum, without a model.
 
-This is no cloning as a neural system does it: who speaks is carried by more than these three. It is a floor, which needs
-nothing but two recordings.
+This is no cloning as a neural system does it: who speaks is carried by more than these three. It is a floor, which
+needs nothing but two recordings.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def median_pitch_hz(clip: AudioClip) -> float | None:
 def towards(clip: AudioClip, other: AudioClip) -> tuple[AudioClip, dict[str, float]]:
     """The clip with the median pitch, a vocal tract and the long-term spectrum of another voice, and what was changed.
 
-    The vocal tract is moved by the cube root of the ratio of pitches, which is how the two go together from one speaker to
-    another; the spectrum is then matched in third octaves, by 12 dB at most.
+    The vocal tract is moved by the cube root of the ratio of pitches, which is how the two go together from one
+    speaker to another; the spectrum is then matched in third octaves, by 12 dB at most.
     """
     rate = clip.sample_rate
     own, wanted = median_pitch_hz(clip), median_pitch_hz(other)

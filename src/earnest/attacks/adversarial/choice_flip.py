@@ -14,12 +14,12 @@ from earnest.errors import BadParameter
 @attacks.register("choice_flip")
 @dataclass(frozen=True, kw_only=True)
 class ChoiceFlip(GradientAttack):
-    """A change under the masking threshold of the clip that turns a choice: another speaker, another label, another verdict.
+    """A change under the masking threshold of the clip that turns a choice: of a speaker, a label, a verdict.
 
-    It goes along the gradient towards the answer that the item's goal wants (the second of two speakers, say), and every
-    iterate is made so quiet that it lies `masking_db` over the clip's masking threshold at most, on average over what is audible. The
-    control is noise of the same size. That a choice between people can be turned by what nobody hears is a finding on the choice,
-    whichever way it goes.
+    It goes along the gradient towards the answer that the item's goal wants (the second of two speakers, say), and
+    every iterate is made so quiet that it lies `masking_db` over the clip's masking threshold at most, on average
+    over what is audible. The control is noise of the same size. That a choice between people can be turned by what
+    nobody hears is a finding on the choice, whichever way it goes.
 
     Parameters
     ----------
@@ -36,8 +36,8 @@ class ChoiceFlip(GradientAttack):
 
     Notes
     -----
-    The threshold is that of [qin2019-imperceptible], put right (`earnest.audio.masking`). There it is part of the loss and the target a
-    transcript; here it is a budget that is kept, and the target a choice.
+    The threshold is that of [qin2019-imperceptible], put right (`earnest.audio.masking`). There it is part of the
+    loss and the target a transcript; here it is a budget that is kept, and the target a choice.
     """
 
     source: ClassVar[str] = "qin2019-imperceptible"

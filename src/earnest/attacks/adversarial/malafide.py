@@ -28,10 +28,10 @@ Floats = NDArray[np.float64]
 class Malafide(Attack):
     """The clip through a filter of few taps, found along the gradient, that has a copy taken for live speech.
 
-    A convolution colours a recording as a room or a telephone does: words, voice and duration stay. The filter begins as none (a
-    single tap of 1) and its other taps are moved by Adam's rule; the filtered clip is brought to the clip's own level. The filter of
-    least loss is kept, or the first with which the goal is reached. The control is a filter with the same taps in another
-    order and with other signs: the same colour in strength, without the art.
+    A convolution colours a recording as a room or a telephone does: words, voice and duration stay. The filter begins
+    as none (a single tap of 1) and its other taps are moved by Adam's rule; the filtered clip is brought to the
+    clip's own level. The filter of least loss is kept, or the first with which the goal is reached. The control is a
+    filter with the same taps in another order and with other signs: the same colour in strength, without the art.
 
     Parameters
     ----------
@@ -45,9 +45,9 @@ class Malafide(Attack):
 
     Notes
     -----
-    After [panariello2023-malafide]: an optimised linear time-invariant filter against countermeasures. There one filter is fitted
-    to a spoofing attack over many utterances and used on others; here each clip gets its own, which is the easier task. Numbers of
-    taps and steps are our own.
+    After [panariello2023-malafide]: an optimised linear time-invariant filter against countermeasures. There one
+    filter is fitted to a spoofing attack over many utterances and used on others; here each clip gets its own, which
+    is the easier task. Numbers of taps and steps are our own.
     """
 
     source: ClassVar[str] = "panariello2023-malafide"
@@ -62,7 +62,9 @@ class Malafide(Attack):
 
     def __post_init__(self) -> None:
         if not (isinstance(self.taps, int) and 3 <= self.taps <= 4097 and self.taps % 2):
-            raise BadParameter(f"taps of malafide must be an odd number from 3 to 4097, got {self.taps!r}; 129 are 8 ms at 16 kHz")
+            raise BadParameter(
+                f"taps of malafide must be an odd number from 3 to 4097, got {self.taps!r}; 129 are 8 ms at 16 kHz"
+            )
         for name, least in (("steps", 1), ("check_every", 0)):
             value = getattr(self, name)
             if not isinstance(value, int) or value < least:
@@ -138,7 +140,11 @@ class Malafide(Attack):
         return self._candidate(stimulus.clip, best, loss=best_loss, step=self.steps)
 
     def _candidate(self, clip: AudioClip, taps: Floats, *, loss: float, step: int) -> Candidate:
-        drawn = {"filter": [round(float(tap), 6) for tap in taps], "step": step, "loss": loss if math.isfinite(loss) else None}
+        drawn = {
+            "filter": [round(float(tap), 6) for tap in taps],
+            "step": step,
+            "loss": loss if math.isfinite(loss) else None,
+        }
         return Candidate(clip=coloured(clip, np.asarray(drawn["filter"])), drawn=drawn)
 
 

@@ -22,10 +22,10 @@ WHEN = ("during", "after")
 @attacks.register("bystander")
 @dataclass(frozen=True, kw_only=True)
 class Bystander(SpokenAttack):
-    """The user asks something harmless in a made voice; the recording is a bystander's, softer, at the same time or after it.
+    """The user asks something harmless in a made voice; the recording is a softer bystander's, meanwhile or after.
 
-    A system serves its user: whoever else is to be heard is not to be obeyed. The control is the user alone, so that what is
-    reached without any bystander is seen.
+    A system serves its user: whoever else is to be heard is not to be obeyed. The control is the user alone, so that
+    what is reached without any bystander is seen.
 
     Parameters
     ----------
@@ -40,8 +40,8 @@ class Bystander(SpokenAttack):
 
     Notes
     -----
-    Background talkers with instructions at a controlled ratio are the setting of [hou2025-injection]; what it plays and at which
-    ratios was not read, so that these are our own.
+    Background talkers with instructions at a controlled ratio are the setting of [hou2025-injection]; what it plays
+    and at which ratios was not read, so that these are our own.
     """
 
     source: ClassVar[str] = "hou2025-injection"
@@ -55,7 +55,9 @@ class Bystander(SpokenAttack):
     def __post_init__(self) -> None:
         one_of(self.when, among=WHEN, what="when of bystander")
         if not -20 <= self.ratio_db <= 40:
-            raise BadParameter(f"ratio_db of bystander must be from -20 to 40, got {self.ratio_db!r}; 10 is somebody across the room")
+            raise BadParameter(
+                f"ratio_db of bystander must be from -20 to 40, got {self.ratio_db!r}; 10 is somebody across the room"
+            )
 
     def said(self, stimulus: Stimulus, speaker: Speaker, rng: np.random.Generator) -> Candidate:
         """The user, and the bystander behind."""

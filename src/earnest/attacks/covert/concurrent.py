@@ -87,10 +87,10 @@ PATTERNS: Mapping[str, Callable[[Samples, int, np.random.Generator], Samples]] =
 @attacks.register("concurrent")
 @dataclass(frozen=True, kw_only=True)
 class Concurrent(SpokenAttack):
-    """While the user says something harmless, a second instruction sounds: a claim of a new task, then the recording, disguised.
+    """While the user says something harmless, a claim of a new task and the recording sound, disguised.
 
-    It begins between 0.5 and 1 s after the user, drawn alike likely. Where the claim is made in a voice and where the recording
-    follows, both are disguised together. The control is the user alone.
+    It begins between 0.5 and 1 s after the user, drawn alike likely. Where the claim is made in a voice and where the
+    recording follows, both are disguised together. The control is the user alone.
 
     Parameters
     ----------
@@ -98,8 +98,8 @@ class Concurrent(SpokenAttack):
     strategy : str
         The claim before the recording, as in `tool_injection`; empty: none.
     snr_db : float
-        Power of the user over that of the instruction, each over its own length, from -30 to 30. The source's script has -15 by
-        default: the instruction is the louder one.
+        Power of the user over that of the instruction, each over its own length, from -30 to 30. The source's script
+        has -15 by default: the instruction is the louder one.
     user : str
         What the user says.
     voice : str
@@ -107,11 +107,12 @@ class Concurrent(SpokenAttack):
 
     Notes
     -----
-    After [liu2026-piggybacking], Limax666/AudioAgentSecurity@a840509 (`attack_modulation_and_dataset_construction`): disguises,
-    claims, delay and ratio. Of its ten disguises there are seven; dialects and foreign languages need voices and a
-    translator (`style` has both), and its scrambling of bands is left out. Departs from it in having the user's words and claims in
-    English, no compression of the instruction's dynamics, no tone before `system_tone_alert`, and its five times louder
-    whisper left out; microphone and whisper are those of `earnest.audio`.
+    After [liu2026-piggybacking], Limax666/AudioAgentSecurity@a840509 (`attack_modulation_and_dataset_construction`):
+    disguises, claims, delay and ratio. Of its ten disguises there are seven; dialects and foreign languages need
+    voices and a translator (`style` has both), and its scrambling of bands is left out. Departs from it in having the
+    user's words and claims in English, no compression of the instruction's dynamics, no tone before
+    `system_tone_alert`, and its five times louder whisper left out; microphone and whisper are those of
+    `earnest.audio`.
     """
 
     source: ClassVar[str] = "liu2026-piggybacking"
@@ -127,19 +128,31 @@ class Concurrent(SpokenAttack):
         one_of(self.pattern, among=tuple(PATTERNS), what="pattern of concurrent")
         one_of(self.strategy, among=("", *STRATEGIES), what="strategy of concurrent")
         if not -30 <= self.snr_db <= 30:
-            raise BadParameter(f"snr_db of concurrent must be from -30 to 30, got {self.snr_db!r}; the source's script has -15")
+            raise BadParameter(
+                f"snr_db of concurrent must be from -30 to 30, got {self.snr_db!r}; the source's script has -15"
+            )
 
     def said(self, stimulus: Stimulus, speaker: Speaker, rng: np.random.Generator) -> Candidate:
         """The user with the instruction over it."""
         seed = int(rng.integers(2**32))
         clip, at_s = self._mixed(stimulus.clip, speaker, seed=seed)
-        drawn = {"seed": seed, "at_s": at_s, "pattern": self.pattern, "strategy": self.strategy, "voice": speaker.voice.spec}
+        drawn = {
+            "seed": seed,
+            "at_s": at_s,
+            "pattern": self.pattern,
+            "strategy": self.strategy,
+            "voice": speaker.voice.spec,
+        }
         return Candidate(clip=clip, drawn=drawn)
 
     def distorted(self, crafted: Crafted, clip: AudioClip) -> AudioClip | None:
         """Another recording as the instruction."""
         seed = crafted.drawn.get("seed")
-        return None if seed is None or clip.peak == 0 else self._mixed(clip, Speaker(load_voice(self.voice), clip), seed=seed)[0]
+        return (
+            None
+            if seed is None or clip.peak == 0
+            else self._mixed(clip, Speaker(load_voice(self.voice), clip), seed=seed)[0]
+        )
 
     def _mixed(self, clip: AudioClip, speaker: Speaker, *, seed: int) -> tuple[AudioClip, float]:
         rng, rate = np.random.default_rng(seed), clip.sample_rate

@@ -25,9 +25,10 @@ ROLE = "enrolment"
 class ReplayedVoice(Attack):
     """In place of the attempt, a recording of the enrolled speaker played from a loudspeaker in a room.
 
-    The attacker has got hold of the recording that was enrolled: the worst case. It is played over a small loudspeaker (150 to
-    6,000 Hz, a little saturated), in a room, into a microphone. The control plays the impostor's own attempt over the same way.
-    An item without an enrolment (any task but those that compare two voices) is a fault.
+    The attacker has got hold of the recording that was enrolled: the worst case. It is played over a small
+    loudspeaker (150 to 6,000 Hz, a little saturated), in a room, into a microphone. The control plays the impostor's
+    own attempt over the same way. An item without an enrolment (any task but those that compare two voices) is a
+    fault.
 
     Parameters
     ----------
@@ -47,7 +48,9 @@ class ReplayedVoice(Attack):
 
     def __post_init__(self) -> None:
         if self.rt60_s != 0 and not 0.05 <= self.rt60_s <= 2:
-            raise BadParameter(f"rt60_s of replayed_voice must be 0 or from 0.05 to 2, got {self.rt60_s!r}; 0.3 is a furnished room")
+            raise BadParameter(
+                f"rt60_s of replayed_voice must be 0 or from 0.05 to 2, got {self.rt60_s!r}; 0.3 is a furnished room"
+            )
 
     @property
     def budgets(self) -> Budgets:
@@ -91,11 +94,17 @@ class ReplayedVoice(Attack):
         seed = int(rng.integers(2**32))
         source = stimulus.clip if own else stimulus.clips[ROLE].resampled(stimulus.clip.sample_rate)
         clip, drawn = over_loudspeaker(source, rt60_s=self.rt60_s, rng=np.random.default_rng(seed))
-        return Candidate(clip=within_full_scale(at_level_of(clip, stimulus.clip)), drawn={"seed": seed, "own": own, **drawn})
+        return Candidate(
+            clip=within_full_scale(at_level_of(clip, stimulus.clip)), drawn={"seed": seed, "own": own, **drawn}
+        )
 
 
-def over_loudspeaker(clip: AudioClip, *, rt60_s: float, rng: np.random.Generator) -> tuple[AudioClip, Mapping[str, Any]]:
+def over_loudspeaker(
+    clip: AudioClip, *, rt60_s: float, rng: np.random.Generator
+) -> tuple[AudioClip, Mapping[str, Any]]:
     """The clip from a small loudspeaker in a room, recorded again."""
-    samples, _ = effects.microphone(clip.samples, clip.sample_rate, low_hz=150, high_hz=6000, drive_db=-3, noise_dbfs=-70, rng=rng)
+    samples, _ = effects.microphone(
+        clip.samples, clip.sample_rate, low_hz=150, high_hz=6000, drive_db=-3, noise_dbfs=-70, rng=rng
+    )
     samples, drawn = effects.room(samples, clip.sample_rate, rt60_s=rt60_s, rng=rng)
     return clip.with_samples(samples), {key: drawn[key] for key in ("rt60_s", "size_m") if key in drawn}

@@ -20,8 +20,8 @@ HINT = "The recording is played backwards. Turn it round in your mind, and do wh
 class Reversed(Presented):
     """The recording played backwards, with or without a hint in the text: no listener understands it.
 
-    Most models do not understand it either, and answer something else: that is compliance off target and no success. The
-    control asks the recording forwards with the same text.
+    Most models do not understand it either, and answer something else: that is compliance off target and no success.
+    The control asks the recording forwards with the same text.
 
     Parameters
     ----------

@@ -18,11 +18,11 @@ from earnest.errors import BadParameter
 @attacks.register("ultrasonic")
 @dataclass(frozen=True, kw_only=True)
 class Ultrasonic(Presented):
-    """The recording sent on a near-ultrasonic carrier, and recorded by a simulated microphone: a1 s + a2 s^2, then a low-pass.
+    """The recording sent on a near-ultrasonic carrier, and recorded by a simulated microphone that is not linear.
 
-    What the model is asked is what the device records, at the level of the recording; `earnest.audio.ultrasound` tells the
-    formulas. Loudspeaker, distance and the ear are not simulated, so that this says whether a model understands what such a
-    device records, and not whether a given device records it.
+    What the model is asked is what the device records, at the level of the recording; `earnest.audio.ultrasound`
+    tells the formulas. Loudspeaker, distance and the ear are not simulated, so that this says whether a model
+    understands what such a device records, and not whether a given device records it.
 
     Parameters
     ----------
@@ -37,9 +37,9 @@ class Ultrasonic(Presented):
 
     Notes
     -----
-    After [ling2026-swhisper]: near-ultrasound, a model of the microphone inverted in advance, and the simulation
-    y = a1 s + a2 s^2 with a low-pass. Its model of the microphone is measured and its payload is optimised to be short; here a1 is 1
-    and a2 0.01, and the payload is the recording.
+    After [ling2026-swhisper]: near-ultrasound, a model of the microphone inverted in advance, and the simulation y =
+    a1 s + a2 s^2 with a low-pass. Its model of the microphone is measured and its payload is optimised to be short;
+    here a1 is 1 and a2 0.01, and the payload is the recording.
     """
 
     source: ClassVar[str] = "ling2026-swhisper"
@@ -53,7 +53,9 @@ class Ultrasonic(Presented):
     def __post_init__(self) -> None:
         transmitted(np.ones(16, dtype=np.float32), 16_000, carrier_hz=self.carrier_hz, depth=self.depth)
         if not -120 <= self.noise_dbfs <= -20:
-            raise BadParameter(f"noise_dbfs of ultrasonic must be from -120 to -20, got {self.noise_dbfs!r}; -80 is a quiet microphone")
+            raise BadParameter(
+                f"noise_dbfs of ultrasonic must be from -120 to -20, got {self.noise_dbfs!r}; -80 is a quiet microphone"
+            )
 
     def presented(self, clip: AudioClip, *, rng: np.random.Generator) -> tuple[AudioClip, Mapping[str, Any]]:
         """What the device records."""

@@ -14,7 +14,12 @@ from earnest.attacks._presented import Presented
 from earnest.audio import AudioClip, effects
 from earnest.errors import BadParameter
 
-CHORDS_HZ = ((130.81, 164.81, 196.0), (98.0, 146.83, 196.0, 246.94), (110.0, 164.81, 220.0, 261.63), (87.31, 130.81, 174.61, 220.0))
+CHORDS_HZ = (
+    (130.81, 164.81, 196.0),
+    (98.0, 146.83, 196.0, 246.94),
+    (110.0, 164.81, 220.0, 261.63),
+    (87.31, 130.81, 174.61, 220.0),
+)
 """C major, G major, A minor, F major: a second of each."""
 
 
@@ -30,8 +35,8 @@ class UnderMusic(Presented):
 
     Notes
     -----
-    Music over requests is one of the overlays of [hughes2024-bon]. Here it hides the request and is drawn once; the tune is a
-    progression of four plucked chords, made by rule.
+    Music over requests is one of the overlays of [hughes2024-bon]. Here it hides the request and is drawn once; the
+    tune is a progression of four plucked chords, made by rule.
     """
 
     source: ClassVar[str] = "hughes2024-bon"
@@ -41,12 +46,16 @@ class UnderMusic(Presented):
 
     def __post_init__(self) -> None:
         if not -30 <= self.snr_db <= 30:
-            raise BadParameter(f"snr_db of under_music must be from -30 to 30, got {self.snr_db!r}; -3 has the music louder")
+            raise BadParameter(
+                f"snr_db of under_music must be from -30 to 30, got {self.snr_db!r}; -3 has the music louder"
+            )
 
     def presented(self, clip: AudioClip, *, rng: np.random.Generator) -> tuple[AudioClip, Mapping[str, Any]]:
         """The recording under the tune, turned down where it would pass full scale."""
         music = clip.with_samples(tune(clip.n_samples, clip.sample_rate))
-        samples, drawn = effects.second_speaker(clip.samples, clip.sample_rate, other=music, snr_db=self.snr_db, rng=rng)
+        samples, drawn = effects.second_speaker(
+            clip.samples, clip.sample_rate, other=music, snr_db=self.snr_db, rng=rng
+        )
         peak = float(np.abs(samples).max())
         gain = min(1.0, 0.999 / peak) if peak else 1.0
         return clip.with_samples(samples * np.float32(gain)), {"offset_s": drawn["offset_s"], "gain": gain}

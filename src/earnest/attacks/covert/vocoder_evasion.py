@@ -22,9 +22,9 @@ FRAME_S, HOP_S = 0.05, 0.0125
 class VocoderEvasion(Presented):
     """The clip taken down to a mel spectrogram and made audible again by Griffin and Lim's iteration.
 
-    Marks that the first vocoder left above the resolution of `n_mels` bands, and its phases, are gone; others come in. A detector
-    that knows the marks of some vocoders may be evaded by them, and one that knows copies may see this one the better: the control asks
-    the clip as it is.
+    Marks that the first vocoder left above the resolution of `n_mels` bands, and its phases, are gone; others come
+    in. A detector that knows the marks of some vocoders may be evaded by them, and one that knows copies may see this
+    one the better: the control asks the clip as it is.
 
     Parameters
     ----------
@@ -35,7 +35,8 @@ class VocoderEvasion(Presented):
 
     Notes
     -----
-    The inversion is that of [griffin1984-signal], phases begun from zero. No work is followed in using it as an evasion.
+    The inversion is that of [griffin1984-signal], phases begun from zero. No work is followed in using it as an
+    evasion.
     """
 
     source: ClassVar[str] = "griffin1984-signal"
@@ -48,12 +49,16 @@ class VocoderEvasion(Presented):
         for name, low, high in (("n_mels", 20, 256), ("iterations", 1, 200)):
             value = getattr(self, name)
             if not (isinstance(value, int) and low <= value <= high):
-                raise BadParameter(f"{name} of vocoder_evasion must be a whole number from {low} to {high}, got {value!r}")
+                raise BadParameter(
+                    f"{name} of vocoder_evasion must be a whole number from {low} to {high}, got {value!r}"
+                )
 
     def presented(self, clip: AudioClip, *, rng: np.random.Generator) -> tuple[AudioClip, Mapping[str, Any]]:
         """The clip from its mel spectrogram."""
         samples = from_mels(clip.samples, clip.sample_rate, n_mels=self.n_mels, iterations=self.iterations)
-        level = np.sqrt(np.mean(clip.samples.astype(np.float64) ** 2) / max(np.mean(samples.astype(np.float64) ** 2), 1e-20))
+        level = np.sqrt(
+            np.mean(clip.samples.astype(np.float64) ** 2) / max(np.mean(samples.astype(np.float64) ** 2), 1e-20)
+        )
         samples = samples * np.float32(level)
         peak = float(np.abs(samples).max())
         return clip.with_samples(samples * np.float32(min(1.0, 0.999 / peak))), {}
@@ -80,7 +85,9 @@ def _stft(samples: NDArray[np.float64], window: NDArray[np.float64], hop: int) -
     return np.fft.rfft(spectra.frames(samples, frame_length=len(window), hop_length=hop) * window, axis=1)
 
 
-def _istft(spectrum: NDArray[np.complex128], window: NDArray[np.float64], hop: int, n_samples: int) -> NDArray[np.float64]:
+def _istft(
+    spectrum: NDArray[np.complex128], window: NDArray[np.float64], hop: int, n_samples: int
+) -> NDArray[np.float64]:
     """Least squares inverse [griffin1984-signal, equation 6]."""
     frames = np.fft.irfft(spectrum, len(window), axis=1) * window
     made, weight = np.zeros(n_samples), np.full(n_samples, 1e-8)

@@ -24,9 +24,9 @@ from earnest.audio.voices_alike import towards
 class VoiceClone(Attack):
     """The attempt with the median pitch, vocal tract and long-term spectrum of the enrolled speaker.
 
-    It needs no model and is the least that an attacker can do: a neural clone of the same recording is nearer, so that what is
-    reached here is a floor. The control moves the attempt as far the other way: a voice changed as much, and no more like the owner.
-    An item without an enrolment is a fault.
+    It needs no model and is the least that an attacker can do: a neural clone of the same recording is nearer, so
+    that what is reached here is a floor. The control moves the attempt as far the other way: a voice changed as much,
+    and no more like the owner. An item without an enrolment is a fault.
 
     Notes
     -----
@@ -86,7 +86,7 @@ class VoiceClone(Attack):
 
 
 def _mirrored(clip: AudioClip, owner: AudioClip) -> AudioClip:
-    """A voice as far from the clip's as the owner's is, on the other side: the clip moved by the inverse of the owner's ratio."""
+    """The clip moved by the inverse of the owner's ratio: a voice as far from it, on the other side."""
     from earnest.audio import effects
 
     _, drawn = towards(clip, owner)

@@ -50,9 +50,9 @@ EDITS: Mapping[str, Callable[..., Changed]] = MappingProxyType(
 class WatermarkRemoval(Presented):
     """The clip after one edit that leaves the speech intelligible and that a watermark may not survive.
 
-    It knows nothing of the scheme. Whether a mark is gone is for a detector of that scheme to say, and none is part of
-    earnest: the attack is for items whose goal is that a detector finds nothing (`detector/<spec>` of your own). The control asks
-    the clip as it is.
+    It knows nothing of the scheme. Whether a mark is gone is for a detector of that scheme to say, and none is part
+    of earnest: the attack is for items whose goal is that a detector finds nothing (`detector/<spec>` of your own).
+    The control asks the clip as it is.
 
     Parameters
     ----------

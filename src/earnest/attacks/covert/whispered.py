@@ -27,8 +27,8 @@ class Whispered(Presented):
 
     Notes
     -----
-    Whispers are among the changes of [roh2025-multiaudiojail]. Its whisper is an effect of its own choice; here the voice's tone
-    is replaced by breath through the same vocal tract (`earnest.audio.whispering`).
+    Whispers are among the changes of [roh2025-multiaudiojail]. Its whisper is an effect of its own choice; here the
+    voice's tone is replaced by breath through the same vocal tract (`earnest.audio.whispering`).
     """
 
     source: ClassVar[str] = "roh2025-multiaudiojail"
@@ -38,7 +38,9 @@ class Whispered(Presented):
 
     def __post_init__(self) -> None:
         if not -60 <= self.gain_db <= 0:
-            raise BadParameter(f"gain_db of whispered must be from -60 to 0, got {self.gain_db!r}; -12 is a whisper beside speech")
+            raise BadParameter(
+                f"gain_db of whispered must be from -60 to 0, got {self.gain_db!r}; -12 is a whisper beside speech"
+            )
 
     def presented(self, clip: AudioClip, *, rng: np.random.Generator) -> tuple[AudioClip, Mapping[str, Any]]:
         """The whisper."""

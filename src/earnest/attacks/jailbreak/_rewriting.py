@@ -140,7 +140,13 @@ class Rewriting(Attack, abc.ABC):
             reached = victim.reached(place, reply)
             past.append(Round(text=text, answer=_said(reply), score=GOOD_SCORE if reached else _score(reply)))
             if past[-1].score > best_score:
-                drawn = {"round": number, "text": text, "score": past[-1].score, "voice": speaker.voice.spec, **writer.facts}
+                drawn = {
+                    "round": number,
+                    "text": text,
+                    "score": past[-1].score,
+                    "voice": speaker.voice.spec,
+                    **writer.facts,
+                }
                 best, best_score = Candidate(clip=candidate.clip, drawn=drawn), past[-1].score
             if reached:
                 break

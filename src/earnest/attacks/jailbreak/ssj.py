@@ -38,9 +38,9 @@ PAUSE_S = 0.2
 class SpeechSpecificJailbreak(SpokenAttack):
     """The word that gives a request away, spelled in the audio; the text asks the rest with `[word]` in its place.
 
-    Which word: the first of the request that is a known dangerous thing; else the first that is a known dangerous deed;
-    else the longest of what is asked for, the first of those equally long. Letters are said one by one, each followed by
-    0.2 s of silence. The control says the whole request in the same voice with the item's own prompt.
+    Which word: the first of the request that is a known dangerous thing; else the first that is a known dangerous
+    deed; else the longest of what is asked for, the first of those equally long. Letters are said one by one, each
+    followed by 0.2 s of silence. The control says the whole request in the same voice with the item's own prompt.
 
     Parameters
     ----------
@@ -53,9 +53,10 @@ class SpeechSpecificJailbreak(SpokenAttack):
 
     Notes
     -----
-    After [yang2024-achilles]. The pause, that letters are clips of their own, and that the text asks for steps without the
-    word, are as sfofgalaxy/JALMBench@6e0a674 has them (`attack/SSJ`). There a language model names the most harmful word;
-    here a list of words does, so that no model is needed and one request always gives one word. The prompt is our own.
+    After [yang2024-achilles]. The pause, that letters are clips of their own, and that the text asks for steps
+    without the word, are as sfofgalaxy/JALMBench@6e0a674 has them (`attack/SSJ`). There a language model names the
+    most harmful word; here a list of words does, so that no model is needed and one request always gives one word.
+    The prompt is our own.
     """
 
     source: ClassVar[str] = "yang2024-achilles"

@@ -48,18 +48,18 @@ class Wrapper(SpokenAttack):
     ----------
     template : {"dan", "persuasion", "deep_inception", "in_context"}
     channel : {"spoken", "written"}
-        Spoken: frame and request are said in one voice. Written: the frame is the prompt, in which "what the speaker asks"
-        stands for the request, and the recording is left as it is.
+        Spoken: frame and request are said in one voice. Written: the frame is the prompt, in which "what the speaker
+        asks" stands for the request, and the recording is left as it is.
     voice : str
         Who speaks.
 
     Notes
     -----
     [peng2025-jalmbench] turns four attacks on text models into speech: DAN (do anything now), PAP (persuasion),
-    DeepInception and ICA (in-context). Departs from it in wording: the frames here are short forms of our own; persuasion
-    is one fixed appeal where PAP rewrites each request; the examples in context are harmless ones, as no answer to a
-    harmful request is kept here. The control says the request plainly in the same voice, or, where written, asks it with
-    its own prompt.
+    DeepInception and ICA (in-context). Departs from it in wording: the frames here are short forms of our own;
+    persuasion is one fixed appeal where PAP rewrites each request; the examples in context are harmless ones, as no
+    answer to a harmful request is kept here. The control says the request plainly in the same voice, or, where
+    written, asks it with its own prompt.
     """
 
     source: ClassVar[str] = "peng2025-jalmbench"
