@@ -132,8 +132,15 @@ class SpokenAttack(Attack, abc.ABC):
         ]
 
     def distorted(self, crafted: Crafted, clip: AudioClip) -> AudioClip | None:
-        """Nothing: what is said is said anew, and the words of another clip are not known here."""
-        return None
+        """What the harmless twin asks for, said in the same way; None where its words are not known.
+
+        Its clip alone tells no words, so that the twin itself is looked at.
+        """
+        goal = crafted.before.goal
+        twin = None if goal is None or goal.twin is None or not crafted.drawn else goal.twin.load()
+        if twin is None or fault_of(twin):
+            return None
+        return self.said(twin, self._speaker(twin), np.random.default_rng(0)).clip
 
     def _proposed(self, stimulus: Stimulus, rng: np.random.Generator) -> Candidate:
         if stimulus.goal is None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from earnest.attacks._base import Family, attacks
 from earnest.attacks._candidate import Candidate
+from earnest.attacks._craft import Crafted
 from earnest.attacks._speech import Speaker, SpokenAttack, wish_of, words_of
 from earnest.audio import AudioClip, Stimulus
 from earnest.audio.mixing import joined
@@ -79,6 +80,19 @@ class SpeechSpecificJailbreak(SpokenAttack):
             prompt=PROMPT.format(request=masked),
             drawn={"word": word, "voice": speaker.voice.spec},
         )
+
+    def distorted(self, crafted: Crafted, clip: AudioClip) -> AudioClip | None:
+        """The twin's word in the place of the one that was spelled; None where it has none there."""
+        goal = crafted.before.goal
+        if goal is None or goal.twin is None or "word" not in crafted.drawn:
+            return None
+        twin = goal.twin.load()
+        own, other = words_of(crafted.before).split(), words_of(twin).split()
+        places = [place for place, word in enumerate(own) if crafted.drawn["word"] in re.findall(r"[^\W\d_]+", word)]
+        if len(own) != len(other) or not places:
+            return None
+        word = re.findall(r"[^\W\d_]+", other[places[0]])
+        return spelled(word[0], self._speaker(twin), pause_s=self.pause_s) if word else None
 
 
 def spelled_word(request: str, *, wish: str) -> str:

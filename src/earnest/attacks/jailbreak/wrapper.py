@@ -93,8 +93,8 @@ class Wrapper(SpokenAttack):
         )
 
     def distorted(self, crafted: Crafted, clip: AudioClip) -> AudioClip | None:
-        """The clip as it is beside a written frame; of what was said anew, nothing."""
-        return clip if self.channel == "written" else None
+        """The clip as it is beside a written frame; in a spoken one, what the twin asks for."""
+        return clip if self.channel == "written" else super().distorted(crafted, clip)
 
     def _plain(self, stimulus: Stimulus) -> Candidate:
         return Candidate() if self.channel == "written" else super()._plain(stimulus)
