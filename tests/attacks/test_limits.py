@@ -52,10 +52,10 @@ class Priced(LinearModel):
         return [Answer(text=reply.text, usage={"cost_usd": 0.5}) for reply in super().ask(stimuli, **options)]
 
 
-@pytest.mark.parametrize(("limits", "n", "why"), [(Limits(queries=3), 3, "queries"), (Limits(usd=1.2), 3, "usd"), (Limits(usd=1.0), 2, "usd")])
+@pytest.mark.parametrize(("limits", "n", "why"), [({"queries": 3}, 3, "queries"), ({"usd": 1.2}, 3, "usd"), ({"usd": 1.0}, 2, "usd")])
 def test_a_search_ends_at_its_limit_with_what_it_asked_last(limits, n, why):
     model = Priced(np.ones(400, dtype=np.float32), threshold=1e9)
-    (attempt,) = run(Asking(), [toy_stimulus(n_samples=400)], model=model, limits=limits).attempts
+    (attempt,) = run(Asking(**limits), [toy_stimulus(n_samples=400)], model=model).attempts
     assert (attempt.n_queries, attempt.drawn["k"], attempt.drawn["ended_by"]) == (n, n - 1, why)
     assert attempt.unjudged is None and attempt.success is False  # what the budget allowed did not do
 
@@ -64,15 +64,16 @@ def test_seconds_end_a_search(monkeypatch):
     now = iter(range(100))
     monkeypatch.setattr("earnest.attacks._limits.time.monotonic", lambda: float(next(now)))
     model = LinearModel(np.ones(400, dtype=np.float32), threshold=1e9)
-    (attempt,) = run(Asking(), [toy_stimulus(n_samples=400)], model=model, limits=Limits(seconds=2.5)).attempts
+    (attempt,) = run(Asking(seconds=2.5), [toy_stimulus(n_samples=400)], model=model).attempts
     assert attempt.drawn["ended_by"] == "seconds" and 1 <= attempt.n_queries <= 3
 
 
 def test_a_descent_that_is_cut_short_gives_its_best():
     stimulus = toy_stimulus()
     model = LinearModel(np.random.default_rng(9).standard_normal(1600).astype(np.float32), threshold=1e9)
-    attack = ProjectedGradientDescent(epsilon=64 * STEP, steps=20, check_every=2)
-    (attempt,) = run(attack, [stimulus], model=model, limits=Limits(queries=3)).attempts
+    attack = ProjectedGradientDescent(epsilon=64 * STEP, steps=20, check_every=2, queries=3)
+    (attempt,) = run(attack, [stimulus], model=model).attempts
+    assert (attack.max_queries, attack.most_queries) == (10, 3)
     assert (attempt.n_queries, attempt.drawn["step"], attempt.drawn["ended_by"]) == (3, 8, "queries")
 
 
@@ -92,8 +93,8 @@ def test_without_limits_nothing_changes_and_limits_are_part_of_what_is_kept():
             return contextlib.nullcontext()
 
     kept = Kept()
-    for limits in (Limits(), Limits(queries=2), Limits(queries=2)):
-        result = run(Asking(), [toy_stimulus(n_samples=400)], model=model, crafts=kept, limits=limits)
+    for limits in ({}, {"queries": 2}, {"queries": 2}):
+        result = run(Asking(**limits), [toy_stimulus(n_samples=400)], model=model, crafts=kept)
     assert len(kept) == 2 and result.attempts[0].n_queries == 2
 
 

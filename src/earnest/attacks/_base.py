@@ -332,6 +332,12 @@ class Attack(abc.ABC):
     ----------
     transfer : bool
         Whether the attack is built on the bare model, ignorant of the defences.
+    queries : int or None
+        Most answers and scores that the search of a stimulus may ask for, and its control's; None: as many as it does.
+    seconds : float or None
+        Longest search of a stimulus. What is found then depends on the machine.
+    usd : float or None
+        Most that the search of a stimulus may pay for answers.
     """
 
     name: ClassVar[str] = ""
@@ -346,6 +352,9 @@ class Attack(abc.ABC):
     """SHA-256 of what was fitted and it makes use of; empty: nothing."""
 
     transfer: bool = False
+    queries: int | None = None
+    seconds: float | None = None
+    usd: float | None = None
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -370,6 +379,17 @@ class Attack(abc.ABC):
     def max_queries(self) -> int | None:
         """Most questions that the search may ask about a stimulus, and the control as many; None where that is not stated."""
         return None
+
+    @property
+    def limits(self) -> Limits:
+        """What a search may spend on a stimulus."""
+        return Limits(queries=self.queries, seconds=self.seconds, usd=self.usd)
+
+    @property
+    def most_queries(self) -> int | None:
+        """Most questions about a stimulus, by what the attack says and by its limit; None where neither is stated."""
+        stated = [most for most in (self.max_queries, self.queries) if most is not None]
+        return min(stated) if stated else None
 
     @property
     def spec(self) -> Spec:
@@ -444,7 +464,6 @@ class Attack(abc.ABC):
         rng: np.random.Generator,
         surrogate: System | None = None,
         crafts: Crafts | None = None,
-        limits: Limits = Limits(),  # noqa: B008
         log: Log | None = None,
     ) -> AttackResult:
         """Attack each stimulus, and measure what came of it.
@@ -461,8 +480,6 @@ class Attack(abc.ABC):
             Another system to build the attack on. None takes `system`, without its defences if `transfer` is set.
         crafts : Crafts or None
             Where what is crafted is kept; what is there is not made again. None keeps nothing.
-        limits : Limits
-            What the search may spend on each stimulus.
         log : callable or None
             Is told of each question of the search, of the control's and of the verification, as a mapping of JSON values.
 
@@ -484,7 +501,7 @@ class Attack(abc.ABC):
         clean = drawn_replies(system, stimuli, draws=[CLEAN_DRAW] * len(stimuli))
         reached_clean = [reached(*pair) for pair in zip(stimuli, clean, strict=True)]
         crafting = _Crafting(
-            self, target, stimuli, seed=seed, kept=crafts, reached_clean=reached_clean if same else None, limits=limits, log=log
+            self, target, stimuli, seed=seed, kept=crafts, reached_clean=reached_clean if same else None, log=log
         )
         with nullcontext() if crafts is None else crafts.claimed(crafting.keys):
             crafted = crafting.made("attack")
@@ -619,11 +636,10 @@ class _Crafting:
         seed: int,
         kept: Crafts | None,
         reached_clean: Sequence[bool | None] | None = None,
-        limits: Limits = Limits(),  # noqa: B008
         log: Log | None = None,
     ) -> None:
         self._attack, self._system, self._stimuli = attack, system, stimuli
-        self._seed, self._kept, self._limits, self._log = seed, kept, limits, log
+        self._seed, self._kept, self._log = seed, kept, log
         self._known_clean = reached_clean
 
     @cached_property
@@ -665,7 +681,7 @@ class _Crafting:
             budget=self._attack.budgets,
             reached_clean=lambda: [self._reached_clean[place] for place in places],
             max_queries=self._attack.max_queries,
-            limits=self._limits,
+            limits=self._attack.limits,
             log=self._log and (lambda line: self._log({"attack": str(self._attack.spec), "part": part, **line})),  # type: ignore[misc]
         )
         rngs = [rng_for(self._seed, "propose" if part == "attack" else part, each.digest) for each in stimuli]
@@ -692,7 +708,6 @@ class _Crafting:
             stimulus=stimulus,
             seed=self._seed,
             part=part,
-            limits=self._limits,
         )
 
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from earnest.attacks._candidate import Candidate, held_role
-from earnest.attacks._limits import Limits
 from earnest.attacks._victim import Victim
 from earnest.audio import AudioClip, Stimulus
 from earnest.errors import LimitReached, QueriesSpent
@@ -100,7 +99,7 @@ class Crafts(Protocol):
 
 
 def craft_key(
-    *, spec: str, artefact: str, crafted_on: str, stimulus: Stimulus, seed: int, part: str, limits: Limits = Limits()  # noqa: B008
+    *, spec: str, artefact: str, crafted_on: str, stimulus: Stimulus, seed: int, part: str
 ) -> str:
     """SHA-256 (hex) of all that decides what is crafted of a stimulus.
 
@@ -116,13 +115,10 @@ def craft_key(
         The clean one, with its goal.
     seed : int
     part : {"attack", "control"}
-    limits : Limits
-        What the search may spend.
     """
     goal = "" if stimulus.goal is None else stimulus.goal.digest
     held = held_role(stimulus) or ""
-    limited = [limits.given] if limits.given else []  # keys of what was kept before there were limits hold
-    content = json.dumps([part, spec, artefact, crafted_on, stimulus.digest, held, goal, seed, *limited])
+    content = json.dumps([part, spec, artefact, crafted_on, stimulus.digest, held, goal, seed])
     return hashlib.sha256(content.encode()).hexdigest()
 
 

@@ -44,11 +44,6 @@ class Limits:
             if value is not None and not value > 0:
                 raise BadParameter(f"a limit of {name} must be above 0, got {value!r}; leave it out for no limit")
 
-    @property
-    def given(self) -> dict[str, float]:
-        """The limits there are, by name."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
-
 
 class Watch:
     """What was spent, held against the limits before each call."""

@@ -9,6 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+QUERIES = "queries.jsonl"
+"""What the file is called in a run folder."""
+
 
 class QueryLog:
     """Appends what it is told of each question to a file, a line each; for `Attack.run(log=...)`.

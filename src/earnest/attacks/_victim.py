@@ -119,6 +119,22 @@ class Victim:
         victim.accounts = (self.accounts[place],)
         return victim
 
+    @property
+    def unbounded(self) -> Victim:
+        """The same, with what is asked as it stands: of clips that were played, say, whose budget holds before that."""
+        victim = Victim(
+            self._system,
+            self.stimuli,
+            budget=Budget(),
+            reached_clean=self._reached_clean,
+            max_queries=self.max_queries,
+            limits=self._limits,
+            log=self._log,
+            watch=self._watch,
+        )
+        victim.accounts = self.accounts
+        return victim
+
     @overload
     def ask(self, questions: Sequence[tuple[int, Candidate]], *, draw: int | None = None) -> list[Reply]: ...
 

@@ -25,6 +25,7 @@ TRACEBACK = "EARNEST_TRACEBACK"
 
 COMMANDS = {
     "run": ("earnest.cli.run", "Evaluate a model: a suite of tasks, with or without an attack and defences."),
+    "attack": ("earnest.cli.attack", "Attack a model towards one goal; try what was found on another; list attacks."),
     "matrix": ("earnest.cli.run", "Set attacks against defences: one folder, each cell once."),
     "fit": ("earnest.cli.fit", "Fit an attack, a defence or a detector to a split of the data, for runs to use."),
     "poison": ("earnest.cli.poison", "Write training data with a backdoor in it, to test defences with."),

@@ -50,12 +50,12 @@ class Flanking(SpokenAttack):
 
     Notes
     -----
-    The Flanking Attack [flanking2025-jailbreak] hides a forbidden request among benign ones in speech, inside a
+    The Flanking Attack [chiu2025-flanking] hides a forbidden request among benign ones in speech, inside a
     narrative. Here the questions are our own, without the narrative (which `narrative` has), and the recording stays
     the attacker's. The control asks the recording alone, with the same prompt.
     """
 
-    source: ClassVar[str] = "flanking2025-jailbreak"
+    source: ClassVar[str] = "chiu2025-flanking"
     family: ClassVar[Family] = "jailbreak"
     control_name: ClassVar[str | None] = "asked_alone"
 

@@ -1,7 +1,7 @@
 """Targeted fast gradient sign attack: an attack as one file, to be put beside your own code or into a package.
 
-    from fgsm import FastGradientSign
-    FastGradientSign(epsilon=0.004).run(System(model), stimuli, rng=np.random.default_rng(0))
+    from one_step import OneStep
+    OneStep(epsilon=0.004).run(System(model), stimuli, rng=np.random.default_rng(0))
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 from earnest.attacks import Attack, Budget, Candidate, attacks
 
 
-@attacks.register("fgsm")
+@attacks.register("one_step")
 @dataclass(frozen=True, kw_only=True)
-class FastGradientSign(Attack):
+class OneStep(Attack):
     """Every sample moved by `epsilon` at once, against the sign of the gradient of the goal's text.
 
     The control moves every sample as far, up or down by the toss of a coin.
@@ -44,7 +44,7 @@ class FastGradientSign(Attack):
         """The one step, for each stimulus that has something to be reached."""
         for place, stimulus in enumerate(stimuli):
             if place not in victim.open or stimulus.goal.text is None:
-                yield Candidate(fault="" if place not in victim.open else "fgsm needs a goal with a text")
+                yield Candidate(fault="" if place not in victim.open else "one_step needs a goal with a text")
                 continue
             _, gradients = victim.loss_and_gradient({place: stimulus.clip})
             yield self._moved(stimulus.clip, -np.sign(gradients[place]))
