@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from earnest.attacks import Limits, attacks
+from earnest.attacks import attacks
 from earnest.attacks.jailbreak import amse, apt
 from earnest.attacks.jailbreak.amse import GRID, INTONATIONS, Edits, edited, emphasised, intoned
 from earnest.audio import AudioClip
@@ -230,7 +230,8 @@ def test_a_writer_who_writes_nothing_and_none_at_all_are_told():
 
 @pytest.mark.parametrize("spec", ["amse:tries=20", "apt:trials=9", "pj_break", "style:tries=9", "crescendo:voice=toy", "advwave_blackbox:writer=toyscribe/good,voice=toy"])
 def test_what_was_best_until_a_limit_is_verified(spec):
-    attempt = attacks.make(spec).run(System(Listener(third_time)), [request()], rng=np.random.default_rng(0), limits=Limits(queries=3)).attempts[0]
+    limited = attacks.make(f"{spec}{',' if ':' in spec else ':'}queries=3")
+    attempt = limited.run(System(Listener(third_time)), [request()], rng=np.random.default_rng(0)).attempts[0]
     assert attempt.n_queries <= 3 and attempt.unjudged is None and attempt.control_trial.n_queries <= 3
     assert attempt.success or attempt.drawn["ended_by"] == "queries"
     assert spec.startswith("crescendo") == (attempt.clip == request().clip)  # there the request is verified, and no turn before it
