@@ -183,6 +183,28 @@ def suffix_of(data: bytes) -> str:
     return named.get(container, f".{container}")
 
 
+def header_duration_s(path: Path) -> float | None:
+    """Length in seconds of an audio file, as its header says; None where it cannot be told without decoding.
+
+    Raises
+    ------
+    MachineFailed
+        If this machine ran out of files or memory.
+    """
+    try:
+        with path.open("rb") as handle:
+            length = containers.length_in_header(handle)
+        if length is not None:
+            return length
+        import soundfile
+
+        return float(soundfile.info(path).duration)
+    except (OSError, RuntimeError) as error:
+        if fault := machine_failed(error):
+            raise fault from error
+        return None
+
+
 def needs_codecs(audio: Path | bytes) -> bool:
     """Whether a file, or its bytes, is audio that is read with `earnest[codecs]` alone; False where there is none to read."""
     try:

@@ -69,7 +69,6 @@ from earnest.models.access import (
     Model,
     Reply,
     Sampling,
-    System,
     rng_for,
 )
 from earnest.plan import LearntField, Plan
