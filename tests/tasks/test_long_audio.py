@@ -87,7 +87,7 @@ def test_thirds() -> None:
 def test_data_without_notes_borrows_those_of_the_probe_set() -> None:
     probe = probe_manifest()
     reads = Manifest(probe.folder, tuple(entry for entry in probe.entries if entry.role == "read"))
-    needle = next(needles(reads, lengths_s=(30.0,), n_each=1, seed=0))
+    needle = needles(reads, lengths_s=(30.0,), n_each=1, seed=0)[0]
     assert needle.note.role == "note" and needle.note.id not in {entry.id for entry in reads}
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import itertools
+import math
 import os
 import time
 from collections import Counter
@@ -42,7 +43,8 @@ from earnest.engine.learning import keep, learnt_by, recall
 from earnest.engine.ledger_file import read_spent, write_spent
 from earnest.engine.limits import check_disk, check_memory, check_open_files
 from earnest.engine.lines import line_of, outcome_of_reply, scoring_failed
-from earnest.engine.pace import Pace
+from earnest.engine.estimate import calls_of
+from earnest.engine.pace import Left, Pace
 from earnest.engine.planned import write_items
 from earnest.engine.prices import Ledger
 from earnest.engine.shards import in_shard
@@ -197,6 +199,7 @@ class _Run:
         self.rows_seen: frozenset[str] = frozenset()
         self.begun = time.monotonic()
         self.pace = Pace(())
+        self._n_expected: dict[str, float] = {}
         self.journal: Journal
         self.ledger: Ledger
         self.cache: AnswerCache | None = None
@@ -326,7 +329,8 @@ class _Run:
         canaries = [job for job in left if job.kind == "canary"]
         plain = [job for job in left if job.kind == "item" and self.setups[job.arm].attack is None]
         attacked = [job for job in left if job.kind == "item" and self.setups[job.arm].attack is not None]
-        self.pace = Pace((self.setups[job.arm].attack is not None, job.item.duration_s) for job in left)
+        self._n_expected = _expected_calls(attacked)
+        self.pace = Pace(self._left_of(job) for job in left)
         ticker = asyncio.create_task(self._tick())
         try:
             await self._in_parallel((self._finish(job) for job in canaries), self._n_plain)
@@ -591,15 +595,18 @@ class _Run:
         self._count(line)
         if line.kind == "canary":
             self._canary_lines[line.item] = line
-        job, attempt = self._by_id[line.item], line.attempt or {}
+        attempt = line.attempt or {}
         n_calls = 1.0 + attempt.get("n_queries", 0) + attempt.get("n_gradients", 0)
         self.pace.finished(
-            attacked=line.attack is not None,
-            duration_s=job.item.duration_s,
+            self._left_of(self._by_id[line.item]),
             call_s=line.duration_ms / 1e3,
+            passed_s=time.monotonic() - self.begun,
             n_calls=n_calls,
         )
         self._check_goes_on(line)
+
+    def _left_of(self, job: Job) -> Left:
+        return Left(self.setups[job.arm].attack is not None, job.item.duration_s, self._n_expected.get(job.id))
 
     def _check_goes_on(self, line: JournalLine) -> None:
         """Stop after so many failed calls in a row; those of canaries are looked at together."""
@@ -690,6 +697,12 @@ class _Run:
             learnt=tuple(map(str, self._learnt)),
             duration_s=time.monotonic() - self.begun,
         )
+
+
+def _expected_calls(attacked: Sequence[Job]) -> dict[str, float]:
+    """Calls that attacked items may be expected to take, where their attack says between how many: the geometric mean."""
+    calls = zip(attacked, calls_of(attacked), strict=True)
+    return {job.id: math.sqrt(each.least * each.most) for job, each in calls if not each.unstated}
 
 
 def _call_failed(line: JournalLine) -> bool:
