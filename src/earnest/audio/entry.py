@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import reprlib
 from functools import cached_property
 from pathlib import Path
@@ -151,7 +152,7 @@ class Entry(BaseModel):
             claimed = math.nan if told is None else float(told)
         except ValueError:
             claimed = math.nan
-        whole = claimed if 0 <= claimed < math.inf else header_duration_s(self.file) if self.is_file else None
+        whole = claimed if 0 <= claimed < math.inf else header_duration_s(os.path.join(self._folder, self.path)) if self.is_file else None
         return None if whole is None else max(0.0, whole - (self.start_s or 0.0))
 
     def value(self, column: str) -> str | int | float | None:

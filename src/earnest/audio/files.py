@@ -183,7 +183,7 @@ def suffix_of(data: bytes) -> str:
     return named.get(container, f".{container}")
 
 
-def header_duration_s(path: Path) -> float | None:
+def header_duration_s(path: Path | str) -> float | None:
     """Length in seconds of an audio file, as its header says; None where it cannot be told without decoding.
 
     Raises
@@ -192,7 +192,7 @@ def header_duration_s(path: Path) -> float | None:
         If this machine ran out of files or memory.
     """
     try:
-        with path.open("rb") as handle:
+        with open(path, "rb", buffering=0) as handle:
             length = containers.length_in_header(handle)
         if length is not None:
             return length

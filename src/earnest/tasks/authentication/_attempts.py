@@ -130,13 +130,13 @@ class Trial:
 
 def trials(rows: Sequence[Entry], *, n: int, seed: int, name: str) -> list[Trial]:
     """At most `n` trials, of as many owners as there are; owners have two clips, and somebody else must be there."""
-    voices: dict[str, list[Entry]] = {}
+    live: dict[str, list[Entry]] = {}
+    copies: dict[str, list[Entry]] = {}
     for entry in rows:
         if entry.speaker:
-            voices.setdefault(entry.speaker, []).append(entry)
-    live = {speaker: [e for e in own if kind_of(e) == "live"] for speaker, own in voices.items()}
+            own, copied = live.setdefault(entry.speaker, []), copies.setdefault(entry.speaker, [])
+            (own if kind_of(entry) == "live" else copied).append(entry)
     live = {speaker: own for speaker, own in live.items() if own}
-    copies = {speaker: [e for e in voices[speaker] if kind_of(e) != "live"] for speaker in live}
     owners = [list(live)[place] for place in rng_of(seed, name, "owners").permutation(len(live))]
     ranked = [
         (turn, not _has_copy(genuine, copies[owner]), genuine)

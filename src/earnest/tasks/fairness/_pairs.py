@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from types import MappingProxyType
@@ -286,10 +286,15 @@ def _from_columns(
     else. Only when these couples have said all that they share, couples of the next round speak, in which each voice
     meets another one.
     """
-    ranked: list[tuple[Entry, Entry]] = []
-    for couples in rounds:
-        shared = [_in_turn(pairs, seed, contrast, scenario, *couple) for couple, pairs in couples.items()]
-        ranked += [two for turn in itertools.zip_longest(*shared) for two in turn if two is not None]
+    ranked = (
+        two
+        for couples in rounds
+        for turn in itertools.zip_longest(
+            *(_in_turn(pairs, seed, contrast, scenario, *couple) for couple, pairs in couples.items())
+        )
+        for two in turn
+        if two is not None
+    )
     return [
         Pair(
             contrast=contrast,
@@ -297,7 +302,7 @@ def _from_columns(
             a=Voice(entry=one, group=str(group_of(one, contrast))),
             b=Voice(entry=other, group=str(group_of(other, contrast))),
         )
-        for one, other in ranked[:n_each]
+        for one, other in itertools.islice(ranked, n_each)
     ]
 
 
@@ -330,10 +335,14 @@ def _possible(material: Material, contrast: str, *, seed: int) -> Couples:
     voice_of = {id(entry): _voice_of(entry, contrast) for own in statements.values() for entry in own}
     voices = _some_voices(material, contrast, voice_of, seed=seed)
     for entries in statements.values():
-        heard = [(str(groups[id(entry)]), voice_of[id(entry)], entry) for entry in entries if voice_of[id(entry)] in voices]
-        for one, other in itertools.combinations(sorted(heard, key=lambda each: each[0]), 2):
-            if one[0] != other[0] and _may_meet(one[2], other[2], contrast):
-                shared.setdefault((one[1], other[1]), []).append((one[2], other[2]))
+        sides: dict[str, list[tuple[str, Entry]]] = {}
+        for entry in entries:
+            if (voice := voice_of[id(entry)]) in voices:
+                sides.setdefault(str(groups[id(entry)]), []).append((voice, entry))
+        for first, second in itertools.combinations(sorted(sides), 2):
+            for (one, a), (other, b) in itertools.product(sides[first], sides[second]):
+                if _may_meet(a, b, contrast):
+                    shared.setdefault((one, other), []).append((a, b))
     return shared
 
 
@@ -370,12 +379,12 @@ def _voice_of(entry: Entry, contrast: str) -> str:
     return f"{entry.speaker or entry.id} as {group_of(entry, contrast)}" if contrast in MANNERS else str(entry.speaker)
 
 
-def _in_turn(pairs: Sequence[tuple[Entry, Entry]], seed: int, *names: str) -> list[tuple[Entry, Entry]]:
-    """What a couple says, one pair of rows a statement, in a drawn order."""
+def _in_turn(pairs: Sequence[tuple[Entry, Entry]], seed: int, *names: str) -> Iterator[tuple[Entry, Entry]]:
+    """What a couple says, one pair of rows a statement, in a drawn order; worked out when the couple's turn comes."""
     by_statement = {normal(one.text): (one, other) for one, other in pairs}
     order = rng_of(seed, "statements of a couple", *names).permutation(len(by_statement))
     said = list(by_statement.values())
-    return [said[place] for place in order]
+    yield from (said[place] for place in order)
 
 
 @dataclass(frozen=True)
