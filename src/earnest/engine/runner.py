@@ -33,6 +33,7 @@ from earnest.engine.cache import AnswerCache
 from earnest.engine.caller import LET_GO_S, Caller, caller_for, check_prices, cost_of
 from earnest.engine.clips import ClipStore
 from earnest.engine.crafts import CraftStore
+from earnest.engine.estimate import calls_of
 from earnest.engine.failing import FailureRow
 from earnest.engine.job import Job, Progress, Settings, Summary
 from earnest.engine.journal import CALL_FAILED, Journal
@@ -43,7 +44,6 @@ from earnest.engine.learning import keep, learnt_by, recall
 from earnest.engine.ledger_file import read_spent, write_spent
 from earnest.engine.limits import check_disk, check_memory, check_open_files
 from earnest.engine.lines import line_of, outcome_of_reply, scoring_failed
-from earnest.engine.estimate import calls_of
 from earnest.engine.pace import Left, Pace
 from earnest.engine.planned import write_items
 from earnest.engine.prices import Ledger
