@@ -10,19 +10,17 @@ tasks whose items have a goal for them. Defences stand before every task.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import gc
 import hashlib
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack, overload
 
 import earnest
-from earnest import report
+from earnest import collector, report
 from earnest.artefacts import Artefact
 from earnest.audio import Manifest, hub
 from earnest.audio.manifest import CSV_NAME
@@ -337,7 +335,7 @@ def run_suite(
         complete=not (dry_run or allow_missing),
         name=_plain_name(name),
     )
-    with _uncollected():
+    with collector.paused():
         found = _data(suite, data, allow_missing=allow_missing)
         prepared = _prepared(suite, asked, model=Nobody() if model is None else model, data=found)
     check_gates(gates or (), plan=prepared.plan, lines=lambda: _unscored_lines(prepared))
@@ -367,19 +365,6 @@ def run_suite(
     run = run if beside is None else run.judged_against(beside, margin=baseline_margin)
     report.write(run.results, gates=gates, against=run.against, note=_note(prepared) or None)
     return run
-
-
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without Python's collector of cycles: plans are millions of objects, none of them garbage, that it would visit again and
-    again, a third of the time that a large plan takes."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest | OfficialData) -> _Prepared:
