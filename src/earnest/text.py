@@ -45,5 +45,5 @@ def one_line(text: str) -> str:
     return " ".join(visible(text).split())
 
 
-def _code(found: re.Match[str]) -> str:
-    return f"\\u{ord(found[0]):04x}"
+def _code(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"

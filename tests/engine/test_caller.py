@@ -540,9 +540,9 @@ def test_an_endpoint_that_refuses_everything_is_not_said_to_want_audio() -> None
     assert len(model.asked) == 10 + 3 * 2
 
 
-@pytest.mark.parametrize("reason", ["timeout", "http_5xx", "rate_limited"])
-def test_failures_of_transport_say_nothing_about_words(reason) -> None:
-    model = WantsAudio(error=ModelFailed("busy", reason=reason, retryable=True))
+@pytest.mark.parametrize(("reason", "passes"), [("timeout", True), ("http_5xx", True), ("http_4xx", True), ("rate_limited", True), ("content_filter", False)])
+def test_failures_of_transport_say_nothing_about_words(reason, passes) -> None:
+    model = WantsAudio(error=ModelFailed("busy", reason=reason, retryable=passes))
     replies, alone = replies_of(model, [written(0)], max_attempts=2)
     assert replies[0].reason == reason and alone is None
-    assert len(model.asked) == 2  # two attempts, nothing tried out
+    assert len(model.asked) == (2 if passes else 1)  # each attempt, and nothing tried out

@@ -61,6 +61,7 @@ def line_of(
 ) -> JournalLine:
     """The journal line of a finished job."""
     answer = reply if isinstance(reply, Answer) else None
+    arm = job.arm if job.is_control else job.setup_arm
     unscored = outcome if isinstance(outcome, Unscored) else None
     verdict = None
     if isinstance(outcome, Verdict):
@@ -72,9 +73,10 @@ def line_of(
         prompt_hash=stimulus.prompt_hash if stimulus else "",
         model=model,
         parameters=dict(vars(sampling)),
-        attack=job.arm.attack,
-        crafted_on=job.arm.crafted_on,
-        defences=job.arm.defences,
+        attack=arm.attack,
+        crafted_on=arm.crafted_on,
+        own_attack=arm != job.arm,
+        defences=arm.defences,
         status="unscored" if unscored else "scored",
         reason=unscored.reason if unscored else None,
         detail=(unscored.detail or None) if unscored else None,

@@ -34,10 +34,10 @@ def parse_shard(shard: str) -> tuple[int, int]:
     BadParameter
         If it is not written like that, or there is no such part.
     """
-    found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", shard)
-    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+    match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", shard)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise BadParameter(f"a shard must be written i/n with i from 1 to n, got {shard[:40]!r}; 2/8 is the second of eight")
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])
 
 
 def in_shard(item_id: str, shard: str | None) -> bool:

@@ -177,9 +177,9 @@ class Material:
         """Who speaks with whom; nobody where the data does not say who is of which group."""
         return self._once(("rounds", contrast, seed), lambda: _rounds(self, contrast, seed=seed))
 
-    def known(self, contrast: str) -> dict[str, list[Entry]]:
+    def statements_of(self, contrast: str) -> dict[str, list[Entry]]:
         """Statements of several groups, by text, with the rows whose group and speaker are known."""
-        return self._once(("known", contrast), lambda: _known(self, contrast))
+        return self._once(("statements", contrast), lambda: _statements_of(self, contrast))
 
     @cached_property
     def _worked_out(self) -> dict[tuple[str | int, ...], Any]:
@@ -216,7 +216,7 @@ def _contrasts(material: Material, *, scenarios: Sequence[str], n_each: int, see
     found: list[Pair] = []
     for contrast in SUBTASKS:
         for scenario in scenarios:
-            if contrast in MANNERS and not material.known(contrast):
+            if contrast in MANNERS and not material.statements_of(contrast):
                 found += _made(material.statements, contrast=contrast, scenario=scenario, n_each=n_each, seed=seed)
             else:
                 rounds = material.rounds(contrast, seed=seed)
@@ -259,7 +259,7 @@ def _lack(contrast: str, groups: Sequence[str]) -> str:
     return f"no statement in two voices that differ in {contrast}"
 
 
-def _known(material: Material, contrast: str) -> dict[str, list[Entry]]:
+def _statements_of(material: Material, contrast: str) -> dict[str, list[Entry]]:
     """Statements by text, for languages by the column `pair`, with the rows whose group and speaker are known."""
     groups = material.groups(contrast)
     if not any(groups.values()):
@@ -270,11 +270,11 @@ def _known(material: Material, contrast: str) -> dict[str, list[Entry]]:
         for entry in material.rows:
             if entry.pair:
                 statements.setdefault(entry.pair, []).append(entry)
-    known = {
+    in_groups = {
         text: [entry for entry in own if groups[id(entry)] and (entry.speaker or contrast in MANNERS)]
         for text, own in statements.items()
     }
-    return {text: own for text, own in known.items() if len({groups[id(entry)] for entry in own}) > 1}
+    return {text: own for text, own in in_groups.items() if len({groups[id(entry)] for entry in own}) > 1}
 
 
 def _from_columns(
@@ -331,7 +331,7 @@ def _rounds(material: Material, contrast: str, *, seed: int) -> list[Couples]:
 def _possible(material: Material, contrast: str, *, seed: int) -> Couples:
     """Every couple of voices of two groups that have a statement in common, with what they share."""
     shared: Couples = {}
-    statements, groups = material.known(contrast), material.groups(contrast)
+    statements, groups = material.statements_of(contrast), material.groups(contrast)
     voice_of = {id(entry): _voice_of(entry, contrast) for own in statements.values() for entry in own}
     voices = _some_voices(material, contrast, voice_of, seed=seed)
     for entries in statements.values():
@@ -367,7 +367,7 @@ def _matched(couples: Sequence[tuple[str, str]], likeness: Mapping[tuple[str, st
 def _some_voices(material: Material, contrast: str, voice_of: Mapping[int, str], *, seed: int) -> set[str]:
     """At most `MAX_VOICES` voices of each group, drawn."""
     groups, by_group = material.groups(contrast), dict[str, dict[str, None]]()
-    for entry in itertools.chain.from_iterable(material.known(contrast).values()):
+    for entry in itertools.chain.from_iterable(material.statements_of(contrast).values()):
         by_group.setdefault(str(groups[id(entry)]), {})[voice_of[id(entry)]] = None
     return {
         voice for group, voices in by_group.items() for voice in _some(list(voices), MAX_VOICES, seed, "voices", contrast, group)
@@ -395,7 +395,7 @@ class _Others:
     """
 
     entries: list[Entry]
-    said: NDArray[np.int64]
+    text_ids: NDArray[np.int64]
     kind: NDArray[np.int64]
     kinds: list[tuple[object, ...]]
     texts: dict[str, int]
@@ -406,14 +406,14 @@ class _Others:
         texts = {text: place for place, text in enumerate(statements)}
         numbers: dict[tuple[object, ...], int] = {}
         places = [numbers.setdefault(_kind_of(entry), len(numbers)) for entry in entries]
-        said = [texts[text] for text, own in statements.items() for _ in own]
-        return cls(entries, np.array(said, dtype=np.int64), np.array(places, dtype=np.int64), list(numbers), texts)
+        text_ids = [texts[text] for text, own in statements.items() for _ in own]
+        return cls(entries, np.array(text_ids, dtype=np.int64), np.array(places, dtype=np.int64), list(numbers), texts)
 
     def likest(self, one: Entry, *, text: str) -> NDArray[np.int64]:
         """Places of rows of other statements than `text` that are likest to a row: of one split, of another voice, of like groups."""
         split, speaker, *groups = _kind_of(one)
         likeness = np.array([4 * (kind[0] == split) + 2 * (kind[1] != speaker) + (list(kind[2:]) == groups) for kind in self.kinds])
-        here = np.where(self.said == self.texts[text], -1, likeness[self.kind])
+        here = np.where(self.text_ids == self.texts[text], -1, likeness[self.kind])
         return np.flatnonzero(here == here.max())
 
 
