@@ -48,13 +48,14 @@ def write(
     StorageFailed
         If a file could not be written.
     """
+    from earnest import collector
     from earnest.report import files, page
     from earnest.report.gather import gather
     from earnest.report.storage import write_text
     from earnest.run_folder import taken_as_data
 
     forms = {"report.json": files.as_json, "report.md": files.as_markdown, "junit.xml": files.as_junit}
-    with taken_as_data(getattr(run, "folder", run)):
+    with taken_as_data(getattr(run, "folder", run)), collector.paused():
         report = gather(run, gates=gates, against=against, note=note)
         texts = {name: form(report) for name, form in forms.items()} | {PAGE: page.as_html(report, full=full)}
     for name, text in texts.items():
