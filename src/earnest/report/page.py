@@ -66,11 +66,16 @@ def as_html(report: Report) -> str:
             defended_by=defended_by(report.plan),
             unscored=unscored_rows(report),
             items=page_items(report),
-            style=Markup(_file("style.css")),
+            style=style(),
             script=Markup(script),
             policy=policy(script),
         )
     )
+
+
+def style(*names: str) -> Markup:
+    """The style sheet that all pages share, with that of plots, and the sheets of these names."""
+    return Markup("".join(map(_file, ("style.css", "plots.css", *names))))
 
 
 def policy(*scripts: str) -> str:
