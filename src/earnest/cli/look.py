@@ -16,23 +16,27 @@ _FOLDER = click.argument("folder", metavar="RUN", type=click.Path(path_type=Path
 _JSON = click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
 
 
-@click.command("report", help="Write the report of RUN again from its journal; with --compare, beside another run.")
+@click.command("report", help="Write the report of RUN again from its journal; with --compare, compare it with other runs.")
 @_FOLDER
-@click.option("--compare", "other", type=click.Path(path_type=Path), help="Another run folder.")
+@click.option("--compare", "others", multiple=True, type=click.Path(path_type=Path), help="Another run folder; repeatable, for a grid of several runs.")
+@click.option("--baseline", type=click.Path(path_type=Path), help="The run from which changes are measured; default: RUN. Alone: compare RUN with it.")
 @plugin_option
 @_JSON
-def report_command(folder: Path, *, other: Path | None, as_json: bool) -> None:
+def report_command(folder: Path, *, others: tuple[Path, ...], baseline: Path | None, as_json: bool) -> None:
     from earnest import report
 
+    runs = [folder, *others]
+    if baseline is not None and baseline.resolve() not in [one.resolve() for one in runs]:
+        runs.append(baseline)
     page = report.write(folder)
-    if other is None:
+    if len(runs) == 1:
         if as_json:
             click.echo((folder / "report.json").read_text(encoding="utf-8"))
         else:
             click.echo((folder / "report.md").read_text(encoding="utf-8"))
             click.echo(f"report: {page}")
         return
-    comparison = report.compare(folder, other)
+    comparison = report.compare(*runs, baseline=baseline)
     if as_json:
         print_json(comparison.as_json())
     else:

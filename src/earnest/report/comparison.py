@@ -7,6 +7,7 @@ compared at all. Every number of it is one of the JSON.
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from markupsafe import Markup
 
 from earnest import __version__
 from earnest.errors import BadParameter
+from earnest.pillars import PILLARS
 from earnest.records import Arm
 from earnest.report.compared_plots import ComparedPlots, compared_plots
 from earnest.report.comparison_words import heading, sentence, summary, title_of_shift
@@ -82,6 +84,13 @@ class Against:
     def unknown(self) -> tuple[Shift, ...]:
         """Headlines of which nothing can be said, with why."""
         return tuple(one for one in self.shifts if one.verdict == "unknown")
+
+    @property
+    def pillars(self) -> dict[str, Shift]:
+        """What changed in each pillar in the clean arm; the only task of a pillar stands for it."""
+        clean = [one for one in self.shifts if not one.arm.suffix]
+        means = {one.pillar for one in clean if one.task is None}
+        return {one.pillar: one for one in clean if one.task is None or one.pillar not in means}
 
     @property
     def paired(self) -> tuple[Change, ...]:
@@ -185,6 +194,26 @@ class Comparison:
         """The baseline."""
         return self.reports[self.baseline]
 
+    @cached_property
+    def short_names(self) -> tuple[str, ...]:
+        """The names without what all begin with, for the heads of narrow columns."""
+        return short_names(self.names)
+
+    @property
+    def notes(self) -> list[tuple[str, str]]:
+        """What must be said with the numbers of some runs, each thing once, with the runs that it is about."""
+        about: dict[str, list[str]] = {}
+        for report, name in zip(self.reports, self.names, strict=True):
+            if report.note:
+                about.setdefault(report.note, []).append(name)
+        return [(", ".join(names), note) for note, names in about.items()]
+
+    @property
+    def pillars(self) -> list[str]:
+        """Pillars of which something changed or was looked at in any of the runs, in the order of display."""
+        seen = {pillar for one in self.against for pillar in one.pillars}
+        return [*(key for key in PILLARS if key in seen), *sorted(seen - set(PILLARS))]
+
     @property
     def changes(self) -> tuple[Change, ...]:
         """What changed in the first of the other runs."""
@@ -235,7 +264,7 @@ class Comparison:
                 comparison=self,
                 heading=heading(self),
                 plots=[self._plots(one) for one in self.against],
-                grid=self.grid.as_page(self.first.folder if folder is None else folder),
+                grid=self.grid.as_page(self.first.folder if folder is None else folder, short_names=self.short_names),
                 by_task=self.grid.by_task(),
                 arm_words=arm_words,
                 answer=_answer,
@@ -284,6 +313,24 @@ def _names(reports: Sequence[Report]) -> list[str]:
         for model, report in zip(models, reports, strict=True)
     ]
     return [name if told.count(name) == 1 else f"{name}, {place + 1}" for place, name in enumerate(told)]
+
+
+def short_names(names: Sequence[str]) -> tuple[str, ...]:
+    """The names without what all of them begin with, as far as that ends with a separator.
+
+    Examples
+    --------
+    >>> short_names(["scripted/echo", "scripted/always_refuse"])
+    ('echo', 'always_refuse')
+    >>> short_names(["earnest/reference (new)", "earnest/reference (old)"])
+    ('new', 'old')
+    """
+    common = os.path.commonprefix(list(names))
+    begin = 1 + max(common.rfind(sign) for sign in "/ (")
+    if len(names) < 2 or any(len(name) == begin for name in names):
+        return tuple(names)
+    told = tuple(name[begin:] for name in names)
+    return tuple(name.removesuffix(")") for name in told) if common[begin - 1 : begin] == "(" else told
 
 
 def _by_size(shift: Shift) -> float:

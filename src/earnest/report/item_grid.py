@@ -149,12 +149,13 @@ class ItemGrid:
             ],
         }
 
-    def as_page(self, folder: Path) -> GridPage:
-        """The grid for a page that lies in `folder`."""
+    def as_page(self, folder: Path, *, short_names: Sequence[str]) -> GridPage:
+        """The grid for a page that lies in `folder`, its columns headed by `short_names`."""
         tasks = list(dict.fromkeys(row.task for row in self.rows))
         arms = list(dict.fromkeys(arm_words(row.arm) for row in self.rows))
         content = {
-            "runs": list(self.names),
+            "runs": list(short_names),
+            "names": list(self.names),
             "baseline": self.baseline,
             "folders": [_beside(report.folder, folder) for report in self.reports],
             "tasks": [[task, self.pillar(task), self.title(task)] for task in tasks],

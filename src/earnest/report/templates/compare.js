@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const PAGE = 40, N = data.items.length, K = data.runs.length;
+  const PAGE = 25, N = data.items.length, K = data.runs.length;
   const at = (id) => document.getElementById(id);
   const SIGNS = { p: ["✓", "passed"], f: ["✗", "failed"], u: ["?", "unscored"], c: ["·", "control"], ".": ["–", "not asked"] };
   const details = { rows: null, texts: null };
@@ -82,15 +82,24 @@
   // ---- the map: an item a column, a run a strip
 
   const colour = (name) => getComputedStyle(at("map")).getPropertyValue(name).trim();
+  const labels = (width) => Math.min(170, width * 0.22);  // room for the names of the runs
   const drawMap = () => {
     const map = at("map"), ratio = window.devicePixelRatio || 1, strip = 16, gap = 3;
-    const width = map.parentElement.clientWidth, height = K * (strip + gap) + 6;
-    [map.width, map.height] = [width * ratio, height * ratio];
+    const whole = map.parentElement.clientWidth, height = K * (strip + gap) + 6, left = labels(whole), width = whole - left;
+    [map.width, map.height] = [whole * ratio, height * ratio];
     map.style.height = height + "px";
     const pen = map.getContext("2d");
     pen.scale(ratio, ratio);
     const colours = { p: colour("--pass"), f: colour("--fail"), u: colour("--unsc"), c: colour("--ctrl"), ".": colour("--ctrl") };
     const each = width / Math.max(1, state.rows.length);
+    pen.font = "11px system-ui, sans-serif";
+    pen.fillStyle = colour("--soft");
+    data.runs.forEach((name, run) => {
+      let text = visible(name);
+      while (text.length > 3 && pen.measureText(text).width > left - 8) text = text.slice(0, -2) + "…";
+      pen.fillText(text, 0, run * (strip + gap) + 12);
+    });
+    pen.translate(left, 0);
     for (let run = 0; run < K; run++) {
       const row = data.outcomes[run];
       for (let begin = 0, n = state.rows.length; begin < n;) {
@@ -111,7 +120,9 @@
     }).join(". "));
   };
   at("map").addEventListener("click", (event) => {
-    const place = Math.floor(state.rows.length * event.offsetX / at("map").clientWidth);
+    const left = labels(at("map").clientWidth), share = (event.offsetX - left) / (at("map").clientWidth - left);
+    if (share < 0) return;
+    const place = Math.min(state.rows.length - 1, Math.floor(state.rows.length * share));
     [state.page, state.row, state.open] = [Math.floor(place / PAGE), place % PAGE, null];
     draw();
     focusCell();
@@ -126,8 +137,10 @@
     head.scope = "col";
     line.append(head);
     data.runs.forEach((name, run) => {
-      const cell = make("th", name, run === data.baseline ? "base" : "");
+      const cell = make("th", undefined, run === data.baseline ? "base" : "");
+      for (const part of name.split(/(?<=[_/])/)) cell.append(visible(part), make("wbr"));
       cell.scope = "col";
+      cell.title = visible(data.names[run]);
       if (run === data.baseline) cell.append(make("small", "baseline"));
       const select = make("select");
       select.setAttribute("aria-label", "Outcome in " + visible(name));
@@ -155,7 +168,7 @@
     const head = make("th", undefined, "item");
     head.scope = "row";
     const name = make("span", data.items[item].replace(/^[^/]*\//, ""));
-    head.append(name, make("small", [title || words(task), data.arms[data.arm[item]]].join(" · ")));
+    head.append(name, make("small", [title || words(task), ...(data.arms.length > 1 ? [data.arms[data.arm[item]]] : [])].join(" · ")));
     head.title = `${pillar}: ${data.items[item]}`;
     line.append(head);
     outcomes(item).forEach((kind, run) => {
