@@ -185,7 +185,7 @@
         toggle(item);
       });
     });
-    line.setAttribute("aria-expanded", state.open === item ? "true" : "false");
+    head.setAttribute("aria-expanded", state.open === item ? "true" : "false");
     return line;
   };
   const draw = () => {
