@@ -200,10 +200,11 @@ def wrapped(content: str, width: float, size: float = TEXT_PX, *, most: int = 2)
 
 
 def svg(content: Markup, *, width: float, height: float, title: str, description: str, class_: str = "") -> Markup:
-    """The whole drawing, an image with a name and a description to those who do not see it."""
+    """The whole drawing, with a name and a description for those who do not see it: an image, or a group if it has links."""
     return element(
         "svg", element("title", title), element("desc", description), content,
-        class_=f"p-plot {class_}".strip(), viewBox=f"0 0 {_written(width)} {_written(height)}", role="img",
+        class_=f"p-plot {class_}".strip(), viewBox=f"0 0 {_written(width)} {_written(height)}",
+        role="group" if "<a href" in content else "img",
         aria_label=f"{title}. {description}" if description else title,
         style=f"max-width:{_written(width)}px",
     )  # fmt: skip

@@ -7,11 +7,15 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
+from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict, Field
+
+from earnest.errors import UnknownName, did_you_mean
 
 SOURCE = Path(__file__).with_name("glossary.yaml")
 
@@ -48,7 +52,7 @@ class Term(BaseModel):
     see: tuple[str, ...] = ()
 
     @property
-    def anchor(self) -> str:
+    def fragment(self) -> str:
         """The fragment of its heading in `docs/glossary.md`."""
         return self.term.replace(" ", "-")
 
@@ -72,6 +76,18 @@ def by_form() -> Mapping[str, Term]:
     return {form.lower(): term for term in terms().values() for form in (term.term, *term.forms)}
 
 
+def anchor(name: str) -> str:
+    """The id of a term's definition in a page of ours."""
+    return "term-" + re.sub(r"[^a-z0-9]+", "-", by_form()[name.lower()].term.lower()).strip("-")
+
+
+def term(name: str, text: str = "") -> Markup:
+    """A link to the definition of `name`, shown as `text`; a script shows the definition when it is pointed at or focused."""
+    if name.lower() not in by_form():
+        raise UnknownName(f"no term of the glossary is called {name!r}{did_you_mean(name, by_form()) or '; docs/glossary.md lists all'}")
+    return Markup('<a class="term" href="#{0}" aria-describedby="{0}">{1}</a>').format(anchor(name), text or name)
+
+
 def as_markdown() -> str:
     """The text of `docs/glossary.md`."""
     parts = [_HEAD]
@@ -81,6 +97,6 @@ def as_markdown() -> str:
 
 
 def _entry(term: Term) -> str:
-    links = ", ".join(f"[{name}](#{terms()[name].anchor})" for name in term.see)
+    links = ", ".join(f"[{name}](#{terms()[name].fragment})" for name in term.see)
     field = f" In files: {', '.join(f'`{name.strip()}`' for name in term.field.split(','))}." if term.field else ""
     return f"### {term.term}\n\n{term.means}{field}" + (f" See {links}." if links else "") + "\n"
