@@ -13,7 +13,7 @@ import pytest
 
 from earnest import report
 from earnest.errors import BadParameter
-from earnest.report.comparison import Comparison, short_names, shift_cells
+from earnest.report.comparison import Comparison, shift_cells, short_names
 from earnest.report.comparison_words import sentence, summary, title_of_shift
 from earnest.report.item_grid import LETTERS
 from earnest.results.compare import Shift
@@ -188,7 +188,7 @@ def test_counts_by_task_are_those_of_the_grid(three: Comparison) -> None:
 
 
 def test_long_answers_are_cut_until_the_page_is_light(three: Comparison, monkeypatch) -> None:
-    monkeypatch.setattr("earnest.report.item_grid.MAX_PACKED_BYTES", 5_000)
+    monkeypatch.setattr("earnest.report.item_grid.MAX_PACKED_BYTES", 1)
     page = three.grid.as_page(three.first.folder, short_names=three.short_names)
     assert json.loads(page.plain)["cut"] == 0
     rest = json.loads(zlib.decompress(base64.b64decode(page.packed)))

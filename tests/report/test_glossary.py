@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from earnest.pillars import HEADLINE, SUBTASKS
 from earnest.errors import UnknownName
+from earnest.pillars import HEADLINE, SUBTASKS
 from earnest.report.glossary import Term, anchor, as_markdown, by_form, term, terms
 
 DOCS = Path(__file__).parents[2] / "docs"

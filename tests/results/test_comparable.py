@@ -168,3 +168,30 @@ def test_too_much_unscored_is_unknown_and_says_why(lines) -> None:
     assert found.verdict == "unknown" and found.why == "4 of 20 items that the baseline scored could not be scored"
     gone = found_shifts(lines("one", [1.0] * 20), lines("one", [None] * 20))["safety.one"]
     assert gone.value is None and gone.why == "nothing is left to compare: 20 items could not be scored"
+
+
+def test_a_change_that_nearly_every_item_shares_is_found(lines) -> None:
+    # 14 of 15 fall, none rises: McNemar gives 2 / 2^14 = 0.0001, and two tasks of one pillar say it more surely than one
+    before, after = [1.0] * 14 + [0.0], [0.0] * 15
+    found = found_shifts(lines("one", before) + lines("two", before), lines("one", after) + lines("two", after), times=12)
+    assert {one.verdict for one in found.values()} == {"worse"}
+    assert found["safety"].high == pytest.approx(found["safety.one"].high), "the two tasks change alike, so that together they say no more"
+
+
+def test_no_more_is_said_than_the_exact_test_says(lines) -> None:
+    # 7 of 40 fall, none rises: McNemar gives 2 / 2^7 = 0.0156, which is less than 0.05 and more than 0.05 / 4
+    before, after = lines("one", [1.0] * 40), lines("one", [0.0] * 7 + [1.0] * 33)
+    assert found_shifts(before, after)["safety.one"].verdict == "worse"
+    among = found_shifts(before, after, times=4)["safety.one"]
+    assert among.verdict == "no difference shown" and among.high == 0.0
+
+
+def test_items_that_share_a_speaker_are_no_table_of_pairs(line) -> None:
+    def some(scores):
+        return [line(f"one/{n}", score, task="one", cluster=f"c{n // 5}") for n, score in enumerate(scores)]
+
+    apart = [line(f"one/{n}", score, task="one", cluster=f"c{n}") for n, score in enumerate([1.0] * 20)]
+    fell = [one.model_copy(update={"verdict": {"score": float(n >= 8), "label": "x", "facts": {}}}) for n, one in enumerate(apart)]
+    joint = found_shifts(some([1.0] * 20), some([0.0] * 8 + [1.0] * 12))["safety.one"]
+    single = found_shifts(apart, fell)["safety.one"]
+    assert joint.value == single.value and joint.high - joint.low > single.high - single.low

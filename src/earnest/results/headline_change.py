@@ -3,19 +3,24 @@
 A task's change is its headline in the later run less that in the earlier one, both over these items alone; a pillar's is the mean
 of its tasks' changes. Clusters (speakers, texts) are left out of both runs at once, so that what the runs share cancels
 (`earnest.metrics.clusters`). Headlines are rates of which more is better, so a negative change is a loss, and every interval lies
-within -1 and 1: it is Wilson's on that range and not Student's.
+within -1 and 1: it is Wilson's on that range and not Student's. A plain rate whose clusters hold one item each has an exact table of
+pairs, and gets Newcombe's interval for paired rates instead [newcombe1998-paired], which finds a change that nearly every item
+shares, and says no more than McNemar's exact test does [mcnemar1947-test]; a pillar of such tasks is put together by variance estimates recovery with their correlations [zou2008-limits].
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Literal
 
+import numpy as np
+
 from earnest.metrics.clusters import NO_SPREAD, Jackknife, jackknife_interval, joined
-from earnest.metrics.intervals import Interval, disagreement_bound
+from earnest.metrics.intervals import Interval, disagreement_bound, mcnemar, paired_difference_of_proportions
 from earnest.pillars import PILLARS
 from earnest.plan import Plan, PlannedTask
 from earnest.records import JournalLine
@@ -50,6 +55,11 @@ class HeadlineChange:
         Items that both scored; items that only the earlier run scored.
     fell, rose : frozenset of str
         Of `items`, those that passed and now fail, and those that failed and now pass.
+    table : (int, int, int, int) or None
+        Of a plain rate whose clusters hold one item each: pairs that passed in both runs, in the later alone, in the earlier
+        alone, and in none.
+    tasks : tuple of HeadlineChange
+        Those that a pillar's change is the mean of.
     """
 
     name: str
@@ -62,6 +72,8 @@ class HeadlineChange:
     lost: frozenset[str]
     fell: frozenset[str] = frozenset()
     rose: frozenset[str] = frozenset()
+    table: tuple[int, int, int, int] | None = None
+    tasks: tuple[HeadlineChange, ...] = ()
 
     @cached_property
     def made(self) -> Jackknife:
@@ -70,12 +82,28 @@ class HeadlineChange:
 
     def interval(self, confidence: float) -> Interval:
         """The interval of the change, within [-1, 1]."""
+        if self.table is not None and self.table[1] + self.table[2]:
+            return _of_pairs(*self.table, confidence=confidence)
+        if self.tasks and all(task.table is not None and task.table[1] + task.table[2] for task in self.tasks):
+            return self._of_tasks(confidence)
         if self.made.error < NO_SPREAD and self.made.moves.any():  # every cluster answered alike in both runs
             share = disagreement_bound(n_clusters=self.made.n_clusters, confidence=confidence)
             return Interval(self.value - share * (self.value + 1), self.value + share * (1 - self.value), confidence)
         found = jackknife_interval(self.value, self.made, bounds=GAPS, confidence=confidence)
         assert found is not None, "a change lies within -1 and 1, so that its interval has ends"
         return found
+
+    def _of_tasks(self, confidence: float) -> Interval:
+        """The interval of the mean of tasks, from their own intervals and the correlation of what their clusters did."""
+        ends = [task.interval(confidence) for task in self.tasks]
+        reach = np.array([[task.value - end.low, end.high - task.value] for task, end in zip(self.tasks, ends, strict=True)])
+        moves = np.stack([self.made.moves[:, 2 * n : 2 * n + 2].sum(axis=1) for n in range(len(self.tasks))], axis=1)
+        size = np.sqrt((moves**2).sum(axis=0))
+        scale = np.outer(size, size)
+        correlation = np.divide(moves.T @ moves, scale, out=np.zeros_like(scale), where=scale > NO_SPREAD)
+        np.fill_diagonal(correlation, 1.0)
+        below, above = np.sqrt(np.maximum(0.0, np.einsum("pe,pq,qe->e", reach, correlation, reach))) / len(self.tasks)
+        return Interval(max(-1.0, self.value - float(below)), min(1.0, self.value + float(above)), confidence)
 
     @property
     def unscored_share(self) -> float:
@@ -87,6 +115,14 @@ class HeadlineChange:
         ends = self.interval(confidence)
         how = "unchanged" if abs(self.value) < SAME else f"{abs(self.value):.3g} {'better' if self.value > 0 else 'worse'}"
         return f"{how}, interval {ends.low:.3g} to {ends.high:.3g}"
+
+
+def _of_pairs(both: int, later: int, earlier: int, neither: int, *, confidence: float) -> Interval:
+    """Newcombe's interval of a paired change, reaching to 0 where McNemar's exact test does not reject at its level."""
+    found = paired_difference_of_proportions(both=both, only_first=later, only_second=earlier, neither=neither, confidence=confidence)
+    if mcnemar(only_first=later, only_second=earlier) <= 1 - confidence:
+        return found
+    return Interval(min(found.low, 0.0), max(found.high, 0.0), confidence)
 
 
 def made_of(task: PlannedTask) -> tuple[str, int, dict[str, Any]]:
@@ -129,6 +165,7 @@ def mean_change(pillar: str, tasks: Sequence[HeadlineChange]) -> HeadlineChange:
         after=math.fsum(task.after or 0.0 for task in whole) / n if len(whole) == n else None,
         worst=math.fsum(task.worst for task in tasks) / n,
         rows=tuple((names, made.scaled(1 / n)) for task in tasks for names, made in task.rows),
+        tasks=tuple(tasks),
         **{part: frozenset().union(*(getattr(task, part) for task in tasks)) for part in ("items", "lost", "fell", "rose")},
     )
 
@@ -152,7 +189,22 @@ def _change(task: PlannedTask, pairs: Pairs, *, measured: Measured) -> HeadlineC
         rows=(_rows(after, 1), _rows(before, -1)), items=_items([here for _, here in whole]), lost=_items(lost),
         fell=_items([here for there, here in whole if (outcome(there), outcome(here)) == ("pass", "fail")]),
         rose=_items([here for there, here in whole if (outcome(there), outcome(here)) == ("fail", "pass")]),
+        table=_table(whole, before=_of(before), after=_of(after)),
     )  # fmt: skip
+
+
+def _table(pairs: Pairs, *, before: float, after: float) -> tuple[int, int, int, int] | None:
+    """The fourfold table of a plain rate whose clusters hold one item each; None of any other headline."""
+    kept = [pair for pair in pairs if pair[0].score is not None and pair[1].score is not None]
+    scores = [(there.score, here.score) for there, here in kept]
+    if len(kept) < len(pairs) or any(score not in (0.0, 1.0) for pair in scores for score in pair):
+        return None
+    n, clusters = len(kept), {here.cluster or here.sample for _, here in kept}
+    plain = abs(sum(a for a, _ in scores) / n - before) < SAME and abs(sum(b for _, b in scores) / n - after) < SAME  # type: ignore[misc]
+    if len(clusters) < n or not plain:
+        return None
+    count = Counter(scores)
+    return count[1.0, 1.0], count[0.0, 1.0], count[1.0, 0.0], count[0.0, 0.0]
 
 
 def _nothing_left(task: PlannedTask, lost: Sequence[JournalLine]) -> HeadlineChange:
