@@ -238,7 +238,8 @@ def test_the_page_is_whole_and_needs_no_network(text: str) -> None:
     inner = {address[1:] for address in page.addresses if address.startswith("#")}
     assert inner <= set(page.ids) and "published" in inner
     assert {address for address in page.addresses if not address.startswith("#")} == {"leaderboard.json"}
-    assert not re.search(r"https?://|@import|url\(", text)
+    named = text.replace("https://vega.github.io/schema/vega-lite/v5.json", "")  # the name of a form, in text to be copied
+    assert not re.search(r"https?://|@import|url\(", named)
     script = re.search(r"<script>(.*?)</script>", text, re.DOTALL)[1]
     assert policy(script).replace("'", "&#39;") in text
     assert len(text) < 600_000
