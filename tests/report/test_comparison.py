@@ -85,7 +85,7 @@ def test_the_page_opens_with_what_got_worse(two: Comparison) -> None:
     page = two.as_html()
     said = [one for one in two.as_json()["sentences"] if one["verdict"] == "worse"]
     assert {one["id"] for one in said} >= {"safety", "safety.made_harm"}
-    places = [page.index(one["text"].split(":")[0]) for one in said]
+    places = [page.index(one["text"]) for one in said]
     assert max(places) < page.index('id="items"'), "sentences stand before the grid and the tables"
     assert page.index("May I compare these two runs?") < min(places)
     assert "Nothing got better beyond the interval." in page or any(one.verdict == "better" for one in two.against[0].shifts)
@@ -95,9 +95,9 @@ def test_a_sentence_says_what_the_numbers_say(two: Comparison) -> None:
     one = two.against[0]
     (harm,) = [shift for shift in one.shifts if shift.id == "safety.made_harm"]
     told = sentence(harm, one.other)
-    assert told.startswith("Are spoken harmful requests refused?: ") and harm.second == 0.0
+    assert told.startswith("Are spoken harmful requests refused? ") and harm.second == 0.0
     assert f"{round(-100 * harm.value)} points worse, from {round(100 * harm.first)} % to 0 %" in told
-    assert told.endswith(f"Of {harm.n_items} items, {harm.n_fell} passed before and fail now; 0 the other way round.")
+    assert told.endswith(f"{harm.n_fell} items passed before and fail now, 0 the other way round; {harm.n_items} items were compared.")
     assert harm.n_fell == round(harm.first * harm.n_items)
 
 
@@ -243,5 +243,5 @@ def test_a_single_item_is_one_item(two: Comparison) -> None:
         high=-0.5, confidence=0.95, alone_low=-1.0, alone_high=-0.5, n_items=1, n_lost=0, n_fell=1, n_rose=0, verdict="worse",
     )  # fmt: skip
     told = sentence(shift, two.against[0].other)
-    assert "Of one item, 1 passed before and fails now; 0 the other way round." in told
+    assert "1 item passed before and fails now, 0 the other way round; one item was compared." in told
     assert "100 points worse, from 100 % to 0 % (interval 50 to 100 points worse)" in told

@@ -42,18 +42,16 @@ def sentence(shift: Shift, report: Report) -> str:
     by = bare(abs(value), "fraction", width=width)
     span = f"{bare(ends[0], 'fraction', width=width)} to {bare(ends[1], 'fraction', width=width)} points"
     levels = f"from {shown(shift.first, 'fraction', width=width)} to {shown(shift.second, 'fraction', width=width)}"
-    said = f"{title_of_shift(shift, report)}: {by} points {shift.verdict}, {levels} (interval {span} {shift.verdict})."
+    title = title_of_shift(shift, report)
+    said = f"{title}{'' if title.endswith('?') else ':'} {by} points {shift.verdict}, {levels} (interval {span} {shift.verdict})."
     return f"{said} {turned(shift)}"
 
 
 def turned(shift: Shift) -> str:
-    """How many items turned from passed to failed and back."""
-    of = f"Of {shift.n_items:,} items" if shift.n_items != 1 else "Of one item"
-    return f"{of}, {shift.n_fell:,} passed before and {_verb(shift.n_fell)} now; {shift.n_rose:,} the other way round."
-
-
-def _verb(n: int) -> str:
-    return "fails" if n == 1 else "fail"
+    """How many items turned from passed to failed and back, and how many were compared."""
+    items = "1 item passed before and fails now" if shift.n_fell == 1 else f"{shift.n_fell:,} items passed before and fail now"
+    compared = "one item was" if shift.n_items == 1 else f"{shift.n_items:,} items were"
+    return f"{items}, {shift.n_rose:,} the other way round; {compared} compared."
 
 
 def summary(one: Against, *, n_looked_at: int) -> str:
@@ -62,14 +60,18 @@ def summary(one: Against, *, n_looked_at: int) -> str:
         return "No headline can be compared."
     n = len(one.shifts)
     told = f"Of {n} headlines and pillar means, {_count(len(one.worse))} got worse and {_count(len(one.better))} got better beyond the interval"
-    told += f"; of {_count(len(one.open))} no difference is shown" if one.open else ""
-    told += f", and of {_count(len(one.unknown))} nothing can be said" if one.unknown else ""
+    told += f"; {_count(len(one.open))} {_show(len(one.open))} no difference" if one.open else ""
+    told += f", and nothing can be said about {_count(len(one.unknown))}" if one.unknown else ""
     told += f". The intervals hold for all {n_looked_at} comparisons at once." if n_looked_at > 1 else "."
     widest = one.open[0] if one.open else None
     if widest is not None and widest.low is not None and widest.low < 0:
         lost = bare(-widest.low, "fraction", width=1.0)
         told += f" No difference shown is not equality: among these, a loss of up to {lost} points is not ruled out ({title_of_shift(widest, one.other)})."
     return told
+
+
+def _show(n: int) -> str:
+    return "shows" if n == 1 else "show"
 
 
 def _count(n: int) -> str:
