@@ -45,7 +45,7 @@ def compared_plots(
     known = [one for one in shifts if one.value is not None]
     if not known:
         return None
-    rows = [_row(one, other) for one in _ordered(known)]
+    rows = [_row(one, other, suffix) for one in _ordered(known)]
     options = {"name": f"changes{suffix}", "title": f"Change of every headline, {names[1]} less {names[0]}", "signed": True}
     axis = f"worse ← {names[1]} less {names[0]} → better"
     return ComparedPlots(
@@ -61,16 +61,21 @@ def _ordered(shifts: Sequence[Shift]) -> list[Shift]:
     return sorted(shifts, key=lambda one: (arms.index(one.arm), one.value))
 
 
-def _row(shift: Shift, other: Report) -> PlotRow:
+def _row(shift: Shift, other: Report, suffix: str) -> PlotRow:
     mark = Estimate(
         value=shift.value, low=shift.low, high=shift.high, n=shift.n_items, verdict=VERDICTS.get(shift.verdict, "same"),
         about=f"{shift.verdict}. {turned(shift)}", id=shift.id,
     )  # fmt: skip
     label = title_of_shift(shift, other).removesuffix(f" ({arm_words(shift.arm)})")
     return PlotRow(
-        label=label, marks=(mark,), heading=arm_words(shift.arm).capitalize(), href=f"#row-{shift.id}".replace(" ", "_"),
+        label=label, marks=(mark,), heading=arm_words(shift.arm).capitalize(), href=_href(shift, suffix),
         strong=shift.task is None,
     )  # fmt: skip
+
+
+def _href(shift: Shift, suffix: str) -> str:
+    """Where the row of a change stands in the tables of the page."""
+    return f"#row{suffix}-{shift.id}".replace(" ", "_")
 
 
 def _slopes(shifts: Sequence[Shift], other: Report, names: tuple[str, str], suffix: str) -> Figure | None:
@@ -85,7 +90,7 @@ def _slopes(shifts: Sequence[Shift], other: Report, names: tuple[str, str], suff
                 Estimate(value=value, n=one.n_items, series=place, verdict=VERDICTS.get(one.verdict, "same"), about=turned(one))
                 for place, value in enumerate((one.first, one.second))
             ),
-            href=f"#row-{one.id}",
+            href=_href(one, suffix),
         )
         for one in shown
         if one.first is not None and one.second is not None
