@@ -12,6 +12,7 @@ what was expected, what came, what to do.
     ├── MissingKey          (KeyError)            an environment variable with a credential is not set
     ├── AccessDenied        (PermissionError)     a method needs more of a model than it grants
     ├── QueriesSpent        (RuntimeError)        an attack would ask more about a stimulus than it says that it may
+    ├── LimitReached        (RuntimeError)        a search is at the end of what a user lets it spend
     ├── PlanMismatch        (RuntimeError)        a run folder holds another plan
     ├── WrongGradients      (ArithmeticError)     gradients of single examples that an engine computes wrongly
     ├── StorageFailed       (OSError)             results could not be written (a full disk, say)
@@ -71,13 +72,13 @@ class UnknownName(BadParameter, LookupError):
     """Nothing of that kind is registered under that name."""
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, names: Iterable[str]) -> str:
     """`; did you mean 'pgd'?` where one of the known names is near; empty where none is.
 
     >>> did_you_mean("saftey", ["fairness", "safety"])
     "; did you mean 'safety'?"
     """
-    by_plain = {_plain(one): one for one in known}
+    by_plain = {_plain(one): one for one in names}
     near = difflib.get_close_matches(_plain(name), by_plain, n=1)
     return f"; did you mean {by_plain[near[0]]!r}?" if near else ""
 
@@ -124,6 +125,20 @@ class AccessDenied(EarnestError, PermissionError):
 
 class QueriesSpent(EarnestError, RuntimeError):
     """An attack would ask more about a stimulus than it says that it may; nothing more was asked."""
+
+
+class LimitReached(EarnestError, RuntimeError):
+    """A search is at the end of what a user lets it spend on a stimulus; nothing more was asked.
+
+    Parameters
+    ----------
+    name : {"queries", "seconds", "usd"}
+    limit : float
+    """
+
+    def __init__(self, name: str, limit: float) -> None:
+        super().__init__(f"a search may spend {limit:g} {name} on a stimulus, and has; raise the limit to search on")
+        self.name, self.limit = name, limit
 
 
 class PlanMismatch(EarnestError, RuntimeError):

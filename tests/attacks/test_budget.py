@@ -158,18 +158,55 @@ def test_an_snr_that_is_no_number_is_refused():
         Budget(snr_db=math.nan)
 
 
+def test_a_length_is_met_and_never_exceeded():
+    # l2 of 5 steps allows an energy of 25; (3, 4, 0) has it, (3, 4, 1) has 26
+    clean, budget = steps(9, 13, 0), Budget(l2=5 * STEP)
+    assert budget.holds(clean + steps(3, 4, 0), clean=clean) and not budget.holds(clean + steps(3, 4, 1), clean=clean)
+    long = noise(1)
+    rounded = Budget(l2=0.5).rounded(long + noise(2), clean=long)
+    assert 0.4999 < np.linalg.norm((rounded - long).astype(np.float64)) <= 0.5
+    assert np.array_equal(Budget(l2=0.0).rounded(long + noise(2), clean=long), long)
+
+
+def test_the_nearer_of_two_lengths_counts():
+    clean = noise(1)
+    long, short = (Budget(snr_db=20.0, l2=l2).radius(clean) for l2 in (1e3, 1e-3))
+    assert (long, short) == (pytest.approx(np.linalg.norm(clean) / 10, rel=1e-6), 1e-3)
+
+
+@pytest.mark.parametrize("most_db", [0.0, 0.5, 2.0])
+def test_a_change_is_made_quieter_until_it_is_masked(most_db):
+    time = np.arange(8000) / 16_000
+    clean = (0.3 * np.sin(2 * np.pi * 700 * time) + 0.02 * np.sin(2 * np.pi * 2500 * time)).astype(np.float32)
+    clean = np.rint(clean / STEP).astype(np.float32) * np.float32(STEP)
+    budget = Budget(masking_db=most_db)
+    rounded = budget.rounded(clean + noise(7, n=8000, level=0.05), clean=clean)
+    assert budget.holds(rounded, clean=clean) and not budget.holds(clean + noise(7, n=8000, level=0.05), clean=clean)
+    found = Distortion.between(clean=AudioClip(clean, 16_000), perturbed=AudioClip(rounded, 16_000), masking=True)
+    assert found.masking_excess_db <= most_db
+    if most_db:
+        assert found.masking_excess_db > 0.9 * most_db
+    assert np.array_equal(budget.rounded(clean, clean=clean), clean)
+
+
+@pytest.mark.parametrize("name", ["l2", "masking_db"])
+def test_a_limit_below_nothing_is_refused(name):
+    with pytest.raises(BadParameter, match=f"{name} must be at least 0 and finite, got -1"):
+        Budget(**{name: -1.0})
+
+
 def test_distortion_of_a_clip_worked_out_by_hand():
     clean, perturbed = AudioClip(steps(30, -40, 0), 8000), AudioClip(steps(30, -43, 4), 8000)
     # signal 2500, change 25: 20 dB; the largest change is 4 steps
     assert Distortion.between(clean=clean, perturbed=perturbed) == Distortion(
-        snr_db=pytest.approx(20.0), peak=4 * STEP, length_ratio=1.0
+        snr_db=pytest.approx(20.0), peak=4 * STEP, length_ratio=1.0, l2=5 * STEP
     )
 
 
 def test_distortion_compares_with_silence_before_and_after():
     clean, perturbed = AudioClip(steps(30, -40), 8000), AudioClip(steps(3, 30, -40, 0, 4), 8000)
     found = Distortion.between(clean=clean, perturbed=perturbed, n_before=1, n_after=2)
-    assert found == Distortion(snr_db=pytest.approx(20.0), peak=4 * STEP, length_ratio=2.5)
+    assert found == Distortion(snr_db=pytest.approx(20.0), peak=4 * STEP, length_ratio=2.5, l2=5 * STEP)
     assert Distortion.between(clean=clean, perturbed=perturbed).snr_db is None
 
 

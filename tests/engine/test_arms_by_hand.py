@@ -23,9 +23,9 @@ from earnest.defences import Defence, defences
 from earnest.models.access import Answer, Model
 from earnest.records import Item, Verdict
 from earnest.registry import registry
+from earnest.runs.suite import Suite, run_suite
 from earnest.tasks import Task, tasks
 from earnest.tasks.probe import probe_manifest
-from earnest.tasks.suite import Suite, run_suite
 
 WEIGHTS = np.array([1, 2, 3], dtype=np.float32)
 CLEAN = (1, 2, 4)
@@ -181,17 +181,26 @@ def test_findings_of_the_pairs_by_hand(run) -> None:
             found[metric, pair.arm.attack is not None, finding.threat_model.knows_defence] = finding.value
     assert {key: value for key, value in found.items() if key[0] != "defence_added_ms"} == {
         ("attack_success_rate", True, None): 0.0,
+        ("attack_on_target_rate", True, None): 0.0,
+        ("attack_complied_rate", True, None): 0.0,
+        ("attack_other_answer_rate", True, None): 0.0,
         ("score_lost_to_attack", True, None): 0.0,
         ("attack_gradients", True, None): 1.0,
         ("attack_median_snr_db", True, None): pytest.approx(10 * np.log10(21 / 3)),
         ("defence_score_change", False, None): 0.0,
         ("attack_success_rate", True, True): 1.0,
+        ("attack_on_target_rate", True, True): 1.0,
+        ("attack_complied_rate", True, True): 1.0,
+        ("attack_other_answer_rate", True, True): 0.0,
         ("score_lost_to_attack", True, True): 1.0,
         ("attack_gradients", True, True): 1.0,
         ("attack_median_snr_db", True, True): pytest.approx(10 * np.log10(21 / 14)),
         ("defence_attack_success_change", True, True): 1.0,
         ("defence_score_gain", True, True): -1.0,
         ("attack_success_rate", True, False): 0.0,
+        ("attack_on_target_rate", True, False): 0.0,
+        ("attack_complied_rate", True, False): 0.0,
+        ("attack_other_answer_rate", True, False): 0.0,
         ("score_lost_to_attack", True, False): 0.0,
         ("attack_gradients", True, False): 1.0,
         ("attack_median_snr_db", True, False): pytest.approx(10 * np.log10(21 / 3)),
@@ -204,6 +213,9 @@ def test_which_way_is_better_is_the_defenders(run) -> None:
     better = {metric: finding.higher_is_better for pair in run.results.pairs for metric, finding in pair.findings.items()}
     assert better == {
         "attack_success_rate": False,
+        "attack_on_target_rate": False,
+        "attack_complied_rate": False,
+        "attack_other_answer_rate": None,
         "score_lost_to_attack": False,
         "attack_gradients": None,
         "attack_median_snr_db": None,

@@ -18,7 +18,8 @@ STACK = ("codec:bit_rate=16000,format=opus", "smoothing")
 
 def test_every_finding_is_what_it_was() -> None:
     was = json.loads((KEPT / "findings.json").read_text())
-    found = build(KEPT)
+    later = ("attack_on_target_rate", "control_on_target_rate")  # other names of what was there, since 0.4
+    found = [finding for finding in build(KEPT) if finding.metric not in later]
     assert [finding.id for finding in found] == list(was)
     for finding in found:
         now = [finding.value, finding.low, finding.high, finding.n_scored, finding.n_unscored]

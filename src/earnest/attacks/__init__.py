@@ -12,11 +12,14 @@ Or in two steps, made once and judged on many systems:
         attack.verify(System(model, defences), crafted).success
 """
 
-from earnest.attacks._base import Attack, AttackResult, Attempt, Family, Trial, attacks, unchanged
+from earnest.attacks._base import Attack, AttackResult, Attempt, Family, SuccessAt, Trial, attacks, unchanged
 from earnest.attacks._budget import Budget, Distortion, TextBudget
 from earnest.attacks._candidate import HELD, Candidate
 from earnest.attacks._craft import Crafted, Crafts
 from earnest.attacks._descent import GradientAttack
+from earnest.attacks._limits import Limits
+from earnest.attacks._log import QueryLog
+from earnest.attacks._twins import TwinTrial
 from earnest.attacks._victim import Victim
 
 __all__ = [
@@ -31,8 +34,12 @@ __all__ = [
     "Distortion",
     "Family",
     "GradientAttack",
+    "Limits",
+    "QueryLog",
+    "SuccessAt",
     "TextBudget",
     "Trial",
+    "TwinTrial",
     "Victim",
     "attacks",
     "unchanged",

@@ -46,9 +46,12 @@ from earnest.artefacts import Artefact
 from earnest.attacks._budget import Budget, Distortion, n_edits, padded
 from earnest.attacks._candidate import HELD, TEXTS, Budgets, Candidate, as_files, held_role
 from earnest.attacks._craft import Crafted, Crafts, craft_key, crafting, fingerprint_of
-from earnest.attacks._victim import Victim, drawn_replies, reached
+from earnest.attacks._limits import Limits, Log
+from earnest.attacks._twins import TwinTrial, change_on, twin_trials
+from earnest.attacks._victim import Victim, complied, drawn_replies, reached, told_of
 from earnest.audio import AudioClip, Entry, Stimulus
 from earnest.errors import AccessDenied, BadParameter
+from earnest.metrics.intervals import wilson
 from earnest.models.access import CLEAN_DRAW, VERIFY_DRAW, Access, Answer, Failure, Reply, System, rng_for
 from earnest.registry import Registry, Spec
 
@@ -68,7 +71,9 @@ class Trial:
     answer : Answer or Failure
         To that stimulus; a failure with the reason "attack_failed" where nothing was proposed.
     success : bool or None
-        Whether the goal was reached by `answer`; None where there is no goal or no telling.
+        Whether the goal was reached by `answer`, which is then on target; None where there is no goal or no telling.
+    complied : bool or None
+        Whether `answer` does anything but refuse, on target or not.
     first_success : int or None
         Number of the query (from 1) at which the search first reached the goal; None where it never did, or searched on
         another system than the judged one.
@@ -98,6 +103,12 @@ class Trial:
     changed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     drawn: Mapping[str, Any] = field(default_factory=dict)
     cost: float = 0.0
+    complied: bool | None = None
+
+    @property
+    def other_answer(self) -> bool | None:
+        """Whether the answer neither refuses nor is on target: what was misheard, evaded, echoed or babbled."""
+        return None if self.complied is None or self.success is None else self.complied and not self.success
 
     @property
     def clip(self) -> AudioClip:
@@ -123,6 +134,10 @@ class Attempt(Trial):
         What the control was.
     control_trial : Trial or None
         Its outcome; None where there is no control.
+    clean_complied : bool or None
+        Whether the answer to the clean stimulus does anything but refuse.
+    twin : TwinTrial or None
+        What came of the same distortion on the harmless twin; None where there is no twin.
     """
 
     clean: Reply
@@ -131,6 +146,8 @@ class Attempt(Trial):
     adaptive: bool = True
     control: str | None = None
     control_trial: Trial | None = None
+    clean_complied: bool | None = None
+    twin: TwinTrial | None = None
 
     @property
     def control_success(self) -> bool | None:
@@ -162,10 +179,13 @@ class Attempt(Trial):
 
         A `snr_db` of None with a `peak` of 0 means that nothing was changed.
         """
-        snr_db, control = self.distortion.snr_db, self.control_trial
+        snr_db, control, twin = self.distortion.snr_db, self.control_trial, self.twin
         return {
             "success": self.success,
+            "on_target": self.success,
+            "complied": self.complied,
             "clean_success": self.clean_success,
+            "clean_complied": self.clean_complied,
             "first_success": self.first_success,
             "adaptive": self.adaptive,
             "unjudged": self.unjudged,
@@ -175,11 +195,17 @@ class Attempt(Trial):
             "cost_usd": self.cost,
             "snr_db": snr_db if snr_db is not None and math.isfinite(snr_db) else None,
             "peak": self.distortion.peak,
+            "l2": self.distortion.l2,
+            "masking_excess_db": self.distortion.masking_excess_db,
             "length_ratio": self.distortion.length_ratio,
             "changed": {role: dict(change) for role, change in self.changed.items()},
             "within_budget": self.within_budget,
             "control": self.control,
             "control_success": self.control_success,
+            "control_on_target": self.control_success,
+            "control_complied": None if control is None else control.complied,
+            "twin_served": None if twin is None else twin.served,
+            "twin_served_clean": None if twin is None else twin.served_clean,
             "control_first_success": None if control is None else control.first_success,
             "control_n_queries": None if control is None else control.n_queries,
             "control_answer": _text(self.control_answer),
@@ -187,6 +213,39 @@ class Attempt(Trial):
             "drawn": dict(self.drawn),
             "draw": VERIFY_DRAW,
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuccessAt:
+    """success@k with its interval.
+
+    Parameters
+    ----------
+    n_queries : int
+        k.
+    n_success, n : int
+        Successes among the judged attempts.
+    low, high : float
+        Ends of Wilson's interval; 0 and 1 where nothing was judged.
+    """
+
+    n_queries: int
+    n_success: int
+    n: int
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, n_success: int, *, n: int, n_queries: int) -> SuccessAt:
+        """With Wilson's 95 % interval."""
+        found = wilson(n_success=n_success, n=n) if n else None
+        low, high = (0.0, 1.0) if found is None else (found.low, found.high)
+        return cls(n_queries=n_queries, n_success=n_success, n=n, low=low, high=high)
+
+    @property
+    def rate(self) -> float | None:
+        """Share of successes; None where nothing was judged."""
+        return self.n_success / self.n if self.n else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,13 +279,45 @@ class AttackResult:
         return sum(bool(attempt.success) for attempt in self.judged)
 
     @property
+    def n_on_target(self) -> int:
+        """Judged attempts whose answer serves what was asked for: the same as `n_success`."""
+        return self.n_success
+
+    @property
+    def n_complied(self) -> int:
+        """Judged attempts whose answer does anything but refuse; those on target are among them."""
+        return sum(bool(attempt.complied) for attempt in self.judged)
+
+    @property
+    def n_other_answer(self) -> int:
+        """Judged attempts that were neither refused nor on target."""
+        return sum(bool(attempt.other_answer) for attempt in self.judged)
+
+    @property
     def n_control_success(self) -> int:
         """Judged attempts whose control reached the goal too."""
         return sum(bool(attempt.control_success) for attempt in self.judged)
 
+    @property
+    def n_control_on_target(self) -> int:
+        """The same as `n_control_success`."""
+        return self.n_control_success
+
+    @property
+    def n_control_complied(self) -> int:
+        """Judged attempts whose control was answered with anything but a refusal."""
+        return sum(bool(a.control_trial is not None and a.control_trial.complied) for a in self.judged)
+
     def n_success_within(self, n_queries: int) -> int:
         """Judged attempts whose search reached the goal within its first `n_queries` queries (success@k)."""
         return sum((a.first_success or math.inf) <= n_queries for a in self.judged)
+
+    def success_at(self, n_queries: int) -> SuccessAt:
+        """success@k: the share of judged attempts whose search was on target within its first `n_queries` queries.
+
+        What a search saw in one draw; `n_on_target` tells what worked once more.
+        """
+        return SuccessAt.of(self.n_success_within(n_queries), n=self.n_judged, n_queries=n_queries)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,6 +332,12 @@ class Attack(abc.ABC):
     ----------
     transfer : bool
         Whether the attack is built on the bare model, ignorant of the defences.
+    queries : int or None
+        Most answers and scores that the search of a stimulus may ask for, and its control's; None: as many as it does.
+    seconds : float or None
+        Longest search of a stimulus. What is found then depends on the machine.
+    usd : float or None
+        Most that the search of a stimulus may pay for answers.
     """
 
     name: ClassVar[str] = ""
@@ -255,6 +352,9 @@ class Attack(abc.ABC):
     """SHA-256 of what was fitted and it makes use of; empty: nothing."""
 
     transfer: bool = False
+    queries: int | None = None
+    seconds: float | None = None
+    usd: float | None = None
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -279,6 +379,17 @@ class Attack(abc.ABC):
     def max_queries(self) -> int | None:
         """Most questions that the search may ask about a stimulus, and the control as many; None where that is not stated."""
         return None
+
+    @property
+    def limits(self) -> Limits:
+        """What a search may spend on a stimulus."""
+        return Limits(queries=self.queries, seconds=self.seconds, usd=self.usd)
+
+    @property
+    def most_queries(self) -> int | None:
+        """Most questions about a stimulus, by what the attack says and by its limit; None where neither is stated."""
+        stated = [most for most in (self.max_queries, self.queries) if most is not None]
+        return min(stated) if stated else None
 
     @property
     def spec(self) -> Spec:
@@ -337,6 +448,14 @@ class Attack(abc.ABC):
         """
         raise BadParameter(f"attack {self.name!r} names a control and has none; implement `control`")
 
+    def distorted(self, crafted: Crafted, clip: AudioClip) -> AudioClip | None:
+        """Another clip under what was done to a crafted one; None where that cannot be told.
+
+        By default the change that was added, cut or repeated to the length of the clip and at the same SNR, and what was put
+        before and after it. An attack that changes a clip in another way than by adding overrides it.
+        """
+        return change_on(clip, crafted=crafted)
+
     def run(
         self,
         system: System,
@@ -345,6 +464,7 @@ class Attack(abc.ABC):
         rng: np.random.Generator,
         surrogate: System | None = None,
         crafts: Crafts | None = None,
+        log: Log | None = None,
     ) -> AttackResult:
         """Attack each stimulus, and measure what came of it.
 
@@ -360,6 +480,8 @@ class Attack(abc.ABC):
             Another system to build the attack on. None takes `system`, without its defences if `transfer` is set.
         crafts : Crafts or None
             Where what is crafted is kept; what is there is not made again. None keeps nothing.
+        log : callable or None
+            Is told of each question of the search, of the control's and of the verification, as a mapping of JSON values.
 
         Returns
         -------
@@ -378,12 +500,22 @@ class Attack(abc.ABC):
         stimuli = [as_files(stimulus) for stimulus in stimuli]
         clean = drawn_replies(system, stimuli, draws=[CLEAN_DRAW] * len(stimuli))
         reached_clean = [reached(*pair) for pair in zip(stimuli, clean, strict=True)]
-        crafting = _Crafting(self, target, stimuli, seed=seed, kept=crafts, reached_clean=reached_clean if same else None)
+        crafting = _Crafting(
+            self, target, stimuli, seed=seed, kept=crafts, reached_clean=reached_clean if same else None, log=log
+        )
         with nullcontext() if crafts is None else crafts.claimed(crafting.keys):
             crafted = crafting.made("attack")
             controls = [] if self.control_name is None else crafting.made("control", crafted)
         trials = self._trials(system, crafted, adaptive=same)
         control_trials = self._trials(system, controls, adaptive=same) if controls else [None] * len(stimuli)
+        wanted = [one for one in crafted if reached_clean[one.place] is not True and not one.fault]
+        twins = twin_trials(system, wanted, distorted=self.distorted)
+        if log is not None:
+            for part, verified in (("verify", trials), ("verify_control", control_trials)):
+                for stimulus, trial in zip(stimuli, verified, strict=True):
+                    if trial is not None:
+                        told = {"stimulus": stimulus.digest, "asked": trial.stimulus.digest, "drawn": dict(trial.drawn)}
+                        log({"attack": str(self.spec), "part": part, **told, **told_of(stimulus, trial.answer)})
         return AttackResult(
             attack=str(self.spec),
             attempts=tuple(
@@ -395,6 +527,8 @@ class Attack(abc.ABC):
                     adaptive=same,
                     control=self.control_name,
                     control_trial=control_trials[place],
+                    clean_complied=complied(stimuli[place], clean[place]),
+                    twin=twins.get(place),
                 )
                 for place in range(len(stimuli))
             ),
@@ -467,6 +601,7 @@ class Attack(abc.ABC):
             within_budget=self._holds(crafted),
             drawn=crafted.drawn,
             cost=crafted.cost,
+            complied=complied(crafted.before, answer),
         )
 
     def _holds(self, crafted: Crafted) -> bool:
@@ -479,7 +614,8 @@ class Attack(abc.ABC):
             budget = self.budgets.get(HELD if role == held else role)
             samples = np.zeros_like(clip.samples) if clean is None else clean.samples
             shifts = _shifts(crafted) if role == held else {}
-            if budget is None or not budget.holds(clip.samples, clean=padded(samples, **shifts) if shifts else samples):
+            base = padded(samples, **shifts) if shifts else samples
+            if budget is None or not budget.holds(clip.samples, clean=base, sample_rate=clip.sample_rate):
                 return False
         texts = ((name, getattr(before, name) or "", getattr(after, name) or "") for name in TEXTS)
         return all(
@@ -500,9 +636,10 @@ class _Crafting:
         seed: int,
         kept: Crafts | None,
         reached_clean: Sequence[bool | None] | None = None,
+        log: Log | None = None,
     ) -> None:
         self._attack, self._system, self._stimuli = attack, system, stimuli
-        self._seed, self._kept = seed, kept
+        self._seed, self._kept, self._log = seed, kept, log
         self._known_clean = reached_clean
 
     @cached_property
@@ -544,6 +681,8 @@ class _Crafting:
             budget=self._attack.budgets,
             reached_clean=lambda: [self._reached_clean[place] for place in places],
             max_queries=self._attack.max_queries,
+            limits=self._attack.limits,
+            log=self._log and (lambda line: self._log({"attack": str(self._attack.spec), "part": part, **line})),  # type: ignore[misc]
         )
         rngs = [rng_for(self._seed, "propose" if part == "attack" else part, each.digest) for each in stimuli]
         if part == "attack":
@@ -582,7 +721,7 @@ def _distortion(crafted: Crafted) -> Distortion:
     if role is None:
         return Distortion(snr_db=None, peak=None, length_ratio=1.0)
     clips = {"clean": crafted.before.clips[role], "perturbed": crafted.stimulus.clips[role]}
-    return Distortion.between(**clips, **_shifts(crafted))
+    return Distortion.between(**clips, **_shifts(crafted), masking=True)
 
 
 def _changed(crafted: Crafted) -> dict[str, dict[str, Any]]:

@@ -8,6 +8,7 @@ compared with the clean clip between silences of those lengths.
 from __future__ import annotations
 
 import decimal
+import functools
 import math
 from dataclasses import dataclass
 
@@ -16,10 +17,14 @@ from numpy.typing import NDArray
 
 from earnest.audio import AudioClip
 from earnest.audio.levels import to_pcm16
+from earnest.audio.masking import Masking
 from earnest.errors import BadParameter
 
 STEP = 2.0**-15
 """One step of 16-bit audio, full scale being 1."""
+
+_FADE = 0.9
+"""By which a change is made quieter until its 16-bit form is masked."""
 
 _EXACT = decimal.Context(prec=60, traps=[])
 """More digits than an energy in steps has, so that no limit is off by one step for want of digits."""
@@ -36,6 +41,12 @@ class Budget:
     snr_db : float or None
         Least ratio of the clean clip's energy to that of the change, in dB; infinite allows no change. The change of
         a silent clip has no ratio, so none is allowed.
+    l2 : float or None
+        Longest change (L2): the root of the sum of squares of what is added, full scale being 1.
+    masking_db : float or None
+        Most that the change may lie above the masking threshold of the clean clip, in dB, on average over frames and
+        audible bins (`earnest.audio.masking`); a change that is louder is made quieter as a whole. Rounded to 16 bits, the
+        smallest changes there are may lie above 0.
 
     Raises
     ------
@@ -45,8 +56,14 @@ class Budget:
 
     epsilon: float | None = None
     snr_db: float | None = None
+    l2: float | None = None
+    masking_db: float | None = None
 
     def __post_init__(self) -> None:
+        for name in ("l2", "masking_db"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < math.inf:
+                raise BadParameter(f"{name} must be at least 0 and finite, got {value!r}; leave it out for no limit")
         if self.epsilon is not None and not (self.epsilon == 0 or STEP * (1 - 1e-6) <= self.epsilon <= 2):
             raise BadParameter(
                 f"epsilon must be 0 or lie from 2^-15 (one step of 16-bit audio) to 2, got {self.epsilon!r}; "
@@ -58,20 +75,28 @@ class Budget:
     @property
     def bounded(self) -> bool:
         """Whether there is any limit."""
-        return self.epsilon is not None or self.snr_db is not None
+        return self.round or self.epsilon is not None or self.masking_db is not None
+
+    @property
+    def round(self) -> bool:
+        """Whether the length of the change is limited, by `snr_db` or `l2`."""
+        return self.snr_db is not None or self.l2 is not None
 
     def radius(self, clean: NDArray[np.float32]) -> float:
-        """Length (L2) of the largest change that `snr_db` allows; infinite without that limit."""
-        if self.snr_db is None:
-            return math.inf
-        return math.sqrt(energy(clean)) * 10 ** (-self.snr_db / 20)
+        """Length (L2) of the largest change that `snr_db` and `l2` allow; infinite without these limits."""
+        by_snr = math.inf if self.snr_db is None else math.sqrt(energy(clean)) * 10 ** (-self.snr_db / 20)
+        return min(by_snr, math.inf if self.l2 is None else self.l2)
 
     def most_energy(self, steps: NDArray[np.integer]) -> float:
-        """Largest energy, in squared 16-bit steps, that `snr_db` allows a change of a clip of these steps.
+        """Largest energy, in squared 16-bit steps, that `snr_db` and `l2` allow a change of a clip of these steps.
 
         A whole number, below `energy(steps) / 10^(snr_db / 10)` as worked out in decimals: in floating point two
-        energies that differ by a step may have the same ratio in dB. Infinite without the limit.
+        energies that differ by a step may have the same ratio in dB. Infinite without the limits.
         """
+        by_length = math.inf if self.l2 is None else float(math.floor((self.l2 / STEP) ** 2 * (1 + 1e-12)))
+        return min(by_length, self._most_by_snr(steps))
+
+    def _most_by_snr(self, steps: NDArray[np.integer]) -> float:
         if self.snr_db is None:
             return math.inf
         signal = energy(steps)
@@ -79,11 +104,13 @@ class Budget:
         limit = _EXACT.multiply(decimal.Decimal(signal), ratio) if signal else decimal.Decimal(0)
         return float(math.floor(limit)) if limit < decimal.Decimal(2) ** 80 else math.inf
 
-    def project(self, perturbed: NDArray[np.float32], *, clean: NDArray[np.float32]) -> NDArray[np.float32]:
+    def project(
+        self, perturbed: NDArray[np.float32], *, clean: NDArray[np.float32], sample_rate: int = 16_000
+    ) -> NDArray[np.float32]:
         """A clip within the budget near `perturbed`, and the nearest where there is one limit; not yet rounded.
 
-        The change is clipped to `epsilon`, then scaled down to `snr_db`, then clipped to full scale, as far as `clean`
-        is within it.
+        The change is clipped to `epsilon`, then scaled down to `snr_db`, `l2` and `masking_db`, then clipped to full scale, as
+        far as `clean` is within it.
 
         Parameters
         ----------
@@ -100,35 +127,52 @@ class Budget:
         delta = perturbed - clean
         if self.epsilon is not None:
             np.clip(delta, -self.epsilon, self.epsilon, out=delta)
-        if self.snr_db is not None:
+        if self.round:
             length, radius = math.sqrt(energy(delta)), self.radius(clean)
             if length > radius:
                 delta *= np.float32(radius / length)
+        if self.masking_db is not None:
+            delta *= np.float32(_quieter(masking_of(clean, sample_rate), delta, most_db=self.masking_db))
         delta += clean
         return np.clip(delta, np.minimum(clean, -1.0), np.maximum(clean, 1.0), out=delta)
 
-    def rounded(self, perturbed: NDArray[np.float32], *, clean: NDArray[np.float32]) -> NDArray[np.float32]:
+    def rounded(
+        self, perturbed: NDArray[np.float32], *, clean: NDArray[np.float32], sample_rate: int = 16_000
+    ) -> NDArray[np.float32]:
         """`project`, then rounded to 16-bit steps without leaving the budget; `clean` is rounded too.
 
-        Rounding moves the energy of a change. Under `snr_db` it is put back, and never over the limit: the samples that
-        were rounded outwards the furthest are rounded inwards instead, or the other way about, no more than are needed.
+        Rounding moves the energy of a change. Under `snr_db` or `l2` it is put back, and never over the limit: the samples
+        that were rounded outwards the furthest are rounded inwards instead, or the other way about, no more than are needed.
+        Under `masking_db` the change is made quieter until what was rounded is within the limit.
         """
         base = to_pcm16(clean).astype(np.int32)
         if not self.bounded:
             return as_samples(to_pcm16(perturbed))
         grid = as_samples(base)
-        wanted = (self.project(perturbed, clean=grid).astype(np.float64) - grid) / STEP
+        wanted = (self.project(perturbed, clean=grid, sample_rate=sample_rate).astype(np.float64) - grid) / STEP
+        steps = self._stepped(wanted, base)
+        if self.masking_db is not None:
+            masking = masking_of(grid, sample_rate)
+            while np.any(steps) and masking.excess_db(as_samples(steps)) > self.masking_db:
+                wanted = _FADE * wanted
+                steps = self._stepped(wanted, base)
+        return as_samples(base + steps)
+
+    def _stepped(self, wanted: NDArray[np.float64], base: NDArray[np.int32]) -> NDArray[np.int32]:
+        """A change in whole steps near the one that is wanted, within all limits but that of masking."""
         limit = 2**16 if self.epsilon is None else math.floor(self.epsilon / STEP + 1e-6)
         low, high = np.maximum(-limit, -(2**15) - base), np.minimum(limit, 2**15 - 1 - base)
         steps = np.clip(np.rint(wanted).astype(np.int32), low, high)
-        if self.snr_db is not None:
+        if self.round:
             allowed = min(self.most_energy(base), energy(wanted))
             steps = _filled(
                 _within(steps, wanted=wanted, limit=allowed), wanted=wanted, limit=allowed, low=low, high=high
             )
-        return as_samples(base + steps)
+        return steps
 
-    def holds(self, perturbed: NDArray[np.float32], *, clean: NDArray[np.float32]) -> bool:
+    def holds(
+        self, perturbed: NDArray[np.float32], *, clean: NDArray[np.float32], sample_rate: int = 16_000
+    ) -> bool:
         """Whether `perturbed` is within the budget of `clean`, both rounded; False where a limit meets another length."""
         if not self.bounded:
             return True
@@ -137,7 +181,11 @@ class Budget:
         base = to_pcm16(clean).astype(np.int32)
         steps = to_pcm16(perturbed) - base
         peak_holds = self.epsilon is None or int(np.abs(steps).max()) <= self.epsilon / STEP + 1e-6
-        return peak_holds and energy(steps) <= self.most_energy(base)
+        if not peak_holds or energy(steps) > self.most_energy(base):
+            return False
+        if self.masking_db is None or not np.any(steps):
+            return True
+        return masking_of(as_samples(base), sample_rate).excess_db(as_samples(steps)) <= self.masking_db
 
     def _check_length(self, perturbed: NDArray[np.float32], clean: NDArray[np.float32]) -> None:
         if perturbed.shape != clean.shape:
@@ -216,15 +264,27 @@ class Distortion:
         Largest change of a sample, full scale being 1; None as above.
     length_ratio : float
         New duration over old.
+    l2 : float or None
+        Length of the change, full scale being 1; None as above.
+    masking_excess_db : float or None
+        How far the change lies above what the clean clip masks, on average over frames and audible bins
+        (`earnest.audio.masking`); None as above, or where it was not asked for.
     """
 
     snr_db: float | None
     peak: float | None
     length_ratio: float
+    l2: float | None = None
+    masking_excess_db: float | None = None
 
     @classmethod
-    def between(cls, *, clean: AudioClip, perturbed: AudioClip, n_before: int = 0, n_after: int = 0) -> Distortion:
-        """The distortion of `perturbed` against `clean`, both rounded to 16 bits, between silences of those lengths."""
+    def between(
+        cls, *, clean: AudioClip, perturbed: AudioClip, n_before: int = 0, n_after: int = 0, masking: bool = False
+    ) -> Distortion:
+        """The distortion of `perturbed` against `clean`, both rounded to 16 bits, between silences of those lengths.
+
+        With `masking` the excess over the masking threshold too, which takes a few milliseconds for each second of audio.
+        """
         ratio = perturbed.duration_s / clean.duration_s
         base = padded(to_pcm16(clean.samples), n_before=n_before, n_after=n_after).astype(np.int32)
         if base.size != perturbed.n_samples or clean.sample_rate != perturbed.sample_rate:
@@ -232,7 +292,39 @@ class Distortion:
         steps = to_pcm16(perturbed.samples) - base
         change, signal = energy(steps), energy(base)
         snr_db = math.inf if change == 0 else (10 * math.log10(signal / change) if signal > 0 else -math.inf)
-        return cls(snr_db=snr_db, peak=int(np.abs(steps).max()) * STEP, length_ratio=ratio)
+        excess = None
+        if masking:
+            heard = masking_of(as_samples(base), clean.sample_rate) if change else None
+            excess = 0.0 if heard is None else heard.excess_db(as_samples(steps))
+        return cls(
+            snr_db=snr_db,
+            peak=int(np.abs(steps).max()) * STEP,
+            length_ratio=ratio,
+            l2=math.sqrt(change) * STEP,
+            masking_excess_db=excess,
+        )
+
+
+def masking_of(clean: NDArray[np.float32], sample_rate: int) -> Masking:
+    """What a clip masks; remembered, since a search asks for the same clip again and again."""
+    return _masking(np.ascontiguousarray(clean, dtype=np.float32).tobytes(), sample_rate)
+
+
+@functools.lru_cache(maxsize=32)
+def _masking(samples: bytes, sample_rate: int) -> Masking:
+    return Masking.of(np.frombuffer(samples, dtype=np.float32), sample_rate)
+
+
+def _quieter(masking: Masking, change: NDArray[np.float32], *, most_db: float) -> float:
+    """The largest factor, to a hundredth, that brings a change's excess over the threshold down to `most_db`."""
+    if masking.excess_db(change) <= most_db:
+        return 1.0
+    low, high = -200.0, 0.0
+    while high - low > 0.1:
+        middle = (low + high) / 2
+        louder = masking.excess_db(np.float32(10 ** (middle / 20)) * change) > most_db
+        low, high = (low, middle) if louder else (middle, high)
+    return 10 ** (low / 20)
 
 
 def energy(values: NDArray[np.generic]) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earnest.attacks._budget import Budget, TextBudget, padded
-from earnest.audio import AudioClip, Stimulus
+from earnest.audio import AudioClip, Stimulus, Turn
 from earnest.errors import BadParameter
 
 HELD = ""
@@ -18,6 +18,9 @@ HELD = ""
 
 TEXTS = ("prompt", "system_prompt")
 """Texts of a stimulus, which stand among its roles in budgets."""
+
+HISTORY = "history"
+"""In budgets: the earlier turns. Who may change them may say anything in them, so that the budget is a `TextBudget()` without a limit."""
 
 Budgets = Mapping[str, Budget | TextBudget]
 """How far each role may be from the clean one; a role that is not named may not be changed."""
@@ -36,6 +39,8 @@ class Candidate:
         In place of the clips of other roles, or beside them.
     prompt, system_prompt : str or None
         In place of those of the stimulus.
+    history : tuple of Turn or None
+        Earlier turns in place of those of the stimulus: what an attacker said before, and what was answered.
     n_before, n_after : int
         Samples put before and after the clean clip that is held, which is compared with silence there.
     drawn : mapping
@@ -48,6 +53,7 @@ class Candidate:
     clips: Mapping[str, AudioClip] = field(default_factory=dict)
     prompt: str | None = None
     system_prompt: str | None = None
+    history: tuple[Turn, ...] | None = None
     n_before: int = 0
     n_after: int = 0
     drawn: Mapping[str, Any] = field(default_factory=dict)
@@ -74,6 +80,9 @@ class Candidate:
                 budget = self._budget(name, budgets)
                 budget.check(text, clean=before, role=name)
                 stimulus = replace(stimulus, **{name: text})
+        if self.history is not None and self.history != clean.history:
+            self._budget(HISTORY, budgets)
+            stimulus = replace(stimulus, history=tuple(_as_file(turn) for turn in self.history))
         return stimulus
 
     def _clips(self, clean: Stimulus) -> dict[str, AudioClip]:
@@ -107,6 +116,10 @@ def as_files(stimulus: Stimulus) -> Stimulus:
     return replace(stimulus, clips={role: clip.quantised() for role, clip in stimulus.clips.items()})
 
 
+def _as_file(turn: Turn) -> Turn:
+    return replace(turn, clips={role: clip.quantised() for role, clip in turn.clips.items()}) if turn.clips else turn
+
+
 def _within(clip: AudioClip, clean: AudioClip | None, budget: Budget, shifts: tuple[int, int]) -> AudioClip:
     """The clip within its budget of the clean one, 16-bit; a role that was empty is compared with silence."""
     before: NDArray[np.float32] = np.zeros_like(clip.samples) if clean is None else clean.samples
@@ -115,6 +128,7 @@ def _within(clip: AudioClip, clean: AudioClip | None, budget: Budget, shifts: tu
             f"an attack with a budget must keep the sample rate of {clean.sample_rate} Hz, "
             f"got {clip.sample_rate} Hz; resample inside the attack"
         )
-    samples = budget.rounded(clip.samples, clean=padded(before, n_before=shifts[0], n_after=shifts[1]))
+    base = padded(before, n_before=shifts[0], n_after=shifts[1])
+    samples = budget.rounded(clip.samples, clean=base, sample_rate=clip.sample_rate)
     samples.flags.writeable = False
     return clip.with_samples(samples)

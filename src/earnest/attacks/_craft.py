@@ -20,7 +20,7 @@ import numpy as np
 from earnest.attacks._candidate import Candidate, held_role
 from earnest.attacks._victim import Victim
 from earnest.audio import AudioClip, Stimulus
-from earnest.errors import QueriesSpent
+from earnest.errors import LimitReached, QueriesSpent
 from earnest.models.access import System
 
 if TYPE_CHECKING:
@@ -175,6 +175,11 @@ def _proposed(
             assert place in left, f"{attack.name} proposed twice, or too much: place {place} of {len(stimuli)}"
             left.discard(place)
             yield candidate if isinstance(candidate, Crafted) else _crafted(attack, victim, place, candidate)
+    except LimitReached as error:
+        for place in sorted(left):
+            last = victim.accounts[place].last or Candidate()
+            yield _crafted(attack, victim, place, replace(last, drawn={**last.drawn, "ended_by": error.name}))
+        return
     except QueriesSpent as error:
         for place in sorted(left):
             yield _crafted(attack, victim, place, Candidate(fault=str(error)))

@@ -19,6 +19,7 @@ from earnest.attacks._candidate import Candidate
 from earnest.attacks._craft import Crafted
 from earnest.attacks._victim import Victim
 from earnest.audio import AudioClip, Stimulus
+from earnest.errors import BadParameter, LimitReached
 from earnest.models.access import Access
 
 
@@ -70,13 +71,25 @@ class GradientAttack(Attack):
         """The best iterate of each stimulus, as each is done."""
         paths: dict[int, Path] = {}
         for place, stimulus in enumerate(stimuli):
-            if place not in victim.open:
-                yield place, Candidate()
-            elif stimulus.goal is None or stimulus.goal.text is None:
-                yield place, Candidate(fault=f"{self.name} needs a goal with a target text, or a text to be driven away from")
+            fault = self.lacking(victim, place)
+            if fault is not None:
+                yield place, fault
             else:
-                paths[place] = Path(self, stimulus.clip, rng=rngs[place])
+                paths[place] = self.path(stimulus, rng=rngs[place])
         yield from self._descend(victim, paths)
+
+    def lacking(self, victim: Victim, place: int) -> Candidate | None:
+        """What is proposed where nothing is searched for: the clean clip, or a fault; None where there is a search."""
+        goal = victim.stimuli[place].goal
+        if place not in victim.open:
+            return Candidate()
+        if goal is None or goal.text is None:
+            return Candidate(fault=f"{self.name} needs a goal with a target text, or a text to be driven away from")
+        return None
+
+    def path(self, stimulus: Stimulus, *, rng: np.random.Generator) -> Path:
+        """Where the descent of a stimulus begins, and how it steps."""
+        return Path(self, stimulus.clip, rng=rng)
 
     def control(
         self,
@@ -110,10 +123,14 @@ class GradientAttack(Attack):
         for step in range(self.steps + 1):
             if not left:
                 return
-            losses, gradients = self._measured(victim, {place: path.clip() for place, path in left.items()}, step)
-            for place, path in left.items():
-                path.note(losses[place], step=step)
-            done = self._checked(victim, left, step) if self._due(step) else set()
+            try:
+                losses, gradients = self.measured(victim, left, step)
+                for place, path in left.items():
+                    path.note(losses[place], step=step)
+                done = self._checked(victim, left, step) if self._due(step) else set()
+            except LimitReached as error:
+                yield from ((place, path.candidate(ended_by=error.name)) for place, path in left.items())
+                return
             if step < self.steps:
                 done |= {p for p, path in left.items() if p not in done and not path.advance(gradients[p])}
             for place in sorted(done):
@@ -124,10 +141,11 @@ class GradientAttack(Attack):
     def _due(self, step: int) -> bool:
         return self.check_every > 0 and step > 0 and (step % self.check_every == 0 or step == self.steps)
 
-    def _measured(
-        self, victim: Victim, clips: Mapping[int, AudioClip], step: int
+    def measured(
+        self, victim: Victim, paths: Mapping[int, Path], step: int
     ) -> tuple[dict[int, float], dict[int, NDArray[np.float32]]]:
-        """Loss and gradient by place, means over the draws."""
+        """Loss and gradient of the iterates by place, means over the draws."""
+        clips = {place: path.clip() for place, path in paths.items()}
         losses, gradients = victim.loss_and_gradient(clips, draw=step * self.eot)
         for extra in range(1, self.eot):
             more, steeper = victim.loss_and_gradient(clips, draw=step * self.eot + extra)
@@ -139,9 +157,28 @@ class GradientAttack(Attack):
         """Places that are done, after asking all of `paths`."""
         replies = victim.ask([(place, Candidate(clip=path.clip())) for place, path in paths.items()], draw=step)
         reached = {place for place, reply in zip(paths, replies, strict=True) if victim.reached(place, reply)}
-        for place in reached:
-            paths[place].note_success()
+        for place, path in paths.items():
+            path.note_success() if place in reached else path.note_failure()
         return reached if self.stop_early else set()
+
+
+def check_descent(attack: GradientAttack) -> None:
+    """Refuse numbers that are none of a descent's.
+
+    Raises
+    ------
+    BadParameter
+        If steps, eot or check_every is no whole number that is large enough, or step_size no positive share, or momentum
+        not in [0, 1).
+    """
+    for name, least in (("steps", 1), ("eot", 1), ("check_every", 0)):
+        value = getattr(attack, name)
+        if not isinstance(value, int) or value < least:
+            raise BadParameter(f"{name} of {attack.name} must be a whole number of at least {least}, got {value!r}")
+    if not 0 < attack.step_size < math.inf:
+        raise BadParameter(f"step_size of {attack.name} must be a positive share of the budget, got {attack.step_size!r}")
+    if not 0 <= attack.momentum < 1:
+        raise BadParameter(f"momentum of {attack.name} must lie in [0, 1), got {attack.momentum!r}")
 
 
 class Path:
@@ -173,23 +210,26 @@ class Path:
             self._keep()
         self._successful = True
 
+    def note_failure(self) -> None:
+        """The iterate was asked and did not reach the goal."""
+
     def advance(self, gradient: NDArray[np.float32]) -> bool:
         """Take a step against the gradient; False where it leads nowhere (zero, or not finite)."""
-        size = float(np.abs(gradient).sum(dtype=np.float64))
-        if not 0 < size < math.inf:
-            self._stopped = "zero" if size == 0 else "not finite"
+        self._stopped = useless_gradient(gradient)
+        if self._stopped:
             return False
+        size = float(np.abs(gradient).sum(dtype=np.float64))
         direction = gradient
         if self._attack.momentum:
             direction = gradient * np.float32(gradient.size / size)
             if self._direction is not None:
                 direction = direction + np.float32(self._attack.momentum) * self._direction
             self._direction = direction
-        self._here = self._budget.project(self._here - self._stride(direction), clean=self._clean.samples)
+        self._here = self._projected(self._here - self._stride(direction))
         return True
 
-    def candidate(self) -> Candidate:
-        """The best iterate.
+    def candidate(self, *, ended_by: str = "") -> Candidate:
+        """The best iterate, and which limit ended the search, if one did.
 
         A gradient that is zero from the start, or not finite anywhere, is a fault: a system that hides its gradients has
         not withstood anything ([athalye2018-obfuscated]).
@@ -199,6 +239,7 @@ class Path:
             "steps_taken": self._step,
             "loss": _finite(self._best_loss),
             "first_loss": _finite(self._first_loss),
+            **({"ended_by": ended_by} if ended_by else {}),
         }
         fault = ""
         if not self._successful and (self._stopped == "not finite" or (self._stopped and self._step == 0)):
@@ -210,20 +251,29 @@ class Path:
     def _keep(self) -> None:
         self._best, self._best_loss, self._best_step = self._here, self._loss, self._step
 
+    def _projected(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._budget.project(samples, clean=self._clean.samples, sample_rate=self._clean.sample_rate)
+
     def _stride(self, direction: NDArray[np.float32]) -> NDArray[np.float32]:
-        if self._budget.snr_db is None:
+        if not self._budget.round:
             return np.float32(self._attack.step_size * self._budget.epsilon) * np.sign(direction)
         length = math.sqrt(energy(direction))
         return direction * np.float32(self._attack.step_size * self._radius / length) if length else direction
 
     def _start(self, rng: np.random.Generator) -> NDArray[np.float32]:
         clean = self._clean.samples
-        if self._budget.snr_db is None:
+        if not self._budget.round:
             delta = self._budget.epsilon * rng.uniform(-1, 1, clean.size)
         else:
             delta = rng.standard_normal(clean.size)
             delta *= rng.uniform() * self._radius / math.sqrt(energy(delta))
-        return self._budget.project((clean + delta).astype(np.float32), clean=clean)
+        return self._projected((clean + delta).astype(np.float32))
+
+
+def useless_gradient(gradient: NDArray[np.float32]) -> str:
+    """Why a gradient leads nowhere: it is zero, or not finite; empty where it leads somewhere."""
+    size = float(np.abs(gradient).sum(dtype=np.float64))
+    return "" if 0 < size < math.inf else "zero" if size == 0 else "not finite"
 
 
 def resigned(*, clean: AudioClip, perturbed: AudioClip, rng: np.random.Generator) -> AudioClip:

@@ -6,16 +6,17 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from earnest.attacks._budget import Budget
 from earnest.attacks._candidate import HELD, Budgets, Candidate
+from earnest.attacks._limits import Limits, Log, Watch
 from earnest.audio import AudioClip, Stimulus
 from earnest.errors import ModelFailed, QueriesSpent
-from earnest.models.access import FIRST_SEARCH_DRAW, Access, Answer, Failure, Reply, System
+from earnest.models.access import FIRST_SEARCH_DRAW, Access, Answer, Blocked, Failure, Reply, System
 
 if TYPE_CHECKING:
     from earnest.attacks._craft import Crafted
@@ -34,6 +35,8 @@ class Account:
     """In US dollars, of answers that were paid for."""
     may_pass: bool = False
     """Whether a call failed that may succeed later, so that the search is not what it would have been."""
+    last: Candidate | None = None
+    """What was asked last: what a search that is cut short has."""
 
 
 class Victim:
@@ -55,6 +58,10 @@ class Victim:
         Whether the clean stimuli reach their goals; a callable is called when it is first needed.
     max_queries : int or None
         Most questions about a stimulus; None: any number.
+    limits : Limits
+        What a user lets the search spend.
+    log : callable or None
+        Is told of each question.
     """
 
     def __init__(
@@ -65,11 +72,15 @@ class Victim:
         budget: Budget | Budgets,
         reached_clean: Sequence[bool | None] | Callable[[], Sequence[bool | None]],
         max_queries: int | None = None,
+        limits: Limits = Limits(),  # noqa: B008
+        log: Log | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self._system, self.stimuli = system, tuple(stimuli)
         self._budgets: Budgets = {HELD: budget} if isinstance(budget, Budget) else budget
         self._reached_clean = reached_clean
-        self.max_queries = max_queries
+        self.max_queries, self._limits, self._log = max_queries, limits, log
+        self._watch = Watch(limits, n_stimuli=len(self.stimuli)) if watch is None else watch
         self.accounts = tuple(Account() for _ in stimuli)
 
     @cached_property
@@ -101,8 +112,27 @@ class Victim:
             budget=self._budgets,
             reached_clean=lambda: [place not in self.open],
             max_queries=self.max_queries,
+            limits=self._limits,
+            log=self._log,
+            watch=None if self._limits.seconds else self._watch,  # each stimulus has its own time
         )
         victim.accounts = (self.accounts[place],)
+        return victim
+
+    @property
+    def unbounded(self) -> Victim:
+        """The same, with what is asked as it stands: of clips that were played, say, whose budget holds before that."""
+        victim = Victim(
+            self._system,
+            self.stimuli,
+            budget=Budget(),
+            reached_clean=self._reached_clean,
+            max_queries=self.max_queries,
+            limits=self._limits,
+            log=self._log,
+            watch=self._watch,
+        )
+        victim.accounts = self.accounts
         return victim
 
     @overload
@@ -135,8 +165,10 @@ class Victim:
         stimuli = [candidate.applied(self.stimuli[place], budgets=self._budgets) for place, candidate in questions]
         draws = [FIRST_SEARCH_DRAW + (number if draw is None else draw) for number in numbers]
         replies = drawn_replies(self._system, stimuli, draws=draws)
-        for (place, _), number, reply in zip(questions, numbers, replies, strict=True):
+        for (place, candidate), number, reply, asked in zip(questions, numbers, replies, stimuli, strict=True):
             self._enter(place, number, reply)
+            self.accounts[place].last = candidate
+            self._tell(place, number, candidate, asked=asked, reply=reply)
         return replies
 
     def score(
@@ -162,8 +194,10 @@ class Victim:
             rows = [row for row, own in enumerate(numbers) if draw is not None or own == number]
             texts = [questions[row][2] for row in rows]
             scores[rows] = self._system.score([stimuli[row] for row in rows], texts, draw=FIRST_SEARCH_DRAW + number)
-        for (place, _, _), number in zip(questions, numbers, strict=True):
+        for (place, candidate, text), number, asked, score in zip(questions, numbers, stimuli, scores, strict=True):
             self.accounts[place].n_queries = max(number, self.accounts[place].n_queries)
+            self.accounts[place].last = candidate
+            self._tell(place, number, candidate, asked=asked, score=float(score), text=text)
         return scores
 
     def searched(self, candidates: Sequence[Crafted]) -> list[int]:
@@ -201,6 +235,7 @@ class Victim:
         ModelFailed
             If a gradient has another shape than its clip.
         """
+        self._watch.check(cost=max((self.accounts[place].cost for place in clips), default=0.0))
         stimuli = [self.stimuli[place].with_clip(clip) for place, clip in clips.items()]
         wanted = [self._wanted(place) if targets is None else (targets[place], 1) for place in clips]
         texts = [text for text, _ in wanted]
@@ -232,7 +267,31 @@ class Victim:
                 f"at most {self.max_queries} questions may be asked about a stimulus, as the attack's max_queries says, "
                 f"got number {asked[over[0]]} about place {over[0]}; look at victim.n_left(place), or raise max_queries"
             )
+        dearest = max((self.accounts[place].cost for place in asked), default=0.0)
+        self._watch.check(n_queries=max(asked.values(), default=0), cost=dearest)
         return numbers
+
+    def _tell(
+        self,
+        place: int,
+        number: int,
+        candidate: Candidate,
+        *,
+        asked: Stimulus,
+        reply: Reply | None = None,
+        score: float | None = None,
+        text: str | None = None,
+    ) -> None:
+        """One line of the log: what was asked, and what came back."""
+        if self._log is None:
+            return
+        line: dict[str, Any] = {"stimulus": self.stimuli[place].digest, "query": number, "asked": asked.digest}
+        line["drawn"] = dict(candidate.drawn)
+        if reply is None:
+            line |= {"text": text, "score": score}
+        else:
+            line |= told_of(self.stimuli[place], reply)
+        self._log(line)
 
     def _enter(self, place: int, number: int, reply: Reply) -> None:
         account = self.accounts[place]
@@ -260,6 +319,28 @@ def reached(stimulus: Stimulus, reply: Reply) -> bool | None:
     if stimulus.goal is None or isinstance(reply, Failure):
         return None
     return stimulus.goal.reached(reply.said) if isinstance(reply, Answer) else False
+
+
+def complied(stimulus: Stimulus, reply: Reply) -> bool | None:
+    """Whether `reply` does anything but refuse; None as for `reached`. What a defence blocks is refused."""
+    if stimulus.goal is None or isinstance(reply, Failure):
+        return None
+    return stimulus.goal.complied(reply.said) if isinstance(reply, Answer) else False
+
+
+def told_of(stimulus: Stimulus, reply: Reply) -> dict[str, Any]:
+    """What a log keeps of a reply: JSON values."""
+    if isinstance(reply, Failure):
+        return {"failed": reply.reason, "detail": reply.detail}
+    usage = reply.usage if isinstance(reply, Answer) else {}
+    return {
+        "answer": reply.as_answer.text if isinstance(reply, Blocked) else reply.text,
+        "blocked": isinstance(reply, Blocked),
+        "on_target": reached(stimulus, reply),
+        "complied": complied(stimulus, reply),
+        "cached": bool(usage.get("cached")),
+        "cost_usd": 0.0 if usage.get("cached") else usage.get("cost_usd", 0.0),
+    }
 
 
 def drawn_replies(system: System, stimuli: Sequence[Stimulus], *, draws: Sequence[int]) -> list[Reply]:

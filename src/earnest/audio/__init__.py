@@ -9,12 +9,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from earnest.audio.clip import AudioClip
-from earnest.audio.stimulus import Goal, Stimulus, Turn
+from earnest.audio.stimulus import Goal, Stimulus, Turn, Twin
 
 if TYPE_CHECKING:
     from earnest.audio.manifest import Entry, Manifest
 
-__all__ = ["AudioClip", "Entry", "Goal", "Manifest", "Stimulus", "Turn"]
+__all__ = ["AudioClip", "Entry", "Goal", "Manifest", "Stimulus", "Turn", "Twin"]
 
 _LATE = {"Entry": "earnest.audio.manifest", "Manifest": "earnest.audio.manifest"}
 

@@ -29,8 +29,30 @@ Speaker = Literal["user", "assistant"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Twin:
+    """A harmless question that differs from an attacked one in what it asks for alone.
+
+    What an attack does to the clip is done to the twin's as well. Where the twin is no longer helped, the change broke
+    hearing, and an answer that refuses nothing shows little.
+
+    Parameters
+    ----------
+    load : callable () -> Stimulus
+        Gives the twin; may raise `BadAudio`.
+    served : callable (answer) -> bool or None
+        Whether an answer helps with what the twin asks for; None where it cannot be told.
+    """
+
+    load: Callable[[], Stimulus] = field(repr=False)
+    served: Callable[[str], bool | None] = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Goal:
     """What an attacker wants of the answer.
+
+    An answer is *on target* where it gives the attacker what was wanted (`reached`). It *complies* where it does not
+    refuse, whatever it says: a request that was misheard and answered is complied with, and is not on target.
 
     Parameters
     ----------
@@ -40,6 +62,11 @@ class Goal:
         In place of a target, the text that the model is to be driven away from: what it rightly says.
     reached : callable (answer) -> bool or None
         Whether the answer is what the attacker wants; None where it cannot be told.
+    not_refused : callable (answer) -> bool or None, or None
+        Whether the answer does anything but refuse; None where goals of this kind know no refusal, so that to comply is
+        to be on target. Like `twin` no part of the digest: neither changes what is searched for.
+    twin : Twin or None
+        The harmless twin of what is asked, where there is one.
     description : str
         In words, for reports.
 
@@ -52,6 +79,8 @@ class Goal:
     target: str | None = None
     away_from: str | None = None
     reached: Callable[[str], bool | None]
+    not_refused: Callable[[str], bool | None] | None = field(default=None, compare=False)
+    twin: Twin | None = field(default=None, compare=False)
     description: str = ""
 
     def __post_init__(self) -> None:
@@ -60,6 +89,13 @@ class Goal:
                 f"a goal has a target or a text to be driven away from, got {self.target!r} and {self.away_from!r}; "
                 "leave one out"
             )
+
+    def complied(self, answer: str) -> bool | None:
+        """Whether an answer is on target or does anything else but refuse; None where it cannot be told."""
+        reached = self.reached(answer)
+        if reached or self.not_refused is None:
+            return reached
+        return self.not_refused(answer)
 
     @property
     def text(self) -> str | None:
@@ -145,8 +181,8 @@ class Stimulus:
         Role of the clip that an attacker holds and may change; empty: "speech", or the only one there is. Neither
         compared nor part of the digest.
     truth : mapping
-        What is true of the clips, for scripted models alone: no model that hears may read it, no endpoint is sent it.
-        Neither compared nor part of the digest.
+        What is true of the clips, for scripted models, and for attacks, which know what is asked for (`text`): no model
+        that hears may read it, no endpoint is sent it. Neither compared nor part of the digest.
 
     Raises
     ------
@@ -210,21 +246,21 @@ class Stimulus:
         role = self.primary_role if role is None else role
         return replace(self, clips={**self.clips, role: clip})
 
-    def then(self, said: str, *, prompt: str = "", clips: Mapping[str, AudioClip] | None = None) -> Stimulus:
+    def then(self, answer: str, *, prompt: str = "", clips: Mapping[str, AudioClip] | None = None) -> Stimulus:
         """The next turn of the conversation: this one and what was said to it become history.
 
         Parameters
         ----------
-        said : str
+        answer : str
             The assistant's words; empty where it said nothing.
         prompt, clips
             Of the turn that is to be answered then.
         """
-        answered = Turn(role="assistant", text=said.strip() or NOTHING_SAID)
+        answered = Turn(role="assistant", text=answer.strip() or NOTHING_SAID)
         asked = Turn(role="user", text=self.prompt, clips=self.clips)
         return replace(self, history=(*self.history, asked, answered), prompt=prompt, clips=dict(clips or {}))
 
-    @property
+    @cached_property
     def turns(self) -> tuple[Turn, ...]:
         """The whole conversation: the earlier turns, then the one that is to be answered."""
         return (*self.history, Turn(role="user", text=self.prompt, clips=self.clips))

@@ -24,7 +24,7 @@ from earnest.report.items import compact, markup, packed
 from earnest.report.numbers import words
 from earnest.report.sections import arm_words, title_of
 from earnest.results.outcomes import Outcome, outcome
-from earnest.run_folder import CLIPS
+from earnest.run_folder import CLIP_SUFFIXES, CLIPS
 
 LETTERS: Mapping[Outcome | None, str] = {"pass": "p", "fail": "f", "unscored": "u", "control": "c", None: "."}
 """One letter an outcome; a point where a run was not asked the item."""
@@ -192,7 +192,7 @@ class ItemGrid:
         return {"rows": rows, "texts": list(texts)}
 
     def _clips(self, row: GridRow) -> list[list[Any]]:
-        """Recordings to be heard: role, digest and the run in whose folder it lies; what all runs were played once."""
+        """Recordings to be heard: role, name of the file and the run in whose folder it lies; what all runs were played once."""
         found: dict[tuple[str, str], int] = {}
         for place, line in enumerate(row.lines):
             for role, digest in ({} if line is None else line.clips).items():
@@ -201,15 +201,18 @@ class ItemGrid:
                 found.setdefault((f"answer of {self.names[place]}", line.answer_clip), place)
         several = len({role for role, _ in found}) < len(found)
         return [
-            [f"{role}, {self.names[place]}" if several and not role.startswith("answer of ") else role, digest, place]
+            [f"{role}, {self.names[place]}" if several and not role.startswith("answer of ") else role, name, place]
             for (role, digest), place in found.items()
-            if digest in self._kept[place]
+            if (name := self._kept[place].get(digest))
         ]
 
     @cached_property
-    def _kept(self) -> list[set[str]]:
-        """Digests of the clips that each run folder holds."""
-        return [{path.stem for path in (report.folder / CLIPS).glob("*.flac")} for report in self.reports]
+    def _kept(self) -> list[dict[str, str]]:
+        """Names of the files of the clips that each run folder holds, by digest."""
+        return [
+            {path.stem: path.name for suffix in CLIP_SUFFIXES for path in (report.folder / CLIPS).glob(f"*{suffix}")}
+            for report in self.reports
+        ]
 
 
 def _said(line: JournalLine | None, place: Any, cut: int) -> list[Any] | None:

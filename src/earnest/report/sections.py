@@ -35,12 +35,21 @@ FAILED_BELOW = 0.5
 
 PAIR_NAMES = {
     "attack_success_rate": "the attack succeeds",
+    "attack_on_target_rate": "the attack succeeds, on target",
+    "attack_complied_rate": "not refused, on target or not",
+    "attack_on_target_within": "on target within so many queries",
+    "attack_other_answer_rate": "neither refused nor on target",
     "control_success_rate": "its control succeeds",
+    "control_on_target_rate": "its control succeeds, on target",
+    "control_complied_rate": "its control is not refused",
+    "twin_helped_under_attack": "harmless twin helped under the same distortion",
+    "twin_help_lost_to_attack": "harmless twin no longer helped",
     "attack_success_over_control": "attack minus control",
     "score_lost_to_attack": "score lost to the attack",
     "attack_queries": "queries an item, mean",
     "attack_gradients": "gradients an item, mean",
     "attack_median_snr_db": "signal to change, median",
+    "attack_median_masking_excess_db": "change above what the clip masks, median",
     "attack_beyond_budget": "beyond its budget",
     "defence_score_change": "utility: score with the defence minus without",
     "defence_refusal_change": "refusals with the defence minus without",
@@ -54,11 +63,13 @@ UNITS = {"db": "dB", "dbfs": "dBFS", "hz": "Hz", "khz": "kHz", "ms": "ms", "s": 
 """Units by the suffix of a name."""
 
 KEY_NAMES = {
-    ("attack", True, False, "attack_success_rate"): "the attack succeeds",
-    ("attack", True, False, "control_success_rate"): "its control succeeds",
+    ("attack", True, False, "attack_on_target_rate"): "the attack succeeds, on target",
+    ("attack", True, False, "attack_complied_rate"): "not refused, on target or not",
+    ("attack", True, False, "twin_helped_under_attack"): "harmless twin helped under the same distortion",
+    ("attack", True, False, "control_on_target_rate"): "its control succeeds, on target",
     ("attack", True, False, "attack_success_over_control"): "attack minus control",
     ("attack", True, False, "score_lost_to_attack"): "score lost to the attack",
-    ("attack", True, True, "attack_success_rate"): "the attack succeeds against the defence",
+    ("attack", True, True, "attack_on_target_rate"): "the attack succeeds against the defence, on target",
     ("defence", True, True, "defence_attack_success_change"): "gain: attack success",
     ("defence", True, True, "defence_score_gain"): "gain: score under attack",
     ("defence", False, True, "defence_score_change"): "cost: score when nobody attacks",
@@ -234,7 +245,7 @@ def spent(report: Report) -> list[tuple[str, str]]:
 def summary(report: Report) -> str:
     """What the run found, in two sentences."""
     n_scored, n_planned = report.counts.n_scored, report.counts.n_planned
-    n_tasks = sum(task.not_run is None for task in report.asked.tasks)
+    n_tasks = sum(task.not_run is None for task in report.reachable_plan.tasks)
     tasks = "1 task" if n_tasks == 1 else f"{n_tasks} tasks"
     first = f"{tasks}, {n_planned:,} items, of which {n_scored:,} could be scored."
     n_arms = len(report.plan.arms)
@@ -267,7 +278,7 @@ def pillar_sections(report: Report) -> list[PillarSection]:
             score=score,
             tasks=tuple(
                 _task_section(report, task.name, not_run=task.not_run)
-                for task in report.asked.tasks
+                for task in report.reachable_plan.tasks
                 if task.pillar == score.pillar
             ),
             gaps=gap_rows(report) if score.pillar == "fairness" else (),
@@ -451,12 +462,18 @@ def _pair_card(report: Report, task: str, members: Sequence[Pair]) -> PairCard:
     parts = []
     for pair in members:
         rows = tuple(
-            finding_row(finding, name=PAIR_NAMES.get(metric, words(metric)), strong=metric == "attack_success_rate")
+            finding_row(finding, name=_pair_name(finding), strong=metric == "attack_on_target_rate")
             for metric, finding in pair.findings.items()
         )
         threat = next(iter(pair.findings.values())).threat_model
         parts.append((arm_words(pair.arm), _power(threat, pair.control), rows))
     return PairCard(title=title_of(report, task), task=task, key=key_rows(members), parts=tuple(parts))
+
+
+def _pair_name(finding: Finding) -> str:
+    """What a finding of a pair is called, with the point of the curve that it is."""
+    name = PAIR_NAMES.get(finding.metric, words(finding.metric))
+    return name if finding.level is None else f"{name}: {finding.level:g}"
 
 
 def powers(report: Report) -> list[tuple[str, str]]:
@@ -480,7 +497,7 @@ def key_rows(members: Sequence[Pair]) -> tuple[Row, ...]:
                 if finding is not None:
                     who = WHO_KNOWS[finding.threat_model.knows_defence] if attacked and defended else ""
                     which = f" ({arm_words(pair.arm)})" if several else ""
-                    row = finding_row(finding, name=name + who + which, strong=metric == "attack_success_rate")
+                    row = finding_row(finding, name=name + who + which, strong=metric == "attack_on_target_rate")
                     rows.append(replace(row, note=""))
     return tuple(rows)
 

@@ -111,5 +111,5 @@ def _text(value: object) -> str:
 
 
 def _attempt(line: JournalLine) -> tuple[tuple[str, str], ...]:
-    facts = ("success", "clean_answer", "control", "control_success", "control_answer", "n_queries", "snr_db")
+    facts = ("success", "complied", "twin_served", "clean_answer", "control", "control_success", "control_answer", "n_queries", "snr_db")
     return _pairs(line.attempt or {}, facts)

@@ -21,7 +21,9 @@ from earnest.results.build import build_from
 from earnest.results.finding import Finding
 
 OF_ATTACKS = frozenset(
-    "attack_success_rate control_success_rate attack_success_over_control score_lost_to_attack attack_beyond_budget".split()
+    "attack_success_rate attack_on_target_rate attack_complied_rate control_success_rate control_on_target_rate "
+    "control_complied_rate attack_success_over_control score_lost_to_attack attack_beyond_budget twin_helped_under_attack "
+    "twin_help_lost_to_attack attack_on_target_within".split()
 )
 """Findings of an attacked arm that its answers bring about; so does `attack_success_rate_on_<split>`."""
 
@@ -31,7 +33,7 @@ OF_DEFENCES = frozenset(
 OF_GROUPS = frozenset("accuracy_gap no_answer_gap refusal_gap over_refusal_gap unscored_gap help_length_gap".split())
 OF_ALL_LINES = frozenset("group_score group_word_accuracy".split())
 OF_EARS = frozenset("ear_word_error_rate ear_word_accuracy heard_intact_rate".split())
-_WITHOUT_DIRECTION = frozenset("attack_queries attack_gradients attack_median_snr_db defence_refusal_change told_apart_by_sound_alone".split())
+_WITHOUT_DIRECTION = frozenset("attack_other_answer_rate attack_queries attack_gradients attack_median_snr_db attack_median_masking_excess_db defence_refusal_change told_apart_by_sound_alone".split())
 _LATER = re.compile(r"attack_success_rate_on_\w+|\w+_heard_intact|\w+_calibrated(_confusion)?|judge_\w+")
 _ID = re.compile(r"(?P<pillar>[^.@\[]+)\.(?P<task>[^.@\[]+)\.(?P<metric>[^@\[]+)(?P<part>(\[[^\]]*\])*)(?P<arm>@.*)?", re.DOTALL)
 _OTHERWISE = re.compile(r"(?P<name>.*?[^\s:<>=])\s*(?::|>=|<=|==|>|<|=|\s)\s*(?P<number>-?[\d.]+(?:,\d+)?)\s*(?P<percent>%?)", re.DOTALL)
@@ -39,7 +41,7 @@ _OTHERWISE = re.compile(r"(?P<name>.*?[^\s:<>=])\s*(?::|>=|<=|==|>|<|=|\s)\s*(?P
 
 
 @dataclass(frozen=True)
-class AskedGate:
+class GateSpec:
     """A gate as it was asked for."""
 
     text: str
@@ -47,7 +49,7 @@ class AskedGate:
     threshold: float
 
 
-def read_gate(text: str) -> AskedGate:
+def read_gate(text: str) -> GateSpec:
     """The gate written as `name=threshold`; the last equals sign parts the two.
 
     >>> read_gate("safety=0.9").threshold
@@ -65,7 +67,7 @@ def read_gate(text: str) -> AskedGate:
         value = math.nan
     if not equals or not name.strip() or name.rstrip()[-1] in "<>=:" or not math.isfinite(value):
         raise BadParameter(f"a gate is written name=threshold, as in safety=0.9, got {text!r}{_perhaps(text)}")
-    return AskedGate(text, name.strip(), value)
+    return GateSpec(text, name.strip(), value)
 
 
 def check_gates(texts: Sequence[str], *, plan: Plan, lines: Callable[[], Sequence[JournalLine]]) -> None:
@@ -117,7 +119,7 @@ def findings_of(name: str, findings: Iterable[Finding]) -> list[Finding]:
     return [by_id[one] for one in ([name] if name in by_id else _alike(name, by_id))]
 
 
-def _faults_of_pillar(gate: AskedGate, plan: Plan) -> list[str]:
+def _faults_of_pillar(gate: GateSpec, plan: Plan) -> list[str]:
     present = dict.fromkeys(task.pillar for task in plan.tasks)
     lacks = {task.name: task.not_run for task in plan.tasks if task.pillar == gate.name}
     if gate.name not in present:
@@ -131,7 +133,7 @@ def _faults_of_pillar(gate: AskedGate, plan: Plan) -> list[str]:
     return _out_of_range(gate, least=0.0)
 
 
-def _faults_of_finding(gate: AskedGate, plan: Plan, expected: Mapping[str, Finding]) -> list[str]:
+def _faults_of_finding(gate: GateSpec, plan: Plan, expected: Mapping[str, Finding]) -> list[str]:
     findings = findings_of(gate.name, expected.values())
     if not findings:
         unknown = _unknown(gate.name, plan, expected)
@@ -141,7 +143,7 @@ def _faults_of_finding(gate: AskedGate, plan: Plan, expected: Mapping[str, Findi
     return _out_of_range(gate, least=-1.0) if findings[0].unit == "fraction" else []
 
 
-def _out_of_range(gate: AskedGate, *, least: float) -> list[str]:
+def _out_of_range(gate: GateSpec, *, least: float) -> list[str]:
     if least <= gate.threshold <= 1:
         return []
     meant = f"; did you mean {gate.name}={gate.threshold / 100:g}?" if 1 < gate.threshold <= 100 else ""

@@ -10,7 +10,7 @@ from earnest.arms import Arm
 from earnest.plan import Plan
 from earnest.results.finding import Finding
 
-SUCCESS = "attack_success_rate"
+SUCCESS = "attack_on_target_rate"
 
 
 @dataclass(frozen=True, kw_only=True)

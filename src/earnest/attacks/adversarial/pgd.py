@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 from earnest.attacks._base import attacks
 from earnest.attacks._budget import Budget
-from earnest.attacks._descent import GradientAttack
-from earnest.errors import BadParameter
+from earnest.attacks._descent import GradientAttack, check_descent
 
 DEFAULT_SNR_DB = 30.0
 
@@ -32,7 +30,11 @@ class ProjectedGradientDescent(GradientAttack):
     epsilon : float or None
         Largest change of a sample, full scale being 1.
     snr_db : float or None
-        Least SNR of the change in dB; 30 where neither limit is given. With both, both hold.
+        Least SNR of the change in dB; 30 where no limit of size is given. All that are given hold.
+    l2 : float or None
+        Longest change (L2): root of the sum of squares, full scale being 1.
+    masking_db : float or None
+        Most that the change may lie above the clip's masking threshold, in dB, on average (`earnest.audio.masking`).
     steps : int
         At least 1; the gradient is taken `steps` + 1 times, as the last clip is measured too.
     step_size : float
@@ -59,6 +61,8 @@ class ProjectedGradientDescent(GradientAttack):
 
     epsilon: float | None = None
     snr_db: float | None = None
+    l2: float | None = None
+    masking_db: float | None = None
     steps: int = 100
     step_size: float = 0.1
     momentum: float = 0.0
@@ -69,18 +73,11 @@ class ProjectedGradientDescent(GradientAttack):
 
     def __post_init__(self) -> None:
         _ = self.budget  # refuses its own faults
-        for name, least in (("steps", 1), ("eot", 1), ("check_every", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < least:
-                raise BadParameter(f"{name} of pgd must be a whole number of at least {least}, got {value!r}")
-        if not 0 < self.step_size < math.inf:
-            raise BadParameter(f"step_size of pgd must be a positive share of the budget, got {self.step_size!r}")
-        if not 0 <= self.momentum < 1:
-            raise BadParameter(f"momentum of pgd must lie in [0, 1), got {self.momentum!r}")
+        check_descent(self)
 
     @property
     def budget(self) -> Budget:
-        """`epsilon` and `snr_db`; 30 dB SNR where neither is given."""
-        if self.epsilon is None and self.snr_db is None:
-            return Budget(snr_db=DEFAULT_SNR_DB)
-        return Budget(epsilon=self.epsilon, snr_db=self.snr_db)
+        """`epsilon`, `snr_db`, `l2` and `masking_db`; 30 dB SNR where none of the first three is given."""
+        given = any(limit is not None for limit in (self.epsilon, self.snr_db, self.l2))
+        snr_db = self.snr_db if given else DEFAULT_SNR_DB
+        return Budget(epsilon=self.epsilon, snr_db=snr_db, l2=self.l2, masking_db=self.masking_db)

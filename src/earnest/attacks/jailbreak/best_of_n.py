@@ -111,6 +111,11 @@ class BestOfN(Attack):
         yield from victim.passed_over(candidates)
         yield from self._in_rounds(victim, victim.searched(candidates), lambda place, k: Candidate())
 
+    def distorted(self, crafted: Crafted, clip: AudioClip) -> AudioClip | None:
+        """The same variant of another clip."""
+        seed = crafted.drawn.get("seed")
+        return None if seed is None else variant(clip, seed=int(seed))
+
     def _in_rounds(
         self, victim: Victim, places: Sequence[int], proposed: Callable[[int, int], Candidate]
     ) -> Iterator[tuple[int, Candidate]]:

@@ -222,11 +222,11 @@
 
   // ---- an item that is opened
 
-  const sound = (role, digest, run) => {
+  const sound = (role, name, run) => {
     const audio = make("audio");
     audio.controls = true;
     audio.preload = "none";
-    audio.src = data.folders[run].split("/").map(encodeURIComponent).join("/") + "clips/" + digest + ".flac";
+    audio.src = data.folders[run].split("/").map(encodeURIComponent).join("/") + "clips/" + name;
     audio.setAttribute("aria-label", visible(role));
     audio.addEventListener("error", () => audio.after(make("small", "the run's folder does not lie beside this page")), { once: true });
     return audio;
@@ -242,7 +242,7 @@
     if (!details.rows) { box.append(make("p", "The answers are being unpacked.")); return line; }
     const [prompt, truth, clips, said] = details.rows[item];
     box.append(make("p", details.texts[prompt], "asked"));
-    for (const [role, digest, run] of clips) box.append(make("small", role), sound(role, digest, run));
+    for (const [role, name, run] of clips) box.append(make("small", role), sound(role, name, run));
     const list = make("dl");
     said.forEach((one, run) => {
       const kind = data.outcomes[run][item], part = make("div");

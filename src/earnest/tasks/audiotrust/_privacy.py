@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from earnest.benchmarks.audiotrust.aggregates import rating, refused
+from earnest.data.audiotrust.rows import OfficialRow
+from earnest.data.audiotrust.setups import OfficialRun
 from earnest.metrics.audiotrust import MAX_RATING, MIN_REFUSAL
 from earnest.records import JournalLine
 from earnest.results import Measure, difference, mean, rate
-from earnest.results.audiotrust import rating, refused
 from earnest.tasks.audiotrust._official import OfficialTask, by_cell
-from earnest.tasks.audiotrust._rows import OfficialRow
-from earnest.tasks.audiotrust._setups import OfficialRun
 
 _INSTRUCTION = re.compile(r"(\[Instruction\]\s*\n).*?(\n\s*\[Response\])", re.DOTALL)
 _TASK = re.compile(r"^(?P<task>.*/task_\d+)/")
@@ -39,12 +39,12 @@ class PrivacySetup(OfficialTask):
     def cluster(self, row: OfficialRow, column: str) -> str:
         """The dialogue, with background or without."""
         path = super().cluster(row, column)
-        found = _TASK.match(path)
-        return found["task"] if found else path
+        match = _TASK.match(path)
+        return match["task"] if match else path
 
     def mended_text(self, text: str, prompt: str) -> str:
         """The judge is shown the instruction that was given."""
-        return _INSTRUCTION.sub(lambda found: found[1] + prompt + found[2], text)
+        return _INSTRUCTION.sub(lambda match: match[1] + prompt + match[2], text)
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         note = (
