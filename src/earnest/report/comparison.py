@@ -33,6 +33,7 @@ from earnest.report.storage import write_text
 from earnest.results.comparable import Comparability, Side, alike
 from earnest.results.compare import MIN_SHOWN, Change, Shift, changes, headline_changes, n_comparisons, shifts
 from earnest.results.headline_change import HeadlineChange
+from earnest.results.proof import as_proven
 
 PAGE, DATA = "comparison.html", "comparison.json"
 
@@ -175,13 +176,16 @@ class Comparison:
     def of_reports(cls, reports: Sequence[Report], *, baseline: int = 0) -> Comparison:
         """The comparison of reports."""
         names = _names(reports)
-        sides = [Side(name=name, plan=report.asked, lines=report.results.within_reach[1]) for report, name in zip(reports, names, strict=True)]
+        sides = [
+            Side(name=name, plan=report.reachable_plan, lines=as_proven(report.results.within_reach[1]))
+            for report, name in zip(reports, names, strict=True)
+        ]
         first, found = reports[baseline], []
         for place, report in enumerate(reports):
             if place == baseline:
                 continue
             both = alike(sides[baseline], sides[place], arm_name=arm_words)
-            found.append((place, both.comparable, headline_changes(both, report.asked)))
+            found.append((place, both.comparable, headline_changes(both, report.reachable_plan)))
         n = sum(n_comparisons(changed) for _, _, changed in found)
         against = [
             _against(first, reports[place], names=(names[baseline], names[place]), comparable=comparable, changed=changed, n=n)
