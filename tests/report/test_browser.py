@@ -408,3 +408,19 @@ def test_every_text_of_the_leaderboard_can_be_read(in_browser, leaderboard: Path
         assert await evaluate(CONTRAST) == []
 
     in_browser(leaderboard, steps, scheme=scheme)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_the_leaderboard(in_browser, leaderboard: Path, scheme: str) -> None:
+    spec = importlib.util.find_spec("axe_playwright_python")
+    if spec is None or spec.origin is None:
+        pytest.skip("axe-core is not installed; it comes with axe-playwright-python")
+    script = next(Path(spec.origin).parent.rglob("axe*.js")).read_text(encoding="utf-8")
+
+    async def steps(evaluate: Evaluate) -> None:
+        await evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        await evaluate(script + "\n;0")
+        found = await evaluate("axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations.map((v) => [v.id, v.impact, v.nodes.slice(0, 3).map((n) => n.html.slice(0, 120) + ' ' + n.failureSummary)]))")
+        assert found == []
+
+    in_browser(leaderboard, steps, scheme=scheme)

@@ -292,19 +292,6 @@ def test_signs_that_xml_cannot_hold_are_replaced(run_folder: Path) -> None:
     assert "\\|c" in (run_folder / "report.md").read_text(encoding="utf-8")
 
 
-def test_two_runs_are_put_beside_each_other(tmp_path: Path, made_tasks: None, make_run) -> None:
-    first, second = make_run(tmp_path / "a", n=12), make_run(tmp_path / "b", n=12, seed=1, model="other/model")
-    comparison = report.compare(first, second)
-    path = comparison.write(tmp_path)
-    page = Page(path.read_text(encoding="utf-8"))
-    assert page.open == []
-    assert "other/model" in comparison.as_text()
-    assert json.loads(json.dumps(comparison.as_json()))["plan_differences"]
-    assert {change.how for change in comparison.changes} == {"paired", "unpaired"}
-    same = report.compare(first, first)
-    assert all(change.value == 0 for change in same.changes if change.value is not None)
-
-
 # ---------------------------------------------------------------- parts
 
 

@@ -101,16 +101,26 @@ def write_pictures(run: RunResults | Path | str, *, card: bool = False, figures:
     return written
 
 
-def compare(first: Path | str, second: Path | str) -> Comparison:
-    """What changed from the run in `first` to that in `second`, item by item where they share items.
+def compare(first: Path | str, *others: Path | str, baseline: Path | str | None = None) -> Comparison:
+    """What changed from one run to others, on what they were asked alike.
+
+    Parameters
+    ----------
+    first, *others : path
+        Run folders; at least one other.
+    baseline : path or None
+        The one of these from which changes are measured; by default the first.
 
     Raises
     ------
     BadData
-        If either is no run folder, or its journal cannot be read.
+        If one is no run folder, or its journal cannot be read.
+    BadParameter
+        If there is no other run, or the baseline is none of the runs.
     """
     from earnest.report.comparison import Comparison
     from earnest.run_folder import taken_as_data
 
-    with taken_as_data(f"{first} or {second}"):
-        return Comparison.of(Path(first), Path(second))
+    folders = [Path(folder) for folder in (first, *others)]
+    with taken_as_data(" or ".join(map(str, folders))):
+        return Comparison.of(*folders, baseline=None if baseline is None else Path(baseline))

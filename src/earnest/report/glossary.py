@@ -1,41 +1,108 @@
-"""The words of a report: each defined once, shown where it is used, and listed at the end of the page."""
+"""The glossary: one term for each thing, defined once for the report, the docs and whoever edits either.
+
+`glossary.yaml` beside this file holds the terms. A report shows a definition where a term is pointed at, and
+`docs/glossary.md` is written from the same file.
+"""
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Mapping
+from pathlib import Path
 
-from markupsafe import Markup
+import yaml
+from markupsafe import Markup, escape
+from pydantic import BaseModel, ConfigDict, Field
 
-TERMS = {
-    "pillar": "One side of trust, such as safety. Its score is the unweighted mean of its tasks’ headlines when nobody attacks.",
-    "task": "One way of asking about a pillar, with its own data, prompts and scoring.",
-    "headline": "The one rate of a task that its pillar averages.",
-    "sub-task": "What is varied within a pillar: one of the 26 of the field’s reference benchmark.",
-    "item": "One question to the model: a recording or several, a prompt, and what is true of them.",
-    "condition": "Who attacks and what defends while an item is asked: clean, attacked, defended, or both.",
-    "clean": "Nobody attacks and nothing defends.",
-    "score": "Share of the answers that are as they should be, or a mean of such shares; more is better unless ↓ says otherwise.",
-    "chance level": "What guessing would give, or doing nothing. A score whose interval holds it shows no ability.",
-    "95 % interval": "Drawn again and again, such an interval holds the value of the whole population 19 times in 20.",
-    "n": "Scored items that a number rests on.",
-    "unscored": "Neither right nor wrong: the call failed, or no rule could read the answer. Counted with every number, part of none.",
-    "thin": "Fewer than 20 scored items: the interval is wide, and the number may change.",
-    "attack success": "Of the items that the system withstands when nobody attacks, the share on which the attack reaches its goal.",
-    "control": "The same disturbance without the art: noise of the same size, or the same number of plain tries.",
-    "score lost": "The task’s score without the attack minus with it. It counts every answer that went wrong, whatever the attack’s goal.",
-    "transfer": "An attack that was made against the bare model and is then tried on the defended one.",
-    "canary": "A clip that holds something the prompt does not give away: who names it has heard the audio.",
-    "baseline": "Another run that this one is compared with.",
-}
-"""Definitions by term."""
+from earnest.errors import UnknownName, did_you_mean
+
+SOURCE = Path(__file__).with_name("glossary.yaml")
+_CODE = re.compile(r"`([^`]+)`")
+
+_HEAD = """# Glossary
+
+earnest uses one term for each thing. The report shows these definitions where you point at a term, and the field of
+`report.json` that holds the thing stands after its definition, where there is one. Reading this page takes five minutes.
+"""
 
 
-def anchor(term: str) -> str:
-    """The id of a term's definition."""
-    return "term-" + re.sub(r"[^a-z0-9]+", "-", term.lower()).strip("-")
+class Term(BaseModel):
+    """A term with its definition.
+
+    Parameters
+    ----------
+    term : str
+        As it stands in running text.
+    means : str
+        One to three sentences of Markdown with nothing but code spans.
+    forms : tuple of str
+        Other forms in which it occurs: plurals, spellings.
+    field : str
+        Where JSON or the run folder holds it; empty where nothing does.
+    see : tuple of str
+        Other terms that help to understand it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    term: str = Field(min_length=1)
+    means: str = Field(min_length=1)
+    forms: tuple[str, ...] = ()
+    field: str = ""
+    see: tuple[str, ...] = ()
+
+    @property
+    def fragment(self) -> str:
+        """The fragment of its heading in `docs/glossary.md`."""
+        return self.term.replace(" ", "-")
+
+
+@functools.cache
+def groups() -> Mapping[str, tuple[Term, ...]]:
+    """The terms by the heading under which they stand, in the order of the file."""
+    held = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))
+    return {one["group"]: tuple(Term.model_validate(term) for term in one["terms"]) for one in held}
+
+
+@functools.cache
+def terms() -> Mapping[str, Term]:
+    """Every term by its name."""
+    return {term.term: term for some in groups().values() for term in some}
+
+
+@functools.cache
+def by_form() -> Mapping[str, Term]:
+    """Every term by each form in which it occurs, in lower case."""
+    return {form.lower(): term for term in terms().values() for form in (term.term, *term.forms)}
+
+
+def anchor(name: str) -> str:
+    """The id of a term's definition in a page of ours."""
+    return "term-" + re.sub(r"[^a-z0-9]+", "-", by_form()[name.lower()].term.lower()).strip("-")
 
 
 def term(name: str, text: str = "") -> Markup:
     """A link to the definition of `name`, shown as `text`; a script shows the definition when it is pointed at or focused."""
-    assert name in TERMS, f"{name!r} is no term of the glossary"
+    if name.lower() not in by_form():
+        raise UnknownName(f"no term of the glossary is called {name!r}{did_you_mean(name, by_form()) or '; docs/glossary.md lists all'}")
     return Markup('<a class="term" href="#{0}" aria-describedby="{0}">{1}</a>').format(anchor(name), text or name)
+
+
+def definitions() -> dict[str, Markup]:
+    """Every term's definition as a page shows it, by the term."""
+    return {name: Markup(_CODE.sub(r"<code>\1</code>", str(escape(term.means)))) for name, term in terms().items()}
+
+
+def as_markdown() -> str:
+    """The text of `docs/glossary.md`."""
+    parts = [_HEAD]
+    for group, some in groups().items():
+        parts += [f"## {group}\n", *map(_entry, some)]
+    return "\n".join(parts)
+
+
+def _entry(term: Term) -> str:
+    links = ", ".join(f"[{name}](#{terms()[name].fragment})" for name in term.see)
+    field = f" In files: {', '.join(f'`{name.strip()}`' for name in term.field.split(','))}." if term.field else ""
+    return f"### {term.term}\n\n{term.means}{field}" + (f" See {links}." if links else "") + "\n"

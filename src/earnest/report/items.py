@@ -84,10 +84,10 @@ def page_items(report: Report) -> PageItems:
         "leftOut": len(report.items) - len(rows),
     }
     rest = {**further, "rows": rows[n_plain:]}
-    return PageItems(_markup(_compact(content)), _packed(_compact(rest)) if rest["rows"] else "")
+    return PageItems(markup(compact(content)), packed(compact(rest)) if rest["rows"] else "")
 
 
-def _compact(content: dict[str, Any]) -> str:
+def compact(content: dict[str, Any]) -> str:
     """Compact JSON; what JSON or UTF-8 cannot hold is made fit for it."""
     try:
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -97,12 +97,14 @@ def _compact(content: dict[str, Any]) -> str:
     return text
 
 
-def _packed(text: str) -> str:
+def packed(text: str) -> str:
+    """The text deflated (zlib) and in base64, as the scripts of pages unpack it."""
     return base64.b64encode(zlib.compress(text.encode(errors="replace"), 9)).decode("ascii")
 
 
-def _markup(text: str) -> Markup:
-    for sign in "<>&\u2028\u2029":  # nothing in it may end the script element or a line of it
+def markup(text: str) -> Markup:
+    """JSON for a script element: nothing in it ends the element or a line."""
+    for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return Markup(text)
 
