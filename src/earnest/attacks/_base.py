@@ -456,6 +456,13 @@ class Attack(abc.ABC):
         """
         return change_on(clip, crafted=crafted)
 
+    def taken(self, system: System, *, control: bool = False) -> System:
+        """The system as an attacker has it who reaches into the model itself, or as the control leaves it; by default as it is.
+
+        What is crafted and verified is asked of this one; what is asked clean, of the system as it is.
+        """
+        return system
+
     def run(
         self,
         system: System,
@@ -506,10 +513,11 @@ class Attack(abc.ABC):
         with nullcontext() if crafts is None else crafts.claimed(crafting.keys):
             crafted = crafting.made("attack")
             controls = [] if self.control_name is None else crafting.made("control", crafted)
-        trials = self._trials(system, crafted, adaptive=same)
-        control_trials = self._trials(system, controls, adaptive=same) if controls else [None] * len(stimuli)
+        taken, beside = self.taken(system), self.taken(system, control=True)
+        trials = self._trials(taken, crafted, adaptive=same)
+        control_trials = self._trials(beside, controls, adaptive=same) if controls else [None] * len(stimuli)
         wanted = [one for one in crafted if reached_clean[one.place] is not True and not one.fault]
-        twins = twin_trials(system, wanted, distorted=self.distorted)
+        twins = twin_trials(system, wanted, taken=taken, distorted=self.distorted)
         if log is not None:
             for part, verified in (("verify", trials), ("verify_control", control_trials)):
                 for stimulus, trial in zip(stimuli, verified, strict=True):
@@ -564,7 +572,8 @@ class Attack(abc.ABC):
         It is asked once, under a draw that no search has seen. `first_success` is told of the system that it was made on
         alone.
         """
-        return self._trials(system, [crafted], adaptive=crafted.crafted_on == fingerprint_of(system))[0]
+        taken = self.taken(system)
+        return self._trials(taken, [crafted], adaptive=crafted.crafted_on == fingerprint_of(taken))[0]
 
     def _check_access(self, system: System) -> None:
         if self.needs not in system.access:
@@ -638,7 +647,8 @@ class _Crafting:
         reached_clean: Sequence[bool | None] | None = None,
         log: Log | None = None,
     ) -> None:
-        self._attack, self._system, self._stimuli = attack, system, stimuli
+        self._attack, self._stimuli = attack, stimuli
+        self._system, self._beside = attack.taken(system), attack.taken(system, control=True)
         self._seed, self._kept, self._log = seed, kept, log
         self._known_clean = reached_clean
 
@@ -676,7 +686,7 @@ class _Crafting:
             return
         stimuli = [self._stimuli[place] for place in places]
         victim = Victim(
-            self._system,
+            self._system if part == "attack" else self._beside,
             stimuli,
             budget=self._attack.budgets,
             reached_clean=lambda: [self._reached_clean[place] for place in places],

@@ -60,6 +60,10 @@ def _setup(plan: Plan, arm: Arm, model: Model, others: Mapping[str, Model], samp
         built_on = model if arm.crafted_on == UNDEFENDED else others[arm.crafted_on]
         crafted_on = System(built_on, (), plan.seed, sampling)
     _check_access(arm, attack, (crafted_on or system).model)
+    taken = getattr(attack, "taken", None)
+    for each in (system, crafted_on) if taken is not None else ():
+        if each is not None:  # what the attack and its control do inside the model is set up here too
+            _ = taken(each).asked, taken(each, control=True).asked
     return Setup(system, attack, crafted_on)
 
 
