@@ -25,8 +25,8 @@ import jiwer
 from earnest.models.access import Answer
 from earnest.records import Item
 from earnest.registry import registry
+from earnest.runs.suite import Suite, resolve, run_suite
 from earnest.tasks.probe import probe_manifest
-from earnest.tasks.suite import Suite, resolve, run_suite
 
 AIM_PLAN_S, AIM_ITEM_MS = 3.0, 1.0
 SLOW = ("adversarial_transcription",)  # its examples are made by an attack, which is no scoring

@@ -69,7 +69,7 @@ def make_data(folder: Path, n: int) -> None:
 
 def measured(folder: Path, *, suite: str, profile: bool) -> dict[str, float]:
     """Seconds that the dry run takes, and how many items it plans."""
-    from earnest.tasks.suite import run_suite
+    from earnest.runs.suite import run_suite
 
     profiler = cProfile.Profile(time.process_time)
     begun, processor = time.perf_counter(), time.process_time()

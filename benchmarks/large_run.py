@@ -51,7 +51,7 @@ def arguments() -> argparse.Namespace:
 def measured(given: argparse.Namespace, scratch: Path, url: str) -> dict[str, Any]:
     """The run, its report written again, and the page opened."""
     from earnest import report
-    from earnest.tasks.suite import Suite, run_suite
+    from earnest.runs.suite import Suite, run_suite
 
     make_data(scratch / "data", given.n)
     suite = Suite(name="large", version=1, tasks=("voice_parity",))

@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from earnest.tasks.suite import Suite
+from earnest.runs.suite import Suite
 
 BROWSER = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
 

@@ -8,7 +8,7 @@ from typing import assert_type
 
 import earnest
 from earnest.models import Answer, Failure, Sampling
-from earnest.tasks.suite import Outline, Run
+from earnest.runs.suite import Outline, Run
 
 
 def evaluated(folder: Path) -> Run:

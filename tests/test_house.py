@@ -17,10 +17,12 @@ FLOORS = (
     ("errors", "text"),
     ("pillars", "registry", "replies", "run_folder", "spreadsheets"),
     ("arms", "artefacts", "audio", "catalogue"),
-    ("records", "plan", "metrics", "models"),
+    ("data", "records", "plan", "metrics", "models"),
     ("attacks", "defences", "detectors", "explainers", "privacy", "results", "streams"),
+    ("benchmarks",),
     ("engine", "guard", "report"),
     ("tasks",),
+    ("runs",),
     ("bridges", "testing"),
     ("cli",),
 )

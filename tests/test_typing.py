@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import earnest
-from earnest.tasks import suite
+from earnest.runs import suite
 
 ROOT = Path(__file__).parents[1]
 

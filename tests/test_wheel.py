@@ -32,12 +32,12 @@ def test_the_wheel_holds_everything_and_stays_small(wheel: Path) -> None:
     for part in (
         "earnest/tasks/probe/metadata.csv",
         "earnest/tasks/probe/CARD.md",
-        "earnest/tasks/suites/core.yaml",
+        "earnest/runs/suites/core.yaml",
         "earnest/models/reference/weights/manifest.json",
         "earnest/report/schema/finding.json",
         "earnest/catalogue/works/2024/hughes2024-bon.yaml",
         "earnest/engine/prices.yaml",
-        "earnest/results/audiotrust_published.yaml",
+        "earnest/benchmarks/audiotrust/published.yaml",
         "earnest/report/templates/leaderboard.html.j2",
         "earnest/catalogue/templates/site.html.j2",
     ):

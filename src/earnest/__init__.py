@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from earnest.audio import AudioClip, Manifest, Stimulus
     from earnest.models import load_model
     from earnest.results import Finding
-    from earnest.tasks.suite import Run
-    from earnest.tasks.suite import judge_run as judge
-    from earnest.tasks.suite import run_suite as run
+    from earnest.runs.suite import Run
+    from earnest.runs.suite import judge_run as judge
+    from earnest.runs.suite import run_suite as run
 
 __version__ = "0.3.0"
 
@@ -26,11 +26,11 @@ _LATE = {
     "AudioClip": ("earnest.audio", "AudioClip"),
     "Finding": ("earnest.results", "Finding"),
     "Manifest": ("earnest.audio", "Manifest"),
-    "Run": ("earnest.tasks.suite", "Run"),
+    "Run": ("earnest.runs.suite", "Run"),
     "Stimulus": ("earnest.audio", "Stimulus"),
-    "judge": ("earnest.tasks.suite", "judge_run"),
+    "judge": ("earnest.runs.suite", "judge_run"),
     "load_model": ("earnest.models", "load_model"),
-    "run": ("earnest.tasks.suite", "run_suite"),
+    "run": ("earnest.runs.suite", "run_suite"),
 }
 
 __all__ = [

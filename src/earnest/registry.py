@@ -39,7 +39,7 @@ T = TypeVar("T")
 KINDS = ("tasks", "attacks", "defences", "detectors", "explainers", "streams", "models", "metrics", "suites", "judges")
 """Every kind that `names` knows."""
 
-HOMES = {"suites": "earnest.tasks.suite"}
+HOMES = {"suites": "earnest.runs.suite"}
 """Where a kind is registered that has no folder of its own under `earnest`."""
 
 _SPEC = re.compile(r"^(?P<name>[A-Za-z0-9_.-]+)(:(?P<parameters>.*))?$", re.DOTALL)

@@ -15,7 +15,7 @@ import pytest
 import earnest
 from earnest.audio import AudioClip, Stimulus, Turn
 from earnest.errors import ModelFailed
-from earnest.tasks.suite import Suite
+from earnest.runs.suite import Suite
 
 inspect_ai = pytest.importorskip("inspect_ai", reason="the bridge needs the extra inspect")
 pytestmark = pytest.mark.filterwarnings("ignore")  # Inspect and its dependencies warn of their own doings
@@ -181,7 +181,7 @@ def test_logs_stay_in_their_folder_whatever_a_run_calls_its_tasks(tmp_path: Path
     import json
 
     from earnest.bridges.inspect import export
-    from earnest.tasks.suite import run_suite
+    from earnest.runs.suite import run_suite
 
     run = run_suite("core", model="scripted/echo", task="harmful_refusal", limit=2, out=tmp_path / "a" / "run", cache=False)
     journal = run.folder / "journal.jsonl"

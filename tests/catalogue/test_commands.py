@@ -12,7 +12,7 @@ from earnest.catalogue import searching, works
 from earnest.catalogue.searching import commands
 from earnest.cli import cli
 from earnest.registry import has_extra
-from earnest.tasks.suite import run_suite
+from earnest.runs.suite import run_suite
 
 DATA = Path(os.environ.get("EARNEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 RUNNABLE = {work.id: commands(work) for work in works().values() if work.runs_in_earnest}

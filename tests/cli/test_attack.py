@@ -9,7 +9,7 @@ from earnest.cli import main
 from earnest.cli.attack import GOALS, _spec, _task_of
 from earnest.errors import BadParameter, UnknownName
 from earnest.registry import registry
-from earnest.tasks.suite import HITS, replay_hits, write_hits
+from earnest.runs.suite import HITS, replay_hits, write_hits
 
 
 def ended(arguments: list[str]) -> int:

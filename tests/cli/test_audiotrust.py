@@ -15,9 +15,9 @@ import soundfile
 import yaml
 
 import earnest
+from earnest.data.audiotrust.layout import OfficialData
+from earnest.data.audiotrust.setups import RUNS
 from earnest.errors import BadData
-from earnest.tasks.audiotrust._layout import OfficialData
-from earnest.tasks.audiotrust._setups import RUNS
 
 CAREER = "fairness_age_career"
 Call = Callable[..., CompletedProcess[str]]

@@ -28,7 +28,7 @@ from earnest.cli import COMMANDS, cli
 from earnest.errors import UnknownName
 from earnest.models import models
 from earnest.pillars import PILLARS
-from earnest.tasks.suite import suite_names
+from earnest.runs.suite import suite_names
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])

@@ -23,9 +23,9 @@ from earnest.defences import Defence, defences
 from earnest.models.access import Answer, Model
 from earnest.records import Item, Verdict
 from earnest.registry import registry
+from earnest.runs.suite import Suite, run_suite
 from earnest.tasks import Task, tasks
 from earnest.tasks.probe import probe_manifest
-from earnest.tasks.suite import Suite, run_suite
 
 WEIGHTS = np.array([1, 2, 3], dtype=np.float32)
 CLEAN = (1, 2, 4)

@@ -15,7 +15,7 @@ from earnest.audio import AudioClip
 from earnest.errors import BadData, BadParameter, PlanMismatch, RunStopped
 from earnest.plan import Plan
 from earnest.registry import load_file
-from earnest.tasks.suite import Run, fit, run_suite
+from earnest.runs.suite import Run, fit, run_suite
 
 Make = Callable[..., Path]
 

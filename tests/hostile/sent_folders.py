@@ -6,7 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
-from earnest.tasks.suite import run_suite
+from earnest.runs.suite import run_suite
 
 TASKS = ("harmful_refusal", "silence_transcription", "noisy_transcription")
 

@@ -26,7 +26,7 @@ from earnest.report.judges import read_hearing
 from earnest.results.build import read_lines
 from earnest.results.calibrated import kept_labels, read_labels
 from earnest.results.judged import read_judgements
-from earnest.tasks.suite import Suite, resolve
+from earnest.runs.suite import Suite, resolve
 
 FEW, MANY = 60, 10_000
 

@@ -14,7 +14,7 @@ import pytest
 
 from earnest import report
 from earnest.engine import read_journal
-from earnest.tasks.suite import run_suite
+from earnest.runs.suite import run_suite
 
 RUN = ("run", "core", "--model", "scripted/echo", "--task", "noisy_transcription", "--limit", "8", "--no-cache", "--out", "run")
 

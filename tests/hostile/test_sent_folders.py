@@ -19,7 +19,7 @@ from earnest.engine.judgements import Judgements
 from earnest.engine.planned import planned_items, write_items
 from earnest.errors import BadData
 from earnest.plan import Plan
-from earnest.tasks.suite import judge_run, replay
+from earnest.runs.suite import judge_run, replay
 from earnest.testing.loopback import Loopback
 
 EVIL = """

@@ -18,7 +18,7 @@ from earnest.metrics.transcription import spoken_edit_counts
 from earnest.models import load_model
 from earnest.records import NO_ANSWER, JournalLine, UnscoredReason
 from earnest.results import Finding
-from earnest.tasks.suite import Run, replay, run_suite
+from earnest.runs.suite import Run, replay, run_suite
 
 pytestmark = pytest.mark.real
 

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 import earnest
+from earnest.benchmarks.audiotrust.published import OFFICIAL_TASKS, published_board
 from earnest.errors import BadData
 from earnest.pillars import HEADLINE
 from earnest.plan import Plan, PlannedTask
 from earnest.records import JournalLine
 from earnest.report.leaderboard import Leaderboard, build, official_columns
 from earnest.report.page import policy
-from earnest.results.published import OFFICIAL_TASKS, published_board
 from earnest.results.standings import Standing, read_weights
 
 VOID = {"meta", "img", "input", "link", "br", "hr"}

@@ -23,7 +23,7 @@ from earnest.report import numbers, schemas, terminal
 from earnest.report.gather import REFERENCE_NOTE, gather
 from earnest.report.page import policy
 from earnest.report.pictures import png, spectrogram
-from earnest.tasks._run import Run
+from earnest.runs.run import Run
 
 VOID = {"meta", "img", "input", "link", "br", "hr"}
 

@@ -16,8 +16,8 @@ from earnest.cli import main
 from earnest.errors import BadParameter, MissingExtra
 from earnest.records import JournalLine
 from earnest.results.tidy import tidy_items
+from earnest.runs.suite import Run, run_suite
 from earnest.spreadsheets import csv_text, safe_cell
-from earnest.tasks.suite import Run, run_suite
 
 STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 

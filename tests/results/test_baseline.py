@@ -18,7 +18,7 @@ from earnest.report.gather import gather
 from earnest.results import rate
 from earnest.results.baseline import Baseline, gates_against
 from earnest.results.scorecard import Gate
-from earnest.tasks.suite import Run, run_suite
+from earnest.runs.suite import Run, run_suite
 
 PLAN = Plan(
     earnest="0", suite="s", suite_version=1, model="model", fingerprint="f", data="probe", data_digest="d",

@@ -12,8 +12,8 @@ from earnest.plan import Plan, PlannedArm, PlannedTask
 from earnest.results import Finding
 from earnest.results.gates import check_gates, read_gate
 from earnest.results.scorecard import gate, scorecard
+from earnest.runs.suite import Run, run_suite
 from earnest.tasks._base import tasks
-from earnest.tasks.suite import Run, run_suite
 
 PLAN = Plan(
     earnest="0", suite="s", suite_version=1, model="model", fingerprint="f", data="probe", data_digest="d",

@@ -13,13 +13,13 @@ from earnest.models import load_model
 from earnest.models.access import Answer
 from earnest.models.reference.instructions import parse
 from earnest.records import Question
+from earnest.runs.suite import replay, run_suite
 from earnest.tasks import tasks
 from earnest.tasks._places import first_second_or_neither
 from earnest.tasks.fairness import _cues as cues
 from earnest.tasks.fairness._outcomes import CHANCE
 from earnest.tasks.fairness._pairs import NULL, REASON, SUBTASKS
 from earnest.tasks.probe import probe_manifest
-from earnest.tasks.suite import replay, run_suite
 
 SAYS_A = {"ab": "first", "ba": "second", "aa": "first"}
 REFUSAL = "sorry i cannot help with that"

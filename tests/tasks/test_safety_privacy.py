@@ -20,13 +20,13 @@ from earnest.models.scripted import REFUSAL as SCRIPTED_REFUSAL
 from earnest.records import Question, Verdict
 from earnest.results.build import read_lines
 from earnest.results.proof import as_proven
+from earnest.runs.suite import judge_run, run_suite
 from earnest.tasks import _prompts as prompts
 from earnest.tasks import tasks
 from earnest.tasks._risks import labels_only, may_concern_child_abuse, prompt_hash, risk_category, risks
 from earnest.tasks.privacy._inference import WORDS
 from earnest.tasks.privacy.private_note import chance_of
 from earnest.tasks.probe import probe_manifest
-from earnest.tasks.suite import judge_run, run_suite
 from earnest.testing.loopback import Loopback
 
 REFUSAL = "sorry i cannot help with that"

@@ -25,9 +25,9 @@ from earnest.models.scripted import BEHAVIOURS, FAULTY, RAISES, RIGHT, SILENT_TO
 from earnest.pillars import HEADLINE
 from earnest.records import Item, JournalLine
 from earnest.results import Finding
-from earnest.tasks import suite as suites
+from earnest.runs import suite as suites
+from earnest.runs.suite import Run, run_suite
 from earnest.tasks._places import first_second_or_neither
-from earnest.tasks.suite import Run, run_suite
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "subjects.md"

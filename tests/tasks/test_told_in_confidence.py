@@ -11,9 +11,9 @@ import earnest
 from earnest.models.access import Answer
 from earnest.records import Verdict
 from earnest.results.build import read_lines
+from earnest.runs.suite import replay
 from earnest.tasks.privacy.told_in_confidence import OTHER, OWNER, ToldInConfidence
 from earnest.tasks.probe import probe_manifest
-from earnest.tasks.suite import replay
 
 TASK = ToldInConfidence()
 

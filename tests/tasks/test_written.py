@@ -10,7 +10,7 @@ from earnest.models import Answer, Model, load_model
 from earnest.results.build import build, read_lines
 from earnest.results.reach import left_out, within_reach
 from earnest.results.standings import Standing
-from earnest.tasks.suite import Suite
+from earnest.runs.suite import Suite
 from earnest.testing.loopback import Heard, Loopback
 
 WORDS = "it takes no request without audio"

@@ -85,7 +85,7 @@ def attack_run_command(
 ) -> int:
     from earnest.cli._progress import progress_bar
     from earnest.cli._watch import works_in
-    from earnest.tasks.suite import Suite, SuiteTask, run_suite, write_hits
+    from earnest.runs.suite import Suite, SuiteTask, run_suite, write_hits
 
     if model is None and not dry_run:
         raise click.UsageError("an attack needs a model: add --model earnest/reference (or --dry-run to see what is asked)")
@@ -125,7 +125,7 @@ def attack_run_command(
 @plugin_option
 @click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
 def attack_replay_command(hits: Path, *, as_json: bool, **options: Any) -> None:
-    from earnest.tasks.suite import replay_hits
+    from earnest.runs.suite import replay_hits
 
     found = replay_hits(hits, **options)
     print_json(found.as_json()) if as_json else click.echo(found.as_text())

@@ -25,7 +25,7 @@ def check_command(folder: Path, *, recogniser: str | None, as_json: bool) -> int
     from earnest.audio import Manifest
     from earnest.audio.hub import fetched, is_address
     from earnest.models.recognisers import load_recogniser
-    from earnest.tasks.suite import check_data, check_official, is_official
+    from earnest.runs.suite import check_data, check_official, is_official
 
     folder = fetched(folder) if is_address(folder) else folder
     listen = load_recogniser(recogniser) if recogniser else None

@@ -58,7 +58,7 @@ def doctor_command(*, model: str | None, model_options: tuple[str, ...], as_json
         "keys": {key: {"set": key in os.environ, "for": use} for key, use in KEYS.items()},
     }
     if model is not None:
-        from earnest.tasks.suite import probe_hearing
+        from earnest.runs.suite import probe_hearing
 
         state["hearing"] = probe_hearing(model, options=model_options)
     print_json(state) if as_json else click.echo(_text(state))

@@ -32,7 +32,7 @@ from earnest.cli._endpoint import model_option, price_option
 @click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
 def fit_command(plugin_name: str, *, no_cache: bool, dry_run: bool, as_json: bool, **options: Any) -> int:
     from earnest.cli._progress import progress_bar
-    from earnest.tasks.suite import fit
+    from earnest.runs.suite import fit
 
     options["cache"] = not no_cache
     if dry_run:

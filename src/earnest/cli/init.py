@@ -87,7 +87,7 @@ def checked(file: Path) -> dict[str, str]:
 def _write(file: Path, *, model: str, suite: str | None, data: Path | None) -> None:
     """Write the file, with a gate on every pillar that has a number in the suite."""
     from earnest.pillars import HEADLINE
-    from earnest.tasks.suite import Outline, run_suite
+    from earnest.runs.suite import Outline, run_suite
 
     chosen = suite or "quick"
     outline = run_suite(chosen, model=model, data=data, dry_run=True)

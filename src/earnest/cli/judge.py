@@ -48,7 +48,7 @@ def judge_command(
 ) -> int:
     from earnest.cli._progress import progress_bar
     from earnest.cli._watch import works_in
-    from earnest.tasks.suite import judge_run
+    from earnest.runs.suite import judge_run
 
     works_in(folder)
     with progress_bar("judging") as on_progress:

@@ -61,7 +61,7 @@ def show_command(
 ) -> None:
     from earnest.plan import Plan
     from earnest.results.build import read_lines
-    from earnest.tasks.suite import in_words
+    from earnest.runs.suite import in_words
 
     names = [planned.name for planned in Plan.read(folder).tasks]  # tells a folder that holds no run
     task = task and task.replace("-", "_")
@@ -99,7 +99,7 @@ def show_command(
 def replay_command(
     folder: Path, item: str, *, model: str | None, model_options: tuple[str, ...], save: Path | None, as_json: bool
 ) -> int:
-    from earnest.tasks.suite import replay
+    from earnest.runs.suite import replay
 
     again = replay(folder, item, save=save, model=model, model_options=model_options)
     print_json(again.as_json()) if as_json else click.echo(again.as_text())

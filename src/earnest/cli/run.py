@@ -138,7 +138,7 @@ def evaluated(
     """Run what was asked for in these arms, and tell of it; the exit status."""
     from earnest.cli._progress import progress_bar
     from earnest.cli._watch import works_in
-    from earnest.tasks.suite import run_suite
+    from earnest.runs.suite import run_suite
 
     file = context.meta.get("earnest.project")
     if file is not None:

@@ -18,18 +18,8 @@ import numpy as np
 from markupsafe import Markup
 
 from earnest import __version__
-from earnest.errors import BadData, EarnestError, MachineFailed, StorageFailed
-from earnest.metrics.intervals import N_RESAMPLES
-from earnest.metrics.ranking import interval_draws, rank_intervals
-from earnest.pillars import HEADLINE, PILLARS
-from earnest.records import Arm
-from earnest.report.files import markdown_table
-from earnest.report.numbers import UNKNOWN
-from earnest.report.page import TEMPLATES, environment, policy
-from earnest.report.storage import write_text
-from earnest.results.audiotrust import PREFIX, audiotrust_findings, audiotrust_leaderboard
-from earnest.results.finding import Finding
-from earnest.results.published import (
+from earnest.benchmarks.audiotrust.aggregates import PREFIX, audiotrust_findings, audiotrust_leaderboard
+from earnest.benchmarks.audiotrust.published import (
     MIN_OFFICIAL_SHARE,
     NOT_COUNTED,
     OFFICIAL_TASKS,
@@ -43,6 +33,16 @@ from earnest.results.published import (
     published_board,
     recomputed,
 )
+from earnest.errors import BadData, EarnestError, MachineFailed, StorageFailed
+from earnest.metrics.intervals import N_RESAMPLES
+from earnest.metrics.ranking import interval_draws, rank_intervals
+from earnest.pillars import HEADLINE, PILLARS
+from earnest.records import Arm
+from earnest.report.files import markdown_table
+from earnest.report.numbers import UNKNOWN
+from earnest.report.page import TEMPLATES, environment, policy
+from earnest.report.storage import write_text
+from earnest.results.finding import Finding
 from earnest.results.scorecard import MAX_UNSCORED_SHARE
 from earnest.results.standings import (
     Correlations,

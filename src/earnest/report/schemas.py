@@ -17,7 +17,7 @@ MODELS = {
     "judgement": "earnest.records:JudgementLine",
     "manifest": "earnest.audio.manifest:Entry",
     "report": "earnest.report.gather:ReportFile",
-    "suite": "earnest.tasks._suite_file:Suite",
+    "suite": "earnest.runs.suite_file:Suite",
     "work": "earnest.catalogue.work:Work",
 }
 """The pydantic model of each schema, as `module:name`."""

@@ -1,1 +1,1 @@
-"""The official benchmark AudioTrust [li2025-audiotrust], read where the user has it and asked as published."""
+"""The official benchmark AudioTrust [li2025-audiotrust], asked as published."""

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from earnest.benchmarks.audiotrust.aggregates import DECLINED, kept_out
+from earnest.data.audiotrust.rows import OfficialRow
+from earnest.data.audiotrust.setups import OfficialRun
 from earnest.metrics.refusal import refusal_label
 from earnest.records import Item, JournalLine, Verdict
 from earnest.results import Measure, rate
-from earnest.results.audiotrust import DECLINED, kept_out
 from earnest.tasks.audiotrust._official import OfficialTask
 from earnest.tasks.audiotrust._replies import fixed_replies, granted
-from earnest.tasks.audiotrust._rows import OfficialRow
-from earnest.tasks.audiotrust._setups import OfficialRun
 
 GRANTED, DENIED = "granted", "denied"
 

@@ -10,11 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from earnest.metrics.audiotrust import gamma_cell
-from earnest.metrics.refusal import refusal_label
-from earnest.records import Item, JournalLine, Question, Unscored, Verdict
-from earnest.results import Measure, rate
-from earnest.results.audiotrust import (
+from earnest.benchmarks.audiotrust.aggregates import (
     DECLINED,
     FIRST,
     GAMMA_REACH,
@@ -27,10 +23,14 @@ from earnest.results.audiotrust import (
     over_cells,
     votes,
 )
+from earnest.data.audiotrust.rows import OfficialRow, path_columns
+from earnest.data.audiotrust.setups import OfficialRun
+from earnest.metrics.audiotrust import gamma_cell
+from earnest.metrics.refusal import refusal_label
+from earnest.records import Item, JournalLine, Question, Unscored, Verdict
+from earnest.results import Measure, rate
 from earnest.results.finding import unscored_by_reason
 from earnest.tasks.audiotrust._official import OfficialTask
-from earnest.tasks.audiotrust._rows import OfficialRow, path_columns
-from earnest.tasks.audiotrust._setups import OfficialRun
 
 NAMED = {
     "accent": "american english",

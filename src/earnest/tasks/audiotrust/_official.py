@@ -1,6 +1,6 @@
 """What the 18 official setups share: the published prompts as they stand, the published judges with or without faults.
 
-A setup is one or more runs, each a prompt over a file of rows (`_setups.RUNS`). Its items are the rows of its runs; its
+A setup is one or more runs, each a prompt over a file of rows (`data.audiotrust.setups.RUNS`). Its items are the rows of its runs; its
 answers are read by code where the reply is fixed, and go to the published judge prompt where it is not. `judging` says
 which:
 
@@ -19,17 +19,17 @@ from pathlib import PurePosixPath
 from typing import Any, ClassVar, Literal, get_args
 
 from earnest.audio import Manifest, Stimulus
+from earnest.benchmarks.audiotrust.aggregates import audiotrust_findings, points
+from earnest.data.audiotrust.layout import OfficialData
+from earnest.data.audiotrust.rows import STALE, OfficialRow, path_columns
+from earnest.data.audiotrust.setups import RUNS, OfficialRun
+from earnest.data.audiotrust.templates import Template
 from earnest.errors import BadAudio, BadParameter
 from earnest.models.access import Answer
 from earnest.records import Item, JournalLine, Outcome, Question, Unscored, Verdict
 from earnest.results import Measure, mean, rate
-from earnest.results.audiotrust import audiotrust_findings, points
 from earnest.tasks._base import Task
 from earnest.tasks._items import unanswered
-from earnest.tasks.audiotrust._layout import OfficialData
-from earnest.tasks.audiotrust._rows import STALE, OfficialRow, path_columns
-from earnest.tasks.audiotrust._setups import RUNS, OfficialRun
-from earnest.tasks.audiotrust._templates import Template
 
 Judging = Literal["repaired", "faithful"]
 
@@ -71,7 +71,7 @@ class OfficialTask(Task):
     layout: ClassVar[str] = LAYOUT
     together = staticmethod(audiotrust_findings)
     setup: ClassVar[str]
-    """Key of the setup in `_setups.SETUPS`."""
+    """Key of the setup in `data.audiotrust.setups.SETUPS`."""
     fault: ClassVar[str] = ""
     """What is kept by `faithful` and mended by `repaired`; empty: nothing, both are alike."""
     spoken: ClassVar[bool] = True

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from earnest.benchmarks.audiotrust.aggregates import rating, refused
+from earnest.data.audiotrust.rows import OfficialRow
+from earnest.data.audiotrust.setups import OfficialRun
 from earnest.metrics.audiotrust import MAX_RATING, MIN_REFUSAL
 from earnest.records import JournalLine
 from earnest.results import Measure, difference, mean, rate
-from earnest.results.audiotrust import rating, refused
 from earnest.tasks.audiotrust._official import OfficialTask, by_cell
-from earnest.tasks.audiotrust._rows import OfficialRow
-from earnest.tasks.audiotrust._setups import OfficialRun
 
 _INSTRUCTION = re.compile(r"(\[Instruction\]\s*\n).*?(\n\s*\[Response\])", re.DOTALL)
 _TASK = re.compile(r"^(?P<task>.*/task_\d+)/")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from earnest.data.audiotrust.rows import OfficialRow, path_columns
+from earnest.data.audiotrust.setups import OfficialRun
 from earnest.tasks.audiotrust._official import OfficialTask, recording
-from earnest.tasks.audiotrust._rows import OfficialRow, path_columns
-from earnest.tasks.audiotrust._setups import OfficialRun
 
 NAMES = {
     "adversarial_Robustness": "adversarial robustness",

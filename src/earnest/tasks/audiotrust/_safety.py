@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from earnest.benchmarks.audiotrust.aggregates import rating
+from earnest.data.audiotrust.layout import OfficialData
+from earnest.data.audiotrust.rows import OfficialRow
+from earnest.data.audiotrust.setups import OfficialRun
 from earnest.metrics.audiotrust import MAX_RATING
 from earnest.records import JournalLine
 from earnest.results import Measure, rate
-from earnest.results.audiotrust import rating
-from earnest.tasks.audiotrust._layout import OfficialData
 from earnest.tasks.audiotrust._official import OfficialTask, by_cell
-from earnest.tasks.audiotrust._rows import OfficialRow
-from earnest.tasks.audiotrust._setups import OfficialRun
 
 FIRM = 4
 """A rating from here on is a refusal."""

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from earnest.data.audiotrust.rows import OfficialRow
+from earnest.data.audiotrust.setups import OfficialRun
 from earnest.records import Item, JournalLine, Question, Unscored, Verdict
 from earnest.results import Measure, rate
 from earnest.tasks._base import tasks
 from earnest.tasks._places import first_or_second
 from earnest.tasks.audiotrust._authentication import ImpostorSetup
 from earnest.tasks.audiotrust._official import by_cell
-from earnest.tasks.audiotrust._rows import OfficialRow
-from earnest.tasks.audiotrust._setups import OfficialRun
 
 SOCIAL = "social_engineering"
 _OPTIONS = ("the first person", "the second person")

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from earnest.data.audiotrust.rows import OfficialRow
+from earnest.data.audiotrust.setups import OfficialRun
 from earnest.records import Item, JournalLine, Unscored, Verdict
 from earnest.results import Measure
 from earnest.tasks._base import tasks
 from earnest.tasks.audiotrust._authentication import ImpostorSetup
 from earnest.tasks.audiotrust._official import by_cell, filled
-from earnest.tasks.audiotrust._rows import OfficialRow
-from earnest.tasks.audiotrust._setups import OfficialRun
 
 
 @tasks.register("audiotrust_authentication_vcs")

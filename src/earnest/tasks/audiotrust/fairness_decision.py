@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from earnest.data.audiotrust.rows import OfficialRow
+from earnest.data.audiotrust.setups import OfficialRun
 from earnest.records import Item
 from earnest.tasks._base import tasks
 from earnest.tasks._places import first_or_second
 from earnest.tasks.audiotrust._fairness import ChoiceSetup
-from earnest.tasks.audiotrust._rows import OfficialRow
-from earnest.tasks.audiotrust._setups import OfficialRun
 
 
 @tasks.register("audiotrust_fairness_decision")

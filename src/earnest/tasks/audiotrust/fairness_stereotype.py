@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from earnest.data.audiotrust.rows import OfficialRow
+from earnest.data.audiotrust.setups import OfficialRun
 from earnest.records import Item
 from earnest.tasks._base import tasks
 from earnest.tasks.audiotrust._fairness import ChoiceSetup, parts_of
 from earnest.tasks.audiotrust._replies import ROLES, place_of
-from earnest.tasks.audiotrust._rows import OfficialRow
-from earnest.tasks.audiotrust._setups import OfficialRun
 
 _SAYS = {
     "career": "The boss is in the {} audio",

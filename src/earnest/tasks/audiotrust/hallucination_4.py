@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from earnest.data.audiotrust.rows import OfficialRow
+from earnest.data.audiotrust.setups import OfficialRun
 from earnest.metrics.transcription import normalise_english, spoken_edit_counts
 from earnest.records import NO_ANSWER, Item, JournalLine, Unscored, Verdict
 from earnest.results import Measure, rate, ratio
 from earnest.tasks._base import tasks
 from earnest.tasks.audiotrust._hallucination import DescribedSetup
-from earnest.tasks.audiotrust._rows import OfficialRow
-from earnest.tasks.audiotrust._setups import OfficialRun
 
 
 @tasks.register("audiotrust_hallucination_4")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from earnest.data.audiotrust.rows import OfficialRow
+from earnest.data.audiotrust.setups import OfficialRun
 from earnest.tasks._base import tasks
 from earnest.tasks.audiotrust._official import JudgedOutOfTen
 from earnest.tasks.audiotrust._robustness import DisturbedSetup
-from earnest.tasks.audiotrust._rows import OfficialRow
-from earnest.tasks.audiotrust._setups import OfficialRun
 
 
 @tasks.register("audiotrust_robustness_1")

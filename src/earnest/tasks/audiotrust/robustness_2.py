@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from earnest.audio import Manifest
+from earnest.benchmarks.audiotrust.aggregates import DISTURBED, REFERENCE, own_errors
+from earnest.data.audiotrust.layout import OfficialData
+from earnest.data.audiotrust.rows import OfficialRow
+from earnest.data.audiotrust.setups import OfficialRun
 from earnest.metrics.refusal import refusal_label
 from earnest.metrics.transcription import EditCounts
 from earnest.records import Item, JournalLine, Verdict
 from earnest.results import Measure, rate, ratio
-from earnest.results.audiotrust import DISTURBED, REFERENCE, own_errors
 from earnest.tasks._base import tasks
-from earnest.tasks.audiotrust._layout import OfficialData
 from earnest.tasks.audiotrust._official import asked_of
 from earnest.tasks.audiotrust._robustness import DisturbedSetup
-from earnest.tasks.audiotrust._rows import OfficialRow
-from earnest.tasks.audiotrust._setups import OfficialRun
 
 
 @tasks.register("audiotrust_robustness_2")

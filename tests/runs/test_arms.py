@@ -11,7 +11,7 @@ from earnest.arms import UNDEFENDED, Arm
 from earnest.cli import main
 from earnest.errors import BadParameter
 from earnest.results.build import read_lines
-from earnest.tasks._arms import built_on_others, composed, stack_of
+from earnest.runs.arms import built_on_others, composed, stack_of
 
 
 def ended(arguments: list[str]) -> int:

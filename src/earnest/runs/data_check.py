@@ -12,14 +12,14 @@ from typing import Any
 from earnest.audio import Manifest, Stimulus
 from earnest.audio.manifest import OPTIONAL_COLUMNS
 from earnest.audio.tells import tells
+from earnest.data.audiotrust.layout import OfficialData
+from earnest.data.audiotrust.summary import OfficialSummary, summarised
 from earnest.errors import BadAudio, MissingExtra, did_you_mean
 from earnest.metrics.transcription import spoken_edit_counts
 from earnest.models.access import Answer, Model
 from earnest.registry import registry
 from earnest.tasks._base import Task
 from earnest.tasks._items import GROUPS
-from earnest.tasks.audiotrust._layout import OfficialData
-from earnest.tasks.audiotrust._summary import OfficialSummary, summarised
 
 CONTRADICTED = 0.8
 """Share of a text's words that a recogniser must hear otherwise to contradict it."""

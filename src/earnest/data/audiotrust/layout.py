@@ -22,13 +22,13 @@ from typing import Any, Literal
 
 import yaml
 
+from earnest.data.audiotrust.files import Files
+from earnest.data.audiotrust.hub import cells_beside, hub_rows
+from earnest.data.audiotrust.parquet import parquet_files
+from earnest.data.audiotrust.rows import STALE, OfficialRow, Recordings, path_columns, path_fault
+from earnest.data.audiotrust.setups import DIMENSIONS, RUNS, OfficialRun
+from earnest.data.audiotrust.templates import LOADER, Template, read_templates
 from earnest.errors import BadData, UnknownName
-from earnest.tasks.audiotrust._files import Files
-from earnest.tasks.audiotrust._hub import cells_beside, hub_rows
-from earnest.tasks.audiotrust._parquet import parquet_files
-from earnest.tasks.audiotrust._rows import STALE, OfficialRow, Recordings, path_columns, path_fault
-from earnest.tasks.audiotrust._setups import DIMENSIONS, RUNS, OfficialRun
-from earnest.tasks.audiotrust._templates import LOADER, Template, read_templates
 
 WHERE = (
     "the rows and prompts are in the repository github.com/JusperLee/AudioTrust (folders data and registry), "

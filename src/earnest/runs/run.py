@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from earnest.data.audiotrust.summary import OfficialSummary
 from earnest.engine import Summary
 from earnest.engine.estimate import Estimate
 from earnest.errors import BadParameter
@@ -26,7 +27,6 @@ from earnest.results.scorecard import Gate, Scorecard
 from earnest.results.scorecard import gate as judged_gate
 from earnest.results.subtasks import SubtaskCount
 from earnest.results.tidy import tidy_findings, tidy_items
-from earnest.tasks.audiotrust._summary import OfficialSummary
 
 if TYPE_CHECKING:
     import pandas

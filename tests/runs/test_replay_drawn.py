@@ -8,7 +8,7 @@ from pathlib import Path
 import earnest
 from earnest.models.access import Answer, Model, Sampling
 from earnest.results.build import read_lines
-from earnest.tasks.suite import replay
+from earnest.runs.suite import replay
 
 
 class Exact(Model):

@@ -9,7 +9,7 @@ import pytest
 
 from earnest.audio import AudioClip
 from earnest.errors import BadParameter, MissingExtra
-from earnest.tasks.suite import run_suite
+from earnest.runs.suite import run_suite
 
 ROWS = 6
 
@@ -22,7 +22,7 @@ def without(monkeypatch: pytest.MonkeyPatch):
         from earnest import registry
 
         has = registry.has_extra
-        for place in ("earnest.registry.has_extra", "earnest.tasks.suite.has_extra"):
+        for place in ("earnest.registry.has_extra", "earnest.runs.suite.has_extra"):
             monkeypatch.setattr(place, lambda module: module not in modules and has(module))
 
     return hide

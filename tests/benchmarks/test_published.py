@@ -11,10 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from earnest import catalogue
-from earnest.errors import UnknownName
-from earnest.metrics.audiotrust import mean_abs
-from earnest.pillars import HEADLINE
-from earnest.results.published import (
+from earnest.benchmarks.audiotrust.published import (
     JUDGES,
     Published,
     Recomputed,
@@ -23,6 +20,9 @@ from earnest.results.published import (
     recomputed,
     twenty_cells,
 )
+from earnest.errors import UnknownName
+from earnest.metrics.audiotrust import mean_abs
+from earnest.pillars import HEADLINE
 
 DATA = published()
 FOUND = {one.name: one for one in recomputed()}

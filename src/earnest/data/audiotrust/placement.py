@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from earnest.tasks.audiotrust._setups import RUNS, OfficialRun
+from earnest.data.audiotrust.setups import RUNS, OfficialRun
 
 HALF = "a single clip that only plays joined to another"
 NO_PROMPT = "no inference prompt, and its recording is played by several runs"

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import earnest
-from earnest.tasks.suite import probe_hearing, replay
+from earnest.runs.suite import probe_hearing, replay
 
 
 def test_a_run_its_judge_and_its_replay_work_within_a_running_loop(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from earnest.tasks.audiotrust._parquet import Cells, Table, parquet_files
-from earnest.tasks.audiotrust._placement import Place, normalised, place_of, run_of
-from earnest.tasks.audiotrust._rows import OfficialRow, path_fault
-from earnest.tasks.audiotrust._setups import DIMENSIONS, OfficialRun
+from earnest.data.audiotrust.parquet import Cells, Table, parquet_files
+from earnest.data.audiotrust.placement import Place, normalised, place_of, run_of
+from earnest.data.audiotrust.rows import OfficialRow, path_fault
+from earnest.data.audiotrust.setups import DIMENSIONS, OfficialRun
 
 ALONE = "a transcript whose other recording, disturbed or not, is not there"
 

@@ -240,7 +240,7 @@ def _reader(path: Path) -> Callable[[], Suite]:
         return Suite.read(path)
 
     read.__qualname__ = f"suite_{path.stem}"
-    read.__doc__ = f"The tasks of tasks/suites/{path.name}."
+    read.__doc__ = f"The tasks of runs/suites/{path.name}."
     return read
 
 

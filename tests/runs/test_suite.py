@@ -18,9 +18,9 @@ from earnest.plan import Plan
 from earnest.records import JournalLine
 from earnest.registry import has_extra
 from earnest.results.scorecard import audio_proof
+from earnest.runs.limit import limited
+from earnest.runs.suite import Outline, Run, Suite, check_data, probe_hearing, replay, resolve, run_suite, suite_names
 from earnest.tasks import tasks
-from earnest.tasks._limit import limited
-from earnest.tasks.suite import Outline, Run, Suite, check_data, probe_hearing, replay, resolve, run_suite, suite_names
 
 NAMES = sorted(Suite.read("core").tasks, key=lambda task: task.name)
 ELSEWHERE = {"emotion_match", "spoof_detection", "told_in_confidence", "long_dictation", "long_comprehension", "long_localisation"}

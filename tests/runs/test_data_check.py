@@ -7,8 +7,8 @@ import soundfile
 from earnest.audio import AudioClip, Manifest
 from earnest.audio.tells import tells
 from earnest.models.access import Answer, Failure, Model
-from earnest.tasks._check import heard_otherwise
-from earnest.tasks.suite import check_data, run_suite
+from earnest.runs.data_check import heard_otherwise
+from earnest.runs.suite import check_data, run_suite
 
 RATE = 16_000
 NOISE = (0.1 * np.random.default_rng(5).standard_normal(RATE)).astype(np.float32)

@@ -17,8 +17,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from earnest.audio import AudioClip
+from earnest.data.audiotrust.setups import OfficialRun
 from earnest.errors import BadAudio, BadData, BadParameter
-from earnest.tasks.audiotrust._setups import OfficialRun
 
 STALE = "ModelResponse"
 """A column of old answers by several models, never read."""

@@ -9,7 +9,7 @@ from typing import TypeVar
 from earnest.arms import UNDEFENDED, Arm
 from earnest.errors import BadParameter, EarnestError
 from earnest.registry import Spec, parse_spec, registry
-from earnest.tasks._artefacts import canonical
+from earnest.runs.artefacts import canonical
 
 T = TypeVar("T")
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from earnest.data.audiotrust.layout import OfficialData
+from earnest.data.audiotrust.setups import RUNS, SETUPS
 from earnest.errors import BadAudio, MissingExtra
-from earnest.tasks.audiotrust._layout import OfficialData
-from earnest.tasks.audiotrust._setups import RUNS, SETUPS
 
 SHOWN = 5
 """How many names a terminal is shown of a long list."""

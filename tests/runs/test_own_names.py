@@ -22,9 +22,9 @@ from earnest.results.baseline import Baseline
 from earnest.results.build import build
 from earnest.results.naming import task_of, tasks_of
 from earnest.results.standings import Standing, table
+from earnest.runs.suite import Suite, resolve, run_suite
 from earnest.tasks import Task, tasks
 from earnest.tasks._base import Requirement
-from earnest.tasks.suite import Suite, resolve, run_suite
 
 SUITE = """\
 name: own

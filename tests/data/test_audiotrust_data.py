@@ -18,13 +18,13 @@ import soundfile
 import yaml
 
 from earnest.audio import AudioClip, parquet
+from earnest.data.audiotrust.layout import OfficialData, is_official
+from earnest.data.audiotrust.parquet import Cells, Table
+from earnest.data.audiotrust.placement import HALF, NO_PROMPT, OTHER_PATH, OTHER_PROMPT, TIE, place_of, run_of
+from earnest.data.audiotrust.setups import RUNS, SETUPS, OfficialRun
+from earnest.data.audiotrust.summary import summarised
+from earnest.data.audiotrust.templates import read_templates
 from earnest.errors import BadAudio, BadData, BadParameter, MissingExtra, UnknownName
-from earnest.tasks.audiotrust import _parquet
-from earnest.tasks.audiotrust._layout import OfficialData, is_official
-from earnest.tasks.audiotrust._placement import HALF, NO_PROMPT, OTHER_PATH, OTHER_PROMPT, TIE, place_of, run_of
-from earnest.tasks.audiotrust._setups import RUNS, SETUPS, OfficialRun
-from earnest.tasks.audiotrust._summary import summarised
-from earnest.tasks.audiotrust._templates import read_templates
 
 HYBRID = "data/authentication/hybrid_spoofing/task_001"
 RUBRIC = {"0-2_points": "deaf", "9-10_points": "hears it all"}
@@ -710,8 +710,8 @@ def test_audio_comes_row_by_row_in_any_order(tmp_path: Path, order: Any, monkeyp
     ]
     write_parquet(tmp_path / "privacy.parquet", rows, row_group_size=40)
     monkeypatch.setattr(parquet, "_KEPT", 5)
-    table = _parquet.Table(tmp_path / "privacy.parquet")
-    cells = _parquet.Cells({row["AudioPath"]: (table, number) for number, row in enumerate(rows)})
+    table = Table(tmp_path / "privacy.parquet")
+    cells = Cells({row["AudioPath"]: (table, number) for number, row in enumerate(rows)})
     for number in order:
         assert cells.clip(rows[number]["AudioPath"]).samples[0] == pytest.approx(number / 100)
         assert len(table._kept) <= 5
@@ -722,9 +722,9 @@ def test_at_most_two_files_are_held(tmp_path: Path) -> None:
     places, tables = {}, []
     for name, level in (("a", 0.1), ("b", 0.2), ("c", 0.3)):
         rows = [hub_row("data/x/y/z.wav", "", audio={"bytes": wav(level), "path": None})] * 3
-        tables.append(_parquet.Table(write_parquet(tmp_path / f"{name}.parquet", rows)))
+        tables.append(Table(write_parquet(tmp_path / f"{name}.parquet", rows)))
         places |= {f"{name}{number}": (tables[-1], number) for number in range(3)}
-    cells = _parquet.Cells(places)
+    cells = Cells(places)
     heard = [cells.clip(path).samples[0] for path in ("a0", "b2", "a1", "c1", "b0", "a2")]
     assert heard == pytest.approx([0.1, 0.2, 0.1, 0.3, 0.2, 0.1])
     assert [bool(table._kept) for table in tables] == [True, True, False]
@@ -735,8 +735,8 @@ def test_rows_asked_by_many_at_once_come_right(tmp_path: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     rows = [hub_row(f"data/x/y/{n}.wav", "", audio={"bytes": wav(n / 200), "path": None}) for n in range(120)]
-    table = _parquet.Table(write_parquet(tmp_path / "one.parquet", rows, row_group_size=50))
-    cells = _parquet.Cells({str(n): (table, n) for n in range(120)})
+    table = Table(write_parquet(tmp_path / "one.parquet", rows, row_group_size=50))
+    cells = Cells({str(n): (table, n) for n in range(120)})
     with ThreadPoolExecutor(16) as pool:
         heard = list(pool.map(lambda n: cells.clip(str(n)).samples[0], range(120)))
     assert heard == pytest.approx([n / 200 for n in range(120)])
@@ -752,8 +752,8 @@ def test_audio_of_the_hub_may_be_samples_of_one_or_two_channels(tmp_path: Path) 
     }
     for name, samples in forms.items():
         row = hub_row("data/x/y/z.wav", "", audio={"array": samples, "sampling_rate": 8000})
-        table = _parquet.Table(write_parquet(tmp_path / f"{name}.parquet", [row]))
-        cells[name] = _parquet.Cells({"z": (table, 0)}).clip("z")
+        table = Table(write_parquet(tmp_path / f"{name}.parquet", [row]))
+        cells[name] = Cells({"z": (table, 0)}).clip("z")
     assert {clip.n_samples for clip in cells.values()} == {20}
     assert {name: clip.samples[3] for name, clip in cells.items()} == {
         "mono": 0.5, "channels first": 0.375, "channels last": 0.375,
@@ -771,17 +771,17 @@ def test_audio_of_the_hub_may_be_samples_of_one_or_two_channels(tmp_path: Path) 
 )
 def test_audio_of_the_hub_that_cannot_be_used_is_bad_audio(tmp_path: Path, audio: Any, told: str) -> None:
     good = hub_row("data/x/y/a.wav", "")
-    table = _parquet.Table(write_parquet(tmp_path / "one.parquet", [good, hub_row("data/x/y/z.wav", "", audio=audio)]))
+    table = Table(write_parquet(tmp_path / "one.parquet", [good, hub_row("data/x/y/z.wav", "", audio=audio)]))
     with pytest.raises(BadAudio, match=told):
-        _parquet.Cells({"z": (table, 1)}).clip("z")
+        Cells({"z": (table, 1)}).clip("z")
 
 
 @needs_parquet
 def test_a_null_in_place_of_audio_is_bad_audio(tmp_path: Path) -> None:
     rows = [hub_row("data/x/y/a.wav", ""), {**hub_row("data/x/y/z.wav", ""), "Audio": None}]
-    table = _parquet.Table(write_parquet(tmp_path / "one.parquet", rows))
+    table = Table(write_parquet(tmp_path / "one.parquet", rows))
     with pytest.raises(BadAudio, match="there must be audio, got a null"):
-        _parquet.Cells({"z": (table, 1)}).clip("z")
+        Cells({"z": (table, 1)}).clip("z")
 
 
 @needs_parquet

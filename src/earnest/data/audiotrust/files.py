@@ -10,9 +10,9 @@ from typing import Any
 import soundfile
 
 from earnest.audio import AudioClip
+from earnest.data.audiotrust.parquet import Cells
+from earnest.data.audiotrust.rows import path_fault
 from earnest.errors import BadAudio, machine_failed
-from earnest.tasks.audiotrust._parquet import Cells
-from earnest.tasks.audiotrust._rows import path_fault
 
 
 class Files:

@@ -1,6 +1,6 @@
 """The published results of AudioTrust as data, what of them can be recomputed, and how far its two judges agree.
 
-The numbers lie in `audiotrust_published.yaml`, as the paper prints them. Nothing there has an interval, for the paper
+The numbers lie in `published.yaml`, as the paper prints them. Nothing there has an interval, for the paper
 gives none and its answers are not published; none is made up here.
 """
 
@@ -168,7 +168,7 @@ def published() -> Published:
     >>> published().table("safety_gpt4o").columns["illegal"][0]  # percent, SALMONN
     77.1
     """
-    file = resources.files("earnest.results").joinpath("audiotrust_published.yaml")
+    file = resources.files("earnest.benchmarks.audiotrust").joinpath("published.yaml")
     try:
         return Published.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
     except (yaml.YAMLError, ValidationError) as error:

@@ -24,6 +24,8 @@ from earnest import report
 from earnest.artefacts import Artefact
 from earnest.audio import Manifest, hub
 from earnest.audio.manifest import CSV_NAME
+from earnest.data.audiotrust.layout import WHERE, OfficialData, is_official, lacks_audio
+from earnest.data.audiotrust.summary import summarised
 from earnest.engine import Job, ModelJudge, Progress, Settings, execute
 from earnest.engine.estimate import estimate
 from earnest.engine.job import default_cache
@@ -38,20 +40,18 @@ from earnest.records import BEYOND, Arm, Item, JournalLine, Unscored
 from earnest.registry import Spec, has_extra, loaded_files, parse_spec, registry
 from earnest.results.baseline import Baseline, check_margin
 from earnest.results.gates import check_gates
-from earnest.tasks._again import Replay, in_words, probe_hearing, replay
-from earnest.tasks._arms import built_on_others, composed, stack_of
-from earnest.tasks._artefacts import artefacts_of, is_seen, recorded, rows_seen, seen_samples
+from earnest.runs.again import Replay, in_words, probe_hearing, replay
+from earnest.runs.arms import built_on_others, composed, stack_of
+from earnest.runs.artefacts import artefacts_of, is_seen, recorded, rows_seen, seen_samples
+from earnest.runs.data_check import DataCheck, check_data, check_official, slips
+from earnest.runs.fit import FitOutline, fit
+from earnest.runs.hits import HITS, Transfer, replay_hits, write_hits
+from earnest.runs.judge import Judged, check_hearing, judge_run, made_judges
+from earnest.runs.limit import limited
+from earnest.runs.run import Outline, Run
+from earnest.runs.suite_file import Suite, SuiteTask, judged_as_published, resolve, suite_names
 from earnest.tasks._base import NEEDS, Task
 from earnest.tasks._canary import Canary
-from earnest.tasks._check import DataCheck, check_data, check_official, slips
-from earnest.tasks._fit import FitOutline, fit
-from earnest.tasks._hits import HITS, Transfer, replay_hits, write_hits
-from earnest.tasks._judge import Judged, check_hearing, judge_run, made_judges
-from earnest.tasks._limit import limited
-from earnest.tasks._run import Outline, Run
-from earnest.tasks._suite_file import Suite, SuiteTask, judged_as_published, resolve, suite_names
-from earnest.tasks.audiotrust._layout import WHERE, OfficialData, is_official, lacks_audio
-from earnest.tasks.audiotrust._summary import summarised
 from earnest.tasks.probe import NAME as PROBE
 from earnest.tasks.probe import probe_manifest
 

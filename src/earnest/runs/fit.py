@@ -19,7 +19,7 @@ from earnest.models import load_model
 from earnest.models.access import Model, Sampling
 from earnest.models.options import Given, options_of
 from earnest.registry import loaded_files, registry
-from earnest.tasks._artefacts import canonical
+from earnest.runs.artefacts import canonical
 from earnest.tasks.probe import NAME as PROBE
 from earnest.tasks.probe import probe_manifest
 

@@ -21,9 +21,9 @@ from earnest.models.access import Answer, Model
 from earnest.plan import Plan
 from earnest.results.build import read_lines
 from earnest.results.judged import read_judgements
+from earnest.runs.suite import Run, judge_run, run_suite
 from earnest.tasks._canary import Canary
 from earnest.tasks.probe import probe_manifest
-from earnest.tasks.suite import Run, judge_run, run_suite
 from earnest.testing.loopback import Heard, Loopback
 
 TASK = "live_or_copy"

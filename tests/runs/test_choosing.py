@@ -11,8 +11,8 @@ from earnest.errors import BadData, BadParameter, UnknownName, did_you_mean
 from earnest.models import load_model
 from earnest.plan import Plan
 from earnest.report.leaderboard import build
+from earnest.runs.suite import Outline, Run, Suite, resolve, run_suite
 from earnest.tasks.probe import probe_manifest
-from earnest.tasks.suite import Outline, Run, Suite, resolve, run_suite
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""AudioTrust [li2025-audiotrust]: its published tables, and its aggregates over a run's lines."""

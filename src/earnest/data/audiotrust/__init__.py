@@ -1,0 +1,1 @@
+"""The official data of AudioTrust [li2025-audiotrust]: rows, recordings and prompts, read where the user has them."""
