@@ -208,6 +208,10 @@ class Attempt(Trial):
             "twin_served_clean": None if twin is None else twin.served_clean,
             "control_first_success": None if control is None else control.first_success,
             "control_n_queries": None if control is None else control.n_queries,
+            "answer_words": _n_words(self.answer),
+            "clean_answer_words": _n_words(self.clean),
+            "answer_tokens": _n_tokens(self.answer),
+            "clean_answer_tokens": _n_tokens(self.clean),
             "control_answer": _text(self.control_answer),
             "clean_answer": _text(self.clean),
             "drawn": dict(self.drawn),
@@ -755,6 +759,15 @@ def _changed(crafted: Crafted) -> dict[str, dict[str, Any]]:
 def unchanged(stimuli: Sequence[Stimulus]) -> list[Candidate]:
     """Every stimulus proposed as it is: what a search starts from."""
     return [Candidate() for _ in stimuli]
+
+
+def _n_words(reply: Reply) -> int | None:
+    return len(reply.text.split()) if isinstance(reply, Answer) else None
+
+
+def _n_tokens(reply: Reply) -> float | None:
+    """Tokens of an answer, where the model tells."""
+    return reply.usage.get("output_tokens") if isinstance(reply, Answer) else None
 
 
 def _text(reply: Reply | None) -> str | None:
