@@ -50,7 +50,8 @@ class Target(str):
     A model that grants gradients knows it, and gives instead of the text's own loss:
 
     - without `unending` the mean cross-entropy of the text's tokens, its end not among them, plus `end_weight` times the
-      probability that the answer ends after the text: with 0 the answer may go on as it likes;
+      probability that the answer ends after the text: with 0 the answer may go on as it likes; of an empty text the
+      cross-entropy of the end, so that nothing is said;
     - with `unending` how likely the answer is to end at any place of the text, which is not driven itself: the mean over
       these places of -log(1 - p(end)), later ones counting more (4 exp(4 t / n), as [cheng2026-neverstop] weighs them).
 

@@ -388,8 +388,6 @@ class TransformersModel(Model):
             return self._prompts.target_ids(target)
         if not self._prompts.end_ids:
             raise BadParameter(f"{self.name!r} has no token that ends an answer, so that none can be driven to or from its end")
-        if not target.unending:
-            self._prompts.target_ids(target)  # refuses an empty one
         return self._prompts.answer_ids(target)
 
     def _of_ending(self, predicted: torch.Tensor, words: Sequence[int], target: Target) -> torch.Tensor:
@@ -400,6 +398,8 @@ class TransformersModel(Model):
         if target.unending:
             weights = torch.from_numpy(ending_weights(len(ends))).to(ends)
             return (weights * -torch.log1p(-torch.exp(ends).clamp(max=1 - 1e-6))).sum()
+        if not words:
+            return -ends[-1]
         each = torch.nn.functional.cross_entropy(predicted[:-1], torch.tensor(list(words), device=self.device))
         return each + target.end_weight * torch.exp(ends[-1])
 

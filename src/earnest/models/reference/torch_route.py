@@ -184,6 +184,8 @@ class TorchReference(Reference):
             going_on = -torch.log1p(-torch.exp(ends).clamp(max=1 - 1e-6))
             return (torch.from_numpy(ending_weights(len(ends))) * going_on).sum()
         words = tokens[:-1] if tokens[-1] == end else tokens
+        if not words:
+            return -ends[-1]  # nothing is to be said: the end comes first
         each = torch.nn.functional.cross_entropy(logits[: len(words)], torch.tensor(words))
         return each + target.end_weight * torch.exp(ends[-1]) if len(words) < len(tokens) else each
 
