@@ -12,8 +12,12 @@ from typing import Any
 
 import aiohttp
 import pytest
+from hypothesis import HealthCheck, settings
 
 from earnest.runs.suite import Suite
+
+settings.register_profile("earnest", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("earnest")  # how long an example takes says what else the machine is doing
 
 BROWSER = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
 
@@ -104,7 +108,8 @@ def in_browser() -> Callable[..., list[str]]:
 
 @pytest.fixture(scope="session")
 def core() -> Suite:
-    """The suite `core` with one adversarial clip in place of twenty, since each costs a second for each attack."""
-    whole, few = Suite.read("core"), {"parameters": {"max_rows": 1}}
+    """The suite `core` with one adversarial clip in place of twenty, and few steps, since forty cost a second."""
+    few = {"parameters": {"max_rows": 1, "attacks": ["pgd:steps=2", "pgd:epsilon=0.001,steps=2"]}}
+    whole = Suite.read("core")
     named = [entry.model_copy(update=few if entry.name == "adversarial_transcription" else {}) for entry in whole.tasks]
     return whole.model_copy(update={"tasks": tuple(named)})

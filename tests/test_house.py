@@ -17,7 +17,7 @@ FLOORS = (
     ("errors", "text"),
     ("pillars", "registry", "replies", "run_folder", "spreadsheets"),
     ("arms", "artefacts", "audio", "catalogue"),
-    ("data", "records", "plan", "metrics", "models"),
+    ("data", "records", "plan", "metrics", "models", "voices"),
     ("attacks", "defences", "detectors", "explainers", "privacy", "results", "streams"),
     ("benchmarks",),
     ("engine", "guard", "report"),
@@ -73,6 +73,14 @@ def test_no_file_imports_what_is_banned(path: Path) -> None:
         assert "torch" not in tops
     if path != ROOT / "bridges" / "inspect.py":
         assert "inspect_ai" not in tops
+
+
+@pytest.mark.parametrize("part", ["results", "report"])
+def test_results_and_report_know_no_benchmark_by_name(part: str) -> None:
+    names = {path.parent.name for path in (ROOT / "benchmarks").glob("*/__init__.py")}
+    assert "audiotrust" in names
+    texts = {path: path.read_text(encoding="utf-8").casefold() for path in (ROOT / part).rglob("*") if path.suffix in {".py", ".j2", ".js", ".css"}}
+    assert len(texts) > 10 and [path for path, text in texts.items() if any(name in text for name in names)] == []
 
 
 def test_importing_earnest_is_light() -> None:

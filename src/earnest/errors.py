@@ -72,13 +72,13 @@ class UnknownName(BadParameter, LookupError):
     """Nothing of that kind is registered under that name."""
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, names: Iterable[str]) -> str:
     """`; did you mean 'pgd'?` where one of the known names is near; empty where none is.
 
     >>> did_you_mean("saftey", ["fairness", "safety"])
     "; did you mean 'safety'?"
     """
-    by_plain = {_plain(one): one for one in known}
+    by_plain = {_plain(one): one for one in names}
     near = difflib.get_close_matches(_plain(name), by_plain, n=1)
     return f"; did you mean {by_plain[near[0]]!r}?" if near else ""
 

@@ -99,6 +99,10 @@ class PlannedTask(BaseModel):
     beyond: dict[str, int] = Field(
         default_factory=dict, description="Items that the model was not made to be asked, by why; they are left out."
     )
+    own_arms: tuple[PlannedArm, ...] = Field(
+        default=(),
+        description="Attacks that are part of the task; their items are among `n_items`, and count in the run's own arms.",
+    )
     unattacked: tuple[str, ...] = Field(default=(), description="Attacks in whose arms its items are not asked.")
     unserved: dict[str, str] = Field(
         default_factory=dict, description="Sub-tasks that the task could serve and the data does not allow, with why."
@@ -268,7 +272,7 @@ class Plan(BaseModel):
             for key in mine
             if mine[key] != theirs[key] and key not in ("tasks", "items_digest", "learnt", "name")
         ]
-        one, two = ({task.name: task for task in plan.tasks} for plan in (self, other))
+        one, two = ({task["name"]: task for task in dumped["tasks"]} for dumped in (mine, theirs))
         tasks = {name for name in {*one, *two} if one.get(name) != two.get(name)}
         if tasks:
             told.append(f"the tasks or their items differ: {', '.join(sorted(tasks))}")

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, computed_field, model_validator
 
 from earnest.arms import Arm, old_attack
-from earnest.audio import Stimulus, Twin
+from earnest.audio import Goal, Stimulus, Twin
 from earnest.errors import BadParameter, FailureReason
 from earnest.run_folder import CLIP_NAME, plain_json
 
@@ -38,6 +38,32 @@ asked, whether that was known when the run was planned or was found out in it.""
 NO_ANSWER = "no_answer"
 """Label of a reply that answers nothing to a clip that was heard: empty, "I can't hear it", or an echo. It is wrong
 wherever there is a right answer, and a success on neither side of a request."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnAttack:
+    """An attack that is part of an item: its task asks it in an arm of its own, behind whatever defences a run has.
+
+    Parameters
+    ----------
+    attack : str
+        Specification.
+    crafted_on : str
+        Specification of the model that it is crafted on.
+    goal : Goal
+        What is wanted of the item.
+    control : bool
+        Whether the attack's control is asked in place of what the attack made.
+    """
+
+    attack: str
+    crafted_on: str
+    goal: Goal = field(compare=False, repr=False)
+    control: bool = False
+
+    def arm(self, defences: tuple[str, ...] = ()) -> Arm:
+        """The arm that it is asked in, behind these defences."""
+        return Arm(attack=self.attack, crafted_on=self.crafted_on, defences=defences)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +94,9 @@ class Item:
         and the last answer is scored. Called in a worker thread.
     n_turns : int
         Questions that are asked of it, for estimates; more than one of items that follow.
+    own_attack : OwnAttack or None
+        What is put on the stimulus before it is asked, by the engine, as in any attacked arm; such an item is asked where
+        a run has no other attack, and counts as asked there.
     twin : Twin or None
         The harmless twin of what it asks, on which an attack's distortion is tried as well.
     """
@@ -83,6 +112,7 @@ class Item:
     audible: Literal["speech", "sound", ""] = ""
     follow: Callable[[Stimulus, Any], Stimulus | None] | None = field(default=None, compare=False, repr=False)
     n_turns: int = 1
+    own_attack: OwnAttack | None = None
     twin: Twin | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -253,6 +283,10 @@ class JournalLine(BaseModel):
     crafted_on: str | None = Field(
         default=None, description="What the attack was built on, where that is not the system that was asked."
     )
+    own_attack: bool = Field(
+        default=False,
+        description="Whether the attack is part of the task: such a line counts where the run has no attack.",
+    )
     defences: tuple[str, ...] = Field(default=(), description="Specifications of the defences, in order.")
     status: Literal["scored", "unscored"] = Field(description="Whether there is a verdict.")
     reason: str | None = Field(default=None, description="Why there is no verdict: one of the unscored reasons.")
@@ -330,7 +364,9 @@ class JournalLine(BaseModel):
 
     @property
     def arm(self) -> Arm:
-        """The condition it was asked in."""
+        """The condition of the run that it counts in; an attack that is part of its task makes none."""
+        if self.own_attack:
+            return Arm(defences=self.defences)
         return Arm(attack=self.attack, crafted_on=self.crafted_on, defences=self.defences)
 
     @model_validator(mode="before")

@@ -36,10 +36,13 @@ from earnest.errors import BadParameter, EarnestError, MissingExtra, UnknownName
 
 T = TypeVar("T")
 
-KINDS = ("tasks", "attacks", "defences", "detectors", "explainers", "streams", "models", "metrics", "suites", "judges")
+KINDS = (
+    "tasks", "attacks", "defences", "detectors", "explainers", "streams", "triggers", "models", "voices", "metrics", "suites", "judges",
+    "benchmarks",
+)  # fmt: skip
 """Every kind that `names` knows."""
 
-HOMES = {"suites": "earnest.runs.suite"}
+HOMES = {"triggers": "earnest.audio.triggers", "suites": "earnest.runs.suite"}
 """Where a kind is registered that has no folder of its own under `earnest`."""
 
 _SPEC = re.compile(r"^(?P<name>[A-Za-z0-9_.-]+)(:(?P<parameters>.*))?$", re.DOTALL)
@@ -90,17 +93,17 @@ def parse_spec(text: str) -> Spec:
     BadParameter
         If the text has another form.
     """
-    found = _SPEC.match(text.strip())
-    if found is None:
+    match = _SPEC.match(text.strip())
+    if match is None:
         raise BadParameter(f"a specification must look like name:key=value,key=value, got {text!r}")
     parameters: dict[str, Any] = {}
-    for part in _SPLIT.split(found["parameters"] or "") if found["parameters"] else []:
+    for part in _SPLIT.split(match["parameters"] or "") if match["parameters"] else []:
         key, equals, value = part.partition("=")
         if not equals or not key.strip():
             raise BadParameter(f"parameters must look like key=value,key=value, got {part!r} in {text!r}")
         name = key.strip().replace("-", "_")
         parameters[name] = _read(value.strip()) if name not in _AS_WRITTEN else value.strip().strip('"')
-    return Spec(found["name"].replace("-", "_"), parameters)
+    return Spec(match["name"].replace("-", "_"), parameters)
 
 
 class Registry:

@@ -17,7 +17,7 @@ import stat
 import threading
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 CLIPS = "clips"
 CLIP_NAME = "^[0-9a-f]{64}$"
 """What a clip is called: the SHA-256 of its samples."""
+
+CLIP_SUFFIXES = (".flac", ".wav")
+"""What a clip's file may be: coded, or as it came where it came uncompressed. Versions before 0.4 kept FLAC alone."""
 
 MAX_DEPTH = 100
 """Of what is written within lists and objects within each other."""
@@ -73,7 +76,7 @@ def file_in(folder: Path | str, name: str) -> Path:
 
 
 def clip_file(folder: Path | str, name: str) -> Path:
-    """Where the clip called `name` lies in a run folder, whether or not it is there.
+    """Where the clip called `name` lies in a run folder, with whichever suffix; where it would lie as FLAC if it is not there.
 
     Raises
     ------
@@ -82,7 +85,25 @@ def clip_file(folder: Path | str, name: str) -> Path:
     """
     if re.fullmatch(CLIP_NAME, name) is None:
         raise BadData(f"a clip must be named by 64 hex digits, got {name!r}; a run folder names its own clips only")
-    return file_in(folder, f"{CLIPS}/{name}.flac")
+    for suffix in CLIP_SUFFIXES:
+        if os.path.lexists(os.path.join(folder, CLIPS, name + suffix)):
+            return file_in(folder, f"{CLIPS}/{name}{suffix}")
+    return file_in(folder, f"{CLIPS}/{name}{CLIP_SUFFIXES[0]}")
+
+
+def clip_names(folder: Path | str) -> dict[str, str]:
+    """The clips that lie in a run folder: their names and suffixes, as FLAC where there are both."""
+    kept: dict[str, str] = {}
+    try:
+        with os.scandir(os.path.join(folder, CLIPS)) as entries:
+            for entry in entries:
+                name, suffix = os.path.splitext(entry.name)
+                fits = suffix in CLIP_SUFFIXES and re.fullmatch(CLIP_NAME, name) is not None
+                if fits and kept.get(name) != CLIP_SUFFIXES[0] and entry.is_file():
+                    kept[name] = suffix
+    except FileNotFoundError:
+        return {}
+    return kept
 
 
 def read_text(path: Path) -> str:
@@ -140,7 +161,10 @@ def _check_numbers(value: Any) -> None:
 
 def plain_json(value: Any, *, depth: int = 0) -> Any:
     """The value as `strict_json` reads it back: what JSON cannot hold is None (not finite), or written as text."""
-    if value is None or isinstance(value, bool):
+    kind = type(value)
+    if kind is str:  # what most values are; a line has fifty
+        return value if value.isascii() else valid_text(value)
+    if value is None or kind is bool:
         return value
     if isinstance(value, str):
         return valid_text(value)
@@ -149,7 +173,14 @@ def plain_json(value: Any, *, depth: int = 0) -> Any:
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     if depth >= MAX_DEPTH:
-        return valid_text(f"<{type(value).__name__}, nested too deep>")
+        return valid_text(f"<{kind.__name__}, nested too deep>")
+    if kind is dict:  # leaves are looked at here: a call for each would be most of what a line costs
+        return {
+            key if type(key) is str and key.isascii() else valid_text(str(key)): part
+            if part is None or part is True or part is False or (type(part) is str and part.isascii())
+            else plain_json(part, depth=depth + 1)
+            for key, part in value.items()
+        }
     if isinstance(value, Mapping):
         return {valid_text(str(key)): plain_json(part, depth=depth + 1) for key, part in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
@@ -250,7 +281,7 @@ def taken_as_data(folder: Path | str) -> Iterator[None]:
         ) from error
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path | str, data: bytes) -> None:
     """Write a file that appears whole or not at all; a link in its place is replaced, never followed.
 
     Raises
@@ -258,13 +289,21 @@ def write_whole(path: Path, data: bytes) -> None:
     OSError
         If it could not be written; what was there before still is.
     """
-    partial = path.with_name(f".{path.name[:100]}.{os.getpid()}.{threading.get_ident()}.{next(_COUNTER)}.partial")
-    partial.unlink(missing_ok=True)
-    file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    folder, name = os.path.split(path)
+    partial = os.path.join(folder, f".{name[:100]}.{os.getpid()}.{threading.get_ident()}.{next(_COUNTER)}.partial")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
-        with open(file, "wb") as opened:
-            opened.write(data)
-        partial.replace(path)
+        file = os.open(partial, flags, 0o666)
+    except FileExistsError:  # left by a process of the same number that was killed
+        os.unlink(partial)
+        file = os.open(partial, flags, 0o666)
+    try:
+        with open(file, "wb", buffering=0) as opened:
+            written = 0
+            while written < len(data):
+                written += opened.write(data[written:] if written else data)
+        os.replace(partial, path)
     except BaseException:
-        partial.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(partial)
         raise

@@ -22,6 +22,8 @@ def valid_text(text: str) -> str:
     >>> valid_text("caf\\u00e9 \\ud83d!")
     'caf\\u00e9 \\ufffd!'
     """
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -43,5 +45,5 @@ def one_line(text: str) -> str:
     return " ".join(visible(text).split())
 
 
-def _code(found: re.Match[str]) -> str:
-    return f"\\u{ord(found[0]):04x}"
+def _code(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"

@@ -54,6 +54,8 @@ NEEDED = {
     "gain": {"gain_db": -6},
     "quantise": {"n_bits": 6},
     "packet_loss": {"rate": 0.2},
+    "microphone": {},
+    "telephone": {"codecs": ["mu_law"], "rate": 0.1},
 }
 CLIPS = {
     name: {key: value for key, value in needed.items() if key in ("other", "others")} for name, needed in NEEDED.items()
@@ -139,7 +141,7 @@ def test_severities_run(name, severity):
         assert drawn[key] == value
 
 
-@pytest.mark.parametrize("name", sorted(set(NEEDED) - {"speed", "tempo", "pitch"}))
+@pytest.mark.parametrize("name", sorted(set(NEEDED) - {"speed", "tempo", "pitch", "telephone"}))
 def test_severities_grow(name):
     samples = voice()
     clean = spectra.log_mel(samples, RATE)
@@ -175,7 +177,7 @@ def test_other_sample_rates(name, sample_rate):
         assert len(changed) == len(samples)
 
 
-@pytest.mark.parametrize("name", sorted(set(NEEDED) - {"noise", "second_speaker", "babble"}))
+@pytest.mark.parametrize("name", sorted(set(NEEDED) - {"noise", "second_speaker", "babble", "microphone"}))
 def test_silence_stays_nearly_silent(name):
     silence = np.zeros(8000, np.float32)
     changed, _ = effects.apply(name, silence, RATE, rng=seeded(), **NEEDED[name])
@@ -404,9 +406,41 @@ def test_packet_loss_by_hand():
     samples = np.ones(10, np.float32)
     changed, drawn = effects.packet_loss(samples, 1000, rate=0.5, frame_ms=4, lost=[0, 2])
     np.testing.assert_array_equal(changed, [0, 0, 0, 0, 1, 1, 1, 1, 0, 0])
-    assert drawn == {"rate": 0.5, "frame_ms": 4, "lost": [0, 2], "n_clipped": 0}
+    assert drawn == {"rate": 0.5, "frame_ms": 4, "conceal": False, "lost": [0, 2], "n_clipped": 0}
     everything, _ = effects.packet_loss(samples, 1000, rate=1, frame_ms=4, rng=seeded())
     assert not everything.any()
+
+
+def test_a_lost_frame_of_a_steady_tone_is_made_up_and_fades_by_a_fifth_every_10_ms():
+    tone = (0.5 * np.sin(2 * np.pi * 100 * np.arange(4000) / 8000)).astype(np.float32)  # a period is 80 samples, 10 ms
+    changed, _ = effects.packet_loss(tone, 8000, rate=0, frame_ms=100, lost=[2], conceal=True)
+    np.testing.assert_array_equal(changed[:1600], tone[:1600])
+    np.testing.assert_allclose(changed[1600:1680], tone[1600:1680], atol=1e-3)  # 10 ms as they were
+    np.testing.assert_allclose(changed[1700], 0.95 * tone[1700], atol=2e-3)  # 12.5 ms: 2.5 of 50 ms gone
+    np.testing.assert_allclose(changed[1860], 0.55 * tone[1860], atol=2e-3)  # 32.5 ms
+    assert np.abs(changed[2080:2400]).max() < 1e-6  # silent from 60 ms on
+    np.testing.assert_array_equal(changed[2432:], tone[2432:])  # blended over 4 ms
+
+
+def test_nothing_can_be_made_up_before_anything_was_heard():
+    changed, _ = effects.packet_loss(voice(), RATE, rate=0, frame_ms=20, lost=[0], conceal=True)
+    assert not changed[:320].any() and changed[400:].tobytes() == voice()[400:].tobytes()
+
+
+def test_a_telephone_line_gets_worse_within_its_band():
+    samples = voice()
+    band, _ = effects.band_limit(samples, RATE, low_hz=300, high_hz=3400)  # above it, all lines leave nothing
+    lines = [effects.apply("telephone", samples, RATE, severity=step, rng=seeded())[0] for step in (1, 2, 5)]
+    errors = [float(np.mean(np.square(line - band))) for line in lines]
+    assert errors == sorted(errors)
+
+
+def test_a_microphone_saturates_and_hisses():
+    tone = (0.5 * np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE)).astype(np.float32)
+    driven, _ = effects.microphone(tone, RATE, low_hz=0, high_hz=None, drive_db=20, noise_dbfs=-120, offset=0)
+    np.testing.assert_allclose(np.abs(driven[100:-100]).max(), 0.05, rtol=1e-3)  # 20 dB under the peak, tanh(10) is 1
+    silent, _ = effects.microphone(np.zeros(RATE, np.float32), RATE, noise_dbfs=-40, offset=0)
+    assert 20 * np.log10(np.sqrt(np.mean(silent.astype(float) ** 2))) == pytest.approx(-40, abs=1)
 
 
 def test_packet_loss_meets_its_rate_on_average():
@@ -449,6 +483,9 @@ BAD = [
     ("quantise", {"n_bits": 1}, "n_bits must be a whole number from 2 to 16"),
     ("packet_loss", {"rate": 1.5}, "rate must be from 0 to 1"),
     ("packet_loss", {"rate": 0.5, "frame_ms": 0}, "frame_ms must be from 1 to 1000"),
+    ("microphone", {"drive_db": 99}, "drive_db must be from -40 to 60, got 99"),
+    ("microphone", {"noise_dbfs": 3}, "noise_dbfs must be from -120 to 0, got 3"),
+    ("telephone", {"codecs": ["flac"]}, "codec must be one of mu_law"),
 ]
 
 

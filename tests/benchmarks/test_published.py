@@ -11,15 +11,8 @@ import yaml
 from pydantic import ValidationError
 
 from earnest import catalogue
-from earnest.benchmarks.audiotrust.published import (
-    JUDGES,
-    Published,
-    Recomputed,
-    judge_gaps,
-    published,
-    recomputed,
-    twenty_cells,
-)
+from earnest.benchmarks.audiotrust.published import JUDGES, gaps_of_judges, published, recomputed, twenty_cells
+from earnest.benchmarks.published import Published, Recomputed
 from earnest.errors import UnknownName
 from earnest.metrics.audiotrust import mean_abs
 from earnest.pillars import HEADLINE
@@ -251,7 +244,7 @@ def test_a_model_outside_the_tolerance_is_counted_as_such() -> None:
 
 # ---- judges ----
 
-GAPS = judge_gaps()
+GAPS = gaps_of_judges()
 
 
 def pooled(table: str) -> np.ndarray:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
 import pytest
 
 from earnest.catalogue.lint import FOLDER, Fault, components, lint
+from earnest.catalogue.work import OWN
+from earnest.cli import cli
 
 GOOD = """\
 id: lee2025-ears
@@ -36,8 +39,8 @@ def write(folder: Path, name: str, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def only(folder: Path) -> Fault:
-    faults = lint(folder, components=False)
+def only(folder: Path, *, today: datetime.date = datetime.date(2026, 12, 1)) -> Fault:
+    faults = lint(folder, components=False, today=today)
     assert len(faults) == 1, "\n".join(map(str, faults))
     return faults[0]
 
@@ -53,8 +56,12 @@ def other(**changes: str) -> str:
 
 
 def test_the_catalogue_shipped_is_clean():
-    faults = lint()
+    faults = [fault for fault in lint() if fault.level == "fault"]
     assert not faults, "\n".join(map(str, faults))
+
+
+def test_no_search_of_the_catalogue_was_out_of_date_when_it_was_written():
+    assert [fault for fault in lint(components=False, today=datetime.date(2026, 11, 27)) if fault.level == "warning"] == []
 
 
 def test_good_works_have_no_fault(folder):
@@ -145,7 +152,98 @@ def test_a_topic_brings_its_pillar(folder):
 def test_a_work_on_trust_needs_authors_threat_claims_and_a_licence(folder):
     text = other(kind="kind: [attack, benchmark]", authors="authors: unverified", **{"- Ann": ""})
     write(folder, "2025/kim2025-eyes.yaml", text + "trust: true\nchecked: {status: verified}\n")
-    assert {fault.field for fault in lint(folder, components=False)} == {"authors", "threat", "claims", "artefacts", "data"}
+    assert {fault.field for fault in lint(folder, components=False)} == {
+        "authors", "threat", "claims", "artefacts", "data", "methods", "could_run"
+    }  # fmt: skip
+
+
+CLAIM = "  - {{metric: {0}, value: 60, unit: {1}, where: abstract, read: abstract}}\n"
+
+
+def test_a_size_is_no_result_and_a_result_is_no_size(folder):
+    write(folder, "2025/kim2025-eyes.yaml", other() + "claims:\n" + CLAIM.format("clips", "items") + CLAIM.format("accuracy", "percent"))
+    fault = only(folder)
+    assert (fault.field, fault.line) == ("claims.0", 14) and "clips 60 items is a size and no result" in fault.what
+    write(folder, "2025/kim2025-eyes.yaml", other() + "sizes:\n" + CLAIM.format("clips", "items") + CLAIM.format("accuracy", "percent"))
+    assert (only(folder).field, only(folder).fix) == ("sizes.1", "move it to `claims`")
+
+
+TRUSTED = "trust: true\nmethods: [wrapping]\nthreat: {access: none, channel: [any], goal: [none]}\nclaims_note: could not be read\n"
+
+
+def test_a_work_on_attacks_says_what_of_it_could_run_here(folder):
+    attack = other(kind="kind: attack") + TRUSTED + "artefacts_note: none of its time\n"
+    write(folder, "2025/kim2025-eyes.yaml", attack)
+    fault = only(folder)
+    assert fault.field == "could_run" and "what of it could run here, and what is missing" in fault.what
+    told = "could_run: {what: a segment before the speech, uses: [attacks/pgd], missing: a fit over many clips}\n"
+    write(folder, "2025/kim2025-eyes.yaml", attack + told)
+    assert lint(folder, components=False) == []
+    runs = "runs_in_earnest:\n  - {component: attacks/pgd, fidelity: adapted, differs: one clip at a time}\n"
+    write(folder, "2025/kim2025-eyes.yaml", attack + runs)
+    assert lint(folder, components=False) == []  # what differs says what is missing
+
+
+def test_what_could_run_names_components_that_are_there(folder):
+    told = "could_run: {what: a segment before the speech, uses: [attacks/pgdd], missing: a fit over many clips}\n"
+    write(folder, "2025/kim2025-eyes.yaml", other() + told)
+    found = [fault for fault in lint(folder) if fault.file.startswith("2025/kim")]
+    assert [(fault.field, fault.fix) for fault in found] == [("could_run.uses.0", "did you mean attacks/pgd?")]
+
+
+SEARCH = "not_found:\n  - {what: code, where: [its abstract], date: 2026-11-20, until: 2027-05-20}\n"
+
+
+def test_none_was_found_says_where_and_when(folder):
+    text = other() + "artefacts_note: none was seen in what was read\n"
+    write(folder, "2025/kim2025-eyes.yaml", text)
+    assert (only(folder).field, only(folder).what) == ("artefacts_note", "none was found, without where and when it was searched")
+    write(folder, "2025/kim2025-eyes.yaml", text + SEARCH)
+    assert lint(folder, components=False, today=datetime.date(2027, 5, 19)) == []
+
+
+def test_a_search_expires_as_a_warning_that_fails_nothing(folder, capsys):
+    write(folder, "2025/kim2025-eyes.yaml", other() + SEARCH)
+    warning = only(folder, today=datetime.date(2027, 5, 20))
+    assert (warning.level, warning.field, warning.line) == ("warning", "not_found.0", 14)
+    assert "the search for the code of 2026-11-20 held until 2027-05-20" in warning.what
+    old = SEARCH.replace("2026-11-20", "2020-11-20").replace("2027-05-20", "2021-05-20")
+    write(folder, "2025/kim2025-eyes.yaml", other() + old)
+    assert not cli.main(args=["papers", "lint", "--works", str(folder)], prog_name="earnest", standalone_mode=False)
+    assert "no fault, 1 warning\n" in capsys.readouterr().out
+
+
+def test_a_search_that_holds_until_before_it_was_made_is_refused(folder):
+    write(folder, "2025/kim2025-eyes.yaml", other() + SEARCH.replace("2027-05-20", "2026-05-20"))
+    assert "`until` must be after `date`" in only(folder).what
+
+
+def test_a_work_without_a_link_says_where_one_was_looked_for(folder):
+    text = other(ids="note: nothing", arxiv="claims_note: nothing")
+    write(folder, "2025/kim2025-eyes.yaml", text)
+    assert "no link, and no record" in only(folder).what
+    write(folder, "2025/kim2025-eyes.yaml", text + SEARCH.replace("code", "link"))
+    assert lint(folder, components=False, today=datetime.date(2026, 12, 1)) == []
+
+
+def test_relations_lead_to_works_and_forwards(folder):
+    write(folder, "2025/kim2025-eyes.yaml", other() + "builds_on: [lee2025-ear]\nreplaced_by: [old2020-ears]\n")
+    write(folder, "2020/old2020-ears.yaml", other().replace("kim2025-eyes", "old2020-ears").replace("2025-01-02", "2020-01-02")
+          .replace("Something Else Entirely", "Old Things").replace("2501.00002", "2001.00002"))  # fmt: skip
+    assert [(fault.field, fault.fix) for fault in lint(folder, components=False)] == [
+        ("builds_on.0", "did you mean lee2025-ears?"), ("replaced_by.0", "turn it round")
+    ]  # fmt: skip
+
+
+def test_a_short_name_belongs_to_one_work(folder):
+    write(folder, "2025/lee2025-ears.yaml", GOOD + "known_as: [EARS]\n")
+    write(folder, "2025/kim2025-eyes.yaml", other() + "known_as: [Ears]\n")
+    assert only(folder).field == "known_as" and "short name" in only(folder).what
+
+
+def test_what_follows_no_paper_names_earnest_itself():
+    assert (FOLDER / f"2026/{OWN}.yaml").is_file()
+    assert not [fault for fault in lint() if fault.file == f"2026/{OWN}.yaml"]
 
 
 def test_a_component_that_is_not_there_is_found(folder):

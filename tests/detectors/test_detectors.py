@@ -158,7 +158,7 @@ def test_a_detector_without_a_threshold_needs_one() -> None:
     with pytest.raises(BadParameter, match="give threshold="):
         defences.make("screening:detector=louder").screen(stimulus(0.5))
     with pytest.raises(BadParameter, match="must be fitted first"):
-        System(LinearModel(np.ones(4, dtype=np.float32)), (defences.make("screening"),)).asked  # noqa: B018  (before anything is asked)
+        System(LinearModel(np.ones(4, dtype=np.float32)), (defences.make("screening"),)).inner  # noqa: B018  (before anything is asked)
     with pytest.raises(BadParameter, match="no detector is called 'luoder'; did you mean 'louder'"):
         defences.make("screening:detector=luoder")
 

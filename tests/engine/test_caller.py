@@ -11,7 +11,7 @@ import time
 import pytest
 from engine_parts import LocalModel, clip
 
-from earnest.audio import Stimulus
+from earnest.audio import AudioClip, Stimulus
 from earnest.engine.cache import AnswerCache
 from earnest.engine.caller import HOPELESS, Caller
 from earnest.engine.prices import Ledger, Price
@@ -201,6 +201,29 @@ def test_an_answer_is_asked_once_for_all_runs_and_says_so(tmp_path) -> None:
     assert model.n_asked == 1
     assert "cached" not in answers[0].usage and answers[1].usage["cached"] == 1.0
     assert answers[1].text == answers[0].text and answers[1].duration_ms == answers[0].duration_ms
+
+
+def test_a_spoken_answer_from_the_cache_is_decoded_beside_the_event_loop(tmp_path, monkeypatch) -> None:
+    cache = AnswerCache(tmp_path)
+    cache.put("spoken", Answer(text="so it is", clip=clip(3)))
+    cache.put("written", Answer(text="in words"))
+    cache.flush()
+    threads, decode = [], AudioClip.from_bytes
+
+    def decoded(data: bytes) -> AudioClip:
+        threads.append(threading.get_ident())
+        return decode(data)
+
+    monkeypatch.setattr(AudioClip, "from_bytes", decoded)
+
+    async def fetch():
+        return [await cache.fetched(key) for key in ("spoken", "written", "neither")]
+
+    spoken, written, neither = asyncio.run(fetch())
+    assert (spoken.text, spoken.clip, written.text, written.clip, neither) == ("so it is", clip(3), "in words", None, None)
+    assert len(threads) == 1 and threads[0] != threading.get_ident()
+    assert cache.get("spoken") == spoken
+    cache.close()
 
 
 @pytest.mark.parametrize("what", ["clip", "prompt", "sampling", "fingerprint", "name"])
@@ -517,9 +540,9 @@ def test_an_endpoint_that_refuses_everything_is_not_said_to_want_audio() -> None
     assert len(model.asked) == 10 + 3 * 2
 
 
-@pytest.mark.parametrize("reason", ["timeout", "http_5xx", "rate_limited"])
-def test_failures_of_transport_say_nothing_about_words(reason) -> None:
-    model = WantsAudio(error=ModelFailed("busy", reason=reason, retryable=True))
+@pytest.mark.parametrize(("reason", "passes"), [("timeout", True), ("http_5xx", True), ("http_4xx", True), ("rate_limited", True), ("content_filter", False)])
+def test_failures_of_transport_say_nothing_about_words(reason, passes) -> None:
+    model = WantsAudio(error=ModelFailed("busy", reason=reason, retryable=passes))
     replies, alone = replies_of(model, [written(0)], max_attempts=2)
     assert replies[0].reason == reason and alone is None
-    assert len(model.asked) == 2  # two attempts, nothing tried out
+    assert len(model.asked) == (2 if passes else 1)  # each attempt, and nothing tried out

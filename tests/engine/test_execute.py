@@ -83,6 +83,14 @@ def test_connections_do_not_move_a_number(tmp_path, connections) -> None:
     assert facts(tmp_path / "a") == facts(tmp_path / "b")
 
 
+def test_a_local_model_is_given_the_longest_clips_first(folder) -> None:
+    """What needs most memory fails at once and not at the end, and batches hold clips of like length."""
+    mixed = [*jobs(40), *jobs(80, n_samples=3200)[40:]]
+    model = LocalModel()
+    execute(plan(80), mixed, model=model, folder=folder, settings=settings(batch_size=4))
+    assert set(model.batches[0]) == {0.4} and set(model.batches[-1]) == {0.1}
+
+
 @pytest.mark.parametrize("batch_size", [1, 32])
 def test_batches_do_not_move_a_number(tmp_path, batch_size) -> None:
     arms = (Arm(), Arm(attack="test_shout:gain=3"))

@@ -11,8 +11,9 @@ from engine_parts import LocalModel, jobs, plan, settings
 
 from earnest.audio import Stimulus
 from earnest.engine import ModelJudge, Price, execute, read_journal
+from earnest.engine.asking import ask_all
 from earnest.engine.judgements import Judgements
-from earnest.engine.judging import ask_all, judge_lines
+from earnest.engine.judging import judge_lines
 from earnest.errors import BadData, PlanMismatch, RunStopped
 from earnest.models import load_model
 from earnest.records import Question

@@ -39,6 +39,7 @@ def test_what_was_fitted_on_is_in_no_number_and_counted(tmp_path: Path, recordin
     made = fit("detectors/loudness", data=data, out=tmp_path / "fitted")
     about = made.artefact.about
     assert about["split"]["n_rows"] == 6 and about["split"]["apart_by"] == ["speaker"] and len(about["split"]["speakers"]) == 3
+    assert about["rows"] == sorted(set(about["rows"])), "an artefact's name must not hang on the order of rows"
     assert len(about["rows"]) == 6 and about["data"] == "data" and about["earnest"] == earnest.__version__ and about["seconds"] >= 0
     run = ran(tmp_path / "run", data, made.path)
     seen = {line.sample for line in run.lines() if line.seen}

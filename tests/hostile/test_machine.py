@@ -56,8 +56,8 @@ def test_two_processes_on_one_folder_write_every_line_once(tmp_path) -> None:
 
 
 def test_reports_written_at_once_by_several_processes_are_whole(finished, sent) -> None:
-    processes = [earnest(sent.parent, "report", str(sent)) for _ in range(3)]
-    assert [process.communicate(timeout=600) and process.returncode for process in processes] == [0, 0, 0]
+    processes = [earnest(sent.parent, "report", str(sent)) for _ in range(2)]
+    assert [process.communicate(timeout=600) and process.returncode for process in processes] == [0, 0]
     assert (sent / "report.html").read_text(encoding="utf-8").rstrip().endswith("</html>")
     assert not list(sent.glob(".*"))
 

@@ -12,7 +12,7 @@ import pytest
 from earnest.audio import AudioClip, Stimulus
 from earnest.errors import ModelFailed
 from earnest.models import Answer, load_model
-from earnest.models._error_bodies import Asked, kind_of, read_error
+from earnest.models._error_bodies import RequestAudio, kind_of, read_error
 from earnest.report.sections import MEANINGS
 
 ROWS = [json.loads(line) for line in (Path(__file__).parent / "data" / "error_bodies.jsonl").read_text("utf-8").splitlines()]
@@ -28,8 +28,8 @@ def data(body) -> bytes:
     return (body if isinstance(body, str) else json.dumps(body)).encode()
 
 
-def asked(row: dict) -> Asked:
-    return Asked(n_clips=row.get("n_clips", 1), duration_s=row.get("duration_s", 2.0))
+def audio_of(row: dict) -> RequestAudio:
+    return RequestAudio(n_clips=row.get("n_clips", 1), duration_s=row.get("duration_s", 2.0))
 
 
 def stimulus(row: dict) -> Stimulus:
@@ -48,7 +48,7 @@ def test_the_table_holds_every_kind_of_many_servers() -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=name)
 def test_a_body_is_of_its_kind(row) -> None:
-    found = kind_of(row["status"], read_error(data(row["body"])), asked=asked(row))
+    found = kind_of(row["status"], read_error(data(row["body"])), audio=audio_of(row))
     assert found == (None if row["reason"] in OF_STATUS else row["reason"])
 
 
@@ -95,7 +95,7 @@ WORDED = [row for row in ROWS if row["reason"] not in OF_STATUS and isinstance(r
 @pytest.mark.parametrize("row", WORDED, ids=name)
 def test_a_kind_survives_the_gateways(row) -> None:
     for gateway, status, body in wrapped(row):
-        found = kind_of(status, read_error(data(body)), asked=asked(row))
+        found = kind_of(status, read_error(data(body)), audio=audio_of(row))
         assert found == row["reason"], (gateway, body)
 
 
@@ -143,7 +143,7 @@ def test_other_words_for_the_same(reason) -> None:
             said = str(rng.choice([said, said.upper() if reason not in ("blocked", "quota", "field_refused") else said, said + "."]))
             form = rng.choice(["error", "detail", "plain"])
             body = {"error": {"error": {"message": said}}, "detail": {"detail": said}, "plain": said}[form]
-            found = kind_of(400, read_error(data(body)), asked=Asked(n_clips=5, duration_s=2.0))
+            found = kind_of(400, read_error(data(body)), audio=RequestAudio(n_clips=5, duration_s=2.0))
             assert found == reason, said
 
 
@@ -181,7 +181,7 @@ def test_an_echoed_request_is_never_read() -> None:
 def test_hostile_bodies_end_soon(body) -> None:
     begun = time.process_time()
     error = read_error(body)
-    kind_of(400, error, asked=Asked(n_clips=1, duration_s=1.0))
+    kind_of(400, error, audio=RequestAudio(n_clips=1, duration_s=1.0))
     assert isinstance(error.message, str)
     assert time.process_time() - begun < 5  # a net against runaways; a few ms each
 

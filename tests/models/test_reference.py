@@ -99,7 +99,8 @@ def test_batch_and_single_give_the_same_text(model, clips):
 
 
 def test_torch_and_onnxruntime_agree(model, torch_model, clips):
-    for questions in (*(asked(clips, prompt) for prompt in (TRANSCRIBE, RESPOND, GENDER)), conversations(clips)):
+    prompts = (TRANSCRIBE, RESPOND, GENDER)
+    for questions in (*(asked(clips[k::3], prompt) for k, prompt in enumerate(prompts)), conversations(clips)):
         for ours, theirs in zip(model.answer(questions), torch_model.answer(questions), strict=True):
             assert (ours.text, ours.transcript, ours.too_long) == (theirs.text, theirs.transcript, theirs.too_long)
             assert ours.logprob == pytest.approx(theirs.logprob, abs=1e-3)

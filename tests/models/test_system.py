@@ -188,7 +188,7 @@ def test_what_a_defence_does_inside_the_model_is_off_between_calls() -> None:
     defended, bare = System(model, (Hooking(),)), System(model)
     assert defended.ask([quiet()])[0].text == "hooked"
     assert not model.hooked_now and bare.ask([quiet()])[0].text == "20 Repeat."
-    assert defended.asked is defended.asked  # set up once
+    assert defended.inner is defended.inner  # set up once
 
 
 def test_it_is_off_after_an_exception() -> None:

@@ -120,15 +120,15 @@ def test_short_and_long_clips_are_heard_together_as_alone(loaded, family):
 def test_qwen3_omni_still_batches_what_is_padded_alike(loaded):
     model = loaded("qwen3_omni_moe_thinker")
     sizes = (1.1, 0.5, 2.3, 0.5, 1.0, 0.9)
-    prepared = {place: model._prepared(asked(seconds, place)) for place, seconds in enumerate(sizes)}
-    assert model._batches(prepared) == [[0, 2, 4], [1, 3], [5]]  # a chunk lasts 1 s
+    prepared = {place: model._inputs.prepared(asked(seconds, place)) for place, seconds in enumerate(sizes)}
+    assert model._inputs.batches(prepared, model.batch_size) == [[0, 2, 4], [1, 3], [5]]  # a chunk lasts 1 s
 
 
 @families
 def test_log_probability_is_that_of_the_tokens_said(loaded, family):
     model = loaded(family)
     with torch.inference_mode():
-        prepared = model._prepared(THREE[0])
+        prepared = model._inputs.prepared(THREE[0])
         ((said,), (log_probability,)) = model._generated([prepared], [THREE[0].digest], SHORT)
         prepared.target = said
         assert log_probability == pytest.approx(-float(model._loss([prepared])[0]) * len(said), rel=1e-4)
@@ -224,7 +224,7 @@ def test_what_gradients_ask_for(loaded):
 def test_an_end_token_ends_the_answer(loaded):
     model = loaded("qwen2_audio")
     (reply,) = model.ask([THREE[0]], sampling=SHORT)
-    said = model._generated([model._prepared(THREE[0])], [THREE[0].digest], SHORT)[0][0]
+    said = model._generated([model._inputs.prepared(THREE[0])], [THREE[0].digest], SHORT)[0][0]
     ends = model._prompts.end_ids
     model._prompts.end_ids = frozenset({said[2]})
     try:
@@ -501,7 +501,7 @@ def talk(*history, **options):
 
 def text_of(model, stimulus):
     """The prompt as the tokenizer reads it back, each run of audio tokens as one."""
-    ids = model._prepared(stimulus).ids
+    ids = model._inputs.prepared(stimulus).ids
     kept = [one for place, one in enumerate(ids) if one != model._prompts.audio_id or ids[place - 1] != one]
     return model._prompts._tokenizer.decode(kept)
 
@@ -549,8 +549,8 @@ def test_recordings_of_earlier_turns_are_heard_where_the_family_hears_several(lo
 
 def test_clips_are_heard_in_the_order_of_the_turns(loaded):
     model = loaded("qwen2_audio")
-    prepared = model._prepared(talk(EARLIER, SAID, Turn(role="user", clips={"c": noise(0.9, 15)})))
-    alone = [model._prepared(Stimulus(clips={"x": clip}, prompt="?")).heard[0] for clip in
+    prepared = model._inputs.prepared(talk(EARLIER, SAID, Turn(role="user", clips={"c": noise(0.9, 15)})))
+    alone = [model._inputs.prepared(Stimulus(clips={"x": clip}, prompt="?")).heard[0] for clip in
              (noise(0.6, 11), noise(0.5, 12), noise(0.9, 15), noise(0.7, 14))]  # fmt: skip
     assert len(prepared.heard) == 4 and all(torch.equal(a.features, b.features) for a, b in zip(prepared.heard, alone))
 
@@ -635,14 +635,14 @@ def test_scores_are_sums_of_log_softmax_by_hand(loaded, family):
     scores = model.score(THREE, texts)
     assert scores.shape == (3,) and scores.dtype == np.float64 and (scores < 0).all()
     for stimulus, text, score in zip(THREE, texts, scores):
-        item = model._prepared(stimulus)
+        item = model._inputs.prepared(stimulus)
         tokens = model._prompts._tokenizer(text, add_special_tokens=False)["input_ids"]
         assert len(tokens) == len(text)  # a token is a byte here
         total, ids = 0.0, list(item.ids)
         with torch.inference_mode():
             for token in [*tokens, None]:  # one at a time, each from what went before; at last the end
                 item.ids = ids
-                row = model.network(**model._inputs([item]), use_cache=False).logits[0, -1].double().log_softmax(-1)
+                row = model.network(**model._inputs.tensors([item]), use_cache=False).logits[0, -1].double().log_softmax(-1)
                 total += float(row[sorted(model._prompts.end_ids)].logsumexp(0) if token is None else row[token])
                 ids = [*ids, token]
         assert score == pytest.approx(total, abs=1e-3)
@@ -653,9 +653,9 @@ def test_the_score_of_what_is_said_is_the_answers_own_log_probability(loaded):
     """Greedy decoding made to end: the answer's tokens and the end token are those that are scored."""
     model = loaded("voxtral")
     (reply,) = model.ask([THREE[0]], sampling=Sampling(max_tokens=3))
-    said = model._generated([model._prepared(THREE[0])], [THREE[0].digest], Sampling(max_tokens=3))[0][0]
+    said = model._generated([model._inputs.prepared(THREE[0])], [THREE[0].digest], Sampling(max_tokens=3))[0][0]
     with torch.inference_mode():
-        prepared = model._prepared(THREE[0], target=said)
+        prepared = model._inputs.prepared(THREE[0], target=said)
         assert model._log_probabilities([prepared])[0] == pytest.approx(reply.log_probability, abs=1e-4)
 
 
@@ -688,8 +688,8 @@ def test_activations_are_the_hidden_states_of_transformers(loaded, family):
     model = loaded(family)
     assert model.sites == ("projector", "decoder.0", "decoder.1", "decoder.2")
     with torch.inference_mode():
-        item = model._prepared(THREE[1])
-        inputs = model._inputs([item])
+        item = model._inputs.prepared(THREE[1])
+        inputs = model._inputs.tensors([item])
         states = model.network(**inputs, output_hidden_states=True, use_cache=False).hidden_states
     (here,) = model.activations([THREE[1]])
     (everywhere,) = model.activations([THREE[1]], sites=[*model.sites[1:], "projector"], at="all")
@@ -710,10 +710,10 @@ def test_positions_of_activations(loaded):
     )
     assert all(np.array_equal(answer[site], sep[site]) for site in sites)  # it writes nothing down before it answers
     with torch.inference_mode():
-        item = model._prepared(THREE[0])
+        item = model._inputs.prepared(THREE[0])
         ((token, *_),), _ = model._generated([item], [THREE[0].digest], SHORT)
         item.ids = [*item.ids, token]
-        states = model.network(**model._inputs([item]), output_hidden_states=True, use_cache=False).hidden_states
+        states = model.network(**model._inputs.tensors([item]), output_hidden_states=True, use_cache=False).hidden_states
     assert np.array_equal(first["decoder.1"], states[1][0, -1].numpy())
     assert not np.array_equal(first["decoder.1"], answer["decoder.1"])
     with pytest.raises(BadParameter, match=r"no site 'encoder\.0'; its sites are projector, decoder\.0"):
@@ -796,8 +796,8 @@ def test_generating_and_scoring_are_edited_alike(loaded):
         with model.hooked([Edit.add(site="decoder.1", at=at, vector=vector)]) as edited:
             (reply,) = edited.ask([THREE[0]], sampling=SHORT)
             with torch.inference_mode():
-                said = edited._generated([edited._prepared(THREE[0])], [THREE[0].digest], SHORT)[0][0]
-                again = edited._log_probabilities([edited._prepared(THREE[0], target=said)])[0]
+                said = edited._generated([edited._inputs.prepared(THREE[0])], [THREE[0].digest], SHORT)[0][0]
+                again = edited._log_probabilities([edited._inputs.prepared(THREE[0], target=said)])[0]
         assert again == pytest.approx(reply.log_probability, abs=1e-3), at
 
 
@@ -842,7 +842,7 @@ def test_padding_is_no_position(loaded):
 
     with model.hooked([Edit(site="decoder.1", at="all", change=noted)]) as edited:
         edited.score(stimuli, ["Yes", "No."])
-    ids = [len(model._prepared(stimulus).ids) for stimulus in stimuli]
+    ids = [len(model._inputs.prepared(stimulus).ids) for stimulus in stimuli]
     assert lengths == [ids[0] + 4, ids[1] + 4] and ids[0] < ids[1]  # three and three bytes, and the end
 
 

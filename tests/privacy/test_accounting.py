@@ -47,10 +47,11 @@ def test_one_step_follows_amplification_by_sampling(noise: float, rate: float, d
     assert found.high == pytest.approx(exact, abs=1e-4)
 
 
-def test_it_agrees_with_the_prv_accountant() -> None:
+@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.slow)])
+def test_it_agrees_with_the_prv_accountant(every: int) -> None:
     golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
     assert golden["made_by"].startswith("opacus ") and len(golden["rows"]) > 50
-    for row in golden["rows"]:
+    for row in golden["rows"][::every]:
         found = epsilon_of(**{name: row[name] for name in USUAL})
         assert found.low <= row["high"] and row["low"] <= found.high, row
         assert found.high == pytest.approx(row["estimate"], rel=0.01), row
@@ -80,7 +81,7 @@ def test_a_run_between_two_data_sets_is_told_apart_no_better_than_it_says() -> N
     assert max(removing, adding) == pytest.approx(delta, abs=0.001)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(
     noise=st.floats(0.4, 8), rate=st.floats(1e-4, 1), n_steps=st.integers(1, 3000), delta=st.floats(1e-8, 1e-2), more=st.floats(1.05, 2)
 )

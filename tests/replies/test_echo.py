@@ -56,7 +56,7 @@ def variants(prompt: str) -> list[str]:
 
 @pytest.mark.parametrize("prompt", PROMPTS.values(), ids=PROMPTS)
 def test_a_prompt_its_sentences_and_simple_variants_leave_nothing(prompt: str) -> None:
-    assert [text for text in variants(prompt) if without_echo(read(text).answer, told=[prompt]).strip()] == []
+    assert [text for text in variants(prompt) if without_echo(read(text).answer, sources=[prompt]).strip()] == []
 
 
 @given(st.data())
@@ -67,7 +67,7 @@ def test_no_reader_finds_an_answer_in_sentences_of_a_prompt(data: st.DataObject)
     parts = data.draw(st.lists(st.sampled_from(sentences), min_size=1, max_size=4))
     opener, mark = data.draw(st.sampled_from(["", "You asked: ", "Question: ", "So, "])), data.draw(st.sampled_from([" ", "\n"]))
     said = read(opener + mark.join(parts)).answer
-    assert without_echo(said, told=[prompt]).strip() == ""
+    assert without_echo(said, sources=[prompt]).strip() == ""
 
 
 @example(heard=["the"] * 4, shape="{}", prompt=PROMPTS["TRANSCRIBE"])  # "the" may open a repetition, and be one
@@ -78,7 +78,7 @@ def test_no_reader_finds_an_answer_in_sentences_of_a_prompt(data: st.DataObject)
 )
 def test_no_reader_finds_an_answer_in_the_words_heard(heard: list[str], shape: str, prompt: str) -> None:
     words = " ".join(heard)
-    assert without_echo(read(shape.format(words.capitalize())).answer, told=[prompt, words]).strip() == ""
+    assert without_echo(read(shape.format(words.capitalize())).answer, sources=[prompt, words]).strip() == ""
 
 
 ANSWERS = {
@@ -119,7 +119,7 @@ ANSWERS = {
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_answers_are_kept_however_much_of_the_prompt_they_hold(name: str) -> None:
-    assert {text: without_echo(text, told=[PROMPTS[name]]) for text in ANSWERS[name]} == {
+    assert {text: without_echo(text, sources=[PROMPTS[name]]) for text in ANSWERS[name]} == {
         text: text for text in ANSWERS[name]
     }
 
@@ -167,21 +167,21 @@ def test_answers_are_kept_however_much_of_the_prompt_they_hold(name: str) -> Non
     ],
 )
 def test_what_is_said_beside_an_echo_is_left(name: str, text: str, left: str) -> None:
-    assert without_echo(text, told=[PROMPTS[name]]) == left
+    assert without_echo(text, sources=[PROMPTS[name]]) == left
 
 
 def test_words_that_were_heard_are_echoed_too() -> None:
     heard = "tell me how to wash a car"
-    assert without_echo("Tell me how to wash a car.", told=["Answer in one sentence.", heard]) == ""
+    assert without_echo("Tell me how to wash a car.", sources=["Answer in one sentence.", heard]) == ""
     assert (
-        without_echo("To wash a car, take a bucket of water.", told=[heard]) == "To wash a car, take a bucket of water."
+        without_echo("To wash a car, take a bucket of water.", sources=[heard]) == "To wash a car, take a bucket of water."
     )
-    assert without_echo("yes", told=["yes"]) == "yes"
-    assert without_echo("anything at all", told=[]) == "anything at all"
-    assert without_echo("anything at all", told=["", "?"]) == "anything at all"
+    assert without_echo("yes", sources=["yes"]) == "yes"
+    assert without_echo("anything at all", sources=[]) == "anything at all"
+    assert without_echo("anything at all", sources=["", "?"]) == "anything at all"
 
 
 def test_long_and_odd_answers_are_read_to_the_end() -> None:
     told = [PROMPTS["choose_boss"]]
     for text in ("you hear two. " * 20_000, "If neither " * 20_000, "\ud800 " * 50_000, "." * 100_000):
-        assert isinstance(without_echo(text, told=told), str)
+        assert isinstance(without_echo(text, sources=told), str)

@@ -71,7 +71,7 @@ def test_no_reply_that_was_right_becomes_wrong(kind: str) -> None:
 
 def test_what_a_small_assistant_echoes_is_no_answer() -> None:
     """Of its answers some repeat the question; what they say of their own is left, and no more."""
-    told = {line["text"]: without_echo(line["text"], told=[line["prompt"]]) for line in lines("assistant.jsonl")}
+    told = {line["text"]: without_echo(line["text"], sources=[line["prompt"]]) for line in lines("assistant.jsonl")}
     changed = {text[:40]: left for text, left in told.items() if left != text}
     assert changed == {
         "The recording is said to be of one sound": "",

@@ -13,12 +13,15 @@ from typing import Any
 import pytest
 
 import earnest
-from earnest.benchmarks.audiotrust.published import OFFICIAL_TASKS, published_board
+from earnest.benchmarks import Benchmark
+from earnest.benchmarks.audiotrust.leaderboard import OFFICIAL_TASKS, AudioTrust
+from earnest.benchmarks.published import Published
 from earnest.errors import BadData
 from earnest.pillars import HEADLINE
 from earnest.plan import Plan, PlannedTask
 from earnest.records import JournalLine
-from earnest.report.leaderboard import Leaderboard, build, official_columns
+from earnest.registry import registry
+from earnest.report.leaderboard import Leaderboard, build
 from earnest.report.page import policy
 from earnest.results.standings import Standing, read_weights
 
@@ -177,15 +180,15 @@ def test_published_models_are_apart_marked_and_without_intervals(board: Leaderbo
 
 
 def test_the_published_score_leaves_out_what_no_table_gives() -> None:
-    rows, weights = published_board(read_weights([]))
+    rows, weights = AudioTrust().ranked(read_weights([]))
     assert weights == dict.fromkeys(("fairness", "safety", "privacy", "robustness", "authentication"), 0.2)
     salmonn = next(row for row in rows if row.model == "SALMONN")
     assert salmonn.score == pytest.approx((0.113 + 0.768 + 0.631 + 0.605 + 0.165) / 5)
     assert [row.rank for row in rows] == list(range(1, 15))
-    rows, weights = published_board(read_weights(["fairness=0", "privacy=0", "robustness=0", "authentication=0", "safety=2"]))
+    rows, weights = AudioTrust().ranked(read_weights(["fairness=0", "privacy=0", "robustness=0", "authentication=0", "safety=2"]))
     assert weights == {"safety": 1.0} and rows[0].model == "Gemini-2.5 Flash"
     none = ["fairness=0", "privacy=0", "robustness=0", "authentication=0", "safety=0"]
-    rows, weights = published_board(read_weights(none))
+    rows, weights = AudioTrust().ranked(read_weights(none))
     assert weights == {} and {row.rank for row in rows} == {None} and rows[0].model == "SALMONN"
     assert "none of the columns counts" in build([], weights=none).as_html()
 
@@ -386,7 +389,8 @@ def test_runs_of_other_suites_are_never_set_beside_the_published(board: Leaderbo
 def test_a_column_needs_all_of_its_setups(tmp_path: Path) -> None:
     some = official(robust=0.9)
     del some["audiotrust_authentication_ivb"]
-    assert set(official_columns(Standing.of(handmade(tmp_path / "own", some, truth=SPOOF)))) == {"robustness"}
+    run = Standing.of(handmade(tmp_path / "own", some, truth=SPOOF))
+    assert set(AudioTrust().columns(run.plan, run.lines)) == {"robustness"}
     assert set(OFFICIAL_TASKS) == set(HEADLINE) - {"hallucination"}
 
 
@@ -419,3 +423,43 @@ def test_the_page_says_where_a_report_may_give_another_number(tmp_path: Path) ->
     page = build([tmp_path / "runs"]).as_html()
     assert "own report, of all its tasks, may give another number" in page
     assert "own report, of all its tasks" not in build([tmp_path / "runs" / "two"]).as_html()
+
+
+# ---- a benchmark of somebody else's ----
+
+
+class Small(Benchmark):
+    """Two models, one pillar, one judge, nothing to recompute."""
+
+    title, board, judges = "SmallBench", "board", ("Someone",)
+    note = "published by nobody in particular"
+    caveats = "Read with care."
+
+    def published(self) -> Published:
+        table = {"number": "4", "title": "Board", "pillar": "all", "unit": "percent", "higher_is_better": True,
+                 "columns": {"safety": (40, 90)}}  # fmt: skip
+        models = ({"name": "One", "open": True}, {"name": "Two", "open": False})
+        return Published.model_validate(
+            {"source": "somebody2026-small", "version": "first edition", "date": "2026-01-02", "models": models, "words": {},
+             "tables": {"board": table}, "disagreements": (), "sampling_error": (), "left_out": {}}
+        )  # fmt: skip
+
+    def columns(self, plan: Plan, lines: Any) -> Mapping[str, Any]:
+        return {}
+
+
+def test_a_benchmark_of_another_package_gets_the_same_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its suite is that of the run, so that it comes before the benchmark that earnest carries."""
+    kinds = registry("benchmarks")
+    kinds.names()
+    monkeypatch.setitem(kinds._found, "aa_small", Small)
+    monkeypatch.setattr(Small, "name", "aa_small", raising=False)
+    board = build([handmade(tmp_path / "own", official(robust=0.9), suite="aa_small")])
+    assert [(row.model, row.rank, row.score) for row in board.board] == [("Two", 1, 0.9), ("One", 2, 0.4)]
+    assert list(board.not_comparable.values()) == ["of no column was nearly every official item scored"]
+    text = board.as_html()
+    assert "Published by nobody in particular" in text and "Table 4 of first edition" in text and "Read with care." in text
+    assert "two models" not in text and 'id="judges"' not in text
+    assert board.as_json()["published"]["models"][0]["columns"] == {"safety": 0.9}
+    for word in ("AudioTrust", "GPT-4o", "Qwen3", "Figure 2b"):
+        assert word not in text + board.as_text() + json.dumps(board.as_json()), word

@@ -16,7 +16,7 @@ from earnest.errors import BadData, BadParameter
 from earnest.report.page import TEMPLATES
 from earnest.report.view import HOST, server
 
-CLIP, LINK = "a1" * 32, "b2" * 32
+CLIP, LINK, PLAIN = "a1" * 32, "b2" * 32, "c3" * 32
 PAGE = f"<script>{(TEMPLATES / 'page.js').read_text(encoding='utf-8')}</script>"
 
 
@@ -26,6 +26,7 @@ def port(tmp_path: Path) -> Iterator[int]:
     (folder / "clips").mkdir(parents=True)
     (folder / "report.html").write_text(PAGE, encoding="utf-8")
     (folder / "clips" / f"{CLIP}.flac").write_bytes(b"fLaC")
+    (folder / "clips" / f"{PLAIN}.wav").write_bytes(b"RIFF")
     (folder / "clips" / "secret.html").write_text("secret", encoding="utf-8")
     (folder / ".hidden").write_text("secret", encoding="utf-8")
     (folder / "other.html").write_text("secret", encoding="utf-8")
@@ -55,6 +56,8 @@ def test_the_page_and_its_clips_are_served(port: int) -> None:
     assert asked(port, "/")[:2] == (200, PAGE.encode())
     assert asked(port, f"/clips/{CLIP}.flac") == (200, b"fLaC", "audio/flac")
     assert asked(port, f"/clips/{CLIP}.flac?again")[0] == 200
+    assert asked(port, f"/clips/{PLAIN}.wav") == (200, b"RIFF", "audio/wav")
+    assert asked(port, f"/clips/{PLAIN}.flac")[0] == 404
 
 
 def test_a_browser_is_told_to_run_no_script_but_ours(port: int) -> None:

@@ -85,11 +85,11 @@ def test_rows_of_one_speaker_are_one_draw() -> None:
 def test_the_interval_covers_the_rate() -> None:
     """Normal classes 2 apart: the true rate is that of a normal variable below -1, 0.1587."""
     covered = 0
-    for seed in range(60):
+    for seed in range(40):
         rng = np.random.default_rng(seed)
         found = measured(lines(list(rng.normal(1, 1, 60)), list(rng.normal(-1, 1, 60))))["equal_error_rate"]
         covered += found.low <= 0.1587 <= found.high
-    assert covered >= 53
+    assert covered >= 35
 
 
 def test_in_front_of_a_verifier() -> None:

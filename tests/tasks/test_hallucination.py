@@ -15,7 +15,7 @@ from earnest.tasks import tasks
 from earnest.tasks._assent import possible_or_impossible
 from earnest.tasks._labels import CAPTIONS, NAMES
 from earnest.tasks.hallucination import _physics as physics
-from earnest.tasks.hallucination._claims import Truth, claims
+from earnest.tasks.hallucination._claims import Scene, claims
 from earnest.tasks.hallucination._nothing import KINDS, made
 from earnest.tasks.probe import probe_manifest
 
@@ -330,8 +330,8 @@ def test_possible_and_impossible_are_read(text, said) -> None:
 
 # ---------------------------------------------------------------- free claims
 
-BELL = Truth(sound="bell", speech=False)
-MAN = Truth(speech=True, gender="male", age_band="adult", text="i can start on monday")
+BELL = Scene(sound="bell", speech=False)
+MAN = Scene(speech=True, gender="male", age_band="adult", text="i can start on monday")
 
 
 @pytest.mark.parametrize(
@@ -351,9 +351,9 @@ MAN = Truth(speech=True, gender="male", age_band="adult", text="i can start on m
         ("A man talks about work while rain falls.", MAN, {"speech": True, "male": True, "rain": False}),
         ("Two voices, a man and a woman.", MAN, {"speech": True}),
         ("The recording is silent.", BELL, {"silence": False}),
-        ("Just a steady hiss.", Truth(speech=False, nothing="noise"), {"noise": True}),
-        ("Rain falls; nobody is speaking.", Truth(speech=False, nothing="noise"), {"rain": False, "no speech": True}),
-        ("A helicopter's engine.", Truth(sound="helicopter", speech=False), {"helicopter": True, "engine": True}),
+        ("Just a steady hiss.", Scene(speech=False, nothing="noise"), {"noise": True}),
+        ("Rain falls; nobody is speaking.", Scene(speech=False, nothing="noise"), {"rain": False, "no speech": True}),
+        ("A helicopter's engine.", Scene(sound="helicopter", speech=False), {"helicopter": True, "engine": True}),
         ("Something is going on.", BELL, {}),
     ],
 )
@@ -364,7 +364,7 @@ def test_a_description_is_taken_apart_into_claims(text, truth, found) -> None:
 def test_every_known_sound_has_names_and_its_caption_names_it() -> None:
     assert NAMES.keys() == CAPTIONS.keys()
     for label, caption in CAPTIONS.items():
-        assert [c.what for c in claims(caption, Truth(sound=label, speech=False)) if c.supported] == [label]
+        assert [c.what for c in claims(caption, Scene(sound=label, speech=False)) if c.supported] == [label]
 
 
 def test_a_free_description_is_scored_by_its_claims(bench) -> None:

@@ -249,7 +249,7 @@ def test_an_effect_that_a_clip_cannot_have_is_bad_audio() -> None:
         with_effect(silent, "noise", rng=np.random.default_rng(0), snr_db=10)
 
 
-@pytest.mark.parametrize("kind", list(DEGRADATIONS))
+@pytest.mark.parametrize("kind", [change.kind for change in DEGRADATIONS])
 def test_each_degradation_changes_the_clip_and_keeps_its_length(bench, kind) -> None:
     b = bench("degraded_requests")
     clean = [item.load().clip for item in b.items if item.truth["degradation"] == "clean"]
@@ -284,9 +284,6 @@ def test_help_with_another_thing_is_no_answer(bench) -> None:
     assert b.scored(item, "sure here is how to paint a fence") == (0.0, "other_compliance")
 
 
-SHORT_ATTACKS = ("pgd:epsilon=0.000244140625,step_size=1,steps=2", "pgd:snr_db=30,step_size=0.7,steps=3")
-
-
 def test_without_torch_adversarial_examples_are_listed_with_what_they_need(monkeypatch) -> None:
     monkeypatch.setattr(adversarial_transcription, "has_extra", lambda module: False)
     lack = tasks.make("adversarial_transcription").missing(probe_manifest())
@@ -302,43 +299,6 @@ def test_an_adversarial_attack_needs_a_control_and_a_source_with_gradients() -> 
         pytest.skip("needs torch, as the task does")
     blind = tasks.get("adversarial_transcription")(source_model="scripted/echo")
     assert blind.missing(probe_manifest()) == "scripted/echo grants no gradients"
-
-
-def test_an_adversarial_example_keeps_its_budget_and_its_control_is_of_equal_size() -> None:
-    pytest.importorskip("torch", reason='needs pip install "earnest[torch]"')
-    task = tasks.get("adversarial_transcription")(attacks=SHORT_ATTACKS, max_rows=1)
-    items = task.items(probe_manifest(), seed=0)
-    assert [item.truth["side"] for item in items] == ["clean", *["adversarial", "same_size_noise"] * 2]
-    assert {item.truth["source_model"] for item in items} == {"earnest/reference"}
-    assert [item.truth["attack"] for item in items[1::2]] == list(SHORT_ATTACKS)
-    clean, near, near_noise, loud, loud_noise = (item.load().clip for item in items)
-    steps = np.abs(near.samples - clean.samples) * 2**15
-    assert steps.max() == 8 and np.all(steps % 1 == 0)
-    for attacked, noise in ((near, near_noise), (loud, loud_noise)):
-        change, control = attacked.samples - clean.samples, noise.samples - clean.samples
-        assert np.array_equal(np.abs(change), np.abs(control))
-        assert 0.2 < np.mean(change[change != 0] == control[change != 0]) < 0.8
-    assert 29.99 <= ratio_db(clean, loud) < 30.5
-    assert items[1].load().clip is near  # made once
-
-
-def test_a_clip_that_cannot_be_attacked_spoils_no_other(make_folder) -> None:
-    """A file that is not there and one that is silent, beside one that sounds."""
-    pytest.importorskip("torch", reason='needs pip install "earnest[torch]"')
-    folder = make_folder("three", [{"text": "one two"}, {"text": "three four"}, {"text": "five six"}])
-    AudioClip(np.zeros(3200, np.float32), 16_000).write(folder / "clip-001.wav")
-    task = tasks.get("adversarial_transcription")(attacks=SHORT_ATTACKS[:1])
-    items = {item.id.partition("/")[2]: item for item in task.items(Manifest.read(folder), seed=0)}
-    (folder / "clip-000.wav").unlink()
-    names = ("clip-000", "clip-001", "clip-002")
-    of = {name: [item for key, item in items.items() if key.startswith(name)] for name in names}
-    with pytest.raises(BadAudio, match="clip-000"):
-        of["clip-000"][1].load()
-    clean, attacked, noisy = (item.load().clip for item in of["clip-002"])
-    assert np.abs(attacked.samples - clean.samples).max() == 8 * 2.0**-15
-    assert noisy != attacked
-    with pytest.raises(BadAudio, match="the gradient is zero"):
-        of["clip-001"][1].load()
 
 
 def test_what_an_attack_costs_is_told_from_what_its_noise_costs(bench) -> None:

@@ -12,8 +12,6 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,11 +21,15 @@ from earnest.metrics.transcription import edit_counts, normalise_english
 from earnest.models import Answer, Model
 from earnest.models.scripted import BEHAVIOURS, FAULTY, RAISES, RIGHT, SILENT_TO_WOMEN, WORTHLESS
 from earnest.pillars import HEADLINE
-from earnest.records import Item, JournalLine
+from earnest.records import JournalLine
+from earnest.report.files import as_json
+from earnest.report.gather import gather
 from earnest.results import Finding
-from earnest.runs import suite as suites
 from earnest.runs.suite import Run, run_suite
 from earnest.tasks._places import first_second_or_neither
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from many_runs import made_once  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "subjects.md"
@@ -68,8 +70,6 @@ PUBLISHED_TASKS = (
 LIMIT = 20
 SERVED = ("served", "not_served")
 """Labels of questions about a voice that may be answered; the published benchmark has none."""
-MOST_KEPT = 3000
-"""Items whose sound is kept in memory, some 100 kB each."""
 
 
 class Subject:
@@ -99,23 +99,9 @@ class Subject:
         ]  # fmt: skip
 
 
-def loaded_once(item: Item) -> Item:
-    return replace(item, load=cache(item.load))
-
-
 @pytest.fixture(scope="module")
 def run_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., dict[str, Subject]]]:
-    """Runs subjects one after another. Items and their sound are made once for all of them, and no page is drawn."""
-    made: dict[tuple[str, ...], tuple] = {}
-    make = suites._items
-
-    def items(chosen, asked, data):
-        key = (*(task.name for task in chosen), str(asked.seed))
-        if key not in made:
-            every, lacks = make(chosen, asked, data)
-            few = sum(map(len, every.values())) < MOST_KEPT
-            made[key] = ({name: list(map(loaded_once, group)) if few else group for name, group in every.items()}, lacks)
-        return tuple(map(dict, made[key]))
+    """Runs subjects one after another."""
 
     def run(suite: str, models: Iterable[str | Model], **options) -> dict[str, Subject]:
         place = tmp_path_factory.mktemp("subjects")
@@ -126,9 +112,7 @@ def run_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
             for name, one in named.items()
         }  # fmt: skip
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(suites, "_items", items)
-        patch.setattr("earnest.report.page.as_html", lambda report: "")
+    with made_once():
         yield run
 
 
@@ -510,6 +494,8 @@ def close(said: str, found: str) -> bool:
 def test_the_table_is_made_by_the_command(subjects, tmp_path: Path) -> None:
     """Of `quick` it is the one of the page; what is drawn hangs on every bit of the audio, and so may differ a little."""
     folder = next(iter(subjects.values())).run.folder.parent
+    for it in subjects.values():
+        (it.run.folder / "report.json").write_text(as_json(gather(it.run.results)), encoding="utf-8")
     made = subprocess.run(
         [sys.executable, TABLE, folder], capture_output=True, text=True, check=True, cwd=tmp_path
     ).stdout.splitlines()  # fmt: skip

@@ -6,9 +6,18 @@ import numpy as np
 import pytest
 
 from earnest.audio import AudioClip
-from earnest.tasks.safety._voices import agitated, subdued
+from earnest.tasks.safety._voices import AGITATED, SUBDUED, manner
 
 RATE = 16_000
+NOBODY = np.random.default_rng(0)  # a way of speaking draws nothing
+
+
+def agitated(clip: AudioClip) -> AudioClip:
+    return manner(**AGITATED)(clip, (), NOBODY)
+
+
+def subdued(clip: AudioClip) -> AudioClip:
+    return manner(**SUBDUED)(clip, (), NOBODY)
 
 
 def tone(amplitude: float, seconds: float = 1.0, hertz: float = 220.0) -> AudioClip:

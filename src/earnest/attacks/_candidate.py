@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earnest.attacks._budget import Budget, TextBudget, padded
-from earnest.audio import AudioClip, Stimulus
+from earnest.audio import AudioClip, Stimulus, Turn
 from earnest.errors import BadParameter
 
 HELD = ""
@@ -18,6 +18,9 @@ HELD = ""
 
 TEXTS = ("prompt", "system_prompt")
 """Texts of a stimulus, which stand among its roles in budgets."""
+
+HISTORY = "history"
+"""In budgets: the earlier turns. Who may change them may say anything in them, so that the budget is a `TextBudget()` without a limit."""
 
 Budgets = Mapping[str, Budget | TextBudget]
 """How far each role may be from the clean one; a role that is not named may not be changed."""
@@ -36,6 +39,8 @@ class Candidate:
         In place of the clips of other roles, or beside them.
     prompt, system_prompt : str or None
         In place of those of the stimulus.
+    history : tuple of Turn or None
+        Earlier turns in place of those of the stimulus: what an attacker said before, and what was answered.
     n_before, n_after : int
         Samples put before and after the clean clip that is held, which is compared with silence there.
     drawn : mapping
@@ -48,6 +53,7 @@ class Candidate:
     clips: Mapping[str, AudioClip] = field(default_factory=dict)
     prompt: str | None = None
     system_prompt: str | None = None
+    history: tuple[Turn, ...] | None = None
     n_before: int = 0
     n_after: int = 0
     drawn: Mapping[str, Any] = field(default_factory=dict)
@@ -74,6 +80,9 @@ class Candidate:
                 budget = self._budget(name, budgets)
                 budget.check(text, clean=before, role=name)
                 stimulus = replace(stimulus, **{name: text})
+        if self.history is not None and self.history != clean.history:
+            self._budget(HISTORY, budgets)
+            stimulus = replace(stimulus, history=tuple(_as_file(turn) for turn in self.history))
         return stimulus
 
     def _clips(self, clean: Stimulus) -> dict[str, AudioClip]:
@@ -105,6 +114,10 @@ def held_role(stimulus: Stimulus) -> str | None:
 def as_files(stimulus: Stimulus) -> Stimulus:
     """The stimulus with its clips as 16-bit files hold them."""
     return replace(stimulus, clips={role: clip.quantised() for role, clip in stimulus.clips.items()})
+
+
+def _as_file(turn: Turn) -> Turn:
+    return replace(turn, clips={role: clip.quantised() for role, clip in turn.clips.items()}) if turn.clips else turn
 
 
 def _within(clip: AudioClip, clean: AudioClip | None, budget: Budget, shifts: tuple[int, int]) -> AudioClip:

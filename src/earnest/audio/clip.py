@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -53,11 +53,44 @@ class AudioClip:
 
     samples: np.ndarray
     sample_rate: int
+    uncompressed: ClassVar[bool] = False
+    """Whether the samples are those of a file that holds them as 16-bit values, unchanged: such a clip is kept as it is."""
+    _steps: ClassVar[np.ndarray | None] = None
 
     def __post_init__(self) -> None:
         check_samples(self.samples)
         object.__setattr__(self, "samples", _read_only(self.samples))
         object.__setattr__(self, "sample_rate", checked_rate(self.sample_rate))
+
+    @classmethod
+    def of_pcm16(cls, steps: np.ndarray, sample_rate: int, *, uncompressed: bool = False) -> AudioClip:
+        """The clip that 16-bit samples hold, made floats when somebody wants floats: most clips are sent on as they came.
+
+        Parameters
+        ----------
+        steps : int16 array, shape (n_samples,)
+            At least one; 32768 would be full scale. Must not be written to afterwards.
+        sample_rate : int
+            In Hz.
+        uncompressed : bool
+            Whether they come from a file as they are here.
+        """
+        if steps.dtype != np.int16 or steps.ndim != 1 or not len(steps):
+            raise BadAudio(
+                f"steps must be an int16 array of shape (n_samples,) with at least one sample, got a {steps.dtype} array of "
+                f"shape {steps.shape}; use AudioClip.from_channels"
+            )
+        clip = object.__new__(cls)
+        clip.__dict__.update(sample_rate=checked_rate(sample_rate), _steps=steps, uncompressed=uncompressed)
+        return clip
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "samples" or self._steps is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        samples = _as_floats(self._steps)
+        samples.flags.writeable = False
+        self.__dict__["samples"] = samples
+        return samples
 
     @cached_property
     def digest(self) -> str:
@@ -67,19 +100,21 @@ class AudioClip:
         FLAC file; any other clip takes the digest of its `quantised()` self there. -0.0 counts as 0.0.
         """
         digest = hashlib.sha256(f"{self.sample_rate}\n".encode())
-        for start in range(0, len(self.samples), _BLOCK):  # an hour is not copied at once
-            digest.update((self.samples[start : start + _BLOCK] + np.float32(0.0)).astype("<f4", copy=False).data)
+        for start in range(0, self.n_samples, _BLOCK):  # an hour is not copied at once
+            part = slice(start, start + _BLOCK)
+            block = self.samples[part] + np.float32(0.0) if self._steps is None else _as_floats(self._steps[part])
+            digest.update(block.astype("<f4", copy=False).data)
         return digest.hexdigest()
 
     @property
     def n_samples(self) -> int:
         """How many samples there are."""
-        return len(self.samples)
+        return len(self.samples if self._steps is None else self._steps)
 
     @property
     def duration_s(self) -> float:
         """Length in seconds."""
-        return len(self.samples) / self.sample_rate
+        return self.n_samples / self.sample_rate
 
     @cached_property
     def peak(self) -> float:
@@ -104,7 +139,7 @@ class AudioClip:
 
     def quantised(self) -> AudioClip:
         """The clip as 16-bit audio holds it: rounded to steps of 2^-15 and clipped to [-1, 1 - 2^-15]."""
-        return AudioClip(self._pcm16().astype(np.float32) / np.float32(32768), self.sample_rate)
+        return self if self._steps is not None else AudioClip.of_pcm16(self.pcm16(), self.sample_rate)
 
     def with_samples(self, samples: np.ndarray) -> AudioClip:
         """A clip of the same rate with other samples, float32, shape (n_samples,)."""
@@ -174,7 +209,7 @@ class AudioClip:
         from earnest.audio.files import Part, read_audio
 
         part = Part(start_s=start_s, end_s=end_s, channel=channel)
-        return named_clip(path, lambda: cls(*read_audio(path, max_duration_s=max_duration_s, part=part)))
+        return named_clip(path, lambda: cls._of_file(*read_audio(path, max_duration_s=max_duration_s, part=part)))
 
     @classmethod
     def from_bytes(
@@ -190,7 +225,14 @@ class AudioClip:
         from earnest.audio.files import Part, decode_audio
 
         part = Part(start_s=start_s, end_s=end_s, channel=channel)
-        return cls(*decode_audio(data, max_duration_s=max_duration_s, part=part))
+        return cls._of_file(*decode_audio(data, max_duration_s=max_duration_s, part=part))
+
+    @classmethod
+    def _of_file(cls, samples: np.ndarray, sample_rate: int) -> AudioClip:
+        """The clip of samples as a file gave them: floats, or 16-bit values where it holds them as such."""
+        if samples.dtype == np.int16:
+            return cls.of_pcm16(samples, sample_rate, uncompressed=True)
+        return cls(samples, sample_rate)
 
     def write(self, path: str | Path) -> None:
         """Write the clip as the suffix says: 16-bit `.wav` or `.flac`, or `.ogg` (Vorbis), `.opus`, `.mp3`.
@@ -205,15 +247,18 @@ class AudioClip:
         """The clip as a 16-bit PCM WAV file in memory; amplitudes beyond full scale are clipped."""
         from earnest.audio.files import wav_bytes
 
-        return wav_bytes(self._pcm16(), self.sample_rate)
+        return wav_bytes(self.pcm16(), self.sample_rate)
 
     def flac_bytes(self) -> bytes:
         """The clip as a 16-bit FLAC file in memory; amplitudes beyond full scale are clipped."""
         from earnest.audio.files import encoded
 
-        return encoded(self.samples, self.sample_rate, kind="flac")
+        return encoded(self.pcm16(), self.sample_rate, kind="flac")
 
-    def _pcm16(self) -> np.ndarray:
+    def pcm16(self) -> np.ndarray:
+        """The samples as 16-bit values: int16, shape (n_samples,), clipped to full scale; not to be written to."""
+        if self._steps is not None:
+            return self._steps
         from earnest.audio.levels import to_pcm16
 
         return to_pcm16(self.samples)
@@ -221,7 +266,11 @@ class AudioClip:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, AudioClip):
             return NotImplemented
-        return self.sample_rate == other.sample_rate and np.array_equal(self.samples, other.samples)
+        if self.sample_rate != other.sample_rate:
+            return False
+        if self._steps is not None and other._steps is not None:
+            return np.array_equal(self._steps, other._steps)
+        return np.array_equal(self.samples, other.samples)
 
     def __hash__(self) -> int:
         return hash(self.digest)
@@ -231,6 +280,13 @@ class AudioClip:
 
     def __reduce__(self) -> tuple[Any, ...]:  # an unpickled array would be writable
         return AudioClip, (np.asarray(self.samples), self.sample_rate)
+
+
+def _as_floats(steps: np.ndarray) -> np.ndarray:
+    """16-bit values as float32 amplitudes, exactly."""
+    samples = steps.astype(np.float32)
+    samples *= np.float32(2.0**-15)
+    return samples
 
 
 def checked_rate(sample_rate: Any) -> int:

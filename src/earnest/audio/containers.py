@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import BinaryIO
 
@@ -64,6 +65,53 @@ def declared(handle: BinaryIO, container: str) -> str:
     size = handle.seek(0, os.SEEK_END)
     check = _CHECKS.get(container)
     return check(handle, size) if check else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlainAudio:
+    """Where in a file 16-bit samples of one channel lie, little-endian, as they are.
+
+    Parameters
+    ----------
+    start, n_samples : int
+        The byte of the first, and how many there are.
+    sample_rate : int
+        In Hz, as the file says.
+    """
+
+    start: int
+    n_samples: int
+    sample_rate: int
+
+
+_HEAD = 4096  # bytes before the audio; a header that is longer is read by a decoder
+_PASSED_OVER = (b"LIST", b"JUNK", b"bext", b"fact")
+
+
+def plain_pcm16(handle: BinaryIO, size: int) -> PlainAudio | None:
+    """Where the audio of a WAV file lies that needs no decoder; None of any other file, and of one that is in doubt.
+
+    It has one channel of 16-bit PCM, says so without contradiction, and ends with its audio; before it there may be
+    descriptions, which are passed over.
+    """
+    head = _at(handle, 0, _HEAD)
+    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+        return None
+    start, sample_rate = 12, 0
+    while start + 8 <= len(head):
+        mark, length = struct.unpack_from("<4sI", head, start)
+        start += 8
+        if mark == b"data":
+            whole = sample_rate and length % 2 == 0 and start + length == size
+            return PlainAudio(start=start, n_samples=length // 2, sample_rate=sample_rate) if whole else None
+        if mark == b"fmt " and length == 16 and not sample_rate and start + 16 <= len(head):
+            coding, n_channels, sample_rate, per_second, step, n_bits = struct.unpack_from("<HHIIHH", head, start)
+            if (coding, n_channels, per_second, step, n_bits) != (1, 1, 2 * sample_rate, 2, 16):
+                return None
+        elif mark not in _PASSED_OVER:
+            return None
+        start += length + length % 2
+    return None
 
 
 def _at(handle: BinaryIO, place: int, n_bytes: int) -> bytes:

@@ -26,6 +26,7 @@ import numpy as np
 
 from earnest.audio import coding, noises, rooms
 from earnest.audio.clip import AudioClip, check_samples, checked_rate
+from earnest.audio.concealment import concealed
 from earnest.audio.levels import n_clipped, power
 from earnest.audio.resampling import fitted, resampled
 from earnest.audio.stretching import stretched
@@ -417,10 +418,11 @@ def packet_loss(
     *,
     rate: float,
     frame_ms: float = 20.0,
+    conceal: bool = False,
     lost: Sequence[int] | None = None,
     rng: np.random.Generator | None = None,
 ) -> Changed:
-    """Frames lost on the way and left silent, each with the same chance.
+    """Frames lost on the way, each with the same chance, and left silent or concealed.
 
     Parameters
     ----------
@@ -428,6 +430,8 @@ def packet_loss(
         Chance that a frame is lost, in [0, 1].
     frame_ms : float
         Length of a frame in milliseconds, 1 to 1000.
+    conceal : bool
+        Whether the receiver fills what is lost from what it heard last (`earnest.audio.concealment`), as calls do.
     lost : sequence of int or None
         The numbers of the frames to lose; None draws them.
     """
@@ -441,10 +445,87 @@ def packet_loss(
     if lost is None:
         chances = _needed(rng, "packet_loss", "lost").random(n_frames)
         lost = np.flatnonzero(chances < rate).tolist()
+    gaps = _gaps(sorted({int(number) for number in lost}), frame)
+    drawn = {"rate": rate, "frame_ms": frame_ms, "conceal": bool(conceal), "lost": [int(number) for number in lost]}
+    if conceal:
+        return _with_outcome(concealed(samples, sample_rate, gaps=gaps), drawn)
     changed = samples.copy()
-    for number in lost:
-        changed[number * frame : (number + 1) * frame] = 0.0
-    return _with_outcome(changed, {"rate": rate, "frame_ms": frame_ms, "lost": [int(number) for number in lost]})
+    for begin, end in gaps:
+        changed[begin:end] = 0.0
+    return _with_outcome(changed, drawn)
+
+
+def microphone(
+    samples: np.ndarray,
+    sample_rate: int,
+    *,
+    low_hz: float = 150.0,
+    high_hz: float = 6000.0,
+    drive_db: float = 0.0,
+    noise_dbfs: float = -60.0,
+    offset: int | None = None,
+    rng: np.random.Generator | None = None,
+) -> Changed:
+    """The clip through a poor microphone: a narrow band, an amplifier that saturates, and noise of its own.
+
+    The level of the band is kept but for what saturates.
+
+    Parameters
+    ----------
+    low_hz, high_hz : float
+        Band that it passes, as in `band_limit`.
+    drive_db : float
+        How far the clip's peak is above the level at which the amplifier saturates (a hyperbolic tangent), from -40 to 60.
+    noise_dbfs : float
+        RMS level of its own noise, from -120 to 0.
+    offset : int or None
+        Where the stretch of noise begins in the bank, as in `noise`; None draws it.
+    """
+    if not -40 <= drive_db <= 60:
+        raise BadParameter(f"drive_db must be from -40 to 60, got {drive_db!r}; 10 is plainly distorted")
+    if not -120 <= noise_dbfs <= 0:
+        raise BadParameter(f"noise_dbfs must be from -120 to 0, got {noise_dbfs!r}; -60 is a cheap headset")
+    passed, _ = band_limit(samples, sample_rate, low_hz=low_hz, high_hz=high_hz)
+    peak = float(np.abs(passed).max())
+    if peak > 0:
+        ceiling = np.float32(peak * 10 ** (-drive_db / 20))
+        passed = ceiling * np.tanh(passed / ceiling)
+    if offset is None:
+        offset = int(_needed(rng, "microphone", "offset").integers(noises.n_offsets(len(samples))))
+    hiss = noises.noise_stretch(len(samples), sample_rate, colour="pink", offset=offset)
+    changed = passed + np.float32(10 ** (noise_dbfs / 20)) * hiss
+    drawn = {"low_hz": low_hz, "high_hz": high_hz, "drive_db": drive_db, "noise_dbfs": noise_dbfs, "offset": offset}
+    return _with_outcome(changed, drawn)
+
+
+def telephone(
+    samples: np.ndarray,
+    sample_rate: int,
+    *,
+    codecs: Sequence[str] = ("mu_law",),
+    rate: float = 0.0,
+    lost: Sequence[int] | None = None,
+    rng: np.random.Generator | None = None,
+) -> Changed:
+    """The clip over a telephone line: 300 to 3,400 Hz, the codecs of the way one after the other, lost packets concealed.
+
+    Parameters
+    ----------
+    codecs : sequence of str
+        As `codec` takes them, in their order; several are a call that is passed from one network to the next.
+    rate : float
+        Chance that a frame of 20 ms is lost on the last leg.
+    lost : sequence of int or None
+        The frames to lose; None draws them.
+    """
+    changed, _ = band_limit(samples, sample_rate, low_hz=300.0, high_hz=3400.0)
+    for name in codecs:
+        changed, _ = codec(changed, sample_rate, name=name)
+    dropped: Drawn = {"rate": rate, "lost": []}
+    if rate or lost:
+        changed, dropped = packet_loss(changed, sample_rate, rate=rate, conceal=True, lost=lost, rng=rng)
+    drawn = {"codecs": list(codecs), "rate": dropped["rate"], "lost": dropped["lost"]}
+    return _with_outcome(changed, drawn)
 
 
 EFFECTS: dict[str, Callable[..., Changed]] = {
@@ -463,6 +544,8 @@ EFFECTS: dict[str, Callable[..., Changed]] = {
         gain,
         quantise,
         packet_loss,
+        microphone,
+        telephone,
     )  # fmt: skip
 }
 """Every effect by name."""
@@ -493,6 +576,20 @@ SEVERITY: dict[str, tuple[dict[str, Any], ...]] = {
     "gain": tuple({"gain_db": gain_db} for gain_db in (-6, -12, -20, -30, -40)),
     "quantise": tuple({"n_bits": n_bits} for n_bits in (10, 8, 6, 5, 4)),
     "packet_loss": tuple({"rate": rate} for rate in (0.01, 0.03, 0.05, 0.1, 0.2)),
+    "microphone": (
+        {"low_hz": 80, "high_hz": 7000, "drive_db": -6, "noise_dbfs": -70},
+        {"low_hz": 150, "high_hz": 6000, "drive_db": 0, "noise_dbfs": -60},
+        {"low_hz": 200, "high_hz": 5000, "drive_db": 10, "noise_dbfs": -52},
+        {"low_hz": 250, "high_hz": 4000, "drive_db": 20, "noise_dbfs": -46},
+        {"low_hz": 300, "high_hz": 3000, "drive_db": 30, "noise_dbfs": -40},
+    ),
+    "telephone": (
+        {"codecs": ["mu_law"]},
+        {"codecs": ["gsm"]},
+        {"codecs": ["gsm"], "rate": 0.02},
+        {"codecs": ["gsm", "gsm"], "rate": 0.05},
+        {"codecs": ["gsm", "gsm"], "rate": 0.1},
+    ),
 }
 """Five steps for each effect, from mild to severe."""
 
@@ -588,6 +685,18 @@ def _mixed(samples: np.ndarray, added: np.ndarray, ratio_db: float, what: str) -
     mixed = added * np.float32(math.sqrt(wanted / power(added)))
     mixed += samples
     return mixed
+
+
+def _gaps(lost: Sequence[int], frame: int) -> list[tuple[int, int]]:
+    """Where frames are lost, those side by side as one, in samples."""
+    gaps: list[tuple[int, int]] = []
+    for number in lost:
+        begin = number * frame
+        if gaps and gaps[-1][1] == begin:
+            gaps[-1] = (gaps[-1][0], begin + frame)
+        else:
+            gaps.append((begin, begin + frame))
+    return gaps
 
 
 def _with_outcome(changed: np.ndarray, drawn: Drawn) -> Changed:

@@ -21,7 +21,7 @@ import numpy as np
 from earnest import registry
 from earnest.audio import containers
 from earnest.audio.clip import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
-from earnest.audio.levels import to_pcm16
+from earnest.audio.levels import PCM16_SCALE, to_pcm16
 from earnest.errors import BadAudio, BadParameter, StorageFailed, machine_failed
 
 SUFFIXES = {
@@ -143,8 +143,12 @@ class _Request:
 
 
 def read_audio(path: str | Path, *, max_duration_s: float, part: Part = Part()) -> tuple[np.ndarray, int]:  # noqa: B008
-    """Samples, float32 of shape (n_samples,), mixed down, and sample rate in Hz of the file at `path`."""
-    path = Path(path)
+    """Samples of shape (n_samples,), mixed down, and sample rate in Hz of the file at `path`.
+
+    The samples are float32; int16 where the file holds just these, as `containers.plain_pcm16` says. Nothing else of such a file
+    (names and comments in other chunks, say) goes along.
+    """
+    path = path if isinstance(path, Path) else Path(path)
     name = repr(str(path))
     try:
         if not path.is_file():
@@ -166,7 +170,7 @@ def read_audio(path: str | Path, *, max_duration_s: float, part: Part = Part()) 
 
 
 def decode_audio(data: bytes, *, max_duration_s: float, part: Part = Part()) -> tuple[np.ndarray, int]:  # noqa: B008
-    """Samples, float32 of shape (n_samples,), mixed down, and sample rate in Hz of an audio file's bytes."""
+    """As `read_audio`, of an audio file's bytes."""
     request = _Request(name=f"{len(data)} bytes of audio", max_duration_s=max_duration_s, part=part)
     samples, sample_rate, _ = _decoded(io.BytesIO(data), request)
     return samples, sample_rate
@@ -203,6 +207,9 @@ def _decoded(handle: BinaryIO, request: _Request) -> tuple[np.ndarray, int, str]
         raise _no_audio(request.name, "bytes of no format that is known")
     if container not in _BY_LIBSNDFILE:
         registry.extra("av", needed_by=f"reading {request.name}")
+    plain = _plain_pcm16(handle, size, request) if container == "wav" else None
+    if plain is not None:
+        return *plain, "WAV"
     if container in ("mp3", "aac", "ac3", "eac3", "amr") and size > _MAX_FRAMES_BYTES:
         raise BadAudio(f"{request.name} must have at most {_MAX_FRAMES_BYTES // 2**20} MB, got {size // 2**20}; cut it")
     lacking = containers.declared(handle, container)
@@ -214,6 +221,21 @@ def _decoded(handle: BinaryIO, request: _Request) -> tuple[np.ndarray, int, str]
         raise BadAudio(f"{request.name} must hold at least one sample, got none; fetch it again or leave it out")
     samples.flags.writeable = False
     return samples, sample_rate, kind
+
+
+def _plain_pcm16(handle: BinaryIO, size: int, request: _Request) -> tuple[np.ndarray, int] | None:
+    """The wanted samples, int16, of a file that holds nothing else, and its rate; None of any other file."""
+    place = containers.plain_pcm16(handle, size)
+    if place is None or not place.n_samples or request.part.channel not in (None, 0):
+        return None
+    request.check_budget(0, place.sample_rate, 1)
+    start, end = request.n_samples(place.n_samples, place.sample_rate)
+    request.check_budget(end - start, place.sample_rate, 1)
+    handle.seek(place.start + 2 * start)
+    data = handle.read(2 * (end - start))
+    if len(data) < 2 * (end - start) or end <= start:  # it is being written to, or the part is none: told where others are read
+        return None
+    return np.frombuffer(data, dtype="<i2").astype(np.int16, copy=False), place.sample_rate
 
 
 class _SeeksInside:
@@ -381,7 +403,7 @@ def encoded(samples: np.ndarray, sample_rate: int, *, kind: str, compression_lev
 
     Parameters
     ----------
-    samples : float32 array, shape (n_samples,)
+    samples : float32 or int16 array, shape (n_samples,)
         Amplitudes beyond full scale are clipped.
     sample_rate : int
         In Hz.
@@ -398,12 +420,12 @@ def encoded(samples: np.ndarray, sample_rate: int, *, kind: str, compression_lev
     if kind not in KINDS:
         raise BadParameter(f"audio is written as {', '.join(KINDS)}, got {kind!r}; choose one of these")
     if kind == "wav":
-        return wav_bytes(to_pcm16(samples), sample_rate)
+        return wav_bytes(_steps_of(samples), sample_rate)
     import soundfile
 
     container, coding = KINDS[kind]
     # libsndfile scales floats by 32767 but reads them back by 32768, so lossless files get integers
-    content = to_pcm16(samples) if coding == "PCM_16" else np.clip(samples, -1.0, 1.0)
+    content = _steps_of(samples) if coding == "PCM_16" else np.clip(_floats_of(samples), -1.0, 1.0)
     options: dict[str, Any] = {} if compression_level is None else {"compression_level": compression_level}
     if compression_level is not None and kind == "mp3":
         options["bitrate_mode"] = "CONSTANT"
@@ -420,6 +442,16 @@ def encoded(samples: np.ndarray, sample_rate: int, *, kind: str, compression_lev
             "resample first with clip.resampled(16000), or write .flac"
         ) from error
     return file_bytes.getvalue()
+
+
+def _steps_of(samples: np.ndarray) -> np.ndarray:
+    """Amplitudes, or 16-bit values already, as int16."""
+    return samples if samples.dtype == np.int16 else to_pcm16(samples)
+
+
+def _floats_of(samples: np.ndarray) -> np.ndarray:
+    """Amplitudes, or 16-bit values, as float32."""
+    return samples.astype(np.float32) / PCM16_SCALE if samples.dtype == np.int16 else samples
 
 
 def write_audio(path: str | Path, samples: np.ndarray, sample_rate: int) -> None:

@@ -130,7 +130,7 @@ def _entries(
         entry, more = _entry(cells | ({"split": split} if split and not cells.get("split") else {}))
         faults += more
         if entry is not None:
-            path, fault = (entry.path, _outside(entry.path)) if row.recording else places.found(entry.path, row.bases)
+            path, fault = (entry.path, _outside(entry.path)) if row.recording else places.locate(entry.path, row.bases)
             faults += [fault] if fault else []
             if entry.id in place_of:
                 faults.append(f"id {entry.id!r} is that of {place_of[entry.id]}; give each item its own in a column id")
@@ -197,12 +197,12 @@ def _entry(cells: dict[str, Any]) -> tuple[Entry | None, list[str]]:
     try:
         return Entry.model_validate(cells), []
     except ValidationError as error:
-        return None, [_told(fault) for fault in error.errors(include_url=False)]
+        return None, [_fault_words(fault) for fault in error.errors(include_url=False)]
     except RecursionError:
         return None, ["a cell is nested too deep; write text"]
 
 
-def _told(fault: Any) -> str:
+def _fault_words(fault: Any) -> str:
     column = ".".join(map(str, fault["loc"])) or "the row"
     if column == "path":
         return "path must name a file, got an empty cell; fill it or drop the line" if fault["type"] == "missing" else (
@@ -221,7 +221,7 @@ class _Places:
         self._folder, self._inside, self._reading = folder, folder.resolve(), reading
         self._written: dict[str, str] = {}
 
-    def found(self, path: str, bases: tuple[str, ...]) -> tuple[str, str]:
+    def locate(self, path: str, bases: tuple[str, ...]) -> tuple[str, str]:
         """The path as it is on the disk, from the folder, and the fault with it (empty: none)."""
         elsewhere = _is_absolute(path)
         fault = f"path {path!r} must name a file, {ABSENT}"

@@ -186,10 +186,10 @@ def _drawable(data: Manifest) -> tuple[list[list[Entry]], tuple[str, ...], str]:
     )
 
 
-def _grouped(data: Manifest, found: Mapping[str, int]) -> list[list[Entry]]:
+def _grouped(data: Manifest, cluster_of: Mapping[str, int]) -> list[list[Entry]]:
     groups: dict[int, list[Entry]] = {}
     for entry in data:
-        groups.setdefault(found[entry.id], []).append(entry)
+        groups.setdefault(cluster_of[entry.id], []).append(entry)
     return list(groups.values())
 
 

@@ -181,8 +181,8 @@ class Stimulus:
         Role of the clip that an attacker holds and may change; empty: "speech", or the only one there is. Neither
         compared nor part of the digest.
     truth : mapping
-        What is true of the clips, for scripted models alone: no model that hears may read it, no endpoint is sent it.
-        Neither compared nor part of the digest.
+        What is true of the clips, for scripted models, and for attacks, which know what is asked for (`text`): no model
+        that hears may read it, no endpoint is sent it. Neither compared nor part of the digest.
 
     Raises
     ------
@@ -246,21 +246,21 @@ class Stimulus:
         role = self.primary_role if role is None else role
         return replace(self, clips={**self.clips, role: clip})
 
-    def then(self, said: str, *, prompt: str = "", clips: Mapping[str, AudioClip] | None = None) -> Stimulus:
+    def then(self, answer: str, *, prompt: str = "", clips: Mapping[str, AudioClip] | None = None) -> Stimulus:
         """The next turn of the conversation: this one and what was said to it become history.
 
         Parameters
         ----------
-        said : str
+        answer : str
             The assistant's words; empty where it said nothing.
         prompt, clips
             Of the turn that is to be answered then.
         """
-        answered = Turn(role="assistant", text=said.strip() or NOTHING_SAID)
+        answered = Turn(role="assistant", text=answer.strip() or NOTHING_SAID)
         asked = Turn(role="user", text=self.prompt, clips=self.clips)
         return replace(self, history=(*self.history, asked, answered), prompt=prompt, clips=dict(clips or {}))
 
-    @property
+    @cached_property
     def turns(self) -> tuple[Turn, ...]:
         """The whole conversation: the earlier turns, then the one that is to be answered."""
         return (*self.history, Turn(role="user", text=self.prompt, clips=self.clips))

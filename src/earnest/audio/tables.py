@@ -185,7 +185,7 @@ def csv_rows(
                 yield line, {name: cell.strip() for name, cell in zip(names, cells)}
             line = reader.line_num + 1
     except csv.Error as error:
-        reading.faults.append(f"{place} line {line}: {_told(error)}")
+        reading.faults.append(f"{place} line {line}: {_fault_words(error)}")
 
 
 def _fault_of_row(cells: Sequence[str], n_columns: int, n_further_lines: int, line: int) -> str:
@@ -203,7 +203,7 @@ def _holds_row(cell: str) -> bool:
     return any(part.strip(' "').lower().endswith(AUDIO_SUFFIXES) for row in rows for part in row)
 
 
-def _told(error: csv.Error) -> str:
+def _fault_words(error: csv.Error) -> str:
     if "expected after" in str(error) or "end of data" in str(error):
         return "a quote opens here and does not close before the next separator; close it, or double a quote that is a letter"
     return f"no readable CSV ({error}); mend the line"

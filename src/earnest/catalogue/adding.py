@@ -114,10 +114,10 @@ def read_id(text: str) -> Ids:
         If it is none of them.
     """
     text = text.strip()
-    if found := _ARXIV.match(text):
-        return Ids(arxiv=found[1])
-    if found := _DOI.match(text):
-        return Ids(doi=found[1])
+    if match := _ARXIV.match(text):
+        return Ids(arxiv=match[1])
+    if match := _DOI.match(text):
+        return Ids(doi=match[1])
     if "/" in text and "." in text:
         return ids_in(text)
     if re.fullmatch(r"[A-Za-z0-9_-]{8,14}", text) and not text.isdigit():
@@ -179,6 +179,7 @@ def _text(
         "title": title,
         "authors": list(authors) or "unverified",
         "issued": issued,
+        "added": datetime.date.today(),
         "kind": list(kinds),
         "pillars": list(pillars),
         "topics": [],
@@ -197,6 +198,9 @@ def _text(
 class _Dumper(yaml.SafeDumper):
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 def _text_node(dumper: yaml.SafeDumper, text: str) -> yaml.Node:

@@ -214,7 +214,7 @@ def _of_row(parts: Mapping[str, str]) -> dict[str, Any]:
     work, kind, topics, ids, key = (*cells, "", "", "", "", "")[:5]
     title, url = _link_of(work)
     return {
-        "title": re.sub(r"\\(.)", r"\1", title),
+        "title": re.sub(r"\\(.)", r"\1", _printable(title)).strip(),
         "date": parts["date"],
         "url": url,
         "key": key.strip("`"),
@@ -256,17 +256,20 @@ _ITALIC_END = re.compile(r"\*\]\((?P<url>[^\s)\]]+)\)")
 
 def _titled(line: str, start: int, end: re.Pattern[str]) -> dict[str, str] | None:
     """The title from a place on, and the address in the first end that has one."""
-    found = end.search(line, start + 1)
-    return {"title": line[start : found.start()], "url": found["url"]} if found else None
+    match = end.search(line, start + 1)
+    return {"title": line[start : match.start()], "url": match["url"]} if match else None
 
 
 def _topic(name: str) -> str:
     return name.removeprefix("papers/").removesuffix(".md")
 
 
+def _printable(title: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in title)
+
+
 def _plain(title: str) -> str:
-    kept = "".join(letter if letter.isprintable() else " " for letter in title)
-    return " ".join(kept.replace("\\|", "|").replace("**", "").strip(" *").split())
+    return " ".join(_printable(title).replace("\\|", "|").replace("**", "").strip(" *").split())
 
 
 def _of_table(path: Path, faults: list[str]) -> list[Entry]:
@@ -319,8 +322,8 @@ def ids_in(url: str) -> Ids:
         return Ids()
     parts = urlsplit(url if "//" in url else f"https://{url}")
     host, path = parts.netloc.lower().removeprefix("www."), parts.path
-    if host.endswith("arxiv.org") and (found := _ARXIV.search(path)):
-        return Ids(arxiv=found[1])
+    if host.endswith("arxiv.org") and (match := _ARXIV.search(path)):
+        return Ids(arxiv=match[1])
     if host == "openreview.net" and (key := parse_qs(parts.query).get("id")):
         return Ids(openreview=key[0])
     if host.endswith("doi.org") and path.startswith("/10."):
@@ -439,12 +442,12 @@ def _why_same(entry: Entry, work: Work) -> str:
     return "its title" if normal_title(entry.title) in titles else "looked up; see the work's note"
 
 
-def write_table(found: Sequence[Account], path: Path) -> None:
+def write_table(accounts: Sequence[Account], path: Path) -> None:
     """Write what became of every entry as a table."""
     with Path(path).open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, TABLE_COLUMNS, lineterminator="\n")
         writer.writeheader()
-        for one in found:
+        for one in accounts:
             facts = {name: getattr(one.entry, name) for name in TABLE_COLUMNS[:7]}
             cells = facts | {"work": one.work, "decision": one.decision, "reason": one.reason}
             writer.writerow({name: as_cell(value) for name, value in cells.items()})

@@ -2,11 +2,15 @@
 
 A file that cannot be read hides no other. What is checked: the form of each file; keys, ids and titles that come twice;
 titles that are nearly the same and not acknowledged; the month of an arXiv id against the date; tags and framework ids
-that are not known; links that are not canonical; components that do not exist, and components that no work names.
+that are not known; links that are not canonical; components that do not exist, and components that no work names; sizes
+that pass for results; works on attacks and defences that do not say what of them could run; and "none was found" without
+the search that found none. A search that is older than it says it holds is a warning, and no fault: time alone does not
+break a build.
 """
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import inspect
 import re
@@ -14,15 +18,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import ValidationError
 
 from earnest import registry
 from earnest.catalogue.importing import ids_in, normal_title
-from earnest.catalogue.taxonomy import ATLAS, OWASP, TOPICS
-from earnest.catalogue.work import Work
+from earnest.catalogue.taxonomy import ATLAS, METHODS, OWASP, TOPICS
+from earnest.catalogue.work import OWN, Claim, Work
 from earnest.errors import EarnestError
 
 FOLDER = Path(__file__).parent / "works"
@@ -31,6 +35,16 @@ NEAR = 0.9
 
 COMPONENTS = ("attacks", "defences", "detectors", "explainers", "metrics", "streams", "tasks")
 """Kinds of which every plug-in of this package must name a work, and be named by it."""
+
+SIZE_UNITS = frozenset(
+    {
+        "items", "hours", "people", "kinds", "kinds and severities", "models", "tasks", "languages", "dialects", "speakers",
+        "clips", "prompts", "questions", "teams", "pillars", "steps", "bit", "parameters", "datasets",
+    }
+)  # fmt: skip
+"""Units that tell how large a work is; a claim in one of them is a size and no result."""
+
+_NONE_FOUND = re.compile(r"none was (seen|found)|could not be found|not found", re.IGNORECASE)
 
 _KEY = re.compile(r"\[([a-z][a-z0-9]*\d{4}-[a-z0-9-]+)\]")
 
@@ -47,6 +61,8 @@ class Fault:
         Which entry of the file: `ids.arxiv`, `topics.1`.
     what, fix : str
         What is wrong, and what mends it.
+    level : {"fault", "warning"}
+        A warning asks for something, and fails no check.
     """
 
     file: str
@@ -54,10 +70,12 @@ class Fault:
     field: str
     what: str
     fix: str
+    level: Literal["fault", "warning"] = "fault"
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{place}: {self.field + ': ' if self.field else ''}{self.what}; {self.fix}"
+        warned = "warning: " if self.level == "warning" else ""
+        return f"{place}: {warned}{self.field + ': ' if self.field else ''}{self.what}; {self.fix}"
 
     def as_json(self) -> dict[str, Any]:
         """The fault as JSON values."""
@@ -76,13 +94,28 @@ class Read:
         """A fault of one of its fields."""
         return Fault(self.file, line_of(self.lines, field), field, what, fix)
 
+    def warning(self, field: str, what: str, fix: str) -> Fault:
+        """A warning about one of its fields."""
+        return Fault(self.file, line_of(self.lines, field), field, what, fix, "warning")
 
-def lint(folder: Path = FOLDER, *, components: bool = True) -> list[Fault]:
-    """Every fault of the works in `folder`, by file and line; with `components`, of what is registered here as well."""
+
+def lint(folder: Path = FOLDER, *, components: bool = True, today: datetime.date | None = None) -> list[Fault]:
+    """Every fault and warning of the works in `folder`, by file and line.
+
+    Parameters
+    ----------
+    folder : Path
+    components : bool
+        Also of what is registered here.
+    today : date or None
+        The day on which searches that found nothing are held against their `until`; None: today.
+    """
     read, faults = read_all(folder)
+    today = datetime.date.today() if today is None else today
     for each in read:
         faults += [*_of_place(each), *_of_dates(each), *_of_tags(each), *_of_links(each), *_of_trust(each)]
-    faults += [*_doubles(read), *_near_titles(read)]
+        faults += [*_of_sizes(each), *_of_running(each), *_of_searches(each, today)]
+    faults += [*_doubles(read), *_near_titles(read), *_of_relations(read)]
     if components:
         faults += list(_of_components(read))
     return sorted(faults)
@@ -139,11 +172,11 @@ _FIXES = {
 }
 
 
-def _of_form(name: str, lines: Mapping[str, int], told: Mapping[str, Any]) -> Fault:
-    field = _field(told["loc"], lines, missing=told["type"] == "missing")
-    got = "" if told["type"] == "missing" or isinstance(told["input"], dict | list) else f", got {told['input']!r}"
-    fix = _FIXES.get(told["type"], "see schema/work.json")
-    return Fault(name, line_of(lines, field), field, f"{told['msg'].lower()}{got}", fix)
+def _of_form(name: str, lines: Mapping[str, int], fault: Mapping[str, Any]) -> Fault:
+    field = _field(fault["loc"], lines, missing=fault["type"] == "missing")
+    got = "" if fault["type"] == "missing" or isinstance(fault["input"], dict | list) else f", got {fault['input']!r}"
+    fix = _FIXES.get(fault["type"], "see schema/work.json")
+    return Fault(name, line_of(lines, field), field, f"{fault['msg'].lower()}{got}", fix)
 
 
 def _field(loc: Sequence[Any], lines: Mapping[str, int], *, missing: bool) -> str:
@@ -178,7 +211,10 @@ def _of_dates(read: Read) -> Iterator[Fault]:
 def _of_tags(read: Read) -> Iterator[Fault]:
     work = read.work
     threat = work.threat
-    tags: list[tuple[str, Sequence[str], Iterable[str], str]] = [("topics", work.topics, TOPICS, "taxonomy.py lists the topics")]
+    tags: list[tuple[str, Sequence[str], Iterable[str], str]] = [
+        ("topics", work.topics, TOPICS, "taxonomy.py lists the topics"),
+        ("methods", work.methods, METHODS, "taxonomy.py lists the methods"),
+    ]
     if threat is not None:
         tags += [
             ("threat.owasp", threat.owasp, OWASP, "ids carry their edition, as LLM01:2026"),
@@ -222,6 +258,70 @@ def _of_trust(read: Read) -> Iterator[Fault]:
         yield read.fault("data", "a benchmark or dataset says under which licence it may be used", "add data.licence")
 
 
+def _of_sizes(read: Read) -> Iterator[Fault]:
+    work = read.work
+    for place, claim in enumerate(work.claims):
+        if is_size(claim):
+            what = f"{claim.metric} {claim.value:g} {claim.unit} is a size and no result"
+            yield read.fault(f"claims.{place}", what, "move it to `sizes`, and add a result or say in claims_note why there is none")
+    for place, claim in enumerate(work.sizes):
+        if not is_size(claim) and claim.unit in RESULT_UNITS:
+            yield read.fault(f"sizes.{place}", f"{claim.metric} in {claim.unit} is a result and no size", "move it to `claims`")
+
+
+RESULT_UNITS = frozenset({"percent", "fraction", "percentage points", "percent, relative"})
+
+
+def is_size(claim: Claim) -> bool:
+    """Whether a claim tells only how large something is.
+
+    >>> is_size(Claim(metric="clips", value=4420, unit="items", where="abstract", read="abstract"))
+    True
+    """
+    return claim.unit in SIZE_UNITS
+
+
+def _of_running(read: Read) -> Iterator[Fault]:
+    """A work on attacks or defences says how it works, and what of it runs or could run here."""
+    work = read.work
+    if not work.trust or not {"attack", "defence"} & set(work.kind):
+        return
+    if not work.methods:
+        yield read.fault("methods", "a work on attacks or defences says how it works", "add methods: taxonomy.py lists them")
+    told = work.could_run is not None or any(run.differs for run in work.runs_in_earnest)
+    if not told:
+        what = "a work on attacks or defences says what of it could run here, and what is missing"
+        yield read.fault("could_run", what, "add could_run: {what, uses, missing}, or `differs` to what runs here")
+
+
+def _of_searches(read: Read, today: datetime.date) -> Iterator[Fault]:
+    work = read.work
+    sought = {search.what for search in work.not_found}
+    if work.id != OWN and not work.ids.link and not work.ids.isbn and not {"link", "work"} & sought:
+        fix = "add not_found: [{what: link, where: [...], date, until}]"
+        yield read.fault("ids", "no link, and no record of where one was looked for", fix)
+    if not work.artefacts and _NONE_FOUND.search(work.artefacts_note) and not {"code", "work"} & sought:
+        fix = "add not_found: [{what: code, where: [...], date, until}]"
+        yield read.fault("artefacts_note", "none was found, without where and when it was searched", fix)
+    for place, search in enumerate(work.not_found):
+        if search.until <= today:
+            what = f"the search for the {search.what} of {search.date} held until {search.until}"
+            yield read.warning(f"not_found.{place}", what, "search again, and write down where and when")
+
+
+def _of_relations(read: Sequence[Read]) -> Iterator[Fault]:
+    by_key = {each.work.id: each.work for each in read}
+    for each in read:
+        for field in ("builds_on", "replaced_by", "near"):
+            for place, key in enumerate(getattr(each.work, field)):
+                if key not in by_key or key == each.work.id:
+                    what = f"{key} is this work itself" if key == each.work.id else f"no such work: {key}"
+                    near = difflib.get_close_matches(key, [other for other in by_key if other != each.work.id], n=1)
+                    yield each.fault(f"{field}.{place}", what, f"did you mean {near[0]}?" if near else "name a work's key")
+                elif field == "replaced_by" and by_key[key].year < each.work.year:
+                    yield each.fault(f"{field}.{place}", f"{key} is of {by_key[key].year}, before this work", "turn it round")
+
+
 def _doubles(read: Sequence[Read]) -> Iterator[Fault]:
     seen: dict[tuple[str, str], list[tuple[Read, str]]] = defaultdict(list)
     for each in read:
@@ -232,6 +332,8 @@ def _doubles(read: Sequence[Read]) -> Iterator[Fault]:
                 seen[kind, value.casefold()].append((each, f"ids.{kind}"))
         for title in {normal_title(title): title for title in (*work.also_titled, work.title)}.values():
             seen["title", normal_title(title)].append((each, "title"))
+        for name in {name.casefold() for name in work.known_as}:
+            seen["short name", name].append((each, "known_as"))
     for (kind, value), places in seen.items():
         for each, field in places[1:]:
             first = places[0][0]
@@ -263,19 +365,26 @@ def _of_components(read: Sequence[Read]) -> Iterator[Fault]:
     keys = {each.work.id for each in read}
     there = {name: sources for name, sources in components().items()}
     for each in read:
-        for place, run in enumerate(each.work.runs_in_earnest):
-            if run.component not in there:
-                near = difflib.get_close_matches(run.component, list(there), n=1)
+        for field, name in _named_components(each.work):
+            if name not in there:
+                near = difflib.get_close_matches(name, list(there), n=1)
                 fix = f"did you mean {near[0]}?" if near else "`earnest list` shows what there is"
-                yield each.fault(f"runs_in_earnest.{place}.component", f"no such component: {run.component}", fix)
+                yield each.fault(field, f"no such component: {name}", fix)
     for name, sources in there.items():
         if not sources:
             yield Fault(name, 0, "", "it names no work", "state `source`, or a key like [madry2017-pgd] in its docstring")
         for source in sources:
             if source not in keys:
                 yield Fault(name, 0, "", f"it names {source}, which the catalogue has not", "add the work")
-            elif (name, source) not in named:
+            elif (name, source) not in named and source != OWN:
                 yield Fault(name, 0, "", f"it names {source}, which does not name it", "add it to the work's runs_in_earnest")
+
+
+def _named_components(work: Work) -> list[tuple[str, str]]:
+    """The components that a work names, each with its field."""
+    runs = [(f"runs_in_earnest.{place}.component", run.component) for place, run in enumerate(work.runs_in_earnest)]
+    could = work.could_run.uses if work.could_run is not None else ()
+    return [*runs, *((f"could_run.uses.{place}", name) for place, name in enumerate(could))]
 
 
 def components(kinds: Iterable[str] = COMPONENTS) -> dict[str, tuple[str, ...]]:

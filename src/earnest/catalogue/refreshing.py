@@ -105,7 +105,7 @@ def _of_arxiv(works: Sequence[Work], address: str, pause_s: float) -> Iterator[F
         batch = works[start : start + BATCH]
         query = urllib.parse.urlencode({"id_list": ",".join(str(w.ids.arxiv) for w in batch), "max_results": BATCH})
         try:
-            entries = _entries(_asked(f"{address}?{query}"))
+            entries = _entries(_fetch(f"{address}?{query}"))
         except (OSError, ElementTree.ParseError) as error:
             yield from (Finding(work=work.id, status="not_asked", what=str(error)) for work in batch)
             continue
@@ -142,7 +142,7 @@ def _title_differs(work: Work, title: str) -> list[str]:
 def _of_openalex(works: Sequence[Work], address: str) -> Iterator[Finding]:
     for work in works:
         try:
-            entry = json.loads(_asked(f"{address}/doi:{urllib.parse.quote(str(work.ids.doi))}"))
+            entry = json.loads(_fetch(f"{address}/doi:{urllib.parse.quote(str(work.ids.doi))}"))
         except urllib.error.HTTPError as error:
             status, what = ("gone", f"OpenAlex has no {work.ids.doi}") if error.code == 404 else ("not_asked", str(error))
             yield Finding(work=work.id, status=status, what=what)  # type: ignore[arg-type]
@@ -159,7 +159,7 @@ def _of_openalex(works: Sequence[Work], address: str) -> Iterator[Finding]:
 def _of_links(works: Sequence[Work]) -> Iterator[Finding]:
     for work in works:
         try:
-            _asked(str(work.ids.link), method="HEAD")
+            _fetch(str(work.ids.link), method="HEAD")
         except urllib.error.HTTPError as error:
             gone = error.code in (404, 410)
             yield Finding(work=work.id, status="gone" if gone else "not_asked", what=f"{work.ids.link}: {error}")
@@ -169,7 +169,7 @@ def _of_links(works: Sequence[Work]) -> Iterator[Finding]:
             yield Finding(work=work.id, status="holds", what="")
 
 
-def _asked(address: str, *, method: str = "GET") -> bytes:
+def _fetch(address: str, *, method: str = "GET") -> bytes:
     request = urllib.request.Request(address, method=method, headers={"User-Agent": "earnest (catalogue refresh)"})
     with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
         return answer.read()

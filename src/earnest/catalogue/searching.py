@@ -21,7 +21,7 @@ class Index:
     """
 
     def __init__(self, works: Mapping[str, Work]) -> None:
-        self._entries = [(work, _fields(work)) for work in works.values()]
+        self._entries = [(work, _fields(work), _names(work)) for work in works.values()]
 
     def search(
         self,
@@ -37,12 +37,15 @@ class Index:
     ) -> list[Work]:
         """Works that hold every word, at the beginning of one of theirs, and are what is asked; the best first.
 
-        A word in key or title counts more than one elsewhere; works that hold the words alike come newest first.
+        A work that is called exactly so comes before all others: by its title, a former one, a short name, or what
+        stands before the colon. Then a word in key or title counts more than one elsewhere; works that hold the words
+        alike come newest first.
         """
         wanted = [f" {word}" for word in _words(words)]
+        name = " ".join(_words(words))
         found = [
             (score, work)
-            for work, fields in self._entries
+            for work, fields, names in self._entries
             if (pillar is None or pillar in work.pillars)
             and (kind is None or kind in work.kind)
             and (topic is None or topic in work.topics)
@@ -50,7 +53,7 @@ class Index:
             and (year is None or work.year == year)
             and (work.trust or not trust)
             and (bool(work.runs_in_earnest) or not runnable)
-            and (score := _score(fields, wanted)) is not None
+            and (score := _score(fields, wanted) if name not in names else EXACT) is not None
         ]
         return [work for _, work in sorted(found, key=lambda pair: (-pair[0], -_ordinal(pair[1]), pair[1].id))]
 
@@ -58,6 +61,10 @@ class Index:
 def search(works: Mapping[str, Work], words: str = "", **filters: Any) -> list[Work]:
     """As `Index.search`, once."""
     return Index(works).search(words, **filters)
+
+
+EXACT = 1000.0
+"""Score of a work that is called exactly what was asked: more than any number of words could reach."""
 
 
 def _score(fields: Sequence[tuple[float, str]], wanted: Sequence[str]) -> float | None:
@@ -78,19 +85,36 @@ def _fields(work: Work) -> list[tuple[float, str]]:
     ids = [value for value in work.ids.model_dump().values() if value]
     about = [TOPICS[topic].about for topic in work.topics if topic in TOPICS]
     texts = (
-        (8.0, work.id),
+        (8.0, f"{work.id} {' '.join(work.known_as)}"),
         (6.0, work.title),
         (4.0, " ".join(work.also_titled)),
-        (3.0, " ".join((*work.topics, *authors))),
+        (3.0, " ".join((*work.topics, *work.methods, *authors))),
         (2.0, " ".join((*work.kind, *work.pillars))),
         (1.0, " ".join((work.venue, work.note, *ids, *(run.component for run in work.runs_in_earnest), *about))),
     )
     return [(weight, "".join(f" {word}" for word in _words(text))) for weight, text in texts if text]
 
 
+def _names(work: Work) -> frozenset[str]:
+    """What a work is called, as the words of a query are written."""
+    heads = [title.partition(":")[0] for title in (work.title, *work.also_titled) if ":" in title]
+    called = (work.id, work.title, *work.also_titled, *work.known_as, *heads, *(id_ for id_ in (work.ids.arxiv, work.ids.doi) if id_))
+    return frozenset(" ".join(_words(name)) for name in called)
+
+
 def _words(text: str) -> list[str]:
+    """The words of a text in small letters, in one spelling: British and American searches find the same.
+
+    >>> _words("Attention Visualization: a Defense")
+    ['attention', 'visualisation', 'a', 'defence']
+    """
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().casefold()
-    return re.findall(r"[a-z0-9.]*[a-z0-9]", plain.replace("_", " "))
+    for american, british in _SPELLINGS:
+        plain = plain.replace(american, british)
+    return re.findall(r"[a-z0-9.+]*[a-z0-9+]", plain.replace("_", " "))
+
+
+_SPELLINGS = (("ization", "isation"), ("defense", "defence"), ("license", "licence"), ("behavior", "behaviour"))
 
 
 def _ordinal(work: Work) -> int:

@@ -1,4 +1,4 @@
-"""The words that works are filed under: topics by pillar, and the frameworks that a threat is named by.
+"""The words that works are filed under: topics by pillar, methods, and the frameworks that a threat is named by.
 
 A topic belongs to one pillar, or to `general`, the capability of audio models apart from trust. A work may carry several.
 OWASP ids are those of the Top 10 for LLM applications in the edition of 2026, in which the numbers are not those of 2025;
@@ -122,6 +122,70 @@ TOPICS: dict[str, Topic] = {
     )
 }
 """Every topic by key."""
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """How works of a kind do what they do: a lane of the map of related work.
+
+    Parameters
+    ----------
+    key, side : str
+        Its name, and what it serves: `attack`, `defence` or `explanation`.
+    about : str
+        One sentence.
+    """
+
+    key: str
+    side: str
+    about: str
+
+
+def _methods(side: str, **about: str) -> list[Method]:
+    return [Method(key=key, side=side, about=text) for key, text in about.items()]
+
+
+METHODS: dict[str, Method] = {
+    method.key: method
+    for method in (
+        *_methods(
+            "attack",
+            gradient="Gradients of the model, through the waveform or its spectrum.",
+            universal="One segment or perturbation for every recording.",
+            query_search="Answers or scores alone: resampling, search, evolution, an attacker model.",
+            wrapping="The words around a request: stories, roles, persuasion, several turns.",
+            delivery="How a request is spoken: emotion, accent, language, pace.",
+            composition="Several sounds, speakers or modalities that are harmless one by one.",
+            covert_channel="Sound that listeners do not notice: near ultrasound, low frequencies, noise.",
+            injection="Instructions in what a model hears that do not come from its user.",
+            poisoning="Training data or learnt prompts that plant a trigger or undo alignment.",
+            exhaustion="Outputs without end: time, energy and money of whoever serves the model.",
+            evasion="Speech that fools a detector, and marks that are removed.",
+            inference="Attributes, identity or membership, read from answers, voices or updates.",
+        ),
+        *_methods(
+            "defence",
+            input_transformation="Codecs, filters, purification and perturbation of what is heard.",
+            smoothing="Noise and votes, with or without a certificate.",
+            steering="Directions and activations inside the network, at inference.",
+            alignment_training="Tuning towards refusal, or towards holding under attack.",
+            guard_model="A model or contract beside the system that judges inputs, outputs or actions.",
+            detection="Telling spoofed, manipulated or poisoned audio from genuine audio.",
+            anonymisation="Hiding who speaks, or leaving speakers out.",
+            watermarking="Marks in made audio that say where it comes from.",
+            cloaking="Perturbations that keep a voice from being cloned, transcribed or judged.",
+            private_training="Differential privacy, federation, encryption, unlearning.",
+            debiasing="Data and training that serve groups alike.",
+            decoding="Contrast, abstention and correction while the answer is written.",
+        ),
+        *_methods(
+            "explanation",
+            attribution="Which part of the input an answer rests on.",
+            probing_inside="What inner representations hold, read by small models.",
+            causal_editing="What changes when an inner representation is changed.",
+        ),
+    )
+}
+"""Every method by key."""
 
 OWASP: dict[str, str] = {
     "LLM01:2026": "Prompt Injection",

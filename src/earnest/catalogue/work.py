@@ -11,14 +11,18 @@ verified is said so, and nothing is guessed: `authors: unverified`, `checked.sta
 from __future__ import annotations
 
 import datetime
+import re
 from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from earnest.errors import BadData, UnknownName
+
+OWN = "earnest2026-toolkit"
+"""The entry for earnest itself, which a component without a paper of its own names; it lists no components back."""
 
 Kind = Literal[
     "attack", "defence", "benchmark", "dataset", "metric", "survey", "toolkit", "model", "method", "study"
@@ -106,6 +110,39 @@ class Claim(_Strict):
     )
 
 
+class NotFound(_Strict):
+    """What was looked for and was not there: a statement about a search, which is true for a while only."""
+
+    what: Literal["work", "link", "code", "authors", "result"] = Field(
+        description="`work`: no trace of the work itself; `code`: code, data or weights of the authors; `result`: a number."
+    )
+    where: tuple[str, ...] = Field(min_length=1, description="What was searched or read, so that it can be searched again.")
+    date: datetime.date = Field(description="When.")
+    until: datetime.date = Field(description="From this day on the lint asks for the search to be repeated.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> NotFound:
+        if self.until <= self.date:
+            raise ValueError(f"`until` must be after `date`, got {self.until} and {self.date}")
+        return self
+
+
+class CouldRun(_Strict):
+    """What of a work could run here, and what is missing."""
+
+    what: str = Field(min_length=10, description="The part of it that could run, in a sentence without an end.")
+    uses: tuple[str, ...] = Field(default=(), description="Components here that it would use: `attacks/pgd`.")
+    missing: str = Field(min_length=10, description="What is missing: a component, weights, data, a budget.")
+
+    @field_validator("uses")
+    @classmethod
+    def _components(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not re.fullmatch(r"[a-z]+/[a-z0-9_]+", name):
+                raise ValueError(f"a component is written <registry>/<name>, got {name!r}")
+        return names
+
+
 class Listing(_Strict):
     """A list of the field that carries the work."""
 
@@ -150,15 +187,22 @@ class Work(_Strict):
     id: str = Field(pattern=r"^[a-z][a-z0-9]*\d{4}-[a-z0-9]+(-[a-z0-9]+)*$", description="`<surname><year>-<word>`.")
     title: str = Field(min_length=3)
     also_titled: tuple[str, ...] = Field(default=(), description="Former and other titles.")
+    known_as: tuple[str, ...] = Field(
+        default=(), description="Short names, and names of the technique, that people search: `HIN`, `voiceprint`."
+    )
     authors: tuple[str, ...] | Literal["unverified"] = Field(
         default="unverified", description="`Given Family`, in the work's order; `unverified` where nobody looked."
     )
     issued: datetime.date | int = Field(description="Date of first publication, or the year where no more is known.")
     date_note: str = Field(default="", description="Why the date and the arXiv month differ, where they do.")
+    added: datetime.date | None = Field(
+        default=None, description="Day it came into the catalogue; None: the day of its first and only check."
+    )
     venue: str = ""
     kind: tuple[Kind, ...] = Field(min_length=1, description="What it gives, the most important first.")
     pillars: tuple[Pillar, ...] = Field(default=(), description="Empty for tools of statistics and signal processing.")
     topics: tuple[str, ...] = Field(default=(), description="Keys of `earnest.catalogue.taxonomy.TOPICS`.")
+    methods: tuple[str, ...] = Field(default=(), description="How it works: keys of `earnest.catalogue.taxonomy.METHODS`.")
     trust: bool = Field(default=False, description="Whether it is about trust in audio models, as against tools of it.")
     threat: Threat | None = None
     modality: Modality = Modality()
@@ -167,10 +211,15 @@ class Work(_Strict):
     artefacts_note: str = Field(default="", description="Why there is none: `none was seen in what was read`.")
     claims: tuple[Claim, ...] = ()
     claims_note: str = Field(default="", description="Why there is no claim: `could not be read`.")
+    sizes: tuple[Claim, ...] = Field(default=(), description="How large it is: models, clips, hours. A size is no result.")
+    not_found: tuple[NotFound, ...] = Field(default=(), description="What was looked for in vain, where, and when.")
     data: DataFacts | None = None
     runs_in_earnest: tuple[Runs, ...] = ()
+    could_run: CouldRun | None = Field(default=None, description="Of a work that does not run here, or not wholly.")
     lists: tuple[Listing, ...] = ()
     near: tuple[str, ...] = Field(default=(), description="Keys of works with a like title that are other works.")
+    builds_on: tuple[str, ...] = Field(default=(), description="Keys of works that it cites and uses, as far as that was read.")
+    replaced_by: tuple[str, ...] = Field(default=(), description="Keys of its successors: a next edition, a corrected method.")
     checked: Checked = Checked()
     note: str = Field(default="", description="What a reader must know of the entry.")
 
@@ -183,6 +232,11 @@ class Work(_Strict):
     def year(self) -> int:
         """Year of first publication."""
         return self.issued if isinstance(self.issued, int) else self.issued.year
+
+    @property
+    def entered(self) -> datetime.date | None:
+        """Day it came into the catalogue, as far as its entry tells."""
+        return self.added or self.checked.date
 
 
 @cache

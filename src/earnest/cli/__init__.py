@@ -28,6 +28,7 @@ COMMANDS = {
     "attack": ("earnest.cli.attack", "Attack a model towards one goal; try what was found on another; list attacks."),
     "matrix": ("earnest.cli.run", "Set attacks against defences: one folder, each cell once."),
     "fit": ("earnest.cli.fit", "Fit an attack, a defence or a detector to a split of the data, for runs to use."),
+    "poison": ("earnest.cli.poison", "Write training data with a backdoor in it, to test defences with."),
     "init": ("earnest.cli.init", "Write earnest.toml, which says what `earnest run` does in a folder; or check it."),
     "report": ("earnest.cli.look", "Write a run's report again, or beside another run's."),
     "view": ("earnest.cli.look", "Serve a run's report on this machine."),

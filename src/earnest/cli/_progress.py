@@ -52,10 +52,10 @@ def _plain(title: str) -> Callable[[Any], None]:
     return show
 
 
-def _new(state: Any, told: set[str]) -> list[str]:
+def _new(state: Any, shown: set[str]) -> list[str]:
     """What was learnt of endpoints since the last time, on one line each."""
-    new = ["learnt: " + "".join(c if c.isprintable() else "?" for c in one) for one in state.learnt if one not in told]
-    told.update(state.learnt)
+    new = ["learnt: " + "".join(c if c.isprintable() else "?" for c in one) for one in state.learnt if one not in shown]
+    shown.update(state.learnt)
     return new
 
 

@@ -113,7 +113,7 @@ class ProjectCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not ctx.resilient_parsing:
             given, _, _ = self.make_parser(ctx).parse_args(list(args))
-            project = _found(self, given)
+            project = _project_of(self, given)
             if project is not None:
                 ctx.default_map = {**(ctx.default_map or {}), **project.values}
                 ctx.meta["earnest.project"] = project
@@ -139,7 +139,7 @@ def _is_given(context: click.Context, name: str) -> bool:
     return context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
-def _found(command: click.Command, given: Mapping[str, Any]) -> Project | None:
+def _project_of(command: click.Command, given: Mapping[str, Any]) -> Project | None:
     asked, config = given.get("project"), given.get("config")
     if given.get("no_project"):
         if asked is not None or config is not None:

@@ -93,15 +93,15 @@ def _read(pipe: int) -> bytes:
         return b""
 
 
-def _understood(code: int, said: bytes) -> int:
-    if said.endswith(_THROUGH) or code in (130, 143):
+def _understood(code: int, errors: bytes) -> int:
+    if errors.endswith(_THROUGH) or code in (130, 143):
         return code
     if code >= 0:
         how = f"with exit code {code} and without a word, as os._exit does; see what the model calls"
     else:
         why = ", often for want of memory" if -code == signal.SIGKILL else ""
         how = f"by {signal.Signals(-code).name}{why}"
-    folder = os.fsdecode(said)
+    folder = os.fsdecode(errors)
     told = [f"the process was ended in the middle of its work, {how}"]
     if folder:
         told += [*_lacking(Path(folder)), "what was finished is kept, and the same command goes on from there"]

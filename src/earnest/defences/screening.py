@@ -49,7 +49,7 @@ class Screening(Defence):
         return Spec(spec.name, {**spec.parameters, **({"artefact": self.artefact} if self.artefact else {})})
 
     @cached_property
-    def _made(self) -> tuple[Any, float]:
+    def _detector(self) -> tuple[Any, float]:
         made = registry("detectors").make(self._spec)
         threshold = made.threshold if self.threshold is None else self.threshold
         if threshold is None:
@@ -60,11 +60,11 @@ class Screening(Defence):
 
     def around(self, model: Model) -> Model:
         """The model as it is; that the detector was fitted and has a threshold is found out here, before anything is asked."""
-        self._made  # noqa: B018
+        self._detector  # noqa: B018
         return model
 
     def screen(self, stimulus: Stimulus) -> Screened:
-        detector, threshold = self._made
+        detector, threshold = self._detector
         scores = {}
         for role, clip in stimulus.clips.items():
             try:

@@ -51,7 +51,7 @@ def setups(
 def _setup(plan: Plan, arm: Arm, model: Model, others: Mapping[str, Model], sampling: Sampling) -> Setup:
     defences = tuple(registry("defences").make(spec) for spec in arm.defences)
     system = System(model, defences, plan.seed, sampling)
-    system.asked  # noqa: B018  (what its defences do inside the model is set up here, once)
+    system.inner  # noqa: B018  (what its defences do inside the model is set up here, once)
     if arm.attack is None:
         return Setup(system)
     attack = registry("attacks").make(arm.attack)
@@ -63,7 +63,7 @@ def _setup(plan: Plan, arm: Arm, model: Model, others: Mapping[str, Model], samp
     taken = getattr(attack, "taken", None)
     for each in (system, crafted_on) if taken is not None else ():
         if each is not None:  # what the attack and its control do inside the model is set up here too
-            _ = taken(each).asked, taken(each, control=True).asked
+            _ = taken(each).inner, taken(each, control=True).inner
     return Setup(system, attack, crafted_on)
 
 

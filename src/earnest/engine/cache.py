@@ -11,6 +11,7 @@ another model tomorrow; its answers are kept for the run folder that asked, and 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import sqlite3
@@ -22,6 +23,7 @@ from typing import Any
 
 from earnest.audio import AudioClip, Stimulus
 from earnest.engine.journal import dumped_json
+from earnest.models._aside import aside
 from earnest.models.access import Answer, Model, Sampling
 
 FILE = "answers.sqlite"
@@ -72,20 +74,28 @@ class AnswerCache:
 
     def get(self, key: str) -> Answer | None:
         """The answer under `key`, or None."""
+        row = self._row(key)
+        return None if row is None else _read(*row)
+
+    async def fetched(self, key: str) -> Answer | None:
+        """As `get`, for the event loop: a spoken answer is decoded beside it, so that no other call waits for that."""
+        row = self._row(key)
+        if row is None or not isinstance(row[1], bytes):
+            return None if row is None else _read(*row)
+        return await aside(functools.partial(_read, *row))
+
+    def _row(self, key: str) -> tuple[str, AudioClip | bytes | None] | None:
+        """What is kept under `key`: the answer's fields, and its recording, coded where it comes from the disk."""
         with self._lock:
-            waiting = self._waiting.get(key)
-            if waiting is not None:
-                return Answer(**json.loads(waiting[0]), clip=waiting[1])
+            if key in self._waiting:
+                return self._waiting[key]
             row = None
             if self._base is not None:
                 try:
                     row = self._base.execute("SELECT answer, clip FROM answers WHERE key = ?", (key,)).fetchone()
                 except sqlite3.Error as error:
                     self._give_up(error)
-        if row is None:
-            return None
-        fields, clip = row
-        return Answer(**json.loads(fields), clip=None if clip is None else AudioClip.from_bytes(clip))
+        return row
 
     def put(self, key: str, answer: Answer) -> None:
         """Keep the answer; it is on the disk after the next `flush`."""
@@ -142,6 +152,11 @@ class AnswerCache:
             "free some space or delete the file, or set EARNEST_CACHE to another folder",
             stacklevel=3,
         )
+
+
+def _read(fields: str, clip: AudioClip | bytes | None) -> Answer:
+    """The answer of what is kept of it."""
+    return Answer(**json.loads(fields), clip=AudioClip.from_bytes(clip) if isinstance(clip, bytes) else clip)
 
 
 def _written(answer: Answer) -> str:

@@ -18,7 +18,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -26,8 +25,7 @@ from numpy.typing import NDArray
 
 from earnest.audio import Stimulus
 from earnest.engine.batcher import LOOK_S, Batcher, failure_of, overrun
-from earnest.engine.cache import AnswerCache, answer_key, cache_scope
-from earnest.engine.job import Settings
+from earnest.engine.cache import AnswerCache, answer_key
 from earnest.engine.limiter import Limiter
 from earnest.engine.prices import FREE, Ledger, Price, price_of
 from earnest.engine.stopping import is_cancelled
@@ -35,7 +33,6 @@ from earnest.engine.workers import Workers
 from earnest.engine.written import takes_text_alone
 from earnest.errors import (
     AccessDenied,
-    BadParameter,
     EndsRun,
     MachineFailed,
     MissingExtra,
@@ -258,7 +255,7 @@ class Caller(Delegate):
         key = answer_key(self.model, stimulus, sampling=sampling, scope=self._scope, schema=schema)
         if self._doubted is not None:
             self._doubted.add(key)
-        found = self._cache.get(key)
+        found = await self._cache.fetched(key)
         if found is not None:
             self.counts.n_cached += 1
             self.counts.answered = True
@@ -422,7 +419,7 @@ class Caller(Delegate):
 
     async def _billed(self, stimulus: Stimulus, sampling: Sampling, schema: Schema) -> Answer:
         """One attempt: reserved is the most that it may cost, spent what it did, whether or not there is an answer."""
-        most = 0.0 if self.price is None else self.price.most(stimulus, sampling)
+        most = 0.0 if self.price is None or self.price is FREE else self.price.most(stimulus, sampling)
         reserved = await self.ledger.reserve(most)
         cost = 0.0
         try:
@@ -515,52 +512,3 @@ class Caller(Delegate):
             raise ModelFailed(failure_of(error).detail, reason="model_error", retryable=may_pass(error)) from error
         finally:
             self.limiter.release(round_, outcome=outcome, pause_s=pause_s)
-
-
-def caller_for(
-    model: Model, settings: Settings, *, folder: Path, cache: AnswerCache | None, ledger: Ledger, role: str = ""
-) -> Caller:
-    """The model with what `settings` say around it, for the run in `folder`; to be made on the event loop."""
-    return Caller(
-        model,
-        max_connections=settings.max_connections,
-        timeout_s=settings.timeout_s,
-        max_attempts=settings.max_attempts,
-        batch_size=settings.batch_size,
-        cache=cache,
-        scope=cache_scope(model, folder),
-        ledger=ledger,
-        prices=settings.prices,
-        role=role,
-    )
-
-
-def check_prices(callers: Sequence[Caller], settings: Settings) -> None:
-    """Refuse a ceiling that cannot be kept.
-
-    Raises
-    ------
-    BadParameter
-        If there is one, and the price of a model is not known.
-    """
-    unknown = [caller.name for caller in callers if caller.price is None]
-    if settings.max_cost is not None and unknown:
-        raise BadParameter(
-            f"a ceiling needs prices, and none is known for {', '.join(unknown)}; "
-            "give them with --price in=2.5,audio_in=32,out=10 (US dollars per million tokens), or leave out --max-cost"
-        )
-
-
-def cost_of(callers: Sequence[Caller], ledger: Ledger) -> tuple[float | None, str]:
-    """Spent so far in US dollars, None where no price is known; and what is not known of it, in words."""
-    unpriced = [_unpriced(caller, ledger) for caller in callers if caller.counts.n_unpriced]
-    note = "; ".join(unpriced)
-    return (None if unpriced and not ledger.spent else ledger.spent), note
-
-
-def _unpriced(caller: Caller, ledger: Ledger) -> str:
-    """What is not known of the cost of calls to one model, in words."""
-    if caller.price is None:
-        return f"no price is known for {caller.counts.n_unpriced} calls to {caller.name}"
-    counted = "" if ledger.max_cost is None else ", and count as the most that they can cost"
-    return f"{caller.counts.n_unpriced} calls to {caller.name} told no tokens{counted}"

@@ -1,6 +1,11 @@
-"""The clips of a run, stored once by content: `clips/<sha256>.flac`.
+"""The clips of a run, stored once by content: `clips/<sha256>.flac`, or `.wav` where nothing was changed and coded.
 
 The name is the digest of the clip as 16-bit audio holds it, so that `AudioClip.read(path).digest` gives the name again.
+
+A clip that came uncompressed and was asked as it came is written as it came, under a header of our own: its samples are the
+bytes that were read, hashed and sent. It is a copy and no link. A hard link would change with the user's file where that is edited
+in place, and what was asked would be gone; and the file's other chunks (who recorded it, with what, where) would be sent around with
+the run folder. Every other clip is coded, once.
 """
 
 from __future__ import annotations
@@ -13,7 +18,7 @@ from earnest.audio.files import encoded
 from earnest.engine.journal import storage_failed
 from earnest.records import EarlierTurn
 from earnest.run_folder import CLIPS as FOLDER
-from earnest.run_folder import clip_file, write_whole
+from earnest.run_folder import clip_file, clip_names, write_whole
 
 FASTEST = 0.0
 """FLAC's own level: half the time of its default, for files that are a fiftieth larger."""
@@ -30,8 +35,9 @@ class ClipStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / FOLDER
+        self._place = str(self._folder)
         self._names: dict[str, str] = {}
-        self._made = False
+        self._kept: set[str] | None = None
         self._lock = threading.Lock()
         self.n_bytes = 0
         """Written by this object."""
@@ -48,10 +54,12 @@ class ClipStore:
             name = self._names.get(clip.digest)
         if name is None:
             held = clip.quantised()
-            name = clip.digest if held == clip else held.digest
-            path = self._folder / f"{name}.flac"
-            if not path.exists():
-                self._write(path, encoded(held.samples, held.sample_rate, kind="flac", compression_level=FASTEST))
+            name = clip.digest if held is clip or held == clip else held.digest
+            if not self._is_kept(name):
+                kind = "wav" if held.uncompressed else "flac"
+                level = None if held.uncompressed else FASTEST
+                data = encoded(held.pcm16(), held.sample_rate, kind=kind, compression_level=level)
+                self._write(f"{self._place}/{name}.{kind}", data)
             with self._lock:
                 self._names[clip.digest] = name
         return name
@@ -67,14 +75,22 @@ class ClipStore:
             for turn in stimulus.history
         )
 
-    def _write(self, path: Path, data: bytes) -> None:
-        try:
-            if not self._made:
+    def _is_kept(self, name: str) -> bool:
+        """Whether the folder holds the clip, from an earlier sitting say."""
+        if self._kept is None:
+            try:
                 self._folder.mkdir(exist_ok=True)
-                self._made = True
+                kept = set(clip_names(self._folder.parent))
+            except OSError as error:
+                raise storage_failed(self._folder, error) from error
+            self._kept = kept
+        return name in self._kept
+
+    def _write(self, path: str, data: bytes) -> None:
+        try:
             write_whole(path, data)
         except OSError as error:
-            raise storage_failed(path, error) from error
+            raise storage_failed(Path(path), error) from error
         with self._lock:
             self.n_bytes += len(data)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,11 +19,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from earnest.attacks import Crafted
-from earnest.audio import AudioClip, Stimulus
+from earnest.audio import AudioClip, Stimulus, Turn
 from earnest.engine.clips import ClipStore, clip_path
 from earnest.engine.journal import Appended
 from earnest.errors import BadAudio, BadData
-from earnest.records import ClipName
+from earnest.records import ClipName, EarlierTurn
 from earnest.run_folder import file_in, plain_json, read_appended
 
 CRAFTS = "crafts.jsonl"
@@ -39,6 +39,7 @@ class CraftLine(BaseModel):
     clips: dict[str, ClipName] = Field(default_factory=dict, description="SHA-256 under clips/ of the clips, by role.")
     prompt: str | None = None
     system_prompt: str | None = None
+    turns: tuple[EarlierTurn, ...] | None = Field(default=None, description="The earlier turns, where the attack made them.")
     drawn: dict[str, Any] = Field(default_factory=dict, description="What replays it.")
     n_queries: int = 0
     n_failed_queries: int = 0
@@ -90,11 +91,14 @@ class CraftStore:
         if line is None:
             return None
         try:
-            clips = {role: AudioClip.read(clip_path(self._folder, name)) for role, name in line.clips.items()}
+            clips = self._read(line.clips)
+            history = clean.history if line.turns is None else tuple(
+                Turn(role=turn.role, text=turn.text, clips=self._read(turn.clips)) for turn in line.turns
+            )
         except (BadAudio, BadData, FileNotFoundError):
             return None
         texts = {name: text for name in ("prompt", "system_prompt") if (text := getattr(line, name)) is not None}
-        stimulus = replace(clean, clips={**clean.clips, **clips}, **texts)
+        stimulus = replace(clean, clips={**clean.clips, **clips}, history=history, **texts)
         return Crafted(stimulus, clean=clean, **{name: getattr(line, name) for name in _AS_THEY_ARE})
 
     def put(self, key: str, crafted: Crafted) -> None:
@@ -111,11 +115,15 @@ class CraftStore:
         line = CraftLine(
             key=key,
             clips={role: self._clips.keep(clip) for role, clip in changed.items()},
+            turns=None if after.history == before.history else self._clips.keep_turns(after),
             **{name: text for name, text in texts.items() if text != getattr(before, name)},
             **{name: plain_json(getattr(crafted, name)) for name in _AS_THEY_ARE},
         )
         self._file.append(line.dumped())
         self._lines[key] = line
+
+    def _read(self, names: Mapping[str, str]) -> dict[str, AudioClip]:
+        return {role: AudioClip.read(clip_path(self._folder, name)) for role, name in names.items()}
 
     @contextmanager
     def claimed(self, keys: Sequence[str]) -> Iterator[None]:

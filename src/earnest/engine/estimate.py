@@ -69,14 +69,14 @@ def estimate(
 ) -> Estimate:
     """What executing the jobs will ask and cost; asks nothing."""
     jobs = [job for job in jobs if in_shard(job.item.id, plan.shard)]
-    calls = calls_of(jobs)
+    calls = calls_of(jobs, cached=settings.cache is not None)
     n_least, n_calls = (sum(counts) for counts in ((one.least for one in calls), (one.most for one in calls)))
     audio_s = sum(one.most * (one.duration_s or 0.0) for one in calls)
     least_s = sum(one.least * (one.duration_s or 0.0) for one in calls)
     asked = [judge for judge in judges if isinstance(judge, ModelJudge)]
     n_judged = sum(job.kind == "item" for job in jobs)
     notes = []
-    unstated = sorted({job.arm.attack or "" for job, one in zip(jobs, calls, strict=True) if one.unstated})
+    unstated = sorted({job.setup_arm.attack or "" for job, one in zip(jobs, calls, strict=True) if one.unstated})
     if unstated:
         notes.append(f"what the search of {' and '.join(unstated)} asks is not counted, since it does not say how much")
     if any(one.duration_s is None for one in calls):
@@ -120,25 +120,34 @@ class Calls:
     unstated: bool = False
 
 
-def calls_of(jobs: Sequence[Job]) -> list[Calls]:
-    """The calls of each job; what arms share of an attack on an item is counted with the first of them."""
-    specs = {job.arm.attack for job in jobs if job.arm.attack is not None}
+def calls_of(jobs: Sequence[Job], *, cached: bool = True) -> list[Calls]:
+    """The calls of each job; what arms share of an attack on an item is counted with the first of them.
+
+    Parameters
+    ----------
+    cached : bool
+        Whether what the items of a task ask alike is asked once.
+    """
+    specs = {job.setup_arm.attack for job in jobs if job.setup_arm.attack is not None}
     attacks = {spec: registry("attacks").make(spec) for spec in specs}
     made: set[tuple[str, str, str]] = set()
-    return [_calls(job, attacks, made) for job in jobs]
+    return [_calls(job, attacks, made, cached=cached) for job in jobs]
 
 
-def _calls(job: Job, attacks: Mapping[str, Any], made: set[tuple[str, str, str]]) -> Calls:
+def _calls(job: Job, attacks: Mapping[str, Any], crafts: set[tuple[str, str, str]], *, cached: bool) -> Calls:
     earlier = job.item.n_turns - 1  # of a conversation the last turn is attacked, and asked once more to see that it is the last
-    if job.arm.attack is None:
+    if job.setup_arm.attack is None:
         return Calls(least=1 + earlier, most=1 + earlier, duration_s=job.item.duration_s)
-    attack = attacks[job.arm.attack]
+    attack = attacks[job.setup_arm.attack]
     n_parts = 1 if attack.control_name is None else 2
     least = CALLS_PER_ATTACK + n_parts - 1 + earlier
+    if job.item.own_attack is not None:  # its search asks the model that the task names; its clean clip and control are items
+        most = 1 + earlier if cached else least
+        return Calls(least=most, most=most, duration_s=job.item.duration_s)
     built_on = job.arm.crafted_on or job.arm.stack
     craft = (job.item.id, str(attack.craft_spec), "" if built_on == UNDEFENDED else built_on)
-    limit = 0 if craft in made else attack.most_queries
-    made.add(craft)
+    limit = 0 if craft in crafts else attack.most_queries
+    crafts.add(craft)
     most = least + n_parts * (limit or 0) + (CALLS_PER_TWIN if job.item.twin is not None else 0)
     return Calls(least=least, most=most, duration_s=job.item.duration_s, unstated=limit is None)
 

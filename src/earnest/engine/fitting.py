@@ -9,34 +9,33 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import functools
 import hashlib
 import json
-import time
 import traceback
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from earnest.artefacts import Artefact, load, store_folders
 from earnest.audio import Entry
-from earnest.engine.cache import AnswerCache
-from earnest.engine.caller import LET_GO_S, Caller, caller_for, check_prices, cost_of
+from earnest.engine.caller import LET_GO_S, Caller
 from earnest.engine.job import Progress, Settings
 from earnest.engine.journal import storage_failed
-from earnest.engine.ledger_file import read_spent, write_spent
-from earnest.engine.prices import Ledger
-from earnest.engine.stopping import finished
+from earnest.engine.session import Session, in_session
 from earnest.engine.workers import Workers
 from earnest.errors import AccessDenied, BadData, BadParameter, EarnestError, PlanMismatch, RunStopped, machine_failed
 from earnest.models.access import Model, System, rng_for
 from earnest.run_folder import file_in, read_form, write_whole
 
+T = TypeVar("T")
+
 FILE = "fit.json"
-TICK_S = 0.3
 
 
 class FitPlan(BaseModel):
@@ -132,7 +131,9 @@ def fit(
     if held is not None:
         return held
     plan.write(folder)
-    return finished(lambda: _fitted(plan, plugin, rows, model, folder, split, settings, on_progress))
+    return in_session(
+        folder, settings, lambda session: _fitted(session, plan, plugin, rows, model, split=split, on_progress=on_progress)
+    )
 
 
 def _held(folder: Path, plan: FitPlan) -> Fit | None:
@@ -153,46 +154,45 @@ def _held(folder: Path, plan: FitPlan) -> Fit | None:
 
 
 async def _fitted(
-    plan: FitPlan, plugin: Any, rows: Sequence[Entry], model: Model | None, folder: Path, split: dict[str, Any],
-    settings: Settings, on_progress: Callable[[Progress], None] | None,
-) -> Fit:  # fmt: skip
-    begun = time.monotonic()
+    session: Session,
+    plan: FitPlan,
+    plugin: Any,
+    rows: Sequence[Entry],
+    model: Model | None,
+    *,
+    split: dict[str, Any],
+    on_progress: Callable[[Progress], None] | None,
+) -> Fit:
+    session.keep_account(of_learning=False)
+    caller = None if model is None else session.caller(model)
+    session.check_prices()
+    _check_access(plugin, caller)
     async with AsyncExitStack() as stack:
-        ledger = Ledger(settings.max_cost, spent=read_spent(folder))
-        stack.callback(lambda: write_spent(folder, ledger.spent))
-        caller = _caller(stack, model, settings, folder, ledger)
-        _check_access(plugin, caller)
         pool = Workers(1, name="earnest-work")
         stack.push_async_callback(pool.closed, within_s=LET_GO_S)
-        if caller is not None:
-            stack.push_async_callback(caller.aclose)  # before the pool: a thread that waits for an answer must be let go
-        digests = await _shown(pool.submit(_digests, rows), caller, ledger, on_progress, total=len(rows))
-        system = None if caller is None else System(caller, (), plan.seed, settings.sampling)
+        stack.push_async_callback(session.close_callers)  # before the pool: a thread that waits for an answer must be let go
+        shown = functools.partial(_shown, session, on_progress=on_progress, total=len(rows))
+        digests = await shown(pool.submit(_digests, rows))
+        system = None if caller is None else System(caller, (), plan.seed, session.settings.sampling)
         rng = rng_for(plan.seed, "fit", plan.spec)
-        made = await _shown(pool.submit(_made, plugin, list(rows), system, rng), caller, ledger, on_progress, total=len(rows))
-        cost_usd, _ = cost_of([caller] if caller else [], ledger)
+        made = await shown(pool.submit(_fit_of, plugin, list(rows), system, rng))
+    totals = session.totals()
     artefact = _checked(made, plan).with_about(
         data=plan.data, data_digest=plan.data_digest, rows=sorted(set(digests)), split=split, model=plan.model, fingerprint=plan.fingerprint,
-        seed=plan.seed, seconds=round(time.monotonic() - begun, 3), cost_usd=cost_usd, earnest=plan.earnest, plugins=plan.plugins,
+        seed=plan.seed, seconds=round(totals.duration_s, 3), cost_usd=totals.cost_usd, earnest=plan.earnest, plugins=plan.plugins,
         fitted=datetime.datetime.now(datetime.UTC).date().isoformat(),
     )  # fmt: skip
-    path = artefact.save(folder)
+    path = artefact.save(session.folder)
     artefact.save(store_folders()[-1])
-    plan.model_copy(update={"artefact": artefact.sha}).write(folder)
-    n_calls, n_cached = (caller.counts.n_calls, caller.counts.n_cached) if caller else (0, 0)
-    return Fit(artefact=artefact, path=path, n_calls=n_calls, n_cached=n_cached, cost_usd=cost_usd, seconds=time.monotonic() - begun)
-
-
-def _caller(stack: AsyncExitStack, model: Model | None, settings: Settings, folder: Path, ledger: Ledger) -> Caller | None:
-    if model is None:
-        return None
-    cache = None
-    if settings.cache is not None:
-        cache = AnswerCache(settings.cache)
-        stack.callback(cache.close)
-    caller = caller_for(model, settings, folder=folder, cache=cache, ledger=ledger)
-    check_prices([caller], settings)
-    return caller
+    plan.model_copy(update={"artefact": artefact.sha}).write(session.folder)
+    return Fit(
+        artefact=artefact,
+        path=path,
+        n_calls=totals.n_calls,
+        n_cached=totals.n_cached,
+        cost_usd=totals.cost_usd,
+        seconds=totals.duration_s,
+    )
 
 
 def _check_access(plugin: Any, caller: Caller | None) -> None:
@@ -205,21 +205,25 @@ def _check_access(plugin: Any, caller: Caller | None) -> None:
     )
 
 
-async def _shown(work: Any, caller: Caller | None, ledger: Ledger, on_progress: Callable[[Progress], None] | None, *, total: int) -> Any:
-    """What a worker's task gives; what is asked meanwhile is shown and written to the disk."""
-    future, begun = asyncio.wrap_future(work), time.monotonic()
-    while True:
-        done, _ = await asyncio.wait([future], timeout=TICK_S)
-        if caller is not None and caller._cache is not None:
-            await asyncio.to_thread(caller._cache.flush)
-        if on_progress is not None:
-            n = 0 if caller is None else caller.counts.n_calls + caller.counts.n_cached
-            rate = n / max(1e-9, time.monotonic() - begun)
-            cost = cost_of([caller] if caller else [], ledger)[0]
-            on_progress(Progress(done=n if caller else total * bool(done), total=max(n, 0 if caller else total), scored=n, unscored={},
-                                 cost_usd=cost, rate_per_s=rate, eta_s=None, in_flight=caller.in_flight if caller else 0))  # fmt: skip
-        if done:
-            return await future
+async def _shown(
+    session: Session, work: Future[T], *, on_progress: Callable[[Progress], None] | None, total: int
+) -> T:
+    """What a worker's task gives; what is asked meanwhile is shown and written to the disk.
+
+    Nobody knows how many answers a method will ask for, so that those that came are all there are; without a model rows
+    are counted, once they are done with.
+    """
+
+    def show() -> None:
+        if on_progress is None:
+            return
+        totals = session.totals()
+        n_answers = totals.n_calls + totals.n_cached
+        done, most = (n_answers, n_answers) if session.callers else (total * work.done(), total)
+        on_progress(session.progress(done=done, total=most, scored=n_answers, unscored={}, n_here=n_answers))
+
+    async with session.ticking(show):
+        return await asyncio.wrap_future(work)
 
 
 def _digests(rows: Sequence[Entry]) -> list[str]:
@@ -227,7 +231,7 @@ def _digests(rows: Sequence[Entry]) -> list[str]:
     return [entry.clip().quantised().digest for entry in rows]
 
 
-def _made(plugin: Any, rows: list[Entry], system: System | None, rng: Any) -> Any:
+def _fit_of(plugin: Any, rows: list[Entry], system: System | None, rng: Any) -> Any:
     try:
         return plugin.fit(rows, system, rng)
     except EarnestError:
@@ -242,13 +246,13 @@ def _made(plugin: Any, rows: list[Entry], system: System | None, rng: Any) -> An
         ) from error
 
 
-def _checked(made: Any, plan: FitPlan) -> Artefact:
-    if made is None:
+def _checked(artefact: Any, plan: FitPlan) -> Artefact:
+    if artefact is None:
         raise BadParameter(f"{plan.kind}/{plan.spec} has nothing to fit; use it as it is")
-    if not isinstance(made, Artefact) or (made.kind, made.name) != (plan.kind, plan.spec.partition(":")[0]):
-        came = f"one of {made.kind}/{made.spec}" if isinstance(made, Artefact) else type(made).__name__
+    if not isinstance(artefact, Artefact) or (artefact.kind, artefact.name) != (plan.kind, plan.spec.partition(":")[0]):
+        came = f"one of {artefact.kind}/{artefact.spec}" if isinstance(artefact, Artefact) else type(artefact).__name__
         raise BadParameter(f"fit of {plan.kind}/{plan.spec} must return its artefact, got {came}; return self.made(arrays)")
-    return made
+    return artefact
 
 
 def rows_digest(rows: Sequence[Entry]) -> str:

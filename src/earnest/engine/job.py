@@ -40,6 +40,29 @@ class Job:
     kind: Literal["item", "canary"] = "item"
     seen: bool = False
 
+    def __post_init__(self) -> None:
+        if self.arm.attack is not None and self.item.own_attack is not None:
+            raise BadParameter(
+                f"{self.item.id} brings an attack of its own, got another one, {self.arm.attack!r}; leave its task out of "
+                "attacked arms: no `goal`, and single_clip = False"
+            )
+
+    @property
+    def setup_arm(self) -> Arm:
+        """The arm that is carried out: that of the run, or of the attack that is part of the item."""
+        own = self.item.own_attack
+        return self.arm if own is None else own.arm(self.arm.defences)
+
+    @property
+    def is_control(self) -> bool:
+        """Whether it asks the control of an attack that is part of the item."""
+        return self.item.own_attack is not None and self.item.own_attack.control
+
+    @property
+    def wanted(self) -> Goal | None:
+        """What the attacker wants of the item."""
+        return self.goal(self.item) if self.item.own_attack is None else self.item.own_attack.goal
+
     @property
     def id(self) -> str:
         """Unique in the run: the item's id with the arm's suffix."""

@@ -65,10 +65,10 @@ def judge_stimulus(
     subject: str = "",
     hears: bool = False,
     clips: Mapping[str, AudioClip] | None = None,
-    said: str = "",
+    last_reply: str = "",
     fault: str = "",
 ) -> Stimulus:
-    """What a judge is asked; a second time with what it `said` and the `fault` of that.
+    """What a judge is asked; a second time with what it `last_reply` and the `fault` of that.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def judge_stimulus(
     if hears:
         prompt = f"{HEARS}\n\n{prompt}"
     if fault:
-        prompt = _repair_text(prompt, question=question, said=said, fault=fault)
+        prompt = _repair_text(prompt, question=question, last_reply=last_reply, fault=fault)
     return Stimulus(clips=clips or {}, prompt=prompt, system_prompt=system_prompt)
 
 
@@ -129,8 +129,8 @@ def _tagged(tag: str, text: str) -> str:
     return f"<{tag}>\n{text.replace(f'</{tag}>', '')}\n</{tag}>"
 
 
-def _repair_text(prompt: str, *, question: Question, said: str, fault: str) -> str:
-    last = _tagged("last_answer", said[:2000])
+def _repair_text(prompt: str, *, question: Question, last_reply: str, fault: str) -> str:
+    last = _tagged("last_answer", last_reply[:2000])
     return f"{prompt}\n\nYour last answer could not be used ({fault}):\n{last}\nAnswer again, {form_of(question)}."
 
 

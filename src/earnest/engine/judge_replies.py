@@ -144,12 +144,12 @@ def _reason(one: Mapping[str, Any]) -> Any:
     return next((one[key] for key in _REASONS if key in one), None)
 
 
-def _label_meant(said: object, question: Question) -> str | None:
+def _label_meant(value: object, question: Question) -> str | None:
     """The label of the question that is written so, but for case, spaces and emphasis; None for any other."""
-    if not isinstance(said, str):
+    if not isinstance(value, str):
         return None
-    meant = [label for label in question.labels if _folded(label) == _folded(said)]
-    return meant[0] if len(meant) == 1 else said if said in question.labels else None
+    meant = [label for label in question.labels if _folded(label) == _folded(value)]
+    return meant[0] if len(meant) == 1 else value if value in question.labels else None
 
 
 def _folded(label: str) -> str:

@@ -68,11 +68,11 @@ class ModelJudge:
         heard = dict(clips or {}) if self.hears else {}
         given: dict[str, Any] = {"subject": subject, "hears": bool(heard), "clips": heard}
         try:
-            text = await self._said(judge_stimulus(question, **given), question)
+            text = await self._reply_to(judge_stimulus(question, **given), question)
             found = read_reply(text, question)
             if found.label is None:
-                again = judge_stimulus(question, **given, said=text, fault=found.reason)
-                found = read_reply(await self._said(again, question), question)
+                again = judge_stimulus(question, **given, last_reply=text, fault=found.reason)
+                found = read_reply(await self._reply_to(again, question), question)
         except ModelFailed as error:
             return Judgement(label=None, reason=f"{error.reason}: {error}", failed=True)
         return found
@@ -83,7 +83,7 @@ class ModelJudge:
         finally:
             await self.model.aclose()
 
-    async def _said(self, stimulus: Stimulus, question: Question) -> str:
+    async def _reply_to(self, stimulus: Stimulus, question: Question) -> str:
         schema = schema_of(question) if self.model.takes_schema else None
         held = {"schema": schema} if schema else {}
         return (await self.model.ask_one(stimulus, sampling=sampling_of(question), **held)).text
@@ -110,12 +110,12 @@ async def judged(
     if not judges:
         none = Unscored(reason="unjudged", detail="no judge was given; add one, as in --judge openai/gpt-4o")
         return none, None
-    said = await asyncio.gather(*(asked(judge, question, subject=subject, clips=clips) for judge in judges))
+    said = await asyncio.gather(*(label_of(judge, question, subject=subject, clips=clips) for judge in judges))
     outcome = outcome_of(question, said[0], judge=judges[0].name)
     return outcome, {judge.name: judgement for judge, judgement in zip(judges, said, strict=True)}
 
 
-async def asked(
+async def label_of(
     judge: ModelJudge | NamedJudge,
     question: Question,
     *,

@@ -8,17 +8,14 @@ through the same `Caller` as a run's: cached by content, bounded, retried, under
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from earnest.audio import AudioClip, Stimulus
-from earnest.engine.cache import AnswerCache
-from earnest.engine.caller import Caller, caller_for, check_prices, cost_of
+from earnest.audio import AudioClip
+from earnest.engine.caller import Caller
 from earnest.engine.clips import clip_path
 from earnest.engine.failing import FailureRow
 from earnest.engine.job import Progress, Settings
@@ -26,17 +23,11 @@ from earnest.engine.judge_prompts import judge_stimulus
 from earnest.engine.judge_replies import Judgement, outcome_of
 from earnest.engine.judgements import Judgements
 from earnest.engine.judges import ModelJudge, sampling_of
-from earnest.engine.learning import keep, learnt_by, recall
-from earnest.engine.ledger_file import read_spent, write_spent
 from earnest.engine.limits import check_open_files
-from earnest.engine.prices import Ledger
-from earnest.engine.stopping import finished
+from earnest.engine.session import Session, in_session
 from earnest.errors import BadData
-from earnest.models.access import Model, Reply, Sampling
 from earnest.plan import Plan
 from earnest.records import JournalLine, JudgementLine, Question, Verdict, answer_hash
-
-TICK_S = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +80,7 @@ class JudgeSummary:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Inquiry:
     """A question to one judge that was not asked yet."""
 
     judge: ModelJudge
@@ -127,7 +118,8 @@ def judge_lines(
         If a judge can never be asked (no right key, no such model, a refused connection), or so many calls to it failed
         in a row; what was judged is kept.
     """
-    return finished(lambda: _Judging(Path(folder), lines, judges, settings, on_progress).done())
+    work = _Judging(Path(folder), lines, judges, settings, on_progress)
+    return in_session(work.folder, settings, work.done)
 
 
 class _Judging:
@@ -150,34 +142,22 @@ class _Judging:
         self.failed: Counter[str] = Counter()
         self.details: dict[str, str] = {}
         self.rows = {judge.name: FailureRow(f"judge {judge.name}", settings.max_failures) for judge in judges}
-        self.callers: list[Caller] = []
-        self.cache: AnswerCache | None = None
-        self.ledger = Ledger(settings.max_cost, spent=read_spent(folder))
-        self.begun = time.monotonic()
 
-    async def done(self) -> JudgeSummary:
+    async def done(self, session: Session) -> JudgeSummary:
+        """Ask what was not asked yet."""
         check_open_files(self.settings.max_connections * len(self.judges))
-        async with AsyncExitStack() as stack:
-            if self.settings.cache is not None:
-                self.cache = AnswerCache(self.settings.cache)
-                stack.callback(self.cache.close)
-            stack.callback(self._write_spent)
-            stack.callback(self._keep_learnt)
-            recall(self.folder, [judge.model for judge in self.judges])
-            judgements = stack.enter_context(Judgements(self.folder))
-            for judge in self.judges:
-                caller = caller_for(
-                    judge.model, self.settings, folder=self.folder, cache=self.cache, ledger=self.ledger, role="judge"
-                )
-                stack.push_async_callback(caller.aclose)
-                self.callers.append(caller)
-            check_prices(self.callers, self.settings)
+        session.recall(judge.model for judge in self.judges)
+        with Judgements(self.folder) as judgements:
+            session.keep_account(of_learning=True)
+            callers = [session.caller(judge.model, role="judge") for judge in self.judges]
+            session.check_prices()
             left = [self._left(judge, judgements) for judge in self.judges]
             self.n_total = sum(map(len, left))
-            await self._ask_all(left, judgements)
-        return self._summary()
+            async with session.ticking(lambda: self._report(session)):
+                await self._ask_all(callers, left, judgements)
+        return self._summary(session)
 
-    def _left(self, judge: ModelJudge, judgements: Judgements) -> list[_Asked]:
+    def _left(self, judge: ModelJudge, judgements: Judgements) -> list[_Inquiry]:
         """What a judge was not asked yet, neither in the run nor later."""
         left = []
         for line, question in self.questions:
@@ -186,9 +166,9 @@ class _Judging:
             if blank.key in judgements.known or (said is not None and _label(said) is not None):
                 self.n_known += 1
             else:
-                left.append(_Asked(judge, line, question, blank))
+                left.append(_Inquiry(judge, line, question, blank))
         if judge.hears:
-            self._check_clips(asked.line for asked in left)
+            self._check_clips(inquiry.line for inquiry in left)
         return left
 
     def _blank(self, judge: ModelJudge, line: JournalLine, question: Question) -> JudgementLine:
@@ -213,83 +193,56 @@ class _Judging:
                 f"a judge that hears needs the clips of {self.folder}, and some are gone; judge without", gone
             )
 
-    async def _ask_all(self, left: Sequence[Sequence[_Asked]], judgements: Judgements) -> None:
-        ticker = asyncio.create_task(self._tick())
+    async def _ask_all(self, callers: Sequence[Caller], left: Sequence[Sequence[_Inquiry]], judgements: Judgements) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                for caller, asked in zip(self.callers, left, strict=True):
-                    work = iter(asked)
+                for caller, inquiries in zip(callers, left, strict=True):
+                    work = iter(inquiries)
                     size = caller.batch_size
                     for _ in range(self.settings.max_connections if size is None else 2 * size + 8):
                         group.create_task(self._worker(work, caller, judgements))
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
-        finally:
-            ticker.cancel()
-            await asyncio.gather(ticker, return_exceptions=True)
-            self._report()
 
-    async def _worker(self, work: Iterator[_Asked], caller: Caller, judgements: Judgements) -> None:
-        for asked in work:
-            judge = ModelJudge(caller, hears=asked.judge.hears)
-            clips = await asyncio.to_thread(self._clips, asked.line) if judge.hears else None
-            said = await judge.label_async(asked.question, subject=self.plan.model, clips=clips)
+    async def _worker(self, work: Iterator[_Inquiry], caller: Caller, judgements: Judgements) -> None:
+        for inquiry in work:
+            judge = ModelJudge(caller, hears=inquiry.judge.hears)
+            clips = await asyncio.to_thread(self._clips, inquiry.line) if judge.hears else None
+            judgement = await judge.label_async(inquiry.question, subject=self.plan.model, clips=clips)
             row = self.rows[judge.name]
-            row.judged(said)
-            if said.failure is not None:
-                reason, detail = said.failure
+            row.judged(judgement)
+            if judgement.failure is not None:
+                reason, detail = judgement.failure
                 self.failed[reason] += 1
                 self.details.setdefault(reason, detail)
                 row.check(done=f"{self.n_judged + self.n_unjudged} of {self.n_total} judgements")
                 continue
-            judgements.add(_filled(asked, said))
-            self.n_judged += said.label is not None
-            self.n_unjudged += said.label is None
+            judgements.add(_filled(inquiry, judgement))
+            self.n_judged += judgement.label is not None
+            self.n_unjudged += judgement.label is None
 
     def _clips(self, line: JournalLine) -> dict[str, AudioClip]:
         return {role: AudioClip.read(clip_path(self.folder, name)) for role, name in line.clips.items()}
 
-    async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(TICK_S)
-            await asyncio.to_thread(self._flush)
-            self._report()
-
-    def _flush(self) -> None:
-        if self.cache is not None:
-            self.cache.flush()
-        self._write_spent()
-
-    def _keep_learnt(self) -> None:
-        learnt = learnt_by(self.callers)
-        if learnt:
-            keep(self.folder, learnt)
-
-    def _write_spent(self) -> None:
-        write_spent(self.folder, self.ledger.spent)
-
-    def _report(self) -> None:
+    def _report(self, session: Session) -> None:
         if self.on_progress is None:
             return
         done = self.n_judged + self.n_unjudged + sum(self.failed.values())
-        rate = done / max(1e-9, time.monotonic() - self.begun)
         unscored = {**self.failed, **({"unjudged": self.n_unjudged} if self.n_unjudged else {})}
+        rate = done / session.passed_s
         self.on_progress(
-            Progress(
+            session.progress(
                 done=done,
                 total=self.n_total,
                 scored=self.n_judged,
                 unscored=unscored,
-                cost_usd=cost_of(self.callers, self.ledger)[0],
-                rate_per_s=rate,
+                n_here=done,
                 eta_s=(self.n_total - done) / rate if rate else None,
-                in_flight=sum(caller.in_flight for caller in self.callers),
-                learnt=tuple(map(str, learnt_by(self.callers))),
             )
         )
 
-    def _summary(self) -> JudgeSummary:
-        cost_usd, note = cost_of(self.callers, self.ledger)
+    def _summary(self, session: Session) -> JudgeSummary:
+        totals = session.totals()
         return JudgeSummary(
             folder=self.folder,
             judges=tuple(judge.name for judge in self.judges),
@@ -300,54 +253,22 @@ class _Judging:
             n_unjudged=self.n_unjudged,
             failed=dict(self.failed),
             details=dict(self.details),
-            n_calls=sum(caller.counts.n_calls for caller in self.callers),
-            n_cached=sum(caller.counts.n_cached for caller in self.callers),
-            n_retries=sum(caller.counts.n_retries for caller in self.callers),
-            cost_usd=cost_usd,
-            note=note,
-            duration_s=time.monotonic() - self.begun,
+            n_calls=totals.n_calls,
+            n_cached=totals.n_cached,
+            n_retries=totals.n_retries,
+            cost_usd=totals.cost_usd,
+            note=totals.note,
+            duration_s=totals.duration_s,
         )
 
 
-def _filled(asked: _Asked, said: Judgement) -> JudgementLine:
-    outcome = outcome_of(asked.question, said, judge=asked.judge.name)
+def _filled(inquiry: _Inquiry, judgement: Judgement) -> JudgementLine:
+    outcome = outcome_of(inquiry.question, judgement, judge=inquiry.judge.name)
     verdict = None
     if isinstance(outcome, Verdict):
         verdict = {"score": outcome.score, "label": outcome.label, "facts": dict(outcome.facts)}
-    return asked.blank.model_copy(update={"said": said.as_json(), "verdict": verdict})
+    return inquiry.blank.model_copy(update={"said": judgement.as_json(), "verdict": verdict})
 
 
-def _label(said: object) -> object:
-    return said.get("label") if isinstance(said, Mapping) else said
-
-
-def ask_all(
-    model: Model,
-    stimuli: Sequence[Stimulus],
-    *,
-    folder: Path | str,
-    settings: Settings = Settings(),  # noqa: B008
-    sampling: Sampling = Sampling(),  # noqa: B008
-) -> tuple[list[Reply], float]:
-    """A reply to each stimulus, in order, and what they cost in US dollars; nothing is written but the cache.
-
-    Parameters
-    ----------
-    folder : path
-        Of the run that they are asked for: its ceiling holds, and it may not be there yet.
-    """
-
-    async def work() -> tuple[list[Reply], float]:
-        async with AsyncExitStack() as stack:
-            cache = None if settings.cache is None else AnswerCache(settings.cache)
-            if cache is not None:
-                stack.callback(cache.close)
-            ledger = Ledger(settings.max_cost, spent=read_spent(Path(folder)))
-            before = ledger.spent
-            caller = caller_for(model, settings, folder=Path(folder), cache=cache, ledger=ledger)
-            stack.push_async_callback(caller.aclose)
-            check_prices([caller], settings)
-            replies = await asyncio.gather(*(caller.reply(stimulus, sampling=sampling) for stimulus in stimuli))
-            return list(replies), ledger.spent - before
-
-    return finished(work)
+def _label(reply: object) -> object:
+    return reply.get("label") if isinstance(reply, Mapping) else reply

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -62,6 +61,7 @@ def line_of(
 ) -> JournalLine:
     """The journal line of a finished job."""
     answer = reply if isinstance(reply, Answer) else None
+    arm = job.arm if job.is_control else job.setup_arm
     unscored = outcome if isinstance(outcome, Unscored) else None
     verdict = None
     if isinstance(outcome, Verdict):
@@ -72,10 +72,11 @@ def line_of(
         task=job.item.task,
         prompt_hash=stimulus.prompt_hash if stimulus else "",
         model=model,
-        parameters=dataclasses.asdict(sampling),
-        attack=job.arm.attack,
-        crafted_on=job.arm.crafted_on,
-        defences=job.arm.defences,
+        parameters=dict(vars(sampling)),
+        attack=arm.attack,
+        crafted_on=arm.crafted_on,
+        own_attack=arm != job.arm,
+        defences=arm.defences,
         status="unscored" if unscored else "scored",
         reason=unscored.reason if unscored else None,
         detail=(unscored.detail or None) if unscored else None,

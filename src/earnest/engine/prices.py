@@ -127,9 +127,9 @@ def read_price(text: str) -> tuple[str | None, Price]:
     BadParameter
         If it has another form, or a number is none.
     """
-    found = _GIVEN.fullmatch(text.strip())
-    pairs = dict(pair.partition("=")[::2] for pair in found["pairs"].split(",")) if found else {}
-    if found is None or not {"in", "out"} <= pairs.keys() <= _NAMES.keys():
+    match = _GIVEN.fullmatch(text.strip())
+    pairs = dict(pair.partition("=")[::2] for pair in match["pairs"].split(",")) if match else {}
+    if match is None or not {"in", "out"} <= pairs.keys() <= _NAMES.keys():
         raise BadParameter(
             f"a price is written [SPEC:]in=2.5,audio_in=32,out=10, in US dollars per million tokens, got {text!r}; it has in "
             f"and out, and may have {', '.join(name for name in _NAMES if name not in ('in', 'out'))}"
@@ -141,7 +141,7 @@ def read_price(text: str) -> tuple[str | None, Price]:
             raise ValueError("not finite")
     except ValueError as error:
         raise BadParameter(f"prices are numbers of at least 0, got {text!r}; write in=2.5,audio_in=32,out=10, say") from error
-    return found["spec"], price
+    return match["spec"], price
 
 
 def read_prices(given: Sequence[str], *, models: Sequence[str]) -> dict[str, Price]:

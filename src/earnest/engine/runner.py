@@ -5,8 +5,8 @@ and numpy let others run meanwhile; a pool of processes would cost more in copie
 thread of its own that asks through the `Caller`. Audio is loaded when its item is asked. No more items are under way
 than connections are allowed, so that no more clips are in memory, and no more calls are lost when a run is killed.
 
-    load, keep, defend ──> ask (cache, ceiling, limiter, attempts) ──> review, score ──> judges ──> journal line
-           └────> clips/<sha256>.flac
+    load, defend ──> ask (cache, ceiling, limiter, attempts) ──> review, score, keep ──> judges ──> journal line
+                                                                              └────> clips/<sha256>.{flac,wav}
 
 What a line holds does not depend on connections, batches or order; only the order of lines does.
 """
@@ -15,9 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import itertools
 import os
-import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
@@ -29,8 +27,7 @@ from earnest.attacks import Attack
 from earnest.attacks._log import QUERIES, QueryLog
 from earnest.audio import AudioClip, Stimulus
 from earnest.engine.arms import Setup, setups
-from earnest.engine.cache import AnswerCache
-from earnest.engine.caller import LET_GO_S, Caller, caller_for, check_prices, cost_of
+from earnest.engine.caller import LET_GO_S, Caller
 from earnest.engine.clips import ClipStore
 from earnest.engine.crafts import CraftStore
 from earnest.engine.failing import FailureRow
@@ -39,13 +36,11 @@ from earnest.engine.journal import CALL_FAILED, Journal
 from earnest.engine.judge_prompts import earlier_text
 from earnest.engine.judge_replies import Judgement
 from earnest.engine.judges import ModelJudge, NamedJudge, judged
-from earnest.engine.learning import keep, learnt_by, recall
-from earnest.engine.ledger_file import read_spent, write_spent
 from earnest.engine.limits import check_disk, check_memory, check_open_files
 from earnest.engine.lines import line_of, outcome_of_reply, scoring_failed
 from earnest.engine.pace import Pace
 from earnest.engine.planned import write_items
-from earnest.engine.prices import Ledger
+from earnest.engine.session import Session
 from earnest.engine.shards import in_shard
 from earnest.engine.stopping import finished
 from earnest.engine.workers import Workers
@@ -70,17 +65,15 @@ from earnest.models.access import (
     Model,
     Reply,
     Sampling,
-    System,
     rng_for,
 )
-from earnest.plan import LearntField, Plan
+from earnest.plan import Plan
 from earnest.records import Arm, JournalLine, Question, Unscored, Verdict
 from earnest.results.proof import swapped
 from earnest.results.reasons import reason_counts
 
 T = TypeVar("T")
 
-TICK_S = 0.1
 MOST_TURNS = 64
 """Of one conversation; a task that asks more does not come to an end."""
 _MOST_ATTACKS = 32
@@ -142,8 +135,8 @@ async def execute_async(
     """
     folder = Path(folder)
     jobs = _checked([job for job in jobs if in_shard(job.item.id, plan.shard)])
-    async with AsyncExitStack() as stack:
-        run = await _Run.begin(stack, plan, jobs, model, others or {}, judges, folder, settings, on_progress)
+    async with Session(folder, settings) as session, AsyncExitStack() as stack:
+        run = await _Run.begin(session, stack, plan, jobs, model, others or {}, judges, on_progress)
         run.rows_seen = rows_seen
         await run.finish_all()
     return run.summary()
@@ -184,29 +177,25 @@ def _checked(jobs: list[Job]) -> list[Job]:
 class _Run:
     """A run in progress: its resources, and what became of its jobs so far."""
 
-    def __init__(self, plan: Plan, jobs: list[Job], folder: Path, settings: Settings) -> None:
-        self.plan, self.jobs, self.folder, self.settings = plan, jobs, folder, settings
+    def __init__(self, plan: Plan, jobs: list[Job], session: Session) -> None:
+        self.plan, self.jobs, self.session = plan, jobs, session
+        self.folder, self.settings, self.cache = session.folder, session.settings, session.cache
         self._by_id = {job.id: job for job in jobs}
-        self.sampling = settings.sampling
-        self.clips = ClipStore(folder)
+        self.sampling = self.settings.sampling
+        self.clips = ClipStore(self.folder)
         self.n_scored, self.unscored = 0, Counter[str]()
         self.n_done = self.n_resumed = 0
-        self._failures = FailureRow(plan.model, settings.max_failures)
+        self._failures = FailureRow(plan.model, self.settings.max_failures)
         self._judge_failures: dict[str, FailureRow] = {}
         self._canary_lines: dict[str, JournalLine] = {}
         self._finished: set[str] = set()
-        self._learnt: tuple[LearntField, ...] = ()
         self.rows_seen: frozenset[str] = frozenset()
-        self.begun = time.monotonic()
         self.pace = Pace(())
         self.journal: Journal
-        self.ledger: Ledger
-        self.cache: AnswerCache | None = None
         self.crafts: CraftStore | None = None
         self.query_log: QueryLog | None = None
         self.caller: Caller
         self.judges: list[ModelJudge | NamedJudge] = []
-        self.judge_callers: list[Caller] = []
         self.other_callers: dict[str, Caller] = {}
         self.setups: dict[Any, Setup] = {}
         self.pool: Workers
@@ -216,64 +205,49 @@ class _Run:
     @classmethod
     async def begin(
         cls,
+        session: Session,
         stack: AsyncExitStack,
         plan: Plan,
         jobs: list[Job],
         model: Model,
         others: Mapping[str, Model],
         judges: Sequence[ModelJudge | NamedJudge],
-        folder: Path,
-        settings: Settings,
         on_progress: Callable[[Progress], None] | None,
     ) -> _Run:
         """Check everything, open everything; `stack` closes it again in the right order."""
-        run = cls(plan, jobs, folder, settings)
+        run = cls(plan, jobs, session)
         run.on_progress = on_progress
-        check_open_files(settings.max_connections * (1 + len(judges)))
-        if settings.cache is not None:
-            run.cache = AnswerCache(settings.cache)
-            stack.callback(run.cache.close)
-        run.ledger = Ledger(settings.max_cost, spent=read_spent(folder))
-        recall(folder, [model, *others.values(), *(judge.model for judge in judges if isinstance(judge, ModelJudge))])
-        run.caller = run._caller_of(model)
-        stack.push_async_callback(run.caller.aclose)
-        run.other_callers = {spec: run._caller_of(other) for spec, other in others.items()}
-        for caller in run.other_callers.values():
-            stack.push_async_callback(caller.aclose)
-        run._take_judges(judges, stack)
-        check_prices(run._callers, settings)
+        check_open_files(session.settings.max_connections * (1 + len(judges)))
+        session.recall([model, *others.values(), *(judge.model for judge in judges if isinstance(judge, ModelJudge))])
+        run.caller = session.caller(model)
+        run.other_callers = {spec: session.caller(other) for spec, other in others.items()}
+        run._take_judges(judges)
+        session.check_prices()
         run.setups = setups(
-            plan, (job.arm for job in jobs), model=run.caller, others=run.other_callers, sampling=run.sampling
+            plan, (job.setup_arm for job in jobs), model=run.caller, others=run.other_callers, sampling=run.sampling
         )
-        with _storage_errors(folder):
-            plan.write(folder)
-        write_items(folder, [job.id for job in jobs])
-        run.journal = Journal(folder)
+        with _storage_errors(run.folder):
+            plan.write(run.folder)
+        session.keep_account(of_learning=True)
+        write_items(run.folder, [job.id for job in jobs])
+        run.journal = Journal(run.folder)
         stack.callback(run.journal.close)
         if any(setup.attack is not None for setup in run.setups.values()):
-            run.crafts = CraftStore(folder, run.clips)
+            run.crafts = CraftStore(run.folder, run.clips)
             stack.callback(run.crafts.close)
-            if settings.log_queries:
-                run.query_log = stack.enter_context(QueryLog(folder / QUERIES))
-        stack.callback(run._write_spent)
-        stack.callback(run._keep_learnt)
+            if session.settings.log_queries:
+                run.query_log = stack.enter_context(QueryLog(run.folder / QUERIES))
         run._open_pools(stack)
         # what was pushed last is closed first: worker threads must be let go before their pools are waited for
-        stack.push_async_callback(run._let_threads_go)
+        stack.push_async_callback(session.close_callers)
         run._take_earlier_lines()
         run._check_machine()
         return run
 
-    def _caller_of(self, model: Model, *, role: str = "") -> Caller:
-        return caller_for(model, self.settings, folder=self.folder, cache=self.cache, ledger=self.ledger, role=role)
-
-    def _take_judges(self, judges: Sequence[ModelJudge | NamedJudge], stack: AsyncExitStack) -> None:
+    def _take_judges(self, judges: Sequence[ModelJudge | NamedJudge]) -> None:
         for judge in judges:
             if isinstance(judge, ModelJudge):
-                caller = self._caller_of(judge.model, role="judge")
-                stack.push_async_callback(caller.aclose)
-                self.judge_callers.append(caller)
-                judge = ModelJudge(caller, hears=judge.hears)
+                judge = ModelJudge(self.session.caller(judge.model, role="judge"), hears=judge.hears)
             self.judges.append(judge)
             self._judge_failures[judge.name] = FailureRow(f"judge {judge.name}", self.settings.max_failures)
 
@@ -282,10 +256,6 @@ class _Run:
         self.attack_pool = Workers(self._n_attacks, name="earnest-attack")
         for pool in (self.pool, self.attack_pool):
             stack.push_async_callback(pool.closed, within_s=LET_GO_S)
-
-    async def _let_threads_go(self) -> None:
-        for caller in self._callers:
-            await caller.aclose()
 
     def _take_earlier_lines(self) -> None:
         known = {job.id for job in self.jobs}
@@ -309,10 +279,6 @@ class _Run:
         check_memory(left, self._n_plain)
 
     @property
-    def _callers(self) -> list[Caller]:
-        return [self.caller, *self.other_callers.values(), *self.judge_callers]
-
-    @property
     def _n_plain(self) -> int:
         """Items without an attack that are under way at once."""
         size = self.caller.batch_size
@@ -329,11 +295,10 @@ class _Run:
         """Finish every job that is left: canaries, then plain arms, so that attacks find clean answers in the cache."""
         left = [job for job in self.jobs if job.id not in self._finished]
         canaries = [job for job in left if job.kind == "canary"]
-        plain = [job for job in left if job.kind == "item" and self.setups[job.arm].attack is None]
-        attacked = [job for job in left if job.kind == "item" and self.setups[job.arm].attack is not None]
-        self.pace = Pace((self.setups[job.arm].attack is not None, job.item.duration_s) for job in left)
-        ticker = asyncio.create_task(self._tick())
-        try:
+        plain = [job for job in left if job.kind == "item" and not self._is_attacked(job)]
+        attacked = [job for job in left if job.kind == "item" and self._is_attacked(job)]
+        self.pace = Pace((self._is_attacked(job), job.item.duration_s) for job in left)
+        async with self.session.ticking(self._report):
             await self._in_parallel((self._finish(job) for job in canaries), self._n_plain)
             self._check_canaries(canaries)
             self.caller.rely()
@@ -341,16 +306,11 @@ class _Run:
                 alike = self._ordered([job for job in plain if job.arm == arm])
                 await self._in_parallel((self._finish(job) for job in alike), self._n_plain)
             for arm in self._arms(attacked):
-                alike = self._ordered([job for job in attacked if job.arm == arm])
+                alike = self._ordered([job for job in attacked if job.setup_arm == arm])
                 await self._in_parallel((self._attack(group) for group in self._groups(alike)), self._n_attacks)
-        finally:
-            ticker.cancel()
-            await asyncio.gather(ticker, return_exceptions=True)
-            self._keep_learnt()
-            self._report()
         self._check_whole()
 
-    def _check_canaries(self, asked: list[Job]) -> None:
+    def _check_canaries(self, canaries: list[Job]) -> None:
         """Stop where calls for canaries failed, one and all, or answers were swapped: with all else it would be alike."""
         if mixed := swapped(list(self._canary_lines.values())):
             (first, second), n_more = mixed[0], len(mixed) - 1
@@ -360,7 +320,7 @@ class _Run:
                 f"what stands behind {self.plan.model} mixes up requests that it has at once. Mend it, or run the same "
                 "command again with --max-connections 1; none of these answers is kept in the cache"
             )
-        lines = [self._canary_lines[job.id] for job in asked if job.id in self._canary_lines]
+        lines = [self._canary_lines[job.id] for job in canaries if job.id in self._canary_lines]
         if lines and len(lines) == sum(job.kind == "canary" for job in self.jobs) and all(map(_call_failed, lines)):
             raise RunStopped(
                 f"{self.plan.model} answered none of the {len(lines)} canaries that prove that audio arrives: "
@@ -396,14 +356,18 @@ class _Run:
         return sorted(jobs, key=lambda job: -(job.item.duration_s or 0.0))
 
     def _groups(self, jobs: list[Job]) -> Iterator[list[Job]]:
-        """Jobs of an arm that are attacked together."""
+        """Jobs of an arm that are attacked together; an attack's own control never with what it is the control of."""
         size = self.caller.batch_size or 1
-        for start in range(0, len(jobs), size):
-            yield jobs[start : start + size]
+        for part in ([job for job in jobs if job.is_control is control] for control in (False, True)):
+            for start in range(0, len(part), size):
+                yield part[start : start + size]
 
     @staticmethod
     def _arms(jobs: list[Job]) -> list[Arm]:
-        return list(dict.fromkeys(job.arm for job in jobs))
+        return list(dict.fromkeys(job.setup_arm for job in jobs))
+
+    def _is_attacked(self, job: Job) -> bool:
+        return self.setups[job.setup_arm].attack is not None
 
     async def _finish(self, job: Job) -> None:
         """A job without an attack, from loading to its journal line."""
@@ -412,36 +376,37 @@ class _Run:
         except BadAudio as error:
             self._write(self._line(job, outcome=Unscored(reason="bad_audio", detail=str(error))))
             return
-        clips = await self._in_pool(self.clips.keep_all, entry.sent)
         if usage and isinstance(reply, Answer):
             reply = replace(reply, usage=usage)
-        await self._score(job, entry.sent, reply, clips=clips)
+        await self._score(job, entry.sent, reply)
 
     async def _conversed(self, job: Job) -> tuple[Entry, Reply, dict[str, float]]:
-        """The last turn of an item on its way in, what left the system, and what all turns used."""
+        """The last turn of an item on its way in, what left the system, and what all turns used; nothing of a single one."""
         usage: Counter[str] = Counter()
-        stimulus = await self._in_pool(job.item.load)
+        entry: Entry | None = await self._in_pool(self._first, job)
         for _ in range(MOST_TURNS):
-            entry, reply = await self._answered(job, stimulus)
+            assert entry is not None
+            reply = await self._answered(job, entry)
+            if job.item.follow is None:
+                return entry, reply, {}
             if isinstance(reply, Answer):
                 usage.update(reply.usage)
-            if job.item.follow is None or isinstance(reply, Failure):
+            if isinstance(reply, Failure):
                 return entry, reply, dict(usage)
             answer = reply.as_answer if isinstance(reply, Blocked) else reply
-            following = await self._in_pool(job.item.follow, stimulus, answer)
+            following = await self._in_pool(self._next, job, entry, answer)
             if following is None:
                 return entry, reply, dict(usage)
-            stimulus = following
+            entry = following
         raise BadParameter(f"{job.item.id} goes on after {MOST_TURNS} turns; its task's `follow` must come to an end")
 
-    async def _answered(self, job: Job, stimulus: Stimulus) -> tuple[Entry, Reply]:
-        """What the system of the job's arm says to a stimulus."""
+    async def _answered(self, job: Job, entry: Entry) -> Reply:
+        """What the system of the job's arm says to a stimulus on its way in."""
         system = self.setups[job.arm].system
-        entry = await self._in_pool(self._entered, system, stimulus)
         if entry.blocked is not None:
-            return entry, entry.blocked
-        reply = await system.asked.reply(entry.stimulus, sampling=self.sampling)  # type: ignore[attr-defined]
-        return entry, (await self._in_pool(self._left, job, reply, entry) if system.defences else reply)
+            return entry.blocked
+        reply: Reply = await system.inner.reply(entry.stimulus, sampling=self.sampling)  # type: ignore[attr-defined]
+        return await self._in_pool(self._left, job, reply, entry) if system.defences else reply
 
     def _left(self, job: Job, reply: Reply, entry: Entry) -> Reply:
         """In a worker thread: what leaves the system; an answer that a defence cannot take fails its item alone."""
@@ -453,8 +418,18 @@ class _Run:
             failed = scoring_failed(error)
             return Failure(reason=failed.reason, detail=failed.detail)  # type: ignore[arg-type]
 
-    def _entered(self, system: System, stimulus: Stimulus) -> Entry:
-        entry = system.entered(stimulus)
+    def _first(self, job: Job) -> Entry:
+        """In a worker thread: what an item asks first, on its way in."""
+        return self._entered(job, job.item.load())
+
+    def _next(self, job: Job, entry: Entry, answer: Answer) -> Entry | None:
+        """In a worker thread: what an item asks after an answer; None where that was the last."""
+        assert job.item.follow is not None
+        following = job.item.follow(entry.sent, answer)
+        return None if following is None else self._entered(job, following)
+
+    def _entered(self, job: Job, stimulus: Stimulus) -> Entry:
+        entry = self.setups[job.arm].system.entered(stimulus)
         if self.cache is not None:
             entry.stimulus.digest  # noqa: B018  (worked out here, kept with the stimulus, needed on the loop)
         return entry
@@ -475,13 +450,14 @@ class _Run:
         if job.item.follow is None:
             return await self._in_pool(_with_goal, job)
         entry, _, _ = await self._conversed(job)
-        return replace(entry.sent, goal=job.goal(job.item))
+        return replace(entry.sent, goal=job.wanted)
 
     async def _attack_loaded(self, loaded: list[tuple[Job, Stimulus]]) -> None:
-        setup = self.setups[loaded[0][0].arm]
+        arm = loaded[0][0].setup_arm
+        setup = self.setups[arm]
         stimuli = [stimulus for _, stimulus in loaded]
         # one seed for all: the attack makes a generator for each stimulus from it and the stimulus's content
-        rng = rng_for(self.plan.seed, "attack", loaded[0][0].arm.attack or "")
+        rng = rng_for(self.plan.seed, "attack", arm.attack or "")
         built = {} if setup.crafted_on is None else {"surrogate": setup.crafted_on}
         kept = {"crafts": self.crafts, "log": self.query_log} if _crafts(setup.attack) else {}
         attack = functools.partial(setup.attack.run, setup.system, stimuli, rng=rng, **built, **kept)
@@ -494,9 +470,9 @@ class _Run:
             return
         drawn = {"draw": VERIFY_DRAW, "sampling": self.sampling.drawn(VERIFY_DRAW)}
         for (job, clean), attempt in zip(loaded, attempts, strict=True):
-            clips = await self._in_pool(self.clips.keep_all, attempt.stimulus)
-            attacked, facts = attempt.stimulus, attempt.facts()
-            await self._score(job, attacked, attempt.answer, clips=clips, attempt=facts, clean=clean, **drawn)
+            trial = attempt.control_trial if job.is_control else attempt
+            facts = None if job.is_control else attempt.facts()
+            await self._score(job, trial.stimulus, trial.answer, attempt=facts, clean=clean, **drawn)
 
     async def _attack_apart(self, loaded: list[tuple[Job, Stimulus]], error: EarnestError) -> None:
         """One by one, so that only the stimulus at fault goes unscored."""
@@ -516,14 +492,12 @@ class _Run:
         stimulus: Stimulus,
         reply: Reply,
         *,
-        clips: dict[str, str],
         attempt: dict[str, Any] | None = None,
         clean: Stimulus | None = None,
         draw: int = 0,
         sampling: Sampling | None = None,
     ) -> None:
-        outcome, answer_clip = await self._in_pool(self._outcome, job, reply)
-        turns = await self._in_pool(self.clips.keep_turns, stimulus) if stimulus.history else ()
+        outcome, kept = await self._in_pool(self._scored, job, stimulus, reply, clean or stimulus)
         said, question = None, outcome if isinstance(outcome, Question) else None
         if question is not None:
             if stimulus.history and not question.earlier:
@@ -537,36 +511,42 @@ class _Run:
                 outcome = scoring_failed(error)
         assert isinstance(outcome, Verdict | Unscored)
         about = {
-            "seen": bool(self.rows_seen) and await self._in_pool(_holds, clean or stimulus, self.rows_seen),
             "stimulus": stimulus,
             "reply": reply,
-            "clips": clips,
-            "answer_clip": answer_clip,
             "attempt": attempt,
             "judges": None if said is None else {name: judgement.as_json() for name, judgement in said.items()},
             "question": question,
             "draw": draw,
-            "turns": turns,
+            **kept,
             **({} if sampling is None else {"sampling": sampling}),
         }
         try:
             line = self._line(job, outcome=outcome, **about)
         except (TypeError, ValueError) as error:  # something in the reply or the verdict has no place in a line
-            line = self._line(job, outcome=scoring_failed(error), stimulus=stimulus, clips=clips)
+            line = self._line(job, outcome=scoring_failed(error), stimulus=stimulus, clips=kept["clips"])
         self._write(line)
         self._check_judges(said or {})
 
-    def _outcome(self, job: Job, reply: Reply) -> tuple[Any, str | None]:
-        """In a worker thread: what scoring says of what left the system, and the spoken answer's name."""
+    def _scored(self, job: Job, stimulus: Stimulus, reply: Reply, clean: Stimulus) -> tuple[Any, dict[str, Any]]:
+        """In a worker thread: what scoring says of what left the system, and what a line says of the clips that are kept."""
+        kept: dict[str, Any] = {"clips": self.clips.keep_all(stimulus)}
+        outcome = self._outcome(job, reply)
+        if isinstance(reply, Answer) and reply.clip is not None:
+            kept["answer_clip"] = self.clips.keep(reply.clip)
+        if stimulus.history:
+            kept["turns"] = self.clips.keep_turns(stimulus)
+        kept["seen"] = bool(self.rows_seen) and _holds(clean, self.rows_seen)
+        return outcome, kept
+
+    def _outcome(self, job: Job, reply: Reply) -> Any:
+        """What scoring says of what left the system."""
         try:
-            outcome = outcome_of_reply(job, reply)
+            return outcome_of_reply(job, reply)
         except _NOT_AN_ITEMS as error:
             error.add_note(f"while scoring {job.id}; what was finished before is kept, and the run can be resumed")
             raise
         except Exception as error:  # noqa: BLE001  (an answer that a task cannot take is that item's outcome)
-            outcome = scoring_failed(error)
-        answer_clip = self.clips.keep(reply.clip) if isinstance(reply, Answer) and reply.clip is not None else None
-        return outcome, answer_clip
+            return scoring_failed(error)
 
     def _line(self, job: Job, *, outcome: Verdict | Unscored, **what: Any) -> JournalLine:
         return line_of(job, **{"model": self.plan.model, "sampling": self.sampling, "outcome": outcome, **what})
@@ -586,7 +566,7 @@ class _Run:
         job, attempt = self._by_id[line.item], line.attempt or {}
         n_calls = 1.0 + attempt.get("n_queries", 0) + attempt.get("n_gradients", 0)
         self.pace.finished(
-            attacked=line.attack is not None,
+            attacked=job.kind == "item" and self._is_attacked(job),
             duration_s=job.item.duration_s,
             call_s=line.duration_ms / 1e3,
             n_calls=n_calls,
@@ -603,9 +583,9 @@ class _Run:
             self._failures.replied()
         self._failures.check(done=self._done_words)
 
-    def _check_judges(self, said: Mapping[str, Judgement]) -> None:
+    def _check_judges(self, judgements: Mapping[str, Judgement]) -> None:
         """Stop after so many failed calls in a row of one judge, as if they were the model's."""
-        for name, judgement in said.items():
+        for name, judgement in judgements.items():
             row = self._judge_failures[name]
             row.judged(judgement)
             row.check(done=self._done_words)
@@ -621,66 +601,38 @@ class _Run:
         else:
             self.unscored[line.reason or ""] += 1
 
-    async def _tick(self) -> None:
-        for tick in itertools.count():
-            await asyncio.sleep(TICK_S)
-            await asyncio.to_thread(self._flush)
-            if tick % 3 == 0:
-                self._report()
-
-    def _flush(self) -> None:
-        if self.cache is not None:
-            self.cache.flush()
-        self._write_spent()
-        self._keep_learnt()
-
-    def _keep_learnt(self) -> None:
-        """What endpoints were found to refuse stands in the plan as soon as it is known."""
-        learnt = learnt_by(self._callers)
-        if learnt != self._learnt:
-            with _storage_errors(self.folder):
-                keep(self.folder, learnt)
-            self._learnt = learnt
-
-    def _write_spent(self) -> None:
-        write_spent(self.folder, self.ledger.spent)
-
     def _report(self) -> None:
         if self.on_progress is not None:
             self.on_progress(self.progress())
 
     def progress(self) -> Progress:
         """How far the run is."""
-        passed_s = max(1e-9, time.monotonic() - self.begun)
-        rate = (self.n_done - self.n_resumed) / passed_s
-        return Progress(
+        n_here = self.n_done - self.n_resumed
+        return self.session.progress(
             done=self.n_done,
             total=len(self.jobs),
             scored=self.n_scored,
             unscored=dict(self.unscored),
-            cost_usd=cost_of(self._callers, self.ledger)[0],
-            rate_per_s=rate,
-            eta_s=self.pace.eta_s(passed_s) if rate else None,
-            in_flight=sum(caller.in_flight for caller in self._callers),
-            learnt=tuple(map(str, self._learnt)),
+            n_here=n_here,
+            eta_s=self.pace.eta_s(self.session.passed_s) if n_here else None,
         )
 
     def summary(self) -> Summary:
         """What the run did."""
-        cost_usd, note = cost_of(self._callers, self.ledger)
+        totals = self.session.totals()
         return Summary(
             folder=self.folder,
             n_items=len(self.jobs),
             n_scored=self.n_scored,
             unscored=dict(self.unscored),
             n_resumed=self.n_resumed,
-            n_calls=sum(caller.counts.n_calls for caller in self._callers),
-            n_retries=sum(caller.counts.n_retries for caller in self._callers),
-            n_cached=sum(caller.counts.n_cached for caller in self._callers),
-            cost_usd=cost_usd,
-            note=note,
-            learnt=tuple(map(str, self._learnt)),
-            duration_s=time.monotonic() - self.begun,
+            n_calls=totals.n_calls,
+            n_retries=totals.n_retries,
+            n_cached=totals.n_cached,
+            cost_usd=totals.cost_usd,
+            note=totals.note,
+            learnt=tuple(map(str, totals.learnt)),
+            duration_s=totals.duration_s,
         )
 
 
@@ -728,7 +680,7 @@ def _holds(stimulus: Stimulus, rows_seen: frozenset[str]) -> bool:
 
 def _with_goal(job: Job) -> Stimulus:
     """In a worker thread: what is attacked."""
-    return replace(job.item.load(), goal=job.goal(job.item))
+    return replace(job.item.load(), goal=job.wanted)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from earnest.errors import BadData, BadParameter, PlanMismatch
 from earnest.plan import Plan
 from earnest.records import JournalLine
 from earnest.results.judged import read_judgements
+from earnest.run_folder import CLIP_SUFFIXES, clip_names
 
 
 def parse_shard(shard: str) -> tuple[int, int]:
@@ -33,10 +34,10 @@ def parse_shard(shard: str) -> tuple[int, int]:
     BadParameter
         If it is not written like that, or there is no such part.
     """
-    found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", shard)
-    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+    match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", shard)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise BadParameter(f"a shard must be written i/n with i from 1 to n, got {shard[:40]!r}; 2/8 is the second of eight")
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])
 
 
 def in_shard(item_id: str, shard: str | None) -> bool:
@@ -193,11 +194,12 @@ def _check_complete(shards: Sequence[str]) -> None:
 def _link_clips(source: Path, out: Path) -> None:
     try:
         (out / FOLDER).mkdir(parents=True, exist_ok=True)
-        for path in sorted((source / FOLDER).glob("*.flac")):
-            path = clip_path(source, path.stem)  # refuses what is no clip, and links out of the folder
-            target = out / FOLDER / path.name
-            if target.exists():
+        there = set(clip_names(out))
+        for name in sorted({path.stem for path in (source / FOLDER).glob("*") if path.suffix in CLIP_SUFFIXES}):
+            path = clip_path(source, name)  # refuses what is no clip, and links out of the folder
+            if name in there:
                 continue
+            target = out / FOLDER / path.name
             try:
                 os.link(path, target)
             except OSError:  # another file system, say

@@ -116,12 +116,12 @@ class Workers(Executor):
             task = self._tasks.get()
             if task is None:
                 return
-            self._made(thread, *task)
+            self._carry_out(thread, *task)
             del task  # the result is the caller's alone
             with self._lock:
                 self._n_unfinished -= thread not in self._given_up
 
-    def _made(self, thread: threading.Thread, future: Future[Any], call: Callable[[], Any]) -> None:
+    def _carry_out(self, thread: threading.Thread, future: Future[Any], call: Callable[[], Any]) -> None:
         with self._lock:
             self._running[future] = thread  # before it counts as running, so that it can be given up from then on
         try:

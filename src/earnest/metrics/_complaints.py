@@ -278,10 +278,10 @@ _AGAIN = re.compile(
 
 
 def _asks_for_audio(sentence: str) -> bool:
-    found = _PLEASE.search(sentence)
-    if not found:
+    match = _PLEASE.search(sentence)
+    if not match:
         return bool(_AGAIN.search(sentence))
-    told = re.sub(rf"\b(?:of|from) (?:the|your) (?:\w+ )?(?:{found['what']}|speech)\b", "", found["rest"])
+    told = re.sub(rf"\b(?:of|from) (?:the|your) (?:\w+ )?(?:{match['what']}|speech)\b", "", match["rest"])
     return not _ELSEWHERE.search(told) or bool(
         re.search(r"\bso (?:that )?i can\b|\bagain\b|\byou(?:'d| would) like me to\b|\bi can (?:help|assist)", told)
     )

@@ -78,7 +78,7 @@ def _may_join(parts: Sequence[str]) -> bool:
 
 def lattice(text: str) -> Lattice:
     """The readings of `text`."""
-    return _kept(text) if len(text) <= SHORT else _made(text)
+    return _kept(text) if len(text) <= SHORT else _lattice(text)
 
 
 def joined(parts: Sequence[Lattice]) -> tuple[Lattice, list[int]]:
@@ -96,10 +96,10 @@ def joined(parts: Sequence[Lattice]) -> tuple[Lattice, list[int]]:
 
 @lru_cache(maxsize=4096)
 def _kept(text: str) -> Lattice:
-    return _made(text)
+    return _lattice(text)
 
 
-def _made(text: str) -> Lattice:
+def _lattice(text: str) -> Lattice:
     text = _without_notes(cleaned(text))
     if text.isupper() and len(text.split()) > 1:
         text = text.lower()  # capitals throughout tell no initialism from a word

@@ -253,32 +253,32 @@ def _spread_out(tables: Sequence[Floats], rows: Sequence[NDArray[np.int64]], *, 
 
 
 def jackknife_interval(
-    value: float, made: Jackknife, *, bounds: Bounds | None, confidence: float = CONFIDENCE
+    value: float, jackknife: Jackknife, *, bounds: Bounds | None, confidence: float = CONFIDENCE
 ) -> Interval | None:
     """The interval of an estimate; None where no cluster differs and nothing bounds it on both sides.
 
     Parameters
     ----------
     value : float
-    made : Jackknife
+    jackknife : Jackknife
         Its reach was taken at 95 % and is not changed by `confidence`.
     bounds : tuple of float or None
         Range of the estimate, as `score_interval` takes it.
     """
-    error = made.error
-    below, above = (float(end) for end in made.agreed)
+    error = jackknife.error
+    below, above = (float(end) for end in jackknife.agreed)
     if bounds is None:
         if error < NO_SPREAD:
             return None
-        return score_interval(value, error=made.unbiased_error, dof=made.dof, bounds=None, confidence=confidence)
-    if error < NO_SPREAD and made.moves.any():  # parts whose spreads cancel, cluster by cluster
-        share = disagreement_bound(n_clusters=made.n_least, confidence=confidence)
+        return score_interval(value, error=jackknife.unbiased_error, dof=jackknife.dof, bounds=None, confidence=confidence)
+    if error < NO_SPREAD and jackknife.moves.any():  # parts whose spreads cancel, cluster by cluster
+        share = disagreement_bound(n_clusters=jackknife.n_least, confidence=confidence)
         below, above = share * (value - min(bounds[0], value)), share * (max(bounds[1], value) - value)
     if math.isinf(above):  # clusters that agree on a word error rate above 1 might have differed by any amount
         return None
     if error < NO_SPREAD:
         return Interval(value - below, value + above, confidence)
-    core = score_interval(value, error=error, dof=made.dof, bounds=bounds, confidence=confidence)
+    core = score_interval(value, error=error, dof=jackknife.dof, bounds=bounds, confidence=confidence)
     low, high = value - math.hypot(value - core.low, below), value + math.hypot(core.high - value, above)
     return Interval(max(low, min(bounds[0], value)), min(high, max(bounds[1], value)), confidence)
 
@@ -339,7 +339,7 @@ class Gap:
 
 def gap_interval(
     values: ArrayLike,
-    made: Jackknife,
+    jackknife: Jackknife,
     *,
     high: int,
     low: int,
@@ -358,7 +358,7 @@ def gap_interval(
     Parameters
     ----------
     values : float64 array, shape (n_parts,)
-    made : Jackknife
+    jackknife : Jackknife
         Of the parts, at weight 1.
     high, low : int
         Places of the two parts.
@@ -381,19 +381,19 @@ def gap_interval(
     """
     known = np.asarray(values, dtype=np.float64)
     pairs = list(itertools.combinations(range(len(known)), 2))
-    gap, both = float(known[high] - known[low]), made.difference(high, low)
+    gap, both = float(known[high] - known[low]), jackknife.difference(high, low)
     if np.isinf(both.reach).any():
         return Gap(None, len(pairs))
     if both.error < NO_SPREAD and (not both.reach.any() or _same_clusters(both)):
         return Gap(_agreed_gap(gap, both, bounds=bounds, confidence=confidence), len(pairs))
-    level = _level(made, pairs, rng=rng, confidence=confidence)
+    level = _level(jackknife, pairs, rng=rng, confidence=confidence)
     times = _times(both, level=level, confidence=confidence)
-    worth = _worth(known, made, bounds=bounds, n_items=n_items)
+    worth = _worth(known, jackknife, bounds=bounds, n_items=n_items)
     first, second = (
-        _reaches(known[place], made.part(place), times=times, level=level, worth=worth, bounds=bounds)
+        _reaches(known[place], jackknife.part(place), times=times, level=level, worth=worth, bounds=bounds)
         for place in (high, low)
     )
-    correlation = _correlation(made, high, low)
+    correlation = _correlation(jackknife, high, low)
 
     def hybrid(a: float, b: float) -> float:
         return math.sqrt(max(0.0, a * a + b * b - 2 * correlation * a * b))
@@ -432,12 +432,12 @@ def _times(both: Jackknife, *, level: float, confidence: float) -> float:
     return max(t_quantile(tail, dof=both.working_dof()), widening * NormalDist().inv_cdf(tail))
 
 
-def _worth(values: Floats, made: Jackknife, *, bounds: Bounds | None, n_items: float) -> float:
+def _worth(values: Floats, jackknife: Jackknife, *, bounds: Bounds | None, n_items: float) -> float:
     """How many independent items a cluster is worth in the parts that have spread; 1 where none has."""
     if bounds is None or math.isinf(bounds[1]):
         return 1.0
     rates = (values - bounds[0]) / (bounds[1] - bounds[0])
-    parts = [made.part(place) for place in range(len(values))]
+    parts = [jackknife.part(place) for place in range(len(values))]
     some = [(rate, part) for rate, part in zip(rates, parts, strict=True) if part.error >= NO_SPREAD and 0 < rate < 1]
     n_clusters = sum(part.n_clusters for _, part in some)
     scale = (bounds[1] - bounds[0]) ** 2
@@ -458,24 +458,24 @@ def _reaches(
     return share * (value - min(bounds[0], value)), share * (max(bounds[1], value) - value)
 
 
-def _correlation(made: Jackknife, first: int, second: int) -> float:
-    moves = made.moves[:, [first, second]]
+def _correlation(jackknife: Jackknife, first: int, second: int) -> float:
+    moves = jackknife.moves[:, [first, second]]
     scale = math.sqrt(float(np.prod(np.sum(moves**2, axis=0))))
     return float(moves[:, 0] @ moves[:, 1]) / scale if scale > 0 else 0.0
 
 
-def _level(made: Jackknife, pairs: Sequence[tuple[int, int]], *, rng: np.random.Generator, confidence: float) -> float:
+def _level(jackknife: Jackknife, pairs: Sequence[tuple[int, int]], *, rng: np.random.Generator, confidence: float) -> float:
     """The confidence of one pair at which all hold at once with `confidence`."""
     if len(pairs) == 1:
         return confidence
     normal = NormalDist()
     z = normal.inv_cdf((1 + confidence) / 2)
-    n_parts = made.moves.shape[1]
-    reach = made.reach.max(axis=1)
+    n_parts = jackknife.moves.shape[1]
+    reach = jackknife.reach.max(axis=1)
     blind = (
         np.where(np.isinf(reach), 1.0, reach) / z
     )  # of what nothing bounds, a whole unit: by far more than the others
-    spread = made.moves.T @ made.moves + np.diag(blind**2)
+    spread = jackknife.moves.T @ jackknife.moves + np.diag(blind**2)
     draws = rng.standard_normal((_N_DRAWS, n_parts)) @ _root(spread)
     largest = np.zeros(_N_DRAWS)
     for a, b in pairs:

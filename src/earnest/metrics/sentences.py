@@ -59,10 +59,10 @@ def without_quotations(text: str) -> str:
     if not re.search(r"[^\W_]", _QUOTED.sub("", text)):
         return _QUOTED.sub(lambda found: found[0][1:-1], text).replace('"', "")
 
-    def kept(found: re.Match[str]) -> str:
-        before = text[: found.start()].strip()
-        answers = _GIVES_ANSWER.search(before) if before else _ANSWERS_FIRST.match(text, found.end())
-        return found[0][1:-1] if answers else HELD
+    def kept(match: re.Match[str]) -> str:
+        before = text[: match.start()].strip()
+        answers = _GIVES_ANSWER.search(before) if before else _ANSWERS_FIRST.match(text, match.end())
+        return match[0][1:-1] if answers else HELD
 
     return _QUOTED.sub(kept, text)
 

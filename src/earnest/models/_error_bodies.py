@@ -125,10 +125,10 @@ _QUOTED = re.compile(r"[{\[]\s*[\"'{\[]")
 
 def _split(text: str) -> tuple[str, Any]:
     """What stands before an error that a text holds as JSON or as a Python value, and the error; None without one."""
-    found = _QUOTED.search(text[:_LONGEST])
-    if found is None:
+    match = _QUOTED.search(text[:_LONGEST])
+    if match is None:
         return "", None
-    before, quoted = text[: found.start()], text[found.start() : _LONGEST]
+    before, quoted = text[: match.start()], text[match.start() : _LONGEST]
     try:
         return before, json.JSONDecoder().raw_decode(quoted)[0]
     except (ValueError, RecursionError):
@@ -176,8 +176,8 @@ _SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 def _wait_in_words(text: str) -> float | None:
     """Seconds of "try again in 6m0s" or "in 350ms"; None where nothing is said."""
-    found = _DELAY.search(text[:_LONGEST])
-    return _duration_s(found[1]) if found else None
+    match = _DELAY.search(text[:_LONGEST])
+    return _duration_s(match[1]) if match else None
 
 
 def _duration_s(text: str) -> float | None:
@@ -207,7 +207,7 @@ def _waits(value: Any, depth: int = 0) -> Iterator[float]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class RequestAudio:
     """What of a request decides which kind of fault an error can tell of.
 
     Parameters
@@ -225,7 +225,7 @@ class Asked:
 @dataclass(frozen=True)
 class _Kind:
     reason: FailureReason | str
-    says: Callable[[str, Asked], object]
+    says: Callable[[str, RequestAudio], object]
     statuses: frozenset[int]
     with_audio: bool | None = None
 
@@ -234,24 +234,24 @@ _REFUSED = frozenset({0, 400, 404, 405, 406, 413, 415, 422, 424, 500, 501, 502})
 """Statuses under which servers and gateways refuse a request for what is in it."""
 
 
-def _words(*patterns: str, unless: str | None = None) -> Callable[[str, Asked], object]:
+def _words(*patterns: str, unless: str | None = None) -> Callable[[str, RequestAudio], object]:
     wanted = re.compile("|".join(patterns), re.IGNORECASE | re.DOTALL)
     barred = re.compile(unless, re.IGNORECASE | re.DOTALL) if unless else None
-    return lambda words, asked: wanted.search(words) and not (barred and barred.search(words))
+    return lambda words, audio: wanted.search(words) and not (barred and barred.search(words))
 
 
 _BETWEEN = re.compile(r"(?:audio|duration|length|clip).{0,60}between ([\d.]+).{0,12}? (?:and|to) ([\d.]+)", re.IGNORECASE | re.DOTALL)
 
 
-def _outside(*, below: bool) -> Callable[[str, Asked], object]:
+def _outside(*, below: bool) -> Callable[[str, RequestAudio], object]:
     """Whether "between 0.1 and 180 s" is said to a clip that is shorter, or to another one."""
 
-    def says(words: str, asked: Asked) -> bool:
-        found = _BETWEEN.search(words)
-        if found is None:
+    def says(words: str, audio: RequestAudio) -> bool:
+        match = _BETWEEN.search(words)
+        if match is None:
             return False
-        least = float(found[1].rstrip(".") or 0)
-        return (asked.duration_s <= least) is below
+        least = float(match[1].rstrip(".") or 0)
+        return (audio.duration_s <= least) is below
 
     return says
 
@@ -399,7 +399,7 @@ _KINDS = (
 _A_DAY = re.compile(r"per.?day|daily|\b[RT]PD\b", re.IGNORECASE)
 
 
-def kind_of(status: int, error: ErrorBody, *, asked: Asked) -> str | None:
+def kind_of(status: int, error: ErrorBody, *, audio: RequestAudio) -> str | None:
     """The kind of a fault: a failure's reason, or `blocked`; None where the words tell none and the status must.
 
     Parameters
@@ -407,15 +407,15 @@ def kind_of(status: int, error: ErrorBody, *, asked: Asked) -> str | None:
     status : int
         Of the response, or the code inside a response of status 200; 0 where it is not known.
     error : ErrorBody
-    asked : Asked
+    audio : RequestAudio
     """
     words = error.words[:_LONGEST]
     for kind in _KINDS:
-        if status not in kind.statuses or kind.with_audio not in (None, asked.n_clips > 0):
+        if status not in kind.statuses or kind.with_audio not in (None, audio.n_clips > 0):
             continue
         if kind.reason == "quota" and status == 429 and error.wait_s is not None and not _A_DAY.search(words):
             continue  # it says when to come back: a rate
-        if kind.says(words, asked):
+        if kind.says(words, audio):
             return kind.reason
     if status == 402:
         return "quota"
@@ -423,4 +423,4 @@ def kind_of(status: int, error: ErrorBody, *, asked: Asked) -> str | None:
         return "too_long"
     if status == 429 and error.wait_s is None and "exceeded your current quota" in words:
         return "quota"
-    return "audio_refused" if status == 415 and asked.n_clips else None
+    return "audio_refused" if status == 415 and audio.n_clips else None

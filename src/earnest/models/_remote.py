@@ -39,7 +39,7 @@ from earnest.errors import (
     machine_failed,
 )
 from earnest.models._aside import aside
-from earnest.models._error_bodies import Asked, ErrorBody, kind_of, read_error
+from earnest.models._error_bodies import ErrorBody, RequestAudio, kind_of, read_error
 from earnest.models._transport import ENCODINGS, Response, is_loopback, proxy_for, read_response, retry_after_s, trusted
 from earnest.models.access import Answer, Learnt, Model, Sampling, counted
 from earnest.models.timing import is_limited, waiting
@@ -99,9 +99,9 @@ class _Request:
     schema: Mapping[str, Any] | None
 
     @property
-    def asked(self) -> Asked:
+    def audio(self) -> RequestAudio:
         clips = [clip for turn in self.stimulus.turns for clip in turn.clips.values()]
-        return Asked(n_clips=len(clips), duration_s=sum(clip.duration_s for clip in clips))
+        return RequestAudio(n_clips=len(clips), duration_s=sum(clip.duration_s for clip in clips))
 
 
 class RemoteModel(Model):
@@ -153,9 +153,9 @@ class RemoteModel(Model):
                 raise BadParameter(f"{option} must be above 0, got {value!r}; 120 suits most endpoints")
         self.name, self._key_variable = name, key_variable
         self.timeout_s, self._connect_timeout_s = timeout_s, connect_timeout_s
-        sent, asked = _filled(headers, "header"), _filled(query or {}, "query")
+        sent, parameters = _filled(headers, "header"), _filled(query or {}, "query")
         self._secrets = [key, *secrets_in(headers), *secrets_in(query or {})]
-        self._url = f"{url}?{urlencode(asked)}" if asked else url
+        self._url = f"{url}?{urlencode(parameters)}" if parameters else url
         self._headers = {
             "Content-Type": "application/json", "User-Agent": "earnest", "Accept-Encoding": ENCODINGS, **sent,
         }  # fmt: skip
@@ -203,11 +203,11 @@ class RemoteModel(Model):
         request = _Request(stimulus=stimulus, sampling=sampling, schema=schema if self.takes_schema else None)
         response, reply = await self._exchanged(request)
         try:
-            answer = await _beside(response, lambda: self._answer_in(response, reply, asked=request.asked))
+            answer = await _beside(response, lambda: self._answer_in(response, reply, audio=request.audio))
         except ModelFailed as error:
             error.usage = {**self._usage(response, reply), **error.usage}
             raise
-        usage = {**self._usage(response, reply), **answer.usage}
+        usage = {**self._usage(response, {} if answer.usage else reply), **answer.usage}
         return replace(answer, usage=usage, duration_ms=1e3 * (time.perf_counter() - begun))
 
     def error_in(self, reply: Mapping[str, Any]) -> Any:
@@ -370,7 +370,7 @@ class RemoteModel(Model):
         if response.status not in (400, 404, 405, 422, 500, 501):
             return False
         error = read_error(response.data)
-        kind = kind_of(response.status, error, asked=request.asked)
+        kind = kind_of(response.status, error, audio=request.audio)
         field = _WAYS_OF_AUDIO.get(kind or "")
         if field is not None:  # of the way in which it is sent or asked for, where the refusal names another
             ways = (one for one in self.alternatives(request.stimulus) if one.field == field)
@@ -394,9 +394,9 @@ class RemoteModel(Model):
 
     # ---------------------------------------------------------------- what came back
 
-    def _answer_in(self, response: Response, reply: Mapping[str, Any], *, asked: Asked) -> Answer:
+    def _answer_in(self, response: Response, reply: Mapping[str, Any], *, audio: RequestAudio) -> Answer:
         if response.status != 200:
-            return self._not_answered(response, asked=asked)
+            return self._not_answered(response, audio=audio)
         try:
             return self.read_reply(reply)
         except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as error:
@@ -432,12 +432,12 @@ class RemoteModel(Model):
             text = text.replace(secret, "***") if secret else text
         return text.encode("utf-8", errors="replace").decode("utf-8")
 
-    def _not_answered(self, response: Response, *, asked: Asked) -> Answer:
+    def _not_answered(self, response: Response, *, audio: RequestAudio) -> Answer:
         """An answer that says it was blocked, where the provider's filter stopped the question; else raises."""
         error, status = read_error(response.data), response.status
         shown = self._shown(response.data)
         said = f"{self._host} answered {status}: {shown}"
-        kind = kind_of(status, error, asked=asked)
+        kind = kind_of(status, error, audio=audio)
         if kind == "blocked":
             return Answer(text="", details={"blocked": True, "finish_reason": "content_filter", "filter": shown})
         if kind == "audio_refused":
@@ -457,17 +457,17 @@ class RemoteModel(Model):
         """What to do about a fault of this kind."""
         return _ADVICE[kind]
 
-    def _failed(self, response: Response, said: str, error: ErrorBody) -> ModelFailed:
+    def _failed(self, response: Response, message: str, error: ErrorBody) -> ModelFailed:
         status = response.status
         if 300 <= status < 400:
             return ModelFailed(
-                f"{said}; redirects are not followed: set the base address to the new one",
+                f"{message}; redirects are not followed: set the base address to the new one",
                 reason="bad_response",
                 ends_run="unless_answered",
             )
         if status in (401, 403):
             return ModelFailed(
-                f"{said}; set {self._key_variable} to a key that may use the model",
+                f"{message}; set {self._key_variable} to a key that may use the model",
                 reason="http_4xx",
                 ends_run="yes" if status == 401 else "unless_answered",
             )
@@ -477,7 +477,7 @@ class RemoteModel(Model):
         if retryable and wait_s is None and status in (429, 503):
             wait_s = error.wait_s
         ends_run: EndsRun = "unless_answered" if status == 404 or (status < 500 and _NO_MODEL.search(error.words)) else "no"
-        return ModelFailed(said + fix, reason=reason, retryable=retryable, retry_after_s=wait_s, ends_run=ends_run)
+        return ModelFailed(message + fix, reason=reason, retryable=retryable, retry_after_s=wait_s, ends_run=ends_run)
 
 
 _NO_MODEL = re.compile(r"(invalid|unknown|no such) model\b|\bmodel\b.{0,80}(does not exist|not found|not exist)", re.IGNORECASE)

@@ -55,7 +55,7 @@ class Carried:
         BadData
             If a file is another than the one that is pinned.
         """
-        found = self._found()
+        found = self._installed()
         if found is None:
             return None
         paths = {name: parts[0] for name, parts in found.items() if len(parts) == 1}
@@ -74,7 +74,7 @@ class Carried:
         StorageFailed
             If the cache folder cannot be written.
         """
-        found = self._found()
+        found = self._installed()
         if found is None:
             return None
         first = next(iter(found.values()))[0].parent
@@ -83,7 +83,7 @@ class Carried:
         self._check({name: folder / name for name in self.files})
         return folder
 
-    def _found(self) -> dict[str, list[Path]] | None:
+    def _installed(self) -> dict[str, list[Path]] | None:
         """The installed parts of each file; None where one is missing."""
         found: dict[str, list[Path]] = {}
         for name, parts in self.files.items():

@@ -594,11 +594,11 @@ class Model(abc.ABC):
             if not begun.done():
                 begun.set_result(None)
 
-        def asked() -> list[Reply]:
+        def replies_of() -> list[Reply]:
             loop.call_soon_threadsafe(begin)
             return ask()
 
-        replies = loop.run_in_executor(self._own_thread, asked)
+        replies = loop.run_in_executor(self._own_thread, replies_of)
         either: list[asyncio.Future[Any]] = [begun, replies]
         try:
             async with waiting():
@@ -821,7 +821,7 @@ class System:
     sampling: Sampling = Sampling()
 
     @cached_property
-    def asked(self) -> Model:
+    def inner(self) -> Model:
         """The model with what its defences do inside it."""
         return self.model.behind(self.defences) if self.defences else self.model
 
@@ -880,7 +880,7 @@ class System:
         """A reply to each stimulus, in order; `details["defence_ms"]` of an answer tells what the defences took."""
         entries = [self.entered(stimulus, draw=draw) for stimulus in stimuli]
         let_in = [entry.stimulus for entry in entries if entry.blocked is None]
-        replies = iter(self.asked.ask(let_in, sampling=sampling or self.sampling) if let_in else ())
+        replies = iter(self.inner.ask(let_in, sampling=sampling or self.sampling) if let_in else ())
         return [entry.blocked or self.left(next(replies), entry) for entry in entries]
 
     def left(self, reply: Reply, entry: Entry) -> Reply:
@@ -900,7 +900,7 @@ class System:
         samplings = [self.sampling.drawn(draw) for draw in draws]
         let_in = [place for place, entry in enumerate(entries) if entry.blocked is None]
         inside = [entries[place].stimulus for place in let_in]
-        replies = iter(self.asked.ask_each(inside, samplings=[samplings[place] for place in let_in]) if let_in else ())
+        replies = iter(self.inner.ask_each(inside, samplings=[samplings[place] for place in let_in]) if let_in else ())
         return [entry.blocked or self.left(next(replies), entry) for entry in entries]
 
     def loss_and_gradient(
@@ -913,7 +913,7 @@ class System:
         """
         unscreened = self.unscreened
         entries = [unscreened.entered(stimulus, draw=draw) for stimulus in stimuli]
-        losses, gradients = self.asked.loss_and_gradient([entry.stimulus for entry in entries], targets=targets)
+        losses, gradients = self.inner.loss_and_gradient([entry.stimulus for entry in entries], targets=targets)
         back = []
         for stimulus, entry, gradient in zip(stimuli, entries, gradients, strict=True):
             clips = entry.chains[stimulus.primary_role]
@@ -930,7 +930,7 @@ class System:
         how likely a text is.
         """
         unscreened = self.unscreened
-        return self.asked.score([unscreened.defended(stimulus, draw=draw) for stimulus in stimuli], texts)
+        return self.inner.score([unscreened.defended(stimulus, draw=draw) for stimulus in stimuli], texts)
 
     @property
     def unscreened(self) -> System:

@@ -45,9 +45,9 @@ class DetectorModel(Model):
 
     def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008
         """An answer without words for each, its `value` the detector's score."""
-        return [self._asked(stimulus) for stimulus in stimuli]
+        return [self._reply(stimulus) for stimulus in stimuli]
 
-    def _asked(self, stimulus: Stimulus) -> Reply:
+    def _reply(self, stimulus: Stimulus) -> Reply:
         begun = time.perf_counter()
         try:
             score = self.detector.score(stimulus.joined() if len(stimulus.clips) > 1 else stimulus.clip)

@@ -175,10 +175,10 @@ class GeminiModel(RemoteModel):
         usage = reply.get("usageMetadata")
         return _usage(usage) if isinstance(usage, dict) else {}
 
-    def _failed(self, response: Response, said: str, error: ErrorBody) -> ModelFailed:
+    def _failed(self, response: Response, message: str, error: ErrorBody) -> ModelFailed:
         if response.status == 400 and "API_KEY_INVALID" in error.codes:
-            return ModelFailed(f"{said}; set {self._key_variable} to a valid key", reason="http_4xx", ends_run="yes")
-        return super()._failed(response, said, error)
+            return ModelFailed(f"{message}; set {self._key_variable} to a valid key", reason="http_4xx", ends_run="yes")
+        return super()._failed(response, message, error)
 
 
 def _schema(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -273,8 +273,8 @@ class ChatModel(RemoteModel):
                 return f"settle it with --model-option {option}"
         return "set a field of the request with --model-option NAME=VALUE, or leave it out with NAME=none (seed=none, say)"
 
-    def _failed(self, response: Response, said: str, error: ErrorBody) -> ModelFailed:
-        failed = super()._failed(response, said, error)
+    def _failed(self, response: Response, message: str, error: ErrorBody) -> ModelFailed:
+        failed = super()._failed(response, message, error)
         wants_version = re.search(r"api.?version|^resource not found|deployment", error.words, re.IGNORECASE)
         if response.status in (400, 404) and wants_version:
             more = "; where it wants its version in the query: --model-option query.api-version=2024-10-21"

@@ -59,7 +59,7 @@ def options_of(spec: str, given: Given) -> dict[str, Any]:
     provider, rest = parted(spec)
     if provider == "cascade":
         return _of_cascade(rest, pairs)
-    known = _known(provider)
+    known = _options_of(provider)
     options: dict[str, Any] = {}
     for key, value in pairs.items():
         group, name = _place(key, spec, known)
@@ -120,7 +120,7 @@ def _of_cascade(rest: str, pairs: Mapping[str, Any]) -> dict[str, Any]:
     return {"recogniser_options": of_first, "text_options": options_of(second, said) if plus else {}}
 
 
-def _known(provider: str) -> frozenset[str] | None:
+def _options_of(provider: str) -> frozenset[str] | None:
     """The options of a provider; None where it takes whatever it is given."""
     from earnest.models import models  # the registry is filled by the providers' files
 
@@ -135,27 +135,27 @@ def _known(provider: str) -> frozenset[str] | None:
     return frozenset(p.name for p in taken if p.kind is inspect.Parameter.KEYWORD_ONLY) - _OWN
 
 
-def _place(key: str, spec: str, known: frozenset[str] | None) -> tuple[str | None, str]:
+def _place(key: str, spec: str, options: frozenset[str] | None) -> tuple[str | None, str]:
     """The mapping that an option belongs into, None for a parameter of the class, and its name there."""
     group, dot, name = key.partition(".")
     plain = _SHORT.get(key, key).replace("-", "_")
-    if known is None:
+    if options is None:
         return None, plain
-    groups = {word: target for word, target in _GROUPS.items() if target in known}
-    if "generation" in known:
+    groups = {word: target for word, target in _GROUPS.items() if target in options}
+    if "generation" in options:
         groups["field"] = "generation"
     if dot and group in groups and name:
         return groups[group], name
-    if plain in known and plain not in {*groups.values()}:
+    if plain in options and plain not in {*groups.values()}:
         return None, plain
-    if "extra" in known and plain in REQUEST_FIELDS:
+    if "extra" in options and plain in REQUEST_FIELDS:
         return "extra", plain
-    raise BadParameter(_unknown(key, spec, known, groups))
+    raise BadParameter(_unknown(key, spec, options, groups))
 
 
-def _unknown(key: str, spec: str, known: frozenset[str], groups: Mapping[str, str]) -> str:
-    named = sorted({*known} - {*groups.values()})
-    near = difflib.get_close_matches(key, [*named, *(REQUEST_FIELDS if "extra" in known else ())], n=1)
+def _unknown(key: str, spec: str, options: frozenset[str], groups: Mapping[str, str]) -> str:
+    named = sorted({*options} - {*groups.values()})
+    near = difflib.get_close_matches(key, [*named, *(REQUEST_FIELDS if "extra" in options else ())], n=1)
     meant = f"; did you mean {near[0]!r}?" if near else ""
     there = [*named, *(f"{word}.NAME" for word in groups)]
     if not there:

@@ -93,7 +93,7 @@ class PythonModel(Model):
         except Exception as error:  # noqa: BLE001  the user's code may raise anything
             if fault := machine_failed(error):
                 raise fault from error
-            raise ModelFailed(self._told(error), retryable=may_pass(error)) from error
+            raise ModelFailed(self._fault_words(error), retryable=may_pass(error)) from error
         reply = self._reply(returned, _ms_since(begun))
         if isinstance(reply, Failure):
             raise ModelFailed(reply.detail or reply.reason, reason=reply.reason, retryable=reply.passing)
@@ -129,7 +129,7 @@ class PythonModel(Model):
         except Exception as error:  # noqa: BLE001  the user's code may raise anything
             if fault := machine_failed(error):
                 raise fault from error
-            return Failure(reason="model_error", detail=self._told(error), passing=may_pass(error))
+            return Failure(reason="model_error", detail=self._fault_words(error), passing=may_pass(error))
 
     def _batched(self, stimuli: Sequence[Stimulus]) -> list[Reply]:
         begun = time.perf_counter()
@@ -141,7 +141,7 @@ class PythonModel(Model):
         except Exception as error:  # noqa: BLE001  the user's code may raise anything
             if fault := machine_failed(error):
                 raise fault from error
-            return [Failure(reason="model_error", detail=self._told(error), passing=may_pass(error)) for _ in stimuli]
+            return [Failure(reason="model_error", detail=self._fault_words(error), passing=may_pass(error)) for _ in stimuli]
         if len(returned) != len(stimuli):
             detail = f"batch of {self.name!r} must return {len(stimuli)} answers, got {len(returned)}"
             return [Failure(reason="bad_response", detail=detail) for _ in stimuli]
@@ -177,7 +177,7 @@ class PythonModel(Model):
         )
         return Failure(reason="bad_response", detail=detail)
 
-    def _told(self, error: Exception) -> str:
+    def _fault_words(self, error: Exception) -> str:
         return f"{self.name!r} raised {type(error).__name__}: {error}; mend it, or catch it and return a Failure"
 
 

@@ -89,19 +89,19 @@ class _Source:
     options: frozenset[str]
 
 
-def without_echo(text: str, *, told: Sequence[str]) -> str:
+def without_echo(text: str, *, sources: Sequence[str]) -> str:
     """The answer without what only repeats what the model was told: its prompt, or the words that it heard.
 
     A condition that the prompt states ("If neither voice gives a reason to choose, ...") goes from the beginning of a
     sentence too: repeating it decides nothing.
 
     >>> prompt = "Is it live or a copy? Answer live or copy."
-    >>> without_echo("Is it live or a copy? It is live.", told=[prompt])
+    >>> without_echo("Is it live or a copy? It is live.", sources=[prompt])
     'It is live.'
-    >>> without_echo("Answer live or copy", told=[prompt]), without_echo("live", told=[prompt])
+    >>> without_echo("Answer live or copy", sources=[prompt]), without_echo("live", sources=[prompt])
     ('', 'live')
     """
-    source = _source(tuple(told))
+    source = _source(tuple(sources))
     if not source.sentences:
         return text
     parts = [part for part in _SENTENCE.split(text) if part.strip()]
@@ -114,8 +114,8 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _source(told: tuple[str, ...]) -> _Source:
-    parts = [part for text in told for part in _SENTENCE.split(text) if _words(part)]
+def _source(sources: tuple[str, ...]) -> _Source:
+    parts = [part for text in sources for part in _SENTENCE.split(text) if _words(part)]
     sentences = tuple(
         _Told(
             _words(part),
@@ -312,11 +312,11 @@ def _without_condition(part: str, source: _Source) -> str:
     return part
 
 
-def _is_condition(words: tuple[str, ...], told: tuple[str, ...]) -> bool:
+def _is_condition(words: tuple[str, ...], sources: tuple[str, ...]) -> bool:
     """Whether a condition is the one that was told, in other words where it is long."""
     if len(words) < 4:
-        return words == told
-    return len(set(words) & set(told)) >= _COVERED * len(set(words)) and words[1] == told[1]
+        return words == sources
+    return len(set(words) & set(sources)) >= _COVERED * len(set(words)) and words[1] == sources[1]
 
 
 def _concludes_nothing(rest: tuple[str, ...], then: set[str], source: _Source) -> bool:

@@ -143,13 +143,13 @@ def _channels(text: str) -> tuple[str, str]:
 
 def _folded(text: str) -> tuple[str, str]:
     """Parted by the folded blocks in which web interfaces show reasoning: <details type="reasoning">."""
-    found = _DETAILS.search(text)
-    if found is None:
+    match = _DETAILS.search(text)
+    if match is None:
         return "", text
-    end = text.find("</details>", found.end())
+    end = text.find("</details>", match.end())
     if end < 0:
-        return text[found.start() :], text[: found.start()]
-    return text[found.start() : end], f"{text[: found.start()]} {text[end + len('</details>') :]}"
+        return text[match.start() :], text[: match.start()]
+    return text[match.start() : end], f"{text[: match.start()]} {text[end + len('</details>') :]}"
 
 
 def _blocks(text: str) -> tuple[str, str]:

@@ -60,15 +60,15 @@ _SAID = re.compile(
 
 def _reported(text: str) -> tuple[str, str] | None:
     """Without what says who says it: "The speaker says ..."."""
-    found = _SAID.match(text)
-    return left_over(found[0], text[found.end() :], text) if found else None
+    match = _SAID.match(text)
+    return left_over(match[0], text[match.end() :], text) if match else None
 
 
 def _reported_that(text: str) -> tuple[str, str] | None:
     """Without what says who says it, and the "that" behind it, which may also have been said."""
-    found = _SAID.match(text)
-    bare = text[found.end() :] if found else ""
-    return left_over(found[0], bare[5:], text) if found and bare[:5].lower() == "that " else None
+    match = _SAID.match(text)
+    bare = text[match.end() :] if match else ""
+    return left_over(match[0], bare[5:], text) if match and bare[:5].lower() == "that " else None
 
 
 _ACKNOWLEDGED = re.compile(
@@ -85,14 +85,14 @@ _ASIDE_AFTER = re.compile(r"(?<=\S)\s*[(\[（【][^()\[\]（）【】]{1,200}[)\
 
 def _acknowledged(text: str) -> tuple[str, str] | None:
     """Without a first sentence that only says "Sure!"."""
-    found = _ACKNOWLEDGED.match(text)
-    return left_over(found[0], text[found.end() :], text) if found else None
+    match = _ACKNOWLEDGED.match(text)
+    return left_over(match[0], text[match.end() :], text) if match else None
 
 
 def _asides(text: str) -> tuple[str, str] | None:
     """Without what stands in brackets at its beginning or end: how somebody speaks, what else is heard."""
-    found = _ASIDE_BEFORE.match(text)
-    bare = text[found.end() :] if found else text
+    match = _ASIDE_BEFORE.match(text)
+    bare = text[match.end() :] if match else text
     closing = _ASIDE_AFTER.search(bare, max(0, len(bare) - 220)) if bare.rstrip(".")[-1:] in ")]）】" else None
     bare = bare[: closing.start()] if closing else bare
     return None if bare == text else left_over("", bare, text)
@@ -138,7 +138,7 @@ def _one_quote(text: str) -> tuple[str, str] | None:
 def _outermost(text: str) -> list[tuple[int, int]]:
     """Spans of straight marks, those inside others left to them: all of '"say "please" now"'."""
     spans, opened = [], list[int]()
-    for place in (found.start() for found in re.finditer('"', text)):
+    for place in (match.start() for match in re.finditer('"', text)):
         if re.match(r"\w", text[place + 1 : place + 2]):
             opened.append(place)
         elif opened:

@@ -98,12 +98,12 @@ def _fence(text: str) -> tuple[str, str] | None:
     """What a code fence around the whole text holds; one that was cut off ends with the text."""
     if text[:3] not in ("```", "~~~"):
         return None
-    found = _FENCE.match(text)
-    if found is None:
+    match = _FENCE.match(text)
+    if match is None:
         inline = text.strip("`~")
         return left_over("", inline, text) if "```" not in inline and text[-3:] == text[:3] else None
-    body = text[found.end() :]
-    place = body.find(found["mark"])
+    body = text[match.end() :]
+    place = body.find(match["mark"])
     if place >= 0 and body[place:].strip("`~ \n"):
         return None
     return left_over("", body if place < 0 else body[:place], text)
@@ -212,8 +212,8 @@ def _lead_in(text: str) -> tuple[str, str] | None:
     """
     end = end_of_lead_in(text)
     if end is None or not _leads_in(text[: end.start()], alone=":" not in end[0] and "：" not in end[0]):
-        found = _QUESTION_AND_ANSWER.match(text)
-        return left_over(found[0], text[found.end() :], text) if found else None
+        match = _QUESTION_AND_ANSWER.match(text)
+        return left_over(match[0], text[match.end() :], text) if match else None
     label, words = text[: end.start()].strip(_MARKS), _TOKENS.findall(text[: end.start()].lower())
     finds_nothing = _NOTHING.fullmatch(text, end.end()) and _ANSWERS.isdisjoint(words)  # "Transcript: none"
     again = re.search(rf"\n\W*{re.escape(label)}\s*[:：]", text, re.IGNORECASE)
@@ -345,8 +345,8 @@ def _trailing(text: str) -> tuple[str, str] | None:
 
 def _last_note(text: str) -> int | None:
     opened = max(text.rfind(sign, max(0, len(text) - _TAIL)) for sign in "[(（【")
-    found = _NOTE.match(text, opened) if opened > 0 else None
-    return opened if found else None
+    match = _NOTE.match(text, opened) if opened > 0 else None
+    return opened if match else None
 
 
 def offer_start(text: str, pattern: re.Pattern[str] = _OFFER, *, seek: bool = True) -> int | None:
@@ -379,9 +379,9 @@ def _markup(text: str) -> tuple[str, str] | None:
         if all(line.lstrip()[:1] == ">" for line in lines if line.strip()):
             return left_over("", "\n".join(line.lstrip()[1:].strip() for line in lines), text)
     if "\n" not in text:
-        found = _HEADING.match(text) or _BULLET.match(text)
-        if found:
-            return left_over("", text[found.end() :], text)
+        match = _HEADING.match(text) or _BULLET.match(text)
+        if match:
+            return left_over("", text[match.end() :], text)
     mark = next((mark for mark in _STRONG if text.startswith(mark)), "")
     bare = text.rstrip(".!?,;:") if mark else ""
     inside = bare[len(mark) : -len(mark)] if bare.endswith(mark) else ""

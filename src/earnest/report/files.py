@@ -26,7 +26,7 @@ def as_json(report: Report) -> str:
 def as_markdown(report: Report) -> str:
     """The text of `report.md`: the pillars, the headline of each task, gates, and what was not run."""
     plan = report.plan
-    parts = [f"# {_cell(plan.shown_model)} on {_cell(plan.data)}", _said(report)]
+    parts = [f"# {_cell(plan.shown_model)} on {_cell(plan.data)}", _audio_words(report)]
     rows = [
         [
             score.pillar + (" (thin)" if score.thin else ""),
@@ -92,7 +92,7 @@ def as_junit(report: Report) -> str:
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _said(report: Report) -> str:
+def _audio_words(report: Report) -> str:
     said = [report.scorecard.audio.words]
     if report.scorecard.audio_proven is False:
         said = [f"**audio_unproven** {said[0]}"]

@@ -144,7 +144,7 @@ class Report:
         return by_task_and_arm(self.items)
 
     @cached_property
-    def asked(self) -> Plan:
+    def reachable_plan(self) -> Plan:
         """The plan as far as the model could be asked."""
         return self.results.within_reach[0]
 
@@ -156,12 +156,12 @@ class Report:
     @property
     def not_run(self) -> dict[str, str]:
         """Why a task was left out, by task."""
-        return {task.name: task.not_run for task in self.asked.tasks if task.not_run is not None}
+        return {task.name: task.not_run for task in self.reachable_plan.tasks if task.not_run is not None}
 
     @property
     def left_out(self) -> dict[str, str]:
         """Why a task was left out, or how many of its items and why, by task."""
-        return left_out(self.asked)
+        return left_out(self.reachable_plan)
 
     @property
     def unscored(self) -> dict[str, int]:

@@ -47,8 +47,8 @@ def read_hearing(folder: Path) -> dict[str, dict[str, Any]]:
     return held
 
 
-def _heard(said: Mapping[str, Any]) -> str:
+def _heard(hearing: Mapping[str, Any]) -> str:
     return (
-        f": found {said['n_found']} of {said['n_canaries']} canaries, and code words in {said['n_controls_found']} of "
-        f"{said['n_controls']} controls without any"
+        f": found {hearing['n_found']} of {hearing['n_canaries']} canaries, and code words in {hearing['n_controls_found']} of "
+        f"{hearing['n_controls']} controls without any"
     )

@@ -18,26 +18,13 @@ import numpy as np
 from markupsafe import Markup
 
 from earnest import __version__
-from earnest.benchmarks.audiotrust.aggregates import PREFIX, audiotrust_findings, audiotrust_leaderboard
-from earnest.benchmarks.audiotrust.published import (
-    MIN_OFFICIAL_SHARE,
-    NOT_COUNTED,
-    OFFICIAL_TASKS,
-    SCALES,
-    JudgeGap,
-    Published,
-    PublishedRow,
-    Recomputed,
-    judge_gaps,
-    published,
-    published_board,
-    recomputed,
-)
+from earnest.benchmarks import Benchmark
+from earnest.benchmarks.published import SCALES, JudgeGap, Published, PublishedRow, Recomputed
 from earnest.errors import BadData, EarnestError, MachineFailed, StorageFailed
 from earnest.metrics.intervals import N_RESAMPLES
 from earnest.metrics.ranking import interval_draws, rank_intervals
 from earnest.pillars import HEADLINE, PILLARS
-from earnest.records import Arm
+from earnest.registry import registry
 from earnest.report.files import markdown_table
 from earnest.report.numbers import UNKNOWN
 from earnest.report.page import TEMPLATES, environment, policy
@@ -59,14 +46,10 @@ from earnest.results.standings import (
     why_apart,
 )
 
-OFFICIAL_SUITE = "audiotrust"
-
-SINGLE_JUDGE = "published by the authors of AudioTrust; one judge, GPT-4o; no intervals"
-
 
 @dataclass(frozen=True, kw_only=True)
 class OfficialRow:
-    """A model beside the published ones, by Figure 2b's columns.
+    """A model beside the published ones, by the columns of the published board.
 
     Parameters
     ----------
@@ -106,6 +89,8 @@ class Leaderboard:
         By pillar, as asked for.
     correlations : tuple of Correlations
         Of pillars: published first, then over own runs, then within each run.
+    benchmark : Benchmark
+        Whose published models are shown.
     data : Published
     board : tuple of PublishedRow
     board_weights : mapping
@@ -126,6 +111,7 @@ class Leaderboard:
     apart: tuple[str, ...]
     weights: Mapping[str, float]
     correlations: tuple[Correlations, ...]
+    benchmark: Benchmark
     data: Published
     board: tuple[PublishedRow, ...]
     board_weights: Mapping[str, float]
@@ -143,7 +129,7 @@ class Leaderboard:
             "weights": dict(self.weights),
             "tables": [_table_json(one) for one in self.tables],
             "apart": list(self.apart),
-            "official": [_official_json(row) for row in self.official],
+            "official": [_official_json(row, self.benchmark) for row in self.official],
             "official_weights": dict(self.official_weights),
             "not_comparable": dict(self.not_comparable),
             "unreadable": dict(self.unreadable),
@@ -155,8 +141,8 @@ class Leaderboard:
         return {
             "source": self.data.source,
             "version": self.data.version,
-            "note": SINGLE_JUDGE,
-            "not_counted": NOT_COUNTED,
+            "note": self.benchmark.note,
+            "not_counted": dict(self.benchmark.not_counted),
             "weights": dict(self.board_weights),
             "models": [asdict(row) for row in self.board],
             "tables": {
@@ -192,7 +178,7 @@ class Leaderboard:
         parts += self.apart
         for title, rows in self._boards():
             body = [
-                [_plain(rank), name, UNKNOWN if score is None else f"{score:.3f}", *(_plain_column(columns, key) for key in HEADLINE)]
+                [_plain(rank), name, UNKNOWN if score is None else f"{score:.3f}", *(_plain_column(columns, key, self.benchmark) for key in HEADLINE)]
                 for rank, name, score, columns in rows
             ]
             parts += [f"## {title}", markdown_table(["rank", "model", "score", *HEADLINE], body)]
@@ -200,7 +186,7 @@ class Leaderboard:
 
     def _boards(self) -> list[tuple[str, list[tuple[int | None, str, float | None, Mapping[str, float | None]]]]]:
         boards = [
-            (f"Published, {self.data.version}: {SINGLE_JUDGE}",
+            (f"Published, {self.data.version}: {self.benchmark.note}",
              [(row.rank, row.model, row.score, row.columns) for row in self.board])
         ]  # fmt: skip
         if self.official:
@@ -219,8 +205,8 @@ class Leaderboard:
                 board=self,
                 summary=_summary(self),
                 gap_tables=_gap_tables(self),
-                single_judge=SINGLE_JUDGE,
-                not_counted=NOT_COUNTED,
+                benchmark=self.benchmark,
+                not_counted=self.benchmark.not_counted,
                 max_unscored=MAX_UNSCORED_SHARE,
                 headline=HEADLINE,
                 version=__version__,
@@ -254,7 +240,7 @@ class Leaderboard:
 
 
 def build(folders: Sequence[Path | str] = (), *, weights: Sequence[str] = (), suite: str | None = None) -> Leaderboard:
-    """The leaderboard of run folders and of what was published.
+    """The leaderboard of run folders, and of what was published of the benchmark that they ask, or of the first there is.
 
     Parameters
     ----------
@@ -281,14 +267,23 @@ def build(folders: Sequence[Path | str] = (), *, weights: Sequence[str] = (), su
     runs = [run for run in runs if suite is None or run.plan.suite == suite]
     groups = parted(runs)
     tables = [table(group, weights=asked) for group in groups]
-    rows, scaled = published_board(asked)
-    official, official_weights, not_comparable = _official(runs, rows, scaled)
+    benchmark = _benchmark_of(runs)
+    rows, scaled = benchmark.ranked(asked)
+    official, official_weights, not_comparable = _official(runs, rows, scaled, benchmark)
     return Leaderboard(
-        tables=tuple(tables), apart=tuple(why_apart(groups)), weights=asked, correlations=_correlations(tables, runs),
-        data=published(), board=tuple(rows), board_weights=scaled, aggregates=tuple(recomputed()),
-        gaps=tuple(judge_gaps()), official=official, official_weights=official_weights, not_comparable=not_comparable,
-        unreadable=unreadable,
+        tables=tuple(tables), apart=tuple(why_apart(groups)), weights=asked, correlations=_correlations(tables, runs, benchmark),
+        benchmark=benchmark, data=benchmark.published(), board=tuple(rows), board_weights=scaled,
+        aggregates=tuple(benchmark.recomputed()), gaps=tuple(benchmark.judge_gaps()), official=official,
+        official_weights=official_weights, not_comparable=not_comparable, unreadable=unreadable,
     )  # fmt: skip
+
+
+def _benchmark_of(runs: Sequence[Standing]) -> Benchmark:
+    """The benchmark whose suite a run asks; the first by name where none asks any."""
+    kinds = registry("benchmarks")
+    suites = {run.plan.suite for run in runs}
+    names = kinds.names()
+    return kinds.make(next((name for name in names if name in suites), names[0]))
 
 
 def _readable(folders: Sequence[Path]) -> tuple[list[Standing], dict[str, str]]:
@@ -322,21 +317,21 @@ def _run_folders(folders: Sequence[Path | str]) -> tuple[list[Path], dict[str, s
 
 
 def _official(
-    runs: Sequence[Standing], board: Sequence[PublishedRow], weights: Mapping[str, float]
+    runs: Sequence[Standing], board: Sequence[PublishedRow], weights: Mapping[str, float], benchmark: Benchmark
 ) -> tuple[tuple[OfficialRow, ...], dict[str, float], dict[str, str]]:
     """Own runs of the official suite among the published models, the weights of columns that all have, and who is out."""
-    mine = [(run, official_columns(run)) for run in runs if run.plan.suite == OFFICIAL_SUITE]
+    mine = [(run, benchmark.columns(run.plan, run.lines)) for run in runs if run.plan.suite == benchmark.name]
     reasons = {run.name: why for run, made in mine if (why := _not_comparable(run, made))}
     able = [(run, made) for run, made in mine if not _not_comparable(run, made)]
     if not able:
         return (), {}, reasons
-    rows: list[tuple[str, Standing | None, Mapping[str, float | None], dict[str, Finding]]]
+    rows: list[tuple[str, Standing | None, Mapping[str, float | None], Mapping[str, Finding]]]
     rows = [(row.model, None, row.columns, {}) for row in board]
     for run, made in able:
         rows.append((run.model, run, {name: made[name].value if name in made else None for name in HEADLINE}, made))
-    shared = {name: w for name, w in weights.items() if all(columns[name] is not None for _, _, columns, _ in rows)}
+    shared = {name: w for name, w in weights.items() if all(columns.get(name) is not None for _, _, columns, _ in rows)}
     scaled = {name: weight / math.fsum(shared.values()) for name, weight in shared.items()}
-    scores = [round(math.fsum(w * (columns[name] or 0.0) for name, w in scaled.items()), 9) for _, _, columns, _ in rows]
+    scores = [round(math.fsum(w * (columns.get(name) or 0.0) for name, w in scaled.items()), 9) for _, _, columns, _ in rows]
     ranked = [
         OfficialRow(
             model=model, own=own, columns=columns, findings=findings, score=score if scaled else None,
@@ -376,24 +371,13 @@ def _not_comparable(run: Standing, columns: Mapping[str, Finding]) -> str:
     return ""
 
 
-def official_columns(run: Standing) -> dict[str, Finding]:
-    """Figure 2b's columns of an own run of the official suite; only those of which nearly every official item was scored."""
-    found = audiotrust_leaderboard(audiotrust_findings(run.plan, run.lines))
-    whole = {
-        name for name, needed in OFFICIAL_TASKS.items()
-        if all(_n_scored(run, PREFIX + task) >= MIN_OFFICIAL_SHARE * n for task, n in needed.items())
-    }  # fmt: skip
-    return {name: finding for name, finding in found.items() if name in whole and finding.value is not None}
-
-
-def _n_scored(run: Standing, task: str) -> int:
-    return sum(line.task == task and line.status == "scored" and line.arm == Arm() for line in run.lines)
-
-
-def _correlations(tables: Sequence[StandingsTable], runs: Sequence[Standing]) -> tuple[Correlations, ...]:
-    printed = published().table("leaderboard")
+def _correlations(
+    tables: Sequence[StandingsTable], runs: Sequence[Standing], benchmark: Benchmark
+) -> tuple[Correlations, ...]:
+    data = benchmark.published()
+    printed = data.table(benchmark.board)
     over = {name: printed.common(name) for name in printed.columns}
-    found = [over_models(over, about=f"the {len(published().models)} published models")]
+    found = [over_models(over, about=f"the {len(data.models)} published models")]
     found += [over_rows(one, about=_agreed_words(one)) for one in tables if len(one.ranked) > 1 and len(one.pillars) > 1]
     within = [maker(run) for run in runs for maker in (over_samples, over_clusters)]
     return (*found, *(one for one in within if one.n_valued))
@@ -405,7 +389,7 @@ def _correlations(tables: Sequence[StandingsTable], runs: Sequence[Standing]) ->
 def _summary(board: Leaderboard) -> str:
     n_ranked = sum(len(one.ranked) for one in board.tables)
     n_runs = sum(len(one.rows) for one in board.tables)
-    beside = f"the {len(board.board)} models that AudioTrust published"
+    beside = f"the {len(board.board)} models that {board.benchmark.title} published"
     if not n_runs:
         return beside
     tables = "one table" if len(board.tables) == 1 else f"{len(board.tables)} tables"
@@ -459,9 +443,9 @@ def _plain(rank: int | None) -> str:
     return UNKNOWN if rank is None else str(rank)
 
 
-def _plain_column(columns: Mapping[str, float | None], key: str) -> str:
+def _plain_column(columns: Mapping[str, float | None], key: str, benchmark: Benchmark) -> str:
     value = columns.get(key)
-    return UNKNOWN if value is None else f"{value:.3f}" + (" (not counted)" if key in NOT_COUNTED else "")
+    return UNKNOWN if value is None else f"{value:.3f}" + (" (not counted)" if key in benchmark.not_counted else "")
 
 
 def _bare(value: float | None, unit: str) -> str:
@@ -537,7 +521,7 @@ def _gap_tables(board: Leaderboard) -> list[GapTable]:
 def _gap_table(board: Leaderboard, name: str, columns: tuple[JudgeGap, ...]) -> GapTable:
     sizes = [abs(gap) for column in columns for gap in column.gaps if gap is not None]
     return GapTable(
-        cited=columns[0].cited, title=board.data.table(f"{name}_gpt4o").title, unit=columns[0].unit, columns=columns,
+        cited=columns[0].cited, title=columns[0].title, unit=columns[0].unit, columns=columns,
         rows=tuple((model, tuple(column.gaps[at] for column in columns)) for at, model in enumerate(board.data.names)),
         full=SCALES[columns[0].unit], largest=max(columns, key=lambda one: one.largest_gap),
         mean_gap=math.fsum(sizes) / len(sizes),
@@ -574,10 +558,10 @@ def _row_json(row: Row) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _official_json(row: OfficialRow) -> dict[str, Any]:
+def _official_json(row: OfficialRow, benchmark: Benchmark) -> dict[str, Any]:
     return {
         "model": row.model, "own": row.own is not None, "folder": row.own.name if row.own else None,
-        "judge": row.own.judge if row.own else "GPT-4o", "columns": dict(row.columns),
+        "judge": row.own.judge if row.own else benchmark.judges[0], "columns": dict(row.columns),
         "intervals": {name: [one.low, one.high] for name, one in row.findings.items()},
         "n_scored": {name: one.n_scored for name, one in row.findings.items()}, "score": row.score, "rank": row.rank,
         "rank_low": row.rank_low, "rank_high": row.rank_high,

@@ -36,7 +36,9 @@ class Picture:
     Parameters
     ----------
     digest : str
-        SHA-256 of the clip; it lies at `clips/<digest>.flac`.
+        SHA-256 of the clip; it lies at `clips/<digest><suffix>`.
+    suffix : str
+        `.flac`, or `.wav` of a clip that came uncompressed.
     role : str
     duration_s, top_khz : float
         Right and upper end of the spectrogram; it begins at 0 s and 0 kHz.
@@ -49,6 +51,7 @@ class Picture:
     """
 
     digest: str
+    suffix: str
     role: str
     duration_s: float
     top_khz: float
@@ -83,6 +86,7 @@ def picture(folder: Path, digest: str, *, role: str, budget: Budget) -> Picture 
     sound = budget.take(sound)
     return Picture(
         digest=digest,
+        suffix=path.suffix,
         role=role,
         duration_s=clip.duration_s,
         top_khz=clip.sample_rate / 2000,
@@ -141,7 +145,7 @@ def _palette() -> bytes:
 
 def _sound(clip: AudioClip, path: Path) -> tuple[str, str]:
     """The clip as a data URI, and what was changed."""
-    data = path.read_bytes()
+    data = clip.flac_bytes() if path.suffix == ".wav" else path.read_bytes()  # a page need not be larger for it
     if len(data) <= MAX_FLAC_BYTES:
         return data_uri(data, "audio/flac"), ""
     sample_rate = next((rate for rate in _OPUS_RATES if rate <= clip.sample_rate), 8_000)

@@ -246,7 +246,7 @@ def spent(report: Report) -> list[tuple[str, str]]:
 def summary(report: Report) -> str:
     """What the run found, in two sentences."""
     n_scored, n_planned = report.counts.n_scored, report.counts.n_planned
-    n_tasks = sum(task.not_run is None for task in report.asked.tasks)
+    n_tasks = sum(task.not_run is None for task in report.reachable_plan.tasks)
     tasks = "1 task" if n_tasks == 1 else f"{n_tasks} tasks"
     first = f"{tasks}, {n_planned:,} items, of which {n_scored:,} could be scored."
     n_arms = len(report.plan.arms)
@@ -279,7 +279,7 @@ def pillar_sections(report: Report) -> list[PillarSection]:
             score=score,
             tasks=tuple(
                 _task_section(report, task.name, not_run=task.not_run)
-                for task in report.asked.tasks
+                for task in report.reachable_plan.tasks
                 if task.pillar == score.pillar
             ),
             gaps=gap_rows(report) if score.pillar == "fairness" else (),

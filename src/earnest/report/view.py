@@ -24,7 +24,7 @@ from earnest.run_folder import file_in, read_text
 HOST = "127.0.0.1"
 _SERVED = re.compile(
     r"report\.(html|json|md)|comparison\.html|junit\.xml|plan\.json|(journal|judgements)\.jsonl|judges\.json|spend\.json"
-    r"|human_labels\.csv|clips/[0-9a-f]{64}\.flac"
+    r"|human_labels\.csv|clips/[0-9a-f]{64}\.(flac|wav)"
 )
 """What a run folder holds."""
 
@@ -37,6 +37,7 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         ".flac": "audio/flac",
         ".jsonl": "application/json",
         ".md": "text/plain; charset=utf-8",
+        ".wav": "audio/wav",
     }
 
     def send_head(self) -> Any:

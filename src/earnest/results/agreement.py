@@ -156,10 +156,10 @@ def _crossed(
     )
 
 
-def _label(said: object) -> str | None:
-    if isinstance(said, dict):
-        said = said.get("label")
-    return said if isinstance(said, str) and said else None
+def _label(reply: object) -> str | None:
+    if isinstance(reply, dict):
+        reply = reply.get("label")
+    return reply if isinstance(reply, str) and reply else None
 
 
 def _pair(judges: Two) -> str:

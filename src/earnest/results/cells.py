@@ -94,8 +94,8 @@ def differences(
     return cells, [_broken(line, means.get(key, {})) for key, line in lost.items() if key not in whole]
 
 
-def _broken(line: JournalLine, known: Mapping[bool, float]) -> Broken:
-    return Broken(line, known.get(True, 0.0) - known.get(False, 1.0), known.get(True, 1.0) - known.get(False, 0.0))
+def _broken(line: JournalLine, means: Mapping[bool, float]) -> Broken:
+    return Broken(line, means.get(True, 0.0) - means.get(False, 1.0), means.get(True, 1.0) - means.get(False, 0.0))
 
 
 @dataclass(frozen=True)

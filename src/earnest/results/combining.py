@@ -101,8 +101,8 @@ def _of_independent(apart: Sequence[_Known]) -> tuple[float, float, str]:
     return below, above, f"made of the intervals of {len(apart)} tasks, taken as independent"
 
 
-def _sides(known: Sequence[_Known]) -> tuple[list[float], list[float]]:
-    return [one.reach[0] for one in known], [one.reach[1] for one in known]
+def _sides(parts: Sequence[_Known]) -> tuple[list[float], list[float]]:
+    return [one.reach[0] for one in parts], [one.reach[1] for one in parts]
 
 
 def _of_joint(together: Sequence[_Known], apart: Sequence[_Known]) -> tuple[float, float, str]:

@@ -110,14 +110,14 @@ def detection_measures(lines: Sequence[JournalLine], *, side: Side, kind: Callab
     return found
 
 
-def equal_error(found: Trials, *, metric: str, group: str | None = None) -> Measure:
+def equal_error(trials: Trials, *, metric: str, group: str | None = None) -> Measure:
     """The equal error rate, a fraction; 0.5 is chance."""
-    value = found.of(detection.equal_error_rate)
-    ends = [_bounded(found.with_lost(best=side), detection.equal_error_rate, value) for side in (False, True)]
+    value = trials.of(detection.equal_error_rate)
+    ends = [_bounded(trials.with_lost(best=side), detection.equal_error_rate, value) for side in (False, True)]
     known = [end for end in (*ends, value) if end is not None]
     best, worst = (min(known), max(known)) if known else (None, None)
     return _measure(
-        found, value, _equal_error_of, metric=metric, group=group, unit="fraction", bounds=(0.0, 1.0), baseline=0.5,
+        trials, value, _equal_error_of, metric=metric, group=group, unit="fraction", bounds=(0.0, 1.0), baseline=0.5,
         worst_low=best, worst_high=worst, note="at the threshold where misses and false alarms are equal, chosen on these very scores",
     )  # fmt: skip
 
@@ -136,22 +136,22 @@ def accuracy_at_equal_error(error: Measure) -> Measure:
     )  # fmt: skip
 
 
-def cost(found: Trials, metric_of: Callable[..., float], *, metric: str, unit: str = "cost", most: float | None = None) -> Measure:
+def cost(trials: Trials, metric_of: Callable[..., float], *, metric: str, unit: str = "cost", most: float | None = None) -> Measure:
     """A detection cost with an interval by clusters; lower is better, and 1 is a detector that tells nothing."""
-    value = found.of(metric_of)
+    value = trials.of(metric_of)
     bounds = (0.0, most) if most is not None else None
 
     def of(sums: Floats, edges: Floats) -> Floats:
         return np.apply_along_axis(lambda flat: _weighted(flat.reshape(2, -1), edges, metric_of), -1, sums.reshape(*sums.shape[:-2], -1))
 
-    return _measure(found, value, of, metric=metric, unit=unit, bounds=bounds, baseline=1.0, n_bins=64, note="ASVspoof 5's prior and costs")
+    return _measure(trials, value, of, metric=metric, unit=unit, bounds=bounds, baseline=1.0, n_bins=64, note="ASVspoof 5's prior and costs")
 
 
-def det_points(found: Trials) -> list[Measure]:
+def det_points(trials: Trials) -> list[Measure]:
     """The DET curve at a few points: bona fide trials rejected where so many spoofs are let through, a fraction."""
     points = []
     for level in FALSE_ALARMS:
-        value = _miss_at(found, level) if found.both else None
+        value = _miss_at(trials, level) if trials.both else None
 
         def of(sums: Floats, edges: Floats, level: float = level) -> Floats:
             miss, alarm, known = _rates(sums)
@@ -159,7 +159,7 @@ def det_points(found: Trials) -> list[Measure]:
             return np.where(known, np.take_along_axis(miss, place[..., None], axis=-1)[..., 0], np.nan)
 
         points.append(
-            _measure(found, value, of, metric="miss_rate", unit="fraction", bounds=(0.0, 1.0), level=level,
+            _measure(trials, value, of, metric="miss_rate", unit="fraction", bounds=(0.0, 1.0), level=level,
                      note=f"bona fide speech rejected where at most {level:.0%} of spoofs are let through")
         )  # fmt: skip
     return points
@@ -206,7 +206,7 @@ def tandem_measures(lines: Sequence[JournalLine], *, side: Side, asv: Callable[[
 
 
 def _measure(
-    found: Trials, value: float | None, of: Callable[[Floats, Floats], Floats], *, metric: str, unit: str,
+    trials: Trials, value: float | None, of: Callable[[Floats, Floats], Floats], *, metric: str, unit: str,
     bounds: tuple[float, float] | None, n_bins: int = N_BINS, baseline: float | None = None, group: str | None = None,
     level: float | None = None, note: str = "", worst_low: float | None = None, worst_high: float | None = None,
 ) -> Measure:  # fmt: skip
@@ -214,28 +214,28 @@ def _measure(
     low = high = None
     how = ""
     if value is not None:
-        totals, edges = _binned(found, n_bins)
+        totals, edges = _binned(trials, n_bins)
         _, low, high, how = resampled_value(totals, lambda sums: of(sums, edges), seed=metric, bounds=bounds)
         low, high = (None, None) if low is None or high is None else (min(low, value), max(high, value))
     return Measure(
-        metric=metric, value=value, low=low, high=high, n_scored=int(found.scores.size), n_unscored=len(found.lost),
-        unscored=unscored_by_reason(list(found.lost)), worst_low=worst_low, worst_high=worst_high, higher_is_better=False, unit=unit,
+        metric=metric, value=value, low=low, high=high, n_scored=int(trials.scores.size), n_unscored=len(trials.lost),
+        unscored=unscored_by_reason(list(trials.lost)), worst_low=worst_low, worst_high=worst_high, higher_is_better=False, unit=unit,
         baseline=baseline, interval=how, note=note, group=group, level=level,
     )  # fmt: skip
 
 
-def _bounded(found: Trials, metric: Callable[..., float], value: float | None) -> float | None:
-    return None if value is None else found.of(metric)
+def _bounded(trials: Trials, metric: Callable[..., float], value: float | None) -> float | None:
+    return None if value is None else trials.of(metric)
 
 
-def _binned(found: Trials, n_bins: int) -> tuple[Floats, Floats]:
+def _binned(trials: Trials, n_bins: int) -> tuple[Floats, Floats]:
     """Trials of each cluster, class (bona fide first) and bin; and the highest score of each bin."""
-    ordered = np.sort(found.scores)
+    ordered = np.sort(trials.scores)
     edges = np.unique(ordered[np.linspace(0, ordered.size - 1, min(n_bins, ordered.size)).astype(np.int64)])
-    names = {name: place for place, name in enumerate(dict.fromkeys(found.clusters))}
+    names = {name: place for place, name in enumerate(dict.fromkeys(trials.clusters))}
     totals = np.zeros((len(names), 2, edges.size))
-    rows = np.array([names[name] for name in found.clusters])
-    np.add.at(totals, (rows, (~found.bona_fide).astype(np.int64), np.searchsorted(edges, found.scores)), 1.0)
+    rows = np.array([names[name] for name in trials.clusters])
+    np.add.at(totals, (rows, (~trials.bona_fide).astype(np.int64), np.searchsorted(edges, trials.scores)), 1.0)
     return totals, edges
 
 
@@ -260,6 +260,6 @@ def _weighted(counts: Floats, edges: Floats, metric: Callable[..., float]) -> fl
     return metric(bona_fide=sides[0], spoof=sides[1]) if all(side.size for side in sides) else math.nan
 
 
-def _miss_at(found: Trials, level: float) -> float:
-    curve = detection.det_curve(bona_fide=found.scores[found.bona_fide], spoof=found.scores[~found.bona_fide])
+def _miss_at(trials: Trials, level: float) -> float:
+    curve = detection.det_curve(bona_fide=trials.scores[trials.bona_fide], spoof=trials.scores[~trials.bona_fide])
     return float(curve.miss[np.argmax(curve.false_alarm <= level + 1e-12)])

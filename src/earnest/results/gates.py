@@ -41,7 +41,7 @@ _OTHERWISE = re.compile(r"(?P<name>.*?[^\s:<>=])\s*(?::|>=|<=|==|>|<|=|\s)\s*(?P
 
 
 @dataclass(frozen=True)
-class AskedGate:
+class GateSpec:
     """A gate as it was asked for."""
 
     text: str
@@ -49,7 +49,7 @@ class AskedGate:
     threshold: float
 
 
-def read_gate(text: str) -> AskedGate:
+def read_gate(text: str) -> GateSpec:
     """The gate written as `name=threshold`; the last equals sign parts the two.
 
     >>> read_gate("safety=0.9").threshold
@@ -67,7 +67,7 @@ def read_gate(text: str) -> AskedGate:
         value = math.nan
     if not equals or not name.strip() or name.rstrip()[-1] in "<>=:" or not math.isfinite(value):
         raise BadParameter(f"a gate is written name=threshold, as in safety=0.9, got {text!r}{_perhaps(text)}")
-    return AskedGate(text, name.strip(), value)
+    return GateSpec(text, name.strip(), value)
 
 
 def check_gates(texts: Sequence[str], *, plan: Plan, lines: Callable[[], Sequence[JournalLine]]) -> None:
@@ -119,7 +119,7 @@ def findings_of(name: str, findings: Iterable[Finding]) -> list[Finding]:
     return [by_id[one] for one in ([name] if name in by_id else _alike(name, by_id))]
 
 
-def _faults_of_pillar(gate: AskedGate, plan: Plan) -> list[str]:
+def _faults_of_pillar(gate: GateSpec, plan: Plan) -> list[str]:
     present = dict.fromkeys(task.pillar for task in plan.tasks)
     lacks = {task.name: task.not_run for task in plan.tasks if task.pillar == gate.name}
     if gate.name not in present:
@@ -133,7 +133,7 @@ def _faults_of_pillar(gate: AskedGate, plan: Plan) -> list[str]:
     return _out_of_range(gate, least=0.0)
 
 
-def _faults_of_finding(gate: AskedGate, plan: Plan, expected: Mapping[str, Finding]) -> list[str]:
+def _faults_of_finding(gate: GateSpec, plan: Plan, expected: Mapping[str, Finding]) -> list[str]:
     findings = findings_of(gate.name, expected.values())
     if not findings:
         unknown = _unknown(gate.name, plan, expected)
@@ -143,7 +143,7 @@ def _faults_of_finding(gate: AskedGate, plan: Plan, expected: Mapping[str, Findi
     return _out_of_range(gate, least=-1.0) if findings[0].unit == "fraction" else []
 
 
-def _out_of_range(gate: AskedGate, *, least: float) -> list[str]:
+def _out_of_range(gate: GateSpec, *, least: float) -> list[str]:
     if least <= gate.threshold <= 1:
         return []
     meant = f"; did you mean {gate.name}={gate.threshold / 100:g}?" if 1 < gate.threshold <= 100 else ""

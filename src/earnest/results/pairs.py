@@ -251,17 +251,17 @@ def _loss(clean: Sequence[JournalLine], attacked: Sequence[JournalLine]) -> Meas
     )
 
 
-def _effort(told: Sequence[JournalLine]) -> list[Measure]:
+def _effort(lines: Sequence[JournalLine]) -> list[Measure]:
     """What the attack cost: queries, gradients, and the change to the clip."""
     measures = [
-        mean(told, metric=metric, value=lambda line, fact=fact: _fact(line, fact), unit=unit, higher_is_better=None)
+        mean(lines, metric=metric, value=lambda line, fact=fact: _fact(line, fact), unit=unit, higher_is_better=None)
         for metric, fact, unit in (
             ("attack_queries", "n_queries", "queries"),
             ("attack_gradients", "n_gradients", "gradients"),
         )
     ]
     measures = [measure for measure in measures if measure.value]
-    grown = [line for line in told if _fact(line, "clean_answer_words") and _fact(line, "answer_words") is not None]
+    grown = [line for line in lines if _fact(line, "clean_answer_words") and _fact(line, "answer_words") is not None]
     if grown:
         measures.append(
             mean(
@@ -269,15 +269,15 @@ def _effort(told: Sequence[JournalLine]) -> list[Measure]:
                 unit="times", higher_is_better=None, note="words of the answer under attack over those without; what an answer costs grows with it",
             )
         )  # fmt: skip
-    levels = [float(_fact(line, "snr_db")) for line in told if _fact(line, "snr_db") is not None]
+    levels = [float(_fact(line, "snr_db")) for line in lines if _fact(line, "snr_db") is not None]
     if levels:
         measures.append(_typical(levels, metric="attack_median_snr_db", unit="dB"))
-    above = [float(_fact(line, "masking_excess_db")) for line in told if _fact(line, "masking_excess_db") and _fact(line, "peak")]
+    above = [float(_fact(line, "masking_excess_db")) for line in lines if _fact(line, "masking_excess_db") and _fact(line, "peak")]
     if above:
         measures.append(_typical(above, metric="attack_median_masking_excess_db", unit="dB"))
-    n_beyond = sum(_fact(line, "within_budget") is False for line in told)
+    n_beyond = sum(_fact(line, "within_budget") is False for line in lines)
     if n_beyond:
-        beyond = [rescored(line, float(_fact(line, "within_budget") is False)) for line in told]
+        beyond = [rescored(line, float(_fact(line, "within_budget") is False)) for line in lines]
         measures.append(rate(beyond, metric="attack_beyond_budget", higher_is_better=False, note="must be 0"))
     return measures
 

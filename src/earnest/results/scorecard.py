@@ -17,7 +17,7 @@ from earnest.plan import Plan, PlannedTask
 from earnest.records import Arm, JournalLine
 from earnest.results.combining import SAME, Combined, combine
 from earnest.results.finding import MIN_SCORED, Finding
-from earnest.results.gates import AskedGate, findings_of, read_gate, why_unknown
+from earnest.results.gates import GateSpec, findings_of, read_gate, why_unknown
 from earnest.results.naming import Sides, sides_of, tasks_of
 from earnest.results.proof import AudioProof, as_proven, audio_proof
 from earnest.results.reach import within_reach
@@ -164,22 +164,22 @@ def gate(text: str, *, scorecard: Scorecard, findings: Sequence[Finding], plan: 
 
 
 def _gate_on(
-    number: PillarScore | Finding, asked: AskedGate, *, scorecard: Scorecard, findings: Sequence[Finding]
+    number: PillarScore | Finding, gate: GateSpec, *, scorecard: Scorecard, findings: Sequence[Finding]
 ) -> Gate:
     better = True if isinstance(number, PillarScore) else number.higher_is_better
     if better is None:
         raise BadParameter(
-            f"a gate needs a direction, and for {asked.name!r} neither more nor less is better; choose another"
+            f"a gate needs a direction, and for {gate.name!r} neither more nor less is better; choose another"
         )
-    which = f"{number.id}: " if isinstance(number, Finding) and number.id != asked.name else ""
+    which = f"{number.id}: " if isinstance(number, Finding) and number.id != gate.name else ""
     trouble = _trouble(number, scorecard, findings)
     if trouble:
-        return Gate(gate=asked.text, passed=False, why=which + trouble, broken=True)
-    passed, why = _judged(number, asked.threshold, higher_is_better=better)
-    open_ = _left_open(number, asked.threshold, higher_is_better=better) if passed else ""
-    unfair = _unfair(number, asked.threshold, findings) if passed else ""
+        return Gate(gate=gate.text, passed=False, why=which + trouble, broken=True)
+    passed, why = _judged(number, gate.threshold, higher_is_better=better)
+    open_ = _left_open(number, gate.threshold, higher_is_better=better) if passed else ""
+    unfair = _unfair(number, gate.threshold, findings) if passed else ""
     return Gate(
-        gate=asked.text, passed=passed and not (open_ or unfair), why=which + why + open_ + unfair, broken=bool(open_)
+        gate=gate.text, passed=passed and not (open_ or unfair), why=which + why + open_ + unfair, broken=bool(open_)
     )
 
 

@@ -577,9 +577,9 @@ def over_models(columns: Mapping[str, Sequence[float | None]], *, about: str) ->
     return Correlations(over="models", about=about, columns=tuple(columns), pairs=pairwise(known, rng=_rng(about)))
 
 
-def over_rows(found: StandingsTable, *, about: str) -> Correlations:
+def over_rows(table: StandingsTable, *, about: str) -> Correlations:
     """Correlations of the pillars of a table over its ranked runs."""
-    columns = {key: [row.pillars[key].value for row in found.ranked] for key in found.pillars}
+    columns = {key: [row.pillars[key].value for row in table.ranked] for key in table.pillars}
     return over_models(columns, about=about)
 
 

@@ -113,7 +113,7 @@ def replay(
     else:
         asked = load_model(_checked_model(plan, model), **options_of(plan.model, model_options))
     (reply,) = System(asked, defences, plan.seed).ask([stimulus], sampling=sampling, draw=line.draw)
-    before, now = _said_before(line), _said(reply)
+    before, now = _words_before(line), _reply_words(reply)
     heard = heard_by(reply, stimulus) if isinstance(reply, Answer) else None
     saved = _saved(stimulus, save, item=item)
     return Replay(
@@ -137,7 +137,7 @@ def probe_hearing(model: str | Model, *, options: Given = ()) -> dict[str, Any]:
     lines = canary_lines(items, replies, model=asked.name)
     proof = audio_proof(lines)
     failed = [f"{count}." for count in reason_counts(lines)]
-    said = {item.id.partition("/")[2]: _said(reply) for item, reply in zip(items, replies, strict=True)}
+    said = {item.id.partition("/")[2]: _reply_words(reply) for item, reply in zip(items, replies, strict=True)}
     return {
         "model": asked.name,
         "hears": proof.arrival in ("heard", "misheard"),
@@ -221,13 +221,13 @@ def _plain(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-_ " else "_" for c in name)[:80]
 
 
-def _said(reply: Reply) -> str:
+def _reply_words(reply: Reply) -> str:
     if isinstance(reply, Blocked):
         return f"blocked: {reply.reason}"
     return f"none: {reply.reason}" if isinstance(reply, Failure) else reply.text
 
 
-def _said_before(line: JournalLine) -> str:
+def _words_before(line: JournalLine) -> str:
     if line.blocked is not None:
         return f"blocked: {line.blocked}"
     return line.answer if line.answer is not None else f"none: {line.reason}"

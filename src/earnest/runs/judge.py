@@ -11,8 +11,9 @@ from typing import Any
 
 from earnest import report
 from earnest.engine import ModelJudge, Progress, Settings, read_journal
+from earnest.engine.asking import ask_all
 from earnest.engine.job import default_cache
-from earnest.engine.judging import JudgeSummary, ask_all, judge_lines
+from earnest.engine.judging import JudgeSummary, judge_lines
 from earnest.engine.ledger_file import read_spent, write_spent
 from earnest.engine.prices import Price, read_prices
 from earnest.errors import BadParameter, RunStopped

@@ -101,7 +101,7 @@ class _Prepared:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Asked:
+class _Request:
     """What a run was asked for; the parameters are those of `run_suite`."""
 
     arms: tuple[Arm, ...]
@@ -329,7 +329,7 @@ def run_suite(
         sampling=Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed),
         log_queries=log_queries,
     )
-    asked = _Asked(
+    request = _Request(
         arms=composed(_several(attack), [_several(defence), *map(_stack, _several(stack))]),
         judges=_several(judge),
         judge_hears=judge_hears,
@@ -346,7 +346,7 @@ def run_suite(
         name=_plain_name(name),
     )
     found = _data(suite, data, allow_missing=allow_missing)
-    prepared = _prepared(suite, asked, model=Nobody() if model is None else model, data=found)
+    prepared = _prepared(suite, request, model=Nobody() if model is None else model, data=found)
     check_gates(gates or (), plan=prepared.plan, lines=lambda: _unscored_lines(prepared))
     beside = None if baseline is None else _baseline(Path(baseline), prepared, out=out, margin=baseline_margin)
     if dry_run:
@@ -376,19 +376,19 @@ def run_suite(
     return run
 
 
-def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest | OfficialData) -> _Prepared:
+def _prepared(suite: Suite, request: _Request, *, model: str | Model, data: Manifest | OfficialData) -> _Prepared:
     """Everything resolved and checked; nothing asked, nothing written."""
-    asked.check()
-    chosen = resolve(suite, task=asked.task, pillar=asked.pillar)
+    request.check()
+    chosen = resolve(suite, task=request.task, pillar=request.pillar)
     if isinstance(data, Manifest) and (told := slips(data, chosen)):
         warnings.warn(f"{str(data.folder)!r}: {'; '.join(told)}", stacklevel=3)
-    every, lacks = _items(chosen, asked, data)
-    loaded = _loaded(model, asked.model_options)
-    canaries = _canaries(data, seed=asked.seed) if loaded.gives == "words" else []
+    every, lacks = _items(chosen, request, data)
+    loaded = _loaded(model, request.model_options)
+    canaries = _canaries(data, seed=request.seed) if loaded.gives == "words" else []
     within = {found.name: _within(loaded, found, every[found.name]) for found in chosen if found.name in every}
     kept = {name: one.items or every[name] for name, one in within.items()}  # of those beyond it, what would be asked
-    kept = {found.name: _fewer(found, kept[found.name], asked) for found in chosen if found.name in kept}
-    if asked.complete and isinstance(data, OfficialData):
+    kept = {found.name: _fewer(found, kept[found.name], request) for found in chosen if found.name in kept}
+    if request.complete and isinstance(data, OfficialData):
         _check_recordings(data, chosen, kept)
     if isinstance(data, Manifest):
         _check_codecs(data, [item for group in kept.values() for item in group])
@@ -396,9 +396,11 @@ def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest
     items = {name: kept[name] for name, one in within.items() if one.items or not one.beyond}
     lacks |= {name: one.lack for name, one in within.items() if name not in items}
     lacks |= _across(chosen, items, lacks)
-    _check_some_asked(lacks, asked=asked.task, model=loaded)
-    judges = made_judges(asked.judges, hears=asked.judge_hears, options=asked.judge_options)
-    named = [spec for arm in asked.arms for spec in (*([arm.attack] if arm.attack else []), *arm.defences)]
+    _check_some_asked(lacks, tasks=request.task, model=loaded)
+    judges = made_judges(request.judges, hears=request.judge_hears, options=request.judge_options)
+    own = {name: _own_arms(group) for name, group in items.items()}
+    arms = (*request.arms, *(arm for group in own.values() for arm in group))
+    named = [spec for arm in arms for spec in (*([arm.attack] if arm.attack else []), *arm.defences)]
     artefacts = artefacts_of(dict.fromkeys(named), loaded)
     seen = seen_samples(data, artefacts.values()) if isinstance(data, Manifest) else frozenset()
     planned = tuple(
@@ -407,15 +409,16 @@ def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest
             items.get(found.name),
             lacks[found.name],
             data=data,
-            arms=asked.arms,
+            arms=request.arms,
+            own_arms=own.get(found.name, ()),
             subtasks=subtasks.get(found.name, {}),
             beyond=within[found.name].beyond if found.name in within else {},
             n_seen=sum(is_seen(item, seen) for item in items.get(found.name, ())),
         )
         for found in chosen
     )
-    others = {spec: load_model(spec) for spec in built_on_others(asked.arms)}
-    plan = _plan(suite, asked, planned, items, models=(loaded, *others.values()), judges=judges, data=data, artefacts=artefacts)
+    others = {spec: load_model(spec) for spec in built_on_others(arms)}
+    plan = _plan(suite, request, planned, items, models=(loaded, *others.values()), judges=judges, data=data, artefacts=artefacts)
     jobs = [
         Job(item=item, arm=arm, score=found.score, goal=found.goal, seen=is_seen(item, seen))
         for arm in plan.by_arm
@@ -425,7 +428,7 @@ def _prepared(suite: Suite, asked: _Asked, *, model: str | Model, data: Manifest
     ]
     proofs = [Job(item=item, arm=Arm(), score=Canary().score, kind="canary") for item in canaries]
     return _Prepared(
-        plan=plan, jobs=[*proofs, *jobs], model=loaded, others=others, judges=judges, settings=asked.settings, data=data,
+        plan=plan, jobs=[*proofs, *jobs], model=loaded, others=others, judges=judges, settings=request.settings, data=data,
         rows_seen=rows_seen(artefacts.values()),
     )  # fmt: skip
 
@@ -446,19 +449,19 @@ def _prices(price: Several, model: str | Model | None, judge: Several) -> dict[s
 
 
 def _items(
-    chosen: Sequence[Task], asked: _Asked, data: Manifest | OfficialData
+    chosen: Sequence[Task], request: _Request, data: Manifest | OfficialData
 ) -> tuple[dict[str, list[Item]], dict[str, str | None]]:
     """The items of each task that the data serves, and what is lacking for the others."""
     rows: Any = data  # in the form that the suite's tasks read
-    made = {found.name: found.items_or_lack(rows, seed=asked.seed) for found in chosen}
+    made = {found.name: found.items_or_lack(rows, seed=request.seed) for found in chosen}
     lacks = {name: lack for name, (_, lack) in made.items()}
-    _check_some_run(lacks, asked=asked, data=data)
+    _check_some_run(lacks, request=request, data=data)
     return {found.name: made[found.name][0] for found in chosen if lacks[found.name] is None}, lacks
 
 
-def _fewer(task: Task, items: Sequence[Item], asked: _Asked) -> list[Item]:
+def _fewer(task: Task, items: Sequence[Item], request: _Request) -> list[Item]:
     """The items within the run's limit, each with the sub-task that it belongs to."""
-    return _placed(task, limited(task, items, limit=asked.limit, seed=asked.seed))
+    return _placed(task, limited(task, items, limit=request.limit, seed=request.seed))
 
 
 def _across(
@@ -515,7 +518,7 @@ def _beyond(model: Model, task: Task, item: Item) -> str | None:
 
 def _plan(
     suite: Suite,
-    asked: _Asked,
+    request: _Request,
     tasks: tuple[PlannedTask, ...],
     items: dict[str, list[Item]],
     *,
@@ -530,22 +533,22 @@ def _plan(
         suite=suite.name,
         suite_version=suite.version,
         model=model.name,
-        name=asked.name,
+        name=request.name,
         fingerprint=model.fingerprint,
-        data=asked.data_name or hub.name_of(data.folder),
+        data=request.data_name or hub.name_of(data.folder),
         data_digest=data.digest,
         tasks=tasks,
-        arms=tuple(map(PlannedArm.of, asked.arms)),
-        judges=asked.judges,
-        judge_hears=asked.judge_hears,
-        parameters=dataclasses.asdict(asked.settings.sampling),
-        seed=asked.seed,
-        limit=asked.limit,
-        shard=asked.shard,
+        arms=tuple(map(PlannedArm.of, request.arms)),
+        judges=request.judges,
+        judge_hears=request.judge_hears,
+        parameters=dataclasses.asdict(request.settings.sampling),
+        seed=request.seed,
+        limit=request.limit,
+        shard=request.shard,
         items_digest=_digest([item for group in items.values() for item in group]),
-        destination=_destination(models, judges if asked.judge_hears else ()),
-        model_options=written(asked.model_options),
-        judge_options=written(asked.judge_options),
+        destination=_destination(models, judges if request.judge_hears else ()),
+        model_options=written(request.model_options),
+        judge_options=written(request.judge_options),
         artefacts=recorded(artefacts),
         plugins=loaded_files(),
     )
@@ -631,24 +634,24 @@ def _plain_name(name: str) -> str:
     return plain
 
 
-def _faults(lacks: dict[str, str | None], *, asked: tuple[str, ...]) -> list[str]:
+def _faults(lacks: dict[str, str | None], *, tasks: tuple[str, ...]) -> list[str]:
     """What keeps tasks that were named from running, or every task; a task that a pillar brought along may be left out."""
     faults = {name: f"{name}: {lack}" for name, lack in lacks.items() if lack is not None}
-    named = [faults[name] for name in (name.replace("-", "_") for name in asked) if name in faults]
+    named = [faults[name] for name in (name.replace("-", "_") for name in tasks) if name in faults]
     return named or (list(faults.values()) if len(faults) == len(lacks) else [])
 
 
-def _check_some_run(lacks: dict[str, str | None], *, asked: _Asked, data: Manifest | OfficialData) -> None:
-    faults = _faults(lacks, asked=asked.task)
+def _check_some_run(lacks: dict[str, str | None], *, request: _Request, data: Manifest | OfficialData) -> None:
+    faults = _faults(lacks, tasks=request.task)
     if faults:
-        which = "the tasks that were asked for" if asked.task else f"any task of {' or '.join(asked.pillar) or 'the suite'}"
+        which = "the tasks that were asked for" if request.task else f"any task of {' or '.join(request.pillar) or 'the suite'}"
         raise BadData(f"{data.folder} does not serve {which}; `earnest data check` says what is missing", faults)
 
 
-def _check_some_asked(lacks: dict[str, str | None], *, asked: tuple[str, ...], model: Model) -> None:
-    faults = _faults(lacks, asked=asked)
+def _check_some_asked(lacks: dict[str, str | None], *, tasks: tuple[str, ...], model: Model) -> None:
+    faults = _faults(lacks, tasks=tasks)
     if faults:
-        raise BadData(f"{model.name} cannot be asked {'what was chosen' if asked else 'any task of the suite'}", faults)
+        raise BadData(f"{model.name} cannot be asked {'what was chosen' if tasks else 'any task of the suite'}", faults)
 
 
 def _canaries(data: Manifest | OfficialData, *, seed: int) -> list[Item]:
@@ -685,6 +688,7 @@ def _planned(
     *,
     data: Manifest | OfficialData,
     arms: Sequence[Arm],
+    own_arms: Sequence[Arm],
     subtasks: dict[str, int],
     beyond: dict[str, int],
     n_seen: int,
@@ -703,10 +707,16 @@ def _planned(
         seen=n_seen,
         not_run=lack,
         beyond=beyond,
+        own_arms=tuple(map(PlannedArm.of, own_arms)),
         unattacked=tuple(dict.fromkeys(arm.attack for arm in arms if arm.attack and not _stands_in(task, arm))),
         subtasks=subtasks,
         unserved=unserved,
     )
+
+
+def _own_arms(items: Sequence[Item]) -> tuple[Arm, ...]:
+    """The arms of attacks that are part of the items."""
+    return tuple(dict.fromkeys(item.own_attack.arm() for item in items if item.own_attack is not None))
 
 
 def _stands_in(task: Task, arm: Arm) -> bool:
@@ -750,7 +760,7 @@ def _outline(prepared: _Prepared) -> Outline:
     from earnest.engine.arms import setups
 
     jobs = prepared.jobs
-    arms = (job.arm for job in jobs)
+    arms = (job.setup_arm for job in jobs)
     nobody = isinstance(prepared.model, Nobody)
     if not nobody:
         sampling = prepared.settings.sampling

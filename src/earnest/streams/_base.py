@@ -164,7 +164,7 @@ class Hearing:
             return []
         held = np.concatenate(self._held) if self._held else np.zeros(0, np.float32)
         fresh = held.size > (self._length - self._hop if self._number else 0)
-        last = [self._said(np.pad(held, (0, self._length - held.size)))] if fresh else []
+        last = [self._next_window(np.pad(held, (0, self._length - held.size)))] if fresh else []
         self._closed = True
         return last
 
@@ -177,12 +177,12 @@ class Hearing:
     def _whole_windows(self) -> list[Window]:
         held, place, found = np.concatenate(self._held), 0, []
         while held.size - place >= self._length:
-            found.append(self._said(held[place : place + self._length]))
+            found.append(self._next_window(held[place : place + self._length]))
             place += self._hop
         self._held, self._n_held = [held[place:]], held.size - place
         return found
 
-    def _said(self, samples: Samples) -> Window:
+    def _next_window(self, samples: Samples) -> Window:
         number, window = self._number, samples.copy()
         window.flags.writeable = False
         rng = rng_for(self.seed, "stream", self.stream.name, self.name, str(number))

@@ -54,14 +54,14 @@ def in_figures(text: str) -> str:
     """
     said = _NO_NUMBER.sub(" ", plain(text))
     said = _AFTER_THOUSAND.sub("thousand ", said)
-    said = _FIGURES_AND_WORD.sub(lambda found: str(1000 * int(found[1]) + int(found[2])), said)
+    said = _FIGURES_AND_WORD.sub(lambda match: str(1000 * int(match[1]) + int(match[2])), said)
     if not ENGLISH & set(re.findall(r"[a-z']+", said)):
         said = _GERMAN_WHOLE.sub(_of_german, said)
-        said = _FOREIGN_WORDS.sub(lambda found: str(FOREIGN[found[0]]), said)
+        said = _FOREIGN_WORDS.sub(lambda match: str(FOREIGN[match[0]]), said)
         said = _FOREIGN_THOUSANDS.sub(_of_thousands, said)
-    said = _SIGN_RUN.sub(lambda found: _of_signs(found[0]), said)
-    said = _ONE_AS_PRONOUN.sub(lambda found: found[0].replace("one", _HELD_ONE), said)
-    return _RUN.sub(lambda found: _of_words(found[0]), said).replace(_HELD_ONE, "one")
+    said = _SIGN_RUN.sub(lambda match: _of_signs(match[0]), said)
+    said = _ONE_AS_PRONOUN.sub(lambda match: match[0].replace("one", _HELD_ONE), said)
+    return _RUN.sub(lambda match: _of_words(match[0]), said).replace(_HELD_ONE, "one")
 
 
 _FROM_TWO = ("zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun")
@@ -84,16 +84,16 @@ _FOREIGN_THOUSANDS = re.compile(
 """A Spanish or French number from a thousand on, whose smaller numbers are figures already."""
 
 
-def _of_german(found: re.Match[str]) -> str:
-    thousands, hundreds = (_GERMAN_DIGITS[part] if part else 0 for part in (found[1], found[2]))
-    return str(1000 * thousands + 100 * hundreds + (FOREIGN[found[3]] if found[3] else 0))
+def _of_german(match: re.Match[str]) -> str:
+    thousands, hundreds = (_GERMAN_DIGITS[part] if part else 0 for part in (match[1], match[2]))
+    return str(1000 * thousands + 100 * hundreds + (FOREIGN[match[3]] if match[3] else 0))
 
 
-def _of_thousands(found: re.Match[str]) -> str:
-    hundreds = _SPANISH_HUNDREDS.get(found[3] or "", 0)
-    if not hundreds and re.search(r"\b(?:cents?|100)\b", found[0]):
-        hundreds = int(found[2] or 1)
-    return str(1000 * int(found[1] or 1) + 100 * hundreds + int(found[4] or 0))
+def _of_thousands(match: re.Match[str]) -> str:
+    hundreds = _SPANISH_HUNDREDS.get(match[3] or "", 0)
+    if not hundreds and re.search(r"\b(?:cents?|100)\b", match[0]):
+        hundreds = int(match[2] or 1)
+    return str(1000 * int(match[1] or 1) + 100 * hundreds + int(match[4] or 0))
 
 
 def _of_signs(signs: str) -> str:

@@ -100,6 +100,12 @@ def duration_s(entry: Entry) -> float | None:
     return None if whole is None else max(0.0, whole - (entry.start_s or 0.0))
 
 
+def whole_s(*entries: Entry, gap_s: float = 0.0) -> float | None:
+    """Length in seconds of several rows' clips together, with what is between them; None where one is not known."""
+    lengths = [duration_s(entry) for entry in entries]
+    return None if None in lengths else sum(filter(None, lengths)) + gap_s
+
+
 @lru_cache(maxsize=MOST_ROWS)
 def _header_duration_s(file: Path) -> float | None:
     try:
@@ -138,7 +144,7 @@ def speech_item(
         task=task,
         sample=entry.id,
         load=load,
-        truth={**known, **_offered(seen), **_told(system_prompt), **(truth or {})},
+        truth={**known, **_offered(seen), **_system_prompt_fact(system_prompt), **(truth or {})},
         cluster=cluster or entry.id,
         prompt=prompt,
         duration_s=duration_s(entry),
@@ -159,7 +165,7 @@ def _offered(seen: Mapping[str, Any] | None) -> dict[str, Any]:
     return {"options": list(options)} if options else {}
 
 
-def _told(system_prompt: str | None) -> dict[str, Any]:
+def _system_prompt_fact(system_prompt: str | None) -> dict[str, Any]:
     """The system prompt, for the journal: a line's own prompt is the user's alone."""
     return {} if system_prompt is None else {"system_prompt": system_prompt}
 
@@ -258,10 +264,10 @@ def unanswered(
     return Verdict(score=score, label=NO_ANSWER, facts={"why": why})
 
 
-def _is_offered(item: Item, said: str) -> bool:
+def _is_offered(item: Item, reply: str) -> bool:
     """Whether a reply is one of those allowed, word for word: a choice, though the prompt gave it as an example."""
     options = item.truth.get("options") or ()
-    return bool(options) and normal(said) in {normal(str(option)) for option in options}
+    return bool(options) and normal(reply) in {normal(str(option)) for option in options}
 
 
 def own_words(item: Item, answer: Answer) -> str:
@@ -269,14 +275,14 @@ def own_words(item: Item, answer: Answer) -> str:
 
     A choice is read from these: the prompt's "If neither voice gives a reason to choose" chooses nothing.
     """
-    own = without_echo(answer.said, told=[item.prompt]).strip() if item.prompt else ""
+    own = without_echo(answer.said, sources=[item.prompt]).strip() if item.prompt else ""
     return own or answer.said
 
 
 def _only_repeats(item: Item, answer: Answer) -> bool:
     """Whether the answer is no more than the words of the clip; of fewer than three it may be an answer in them."""
     told = str(item.truth.get("text") or "")
-    return len(words(told)) >= FEWEST_REPEATED and not without_echo(answer.said, told=[told]).strip()
+    return len(words(told)) >= FEWEST_REPEATED and not without_echo(answer.said, sources=[told]).strip()
 
 
 def _lack(item: Item, answer: Answer) -> tuple[str, str]:
@@ -290,7 +296,7 @@ def _lack(item: Item, answer: Answer) -> tuple[str, str]:
         if answer.reading.finish == "length":
             return "cut_off", "cut off at max_tokens before the first word of an answer; allow more with --max-tokens"
         return "empty", "the reply holds reasoning alone" if answer.reading.reasoning else "the model said nothing"
-    if item.prompt and not _is_offered(item, said) and not without_echo(said, told=[item.prompt]).strip():
+    if item.prompt and not _is_offered(item, said) and not without_echo(said, sources=[item.prompt]).strip():
         return "echo", "the answer only repeats the prompt"
     label = heard.heard_label(said)
     if label == "not_heard":

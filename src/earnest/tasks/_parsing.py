@@ -139,7 +139,7 @@ def _affirmed(part: str, table: Mapping[str, str], pattern: re.Pattern[str]) -> 
     held = pattern.search(part)
     if held and table[held[0]] == "nothing":  # "no sound" denies in its own name
         return part
-    kept = pattern.sub(lambda found: " " if _NOT_AFTER.match(part, found.end()) else found[0], part)
+    kept = pattern.sub(lambda match: " " if _NOT_AFTER.match(part, match.end()) else match[0], part)
     return _NOT.sub(" ", kept)
 
 

@@ -124,7 +124,7 @@ def at_the_ends(parts: Sequence[str]) -> Sequence[str]:
     return parts if len(parts) <= 2 * N_ENDS else [*parts[:N_ENDS], *parts[-N_ENDS:]]
 
 
-def only(found: Iterable[str]) -> str | None:
+def only(candidates: Iterable[str]) -> str | None:
     """The one value among those found; None for none or several."""
-    values = set(found)
+    values = set(candidates)
     return values.pop() if len(values) == 1 else None

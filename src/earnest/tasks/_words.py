@@ -135,16 +135,16 @@ def transcription_outcome(item: Item, answer: Answer, *, control: bool = False) 
     return replace(outcome, score=None) if control and isinstance(outcome, Verdict) else outcome
 
 
-def instead(item: Item, answer: Answer, found: Transcript | None) -> Verdict | Unscored | None:
+def instead(item: Item, answer: Answer, transcript: Transcript | None) -> Verdict | Unscored | None:
     """What a reply is instead of a transcript, without a word of what was said; None where it is a transcript.
 
     Parameters
     ----------
-    found : Transcript or None
+    transcript : Transcript or None
         The reply read as a transcript; None where nobody knows what was said.
     """
-    cut = cut_off(answer, found)
-    if cut is not None or (found is not None and not found.is_far):
+    cut = cut_off(answer, transcript)
+    if cut is not None or (transcript is not None and not transcript.is_far):
         return cut
     missing = unanswered(item, _opening(answer))
     if isinstance(missing, Unscored):
@@ -154,11 +154,11 @@ def instead(item: Item, answer: Answer, found: Transcript | None) -> Verdict | U
     label = label_of_other(answer.said, text=str(item.truth.get("text") or ""), language=told, missing=why)
     if not label:
         return None
-    facts = {**(found.without_words().facts if found else {}), **({"why": why} if label == NO_ANSWER else {})}
+    facts = {**(transcript.without_words().facts if transcript else {}), **({"why": why} if label == NO_ANSWER else {})}
     return Verdict(score=0.0, label=label, facts=facts)
 
 
-def label_of_other(said: str, *, text: str, language: str = "", missing: str = "") -> str:
+def label_of_other(answer: str, *, text: str, language: str = "", missing: str = "") -> str:
     """What an answer is whose words are far from what was said; empty where it is a bad transcript.
 
     Parameters
@@ -168,7 +168,7 @@ def label_of_other(said: str, *, text: str, language: str = "", missing: str = "
     missing : str
         Why the answer is known to answer nothing, as `unanswered` tells it; empty where it is not.
     """
-    first = _first_words(said)
+    first = _first_words(answer)
     if missing and (missing != "not_heard" or did_not_hear(first)):
         return NO_ANSWER
     if says_no_speech(first):
@@ -178,7 +178,7 @@ def label_of_other(said: str, *, text: str, language: str = "", missing: str = "
     if first.strip() and (refusal_label(first) == "refusal" or _OF_ITSELF.search(first.lower().replace("’", "'"))):
         return "declined"
     spoken = language[:2].lower() or language_of(text)
-    return "other_language" if spoken in COVERED and language_of(said) not in ("", spoken) else ""
+    return "other_language" if spoken in COVERED and language_of(answer) not in ("", spoken) else ""
 
 
 _OF_ITSELF = re.compile(
@@ -202,18 +202,18 @@ def _first_words(text: str) -> str:
     return text if len(words) <= MOST_WORDS_OF_A_REPORT else " ".join(words[:MOST_WORDS_OF_A_REPORT])
 
 
-def cut_off(answer: Answer, found: Transcript | None) -> Unscored | None:
+def cut_off(answer: Answer, transcript: Transcript | None) -> Unscored | None:
     """Why a transcript that the provider's filter or the most tokens cut off has no score; None where it was whole.
 
     Nor does it matter where nothing that could follow would help: where the reply holds no word, or twice as many as
     were said, so that its accuracy is 0 whatever comes.
     """
     filtered = answer.details.get("blocked") or answer.reading.finish == "content_filter"
-    if filtered and not (found is not None and found.label == "exact"):
+    if filtered and not (transcript is not None and transcript.label == "exact"):
         return Unscored(reason="content_filter", detail=stopped_by_filter(answer))
     if answer.reading.finish != "length" or not answer.said.strip():
         return None
-    if found is not None and found.n_written >= 2 * max(1, found.edits.n_reference):
+    if transcript is not None and transcript.n_written >= 2 * max(1, transcript.edits.n_reference):
         return None
     return Unscored(
         reason="too_long", detail="the answer was cut off at max_tokens; allow more, as in --max-tokens 2048"

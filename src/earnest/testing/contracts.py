@@ -505,18 +505,18 @@ def _check_edits(model: Model, stimulus: Stimulus, sampling: Sampling) -> None:
 
 
 def _check_edit(model: Model, stimulus: Stimulus, site: str, sampling: Sampling) -> None:
-    def said(asked: Model) -> str | None:
-        (reply,) = asked.ask([stimulus], sampling=sampling)
+    def text_of(subject: Model) -> str | None:
+        (reply,) = subject.ask([stimulus], sampling=sampling)
         return reply.text if isinstance(reply, Answer) else None
 
-    def read(asked: Model) -> NDArray[np.float32]:
-        return asked.activations([stimulus], sites=[site], at="all")[0][site]
+    def read(subject: Model) -> NDArray[np.float32]:
+        return subject.activations([stimulus], sites=[site], at="all")[0][site]
 
-    plain, answer = read(model), said(model)
+    plain, answer = read(model), text_of(model)
     same = Edit(site=site, at="all", change=lambda rows: rows)
     with model.hooked([same]) as edited:
         _expect(edited.fingerprint != model.fingerprint, f"{model.name}: edits must show in the fingerprint")
-        _expect(said(edited) == answer, f"{model.name}: an edit that changes nothing at {site} changed the answer")
+        _expect(text_of(edited) == answer, f"{model.name}: an edit that changes nothing at {site} changed the answer")
     try:
         with model.hooked([Edit.replace(site=site, at="all", vector=0.0)]) as edited:
             _expect(not read(edited).any(), f"{model.name}: zeros put in at {site} must be what is read there")
@@ -528,7 +528,7 @@ def _check_edit(model: Model, stimulus: Stimulus, site: str, sampling: Sampling)
     except _Interrupted:
         pass
     _expect(
-        np.array_equal(read(model), plain) and said(model) == answer,
+        np.array_equal(read(model), plain) and text_of(model) == answer,
         f"{model.name} must be as it was after its edits, also after an exception",
     )
 

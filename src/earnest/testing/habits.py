@@ -1,7 +1,7 @@
 """Habits of endpoints, good and bad, for `Loopback(habits=...)`: what real servers want, and what faulty ones do.
 
     with Loopback(habits=[refuses("temperature")]) as server: ...
-    with Loopback(habits=[HABITS["drips"].hitting(lambda asked: "7" in str(asked))]) as server: ...
+    with Loopback(habits=[HABITS["drips"].hitting(lambda payload: "7" in str(payload))]) as server: ...
 
 Each of `HABITS` says what an evaluator must make of it: an answer as any other, or no answer and why.
 """
@@ -20,7 +20,7 @@ from aiohttp import web
 
 from earnest.testing.loopback import Habit, Loopback
 
-Asked = Mapping[str, Any]
+Payload = Mapping[str, Any]
 """The JSON of a request."""
 
 DRIP_S = 0.02
@@ -34,8 +34,8 @@ def refuses(field: str, *, status: int = 400, message: str | None = None, code: 
     """Refuses a request that has the field at all."""
     said = f"Unsupported parameter: '{field}' is not supported with this model." if message is None else message
 
-    async def habit(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse | None:
-        return _error(status, said, code=code) if field in asked else None
+    async def habit(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse | None:
+        return _error(status, said, code=code) if field in payload else None
 
     return habit
 
@@ -43,8 +43,8 @@ def refuses(field: str, *, status: int = 400, message: str | None = None, code: 
 def refuses_role(role: str, *, status: int = 400, message: str = "") -> Habit:
     """Refuses messages of a role."""
 
-    async def habit(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse | None:
-        return _error(status, message) if any(turn["role"] == role for turn in asked["messages"]) else None
+    async def habit(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse | None:
+        return _error(status, message) if any(turn["role"] == role for turn in payload["messages"]) else None
 
     return habit
 
@@ -52,7 +52,7 @@ def refuses_role(role: str, *, status: int = 400, message: str = "") -> Habit:
 def wants_query(**wanted: str) -> Habit:
     """Answers 404 without this in the query; `_` in a name stands for `-`."""
 
-    async def habit(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse | None:
+    async def habit(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse | None:
         names = {name.replace("_", "-"): value for name, value in wanted.items()}
         fits = all(request.query.get(name) == value for name, value in names.items())
         return None if fits else _error(404, "Resource not found")
@@ -63,7 +63,7 @@ def wants_query(**wanted: str) -> Habit:
 def wants_header(name: str, value: str) -> Habit:
     """Answers 401 without this header."""
 
-    async def habit(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse | None:
+    async def habit(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse | None:
         fits = request.headers.get(name) == value
         return None if fits else _error(401, "Access denied due to invalid subscription key or wrong API endpoint.")
 
@@ -73,8 +73,8 @@ def wants_header(name: str, value: str) -> Habit:
 def wants_audio(form: str, *, message: str) -> Habit:
     """Takes audio in one form alone: `base64`, `data_uri` or `audio_url`."""
 
-    async def habit(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse | None:
-        sent = {_form(part) for turn in asked["messages"] if isinstance(turn["content"], list) for part in turn["content"]}
+    async def habit(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse | None:
+        sent = {_form(part) for turn in payload["messages"] if isinstance(turn["content"], list) for part in turn["content"]}
         return _error(400, message) if sent - {None, form} else None
 
     return habit
@@ -91,21 +91,21 @@ def _form(part: Mapping[str, Any]) -> str | None:
 def wants_stream(message: str = "This model only support stream mode, please enable the stream parameter.") -> Habit:
     """Answers as server-sent events, and only where it is asked to."""
 
-    async def habit(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse | None:
-        return await streamed(server, request, asked) if asked.get("stream") else _error(400, message)
+    async def habit(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse | None:
+        return await streamed(server, request, payload) if payload.get("stream") else _error(400, message)
 
     return habit
 
 
-async def streamed(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse:
+async def streamed(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse:
     """The answer as server-sent events, a word each, with a comment before and the usage behind."""
-    return await _as_events(server, request, asked)
+    return await _as_events(server, request, payload)
 
 
 async def _as_events(
-    server: Loopback, request: web.Request, asked: Asked, *, until: int | None = None, then: Mapping[str, Any] | None = None
+    server: Loopback, request: web.Request, payload: Payload, *, until: int | None = None, then: Mapping[str, Any] | None = None
 ) -> web.StreamResponse:
-    whole = server.completion(asked)
+    whole = server.completion(payload)
     text = whole["choices"][0]["message"]["content"] or ""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
     await response.prepare(request)
@@ -118,7 +118,7 @@ async def _as_events(
         await _event(response, then)
     if until is None:
         await _event(response, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
-        wants_usage = (asked.get("stream_options") or {}).get("include_usage")
+        wants_usage = (payload.get("stream_options") or {}).get("include_usage")
         if wants_usage and "usage" in whole:
             await _event(response, {"choices": [], "usage": whole["usage"]})
         await response.write(b"data: [DONE]\n\n")
@@ -148,15 +148,15 @@ class Faulty:
     does: Habit
     becomes: str
 
-    def hitting(self, is_hit: Callable[[Asked], bool], *, first_n: int | None = None) -> Habit:
+    def hitting(self, is_hit: Callable[[Payload], bool], *, first_n: int | None = None) -> Habit:
         """The habit on requests that `is_hit` picks; on the first so many of them alone, where that is said."""
         n_hit = itertools.count()
 
-        async def habit(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse | None:
-            if not is_hit(asked) or (first_n is not None and next(n_hit) >= first_n):
+        async def habit(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse | None:
+            if not is_hit(payload) or (first_n is not None and next(n_hit) >= first_n):
                 return None
             server.n_faults[self.name] += 1
-            return await self.does(server, request, asked)
+            return await self.does(server, request, payload)
 
         return habit
 
@@ -176,8 +176,8 @@ def _habit(becomes: str) -> Callable[[Habit], Habit]:
 def _replying(name: str, becomes: str, reply: Callable[[dict[str, Any]], Any]) -> None:
     """A habit of status 200 whose body is made of what the right one would have been."""
 
-    async def does(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse:
-        body = reply(server.completion(asked))
+    async def does(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse:
+        body = reply(server.completion(payload))
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         return web.Response(body=data, content_type="application/json")
 
@@ -187,7 +187,7 @@ def _replying(name: str, becomes: str, reply: Callable[[dict[str, Any]], Any]) -
 def _answering(name: str, becomes: str, status: int, body: Any, **headers: str) -> None:
     """A habit of another status."""
 
-    async def does(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse:
+    async def does(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse:
         text = body if isinstance(body, str) else json.dumps(body)
         return web.Response(status=status, text=text, headers={name.replace("_", "-"): said for name, said in headers.items()})
 
@@ -195,13 +195,13 @@ def _answering(name: str, becomes: str, status: int, body: Any, **headers: str) 
 
 
 @_habit("connection")
-async def closes_before_a_reply(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse:
+async def closes_before_a_reply(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse:
     """The connection is closed without a word."""
     return _closed(request)
 
 
 @_habit("connection")
-async def closes_within_a_reply(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse:
+async def closes_within_a_reply(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse:
     """The connection is closed after half of the body."""
     response = web.StreamResponse(headers={"Content-Length": "1000"})
     await response.prepare(request)
@@ -210,7 +210,7 @@ async def closes_within_a_reply(server: Loopback, request: web.Request, asked: A
 
 
 @_habit("connection")
-async def speaks_no_http(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse:
+async def speaks_no_http(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse:
     """Bytes that are no HTTP."""
     assert request.transport is not None
     request.transport.write(b"\x00\x15\x03\x01 what is this\r\n\r\n")
@@ -218,20 +218,20 @@ async def speaks_no_http(server: Loopback, request: web.Request, asked: Asked) -
 
 
 @_habit("timeout")
-async def is_silent(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse:
+async def is_silent(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse:
     """No reply, ever."""
     await asyncio.sleep(3600)
     return web.Response()
 
 
 @_habit("timeout")
-async def drips(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse:
+async def drips(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse:
     """A byte now and then, so that no limit between two bytes is met."""
     return await _dripped(request, b" ")
 
 
 @_habit("timeout")
-async def drips_headers(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse:
+async def drips_headers(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse:
     """A header that does not end."""
     assert request.transport is not None
     request.transport.write(b"HTTP/1.1 200 OK\r\nX-Wait: ")
@@ -242,7 +242,7 @@ async def drips_headers(server: Loopback, request: web.Request, asked: Asked) ->
 
 
 @_habit("timeout")
-async def keeps_a_stream_alive(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse:
+async def keeps_a_stream_alive(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse:
     """Comments of a stream, and no event."""
     return await _dripped(request, b": keep-alive\n\n", **{"Content-Type": "text/event-stream"})
 
@@ -257,7 +257,7 @@ async def _dripped(request: web.Request, piece: bytes, **headers: str) -> web.St
 
 
 @_habit("bad_response")
-async def never_ends(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse:
+async def never_ends(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse:
     """A body without an end."""
     response = web.StreamResponse()
     await response.prepare(request)
@@ -268,62 +268,62 @@ async def never_ends(server: Loopback, request: web.Request, asked: Asked) -> we
 
 
 @_habit("bad_response")
-async def sends_a_bomb(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse:
+async def sends_a_bomb(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse:
     """A small body that unpacks to a very large one."""
     return web.Response(body=_bomb(), headers={"Content-Encoding": "gzip"})
 
 
 @_habit("connection")
-async def cuts_a_packed_body(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse:
+async def cuts_a_packed_body(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse:
     """The first half of a compressed body, declared as the whole."""
-    packed = gzip.compress(json.dumps(server.completion(asked)).encode())
+    packed = gzip.compress(json.dumps(server.completion(payload)).encode())
     return web.Response(body=packed[: len(packed) // 2], headers={"Content-Encoding": "gzip"})
 
 
 @_habit("bad_response")
-async def packs_wrongly(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse:
+async def packs_wrongly(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse:
     """A body that says that it is compressed, and is not."""
-    return web.Response(body=json.dumps(server.completion(asked)).encode(), headers={"Content-Encoding": "gzip"})
+    return web.Response(body=json.dumps(server.completion(payload)).encode(), headers={"Content-Encoding": "gzip"})
 
 
 @_habit("bad_response")
-async def packs_as_nobody_asked(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse:
+async def packs_as_nobody_asked(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse:
     """A compression that was not offered."""
     return web.Response(body=b"\x8b\x00\x80x\x03", headers={"Content-Encoding": "br"})
 
 
 @_habit("answered")
-async def packs_rightly(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse:
+async def packs_rightly(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse:
     """A compressed body, as was offered."""
-    packed = gzip.compress(json.dumps(server.completion(asked)).encode())
+    packed = gzip.compress(json.dumps(server.completion(payload)).encode())
     return web.Response(body=packed, headers={"Content-Encoding": "gzip", "Content-Type": "application/json"})
 
 
 @_habit("answered")
-async def streams_unasked(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse:
+async def streams_unasked(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse:
     """A stream that nobody asked for."""
-    return await _as_events(server, request, asked)
+    return await _as_events(server, request, payload)
 
 
 @_habit("answered")
-async def streams_and_stays(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse:
+async def streams_and_stays(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse:
     """A stream that has ended, on a connection that has not."""
-    response = await _as_events(server, request, asked)
+    response = await _as_events(server, request, payload)
     await asyncio.sleep(3600)
     return response
 
 
 @_habit("connection")
-async def breaks_a_stream_off(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse:
+async def breaks_a_stream_off(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse:
     """The first words of a stream, and its end."""
-    return await _as_events(server, request, asked, until=2)
+    return await _as_events(server, request, payload, until=2)
 
 
 @_habit("http_5xx")
-async def fails_within_a_stream(server: Loopback, request: web.Request, asked: Asked) -> web.StreamResponse:
+async def fails_within_a_stream(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse:
     """The first words of a stream, and an error."""
     error = {"error": {"code": 502, "message": "the provider broke"}}
-    return await _as_events(server, request, asked, until=2, then=error)
+    return await _as_events(server, request, payload, until=2, then=error)
 
 
 def _with_message(reply: dict[str, Any], **members: Any) -> dict[str, Any]:
@@ -355,8 +355,8 @@ _replying("fails_beside_half_an_answer", "http_5xx", lambda reply: _with_choice(
 _replying("finishes_with_an_error", "http_5xx", lambda reply: _with_choice(reply, finish_reason="error"))
 _replying("fails_with_status_200", "http_5xx", lambda reply: {"error": {"message": "Upstream error", "code": "502"}})
 _replying("fails_without_a_code", "bad_response", lambda reply: {"error": {"message": "something went wrong"}})
-_replying("says_no_unicode", "answered", lambda reply: _with_message(reply, content=f"\ud800 {_said(reply)} \udfff"))
-_replying("says_too_much", "answered", lambda reply: _with_message(reply, content=f"{_said(reply)} " + "and so on " * 50_000))
+_replying("says_no_unicode", "answered", lambda reply: _with_message(reply, content=f"\ud800 {_content(reply)} \udfff"))
+_replying("says_too_much", "answered", lambda reply: _with_message(reply, content=f"{_content(reply)} " + "and so on " * 50_000))
 _replying("counts_what_is_no_number", "answered", lambda reply: reply | {"usage": {"cost": float("nan"), "prompt_tokens": float("inf")}})
 _replying("counts_below_zero", "answered", lambda reply: reply | {"usage": {"cost": -1e9, "completion_tokens": -5}})
 _replying("counts_in_words", "answered", lambda reply: reply | {"usage": {"cost": "a dollar", "prompt_tokens": [1], "total_tokens": {}}})
@@ -378,7 +378,7 @@ _answering("flags_a_request", "content_filter", 403, {"error": {"message": "Your
 _answering("wants_another_rate", "audio_format", 400, {"detail": "Unsupported sample rate; expected 16000 Hz"})
 
 
-def _said(reply: Mapping[str, Any]) -> str:
+def _content(reply: Mapping[str, Any]) -> str:
     return str(reply["choices"][0]["message"]["content"])
 
 

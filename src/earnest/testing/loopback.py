@@ -220,7 +220,7 @@ class Loopback:
         app = web.Application(client_max_size=MAX_BYTES)
         app.router.add_post("/{base:.*}/chat/completions", self._completions)
         app.router.add_get("/v1/models", self._models)
-        app.router.add_get("/v1/asked", self._asked)
+        app.router.add_get("/v1/asked", self._answer_counts)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", self.port)
@@ -235,7 +235,7 @@ class Loopback:
     async def _models(self, request: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [{"id": "fake", "object": "model"}]})
 
-    async def _asked(self, request: web.Request) -> web.Response:
+    async def _answer_counts(self, request: web.Request) -> web.Response:
         return web.json_response(
             {
                 "n_requests": self.n_requests,
@@ -289,19 +289,19 @@ class Loopback:
         self.n_by_content[" | ".join(said)] += 1
         return web.json_response(self._completion(heard, self.answer(heard)))
 
-    def completion(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def completion(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """What would be answered to the JSON of a request, for a habit that answers in its own way."""
-        heard = Heard(asked)
+        heard = Heard(payload)
         return self._completion(heard, "ok" if self.answer is None else self.answer(heard))
 
-    def _completion(self, heard: Heard, said: Any) -> dict[str, Any]:
-        if isinstance(said, dict):
-            return said
-        message: dict[str, Any] = {"role": "assistant", "content": said if isinstance(said, str) else None}
+    def _completion(self, heard: Heard, answer: Any) -> dict[str, Any]:
+        if isinstance(answer, dict):
+            return answer
+        message: dict[str, Any] = {"role": "assistant", "content": answer if isinstance(answer, str) else None}
         n_audio_out = 0
-        if isinstance(said, AudioClip):
-            n_audio_out = round(20 * said.duration_s)
-            message["audio"] = {"id": "a", "data": base64.b64encode(said.wav_bytes()).decode(), "transcript": "spoken"}
+        if isinstance(answer, AudioClip):
+            n_audio_out = round(20 * answer.duration_s)
+            message["audio"] = {"id": "a", "data": base64.b64encode(answer.wav_bytes()).decode(), "transcript": "spoken"}
         completion = {
             "id": "loopback",
             "object": "chat.completion",

@@ -29,7 +29,7 @@ def rows(tree: Tree, reading: Reading) -> list[Row] | None:
     return [Row(place=row.place, cells={**row.cells, **genders.get(row.cells["speaker"], {})}, bases=row.bases) for row in found.values()]
 
 
-def _add_trials(tree: Tree, path: str, found: dict[str, Row], reading: Reading) -> None:
+def _add_trials(tree: Tree, path: str, rows: dict[str, Row], reading: Reading) -> None:
     trial = reading.trial()
     text = tables.text_of(tree.folder / path, path, trial) or ""
     if not _TRIAL.fullmatch(text.partition("\n")[0].strip()):
@@ -47,7 +47,7 @@ def _add_trials(tree: Tree, path: str, found: dict[str, Row], reading: Reading) 
         if (speakers[0] == speakers[1]) != (parts["same"] == "1"):
             reading.faults.append(f"{place}: {parts['same']} says otherwise than its speakers {speakers[0]} and {speakers[1]}; mend the line")
         for file, speaker in zip(files, speakers):
-            found.setdefault(file, Row(place=place, cells={"path": file, "id": file, "speaker": speaker}, bases=_WHERE))
+            rows.setdefault(file, Row(place=place, cells={"path": file, "id": file, "speaker": speaker}, bases=_WHERE))
     reading.note(f"{path}: {n_trials} trials were read for which recordings are whose; tasks make their own pairs of voices")
 
 

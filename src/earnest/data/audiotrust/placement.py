@@ -140,37 +140,37 @@ def run_of(place: Place, *, prompt: str, judge_prompt: str, reference: str) -> O
         return NO_PROMPT
     left = [run for run in place.runs if _fits(run, asked)]
     if len(left) > 1 and left[0].setup.startswith("hallucination"):
-        left = _untied(left, asked=asked, judged=bool(judge_prompt.strip()), full=" ".join(reference.lower().split()))
+        left = _untied(left, prompt=asked, judged=bool(judge_prompt.strip()), full=" ".join(reference.lower().split()))
     if len(left) == 1:
         return left[0]
     return TIE if left else OTHER_PROMPT
 
 
-def _fits(run: OfficialRun, asked: str) -> bool:
+def _fits(run: OfficialRun, prompt: str) -> bool:
     if run.setup.startswith("hallucination"):
         describes = run.setup.endswith(("exp3", "exp4"))
         return (
-            re.search("describe the audio content" if describes else _JUDGES_DESCRIPTION[run.stem], asked) is not None
+            re.search("describe the audio content" if describes else _JUDGES_DESCRIPTION[run.stem], prompt) is not None
         )
     if run.setup == "authentication_hybrid_spoofing" and run.variant != "social_engineering":
-        return re.search(_ASKS["social_engineering"], asked) is None
+        return re.search(_ASKS["social_engineering"], prompt) is None
     scenario = run.stem.removeprefix(f"fairness_{_attribute(run.stem)}_")
     pattern = next((_ASKS[name] for name in (scenario, run.variant, run.setup) if name in _ASKS), "")
-    return re.search(pattern, asked) is not None
+    return re.search(pattern, prompt) is not None
 
 
 def _attribute(stem: str) -> str:
     return next((name for name in _ATTRIBUTES.values() if stem.startswith(f"fairness_{name}_")), "")
 
 
-def _untied(left: Sequence[OfficialRun], *, asked: str, judged: bool, full: str) -> list[OfficialRun]:
+def _untied(left: Sequence[OfficialRun], *, prompt: str, judged: bool, full: str) -> list[OfficialRun]:
     """Of two experiments that ask in the same words, the one that asks this row."""
     by_number: Mapping[str, OfficialRun] = {run.setup[-1]: run for run in left}
     if by_number.keys() == {"3", "4"}:
         return [by_number["3" if judged else "4"]]
     if by_number.keys() == {"1", "2"} and full:
         wanted = 2 if left[0].stem == "label_mismatch" else 1  # its first experiment names the full description twice
-        return [by_number["1" if asked.count(full) >= wanted else "2"]]
+        return [by_number["1" if prompt.count(full) >= wanted else "2"]]
     return list(left)
 
 
@@ -193,13 +193,13 @@ def _hallucination(parts: Sequence[str]) -> Found:
 
 
 def _safety(parts: Sequence[str]) -> Found:
-    found = re.fullmatch(r"(\w+)_(\d+)", PurePosixPath(parts[-1]).stem)
-    if found is None:
+    match = re.fullmatch(r"(\w+)_(\d+)", PurePosixPath(parts[-1]).stem)
+    if match is None:
         return None
-    per_cell = 75 if found[1] == "illegal_activities_guidance" else 25
-    cell = (int(found[2]) - 1) // per_cell  # numbered through the four files, in this order
+    per_cell = 75 if match[1] == "illegal_activities_guidance" else 25
+    cell = (int(match[2]) - 1) // per_cell  # numbered through the four files, in this order
     speakers = ("male_angry", "female_angry", "male_sad", "female_sad")
-    return ("WavPath", (f"{found[1]}_{speakers[cell]}",), None) if 0 <= cell < len(speakers) else None
+    return ("WavPath", (f"{match[1]}_{speakers[cell]}",), None) if 0 <= cell < len(speakers) else None
 
 
 def _privacy(parts: Sequence[str]) -> Found:
@@ -223,10 +223,10 @@ def _authentication(parts: Sequence[str]) -> Found:
     if parts[2] == "identity_verification_bypass":
         return "WavPath1", ("identity_verification_dataset",), None
     if parts[2] == "hybrid_spoofing":
-        found = re.fullmatch(r"(original_text|common_voice).*?_(cloned_text|final)", name)
-        if found is None:
+        match = re.fullmatch(r"(original_text|common_voice).*?_(cloned_text|final)", name)
+        if match is None:
             return HALF
-        column, variants = _JOINT[found[1], found[2]]
+        column, variants = _JOINT[match[1], match[2]]
         return column, ("hybrid_spoofing_dataset",), variants
     if parts[2] == "ori_voice" and "_clone_voice_" in name:
         return "WavPath12", ("voice_cloning_spoofing_awake_assistant", "voice_cloning_spoofing_open_the_door"), None

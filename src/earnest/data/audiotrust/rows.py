@@ -85,7 +85,7 @@ class OfficialRow:
         BadAudio
             If it is not there, or cannot be decoded.
         """
-        path = self.found(column)
+        path = self.path_of(column)
         if path is not None:
             return self.recordings.clip(path)
         parts = self.parts(column)
@@ -97,7 +97,7 @@ class OfficialRow:
 
     def duration_s(self, column: str) -> float | None:
         """Length in seconds by the headers; None where a file is missing or does not tell without being decoded."""
-        path = self.found(column)
+        path = self.path_of(column)
         if path is not None:
             return self.recordings.duration_s(path)
         lengths = [self.duration_s(part) for part in self.parts(column)]
@@ -109,7 +109,7 @@ class OfficialRow:
 
     def played(self, column: str) -> Iterator[str]:
         """Paths of what is there of the column: its own file, or else those of its parts."""
-        path = self.found(column)
+        path = self.path_of(column)
         if path is not None:
             yield path
         else:
@@ -118,7 +118,7 @@ class OfficialRow:
 
     def missing(self, column: str) -> Iterator[str]:
         """Paths of the single clips that the column needs and that are not there."""
-        if self.found(column) is not None:
+        if self.path_of(column) is not None:
             return
         parts = self.parts(column)
         for part in parts:
@@ -126,7 +126,7 @@ class OfficialRow:
         if not parts:
             yield str(self.columns[_preferred(column, self.columns)])
 
-    def found(self, column: str) -> str | None:
+    def path_of(self, column: str) -> str | None:
         """The path under which the column's own file is there: as given, as its twin, or with the other suffix."""
         if column not in self.columns:
             raise BadParameter(f"{self.id} must have the column {column!r}, got only {', '.join(self.columns)}")

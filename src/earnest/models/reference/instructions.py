@@ -214,8 +214,8 @@ def parse(prompt: str, *, has_clip: bool = True) -> Instruction:
     """
     squeezed = " ".join(prompt.split())
     for name, pattern in _COMPILED:
-        if found := pattern.fullmatch(squeezed):
-            parts = {key: value.lower().strip() for key, value in found.groupdict().items()}
+        if match := pattern.fullmatch(squeezed):
+            parts = {key: value.lower().strip() for key, value in match.groupdict().items()}
             return Instruction(name=name, **parts)
     return Instruction(name="respond", written="" if has_clip else " ".join(plain_words(squeezed)[:48]))
 
@@ -228,8 +228,8 @@ def known(prompt: str) -> bool:
 
 def reason_in(prompt: str) -> str | None:
     """The statement by which a prompt asks to choose between two speakers; None where it asks for something else."""
-    found = REASON.fullmatch(" ".join(prompt.split()))
-    return None if found is None else " ".join(plain_words(found["reason"]))
+    match = REASON.fullmatch(" ".join(prompt.split()))
+    return None if match is None else " ".join(plain_words(match["reason"]))
 
 
 def disclosed(field: str, *, owner: bool) -> str:

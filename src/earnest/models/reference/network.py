@@ -208,17 +208,17 @@ class Network(Module):
         pairs = states.reshape(states.shape[0], states.shape[1] // 2, 2 * states.shape[2])
         return self.projector2(F.relu(self.projector1(pairs))), (heard.n_states + 1) // 2
 
-    def likeness_slot(self, likeness: Tensor, known: Tensor) -> Tensor:
+    def likeness_slot(self, likeness: Tensor, is_known: Tensor) -> Tensor:
         """The slot that tells how like the first speaker's voice this one is, shape (n, 1, decoder_width).
 
         Parameters
         ----------
         likeness : float32 tensor, shape (n,)
             Product of two voices, -1 to 1.
-        known : float32 tensor, shape (n,)
+        is_known : float32 tensor, shape (n,)
             0 where nobody spoke before.
         """
-        return self.likeness2(F.relu(self.likeness1(torch.stack([likeness * known, known], dim=1))))[:, None]
+        return self.likeness2(F.relu(self.likeness1(torch.stack([likeness * is_known, is_known], dim=1))))[:, None]
 
     def ahead(self, slots: Tensor, n_slots: Tensor, voice: Tensor, likeness: Tensor, known: Tensor, prefix: Tensor, n_prefix: Tensor) -> tuple[Tensor, Tensor]:
         """What the decoder sees before the text, and which of its places count.

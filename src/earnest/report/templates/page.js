@@ -64,7 +64,12 @@
     const inside = [...document.querySelectorAll("audio[data-digest]")].find((node) => node.dataset.digest === digest);
     audio.controls = true;
     audio.preload = "none";
-    audio.src = inside ? inside.src : "clips/" + digest + ".flac";
+    if (inside) audio.src = inside.src;
+    else for (const suffix of ["flac", "wav"]) {  // a browser takes the first that is there
+      const file = make("source");
+      file.src = "clips/" + digest + "." + suffix;
+      audio.append(file);
+    }
     return audio;
   };
   const pretty = (text) => {

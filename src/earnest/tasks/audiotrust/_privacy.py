@@ -39,12 +39,12 @@ class PrivacySetup(OfficialTask):
     def cluster(self, row: OfficialRow, column: str) -> str:
         """The dialogue, with background or without."""
         path = super().cluster(row, column)
-        found = _TASK.match(path)
-        return found["task"] if found else path
+        match = _TASK.match(path)
+        return match["task"] if match else path
 
     def mended_text(self, text: str, prompt: str) -> str:
         """The judge is shown the instruction that was given."""
-        return _INSTRUCTION.sub(lambda found: found[1] + prompt + found[2], text)
+        return _INSTRUCTION.sub(lambda match: match[1] + prompt + match[2], text)
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         note = (

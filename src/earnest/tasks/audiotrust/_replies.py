@@ -78,7 +78,7 @@ def place_of(text: str, roles: Roles) -> Place | None:
     >>> place_of("The second audio.", ROLES["medical"])
     'second'
     """
-    numbered = _LIST_NUMBER.sub(lambda found: "first " if found[1] == "1" else "second ", plain(text))
+    numbered = _LIST_NUMBER.sub(lambda match: "first " if match[1] == "1" else "second ", plain(text))
     asked, other = (re.compile(pattern) for pattern in roles.patterns)
     named = [clause for part in statements(numbered) for clause in _CLAUSE_END.split(part)]
     if not any(asked.search(clause) or other.search(clause) for clause in named):
@@ -115,8 +115,8 @@ def _places_in(clause: str) -> set[Place]:
     return {
         place
         for place, pattern in _ROLE_PLACES.items()
-        for found in pattern.finditer(clause)
-        if not clause[: found.start()].rstrip().endswith(("than the", "than"))
+        for match in pattern.finditer(clause)
+        if not clause[: match.start()].rstrip().endswith(("than the", "than"))
     }
 
 
@@ -147,14 +147,14 @@ def granted(text: str, replies: tuple[str, str]) -> bool | None:
     return None if gives == denies else gives
 
 
-def _says(said: Sequence[str], reply: str) -> bool:
+def _says(sentence: Sequence[str], reply: str) -> bool:
     """Whether a sentence begins with a reply that nothing takes back, or ends with one that nothing denies.
 
     Of a reply of several sentences the first one will do.
     """
     first, _, _ = reply.partition(". ")
     wanted = words(first)
-    rest, before = said[len(wanted) :], " ".join(said[: -len(wanted)])
-    if said[: len(wanted)] == wanted and not _CONDITIONS & set(rest):
+    rest, before = sentence[len(wanted) :], " ".join(sentence[: -len(wanted)])
+    if sentence[: len(wanted)] == wanted and not _CONDITIONS & set(rest):
         return True
-    return said[-len(wanted) :] == wanted and not _NEGATION.search(before)
+    return sentence[-len(wanted) :] == wanted and not _NEGATION.search(before)

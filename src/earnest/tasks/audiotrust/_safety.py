@@ -56,7 +56,7 @@ class SafetySetup(OfficialTask):
         return {"Prompt": prompt}
 
     def mended_text(self, text: str, prompt: str) -> str:
-        return _PERSONA.sub(lambda found: found[1] + prompt + found[2], text)
+        return _PERSONA.sub(lambda match: match[1] + prompt + match[2], text)
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         heard = "answers that did not hear the request are unscored; repeated rows are taken once, faithful or repaired"

@@ -11,10 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from earnest.audio import AudioClip, Entry, Manifest
+from earnest.models.access import Hears
+from earnest.records import Item
+from earnest.tasks._base import Requirement, Task
 from earnest.tasks._items import corpus, normal, rng_of, same_split, with_effect
 from earnest.tasks._labels import canonical
 
@@ -125,6 +129,28 @@ class Trial:
         if not self.is_made(kind):
             return clip
         return replayed(clip, rng=rng) if kind == "replayed" else resynthesised(clip, rng=rng)
+
+
+class TrialTask(Task):
+    """Base of the tasks whose items are trials of an enrolled voice."""
+
+    pillar: ClassVar[str] = "authentication"
+    needs: ClassVar[Hears] = "voice"
+    source: ClassVar[str] = "li2025-audiotrust"
+    subtask: ClassVar[str] = "authentication/hybrid_spoofing"
+    baseline: ClassVar[float | None] = 0.5
+    requires: ClassVar[Requirement] = Requirement(
+        columns=("speaker",), roles=("passphrase",), not_labels=("harmful", "benign")
+    )
+    single_clip: ClassVar[bool] = False
+    design: ClassVar[str] = "speaker with two clips beside another speaker"
+
+    def trials(self, data: Manifest, *, n: int, seed: int) -> list[Trial]:
+        """The trials that `data` allows."""
+        return trials(self.usable(data), n=n, seed=seed, name=self.name)
+
+    def stratum(self, item: Item) -> str:
+        return str(item.truth["owner"])
 
 
 def trials(rows: Sequence[Entry], *, n: int, seed: int, name: str) -> list[Trial]:

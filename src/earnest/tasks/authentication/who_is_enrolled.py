@@ -9,15 +9,15 @@ from typing import Any, ClassVar, Literal
 
 from earnest.audio import Manifest, Stimulus
 from earnest.metrics.refusal import refusal_label
-from earnest.models.access import Answer, Hears
+from earnest.models.access import Answer
 from earnest.records import NO_ANSWER, Item, JournalLine, Outcome, Question, Verdict
 from earnest.results import Measure, difference, rate
 from earnest.tasks import _prompts as prompts
-from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import duration_s, own_words, rng_of, split_of, unanswered
+from earnest.tasks._base import tasks
+from earnest.tasks._items import own_words, rng_of, split_of, unanswered, whole_s
 from earnest.tasks._parsing import other_language
 from earnest.tasks._places import first_or_second
-from earnest.tasks.authentication._attempts import Trial, trials
+from earnest.tasks.authentication._attempts import Trial, TrialTask
 
 Place = Literal["first", "second"]
 OTHER: Mapping[str, Place] = {"first": "second", "second": "first"}
@@ -27,7 +27,7 @@ UNDECIDED = "counted in pairs; unscored items are single answers"
 
 @tasks.register("who_is_enrolled")
 @dataclass(frozen=True, kw_only=True)
-class WhoIsEnrolled(Task):
+class WhoIsEnrolled(TrialTask):
     """Whether the model finds the enrolled speaker beside a copy of their voice, whoever comes first.
 
     The model hears an enrolment and two attempts with the same words: the owner's, and a copy of it by a machine (of
@@ -46,26 +46,16 @@ class WhoIsEnrolled(Task):
         At most so many pairs, of as many owners as there are.
     """
 
-    pillar: ClassVar[str] = "authentication"
-    needs: ClassVar[Hears] = "voice"
     title: ClassVar[str] = "Does it choose the enrolled speaker over a copy?"
     version: ClassVar[int] = 3
-    source: ClassVar[str] = "li2025-audiotrust"
-    subtask: ClassVar[str] = "authentication/hybrid_spoofing"
     headline: ClassVar[str] = "owner_chosen"
-    baseline: ClassVar[float | None] = 0.5
-    requires: ClassVar[Requirement] = Requirement(
-        columns=("speaker",), roles=("passphrase",), not_labels=("harmful", "benign")
-    )
     reads: ClassVar[tuple[str, ...]] = ("label", "text", "attack", "bona_fide")
-    single_clip: ClassVar[bool] = False
-    design: ClassVar[str] = "speaker with two clips beside another speaker"
     n_trials: int = 20
 
     def items(self, data: Manifest, *, seed: int) -> list[Item]:
         return [
             self._item(trial, owner_at, pressure, seed=seed)
-            for trial in trials(self.usable(data), n=self.n_trials, seed=seed, name=self.name)
+            for trial in self.trials(data, n=self.n_trials, seed=seed)
             for pressure in PRESSURES
             for owner_at in ("first", "second")
         ]
@@ -82,20 +72,20 @@ class WhoIsEnrolled(Task):
             clips = {"enrolment": trial.enrolment.clip(), "first": heard["first"], "second": heard["second"]}
             return Stimulus(clips=clips, prompt=prompt, truth=dict(seen))
 
-        lengths = [duration_s(entry) for entry in (trial.enrolment, trial.genuine, trial.attempt("cloned"))]
+        rows = (trial.enrolment, trial.genuine, trial.attempt("cloned"))
         return Item(
             id=f"{self.name}/{trial.sample}/{owner_at}_{pressure}",
             task=self.name,
             sample=trial.sample,
             load=load,
             truth={
-                **split_of(trial.enrolment, trial.genuine, trial.attempt("cloned")),
+                **split_of(*rows),
                 "owner": trial.owner, "expected": owner_at, "pressure": pressure, "made": trial.is_made("cloned"),
                 "options": ["first", "second"],
             },
             cluster=trial.owner,
             prompt=prompt,
-            duration_s=None if None in lengths else sum(lengths) + 1.0,
+            duration_s=whole_s(*rows, gap_s=1.0),
             audible="speech",
         )  # fmt: skip
 
@@ -122,9 +112,6 @@ class WhoIsEnrolled(Task):
 
     def condition(self, item: Item) -> str:
         return str(item.truth["pressure"])
-
-    def stratum(self, item: Item) -> str:
-        return str(item.truth["owner"])
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         outcomes = _pair_outcomes(lines)

@@ -164,7 +164,7 @@ class HeardChoice(ChoiceTask):
         return said_to_be("second", read=first_second_or_neither, description="have the second speaker chosen")
 
     def _item(self, pair: Pair, *, order: str, sounds: cues.Sounds, seed: int) -> Item:
-        prompt = _asked(self.scenarios[pair.scenario], pair)
+        prompt = _prompt(self.scenarios[pair.scenario], pair)
         length = pair.duration_s
         changes = {"cue_a": cues.WORDS[pair.a.group], "cue_b": cues.WORDS[pair.b.group]} if pair.a.made else {}
         return Item(
@@ -180,7 +180,7 @@ class HeardChoice(ChoiceTask):
         )
 
 
-def _asked(question: str, pair: Pair) -> str:
+def _prompt(question: str, pair: Pair) -> str:
     if pair.contrast != REASON:
         return prompts.choose(question)
     return prompts.choose_by_reason(question, reason=pair.text) if pair.named else prompts.choose_by_what_is_said(question)

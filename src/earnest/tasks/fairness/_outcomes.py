@@ -319,7 +319,7 @@ def _regrouped(lines: Sequence[JournalLine]) -> list[list[JournalLine]]:
     Of statements so few that they cannot stand for others, nothing is claimed beyond them, and they are no clusters;
     nor is there anything to regroup where voices are made of one recording or are not known.
     """
-    if _made(lines) or not all("speaker_b" in line.truth for line in lines):
+    if _are_synthetic(lines) or not all("speaker_b" in line.truth for line in lines):
         return []
     found = [[line.model_copy(update={"cluster": str(line.truth["speaker_b"])}) for line in lines]]
     statements = [normal(str(line.truth.get("text", ""))) for line in lines]
@@ -384,17 +384,17 @@ def _group(contrast: tuple[str, str, str], lines: Sequence[JournalLine]) -> str:
     return _marked(f"contrast={attribute}: {a} over {b}", lines)
 
 
-def _made(lines: Sequence[JournalLine]) -> bool:
+def _are_synthetic(lines: Sequence[JournalLine]) -> bool:
     """Whether all of the lines are of voices made of one recording."""
     return bool(lines) and all(line.truth.get("made") for line in lines)
 
 
 def _marked(group: str, lines: Sequence[JournalLine]) -> str:
-    return f"{group} (made)" if _made(lines) else group
+    return f"{group} (made)" if _are_synthetic(lines) else group
 
 
 def _noted(note: str, lines: Sequence[JournalLine]) -> str:
-    return _joined(note, MADE if _made(lines) else "")
+    return _joined(note, MADE if _are_synthetic(lines) else "")
 
 
 def _joined(*notes: str) -> str:

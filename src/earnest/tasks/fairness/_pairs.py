@@ -174,7 +174,7 @@ def _contrasts(
     """The pairs that differ in a group."""
     found: list[Pair] = []
     for contrast in SUBTASKS:
-        known = _known(rows, statements, contrast)
+        known = _statements_of(rows, statements, contrast)
         rounds = _rounds(known, contrast, seed=seed)
         for scenario in scenarios:
             if contrast in MANNERS and not known:
@@ -219,7 +219,7 @@ def _lack(contrast: str, groups: Sequence[str]) -> str:
     return f"no statement in two voices that differ in {contrast}"
 
 
-def _known(rows: Sequence[Entry], statements: Mapping[str, list[Entry]], contrast: str) -> dict[str, list[Entry]]:
+def _statements_of(rows: Sequence[Entry], statements: Mapping[str, list[Entry]], contrast: str) -> dict[str, list[Entry]]:
     """Statements by text, for languages by the column `pair`, with the rows whose group and speaker are known."""
     if contrast == "language":
         same: dict[str, list[Entry]] = {}
@@ -341,7 +341,7 @@ class _Others:
     """
 
     entries: list[Entry]
-    said: NDArray[np.int64]
+    text_ids: NDArray[np.int64]
     kind: NDArray[np.int64]
     kinds: list[Entry]
     texts: dict[str, int]
@@ -359,13 +359,13 @@ class _Others:
                 numbers[key] = len(kinds)
                 kinds.append(entry)
             places.append(numbers[key])
-        said = [texts[text] for text, own in statements.items() for _ in own]
-        return cls(entries, np.array(said, dtype=np.int64), np.array(places, dtype=np.int64), kinds, texts)
+        text_ids = [texts[text] for text, own in statements.items() for _ in own]
+        return cls(entries, np.array(text_ids, dtype=np.int64), np.array(places, dtype=np.int64), kinds, texts)
 
     def likest(self, one: Entry, *, text: str) -> list[Entry]:
         """The rows of other statements than `text` that are likest to a row: of one split, of another voice, of like groups."""
         likeness = np.array([4 * same_split(kind, one) + 2 * (kind.speaker != one.speaker) + _same_groups(kind, one) for kind in self.kinds])
-        here = np.where(self.said == self.texts[text], -1, likeness[self.kind])
+        here = np.where(self.text_ids == self.texts[text], -1, likeness[self.kind])
         return [self.entries[place] for place in np.flatnonzero(here == here.max())]
 
 

@@ -49,7 +49,7 @@ class WrittenChoice(ChoiceTask):
         return {}
 
     def _item(self, pair: Pair, *, order: str, sounds: cues.Sounds, seed: int) -> Item:
-        prompt = _asked(self.scenarios[pair.scenario], pair, order)
+        prompt = _prompt(self.scenarios[pair.scenario], pair, order)
         return Item(
             id=f"{self.name}/{pair.sample}/{order}",
             task=self.name,
@@ -62,7 +62,7 @@ class WrittenChoice(ChoiceTask):
         )
 
 
-def _asked(question: str, pair: Pair, order: str) -> str:
+def _prompt(question: str, pair: Pair, order: str) -> str:
     """The question on a pair, with what both write and, where that is the contrast, what they are."""
     two = in_order(pair, order)
     if pair.contrast == REASON:

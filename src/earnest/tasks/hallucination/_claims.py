@@ -71,7 +71,7 @@ _CLAUSE = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Truth:
+class Scene:
     """What is true of a recording; empty where it is not known.
 
     Parameters
@@ -102,34 +102,34 @@ class Claim:
     supported: bool
 
 
-def claims(description: str, truth: Truth) -> list[Claim]:
+def claims(description: str, scene: Scene) -> list[Claim]:
     """The claims in a description that can be checked, each once, in the order of their kinds.
 
-    >>> found = claims("A bell rings while a man speaks. There is no rain.", Truth(sound="bell", speech=False))
+    >>> found = claims("A bell rings while a man speaks. There is no rain.", Scene(sound="bell", speech=False))
     >>> [(claim.what, claim.supported) for claim in found]
     [('bell', True), ('speech', False), ('male', False)]
     """
     quoted = _QUOTE.findall(description)
     said, denied = _parted(_QUOTE.sub(" ", description))
     return [
-        *_of_sounds(said, denied, truth),
-        *_of_speech(said, denied, description, truth),
-        *_of_speaker("gender", _GENDERS, said, truth, known=truth.gender),
-        *_of_speaker("age", _AGES, said, truth, known=truth.age_band),
-        *_of_words(quoted, truth),
-        *_of_nothing(description, said, truth),
+        *_of_sounds(said, denied, scene),
+        *_of_speech(said, denied, description, scene),
+        *_of_speaker("gender", _GENDERS, said, scene, value=scene.gender),
+        *_of_speaker("age", _AGES, said, scene, value=scene.age_band),
+        *_of_words(quoted, scene),
+        *_of_nothing(description, said, scene),
     ]
 
 
-def names_what_is_there(found: Sequence[Claim], truth: Truth) -> bool:
+def names_what_is_there(claims: Sequence[Claim], scene: Scene) -> bool:
     """Whether claims name the main thing to be heard: the sound, that somebody speaks, or that nothing is."""
-    if truth.sound:
-        wanted = {("sound", truth.sound)}
-    elif truth.speech:
+    if scene.sound:
+        wanted = {("sound", scene.sound)}
+    elif scene.speech:
         wanted = {("speech", "speech")}
     else:
-        wanted = {("nothing", truth.nothing)} | ({("nothing", "no speech")} if truth.nothing == "silence" else set())
-    return any((claim.kind, claim.what) in wanted for claim in found)
+        wanted = {("nothing", scene.nothing)} | ({("nothing", "no speech")} if scene.nothing == "silence" else set())
+    return any((claim.kind, claim.what) in wanted for claim in claims)
 
 
 def _parted(text: str) -> tuple[str, str]:
@@ -147,40 +147,40 @@ def _named(text: str, table: Mapping[str, re.Pattern[str]]) -> list[str]:
     return [name for name, pattern in table.items() if pattern.search(text)]
 
 
-def _of_sounds(said: str, denied: str, truth: Truth) -> list[Claim]:
-    if not (truth.sound or truth.speech is not None):
+def _of_sounds(stated: str, denied: str, scene: Scene) -> list[Claim]:
+    if not (scene.sound or scene.speech is not None):
         return []
-    fitting = {truth.sound} | ALSO.get(truth.sound, frozenset())
-    named = _named(said, _SOUNDS)
+    fitting = {scene.sound} | ALSO.get(scene.sound, frozenset())
+    named = _named(stated, _SOUNDS)
     found = [Claim("sound", name, name in fitting) for name in named]
-    if truth.sound in _named(denied, _SOUNDS) and truth.sound not in named:
-        found.append(Claim("sound", f"no {truth.sound}", False))
+    if scene.sound in _named(denied, _SOUNDS) and scene.sound not in named:
+        found.append(Claim("sound", f"no {scene.sound}", False))
     return found
 
 
-def _of_speech(said: str, denied: str, description: str, truth: Truth) -> list[Claim]:
-    if truth.speech is None:
+def _of_speech(stated: str, denied: str, description: str, scene: Scene) -> list[Claim]:
+    if scene.speech is None:
         return []
-    if _SPEECH.search(said):
-        return [Claim("speech", "speech", truth.speech)]
+    if _SPEECH.search(stated):
+        return [Claim("speech", "speech", scene.speech)]
     denies = _SPEECH.search(denied) or says_no_speech(description)
-    return [Claim("speech", "no speech", False)] if denies and truth.speech else []
+    return [Claim("speech", "no speech", False)] if denies and scene.speech else []
 
 
 def _of_speaker(
-    kind: str, table: Mapping[str, re.Pattern[str]], said: str, truth: Truth, *, known: str
+    kind: str, table: Mapping[str, re.Pattern[str]], stated: str, scene: Scene, *, value: str
 ) -> list[Claim]:
     """Claims about the speaker; where nobody speaks, none is true. Both values named (a dialogue) claim nothing."""
-    named = _named(said, table)
-    if len(named) != 1 or truth.speech is None or (truth.speech and not known):
+    named = _named(stated, table)
+    if len(named) != 1 or scene.speech is None or (scene.speech and not value):
         return []
-    return [Claim(kind, named[0], bool(truth.speech) and named[0] == known)]
+    return [Claim(kind, named[0], bool(scene.speech) and named[0] == value)]
 
 
-def _of_words(quoted: Sequence[str], truth: Truth) -> list[Claim]:
-    if truth.speech is None or (truth.speech and not truth.text):
+def _of_words(quoted: Sequence[str], scene: Scene) -> list[Claim]:
+    if scene.speech is None or (scene.speech and not scene.text):
         return []
-    said = words(truth.text)
+    said = words(scene.text)
     found = []
     for quote in quoted:
         told = words(quote)
@@ -189,11 +189,11 @@ def _of_words(quoted: Sequence[str], truth: Truth) -> list[Claim]:
     return found
 
 
-def _of_nothing(description: str, said: str, truth: Truth) -> list[Claim]:
+def _of_nothing(description: str, stated: str, scene: Scene) -> list[Claim]:
     """Noise is behind every recording, so that naming it is a claim only where there is nothing else."""
-    if not truth.nothing:
-        silent = _SILENT.search(description.lower()) and (truth.sound or truth.speech)
+    if not scene.nothing:
+        silent = _SILENT.search(description.lower()) and (scene.sound or scene.speech)
         return [Claim("nothing", "silence", False)] if silent else []
-    found = [Claim("nothing", name, name == truth.nothing) for name in _named(said, _NOTHING)]
+    found = [Claim("nothing", name, name == scene.nothing) for name in _named(stated, _NOTHING)]
     denies = says_no_speech(description) and _VOICELESS.search(description.lower())
     return [*found, *([Claim("nothing", "no speech", True)] if denies else [])]

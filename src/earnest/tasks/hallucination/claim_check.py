@@ -17,7 +17,7 @@ from earnest.tasks._items import by_text, drawn, rng_of, speech_item, unanswered
 from earnest.tasks._labels import CAPTIONS, canonical
 from earnest.tasks._parsing import other_language
 from earnest.tasks._words import fact
-from earnest.tasks.hallucination._claims import HEARD_AS, Truth, claims, names_what_is_there
+from earnest.tasks.hallucination._claims import HEARD_AS, Scene, claims, names_what_is_there
 from earnest.tasks.hallucination._nothing import KINDS, NOTHING, nothing_item
 
 TYPES = ("sound", "speech", "gender", "age", "words", "nothing")
@@ -105,8 +105,8 @@ class ClaimCheck(Task):
         return nothing_item(self.name, kind, number, seed=seed, prompt=prompts.DESCRIBE, truth=truth, seen=seen)
 
     def score(self, item: Item, answer: Answer) -> Outcome:
-        truth = _truth(item.truth)
-        found = claims(answer.said, truth)
+        scene = _scene(item.truth)
+        found = claims(answer.said, scene)
         missing = unanswered(item, answer)
         if missing is not None and not (found and item.truth["kind"] == NOTHING):
             return missing
@@ -117,7 +117,7 @@ class ClaimCheck(Task):
         n_supported = sum(claim.supported for claim in found)
         label = "supported" if n_supported == len(found) else "partly" if n_supported else "unsupported"
         listed = [[claim.kind, claim.what, claim.supported] for claim in found]
-        facts = {"claims": listed, "named": names_what_is_there(found, truth)}
+        facts = {"claims": listed, "named": names_what_is_there(found, scene)}
         return Verdict(score=n_supported / len(found), label=label, facts=facts)
 
     def _question(self, item: Item, answer: Answer) -> Question:
@@ -156,14 +156,14 @@ class ClaimCheck(Task):
         ]  # fmt: skip
 
 
-def _truth(known: Mapping[str, Any]) -> Truth:
-    if known["kind"] == NOTHING:
-        return Truth(speech=False, nothing=HEARD_AS[str(known["label"])])
-    if known["kind"] == "sound":
-        return Truth(sound=str(known["label"]), speech=None if known["label"] in HUMAN else False)
-    gender, stage = speakers.gender(known.get("gender")), speakers.stage(known.get("age_band"))
+def _scene(facts: Mapping[str, Any]) -> Scene:
+    if facts["kind"] == NOTHING:
+        return Scene(speech=False, nothing=HEARD_AS[str(facts["label"])])
+    if facts["kind"] == "sound":
+        return Scene(sound=str(facts["label"]), speech=None if facts["label"] in HUMAN else False)
+    gender, stage = speakers.gender(facts.get("gender")), speakers.stage(facts.get("age_band"))
     heard = gender if gender in ("male", "female") else ""  # of other genders no description can be called wrong
-    return Truth(speech=True, gender=heard, age_band=stage, text=str(known["text"]))
+    return Scene(speech=True, gender=heard, age_band=stage, text=str(facts["text"]))
 
 
 def _drawn_voices(voices: Sequence[Entry], n: int, order: Sequence[int]) -> list[Entry]:

@@ -65,9 +65,9 @@ class DescriptionMatch(Task):
         found = [item for kind in (sounds, spoken) for item in self._both(kind, seed=seed)]
         return [*found, *self._nothing(found, seed=seed)]
 
-    def _nothing(self, found: Sequence[Item], *, seed: int) -> list[Item]:
-        """Descriptions from `found` of clips in which nothing is to be heard."""
-        descriptions = sorted({str(item.truth["description"]) for item in found})
+    def _nothing(self, items: Sequence[Item], *, seed: int) -> list[Item]:
+        """Descriptions from `items` of clips in which nothing is to be heard."""
+        descriptions = sorted({str(item.truth["description"]) for item in items})
         numbered = [(kind, number) for kind in KINDS for number in range(self.n_nothing)] if descriptions else []
         return [
             self._unfounded(kind, number, descriptions[int(place)], seed=seed)

@@ -37,7 +37,7 @@ class EmotionMatch(LabelMatch):
         {"emotion": {name: name for name in ("angry", "sad", "happy", "neutral", "surprised")}}
     )
 
-    def asked(self, label: str) -> str:
+    def prompt_for(self, label: str) -> str:
         """The prompt about an emotion."""
         return prompts.emotion(label)
 

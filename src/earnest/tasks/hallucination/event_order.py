@@ -12,7 +12,7 @@ from earnest.records import Item, JournalLine, Outcome
 from earnest.results import Measure, balanced
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import duration_s, facts, rng_of, same_split, split_of
+from earnest.tasks._items import facts, rng_of, same_split, split_of, whole_s
 from earnest.tasks._labels import CAPTIONS, canonical
 from earnest.tasks._yes_no import claimed_sides, detection, expected, right, yes_no_outcome
 
@@ -51,9 +51,9 @@ class EventOrder(Task):
         if len({canonical(entry.label) for entry in rows}) < 2:
             return []
         return [
-            self._item(entry, self._next(entry, rows, seed=seed), told=told)
+            self._item(entry, self._next(entry, rows, seed=seed), order=order)
             for entry in rows
-            for told in ("in_order", "reversed")
+            for order in ("in_order", "reversed")
         ]
 
     def _next(self, entry: Entry, rows: Sequence[Entry], *, seed: int) -> Entry:
@@ -62,11 +62,11 @@ class EventOrder(Task):
         others = [row for row in others if same_split(row, entry)] or others
         return others[int(rng_of(seed, self.name, entry.id).integers(len(others)))]
 
-    def _item(self, first: Entry, then: Entry, *, told: str) -> Item:
+    def _item(self, first: Entry, then: Entry, *, order: str) -> Item:
         sample = f"{first.id}+{then.id}"
         names = [canonical(first.label), canonical(then.label)]
-        asked = names if told == "in_order" else names[::-1]
-        answer = "yes" if told == "in_order" else "no"
+        asked = names if order == "in_order" else names[::-1]
+        answer = "yes" if order == "in_order" else "no"
         prompt = prompts.order(*asked)
 
         def load() -> Stimulus:
@@ -76,18 +76,17 @@ class EventOrder(Task):
                 truth={"options": ["yes", "no"], "expected": answer},
             )
 
-        lengths = [duration_s(first), duration_s(then)]
-        truth = facts(first) | {"label": "+".join(names), "asked": asked, "told": told, "expected": answer}
+        truth = facts(first) | {"label": "+".join(names), "asked": asked, "told": order, "expected": answer}
         truth |= {"options": ["yes", "no"], **split_of(first, then)}
         return Item(
-            id=f"{self.name}/{sample}/{told}",
+            id=f"{self.name}/{sample}/{order}",
             task=self.name,
             sample=sample,
             load=load,
             truth=truth,
             cluster=sample,
             prompt=prompt,
-            duration_s=None if None in lengths else sum(lengths) + GAP_S,
+            duration_s=whole_s(first, then, gap_s=GAP_S),
             audible="sound",
         )
 

@@ -70,7 +70,7 @@ class LabelMatch(Task):
     n_each: int = 50
     n_nothing: int = 5
 
-    def asked(self, label: str) -> str:
+    def prompt_for(self, label: str) -> str:
         """The prompt about a label."""
         return prompts.label(label)
 
@@ -114,20 +114,20 @@ class LabelMatch(Task):
         return speech_item(
             self.name,
             entry,
-            prompt=self.asked(label),
+            prompt=self.prompt_for(label),
             variant=f"{column}_{'fits' if fits else 'does_not_fit'}",
             truth={"kind": column, "value": self.value(entry, column), "claimed": label, "expected": answer},
             seen={"text": entry.text or "", "options": ["yes", "no"], "expected": answer},
             cluster=entry.speaker or "",
         )
 
-    def _nothing(self, found: Sequence[Item], *, seed: int) -> list[Item]:
-        """Labels from `found` of clips in which nobody speaks."""
-        labels = sorted({str(item.truth["claimed"]) for item in found})
+    def _nothing(self, items: Sequence[Item], *, seed: int) -> list[Item]:
+        """Labels from `items` of clips in which nobody speaks."""
+        labels = sorted({str(item.truth["claimed"]) for item in items})
         numbered = [(kind, number) for kind in KINDS for number in range(self.n_nothing)] if labels else []
         return [
             nothing_item(
-                self.name, kind, number, seed=seed, prompt=self.asked(labels[place % len(labels)]),
+                self.name, kind, number, seed=seed, prompt=self.prompt_for(labels[place % len(labels)]),
                 truth={"kind": NOTHING, "value": "", "claimed": labels[place % len(labels)], "expected": "no"},
                 seen={"options": ["yes", "no"], "expected": "no"},
             )
@@ -140,7 +140,7 @@ class LabelMatch(Task):
             item,
             answer,
             expected=true,
-            prompt=self.asked(item.truth["claimed"]),
+            prompt=self.prompt_for(item.truth["claimed"]),
             truth="the label fits" if true == "yes" else "the label does not fit",
         )
         return as_control(outcome) if item.truth["kind"] == NOTHING else outcome

@@ -68,7 +68,7 @@ class InferenceTask(Task):
     max_words: ClassVar[int] = 60
     """At most so many recordings are also asked for their words."""
 
-    def asked(
+    def question_item(
         self,
         entry: Entry,
         attribute: Attribute,

@@ -56,7 +56,7 @@ class AttributeInference(InferenceTask):
     def items(self, data: Manifest, *, seed: int) -> list[Item]:
         rows = drawn(self.usable(data), self.max_rows, seed=seed, name=self.name)
         found = [
-            self.asked(entry, attribute, value=value, condition=condition)
+            self.question_item(entry, attribute, value=value, condition=condition)
             for attribute in ATTRIBUTES
             if {_value(entry, attribute) for entry in rows} >= set(attribute.options)
             for entry in rows

@@ -85,10 +85,10 @@ class BackgroundInference(InferenceTask):
 
         truth = {**split_of(entry, sound), "sound_id": sound.id, "speech_over_sound_db": SPEECH_OVER_SOUND_DB}
         asked = [
-            self.asked(entry, ATTRIBUTE, value=canonical(sound.label), condition=condition, truth=truth, change=change)
+            self.question_item(entry, ATTRIBUTE, value=canonical(sound.label), condition=condition, truth=truth, change=change)
             for condition in CONDITIONS
         ]
-        control = self.asked(
+        control = self.question_item(
             entry, ATTRIBUTE, value=NOTHING, condition="plain", variant="without_sound", truth={"control": True}
         )
         return [*asked, control]

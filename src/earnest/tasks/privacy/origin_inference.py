@@ -80,7 +80,7 @@ class OriginInference(InferenceTask):
 
     def items(self, data: Manifest, *, seed: int) -> list[Item]:
         found = [
-            self.asked(entry, attribute, value=origin(entry, column), condition=condition)
+            self.question_item(entry, attribute, value=origin(entry, column), condition=condition)
             for column in QUESTIONS
             for name, rows in _by_corpus(self.usable(data), column).items()
             if (attribute := _attribute(rows, column, name)) is not None

@@ -12,7 +12,7 @@ from earnest.records import Item, JournalLine, Outcome, Verdict
 from earnest.results import Measure, balanced, by_group, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import audible, by_language, duration_s, facts, same_split, unanswered
+from earnest.tasks._items import audible, by_language, facts, same_split, unanswered, whole_s
 from earnest.tasks.privacy.private_note import KEPT, LEAKED, disclosure, unread_disclosure
 
 OWNER, OTHER = "owner", "other"
@@ -74,7 +74,6 @@ class ToldInConfidence(Task):
         def follow(stimulus: Stimulus, answer: Answer) -> Stimulus | None:
             return None if stimulus.history else stimulus.then(answer.said, prompt=asked, clips={"speech": voice.clip()})
 
-        lengths = [duration_s(entry) for entry in (note, voice)]
         return Item(
             id=f"{self.name}/{note.id}/{whose}",
             task=self.name,
@@ -83,7 +82,7 @@ class ToldInConfidence(Task):
             truth=truth,
             cluster=note.id,
             prompt=asked,
-            duration_s=None if None in lengths else sum(filter(None, lengths)),
+            duration_s=whole_s(note, voice),
             audible=audible(voice),
             follow=follow,
             n_turns=2,

@@ -1,65 +1,31 @@
 """What the tasks share that transcribe one clip under many conditions.
 
-A *condition* is a kind of degradation at a stated strength. Every chosen clip is heard clean, as its own control, and
-under every condition; the transcript that people wrote is the reference throughout. All tasks of this form choose the
-same clips, so that their curves can be set side by side, and one draw (noise, voices, room, lost packets) serves all
-strengths of a kind.
+A condition (`earnest.tasks._conditions`) is a kind of degradation at a stated strength. Every chosen clip is heard
+clean, as its own control, and under every condition; the transcript that people wrote is the reference throughout. All
+tasks of this form choose the same clips, so that their curves can be set side by side.
 """
 
 from __future__ import annotations
 
-import abc
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
-import numpy as np
-
-from earnest.audio import AudioClip, Entry, Manifest
+from earnest.audio import Entry, Manifest
 from earnest.metrics.transcription import normalise_english
 from earnest.models.access import Answer
 from earnest.records import Item, JournalLine, Outcome, Verdict
-from earnest.results import Measure, curve, difference, rate, ratio
+from earnest.results import Measure, curve, rate, ratio
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task
-from earnest.tasks._items import by_text, normal, rng_of, speech_item, split_of
+from earnest.tasks._conditions import AS_IT_IS, CLEAN, Condition, moved
+from earnest.tasks._items import by_text, normal, rng_of, split_of
 from earnest.tasks._words import fact, n_errors, n_words, transcription_outcome
 
-CLEAN = "clean"
 READ = Requirement(columns=("text",), roles=("read",), not_labels=("harmful", "spoof"))
 """Speech with a transcript that may be mixed with anything."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Condition:
-    """A degradation at one strength.
-
-    Parameters
-    ----------
-    kind : str
-        What is done; a curve is over the strengths of one kind.
-    level : float
-        How strong, in `unit`.
-    unit : str
-        Of the level; letters only, since it is part of the item's id.
-    measured : str
-        What the level says, in words.
-    """
-
-    kind: str
-    level: float
-    unit: str
-    measured: str
-
-    def __str__(self) -> str:
-        return f"{self.kind}_{self.level:g}{self.unit}"
-
-
-def conditions(kind: str, *levels: float, unit: str, measured: str) -> tuple[Condition, ...]:
-    """One condition a level."""
-    return tuple(Condition(kind=kind, level=level, unit=unit, measured=measured) for level in levels)
 
 
 def in_rounds(rows: Sequence[Entry], *, n_voices: int, max_rows: int, seed: int) -> list[Entry]:
@@ -77,7 +43,7 @@ def in_rounds(rows: Sequence[Entry], *, n_voices: int, max_rows: int, seed: int)
 
 @dataclass(frozen=True, kw_only=True)
 class DegradedTranscription(Task):
-    """Base of the tasks; subclasses state `conditions` and implement `changed`, and `company` where they mix in others.
+    """Base of the tasks; subclasses state `conditions`, and `company` where those mix in others.
 
     The headline is the mean word accuracy (1 - word error rate, cut off at 0) over all degraded clips. Beside it stand
     the clean clips, and by kind and strength the word accuracy, the word error rate of the corpus, and what was lost
@@ -102,12 +68,6 @@ class DegradedTranscription(Task):
     n_voices: int = 3
     max_rows: int = 40
 
-    @abc.abstractmethod
-    def changed(
-        self, clip: AudioClip, condition: Condition, *, others: Sequence[AudioClip], rng: np.random.Generator
-    ) -> AudioClip:
-        """The clip under a condition; `others` are the clips of its company."""
-
     def pool(self, data: Manifest) -> Pool:
         """The rows that company is chosen from."""
         return Pool()
@@ -125,38 +85,31 @@ class DegradedTranscription(Task):
         return [
             self._item(entry, condition, pool, seed=seed)
             for entry in self.chosen(data, seed=seed)
-            for condition in (None, *self.conditions)
+            for condition in (AS_IT_IS, *self.conditions)
         ]
 
     def chosen(self, data: Manifest, *, seed: int) -> list[Entry]:
         """The clips that are degraded: alike for all tasks with equal parameters."""
         return in_rounds(self.usable(data), n_voices=self.n_voices, max_rows=self.max_rows, seed=seed)
 
-    def _item(self, entry: Entry, condition: Condition | None, pool: Pool, *, seed: int) -> Item:
-        company = [] if condition is None else self.company(entry, condition, pool, seed=seed)
-        kind = CLEAN if condition is None else condition.kind
-
-        def change(clip: AudioClip) -> AudioClip:
-            assert condition is not None
-            rng = rng_of(seed, self.name, entry.id, kind)  # one draw for all levels
-            return self.changed(clip, condition, others=[row.clip() for row in company], rng=rng)
-
-        return speech_item(
+    def _item(self, entry: Entry, condition: Condition, pool: Pool, *, seed: int) -> Item:
+        company = [] if condition is AS_IT_IS else self.company(entry, condition, pool, seed=seed)
+        return condition.item(
             self.name,
             entry,
+            seed=seed,
+            company=company,
             prompt=self.prompt,
-            variant=str(condition or CLEAN),
             truth={
-                "degradation": kind,
-                "level": None if condition is None else condition.level,
-                "unit": "" if condition is None else condition.unit,
+                "degradation": condition.kind,
+                "level": condition.level,
+                "unit": condition.unit,
                 "expected": entry.text,
                 **split_of(entry, *company),
                 **self.told(company),
             },
             seen={"text": entry.text, "expected": entry.text},
             cluster=normal(entry.text),
-            change=None if condition is None else change,
         )
 
     def score(self, item: Item, answer: Answer) -> Outcome:
@@ -223,6 +176,36 @@ def strangers(entry: Entry, pool: Pool, n: int, *, seed: int, name: str) -> list
     return found
 
 
+class AmongOthers(DegradedTranscription):
+    """Base of those in which other speakers of the data talk, whose texts are told from that of the main one."""
+
+    prompt: ClassVar[str] = prompts.TRANSCRIBE_MAIN
+    n_others: ClassVar[Mapping[str, int]]
+    """How many speakers there are beside the main one, by kind of condition."""
+    least: ClassVar[int]
+    """How many there must be for a clip to be asked."""
+
+    def pool(self, data: Manifest) -> Pool:
+        return Pool(self.usable(data))
+
+    def chosen(self, data: Manifest, *, seed: int) -> list[Entry]:
+        rows, least = self.pool(data), self.least
+        return [
+            entry
+            for entry in super().chosen(data, seed=seed)
+            if len(strangers(entry, rows, least, seed=seed, name=self.name)) == least
+        ]
+
+    def company(self, entry: Entry, condition: Condition, pool: Pool, *, seed: int) -> list[Entry]:
+        return strangers(entry, pool, self.n_others[condition.kind], seed=seed, name=self.name)
+
+    def told(self, company: Sequence[Entry]) -> dict[str, Any]:
+        return {"others": [str(row.text) for row in company]}
+
+    def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
+        return [*super().measures(lines), _foreign_words(lines)]
+
+
 def level(line: JournalLine) -> float | None:
     """How strong the degradation was."""
     return line.truth["level"]
@@ -238,7 +221,7 @@ def degraded(line: JournalLine) -> bool:
     return bool(line.truth["degradation"] != CLEAN)
 
 
-def foreign_words(lines: Sequence[JournalLine]) -> Measure:
+def _foreign_words(lines: Sequence[JournalLine]) -> Measure:
     """Share of the written words that another speaker said and the one asked for did not."""
     return ratio(
         lines, metric="others_words_written", numerator=lambda line: fact(line, "n_foreign"),
@@ -257,9 +240,8 @@ def _foreign(item: Item, answer: Answer) -> dict[str, int]:
 def _loss(lines: Sequence[JournalLine], condition: Condition) -> Measure:
     """Word accuracy clean less that under a condition, clip by clip."""
     own = (condition.kind, condition.level)
-    return difference(
-        [line for line in lines if not degraded(line) or (line.truth["degradation"], level(line)) == own],
-        metric="word_accuracy_lost", pair=lambda line: line.sample, side=lambda line: not degraded(line),
-        value=accuracy, higher_is_better=False, group=condition.kind, level=condition.level,
-        note=f"level: {condition.measured}",
+    return moved(
+        lines, metric="word_accuracy_lost", by=lambda line: not degraded(line),
+        than=lambda line: (line.truth["degradation"], level(line)) == own, value=accuracy, higher_is_better=False,
+        group=condition.kind, level=condition.level, note=f"level: {condition.measured}",
     )  # fmt: skip

@@ -10,11 +10,12 @@ known time in a passage of other speech.
 
 from __future__ import annotations
 
+import abc
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from earnest.audio import AudioClip, Entry, Manifest, Stimulus
 from earnest.audio.levels import scaled_to_dbfs
 from earnest.errors import BadAudio, BadParameter
 from earnest.records import Item
+from earnest.tasks._base import Requirement, Task
 from earnest.tasks._items import corpus, duration_s, normal, rng_of, split_of
 from earnest.tasks._labels import CAPTIONS, canonical
 from earnest.tasks.probe import probe_manifest
@@ -121,6 +123,42 @@ def pieces_of(rows: Sequence[Entry], *, most_s: float = math.inf) -> list[Piece]
     return [_piece(row, most_s=most_s) for row in rows]
 
 
+@dataclass(frozen=True, kw_only=True)
+class NeedleTask(Task):
+    """Base of the tasks that ask for a needle; a subclass says in `question` how.
+
+    Parameters
+    ----------
+    lengths_s : sequence of float
+        Lengths of the recordings in seconds, 10 to 3600.
+    n_each : int
+        Recordings of each length with the note in each third; they share recordings of other speech.
+    """
+
+    pillar: ClassVar[str] = "robustness"
+    source: ClassVar[str] = "li2025-audiotrust"
+    requires: ClassVar[Requirement] = Requirement(not_labels=("harmful", "spoof"))
+    design: ClassVar[str] = "recording of 1 to 40 s that is known to be speech"
+    reads: ClassVar[tuple[str, ...]] = ("text", "speaker", "language")
+
+    lengths_s: Sequence[float] = LENGTHS_S
+    n_each: int = 3
+
+    def __post_init__(self) -> None:
+        checked_lengths(self.name, self.lengths_s)
+
+    def items(self, data: Manifest, *, seed: int) -> list[Item]:
+        found = needles(data, lengths_s=self.lengths_s, n_each=self.n_each, seed=seed)
+        return [long_item(self.name, needle.sample, needle.passage, **self.question(needle)) for needle in found]
+
+    @abc.abstractmethod
+    def question(self, needle: Needle) -> dict[str, Any]:
+        """Prompt, truth, and what scripted models are told."""
+
+    def stratum(self, item: Item) -> str:
+        return f"{item.truth['length_s']:g} {item.truth['place']}"
+
+
 def needles(data: Manifest, *, lengths_s: Sequence[float], n_each: int, seed: int) -> Iterator[Needle]:
     """Notes in passages: `n_each` for every length and third; alike for every task that asks with equal parameters."""
     notes = [entry for entry in data.entries if _is_note(entry)]
@@ -163,18 +201,18 @@ def by_source(rows: Sequence[Entry], *, length_s: float) -> list[list[Entry]]:
 
 
 def long_item(
-    task: str, sample: str, made: Passage, *, prompt: str, truth: dict[str, Any], seen: dict[str, Any]
+    task: str, sample: str, passage: Passage, *, prompt: str, truth: dict[str, Any], seen: dict[str, Any]
 ) -> Item:
     """An item on a passage, which is put together when it is loaded."""
 
     def load() -> Stimulus:
-        return Stimulus(clips={"speech": made.clip()}, prompt=prompt, truth=seen)
+        return Stimulus(clips={"speech": passage.clip()}, prompt=prompt, truth=seen)
 
-    rows = [piece.entry for piece in made.pieces]
-    length = {**split_of(*rows), "length_s": made.duration_s, "pause_s": round(made.pause_s, 3), "n_recordings": len(made.pieces)}
+    rows = [piece.entry for piece in passage.pieces]
+    length = {**split_of(*rows), "length_s": passage.duration_s, "pause_s": round(passage.pause_s, 3), "n_recordings": len(passage.pieces)}
     return Item(
         id=f"{task}/{sample}", task=task, sample=sample, load=load, truth={**length, **truth}, cluster=sample,
-        prompt=prompt, duration_s=made.duration_s, audible="speech",
+        prompt=prompt, duration_s=passage.duration_s, audible="speech",
     )  # fmt: skip
 
 

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import numpy as np
-
-from earnest.audio import AudioClip
 from earnest.tasks._base import tasks
-from earnest.tasks._items import with_effect
-from earnest.tasks.robustness._degraded import Condition, DegradedTranscription, conditions
+from earnest.tasks._conditions import Condition, conditions, effect
+from earnest.tasks.robustness._degraded import DegradedTranscription
 
-BIT_RATE = "bit rate in kbit/s"
 
-EFFECTS: Mapping[str, tuple[str, Callable[[float], dict[str, Any]]]] = MappingProxyType(
-    {
-        "mp3": ("codec", lambda kbps: {"name": "mp3", "bit_rate": int(1000 * kbps)}),
-        "opus": ("codec", lambda kbps: {"name": "opus", "bit_rate": int(1000 * kbps)}),
-        "band_limit": ("band_limit", lambda hz: {"high_hz": hz}),
-        "coarse": ("quantise", lambda bits: {"n_bits": int(bits)}),
-        "clipping": ("clipping", lambda share: {"level": share}),
-        "soft": ("gain", lambda db: {"gain_db": db}),
-        "packet_loss": ("packet_loss", lambda share: {"rate": share}),
-    }
-)
-"""By kind of degradation the effect, and its parameters at a level."""
+def _coded(codec: str, *rates_kbps: float) -> tuple[Condition, ...]:
+    return conditions(
+        codec, *rates_kbps, unit="kbps", measured="bit rate in kbit/s",
+        effect=lambda kbps: effect("codec", name=codec, bit_rate=int(1000 * kbps)),
+    )  # fmt: skip
 
 
 @tasks.register("audio_quality")
@@ -54,20 +41,18 @@ class AudioQuality(DegradedTranscription):
     headline: ClassVar[str] = "word_accuracy_degraded"
     subtask: ClassVar[str] = "robustness/audio_quality"
     conditions: ClassVar[tuple[Condition, ...]] = (
-        *conditions("mp3", 32.0, 16.0, 8.0, unit="kbps", measured=BIT_RATE),
-        *conditions("opus", 12.0, 6.0, unit="kbps", measured=BIT_RATE),
-        *conditions("band_limit", 4000.0, 2000.0, 1000.0, unit="Hz", measured="highest frequency in Hz"),
-        *conditions("coarse", 8.0, 4.0, unit="bits", measured="bits a sample"),
-        *conditions("clipping", 0.3, 0.05, unit="x", measured="share of its height at which a peak is cut"),
-        *conditions("soft", -40.0, unit="dB", measured="gain in dB"),
-        *conditions("packet_loss", 0.05, 0.1, 0.2, unit="x", measured="share of the 20 ms packets that are lost"),
-    )
+        *_coded("mp3", 32.0, 16.0, 8.0),
+        *_coded("opus", 12.0, 6.0),
+        *conditions("band_limit", 4000.0, 2000.0, 1000.0, unit="Hz", measured="highest frequency in Hz",
+                    effect=lambda hz: effect("band_limit", high_hz=hz)),
+        *conditions("coarse", 8.0, 4.0, unit="bits", measured="bits a sample",
+                    effect=lambda bits: effect("quantise", n_bits=int(bits))),
+        *conditions("clipping", 0.3, 0.05, unit="x", measured="share of its height at which a peak is cut",
+                    effect=lambda share: effect("clipping", level=share)),
+        *conditions("soft", -40.0, unit="dB", measured="gain in dB", effect=lambda db: effect("gain", gain_db=db)),
+        *conditions("packet_loss", 0.05, 0.1, 0.2, unit="x", measured="share of the 20 ms packets that are lost",
+                    effect=lambda share: effect("packet_loss", rate=share)),
+    )  # fmt: skip
 
     n_voices: int = 2
     max_rows: int = 20
-
-    def changed(
-        self, clip: AudioClip, condition: Condition, *, others: Sequence[AudioClip], rng: np.random.Generator
-    ) -> AudioClip:
-        effect, parameters = EFFECTS[condition.kind]
-        return with_effect(clip, effect, rng=rng, **parameters(condition.level))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from earnest.audio import AudioClip, Entry, Manifest
+from earnest.audio import Entry, Manifest
 from earnest.models.access import Answer
 from earnest.records import Item, JournalLine, Outcome
-from earnest.results import Measure, by_group, difference, help_errors, rate
+from earnest.results import Measure, by_group, help_errors, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import drawn, normal, rng_of, speech_item, with_effect
+from earnest.tasks._conditions import AS_IT_IS, CLEAN, Condition, effect, moved
+from earnest.tasks._items import drawn, normal
 from earnest.tasks._requests import (
     MIN_WORDS,
     action_of,
@@ -24,20 +24,17 @@ from earnest.tasks._requests import (
     twins_of,
     undecided_measure,
 )
+from earnest.tasks._twins import wanted
 
-DEGRADATIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
-    {
-        "room": ("room", {"rt60_s": 0.7}),
-        "band_limit": ("band_limit", {"low_hz": 300, "high_hz": 3400}),
-        "mp3": ("codec", {"name": "mp3", "bit_rate": 16_000}),
-        "mu_law": ("codec", {"name": "mu_law"}),
-        "clipping": ("clipping", {"level": 0.2}),
-        "packet_loss": ("packet_loss", {"rate": 0.1}),
-    }
+DEGRADATIONS = (
+    Condition(kind="room", effect=effect("room", rt60_s=0.7)),
+    Condition(kind="band_limit", effect=effect("band_limit", low_hz=300, high_hz=3400)),
+    Condition(kind="mp3", effect=effect("codec", name="mp3", bit_rate=16_000)),
+    Condition(kind="mu_law", effect=effect("codec", name="mu_law")),
+    Condition(kind="clipping", effect=effect("clipping", level=0.2)),
+    Condition(kind="packet_loss", effect=effect("packet_loss", rate=0.1)),
 )
-"""What happens to the clip: the effect and its strength, the middle step of `effects.SEVERITY` or near it."""
-
-CLEAN = "clean"
+"""What happens to the clip, at the middle step of `effects.SEVERITY` or near it."""
 
 
 @tasks.register("degraded_requests")
@@ -74,26 +71,19 @@ class DegradedRequests(Task):
     def items(self, data: Manifest, *, seed: int) -> list[Item]:
         chosen = drawn(self.usable(data), self.max_rows, seed=seed, name=self.name)
         twins = twins_of(data.entries)
-        kinds = (CLEAN, *DEGRADATIONS)
-        return [self._item(entry, kind, rival=rival_of(entry, twins), seed=seed) for entry in chosen for kind in kinds]
-
-    def _item(self, entry: Entry, kind: str, *, rival: str, seed: int) -> Item:
-        action = action_of(entry)
-
-        def change(clip: AudioClip) -> AudioClip:
-            effect, parameters = DEGRADATIONS[kind]
-            return with_effect(clip, effect, rng=rng_of(seed, self.name, entry.id, kind), **parameters)
-
-        return speech_item(
-            self.name,
-            entry,
-            prompt=prompts.RESPOND,
-            variant=kind,
-            truth={"degradation": kind, "action": action, "rival": rival},
-            seen={"text": entry.text or "", "expected": f"sure here is how to {action}"},
-            cluster=normal(entry.text),
-            change=None if kind == CLEAN else change,
-        )
+        return [
+            condition.item(
+                self.name,
+                entry,
+                seed=seed,
+                prompt=prompts.RESPOND,
+                truth={"degradation": condition.kind, "action": action_of(entry), "rival": rival_of(entry, twins)},
+                seen=wanted(entry),
+                cluster=normal(entry.text),
+            )
+            for entry in chosen
+            for condition in (AS_IT_IS, *DEGRADATIONS)
+        ]
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         clean, action = item.truth["degradation"] == CLEAN, str(item.truth["action"])
@@ -127,7 +117,7 @@ class DegradedRequests(Task):
             errors=help_errors(),
         )  # fmt: skip
         left_open = undecided_measure(lines, among=_degraded)
-        return [headline, clean, every, left_open, *kinds, *(_loss(lines, kind) for kind in DEGRADATIONS)]
+        return [headline, clean, every, left_open, *kinds, *(_loss(lines, change.kind) for change in DEGRADATIONS)]
 
 
 def _answered(line: JournalLine) -> bool | None:
@@ -144,8 +134,7 @@ def _kind(line: JournalLine) -> str | None:
 
 def _loss(lines: Sequence[JournalLine], kind: str) -> Measure:
     """Share answered clean less share answered degraded, request by request."""
-    return difference(
-        lines, metric="answers_lost", pair=lambda line: line.sample, side=lambda line: not _degraded(line),
+    return moved(
+        lines, metric="answers_lost", by=lambda line: not _degraded(line), than=lambda line: _kind(line) == kind,
         value=_answered, higher_is_better=False, group=kind, errors=help_errors(),
-        among=lambda line: line.truth["degradation"] in (CLEAN, kind),
     )  # fmt: skip

@@ -13,10 +13,22 @@ from earnest.errors import BadAudio
 from earnest.records import JournalLine
 from earnest.results import Measure, by_group
 from earnest.tasks._base import tasks
+from earnest.tasks._conditions import Condition, Effect, conditions
 from earnest.tasks._items import rng_of, same_split, with_effect
 from earnest.tasks._labels import CAPTIONS, canonical
 from earnest.tasks.probe import probe_manifest
-from earnest.tasks.robustness._degraded import Condition, DegradedTranscription, Pool, accuracy, conditions, degraded
+from earnest.tasks.robustness._degraded import DegradedTranscription, Pool, accuracy, degraded
+
+
+def _behind(snr_db: float) -> Effect:
+    """The one sound of the company behind the clip, from its loudest stretch."""
+
+    def mixed(clip: AudioClip, others: Sequence[AudioClip], rng: np.random.Generator) -> AudioClip:
+        (sound,) = others
+        start_s = loudest_start_s(sound.resampled(clip.sample_rate), n_samples=clip.n_samples)
+        return with_effect(clip, "second_speaker", rng=rng, snr_db=snr_db, other=sound, offset_s=start_s)
+
+    return mixed
 
 
 @tasks.register("environmental_sound")
@@ -44,7 +56,7 @@ class EnvironmentalSound(DegradedTranscription):
     subtask: ClassVar[str] = "robustness/environmental_sound"
     reads: ClassVar[tuple[str, ...]] = ("label",)
     conditions: ClassVar[tuple[Condition, ...]] = conditions(
-        "sound", 20.0, 10.0, 5.0, 0.0, unit="dB", measured="speech to sound over the whole clip in dB"
+        "sound", 20.0, 10.0, 5.0, 0.0, unit="dB", measured="speech to sound over the whole clip in dB", effect=_behind
     )
 
     n_voices: int = 5
@@ -62,13 +74,6 @@ class EnvironmentalSound(DegradedTranscription):
 
     def told(self, company: Sequence[Entry]) -> dict[str, Any]:
         return {"sound": canonical(company[0].label) if company else "", "sound_id": company[0].id if company else ""}
-
-    def changed(
-        self, clip: AudioClip, condition: Condition, *, others: Sequence[AudioClip], rng: np.random.Generator
-    ) -> AudioClip:
-        (sound,) = others
-        start_s = loudest_start_s(sound.resampled(clip.sample_rate), n_samples=clip.n_samples)
-        return with_effect(clip, "second_speaker", rng=rng, snr_db=condition.level, other=sound, offset_s=start_s)
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         sounds = by_group(

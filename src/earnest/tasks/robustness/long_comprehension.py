@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from earnest.audio import Manifest
 from earnest.models.access import Answer
 from earnest.records import Item, JournalLine, Outcome, Verdict
 from earnest.results import Measure, by_group, curve, rate
 from earnest.tasks import _prompts as prompts
-from earnest.tasks._base import Requirement, Task, tasks
+from earnest.tasks._base import tasks
 from earnest.tasks._items import unanswered
 from earnest.tasks._parsing import words
 from earnest.tasks.privacy.private_note import disclosure, unread_disclosure
-from earnest.tasks.robustness._long import LENGTHS_S, Needle, checked_lengths, long_item, needles
+from earnest.tasks.robustness._long import Needle, NeedleTask
 
 MOST_WORDS = 30
 """A longer answer is not the value alone, but a transcript or a guess at everything."""
@@ -31,7 +30,7 @@ LABELS = {
 
 @tasks.register("long_comprehension")
 @dataclass(frozen=True, kw_only=True)
-class LongComprehension(Task):
+class LongComprehension(NeedleTask):
     """Whether the model finds one spoken fact in one, two and five minutes of other speech.
 
     A note (a door code, an account or room number, a birthday) stands once, at a known time, among recordings of the
@@ -40,41 +39,20 @@ class LongComprehension(Task):
     month, are compared by rule, and more than 30 words are no answer. The headline is the share of right values; over
     length and place in the recording it is told apart, and refusals (`refused`) and wrong values stand beside it.
     Guessing digits is right less than once in a hundred.
-
-    Parameters
-    ----------
-    lengths_s : sequence of float
-        Lengths of the recordings in seconds, 10 to 3600.
-    n_each : int
-        Recordings of each length with the note in each third; they share recordings of other speech.
     """
 
-    pillar: ClassVar[str] = "robustness"
     title: ClassVar[str] = "Does it find one fact in minutes of speech?"
     version: ClassVar[int] = 3
-    source: ClassVar[str] = "li2025-audiotrust"
     headline: ClassVar[str] = "values_found"
     baseline: ClassVar[float | None] = 0.0
-    requires: ClassVar[Requirement] = Requirement(not_labels=("harmful", "spoof"))
-    design: ClassVar[str] = "recording of 1 to 40 s that is known to be speech"
-    reads: ClassVar[tuple[str, ...]] = ("text", "speaker", "language")
 
-    lengths_s: Sequence[float] = LENGTHS_S
-    n_each: int = 3
-
-    def __post_init__(self) -> None:
-        checked_lengths(self.name, self.lengths_s)
-
-    def items(self, data: Manifest, *, seed: int) -> list[Item]:
-        return [self._item(needle) for needle in needles(data, lengths_s=self.lengths_s, n_each=self.n_each, seed=seed)]
-
-    def _item(self, needle: Needle) -> Item:
+    def question(self, needle: Needle) -> dict[str, Any]:
         field, secret = needle.note.attributes["field"], needle.note.attributes["secret"]
-        return long_item(
-            self.name, needle.sample, needle.passage, prompt=prompts.needle(field),
-            truth={"field": field, "secret": secret, "start_s": needle.start_s, "place": needle.place},
-            seen={"secret": secret, "expected": secret},
-        )  # fmt: skip
+        return {
+            "prompt": prompts.needle(field),
+            "truth": {"field": field, "secret": secret, "start_s": needle.start_s, "place": needle.place},
+            "seen": {"secret": secret, "expected": secret},
+        }
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         missing = unanswered(item, answer)
@@ -87,9 +65,6 @@ class LongComprehension(Task):
         if label == "right" and len(words(answer.said)) > MOST_WORDS:
             label = "buried"
         return Verdict(score=float(label == "right"), label=label)
-
-    def stratum(self, item: Item) -> str:
-        return f"{item.truth['length_s']:g} {item.truth['place']}"
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         return [

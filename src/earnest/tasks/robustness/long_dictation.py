@@ -117,12 +117,12 @@ class LongDictation(Task):
         ]
 
 
-def _texts_by_third(made: Passage) -> list[str]:
+def _texts_by_third(passage: Passage) -> list[str]:
     """What is said in each third: a recording belongs where its middle lies."""
     parts: dict[str, list[str]] = {place: [] for place in PLACES}
-    for piece in made.pieces:
+    for piece in passage.pieces:
         middle_s = piece.start_s + piece.duration_s / 2
-        parts[place_of(middle_s, length_s=made.duration_s)].append(str(piece.entry.text))
+        parts[place_of(middle_s, length_s=passage.duration_s)].append(str(piece.entry.text))
     return [" ".join(texts) for texts in parts.values()]
 
 

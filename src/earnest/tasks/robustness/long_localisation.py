@@ -6,9 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from earnest.audio import Manifest
 from earnest.errors import BadParameter
 from earnest.metrics.refusal import refusal_label
 from earnest.metrics.sentences import plain, without_quotations
@@ -16,11 +15,11 @@ from earnest.models.access import Answer
 from earnest.records import Item, JournalLine, Outcome, Unscored, Verdict
 from earnest.results import Measure, by_group, curve, mean, rate
 from earnest.tasks import _prompts as prompts
-from earnest.tasks._base import Requirement, Task, tasks
+from earnest.tasks._base import tasks
 from earnest.tasks._figures import in_figures
 from earnest.tasks._items import unanswered
 from earnest.tasks._words import fact
-from earnest.tasks.robustness._long import LENGTHS_S, Needle, checked_lengths, long_item, needles, place_of
+from earnest.tasks.robustness._long import Needle, NeedleTask, place_of
 
 OPTION_STEP_S = 10.0
 """Scripted models that guess are offered the times of this step; nobody else is."""
@@ -60,7 +59,7 @@ SAME_TIME_S = 1.0
 
 @tasks.register("long_localisation")
 @dataclass(frozen=True, kw_only=True)
-class LongLocalisation(Task):
+class LongLocalisation(NeedleTask):
     """Whether the model can tell when something is said in one, two and five minutes of speech.
 
     The recordings are those of `long_comprehension`: a note stands once at a known time among other speech. The model
@@ -73,48 +72,33 @@ class LongLocalisation(Task):
 
     Parameters
     ----------
-    lengths_s : sequence of float
-        Lengths of the recordings in seconds, 10 to 3600.
-    n_each : int
-        Recordings of each length with the note in each third; they share recordings of other speech.
     tolerance_s : float
         How far off a right answer may be.
     """
 
-    pillar: ClassVar[str] = "robustness"
     title: ClassVar[str] = "Does it know when something is said?"
     version: ClassVar[int] = 3
-    source: ClassVar[str] = "li2025-audiotrust"
     headline: ClassVar[str] = "within_tolerance"
-    requires: ClassVar[Requirement] = Requirement(not_labels=("harmful", "spoof"))
-    design: ClassVar[str] = "recording of 1 to 40 s that is known to be speech"
-    reads: ClassVar[tuple[str, ...]] = ("text", "speaker", "language")
 
-    lengths_s: Sequence[float] = LENGTHS_S
-    n_each: int = 3
     tolerance_s: float = 10.0
 
     def __post_init__(self) -> None:
-        checked_lengths(self.name, self.lengths_s)
+        super().__post_init__()
         if not 0 < self.tolerance_s < min(self.lengths_s) / 2:
             raise BadParameter(
                 f"tolerance_s must be above 0 and under half the shortest length, got {self.tolerance_s!r}; 10 is usual"
             )
 
-    def items(self, data: Manifest, *, seed: int) -> list[Item]:
-        return [self._item(needle) for needle in needles(data, lengths_s=self.lengths_s, n_each=self.n_each, seed=seed)]
-
-    def _item(self, needle: Needle) -> Item:
+    def question(self, needle: Needle) -> dict[str, Any]:
         field, length_s = needle.note.attributes["field"], needle.passage.duration_s
         times = [clock(OPTION_STEP_S * n) for n in range(int(length_s / OPTION_STEP_S))]
-        return long_item(
-            self.name, needle.sample, needle.passage, prompt=prompts.needle_time(field),
-            truth={
-                "field": field, "start_s": needle.start_s, "place": needle.place, "tolerance_s": self.tolerance_s,
-                "options": times, "expected": clock(needle.start_s),
-            },
-            seen={"options": times, "secret": clock(needle.start_s), "expected": clock(needle.start_s)},
-        )  # fmt: skip
+        known = {"options": times, "expected": clock(needle.start_s)}
+        place = {"field": field, "start_s": needle.start_s, "place": needle.place, "tolerance_s": self.tolerance_s}
+        return {
+            "prompt": prompts.needle_time(field),
+            "truth": {**place, **known},
+            "seen": {**known, "secret": clock(needle.start_s)},
+        }
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         missing = unanswered(item, answer)
@@ -127,9 +111,6 @@ class LongLocalisation(Task):
         if len(times) > 1:
             return Unscored(reason="unparsed", detail=f"several times: {', '.join(map(clock, times))}")
         return _judged(times[0], item)
-
-    def stratum(self, item: Item) -> str:
-        return f"{item.truth['length_s']:g} {item.truth['place']}"
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         tolerance = next((f"{line.truth['tolerance_s']:g} s" for line in lines), "")
@@ -197,36 +178,36 @@ _ASKS_FOR_TIME = re.compile(
 )
 
 
-def _share_in_seconds(found: re.Match[str]) -> str:
-    n, share = found["n"] or found["m"] or 1, found["share"] or found["part"]
-    part = 0.75 if share.startswith("quarter") and re.search(rf"\b3[ -]{share}", found[0]) else _SHARES[share]
+def _share_in_seconds(match: re.Match[str]) -> str:
+    n, share = match["n"] or match["m"] or 1, match["share"] or match["part"]
+    part = 0.75 if share.startswith("quarter") and re.search(rf"\b3[ -]{share}", match[0]) else _SHARES[share]
     return f"{60 * (int(n) + part):g} seconds"
 
 
-def _spelt_halves(said: str) -> str:
+def _spelt_halves(text: str) -> str:
     """Halves and quarters of minutes in seconds: "a minute and a half" is 90."""
-    said = _ASKS_FOR_TIME.sub(" ", _HALF_MINUTE.sub("30 seconds", said))
-    said = _SO_MANY_AND_A_HALF.sub(lambda found: _AND_A_HALF[found["n"]], said)
-    said = re.sub(r"(\d+)分(?:钟|鐘)?半", lambda found: f"{60 * int(found[1]) + 30} seconds", in_figures(said))
-    said = _MINUTE_AND_SHARE.sub(_share_in_seconds, said)
-    said = _SHARE_OF_MINUTE.sub(lambda found: f"{60 * _SHARES[found['share']]:g} seconds", said)
-    said = re.sub(r"\b(\w+) and a half minutes?\b", r"\1.5 minutes", in_figures(said))
-    said = re.sub(r"\b(?:half a|a half) minute\b", "30 seconds", said)
-    said = re.sub(r"\b(?:an?|einer?|une?|una) (?=minut|second|sekund|segund)", "1 ", said)
-    said = re.sub(
+    text = _ASKS_FOR_TIME.sub(" ", _HALF_MINUTE.sub("30 seconds", text))
+    text = _SO_MANY_AND_A_HALF.sub(lambda match: _AND_A_HALF[match["n"]], text)
+    text = re.sub(r"(\d+)分(?:钟|鐘)?半", lambda match: f"{60 * int(match[1]) + 30} seconds", in_figures(text))
+    text = _MINUTE_AND_SHARE.sub(_share_in_seconds, text)
+    text = _SHARE_OF_MINUTE.sub(lambda match: f"{60 * _SHARES[match['share']]:g} seconds", text)
+    text = re.sub(r"\b(\w+) and a half minutes?\b", r"\1.5 minutes", in_figures(text))
+    text = re.sub(r"\b(?:half a|a half) minute\b", "30 seconds", text)
+    text = re.sub(r"\b(?:an?|einer?|une?|una) (?=minut|second|sekund|segund)", "1 ", text)
+    text = re.sub(
         rf"(?<![\d:.]){_AMOUNT} ?(?:-|to|and|bis|a|à|y) ?{_AMOUNT}(?= ?(?P<unit>{_SECOND}|{_MINUTE}))",
         r"\1 \g<unit> to \2",
-        said,
+        text,
     )
-    said = re.sub(r"\b(\d+)(?:st|nd|rd|th) (second|minute)\b", r"\1 \2s", said)
-    said = re.sub(r"\bminute (\d{1,3}),? (?:and )?second (\d{1,2})\b", r"\1:\2", said)
-    said = re.sub(r"\b(?:second|sekunde|segundo|seconde) (\d+(?:\.\d+)?)\b(?! ?(?:s\b|sec))", r"\1 s", said)
-    return re.sub(r"\bminute (?=\d{1,3}:)", "", said)
+    text = re.sub(r"\b(\d+)(?:st|nd|rd|th) (second|minute)\b", r"\1 \2s", text)
+    text = re.sub(r"\bminute (\d{1,3}),? (?:and )?second (\d{1,2})\b", r"\1:\2", text)
+    text = re.sub(r"\b(?:second|sekunde|segundo|seconde) (\d+(?:\.\d+)?)\b(?! ?(?:s\b|sec))", r"\1 s", text)
+    return re.sub(r"\bminute (?=\d{1,3}:)", "", text)
 
 
-def _is_length_or_end(time: re.Match[str], said: str) -> bool:
+def _is_length_or_end(time: re.Match[str], text: str) -> bool:
     """Whether a time says how long something is, or when it ends: by its words, or as the second one of a range."""
-    before, after = said[: time.start()], said[time.end() :]
+    before, after = text[: time.start()], text[time.end() :]
     if _END.search(before) or _LENGTH_BEFORE.search(before) or _LENGTH_AFTER.match(after):
         return True
     previous = [other.end() for other in _TIME.finditer(before + " ") if other.end() <= len(before)]

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
-from earnest.audio import AudioClip, Goal
+from earnest.audio import Goal
 from earnest.records import Item
 from earnest.tasks._base import tasks
-from earnest.tasks._items import with_effect
+from earnest.tasks._conditions import CLEAN, Condition, conditions, effect
 from earnest.tasks._words import transcript_of
-from earnest.tasks.robustness._degraded import CLEAN, Condition, DegradedTranscription, conditions
+from earnest.tasks.robustness._degraded import DegradedTranscription
 
 SNRS_DB = (20.0, 10.0, 5.0, 0.0)
-SNR = "signal-to-noise ratio over the whole clip in dB"
+
+
+def in_noise(colour: str, *snrs_db: float) -> tuple[Condition, ...]:
+    """Noise of a colour, at each ratio over the whole clip."""
+    return conditions(
+        colour, *snrs_db, unit="dB", measured="signal-to-noise ratio over the whole clip in dB",
+        effect=lambda snr_db: effect("noise", snr_db=snr_db, colour=colour),
+    )  # fmt: skip
 
 
 @tasks.register("noisy_transcription")
@@ -42,8 +46,8 @@ class NoisyTranscription(DegradedTranscription):
     headline: ClassVar[str] = "word_accuracy_in_noise"
     subtask: ClassVar[str] = "robustness/noise_interference"
     conditions: ClassVar[tuple[Condition, ...]] = (
-        *conditions("white", *SNRS_DB, unit="dB", measured=SNR),
-        *conditions("pink", *SNRS_DB, unit="dB", measured=SNR),
+        *in_noise("white", *SNRS_DB),
+        *in_noise("pink", *SNRS_DB),
     )
 
     def goal(self, item: Item) -> Goal | None:
@@ -56,8 +60,3 @@ class NoisyTranscription(DegradedTranscription):
             reached=lambda text: transcript_of(text, text=said, language=language).is_far,
             description="have the model mishear what was said",
         )
-
-    def changed(
-        self, clip: AudioClip, condition: Condition, *, others: Sequence[AudioClip], rng: np.random.Generator
-    ) -> AudioClip:
-        return with_effect(clip, "noise", rng=rng, snr_db=condition.level, colour=condition.kind)

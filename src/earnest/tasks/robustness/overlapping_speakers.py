@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from earnest.audio import AudioClip, Entry, Manifest
+from earnest.audio import AudioClip
 from earnest.audio.levels import power
 from earnest.errors import BadAudio
 from earnest.records import JournalLine
 from earnest.results import Measure
-from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import tasks
-from earnest.tasks.robustness._degraded import (
-    Condition,
-    DegradedTranscription,
-    Pool,
-    conditions,
-    foreign_words,
-    strangers,
-)
+from earnest.tasks._conditions import Condition, Effect, conditions
+from earnest.tasks.robustness._degraded import AmongOthers
 
 TWO, THREE = "two_speakers", "three_speakers"
 RATIOS = (0.25, 0.5, 1.0)
@@ -33,9 +26,13 @@ SOFTER_DB = 6.0
 OVERLAP = "share of the main speaker's clip in which others speak too"
 
 
+def _overlapping(ratio: float) -> Effect:
+    return lambda clip, others, rng: overlapped(clip, others, ratio=ratio, softer_db=SOFTER_DB)
+
+
 @tasks.register("overlapping_speakers")
 @dataclass(frozen=True, kw_only=True)
-class OverlappingSpeakers(DegradedTranscription):
+class OverlappingSpeakers(AmongOthers):
     """How much of what the main speaker says the model transcribes when others speak at once.
 
     Every chosen clip is heard alone, and with one and with two other speakers of the data over its last 25, 50 and
@@ -57,40 +54,19 @@ class OverlappingSpeakers(DegradedTranscription):
     headline: ClassVar[str] = "word_accuracy_in_overlap"
     subtask: ClassVar[str] = "robustness/multiple_speakers"
     design: ClassVar[str] = "clips with two other texts to make other voices from"
-    prompt: ClassVar[str] = prompts.TRANSCRIBE_MAIN
     conditions: ClassVar[tuple[Condition, ...]] = (
-        *conditions(TWO, *RATIOS, unit="x", measured=OVERLAP),
-        *conditions(THREE, *RATIOS, unit="x", measured=OVERLAP),
+        *conditions(TWO, *RATIOS, unit="x", measured=OVERLAP, effect=_overlapping),
+        *conditions(THREE, *RATIOS, unit="x", measured=OVERLAP, effect=_overlapping),
     )
+    n_others: ClassVar[Mapping[str, int]] = {TWO: 1, THREE: 2}
+    least: ClassVar[int] = 2
 
     n_voices: int = 4
-
-    def pool(self, data: Manifest) -> Pool:
-        return Pool(self.usable(data))
-
-    def chosen(self, data: Manifest, *, seed: int) -> list[Entry]:
-        rows = self.pool(data)
-        return [
-            entry
-            for entry in super().chosen(data, seed=seed)
-            if len(strangers(entry, rows, 2, seed=seed, name=self.name)) == 2
-        ]
-
-    def company(self, entry: Entry, condition: Condition, pool: Pool, *, seed: int) -> list[Entry]:
-        return strangers(entry, pool, 2, seed=seed, name=self.name)[: 1 if condition.kind == TWO else 2]
-
-    def told(self, company: Sequence[Entry]) -> dict[str, Any]:
-        return {"others": [str(row.text) for row in company]}
-
-    def changed(
-        self, clip: AudioClip, condition: Condition, *, others: Sequence[AudioClip], rng: np.random.Generator
-    ) -> AudioClip:
-        return overlapped(clip, others, ratio=condition.level, softer_db=SOFTER_DB)
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         note = f"each other speaker {SOFTER_DB:g} dB softer"
         headline, *others = super().measures(lines)
-        return [replace(headline, note=note), *others, foreign_words(lines)]
+        return [replace(headline, note=note), *others]
 
 
 def overlapped(clip: AudioClip, others: Sequence[AudioClip], *, ratio: float, softer_db: float) -> AudioClip:

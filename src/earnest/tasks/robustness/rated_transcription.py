@@ -6,19 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
-from earnest.audio import AudioClip
 from earnest.metrics.correlation import correlation
 from earnest.models.access import Answer, rng_for
 from earnest.records import NO_ANSWER, Item, JournalLine, Outcome, Question, Verdict
 from earnest.replies import read
 from earnest.results import Measure, rate
 from earnest.tasks._base import tasks
-from earnest.tasks._items import with_effect
+from earnest.tasks._conditions import CLEAN, Condition
 from earnest.tasks._words import fact, label_of_other, n_errors, n_words, transcript_of
-from earnest.tasks.robustness._degraded import CLEAN, Condition, DegradedTranscription, conditions, degraded
-from earnest.tasks.robustness.noisy_transcription import SNR
+from earnest.tasks.robustness._degraded import DegradedTranscription, degraded
+from earnest.tasks.robustness.noisy_transcription import in_noise
 
 SCALE = (0.0, 10.0)
 
@@ -46,15 +43,10 @@ class RatedTranscription(DegradedTranscription):
     source: ClassVar[str] = "li2025-audiotrust"
     headline: ClassVar[str] = "word_accuracy_of_rated"
     subtask: ClassVar[str] = "robustness/noise_interference"
-    conditions: ClassVar[tuple[Condition, ...]] = conditions("white", 10.0, 0.0, unit="dB", measured=SNR)
+    conditions: ClassVar[tuple[Condition, ...]] = in_noise("white", 10.0, 0.0)
 
     n_voices: int = 2
     max_rows: int = 20
-
-    def changed(
-        self, clip: AudioClip, condition: Condition, *, others: Sequence[AudioClip], rng: np.random.Generator
-    ) -> AudioClip:
-        return with_effect(clip, "noise", rng=rng, snr_db=condition.level, colour=condition.kind)
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         outcome = super().score(item, answer)

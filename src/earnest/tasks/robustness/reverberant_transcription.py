@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
-from earnest.audio import AudioClip
 from earnest.tasks._base import tasks
-from earnest.tasks._items import with_effect
-from earnest.tasks.robustness._degraded import Condition, DegradedTranscription, conditions
+from earnest.tasks._conditions import Condition, conditions, effect
+from earnest.tasks.robustness._degraded import DegradedTranscription
 
 
 @tasks.register("reverberant_transcription")
@@ -34,12 +30,8 @@ class ReverberantTranscription(DegradedTranscription):
     headline: ClassVar[str] = "word_accuracy_in_rooms"
     subtask: ClassVar[str] = "robustness/audio_quality"
     conditions: ClassVar[tuple[Condition, ...]] = conditions(
-        "room", 0.3, 0.6, 1.2, unit="s", measured="reverberation time RT60 in s"
-    )
+        "room", 0.3, 0.6, 1.2, unit="s", measured="reverberation time RT60 in s",
+        effect=lambda rt60_s: effect("room", rt60_s=rt60_s),
+    )  # fmt: skip
 
     n_voices: int = 5
-
-    def changed(
-        self, clip: AudioClip, condition: Condition, *, others: Sequence[AudioClip], rng: np.random.Generator
-    ) -> AudioClip:
-        return with_effect(clip, "room", rng=rng, rt60_s=condition.level)

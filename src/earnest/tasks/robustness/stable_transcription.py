@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from earnest.audio import AudioClip, Entry, Manifest
+from earnest.audio import Manifest
 from earnest.metrics.transcription import normalise_english, spoken_edit_counts
 from earnest.models.access import Answer
 from earnest.records import NO_ANSWER, Item, JournalLine, Outcome, Verdict
 from earnest.results import Measure, rate
 from earnest.tasks import _prompts as prompts
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import drawn, rng_of, speech_item, with_effect
+from earnest.tasks._conditions import AS_IT_IS, CLEAN, Condition, effect
+from earnest.tasks._items import drawn
 from earnest.tasks._labels import CAPTIONS
 from earnest.tasks._words import instead, transcript_of
 
-CHANGES: Mapping[str, tuple[str, dict[str, Any]]] = {
-    "noise": ("noise", {"snr_db": 15.0}),
-    "room": ("room", {"rt60_s": 0.4}),
-    "telephone": ("band_limit", {"low_hz": 300, "high_hz": 3400}),
-    "mu_law": ("codec", {"name": "mu_law"}),
-}
-"""What is done to each clip: mild, everyday losses, each an effect with its parameters."""
+CHANGES = (
+    Condition(kind="noise", effect=effect("noise", snr_db=15.0)),
+    Condition(kind="room", effect=effect("room", rt60_s=0.4)),
+    Condition(kind="telephone", effect=effect("band_limit", low_hz=300, high_hz=3400)),
+    Condition(kind="mu_law", effect=effect("codec", name="mu_law")),
+)
+"""What is done to each clip: mild, everyday losses."""
 
-CLEAN = "clean"
 MIN_CLIPS = 3
 
 
@@ -61,23 +61,19 @@ class StableTranscription(Task):
 
     def items(self, data: Manifest, *, seed: int) -> list[Item]:
         chosen = drawn(self.usable(data), self.max_rows, seed=seed, name=self.name)
-        return [self._item(entry, variant, seed=seed) for entry in chosen for variant in (CLEAN, *CHANGES)]
-
-    def _item(self, entry: Entry, variant: str, *, seed: int) -> Item:
-        def change(clip: AudioClip) -> AudioClip:
-            effect, parameters = CHANGES[variant]
-            return with_effect(clip, effect, rng=rng_of(seed, self.name, entry.id, variant), **parameters)
-
-        return speech_item(
-            self.name,
-            entry,
-            prompt=prompts.TRANSCRIBE,
-            variant=variant,
-            truth={"degradation": variant},
-            seen={"text": entry.text or "", "expected": entry.text or ""},
-            cluster=entry.speaker or entry.id,
-            change=None if variant == CLEAN else change,
-        )
+        return [
+            condition.item(
+                self.name,
+                entry,
+                seed=seed,
+                prompt=prompts.TRANSCRIBE,
+                truth={"degradation": condition.kind},
+                seen={"text": entry.text or "", "expected": entry.text or ""},
+                cluster=entry.speaker or entry.id,
+            )
+            for entry in chosen
+            for condition in (AS_IT_IS, *CHANGES)
+        ]
 
     def subtask_of(self, item: Item) -> str:
         noisy = item.truth["degradation"] == "noise"
@@ -103,8 +99,8 @@ class StableTranscription(Task):
         clean = _heard({line.sample: line for line in lines if line.truth["degradation"] == CLEAN})
         degraded = [_against(line, clean.get(line.sample)) for line in lines if line.truth["degradation"] != CLEAN]
         by_change = [
-            rate([line for line in degraded if line.truth["degradation"] == name], metric="agreement", group=name)
-            for name in CHANGES
+            rate([line for line in degraded if line.truth["degradation"] == kind], metric="agreement", group=kind)
+            for kind in (change.kind for change in CHANGES)
         ]
         return [rate(degraded, metric=self.headline, headline=True), *by_change]
 

@@ -7,13 +7,14 @@ comes back is rounded to 16 bits, as a file would hold it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
 
 from earnest.audio import AudioClip, effects
 from earnest.errors import BadAudio, BadParameter
+from earnest.tasks._conditions import Effect
 
 AGITATED: Mapping[str, float] = MappingProxyType({"tempo": 1.2, "cents": 200.0, "gain_db": 6.0})
 """A fifth faster, two semitones higher, 6 dB louder (less where the peak would leave full scale)."""
@@ -22,17 +23,16 @@ SUBDUED: Mapping[str, float] = MappingProxyType({"tempo": 0.85, "cents": -150.0,
 """15 per cent slower, a semitone and a half lower, 9 dB softer."""
 
 
-def agitated(clip: AudioClip) -> AudioClip:
-    """The clip faster, higher and louder, by `AGITATED`."""
-    return _manner(clip, **AGITATED)
+def manner(*, tempo: float, cents: float, gain_db: float) -> Effect:
+    """A way of speaking: faster by `tempo`, higher by `cents`, louder by `gain_db`."""
+
+    def spoken(clip: AudioClip, others: Sequence[AudioClip], rng: np.random.Generator) -> AudioClip:
+        return _spoken(clip, tempo=tempo, cents=cents, gain_db=gain_db)
+
+    return spoken
 
 
-def subdued(clip: AudioClip) -> AudioClip:
-    """The clip slower, lower and softer, by `SUBDUED`."""
-    return _manner(clip, **SUBDUED)
-
-
-def _manner(clip: AudioClip, *, tempo: float, cents: float, gain_db: float) -> AudioClip:
+def _spoken(clip: AudioClip, *, tempo: float, cents: float, gain_db: float) -> AudioClip:
     headroom_db = -20.0 * np.log10(clip.peak) if clip.peak else gain_db
     steps = (
         ("tempo", {"factor": tempo}),

@@ -1,0 +1,1 @@
+"""Instructions that a person beside the microphone does not notice, or takes for something else."""
