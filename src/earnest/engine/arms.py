@@ -62,6 +62,10 @@ def _setup(plan: Plan, arm: Arm, model: Model, others: Mapping[str, Model], samp
     _check_access(arm, attack, (crafted_on or system).model)
     if hasattr(attack, "ready"):
         attack.ready()
+    taken = getattr(attack, "taken", None)
+    for each in (system, crafted_on) if taken is not None else ():
+        if each is not None:  # what the attack and its control do inside the model is set up here too
+            _ = taken(each).inner, taken(each, control=True).inner
     return Setup(system, attack, crafted_on)
 
 

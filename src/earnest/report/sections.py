@@ -43,6 +43,7 @@ PAIR_NAMES = {
     "score_lost_to_attack": "score lost to the attack",
     "attack_queries": "queries an item, mean",
     "attack_gradients": "gradients an item, mean",
+    "attack_output_growth": "length of the answer over that without the attack, mean",
     "attack_median_snr_db": "signal to change, median",
     "attack_median_masking_excess_db": "change above what the clip masks, median",
     "attack_beyond_budget": "beyond its budget",
