@@ -1,7 +1,8 @@
 """A model that writes for an attacker: rewrites a request, translates it. It is asked in words alone.
 
 It is any model that `earnest.models.load_model` knows. What it is asked is no query of the victim and is counted
-apart, in what a candidate tells of how it was drawn.
+apart, in what a candidate tells of how it was drawn. It is asked directly: neither a run's cache nor its limit on cost
+knows of it.
 """
 
 from __future__ import annotations
