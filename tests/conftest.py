@@ -12,8 +12,12 @@ from typing import Any
 
 import aiohttp
 import pytest
+from hypothesis import HealthCheck, settings
 
 from earnest.runs.suite import Suite
+
+settings.register_profile("earnest", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("earnest")  # how long an example takes says what else the machine is doing
 
 BROWSER = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
 

@@ -14,8 +14,9 @@ import pytest
 
 import earnest
 from earnest.audio import AudioClip, Stimulus, Turn
-from earnest.errors import ModelFailed
+from earnest.errors import BadData, ModelFailed
 from earnest.runs.suite import Suite
+from earnest.tasks.probe import probe_manifest
 
 inspect_ai = pytest.importorskip("inspect_ai", reason="the bridge needs the extra inspect")
 pytestmark = pytest.mark.filterwarnings("ignore")  # Inspect and its dependencies warn of their own doings
@@ -55,6 +56,24 @@ def test_what_cannot_be_scored_is_unscored_there_too(tmp_path: Path) -> None:
     log = evaluated("safety_harmful_refusal", "earnest/scripted/never_hears", tmp_path)
     scores = [sample.scores["earnest"] for sample in log.samples]
     assert all(math.isnan(score.value) and score.reason == "did_not_hear" for score in scores)
+
+
+def test_an_attack_that_is_part_of_an_item_is_carried_out_there_too() -> None:
+    pytest.importorskip("torch", reason='needs pip install "earnest[torch]"')
+    from earnest.bridges.inspect import _attacked
+
+    spec = "pgd:epsilon=0.000244140625,step_size=1,steps=2"
+    task = earnest.registry.registry("tasks").get("adversarial_transcription")(attacks=(spec,), max_rows=1)
+    clean, near, noise = (_attacked(item, seed=0).clip for item in task.items(probe_manifest(), seed=0))
+    assert np.abs(near.samples - clean.samples).max() * 2**15 == 8
+    assert np.array_equal(np.abs(noise.samples - clean.samples), np.abs(near.samples - clean.samples)) and noise != near
+
+
+def test_what_is_asked_in_turns_is_not_asked_by_halves_there() -> None:
+    from earnest.bridges import inspect as bridge
+
+    with pytest.raises(BadData, match="'told_in_confidence' asks in turns"):
+        bridge.privacy_told_in_confidence()
 
 
 def test_every_task_on_a_manifest_is_offered() -> None:

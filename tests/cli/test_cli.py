@@ -64,17 +64,17 @@ def test_a_run_leaves_the_whole_folder(tmp_path: Path) -> None:
     assert {"plan.json", "journal.jsonl", "clips", "report.html", "report.json", "report.md", "junit.xml"} <= names
 
 
-def test_another_plan_in_the_same_folder_is_refused_and_named(tmp_path: Path) -> None:
-    assert run(tmp_path).returncode == 0
-    done = run(tmp_path, "--seed", "5")
+def test_another_plan_in_the_same_folder_is_refused_and_named(call: Call) -> None:
+    assert call(*a_run()).returncode == 0
+    done = call(*a_run("--seed", "5"))
     assert done.returncode == 2
     assert "seed is 0 there, 5 here" in done.stderr
 
 
-def test_the_same_plan_asks_nothing_again(tmp_path: Path) -> None:
-    assert run(tmp_path).returncode == 0
+def test_the_same_plan_asks_nothing_again(call: Call, tmp_path: Path) -> None:
+    assert call(*a_run()).returncode == 0
     before = (tmp_path / "run" / "journal.jsonl").read_bytes()
-    assert run(tmp_path).returncode == 0
+    assert call(*a_run()).returncode == 0
     assert (tmp_path / "run" / "journal.jsonl").read_bytes() == before
 
 
@@ -128,8 +128,8 @@ def test_bad_options_are_exit_2_with_what_was_expected(call: Call, options: tupl
     assert "Traceback" not in done.stderr
 
 
-def test_a_dry_run_asks_and_writes_nothing(tmp_path: Path) -> None:
-    done = run(tmp_path, "--dry-run", "--json", "--attack", "noise", "--defence", "smoothing")
+def test_a_dry_run_asks_and_writes_nothing(call: Call, tmp_path: Path) -> None:
+    done = call(*a_run("--dry-run", "--json", "--attack", "noise", "--defence", "smoothing"))
     assert done.returncode == 0, done.stderr
     outline = json.loads(done.stdout)
     assert outline["plan"]["model"] == "scripted/always_refuse"
@@ -151,7 +151,7 @@ def test_show_replay_list_schema_doctor(call: Call, tmp_path: Path) -> None:
     item = next(line["item"] for line in shown["items"] if line["kind"] == "item")
     assert call("replay", "run", item).returncode == 0
     assert "harmful_refusal" in call("list", "tasks").stdout
-    listed = json.loads(own_process("list", "--json", cwd=tmp_path).stdout)
+    listed = json.loads(call("list", "--json").stdout)
     assert set(listed) >= {"tasks", "attacks", "defences", "models", "metrics"}
     for kind in ("finding", "journal", "manifest", "suite", "work"):
         assert json.loads(call("schema", kind).stdout)["type"] == "object"

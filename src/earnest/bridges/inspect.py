@@ -21,6 +21,8 @@ import datetime
 import hashlib
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +61,9 @@ from inspect_ai.solver import TaskState, generate
 from inspect_ai.tool import ToolChoice, ToolInfo
 
 from earnest.audio import AudioClip, Manifest, Stimulus, Turn
-from earnest.errors import BadData, BadParameter, EarnestError, HistoryRefused, ModelFailed
+from earnest.errors import BadAudio, BadData, BadParameter, EarnestError, HistoryRefused, ModelFailed
 from earnest.models import load_model
-from earnest.models.access import Answer, Model, Sampling, written_answer
+from earnest.models.access import Answer, Failure, Model, Sampling, System, rng_for, written_answer
 from earnest.records import NO_ANSWER, Item, JournalLine, Question, Unscored, Verdict
 from earnest.registry import registry
 from earnest.results.build import build, read_lines
@@ -219,8 +221,10 @@ def _task_builder(name: str, task: Any) -> Callable[..., InspectTask]:
         if missing is not None:
             raise BadData(f"task {name!r} cannot run on {data or 'the probe set'}: {missing}")
         items = {item.id: item for item in found}
+        if any(item.follow is not None for item in found):
+            raise BadData(f"task {name!r} asks in turns, which Inspect's samples do not; run it with `earnest run --task {name}`")
         return InspectTask(
-            dataset=MemoryDataset([_sample(item) for item in items.values()], name=data or "earnest probe set"),
+            dataset=MemoryDataset([_sample(item, seed=seed) for item in items.values()], name=data or "earnest probe set"),
             solver=generate(),
             scorer=earnest_scorer(name, items),
             version=task.version,
@@ -230,8 +234,8 @@ def _task_builder(name: str, task: Any) -> Callable[..., InspectTask]:
     return build_task
 
 
-def _sample(item: Item) -> Sample:
-    messages = _messages(item.load(), audio=lambda clip: str(_wav(clip)), name=item.id)
+def _sample(item: Item, *, seed: int) -> Sample:
+    messages = _messages(_attacked(item, seed=seed), audio=lambda clip: str(_wav(clip)), name=item.id)
     expected = item.truth.get("expected", "")
     return Sample(
         id=item.id,
@@ -239,6 +243,32 @@ def _sample(item: Item) -> Sample:
         target=expected if isinstance(expected, str) else str(expected),
         metadata={"cluster": item.cluster or item.sample, "truth": dict(item.truth)},
     )
+
+
+def _attacked(item: Item, *, seed: int) -> Stimulus:
+    """What is asked of an item, after the attack that is part of it, if any: Inspect asks its samples as they are.
+
+    Raises
+    ------
+    BadAudio
+        If the attack makes nothing of it.
+    """
+    own = item.own_attack
+    if own is None:
+        return item.load()
+    stimulus = replace(item.load(), goal=own.goal)
+    rng = rng_for(seed, "attack", own.attack)
+    (attempt,) = registry("attacks").make(own.attack).run(System(_source(own.crafted_on)), [stimulus], rng=rng).attempts
+    trial = attempt.control_trial if own.control else attempt
+    if trial is None or isinstance(trial.answer, Failure):
+        detail = "it has no control" if trial is None else trial.answer.detail or trial.answer.reason
+        raise BadAudio(f"{item.id} cannot be asked: {own.attack} makes nothing of its clip: {detail}")
+    return trial.stimulus
+
+
+@lru_cache(maxsize=1)
+def _source(spec: str) -> Model:
+    return load_model(spec)
 
 
 def _wav(clip: AudioClip) -> Path:

@@ -63,6 +63,34 @@ def show_command(key: str, *, as_json: bool) -> None:
     print_json(work) if as_json else click.echo(_as_text(work))
 
 
+@papers_command.command("run-against", help="What to run against the work KEY (or with that arXiv id or DOI): commands, and what each one tests.")
+@click.argument("key")
+@click.option("--model", "model", default="MODEL", show_default=True, help="The model to be tested, as `earnest run` takes it.")
+@_JSON
+def run_against_command(key: str, *, model: str, as_json: bool) -> int:
+    from earnest.catalogue.against import answer
+
+    found = answer(_work(key), model=model)
+    print_json(found.as_json()) if as_json else click.echo(found.as_text())
+    return 0 if found.tests else 1
+
+
+@papers_command.command("new", help="Works that came into the catalogue since a day, the latest first; --atom: as a feed.")
+@click.option("--since", type=click.DateTime(formats=["%Y-%m-%d"]), required=True, help="The first day, as 2026-11-20.")
+@click.option("--atom", is_flag=True, help="As an Atom feed on stdout.")
+@_JSON
+def new_command(*, since: datetime.datetime, atom: bool, as_json: bool) -> int:
+    from earnest.catalogue import works
+    from earnest.catalogue.feed import atom_feed, entered_since
+
+    found = entered_since(works(), since.date())
+    if atom:
+        click.echo(atom_feed(found), nl=False)
+        return 0
+    _tell(found, limit=None, as_json=as_json)
+    return 0 if found else 1
+
+
 @papers_command.command("coverage", help="What is covered, what runs here, and where work is called for; RUN...: what was evaluated.")
 @click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
 @_JSON
@@ -88,8 +116,9 @@ def lint_command(*, folder: Path | None, as_json: bool) -> int:
         return 1 if faults else 0
     for fault in told:
         click.echo(str(fault))
-    warned = f", {len(told) - len(faults)} warnings" if len(told) > len(faults) else ""
-    click.echo((f"{len(faults)} faults" if faults else "no fault") + warned)
+    n_warnings = len(told) - len(faults)
+    warned = f", {n_warnings} warning{'s' * (n_warnings > 1)}" if n_warnings else ""
+    click.echo((f"{len(faults)} fault{'s' * (len(faults) > 1)}" if faults else "no fault") + warned)
     return 1 if faults else 0
 
 
@@ -175,11 +204,12 @@ def import_awesome_command(source: Path, *, name: str, table: Path | None, as_js
 @papers_command.command("site", help="Write the catalogue as a web site into a folder: one page, no network.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 @click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), help="Run folder whose numbers fill the coverage map.")
+@click.option("--address", default="", help="Where the site will stand, as https://example.org/papers; readers of its feed need it.")
 @_JSON
-def site_command(*, out: Path, runs: tuple[Path, ...], as_json: bool) -> None:
+def site_command(*, out: Path, runs: tuple[Path, ...], address: str, as_json: bool) -> None:
     from earnest.catalogue.site import write_site
 
-    site = write_site(out, runs=runs)
+    site = write_site(out, runs=runs, address=address)
     print_json(site.as_json()) if as_json else click.echo(site.as_text())
 
 
@@ -237,6 +267,9 @@ def _as_text(work: dict[str, Any]) -> str:
         lines.append(f"  claims    {claim['metric']} {claim['value']:g} {claim['unit']} ({claim['where']}{of}; read: {claim['read']})")
     if work["claims_note"]:
         lines.append(f"  claims    none: {work['claims_note']}")
+    for size in work["sizes"]:
+        of = f", {size['of']}" if size["of"] else ""
+        lines.append(f"  size      {size['metric']} {size['value']:,g} {size['unit']} ({size['where']}{of})")
     for artefact in work["artefacts"]:
         lines.append(f"  {artefact['what']:<9} {artefact['url']} (licence {artefact['licence']})")
     if data := work["data"]:
@@ -244,6 +277,15 @@ def _as_text(work: dict[str, Any]) -> str:
     for run in work["runs_in_earnest"]:
         lines.append(f"  runs      {run['component']}, {run['fidelity']}" + (f": {run['differs']}" if run["differs"] else ""))
     lines += [f"            $ {command}" for command in work["commands"]]
+    if could := work["could_run"]:
+        lines += [f"  could run {could['what']}", f"  missing   {could['missing']}"]
+    if work["threat"] and work["threat"]["access"] != "none":
+        lines.append(f"  against   earnest papers run-against {work['id']}")
+    for name, keys in (("builds on", work["builds_on"]), ("replaced", work["replaced_by"])):
+        lines += [f"  {name:<9} {', '.join(keys)}"] if keys else []
+    for search in work["not_found"]:
+        where = "; ".join(search["where"])
+        lines.append(f"  not found {search['what']}, on {search['date']}, in {where}; holds until {search['until']}")
     lines.append(f"  checked   {work['checked']['status']}" + (f": {', '.join(work['checked']['how'])}" if work["checked"]["how"] else ""))
     return "\n".join(lines)
 

@@ -76,7 +76,7 @@ def estimate(
     asked = [judge for judge in judges if isinstance(judge, ModelJudge)]
     n_judged = sum(job.kind == "item" for job in jobs)
     notes = []
-    unstated = sorted({job.asked_in.attack or "" for job, one in zip(jobs, calls, strict=True) if one.unstated})
+    unstated = sorted({job.setup_arm.attack or "" for job, one in zip(jobs, calls, strict=True) if one.unstated})
     if unstated:
         notes.append(f"what the search of {' and '.join(unstated)} asks is not counted, since it does not say how much")
     if any(one.duration_s is None for one in calls):
@@ -128,7 +128,7 @@ def calls_of(jobs: Sequence[Job], *, cached: bool = True) -> list[Calls]:
     cached : bool
         Whether what the items of a task ask alike is asked once.
     """
-    specs = {job.asked_in.attack for job in jobs if job.asked_in.attack is not None}
+    specs = {job.setup_arm.attack for job in jobs if job.setup_arm.attack is not None}
     attacks = {spec: registry("attacks").make(spec) for spec in specs}
     made: set[tuple[str, str, str]] = set()
     return [_calls(job, attacks, made, cached=cached) for job in jobs]
@@ -136,9 +136,9 @@ def calls_of(jobs: Sequence[Job], *, cached: bool = True) -> list[Calls]:
 
 def _calls(job: Job, attacks: Mapping[str, Any], crafts: set[tuple[str, str, str]], *, cached: bool) -> Calls:
     earlier = job.item.n_turns - 1  # of a conversation the last turn is attacked, and asked once more to see that it is the last
-    if job.asked_in.attack is None:
+    if job.setup_arm.attack is None:
         return Calls(least=1 + earlier, most=1 + earlier, duration_s=job.item.duration_s)
-    attack = attacks[job.asked_in.attack]
+    attack = attacks[job.setup_arm.attack]
     n_parts = 1 if attack.control_name is None else 2
     least = CALLS_PER_ATTACK + n_parts - 1 + earlier
     if job.item.own_attack is not None:  # its search asks the model that the task names; its clean clip and control are items

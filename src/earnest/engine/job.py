@@ -48,7 +48,7 @@ class Job:
             )
 
     @property
-    def asked_in(self) -> Arm:
+    def setup_arm(self) -> Arm:
         """The arm that is carried out: that of the run, or of the attack that is part of the item."""
         own = self.item.own_attack
         return self.arm if own is None else own.arm(self.arm.defences)

@@ -111,7 +111,7 @@ def disk_need(jobs: Sequence[Job]) -> Need:
     """What the jobs leave behind: a line each, a clip for each recording, and one more for each attacked item."""
     recordings = {job.item.sample: job.item.duration_s or 0.0 for job in jobs}
     items = {job.item.id: job.item.duration_s or 0.0 for job in jobs}  # a task may have mixed something into a recording
-    attacked_s = sum(job.item.duration_s or 0.0 for job in jobs if job.asked_in.attack is not None)
+    attacked_s = sum(job.item.duration_s or 0.0 for job in jobs if job.setup_arm.attack is not None)
     low = sum(recordings.values()) * STORED_BYTES_PER_S[0] + attacked_s * STORED_BYTES_PER_S[0]
     high = sum(items.values()) * STORED_BYTES_PER_S[1] + attacked_s * STORED_BYTES_PER_S[1]
     return Need(len(jobs) * LINE_BYTES[0] + low, len(jobs) * LINE_BYTES[1] + high)

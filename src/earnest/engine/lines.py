@@ -61,7 +61,7 @@ def line_of(
 ) -> JournalLine:
     """The journal line of a finished job."""
     answer = reply if isinstance(reply, Answer) else None
-    arm = job.arm if job.is_control else job.asked_in
+    arm = job.arm if job.is_control else job.setup_arm
     unscored = outcome if isinstance(outcome, Unscored) else None
     verdict = None
     if isinstance(outcome, Verdict):

@@ -224,7 +224,7 @@ class _Run:
         run._take_judges(judges)
         session.check_prices()
         run.setups = setups(
-            plan, (job.asked_in for job in jobs), model=run.caller, others=run.other_callers, sampling=run.sampling
+            plan, (job.setup_arm for job in jobs), model=run.caller, others=run.other_callers, sampling=run.sampling
         )
         with _storage_errors(run.folder):
             plan.write(run.folder)
@@ -306,7 +306,7 @@ class _Run:
                 alike = self._ordered([job for job in plain if job.arm == arm])
                 await self._in_parallel((self._finish(job) for job in alike), self._n_plain)
             for arm in self._arms(attacked):
-                alike = self._ordered([job for job in attacked if job.asked_in == arm])
+                alike = self._ordered([job for job in attacked if job.setup_arm == arm])
                 await self._in_parallel((self._attack(group) for group in self._groups(alike)), self._n_attacks)
         self._check_whole()
 
@@ -364,10 +364,10 @@ class _Run:
 
     @staticmethod
     def _arms(jobs: list[Job]) -> list[Arm]:
-        return list(dict.fromkeys(job.asked_in for job in jobs))
+        return list(dict.fromkeys(job.setup_arm for job in jobs))
 
     def _is_attacked(self, job: Job) -> bool:
-        return self.setups[job.asked_in].attack is not None
+        return self.setups[job.setup_arm].attack is not None
 
     async def _finish(self, job: Job) -> None:
         """A job without an attack, from loading to its journal line."""
@@ -453,7 +453,7 @@ class _Run:
         return replace(entry.sent, goal=job.wanted)
 
     async def _attack_loaded(self, loaded: list[tuple[Job, Stimulus]]) -> None:
-        arm = loaded[0][0].asked_in
+        arm = loaded[0][0].setup_arm
         setup = self.setups[arm]
         stimuli = [stimulus for _, stimulus in loaded]
         # one seed for all: the attack makes a generator for each stimulus from it and the stimulus's content

@@ -760,7 +760,7 @@ def _outline(prepared: _Prepared) -> Outline:
     from earnest.engine.arms import setups
 
     jobs = prepared.jobs
-    arms = (job.asked_in for job in jobs)
+    arms = (job.setup_arm for job in jobs)
     nobody = isinstance(prepared.model, Nobody)
     if not nobody:
         sampling = prepared.settings.sampling

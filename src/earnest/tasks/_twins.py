@@ -74,11 +74,11 @@ class TwinRequests(Task):
                 seen=wanted(entry),
                 cluster=cluster_of(entry, twins),
             )
-            for entry, conditions in self.asked(self.usable(data), twins, seed=seed)
+            for entry, conditions in self.requests(self.usable(data), twins, seed=seed)
             for condition in conditions
         ]
 
-    def asked(
+    def requests(
         self, entries: Sequence[Entry], twins: Mapping[str, Entry], *, seed: int
     ) -> Iterable[tuple[Entry, Sequence[Condition]]]:
         """The requests that are asked, each with its conditions."""

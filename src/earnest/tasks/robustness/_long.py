@@ -125,7 +125,7 @@ def pieces_of(rows: Sequence[Entry], *, most_s: float = math.inf) -> list[Piece]
 
 @dataclass(frozen=True, kw_only=True)
 class NeedleTask(Task):
-    """Base of the tasks that ask for a needle; a subclass says in `asked` how.
+    """Base of the tasks that ask for a needle; a subclass says in `question` how.
 
     Parameters
     ----------
@@ -149,10 +149,10 @@ class NeedleTask(Task):
 
     def items(self, data: Manifest, *, seed: int) -> list[Item]:
         found = needles(data, lengths_s=self.lengths_s, n_each=self.n_each, seed=seed)
-        return [long_item(self.name, needle.sample, needle.passage, **self.asked(needle)) for needle in found]
+        return [long_item(self.name, needle.sample, needle.passage, **self.question(needle)) for needle in found]
 
     @abc.abstractmethod
-    def asked(self, needle: Needle) -> dict[str, Any]:
+    def question(self, needle: Needle) -> dict[str, Any]:
         """Prompt, truth, and what scripted models are told."""
 
     def stratum(self, item: Item) -> str:

@@ -46,7 +46,7 @@ class LongComprehension(NeedleTask):
     headline: ClassVar[str] = "values_found"
     baseline: ClassVar[float | None] = 0.0
 
-    def asked(self, needle: Needle) -> dict[str, Any]:
+    def question(self, needle: Needle) -> dict[str, Any]:
         field, secret = needle.note.attributes["field"], needle.note.attributes["secret"]
         return {
             "prompt": prompts.needle(field),

@@ -89,7 +89,7 @@ class LongLocalisation(NeedleTask):
                 f"tolerance_s must be above 0 and under half the shortest length, got {self.tolerance_s!r}; 10 is usual"
             )
 
-    def asked(self, needle: Needle) -> dict[str, Any]:
+    def question(self, needle: Needle) -> dict[str, Any]:
         field, length_s = needle.note.attributes["field"], needle.passage.duration_s
         times = [clock(OPTION_STEP_S * n) for n in range(int(length_s / OPTION_STEP_S))]
         known = {"options": times, "expected": clock(needle.start_s)}

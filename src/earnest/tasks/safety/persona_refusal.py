@@ -109,7 +109,7 @@ class PersonaRefusal(TwinRequests):
     design: ClassVar[str] = "harmful and harmless requests about hacking, money or drugs"
     max_rows: int = 40
 
-    def asked(
+    def requests(
         self, entries: Sequence[Entry], twins: Mapping[str, Entry], *, seed: int
     ) -> Iterator[tuple[Entry, Sequence[Condition]]]:
         """The requests of each field, put to the assistant of that field in its three stances."""
