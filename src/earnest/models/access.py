@@ -24,7 +24,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, Self, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -380,7 +380,7 @@ class Model(abc.ABC):
         (reply,) = await self._in_turn(functools.partial(timed_ask, self, [stimulus], sampling=sampling))
         if isinstance(reply, Failure):
             raise ModelFailed(reply.detail or reply.reason, reason=reply.reason, retryable=reply.passing)
-        return reply
+        return cast(Answer, reply)  # only defences block, and a model alone has none
 
     def loss_and_gradient(
         self, stimuli: Sequence[Stimulus], *, targets: Sequence[str]

@@ -51,7 +51,8 @@ def write(
     from earnest.run_folder import taken_as_data
 
     forms = {"report.json": files.as_json, "report.md": files.as_markdown, "junit.xml": files.as_junit, PAGE: page.as_html}
-    with taken_as_data(getattr(run, "folder", run)):
+    folder = run if isinstance(run, str | Path) else run.folder
+    with taken_as_data(folder):
         report = gather(run, gates=gates, against=against, note=note)
         texts = {name: form(report) for name, form in forms.items()}
     for name, text in texts.items():
