@@ -184,6 +184,29 @@ def suffix_of(data: bytes) -> str:
     return named.get(container, f".{container}")
 
 
+@lru_cache(maxsize=1 << 20)
+def header_duration_s(path: Path | str) -> float | None:
+    """Length in seconds of an audio file, as its header says; None where it cannot be told without decoding.
+
+    Raises
+    ------
+    MachineFailed
+        If this machine ran out of files or memory.
+    """
+    try:
+        with open(path, "rb", buffering=0) as handle:
+            length = containers.length_in_header(handle)
+        if length is not None:
+            return length
+        import soundfile
+
+        return float(soundfile.info(path).duration)
+    except (OSError, RuntimeError) as error:
+        if fault := machine_failed(error):
+            raise fault from error
+        return None
+
+
 def needs_codecs(audio: Path | bytes) -> bool:
     """Whether a file, or its bytes, is audio that is read with `earnest[codecs]` alone; False where there is none to read."""
     try:
@@ -482,22 +505,3 @@ def _write_whole(path: Path, data: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-@lru_cache(maxsize=1 << 20)
-def header_duration_s(file: Path) -> float | None:
-    """Seconds of audio that a file's header declares; None where it cannot be read.
-
-    Raises
-    ------
-    MachineFailed
-        If this machine ran out of files, memory or disk.
-    """
-    import soundfile
-
-    try:
-        return float(soundfile.info(file).duration)
-    except (OSError, RuntimeError) as error:
-        if fault := machine_failed(error):
-            raise fault from error
-        return None

@@ -6,7 +6,6 @@ models alone, with the keys `text`, `secret`, `options` and `expected`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +14,6 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from earnest.audio import AudioClip, Entry, Stimulus, effects
-from earnest.audio.files import header_duration_s
 from earnest.audio.layouts.own import MANIFESTS, SPLITS
 from earnest.errors import BadAudio, BadParameter
 from earnest.metrics import heard
@@ -89,15 +87,7 @@ def _holds_manifest(folder: Path) -> bool:
 
 def duration_s(entry: Entry) -> float | None:
     """Length in seconds by the part that is taken, the column `duration_s` or the file's header; None where none tells."""
-    if entry.end_s is not None:
-        return entry.end_s - (entry.start_s or 0.0)
-    told = entry.attributes.get("duration_s")
-    try:
-        claimed = math.nan if told is None else float(told)
-    except ValueError:
-        claimed = math.nan
-    whole = claimed if 0 <= claimed < math.inf else header_duration_s(entry.file) if entry.is_file else None
-    return None if whole is None else max(0.0, whole - (entry.start_s or 0.0))
+    return entry.length_s
 
 
 def whole_s(*entries: Entry, gap_s: float = 0.0) -> float | None:
