@@ -81,7 +81,18 @@ def test_while_a_batch_is_waited_for_the_estimate_falls_and_then_rises() -> None
     for turn in range(1, 4):
         for _ in range(10):
             pace.finished(Left(False, 2.0), call_s=1.0, passed_s=10.0 * turn)
-    assert [pace.eta_s(30.0 + waited) for waited in (0.0, 4.0, 30.0)] == pytest.approx([10.0, 6.0, 30.0])
+    assert [pace.eta_s(30.0 + waited) for waited in (0.0, 4.0, 30.0)] == pytest.approx([10.0, 6.0, 7.5])
+
+
+def test_a_few_attacked_items_that_end_at_once_do_not_stretch_the_estimate() -> None:
+    """The first batch of attacks is under way, and four whose attack could not begin are through."""
+    pace = Pace([Left(False, 2.0)] * 500 + [Left(True, 2.0, 6.0)] * 140)
+    for second in range(1, 101):
+        for _ in range(5):
+            pace.finished(Left(False, 2.0), call_s=0.2, passed_s=float(second))
+    for number in range(4):
+        pace.finished(Left(True, 2.0, 6.0), call_s=0.2, passed_s=103.0 + 3 * number)
+    assert 20 < pace.eta_s(112.0) < 6 * 136 / 5
 
 
 def test_nothing_finished_has_no_estimate_and_calls_without_a_time_count_alike() -> None:

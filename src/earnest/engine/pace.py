@@ -21,6 +21,9 @@ UNKNOWN_S = 3.0
 CALLS_OF_ATTACK = 20.0
 """Calls of an attacked item whose attack does not say how many it makes, before one is finished."""
 _MOST_MARKS = 256
+_LEAST_SHARE = 0.2
+"""Of all calls that were made, what is got through is measured over at least so many: a few that end at once tell nothing."""
+_OF_WAITING = 0.25
 _AT_ONCE = 0.01
 """Answers of one batch come within so small a share of the time that passed: they are one mark."""
 
@@ -116,7 +119,7 @@ class Pace:
         if left <= 0 or through <= 0:
             return 0.0
         waited_s = max(0.0, passed_s - self._marks[-1].passed_s)
-        return max(left / through - waited_s, waited_s)
+        return max(left / through - waited_s, _OF_WAITING * waited_s)
 
     def _through(self, constant: float, slope: float) -> float:
         """Seconds of calls that are got through in a second; of the first ones, which all end at about one time, since the start."""
@@ -124,7 +127,8 @@ class Pace:
         if len(self._marks) < 3 or last.passed_s - first.passed_s < 2 * self._done.t / self._done.n:
             return (constant * last.n + slope * last.d) / max(1e-9, last.passed_s)
         middle_s = first.passed_s + (last.passed_s - first.passed_s) / 2
-        since = max((mark for mark in self._marks if mark.passed_s <= middle_s), default=first)
+        enough = (mark for mark in self._marks if mark.passed_s <= middle_s and last.n - mark.n >= _LEAST_SHARE * last.n)
+        since = max(enough, default=first)
         return (constant * (last.n - since.n) + slope * (last.d - since.d)) / (last.passed_s - since.passed_s)
 
     def _fitted(self) -> tuple[float, float]:
