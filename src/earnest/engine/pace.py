@@ -29,16 +29,16 @@ _AT_ONCE = 0.01
 
 
 class Left(NamedTuple):
-    """A job that is left: whether it is attacked, the length of its audio in seconds, and how many calls it is expected to take."""
+    """A job that is left: its attack, if any, the length of its audio in seconds, and how many calls it is expected to take."""
 
-    attacked: bool
+    attack: str
     duration_s: float | None
     n_calls: float | None = None
 
     @property
     def expected(self) -> float:
         """Calls, as far as is known."""
-        return self.n_calls if self.n_calls is not None else CALLS_OF_ATTACK if self.attacked else 1.0
+        return self.n_calls if self.n_calls is not None else CALLS_OF_ATTACK if self.attack else 1.0
 
     @property
     def length_s(self) -> float:
@@ -74,19 +74,19 @@ class Pace:
     """
 
     left: Iterable[Left]
-    _left: dict[bool, list[float]] = field(init=False)
+    _left: dict[str, list[float]] = field(default_factory=dict, init=False)
     _done: _Sums = field(default_factory=_Sums, init=False)
-    _attacked: list[float] = field(default_factory=lambda: [0.0, 0.0], init=False)
+    _searched: dict[str, list[float]] = field(default_factory=dict, init=False)
     _marks: deque[_Mark] = field(default_factory=lambda: deque[_Mark](), init=False)
 
     def __post_init__(self) -> None:
-        self._left = {attacked: [0.0, 0.0] for attacked in (False, True)}
         for job in self.left:
             self._move(job, +1)
 
     def _move(self, job: Left, sign: int) -> None:
-        self._left[job.attacked][0] += sign * job.expected
-        self._left[job.attacked][1] += sign * job.expected * job.length_s
+        left = self._left.setdefault(job.attack, [0.0, 0.0])
+        left[0] += sign * job.expected
+        left[1] += sign * job.expected * job.length_s
 
     def finished(self, job: Left, *, call_s: float, passed_s: float, n_calls: float = 1.0) -> None:
         """Take in a finished job: the time of one call, how many calls it took, and what had passed of the run by then."""
@@ -94,9 +94,10 @@ class Pace:
         done, d = self._done, job.length_s
         done.n, done.d, done.dd = done.n + n_calls, done.d + n_calls * d, done.dd + n_calls * d * d
         done.t, done.td = done.t + n_calls * call_s, done.td + n_calls * call_s * d
-        if job.attacked:
-            self._attacked[0] += job.expected
-            self._attacked[1] += n_calls
+        if job.attack:
+            searched = self._searched.setdefault(job.attack, [0.0, 0.0])
+            searched[0] += job.expected
+            searched[1] += n_calls
         if self._marks and passed_s - self._marks[-1].passed_s < _AT_ONCE * passed_s:
             passed_s = self._marks.pop().passed_s
         self._marks.append(_Mark(passed_s, done.n, done.d))
@@ -112,10 +113,8 @@ class Pace:
             return None
         constant, slope = self._fitted()
         through = self._through(constant, slope)
-        n_each = self._attacked[1] / self._attacked[0] if self._attacked[0] else 1.0
-        left = sum(
-            share * (constant * n + slope * d) for share, (n, d) in ((1.0, self._left[False]), (n_each, self._left[True]))
-        )
+        shares = {attack: n_calls / expected for attack, (expected, n_calls) in self._searched.items()}
+        left = sum(shares.get(attack, 1.0) * (constant * n + slope * d) for attack, (n, d) in self._left.items())
         if left <= 0 or through <= 0:
             return 0.0
         waited_s = max(0.0, passed_s - self._marks[-1].passed_s)
