@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from earnest.catalogue import works
@@ -96,6 +96,7 @@ WORDS = ("- ", "* ", "**", "2025/11/12", "2025", "|", "[", "]", "(", ")", "https
 @pytest.mark.parametrize("name", ["README.md", "list.csv"])
 def test_any_list_is_read_or_refused(tmp_path, n, name):
     @settings(max_examples=n, deadline=None)
+    @example(b"|2025|\x1b[31m|")  # a title of our own table is no more trusted than another
     @given(st.one_of(st.lists(st.sampled_from(WORDS), max_size=60).map("".join).map(str.encode), st.binary(max_size=80)))
     def run(content):
         (tmp_path / name).write_bytes(content)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import shlex
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -14,7 +15,7 @@ from earnest.catalogue.against import MOST, answer
 from earnest.catalogue.drawing import day_of, label_of, map_picture, related_work
 from earnest.catalogue.feed import ATOM, LATEST, atom_feed, entered_since, latest
 from earnest.catalogue.searching import registered
-from earnest.catalogue.work import Work
+from earnest.catalogue.work import CouldRun, Runs, Work
 from earnest.cli import cli
 
 A = f"{{{ATOM}}}"
@@ -131,12 +132,37 @@ def test_an_attack_is_answered_by_its_component_and_by_defences():
     assert any("--attack best_of_n --defence codec" in test.command for test in found.tests)
 
 
+def test_what_a_work_only_inspired_is_near_it_and_never_it():
+    runs = (
+        Runs(component="attacks/noise", fidelity="inspired", differs="one overlay"),
+        Runs(component="attacks/pgd", fidelity="adapted", differs="its budget"),
+        Runs(component="attacks/best_of_n", fidelity="reimplemented"),
+    )
+    bon = works()["hughes2024-bon"]
+    own = [test.command for test in answer(bon.model_copy(update={"runs_in_earnest": runs})).tests if test.own and "--defence" not in test.command]
+    assert len(own) == 2 and "--attack best_of_n" in own[0] and "--attack pgd" in own[1]
+    near = answer(bon.model_copy(update={"runs_in_earnest": runs[:1]})).tests
+    assert "--attack noise" in near[0].command and not any(test.own for test in near)
+
+
 def test_a_defence_is_answered_by_attacks_and_by_what_it_costs():
-    found = answer(works()["lin2025-sarsteer"])
+    could = CouldRun(what="its question", uses=("defences/refusal_guard", "attacks/pgd"), missing="the steering as a defence")
+    found = answer(works()["lin2025-sarsteer"].model_copy(update={"runs_in_earnest": (), "could_run": could}))
     commands = [test.command for test in found.tests]
     assert any("--task harmful_refusal" in one and "--attack pgd --defence refusal_guard" in one for one in commands)
     assert any("--task benign_compliance" in one and "--defence refusal_guard" in one and "--attack" not in one for one in commands)
-    assert not any(test.own for test in found.tests) and found.missing.startswith("the steering as a defence")
+    assert not any(test.own for test in found.tests) and found.missing == ("the steering as a defence",)
+
+
+def test_a_benchmark_is_answered_by_every_task_that_follows_it_in_one_command_a_suite():
+    found = answer(works()["li2025-audiotrust"], model="scripted/echo")
+    core, audiotrust, data = (shlex.split(test.command) for test in found.tests)
+    assert core[:3] == ["earnest", "run", "core"] and data[2:5] == ["core", "--data", "RECORDINGS"]
+    assert audiotrust[2:5] == ["audiotrust", "--data", "AudioTrust"] and audiotrust.count("--task") == 18
+    followed = {run.component for run in works()["li2025-audiotrust"].runs_in_earnest if run.component.startswith("tasks/")}
+    asked = {f"tasks/{word}" for parts in (core, audiotrust, data) for flag, word in pairwise(parts) if flag == "--task"}
+    assert asked == followed and all(test.own for test in found.tests)
+    assert any(one.startswith("tasks/claim_check: ") for one in found.missing)
 
 
 def test_a_benchmark_is_answered_by_tasks_that_ask_the_same():
@@ -153,8 +179,8 @@ def test_every_command_names_what_is_registered_and_none_twice(key: str):
         words = shlex.split(test.command)
         assert words[:2] == ["earnest", "run"]
         for option, kind in (("--task", "tasks"), ("--attack", "attacks"), ("--defence", "defences")):
-            if option in words:
-                assert words[words.index(option) + 1] in registered(kind)
+            named = {word for flag, word in pairwise(words) if flag == option}
+            assert named <= set(registered(kind))
 
 
 def test_a_work_that_nothing_bears_on_says_so_and_exits_with_1(capsys):

@@ -13,6 +13,7 @@ import secrets
 import struct
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -183,6 +184,7 @@ def suffix_of(data: bytes) -> str:
     return named.get(container, f".{container}")
 
 
+@lru_cache(maxsize=1 << 20)
 def header_duration_s(path: Path | str) -> float | None:
     """Length in seconds of an audio file, as its header says; None where it cannot be told without decoding.
 

@@ -105,14 +105,14 @@ class Answer:
     work, title : str
     tests : tuple of Test
         The nearest first; empty where nothing here bears on it.
-    missing : str
-        What of the work no command here reaches.
+    missing : tuple of str
+        What of the work no command here reaches; else how each component that follows it differs from it.
     """
 
     work: str
     title: str
     tests: tuple[Test, ...]
-    missing: str
+    missing: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
         """The answer as JSON values."""
@@ -125,7 +125,7 @@ class Answer:
             lines += [f"# {test.why}" + ("" if test.own else "; the nearest that there is here"), f"  {test.command}"]
         if not self.tests:
             lines.append("nothing here bears on it")
-        return "\n".join([*lines, *([f"not reached here: {self.missing}"] if self.missing else [])])
+        return "\n".join([*lines, *(["missing or different here:"] if self.missing else []), *(f"  {each}" for each in self.missing)])
 
 
 def answer(work: Work, *, model: str = MODEL) -> Answer:
@@ -143,13 +143,12 @@ def answer(work: Work, *, model: str = MODEL) -> Answer:
         work=work.id,
         title=work.title,
         tests=tuple(sorted(reversed(tests.values()), key=lambda test: not test.own)),
-        missing=could.missing if could is not None else _unreached(work),
+        missing=(could.missing,) if could is not None and could.missing else _differing(work),
     )
 
 
-def _unreached(work: Work) -> str:
-    differs = [run.differs for run in work.runs_in_earnest if run.differs]
-    return "what runs here differs: " + "; ".join(dict.fromkeys(differs)) if differs else ""
+def _differing(work: Work) -> tuple[str, ...]:
+    return tuple(f"{run.component}: {run.differs}" for run in work.runs_in_earnest if run.differs)
 
 
 def _tests(work: Work, model: str) -> Iterable[Test]:
@@ -160,7 +159,9 @@ def _tests(work: Work, model: str) -> Iterable[Test]:
         attack = _nearest(own["attacks"], _uses(work, "attacks"), work.methods, _ATTACK_OF_METHOD, attacks)
         if attack:
             mine = attack in own["attacks"]
-            yield Test(command=_run(work, model, goal, attack=attack), why=f"how far {attack} gets beyond its control on {goal}", own=mine)
+            for each in own["attacks"] if mine else [attack]:
+                why = f"how far {each} gets beyond its control on {goal}"
+                yield Test(command=_run(work, model, goal, attack=each), why=why, own=mine)
             for defence in _first(defences, [*_uses(work, "defences"), *_DEFENCE_OF_METHOD.values()]):
                 why = f"the same through {defence}, by an attacker who knows of it"
                 yield Test(command=_run(work, model, goal, attack=attack, defence=defence), why=why, own=mine)
@@ -174,9 +175,11 @@ def _tests(work: Work, model: str) -> Iterable[Test]:
                 yield Test(command=_run(work, model, goal, attack=attack, defence=defence), why=why, own=mine)
             if cost in tasks:
                 yield Test(command=_run(work, model, cost, defence=defence), why=f"what {defence} costs on {cost}", own=mine)
+    for suite, names in _by_suite(sorted(set(own["tasks"]) & tasks)).items():
+        what = names[0] if len(names) == 1 else f"{len(names)} tasks of {suite.split()[0]} that follow it"
+        yield Test(command=_run(work, model, *names, suite=suite), why=f"its question, asked by {what}", own=True)
     for task in _asked(work, own["tasks"], goal, tasks):
-        why = f"its question, asked by {task}"
-        yield Test(command=_run(work, model, task), why=why, own=task in own["tasks"])
+        yield Test(command=_run(work, model, task, suite=_suite(task)), why=f"its question, asked by {task}", own=False)
 
 
 def _tasks_of(work: Work) -> tuple[str, str]:
@@ -187,22 +190,25 @@ def _tasks_of(work: Work) -> tuple[str, str]:
 
 
 def _asked(work: Work, own: Sequence[str], goal: str, there: set[str]) -> list[str]:
-    """Tasks that ask what the work asks: those that follow it, those that it would use, those of its topics."""
-    wanted = [*own, *_uses(work, "tasks"), *(task for topic in work.topics for task in _TASKS_OF_TOPIC.get(topic, ()))]
+    """Tasks that ask what the work asks and do not follow it: those that it would use, those of its topics."""
+    wanted = [*_uses(work, "tasks"), *(task for topic in work.topics for task in _TASKS_OF_TOPIC.get(topic, ()))]
     if {"attack", "defence"} & set(work.kind):
         wanted.append(goal)
     elif not {"benchmark", "dataset", "study", "method"} & set(work.kind):
-        wanted = list(own)
-    return [task for task in dict.fromkeys(wanted) if task in there][:4]
+        wanted = []
+    return [task for task in dict.fromkeys(wanted) if task in there and task not in own][: max(0, 4 - len(own))]
 
 
 def _own(work: Work, kind: str) -> list[str]:
-    return [run.component.partition("/")[2] for run in work.runs_in_earnest if run.component.startswith(f"{kind}/")]
+    """Components that follow the work, the closest first; those that it only inspired are among what comes near."""
+    runs = [run for run in work.runs_in_earnest if run.component.startswith(f"{kind}/") and run.fidelity != "inspired"]
+    return [run.component.partition("/")[2] for run in sorted(runs, key=lambda run: run.fidelity != "reimplemented")]
 
 
 def _uses(work: Work, kind: str) -> list[str]:
-    names = work.could_run.uses if work.could_run is not None else ()
-    return [name.partition("/")[2] for name in names if name.startswith(f"{kind}/")]
+    inspired = [run.component for run in work.runs_in_earnest if run.fidelity == "inspired"]
+    could = work.could_run.uses if work.could_run is not None else ()
+    return [name.partition("/")[2] for name in (*inspired, *could) if name.startswith(f"{kind}/")]
 
 
 def _nearest(own: Sequence[str], uses: Sequence[str], methods: Sequence[str], of: Mapping[str, str], there: set[str]) -> str:
@@ -217,12 +223,26 @@ def _first(there: set[str], wanted: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*(name for name in wanted if name in there), *sorted(there)]))[:MOST]
 
 
-def _run(work: Work, model: str, task: str, *, attack: str = "", defence: str = "") -> str:
+def _suite(task: str) -> str:
+    """The suite that has a task, with the recordings that it needs."""
     if task.startswith("audiotrust_"):
-        return f"earnest run audiotrust --data AudioTrust --task {task} --model {shlex.quote(model)} --out runs/{work.id}"
-    parts = ["earnest", "run", "core", "--task", task, "--model", model]
-    parts += ["--data", "RECORDINGS"] if task in _NEEDS_DATA else []
+        return "audiotrust --data AudioTrust"
+    return "core --data RECORDINGS" if task in _NEEDS_DATA else "core"
+
+
+def _by_suite(tasks: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for task in tasks:
+        found.setdefault(_suite(task), []).append(task)
+    return found
+
+
+def _run(work: Work, model: str, *tasks: str, suite: str = "", attack: str = "", defence: str = "") -> str:
+    suite = suite or _suite(tasks[0])
+    parts = ["earnest", "run", *suite.split(), "--model", model]
+    parts += [part for task in tasks for part in ("--task", task)]
     parts += ["--attack", attack] if attack else []
     parts += ["--defence", defence] if defence else []
-    folder = "-".join(part for part in (work.id, task, attack, defence) if part)
+    named = tasks[0] if len(tasks) == 1 else suite.split()[0]
+    folder = "-".join(part for part in (work.id, named, attack, defence) if part)
     return shlex.join([*parts, "--out", f"runs/{folder}"])

@@ -214,7 +214,7 @@ def _of_row(parts: Mapping[str, str]) -> dict[str, Any]:
     work, kind, topics, ids, key = (*cells, "", "", "", "", "")[:5]
     title, url = _link_of(work)
     return {
-        "title": re.sub(r"\\(.)", r"\1", title),
+        "title": re.sub(r"\\(.)", r"\1", _printable(title)).strip(),
         "date": parts["date"],
         "url": url,
         "key": key.strip("`"),
@@ -264,9 +264,12 @@ def _topic(name: str) -> str:
     return name.removeprefix("papers/").removesuffix(".md")
 
 
+def _printable(title: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in title)
+
+
 def _plain(title: str) -> str:
-    kept = "".join(letter if letter.isprintable() else " " for letter in title)
-    return " ".join(kept.replace("\\|", "|").replace("**", "").strip(" *").split())
+    return " ".join(_printable(title).replace("\\|", "|").replace("**", "").strip(" *").split())
 
 
 def _of_table(path: Path, faults: list[str]) -> list[Entry]:
