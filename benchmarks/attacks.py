@@ -1,6 +1,8 @@
 """What a step of PGD costs, beside loops written by hand on the same model.
 
     python benchmarks/attacks.py [--clips 16] [--steps 10] [--threads 1]
+    python benchmarks/attacks.py --masking             the masking threshold, in milliseconds for a second of audio
+    python benchmarks/attacks.py --attack "square:queries=20" --attack fgsm    whole attacks, in clips a minute
 
 Three loops take the same steps on the same clips of the embedded reference model, several rounds in turn; the least
 time of each is told, in milliseconds of CPU and of wall time for a step of the whole batch:
@@ -41,13 +43,21 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--masking", action="store_true")
+    parser.add_argument("--attack", action="append", default=[], metavar="SPEC")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
+    if chosen.masking:
+        tell(masking_times(rounds=chosen.rounds), as_json=chosen.json)
+        return
     import torch
 
     torch.set_num_threads(chosen.threads)
     model = load_model("earnest/reference", n_threads=chosen.threads)
     stimuli = harmful_requests(chosen.clips)
+    if chosen.attack:
+        tell({spec: whole_attack(spec, model, stimuli) for spec in chosen.attack}, as_json=chosen.json)
+        return
     loops = {
         "torch": lambda: torch_loop(model, stimuli, chosen.steps),
         "numpy": lambda: numpy_loop(model, stimuli, chosen.steps),
@@ -70,6 +80,40 @@ def main() -> None:
     print(f"{len(stimuli)} clips, {seconds:.1f} s of audio, {chosen.steps} steps, {chosen.threads} thread(s)")
     for name, row in found.items():
         print(f"{name:14s} {row['cpu_ms']:8.1f} ms CPU {row['wall_ms']:8.1f} ms wall a step   {row['ratio']:5.2f} of torch")
+
+
+def tell(found: dict[str, dict[str, float]], *, as_json: bool) -> None:
+    """Print rows of numbers."""
+    if as_json:
+        print(json.dumps(found))
+        return
+    for name, row in found.items():
+        print(f"{name:28s} " + "  ".join(f"{key} {value:.4g}" for key, value in row.items()))
+
+
+def masking_times(*, rounds: int, seconds: float = 5.0) -> dict[str, dict[str, float]]:
+    """Least CPU milliseconds for a second of audio: of the threshold, and of the hinge with its gradient."""
+    from earnest.audio.masking import Masking
+
+    rng = np.random.default_rng(0)
+    n = round(seconds * 16_000)
+    clip = (0.1 * np.sin(2 * np.pi * 150 * np.arange(n) / 16_000) + 0.02 * rng.standard_normal(n)).astype(np.float32)
+    change = (0.001 * rng.standard_normal(n)).astype(np.float32)
+    masking = Masking.of(clip, 16_000)
+    works = {"threshold": lambda: Masking.of(clip, 16_000), "hinge and gradient": lambda: masking.hinge(change)}
+    best = timed(works, rounds=max(rounds, 5))
+    return {name: {"cpu_ms_per_s": 1e3 * cpu_s / seconds} for name, (cpu_s, _) in best.items()}
+
+
+def whole_attack(spec: str, model: EmbeddedModel, stimuli: Sequence[Stimulus]) -> dict[str, float]:
+    """Clips a minute of CPU of an attack with its control, its verification and its twins, all clips in one batch."""
+    from earnest.attacks import attacks
+
+    cpu, wall = time.process_time(), time.perf_counter()
+    result = attacks.make(spec).run(System(model), stimuli, rng=np.random.default_rng(0))
+    cpu_s, wall_s = time.process_time() - cpu, time.perf_counter() - wall
+    n = len(result.attempts)
+    return {"clips_per_cpu_minute": 60 * n / cpu_s, "clips_per_minute": 60 * n / wall_s, "n": n, "on_target": result.n_on_target, "judged": result.n_judged}
 
 
 def harmful_requests(n_clips: int) -> list[Stimulus]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from earnest.attacks import attacks
-from earnest.attacks.jailbreak.best_of_n import SPREAD, BestOfN, Presentation, _presented, forecast, variant
+from earnest.attacks.jailbreak.best_of_n import SPREAD, BestOfN, Presentation, _presented, forecast, held_out, variant
 from earnest.audio import AudioClip, levels
 from earnest.errors import BadParameter
 from earnest.models import Answer, Failure, Sampling, System
@@ -251,3 +251,19 @@ def test_a_forecast_goes_through_a_power_law():
 def test_a_forecast_without_a_slope_is_refused(firsts):
     with pytest.raises(BadParameter, match="a forecast needs two different success rates"):
         forecast(firsts, n=4)
+
+
+def test_a_forecast_is_checked_on_variants_that_it_has_not_seen():
+    # rates that follow the law: -log(rate) = 2 k^-0.5, so of 400 clips so many are on target within k
+    def within(k):
+        return round(400 * math.exp(-2 * k**-0.5))
+
+    firsts = [k for k in range(1, 65) for _ in range(within(k) - within(k - 1) if k > 1 else within(1))]
+    firsts += [None] * (400 - len(firsts))
+    found = held_out(firsts, n_seen=8, n=64)
+    assert found.predicted == pytest.approx(math.exp(-2 / 8), abs=0.02) and found.holds
+    assert (found.observed.n_success, found.observed.n, found.forecast.n_seen) == (within(64), 400, 8)
+    stuck = [first if first is not None and first <= 8 else None for first in firsts]  # nothing more after 8
+    assert not held_out(stuck, n_seen=8, n=64).holds
+    with pytest.raises(BadParameter, match="at more variants than it was made of, got n_seen=8 and n=8"):
+        held_out(firsts, n_seen=8, n=8)

@@ -208,6 +208,10 @@ class Attempt(Trial):
             "twin_served_clean": None if twin is None else twin.served_clean,
             "control_first_success": None if control is None else control.first_success,
             "control_n_queries": None if control is None else control.n_queries,
+            "answer_words": _n_words(self.answer),
+            "clean_answer_words": _n_words(self.clean),
+            "answer_tokens": _n_tokens(self.answer),
+            "clean_answer_tokens": _n_tokens(self.clean),
             "control_answer": _text(self.control_answer),
             "clean_answer": _text(self.clean),
             "drawn": dict(self.drawn),
@@ -456,6 +460,13 @@ class Attack(abc.ABC):
         """
         return change_on(clip, crafted=crafted)
 
+    def taken(self, system: System, *, control: bool = False) -> System:
+        """The system as an attacker has it who reaches into the model itself, or as the control leaves it; by default as it is.
+
+        What is crafted and verified is asked of this one; what is asked clean, of the system as it is.
+        """
+        return system
+
     def run(
         self,
         system: System,
@@ -506,10 +517,11 @@ class Attack(abc.ABC):
         with nullcontext() if crafts is None else crafts.claimed(crafting.keys):
             crafted = crafting.made("attack")
             controls = [] if self.control_name is None else crafting.made("control", crafted)
-        trials = self._trials(system, crafted, adaptive=same)
-        control_trials = self._trials(system, controls, adaptive=same) if controls else [None] * len(stimuli)
+        taken, beside = self.taken(system), self.taken(system, control=True)
+        trials = self._trials(taken, crafted, adaptive=same)
+        control_trials = self._trials(beside, controls, adaptive=same) if controls else [None] * len(stimuli)
         wanted = [one for one in crafted if reached_clean[one.place] is not True and not one.fault]
-        twins = twin_trials(system, wanted, distorted=self.distorted)
+        twins = twin_trials(system, wanted, taken=taken, distorted=self.distorted)
         if log is not None:
             for part, verified in (("verify", trials), ("verify_control", control_trials)):
                 for stimulus, trial in zip(stimuli, verified, strict=True):
@@ -564,7 +576,8 @@ class Attack(abc.ABC):
         It is asked once, under a draw that no search has seen. `first_success` is told of the system that it was made on
         alone.
         """
-        return self._trials(system, [crafted], adaptive=crafted.crafted_on == fingerprint_of(system))[0]
+        taken = self.taken(system)
+        return self._trials(taken, [crafted], adaptive=crafted.crafted_on == fingerprint_of(taken))[0]
 
     def _check_access(self, system: System) -> None:
         if self.needs not in system.access:
@@ -638,7 +651,8 @@ class _Crafting:
         reached_clean: Sequence[bool | None] | None = None,
         log: Log | None = None,
     ) -> None:
-        self._attack, self._system, self._stimuli = attack, system, stimuli
+        self._attack, self._stimuli = attack, stimuli
+        self._system, self._beside = attack.taken(system), attack.taken(system, control=True)
         self._seed, self._kept, self._log = seed, kept, log
         self._known_clean = reached_clean
 
@@ -676,7 +690,7 @@ class _Crafting:
             return
         stimuli = [self._stimuli[place] for place in places]
         victim = Victim(
-            self._system,
+            self._system if part == "attack" else self._beside,
             stimuli,
             budget=self._attack.budgets,
             reached_clean=lambda: [self._reached_clean[place] for place in places],
@@ -745,6 +759,15 @@ def _changed(crafted: Crafted) -> dict[str, dict[str, Any]]:
 def unchanged(stimuli: Sequence[Stimulus]) -> list[Candidate]:
     """Every stimulus proposed as it is: what a search starts from."""
     return [Candidate() for _ in stimuli]
+
+
+def _n_words(reply: Reply) -> int | None:
+    return len(reply.text.split()) if isinstance(reply, Answer) else None
+
+
+def _n_tokens(reply: Reply) -> float | None:
+    """Tokens of an answer, where the model tells."""
+    return reply.usage.get("output_tokens") if isinstance(reply, Answer) else None
 
 
 def _text(reply: Reply | None) -> str | None:

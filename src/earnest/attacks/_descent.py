@@ -78,6 +78,10 @@ class GradientAttack(Attack):
                 paths[place] = self.path(stimulus, rng=rngs[place])
         yield from self._descend(victim, paths)
 
+    def aimed(self, text: str) -> str:
+        """The text of a goal as it is driven; by default as it is."""
+        return text
+
     def lacking(self, victim: Victim, place: int) -> Candidate | None:
         """What is proposed where nothing is searched for: the clean clip, or a fault; None where there is a search."""
         goal = victim.stimuli[place].goal
@@ -146,9 +150,10 @@ class GradientAttack(Attack):
     ) -> tuple[dict[int, float], dict[int, NDArray[np.float32]]]:
         """Loss and gradient of the iterates by place, means over the draws."""
         clips = {place: path.clip() for place, path in paths.items()}
-        losses, gradients = victim.loss_and_gradient(clips, draw=step * self.eot)
+        targets = {place: self.aimed(victim.wanted(place)) for place in paths}
+        losses, gradients = victim.loss_and_gradient(clips, targets=targets, draw=step * self.eot)
         for extra in range(1, self.eot):
-            more, steeper = victim.loss_and_gradient(clips, draw=step * self.eot + extra)
+            more, steeper = victim.loss_and_gradient(clips, targets=targets, draw=step * self.eot + extra)
             losses = {place: loss + more[place] for place, loss in losses.items()}
             gradients = {place: gradient + steeper[place] for place, gradient in gradients.items()}
         return {place: loss / self.eot for place, loss in losses.items()}, gradients

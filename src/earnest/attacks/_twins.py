@@ -40,9 +40,16 @@ class TwinTrial:
 
 
 def twin_trials(
-    system: System, crafted: Sequence[Crafted], *, distorted: Callable[[Crafted, AudioClip], AudioClip | None]
+    system: System,
+    crafted: Sequence[Crafted],
+    *,
+    taken: System,
+    distorted: Callable[[Crafted, AudioClip], AudioClip | None],
 ) -> dict[int, TwinTrial]:
-    """What comes of the distortions on the twins, by place; where there is no twin, or no telling what to do to it, nothing."""
+    """What comes of the distortions on the twins, by place; where there is no twin, or no telling what to do to it, nothing.
+
+    They are asked clean of the system as it is, and distorted as it is `taken`.
+    """
     pairs: dict[int, tuple[Twin, Stimulus, Stimulus]] = {}
     for one in crafted:
         twin = one.before.goal.twin if one.before.goal is not None else None
@@ -50,7 +57,7 @@ def twin_trials(
         if twin is not None and made is not None:
             pairs[one.place] = (twin, *made)
     clean = drawn_replies(system, [pair[1] for pair in pairs.values()], draws=[CLEAN_DRAW] * len(pairs))
-    after = drawn_replies(system, [pair[2] for pair in pairs.values()], draws=[VERIFY_DRAW] * len(pairs))
+    after = drawn_replies(taken, [pair[2] for pair in pairs.values()], draws=[VERIFY_DRAW] * len(pairs))
     return {
         place: TwinTrial(answer=late, clean=early, served=_served(twin, late), served_clean=_served(twin, early))
         for (place, (twin, _, _)), early, late in zip(pairs.items(), clean, after, strict=True)

@@ -226,7 +226,7 @@ class Victim:
         clips : mapping of place to AudioClip
             In place of the clips that are held; need neither be 16-bit nor within the budget.
         targets : mapping of place to str or None
-            None takes the goals' texts.
+            In place of the goals' texts; a goal to be driven away from drives away from these.
         draw : int
             Another number, another draw of random defences.
 
@@ -237,7 +237,7 @@ class Victim:
         """
         self._watch.check(cost=max((self.accounts[place].cost for place in clips), default=0.0))
         stimuli = [self.stimuli[place].with_clip(clip) for place, clip in clips.items()]
-        wanted = [self._wanted(place) if targets is None else (targets[place], 1) for place in clips]
+        wanted = [(self.wanted(place) if targets is None else targets[place], self._sign(place)) for place in clips]
         texts = [text for text, _ in wanted]
         losses, gradients = self._system.loss_and_gradient(stimuli, targets=texts, draw=draw + FIRST_SEARCH_DRAW)
         for (place, clip), gradient in zip(clips.items(), gradients, strict=True):
@@ -304,11 +304,16 @@ class Victim:
         if account.first_success is None and self.reached(place, reply):
             account.first_success = number
 
-    def _wanted(self, place: int) -> tuple[str, int]:
-        """The text whose loss is followed, and whether it is to fall (1) or to rise (-1)."""
+    def wanted(self, place: int) -> str:
+        """The text whose loss is followed."""
         goal = self.stimuli[place].goal
         assert goal is not None and goal.text is not None, f"place {place} has neither a target nor a text to avoid"
-        return goal.text, 1 if goal.target is not None else -1
+        return goal.text
+
+    def _sign(self, place: int) -> int:
+        """Whether the loss is to fall (1) or, of a text that is to be driven away from, to rise (-1)."""
+        goal = self.stimuli[place].goal
+        return -1 if goal is not None and goal.target is None and goal.away_from is not None else 1
 
 
 def reached(stimulus: Stimulus, reply: Reply) -> bool | None:

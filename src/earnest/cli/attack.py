@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +31,14 @@ ACCESSES = ("none", "responses", "scores", "gradients", "activations")
 class _Attacks(click.Group):
     """A group whose other commands are the names of attacks: `earnest attack pgd` is `earnest attack run pgd`."""
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in self.commands and not args[0].startswith("-"):
-            return "run", self.commands["run"], args
-        return super().resolve_command(ctx, args)
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        known = super().get_command(ctx, cmd_name)
+        if known is not None:
+            return known
+        named = copy.copy(self.commands["run"])
+        named.params = [param for param in named.params if param.name != "name"]
+        named.callback = functools.partial(named.callback, cmd_name)  # type: ignore[arg-type]
+        return named
 
 
 @click.group(

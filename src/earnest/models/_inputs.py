@@ -12,7 +12,7 @@ from earnest.models._chat import Prompts
 from earnest.models._families import Family
 from earnest.models._features import SAMPLE_RATE, Heard
 from earnest.models._sites import Places
-from earnest.models.access import written_answer
+from earnest.models.access import Target, written_answer
 
 if TYPE_CHECKING:
     import torch
@@ -32,6 +32,7 @@ class Prepared:
     heard: list[Heard]
     primary: torch.Tensor | None = None
     target: list[int] = field(default_factory=list)
+    ending: Target | None = None
 
     @property
     def shapes(self) -> tuple[Any, ...]:

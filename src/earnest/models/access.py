@@ -44,6 +44,49 @@ Access = Literal["responses", "scores", "gradients", "activations"]
 """What a model grants: answers only, log-probabilities of texts, gradients to the waveform, inner activations."""
 
 
+class Target(str):
+    """A target text with what is wanted of its end; a plain one is driven as the model's `loss_and_gradient` says.
+
+    A model that grants gradients knows it, and gives instead of the text's own loss:
+
+    - without `unending` the mean cross-entropy of the text's tokens, its end not among them, plus `end_weight` times the
+      probability that the answer ends after the text: with 0 the answer may go on as it likes; of an empty text the
+      cross-entropy of the end, so that nothing is said;
+    - with `unending` how likely the answer is to end at any place of the text, which is not driven itself: the mean over
+      these places of -log(1 - p(end)), later ones counting more (4 exp(4 t / n), as [cheng2026-neverstop] weighs them).
+
+    Parameters
+    ----------
+    end_weight : float
+        At least 0.
+    unending : bool
+
+    Raises
+    ------
+    BadParameter
+        If the weight is negative.
+    """
+
+    end_weight: float
+    unending: bool
+
+    def __new__(cls, text: str, *, end_weight: float = 0.0, unending: bool = False) -> Target:
+        if not end_weight >= 0:
+            raise BadParameter(f"end_weight must be at least 0, got {end_weight!r}; it punishes answers that end")
+        made = super().__new__(cls, text)
+        made.end_weight, made.unending = float(end_weight), bool(unending)
+        return made
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:
+        return (str(self),), {"end_weight": self.end_weight, "unending": self.unending}
+
+
+def ending_weights(n_places: int) -> NDArray[np.float32]:
+    """How much the end counts at each place of an answer, in sum 1."""
+    weights = np.exp(4.0 * np.arange(n_places) / max(1, n_places))
+    return (weights / weights.sum()).astype(np.float32)
+
+
 MAX_CHARACTERS = 100_000
 """Longest text of an answer that is kept: twenty times what a model says that is allowed a thousand tokens."""
 

@@ -38,7 +38,7 @@ from earnest.models._checkpoint import fingerprint_of, folder_of, loaded, weight
 from earnest.models._drawing import Drawing
 from earnest.models._inputs import Inputs, Prepared
 from earnest.models._sites import PROJECTOR, Decoder
-from earnest.models.access import Answer, Failure, Model, Reply, Sampling
+from earnest.models.access import Answer, Failure, Model, Reply, Sampling, Target, ending_weights
 from earnest.models.edits import Edit, Position, checked_edits, checked_sites
 
 if TYPE_CHECKING:
@@ -125,9 +125,11 @@ class TransformersModel(Model):
         gradients: dict[int, NDArray[np.float32]] = {}
         with self._lock:
             prepared = {
-                place: self._inputs.prepared(stimulus, target=self._prompts.target_ids(target), needs_gradient=True)
+                place: self._inputs.prepared(stimulus, target=self._tokens_of(target), needs_gradient=True)
                 for place, (stimulus, target) in enumerate(zip(stimuli, targets, strict=True))
             }
+            for place, target in enumerate(targets):
+                prepared[place].ending = target if isinstance(target, Target) else None
             for places in self._inputs.batches(prepared, self.batch_size):
                 group = [prepared[place] for place in places]
                 loss = self._loss(group)
@@ -227,8 +229,32 @@ class TransformersModel(Model):
 
         losses = []
         for predicted, item in zip(self._predicted(group), group, strict=True):
+            if item.ending is not None:
+                losses.append(self._of_ending(predicted, item.target[:-1], item.ending))
+                continue
             losses.append(torch.nn.functional.cross_entropy(predicted, torch.tensor(item.target, device=self.device)))
         return torch.stack(losses)
+
+    def _tokens_of(self, target: str) -> list[int]:
+        """Tokens of a target; of one that says what is wanted of its end, with that."""
+        if not isinstance(target, Target):
+            return self._prompts.target_ids(target)
+        if not self._prompts.end_ids:
+            raise BadParameter(f"{self.name!r} has no token that ends an answer, so that none can be driven to or from its end")
+        return self._prompts.answer_ids(target)
+
+    def _of_ending(self, predicted: torch.Tensor, words: Sequence[int], target: Target) -> torch.Tensor:
+        """The loss of a target that says what is wanted of its end."""
+        import torch
+
+        ends = predicted.log_softmax(dim=-1)[:, sorted(self._prompts.end_ids)].logsumexp(dim=-1)
+        if target.unending:
+            weights = torch.from_numpy(ending_weights(len(ends))).to(ends)
+            return (weights * -torch.log1p(-torch.exp(ends).clamp(max=1 - 1e-6))).sum()
+        if not words:
+            return -ends[-1]
+        each = torch.nn.functional.cross_entropy(predicted[:-1], torch.tensor(list(words), device=self.device))
+        return each + target.end_weight * torch.exp(ends[-1])
 
     def _log_probabilities(self, group: Sequence[Prepared]) -> NDArray[np.float64]:
         """Of each item's target, in which a last token that ends an answer stands for all such."""

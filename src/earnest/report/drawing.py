@@ -27,8 +27,8 @@ MARKS = ("circle", "diamond", "square", "triangle", "ring", "cross")
 """Shape of a series, by its place; further series begin again."""
 
 _FILES = Path(__file__).parent / "templates"
-_GLYPH_EM = 0.56
-"""Mean width of a letter of a sans serif, in ems: no font is measured here."""
+_GLYPH_EM, _WIDE_GLYPH_EM = 0.52, 0.58
+"""Mean width of a letter of a sans serif, in ems, and of a wide one: no font is measured here."""
 
 _PATHS = {
     "diamond": "M0 -5.6L5.6 0L0 5.6L-5.6 0z",
@@ -161,22 +161,36 @@ def mark(series: int, x: float, y: float) -> Markup:
     return element("path", d=_PATHS[kind], transform=f"translate({_written(x)} {_written(y)})", class_=f"p-mark{hollow}")
 
 
-def legend(names: Sequence[str], x: float, y: float, *, chance: str = "") -> Markup:
-    """One line that says what each mark stands for, and the dashed tick where there is one."""
-    parts = []
+LEGEND_PX = 19.0
+"""Height of a line of a legend."""
+
+
+def legend(
+    names: Sequence[str], x: float, y: float, *, width: float, chance: str = ""
+) -> tuple[Markup, int]:
+    """What each mark stands for, and the dashed tick where there is one; and how many lines that takes."""
+    parts, begin, n_lines = [], x, 1
+
+    def room(name: str) -> None:
+        nonlocal x, y, n_lines
+        if x > begin and x + 17 + text_width(name) > width:
+            x, y, n_lines = begin, y + LEGEND_PX, n_lines + 1
+
     for number, name in enumerate(names):
+        room(name)
         parts.append(element("g", mark(number, x + 6, y - 4), class_=f"p-s{number % len(MARKS)}"))
         parts.append(text(name, x + 17, y, class_="p-soft"))
         x += 17 + text_width(name) + 18
     if chance:
+        room(chance)
         parts.append(line(x + 3, y - 11, x + 3, y + 3, class_="p-chance"))
         parts.append(text(chance, x + 11, y, class_="p-soft"))
-    return Markup("").join(parts)
+    return Markup("").join(parts), n_lines
 
 
 def text_width(content: str, size: float = TEXT_PX) -> float:
-    """About how wide a text is, in pixels."""
-    return _GLYPH_EM * size * len(content)
+    """How much room a text may take, in pixels."""
+    return _WIDE_GLYPH_EM * size * len(content)
 
 
 def fitted(content: str, width: float, size: float = TEXT_PX) -> str:
@@ -190,7 +204,7 @@ def wrapped(content: str, width: float, size: float = TEXT_PX, *, most: int = 2)
     lines = [""]
     for word in content.split():
         longer = f"{lines[-1]} {word}".strip()
-        if text_width(longer, size) <= width or not lines[-1]:
+        if _GLYPH_EM * size * len(longer) <= width or not lines[-1]:
             lines[-1] = longer
         elif len(lines) < most:
             lines.append(word)

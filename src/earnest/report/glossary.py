@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from pydantic import BaseModel, ConfigDict, Field
 
 from earnest.errors import UnknownName, did_you_mean
 
 SOURCE = Path(__file__).with_name("glossary.yaml")
+_CODE = re.compile(r"`([^`]+)`")
 
 _HEAD = """# Glossary
 
@@ -86,6 +87,11 @@ def term(name: str, text: str = "") -> Markup:
     if name.lower() not in by_form():
         raise UnknownName(f"no term of the glossary is called {name!r}{did_you_mean(name, by_form()) or '; docs/glossary.md lists all'}")
     return Markup('<a class="term" href="#{0}" aria-describedby="{0}">{1}</a>').format(anchor(name), text or name)
+
+
+def definitions() -> dict[str, Markup]:
+    """Every term's definition as a page shows it, by the term."""
+    return {name: Markup(_CODE.sub(r"<code>\1</code>", str(escape(term.means)))) for name, term in terms().items()}
 
 
 def as_markdown() -> str:

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from earnest.errors import BadParameter
 from earnest.report import vega
 from earnest.report.drawing import (
+    LEGEND_PX,
     MARKS,
     TEXT_PX,
     Scale,
@@ -86,8 +87,11 @@ def interval_plot(
     height, named = y + 38, [one for one in series if one]
     if len(named) > 1 or any(row.chance is not None for row in rows):
         has_chance = any(row.chance is not None for row in rows)
-        parts.append(legend(named if len(named) > 1 else [], 8, height + 12, chance=chance_name if has_chance else ""))
-        height += 22
+        key, n_lines = legend(
+            named if len(named) > 1 else [], 8, height + 12, width=width, chance=chance_name if has_chance else ""
+        )
+        parts.append(key)
+        height += 3 + LEGEND_PX * n_lines
     header, table = row_table(rows, series=series, unit=unit, signed=signed, chance_name=chance_name)
     return Figure(
         name=name, title=title,
@@ -271,7 +275,9 @@ def curve_plot(
         parts.append(_curve(one, number, axis=axis, places=places, shift=shift, unit=unit))
     if shown_legend:
         names = [one.name for one in curves] if len(curves) > 1 else []
-        parts.append(legend(names, 8, height - 6, chance="chance level" if chance is not None else ""))
+        key, n_lines = legend(names, 8, height - 6, width=width, chance="chance level" if chance is not None else "")
+        parts.append(key)
+        height += LEGEND_PX * (n_lines - 1)
     rows = [replace(PlotRow(label=str_level(level), marks=()), marks=_at_level(curves, level)) for level in levels]
     header, table = row_table(rows, series=[one.name for one in curves], unit=unit, signed=False, first=axis_name)
     return Figure(

@@ -23,7 +23,7 @@ from earnest.run_folder import file_in, read_text
 
 HOST = "127.0.0.1"
 _SERVED = re.compile(
-    r"report\.(html|json|md)|comparison\.(html|json)|junit\.xml|plan\.json|(journal|judgements)\.jsonl|judges\.json|spend\.json"
+    r"report\.(html|json|md)|card\.png|comparison\.(html|json)|junit\.xml|plan\.json|(journal|judgements)\.jsonl|judges\.json|spend\.json"
     r"|human_labels\.csv|clips/[0-9a-f]{64}\.(flac|wav)"
 )
 """What a run folder holds."""

@@ -33,7 +33,7 @@ OF_DEFENCES = frozenset(
 OF_GROUPS = frozenset("accuracy_gap no_answer_gap refusal_gap over_refusal_gap unscored_gap help_length_gap".split())
 OF_ALL_LINES = frozenset("group_score group_word_accuracy".split())
 OF_EARS = frozenset("ear_word_error_rate ear_word_accuracy heard_intact_rate".split())
-_WITHOUT_DIRECTION = frozenset("attack_other_answer_rate attack_queries attack_gradients attack_median_snr_db attack_median_masking_excess_db defence_refusal_change told_apart_by_sound_alone".split())
+_WITHOUT_DIRECTION = frozenset("attack_other_answer_rate attack_output_growth attack_queries attack_gradients attack_median_snr_db attack_median_masking_excess_db defence_refusal_change told_apart_by_sound_alone".split())
 _LATER = re.compile(r"attack_success_rate_on_\w+|\w+_heard_intact|\w+_calibrated(_confusion)?|judge_\w+")
 _ID = re.compile(r"(?P<pillar>[^.@\[]+)\.(?P<task>[^.@\[]+)\.(?P<metric>[^@\[]+)(?P<part>(\[[^\]]*\])*)(?P<arm>@.*)?", re.DOTALL)
 _OTHERWISE = re.compile(r"(?P<name>.*?[^\s:<>=])\s*(?::|>=|<=|==|>|<|=|\s)\s*(?P<number>-?[\d.]+(?:,\d+)?)\s*(?P<percent>%?)", re.DOTALL)

@@ -261,6 +261,14 @@ def _effort(lines: Sequence[JournalLine]) -> list[Measure]:
         )
     ]
     measures = [measure for measure in measures if measure.value]
+    grown = [line for line in lines if _fact(line, "clean_answer_words") and _fact(line, "answer_words") is not None]
+    if grown:
+        measures.append(
+            mean(
+                grown, metric="attack_output_growth", value=lambda line: _fact(line, "answer_words") / _fact(line, "clean_answer_words"),
+                unit="times", higher_is_better=None, note="words of the answer under attack over those without; what an answer costs grows with it",
+            )
+        )  # fmt: skip
     levels = [float(_fact(line, "snr_db")) for line in lines if _fact(line, "snr_db") is not None]
     if levels:
         measures.append(_typical(levels, metric="attack_median_snr_db", unit="dB"))

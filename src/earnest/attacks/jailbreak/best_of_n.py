@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from earnest.attacks._base import Attack, Family, attacks
+from earnest.attacks._base import Attack, Family, SuccessAt, attacks
 from earnest.attacks._candidate import Candidate
 from earnest.attacks._craft import Crafted
 from earnest.attacks._victim import Victim
@@ -202,6 +202,54 @@ def forecast(first_successes: Sequence[int | None], *, n: int) -> Forecast:
         )
     slope, intercept = np.polyfit(np.log(ks[usable]), np.log(-np.log(rates[usable])), 1)
     return Forecast(scale=float(np.exp(intercept)), decay=float(-slope), n_seen=n)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOut:
+    """A forecast beside what came of it: made of success within few variants, checked at more.
+
+    Parameters
+    ----------
+    forecast : Forecast
+        From success within `n_seen` variants.
+    predicted : float
+        Success that it expects within as many variants as were tried.
+    observed : SuccessAt
+        What was reached within them, with Wilson's interval.
+    """
+
+    forecast: Forecast
+    predicted: float
+    observed: SuccessAt
+
+    @property
+    def holds(self) -> bool:
+        """Whether the prediction lies within the interval of what was observed."""
+        return self.observed.low <= self.predicted <= self.observed.high
+
+
+def held_out(first_successes: Sequence[int | None], *, n_seen: int, n: int) -> HeldOut:
+    """How well a forecast from the first `n_seen` variants of each clip foretells success within all `n`.
+
+    Parameters
+    ----------
+    first_successes : sequence of int or None
+        For each clip the variant (from 1) that got through first, or None.
+    n_seen, n : int
+        Variants that the forecast may know of, and that were tried; the first less than the second.
+
+    Raises
+    ------
+    BadParameter
+        If they are not in that order, or there is no slope to forecast from.
+    """
+    if not 1 <= n_seen < n:
+        raise BadParameter(f"a forecast is checked at more variants than it was made of, got n_seen={n_seen} and n={n}")
+    early = [first if first is not None and first <= n_seen else None for first in first_successes]
+    made = forecast(early, n=n_seen)
+    n_success = sum(first is not None and first <= n for first in first_successes)
+    observed = SuccessAt.of(n_success, n=len(first_successes), n_queries=n)
+    return HeldOut(forecast=made, predicted=made.rate(n), observed=observed)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from earnest.errors import AccessDenied, BadParameter, MissingExtra
+from earnest.models.access import Target, ending_weights
 from earnest.models.edits import Edit
 from earnest.models.reference.checkpoint import MAX_SECONDS, MAX_TEXT, Checkpoint, read_tensors
 from earnest.models.reference.features import (
@@ -160,7 +161,10 @@ class TorchReference(Reference):
             passed = self._ahead(list(questions), waves)
             wanted, logits = self._on_the_way(list(questions), passed, targets, transcripts)
             losses = []
-            for row, (tokens, first, avoided) in zip(logits, wanted, strict=True):
+            for row, (tokens, first, avoided), target in zip(logits, wanted, targets, strict=True):
+                if isinstance(target, Target):
+                    losses.append(self._of_ending(row[first:], tokens[1 + first :], target))
+                    continue
                 each = torch.nn.functional.cross_entropy(row, torch.tensor(tokens[1:]), reduction="none")
                 mean = each[first:].mean()
                 losses.append(-torch.log1p(-torch.exp(-mean).clamp(max=1 - 1e-6)) if avoided else mean)
@@ -170,6 +174,20 @@ class TorchReference(Reference):
             for gradient, question in zip(gradients, questions, strict=True)
         ]
         return np.array([loss.item() for loss in losses], np.float64), found
+
+    def _of_ending(self, logits: Tensor, tokens: list[int], target: Target) -> Tensor:
+        """The loss of a target that says what is wanted of its end; `tokens` are the answer's, mostly with the end."""
+        torch = self._torch
+        end = self.checkpoint.vocabulary.index["<end>"]
+        ends = logits.log_softmax(dim=-1)[:, end]
+        if target.unending:
+            going_on = -torch.log1p(-torch.exp(ends).clamp(max=1 - 1e-6))
+            return (torch.from_numpy(ending_weights(len(ends))) * going_on).sum()
+        words = tokens[:-1] if tokens[-1] == end else tokens
+        if not words:
+            return -ends[-1]  # nothing is to be said: the end comes first
+        each = torch.nn.functional.cross_entropy(logits[: len(words)], torch.tensor(words))
+        return each + target.end_weight * torch.exp(ends[-1]) if len(words) < len(tokens) else each
 
     def activations(self, questions: Sequence[Question], *, sites: Sequence[str], at: str | None) -> list[dict[str, np.ndarray]]:
         """States by site of each question, as `earnest.models.access.Model.activations` has them.
