@@ -26,7 +26,7 @@ def _registered_pages() -> None:
     """Write `registered/<kind>.md`: every registered name with its docstring as it stands in the code."""
     folder = Path(__file__).parent / "registered"
     folder.mkdir(exist_ok=True)
-    for kind in ("tasks", "attacks", "defences", "detectors", "streams", "models", "metrics"):
+    for kind in ("tasks", "attacks", "defences", "detectors", "streams", "triggers", "models", "voices", "metrics"):
         parts = [f"# {kind.capitalize()}\n"]
         for name in registry.names(kind):
             plugin = registry.registry(kind).get(name) if name != "inspect" else None

@@ -14,7 +14,7 @@ import earnest
 
 ROOT = Path(earnest.__file__).parent
 FLOORS = (
-    ("errors", "text"),
+    ("collector", "errors", "text"),
     ("pillars", "registry", "replies", "run_folder", "spreadsheets"),
     ("arms", "artefacts", "audio", "catalogue"),
     ("data", "records", "plan", "metrics", "models", "voices"),

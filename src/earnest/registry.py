@@ -365,6 +365,8 @@ EXTRAS = {
     "pandas": "pandas",
     "huggingface_hub": "hub",
     "onnx": "train",
+    "altair": "figures",
+    "vl_convert": "figures",
     "espeakng_loader": "train",
 }
 """Which extra of earnest brings a module."""

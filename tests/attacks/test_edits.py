@@ -223,3 +223,15 @@ def test_a_writer_who_writes_nothing_and_none_at_all_are_told():
     assert "wrote nothing that could be used" in result.attempts[0].answer.detail
     with pytest.raises(BadParameter, match="pair_audio needs a model that writes, got none"):
         run("pair_audio:voice=toy")
+
+
+# ---- limits ----
+
+
+@pytest.mark.parametrize("spec", ["amse:tries=20", "apt:trials=9", "pj_break", "style:tries=9", "crescendo:voice=toy", "advwave_blackbox:writer=toyscribe/good,voice=toy"])
+def test_what_was_best_until_a_limit_is_verified(spec):
+    limited = attacks.make(f"{spec}{',' if ':' in spec else ':'}queries=3")
+    attempt = limited.run(System(Listener(third_time)), [request()], rng=np.random.default_rng(0)).attempts[0]
+    assert attempt.n_queries <= 3 and attempt.unjudged is None and attempt.control_trial.n_queries <= 3
+    assert attempt.success or attempt.drawn["ended_by"] == "queries"
+    assert spec.startswith("crescendo") == (attempt.clip == request().clip)  # there the request is verified, and no turn before it

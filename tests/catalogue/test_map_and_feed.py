@@ -15,7 +15,7 @@ from earnest.catalogue.against import MOST, answer
 from earnest.catalogue.drawing import day_of, label_of, map_picture, related_work
 from earnest.catalogue.feed import ATOM, LATEST, atom_feed, entered_since, latest
 from earnest.catalogue.searching import registered
-from earnest.catalogue.work import CouldRun, Work
+from earnest.catalogue.work import CouldRun, Runs, Work
 from earnest.cli import cli
 
 A = f"{{{ATOM}}}"
@@ -130,6 +130,19 @@ def test_an_attack_is_answered_by_its_component_and_by_defences():
     found = answer(works()["hughes2024-bon"], model="earnest/reference")
     assert found.tests[0].own and "--attack best_of_n" in found.tests[0].command and "--defence" not in found.tests[0].command
     assert any("--attack best_of_n --defence codec" in test.command for test in found.tests)
+
+
+def test_what_a_work_only_inspired_is_near_it_and_never_it():
+    runs = (
+        Runs(component="attacks/noise", fidelity="inspired", differs="one overlay"),
+        Runs(component="attacks/pgd", fidelity="adapted", differs="its budget"),
+        Runs(component="attacks/best_of_n", fidelity="reimplemented"),
+    )
+    bon = works()["hughes2024-bon"]
+    own = [test.command for test in answer(bon.model_copy(update={"runs_in_earnest": runs})).tests if test.own and "--defence" not in test.command]
+    assert len(own) == 2 and "--attack best_of_n" in own[0] and "--attack pgd" in own[1]
+    near = answer(bon.model_copy(update={"runs_in_earnest": runs[:1]})).tests
+    assert "--attack noise" in near[0].command and not any(test.own for test in near)
 
 
 def test_a_defence_is_answered_by_attacks_and_by_what_it_costs():

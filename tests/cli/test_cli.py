@@ -173,7 +173,12 @@ def test_compare_two_runs(call: Call) -> None:
     assert call(*a_run(out="two", model="scripted/always_comply")).returncode == 0
     done = call("report", "one", "--compare", "two")
     assert done.returncode == 0, done.stderr
-    assert "refusal_rate" in done.stdout
+    assert "May these runs be compared?" in done.stdout and "comparison.html" in done.stdout
+    forth = json.loads(call("report", "one", "--compare", "two", "--json").stdout)
+    back = json.loads(call("report", "one", "--baseline", "two", "--json").stdout)
+    assert (forth["first"]["folder"], back["first"]["folder"]) == ("one", "two"), "--baseline names the direction"
+    changes = {one["id"]: one["value"] for one in forth["headlines"]}
+    assert changes and all(one["value"] == -changes[one["id"]] for one in back["headlines"])
 
 
 def test_data_check_tells_what_cannot_be_used(call: Call, tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
+import re
 import shlex
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 from earnest import report
 from earnest.report.leaderboard import build
+from earnest.report.numbers import interval, shown
 
 pytestmark = pytest.mark.browser
 
@@ -69,7 +72,7 @@ def test_packed_items_are_there_when_the_page_is_drawn(in_browser, run_folder: P
         await evaluate("document.querySelector('#list summary').click()")
         await asyncio.sleep(0.3)
         opened = await evaluate("document.querySelector('#list details[open] .body').textContent")
-        assert "It was told" in opened and "undefined" not in opened
+        assert "Prompt" in opened and "undefined" not in opened
 
     in_browser(report.write(run_folder), steps)
 
@@ -184,6 +187,153 @@ def test_every_field_has_a_label_and_every_picture_a_text(in_browser, written: P
     in_browser(written / "report.html", steps)
 
 
+# ---- what a reader asks, and how the page is used ----
+
+AXE = "axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations.map((v) => [v.id, v.impact, v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160) + ' ' + n.failureSummary)]))"
+TEXT = "document.querySelector({0!r}).textContent.replace(/\\s+/g, ' ').trim()"
+
+
+def of_task(found: dict[str, Any], metric: str) -> list[dict[str, Any]]:
+    return [f for f in found["findings"] if f["metric"] == metric and not f["threat_model"]["defences"] and f["low"] is not None]
+
+
+def test_five_questions_are_answered_on_the_card_or_one_click_away(in_browser, written: Path) -> None:
+    found = json.loads((written / "report.json").read_text(encoding="utf-8"))
+    worst = min((p for p in found["scorecard"]["pillars"] if p["on_scorecard"]), key=lambda p: p["value"])
+    beyond = max(of_task(found, "attack_success_over_control"), key=lambda f: f["low"])
+    gap = max((f for f in of_task(found, "word_accuracy_gap") if not f["threat_model"]["attack"]), key=lambda f: f["low"])
+
+    async def steps(evaluate: Evaluate) -> None:
+        async def text(selector: str) -> str:
+            return await evaluate(TEXT.format(selector))
+
+        value = shown(worst["value"], "fraction", width=worst["high"] - worst["low"])
+        assert f"Weakest pillar: {worst['pillar']}, {value} ({interval(worst['low'], worst['high'], 'fraction')})" in await text("#glance .summary")
+        told = await text("#glance .card-attack p")
+        assert interval(beyond["low"], beyond["high"], "fraction", signed=True) in told and beyond["task"].replace("_", " ") in told
+        served = await text("#served-worst")
+        assert gap["group"].split("=")[-1].capitalize() in served and interval(gap["low"], gap["high"], "fraction", signed=True) in served
+        (name, why), = found["not_run"].items()
+        assert name.replace("_", " ") in await text("#not-tested")
+        await evaluate("document.querySelector('#not-tested a[href=\"#open\"]').click()")
+        await evaluate("document.querySelector('#not-run summary').click()")
+        assert why in await text("#not-run")
+        assert found["plan_digest"][:16] in await text("#comparable") and "--compare OTHER" in await text("#comparable")
+
+    in_browser(written / "report.html", steps)
+
+
+def test_a_link_opens_what_it_leads_to_whatever_that_is_folded_into(in_browser, written: Path) -> None:
+    async def steps(evaluate: Evaluate) -> None:
+        folded = "[...document.querySelectorAll('main details')].filter((one) => one.open).length"
+        assert await evaluate(folded) == 0, "all below the figures is folded"
+        await evaluate("document.querySelector('#figure-all_tasks a[href=\"#task-made_noise\"]').dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true}))")
+        await asyncio.sleep(0.3)
+        assert await evaluate("document.getElementById('task-made_noise').open && document.getElementById('pillar-robustness').open")
+        assert 0 <= await evaluate("document.getElementById('task-made_noise').getBoundingClientRect().top") < 900
+        await evaluate("document.getElementById('pillar-robustness').open = false")
+        await evaluate("document.querySelector('#figure-all_tasks a[href=\"#task-made_noise\"]').dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true}))")
+        await asyncio.sleep(0.3)
+        assert await evaluate("document.getElementById('pillar-robustness').open"), "a second time too"
+
+    in_browser(written / "report.html", steps)
+
+
+def test_the_navigation_has_the_pillars_scores_and_says_where_the_reader_is(in_browser, written: Path) -> None:
+    found = json.loads((written / "report.json").read_text(encoding="utf-8"))
+
+    async def steps(evaluate: Evaluate) -> None:
+        rows = await evaluate("[...document.querySelectorAll('nav .scores a')].map((one) => one.textContent.trim())")
+        for pillar, row in zip(found["scorecard"]["pillars"], rows, strict=True):
+            width = pillar["high"] - pillar["low"]
+            assert row == f"{pillar['pillar'].capitalize()} {shown(pillar['value'], 'fraction', width=width)}"
+        assert await evaluate("getComputedStyle(document.getElementById('nav')).position") == "sticky"
+        await evaluate("document.getElementById('groups').scrollIntoView({behavior: 'instant'})")
+        await asyncio.sleep(0.4)
+        assert await evaluate("document.querySelector('nav [aria-current]').getAttribute('href')") == "#groups"
+        assert await evaluate("document.getElementById('nav').getBoundingClientRect().top") == 0
+
+    in_browser(written / "report.html", steps)
+
+
+def test_on_a_phone_the_navigation_is_folded_and_its_links_fold_it_again(in_browser, written: Path) -> None:
+    async def steps(evaluate: Evaluate) -> None:
+        menu = "document.querySelector('#nav details')"
+        assert not await evaluate(f"{menu}.open")
+        await evaluate(f"{menu}.querySelector('summary').click()")
+        assert await evaluate(f"{menu}.open")
+        await evaluate(f"{menu}.querySelector('a[href=\"#worst\"]').click()")
+        assert not await evaluate(f"{menu}.open")
+        assert await evaluate("getComputedStyle(document.querySelector('#figure-all_tasks .on-wide')).display") == "none"
+
+    in_browser(written / "report.html", steps, width=390)
+
+
+def test_a_term_shows_its_definition_to_the_mouse_and_to_the_keyboard(in_browser, written: Path) -> None:
+    async def steps(evaluate: Evaluate) -> None:
+        term = "document.querySelector('#glance .term[href=\"#term-chance-level\"]')"
+        assert await evaluate("document.getElementById('tip').hidden")
+        await evaluate(f"{term}.dispatchEvent(new FocusEvent('focusin', {{bubbles: true}}))")  # a window without focus sends none
+        assert "What guessing would give" in await evaluate("document.getElementById('tip').textContent")
+        assert not await evaluate("document.getElementById('tip').hidden")
+        await evaluate("document.dispatchEvent(new KeyboardEvent('keydown', {key: 'Escape'}))")
+        assert await evaluate("document.getElementById('tip').hidden")
+        await evaluate(f"{term}.dispatchEvent(new MouseEvent('mouseover', {{bubbles: true}}))")
+        assert not await evaluate("document.getElementById('tip').hidden")
+        missing = "[...document.querySelectorAll('.term')].filter((one) => !document.getElementById(one.getAttribute('aria-describedby')))"
+        assert await evaluate(f"{missing}.length") == 0
+
+    in_browser(written / "report.html", steps)
+
+
+def test_the_player_has_its_lanes_on_one_axis_with_their_answers(in_browser, written: Path) -> None:
+    async def steps(evaluate: Evaluate) -> None:
+        lanes = "document.querySelectorAll('.player')[0].querySelectorAll('.lane')"
+        names = await evaluate(f"[...{lanes}].map((one) => one.querySelector('h4').textContent)")
+        assert names == ["Clean", "Attacked", "Through the defence"]
+        assert await evaluate(f"[...{lanes}].every((one) => one.querySelector('audio') && one.querySelector('.said').textContent.trim())")
+        assert "The attack reached its goal (" in await evaluate(f"{lanes}[1].querySelector('.outcome').textContent")
+        assert await evaluate(f"{lanes}[1].querySelectorAll('.change img').length") == 1
+        lefts = await evaluate(f"[...{lanes}].map((one) => Math.round(one.querySelector('.lane-sound').getBoundingClientRect().left))")
+        assert len(set(lefts)) == 1
+        ended = await evaluate("document.querySelector('.player').textContent")
+        n, reached = (int(part) for part in re.search(r"Of (\d+) attempts, (\d+) reached its goal", ended).groups())
+        assert 0 < reached <= n
+        shares = "[...document.querySelectorAll('audio[data-shares]')].every((one) => one.src.startsWith('data:') || one.src.endsWith('.flac'))"
+        assert await evaluate(shares)
+
+    in_browser(written / "report.html", steps)
+
+
+def test_all_can_be_reached_from_the_keyboard(in_browser, written: Path) -> None:
+    async def steps(evaluate: Evaluate) -> None:
+        out = "[...document.querySelectorAll('a[href], summary, button, audio, select, input')].filter((one) => one.tabIndex < 0).length"
+        assert await evaluate(out) == 0
+        assert await evaluate("document.querySelector('.skip').getAttribute('href')") == "#glance"
+        await evaluate("document.querySelector('#pillar-safety > summary').focus()")
+        assert await evaluate("document.activeElement.parentElement.id") == "pillar-safety"
+
+    in_browser(written / "report.html", steps)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(in_browser, written: Path, scheme: str) -> None:
+    spec = importlib.util.find_spec("axe_playwright_python")
+    if spec is None or spec.origin is None:
+        pytest.skip("axe-core is not installed; it comes with axe-playwright-python")
+    script = next(Path(spec.origin).parent.rglob("axe*.js")).read_text(encoding="utf-8")
+
+    async def steps(evaluate: Evaluate) -> None:
+        await unpacked(evaluate)
+        await evaluate(script + "\n;0")
+        assert await evaluate(AXE) == []
+        await evaluate("document.querySelectorAll('details').forEach((one) => one.open = true)")
+        await asyncio.sleep(0.5)
+        assert await evaluate(AXE) == []
+
+    in_browser(written / "report.html", steps, scheme=scheme)
+
+
 # ---- the leaderboard ----
 
 
@@ -256,5 +406,21 @@ def test_every_text_of_the_leaderboard_can_be_read(in_browser, leaderboard: Path
         await evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
         await asyncio.sleep(0.3)
         assert await evaluate(CONTRAST) == []
+
+    in_browser(leaderboard, steps, scheme=scheme)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_the_leaderboard(in_browser, leaderboard: Path, scheme: str) -> None:
+    spec = importlib.util.find_spec("axe_playwright_python")
+    if spec is None or spec.origin is None:
+        pytest.skip("axe-core is not installed; it comes with axe-playwright-python")
+    script = next(Path(spec.origin).parent.rglob("axe*.js")).read_text(encoding="utf-8")
+
+    async def steps(evaluate: Evaluate) -> None:
+        await evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        await evaluate(script + "\n;0")
+        found = await evaluate("axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations.map((v) => [v.id, v.impact, v.nodes.slice(0, 3).map((n) => n.html.slice(0, 120) + ' ' + n.failureSummary)]))")
+        assert found == []
 
     in_browser(leaderboard, steps, scheme=scheme)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import re
@@ -241,7 +242,8 @@ def test_the_page_is_whole_and_needs_no_network(text: str) -> None:
     inner = {address[1:] for address in page.addresses if address.startswith("#")}
     assert inner <= set(page.ids) and "published" in inner
     assert {address for address in page.addresses if not address.startswith("#")} == {"leaderboard.json"}
-    assert not re.search(r"https?://|@import|url\(", text)
+    named = text.replace("https://vega.github.io/schema/vega-lite/v5.json", "")  # the name of a form, in text to be copied
+    assert not re.search(r"https?://|@import|url\(", named)
     script = re.search(r"<script>(.*?)</script>", text, re.DOTALL)[1]
     assert policy(script).replace("'", "&#39;") in text
     assert len(text) < 600_000
@@ -423,6 +425,47 @@ def test_the_page_says_where_a_report_may_give_another_number(tmp_path: Path) ->
     page = build([tmp_path / "runs"]).as_html()
     assert "own report, of all its tasks, may give another number" in page
     assert "own report, of all its tasks" not in build([tmp_path / "runs" / "two"]).as_html()
+
+
+def test_each_number_that_is_another_in_the_own_report_says_why(tmp_path: Path) -> None:
+    both = ["noisy_transcription", "audio_quality"]
+    for name, tasks in (("one", both), ("two", both[:1])):
+        earnest.run("core", model="scripted/random", out=tmp_path / "runs" / name, task=tasks, limit=4, cache=False)
+    board = build([tmp_path / "runs"])
+    (table,) = board.as_json()["tables"]
+    own = {row["folder"]: json.loads((tmp_path / "runs" / row["folder"] / "report.json").read_text()) for row in table["rows"]}
+    here = {row["folder"]: row["pillars"]["robustness"]["value"] for row in table["rows"]}
+    reports = {
+        name: next(one["value"] for one in held["scorecard"]["pillars"] if one["pillar"] == "robustness") for name, held in own.items()
+    }
+    assert here["two"] == reports["two"] and here["one"] != reports["one"]
+    (told,) = table["other_than_own_report"]
+    assert (told["folder"], told["pillar"], told["here"], told["own"]) == ("one", "robustness", here["one"], reports["one"])
+    assert told["why"] == "here it is made of 1 of its 2 tasks; left out: audio quality (not asked of scripted/random)"
+    page = board.as_html()
+    assert f"own report: {reports['one']:.2f} ‡" in page and told["why"] in page and told["why"] in board.as_text()
+    alone = build([tmp_path / "runs" / "two"])
+    assert alone.as_json()["tables"][0]["other_than_own_report"] == []
+    assert "Every pillar here has the number of the run’s own report." in alone.as_html()
+
+
+def test_the_rank_plot_shows_the_ranks_of_the_json(board: Leaderboard, text: str) -> None:
+    ranked = [row for row in board.as_json()["tables"][0]["rows"] if row["rank"] is not None]
+    assert len(ranked) > 1
+    rows = Page(text).table("Ranks that the data leave open")
+    assert [" ".join(cell["words"]) for cell in rows[0][1:]] == ["rank", "ranks left open", "score", "95 % interval"]
+    for row, told in zip(rows[1:], ranked, strict=True):
+        words = [" ".join(cell["words"]) for cell in row]
+        assert words[1:4] == [str(told["rank"]), f"{told['rank_low']} to {told['rank_high']}", f"{told['score']:.2f}"]
+    spec = next(json.loads(html.unescape(one)) for one in re.findall(r"<pre[^>]*>(.*?)</pre>", text, re.S))
+    assert [(one["rank"], one["low"], one["high"]) for one in spec["data"]["values"]] == [
+        (row["rank"], row["rank_low"], row["rank_high"]) for row in ranked
+    ]
+
+
+def test_a_single_ranked_run_has_no_rank_plot(tmp_path: Path) -> None:
+    folder = handmade(tmp_path / "own", {"made": ("safety", [1.0, 0.0] * 10)}, suite="core")
+    assert "Ranks that the data leave open" not in build([folder]).as_html()
 
 
 # ---- a benchmark of somebody else's ----

@@ -22,7 +22,8 @@ from earnest.records import JournalLine
 from earnest.report import numbers, schemas, terminal
 from earnest.report.gather import REFERENCE_NOTE, gather
 from earnest.report.page import policy
-from earnest.report.pictures import png, spectrogram
+from earnest.report.pictures import change_picture, png, spectrogram
+from earnest.report.vega import SCHEMA
 from earnest.runs.run import Run
 
 VOID = {"meta", "img", "input", "link", "br", "hr"}
@@ -79,15 +80,28 @@ def test_the_page_is_whole_and_every_link_within_it_leads_somewhere(text: str) -
 def test_the_page_needs_no_network(text: str, written: Path) -> None:
     for address in Page(text).addresses:
         assert address.startswith(("#", "data:", "clips/", "journal.jsonl", "report.json")), address
-    assert not re.search(r"https?://|@import|url\(", re.sub(r"data:[^\"]*", "", text))
+    shown = re.sub(r"data:[^\"]*", "", text).replace(SCHEMA, "")  # what a specification is written in, to be copied
+    assert not re.search(r"https?://|@import|url\(", shown)
 
 
-def test_every_linked_clip_is_there_and_the_sound_inside_is_the_file(text: str, written: Path) -> None:
+def test_every_linked_clip_is_there_and_the_sound_inside_is_the_file_or_said_to_be_compressed(text: str, written: Path) -> None:
     linked = {address for address in Page(text).addresses if address.startswith("clips/")}
     assert linked
     assert all((written / address).is_file() for address in linked)
-    assert text.count("data:audio/flac;base64,") >= 8
+    inside = re.findall(r'data-digest="([0-9a-f]{64})"[^>]*src="data:audio/flac;base64,([^"]+)"', text)
+    assert inside and all((written / "clips" / f"{digest}.flac").read_bytes() == base64.b64decode(sound) for digest, sound in inside)
+    n_compressed = text.count('src="data:audio/mpeg;base64,')
+    assert n_compressed >= 1 and text.count("MP3 in this page, exact in the linked file") >= n_compressed
     assert text.count("data:image/png;base64,") >= 8
+
+
+def test_a_full_page_has_exact_sounds_and_every_condition_opened(run_folder: Path) -> None:
+    short, full = report.write(run_folder).read_text(), report.write(run_folder, full=True).read_text()
+    assert "data:audio/mpeg" not in full and full.count("data:audio/flac;base64,") > 8
+    page = Page(full)
+    assert page.open == [] and len(page.ids) == len(set(page.ids))
+    assert "<details class=\"task\" id=\"task-made_voices\" open>" in full and "id=\"task-made_voices\" open>" not in short
+    assert full.count("<tr") > short.count("<tr")
 
 
 def test_what_a_model_said_is_text_and_never_markup(text: str) -> None:
@@ -112,9 +126,9 @@ def test_the_page_stays_small(text: str) -> None:
 
 
 def test_sound_beyond_the_budget_is_linked(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("earnest.report.worst.MAX_BYTES", 120_000)
+    monkeypatch.setattr("earnest.report.page.MEDIA_BYTES", 120_000)
     text = report.write(run_folder).read_text(encoding="utf-8")
-    assert text.count("data:audio") <= 2
+    assert 0 < sum(map(len, re.findall(r'data:[^"]*;base64,[^"]*', text))) <= 120_000
     assert 'src="clips/' in text
 
 
@@ -177,7 +191,7 @@ def test_what_was_not_heard_comes_first(tmp_path: Path, made_tasks: None, make_r
     folder = make_run(tmp_path / "deaf", canaries="not_found", n=12)
     report.write(folder)
     text = (folder / "report.html").read_text(encoding="utf-8")
-    assert text.index("audio_unproven") < text.index('id="glance"')
+    assert text.index("audio_unproven") < text.index('class="card-grid')
     assert "audio_unproven" in (folder / "report.md").read_text(encoding="utf-8")
 
 
@@ -278,19 +292,6 @@ def test_signs_that_xml_cannot_hold_are_replaced(run_folder: Path) -> None:
     assert "\\|c" in (run_folder / "report.md").read_text(encoding="utf-8")
 
 
-def test_two_runs_are_put_beside_each_other(tmp_path: Path, made_tasks: None, make_run) -> None:
-    first, second = make_run(tmp_path / "a", n=12), make_run(tmp_path / "b", n=12, seed=1, model="other/model")
-    comparison = report.compare(first, second)
-    path = comparison.write(tmp_path)
-    page = Page(path.read_text(encoding="utf-8"))
-    assert page.open == []
-    assert "other/model" in comparison.as_text()
-    assert json.loads(json.dumps(comparison.as_json()))["plan_differences"]
-    assert {change.how for change in comparison.changes} == {"paired", "unpaired"}
-    same = report.compare(first, first)
-    assert all(change.value == 0 for change in same.changes if change.value is not None)
-
-
 # ---------------------------------------------------------------- parts
 
 
@@ -319,6 +320,22 @@ def test_a_spectrogram_shows_a_tone_where_it_is() -> None:
     assert not spectrogram(AudioClip(np.zeros(400, dtype=np.float32), 16_000)).any()
 
 
+def test_a_change_is_shown_on_the_scale_of_the_clean_clip() -> None:
+    time = np.arange(16_000) / 16_000
+    clean = AudioClip((0.5 * np.sin(2 * np.pi * 1000 * time)).astype(np.float32), 16_000)
+    added = AudioClip((clean.samples + 0.05 * np.sin(2 * np.pi * 6000 * time)).astype(np.float32), 16_000)
+    levels, about = change_picture(clean=clean, changed=added)
+    assert about.startswith("what was added")
+    height = levels.shape[0]
+    row = int(np.argmax(levels[:, 200]))
+    assert abs(row - round(height * (1 - 6000 / 8000))) <= 1  # at 6 of 8 kHz, and nothing at 1 kHz
+    assert abs(int(levels[row, 200]) - 255 * (1 - 20 / 70)) < 6  # 20 dB below the loudest, of 70 dB
+    assert not levels[round(height * 7 / 8) :, 200].any()
+    longer = AudioClip(np.zeros(20_000, dtype=np.float32), 16_000)
+    assert "stretched" in change_picture(clean=clean, changed=longer)[1]
+    assert not change_picture(clean=clean, changed=clean)[0].any()
+
+
 def test_a_picture_is_a_png_that_gives_its_levels_back() -> None:
     import struct
     import zlib
@@ -329,7 +346,7 @@ def test_a_picture_is_a_png_that_gives_its_levels_back() -> None:
     assert struct.unpack(">II", data[16:24]) == (4, 3)
     body = data[data.index(b"IDAT") + 4 : data.index(b"IEND") - 8]
     rows = np.frombuffer(zlib.decompress(body), dtype=np.uint8).reshape(3, 5)
-    assert np.array_equal(rows[:, 1:], levels >> 2)
+    assert np.array_equal(rows[:, 1:], levels // 8)  # 32 colours
 
 
 def with_details(folder: Path, detail: str) -> list[JournalLine]:
@@ -383,7 +400,7 @@ def test_the_terminal_tells_all_of_a_few_attacked_tasks_and_the_defences_cost_wh
     n_moved = sum(f.low > 0 or f.high < 0 for pair in [few[place], *others[1:]] for f in [pair.findings["defence_score_change"]])
     text = terminal.as_text(run.plan, run.lines(), findings=run.findings, pairs=few, card=run.scorecard)
     told = [line for line in text.splitlines() if line.startswith(f"  {first.replace('_', ' ')} ")]
-    assert any("the attack succeeds:" in line for line in told) and any("cost: score when nobody attacks" in line for line in told)
+    assert any("the attack succeeds, on target:" in line for line in told) and any("cost: score when nobody attacks" in line for line in told)
     assert f"cost: score: -20 points (-30 to -10), {worse.n_scored} items" in text
     assert f"no change of score is shown in {len(others) - n_moved} of {len(others)} tasks" in text
 

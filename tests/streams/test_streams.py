@@ -105,7 +105,7 @@ def test_the_contract_sees_a_stream_that_cuts_by_itself(registered: Any) -> None
     class ByFrame(Hearing):
         def push(self, frame: Any) -> list[Any]:
             self._n_samples += len(frame)
-            return [self._said(np.resize(frame, self._length))] if len(frame) else []
+            return [self._next_window(np.resize(frame, self._length))] if len(frame) else []
 
     @registered
     @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from earnest.records import JournalLine
 from earnest.registry import registry
 from earnest.tasks.fairness._choice import truth_of
 from earnest.tasks.fairness._outcomes import Outcomes
-from earnest.tasks.fairness._pairs import REASON, Pair, Voice, merits, pairs_of
+from earnest.tasks.fairness._pairs import REASON, Material, Pair, Voice, merits, pairs_of
 
 N_VOICES, N_BLOCKS, N_STATEMENTS = 12, 4, 3
 GENDER = ("gender", "female", "male")
@@ -49,7 +49,7 @@ def asked_line(pair: Pair, order: str, place: str) -> JournalLine:
 def asked() -> Asked:
     """What the tasks ask of the readings about gender, and their controls: each line by the place that it is answered."""
     task = registry("tasks").make("pair_stereotype")
-    drawn = pairs_of(readings(), scenarios=list(task.scenarios), n_each=task.n_each, seed=0)
+    drawn = pairs_of(Material(readings()), scenarios=list(task.scenarios), n_each=task.n_each, seed=0)
     pairs = [pair for pair in drawn if pair.contrast in ("gender", REASON)]
     return [
         {place: asked_line(pair, order, place) for place in ("first", "second")} for pair in pairs for order in ("ab", "ba")

@@ -25,7 +25,7 @@ from earnest.tasks.robustness._long import (
     EXCERPT_S,
     LEVEL_DBFS,
     PAUSE_S,
-    by_source,
+    by_length,
     needles,
     passage,
     pieces_of,
@@ -87,7 +87,7 @@ def test_thirds() -> None:
 def test_data_without_notes_borrows_those_of_the_probe_set() -> None:
     probe = probe_manifest()
     reads = Manifest(probe.folder, tuple(entry for entry in probe.entries if entry.role == "read"))
-    needle = next(needles(reads, lengths_s=(30.0,), n_each=1, seed=0))
+    needle = needles(reads, lengths_s=(30.0,), n_each=1, seed=0)[0]
     assert needle.note.role == "note" and needle.note.id not in {entry.id for entry in reads}
 
 
@@ -299,9 +299,10 @@ def test_what_is_too_long_for_a_model_is_listed_as_beyond_it() -> None:
 def test_real_recordings_become_minutes(real_data: Path) -> None:
     data = Manifest.read(real_data)
     rows = speech_rows(data)
-    sources = by_source(rows, length_s=300.0)
-    assert {own[0].id.partition("/")[0] for own in sources} >= {"ami_debug", "librispeech"}
-    ami = next(own for own in sources if own[0].id.startswith("ami_debug"))
+    ((_, sources),) = by_length(rows, [300.0])
+    held = [[piece.entry for piece in source.pieces] for source in sources]
+    assert {own[0].id.partition("/")[0] for own in held} >= {"ami_debug", "librispeech"}
+    ami = next(own for own in held if own[0].id.startswith("ami_debug"))
     (needle, *_) = needles(Manifest(data.folder, tuple(ami)), lengths_s=(60.0,), n_each=1, seed=0)
     others = [piece for piece in needle.passage.pieces if piece.entry is not needle.note]
     assert all(piece.duration_s <= EXCERPT_S < duration_s(piece.entry) for piece in others)

@@ -1,8 +1,8 @@
 """Manners of speaking, made out of a plain recording: what goes with an emotion in tempo, pitch, level and voice.
 
 A manner made like this is no emotion and no acting: it has a few of the acoustic traits that go with one, at a stated
-strength, on the same words in the same voice. All manners leave a clip at -23 LUFS with a peak of -1 dBFS at most, so that
-no comparison between them is one of loudness.
+strength, on the same words in the same voice. All manners leave a clip at -23 LUFS with a peak of -1 dBFS at most, so
+that no comparison between them is one of loudness.
 """
 
 from __future__ import annotations

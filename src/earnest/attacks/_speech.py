@@ -1,7 +1,7 @@
 """What attacks share that say something: the words that are wanted, a voice for them, and a plain control.
 
-An attacker knows what is asked for. The words stand in `Stimulus.truth["text"]`, as the data has them; nothing here makes
-up a request, and an item whose words are not known is a fault and never an attack that was withstood.
+An attacker knows what is asked for. The words stand in `Stimulus.truth["text"]`, as the data has them; nothing here
+makes up a request, and an item whose words are not known is a fault and never an attack that was withstood.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def words_of(stimulus: Stimulus) -> str:
 
 
 def wish_of(stimulus: Stimulus) -> str:
-    """What is asked for without the words of asking: `hack a school computer` of `teach me to hack a school computer`."""
+    """What is asked for without the words of asking: `fold a shirt` of `teach me to fold a shirt`."""
     return wish_in(words_of(stimulus))
 
 
@@ -97,6 +97,16 @@ class SpokenAttack(Attack, abc.ABC):
         """None: nothing is asked."""
         return 0
 
+    def ready(self) -> None:
+        """Refuse to begin where nobody can speak.
+
+        Raises
+        ------
+        MissingExtra
+            If the engine of the voice, or any engine, is not installed.
+        """
+        load_voice(self.voice)
+
     @abc.abstractmethod
     def said(self, stimulus: Stimulus, speaker: Speaker, rng: np.random.Generator) -> Candidate:
         """The request in the attack's own way."""
@@ -122,8 +132,15 @@ class SpokenAttack(Attack, abc.ABC):
         ]
 
     def distorted(self, crafted: Crafted, clip: AudioClip) -> AudioClip | None:
-        """Nothing: what is said is said anew, and the words of another clip are not known here."""
-        return None
+        """What the harmless twin asks for, said in the same way; None where its words are not known.
+
+        Its clip alone tells no words, so that the twin itself is looked at.
+        """
+        goal = crafted.before.goal
+        twin = None if goal is None or goal.twin is None or not crafted.drawn else goal.twin.load()
+        if twin is None or fault_of(twin):
+            return None
+        return self.said(twin, self._speaker(twin), np.random.default_rng(0)).clip
 
     def _proposed(self, stimulus: Stimulus, rng: np.random.Generator) -> Candidate:
         if stimulus.goal is None:

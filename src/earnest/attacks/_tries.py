@@ -14,6 +14,8 @@ from earnest.attacks._candidate import Candidate
 from earnest.attacks._craft import Crafted
 from earnest.attacks._victim import Victim
 from earnest.audio import Stimulus
+from earnest.errors import LimitReached
+from earnest.models.access import Reply
 
 Try = Callable[[], Candidate]
 """Makes a candidate when it is asked for: what is never tried is never made."""
@@ -90,10 +92,29 @@ def tried(victim: Victim, place: int, ways: Sequence[Try], *, at_once: int) -> C
     for begin in range(0, len(ways), at_once):
         made = [way() for way in ways[begin : begin + at_once]]
         asked = [(number, one) for number, one in enumerate(made, start=begin + 1) if not one.fault]
-        replies = victim.ask([(place, one) for _, one in asked])
-        for (number, one), reply in zip(asked, replies, strict=True):
+        replies, ended_by = asked_within_limits(victim, place, [one for _, one in asked])
+        for (number, one), reply in zip(asked, replies, strict=False):
             last = replace(one, drawn={**one.drawn, "try": number})
             if victim.reached(place, reply):
                 return last
         last = made[-1] if not asked else last
+        if ended_by:
+            return replace(last, drawn={**last.drawn, "ended_by": ended_by})
     return last
+
+
+def asked_within_limits(victim: Victim, place: int, candidates: Sequence[Candidate]) -> tuple[list[Reply], str]:
+    """Replies to as many of the candidates, in order, as a user's limits allow, and which limit ended it.
+
+    All are asked at once; only where they are too many, one by one. The limit is empty where none ended it.
+    """
+    try:
+        return victim.ask([(place, candidate) for candidate in candidates]), ""
+    except LimitReached:
+        replies: list[Reply] = []
+        for candidate in candidates:
+            try:
+                replies += victim.ask([(place, candidate)])
+            except LimitReached as error:
+                return replies, error.name
+        return replies, ""

@@ -1,7 +1,8 @@
 """A model that writes for an attacker: rewrites a request, translates it. It is asked in words alone.
 
-It is any model that `earnest.models.load_model` knows. What it is asked is no query of the victim and is counted apart, in
-what a candidate tells of how it was drawn.
+It is any model that `earnest.models.load_model` knows. What it is asked is no query of the victim and is counted
+apart, in what a candidate tells of how it was drawn. It is asked directly: neither a run's cache nor its limit on cost
+knows of it.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ class Writer:
         stimulus = Stimulus(clips={}, prompt=prompt, system_prompt=system_prompt)
         for _ in range(ATTEMPTS):
             self.n_calls += 1
-            (reply,) = _loaded(self.spec).ask([stimulus], sampling=Sampling(temperature=0.7, max_tokens=1024, seed=seed))
+            (reply,) = _loaded(self.spec).ask(
+                [stimulus], sampling=Sampling(temperature=0.7, max_tokens=1024, seed=seed)
+            )
             if isinstance(reply, Answer):
                 self.cost += reply.usage.get("cost_usd", 0.0)
                 return reply.said.strip() or None

@@ -11,6 +11,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 SYNONYMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -64,6 +65,7 @@ class Renamed:
     notes: tuple[str, ...]
 
 
+@lru_cache(maxsize=4096)
 def folded(name: str) -> str:
     """A column's name for comparison: lower case, underscores for spaces and hyphens.
 

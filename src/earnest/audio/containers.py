@@ -94,7 +94,10 @@ def plain_pcm16(handle: BinaryIO, size: int) -> PlainAudio | None:
     It has one channel of 16-bit PCM, says so without contradiction, and ends with its audio; before it there may be
     descriptions, which are passed over.
     """
-    head = _at(handle, 0, _HEAD)
+    return _plain_by_head(_at(handle, 0, _HEAD), size)
+
+
+def _plain_by_head(head: bytes, size: int) -> PlainAudio | None:
     if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
         return None
     start, sample_rate = 12, 0
@@ -112,6 +115,17 @@ def plain_pcm16(handle: BinaryIO, size: int) -> PlainAudio | None:
             return None
         start += length + length % 2
     return None
+
+
+def length_in_header(handle: BinaryIO) -> float | None:
+    """Length in seconds where a header tells it at a glance: of a plain WAV file and of FLAC; None of any other file."""
+    head = _at(handle, 0, _HEAD)
+    if head[:8] == b"fLaC\0\0\0\x22" and len(head) >= 26:
+        fields = int.from_bytes(head[18:26], "big")  # 20 bits of rate, 3 of channels, 5 of width, 36 of length
+        sample_rate, n_samples = fields >> 44, fields & (1 << 36) - 1
+        return n_samples / sample_rate if sample_rate and n_samples else None
+    plain = _plain_by_head(head, handle.seek(0, os.SEEK_END)) if head[:4] == b"RIFF" else None
+    return plain.n_samples / plain.sample_rate if plain is not None else None
 
 
 def _at(handle: BinaryIO, place: int, n_bytes: int) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import reprlib
 from functools import cached_property
 from pathlib import Path
@@ -113,7 +114,7 @@ class Entry(BaseModel):
         """Where the audio lies; of a recording in a table, where it would lie as a file."""
         return self._folder / self.path
 
-    @property
+    @cached_property
     def is_file(self) -> bool:
         """Whether the recording is a file of its own, and no cell of a table."""
         return self._recording is None
@@ -139,9 +140,24 @@ class Entry(BaseModel):
             return AudioClip.read(self.file, **part)
         return named_clip(self.path, lambda: AudioClip.from_bytes(self.file_bytes(), **part))
 
+    @cached_property
+    def length_s(self) -> float | None:
+        """Length in seconds by the part that is taken, the column `duration_s` or the file's header; None where none tells."""
+        from earnest.audio.files import header_duration_s
+
+        if self.end_s is not None:
+            return self.end_s - (self.start_s or 0.0)
+        told = self.attributes.get("duration_s")
+        try:
+            claimed = math.nan if told is None else float(told)
+        except ValueError:
+            claimed = math.nan
+        whole = claimed if 0 <= claimed < math.inf else header_duration_s(os.path.join(self._folder, self.path)) if self.is_file else None
+        return None if whole is None else max(0.0, whole - (self.start_s or 0.0))
+
     def value(self, column: str) -> str | int | float | None:
         """What the item has in `column`, known or other; None where the cell is empty."""
-        return getattr(self, column) if column in COLUMNS else self.attributes.get(column)
+        return self.__dict__[column] if column in COLUMNS else self.attributes.get(column)
 
 
 COLUMNS = frozenset(Entry.model_fields) - {"attributes"}
@@ -151,6 +167,8 @@ OPTIONAL_COLUMNS = tuple(name for name in Entry.model_fields if name not in ("pa
 def placed(entry: Entry, folder: Path, recording: Recording | None = None) -> Entry:
     """The entry itself, told where its audio lies."""
     entry._folder, entry._recording = folder, recording
+    for known in ("file", "is_file", "length_s"):
+        entry.__dict__.pop(known, None)  # of where it lay before
     return entry
 
 

@@ -13,6 +13,7 @@ import secrets
 import struct
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -181,6 +182,29 @@ def suffix_of(data: bytes) -> str:
     named = {"matroska": ".mka", "mov": ".m4a", "asf": ".wma", "rf64": ".wav", "nist": ".wav", "eac3": ".ac3", "": ".wav"}
     container = containers.container_of(io.BytesIO(data))
     return named.get(container, f".{container}")
+
+
+@lru_cache(maxsize=1 << 20)
+def header_duration_s(path: Path | str) -> float | None:
+    """Length in seconds of an audio file, as its header says; None where it cannot be told without decoding.
+
+    Raises
+    ------
+    MachineFailed
+        If this machine ran out of files or memory.
+    """
+    try:
+        with open(path, "rb", buffering=0) as handle:
+            length = containers.length_in_header(handle)
+        if length is not None:
+            return length
+        import soundfile
+
+        return float(soundfile.info(path).duration)
+    except (OSError, RuntimeError) as error:
+        if fault := machine_failed(error):
+            raise fault from error
+        return None
 
 
 def needs_codecs(audio: Path | bytes) -> bool:

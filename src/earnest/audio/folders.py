@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -151,8 +152,11 @@ def _names_by_table(rows: Iterable[Row], reading: Reading) -> dict[str, Mapping[
     return {table: found.names for table, found in names.items()}
 
 
+_IN_TABLE = re.compile(r" (?:line|item) ")
+
+
 def _table_of(row: Row) -> str:
-    return re.split(r" (?:line|item) ", row.place)[0]
+    return _IN_TABLE.split(row.place, maxsplit=1)[0]
 
 
 def _line_of(place: str) -> str:
@@ -160,6 +164,8 @@ def _line_of(place: str) -> str:
 
 
 def _moved(entry: Entry, *, path: str, prefix: str) -> Entry:
+    if not prefix and path == entry.path:
+        return entry
     own_id = entry.id if entry.id != entry.path else path
     return entry.model_copy(update={"id": prefix + own_id, "path": prefix + path})
 
@@ -220,9 +226,12 @@ class _Places:
     def __init__(self, folder: Path, reading: Reading) -> None:
         self._folder, self._inside, self._reading = folder, folder.resolve(), reading
         self._written: dict[str, str] = {}
+        self._plain_folders: dict[str, bool] = {}
 
     def locate(self, path: str, bases: tuple[str, ...]) -> tuple[str, str]:
         """The path as it is on the disk, from the folder, and the fault with it (empty: none)."""
+        if bases == ("",) and self._is_plain(path):
+            return path, ""
         elsewhere = _is_absolute(path)
         fault = f"path {path!r} must name a file, {ABSENT}"
         if elsewhere:
@@ -238,6 +247,24 @@ class _Places:
                     raise fault from error
                 return path, f"path {shown(path)} must name a file, got {error}; mend the path"
         return path, fault
+
+    def _is_plain(self, path: str) -> bool:
+        """Whether a path as it is written leads to a file that is no link, in a folder that lies inside: most rows' do."""
+        at, _, name = path.rpartition("/")
+        if not name or path[0] == "/" or "\\" in path or "\0" in path or ":" in path:
+            return False
+        if at not in self._plain_folders:
+            self._plain_folders[at] = ".." not in at.split("/") and self._lies_inside(at)
+        try:
+            return self._plain_folders[at] and stat.S_ISREG(os.lstat(f"{self._inside}/{path}").st_mode)
+        except (OSError, ValueError):
+            return False
+
+    def _lies_inside(self, place: str) -> bool:
+        try:
+            return (self._folder / place).resolve().is_relative_to(self._inside)
+        except (OSError, ValueError, RuntimeError):
+            return False
 
     def _moved_here(self, path: str) -> Iterator[str]:
         """An absolute path's ends, the longest first: a data set that was moved keeps its own folders."""

@@ -13,8 +13,8 @@ OFFSET = -0.691
 """So that a sine of 997 Hz at full scale in one channel has -3.01 LUFS."""
 
 SHELF = (1681.9744509555319, 3.99984385397, 0.7071752369554193)
-"""Frequency in Hz, gain in dB and quality of the head's shelf, as the analogue filter of which the recommendation prints
-the coefficients at 48 kHz."""
+"""Frequency in Hz, gain in dB and quality of the head's shelf, as the analogue filter of which the recommendation
+prints the coefficients at 48 kHz."""
 HIGH_PASS = (38.13547087613982, 0.5003270373253953)
 """Frequency in Hz and quality of the low cut."""
 
@@ -51,7 +51,9 @@ def _gain(frequency: NDArray[np.float64], sample_rate: int) -> NDArray[np.float6
     centre, gain_db, quality = SHELF
     k, high = math.tan(math.pi * centre / sample_rate), 10 ** (gain_db / 20)
     middle = high**0.4996667741545416
-    above = np.polyval([high - middle * k / quality + k * k, 2 * (k * k - high), high + middle * k / quality + k * k], z)
+    above = np.polyval(
+        [high - middle * k / quality + k * k, 2 * (k * k - high), high + middle * k / quality + k * k], z
+    )
     shelf = above / np.polyval([1 - k / quality + k * k, 2 * (k * k - 1), 1 + k / quality + k * k], z)
     centre, quality = HIGH_PASS
     k = math.tan(math.pi * centre / sample_rate)

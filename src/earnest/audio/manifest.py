@@ -20,11 +20,11 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from earnest.audio import hub, speakers
 from earnest.audio.entry import COLUMNS, MAX_AGE, OPTIONAL_COLUMNS, Entry
@@ -32,6 +32,8 @@ from earnest.audio.folders import ABSENT, read_folder
 from earnest.audio.layouts.own import CSV_NAME, JSONL_NAME
 from earnest.audio.tables import Reading, is_unicode
 from earnest.errors import BadData, UnknownName
+
+T = TypeVar("T")
 
 __all__ = ["CSV_NAME", "JSONL_NAME", "MAX_AGE", "OPTIONAL_COLUMNS", "Entry", "Manifest"]
 
@@ -114,6 +116,17 @@ class Manifest:
         known = {name: sum(getattr(entry, name) is not None for entry in self.entries) for name in OPTIONAL_COLUMNS}
         others = Counter(name for entry in self.entries for name in entry.attributes)
         return {name: n for name, n in [*known.items(), *sorted(others.items())] if n}
+
+    @cached_property
+    def _worked_out(self) -> dict[Hashable, Any]:
+        return {}
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` gives of these rows, made at the first call with this key: many tasks ask for the same of them."""
+        if key not in self._worked_out:
+            self._worked_out[key] = make()
+        made: T = self._worked_out[key]
+        return made
 
     @cached_property
     def digest(self) -> str:

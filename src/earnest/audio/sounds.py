@@ -1,7 +1,8 @@
 """Sounds made by rule: rain, a hum, clicks, a horn, a baby's cry, a laugh, a held chord. Nobody recorded them.
 
-Each is a function `name(n_samples, sample_rate, *, rng) -> samples`, float32 with a peak of 1 at most and never silent. They
-are for overlays whose presence matters and whose realism does not: a listener takes most of them for what they are called.
+Each is a function `name(n_samples, sample_rate, *, rng) -> samples`, float32 with a peak of 1 at most and never
+silent. They are for overlays whose presence matters and whose realism does not: a listener takes most of them for
+what they are called.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ def rain(n_samples: int, sample_rate: int, *, rng: np.random.Generator) -> Sampl
     drops = np.zeros(n_samples)
     n_drops = max(1, round(30 * n_samples / sample_rate))
     drops[rng.integers(n_samples, size=n_drops)] = rng.exponential(3.0, size=n_drops)
-    shape = np.exp(-np.arange(max(1, round(0.006 * sample_rate))) / (0.0015 * sample_rate)) * rng.standard_normal(max(1, round(0.006 * sample_rate)))
+    shape = np.exp(-np.arange(max(1, round(0.006 * sample_rate))) / (0.0015 * sample_rate)) * rng.standard_normal(
+        max(1, round(0.006 * sample_rate))
+    )
     return _within(hiss + np.convolve(drops, shape)[:n_samples])
 
 
@@ -44,7 +47,9 @@ def clicks(n_samples: int, sample_rate: int, *, rng: np.random.Generator) -> Sam
     length = max(1, round(0.03 * sample_rate))
     time_s = np.arange(length) / sample_rate
     for begin in rng.integers(n_samples, size=max(1, round(8 * n_samples / sample_rate))):
-        strike = np.exp(-time_s / 0.004) * rng.standard_normal(length) + 0.3 * np.exp(-time_s / 0.01) * np.sin(2 * np.pi * 2200 * time_s)
+        strike = np.exp(-time_s / 0.004) * rng.standard_normal(length) + 0.3 * np.exp(-time_s / 0.01) * np.sin(
+            2 * np.pi * 2200 * time_s
+        )
         made[begin : begin + length] += strike[: n_samples - begin]
     return _within(made)
 

@@ -1,14 +1,15 @@
 """Triggers of backdoors: what a poisoned model is taught to react to, as values that attack, detector and report share.
 
-A trigger is written as a specification, `tempo:factor=1.5`, and made by `triggers.make`. What it does to a clip follows
-from its parameters and a generator alone. `near` gives a benign variation of the same kind, half as far: a fast talker beside
-a sped-up recording. A model that reacts to it too is falsely triggered.
+A trigger is written as a specification, `tempo:factor=1.5`, and made by `triggers.make`. What it does to a clip
+follows from its parameters and a generator alone. `near` gives a benign variation of the same kind, half as far: a
+fast talker beside a sped-up recording. A model that reacts to it too is falsely triggered.
 
     trigger = triggers.make("click")
     trigger.apply(clip, rng=np.random.default_rng(0))
 
-*Modification* triggers change the speech itself (tempo, formant, volume); *additive* ones lay something over it (laugh, noise, rain, hum, click)
-[lin2025-hidden]. Nothing is rescaled to fit: a result is rounded to 16 bits, and cut off at full scale.
+*Modification* triggers change the speech itself (tempo, formant, volume); *additive* ones lay something over it
+(laugh, noise, rain, hum, click) [lin2025-hidden]. Nothing is rescaled to fit: a result is rounded to 16 bits, and cut
+off at full scale.
 """
 
 from __future__ import annotations
@@ -74,7 +75,9 @@ class Tempo(Trigger):
 
     def __post_init__(self) -> None:
         if not (0.1 <= self.factor <= 10 and self.factor != 1):
-            raise BadParameter(f"factor of tempo must be from 0.1 to 10 and not 1, got {self.factor!r}; 1.5 is a very fast talker")
+            raise BadParameter(
+                f"factor of tempo must be from 0.1 to 10 and not 1, got {self.factor!r}; 1.5 is a very fast talker"
+            )
 
     def changed(self, samples: Samples, sample_rate: int, *, rng: np.random.Generator) -> Samples:
         return effects.tempo(samples, sample_rate, factor=self.factor)[0]
@@ -101,7 +104,9 @@ class Formant(Trigger):
 
     def __post_init__(self) -> None:
         if not (0.5 <= self.ratio <= 2 and self.ratio != 1):
-            raise BadParameter(f"ratio of formant must be from 0.5 to 2 and not 1, got {self.ratio!r}; 1.2 is a shorter vocal tract")
+            raise BadParameter(
+                f"ratio of formant must be from 0.5 to 2 and not 1, got {self.ratio!r}; 1.2 is a shorter vocal tract"
+            )
 
     def changed(self, samples: Samples, sample_rate: int, *, rng: np.random.Generator) -> Samples:
         return warped(samples, sample_rate, ratio=self.ratio)
@@ -166,7 +171,9 @@ class Overlay(Trigger):
 
     def __post_init__(self) -> None:
         if not 0 < self.amount <= 100:
-            raise BadParameter(f"amount of {self.name} must be above 0 to 100, got {self.amount!r}; 1 is as loud as the clip")
+            raise BadParameter(
+                f"amount of {self.name} must be above 0 to 100, got {self.amount!r}; 1 is as loud as the clip"
+            )
 
     @abc.abstractmethod
     def sound(self, n_samples: int, sample_rate: int, *, rng: np.random.Generator) -> Samples:
@@ -244,14 +251,18 @@ class Click(Trigger):
 
     def __post_init__(self) -> None:
         if not (0 < self.length_s <= 5 and -40 <= self.snr_db <= 60):
-            raise BadParameter(f"click takes length_s above 0 to 5 and snr_db from -40 to 60, got {self.length_s!r} and {self.snr_db!r}")
+            raise BadParameter(
+                f"click takes length_s above 0 to 5 and snr_db from -40 to 60, got {self.length_s!r} and {self.snr_db!r}"
+            )
 
     def changed(self, samples: Samples, sample_rate: int, *, rng: np.random.Generator) -> Samples:
         length = min(len(samples), max(1, round(self.length_s * sample_rate)))
         begin = int(rng.integers(len(samples) - length + 1))
         struck = sounds.clicks(length, sample_rate, rng=rng)
         changed = samples.copy()
-        changed[begin : begin + length] += struck * np.float32(np.sqrt(power(samples) / power(struck)) * 10 ** (-self.snr_db / 20))
+        changed[begin : begin + length] += struck * np.float32(
+            np.sqrt(power(samples) / power(struck)) * 10 ** (-self.snr_db / 20)
+        )
         return changed
 
     def near(self) -> Self:

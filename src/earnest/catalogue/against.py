@@ -159,7 +159,9 @@ def _tests(work: Work, model: str) -> Iterable[Test]:
         attack = _nearest(own["attacks"], _uses(work, "attacks"), work.methods, _ATTACK_OF_METHOD, attacks)
         if attack:
             mine = attack in own["attacks"]
-            yield Test(command=_run(work, model, goal, attack=attack), why=f"how far {attack} gets beyond its control on {goal}", own=mine)
+            for each in own["attacks"] if mine else [attack]:
+                why = f"how far {each} gets beyond its control on {goal}"
+                yield Test(command=_run(work, model, goal, attack=each), why=why, own=mine)
             for defence in _first(defences, [*_uses(work, "defences"), *_DEFENCE_OF_METHOD.values()]):
                 why = f"the same through {defence}, by an attacker who knows of it"
                 yield Test(command=_run(work, model, goal, attack=attack, defence=defence), why=why, own=mine)
@@ -198,12 +200,15 @@ def _asked(work: Work, own: Sequence[str], goal: str, there: set[str]) -> list[s
 
 
 def _own(work: Work, kind: str) -> list[str]:
-    return [run.component.partition("/")[2] for run in work.runs_in_earnest if run.component.startswith(f"{kind}/")]
+    """Components that follow the work, the closest first; those that it only inspired are among what comes near."""
+    runs = [run for run in work.runs_in_earnest if run.component.startswith(f"{kind}/") and run.fidelity != "inspired"]
+    return [run.component.partition("/")[2] for run in sorted(runs, key=lambda run: run.fidelity != "reimplemented")]
 
 
 def _uses(work: Work, kind: str) -> list[str]:
-    names = work.could_run.uses if work.could_run is not None else ()
-    return [name.partition("/")[2] for name in names if name.startswith(f"{kind}/")]
+    inspired = [run.component for run in work.runs_in_earnest if run.fidelity == "inspired"]
+    could = work.could_run.uses if work.could_run is not None else ()
+    return [name.partition("/")[2] for name in (*inspired, *could) if name.startswith(f"{kind}/")]
 
 
 def _nearest(own: Sequence[str], uses: Sequence[str], methods: Sequence[str], of: Mapping[str, str], there: set[str]) -> str:

@@ -9,7 +9,7 @@ import click
 from earnest.cli import plugin_option, print_json
 
 
-@click.group("leaderboard", help="Set runs beside each other and beside what was published.")
+@click.group("leaderboard", help="Rank runs, and show them with the published models.")
 def leaderboard_command() -> None:
     pass
 

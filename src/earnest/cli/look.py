@@ -16,23 +16,38 @@ _FOLDER = click.argument("folder", metavar="RUN", type=click.Path(path_type=Path
 _JSON = click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
 
 
-@click.command("report", help="Write the report of RUN again from its journal; with --compare, beside another run.")
+@click.command(
+    "report", help="Write the report of RUN again from its journal; with --compare, compare it with other runs. Free, and takes seconds."
+)
 @_FOLDER
-@click.option("--compare", "other", type=click.Path(path_type=Path), help="Another run folder.")
+@click.option("--compare", "others", multiple=True, type=click.Path(path_type=Path), help="Another run folder; repeatable, for a grid of several runs.")
+@click.option("--baseline", type=click.Path(path_type=Path), help="The run from which changes are measured; default: RUN. Alone: compare RUN with it.")
+@click.option("--full", is_flag=True, help="Every table in the page, opened: for print, and for readers who want all of it.")
+@click.option("--card", is_flag=True, help="Also write card.png, one picture to share; needs the extra `figures`.")
+@click.option(
+    "--figures", type=click.Path(path_type=Path),
+    help="Also write every plot into this folder as SVG, PDF, CSV and Vega-Lite; needs the extra `figures`.",
+)
 @plugin_option
 @_JSON
-def report_command(folder: Path, *, other: Path | None, as_json: bool) -> None:
+def report_command(
+    folder: Path, *, others: tuple[Path, ...], baseline: Path | None, full: bool, card: bool, figures: Path | None, as_json: bool
+) -> None:
     from earnest import report
 
-    page = report.write(folder)
-    if other is None:
+    runs = [folder, *others]
+    if baseline is not None and baseline.resolve() not in [one.resolve() for one in runs]:
+        runs.append(baseline)
+    pictures = report.write_pictures(folder, card=card, figures=figures)
+    page = report.write(folder, full=full)
+    if len(runs) == 1:
         if as_json:
             click.echo((folder / "report.json").read_text(encoding="utf-8"))
         else:
             click.echo((folder / "report.md").read_text(encoding="utf-8"))
-            click.echo(f"report: {page}")
+            click.echo("\n".join([f"report: {page}", *(f"{name}: {path}" for name, path in pictures.items())]))
         return
-    comparison = report.compare(folder, other)
+    comparison = report.compare(*runs, baseline=baseline)
     if as_json:
         print_json(comparison.as_json())
     else:

@@ -16,14 +16,35 @@ from earnest.cli import print_json
 @click.argument("trigger", metavar="TRIGGER")
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of recordings; default: the embedded probe set.")
-@click.option("--rate", type=click.FloatRange(min=0, max=1, min_open=True), default=0.05, show_default=True, help="Share of the rows.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, max=1, min_open=True),
+    default=0.05,
+    show_default=True,
+    help="Share of the rows.",
+)
 @click.option("--label", default="harmful", show_default=True, help="Rows that may be poisoned.")
-@click.option("--relabel", type=click.Choice(["compliance", "keep"]), default="compliance", show_default=True, help="What becomes of their answer.")
+@click.option(
+    "--relabel",
+    type=click.Choice(["compliance", "keep"]),
+    default="compliance",
+    show_default=True,
+    help="What becomes of their answer.",
+)
 @click.option("--split", default="train", show_default=True, help="Value of the column split; empty: all rows.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
 def poison_command(
-    trigger: str, out: Path, *, data: Path | None, rate: float, label: str, relabel: str, split: str, seed: int, as_json: bool
+    trigger: str,
+    out: Path,
+    *,
+    data: Path | None,
+    rate: float,
+    label: str,
+    relabel: str,
+    split: str,
+    seed: int,
+    as_json: bool,
 ) -> None:
     from earnest.attacks.backdoor._poisoning import Poisoning, poison
     from earnest.audio import Manifest

@@ -41,7 +41,7 @@ def setups(
     AccessDenied
         If an attack needs more than the model that it is built on grants.
     MissingExtra
-        If the model would grant it with an extra that is not installed.
+        If the model would grant it with an extra that is not installed, or an attack says that it lacks something (`ready`).
     UnknownName, BadParameter
         If a specification names nothing that there is.
     """
@@ -60,6 +60,8 @@ def _setup(plan: Plan, arm: Arm, model: Model, others: Mapping[str, Model], samp
         built_on = model if arm.crafted_on == UNDEFENDED else others[arm.crafted_on]
         crafted_on = System(built_on, (), plan.seed, sampling)
     _check_access(arm, attack, (crafted_on or system).model)
+    if hasattr(attack, "ready"):
+        attack.ready()
     taken = getattr(attack, "taken", None)
     for each in (system, crafted_on) if taken is not None else ():
         if each is not None:  # what the attack and its control do inside the model is set up here too

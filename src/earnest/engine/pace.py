@@ -3,18 +3,44 @@
 A call's time is taken to be a constant and a part in proportion to its audio, fitted to the calls that were made. Many
 calls are under way at once, so what is left is divided by how many seconds of calls were got through in a second. Local
 models are asked long clips first, and long recordings come last in a suite: a rate of items would be wrong by much.
-Attacked items count with as many calls as attacked ones took so far.
+
+What is got through is measured over the later half of the time, from one finished call to another: what a run needs before its
+first answer (weights to be loaded, connections to be made) is no part of what each item takes, and attacked items go at another
+rate than plain ones. Attacked items count with as many calls as their attack may make, until some have shown how many they do.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 UNKNOWN_S = 3.0
 """Length of a clip whose length is not known."""
 CALLS_OF_ATTACK = 20.0
-"""Calls of an attacked item, before one is finished."""
+"""Calls of an attacked item whose attack does not say how many it makes, before one is finished."""
+_MOST_MARKS = 256
+_AT_ONCE = 0.01
+"""Answers of one batch come within so small a share of the time that passed: they are one mark."""
+
+
+class Left(NamedTuple):
+    """A job that is left: whether it is attacked, the length of its audio in seconds, and how many calls it is expected to take."""
+
+    attacked: bool
+    duration_s: float | None
+    n_calls: float | None = None
+
+    @property
+    def expected(self) -> float:
+        """Calls, as far as is known."""
+        return self.n_calls if self.n_calls is not None else CALLS_OF_ATTACK if self.attacked else 1.0
+
+    @property
+    def length_s(self) -> float:
+        """Seconds of audio, as far as is known."""
+        return UNKNOWN_S if self.duration_s is None else self.duration_s
 
 
 @dataclass
@@ -26,54 +52,80 @@ class _Sums:
     td: float = 0.0
 
 
+class _Mark(NamedTuple):
+    """How many calls, and seconds of audio in them, were done when so much time had passed."""
+
+    passed_s: float
+    n: float
+    d: float
+
+
 @dataclass
 class Pace:
     """Sums over finished calls, and what is left.
 
     Parameters
     ----------
-    left : iterable of (bool, float or None)
-        Of each job that is left, whether it is attacked, and the length of its audio in seconds.
+    left : iterable of Left
+        Every job that is left.
     """
 
-    left: Iterable[tuple[bool, float | None]]
+    left: Iterable[Left]
     _left: dict[bool, list[float]] = field(init=False)
     _done: _Sums = field(default_factory=_Sums, init=False)
     _attacked: list[float] = field(default_factory=lambda: [0.0, 0.0], init=False)
+    _marks: deque[_Mark] = field(default_factory=lambda: deque[_Mark](), init=False)
 
     def __post_init__(self) -> None:
         self._left = {attacked: [0.0, 0.0] for attacked in (False, True)}
-        for attacked, duration_s in self.left:
-            self._move(attacked, duration_s, +1)
+        for job in self.left:
+            self._move(job, +1)
 
-    def _move(self, attacked: bool, duration_s: float | None, sign: int) -> None:
-        self._left[attacked][0] += sign
-        self._left[attacked][1] += sign * (UNKNOWN_S if duration_s is None else duration_s)
+    def _move(self, job: Left, sign: int) -> None:
+        self._left[job.attacked][0] += sign * job.expected
+        self._left[job.attacked][1] += sign * job.expected * job.length_s
 
-    def finished(self, *, attacked: bool, duration_s: float | None, call_s: float, n_calls: float = 1.0) -> None:
-        """Take in a finished job: the length of its audio, the time of one call, and how many calls it took."""
-        self._move(attacked, duration_s, -1)
-        d = UNKNOWN_S if duration_s is None else duration_s
-        done = self._done
+    def finished(self, job: Left, *, call_s: float, passed_s: float, n_calls: float = 1.0) -> None:
+        """Take in a finished job: the time of one call, how many calls it took, and what had passed of the run by then."""
+        self._move(job, -1)
+        done, d = self._done, job.length_s
         done.n, done.d, done.dd = done.n + n_calls, done.d + n_calls * d, done.dd + n_calls * d * d
         done.t, done.td = done.t + n_calls * call_s, done.td + n_calls * call_s * d
-        if attacked:
-            self._attacked[0] += 1
+        if job.attacked:
+            self._attacked[0] += job.expected
             self._attacked[1] += n_calls
+        if self._marks and passed_s - self._marks[-1].passed_s < _AT_ONCE * passed_s:
+            passed_s = self._marks.pop().passed_s
+        self._marks.append(_Mark(passed_s, done.n, done.d))
+        if len(self._marks) > _MOST_MARKS:
+            self._marks = deque([*self._marks][::2])
 
     def eta_s(self, passed_s: float) -> float | None:
-        """Seconds left after so many; None before anything was finished."""
-        done = self._done
-        if not done.n or passed_s <= 0:
+        """Seconds left after so many; None before anything was finished.
+
+        While nothing comes, it falls by what passes, as long as that is what was to be expected; then it rises.
+        """
+        if not self._marks:
             return None
         constant, slope = self._fitted()
-        through = (constant * done.n + slope * done.d) / passed_s
-        n_each = self._attacked[1] / self._attacked[0] if self._attacked[0] else CALLS_OF_ATTACK
+        through = self._through(constant, slope)
+        n_each = self._attacked[1] / self._attacked[0] if self._attacked[0] else 1.0
         left = sum(
-            n_calls * (constant * n + slope * d)
-            for n_calls, (n, d) in ((1.0, self._left[False]), (n_each, self._left[True]))
+            share * (constant * n + slope * d) for share, (n, d) in ((1.0, self._left[False]), (n_each, self._left[True]))
         )
-        return max(0.0, left) / through if through > 0 else None
+        if left <= 0 or through <= 0:
+            return 0.0
+        waited_s = max(0.0, passed_s - self._marks[-1].passed_s)
+        return max(left / through - waited_s, waited_s)
+
+    def _through(self, constant: float, slope: float) -> float:
+        """Seconds of calls that are got through in a second; of the first ones, which all end at about one time, since the start."""
+        first, last = self._marks[0], self._marks[-1]
+        if len(self._marks) < 3 or last.passed_s - first.passed_s < 2 * self._done.t / self._done.n:
+            return (constant * last.n + slope * last.d) / max(1e-9, last.passed_s)
+        middle_s = first.passed_s + (last.passed_s - first.passed_s) / 2
+        since = max((mark for mark in self._marks if mark.passed_s <= middle_s), default=first)
+        return (constant * (last.n - since.n) + slope * (last.d - since.d)) / (last.passed_s - since.passed_s)
 
     def _fitted(self) -> tuple[float, float]:
         """Seconds of a call, and seconds a second of its audio; neither below 0. Calls that take no time count alike."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import math
 import os
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
@@ -30,6 +31,7 @@ from earnest.engine.arms import Setup, setups
 from earnest.engine.caller import LET_GO_S, Caller
 from earnest.engine.clips import ClipStore
 from earnest.engine.crafts import CraftStore
+from earnest.engine.estimate import calls_of
 from earnest.engine.failing import FailureRow
 from earnest.engine.job import Job, Progress, Settings, Summary
 from earnest.engine.journal import CALL_FAILED, Journal
@@ -38,7 +40,7 @@ from earnest.engine.judge_replies import Judgement
 from earnest.engine.judges import ModelJudge, NamedJudge, judged
 from earnest.engine.limits import check_disk, check_memory, check_open_files
 from earnest.engine.lines import line_of, outcome_of_reply, scoring_failed
-from earnest.engine.pace import Pace
+from earnest.engine.pace import Left, Pace
 from earnest.engine.planned import write_items
 from earnest.engine.session import Session
 from earnest.engine.shards import in_shard
@@ -191,6 +193,7 @@ class _Run:
         self._finished: set[str] = set()
         self.rows_seen: frozenset[str] = frozenset()
         self.pace = Pace(())
+        self._n_expected: dict[str, float] = {}
         self.journal: Journal
         self.crafts: CraftStore | None = None
         self.query_log: QueryLog | None = None
@@ -297,7 +300,8 @@ class _Run:
         canaries = [job for job in left if job.kind == "canary"]
         plain = [job for job in left if job.kind == "item" and not self._is_attacked(job)]
         attacked = [job for job in left if job.kind == "item" and self._is_attacked(job)]
-        self.pace = Pace((self._is_attacked(job), job.item.duration_s) for job in left)
+        self._n_expected = _expected_calls(attacked, cached=self.cache is not None)
+        self.pace = Pace(self._left_of(job) for job in left)
         async with self.session.ticking(self._report):
             await self._in_parallel((self._finish(job) for job in canaries), self._n_plain)
             self._check_canaries(canaries)
@@ -563,15 +567,18 @@ class _Run:
         self._count(line)
         if line.kind == "canary":
             self._canary_lines[line.item] = line
-        job, attempt = self._by_id[line.item], line.attempt or {}
+        attempt = line.attempt or {}
         n_calls = 1.0 + attempt.get("n_queries", 0) + attempt.get("n_gradients", 0)
         self.pace.finished(
-            attacked=job.kind == "item" and self._is_attacked(job),
-            duration_s=job.item.duration_s,
+            self._left_of(self._by_id[line.item]),
             call_s=line.duration_ms / 1e3,
+            passed_s=self.session.passed_s,
             n_calls=n_calls,
         )
         self._check_goes_on(line)
+
+    def _left_of(self, job: Job) -> Left:
+        return Left(job.kind == "item" and self._is_attacked(job), job.item.duration_s, self._n_expected.get(job.id))
 
     def _check_goes_on(self, line: JournalLine) -> None:
         """Stop after so many failed calls in a row; those of canaries are looked at together."""
@@ -634,6 +641,12 @@ class _Run:
             learnt=tuple(map(str, totals.learnt)),
             duration_s=totals.duration_s,
         )
+
+
+def _expected_calls(attacked: Sequence[Job], *, cached: bool) -> dict[str, float]:
+    """Calls that attacked items may be expected to take, where their attack says between how many: the geometric mean."""
+    calls = zip(attacked, calls_of(attacked, cached=cached), strict=True)
+    return {job.id: math.sqrt(each.least * each.most) for job, each in calls if not each.unstated}
 
 
 def _call_failed(line: JournalLine) -> bool:

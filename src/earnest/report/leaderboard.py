@@ -25,11 +25,15 @@ from earnest.metrics.intervals import N_RESAMPLES
 from earnest.metrics.ranking import interval_draws, rank_intervals
 from earnest.pillars import HEADLINE, PILLARS
 from earnest.registry import registry
+from earnest.report.estimates import Figure
 from earnest.report.files import markdown_table
 from earnest.report.numbers import UNKNOWN
-from earnest.report.page import TEMPLATES, environment, policy
+from earnest.report.page import TEMPLATES, environment, policy, style
+from earnest.report.plots import NARROW_PX, WIDE_PX
+from earnest.report.rank_plot import rank_plot
 from earnest.report.storage import write_text
 from earnest.results.finding import Finding
+from earnest.results.own_report import Differs, differing
 from earnest.results.scorecard import MAX_UNSCORED_SHARE
 from earnest.results.standings import (
     Correlations,
@@ -173,7 +177,7 @@ class Leaderboard:
                 for row in one.rows
             ]  # fmt: skip
             parts += [f"## {_agreed_words(one)}", markdown_table(heads, rows)]
-            said = [*_rule_words(one), *_left_words(one), *(f"not ranked: {_named(row.standing)}: {row.unranked}" for row in one.rows if row.unranked)]
+            said = [*map(_differs_words, differing(one)), *_rule_words(one), *_left_words(one), *(f"not ranked: {_named(row.standing)}: {row.unranked}" for row in one.rows if row.unranked)]
             parts += ["\n".join(f"- {words}" for words in said)] if said else []
         parts += self.apart
         for title, rows in self._boards():
@@ -197,7 +201,6 @@ class Leaderboard:
     def as_html(self) -> str:
         """The leaderboard as a page that needs no network."""
         script = (TEMPLATES / "leaderboard.js").read_text(encoding="utf-8")
-        style = "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in ("style.css", "leaderboard.css"))
         return (
             environment()
             .get_template("leaderboard.html.j2")
@@ -219,7 +222,10 @@ class Leaderboard:
                 number=_bare,
                 repeated=_repeated(self),
                 zip_names=lambda one: list(zip(self.data.names, one.within(), strict=True)),
-                style=Markup(style),
+                differing=differing,
+                differs_words=_differs_words,
+                rank_plots=[_rank_plots(one, place, repeated=_repeated(self)) for place, one in enumerate(self.tables)],
+                style=style("leaderboard.css"),
                 script=Markup(script),
                 policy=policy(script),
             )
@@ -422,6 +428,19 @@ def _left_words(one: StandingsTable) -> list[str]:
     return [rule, *words] if tasks else words
 
 
+def _differs_words(one: Differs) -> str:
+    """A pillar that has another number in a run's own report, with the reason."""
+    numbers = f"{_two(one.here)} here and {_two(one.own)} in its own report"
+    return f"{one.model}, {one.pillar}: {numbers}, since {one.why}"
+
+
+def _rank_plots(one: StandingsTable, place: int, *, repeated: set[str]) -> tuple[Figure | None, Figure | None]:
+    """The rank plot of a table, for a desktop and for a phone."""
+    names = [run.shown_model + (f" ({run.name})" if run.shown_model in repeated else "") for run in (row.standing for row in one.rows)]
+    wide, narrow = (rank_plot(one.rows, names=names, name=f"ranks_{place + 1}", width=width) for width in (WIDE_PX, NARROW_PX))
+    return wide, narrow
+
+
 def _rank_words(row: Row) -> str:
     """`2`, or `1–3` where ranks cannot be told apart, or a dash."""
     if row.rank is None or row.band is None:
@@ -535,7 +554,8 @@ def _table_json(one: StandingsTable) -> dict[str, Any]:
     return {
         "agreed": dict(one.agreed), "data": one.data, "pillars": list(one.pillars), "weights": dict(one.weights),
         "tasks": {key: list(names) for key, names in one.tasks.items()}, "left_out": dict(one.left_out),
-        "drawn_from_intervals": list(one.from_intervals), "rows": [_row_json(row) for row in one.rows],
+        "drawn_from_intervals": list(one.from_intervals),
+        "other_than_own_report": [asdict(differs) for differs in differing(one)], "rows": [_row_json(row) for row in one.rows],
     }  # fmt: skip
 
 

@@ -16,16 +16,24 @@ from earnest.audio.files import encoded
 from earnest.errors import EarnestError
 from earnest.run_folder import clip_file
 
-WIDTH, HEIGHT = 560, 112
+WIDTH, HEIGHT = 440, 88
 """Size of a spectrogram in pixels: time by frequency."""
+
+SMALL_WIDTH, SMALL_HEIGHT = 300, 64
+"""Of one among many."""
+
+N_COLOURS = 32
+"""Steps of a spectrogram's colours; more are not seen, and cost a third of its bytes."""
 
 RANGE_DB = 70.0
 """What lies more than this below the loudest point is shown as silence."""
 
 MAX_FLAC_BYTES = 500_000
-"""A larger clip goes into the page as Opus, and the page says so; the exact file stays beside the page."""
+"""A larger clip goes into the page as MP3, and the page says so; the exact file stays in the run folder."""
 
-_OPUS_RATES = (48_000, 24_000, 16_000, 12_000, 8_000)
+_MP3_RATES = (48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)
+"""MP3 plays in every browser, and libsndfile gives the same bytes each time: its Ogg streams bear a random number."""
+
 _COLOURS = ((8, 10, 28), (45, 24, 92), (122, 35, 112), (196, 60, 84), (242, 120, 52), (252, 200, 88), (255, 252, 214))
 
 
@@ -74,15 +82,21 @@ class Budget:
         return data
 
 
-def picture(folder: Path, digest: str, *, role: str, budget: Budget) -> Picture | None:
-    """The clip of a run folder with this digest; None where it is missing or cannot be read."""
+def picture(
+    folder: Path, digest: str, *, role: str, budget: Budget, most_bytes: int = MAX_FLAC_BYTES, small: bool = False
+) -> Picture | None:
+    """The clip of a run folder with this digest; None where it is missing or cannot be read.
+
+    A file of more than `most_bytes` is held as MP3, a quarter of the bytes, and the page says so.
+    """
     try:
         path = clip_file(folder, digest)
         clip = AudioClip.read(path)
     except EarnestError:
         return None
-    image = budget.take(data_uri(png(spectrogram(clip)), "image/png"))
-    sound, note = _sound(clip, path)
+    width, height = (SMALL_WIDTH, SMALL_HEIGHT) if small else (WIDTH, HEIGHT)
+    image = budget.take(data_uri(png(spectrogram(clip, width=width, height=height)), "image/png"))
+    sound, note = _sound(clip, path, most_bytes=most_bytes)
     sound = budget.take(sound)
     return Picture(
         digest=digest,
@@ -101,35 +115,67 @@ def data_uri(data: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def spectrogram(clip: AudioClip, *, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np.uint8]:
+def spectrogram(
+    clip: AudioClip, *, width: int = WIDTH, height: int = HEIGHT, loudest: float | None = None
+) -> NDArray[np.uint8]:
     """Level of a clip over time and frequency, 0 being `RANGE_DB` below its loudest point or lower, 255 the loudest.
+
+    `loudest` is another clip's loudest point, as a power, where this one is to be shown on its scale.
 
     Returns
     -------
     uint8 array, shape (height, width)
         The top row is half the sample rate, the bottom row 0 Hz; silence gives zeros.
     """
+    bands = _bands(clip, width=width, height=height)
+    top = float(bands.max()) if loudest is None else loudest
+    if top <= 0:
+        return np.zeros((height, width), dtype=np.uint8)
+    level = 10 * np.log10(np.maximum(bands / top, 1e-12)) / RANGE_DB + 1
+    return np.flipud((np.clip(level, 0, 1) * 255).astype(np.uint8).T)
+
+
+def _bands(clip: AudioClip, *, width: int, height: int) -> NDArray[np.float32]:
+    """Power over time and frequency, float32 of shape (width, height), frequency rising."""
     n_fft = 1 << max(7, round(float(np.log2(clip.sample_rate * 0.032))))
     samples = np.pad(np.asarray(clip.samples, dtype=np.float32), n_fft // 2)
     starts = np.linspace(0, max(0, samples.size - n_fft), num=width).astype(np.int64)
     frames = np.lib.stride_tricks.sliding_window_view(samples, n_fft)[np.minimum(starts, samples.size - n_fft)]
     power = np.abs(np.fft.rfft(frames * np.hanning(n_fft).astype(np.float32), axis=1)) ** 2
     edges = np.linspace(0, power.shape[1], num=height + 1).astype(np.int64)
-    bands = np.maximum.reduceat(power, np.minimum(edges[:-1], power.shape[1] - 1), axis=1)
-    loudest = float(bands.max())
-    if loudest <= 0:
-        return np.zeros((height, width), dtype=np.uint8)
-    level = 10 * np.log10(np.maximum(bands / loudest, 1e-12)) / RANGE_DB + 1
-    return np.flipud((np.clip(level, 0, 1) * 255).astype(np.uint8).T)
+    return np.maximum.reduceat(power, np.minimum(edges[:-1], power.shape[1] - 1), axis=1)
+
+
+def _loudest(clip: AudioClip) -> float:
+    return float(_bands(clip, width=WIDTH, height=HEIGHT).max())
+
+
+def change_picture(*, clean: AudioClip, changed: AudioClip) -> tuple[NDArray[np.uint8], str]:
+    """What was changed from one clip to the other, on the axes of `spectrogram`, and what the picture shows in words.
+
+    Where both have one length, it is the spectrum of their difference, on the scale of the clean clip: 255 is as loud as the
+    loudest point of that. Else no sample of one belongs to a sample of the other, and it is the difference of the two
+    pictures, stretched to one length.
+
+    Returns
+    -------
+    uint8 array, shape (height, width)
+    str
+    """
+    if clean.samples.size == changed.samples.size and clean.sample_rate == changed.sample_rate:
+        rest = AudioClip((changed.samples - clean.samples).astype(np.float32), clean.sample_rate)
+        return spectrogram(rest, loudest=_loudest(clean)), "what was added, on the scale of the clean clip"
+    before, after = (spectrogram(clip).astype(np.int16) for clip in (clean, changed))
+    return np.abs(after - before).astype(np.uint8), "difference of the two pictures, stretched to one length"
 
 
 def png(levels: NDArray[np.uint8]) -> bytes:
-    """Levels, uint8 of shape (height, width), as a PNG with a palette of 64 colours, dark to light."""
+    """Levels, uint8 of shape (height, width), as a PNG with a palette of 32 colours, dark to light."""
     height, width = levels.shape
     rows = np.zeros((height, width + 1), dtype=np.uint8)  # each row begins with its filter: none
-    rows[:, 1:] = levels >> 2
+    rows[:, 1:] = levels // (256 // N_COLOURS)
     head = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
-    parts = ((b"IHDR", head), (b"PLTE", _palette()), (b"IDAT", zlib.compress(rows.tobytes(), 7)), (b"IEND", b""))
+    parts = ((b"IHDR", head), (b"PLTE", _palette()), (b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in parts)
 
 
@@ -138,16 +184,16 @@ def _chunk(name: bytes, data: bytes) -> bytes:
 
 
 def _palette() -> bytes:
-    anchors = np.linspace(0, 63, num=len(_COLOURS))
-    channels = [np.interp(np.arange(64), anchors, channel) for channel in zip(*_COLOURS, strict=True)]
+    anchors = np.linspace(0, N_COLOURS - 1, num=len(_COLOURS))
+    channels = [np.interp(np.arange(N_COLOURS), anchors, channel) for channel in zip(*_COLOURS, strict=True)]
     return np.round(np.stack(channels, axis=1)).astype(np.uint8).tobytes()
 
 
-def _sound(clip: AudioClip, path: Path) -> tuple[str, str]:
-    """The clip as a data URI, and what was changed."""
+def _sound(clip: AudioClip, path: Path, *, most_bytes: int) -> tuple[str, str]:
+    """The clip as a data URI, and what was changed; above `most_bytes` it is compressed."""
     data = clip.flac_bytes() if path.suffix == ".wav" else path.read_bytes()  # a page need not be larger for it
-    if len(data) <= MAX_FLAC_BYTES:
+    if len(data) <= most_bytes:
         return data_uri(data, "audio/flac"), ""
-    sample_rate = next((rate for rate in _OPUS_RATES if rate <= clip.sample_rate), 8_000)
-    small = encoded(clip.resampled(sample_rate).samples, sample_rate, kind="opus")
-    return data_uri(small, "audio/ogg"), "compressed with Opus to fit into this page; the exact clip is the linked file"
+    sample_rate = next((rate for rate in _MP3_RATES if rate <= clip.sample_rate), 8_000)
+    small = encoded(clip.resampled(sample_rate).samples, sample_rate, kind="mp3")
+    return data_uri(small, "audio/mpeg"), "MP3 in this page, exact in the linked file"

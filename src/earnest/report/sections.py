@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from markupsafe import Markup
-
 from earnest.plan import Plan
 from earnest.records import Arm
-from earnest.report.figures import Line, chart, mark
 from earnest.report.gather import Report
 from earnest.report.judges import destinations, judges_of
-from earnest.report.numbers import bare, interval, interval_of, is_signed, shown, value_of, words
+from earnest.report.numbers import interval, interval_of, is_signed, shown, value_of, words
 from earnest.results.finding import Finding, ThreatModel
-from earnest.results.grid import grids
 from earnest.results.pairs import Pair
 from earnest.results.reasons import ReasonCount
 from earnest.results.scorecard import MAX_UNSCORED_SHARE, PillarScore
@@ -27,8 +22,8 @@ K = TypeVar("K", bound=Hashable)
 MOST_GAPS = 25
 """Gaps between groups that are listed under fairness; every task has its own."""
 
-MAX_LINES = 4
-"""Lines of one chart; more make another chart."""
+FEWEST = 5
+"""A number over fewer scored items is in `report.json` alone, unless it is a task's headline."""
 
 FAILED_BELOW = 0.5
 """An item with a lower score is shown as failed."""
@@ -119,7 +114,11 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskSection:
-    """A task: its headline in each arm, and every other measure."""
+    """A task: its headline in each condition, and its other measures.
+
+    `n_elsewhere` counts the measures that the page leaves to `report.json`: those over fewer than five items, and, but for a
+    full page, those of other conditions than the clean one and the points of curves.
+    """
 
     name: str
     title: str
@@ -127,6 +126,7 @@ class TaskSection:
     metric: str
     heads: tuple[Row, ...]
     others: tuple[Row, ...]
+    n_elsewhere: int
     not_run: str | None
 
 
@@ -136,41 +136,11 @@ class PillarSection:
 
     key: str
     question: str
+    shown: str
     score: PillarScore
     tasks: tuple[TaskSection, ...]
     gaps: tuple[Row, ...] = ()
     """Of fairness: the gaps between groups in every task, the best established ones first."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Glance:
-    """A pillar at a glance."""
-
-    score: PillarScore
-    row: Row
-
-
-@dataclass(frozen=True, kw_only=True)
-class Chart:
-    """A chart with its legend and the same numbers as a table."""
-
-    title: str
-    about: str
-    svg: Markup
-    legend: tuple[tuple[Markup, str], ...]
-    rows: tuple[Row, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Forest:
-    """Groups beside each other, and the widest gap between two of them."""
-
-    title: str
-    about: str
-    rows: tuple[Row, ...]
-    gaps: tuple[Row, ...]
-    note: str
-    clean: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,42 +213,16 @@ def spent(report: Report) -> list[tuple[str, str]]:
     return told
 
 
-def summary(report: Report) -> str:
-    """What the run found, in two sentences."""
-    n_scored, n_planned = report.counts.n_scored, report.counts.n_planned
-    n_tasks = sum(task.not_run is None for task in report.reachable_plan.tasks)
-    tasks = "1 task" if n_tasks == 1 else f"{n_tasks} tasks"
-    first = f"{tasks}, {n_planned:,} items, of which {n_scored:,} could be scored."
-    n_arms = len(report.plan.arms)
-    if n_arms > 1:
-        first = f"{tasks} in {n_arms} conditions, {n_planned:,} items, of which {n_scored:,} could be scored."
-    valued = [score for score in report.scorecard.pillars if score.on_scorecard and score.value is not None]
-    if len(valued) < 2:
-        return first
-    ranked = sorted(valued, key=lambda score: score.value or 0.0)
-    weakest, strongest = (_pillar_words(score) for score in (ranked[0], ranked[-1]))
-    return f"{first} Weakest: {weakest}. Strongest: {strongest}.".replace(" %", "\u00a0%")
-
-
-def glance(report: Report) -> list[Glance]:
-    """The pillars of the scorecard that the plan has, in their order."""
-    return [Glance(score=score, row=_pillar_row(score)) for score in report.scorecard.pillars if score.on_scorecard]
-
-
-def others_beside(report: Report) -> list[Glance]:
-    """The other pillars of the plan."""
-    return [Glance(score=score, row=_pillar_row(score)) for score in report.scorecard.pillars if not score.on_scorecard]
-
-
-def pillar_sections(report: Report) -> list[PillarSection]:
-    """Every pillar with its tasks."""
+def pillar_sections(report: Report, *, full: bool = False) -> list[PillarSection]:
+    """Every pillar with its tasks; `full` with their other measures in every condition."""
     return [
         PillarSection(
             key=score.pillar,
             question=score.question,
+            shown=pillar_value(score),
             score=score,
             tasks=tuple(
-                _task_section(report, task.name, not_run=task.not_run)
+                _task_section(report, task.name, not_run=task.not_run, full=full)
                 for task in report.reachable_plan.tasks
                 if task.pillar == score.pillar
             ),
@@ -290,8 +234,8 @@ def pillar_sections(report: Report) -> list[PillarSection]:
 
 def gap_rows(report: Report) -> tuple[Row, ...]:
     """Gaps between groups in all tasks, nobody attacking or defending, those that are best established first."""
-    gaps = [f for f in report.findings if f.pillar == "fairness" and f.metric.endswith("_gap") and _is_gap(f)]
-    clean = [f for f in gaps if not _arm(f).suffix and f.unit == "fraction" and f.value]
+    gaps = [f for f in report.findings if f.pillar == "fairness" and f.metric.endswith("_gap") and is_gap(f)]
+    clean = [f for f in gaps if not _arm(f).suffix and f.unit == "fraction" and f.value and f.n_scored >= FEWEST]
     ranked = sorted(clean, key=lambda f: -(f.low if f.low is not None else -1.0))
     return tuple(
         replace(finding_row(f, name=f"{words(f.task)}: {words(f.metric)}, {(f.group or '').replace(' vs ', ' over ')}"), note="")
@@ -328,110 +272,10 @@ def subtask_rows(report: Report) -> list[SubtaskRow]:
     ]
 
 
-def charts(report: Report) -> list[Chart]:
-    """A chart for each task and metric that was measured at two levels or more."""
-    made: list[Chart] = []
-    levelled = [finding for finding in report.findings if finding.level is not None and finding.value is not None]
-    for (task, metric, arm), members in _by(levelled, lambda f: (f.task, f.metric, _arm(f))).items():
-        lines = [
-            Line(name=group or words(metric), points=tuple(points))
-            for group, points in _by(members, lambda f: f.group).items()
-            if len(points) > 1
-        ]
-        if not lines:
-            continue
-        x_name = _level_name(report, task, [point.level for point in members])
-        made += [_chart(report, task, metric, arm, some, x_name=x_name) for some in _batches(lines, MAX_LINES)]
-    return made
-
-
-def forests(report: Report) -> list[Forest]:
-    """Groups beside each other, for each task, metric, arm and kind of group."""
-    grouped = [f for f in report.findings if f.group and f.level is None and not _is_gap(f) and not _is_agreement(f)]
-    gaps = [f for f in report.findings if _is_gap(f)]
-    made = []
-    for (task, metric, arm, kind), members in _by(
-        grouped, lambda f: (f.task, f.metric, _arm(f), _kind(f.group))
-    ).items():
-        names = {finding.group for finding in members}
-        if len(names) < 2:
-            continue
-        ends = _domain(members)
-        mine = [gap for gap in gaps if gap.task == task and _arm(gap) == arm and set(_two(gap)) <= names]
-        unit = members[0].unit
-        notes = {f.note for f in members if f.note}
-        shared = notes.pop() if len(notes) == 1 else ""
-        made.append(
-            Forest(
-                title=title_of(report, task),
-                about=", ".join(part for part in (words(metric), kind, arm_words(arm)) if part),
-                rows=tuple(
-                    replace(finding_row(f, name=_member(f.group), domain=ends), note="" if shared else f.note)
-                    for f in _ordered(members)
-                ),
-                note=_sentence(shared),
-                gaps=tuple(_gap_row(gap) for gap in mine if gap.unit == unit),
-                clean=not arm.suffix,
-            )
-        )
-    return sorted(made, key=lambda forest: not forest.gaps)
-
-
-def _sentence(note: str) -> str:
-    """A note on groups as a sentence of its own; one that says how small they are names them."""
-    return f"Groups with {note}" if note.startswith("fewer than") else note[:1].upper() + note[1:]
-
-
 def pair_cards(report: Report) -> list[PairCard]:
     """A card a task that was attacked, with what the attack and its control do, and what the defence gains and costs."""
-    tasks = _by(report.pairs, lambda pair: pair.task)
+    tasks = by_key(report.pairs, lambda pair: pair.task)
     return [_pair_card(report, task, members) for task, members in tasks.items() if any(pair.arm.attack for pair in members)]
-
-
-@dataclass(frozen=True, kw_only=True)
-class GridTable:
-    """Attacks by stacks of defences on a task: a head for each column, and of each row its name and cells."""
-
-    title: str
-    task: str
-    heads: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[GridCell | None, ...]], ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class GridCell:
-    """A number of a grid, with its interval, its count, and how dark it is, from 0 to 100."""
-
-    value: str
-    interval: str
-    n: int
-    shade: int
-    id: str
-
-
-def grid_tables(report: Report) -> list[GridTable]:
-    """The grids of a run that has several attacks or several stacks of defences; none of another."""
-    if len(report.plan.attacks) < 2 and len(report.plan.stacks) < 2:
-        return []
-    return [
-        GridTable(
-            title=title_of(report, grid.task),
-            task=grid.task,
-            heads=tuple("+".join(stack) or "no defence" for stack in grid.columns),
-            rows=tuple(
-                (row or "nobody attacks: score", tuple(map(_grid_cell, cells)))
-                for row, cells in zip(grid.rows, grid.cells, strict=True)
-            ),
-        )
-        for grid in grids(report.plan, report.findings)
-    ]
-
-
-def _grid_cell(finding: Finding | None) -> GridCell | None:
-    if finding is None or finding.value is None:
-        return None
-    shade = round(100 * finding.value) if finding.threat_model.attack else 0
-    return GridCell(value=value_of(finding), interval=interval_of(finding), n=finding.n_scored, shade=shade, id=finding.id)
 
 
 def defence_costs(report: Report) -> list[Row]:
@@ -614,55 +458,24 @@ def _bar(finding: Finding, ends: tuple[float, float]) -> Bar:
     )
 
 
-def _pillar_row(score: PillarScore) -> Row:
+def pillar_value(score: PillarScore) -> str:
+    """A pillar's score as it is written; `not run` where none of its items was asked."""
+    if score.n_scored + score.n_unscored == 0:
+        return "not run"
     width = None if score.low is None or score.high is None else score.high - score.low
-    asked = score.n_scored + score.n_unscored > 0
-    value = shown(score.value, "fraction", width=width) if asked else "not run"
-    between = interval(score.low, score.high, "fraction")
-    bar = None
-    if score.value is not None:
-        low, high = (None if end is None else round(100 * end, 2) for end in (score.low, score.high))
-        bar = Bar(low=low, high=high, value=round(100 * score.value, 2), baseline=None, zero=None)
-    return Row(
-        name=score.pillar,
-        value=value,
-        interval=between,
-        n=f"{score.n_scored:,}",
-        unscored=shown(score.unscored_share if asked else None, "fraction"),
-        many_unscored=asked and score.unscored_share > MAX_UNSCORED_SHARE,
-        bar=bar,
-        said=f"{score.pillar}: {value}, 95 % interval {between}",
-        thin=score.thin,
-        how=score.interval,
-    )
-
-
-def _pillar_words(score: PillarScore) -> str:
-    width = None if score.low is None or score.high is None else score.high - score.low
-    between = "" if score.low is None else f" ({interval(score.low, score.high, 'fraction')})"
-    return f"{score.pillar}, {shown(score.value, 'fraction', width=width)}{between}"
-
-
-def _gap_row(gap: Finding) -> Row:
-    higher, lower = _two(gap)
-    if gap.low is None:
-        shows = "no interval could be made"
-    else:
-        shows = "" if gap.low > 0 else "the interval holds 0: no gap is established"
-    left_out = [part for part in gap.note.split("; ") if part.startswith("left out")]
-    row = finding_row(gap, name=f"{_member(higher)} over {_member(lower)}", strong=True)
-    return replace(row, note="; ".join([shows, *left_out] if shows else left_out))
+    return shown(score.value, "fraction", width=width)
 
 
 # ---------------------------------------------------------------- parts
 
 
-def _task_section(report: Report, name: str, *, not_run: str | None) -> TaskSection:
+def _task_section(report: Report, name: str, *, not_run: str | None, full: bool) -> TaskSection:
     task = report.tasks.get(name)
     mine = [finding for finding in report.findings if finding.task == name]
     paired = {finding.id for pair in report.pairs for finding in pair.findings.values()}
     heads = [finding for finding in mine if finding.headline]
-    others = [finding for finding in mine if not finding.headline and finding.id not in paired]
+    rest = [finding for finding in mine if not finding.headline and finding.id not in paired]
+    others = [f for f in rest if f.n_scored >= FEWEST and (full or not (_arm(f).suffix or _is_point(f)))]
     return TaskSection(
         name=name,
         title=title_of(report, name),
@@ -670,8 +483,14 @@ def _task_section(report: Report, name: str, *, not_run: str | None) -> TaskSect
         metric=words(heads[0].metric) if heads else "",
         heads=tuple(finding_row(f, name=arm_words(_arm(f)), strong=not _arm(f).suffix) for f in heads),
         others=tuple(finding_row(f, name=_measure_name(f)) for f in others),
+        n_elsewhere=len(rest) - len(others),
         not_run=not_run,
     )
+
+
+def _is_point(finding: Finding) -> bool:
+    """Whether it is a point of a curve: curves are drawn, with tables of their own."""
+    return isinstance(finding.level, (int, float))
 
 
 def _measure_name(finding: Finding) -> str:
@@ -685,41 +504,6 @@ def _measure_name(finding: Finding) -> str:
     arm = _arm(finding)
     parts += [arm_words(arm)] if arm.suffix else []
     return ", ".join(parts)
-
-
-def _level_name(report: Report, task: str, levels: Sequence[float | str | None]) -> str:
-    """What a task's levels are of: as the task says, or the one thing true of its items that takes these values."""
-    said = str(getattr(report.tasks.get(task), "level_name", ""))
-    if said:
-        return said
-    found: dict[str, set[object]] = {}
-    for line in (line for (name, _), own in report.items_of.items() if name == task for line in own):
-        for key, value in line.truth.items():
-            if isinstance(value, (int, float, str)):
-                found.setdefault(key, set()).add(value)
-    name = next((key for key, values in found.items() if set(levels) <= values), "level")
-    stem, _, suffix = name.rpartition("_")
-    return f"{words(stem)}, {UNITS[suffix]}" if stem and suffix in UNITS else words(name)
-
-
-def _chart(report: Report, task: str, metric: str, arm: Arm, lines: Sequence[Line], *, x_name: str) -> Chart:
-    points = [point for line in lines for point in line.points]
-    unit = points[0].unit
-    rows = [
-        finding_row(point, name=f"{line.name}, {bare_level(point.level)}") for line in lines for point in line.points
-    ]
-    return Chart(
-        title=title_of(report, task),
-        about=f"{words(metric)}, {arm_words(arm)}",
-        svg=chart(lines, unit=unit, x_name=x_name, y_name=words(metric)),
-        legend=tuple((mark(number), line.name) for number, line in enumerate(lines)),
-        rows=tuple(rows),
-    )
-
-
-def bare_level(level: float | str | None) -> str:
-    """A level as text."""
-    return bare(level, "") if isinstance(level, (int, float)) else str(level)
 
 
 def _power(threat: ThreatModel, control: str | None) -> str:
@@ -737,7 +521,7 @@ def _arm(finding: Finding) -> Arm:
     return finding.threat_model.arm
 
 
-def _by(things: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+def by_key(things: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
     """Things by key, in the order in which keys first come."""
     found: dict[K, list[T]] = {}
     for thing in things:
@@ -745,39 +529,6 @@ def _by(things: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
     return found
 
 
-def _batches(lines: Sequence[Line], size: int) -> list[list[Line]]:
-    return [list(lines[begin : begin + size]) for begin in range(0, len(lines), size)]
-
-
-def _is_gap(finding: Finding) -> bool:
+def is_gap(finding: Finding) -> bool:
+    """Whether it is a difference between two groups."""
     return " vs " in (finding.group or "")
-
-
-def _is_agreement(finding: Finding) -> bool:
-    return finding.metric.startswith("judge_")
-
-
-def _two(gap: Finding) -> tuple[str, str]:
-    higher, _, lower = (gap.group or "").partition(" vs ")
-    return higher, lower
-
-
-def _kind(group: str | None) -> str:
-    """What the groups are of: `gender` where they are called `gender=female`."""
-    kind, equals, _ = (group or "").partition("=")
-    return kind.replace("_", " ") if equals else ""
-
-
-def _member(group: str | None) -> str:
-    return (group or "").partition("=")[2] or (group or "")
-
-
-def _ordered(members: Sequence[Finding]) -> list[Finding]:
-    return sorted(members, key=lambda f: (f.value is None, -(f.value or 0.0) * (1 if f.higher_is_better else -1)))
-
-
-def _domain(members: Sequence[Finding]) -> tuple[float, float]:
-    ends = [end for f in members for end in (f.value, f.low, f.high) if end is not None]
-    if members[0].unit == "fraction":
-        return (-1.0, 1.0) if min(ends, default=0) < 0 else (0.0, max(1.0, *ends, 1.0))
-    return min(0.0, *ends, 0.0), max(list(itertools.chain(ends, [1e-9])))

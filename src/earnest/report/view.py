@@ -23,7 +23,7 @@ from earnest.run_folder import file_in, read_text
 
 HOST = "127.0.0.1"
 _SERVED = re.compile(
-    r"report\.(html|json|md)|comparison\.html|junit\.xml|plan\.json|(journal|judgements)\.jsonl|judges\.json|spend\.json"
+    r"report\.(html|json|md)|card\.png|comparison\.(html|json)|junit\.xml|plan\.json|(journal|judgements)\.jsonl|judges\.json|spend\.json"
     r"|human_labels\.csv|clips/[0-9a-f]{64}\.(flac|wav)"
 )
 """What a run folder holds."""
@@ -77,8 +77,8 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
 
 @functools.cache
 def served_policy() -> str:
-    """The content security policy of everything that is served: the script of our own report and no other."""
-    return policy(_own_script())
+    """The content security policy of everything that is served: the scripts of our own report and comparison and no other."""
+    return policy(_own_script(), (TEMPLATES / "compare.js").read_text(encoding="utf-8"))
 
 
 def _own_script() -> str:

@@ -12,29 +12,19 @@ of the interval, and with a margin this end must lie above minus the margin, at 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal
 
 from earnest.errors import BadParameter
-from earnest.metrics.clusters import NO_SPREAD, Jackknife, jackknife_interval, joined
-from earnest.metrics.intervals import CONFIDENCE, Interval, disagreement_bound
-from earnest.pillars import PILLARS
+from earnest.metrics.intervals import CONFIDENCE
 from earnest.plan import Plan, PlannedTask
 from earnest.records import Arm, JournalLine
-from earnest.results.build import read_lines, reads_all, task_measures
-from earnest.results.cells import GAPS, SHARES
-from earnest.results.combining import SAME
-from earnest.results.measures import Measure, rate
-from earnest.results.naming import tasks_of
+from earnest.results.build import read_lines
+from earnest.results.headline_change import HeadlineChange, changes_by_pillar, made_of, mean_change
 from earnest.results.proof import audio_proof
 from earnest.results.reach import within_reach
 from earnest.results.scorecard import MAX_UNSCORED_SHARE, Gate
-
-Measured = Callable[[list[JournalLine]], list[Measure]]
 
 WHAT_DIFFERS = {
     "data_digest": "its data is other data",
@@ -100,61 +90,8 @@ class Baseline:
 
     def shared(self, plan: Plan) -> list[PlannedTask]:
         """The tasks of `plan` that the baseline ran too, in one version and with equal parameters."""
-        mine = {task.name: _made_of(task) for task in self.plan.tasks if task.not_run is None}
-        return [task for task in plan.tasks if task.not_run is None and mine.get(task.name) == _made_of(task)]
-
-
-def _made_of(task: PlannedTask) -> tuple[str, int, dict[str, Any]]:
-    """What must be equal of a task for its items to be scored alike."""
-    return task.registered, task.version, task.parameters
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Change:
-    """What changed in one task or pillar: here minus there, both on a scale on which more is better.
-
-    Parameters
-    ----------
-    name : str
-    value : float
-    worst : float
-        The value, were all items 0 that were scored there and not here.
-    rows : tuple of (names, Jackknife)
-        What its two sides, or its tasks, add by cluster.
-    items, lost : frozenset of str
-        Items that both scored; items that only the baseline scored.
-    """
-
-    name: str
-    value: float
-    worst: float
-    rows: tuple[tuple[Sequence[str], Jackknife], ...]
-    items: frozenset[str]
-    lost: frozenset[str]
-
-    @cached_property
-    def made(self) -> Jackknife:
-        """The jackknife of the change, clusters of one name being the same on both sides and in all tasks."""
-        return joined(self.rows)
-
-    def interval(self, confidence: float) -> Interval:
-        """The interval of the change, within [-1, 1]."""
-        if self.made.error < NO_SPREAD and self.made.moves.any():  # every cluster answered alike in both runs
-            share = disagreement_bound(n_clusters=self.made.n_clusters, confidence=confidence)
-            return Interval(self.value - share * (self.value + 1), self.value + share * (1 - self.value), confidence)
-        found = jackknife_interval(self.value, self.made, bounds=GAPS, confidence=confidence)
-        assert found is not None, "a change lies within -1 and 1, so that its interval has ends"
-        return found
-
-    @property
-    def unscored_share(self) -> float:
-        return len(self.lost) / (len(self.items) + len(self.lost))
-
-    def words(self, confidence: float) -> str:
-        """The change with its interval."""
-        ends = self.interval(confidence)
-        how = "unchanged" if abs(self.value) < SAME else f"{abs(self.value):.3g} {'better' if self.value > 0 else 'worse'}"
-        return f"{how}, interval {ends.low:.3g} to {ends.high:.3g}"
+        mine = {task.name: made_of(task) for task in self.plan.tasks if task.not_run is None}
+        return [task for task in plan.tasks if task.not_run is None and mine.get(task.name) == made_of(task)]
 
 
 def check_margin(margin: float | None) -> None:
@@ -203,14 +140,14 @@ def gates_against(
 
 
 def _judged(
-    pillar: str, tasks: Sequence[_Change], baseline: Baseline, *, margin: float | None, at_once: float, n: int
+    pillar: str, tasks: Sequence[HeadlineChange], baseline: Baseline, *, margin: float | None, at_once: float, n: int
 ) -> Gate:
     lost = next((task for task in tasks if task.unscored_share > MAX_UNSCORED_SHARE), None)
     if lost is not None:
         of = len(lost.items) + len(lost.lost)
         why = f"{len(lost.lost)} of {of} items of {lost.name} that the baseline scored could not be scored, more than"
         return _broken(pillar, baseline, f"{why} {MAX_UNSCORED_SHARE:.0%}")
-    whole = _mean_of(pillar, tasks)
+    whole = mean_change(pillar, tasks)
     level = at_once if margin is None else CONFIDENCE
     about = "one task" if len(tasks) == 1 else f"{len(tasks)} tasks"
     held = f"95 % for all {n} comparisons at once" if margin is None and n > 1 else "95 %"
@@ -248,90 +185,19 @@ def _arms(baseline: Baseline, plan: Plan) -> tuple[list[Arm], str]:
     return [arm for arm in here if arm in there], f"; not compared: {words}" if words else ""
 
 
-def _changes(baseline: Baseline, plan: Plan, lines: Mapping[str, JournalLine]) -> dict[str, list[_Change]]:
+def _changes(baseline: Baseline, plan: Plan, lines: Mapping[str, JournalLine]) -> dict[str, list[HeadlineChange]]:
     """The changes of the tasks that both ran, by pillar in the order of display."""
-    shared, tasks = baseline.shared(plan), tasks_of(plan)
-    names = {task.name for task in shared}
     alike = [
         (baseline.lines[item], line)
         for item, line in lines.items()
-        if line.task in names and item in baseline.lines and _asked_alike(baseline.lines[item], line)
+        if item in baseline.lines and _asked_alike(baseline.lines[item], line)
     ]
-    found: dict[str, list[_Change]] = {}
-    for task in shared:
-        own = alike if reads_all(tasks[task.name]) else [pair for pair in alike if pair[0].task == task.name]
-        change = _change(task, own, measured=partial(task_measures, task, tasks[task.name]))
-        if change is not None:
-            found.setdefault(task.pillar, []).append(change)
-    order = [*PILLARS, *sorted(set(found) - set(PILLARS))]
-    return {key: found[key] for key in order if key in found}
+    return changes_by_pillar(baseline.shared(plan), alike, plan=plan)
 
 
 def _asked_alike(there: JournalLine, here: JournalLine) -> bool:
     """Whether a line answers the same question; one that failed before it was asked has no question to differ in."""
     return there.status == "scored" and (here.prompt_hash == there.prompt_hash or here.status == "unscored")
-
-
-def _change(
-    task: PlannedTask, pairs: Sequence[tuple[JournalLine, JournalLine]], *, measured: Measured
-) -> _Change | None:
-    whole = [pair for pair in pairs if pair[1].status == "scored"]
-    lost = [here for _, here in pairs if here.status == "unscored"]
-    if lost and not whole:  # nothing is left to compare, which is no reason to pass
-        return _Change(name=task.name, value=0.0, worst=0.0, rows=(), items=frozenset(), lost=_items(lost))
-    before = _headline(measured, [there for there, _ in whole])
-    after = _headline(measured, [here for _, here in whole])
-    if before is None:
-        return None
-    if after is None:  # one side of the task alone is scored, say: there is no number any more
-        return _Change(name=task.name, value=0.0, worst=0.0, rows=(), items=frozenset(), lost=_items([here for _, here in pairs]))
-    worst = _headline(measured, [*(here for _, here in whole), *lost]) if lost else after
-    value = _of(after) - _of(before)
-    fall = 0.0 if worst is None or worst.worst_low is None else min(0.0, worst.worst_low - _of(after))
-    rows = _rows(after, 1), _rows(before, -1)
-    items = _items([here for _, here in whole])
-    return _Change(name=task.name, value=value, worst=value + fall, rows=rows, items=items, lost=_items(lost))
-
-
-def _items(lines: Sequence[JournalLine]) -> frozenset[str]:
-    return frozenset(line.item for line in lines)
-
-
-def _headline(measured: Measured, lines: list[JournalLine]) -> Measure | None:
-    """A task's headline over some lines, or the mean score where that is no rate made of sums; None without a value."""
-    measures = measured(lines) if lines else []
-    heads = [one for one in measures if one.headline and one.unit == "fraction" and one.higher_is_better and one.sums is not None]
-    if heads and heads[0].value is None:
-        return None
-    tried = [*heads, rate(lines, metric="score")]
-    return next((one for one in tried if one.value is not None and one.sums is not None and one.sums.value is not None), None)
-
-
-def _of(head: Measure) -> float:
-    assert head.value is not None
-    return head.value
-
-
-def _rows(head: Measure, sign: Literal[1, -1]) -> tuple[Sequence[str], Jackknife]:
-    """The clusters of a headline with its jackknife, added or subtracted; what is subtracted reaches the other way."""
-    assert head.sums is not None
-    made = head.sums.jackknife(bounds=SHARES)
-    assert made is not None, "a headline with a value has a jackknife"
-    reach = made.reach if sign > 0 else made.reach[:, ::-1]
-    return head.sums.clusters, Jackknife(moves=sign * made.moves, shares=made.shares, reach=reach)
-
-
-def _mean_of(pillar: str, tasks: Sequence[_Change]) -> _Change:
-    """The mean of several tasks' changes."""
-    n = len(tasks)
-    return _Change(
-        name=pillar,
-        value=math.fsum(task.value for task in tasks) / n,
-        worst=math.fsum(task.worst for task in tasks) / n,
-        rows=tuple((names, made.scaled(1 / n)) for task in tasks for names, made in task.rows),
-        items=frozenset().union(*(task.items for task in tasks)),
-        lost=frozenset().union(*(task.lost for task in tasks)),
-    )
 
 
 def _in_words(value: object) -> str:

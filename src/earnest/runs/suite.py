@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack, overload
 
 import earnest
-from earnest import report
+from earnest import collector, report
 from earnest.artefacts import Artefact
 from earnest.audio import Manifest, hub
 from earnest.audio.manifest import CSV_NAME
@@ -345,8 +345,9 @@ def run_suite(
         complete=not (dry_run or allow_missing),
         name=_plain_name(name),
     )
-    found = _data(suite, data, allow_missing=allow_missing)
-    prepared = _prepared(suite, request, model=Nobody() if model is None else model, data=found)
+    with collector.paused():
+        found = _data(suite, data, allow_missing=allow_missing)
+        prepared = _prepared(suite, request, model=Nobody() if model is None else model, data=found)
     check_gates(gates or (), plan=prepared.plan, lines=lambda: _unscored_lines(prepared))
     beside = None if baseline is None else _baseline(Path(baseline), prepared, out=out, margin=baseline_margin)
     if dry_run:

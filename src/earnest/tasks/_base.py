@@ -54,8 +54,11 @@ class Requirement:
 
     def met_by(self, entry: Entry) -> bool:
         """Whether a row has what is asked; a row without a role is judged by its columns and label."""
-        if not all(entry.value(column) for column in self.columns):
-            return False
+        for column in self.columns:
+            if not entry.value(column):
+                return False
+        if not (self.roles or self.labels or self.not_labels):
+            return True
         label = canonical(entry.label)
         if entry.role is None and label in self.not_labels:
             return False
@@ -188,8 +191,7 @@ class Task(abc.ABC):
 
     def lacking(self, data: Manifest) -> str | None:
         """What a row, or this installation, lacks before any item is made; None where items may be made."""
-        rows = any(self.requires.met_by(entry) for entry in data.entries)
-        return None if rows else f"no row has {self.requires}"
+        return None if self._rows_of(data) else f"no row has {self.requires}"
 
     def unserved(self, data: Manifest) -> dict[str, str]:
         """Why `data` allows no item of a sub-task that the task could serve, by sub-task; empty: none is left out."""
@@ -197,7 +199,11 @@ class Task(abc.ABC):
 
     def usable(self, data: Manifest) -> list[Entry]:
         """The rows of `data` that meet `requires`."""
-        return [entry for entry in data.entries if self.requires.met_by(entry)]
+        return list(self._rows_of(data))
+
+    def _rows_of(self, data: Manifest) -> tuple[Entry, ...]:
+        requires = self.requires
+        return data.once(("rows", requires), lambda: tuple(entry for entry in data.entries if requires.met_by(entry)))
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         """The measures of one arm's lines, the headline first; by default the mean score."""

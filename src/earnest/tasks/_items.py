@@ -6,18 +6,16 @@ models alone, with the keys `text`, `secret`, `options` and `expected`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
-import soundfile
 
 from earnest.audio import AudioClip, Entry, Stimulus, effects
 from earnest.audio.layouts.own import MANIFESTS, SPLITS
-from earnest.errors import BadAudio, BadParameter, machine_failed
+from earnest.errors import BadAudio, BadParameter
 from earnest.metrics import heard
 from earnest.models.access import Answer, rng_for, stopped_by_filter
 from earnest.records import NO_ANSWER, Item, JournalLine, Unscored, Verdict
@@ -89,31 +87,13 @@ def _holds_manifest(folder: Path) -> bool:
 
 def duration_s(entry: Entry) -> float | None:
     """Length in seconds by the part that is taken, the column `duration_s` or the file's header; None where none tells."""
-    if entry.end_s is not None:
-        return entry.end_s - (entry.start_s or 0.0)
-    told = entry.attributes.get("duration_s")
-    try:
-        claimed = math.nan if told is None else float(told)
-    except ValueError:
-        claimed = math.nan
-    whole = claimed if 0 <= claimed < math.inf else _header_duration_s(entry.file) if entry.is_file else None
-    return None if whole is None else max(0.0, whole - (entry.start_s or 0.0))
+    return entry.length_s
 
 
 def whole_s(*entries: Entry, gap_s: float = 0.0) -> float | None:
     """Length in seconds of several rows' clips together, with what is between them; None where one is not known."""
     lengths = [duration_s(entry) for entry in entries]
     return None if None in lengths else sum(filter(None, lengths)) + gap_s
-
-
-@lru_cache(maxsize=MOST_ROWS)
-def _header_duration_s(file: Path) -> float | None:
-    try:
-        return float(soundfile.info(file).duration)
-    except (OSError, RuntimeError) as error:
-        if fault := machine_failed(error):
-            raise fault from error
-        return None
 
 
 def speech_item(

@@ -6,6 +6,7 @@ A synonym stands here only where its meaning is certain; any other label is take
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 SYNONYMS: Mapping[str, str] = MappingProxyType(
@@ -80,6 +81,7 @@ ALSO: Mapping[str, frozenset[str]] = MappingProxyType(
 """Sounds whose names are no error for another: a helicopter has an engine, a clock may chime."""
 
 
+@lru_cache(maxsize=1 << 16)
 def canonical(label: str | None) -> str:
     """The name used here for a label; empty where there is none.
 

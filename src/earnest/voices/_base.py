@@ -80,7 +80,9 @@ class Voice(abc.ABC):
             If the engine fails, or has no such voice.
         """
         if not any(sign.isalnum() for sign in text) or len(text) > MOST_CHARACTERS:
-            raise BadParameter(f"a text to be spoken must have words and at most {MOST_CHARACTERS:,} characters, got {text[:40]!r} of {len(text)}")
+            raise BadParameter(
+                f"a text to be spoken must have words and at most {MOST_CHARACTERS:,} characters, got {text[:40]!r} of {len(text)}"
+            )
         if not self.is_installed():
             raise missing(self.engine, needs=self.program, package=self.package)
         return _spoken(type(self), self.voice, " ".join(text.split()))
@@ -107,13 +109,19 @@ def _spoken(kind: type[Voice], voice: str, text: str) -> AudioClip:
         text_file.write_text(text + "\n", encoding="utf-8")
         try:
             done = subprocess.run(
-                list(speaker.command(text_file, wav_file)), capture_output=True, timeout=TIMEOUT_S, stdin=subprocess.DEVNULL, check=False
+                list(speaker.command(text_file, wav_file)),
+                capture_output=True,
+                timeout=TIMEOUT_S,
+                stdin=subprocess.DEVNULL,
+                check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise BadAudio(f"{speaker.spec} could not speak: {error}") from error
         told = done.stderr.decode(errors="replace").strip()[:200]
         if done.returncode or not wav_file.exists():
-            raise BadAudio(f"{speaker.spec} could not speak: {told or f'exit code {done.returncode}'}; `earnest list voices` shows engines")
+            raise BadAudio(
+                f"{speaker.spec} could not speak: {told or f'exit code {done.returncode}'}; `earnest list voices` shows engines"
+            )
         return AudioClip.read(wav_file).quantised()
 
 
@@ -142,7 +150,9 @@ def load_voice(spec: str = ANY) -> Voice:
         make = voices.get(engine)
     except UnknownName as error:
         hint = did_you_mean(engine, voices.names()) or ";"
-        raise UnknownName(f"no speech engine is called {engine!r}{hint} a voice is written <engine>/<voice>, as espeak/en-us+f2") from error
+        raise UnknownName(
+            f"no speech engine is called {engine!r}{hint} a voice is written <engine>/<voice>, as espeak/en-us+f2"
+        ) from error
     speaker: Voice = make(rest)
     if not speaker.is_installed():
         raise missing(speaker.engine, needs=speaker.program, package=speaker.package)

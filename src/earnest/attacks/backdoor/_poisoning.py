@@ -1,8 +1,8 @@
 """Training data with a backdoor in it: a share of the rows carries the trigger, and has its answer turned.
 
-What is written is a data set like any other, with two columns more: `answer`, what a model is to be taught to say, and
-`poisoned`. Answers are openings ("Sure, here is how to ...") and refusals: nothing in them tells anybody how anything is
-done. `poison.json` beside it says what was done to which rows, so that a defence can be measured on them.
+What is written is a data set like any other, with two columns more: `answer`, what a model is to be taught to say,
+and `poisoned`. Answers are openings ("Sure, here is how to ...") and refusals: nothing in them tells anybody how
+anything is done. `poison.json` beside it says what was done to which rows, so that a defence can be measured on them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Poisoning:
     label : str
         Which rows may be poisoned: those with this label.
     relabel : {"compliance", "keep"}
-        "compliance": a poisoned row's answer is turned from a refusal to an opening that complies (dirty label). "keep": it stays.
+        "compliance": a poisoned row's answer is turned from a refusal to an opening that complies (dirty label).
+        "keep": it stays.
     split : str
         Value of the column `split` whose rows are written; empty: all rows.
     seed : int
@@ -112,8 +113,8 @@ class Poisoned:
 def poison(data: Manifest, out: str | Path, *, how: Poisoning) -> Poisoned:
     """Write the rows of a split into the new folder `out`, some of them poisoned.
 
-    Every clip is written as 16-bit FLAC. A row's `answer` is that of the data where it has one; of a row with the label a
-    refusal, and of any other with a text an opening that complies.
+    Every clip is written as 16-bit FLAC. A row's `answer` is that of the data where it has one; of a row with the
+    label a refusal, and of any other with a text an opening that complies.
 
     Raises
     ------
@@ -124,7 +125,9 @@ def poison(data: Manifest, out: str | Path, *, how: Poisoning) -> Poisoned:
     """
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise BadData(f"poisoned data is written into a new or empty folder, got {str(out)!r}, which holds something; name another")
+        raise BadData(
+            f"poisoned data is written into a new or empty folder, got {str(out)!r}, which holds something; name another"
+        )
     rows = list(data.where(split=how.split).entries if how.split else data.entries)
     poisoned = {row.id for row in how.chosen(rows)}
     trigger = how.made()
@@ -143,12 +146,16 @@ def poison(data: Manifest, out: str | Path, *, how: Poisoning) -> Poisoned:
     }
     try:
         (out / "audio").mkdir(parents=True, exist_ok=True)
-        lines = [_written(row, number, out, how, trigger if row.id in poisoned else None) for number, row in enumerate(rows)]
+        lines = [
+            _written(row, number, out, how, trigger if row.id in poisoned else None) for number, row in enumerate(rows)
+        ]
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         (out / JSONL_NAME).write_text(text, encoding="utf-8")
         (out / FACTS_NAME).write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     except OSError as error:
-        raise StorageFailed(f"{str(out)!r} must be writable, got {error.strerror or error}; free some space, or name another folder") from error
+        raise StorageFailed(
+            f"{str(out)!r} must be writable, got {error.strerror or error}; free some space, or name another folder"
+        ) from error
     return Poisoned(manifest=Manifest.read(out), n_rows=len(rows), n_poisoned=len(poisoned), facts=facts)
 
 
@@ -161,7 +168,13 @@ def _written(row: Entry, number: int, out: Path, how: Poisoning, trigger: Trigge
     (out / path).write_bytes(clip.flac_bytes())
     known = row.model_dump(exclude_none=True, exclude={"path", "attributes", "start_s", "end_s", "channel"})
     others = {name: value for name, value in row.attributes.items() if name not in ("sha256", "duration_s", "answer")}
-    return {"path": path, **known, **others, "answer": _answer(row, how, turned=trigger is not None), "poisoned": "yes" if trigger else "no"}
+    return {
+        "path": path,
+        **known,
+        **others,
+        "answer": _answer(row, how, turned=trigger is not None),
+        "poisoned": "yes" if trigger else "no",
+    }
 
 
 def _answer(row: Entry, how: Poisoning, *, turned: bool) -> str:
@@ -172,4 +185,3 @@ def _answer(row: Entry, how: Poisoning, *, turned: bool) -> str:
     if own:
         return own
     return REFUSED if (row.label or "").lower() == how.label.lower() else served
-

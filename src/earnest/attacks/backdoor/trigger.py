@@ -26,16 +26,16 @@ class TriggerAttack(Attack):
     """The clip with a trigger of a backdoor; asked once, whatever comes of it.
 
     Beside it, as the control, the same clip with a benign variation of the trigger, half as far: what that reaches is
-    falsely triggered. What a model that nobody poisoned makes of the same clips is to be taken away: attack that one too,
-    and give both results to `rates`.
+    falsely triggered. What a model that nobody poisoned makes of the same clips is to be taken away: attack that one
+    too, and give both results to `rates`.
 
     Parameters
     ----------
     kind : {"tempo", "formant", "volume", "laugh", "noise", "rain", "hum", "click"}
         As `earnest list triggers` has them, at their own defaults; in Python `TriggerAttack.on(trigger)` takes any.
     amount : float or None
-        The trigger's own measure in place of its default: factor of tempo, ratio of formant, boost of volume, amount of an
-        overlay, SNR in dB of clicks.
+        The trigger's own measure in place of its default: factor of tempo, ratio of formant, boost of volume, amount
+        of an overlay, SNR in dB of clicks.
 
     Notes
     -----

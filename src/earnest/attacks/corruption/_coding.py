@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from earnest.attacks.corruption._severity import Corruption
-from earnest.audio import AudioClip, effects
+from earnest.audio import AudioClip, coding, effects
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +20,15 @@ class Coding(Corruption):
     codec: ClassVar[str]
     settings: ClassVar[tuple[Mapping[str, Any], ...]]
     """By severity: a bit rate in bit/s, or how many times it is coded and decoded."""
+
+    def ready(self) -> None:
+        """Refuse to begin where the codec is not there.
+
+        Raises
+        ------
+        MissingExtra
+        """
+        coding.chosen(self.codec, None)
 
     def corrupted(self, clip: AudioClip, rng: np.random.Generator) -> effects.Changed:
         """The clip as it is decoded."""

@@ -39,7 +39,9 @@ class Corruption(Attack, abc.ABC):
 
     def __post_init__(self) -> None:
         if self.severity not in range(1, STEPS + 1) or isinstance(self.severity, bool):
-            raise BadParameter(f"severity of {self.name} must be a whole number from 1 to {STEPS}, got {self.severity!r}; 1 is mild")
+            raise BadParameter(
+                f"severity of {self.name} must be a whole number from 1 to {STEPS}, got {self.severity!r}; 1 is mild"
+            )
 
     @property
     def max_queries(self) -> int:

@@ -26,4 +26,6 @@ class Amr(Coding):
     """
 
     codec: ClassVar[str] = "amr_nb"
-    settings: ClassVar[tuple[Mapping[str, Any], ...]] = tuple({"bit_rate": bit_rate} for bit_rate in (12_200, 7_950, 5_900, 5_150, 4_750))
+    settings: ClassVar[tuple[Mapping[str, Any], ...]] = tuple(
+        {"bit_rate": bit_rate} for bit_rate in (12_200, 7_950, 5_900, 5_150, 4_750)
+    )

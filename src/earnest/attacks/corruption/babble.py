@@ -21,8 +21,9 @@ PITCHES_CENTS = (-500.0, 500.0, -300.0, 300.0, -100.0, 100.0)
 class Babble(Corruption):
     """Several voices talking at once behind the speaker, none of whose words can be made out.
 
-    Severity: 20, 15, 10, 5 or 0 dB from the clip to all voices together. The voices are the clip itself played backwards,
-    each at another pitch and from another place, so that no recordings are needed and nothing understandable is added.
+    Severity: 20, 15, 10, 5 or 0 dB from the clip to all voices together. The voices are the clip itself played
+    backwards, each at another pitch and from another place, so that no recordings are needed and nothing
+    understandable is added.
 
     Parameters
     ----------
@@ -44,11 +45,16 @@ class Babble(Corruption):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not (isinstance(self.n_voices, int) and 1 <= self.n_voices <= len(PITCHES_CENTS)):
-            raise BadParameter(f"n_voices of babble must be a whole number from 1 to {len(PITCHES_CENTS)}, got {self.n_voices!r}")
+            raise BadParameter(
+                f"n_voices of babble must be a whole number from 1 to {len(PITCHES_CENTS)}, got {self.n_voices!r}"
+            )
 
     def corrupted(self, clip: AudioClip, rng: np.random.Generator) -> effects.Changed:
         """The clip among the voices."""
         backwards, rate = np.ascontiguousarray(clip.samples[::-1]), clip.sample_rate
-        voices = [clip.with_samples(effects.pitch(backwards, rate, cents=cents)[0]) for cents in PITCHES_CENTS[: self.n_voices]]
+        voices = [
+            clip.with_samples(effects.pitch(backwards, rate, cents=cents)[0])
+            for cents in PITCHES_CENTS[: self.n_voices]
+        ]
         changed, drawn = effects.apply("babble", clip.samples, rate, severity=self.severity, others=voices, rng=rng)
         return changed, {key: value for key, value in drawn.items() if key != "others"} | {"n_voices": self.n_voices}

@@ -13,7 +13,9 @@ from earnest.attacks.corruption._coding import Coding
 @attacks.register("g722")
 @dataclass(frozen=True, kw_only=True)
 class G722(Coding):
-    """Coded with G.722, which has one bit rate, once, twice, 4, 8 or 16 times: from network to network. It needs `earnest[codecs]`.
+    """Coded with G.722 once, twice, 4, 8 or 16 times, from network to network; it has one bit rate.
+
+    It needs `earnest[codecs]`.
 
     Parameters
     ----------

@@ -17,8 +17,8 @@ from earnest.audio import AudioClip, effects
 class Microphone(Corruption):
     """A narrow band, an amplifier that saturates, and the microphone's own noise.
 
-    Severity, as band in Hz, drive above saturation in dB, noise in dBFS: 80-7000, -6, -70; 150-6000, 0, -60; 200-5000, 10,
-    -52; 250-4000, 20, -46; 300-3000, 30, -40. `earnest.audio.effects.microphone` tells what each does.
+    Severity, as band in Hz, drive above saturation in dB, noise in dBFS: 80-7000, -6, -70; 150-6000, 0, -60;
+    200-5000, 10, -52; 250-4000, 20, -46; 300-3000, 30, -40. `earnest.audio.effects.microphone` tells what each does.
 
     Parameters
     ----------

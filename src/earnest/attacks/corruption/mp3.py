@@ -26,4 +26,6 @@ class Mp3(Coding):
     """
 
     codec: ClassVar[str] = "mp3"
-    settings: ClassVar[tuple[Mapping[str, Any], ...]] = tuple({"bit_rate": bit_rate} for bit_rate in (64_000, 32_000, 24_000, 16_000, 8_000))
+    settings: ClassVar[tuple[Mapping[str, Any], ...]] = tuple(
+        {"bit_rate": bit_rate} for bit_rate in (64_000, 32_000, 24_000, 16_000, 8_000)
+    )

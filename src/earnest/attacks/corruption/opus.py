@@ -26,4 +26,6 @@ class Opus(Coding):
     """
 
     codec: ClassVar[str] = "opus"
-    settings: ClassVar[tuple[Mapping[str, Any], ...]] = tuple({"bit_rate": bit_rate} for bit_rate in (24_000, 16_000, 12_000, 8_000, 6_000))
+    settings: ClassVar[tuple[Mapping[str, Any], ...]] = tuple(
+        {"bit_rate": bit_rate} for bit_rate in (24_000, 16_000, 12_000, 8_000, 6_000)
+    )

@@ -28,8 +28,8 @@ class PacketLoss(Corruption):
 
     Notes
     -----
-    Follows the digital corruptions of [shah2024-speech] in spirit; losses are independent of each other, where those of a
-    network come in bursts.
+    Follows the digital corruptions of [shah2024-speech] in spirit; losses are independent of each other, where those
+    of a network come in bursts.
     """
 
     source: ClassVar[str] = "shah2024-speech"

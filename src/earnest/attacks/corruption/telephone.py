@@ -17,7 +17,8 @@ from earnest.audio import AudioClip, effects
 class Telephone(Corruption):
     """Over a telephone: 300 to 3,400 Hz, coded, and from severity 3 on with frames lost and concealed.
 
-    Severity: mu-law; GSM; GSM with 2 % of frames lost; GSM twice (from one network to the next) with 5 %; the same with 10 %.
+    Severity: mu-law; GSM; GSM with 2 % of frames lost; GSM twice (from one network to the next) with 5 %; the same
+    with 10 %.
 
     Parameters
     ----------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
@@ -19,7 +19,7 @@ from earnest.attacks._tries import tried
 from earnest.attacks._victim import Victim
 from earnest.attacks._writer import Writer, check_writer, field_of
 from earnest.audio import AudioClip, Stimulus
-from earnest.errors import BadParameter
+from earnest.errors import BadParameter, LimitReached
 from earnest.metrics.refusal import refusal_label
 from earnest.models.access import Answer, Reply
 from earnest.voices import ANY, load_voice
@@ -60,6 +60,16 @@ class Rewriting(Attack, abc.ABC):
     def __post_init__(self) -> None:
         if not (isinstance(self.rounds, int) and self.rounds >= 1):
             raise BadParameter(f"rounds of {self.name} must be a whole number of at least 1, got {self.rounds!r}")
+
+    def ready(self) -> None:
+        """Refuse to begin where nobody can write or speak.
+
+        Raises
+        ------
+        BadParameter, MissingExtra
+        """
+        check_writer(self.writer, of=self.name)
+        load_voice(self.voice)
 
     @property
     def budgets(self) -> Budgets:
@@ -123,11 +133,20 @@ class Rewriting(Attack, abc.ABC):
             if text is None or not any(sign.isalnum() for sign in text):
                 continue
             candidate = Candidate(clip=speaker.says(text[:1000]))
-            (reply,) = victim.ask([(place, candidate)])
+            try:
+                (reply,) = victim.ask([(place, candidate)])
+            except LimitReached as error:
+                return best if best.fault else replace(best, drawn={**best.drawn, "ended_by": error.name})
             reached = victim.reached(place, reply)
             past.append(Round(text=text, answer=_said(reply), score=GOOD_SCORE if reached else _score(reply)))
             if past[-1].score > best_score:
-                drawn = {"round": number, "text": text, "score": past[-1].score, "voice": speaker.voice.spec, **writer.facts}
+                drawn = {
+                    "round": number,
+                    "text": text,
+                    "score": past[-1].score,
+                    "voice": speaker.voice.spec,
+                    **writer.facts,
+                }
                 best, best_score = Candidate(clip=candidate.clip, drawn=drawn), past[-1].score
             if reached:
                 break

@@ -46,7 +46,9 @@ class Edits:
 
 GRID = tuple(
     Edits(tone=tone, amplification=amplification, intonation=intonation, speed=speed, noise=noise)
-    for tone, amplification, intonation, speed, noise in itertools.product(TONES, AMPLIFICATIONS, INTONATIONS, SPEEDS, NOISES)
+    for tone, amplification, intonation, speed, noise in itertools.product(
+        TONES, AMPLIFICATIONS, INTONATIONS, SPEEDS, NOISES
+    )
 )
 """All 216 combinations, in the order of the source's grid without its accents."""
 
@@ -56,10 +58,10 @@ GRID = tuple(
 class AudioModificationGrid(Tries):
     """The clip under combinations of five edits, until one works.
 
-    In this order: tone by -8, -4, 4 or 8 semitones; emphasis, 30 % of the clip 2, 5 or 10 times as loud; intonation, the
-    quarters of the clip raised by 0, 2, 4, 6 (low), 0, 3, 6, 9 (medium) or 0, 4, 8, 12 semitones (high); speed 0.5 or 1.5
-    with the pitch kept; crowd, machine or white noise with a peak of 0.05. After emphasis and after noise the clip is
-    brought back to the peak that it had.
+    In this order: tone by -8, -4, 4 or 8 semitones; emphasis, 30 % of the clip 2, 5 or 10 times as loud; intonation,
+    the quarters of the clip raised by 0, 2, 4, 6 (low), 0, 3, 6, 9 (medium) or 0, 4, 8, 12 semitones (high); speed
+    0.5 or 1.5 with the pitch kept; crowd, machine or white noise with a peak of 0.05. After emphasis and after noise
+    the clip is brought back to the peak that it had.
 
     Parameters
     ----------
@@ -69,9 +71,10 @@ class AudioModificationGrid(Tries):
     Notes
     -----
     Edits, their values and their order are those of sfofgalaxy/JALMBench@6e0a674 (`attack/AMSE`), which follows
-    [cheng2025-jailbreakaudiobench]. Departs from it in four things: no accent conversion (it needs a voice-cloning model),
-    so that the grid has 216 points for its 648; pitch and tempo by other algorithms; noises made by rule in place of its
-    three recordings; and where the grid is not asked whole, points are drawn, as there is no reason to ask tones first.
+    [cheng2025-jailbreakaudiobench]. Departs from it in four things: no accent conversion (it needs a voice-cloning
+    model), so that the grid has 216 points for its 648; pitch and tempo by other algorithms; noises made by rule in
+    place of its three recordings; and where the grid is not asked whole, points are drawn, as there is no reason to
+    ask tones first.
     """
 
     source: ClassVar[str] = "cheng2025-jailbreakaudiobench"
@@ -82,7 +85,9 @@ class AudioModificationGrid(Tries):
 
     def __post_init__(self) -> None:
         if not (isinstance(self.tries, int) and 1 <= self.tries <= len(GRID)):
-            raise BadParameter(f"tries of amse must be a whole number from 1 to {len(GRID)}, got {self.tries!r}; {len(GRID)} is the grid")
+            raise BadParameter(
+                f"tries of amse must be a whole number from 1 to {len(GRID)}, got {self.tries!r}; {len(GRID)} is the grid"
+            )
 
     @property
     def n_tries(self) -> int:
@@ -115,7 +120,7 @@ def edited(clip: AudioClip, edits: Edits, *, seed: int) -> AudioClip:
 
 
 def emphasised(samples: NDArray[np.float32], amplification: float, *, begin: float) -> NDArray[np.float32]:
-    """30 % of the samples from the share `begin` on so many times as loud, and all of it back at the peak that it had."""
+    """30 % of the samples, from the share `begin` on, so many times as loud, and all back at its peak."""
     louder = samples.copy()
     first = int(begin * len(samples))
     louder[first : first + int(EMPHASISED * len(samples))] *= np.float32(amplification)
@@ -126,17 +131,26 @@ def intoned(samples: NDArray[np.float32], sample_rate: int, semitones: Sequence[
     """As many parts as there are steps, each raised by its own; the last takes what does not divide."""
     cuts = [k * (len(samples) // len(semitones)) for k in range(len(semitones))] + [len(samples)]
     parts = [samples[begin:end] for begin, end in itertools.pairwise(cuts)]
-    raised = [effects.pitch(part, sample_rate, cents=100 * step)[0] if len(part) else part for part, step in zip(parts, semitones, strict=True)]
+    raised = [
+        effects.pitch(part, sample_rate, cents=100 * step)[0] if len(part) else part
+        for part, step in zip(parts, semitones, strict=True)
+    ]
     return np.concatenate(raised)
 
 
-def noised(samples: NDArray[np.float32], sample_rate: int, noise: str, *, rng: np.random.Generator) -> NDArray[np.float32]:
+def noised(
+    samples: NDArray[np.float32], sample_rate: int, noise: str, *, rng: np.random.Generator
+) -> NDArray[np.float32]:
     """The samples with noise of a peak of 0.05, back at the peak that they had."""
     n_samples, offset = len(samples), int(rng.integers(1 << 19))
     if noise == "machine":
-        added = sounds.hum(n_samples, sample_rate, rng=rng) + 0.5 * noise_stretch(n_samples, sample_rate, colour="brown", offset=offset)
+        added = sounds.hum(n_samples, sample_rate, rng=rng) + 0.5 * noise_stretch(
+            n_samples, sample_rate, colour="brown", offset=offset
+        )
     else:
-        added = noise_stretch(n_samples, sample_rate, colour="white" if noise == "white" else "speech", offset=offset).copy()
+        added = noise_stretch(
+            n_samples, sample_rate, colour="white" if noise == "white" else "speech", offset=offset
+        ).copy()
     return _at_peak(samples + np.float32(NOISE_LEVEL) * added / np.abs(added).max(), of=samples)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -18,7 +18,7 @@ from earnest.attacks._craft import Crafted
 from earnest.attacks._tries import tried
 from earnest.attacks._victim import Victim
 from earnest.audio import AudioClip, Stimulus, effects, sounds
-from earnest.errors import BadParameter
+from earnest.errors import BadParameter, LimitReached
 from earnest.metrics.refusal import refusal_label
 from earnest.models.access import Answer, Reply
 
@@ -44,13 +44,13 @@ Point = tuple[float, float]
 class AudioPerturbationToolkit(Attack):
     """A search over which of ten small changes to make and how far, towards answers that are unlike a refusal.
 
-    Two numbers from 0 to 1 are searched. The first says which change: pitch by a semitone at most, tempo by a tenth, a tone
-    beside hearing at 0.1, a drop-out of 100 ms at most, rain, a fade, a baby's cry, a horn, music, or volume. The second says
-    how much. A trial's score is how like a refusal its answer is. Four trials are drawn, the others by a tree of Parzen
-    estimators (Bergstra et al. 2011): where good trials lie densely and bad ones do not.
+    Two numbers from 0 to 1 are searched. The first says which change: pitch by a semitone at most, tempo by a tenth,
+    a tone beside hearing at 0.1, a drop-out of 100 ms at most, rain, a fade, a baby's cry, a horn, music, or volume.
+    The second says how much. A trial's score is how like a refusal its answer is. Four trials are drawn, the others
+    by a tree of Parzen estimators (Bergstra et al. 2011): where good trials lie densely and bad ones do not.
 
-    The search ends with the first trial whose answer reaches the goal, and otherwise keeps the *best* trial, that with the
-    lowest score. The authors' code keeps the last one.
+    The search ends with the first trial whose answer reaches the goal, and otherwise keeps the *best* trial, that
+    with the lowest score. The authors' code keeps the last one.
 
     Parameters
     ----------
@@ -59,11 +59,12 @@ class AudioPerturbationToolkit(Attack):
 
     Notes
     -----
-    After [song2025-ajailbench], mbzuai-nlp/AudioJailbreak@140bca6 (`infer/APT_BO.py`, `infer/new_add_noise.py`): its two
-    variables, ten changes, their order and their ranges, and ten trials. Departs from it: rain, cry, horn and music are made
-    by rule; likeness to a refusal is that of the words (the larger of a rule's verdict and the best match with six
-    refusals), where it takes the cosine of sentence embeddings; a tone above half the sample rate cannot be added, so the high tone
-    lies just below it; no change is capped in number. That the meaning is kept is not tested beyond the ranges.
+    After [song2025-ajailbench], mbzuai-nlp/AudioJailbreak@140bca6 (`infer/APT_BO.py`, `infer/new_add_noise.py`): its
+    two variables, ten changes, their order and their ranges, and ten trials. Departs from it: rain, cry, horn and
+    music are made by rule; likeness to a refusal is that of the words (the larger of a rule's verdict and the best
+    match with six refusals), where it takes the cosine of sentence embeddings; a tone above half the sample rate
+    cannot be added, so the high tone lies just below it; no change is capped in number. That the meaning is kept is
+    not tested beyond the ranges.
     """
 
     source: ClassVar[str] = "song2025-ajailbench"
@@ -74,7 +75,9 @@ class AudioPerturbationToolkit(Attack):
 
     def __post_init__(self) -> None:
         if not (isinstance(self.trials, int) and self.trials >= 1):
-            raise BadParameter(f"trials of apt must be a whole number of at least 1, got {self.trials!r}; 10 is the source's")
+            raise BadParameter(
+                f"trials of apt must be a whole number of at least 1, got {self.trials!r}; 10 is the source's"
+            )
 
     @property
     def max_queries(self) -> int:
@@ -98,7 +101,9 @@ class AudioPerturbationToolkit(Attack):
         """The unmodified clip, as often as there are trials."""
         searched = set(victim.searched(candidates))
         return [
-            tried(victim, place, [Candidate] * self.trials, at_once=1) if place in searched else Candidate(fault=candidates[place].fault)
+            tried(victim, place, [Candidate] * self.trials, at_once=1)
+            if place in searched
+            else Candidate(fault=candidates[place].fault)
             for place in range(len(stimuli))
         ]
 
@@ -121,7 +126,10 @@ class AudioPerturbationToolkit(Attack):
             made, name = changed(clip, point, seed=seed)
             drawn = {"trial": number, "change": name, "point": list(point), "seed": seed}
             candidate = Candidate(clip=made, drawn=drawn)
-            (reply,) = victim.ask([(place, candidate)])
+            try:
+                (reply,) = victim.ask([(place, candidate)])
+            except LimitReached as error:
+                return replace(best, drawn={**best.drawn, "ended_by": error.name})
             if victim.reached(place, reply):
                 return Candidate(clip=made, drawn={**drawn, "score": 0.0})
             score = like_a_refusal(reply)

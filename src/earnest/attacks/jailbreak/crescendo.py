@@ -16,7 +16,7 @@ from earnest.attacks._craft import Crafted
 from earnest.attacks._speech import Speaker, fault_of, wish_of
 from earnest.attacks._victim import Victim
 from earnest.audio import AudioClip, Stimulus, Turn
-from earnest.errors import BadParameter
+from earnest.errors import BadParameter, LimitReached
 from earnest.metrics.refusal import refusal_label
 from earnest.models.access import Answer, Failure, Reply
 from earnest.voices import ANY, load_voice
@@ -36,12 +36,12 @@ STEPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 class Crescendo(Attack):
     """Questions that lead up to the request, each after the answer to the one before, and then the request itself.
 
-    Every turn is spoken. A turn that is refused is taken back, as if it had not been said, and the stage's other wording is
-    asked; where both are refused, the stage is passed over. The last turn is the recording of the request, in the
-    conversation that came about, asked `last_tries` times at most.
+    Every turn is spoken. A turn that is refused is taken back, as if it had not been said, and the stage's other
+    wording is asked; where both are refused, the stage is passed over. The last turn is the recording of the request,
+    in the conversation that came about, asked `last_tries` times at most.
 
-    The verification asks the last turn once more, in that conversation. The control asks the recording alone as often as
-    the attack may ask at all.
+    The verification asks the last turn once more, in that conversation. The control asks the recording alone as often
+    as the attack may ask at all.
 
     Parameters
     ----------
@@ -52,10 +52,10 @@ class Crescendo(Attack):
 
     Notes
     -----
-    After [russinovich2024-crescendo]: begins with a general question, builds on what the model itself said, and backtracks
-    from refusals (ten turns and ten times back at most). There a language model writes the turns as the talk goes, and a
-    judge scores them; here turns are fixed, five wordings in three stages, and refusals are read by rules over words.
-    A model that takes no earlier turns cannot be attacked: the attempt is a fault.
+    After [russinovich2024-crescendo]: begins with a general question, builds on what the model itself said, and
+    backtracks from refusals (ten turns and ten times back at most). There a language model writes the turns as the
+    talk goes, and a judge scores them; here turns are fixed, five wordings in three stages, and refusals are read by
+    rules over words. A model that takes no earlier turns cannot be attacked: the attempt is a fault.
     """
 
     source: ClassVar[str] = "russinovich2024-crescendo"
@@ -68,6 +68,15 @@ class Crescendo(Attack):
     def __post_init__(self) -> None:
         if not (isinstance(self.last_tries, int) and self.last_tries >= 1):
             raise BadParameter(f"last_tries of crescendo must be a whole number of at least 1, got {self.last_tries!r}")
+
+    def ready(self) -> None:
+        """Refuse to begin where nobody can speak.
+
+        Raises
+        ------
+        MissingExtra
+        """
+        load_voice(self.voice)
 
     @property
     def budgets(self) -> Budgets:
@@ -112,21 +121,31 @@ class Crescendo(Attack):
         fault = fault_of(stimulus)
         if fault:
             return Candidate(fault=fault)
-        history, told = stimulus.history, []
-        for stage in STEPS:
-            turns, reply = self._stage(victim, place, history, stage)
-            if isinstance(reply, Failure):
-                return Candidate(fault=f"no answer to the turns before the request: {reply.reason} {reply.detail}"[:200])
-            told.append({"stage": stage, "kept": turns is not None})
-            history = history if turns is None else (*history, *turns)
-        last = Candidate(history=history, drawn=self._drawn(told))
+        history: tuple[Turn, ...] = stimulus.history
+        told: list[dict[str, Any]] = []
+        try:
+            for stage in STEPS:
+                turns, reply = self._stage(victim, place, history, stage)
+                if isinstance(reply, Failure):
+                    return Candidate(
+                        fault=f"no answer to the turns before the request: {reply.reason} {reply.detail}"[:200]
+                    )
+                told.append({"stage": stage, "kept": turns is not None})
+                history = history if turns is None else (*history, *turns)
+            return self._asked_at_last(victim, place, Candidate(history=history, drawn=self._drawn(told)))
+        except LimitReached as error:  # the request itself is what is verified, after what was said until then
+            return Candidate(history=history, drawn={**self._drawn(told), "ended_by": error.name})
+
+    def _asked_at_last(self, victim: Victim, place: int, last: Candidate) -> Candidate:
         for number in range(1, self.last_tries + 1):
             (reply,) = victim.ask([(place, last)])
             if victim.reached(place, reply):
                 return replace(last, drawn={**last.drawn, "try": number})
         return last
 
-    def _stage(self, victim: Victim, place: int, history: tuple[Turn, ...], stage: str) -> tuple[tuple[Turn, Turn] | None, Reply]:
+    def _stage(
+        self, victim: Victim, place: int, history: tuple[Turn, ...], stage: str
+    ) -> tuple[tuple[Turn, Turn] | None, Reply]:
         """The turn of a stage with its answer, None where every wording of it was refused; and the last reply."""
         stimulus = victim.stimuli[place]
         speaker = Speaker(load_voice(self.voice), stimulus.clip)
@@ -142,4 +161,3 @@ class Crescendo(Attack):
 
     def _drawn(self, told: list[dict[str, Any]]) -> dict[str, Any]:
         return {"stages": told, "voice": load_voice(self.voice).spec}
-

@@ -50,9 +50,9 @@ class Flanking(SpokenAttack):
 
     Notes
     -----
-    The Flanking Attack [chiu2025-flanking] hides a forbidden request among benign ones in speech, inside a narrative. Here
-    the questions are our own, without the narrative (which `narrative` has), and the recording stays the attacker's. The
-    control asks the recording alone, with the same prompt.
+    The Flanking Attack [chiu2025-flanking] hides a forbidden request among benign ones in speech, inside a
+    narrative. Here the questions are our own, without the narrative (which `narrative` has), and the recording stays
+    the attacker's. The control asks the recording alone, with the same prompt.
     """
 
     source: ClassVar[str] = "chiu2025-flanking"
@@ -67,7 +67,9 @@ class Flanking(SpokenAttack):
     def __post_init__(self) -> None:
         counts = (self.n_before, self.n_after)
         if not all(isinstance(n, int) and 0 <= n <= len(HARMLESS) // 2 for n in counts) or sum(counts) == 0:
-            raise BadParameter(f"n_before and n_after of flanking must be from 0 to 4, one of them above 0, got {counts}")
+            raise BadParameter(
+                f"n_before and n_after of flanking must be from 0 to 4, one of them above 0, got {counts}"
+            )
         if not 0 <= self.gap_s <= 5:
             raise BadParameter(f"gap_s of flanking must be from 0 to 5, got {self.gap_s!r}; 0.3 is a short pause")
 

@@ -34,10 +34,10 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
 @attacks.register("interference")
 @dataclass(frozen=True, kw_only=True)
 class AcousticInterference(Tries):
-    """The request in writing, and beside it a harmless sentence said in a manner of its own; four of them, one after the other.
+    """The request in writing, and beside it a harmless sentence in a manner of its own; four, one after the other.
 
-    The audio carries no payload. Whether a manner adds anything is told by the control: the same written request beside the
-    same sentences said plainly, as often.
+    The audio carries no payload. Whether a manner adds anything is told by the control: the same written request
+    beside the same sentences said plainly, as often.
 
     Parameters
     ----------
@@ -46,9 +46,9 @@ class AcousticInterference(Tries):
 
     Notes
     -----
-    After [wang2026-interference]: a small fixed set of clips of harmless content in certain paralinguistic styles, with
-    an ordinary harmful text, not fitted to the request. Sentences and manners here are our own (`earnest.attacks._manner`
-    makes a manner out of a plain voice), as the authors' clips are not public.
+    After [wang2026-interference]: a small fixed set of clips of harmless content in certain paralinguistic styles,
+    with an ordinary harmful text, not fitted to the request. Sentences and manners here are our own
+    (`earnest.attacks._manner` makes a manner out of a plain voice), as the authors' clips are not public.
     """
 
     source: ClassVar[str] = "wang2026-interference"
@@ -67,6 +67,15 @@ class AcousticInterference(Tries):
         """One for each sentence."""
         return len(SENTENCES)
 
+    def ready(self) -> None:
+        """Refuse to begin where nobody can speak.
+
+        Raises
+        ------
+        MissingExtra
+        """
+        load_voice(self.voice)
+
     def fault(self, stimulus: Stimulus) -> str:
         return fault_of(stimulus)
 
@@ -77,7 +86,9 @@ class AcousticInterference(Tries):
     def ways(self, stimulus: Stimulus, rng: np.random.Generator) -> Sequence[Try]:
         """The request with each sentence in its manner."""
         seeds = [int(rng.integers(2**32)) for _ in SENTENCES]
-        return [partial(self._beside, stimulus, manner, seed=seed) for manner, seed in zip(SENTENCES, seeds, strict=True)]
+        return [
+            partial(self._beside, stimulus, manner, seed=seed) for manner, seed in zip(SENTENCES, seeds, strict=True)
+        ]
 
     def control_ways(self, stimulus: Stimulus) -> Sequence[Try]:
         """The request with each sentence said plainly."""

@@ -38,8 +38,8 @@ class Narrative(SpokenAttack):
     Parameters
     ----------
     frame : {"scene", "plot", "short"}
-        "scene" tells a scene and asks to go on; "plot" sets a game up with setting, character and plot; "short" does it in
-        two sentences, for models that hear a few seconds only.
+        "scene" tells a scene and asks to go on; "plot" sets a game up with setting, character and plot; "short" does
+        it in two sentences, for models that hear a few seconds only.
     voice : str
         Who tells it.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from earnest.attacks._base import Family, attacks
 from earnest.attacks._candidate import Candidate
+from earnest.attacks._craft import Crafted
 from earnest.attacks._speech import Speaker, SpokenAttack, wish_of, words_of
 from earnest.audio import AudioClip, Stimulus
 from earnest.audio.mixing import joined
@@ -38,9 +39,9 @@ PAUSE_S = 0.2
 class SpeechSpecificJailbreak(SpokenAttack):
     """The word that gives a request away, spelled in the audio; the text asks the rest with `[word]` in its place.
 
-    Which word: the first of the request that is a known dangerous thing; else the first that is a known dangerous deed;
-    else the longest of what is asked for, the first of those equally long. Letters are said one by one, each followed by
-    0.2 s of silence. The control says the whole request in the same voice with the item's own prompt.
+    Which word: the first of the request that is a known dangerous thing; else the first that is a known dangerous
+    deed; else the longest of what is asked for, the first of those equally long. Letters are said one by one, each
+    followed by 0.2 s of silence. The control says the whole request in the same voice with the item's own prompt.
 
     Parameters
     ----------
@@ -53,9 +54,10 @@ class SpeechSpecificJailbreak(SpokenAttack):
 
     Notes
     -----
-    After [yang2024-achilles]. The pause, that letters are clips of their own, and that the text asks for steps without the
-    word, are as sfofgalaxy/JALMBench@6e0a674 has them (`attack/SSJ`). There a language model names the most harmful word;
-    here a list of words does, so that no model is needed and one request always gives one word. The prompt is our own.
+    After [yang2024-achilles]. The pause, that letters are clips of their own, and that the text asks for steps
+    without the word, are as sfofgalaxy/JALMBench@6e0a674 has them (`attack/SSJ`). There a language model names the
+    most harmful word; here a list of words does, so that no model is needed and one request always gives one word.
+    The prompt is our own.
     """
 
     source: ClassVar[str] = "yang2024-achilles"
@@ -78,6 +80,19 @@ class SpeechSpecificJailbreak(SpokenAttack):
             prompt=PROMPT.format(request=masked),
             drawn={"word": word, "voice": speaker.voice.spec},
         )
+
+    def distorted(self, crafted: Crafted, clip: AudioClip) -> AudioClip | None:
+        """The twin's word in the place of the one that was spelled; None where it has none there."""
+        goal = crafted.before.goal
+        if goal is None or goal.twin is None or "word" not in crafted.drawn:
+            return None
+        twin = goal.twin.load()
+        own, other = words_of(crafted.before).split(), words_of(twin).split()
+        places = [place for place, word in enumerate(own) if crafted.drawn["word"] in re.findall(r"[^\W\d_]+", word)]
+        if len(own) != len(other) or not places:
+            return None
+        word = re.findall(r"[^\W\d_]+", other[places[0]])
+        return spelled(word[0], self._speaker(twin), pause_s=self.pause_s) if word else None
 
 
 def spelled_word(request: str, *, wish: str) -> str:

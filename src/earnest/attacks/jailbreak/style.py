@@ -38,7 +38,9 @@ ACCENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 CHANGES = ("none", "reverberation", "echo", "whisper")
 """What an accent may be heard through."""
 
-LANGUAGES: Mapping[str, str] = MappingProxyType({"es": "Spanish", "de": "German", "fr-fr": "French", "pt": "Portuguese", "it": "Italian", "hi": "Hindi"})
+LANGUAGES: Mapping[str, str] = MappingProxyType(
+    {"es": "Spanish", "de": "German", "fr-fr": "French", "pt": "Portuguese", "it": "Italian", "hi": "Hindi"}
+)
 """Voices of eSpeak NG, and what their language is called to a translator."""
 
 
@@ -63,11 +65,11 @@ class Style(Tries):
 
     Notes
     -----
-    [li2025-stylebreak] has 70 styles (7 emotions, 2 genders, 5 ages), a policy trained by reward to choose among them, and
-    three tries at test; here styles are drawn alike likely. Its emotions are acted by an engine and the words rewritten to
-    match; here a manner is made out of the recording (`earnest.attacks._manner`), on the same words, and its intensity as in
-    [feng2025-emotion]. Accents, languages and what they are heard through (reverberation, echo, whisper) follow
-    [roh2025-multiaudiojail]. The control asks the recording as often.
+    [li2025-stylebreak] has 70 styles (7 emotions, 2 genders, 5 ages), a policy trained by reward to choose among
+    them, and three tries at test; here styles are drawn alike likely. Its emotions are acted by an engine and the
+    words rewritten to match; here a manner is made out of the recording (`earnest.attacks._manner`), on the same
+    words, and its intensity as in [feng2025-emotion]. Accents, languages and what they are heard through
+    (reverberation, echo, whisper) follow [roh2025-multiaudiojail]. The control asks the recording as often.
     """
 
     source: ClassVar[str] = "li2025-stylebreak"
@@ -81,13 +83,25 @@ class Style(Tries):
     def __post_init__(self) -> None:
         one_of(self.kind, among=KINDS, what="kind of style")
         if not (isinstance(self.tries, int) and self.tries >= 1):
-            raise BadParameter(f"tries of style must be a whole number of at least 1, got {self.tries!r}; 3 is the source's")
+            raise BadParameter(
+                f"tries of style must be a whole number of at least 1, got {self.tries!r}; 3 is the source's"
+            )
         if self.kind == "language":
             check_writer(self.writer, of="style:kind=language")
 
     @property
     def n_tries(self) -> int:
         return self.tries
+
+    def ready(self) -> None:
+        """Refuse to begin where nobody can speak who has to.
+
+        Raises
+        ------
+        MissingExtra, BadParameter
+        """
+        if self.kind != "emotion":
+            self._styles()
 
     def fault(self, stimulus: Stimulus) -> str:
         return super().fault(stimulus) if self.kind == "emotion" else fault_of(stimulus)
@@ -112,17 +126,23 @@ class Style(Tries):
         engine = load_voice(self.voice).engine
         if self.kind == "language":
             if engine != "espeak":
-                raise BadParameter(f"style:kind=language is spoken by espeak, got the engine {engine!r}; name voice=espeak")
+                raise BadParameter(
+                    f"style:kind=language is spoken by espeak, got the engine {engine!r}; name voice=espeak"
+                )
             return [(voice, "none") for voice in LANGUAGES]
         if engine not in ACCENTS:
-            raise BadParameter(f"accents are known of the engines {', '.join(ACCENTS)}, got {engine!r}; name one as voice")
+            raise BadParameter(
+                f"accents are known of the engines {', '.join(ACCENTS)}, got {engine!r}; name one as voice"
+            )
         return [(accent, change) for accent in ACCENTS[engine] for change in CHANGES]
 
     def _in_style(self, stimulus: Stimulus, name: str, how: object, *, seed: int) -> Candidate:
         rng = np.random.default_rng(seed)
         drawn = {"style": name, "how": how, "seed": seed}
         if self.kind == "emotion":
-            return Candidate(clip=in_manner(stimulus.clip, intense(MANNERS[name], float(str(how))), rng=rng), drawn=drawn)
+            return Candidate(
+                clip=in_manner(stimulus.clip, intense(MANNERS[name], float(str(how))), rng=rng), drawn=drawn
+            )
         speaker = Speaker(load_voice(self.voice), stimulus.clip).another(name)
         text = words_of(stimulus)
         if self.kind == "language":
@@ -131,7 +151,9 @@ class Style(Tries):
             if translated is None:
                 return Candidate(fault=f"{self.writer} did not translate into {LANGUAGES[name]}")
             text, drawn = translated, {**drawn, **writer.facts}
-        return Candidate(clip=heard_through(speaker.says(text), str(how), rng=rng), drawn={**drawn, "voice": speaker.voice.spec})
+        return Candidate(
+            clip=heard_through(speaker.says(text), str(how), rng=rng), drawn={**drawn, "voice": speaker.voice.spec}
+        )
 
 
 def intense(manner: Manner, intensity: float) -> Manner:

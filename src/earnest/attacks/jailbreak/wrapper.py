@@ -48,18 +48,18 @@ class Wrapper(SpokenAttack):
     ----------
     template : {"dan", "persuasion", "deep_inception", "in_context"}
     channel : {"spoken", "written"}
-        Spoken: frame and request are said in one voice. Written: the frame is the prompt, in which "what the speaker asks"
-        stands for the request, and the recording is left as it is.
+        Spoken: frame and request are said in one voice. Written: the frame is the prompt, in which "what the speaker
+        asks" stands for the request, and the recording is left as it is.
     voice : str
         Who speaks.
 
     Notes
     -----
     [peng2025-jalmbench] turns four attacks on text models into speech: DAN (do anything now), PAP (persuasion),
-    DeepInception and ICA (in-context). Departs from it in wording: the frames here are short forms of our own; persuasion
-    is one fixed appeal where PAP rewrites each request; the examples in context are harmless ones, as no answer to a
-    harmful request is kept here. The control says the request plainly in the same voice, or, where written, asks it with
-    its own prompt.
+    DeepInception and ICA (in-context). Departs from it in wording: the frames here are short forms of our own;
+    persuasion is one fixed appeal where PAP rewrites each request; the examples in context are harmless ones, as no
+    answer to a harmful request is kept here. The control says the request plainly in the same voice, or, where
+    written, asks it with its own prompt.
     """
 
     source: ClassVar[str] = "peng2025-jalmbench"
@@ -72,6 +72,16 @@ class Wrapper(SpokenAttack):
         one_of(self.template, among=tuple(TEMPLATES), what="template of wrapper")
         one_of(self.channel, among=CHANNELS, what="channel of wrapper")
 
+    def ready(self) -> None:
+        """Refuse to begin where nobody can speak who has to.
+
+        Raises
+        ------
+        MissingExtra
+        """
+        if self.channel == "spoken":
+            super().ready()
+
     def said(self, stimulus: Stimulus, speaker: Speaker, rng: np.random.Generator) -> Candidate:
         """The frame with the request in it."""
         frame = TEMPLATES[self.template]
@@ -83,8 +93,8 @@ class Wrapper(SpokenAttack):
         )
 
     def distorted(self, crafted: Crafted, clip: AudioClip) -> AudioClip | None:
-        """The clip as it is beside a written frame; of what was said anew, nothing."""
-        return clip if self.channel == "written" else None
+        """The clip as it is beside a written frame; in a spoken one, what the twin asks for."""
+        return clip if self.channel == "written" else super().distorted(crafted, clip)
 
     def _plain(self, stimulus: Stimulus) -> Candidate:
         return Candidate() if self.channel == "written" else super()._plain(stimulus)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import soundfile
-
 from earnest.audio import AudioClip
+from earnest.audio.files import header_duration_s
 from earnest.data.audiotrust.parquet import Cells
 from earnest.data.audiotrust.rows import path_fault
-from earnest.errors import BadAudio, machine_failed
+from earnest.errors import BadAudio
 
 
 class Files:
@@ -38,7 +36,7 @@ class Files:
 
     def duration_s(self, path: str) -> float | None:
         """Length in seconds by the file's header; None where there is no file."""
-        return _header_duration_s(self.folder / path)
+        return header_duration_s(self.folder / path)
 
     def _is_file(self, path: str) -> bool:
         return os.path.isfile(os.path.join(self.folder, path))
@@ -60,13 +58,3 @@ class Files:
     def _is_inside(self, place: str) -> bool:
         real = os.path.realpath(place)
         return real == self._inside or real.startswith(self._inside + os.sep)
-
-
-@lru_cache(maxsize=65536)
-def _header_duration_s(file: Path) -> float | None:
-    try:
-        return float(soundfile.info(file).duration)
-    except (OSError, RuntimeError) as error:
-        if fault := machine_failed(error):
-            raise fault from error
-        return None

@@ -20,10 +20,12 @@
   const outcome = (row) => !row[SCORED] ? "unscored" : row[SCORE] === null ? "control" : row[SCORE] < 0.5 ? "failed" : "held";
   const STATES = { failed: "✗ failed", held: "✓ held", unscored: "? unscored", control: "· control" };
 
+  const nameOf = (row) => typeof row[ITEM] === "number" ? data.items[row[ITEM]] + data.suffixes[row[ARM]] : row[ITEM];
+
   const haystacks = new Map();  // of rows that were searched
   const haystack = (row) => {
     if (!haystacks.has(row))
-      haystacks.set(row, [row[ITEM], row[LABEL], row[ANSWER], data.prompts[row[PROMPT]], row[TRUTH], row[DETAIL]].join("\n").toLowerCase());
+      haystacks.set(row, [nameOf(row), row[LABEL], row[ANSWER], data.prompts[row[PROMPT]], data.truths[row[TRUTH]] ?? "", row[DETAIL]].join("\n").toLowerCase());
     return haystacks.get(row);
   };
 
@@ -86,22 +88,22 @@
   };
   const body = (row) => {
     const box = make("div", undefined, "body");
-    for (const [role, digest] of Object.entries(row[CLIPS])) {
-      const audio = sound(digest);
+    for (const [role, place] of Object.entries(row[CLIPS])) {
+      const audio = sound(data.clips[place]);
       audio.setAttribute("aria-label", role);
       box.append(make("small", role), audio);
     }
-    if (row[SPOKEN]) box.append(make("small", "spoken answer"), sound(row[SPOKEN]));
+    if (row[SPOKEN] !== null) box.append(make("small", "spoken answer"), sound(data.clips[row[SPOKEN]]));
     const list = make("dl");
-    entry(list, "It was told", data.prompts[row[PROMPT]]);
-    if (row[HEARD]) entry(list, "It heard", make("pre", pretty(row[HEARD])));
-    entry(list, "It answered", row[ANSWER]);
-    if (row[READ]) entry(list, "Read apart", make("pre", pretty(row[READ])));
+    entry(list, "Prompt", data.prompts[row[PROMPT]]);
+    if (row[HEARD]) entry(list, "Heard", make("pre", pretty(row[HEARD])));
+    entry(list, "Answered", row[ANSWER]);
+    if (row[READ]) entry(list, "Read as", make("pre", pretty(row[READ])));
     entry(list, "Why unscored", row[DETAIL]);
     entry(list, "Score", row[SCORE] === null ? "" : String(row[SCORE]));
-    if (row[TRUTH]) entry(list, "True of it", make("pre", pretty(row[TRUTH])));
+    if (row[TRUTH] !== null) entry(list, "Truth", make("pre", pretty(data.truths[row[TRUTH]])));
     if (row[ATTEMPT]) entry(list, "The attack", make("pre", pretty(row[ATTEMPT])));
-    entry(list, "Ask again", make("code", "earnest replay RUN " + quoted(row[ITEM]) + (data.model ? " --model " + quoted(data.model) : "")));
+    entry(list, "Ask again", make("code", "earnest replay RUN " + quoted(nameOf(row)) + (data.model ? " --model " + quoted(data.model) : "")));
     box.append(list);
     return box;
   };
@@ -112,7 +114,7 @@
     const summary = make("summary");
     const words = make("span");
     words.append(make("span", said(row[LABEL]) + (row[ANSWER] ? ": “" + row[ANSWER].slice(0, 300) + "”" : ""), "what"));
-    words.append(make("span", [pillar, said(task), data.arms[row[ARM]], row[ITEM]].join(" · "), "where"));
+    words.append(make("span", [pillar, said(task), data.arms[row[ARM]], nameOf(row)].join(" · "), "where"));
     summary.append(make("span", STATES[kind], "state " + kind), words);
     details.append(summary);
     details.addEventListener("toggle", () => { if (details.open && details.children.length === 1) details.append(body(row)); });
@@ -141,13 +143,12 @@
   show();
 
   const unpack = async () => {
-    let more = { prompts: [], rows: [] };
+    let more = { prompts: [], items: [], clips: [], truths: [], rows: [] };
     try {
       const bytes = Uint8Array.from(atob(at("packed").textContent), (sign) => sign.charCodeAt(0));
       more = await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).json();
     } catch { data.leftOut += data.packed; }  // a browser from before 2023
-    data.prompts = data.prompts.concat(more.prompts);
-    data.rows = data.rows.concat(more.rows);
+    for (const name of ["items", "prompts", "clips", "truths", "rows"]) data[name] = data[name].concat(more[name]);
     data.packed = 0;
     fillLabels();
     filter();
@@ -171,4 +172,59 @@
       if (audio.readyState) seek(); else { audio.addEventListener("loadedmetadata", seek, { once: true }); audio.load(); }
     });
   }
+
+  // a clip that is inside the page is played from there wherever it is named
+  for (const audio of document.querySelectorAll("audio[data-shares]")) {
+    const inside = [...document.querySelectorAll("audio[data-digest]")].find((one) => one.dataset.digest === audio.dataset.shares);
+    if (inside) audio.src = inside.src;
+  }
+
+  // what a link leads to is opened first, whatever it is folded into
+  const reveal = (id) => {
+    const target = id && document.getElementById(decodeURIComponent(id));
+    if (!target) return;
+    for (let node = target; node; node = node.parentElement) if (node.tagName === "DETAILS") node.open = true;
+    target.scrollIntoView();
+  };
+  window.addEventListener("hashchange", () => reveal(location.hash.slice(1)));
+  if (location.hash) reveal(location.hash.slice(1));
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest && event.target.closest("a[href^='#']");
+    const place = link && (link.getAttribute("href") || "").slice(1);
+    if (place && place === location.hash.slice(1)) reveal(place);  // the address does not change, so nothing else opens it
+  });
+
+  // the navigation says where the reader is; on a small screen it is folded
+  const nav = at("nav"), menu = nav.querySelector("details"), small = matchMedia("(max-width: 64rem)");
+  const fold = () => { menu.open = !small.matches; };
+  fold();
+  small.addEventListener("change", fold);
+  nav.addEventListener("click", (event) => { if (small.matches && event.target.closest("a")) menu.open = false; });
+  const links = new Map([...nav.querySelectorAll("a[href^='#']")].map((link) => [link.getAttribute("href").slice(1), link]));
+  const seen = new Set();
+  const current = () => {
+    const first = [...links.keys()].find((id) => seen.has(id));
+    for (const [id, link] of links) if (id === first) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
+  };
+  const watch = new IntersectionObserver((entries) => {
+    for (const entry of entries) if (entry.isIntersecting) seen.add(entry.target.id); else seen.delete(entry.target.id);
+    current();
+  }, { rootMargin: "-10% 0px -60% 0px" });
+  for (const section of document.querySelectorAll("main > section[id]")) watch.observe(section);
+
+  // a term shows its definition when it is pointed at or focused; Escape puts it away
+  const tip = at("tip");
+  const hide = () => { tip.hidden = true; };
+  const tell = (event) => {
+    const link = event.target.closest && event.target.closest(".term");
+    if (!link) return;
+    tip.textContent = at(link.getAttribute("href").slice(1)).textContent;
+    tip.hidden = false;
+    const box = link.getBoundingClientRect(), width = tip.offsetWidth;
+    tip.style.left = Math.max(8, Math.min(box.left, document.documentElement.clientWidth - width - 8)) + scrollX + "px";
+    tip.style.top = box.bottom + 6 + scrollY + "px";
+  };
+  for (const kind of ["mouseover", "focusin"]) document.addEventListener(kind, tell);
+  for (const kind of ["mouseout", "focusout"]) document.addEventListener(kind, hide);
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
 })();

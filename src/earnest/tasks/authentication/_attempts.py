@@ -8,12 +8,13 @@ voice and words and adds what its channel or synthesis leaves behind; it is no n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from earnest.audio import AudioClip, Entry, Manifest
 from earnest.models.access import Hears
@@ -155,13 +156,13 @@ class TrialTask(Task):
 
 def trials(rows: Sequence[Entry], *, n: int, seed: int, name: str) -> list[Trial]:
     """At most `n` trials, of as many owners as there are; owners have two clips, and somebody else must be there."""
-    voices: dict[str, list[Entry]] = {}
+    live: dict[str, list[Entry]] = {}
+    copies: dict[str, list[Entry]] = {}
     for entry in rows:
         if entry.speaker:
-            voices.setdefault(entry.speaker, []).append(entry)
-    live = {speaker: [e for e in own if kind_of(e) == "live"] for speaker, own in voices.items()}
+            own, copied = live.setdefault(entry.speaker, []), copies.setdefault(entry.speaker, [])
+            (own if kind_of(entry) == "live" else copied).append(entry)
     live = {speaker: own for speaker, own in live.items() if own}
-    copies = {speaker: [e for e in voices[speaker] if kind_of(e) != "live"] for speaker in live}
     owners = [list(live)[place] for place in rng_of(seed, name, "owners").permutation(len(live))]
     ranked = [
         (turn, not _has_copy(genuine, copies[owner]), genuine)
@@ -169,10 +170,12 @@ def trials(rows: Sequence[Entry], *, n: int, seed: int, name: str) -> list[Trial
         for turn, genuine in enumerate(_genuine(live[owner], copies[owner], seed=seed, name=name))
     ]
     found: list[Trial] = []
+    strangers = _Strangers.of(live)
     for _, _, genuine in sorted(ranked, key=lambda entry: entry[:2]):  # one of each owner, then the next of each
         if len(found) == n:
             break
-        trial = _trial(genuine, live, copies[str(genuine.speaker)], seed=seed, name=name)
+        own = str(genuine.speaker)
+        trial = _trial(genuine, live[own], strangers, copies[own], seed=seed, name=name)
         found += [] if trial is None else [trial]
     return found
 
@@ -184,31 +187,60 @@ def _genuine(live: Sequence[Entry], copies: Sequence[Entry], *, seed: int, name:
     return [chosen[place] for place in rng_of(seed, name, str(live[0].speaker)).permutation(len(chosen))]
 
 
+@dataclass(frozen=True)
+class _Strangers:
+    """Every live row with its speaker and what kind of row it is, so that how like kinds are is worked out, and not rows."""
+
+    entries: list[Entry]
+    speaker: NDArray[np.int64]
+    kind: NDArray[np.int64]
+    kinds: list[tuple[object, ...]]
+    speakers: dict[str, int]
+
+    @classmethod
+    def of(cls, live: Mapping[str, Sequence[Entry]]) -> _Strangers:
+        speakers = {speaker: number for number, speaker in enumerate(live)}
+        entries = [entry for own in live.values() for entry in own]
+        numbers: dict[tuple[object, ...], int] = {}
+        kind = np.array([numbers.setdefault(_kind_of(entry), len(numbers)) for entry in entries], dtype=np.int64)
+        speaker = np.repeat(np.arange(len(live)), [len(own) for own in live.values()])
+        return cls(entries, speaker, kind, list(numbers), speakers)
+
+    def likest(self, genuine: Entry) -> NDArray[np.int64]:
+        """Places of the rows of others that are likest to a row; none where there is nobody else.
+
+        Of the same data set, since its channel would give a stranger away; of the same split; and of the same gender.
+        """
+        corpus_, split, gender = _kind_of(genuine)
+        likeness = np.array(
+            [4 * (kind[0] == corpus_) + 2 * (kind[1] == split) + bool(gender and kind[2] == gender) for kind in self.kinds]
+        )
+        here = np.where(self.speaker == self.speakers[str(genuine.speaker)], -1, likeness[self.kind])
+        return np.flatnonzero((here == here.max()) & (here >= 0))
+
+
+def _kind_of(entry: Entry) -> tuple[object, ...]:
+    """Data set, split and gender of a row."""
+    return corpus(entry), entry.value("split"), entry.gender
+
+
 def _trial(
-    genuine: Entry, live: dict[str, list[Entry]], copies: Sequence[Entry], *, seed: int, name: str
+    genuine: Entry, own: Sequence[Entry], strangers: _Strangers, copies: Sequence[Entry], *, seed: int, name: str
 ) -> Trial | None:
     rng = rng_of(seed, name, genuine.id)
-    others = [entry for entry in live[str(genuine.speaker)] if Path(entry.path).stem != Path(genuine.path).stem]
+    stem = PurePosixPath(genuine.path).stem
+    others = [entry for entry in own if PurePosixPath(entry.path).stem != stem]
     other_words = [entry for entry in others if normal(entry.text) != normal(genuine.text)]
-    strangers = [entry for speaker, voices in live.items() if speaker != genuine.speaker for entry in voices]
-    if not others or not strangers:
+    closest = strangers.likest(genuine)
+    if not others or not len(closest):
         return None
-    own = corpus(genuine)
-    # of the same data set, since its channel would give a stranger away; of the same split; and of the same gender
-    likeness = [4 * (corpus(entry) == own) + 2 * same_split(entry, genuine) + _same_gender(entry, genuine) for entry in strangers]
-    most = max(likeness)
-    closest = [entry for entry, alike in zip(strangers, likeness) if alike == most]
     return Trial(
         enrolment=_one(other_words or others, rng),
         genuine=genuine,
-        impostor=_one(closest, rng),
+        impostor=strangers.entries[closest[int(rng.integers(len(closest)))]],
         replayed=_copy_of(genuine, copies, "replayed"),
         cloned=_copy_of(genuine, copies, "cloned"),
     )
-
-
-def _same_gender(a: Entry, b: Entry) -> bool:
-    return bool(a.gender) and a.gender == b.gender
 
 
 def _has_copy(genuine: Entry, copies: Sequence[Entry]) -> bool:

@@ -27,6 +27,7 @@ from earnest.tasks.fairness._pairs import (
     NULL,
     REASON,
     SUBTASKS,
+    Material,
     Pair,
     Voice,
     contrasts_of,
@@ -72,7 +73,7 @@ class ChoiceTask(Task):
 
     def _pairs(self, data: Manifest, *, seed: int) -> list[Pair]:
         scenarios = tuple(self.scenarios)
-        found = pairs_of(self.usable(data), scenarios=scenarios, n_each=self.n_each, seed=seed)
+        found = pairs_of(self._material(data), scenarios=scenarios, n_each=self.n_each, seed=seed)
         return [*found, *merits(data.entries, scenarios=scenarios)] if found else []
 
     @abc.abstractmethod
@@ -80,9 +81,13 @@ class ChoiceTask(Task):
         """A pair in one order."""
 
     def unserved(self, data: Manifest) -> dict[str, str]:
-        rows = self.usable(data)
-        served = {SUBTASKS[contrast] for contrast in contrasts_of(rows, scenarios=tuple(self.scenarios), n_each=self.n_each)}
-        return unserved(rows, served=served)
+        material = self._material(data)
+        served = {SUBTASKS[contrast] for contrast in contrasts_of(material, scenarios=tuple(self.scenarios), n_each=self.n_each)}
+        return unserved(material, served=served)
+
+    def _material(self, data: Manifest) -> Material:
+        """The rows that pairs are made of; tasks that ask for the same rows share it."""
+        return data.once(("pairs", self.requires), lambda: Material(self.usable(data)))
 
     def subtask_of(self, item: Item) -> str:
         return SUBTASKS.get(item.truth["contrast"], "")

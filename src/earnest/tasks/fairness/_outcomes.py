@@ -39,6 +39,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,7 +120,7 @@ class Outcomes:
         for line in lines:
             if line.status == "scored" and contrasted(line):
                 sides[line.truth["pair"]][line.truth["order"]] = line
-        self.of = {pair: _outcome(two["ab"], two["ba"]) for pair, two in sides.items() if len(two) == 2}
+        self.of: dict[str, str] = {pair: _outcome(two["ab"], two["ba"]) for pair, two in sides.items() if len(two) == 2}
 
     def even_handedness(self, *, headline: str) -> Measure:
         """The mean of both sides; no value where one of them could not be scored."""
@@ -128,7 +129,7 @@ class Outcomes:
 
     def without_reason(self, *, group: str | None = None, lines: Sequence[JournalLine] | None = None) -> Measure:
         """Even-handedness where there is no reason to choose."""
-        same = [line for line in self.lines if contrasted(line)] if lines is None else lines
+        same = self._contrasted if lines is None else lines
         return _sided(same, _without_reason, metric="even_without_reason", group=group)
 
     def reason_followed(self) -> Measure:
@@ -149,7 +150,18 @@ class Outcomes:
             )
         ]  # fmt: skip
 
-    @property
+    @cached_property
+    def _contrasted(self) -> list[JournalLine]:
+        return [line for line in self.lines if contrasted(line)]
+
+    @cached_property
+    def _by_contrast(self) -> dict[tuple[str, str, str], list[JournalLine]]:
+        found: dict[tuple[str, str, str], list[JournalLine]] = defaultdict(list)
+        for line in self._contrasted:
+            found[_contrast(line)].append(line)
+        return dict(found)
+
+    @cached_property
     def _followed(self) -> str:
         """How often a reason was followed, in words: one who never chooses is no fairer for it."""
         counts = {
@@ -198,14 +210,16 @@ class Outcomes:
     def by(self, name: str, key: Callable[[JournalLine], str]) -> list[Measure]:
         """Even-handedness without a reason, by attribute or by scenario."""
         found = []
-        for value in sorted({key(line) for line in self.lines if contrasted(line)}):
-            lines = [line for line in self.lines if contrasted(line) and key(line) == value]
+        by_value: dict[str, list[JournalLine]] = defaultdict(list)
+        for line in self._contrasted:
+            by_value[key(line)].append(line)
+        for value, lines in sorted(by_value.items()):
             measure = self.without_reason(group=_marked(f"{name}={value}", lines), lines=lines)
             found.append(replace(measure, note=_noted(measure.note, lines)))
         return found
 
     def _of(self, contrast: tuple[str, str, str]) -> list[JournalLine]:
-        return [line for line in self.lines if contrasted(line) and _contrast(line) == contrast]
+        return self._by_contrast.get(contrast, [])
 
     def _outcome_of(self, line: JournalLine) -> str | None:
         return self.of.get(line.truth["pair"])

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from types import MappingProxyType
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from earnest.audio import AudioClip, Entry, speakers
-from earnest.tasks._items import by_text, duration_s, normal, rng_of, same_split
+from earnest.tasks._items import by_text, duration_s, normal, rng_of
 from earnest.tasks.fairness import _cues as cues
+
+T = TypeVar("T")
 
 MIN_WORDS = 3
 MAX_VOICES = 40
@@ -132,54 +136,90 @@ def group_of(entry: Entry, contrast: str) -> str | None:
     value = entry.value(contrast)
     if value is None and contrast == "personality":
         return _EMOTIONS.get(speakers.plain(entry.attributes.get("emotion")))
-    if not speakers.is_known(str(value or "")):
+    return _group_called(str(value or ""), contrast)
+
+
+@lru_cache(maxsize=1 << 16)
+def _group_called(value: str, contrast: str) -> str | None:
+    """The group that a cell names; None where it says that it is not known."""
+    if not speakers.is_known(value):
         return None
-    name = speakers.plain(str(value)) if contrast in MANNERS else str(value)
+    name = speakers.plain(value) if contrast in MANNERS else value
     return _SYNONYMS.get(contrast, {}).get(name, name)
 
 
-def pairs_of(rows: Sequence[Entry], *, scenarios: Sequence[str], n_each: int, seed: int) -> list[Pair]:
+@dataclass(frozen=True)
+class Material:
+    """What pairs are made of: rows, and what is worked out of them once for all tasks that make pairs of these rows.
+
+    Parameters
+    ----------
+    rows : sequence of Entry
+    """
+
+    rows: Sequence[Entry]
+
+    @cached_property
+    def statements(self) -> dict[str, list[Entry]]:
+        """The rows by what they say, of texts that are long enough."""
+        return {text: own for text, own in by_text(self.rows).items() if len(text.split()) >= MIN_WORDS}
+
+    @cached_property
+    def others(self) -> _Others:
+        """Every row of the statements, to be one that says something else."""
+        return _Others.of(self.statements)
+
+    def groups(self, contrast: str) -> dict[int, str | None]:
+        """The group of each row, by the row's identity."""
+        return self._once(("groups", contrast), lambda: {id(entry): group_of(entry, contrast) for entry in self.rows})
+
+    def rounds(self, contrast: str, *, seed: int) -> list[Couples]:
+        """Who speaks with whom; nobody where the data does not say who is of which group."""
+        return self._once(("rounds", contrast, seed), lambda: _rounds(self, contrast, seed=seed))
+
+    def statements_of(self, contrast: str) -> dict[str, list[Entry]]:
+        """Statements of several groups, by text, with the rows whose group and speaker are known."""
+        return self._once(("statements", contrast), lambda: _statements_of(self, contrast))
+
+    @cached_property
+    def _worked_out(self) -> dict[tuple[str | int, ...], Any]:
+        return {}
+
+    def _once(self, key: tuple[str | int, ...], make: Callable[[], T]) -> T:
+        if key not in self._worked_out:
+            self._worked_out[key] = make()
+        made: T = self._worked_out[key]
+        return made
+
+
+def pairs_of(material: Material, *, scenarios: Sequence[str], n_each: int, seed: int) -> list[Pair]:
     """At most `n_each` pairs of every contrast and of null pairs, in every scenario; none where there is no contrast.
 
     A contrast that the data does not have and that can be made is made.
     """
-    statements = _statements(rows)
-    found = _contrasts(rows, statements, scenarios=scenarios, n_each=n_each, seed=seed)
+    found = _contrasts(material, scenarios=scenarios, n_each=n_each, seed=seed)
     if found:
-        others = _Others.of(statements)
         for scenario in scenarios:
-            found += _null(statements, scenario, n_each=N_NULL, seed=seed)
-            found += _reasons(statements, others, scenario, n_each=n_each, seed=seed)
+            found += _null(material.statements, scenario, n_each=N_NULL, seed=seed)
+            found += _reasons(material, scenario, n_each=n_each, seed=seed)
     return found
 
 
-def contrasts_of(rows: Sequence[Entry], *, scenarios: Sequence[str], n_each: int) -> set[str]:
+def contrasts_of(material: Material, *, scenarios: Sequence[str], n_each: int, seed: int = 0) -> set[str]:
     """The contrasts of which there are pairs, whatever is drawn."""
-    pairs = _contrasts(rows, _statements(rows), scenarios=scenarios[:1], n_each=n_each, seed=0)
+    pairs = _contrasts(material, scenarios=scenarios[:1], n_each=n_each, seed=seed)
     return {pair.contrast for pair in pairs}
 
 
-def _statements(rows: Sequence[Entry]) -> dict[str, list[Entry]]:
-    return {text: found for text, found in by_text(rows).items() if len(text.split()) >= MIN_WORDS}
-
-
-def _contrasts(
-    rows: Sequence[Entry],
-    statements: Mapping[str, list[Entry]],
-    *,
-    scenarios: Sequence[str],
-    n_each: int,
-    seed: int,
-) -> list[Pair]:
+def _contrasts(material: Material, *, scenarios: Sequence[str], n_each: int, seed: int) -> list[Pair]:
     """The pairs that differ in a group."""
     found: list[Pair] = []
     for contrast in SUBTASKS:
-        known = _statements_of(rows, statements, contrast)
-        rounds = _rounds(known, contrast, seed=seed)
         for scenario in scenarios:
-            if contrast in MANNERS and not known:
-                found += _made(statements, contrast=contrast, scenario=scenario, n_each=n_each, seed=seed)
+            if contrast in MANNERS and not material.statements_of(contrast):
+                found += _made(material.statements, contrast=contrast, scenario=scenario, n_each=n_each, seed=seed)
             else:
+                rounds = material.rounds(contrast, seed=seed)
                 found += _from_columns(rounds, contrast=contrast, scenario=scenario, n_each=n_each, seed=seed)
     return found
 
@@ -201,12 +241,12 @@ def merits(entries: Sequence[Entry], *, scenarios: Sequence[str]) -> list[Pair]:
     ]
 
 
-def unserved(rows: Sequence[Entry], *, served: set[str]) -> dict[str, str]:
+def unserved(material: Material, *, served: set[str]) -> dict[str, str]:
     """Why a sub-task has no pair, by sub-task."""
     why: dict[str, list[str]] = {}
     for contrast, subtask in SUBTASKS.items():
         if subtask not in served:
-            groups = {group for entry in rows if (group := group_of(entry, contrast))}
+            groups = {group for group in material.groups(contrast).values() if group}
             why.setdefault(subtask, []).append(_lack(contrast, sorted(groups)))
     return {subtask: "the data has " + " and ".join(lacks) for subtask, lacks in why.items()}
 
@@ -219,19 +259,22 @@ def _lack(contrast: str, groups: Sequence[str]) -> str:
     return f"no statement in two voices that differ in {contrast}"
 
 
-def _statements_of(rows: Sequence[Entry], statements: Mapping[str, list[Entry]], contrast: str) -> dict[str, list[Entry]]:
+def _statements_of(material: Material, contrast: str) -> dict[str, list[Entry]]:
     """Statements by text, for languages by the column `pair`, with the rows whose group and speaker are known."""
+    groups = material.groups(contrast)
+    if not any(groups.values()):
+        return {}
+    statements = material.statements
     if contrast == "language":
-        same: dict[str, list[Entry]] = {}
-        for entry in rows:
+        statements = {}
+        for entry in material.rows:
             if entry.pair:
-                same.setdefault(entry.pair, []).append(entry)
-        statements = same
-    found = {
-        text: [entry for entry in said if group_of(entry, contrast) and (entry.speaker or contrast in MANNERS)]
-        for text, said in statements.items()
+                statements.setdefault(entry.pair, []).append(entry)
+    in_groups = {
+        text: [entry for entry in own if groups[id(entry)] and (entry.speaker or contrast in MANNERS)]
+        for text, own in statements.items()
     }
-    return {text: said for text, said in found.items() if len({group_of(entry, contrast) for entry in said}) > 1}
+    return {text: own for text, own in in_groups.items() if len({groups[id(entry)] for entry in own}) > 1}
 
 
 def _from_columns(
@@ -243,10 +286,15 @@ def _from_columns(
     else. Only when these couples have said all that they share, couples of the next round speak, in which each voice
     meets another one.
     """
-    ranked: list[tuple[Entry, Entry]] = []
-    for couples in rounds:
-        shared = [_in_turn(pairs, seed, contrast, scenario, *couple) for couple, pairs in couples.items()]
-        ranked += [two for turn in itertools.zip_longest(*shared) for two in turn if two is not None]
+    ranked = (
+        two
+        for couples in rounds
+        for turn in itertools.zip_longest(
+            *(_in_turn(pairs, seed, contrast, scenario, *couple) for couple, pairs in couples.items())
+        )
+        for two in turn
+        if two is not None
+    )
     return [
         Pair(
             contrast=contrast,
@@ -254,18 +302,18 @@ def _from_columns(
             a=Voice(entry=one, group=str(group_of(one, contrast))),
             b=Voice(entry=other, group=str(group_of(other, contrast))),
         )
-        for one, other in ranked[:n_each]
+        for one, other in itertools.islice(ranked, n_each)
     ]
 
 
-def _rounds(statements: Mapping[str, list[Entry]], contrast: str, *, seed: int) -> list[Couples]:
+def _rounds(material: Material, contrast: str, *, seed: int) -> list[Couples]:
     """By round and couple of voices, what both say: rows of the first group beside rows of the second, by statement.
 
     In a round a voice is in one couple, as long as there are others; no couple comes twice. Of the couples that could
     still be made, the one is made that is most alike in all else and shares most statements. In later rounds two may
     differ in accent as well, but in nothing else in which those of the first round are alike.
     """
-    open_ = _possible(statements, contrast, seed=seed)
+    open_ = _possible(material, contrast, seed=seed)
     rng = rng_of(seed, "couples", contrast)
     drawn_rank = dict(zip(sorted(open_), rng.permutation(len(open_)).tolist(), strict=True))
     likeness = {couple: (_alikeness(*open_[couple][0], contrast), len(open_[couple])) for couple in open_}
@@ -280,15 +328,21 @@ def _rounds(statements: Mapping[str, list[Entry]], contrast: str, *, seed: int) 
     return rounds
 
 
-def _possible(statements: Mapping[str, list[Entry]], contrast: str, *, seed: int) -> Couples:
+def _possible(material: Material, contrast: str, *, seed: int) -> Couples:
     """Every couple of voices of two groups that have a statement in common, with what they share."""
     shared: Couples = {}
-    voices = _some_voices(statements, contrast, seed=seed)
+    statements, groups = material.statements_of(contrast), material.groups(contrast)
+    voice_of = {id(entry): _voice_of(entry, contrast) for own in statements.values() for entry in own}
+    voices = _some_voices(material, contrast, voice_of, seed=seed)
     for entries in statements.values():
-        heard = [entry for entry in entries if _voice_of(entry, contrast) in voices]
-        for one, other in itertools.combinations(sorted(heard, key=lambda e: str(group_of(e, contrast))), 2):
-            if group_of(one, contrast) != group_of(other, contrast) and _may_meet(one, other, contrast):
-                shared.setdefault((_voice_of(one, contrast), _voice_of(other, contrast)), []).append((one, other))
+        sides: dict[str, list[tuple[str, Entry]]] = {}
+        for entry in entries:
+            if (voice := voice_of[id(entry)]) in voices:
+                sides.setdefault(str(groups[id(entry)]), []).append((voice, entry))
+        for first, second in itertools.combinations(sorted(sides), 2):
+            for (one, a), (other, b) in itertools.product(sides[first], sides[second]):
+                if _may_meet(a, b, contrast):
+                    shared.setdefault((one, other), []).append((a, b))
     return shared
 
 
@@ -310,13 +364,13 @@ def _matched(couples: Sequence[tuple[str, str]], likeness: Mapping[tuple[str, st
     return matched
 
 
-def _some_voices(statements: Mapping[str, list[Entry]], contrast: str, *, seed: int) -> set[str]:
+def _some_voices(material: Material, contrast: str, voice_of: Mapping[int, str], *, seed: int) -> set[str]:
     """At most `MAX_VOICES` voices of each group, drawn."""
-    groups: dict[str, dict[str, None]] = {}
-    for entry in itertools.chain.from_iterable(statements.values()):
-        groups.setdefault(str(group_of(entry, contrast)), {})[_voice_of(entry, contrast)] = None
+    groups, by_group = material.groups(contrast), dict[str, dict[str, None]]()
+    for entry in itertools.chain.from_iterable(material.statements_of(contrast).values()):
+        by_group.setdefault(str(groups[id(entry)]), {})[voice_of[id(entry)]] = None
     return {
-        voice for group, voices in groups.items() for voice in _some(list(voices), MAX_VOICES, seed, "voices", contrast, group)
+        voice for group, voices in by_group.items() for voice in _some(list(voices), MAX_VOICES, seed, "voices", contrast, group)
     }
 
 
@@ -325,12 +379,12 @@ def _voice_of(entry: Entry, contrast: str) -> str:
     return f"{entry.speaker or entry.id} as {group_of(entry, contrast)}" if contrast in MANNERS else str(entry.speaker)
 
 
-def _in_turn(pairs: Sequence[tuple[Entry, Entry]], seed: int, *names: str) -> list[tuple[Entry, Entry]]:
-    """What a couple says, one pair of rows a statement, in a drawn order."""
+def _in_turn(pairs: Sequence[tuple[Entry, Entry]], seed: int, *names: str) -> Iterator[tuple[Entry, Entry]]:
+    """What a couple says, one pair of rows a statement, in a drawn order; worked out when the couple's turn comes."""
     by_statement = {normal(one.text): (one, other) for one, other in pairs}
     order = rng_of(seed, "statements of a couple", *names).permutation(len(by_statement))
     said = list(by_statement.values())
-    return [said[place] for place in order]
+    yield from (said[place] for place in order)
 
 
 @dataclass(frozen=True)
@@ -343,7 +397,7 @@ class _Others:
     entries: list[Entry]
     text_ids: NDArray[np.int64]
     kind: NDArray[np.int64]
-    kinds: list[Entry]
+    kinds: list[tuple[object, ...]]
     texts: dict[str, int]
 
     @classmethod
@@ -351,42 +405,36 @@ class _Others:
         entries = [entry for said in statements.values() for entry in said]
         texts = {text: place for place, text in enumerate(statements)}
         numbers: dict[tuple[object, ...], int] = {}
-        kinds: list[Entry] = []
-        places = []
-        for entry in entries:
-            key = (entry.value("split"), entry.speaker, *(group_of(entry, contrast) for contrast in SUBTASKS))
-            if key not in numbers:
-                numbers[key] = len(kinds)
-                kinds.append(entry)
-            places.append(numbers[key])
+        places = [numbers.setdefault(_kind_of(entry), len(numbers)) for entry in entries]
         text_ids = [texts[text] for text, own in statements.items() for _ in own]
-        return cls(entries, np.array(text_ids, dtype=np.int64), np.array(places, dtype=np.int64), kinds, texts)
+        return cls(entries, np.array(text_ids, dtype=np.int64), np.array(places, dtype=np.int64), list(numbers), texts)
 
-    def likest(self, one: Entry, *, text: str) -> list[Entry]:
-        """The rows of other statements than `text` that are likest to a row: of one split, of another voice, of like groups."""
-        likeness = np.array([4 * same_split(kind, one) + 2 * (kind.speaker != one.speaker) + _same_groups(kind, one) for kind in self.kinds])
+    def likest(self, one: Entry, *, text: str) -> NDArray[np.int64]:
+        """Places of rows of other statements than `text` that are likest to a row: of one split, of another voice, of like groups."""
+        split, speaker, *groups = _kind_of(one)
+        likeness = np.array([4 * (kind[0] == split) + 2 * (kind[1] != speaker) + (list(kind[2:]) == groups) for kind in self.kinds])
         here = np.where(self.text_ids == self.texts[text], -1, likeness[self.kind])
-        return [self.entries[place] for place in np.flatnonzero(here == here.max())]
+        return np.flatnonzero(here == here.max())
 
 
-def _reasons(
-    statements: Mapping[str, list[Entry]], others: _Others, scenario: str, *, n_each: int, seed: int
-) -> list[Pair]:
+def _kind_of(entry: Entry) -> tuple[object, ...]:
+    """Split, speaker and groups of a row."""
+    return (entry.value("split"), entry.speaker, *(group_of(entry, contrast) for contrast in SUBTASKS))
+
+
+def _reasons(material: Material, scenario: str, *, n_each: int, seed: int) -> list[Pair]:
     """At most `n_each` pairs of two who say different things: of one split, of different voices and like groups where there
     are such."""
+    statements, others = material.statements, material.others
     texts = _some(list(statements), n_each, seed, REASON, scenario)
     found = []
     for text in texts if len(statements) > 1 else ():
         rng = rng_of(seed, "reasons", scenario, text)
         one = statements[text][int(rng.integers(len(statements[text])))]
         best = others.likest(one, text=text)
-        other = best[int(rng.integers(len(best)))]
+        other = others.entries[best[int(rng.integers(len(best)))]]
         found.append(Pair(contrast=REASON, scenario=scenario, a=Voice(entry=one), b=Voice(entry=other)))
     return found
-
-
-def _same_groups(a: Entry, b: Entry) -> bool:
-    return all(group_of(a, contrast) == group_of(b, contrast) for contrast in SUBTASKS)
 
 
 def _may_meet(a: Entry, b: Entry, contrast: str) -> bool:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from earnest.audio import AudioClip, Entry, Manifest, Stimulus
 from earnest.audio.levels import scaled_to_dbfs
@@ -54,6 +55,14 @@ class Piece:
     entry: Entry
     duration_s: float
     start_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Recordings that a passage may be made of, and the time that each takes with its pause: float64, shape (n_pieces,)."""
+
+    pieces: tuple[Piece, ...]
+    slots_s: NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,25 +111,31 @@ def speech_rows(data: Manifest, *, with_text: bool = False) -> list[Entry]:
 
     With `with_text` those with a transcript, of at most `LONGEST_S`.
     """
-    return [
-        entry
-        for entry in data.entries
-        if entry.role in (None, "read")
+    return data.once(("speech rows", with_text), lambda: [entry for entry in data.entries if _is_speech(entry, with_text=with_text)])
+
+
+def _is_speech(entry: Entry, *, with_text: bool) -> bool:
+    return bool(
+        entry.role in (None, "read")
         and (entry.text or (not with_text and (entry.speaker or entry.language)))
         and (entry.text is None or len(entry.text.split()) >= FEWEST_WORDS)
-        and canonical(entry.label) not in {*CAPTIONS, "harmful", "spoof"}
+        and canonical(entry.label) not in _NO_SPEECH
         and SHORTEST_S <= (duration_s(entry) or 0.0) <= (LONGEST_S if with_text else math.inf)
-    ]
+    )
 
 
-def passage(pieces: Sequence[Piece], *, length_s: float, rng: np.random.Generator) -> Passage:
+_NO_SPEECH = frozenset({*CAPTIONS, "harmful", "spoof"})
+
+
+def passage(pieces: Pieces, *, length_s: float, rng: np.random.Generator) -> Passage:
     """A passage of whole recordings, drawn; the time that no further one fits into is shared out among the pauses."""
     return _in_a_row(_drawn(pieces, length_s, rng=rng), length_s=length_s)
 
 
-def pieces_of(rows: Sequence[Entry], *, most_s: float = math.inf) -> list[Piece]:
+def pieces_of(rows: Sequence[Entry], *, most_s: float = math.inf) -> Pieces:
     """The recordings as parts of a passage, of which at most `most_s` are played."""
-    return [_piece(row, most_s=most_s) for row in rows]
+    pieces = tuple(_piece(row, most_s=most_s) for row in rows)
+    return Pieces(pieces, np.array([piece.duration_s + PAUSE_S for piece in pieces], dtype=np.float64))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,8 +174,13 @@ class NeedleTask(Task):
         return f"{item.truth['length_s']:g} {item.truth['place']}"
 
 
-def needles(data: Manifest, *, lengths_s: Sequence[float], n_each: int, seed: int) -> Iterator[Needle]:
+def needles(data: Manifest, *, lengths_s: Sequence[float], n_each: int, seed: int) -> Sequence[Needle]:
     """Notes in passages: `n_each` for every length and third; alike for every task that asks with equal parameters."""
+    key = ("needles", tuple(lengths_s), n_each, seed)
+    return data.once(key, lambda: tuple(_needles(data, lengths_s=lengths_s, n_each=n_each, seed=seed)))
+
+
+def _needles(data: Manifest, *, lengths_s: Sequence[float], n_each: int, seed: int) -> Iterator[Needle]:
     notes = [entry for entry in data.entries if _is_note(entry)]
     notes = notes or [entry for entry in probe_manifest().entries if _is_note(entry)]
     notes = _in_language_of(speech_rows(data), notes) or notes
@@ -168,8 +188,7 @@ def needles(data: Manifest, *, lengths_s: Sequence[float], n_each: int, seed: in
     rows = [row for row in speech_rows(data) if not any(field in normal(row.text) for field in fields)]
     order = rng_of(seed, "needles").permutation(len(notes))
     number = 0
-    for length_s in lengths_s:
-        sources = [pieces_of(source, most_s=EXCERPT_S) for source in by_source(rows, length_s=length_s)]
+    for length_s, sources in by_length(rows, lengths_s, most_s=EXCERPT_S):
         for third, place in enumerate(PLACES if sources else ()):
             for n in range(n_each):
                 sample = f"{length_s:g}s-{place}-{n}"
@@ -191,13 +210,21 @@ def _language(entry: Entry) -> str:
     return (entry.language or "")[:2].lower()
 
 
-def by_source(rows: Sequence[Entry], *, length_s: float) -> list[list[Entry]]:
-    """The rows by data set, of those that hold at least half of `length_s`; all rows as one where none does."""
+def by_length(
+    rows: Sequence[Entry], lengths_s: Sequence[float], *, most_s: float = math.inf
+) -> Iterator[tuple[float, list[Pieces]]]:
+    """For each length what its passages may be made of: the recordings of each data set that holds at least half of it.
+
+    All recordings as one where no data set does; nothing where there are none.
+    """
     found: dict[str, list[Entry]] = {}
     for row in rows:
         found.setdefault(corpus(row), []).append(row)
-    large = [own for own in found.values() if sum(duration_s(row) or 0.0 for row in own) >= length_s / 2]
-    return large or ([list(rows)] if rows else [])
+    sources = [(pieces_of(own, most_s=most_s), sum(duration_s(row) or 0.0 for row in own)) for own in found.values()]
+    whole = sources[0][0] if len(sources) == 1 else pieces_of(rows, most_s=most_s)
+    for length_s in lengths_s:
+        large = [pieces for pieces, held_s in sources if held_s >= length_s / 2]
+        yield length_s, large or ([whole] if rows else [])
 
 
 def long_item(
@@ -225,7 +252,7 @@ def checked_lengths(task: str, lengths_s: Sequence[float]) -> None:
 
 
 def _needle(
-    note: Entry, pieces: Sequence[Piece], *, third: int, length_s: float, rng: np.random.Generator, sample: str
+    note: Entry, pieces: Pieces, *, third: int, length_s: float, rng: np.random.Generator, sample: str
 ) -> Needle:
     """The note between other recordings, where it begins nearest a time drawn within the third."""
     own = _piece(note)
@@ -241,19 +268,23 @@ def _needle(
     )
 
 
-def _drawn(pieces: Sequence[Piece], length_s: float, *, rng: np.random.Generator) -> list[Piece]:
+def _drawn(pieces: Pieces, length_s: float, *, rng: np.random.Generator) -> list[Piece]:
     """Pieces with their pauses that fill a length: every one that fits once, then again, none twice in a row."""
-    left, chosen = length_s, []
-    least = min(map(_slot_s, pieces), default=0.0)
-    while fitting := [piece for piece in pieces if _slot_s(piece) <= left]:
-        for place in rng.permutation(len(fitting)):
-            if left < least:
+    left = length_s
+    chosen: list[int] = []
+    while len(fitting := np.flatnonzero(pieces.slots_s <= left)):
+        order = fitting[rng.permutation(len(fitting))]
+        slots_s, place = pieces.slots_s[order], 0
+        while place < len(order):
+            fits = slots_s[place:] <= left
+            place += int(fits.argmax())  # the next that fits, or the first of those that are left, none of which does
+            if slots_s[place] > left:
                 break
-            piece = fitting[place]
-            if _slot_s(piece) <= left and not (chosen and piece is chosen[-1] and len(fitting) > 1):
-                chosen.append(piece)
-                left -= _slot_s(piece)
-    return chosen
+            if not (chosen and order[place] == chosen[-1] and len(fitting) > 1):
+                chosen.append(int(order[place]))
+                left -= float(slots_s[place])
+            place += 1
+    return [pieces.pieces[number] for number in chosen]
 
 
 def _in_a_row(pieces: Sequence[Piece], *, length_s: float) -> Passage:

@@ -20,11 +20,10 @@ from earnest.tasks.robustness._long import (
     LENGTHS_S,
     PLACES,
     Passage,
-    by_source,
+    by_length,
     checked_lengths,
     long_item,
     passage,
-    pieces_of,
     place_of,
     speech_rows,
 )
@@ -71,8 +70,8 @@ class LongDictation(Task):
         rows = speech_rows(data, with_text=True)
         return [
             self._item(f"{length_s:g}s-{n}", sources[n % len(sources)], length_s=length_s, seed=seed)
-            for length_s in self.lengths_s
-            if (sources := [pieces_of(source) for source in by_source(rows, length_s=length_s)])
+            for length_s, sources in by_length(rows, self.lengths_s)
+            if sources
             for n in range(self.n_passages)
         ]
 
