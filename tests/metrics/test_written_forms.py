@@ -38,6 +38,23 @@ def edits(reference: str, hypothesis: str) -> int:
     return spoken_edit_counts(reference=reference, hypothesis=hypothesis).edits
 
 
+def test_a_run_of_digits_may_be_said_in_pairs_up_to_its_longest() -> None:
+    assert edits("12" * 12, "twelve " * 12) == 0, "24 digits, the longest"
+    assert edits("12" * 13, "one two " * 13) == 0
+    assert edits("12" * 13, "twelve " * 13) > 0, "beyond, only digit by digit"
+
+
+def test_minutes_that_are_not_told_are_no_time() -> None:
+    assert edits("10:10", "ten minutes past ten") == 0 and edits("9:30", "half past nine") == 0
+    assert edits("10:00", "minutes past ten") > 0
+    assert edits("10:31", "thirty one minutes past ten") > 0, "nobody counts past the half hour so"
+
+
+def test_oh_is_a_nought_beside_numbers_alone() -> None:
+    assert edits("room 405", "room four oh five") == 0
+    assert edits("well $0.10", "well oh dollars ten") > 0
+
+
 def pairs(name: str) -> list[list[str]]:
     lines = (DATA / name).read_text(encoding="utf-8").splitlines()
     found = [line.split(" | ") for line in lines if line and not line.startswith("#")]
