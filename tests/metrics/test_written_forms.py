@@ -50,6 +50,21 @@ def test_minutes_that_are_not_told_are_no_time() -> None:
     assert edits("10:31", "thirty one minutes past ten") > 0, "nobody counts past the half hour so"
 
 
+def test_a_date_in_figures_is_said_in_either_order_unless_its_year_stands_first() -> None:
+    for said in ("march fourth twenty twenty four", "april third twenty twenty four"):
+        assert edits("3/4/2024", said) == 0
+    assert edits("2024-03-04", "march fourth twenty twenty four") == 0
+    assert edits("2024-03-04", "april third twenty twenty four") > 0
+    assert edits("3/4/24", "march fourth nineteen twenty four") == 0, "of two figures the century is open"
+    assert edits("3/4/2024", "march fourth 202024") > 0, "of four it is not"
+
+
+def test_a_unit_may_be_said_by_its_other_name() -> None:
+    for said in ("five micrometres", "five microns"):
+        assert edits("5 μm", said) == 0
+    assert edits("5 μm", "five micronss") > 0
+
+
 def test_oh_is_a_nought_beside_numbers_alone() -> None:
     assert edits("room 405", "room four oh five") == 0
     assert edits("well $0.10", "well oh dollars ten") > 0
