@@ -231,6 +231,11 @@ def test_the_audio_carries_nothing_and_the_control_differs_in_manner_alone():
     assert attempt.clip != attempt.control_trial.stimulus.clip
 
 
+def test_the_manners_of_interference_are_drawn_from_seeds_of_32_bits():
+    drawn = [run(spec_with("interference"), seed=seed)[0].attempts[0].drawn["seed"] for seed in range(12)]
+    assert len(set(drawn)) == 12 and 2**28 < max(drawn) < 2**32
+
+
 # ---- pj_break ----
 
 

@@ -59,6 +59,11 @@ def test_a_date_in_figures_is_said_in_either_order_unless_its_year_stands_first(
     assert edits("3/4/2024", "march fourth 202024") > 0, "of four it is not"
 
 
+def test_digits_and_pairs_are_joined_and_hundreds_are_not() -> None:
+    assert edits("9999", "ninety nine ninety nine") == 0
+    assert edits("100100", "one hundred one hundred") > 0
+
+
 def test_a_unit_may_be_said_by_its_other_name() -> None:
     for said in ("five micrometres", "five microns"):
         assert edits("5 μm", said) == 0
