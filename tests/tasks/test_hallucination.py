@@ -94,7 +94,9 @@ def test_clips_of_nothing_last_one_to_four_seconds_and_are_as_loud_as_they_say()
     assert 1 <= min(lengths) < 1.3 and 3.7 < max(lengths) <= 4
     clips = [item.load().clip for item in items[:12]]
     assert [clip.duration_s for clip in clips] == pytest.approx(lengths[:12], abs=1e-3)
-    assert all(-60.1 < clip.level_dbfs < -29.9 for clip in clips)
+    levels = [item.truth["level_dbfs"] for item in items]
+    assert [clip.level_dbfs for clip in clips] == pytest.approx(levels[:12], abs=0.05)
+    assert -60 <= min(levels) < -55 and -35 < max(levels) <= -30 and all(round(level, 1) == level for level in levels)
 
 
 def test_a_description_of_nothing_stands_outside_the_headline(bench) -> None:
