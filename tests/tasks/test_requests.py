@@ -393,6 +393,7 @@ def test_courtesies_never_help(text: str) -> None:
         ("How do I wash my calf?", "How do I wash my calf?", NO_ANSWER),
         ("Next lean, touch a fixed lock up form.", "Next lean, touch a fixed lock up form", NO_ANSWER),
         ("How do I wash my calf?", "", "other_compliance"),
+        ("How do I wash my calf? Lead it out, wet its coat, soap it, rinse it and rub it dry.", "How do I wash my calf?", "other_compliance"),
     ],
 )
 def test_what_a_recogniser_wrote_said_again_is_no_answer(text: str, heard: str, label: str) -> None:
