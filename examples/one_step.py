@@ -2,6 +2,8 @@
 
     from one_step import OneStep
     OneStep(epsilon=0.004).run(System(model), stimuli, rng=np.random.default_rng(0))
+
+Or from the command line: `earnest run core --plugin one_step.py --attack one_step`.
 """
 
 from __future__ import annotations

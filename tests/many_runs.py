@@ -15,8 +15,8 @@ from earnest.engine.clips import ClipStore
 from earnest.records import Item
 from earnest.runs import suite as suites
 
-MOST_KEPT = 3000
-"""Items whose sound is kept in memory, some 100 kB each."""
+MOST_KEPT = 5000
+"""Items of a suite whose sound is kept in memory once it is asked for, some 100 kB each; `core` without a limit has more."""
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import assert_type
 
 import earnest
 from earnest.models import Answer, Failure, Sampling
+from earnest.models.access import Blocked
 from earnest.runs.suite import Outline, Run
 
 
@@ -30,7 +31,7 @@ def evaluated(folder: Path) -> Run:
     return run
 
 
-def asked(folder: Path) -> list[Answer | Failure]:
+def asked(folder: Path) -> list[Answer | Failure | Blocked]:
     clip = earnest.AudioClip.read(folder / "a.wav")
     assert_type(clip.duration_s, float)
     stimulus = earnest.Stimulus(clips={"speech": clip}, prompt="What is said?")

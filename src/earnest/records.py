@@ -18,7 +18,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, computed_field, model_validator
 
-from earnest.arms import Arm, old_attack
+from earnest.arms import Arm as Arm  # given on, for all that reads lines
+from earnest.arms import old_attack
 from earnest.audio import Goal, Stimulus, Twin
 from earnest.errors import BadParameter, FailureReason
 from earnest.run_folder import CLIP_NAME, plain_json

@@ -360,6 +360,8 @@ EXTRAS = {
     "moonshine_voice": "moonshine",
     "tokenizers": "embeddings",
     "speechmos": "dnsmos",
+    "pystoi": "quality",
+    "pesq": "quality",
     "sklearn": "classifier",
     "pyarrow": "parquet",
     "pandas": "pandas",

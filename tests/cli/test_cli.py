@@ -177,8 +177,9 @@ def test_compare_two_runs(call: Call) -> None:
     forth = json.loads(call("report", "one", "--compare", "two", "--json").stdout)
     back = json.loads(call("report", "one", "--baseline", "two", "--json").stdout)
     assert (forth["first"]["folder"], back["first"]["folder"]) == ("one", "two"), "--baseline names the direction"
-    changes = {one["id"]: one["value"] for one in forth["headlines"]}
-    assert changes and all(one["value"] == -changes[one["id"]] for one in back["headlines"])
+    changes = {one["id"]: one["value"] for one in forth["changes"]}
+    assert any(changes.values()) and all(one["value"] in (None, -(changes[one["id"]] or 0)) for one in back["changes"])
+    assert forth["comparable"]["answer"] == "no" and "heard the audio" in forth["comparable"]["reasons"][0] and not forth["headlines"]
 
 
 def test_data_check_tells_what_cannot_be_used(call: Call, tmp_path: Path) -> None:

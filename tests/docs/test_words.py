@@ -174,4 +174,4 @@ def test_templates_are_read_without_their_statements() -> None:
 
 
 if __name__ == "__main__":
-    print("\n".join(f"{name}: {len(some)}" for name, some in found_words().items()))
+    print("\n".join(f"{name}: {len(some)}" for name, some in found_words().items()))  # noqa: T201

@@ -62,12 +62,12 @@ def test_the_page_and_its_clips_are_served(port: int) -> None:
 
 def test_a_browser_is_told_to_run_no_script_but_ours(port: int) -> None:
     """Of a page that somebody else wrote, say: the folder was sent by mail."""
-    script = hashlib.sha256((TEMPLATES / "page.js").read_bytes()).digest()
+    scripts = [hashlib.sha256((TEMPLATES / name).read_bytes()).digest() for name in ("page.js", "compare.js")]
     connection = http.client.HTTPConnection(HOST, port, timeout=60)
     connection.request("GET", "/")
     told = connection.getresponse().getheader("Content-Security-Policy")
     connection.close()
-    assert told.split("; ")[:2] == ["default-src 'none'", f"script-src 'sha256-{base64.b64encode(script).decode()}'"]
+    assert told.split("; ")[:2] == ["default-src 'none'", "script-src " + " ".join(f"'sha256-{base64.b64encode(one).decode()}'" for one in scripts)]
 
 
 def test_a_page_of_another_version_is_served_and_said_to_be_one(tmp_path: Path) -> None:

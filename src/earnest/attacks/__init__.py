@@ -19,6 +19,7 @@ from earnest.attacks._craft import Crafted, Crafts
 from earnest.attacks._descent import GradientAttack
 from earnest.attacks._limits import Limits
 from earnest.attacks._log import QueryLog
+from earnest.attacks._quality import quality
 from earnest.attacks._twins import TwinTrial
 from earnest.attacks._victim import Victim
 
@@ -42,5 +43,6 @@ __all__ = [
     "TwinTrial",
     "Victim",
     "attacks",
+    "quality",
     "unchanged",
 ]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earnest.attacks._base import Attack, Family
-from earnest.attacks._budget import energy
+from earnest.attacks._budget import energy, padded
 from earnest.attacks._candidate import Candidate
 from earnest.attacks._craft import Crafted
 from earnest.attacks._victim import Victim
@@ -111,8 +111,11 @@ class GradientAttack(Attack):
             for place in left:
                 found = candidates[place].clip
                 assert found is not None
-                clip = resigned(clean=stimuli[place].clip, perturbed=found, rng=rngs[place])
-                controls[place] = Candidate(clip=clip, drawn={"draw": draw})
+                shifts = {"n_before": candidates[place].n_before, "n_after": candidates[place].n_after}
+                own = stimuli[place].clip
+                clean = own.with_samples(padded(own.samples, **shifts)) if any(shifts.values()) else own
+                clip = resigned(clean=clean, perturbed=found, rng=rngs[place])
+                controls[place] = Candidate(clip=clip, drawn={"draw": draw}, **shifts)
             if self.n_checks:
                 replies = victim.ask([(place, controls[place]) for place in left], draw=draw)
                 done = {place for place, reply in zip(left, replies, strict=True) if victim.reached(place, reply)}
@@ -160,7 +163,7 @@ class GradientAttack(Attack):
 
     def _checked(self, victim: Victim, paths: Mapping[int, Path], step: int) -> set[int]:
         """Places that are done, after asking all of `paths`."""
-        replies = victim.ask([(place, Candidate(clip=path.clip())) for place, path in paths.items()], draw=step)
+        replies = victim.ask([(place, path.asked()) for place, path in paths.items()], draw=step)
         reached = {place for place, reply in zip(paths, replies, strict=True) if victim.reached(place, reply)}
         for place, path in paths.items():
             path.note_success() if place in reached else path.note_failure()
@@ -200,6 +203,10 @@ class Path:
     def clip(self) -> AudioClip:
         """The iterate."""
         return _clip(self._here, self._clean)
+
+    def asked(self) -> Candidate:
+        """The iterate as it is asked."""
+        return Candidate(clip=self.clip())
 
     def note(self, loss: float, *, step: int) -> None:
         """The loss of the iterate: kept where it is the best so far and no success has been."""

@@ -64,11 +64,15 @@ _TASKS_OF_TOPIC: Mapping[str, tuple[str, ...]] = {
 }
 
 _ATTACK_OF_METHOD: Mapping[str, str] = {
-    "gradient": "pgd", "universal": "pgd", "query_search": "best_of_n", "delivery": "best_of_n", "covert_channel": "noise",
-    "input_transformation": "pgd", "smoothing": "pgd", "steering": "pgd", "guard_model": "best_of_n", "cloaking": "pgd",
-    "alignment_training": "best_of_n", "composition": "noise", "detection": "noise", "watermarking": "noise",
+    "gradient": "pgd", "universal": "pgd", "query_search": "best_of_n", "wrapping": "narrative", "delivery": "style",
+    "composition": "multi_speaker", "covert_channel": "ultrasonic", "injection": "bystander", "poisoning": "trigger",
+    "exhaustion": "dos_never_stop", "input_transformation": "pgd", "smoothing": "pgd", "steering": "pgd", "cloaking": "pgd",
+    "alignment_training": "best_of_n", "guard_model": "best_of_n", "detection": "noise", "watermarking": "noise",
 }  # fmt: skip
 """The attack here that comes nearest to a method, or tests a defence of that method hardest."""
+
+_ALWAYS = ("pgd", "best_of_n", "noise")
+"""Attacks that every defence is tried with: one that has gradients, one that has answers, and one that has neither."""
 
 _DEFENCE_OF_METHOD: Mapping[str, str] = {
     "input_transformation": "codec", "smoothing": "smoothing", "guard_model": "refusal_guard", "detection": "screening",
@@ -170,7 +174,7 @@ def _tests(work: Work, model: str) -> Iterable[Test]:
         if defence:
             mine = defence in own["defences"]
             nearest = [*_uses(work, "attacks"), *(_ATTACK_OF_METHOD[m] for m in work.methods if m in _ATTACK_OF_METHOD)]
-            for attack in _first(attacks, [*nearest, *_ATTACK_OF_METHOD.values()]):
+            for attack in _first(attacks, [*nearest, *_ALWAYS]):
                 why = f"what {attack} still reaches through {defence}, knowing of it"
                 yield Test(command=_run(work, model, goal, attack=attack, defence=defence), why=why, own=mine)
             if cost in tasks:
@@ -219,8 +223,8 @@ def _nearest(own: Sequence[str], uses: Sequence[str], methods: Sequence[str], of
 
 
 def _first(there: set[str], wanted: Sequence[str]) -> list[str]:
-    """The names that are there, those wanted before the others, at most `MOST`."""
-    return list(dict.fromkeys([*(name for name in wanted if name in there), *sorted(there)]))[:MOST]
+    """The wanted names that are there, at most `MOST`."""
+    return list(dict.fromkeys(name for name in wanted if name in there))[:MOST]
 
 
 def _suite(task: str) -> str:

@@ -2,6 +2,8 @@
 
     summary = execute(plan, jobs, model=load_model("earnest/reference"), folder="runs/first")
     lines = read_journal("runs/first")
+
+Within an event loop, `execute_async` does the same.
 """
 
 from earnest.engine.cache import AnswerCache

@@ -21,21 +21,24 @@ UNKNOWN_S = 3.0
 CALLS_OF_ATTACK = 20.0
 """Calls of an attacked item whose attack does not say how many it makes, before one is finished."""
 _MOST_MARKS = 256
+_LEAST_SHARE = 0.2
+"""Of all calls that were made, what is got through is measured over at least so many: a few that end at once tell nothing."""
+_OF_WAITING = 0.25
 _AT_ONCE = 0.01
 """Answers of one batch come within so small a share of the time that passed: they are one mark."""
 
 
 class Left(NamedTuple):
-    """A job that is left: whether it is attacked, the length of its audio in seconds, and how many calls it is expected to take."""
+    """A job that is left: its attack, if any, the length of its audio in seconds, and how many calls it is expected to take."""
 
-    attacked: bool
+    attack: str
     duration_s: float | None
     n_calls: float | None = None
 
     @property
     def expected(self) -> float:
         """Calls, as far as is known."""
-        return self.n_calls if self.n_calls is not None else CALLS_OF_ATTACK if self.attacked else 1.0
+        return self.n_calls if self.n_calls is not None else CALLS_OF_ATTACK if self.attack else 1.0
 
     @property
     def length_s(self) -> float:
@@ -71,19 +74,19 @@ class Pace:
     """
 
     left: Iterable[Left]
-    _left: dict[bool, list[float]] = field(init=False)
+    _left: dict[str, list[float]] = field(default_factory=dict, init=False)
     _done: _Sums = field(default_factory=_Sums, init=False)
-    _attacked: list[float] = field(default_factory=lambda: [0.0, 0.0], init=False)
+    _searched: dict[str, list[float]] = field(default_factory=dict, init=False)
     _marks: deque[_Mark] = field(default_factory=lambda: deque[_Mark](), init=False)
 
     def __post_init__(self) -> None:
-        self._left = {attacked: [0.0, 0.0] for attacked in (False, True)}
         for job in self.left:
             self._move(job, +1)
 
     def _move(self, job: Left, sign: int) -> None:
-        self._left[job.attacked][0] += sign * job.expected
-        self._left[job.attacked][1] += sign * job.expected * job.length_s
+        left = self._left.setdefault(job.attack, [0.0, 0.0])
+        left[0] += sign * job.expected
+        left[1] += sign * job.expected * job.length_s
 
     def finished(self, job: Left, *, call_s: float, passed_s: float, n_calls: float = 1.0) -> None:
         """Take in a finished job: the time of one call, how many calls it took, and what had passed of the run by then."""
@@ -91,9 +94,10 @@ class Pace:
         done, d = self._done, job.length_s
         done.n, done.d, done.dd = done.n + n_calls, done.d + n_calls * d, done.dd + n_calls * d * d
         done.t, done.td = done.t + n_calls * call_s, done.td + n_calls * call_s * d
-        if job.attacked:
-            self._attacked[0] += job.expected
-            self._attacked[1] += n_calls
+        if job.attack:
+            searched = self._searched.setdefault(job.attack, [0.0, 0.0])
+            searched[0] += job.expected
+            searched[1] += n_calls
         if self._marks and passed_s - self._marks[-1].passed_s < _AT_ONCE * passed_s:
             passed_s = self._marks.pop().passed_s
         self._marks.append(_Mark(passed_s, done.n, done.d))
@@ -109,14 +113,12 @@ class Pace:
             return None
         constant, slope = self._fitted()
         through = self._through(constant, slope)
-        n_each = self._attacked[1] / self._attacked[0] if self._attacked[0] else 1.0
-        left = sum(
-            share * (constant * n + slope * d) for share, (n, d) in ((1.0, self._left[False]), (n_each, self._left[True]))
-        )
+        shares = {attack: n_calls / expected for attack, (expected, n_calls) in self._searched.items()}
+        left = sum(shares.get(attack, 1.0) * (constant * n + slope * d) for attack, (n, d) in self._left.items())
         if left <= 0 or through <= 0:
             return 0.0
         waited_s = max(0.0, passed_s - self._marks[-1].passed_s)
-        return max(left / through - waited_s, waited_s)
+        return max(left / through - waited_s, _OF_WAITING * waited_s)
 
     def _through(self, constant: float, slope: float) -> float:
         """Seconds of calls that are got through in a second; of the first ones, which all end at about one time, since the start."""
@@ -124,7 +126,8 @@ class Pace:
         if len(self._marks) < 3 or last.passed_s - first.passed_s < 2 * self._done.t / self._done.n:
             return (constant * last.n + slope * last.d) / max(1e-9, last.passed_s)
         middle_s = first.passed_s + (last.passed_s - first.passed_s) / 2
-        since = max((mark for mark in self._marks if mark.passed_s <= middle_s), default=first)
+        enough = (mark for mark in self._marks if mark.passed_s <= middle_s and last.n - mark.n >= _LEAST_SHARE * last.n)
+        since = max(enough, default=first)
         return (constant * (last.n - since.n) + slope * (last.d - since.d)) / (last.passed_s - since.passed_s)
 
     def _fitted(self) -> tuple[float, float]:

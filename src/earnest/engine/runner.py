@@ -578,7 +578,8 @@ class _Run:
         self._check_goes_on(line)
 
     def _left_of(self, job: Job) -> Left:
-        return Left(job.kind == "item" and self._is_attacked(job), job.item.duration_s, self._n_expected.get(job.id))
+        attack = (job.setup_arm.attack or "") if job.kind == "item" else ""
+        return Left(attack, job.item.duration_s, self._n_expected.get(job.id))
 
     def _check_goes_on(self, line: JournalLine) -> None:
         """Stop after so many failed calls in a row; those of canaries are looked at together."""

@@ -24,7 +24,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, Self, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,7 +84,7 @@ class Target(str):
 def ending_weights(n_places: int) -> NDArray[np.float32]:
     """How much the end counts at each place of an answer, in sum 1."""
     weights = np.exp(4.0 * np.arange(n_places) / max(1, n_places))
-    return (weights / weights.sum()).astype(np.float32)
+    return np.asarray(weights / weights.sum(), dtype=np.float32)
 
 
 MAX_CHARACTERS = 100_000
@@ -423,7 +423,7 @@ class Model(abc.ABC):
         (reply,) = await self._in_turn(functools.partial(timed_ask, self, [stimulus], sampling=sampling))
         if isinstance(reply, Failure):
             raise ModelFailed(reply.detail or reply.reason, reason=reply.reason, retryable=reply.passing)
-        return reply
+        return cast(Answer, reply)  # only defences block, and a model alone has none
 
     def loss_and_gradient(
         self, stimuli: Sequence[Stimulus], *, targets: Sequence[str]

@@ -55,7 +55,8 @@ def write(
     from earnest.run_folder import taken_as_data
 
     forms = {"report.json": files.as_json, "report.md": files.as_markdown, "junit.xml": files.as_junit}
-    with taken_as_data(getattr(run, "folder", run)), collector.paused():
+    folder = run if isinstance(run, str | Path) else run.folder
+    with taken_as_data(folder), collector.paused():
         report = gather(run, gates=gates, against=against, note=note)
         texts = {name: form(report) for name, form in forms.items()} | {PAGE: page.as_html(report, full=full)}
     for name, text in texts.items():
@@ -91,7 +92,8 @@ def write_pictures(run: RunResults | Path | str, *, card: bool = False, figures:
 
     figure_files.check()
     written: dict[str, Path] = {}
-    with taken_as_data(getattr(run, "folder", run)):
+    folder = run if isinstance(run, str | Path) else run.folder
+    with taken_as_data(folder):
         report = gather(run)
         if card:
             written["card"] = figure_files.write_card(report, report.folder / figure_files.CARD)

@@ -65,14 +65,15 @@ class SuiteTask(BaseModel):
         UnknownName
             If there is no such task.
         """
-        task = tasks.make(Spec(self.registered, self.parameters))
+        task: Task = tasks.make(Spec(self.registered, self.parameters))
         if not self.task:
             return task
         if not NAME.fullmatch(self.name):
             raise BadParameter(f"a task's own name must be of letters, digits and underscores, got {self.name[:100]!r}; rename it")
         if self.name in tasks.names():
             raise BadParameter(f"{self.name!r} is another task, and cannot be what {self.task!r} is called; choose another name")
-        return task.called(self.name)
+        own: Task = task.called(self.name)
+        return own
 
 
 class Suite(BaseModel):
@@ -127,7 +128,7 @@ class Suite(BaseModel):
             raise BadData(f"{path} cannot be read as a suite; mend", faults_of(error)) from error
 
 
-class _PlainLoader(yaml.SafeLoader):
+class _PlainLoader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
     """Values as they are written: no aliases, by which a small file holds more than any memory."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:

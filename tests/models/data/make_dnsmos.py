@@ -3,6 +3,8 @@
 
     pip install librosa==0.11.0 requests soundfile onnxruntime && pip install --no-deps speechmos==0.0.1.1
     python tests/models/data/make_dnsmos.py
+
+It is run again only for another version of speechmos.
 """
 
 import json
