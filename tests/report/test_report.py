@@ -400,7 +400,7 @@ def test_the_terminal_tells_all_of_a_few_attacked_tasks_and_the_defences_cost_wh
     n_moved = sum(f.low > 0 or f.high < 0 for pair in [few[place], *others[1:]] for f in [pair.findings["defence_score_change"]])
     text = terminal.as_text(run.plan, run.lines(), findings=run.findings, pairs=few, card=run.scorecard)
     told = [line for line in text.splitlines() if line.startswith(f"  {first.replace('_', ' ')} ")]
-    assert any("the attack succeeds, on target:" in line for line in told) and any("cost: score when nobody attacks" in line for line in told)
+    assert any("the attack succeeds, on target:" in line for line in told) and any("cost: score without an attack" in line for line in told)
     assert f"cost: score: -20 points (-30 to -10), {worse.n_scored} items" in text
     assert f"no change of score is shown in {len(others) - n_moved} of {len(others)} tasks" in text
 

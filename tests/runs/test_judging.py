@@ -212,7 +212,7 @@ def test_several_judges_are_asked_at_once_and_a_limit_of_cost_needs_prices(run: 
 
 
 def test_nothing_to_do_and_no_run_are_told(run: Run, tmp_path: Path) -> None:
-    with pytest.raises(BadParameter, match="needs a judge or people's labels, got neither"):
+    with pytest.raises(BadParameter, match="needs a judge or human labels, got neither"):
         judge_run(run.folder)
     with pytest.raises(BadData, match="is no run folder"):
         judge_run(tmp_path / "none", judge="scripted/echo")

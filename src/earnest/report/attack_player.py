@@ -147,7 +147,7 @@ def _player(
 def _lane_arms(report: Report, attacked: Arm) -> list[tuple[str, str, Arm]]:
     """Name, description and condition of each lane: all that this run has of the first stack of defences."""
     stack = next((arm.defences for arm in report.plan.by_arm if arm.defences and arm.attack == attacked.attack), ())
-    lanes = [("Clean", "nobody attacks", Arm()), ("Attacked", arm_words(attacked), attacked)]
+    lanes = [("Clean", "no attack", Arm()), ("Attacked", arm_words(attacked), attacked)]
     if stack:
         through = " then ".join(stack)
         adaptive = Arm(attack=attacked.attack, crafted_on=attacked.crafted_on, defences=stack)

@@ -68,8 +68,8 @@ KEY_NAMES = {
     ("attack", True, True, "attack_on_target_rate"): "the attack succeeds against the defence, on target",
     ("defence", True, True, "defence_attack_success_change"): "gain: attack success",
     ("defence", True, True, "defence_score_gain"): "gain: score under attack",
-    ("defence", False, True, "defence_score_change"): "cost: score when nobody attacks",
-    ("defence", False, True, "defence_refusal_change"): "cost: refusals when nobody attacks",
+    ("defence", False, True, "defence_score_change"): "cost: score without an attack",
+    ("defence", False, True, "defence_refusal_change"): "cost: refusals without an attack",
     ("defence", False, True, "defence_added_ms"): "cost: time",
 }
 """What a card shows unopened: (kind of pair, attacked, defended, metric), and what it is called there."""
@@ -233,7 +233,7 @@ def pillar_sections(report: Report, *, full: bool = False) -> list[PillarSection
 
 
 def gap_rows(report: Report) -> tuple[Row, ...]:
-    """Gaps between groups in all tasks, nobody attacking or defending, those that are best established first."""
+    """Gaps between groups in all tasks in the clean arm, those that are best established first."""
     gaps = [f for f in report.findings if f.pillar == "fairness" and f.metric.endswith("_gap") and is_gap(f)]
     clean = [f for f in gaps if not _arm(f).suffix and f.unit == "fraction" and f.value and f.n_scored >= FEWEST]
     ranked = sorted(clean, key=lambda f: -(f.low if f.low is not None else -1.0))

@@ -71,19 +71,19 @@ def _attacks(pairs: Sequence[Pair]) -> list[str]:
     if not told:
         return []
     arms = dict.fromkeys(arm_words(pair.arm) for pair in pairs)
-    return [f"Beside nobody attacking and nothing defending: {'; '.join(arms)}", *told]
+    return [f"Compared with the clean arm: {'; '.join(arms)}", *told]
 
 
 def _costs_by_stack(plan: Plan, pairs: Sequence[Pair]) -> list[str]:
     told = []
     for stack in plan.stacks:
         costs = _costs([pair for pair in pairs if pair.arm == Arm(defences=stack)])
-        told += [f"{arm_words(Arm(defences=stack))}, nobody attacking:", *costs] if costs else []
+        told += [f"{arm_words(Arm(defences=stack))}, without an attack:", *costs] if costs else []
     return told
 
 
 def _costs(pairs: Sequence[Pair]) -> list[str]:
-    """What a defence costs these tasks when nobody attacks: the changes that a whole interval shows, and the time."""
+    """What a defence costs these tasks without an attack: the changes that a whole interval shows, and the time."""
     told = []
     for metric, what in (("defence_score_change", "score"), ("defence_refusal_change", "refusals")):
         found = [pair.findings[metric] for pair in pairs if metric in pair.findings]
@@ -110,7 +110,7 @@ def _counts(plan: Plan, lines: Sequence[JournalLine], findings: Sequence[Finding
     arms = f", over {n_arms} conditions" if n_arms > 1 else ""
     beside = f"{len(asked) - len(items)} canaries beside them" if len(asked) > len(items) else "no canaries"
     told = [
-        f"{item_counts(items, findings)}{arms}; {beside}. A pillar counts the scored items of its headlines, nobody attacking"
+        f"{item_counts(items, findings)}{arms}; {beside}. A pillar counts the scored items of its headlines, without an attack"
     ]
     canaries = [line for line in asked if line.kind == "canary"]
     told += [f"  unscored: {count}" for count in reason_counts(items)]
@@ -120,7 +120,7 @@ def _counts(plan: Plan, lines: Sequence[JournalLine], findings: Sequence[Finding
 def grid_as_text(grid: Grid) -> str:
     """Attacks by stacks of defences, as lines of plain text."""
     heads = ["", *("+".join(stack) or "no defence" for stack in grid.columns)]
-    rows = [[row or "nobody attacks: score", *map(_cell, cells)] for row, cells in zip(grid.rows, grid.cells, strict=True)]
+    rows = [[row or "no attack: score", *map(_cell, cells)] for row, cells in zip(grid.rows, grid.cells, strict=True)]
     widths = [max(len(row[place]) for row in [heads, *rows]) for place in range(len(heads))]
     lines = ["  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in [heads, *rows]]
     return "\n".join([f"{words(grid.task)}: how often each attack succeeds, with its interval and the items judged", *lines])
