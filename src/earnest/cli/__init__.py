@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from earnest import __version__
-from earnest.cli._terminal import tell, visible_output
+from earnest.cli._terminal import PIPE_CLOSED, tell, visible_output
 from earnest.cli._watch import can_watch, watched
 from earnest.errors import EarnestError, did_you_mean
 from earnest.text import visible
@@ -132,6 +132,8 @@ def _called(arguments: list[str] | None) -> int:
         if error.code in _STOPPED:
             tell(_KEPT)
             return error.code
+        if error.code == PIPE_CLOSED:
+            return PIPE_CLOSED
         tell(f"something called sys.exit({error.code!r}) in the middle of the command, which did not finish")
         return 2
     except BrokenPipeError:  # `earnest show RUN | head`: nobody reads on
