@@ -284,7 +284,7 @@ def test_a_sound_attack_passes(spare):
         ({"__doc__": None}, "must have a docstring"),
         (
             {"propose": noisy_from_order, "together": True},
-            "a run in the opposite order must give the same, got another snr_db, peak, stimulus",
+            "a run in the opposite order must give the same, got another snr_db, peak, l2, stimulus",
         ),
         ({"propose": noisy_from_global}, "global random state must not be used"),
         ({"needs": "gradients", "run": lambda self, *a, **k: None}, "must be refused with AccessDenied"),

@@ -274,7 +274,8 @@ def test_a_term_shows_its_definition_to_the_mouse_and_to_the_keyboard(in_browser
         term = "document.querySelector('#glance .term[href=\"#term-chance-level\"]')"
         assert await evaluate("document.getElementById('tip').hidden")
         await evaluate(f"{term}.dispatchEvent(new FocusEvent('focusin', {{bubbles: true}}))")  # a window without focus sends none
-        assert "What guessing would give" in await evaluate("document.getElementById('tip').textContent")
+        told = await evaluate("document.getElementById('tip').textContent")
+        assert told == await evaluate("document.getElementById('term-chance-level').textContent") and "guessing" in told
         assert not await evaluate("document.getElementById('tip').hidden")
         await evaluate("document.dispatchEvent(new KeyboardEvent('keydown', {key: 'Escape'}))")
         assert await evaluate("document.getElementById('tip').hidden")

@@ -91,7 +91,7 @@ def test_a_name_for_readers_moves_nothing(tmp_path: Path) -> None:
     assert (named.plan.name, named.plan.model, named.plan.digest) == ("Our model, v2", "scripted/echo", plain.plan.digest)
     assert named.as_text().startswith("Our model, v2 on probe") and plain.as_text().startswith("scripted/echo on probe")
     page = (tmp_path / "named" / "report.html").read_text(encoding="utf-8")
-    assert "<h1>Our model, v2 <span>(scripted/echo) on probe</span></h1>" in page
+    assert ">Our model, v2 <span>(scripted/echo) on probe</span></h1>" in page
     rows = build([tmp_path]).as_json()["tables"][0]["rows"]
     assert sorted((row["name"], row["model"]) for row in rows) == [("Our model, v2", "scripted/echo"), ("scripted/echo", "scripted/echo")]
     assert run_suite("core", out=tmp_path / "named", **choice).plan.name == "Our model, v2"  # type: ignore[arg-type]
