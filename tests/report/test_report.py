@@ -160,7 +160,7 @@ def test_what_went_worst_stands_in_the_page_and_the_rest_is_compressed(
 
 
 def test_the_page_says_what_is_open(text: str) -> None:
-    assert "no row has the filled column pair" in text
+    assert "no row has a value in the column pair" in text
     assert "planned, and never asked" in text
     assert "earnest replay RUN" in text
     assert "the interval holds 0" in text or "widest gap" in text.lower()
@@ -241,7 +241,7 @@ def test_report_json_follows_its_schema(written: Path) -> None:
     ids = [finding["id"] for finding in found["findings"]]
     assert len(ids) == len(set(ids))
     assert {id_ for pair in found["pairs"] for id_ in pair["findings"].values()} <= set(ids)
-    assert found["not_run"] == {"pair_decision": "no row has the filled column pair"}
+    assert found["not_run"] == {"pair_decision": "no row has a value in the column pair"}
     assert found["unscored"]["not_run"] == 8  # two planned items in each of four arms
     assert set(found["unscored"]) - {"not_run"} <= set(_reasons())
 
@@ -375,7 +375,7 @@ def test_the_terminal_says_what_attack_and_defence_did_and_counts_as_the_report_
     text = Run.open(run_folder).as_text()
     said = json.loads((run_folder / "report.json").read_text())
     n_unscored = sum(said["unscored"].values()) - said["unscored"].get("not_run", 0)
-    assert f"{n_unscored:,} unscored" in text and "over 4 conditions; 8 canaries beside them" in text
+    assert f"{n_unscored:,} unscored" in text and "over 4 conditions; 8 canaries in addition" in text
     assert "unscored: " in text and "model_error (asleep)" in text
     assert "attacked by pgd:steps=40" in text and "defended by codec" in text
     rows = [line for line in text.splitlines() if line.startswith("  made harm")]

@@ -41,7 +41,7 @@ def test_a_pillar_runs_what_the_data_serves_and_lists_the_rest(voices: Path, tmp
     assert outline.not_run["spoof_detection"] == "no row has the label bona_fide or spoof"
     run = run_suite("core", model="scripted/echo", data=voices, pillar="hallucination", limit=1, out=tmp_path / "run", cache=False)
     assert isinstance(run, Run)
-    assert "  not run: emotion_match: no row has the filled column emotion" in run.as_text().splitlines()
+    assert "  not run: emotion_match: no row has a value in the column emotion" in run.as_text().splitlines()
     with pytest.raises(BadData, match="does not serve any task of safety"):
         asked(data=voices, pillar="safety")
 

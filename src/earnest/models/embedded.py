@@ -208,7 +208,7 @@ class EmbeddedModel(Model):
         """Why the prompt is none of the embedded model's instructions; None for those that it knows."""
         from earnest.models.reference.instructions import known
 
-        return None if known(prompt) else "the embedded model knows no such instruction"
+        return None if known(prompt) else "the embedded model does not know this instruction"
 
     def _questions(self, stimuli: Sequence[Stimulus], network: Reference) -> list[list[Question]]:
         """What the network is asked for each stimulus: mostly one question."""

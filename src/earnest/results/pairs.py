@@ -142,7 +142,7 @@ def _successes(attacked: Sequence[JournalLine]) -> list[Measure]:
             controlled,
             metric="attack_success_over_control",
             higher_is_better=False,
-            note="attack minus control, item by item; an interval that holds 0 shows no art beyond the control's",
+            note="attack minus control, item by item; an interval that contains 0 shows no effect beyond the control",
         ),
         *_of_twins(attacked),
     ]
