@@ -144,6 +144,21 @@ class EmbeddedModel(Model):
             for gradient, stimulus in zip(gradients, stimuli, strict=True)
         ]
 
+    def aimed(self, stimuli: Sequence[Stimulus], *, targets: Sequence[str]) -> list[str]:
+        """As `Model.aimed`: with the transcript after which the answer follows, one or two words from the model's own.
+
+        Raises
+        ------
+        MissingExtra
+            If torch is not installed.
+        """
+        with self._inner("gradients") as network:
+            questions = self._questions(stimuli, network)
+            return [
+                network.aimed(own[0], target) if len(own) == 1 else target
+                for own, target in zip(questions, targets, strict=True)
+            ]
+
     def activations(
         self, stimuli: Sequence[Stimulus], *, sites: Sequence[str] | None = None, at: Position | None = None
     ) -> list[dict[str, NDArray[np.float32]]]:
