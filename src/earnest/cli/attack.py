@@ -21,6 +21,7 @@ GOALS = {
     "accept_label": "label_match",
     "mishear": "noisy_transcription",
     "choose_second": "pair_decision",
+    "availability": "bounded_answer",
 }
 """What an attacker may want, and the task whose items it is wanted of."""
 
