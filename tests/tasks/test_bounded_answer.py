@@ -2,9 +2,8 @@
 
 import pytest
 
-from earnest.audio import Entry
 from earnest.attacks._victim import complied, reached
-from earnest.audio import Stimulus
+from earnest.audio import Entry, Stimulus
 from earnest.errors import BadParameter
 from earnest.models import Answer
 from earnest.records import JournalLine
