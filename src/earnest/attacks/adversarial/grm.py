@@ -15,7 +15,7 @@ from earnest.attacks._craft import Crafted
 from earnest.attacks._shrinking import Adam
 from earnest.attacks._universal import UniversalAttack, requested
 from earnest.attacks._victim import Victim
-from earnest.audio import AudioClip, Entry, Stimulus
+from earnest.audio import Entry, Stimulus
 from earnest.audio.spectra import hz_to_mel
 from earnest.errors import BadParameter
 from earnest.models.access import System
