@@ -21,6 +21,7 @@ GOALS = {
     "accept_label": "label_match",
     "mishear": "noisy_transcription",
     "choose_second": "pair_decision",
+    "availability": "bounded_answer",
 }
 """What an attacker may want, and the task whose items it is wanted of."""
 
@@ -97,7 +98,7 @@ def attack_run_command(
         raise click.UsageError("an attack needs a model: add --model earnest/reference (or --dry-run to see what is asked)")
     if out is None and not dry_run:
         raise click.UsageError("an attack needs a folder: add --out runs/attack (or --dry-run to see the plan)")
-    task = _task_of(goal)
+    task = _task_of(goal, attack=name)
     suite = Suite(name="attack", version=1, title=f"{name} towards {goal}", tasks=(SuiteTask(name=task),))
     choice = {"model": model, "attack": _spec(name, budgets, crafted_on), "defence": defences, "task": task, "cache": not no_cache, **options}
     if dry_run:
@@ -166,16 +167,19 @@ def _rows() -> list[dict[str, Any]]:
     return rows
 
 
-def _task_of(goal: str) -> str:
-    """The task whose items a goal is wanted of."""
+def _task_of(goal: str, *, attack: str = "") -> str:
+    """The task whose items a goal is wanted of, which the attack, if it names tasks, must name."""
     from earnest import registry
 
     goal = goal.replace("-", "_")
+    only = registry.registry("attacks").get(registry.parse_spec(attack).name).only if attack else ()
+    if only and GOALS.get(goal, goal) not in only:
+        raise BadParameter(f"attack {attack!r} is put on {', '.join(only)} alone, got the goal {goal!r}; give --goal {only[0]}")
     if goal in GOALS:
         return GOALS[goal]
     if goal not in registry.names("tasks"):
         raise UnknownName(f"no goal is called {goal!r}{did_you_mean(goal, GOALS) or ';'} there are {', '.join(GOALS)}, and tasks whose items have goals")
-    if not registry.registry("tasks").make(goal).has_goals:
+    if goal not in only and not registry.registry("tasks").make(goal).has_goals:
         raise BadParameter(f"items of the task {goal!r} have no goal that an attack could reach; choose one of {', '.join(GOALS)}")
     return goal
 

@@ -259,7 +259,10 @@ class EmbeddedModel(Model):
             details["probability"] = round(output.probability, 4)
         if calls := tool_calls(output.text):
             details["tool_calls"] = calls
-        return Answer(text=output.text, log_probability=output.logprob, details=details)
+        if output.cut_off:
+            details["finish_reason"] = "length"
+        usage = {"output_tokens": float(output.n_tokens)}
+        return Answer(text=output.text, log_probability=output.logprob, usage=usage, details=details)
 
 
 def _heard(turn: Turn) -> bool:

@@ -105,6 +105,7 @@ def _attack_pair(place: Place, arms: Mapping[Arm, list[JournalLine]]) -> list[Pa
     told = [rescored(line, line.score or 0.0) for line in attacked if line.attempt is not None]
     measures = [_loss(clean, attacked)] if clean else []
     measures = [measure for measure in measures if measure.n_scored + measure.n_unscored]
+    measures += _spent(clean, attacked)
     if any(_fact(line, "success") is not None for line in told):
         measures = [*_successes(attacked), *measures]
     if told:
@@ -282,6 +283,37 @@ def _effort(lines: Sequence[JournalLine]) -> list[Measure]:
     return measures
 
 
+def _spent(clean: Sequence[JournalLine], attacked: Sequence[JournalLine]) -> list[Measure]:
+    """What answers cost more under attack, of items that tell (`truth["spends"]`): tokens, seconds, US dollars."""
+    told = [[line for line in lines if line.truth.get("spends")] for lines in (clean, attacked)]
+    amounts = (("tokens", "tokens", tokens_of), ("seconds", "s", seconds_of), ("usd", "USD", cost_of))
+    return [
+        measure
+        for name, unit, value in amounts
+        if (
+            measure := paired(
+                told[1], told[0], metric=f"attack_added_{name}", higher_is_better=False, value=value, unit=unit,
+                note="of the answer under attack minus that without it, item by item; seconds depend on the machine, US dollars on the price",
+            )
+        ).n_scored
+    ]  # fmt: skip
+
+
+def tokens_of(line: JournalLine) -> float | None:
+    """Tokens of an answer; None where the model does not tell."""
+    return line.usage.get("output_tokens")
+
+
+def seconds_of(line: JournalLine) -> float:
+    """Wall time of an answer."""
+    return line.duration_ms / 1e3
+
+
+def cost_of(line: JournalLine) -> float | None:
+    """US dollars of an answer; None where no price is known."""
+    return line.usage.get("cost_usd")
+
+
 def _typical(values: Sequence[float], *, metric: str, unit: str) -> Measure:
     return Measure(
         metric=metric, value=median(values), low=None, high=None, n_scored=len(values), n_unscored=0,
@@ -373,8 +405,10 @@ def paired(
     higher_is_better: bool | None,
     note: str = "",
     key: Callable[[JournalLine], str] = base_item,
+    value: Callable[[JournalLine], float | None] | None = None,
+    unit: str = "fraction",
 ) -> Measure:
-    """Mean score of `first` minus that of `second`, item by item; only items that stand on both sides."""
+    """Mean of `value`, by default the score, over `first` minus that over `second`, item by item; only items that stand on both sides."""
     shared = {key(line) for line in first} & {key(line) for line in second}
     sides = {id(line): True for line in first} if first is not second else {}
     # one list may be a copy of the other's lines, so that sides are told apart by place, not by content
@@ -384,6 +418,8 @@ def paired(
         metric=metric,
         pair=key,
         side=lambda line: id(line) in sides,
+        value=value,
+        unit=unit,
         higher_is_better=higher_is_better,
         note=note,
     )

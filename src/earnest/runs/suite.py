@@ -724,7 +724,10 @@ def _stands_in(task: Task, arm: Arm) -> bool:
     """Whether a task is asked in an arm."""
     if arm.attack is None:
         return True
-    family = getattr(registry("attacks").get(parse_spec(arm.attack).name), "family", "")
+    attack = registry("attacks").get(parse_spec(arm.attack).name)
+    if only := getattr(attack, "only", ()):
+        return task.registered in only
+    family = getattr(attack, "family", "")
     return task.single_clip if family == "corruption" else task.has_goals
 
 
