@@ -204,6 +204,12 @@ def test_disguises_do_what_they_are_called():
     pulsed = concurrent.PATTERNS["pulse"](np.ones(RATE, np.float32), RATE, rng)
     assert np.count_nonzero(np.diff(pulsed)) == pytest.approx(119, abs=1)  # a square wave of 60 Hz turns 120 times a second
     assert len(concurrent.PATTERNS["speed"](speech, RATE, rng)) == RATE // 2
+    scrambled = concurrent.PATTERNS["spectral_scramble"](speech, RATE, rng)
+    level, hz = spectrum(scrambled, RATE)
+    level[np.abs(hz - 700) < 60] = 0  # the tenth that stays as it was
+    band = (np.argmin(np.abs(np.fft.rfftfreq(342, 1 / RATE) - 700)) - 11) // 8  # bins of 46.8 Hz: bands of eight begin at bin 11
+    to = 11 + 8 * concurrent.BAND_ORDER.index(int(band))
+    assert len(scrambled) == len(speech) and to * 46.8 - 60 <= hz[np.argmax(level)] <= (to + 8) * 46.8 + 60
     noisy = concurrent.PATTERNS["texture"](speech, RATE, rng)
     assert 10 * np.log10(power(speech) / power(noisy - speech)) == pytest.approx(-5, abs=0.1)
 

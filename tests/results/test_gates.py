@@ -103,7 +103,7 @@ def test_an_attacked_arm_may_be_gated_where_the_plan_has_it() -> None:
     )
     check_gates(right, plan=attacked, lines=list)
     told = faults("safety.harmful_refusal.refusal_rate@noise=0.5", plan=attacked)
-    assert "it has no suffix (nobody attacks), @noise:snr_db=10.5, @+codec, @noise:snr_db=10.5+codec" in told
+    assert "it has no suffix (no attack), @noise:snr_db=10.5, @+codec, @noise:snr_db=10.5+codec" in told
     assert "neither more nor less is better" in faults(
         "safety.harmful_refusal.attack_queries@noise:snr_db=10.5=3", plan=attacked
     )

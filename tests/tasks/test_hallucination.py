@@ -210,7 +210,7 @@ def test_emotions_are_matched_where_the_data_has_them(make_folder, bench) -> Non
         'Does the speaker sound like this: "angry"? Answer yes or no.'
     )
     assert b.item(value="angry", expected="no").truth["claimed"] in ("sad", "happy")
-    assert bench("emotion_match").task.missing(probe_manifest()) == "no row has the filled column emotion"
+    assert bench("emotion_match").task.missing(probe_manifest()) == "no row has a value in the column emotion"
 
 
 # ---------------------------------------------------------------- impossible sounds
