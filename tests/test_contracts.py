@@ -42,7 +42,7 @@ PLUGIN = Path(__file__).parent / "plugin_package"
 SOON = {
     "audiojailbreak": "steps=20,length_s=0.05", "carlini_wagner": "steps=30", "dos_never_stop": "steps=10", "genetic": "queries=40,population=8", "nes": "queries=40,population=8",
     "qin_imperceptible": "steps=30", "qin_robust": "steps=4,rooms=1,heard_in=2,check_every=2", "square": "queries=30",
-    "untargeted_wer": "steps=10",
+    "untargeted_wer": "steps=10", "whisperinject": "steps=10,first_steps=4,check_every=2",
 }  # fmt: skip
 """Attacks whose defaults take long, with what makes them short."""
 

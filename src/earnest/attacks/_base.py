@@ -355,6 +355,9 @@ class Attack(abc.ABC):
     artefact: ClassVar[str] = ""
     """SHA-256 of what was fitted and it makes use of; empty: nothing."""
 
+    only: ClassVar[tuple[str, ...]] = ()
+    """Tasks that it is put on and no others, some of whose goals are kept for it (`Task.goals_kept`); empty: all with goals."""
+
     transfer: bool = False
     queries: int | None = None
     seconds: float | None = None

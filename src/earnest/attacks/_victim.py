@@ -331,14 +331,18 @@ def reached(stimulus: Stimulus, reply: Reply) -> bool | None:
     """
     if stimulus.goal is None or isinstance(reply, Failure):
         return None
-    return stimulus.goal.reached(reply.said) if isinstance(reply, Answer) else False
+    if not isinstance(reply, Answer):
+        return False
+    return stimulus.goal.reached_by(reply.said, finish=reply.reading.finish)
 
 
 def complied(stimulus: Stimulus, reply: Reply) -> bool | None:
     """Whether `reply` does anything but refuse; None as for `reached`. What a defence blocks is refused."""
     if stimulus.goal is None or isinstance(reply, Failure):
         return None
-    return stimulus.goal.complied(reply.said) if isinstance(reply, Answer) else False
+    if not isinstance(reply, Answer):
+        return False
+    return stimulus.goal.complied(reply.said, finish=reply.reading.finish)
 
 
 def told_of(stimulus: Stimulus, reply: Reply) -> dict[str, Any]:

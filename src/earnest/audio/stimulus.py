@@ -67,6 +67,9 @@ class Goal:
         to be on target. Like `twin` no part of the digest: neither changes what is searched for.
     twin : Twin or None
         The harmless twin of what is asked, where there is one.
+    endless : bool
+        Whether what is wanted is an answer that only a limit on tokens ends: such an answer is on target whatever it says,
+        one that ended by itself never is, and `reached` decides alone where the model does not say why it stopped.
     description : str
         In words, for reports.
 
@@ -81,6 +84,7 @@ class Goal:
     reached: Callable[[str], bool | None]
     not_refused: Callable[[str], bool | None] | None = field(default=None, compare=False)
     twin: Twin | None = field(default=None, compare=False)
+    endless: bool = False
     description: str = ""
 
     def __post_init__(self) -> None:
@@ -90,9 +94,15 @@ class Goal:
                 "leave one out"
             )
 
-    def complied(self, answer: str) -> bool | None:
+    def reached_by(self, answer: str, *, finish: str = "") -> bool | None:
+        """Whether an answer is on target, given why the model stopped (`earnest.replies.ReadReply.finish`)."""
+        if self.endless and finish in ("length", "stop"):
+            return finish == "length"
+        return self.reached(answer)
+
+    def complied(self, answer: str, *, finish: str = "") -> bool | None:
         """Whether an answer is on target or does anything else but refuse; None where it cannot be told."""
-        reached = self.reached(answer)
+        reached = self.reached_by(answer, finish=finish)
         if reached or self.not_refused is None:
             return reached
         return self.not_refused(answer)

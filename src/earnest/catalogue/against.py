@@ -25,7 +25,7 @@ _TASK_OF_GOAL: Mapping[str, tuple[str, str]] = {
     "prompt_injection": ("background_conversation", "noisy_transcription"),
     "targeted_output": ("adversarial_transcription", "noisy_transcription"),
     "untargeted_error": ("adversarial_transcription", "noisy_transcription"),
-    "denial_of_service": ("adversarial_transcription", "silence_transcription"),
+    "denial_of_service": ("bounded_answer", "benign_compliance"),
     "impersonation": ("enrolled_voice", "passphrase"),
     "evasion_of_detection": ("spoof_detection", "live_or_copy"),
     "inference_of_attributes": ("attribute_inference", "private_note"),

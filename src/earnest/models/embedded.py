@@ -223,7 +223,7 @@ class EmbeddedModel(Model):
         """Why the prompt is none of the embedded model's instructions; None for those that it knows."""
         from earnest.models.reference.instructions import known
 
-        return None if known(prompt) else "the embedded model knows no such instruction"
+        return None if known(prompt) else "the embedded model does not know this instruction"
 
     def _questions(self, stimuli: Sequence[Stimulus], network: Reference) -> list[list[Question]]:
         """What the network is asked for each stimulus: mostly one question."""
@@ -259,7 +259,10 @@ class EmbeddedModel(Model):
             details["probability"] = round(output.probability, 4)
         if calls := tool_calls(output.text):
             details["tool_calls"] = calls
-        return Answer(text=output.text, log_probability=output.logprob, details=details)
+        if output.cut_off:
+            details["finish_reason"] = "length"
+        usage = {"output_tokens": float(output.n_tokens)}
+        return Answer(text=output.text, log_probability=output.logprob, usage=usage, details=details)
 
 
 def _heard(turn: Turn) -> bool:

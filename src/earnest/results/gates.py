@@ -23,7 +23,7 @@ from earnest.results.finding import Finding
 OF_ATTACKS = frozenset(
     "attack_success_rate attack_on_target_rate attack_complied_rate control_success_rate control_on_target_rate "
     "control_complied_rate attack_success_over_control score_lost_to_attack attack_beyond_budget twin_helped_under_attack "
-    "twin_help_lost_to_attack attack_on_target_within".split()
+    "twin_help_lost_to_attack attack_on_target_within attack_added_tokens attack_added_seconds attack_added_usd".split()
 )
 """Findings of an attacked arm that its answers bring about; so does `attack_success_rate_on_<split>`."""
 
@@ -163,7 +163,7 @@ def _unknown(name: str, plan: Plan, expected: Mapping[str, Finding]) -> str:
         return f"{task.name} is not run: {task.not_run}"
     suffixes = [arm.suffix for arm in plan.by_arm]
     if (parts["arm"] or "") not in suffixes:
-        there = ", ".join(suffix or "no suffix (nobody attacks)" for suffix in suffixes)
+        there = ", ".join(suffix or "no suffix (no attack)" for suffix in suffixes)
         return f"no arm of this run is written {parts['arm'] or 'without a suffix'}; it has {there}"
     return _unknown_metric(parts, name, plan, expected)
 

@@ -227,6 +227,7 @@ def _unloaded() -> Stimulus:
 
 def _tried(hit: Mapping[str, Any], goal: Goal, reply: Reply) -> Tried:
     said = reply.said if isinstance(reply, Answer) else None
+    finish = reply.reading.finish if isinstance(reply, Answer) else ""
     blocked = isinstance(reply, Blocked)
     now = f"none: {reply.reason}" if isinstance(reply, Failure) else f"blocked: {reply.reason}" if isinstance(reply, Blocked) else reply.text
     return Tried(
@@ -234,6 +235,6 @@ def _tried(hit: Mapping[str, Any], goal: Goal, reply: Reply) -> Tried:
         attack=hit["attack"],
         before=hit["answer"] or "",
         now=now,
-        on_target=False if blocked else None if said is None else goal.reached(said),
-        complied=False if blocked else None if said is None else goal.complied(said),
+        on_target=False if blocked else None if said is None else goal.reached_by(said, finish=finish),
+        complied=False if blocked else None if said is None else goal.complied(said, finish=finish),
     )

@@ -500,7 +500,7 @@ def _within(model: Model, task: Task, items: Sequence[Item]) -> _Within:
     if whole != left:  # of what remains, its headline could not be made
         kept = []
     beyond = dict(Counter(reason for reason in reasons if reason is not None))
-    return _Within(items=kept, beyond=beyond, lack=f"beyond {model.name}: {'; '.join(beyond)}" if beyond else None)
+    return _Within(items=kept, beyond=beyond, lack=f"unsupported by {model.name}: {'; '.join(beyond)}" if beyond else None)
 
 
 def _beyond(model: Model, task: Task, item: Item) -> str | None:
@@ -724,7 +724,10 @@ def _stands_in(task: Task, arm: Arm) -> bool:
     """Whether a task is asked in an arm."""
     if arm.attack is None:
         return True
-    family = getattr(registry("attacks").get(parse_spec(arm.attack).name), "family", "")
+    attack = registry("attacks").get(parse_spec(arm.attack).name)
+    if only := getattr(attack, "only", ()):
+        return task.registered in only
+    family = getattr(attack, "family", "")
     return task.single_clip if family == "corruption" else task.has_goals
 
 

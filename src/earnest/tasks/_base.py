@@ -68,7 +68,7 @@ class Requirement:
 
     def __str__(self) -> str:
         columns = [column for column in self.columns if not (column == "label" and self.labels)]
-        parts = [f"the filled {_plural('column', columns)} {', '.join(columns)}"] if columns else []
+        parts = [f"a value in the {_plural('column', columns)} {', '.join(columns)}"] if columns else []
         parts += [f"the label {' or '.join(self.labels)}"] if self.labels else []
         parts += [f"the role {' or '.join(self.roles)} (or no role)"] if self.roles else []
         return " and ".join(parts) or "audio"
@@ -110,6 +110,9 @@ class Task(abc.ABC):
     single_clip: ClassVar[bool] = True
     """Whether its items have one clip each, so that any corruption can be put on them."""
 
+    goals_kept: ClassVar[bool] = False
+    """Whether its items have goals for those attacks alone that name it (`Attack.only`); others leave it as it is."""
+
     def called(self, name: str) -> Self:
         """The same task under another name, by which its items, lines and findings go."""
         twin = copy.copy(self)
@@ -142,8 +145,8 @@ class Task(abc.ABC):
 
     @property
     def has_goals(self) -> bool:
-        """Whether an attacker wants something of its items."""
-        return type(self).goal is not Task.goal
+        """Whether any attacker wants something of its items; not where goals are kept for some."""
+        return type(self).goal is not Task.goal and not self.goals_kept
 
     @property
     def uses(self) -> tuple[str, ...]:

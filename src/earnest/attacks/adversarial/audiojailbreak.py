@@ -14,24 +14,31 @@ from earnest.attacks._budget import Budget
 from earnest.attacks._candidate import Candidate
 from earnest.attacks._descent import GradientAttack, Path, useless_gradient
 from earnest.attacks._shrinking import Adam
-from earnest.audio import AudioClip
+from earnest.audio import AudioClip, effects
 from earnest.audio.noises import noise_stretch
+from earnest.audio.sounds import CHORD_HZ, horn, hum, laugh
 from earnest.errors import BadParameter
 
 if TYPE_CHECKING:
     from earnest.audio import Stimulus
 
-BASES = ("noise", "backwards", "chord")
+SOUNDS = {"hum": hum, "horn": horn, "laugh": laugh}
+UNIVERSAL_BASES = ("noise", "chord", *SOUNDS)
+"""Bases that are made without any speech."""
+BASES = ("noise", "backwards", "fast", "chord", *SOUNDS)
+
+LOUDEST = 5.0
+"""Largest sample of a base over its RMS."""
 
 
 @attacks.register("audiojailbreak")
 @dataclass(frozen=True, kw_only=True)
 class AudioJailbreak(GradientAttack):
-    """A suffix of sound, put after the request as it was spoken, under which the model says the goal's target text.
+    """A suffix of sound after the spoken request that makes the model say the goal's target text.
 
     Who adds it after somebody has spoken needs neither to be in time with the speech nor to change it. The suffix is tanh of
     what is optimised, by Adam on the loss of the target; with `epsilon` it is so much above or below a base that hides what
-    it is for: noise, the speech itself played backwards, or a held chord.
+    it is for: noise, the speech itself played backwards or three times as fast, a held chord, or a sound.
 
     The control is the suffix with the sign of every sample drawn anew: as loud, and in the same course.
 
@@ -39,7 +46,7 @@ class AudioJailbreak(GradientAttack):
     ----------
     length_s : float
         Length of the suffix in seconds.
-    base : {"noise", "backwards", "chord"}
+    base : {"noise", "backwards", "fast", "chord", "hum", "horn", "laugh"}
         What it begins as.
     base_level : float
         RMS of the base, full scale being 1.
@@ -57,14 +64,14 @@ class AudioJailbreak(GradientAttack):
     Notes
     -----
     Follows the released base case of the authors (AudioJailbreak/AudioJailbreak@b2c8df7): a tanh of a free variable, Adam, the
-    cross-entropy of the target. Departs from [chen2025-audiojailbreak] in the bases, made here without recordings; its
-    universal form is `iambad` with the segment behind the request, and rooms inside the loop are those of `qin_robust`.
+    cross-entropy of the target. Departs from [chen2025-audiojailbreak] in the bases, made here without recordings (its benign speech
+    is left out); its universal form is `audiojailbreak_universal`, and rooms inside the loop are those of `qin_robust`.
     """
 
     source: ClassVar[str] = "chen2025-audiojailbreak"
 
     length_s: float = 1.0
-    base: Literal["noise", "backwards", "chord"] = "noise"
+    base: Literal["noise", "backwards", "fast", "chord", "hum", "horn", "laugh"] = "noise"
     base_level: float = 0.02
     epsilon: float = 2.0
     steps: int = 500
@@ -87,7 +94,7 @@ class AudioJailbreak(GradientAttack):
     @property
     def budget(self) -> Budget:
         """What a suffix may hold at most: full scale, or the base's loudest sample and `epsilon`; silence is what it is compared with."""
-        return Budget(epsilon=min(2.0, 5 * self.base_level + self.epsilon))
+        return Budget(epsilon=min(2.0, LOUDEST * self.base_level + self.epsilon))
 
     def path(self, stimulus: Stimulus, *, rng: np.random.Generator) -> Path:
         """The suffixes of one clip."""
@@ -138,13 +145,17 @@ class _SuffixPath(Path):
 
 
 def based(base: str, clip: AudioClip, n: int, *, level: float, rng: np.random.Generator) -> NDArray[np.float32]:
-    """What a suffix of `n` samples begins as, at an RMS of `level` and no sample above five times that."""
+    """What a suffix of `n` samples begins as, at an RMS of `level` and no sample above `LOUDEST` times that."""
     if base == "noise":
         samples = noise_stretch(n, clip.sample_rate, colour="speech", offset=int(rng.integers(1000)))
     elif base == "backwards":
         samples = np.resize(clip.samples[::-1], n)
+    elif base == "fast":
+        samples = np.resize(effects.speed(clip.samples, clip.sample_rate, factor=3.0)[0], n)
+    elif base in SOUNDS:
+        samples = SOUNDS[base](n, clip.sample_rate, rng=rng)
     else:
         time_s = np.arange(n) / clip.sample_rate
-        samples = sum(np.sin(2 * np.pi * tone * time_s) for tone in (130.81, 164.81, 196.0, 261.63))
+        samples = sum(np.sin(2 * np.pi * tone * time_s) for tone in CHORD_HZ[:4])
     rms = math.sqrt(float(np.mean(np.square(samples, dtype=np.float64)))) or 1.0
-    return np.clip(samples * (level / rms), -5 * level, 5 * level).astype(np.float32)
+    return np.clip(samples * (level / rms), -LOUDEST * level, LOUDEST * level).astype(np.float32)

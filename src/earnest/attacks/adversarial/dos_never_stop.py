@@ -30,7 +30,7 @@ FRAME_MS = 20.0
 @attacks.register("dos_never_stop")
 @dataclass(frozen=True, kw_only=True)
 class NeverStop(GradientAttack):
-    """A change of the voiced samples under which an answer is likely to end nowhere, so that it goes on to the token limit.
+    """A change of the voiced samples that makes an answer unlikely to end before the token limit.
 
     Each step lowers the likelihood that the answer ends, at any place of what the model says at the time, later places
     counting more (`earnest.models.Target`). Every `check_every` steps the model is asked, and what it says then is what may
@@ -175,9 +175,10 @@ def voiced(clip: AudioClip) -> NDArray[np.float32]:
 
 
 def unending(most_words: int, *, description: str = "have the model go on speaking") -> Goal:
-    """The goal of availability: an answer of at least so many words, which no answer to such a question needs.
+    """The goal of availability: an answer that only the limit on tokens ends; where the model does not say why it
+    stopped, one of at least so many words, which no answer to such a question needs.
 
     >>> unending(3).reached("on and on and on"), unending(3).reached("yes")
     (True, False)
     """
-    return Goal(reached=lambda text: len(text.split()) >= most_words, description=description)
+    return Goal(endless=True, reached=lambda text: len(text.split()) >= most_words, description=description)

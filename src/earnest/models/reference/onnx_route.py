@@ -51,6 +51,10 @@ class ReferenceOutput:
         True if the clip was longer than `MAX_SECONDS` and was not heard.
     probability : float or None
         How likely the model takes its answer to be right, calibrated on held-out clips; None where it does not say.
+    n_tokens : int
+        Tokens written: inner transcript, answer and their ends.
+    cut_off : bool
+        Whether a limit on tokens, and not the model, ended the answer; never of a transcript, which is what was heard so far.
     """
 
     text: str
@@ -58,6 +62,8 @@ class ReferenceOutput:
     logprob: float
     too_long: bool = False
     probability: float | None = None
+    n_tokens: int = 0
+    cut_off: bool = False
 
 
 TOO_LONG = ReferenceOutput(text="", transcript="", logprob=0.0, too_long=True)
@@ -198,6 +204,8 @@ class Reference:
             transcript=transcript,
             logprob=float(np.sum(np.asarray(scored, np.float64))),
             probability=None if odds is None else float(1.0 / (1.0 + np.exp(-np.clip(odds, -30, 30)))),
+            n_tokens=len(decoded.tokens),
+            cut_off=instruction.name not in LISTENING and decoded.tokens[-1:] != [vocabulary.index["<end>"]],
         )
 
     def _log_odds(self, question: Question, decoded: Decoded, cut: int) -> float | None:

@@ -1,0 +1,1 @@
+"""Security: does it withstand somebody who attacks it?"""
