@@ -191,7 +191,7 @@ def test_a_random_start_under_an_snr_is_as_likely_near_as_far_within_the_budget(
 def test_the_loss_of_the_clean_clip_is_kept_beside_the_least():
     """Of a linear loss -w·x the sign steps of a quarter of epsilon lower it by epsilon sum |w| / 4 each."""
     stimulus = toy_stimulus()
-    attack = ProjectedGradientDescent(epsilon=64 * STEP, steps=3, step_size=0.25, check_every=0)
+    attack = ProjectedGradientDescent(epsilon=64 * STEP, steps=3, step_size=0.25, last_step=1, momentum=0, check_every=0)
     model = LinearModel(weights())
     model.threshold = model.product(stimulus.clip.samples) + 10  # out of reach, and near enough for a float to tell the losses apart
     (attempt,) = run(attack, [stimulus], model=model).attempts
