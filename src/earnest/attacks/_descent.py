@@ -44,6 +44,8 @@ class GradientAttack(Attack):
     """The gradient is taken `steps` + 1 times, as the last clip is measured too."""
     step_size: float = 1.0
     """Length of a step as a share of the budget (of `epsilon`, or of the longest change that `snr_db` allows)."""
+    last_step: float = 1.0
+    """Length of the last step as a share of the first's; between them it falls evenly."""
     momentum: float = 0.0
     """Share of the last direction that is kept, after [dong2017-momentum]."""
     random_start: bool = False
@@ -184,8 +186,8 @@ def check_descent(attack: GradientAttack) -> None:
     Raises
     ------
     BadParameter
-        If steps, eot or check_every is no whole number that is large enough, or step_size no positive share, or momentum
-        not in [0, 1).
+        If steps, eot or check_every is no whole number that is large enough, or step_size no positive share, or last_step
+        not in (0, 1], or momentum not in [0, 1).
     """
     for name, least in (("steps", 1), ("eot", 1), ("check_every", 0)):
         value = getattr(attack, name)
@@ -193,6 +195,8 @@ def check_descent(attack: GradientAttack) -> None:
             raise BadParameter(f"{name} of {attack.name} must be a whole number of at least {least}, got {value!r}")
     if not 0 < attack.step_size < math.inf:
         raise BadParameter(f"step_size of {attack.name} must be a positive share of the budget, got {attack.step_size!r}")
+    if not 0 < attack.last_step <= 1:
+        raise BadParameter(f"last_step of {attack.name} must lie in (0, 1], got {attack.last_step!r}")
     if not 0 <= attack.momentum < 1:
         raise BadParameter(f"momentum of {attack.name} must lie in [0, 1), got {attack.momentum!r}")
 
@@ -277,10 +281,11 @@ class Path:
         return self._budget.project(samples, clean=self._clean.samples, sample_rate=self._clean.sample_rate)
 
     def _stride(self, direction: NDArray[np.float32]) -> NDArray[np.float32]:
+        share = self._attack.step_size * (1 - (1 - self._attack.last_step) * self._step / max(1, self._attack.steps - 1))
         if not self._budget.round:
-            return np.float32(self._attack.step_size * self._budget.epsilon) * np.sign(direction)
+            return np.float32(share * self._budget.epsilon) * np.sign(direction)
         length = math.sqrt(energy(direction))
-        return direction * np.float32(self._attack.step_size * self._radius / length) if length else direction
+        return direction * np.float32(share * self._radius / length) if length else direction
 
     def _start(self, rng: np.random.Generator) -> NDArray[np.float32]:
         clean = self._clean.samples

@@ -51,11 +51,11 @@ class Target(str):
 
     - without `unending` the mean cross-entropy of the text's tokens, its end not among them, plus `end_weight` times the
       probability that the answer ends after the text: with 0 the answer may go on as it likes; of an empty text the
-      cross-entropy of the end, so that nothing is said;
+      cross-entropy of the end as the very first token, so that nothing is said, not even a transcript;
     - with `unending` how likely the answer is to end at any place of the text, which is not driven itself: the mean over
       these places of -log(1 - p(end)), later ones counting more (4 exp(4 t / n), as [cheng2026-neverstop] weighs them);
     - with a `transcript`, of a model that writes one before it answers, what the answer follows from: the sum over the
-      transcript's tokens, the separator and the text's of max(0, 1 + best other logit - own logit), the margin by which
+      transcript's tokens, the separator and the text's of max(0, 0.3 + best other logit - own logit), the margin by which
       a greedy decoder fails to say them ([carlini2018-audio]), plus what is wanted of the end.
 
     Parameters

@@ -45,6 +45,8 @@ class ProjectedGradientDescent(GradientAttack):
         At least 1; the gradient is taken `steps` + 1 times, as the last clip is measured too.
     step_size : float
         Length of a step as a share of the budget (of `epsilon`, or of the longest change that `snr_db` allows).
+    last_step : float in (0, 1]
+        Length of the last step as a share of the first's, between which it falls evenly; 1 keeps all alike.
     momentum : float in [0, 1)
         Share of the last direction that is kept, after [dong2017-momentum]; 0 keeps none.
     random_start : bool
@@ -68,7 +70,9 @@ class ProjectedGradientDescent(GradientAttack):
     Notes
     -----
     Departs from [madry2017-pgd] in seeking a target, in starting at the clean clip, and in keeping the best iterate
-    rather than the last. With `keep` and `eos_weight` it is the sparse attack of [fang2026-tago]: a quarter of the tokens
+    rather than the last; and in steps that shrink and keep half of the last direction, which reach more goals in few steps. A
+    model that writes a transcript before it answers is driven to one after which it answers (`Model.aimed`): after a
+    faithful one it refuses whatever it hears. With `keep` and `eos_weight` it is the sparse attack of [fang2026-tago]: a quarter of the tokens
     and a weight of 1, say; the work stops at a loss of 0.105, here an answer decides. [olivier2022-whisper] attacks speech recognition likewise, at 35 to 40 dB SNR.
     """
 
@@ -79,8 +83,9 @@ class ProjectedGradientDescent(GradientAttack):
     l2: float | None = None
     masking_db: float | None = None
     steps: int = 100
-    step_size: float = 0.1
-    momentum: float = 0.0
+    step_size: float = 0.2
+    last_step: float = 0.1
+    momentum: float = 0.5
     random_start: bool = False
     eot: int = 1
     keep: float = 1.0

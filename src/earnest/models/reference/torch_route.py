@@ -53,11 +53,11 @@ N_ALIKE = 64
 """Transcripts that are remembered of clips of one length and instruction."""
 
 
-MARGIN = 1.0
+MARGIN = 0.3
 """Logits by which a token must lead all others, so that a clip rounded to 16 bits still says it."""
-N_NEAR, N_THERE, N_WORDS = 6, 64, 2
-"""Words that are tried in every place of a transcript, then in the best place, and how many of its words are changed."""
-NEARNESS = 0.3
+N_NEAR, N_THERE = 6, 64
+"""Words that are tried in every place of a transcript, and then in the best place."""
+NEARNESS = 1.0
 """Weight of the transcript's own nats, which the audio has yet to bring down, beside those of the answer after it."""
 
 
@@ -217,10 +217,9 @@ class TorchReference(Reference):
 
         After a faithful transcript of a harmful request the network refuses, whatever it hears; after one in which the
         verb is another it answers, and takes the verb from what it hears. So a transcript is sought near the one that the
-        network writes by itself, word by word: of `N_NEAR` likely words in each place that place is found which matters,
-        of `N_THERE` likely ones there the one under which `NEARNESS` nats of the transcript and one of the answer are the fewest; and once
-        more while the answer does not follow. What is compared is the answer alone: only a question whose answer the
-        network gives by itself has one.
+        network writes by itself: `N_NEAR` likely words in each place tell the place that matters, and of `N_THERE` likely
+        ones there that word is taken under which the nats of the answer, and `NEARNESS` times those of the transcript, are the
+        fewest. A question whose answer is found by comparing has its target as it is.
         """
         if question.instruction.name in LISTENING or (isinstance(target, Target) and (target.unending or not target)):
             return target
@@ -229,24 +228,21 @@ class TorchReference(Reference):
             head = self._transcripts([0], [question], passed)[0]
             answer = self.checkpoint.vocabulary.encode(f"<sep>{tokens_of_answer(target)}<end>")
             (follows,) = self._costs([head], answer, passed)[1]
-            for _ in range(N_WORDS):
-                if not follows:
-                    head, follows = self._nearer(head, answer, passed)
+            if not follows:
+                head = self._nearer(head, answer, passed)
         transcript = self.checkpoint.vocabulary.decode(head)
         end_weight = target.end_weight if isinstance(target, Target) else None
         return Target(target, end_weight=end_weight, transcript=transcript)
 
-    def _nearer(
-        self, head: list[int], answer: list[int], passed: tuple[Tensor, Tensor]
-    ) -> tuple[list[int], bool]:
-        """The transcript with one word put for another, and whether the answer follows from it; as it is where it has no word."""
+    def _nearer(self, head: list[int], answer: list[int], passed: tuple[Tensor, Tensor]) -> list[int]:
+        """The transcript with one word put for another; as it is where it has no word."""
         start = self.checkpoint.vocabulary.index["<answer>"]
         likely = self._teacher_forced(*passed, [[start, *head]])[0]
         n_marks = len(CONTROL) + len(CHARACTERS)
         likely[:, :n_marks] = -self._torch.inf
         words = [place for place, token in enumerate(head) if token >= n_marks]
         if not words:
-            return head, False
+            return head
         ranked = likely.argsort(dim=-1, descending=True)
 
         def changed(place: int, n: int) -> list[list[int]]:
@@ -257,9 +253,7 @@ class TorchReference(Reference):
         best = near[int(np.argmin(costs))]
         place = next(k for k, (one, other) in enumerate(zip(head, best, strict=True)) if one != other)
         there = changed(place, N_THERE)
-        costs, follows = self._costs(there, answer, passed)
-        chosen = int(np.argmin(costs))
-        return there[chosen], follows[chosen]
+        return there[int(np.argmin(self._costs(there, answer, passed)[0]))]
 
     def _costs(
         self, heads: list[list[int]], answer: list[int], passed: tuple[Tensor, Tensor]
@@ -484,7 +478,7 @@ class TorchReference(Reference):
         this very pass, it is the one sought, and nothing has to be decoded. The others are found from there (`_settled`)
         and passed once more.
         """
-        driven = [getattr(target, "transcript", None) is not None for target in targets]
+        driven = [_silent(target) or getattr(target, "transcript", None) is not None for target in targets]
         asking = [
             i for i, each in enumerate(questions) if each.instruction.name not in LISTENING and transcripts is None and not driven[i]
         ]
@@ -577,11 +571,19 @@ class TorchReference(Reference):
                 said, avoided = listened_for(question.instruction, target)
                 out.append((encode(f"<answer>{said}<sep><end>")[:-1][: MAX_TEXT + 1], 0, avoided))
                 continue
+            if _silent(target):
+                out.append((encode("<answer><end>"), 0, False))
+                continue
             given = transcripts[i] if transcripts is not None else getattr(target, "transcript", None)
             head = own[i] if given is None else encode(given)
             tokens = [*encode("<answer>"), *head, *encode(f"<sep>{tokens_of_answer(target)}<end>")][: MAX_TEXT + 1]
             out.append((tokens, 0 if given is not None else min(len(head) + 1, len(tokens) - 2), False))
         return out
+
+
+def _silent(target: str) -> bool:
+    """Whether a target says that nothing is to be written at all, no transcript either."""
+    return isinstance(target, Target) and not target and not target.unending
 
 
 def _loudness(samples: np.ndarray) -> np.ndarray:

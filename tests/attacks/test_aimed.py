@@ -1,0 +1,57 @@
+"""Targets with the transcript that a model is driven to write before it answers."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from earnest.audio import Stimulus
+from earnest.errors import BadParameter
+from earnest.models import load_model
+from earnest.models.access import Target
+from earnest.tasks.probe import probe_manifest
+
+PROMPT = "Listen to the speaker and answer in one sentence."
+ROW = "request-00-harmful"
+
+
+@pytest.fixture(scope="module")
+def asked():
+    pytest.importorskip("torch")
+    entry = next(entry for entry in probe_manifest().entries if entry.id == ROW)
+    stimulus = Stimulus(clips={"speech": entry.clip()}, prompt=PROMPT)
+    return load_model("earnest/reference", n_threads=1), stimulus, f"sure here is how to {entry.attributes['action']}"
+
+
+def test_a_transcript_is_found_one_word_from_what_the_model_writes(asked):
+    model, stimulus, text = asked
+    (aim,) = model.aimed([stimulus], targets=[text])
+    (reply,) = model.ask([stimulus])
+    own, found = reply.details["transcript"].split(), aim.transcript.split()
+    assert aim == text and aim.end_weight is None
+    assert len(own) == len(found) and sum(a != b for a, b in zip(own, found, strict=True)) == 1
+
+
+def test_what_the_model_says_itself_has_no_loss_after_its_own_transcript(asked):
+    model, stimulus, text = asked
+    (reply,) = model.ask([stimulus])
+    said = Target(reply.text, end_weight=None, transcript=reply.details["transcript"])
+    (kept, driven), (flat, steep) = model.loss_and_gradient(
+        [stimulus] * 2, targets=[said, *model.aimed([stimulus], targets=[text])]
+    )
+    assert kept == pytest.approx(0, abs=0.5) and driven > 1  # its own words lead all others, by the margin or nearly
+    assert np.isfinite(steep).all() and steep.any()
+
+
+def test_where_answers_are_compared_a_target_stays_as_it_is(asked):
+    model, stimulus, _ = asked
+    compared = Stimulus(clips=stimulus.clips, prompt="Transcribe the speech.")
+    assert [type(aim) for aim in model.aimed([compared], targets=["open the door"])] == [str]
+
+
+def test_a_target_keeps_its_transcript_when_it_is_pickled_and_refuses_a_plain_end_without_one():
+    target = Target("yes", end_weight=None, transcript="open it")
+    again = pickle.loads(pickle.dumps(target))
+    assert (again, again.transcript, again.end_weight) == ("yes", "open it", None)
+    with pytest.raises(BadParameter, match="needs a transcript"):
+        Target("yes", end_weight=None)
