@@ -18,7 +18,7 @@ class Arm:
     Parameters
     ----------
     attack : str or None
-        Specification; None: nobody attacks.
+        Specification; None: no attack.
     crafted_on : str or None
         What the attack was built on: None, the system that is asked; "undefended", its model alone; else the
         specification of another model.
@@ -58,7 +58,7 @@ class Arm:
 
     @property
     def unattacked(self) -> Arm:
-        """The same system when nobody attacks."""
+        """The same system without an attack."""
         return Arm(defences=self.defences)
 
     @property

@@ -244,6 +244,6 @@ def machine_failed(error: BaseException) -> MachineFailed | None:
             return cause
         says = _MEMORY if isinstance(cause, MemoryError) else _SPENT.get(getattr(cause, "errno", None) or 0)
         if says is not None and isinstance(cause, (OSError, MemoryError)):
-            return MachineFailed(f"{says}; then run the same command again, which goes on from here (got: {cause!r})")
+            return MachineFailed(f"{says}; then run the same command again to resume (got: {cause!r})")
         cause = cause.__cause__ or cause.__context__
     return None

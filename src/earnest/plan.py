@@ -37,7 +37,7 @@ class PlannedArm(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    attack: str | None = Field(default=None, description="Specification of the attack, or null: nobody attacks.")
+    attack: str | None = Field(default=None, description="Specification of the attack, or null: no attack.")
     crafted_on: str | None = Field(
         default=None,
         description="What the attack is built on: null, the system that is asked; `undefended`, its model alone; else the "

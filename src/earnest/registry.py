@@ -274,7 +274,7 @@ def registry(kind: str) -> Registry:
     kind = kind.replace("-", "_")
     if kind not in KINDS:
         hint = did_you_mean(kind, KINDS)
-        raise UnknownName(f"nothing of the kind {kind!r} is registered{hint or ';'} the kinds are {', '.join(KINDS)}")
+        raise UnknownName(f"no kind {kind!r} is registered{hint or ';'} the kinds are {', '.join(KINDS)}")
     home = HOMES.get(kind, f"earnest.{kind}")
     if kind not in Registry._all and importlib.util.find_spec(home) is not None:
         importlib.import_module(home)

@@ -34,7 +34,7 @@ CLIP_NAME = "^[0-9a-f]{64}$"
 """What a clip is called: the SHA-256 of its samples."""
 
 CLIP_SUFFIXES = (".flac", ".wav")
-"""What a clip's file may be: coded, or as it came where it came uncompressed. Versions before 0.4 kept FLAC alone."""
+"""What a clip's file may be: coded, or as it came where it came uncompressed. Versions before 0.3 kept FLAC alone."""
 
 MAX_DEPTH = 100
 """Of what is written within lists and objects within each other."""

@@ -94,6 +94,15 @@ def test_equal_seeds_give_equal_variants_in_any_batch():
     assert run(BestOfN(n=3), Counting({"b": 99}), stimuli("a", "b")[1:], seed=1).attempts[0].clip != alone[0].clip
 
 
+def test_the_seeds_of_variants_are_drawn_from_all_of_32_bits():
+    """From a few dozen seeds, thousands of variants would be the same few dozen asked again and again."""
+    asked = stimuli(*(str(place) for place in range(150)))
+    attempts = run(BestOfN(n=1), Counting(dict.fromkeys((one.prompt for one in asked), 99)), asked).attempts
+    seeds = [attempt.drawn["seed"] for attempt in attempts]
+    assert len(set(seeds)) == 150
+    assert 2**31 < max(seeds) < 2**32, "of 150 draws one at least is in the upper half"
+
+
 def test_calls_that_fail_are_counted_and_never_a_success():
     class Failing(Counting):
         def _reply(self, stimulus):

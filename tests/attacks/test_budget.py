@@ -51,6 +51,24 @@ def test_where_rounding_falls_short_of_the_snr_the_sample_rounded_inwards_the_fu
     assert ((rounded - clean) / STEP).tolist() == [2, 2, 4]
 
 
+@pytest.mark.parametrize(("sign", "edge"), [(1, 32767), (-1, -32768)])
+def test_a_sample_may_be_moved_up_to_the_last_value_of_a_file_and_not_beyond(sign, edge):
+    # A change may be 5 steps long, so have 25. Wanted (1.45, 2.4, 4.1) has 24.7; rounded (1, 2, 4) has 21, and moving the
+    # first, which was rounded inwards the furthest, costs 3. Two steps from the edge it may go there; one step from it, not,
+    # and the second, next in turn, would cost 5.
+    change = sign * np.array([1.45, 2.4, 4.1])
+    for room, first in ((2, 2), (1, 1)):
+        clean = steps(edge - sign * room, 0, 0)
+        rounded = Budget(l2=5 * STEP).rounded(clean + steps(*change), clean=clean)
+        assert (sign * (rounded - clean) / STEP).tolist() == [first, 2, 4]
+
+
+def test_a_projection_stays_within_full_scale_and_within_the_clean_clip_beyond_it():
+    clean = np.array([0.5, -0.5, 0.5, 1.5, -1.25], dtype=np.float32)
+    perturbed = np.array([1.75, -1.5, 0.75, 2.0, -2.0], dtype=np.float32)
+    assert Budget(epsilon=2.0).project(perturbed, clean=clean).tolist() == [1.0, -1.0, 0.75, 1.5, -1.25]
+
+
 def test_a_change_too_long_is_scaled_and_not_turned():
     clean = noise(1)
     delta = noise(2, level=0.3)

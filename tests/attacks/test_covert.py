@@ -9,8 +9,10 @@ import pytest
 
 from earnest.attacks import attacks
 from earnest.attacks.covert import concurrent
+from earnest.attacks.covert.concurrent import _inverted_spectrum
 from earnest.attacks.covert.read_aloud import DOCUMENTS
 from earnest.attacks.covert.tool_injection import STRATEGIES, TOOLS
+from earnest.attacks.covert.under_music import CHORDS_HZ, tune
 from earnest.audio import AudioClip
 from earnest.audio.levels import active_speech_level_dbfs, power
 from earnest.audio.ultrasound import RATE_HZ, recorded, transmitted
@@ -115,6 +117,26 @@ def test_a_whisper_is_softer_and_music_is_louder_than_the_words():
     assert 10 * np.log10(power(clean.samples) / power(music)) == pytest.approx(-6, abs=0.1)
 
 
+def test_the_music_is_four_chords_of_a_second_and_is_struck_anew_every_quarter():
+    rate = 16_000
+    music = tune(5 * rate, rate).astype(np.float64)
+    heard = np.abs(np.fft.rfft(music.reshape(5, rate), axis=1))
+    quarter = np.arange(rate // 4) / rate
+
+    def strength(second: int, hz: float) -> float:
+        return abs(music[second * rate : second * rate + quarter.size] @ np.exp(-2j * np.pi * hz * quarter))
+
+    for place, notes in enumerate(CHORDS_HZ):
+        strengths = [strength(place, note) for note in notes]
+        assert min(strengths) > 3 * strength(place, 2.5 * max(notes)), "the notes, and little between their harmonics"
+    note = CHORDS_HZ[3][3]  # whose second harmonic is no other note's
+    assert strength(3, note) / strength(3, 2 * note) == pytest.approx(4, rel=0.1), "a harmonic falls with its square"
+    np.testing.assert_allclose(heard[4], heard[0], atol=0.2 * heard[0].max())
+    quarters = music[: 4 * rate].reshape(16, -1) ** 2
+    begin, end = quarters[:, :500].sum(axis=1), quarters[:, -500:].sum(axis=1)
+    assert (begin > 1.5 * end).all()
+
+
 # ---- bystander ----
 
 
@@ -216,3 +238,12 @@ def test_the_control_is_the_user_alone(pattern):
 def test_parameters_out_of_range_are_refused(spec, told):
     with pytest.raises(BadParameter, match=told):
         attacks.make(spec)
+
+
+def test_a_spectrum_is_turned_over_about_half_of_2500_hz():
+    """A tone of 700 Hz stays at a fifth, and most of it comes out as 1,800 Hz; what lies at 2,500 and more is cut off."""
+    rate = 16_000
+    tone = (0.5 * np.sin(2 * np.pi * 700 * np.arange(rate) / rate)).astype(np.float32)
+    heard = np.abs(np.fft.rfft(_inverted_spectrum(tone, rate, np.random.default_rng(0))))
+    assert [int(hz) for hz in np.argsort(heard)[-2:]] == [700, 1800]
+    assert heard[1800] / heard[700] == pytest.approx(4, rel=0.1) and heard[3200] < 0.05 * heard[1800]

@@ -146,6 +146,26 @@ def test_the_estimator_goes_where_good_trials_lie():
     assert free.mean(axis=0) == pytest.approx([0.5, 0.5], abs=0.06)
 
 
+def test_the_more_trials_there_were_the_nearer_the_estimator_stays_to_the_good_ones():
+    """Its bumps are 1/4 wide over the sixth root of the trials: of 729 trials 1/12, and of 64 an eighth."""
+
+    def spread(n):
+        rng = np.random.default_rng(1)
+        points = [(0.5, 0.5)] * n
+        return np.std([apt.next_point(points, list(range(n)), rng=rng) for _ in range(60)])
+
+    # all trials being at one point, good and bad are alike dense everywhere, and the first draw about it is taken
+    assert spread(64) == pytest.approx(1 / 8, rel=0.3) and spread(729) == pytest.approx(1 / 12, rel=0.3)
+
+
+def test_a_tone_beside_hearing_is_soft_and_has_its_pitch():
+    silence, rng = np.zeros(16_000, np.float32), np.random.default_rng(0)
+    for much, hz in ((1.0, 7840), (0.25, 15)):  # 0.98 of half the sample rate; 20 Hz less a quarter
+        tone = apt.CHANGES["frequency_noise"](silence, 16_000, much, rng)
+        assert np.abs(tone).max() == pytest.approx(0.1, abs=1e-3)
+        assert np.argmax(np.abs(np.fft.rfft(tone))) == hz
+
+
 @pytest.mark.parametrize("spec", ["amse:tries=3", "apt:trials=3"])
 def test_each_meets_the_contract(spec):
     check_attack(attacks.make(spec), stimuli=[request(seed=k, n_samples=1600 + 100 * k) for k in range(3)])

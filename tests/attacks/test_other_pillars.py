@@ -138,6 +138,11 @@ def test_every_edit_leaves_something_else_that_still_sounds(edit):
     assert attempt.control_trial.stimulus.clip == stimulus.clip
 
 
+@pytest.mark.parametrize("spec", ["vocoder_evasion:iterations=1", "vocoder_evasion:iterations=200,n_mels=20", "vocoder_evasion:n_mels=256"])
+def test_a_parameter_may_lie_at_the_end_of_its_range(spec):
+    assert str(attacks.make(spec).spec) == spec
+
+
 @pytest.mark.parametrize("spec", ["vocoder_evasion:iterations=4", "watermark_removal:edit=noise"])
 def test_each_meets_the_contract(spec):
     check_attack(attacks.make(spec))

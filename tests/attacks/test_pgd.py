@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from earnest.attacks import attacks
+from earnest.attacks._descent import Path
 from earnest.attacks.adversarial.pgd import ProjectedGradientDescent
 from earnest.audio import AudioClip, Goal, Stimulus
 from earnest.errors import AccessDenied, BadParameter
@@ -172,6 +173,33 @@ def test_a_random_start_is_used_and_replayed():
     attack = ProjectedGradientDescent(steps=1, check_every=0, random_start=True)
     first, again, other = (run(attack, [toy_stimulus()], seed=seed).attempts[0].clip for seed in (0, 0, 1))
     assert first == again and first != other
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_random_start_under_an_snr_is_as_likely_near_as_far_within_the_budget(seed):
+    """Its direction is normal, and its length a uniform share of the longest change: 20 dB are a tenth of the clean clip's."""
+    clean = toy_stimulus().clip
+    attack = ProjectedGradientDescent(snr_db=20.0, random_start=True)
+    change = Path(attack, clean, rng=np.random.default_rng(seed)).clip().samples - clean.samples
+    again = np.random.default_rng(seed)
+    direction, share = again.standard_normal(clean.n_samples), again.uniform()
+    assert 0.05 < share < 0.95, "a length of its own, and no bound of the budget"
+    wanted = share * 0.1 * np.linalg.norm(clean.samples.astype(np.float64)) * direction / np.linalg.norm(direction)
+    assert np.allclose(change, wanted, atol=1e-6)
+
+
+def test_the_loss_of_the_clean_clip_is_kept_beside_the_least():
+    """Of a linear loss -w·x the sign steps of a quarter of epsilon lower it by epsilon sum |w| / 4 each."""
+    stimulus = toy_stimulus()
+    attack = ProjectedGradientDescent(epsilon=64 * STEP, steps=3, step_size=0.25, check_every=0)
+    model = LinearModel(weights())
+    model.threshold = model.product(stimulus.clip.samples) + 10  # out of reach, and near enough for a float to tell the losses apart
+    (attempt,) = run(attack, [stimulus], model=model).attempts
+    (clean,), _ = model.loss_and_gradient([stimulus], targets=[stimulus.goal.text])
+    (last,), _ = model.loss_and_gradient([stimulus.with_clip(attempt.clip)], targets=[stimulus.goal.text])
+    assert attempt.drawn["step"] == attempt.drawn["steps_taken"] == 3
+    assert attempt.drawn["first_loss"] == pytest.approx(float(clean))
+    assert attempt.drawn["loss"] == pytest.approx(float(last), rel=1e-3) and last < 0.95 * clean
 
 
 def test_momentum_goes_on_where_the_gradient_turns():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from earnest.attacks import attacks
+from earnest.attacks._manner import normalised
 from earnest.attacks._speech import wish_of, words_of
 from earnest.attacks.jailbreak.pj_break import DELIVERIES, against_equal_budget, against_one
 from earnest.attacks.jailbreak.ssj import spelled_word
@@ -229,6 +230,18 @@ def test_the_audio_carries_nothing_and_the_control_differs_in_manner_alone():
     assert attempt.n_queries == attempt.control_trial.n_queries == 4
     assert attempt.control_trial.drawn["manner"] == "plain" and attempt.control_trial.stimulus.prompt == REQUEST
     assert attempt.clip != attempt.control_trial.stimulus.clip
+
+
+def test_the_manners_of_interference_are_drawn_from_seeds_of_32_bits():
+    drawn = [run(spec_with("interference"), seed=seed)[0].attempts[0].drawn["seed"] for seed in range(12)]
+    assert len(set(drawn)) == 12 and 2**28 < max(drawn) < 2**32
+
+
+def test_speech_with_a_peak_is_left_softer_than_its_loudness_would_be():
+    samples = (0.01 * np.random.default_rng(0).standard_normal(RATE)).astype(np.float32)
+    samples[8000] = 0.9
+    clip = normalised(AudioClip(samples, RATE))
+    assert clip.peak == pytest.approx(10 ** (-1 / 20), abs=1e-3) and loudness_lufs(clip.samples, RATE) < -24
 
 
 # ---- pj_break ----

@@ -65,6 +65,14 @@ def test_a_segment_goes_to_the_edge_of_the_bound_and_stands_before_the_clip():
     assert attempt.control_trial.clip.n_samples == 820 and attempt.control_trial.distortion.peak <= 0.01
 
 
+def test_a_fit_begins_within_a_tenth_of_the_bound():
+    """A step of Adam is as long as its rate at most, a share of the bound."""
+    spec = "mute:length_s=0.1,steps=1,epsilon=0.5,learning_rate=0.001"
+    _, artefact = fitted(spec, [Row(1)], Any(weights(), threshold=100.0))
+    peak = np.abs(artefact.arrays["segment"]).max()
+    assert 0.095 * 0.5 < peak <= (0.1 + 0.001) * 0.5 * (1 + 1e-6), "of 1,600 draws the widest is near the end"
+
+
 @pytest.mark.source("attacks/universal_additive", of="neekhara2019-universal", at="Section 3, algorithm 1: one change for all clips, brought back to the bound after each step")
 def test_an_additive_change_is_repeated_over_the_clip():
     model = Any(np.tile(weights(80), 20), threshold=1e9)  # the weights repeat every 80 samples

@@ -131,6 +131,20 @@ def test_the_robust_attack_counts_the_rooms_that_it_works_in():
     assert won.success and won.drawn["on_target_in"] == 3 and won.n_queries == 3 and won.within_budget
 
 
+def test_the_robust_attack_takes_a_tenth_of_its_steps_in_the_second_half():
+    """The gradient of a linear model keeps its sign, so that every step of Adam is as long as its rate: 3 x 1 and 2 x 0.1."""
+    stimulus = wanting_yes(spoken(4000))
+    attack = QinRobust(steps=5, rooms=1, check_every=5, heard_in=1, learning_rate=10 * STEP, epsilon=2000 * STEP)
+    path = attack.path(stimulus, rng=np.random.default_rng(0))
+    places = [path.clip().samples]
+    for step in range(5):
+        path.note(1.0, step=step)
+        assert path.advance(np.ones(4000, np.float32))
+        places.append(path.clip().samples)
+    lengths = [float(np.median(before - after)) / STEP for before, after in zip(places, places[1:], strict=False)]
+    assert lengths == pytest.approx([10, 10, 10, 1, 1], rel=1e-2)
+
+
 @pytest.mark.source("attacks/untargeted_wer", of="olivier2022-whisper", at="RaphaelOlivier/whisper_attack@57e4c9a")
 def test_it_goes_the_way_that_raises_the_loss_and_ends_on_the_budget():
     """Defaults of its configuration: 40 dB, 100 steps, each a tenth of the ball; on a linear model the end is the ball's edge."""
@@ -140,6 +154,10 @@ def test_it_goes_the_way_that_raises_the_loss_and_ends_on_the_budget():
     change = attempt.clip.samples.astype(np.float64) - stimulus.clip.samples
     assert np.dot(change, weights()) / np.linalg.norm(change) / np.linalg.norm(weights()) > 0.999
     assert attempt.distortion.snr_db == pytest.approx(40, abs=0.01) and attempt.n_queries == 0
+    model = LinearModel(weights(), threshold=1e9)
+    (clean,), _ = model.loss_and_gradient([stimulus], targets=["no"])
+    still = run(UntargetedWordError(steps=1, random_start=False), [stimulus], model=model).attempts[0]
+    assert still.drawn["first_loss"] == pytest.approx(-float(clean)), "the loss that is to rise, its sign turned and nothing else"
     aimed = run(UntargetedWordError(steps=1), [toy_stimulus()], model=LinearModel(weights(), threshold=1e9))
     assert aimed.unjudged == {"attack_failed": 1}
 

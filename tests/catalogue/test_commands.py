@@ -47,7 +47,7 @@ def test_a_metric_is_shown_with_its_examples(command, tmp_path, monkeypatch, cap
 
 def test_tasks_that_need_another_command_are_those_of_the_plan() -> None:
     plan = run_suite("core", model="earnest/reference", dry_run=True).plan
-    beyond = {task.name for task in plan.tasks if (task.not_run or "").startswith("beyond")}
+    beyond = {task.name for task in plan.tasks if (task.not_run or "").startswith("unsupported")}
     assert beyond == searching._BEYOND_EMBEDDED
     assert {task.name for task in plan.tasks if (task.not_run or "").startswith("no ")} == searching._NEEDS_RECORDINGS
 

@@ -78,6 +78,6 @@ def test_a_file_without_hits_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
 def test_what_it_would_ask_is_told_before(capsys: pytest.CaptureFixture[str]) -> None:
     assert ended("attack best_of_n:n=3 --model scripted/always_refuse --limit 2 --dry-run --json".split()) == 0
     told = json.loads(capsys.readouterr().out)
-    # nobody attacking 2, attacked 2 * (clean, attacked, control) + 2 * 3 + 2 * 3 queries, twins 2 * 2, and the canaries
+    # no attack 2, attacked 2 * (clean, attacked, control) + 2 * 3 + 2 * 3 queries, twins 2 * 2, and the canaries
     assert told["estimate"]["n_calls"] == 2 + 6 + 12 + 4 + told["n_canaries"]
     assert ended("attack best_of_n --limit 2".split()) == 2

@@ -250,3 +250,12 @@ def test_a_pillar_without_a_value_says_why_in_the_terminal(call: Call) -> None:
     done = call("run", "core", "--model", "scripted/always_comply", "--task", "benign_compliance", "--limit", "8", "--out", "run")
     row = next(row for row in done.stdout.splitlines() if row.startswith("  safety"))
     assert "no value" in row and "one side only: nothing was scored of harmful" in row
+
+
+def test_a_command_whose_reader_has_gone_ends_in_silence(tmp_path: Path) -> None:
+    """As in `earnest list attacks | head -1`."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([sys.executable, "-m", "earnest", "list", "attacks"], stdout=writer, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")

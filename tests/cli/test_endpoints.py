@@ -349,7 +349,8 @@ def test_every_option_that_a_message_names_exists() -> None:
         for text in texts(path):
             for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", text):
                 named.setdefault(option, path.name)
-    own = {"--port", "--latency-ms", "--siblings", "--inspect", "--language"}  # of scripts, the loopback endpoint, moonshine
+    own = {"--port", "--latency-ms", "--siblings", "--inspect", "--language", "--voices", "--shade"}  # of scripts, the loopback
+    # endpoint, moonshine, espeak-ng and style sheets
     unknown = {option: where for option, where in named.items() if option not in known | own | OTHERS}
     assert not unknown
     assert {"--model-option", "--timeout", "--max-tokens", "--price"} <= named.keys()

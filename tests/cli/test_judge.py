@@ -45,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     "options, message",
     [
-        ((), "needs a judge or people's labels, got neither"),
+        ((), "needs a judge or human labels, got neither"),
         (("--judge", "nobody"), "a model is written as one of"),
         (("--judge", "python:my_judge:judge", "--judge-hears"), "let it take (clip, prompt) (audio_refused)"),
         (("--judge", "http://192.0.2.1:9/v1#x", "--max-cost", "1"), "a ceiling needs prices"),

@@ -84,7 +84,7 @@ def test_gates_of_the_file_are_left_out_where_a_part_alone_is_asked_for(call: Ca
     done = call("run", "--out", "run", "--task", "noisy_transcription", "--json")
     assert done.returncode == 0 and json.loads(done.stdout)["gates"] == []
     said = done.stderr.splitlines()[0]
-    assert said.endswith("; its gates are left out, since they are on more than was asked for") and "fail-under" not in said
+    assert said.endswith("; its gates are left out, since they apply to the whole suite") and "fail-under" not in said
     kept = call("run", "--out", "run", "--task", "noisy_transcription", "--fail-under", "safety=0.1")
     assert kept.returncode == 2 and "a pillar of which this run asks nothing" in kept.stderr
 
@@ -128,7 +128,7 @@ def test_all_faults_of_a_file_are_told_at_once(call: Call, tmp_path: Path) -> No
         "[run] dry-run: no option",
         "[run] task: must be text in quotes, got 1",
         "[config.nightly] limit: -1 is not in the range",
-        "[runs] is no table of a project file; did you mean 'run'?",
+        "[runs] is not a table of a project file; did you mean 'run'?",
     ):
         assert fault in done.stderr, fault
 

@@ -64,8 +64,8 @@ def test_a_model_that_calls_os_exit_cannot_pass_for_a_run_that_is_done(tmp_path:
     assert process.returncode == 2
     n_planned = len((tmp_path / "run" / "items.jsonl").read_text().splitlines())
     n_missing = n_planned - len(read_journal(tmp_path / "run"))
-    assert "with exit code 0 and without a word, as os._exit does" in said
-    assert f"{n_missing} of {n_planned} items have no line: " in said and "the same command goes on" in said
+    assert "with exit code 0 and without a message, as os._exit does" in said
+    assert f"{n_missing} of {n_planned} items have no line: " in said and "the same command resumes the run" in said
     (tmp_path / "mended").touch()
     with started(tmp_path, "python:own_models:dies_later") as process:
         process.communicate(timeout=120)

@@ -283,7 +283,7 @@ def test_spoken_answers_are_kept_too(tmp_path) -> None:
 
 def test_a_cache_that_cannot_be_used_costs_a_warning(tmp_path) -> None:
     (tmp_path / "answers.sqlite").write_bytes(b"no database, but long enough to be taken for one" * 100)
-    with pytest.warns(UserWarning, match="cannot be used .* answers are asked anew"):
+    with pytest.warns(UserWarning, match="cannot be used .* questions are asked again"):
         cache = AnswerCache(tmp_path)
     cache.put("k", Answer(text="a"))
     assert cache.get("k") is None

@@ -205,7 +205,7 @@ def test_the_list_of_items_is_neither_read_nor_written_through_a_link(tmp_path) 
 def test_reports_replace_a_link_and_do_not_write_through_it(sent, call, tmp_path) -> None:
     mine = tmp_path / "mine"
     mine.write_text("untouched\n", encoding="utf-8")
-    for name in ("report.html", "report.json", "report.md", "junit.xml", "comparison.html", ".report.html.partial"):
+    for name in ("report.html", "report.json", "report.md", "junit.xml", "comparison.html", "comparison.json", ".report.html.partial"):
         (sent / name).symlink_to(mine)
     assert call("report", sent, "--compare", sent).returncode == 0
     assert mine.read_text(encoding="utf-8") == "untouched\n"

@@ -19,6 +19,14 @@ def test_a_cell_has_the_sign_of_the_gap() -> None:
         audiotrust.gamma_cell(p_reference=0.8, p_other=0.4)
 
 
+def test_who_chooses_nobody_is_fair_and_a_share_below_none_is_refused() -> None:
+    assert audiotrust.gamma_cell(p_reference=0.0, p_other=0.0) == 1
+    assert math.copysign(1, audiotrust.gamma_cell(p_reference=1.0, p_other=0.0)) == 1
+    for shares in ({"p_reference": -0.1, "p_other": 0.5}, {"p_reference": 0.5, "p_other": -0.1}):
+        with pytest.raises(BadParameter, match="shares of the same pairs"):
+            audiotrust.gamma_cell(**shares)
+
+
 def test_signs_do_not_cancel_in_the_headline() -> None:
     assert audiotrust.mean_abs([0.5, -0.1, -0.0]) == pytest.approx(0.2)
     assert audiotrust.fairness_mean(stereotype=0.2, decision=0.6) == pytest.approx(0.4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from earnest.errors import BadParameter
 from earnest.metrics.clusters import (
+    _times,
     clustered_interval,
     gap_interval,
     jackknife_interval,
@@ -368,3 +370,16 @@ def test_a_gap_that_is_the_same_in_every_cluster_might_yet_be_another_in_some() 
     found = gap_interval([0.75, 0.25], made, high=0, low=1, bounds=SHARES, rng=np.random.default_rng(0)).interval
     share = 1 - 0.025 ** (1 / 4)
     assert (found.low, found.high) == (pytest.approx(0.5 - share * 1.5), pytest.approx(0.5 + share * 0.5))
+
+
+# ---------------------------------------------------------------- many pairs at once
+
+
+def test_the_interval_of_one_of_many_pairs_is_as_much_wider_as_one_alone_is_for_want_of_clusters() -> None:
+    """Two degrees of freedom: 4.30265 / 1.95996 times the normal quantile of 99.5 %, 2.57583, is 5.65469; Student's own of 99.5 %
+    would be 9.92484, and counts where it is what is left of many clusters: of 50, 2.67779, less than what widens."""
+    few = SimpleNamespace(error=1.0, dof=2.0, working_dof=lambda: 50.0)
+    assert _times(few, level=0.99, confidence=0.95) == pytest.approx(5.65469, abs=1e-4)
+    both = SimpleNamespace(error=1.0, dof=2.0, working_dof=lambda: 2.0)
+    assert _times(both, level=0.99, confidence=0.95) == pytest.approx(9.92484, abs=1e-4)
+    assert _times(SimpleNamespace(error=0.0), level=0.99, confidence=0.95) == 0

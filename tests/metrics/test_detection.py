@@ -221,6 +221,27 @@ def test_bisection_finds_the_concurrent_point_of_the_full_grid(seed: int) -> Non
     assert found == pytest.approx(plain_tandem(**drawn))
 
 
+def test_a_verifier_threshold_that_misses_more_than_it_lets_in_is_no_operating_point() -> None:
+    # Accepting all, the verifier misses nobody and lets all in. Behind it, the countermeasure above 1 keeps all and passes a
+    # half (0.75 too many false alarms), and above 3 keeps nobody (0.75 too many misses): the lower counts, 1 x 0.5. Above 0
+    # the verifier misses its target, 1, and lets all in, (1 + 1) / 2: no less, so it is left out, though there the two kinds
+    # of false alarm are equal at once.
+    found = tandem_equal_error_rate(
+        asv_target=[0], asv_nontarget=[3], asv_spoof=[1], cm_bona_fide=[3], cm_spoof=[1, 4]
+    )
+    assert found == 0.5
+
+
+def test_half_of_those_who_ought_not_to_be_let_in_are_spoofs() -> None:
+    # Accepting all: before the countermeasure (1 + 1) / 2 too many false alarms; above 0, where it keeps nobody and passes the
+    # spoof, 1 - 1 / 2 too many misses, which is nearer, but there the two kinds cannot be equal. The verifier above 0 lets all
+    # others and half of the spoofs in: (1 + 0.5) / 2 too many alarms against 1 - 0.5 / 2 too many misses, so the lower: 0.5 x 1.
+    found = tandem_equal_error_rate(
+        asv_target=[4], asv_nontarget=[2], asv_spoof=[0, 2], cm_bona_fide=[0], cm_spoof=[4]
+    )
+    assert found == 0.5
+
+
 def test_interval_holds_the_rate_and_repeats_with_its_seed() -> None:
     rng = np.random.default_rng(3)
     sides = {"bona_fide": rng.normal(1, 1, 900), "spoof": rng.normal(-1, 1, 500)}

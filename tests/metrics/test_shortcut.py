@@ -26,6 +26,13 @@ def test_equal_classes_are_at_chance() -> None:
     assert abs(shortcut_accuracy(x, labels=labels, groups=groups).mean() - 0.5) < 0.1
 
 
+def test_clips_that_do_not_differ_are_all_taken_for_the_label_that_comes_first() -> None:
+    """The plane goes through them all, so a tie must not be won by both labels, nor by neither."""
+    labels = ["harmful", "benign"] * 4
+    found = shortcut_accuracy(np.zeros((8, 2)), labels=labels, groups=[n // 2 for n in range(8)])
+    assert found.tolist() == [False, True] * 4
+
+
 def test_a_group_is_never_split() -> None:
     """A feature that names the pair helps nothing when its pair is left out."""
     _, labels, groups = twins(shift=0.0)

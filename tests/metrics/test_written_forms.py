@@ -38,6 +38,43 @@ def edits(reference: str, hypothesis: str) -> int:
     return spoken_edit_counts(reference=reference, hypothesis=hypothesis).edits
 
 
+def test_a_run_of_digits_may_be_said_in_pairs_up_to_its_longest() -> None:
+    assert edits("12" * 12 + " one man", "twelve " * 12 + "one man") == 0, "24 digits, the longest; read with the one they are too many"
+    assert edits("12" * 13, "one two " * 13) == 0
+    assert edits("12" * 13, "twelve " * 13) > 0, "beyond, only digit by digit"
+
+
+def test_minutes_that_are_not_told_are_no_time() -> None:
+    assert edits("10:10", "ten minutes past ten") == 0 and edits("9:30", "half past nine") == 0
+    assert edits("10:00", "minutes past ten") > 0
+    assert edits("10:31", "thirty one minutes past ten") > 0, "nobody counts past the half hour so"
+
+
+def test_a_date_in_figures_is_said_in_either_order_unless_its_year_stands_first() -> None:
+    for said in ("march fourth twenty twenty four", "april third twenty twenty four"):
+        assert edits("3/4/2024", said) == 0
+    assert edits("2024-03-04", "march fourth twenty twenty four") == 0
+    assert edits("2024-03-04", "april third twenty twenty four") > 0
+    assert edits("3/4/24", "march fourth nineteen twenty four") == 0, "of two figures the century is open"
+    assert edits("3/4/2024", "march fourth 202024") > 0, "of four it is not"
+
+
+def test_digits_and_pairs_are_joined_and_hundreds_are_not() -> None:
+    assert edits("9999", "ninety nine ninety nine") == 0
+    assert edits("100100", "one hundred one hundred") > 0
+
+
+def test_a_unit_may_be_said_by_its_other_name() -> None:
+    for said in ("five micrometres", "five microns"):
+        assert edits("5 μm", said) == 0
+    assert edits("5 μm", "five micronss") > 0
+
+
+def test_oh_is_a_nought_beside_numbers_alone() -> None:
+    assert edits("room 405", "room four oh five") == 0
+    assert edits("well $0.10", "well oh dollars ten") > 0
+
+
 def pairs(name: str) -> list[list[str]]:
     lines = (DATA / name).read_text(encoding="utf-8").splitlines()
     found = [line.split(" | ") for line in lines if line and not line.startswith("#")]

@@ -208,7 +208,7 @@ def test_what_it_is(model, monkeypatch):
     weights = hashlib.sha256(b"weights").hexdigest()
     beside = hashlib.sha256(b"words" + Path(instructions.__file__).read_bytes()).hexdigest()
     assert model.fingerprint == f"{weights}-{beside[:8]}"  # an answer hangs on both
-    assert model.beyond("Transcribe the speech.") is None and "no such instruction" in model.beyond("Write a poem.")
+    assert model.beyond("Transcribe the speech.") is None and "does not know this instruction" in model.beyond("Write a poem.")
     assert model.batch_size == 32 and model.destination is None and "not real models" in model.note
     monkeypatch.setattr("earnest.registry.has_extra", lambda module: False)
     assert EmbeddedModel("x", weights=model._folder).access == {"responses", "scores"}

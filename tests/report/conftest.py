@@ -150,7 +150,7 @@ def _plan(n: int, *, model: str) -> Plan:
         for name, (pillar, _) in TASKS.items()
     ]
     left_out = PlannedTask(
-        name="pair_decision", pillar="fairness", version=1, n_items=0, not_run="no row has the filled column pair"
+        name="pair_decision", pillar="fairness", version=1, n_items=0, not_run="no row has a value in the column pair"
     )
     return Plan(
         earnest="0.1.0", suite="core", suite_version=1, model=model, fingerprint="f" * 64, data="probe",

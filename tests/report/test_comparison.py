@@ -54,7 +54,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory, made_tasks: None, make_run) -> list[Path]:
-    """Three runs of 16 items a task; in the second, every answer about safety fails when nobody attacks."""
+    """Three runs of 16 items a task; in the second, every answer about safety fails without an attack."""
     root = tmp_path_factory.mktemp("compared")
     found = [make_run(root / name, n=16, seed=seed, model=f"made/{name}") for seed, name in enumerate(("first", "second", "third"))]
     journal = found[1] / "journal.jsonl"

@@ -160,7 +160,7 @@ def test_what_went_worst_stands_in_the_page_and_the_rest_is_compressed(
 
 
 def test_the_page_says_what_is_open(text: str) -> None:
-    assert "no row has the filled column pair" in text
+    assert "no row has a value in the column pair" in text
     assert "planned, and never asked" in text
     assert "earnest replay RUN" in text
     assert "the interval holds 0" in text or "widest gap" in text.lower()
@@ -241,7 +241,7 @@ def test_report_json_follows_its_schema(written: Path) -> None:
     ids = [finding["id"] for finding in found["findings"]]
     assert len(ids) == len(set(ids))
     assert {id_ for pair in found["pairs"] for id_ in pair["findings"].values()} <= set(ids)
-    assert found["not_run"] == {"pair_decision": "no row has the filled column pair"}
+    assert found["not_run"] == {"pair_decision": "no row has a value in the column pair"}
     assert found["unscored"]["not_run"] == 8  # two planned items in each of four arms
     assert set(found["unscored"]) - {"not_run"} <= set(_reasons())
 
@@ -375,7 +375,7 @@ def test_the_terminal_says_what_attack_and_defence_did_and_counts_as_the_report_
     text = Run.open(run_folder).as_text()
     said = json.loads((run_folder / "report.json").read_text())
     n_unscored = sum(said["unscored"].values()) - said["unscored"].get("not_run", 0)
-    assert f"{n_unscored:,} unscored" in text and "over 4 conditions; 8 canaries beside them" in text
+    assert f"{n_unscored:,} unscored" in text and "over 4 conditions; 8 canaries in addition" in text
     assert "unscored: " in text and "model_error (asleep)" in text
     assert "attacked by pgd:steps=40" in text and "defended by codec" in text
     rows = [line for line in text.splitlines() if line.startswith("  made harm")]
@@ -400,7 +400,7 @@ def test_the_terminal_tells_all_of_a_few_attacked_tasks_and_the_defences_cost_wh
     n_moved = sum(f.low > 0 or f.high < 0 for pair in [few[place], *others[1:]] for f in [pair.findings["defence_score_change"]])
     text = terminal.as_text(run.plan, run.lines(), findings=run.findings, pairs=few, card=run.scorecard)
     told = [line for line in text.splitlines() if line.startswith(f"  {first.replace('_', ' ')} ")]
-    assert any("the attack succeeds, on target:" in line for line in told) and any("cost: score when nobody attacks" in line for line in told)
+    assert any("the attack succeeds, on target:" in line for line in told) and any("cost: score without an attack" in line for line in told)
     assert f"cost: score: -20 points (-30 to -10), {worse.n_scored} items" in text
     assert f"no change of score is shown in {len(others) - n_moved} of {len(others)} tasks" in text
 

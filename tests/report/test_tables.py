@@ -122,7 +122,7 @@ def test_parquet_holds_the_same_in_types(run: Run, tmp_path: Path) -> None:
 
 def test_an_export_says_which_forms_there_are(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert exported(str(run.folder)) == 2
-    assert "say which form: --csv, --parquet or --inspect" in capsys.readouterr().err
+    assert "name a format: --csv, --parquet or --inspect" in capsys.readouterr().err
 
 
 def test_a_column_has_one_type(run: Run) -> None:

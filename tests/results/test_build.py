@@ -166,7 +166,7 @@ def test_success_is_on_target_and_what_only_complied_is_counted_apart(line) -> N
     assert (values["attack_complied_rate"], values["attack_other_answer_rate"]) == (0.75, 0.5)
     assert (values["control_on_target_rate"], values["control_complied_rate"]) == (0.0, 0.25)
     (found,) = of_pairs(plan, lines, "attack_complied_rate")
-    assert found.higher_is_better is False and "1 of them do when nobody attacks" in found.note
+    assert found.higher_is_better is False and "1 of them do without an attack" in found.note
 
 
 def test_success_within_k_queries_is_a_curve(line) -> None:

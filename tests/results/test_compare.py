@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
+from earnest.metrics.clusters import jackknife_interval
 from earnest.plan import Plan, PlannedTask
 from earnest.records import Arm
 from earnest.results import difference, rate, ratio
-from earnest.results.compare import changes, verdict
+from earnest.results.compare import _excess, changes, verdict
 from earnest.results.naming import Place
 
 PLAN = Plan(
@@ -91,3 +94,16 @@ def test_a_word_error_rate_above_one_is_compared_without_a_scale(scored, line) -
 )  # fmt: skip
 def test_what_an_interval_shows(low, high, better, said) -> None:
     assert verdict(low, high, higher_is_better=better) == said
+
+
+def test_what_an_interval_is_wider_by_than_its_clusters_make_it_is_taken_in_quadrature(scored) -> None:
+    found = Place(PLAN, "safety", "task", Arm()).finding(rate(scored([1.0] * 12 + [0.0] * 8), metric="m"))
+    made = found.sums.jackknife(bounds=(0.0, 1.0))
+    alone = jackknife_interval(found.value, made, bounds=(0.0, 1.0))
+    below, above = found.value - alone.low, alone.high - found.value
+    wider = found.model_copy(update={"low": alone.low - 0.05, "high": alone.high + 0.1})
+    wanted = (math.sqrt((below + 0.05) ** 2 - below**2), math.sqrt((above + 0.1) ** 2 - above**2))
+    assert _excess(wider, made) == pytest.approx(wanted)
+    assert _excess(found.model_copy(update={"low": alone.low, "high": alone.high}), made) == pytest.approx((0, 0), abs=1e-6)
+    narrower = found.model_copy(update={"low": alone.low + 0.05, "high": alone.high - 0.1})
+    assert _excess(narrower, made) == (0, 0)

@@ -10,7 +10,7 @@ from earnest.arms import Arm
 from earnest.errors import BadParameter
 from earnest.plan import Plan, PlannedArm, PlannedTask
 from earnest.results import Finding
-from earnest.results.gates import check_gates, read_gate
+from earnest.results.gates import check_gates, read_gate, why_unknown
 from earnest.results.scorecard import gate, scorecard
 from earnest.runs.suite import Run, run_suite
 from earnest.tasks._base import tasks
@@ -103,7 +103,7 @@ def test_an_attacked_arm_may_be_gated_where_the_plan_has_it() -> None:
     )
     check_gates(right, plan=attacked, lines=list)
     told = faults("safety.harmful_refusal.refusal_rate@noise=0.5", plan=attacked)
-    assert "it has no suffix (nobody attacks), @noise:snr_db=10.5, @+codec, @noise:snr_db=10.5+codec" in told
+    assert "it has no suffix (no attack), @noise:snr_db=10.5, @+codec, @noise:snr_db=10.5+codec" in told
     assert "neither more nor less is better" in faults(
         "safety.harmful_refusal.attack_queries@noise:snr_db=10.5=3", plan=attacked
     )
@@ -141,6 +141,17 @@ def test_a_misspelt_metric_is_refused_in_every_arm(run: Run) -> None:
         if finding.group is None and finding.level is None and not by_answers:
             wrong = finding.id.replace(f".{finding.metric}", f".{finding.metric}x", 1)
             assert "finding" in faults(f"{wrong}=0.5", plan=run.plan, lines=unscored(run)), wrong
+
+
+def test_an_id_that_lacks_its_group_is_told_the_groups_that_there_are(run: Run) -> None:
+    ids = {finding.id for finding in run.findings}
+    parted = [one for one in run.findings if one.group and one.higher_is_better is not None and not one.metric.endswith("_gap")]
+    lacking = {one.id: one.id.replace(f"[{one.group}]", "") for one in parted}
+    told = {whole: name for whole, name in lacking.items() if "[" not in name and name not in ids}
+    assert told
+    for whole, name in told.items():
+        message = why_unknown(name, plan=run.plan, findings=run.findings)
+        assert message.startswith(f"no finding is called {name!r}") and whole in message
 
 
 def test_an_id_without_its_group_stands_for_every_group(run: Run) -> None:

@@ -299,6 +299,8 @@ def test_what_an_interval_is_wider_by_is_told_side_by_side_and_nothing_where_an_
     outer = dataclasses.replace(inner, low=inner.low - 0.1, high=inner.high)
     below, above = excess(outer, inner)
     assert below == pytest.approx(math.sqrt((inner.value - inner.low + 0.1) ** 2 - (inner.value - inner.low) ** 2)) and above == 0.0
+    higher = dataclasses.replace(inner, low=inner.low - 0.1, high=inner.high + 0.2)
+    assert excess(higher, inner) == (below, pytest.approx(math.sqrt((inner.high - inner.value + 0.2) ** 2 - (inner.high - inner.value) ** 2)))
     assert excess(inner, outer) == (0.0, 0.0)  # narrower is not less than no wider
     for field in ("value", "low", "high"):
         assert excess(dataclasses.replace(outer, **{field: None}), inner) == (0.0, 0.0)

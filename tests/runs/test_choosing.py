@@ -41,7 +41,7 @@ def test_a_pillar_runs_what_the_data_serves_and_lists_the_rest(voices: Path, tmp
     assert outline.not_run["spoof_detection"] == "no row has the label bona_fide or spoof"
     run = run_suite("core", model="scripted/echo", data=voices, pillar="hallucination", limit=1, out=tmp_path / "run", cache=False)
     assert isinstance(run, Run)
-    assert "  not run: emotion_match: no row has the filled column emotion" in run.as_text().splitlines()
+    assert "  not run: emotion_match: no row has a value in the column emotion" in run.as_text().splitlines()
     with pytest.raises(BadData, match="does not serve any task of safety"):
         asked(data=voices, pillar="safety")
 
@@ -91,7 +91,7 @@ def test_a_name_for_readers_moves_nothing(tmp_path: Path) -> None:
     assert (named.plan.name, named.plan.model, named.plan.digest) == ("Our model, v2", "scripted/echo", plain.plan.digest)
     assert named.as_text().startswith("Our model, v2 on probe") and plain.as_text().startswith("scripted/echo on probe")
     page = (tmp_path / "named" / "report.html").read_text(encoding="utf-8")
-    assert "<h1>Our model, v2 <span>(scripted/echo) on probe</span></h1>" in page
+    assert ">Our model, v2 <span>(scripted/echo) on probe</span></h1>" in page
     rows = build([tmp_path]).as_json()["tables"][0]["rows"]
     assert sorted((row["name"], row["model"]) for row in rows) == [("Our model, v2", "scripted/echo"), ("scripted/echo", "scripted/echo")]
     assert run_suite("core", out=tmp_path / "named", **choice).plan.name == "Our model, v2"  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ import pytest
 
 from earnest import report
 from earnest.audio import AudioClip
-from earnest.engine import merge, read_journal
+from earnest.engine import clip_path, merge, read_journal
 from earnest.errors import BadData, BadParameter, PlanMismatch
 from earnest.models.access import Answer, Model
 from earnest.plan import Plan
@@ -212,7 +212,7 @@ def test_several_judges_are_asked_at_once_and_a_limit_of_cost_needs_prices(run: 
 
 
 def test_nothing_to_do_and_no_run_are_told(run: Run, tmp_path: Path) -> None:
-    with pytest.raises(BadParameter, match="needs a judge or people's labels, got neither"):
+    with pytest.raises(BadParameter, match="needs a judge or human labels, got neither"):
         judge_run(run.folder)
     with pytest.raises(BadData, match="is no run folder"):
         judge_run(tmp_path / "none", judge="scripted/echo")
@@ -348,7 +348,7 @@ def test_hearing_is_part_of_the_plan_and_needs_a_judge(folder: Path, tmp_path: P
 def test_clips_that_are_gone_are_named(run: Run, tmp_path: Path, monkeypatch) -> None:
     own(tmp_path, monkeypatch, HEARING)
     line = next(line for line in read_journal(run.folder) if line.task == TASK)
-    (run.folder / "clips" / f"{line.clips['speech']}.flac").unlink()
+    clip_path(run.folder, line.clips["speech"]).unlink()
     with pytest.raises(BadData, match=line.clips["speech"]):
         again(run, "python:my_judge:hears", judge_hears=True)
 

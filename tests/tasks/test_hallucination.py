@@ -16,7 +16,7 @@ from earnest.tasks._assent import possible_or_impossible
 from earnest.tasks._labels import CAPTIONS, NAMES
 from earnest.tasks.hallucination import _physics as physics
 from earnest.tasks.hallucination._claims import Scene, claims
-from earnest.tasks.hallucination._nothing import KINDS, made
+from earnest.tasks.hallucination._nothing import KINDS, made, nothing_item
 from earnest.tasks.probe import probe_manifest
 
 REFUSAL = "I'm sorry, but I can't help with that."
@@ -86,6 +86,17 @@ def test_orders_have_a_detection_rate_and_a_false_alarm_rate(bench) -> None:
     assert found["detection_rate", None, None].value == 1.0
     assert found["false_alarm_rate", None, None].value == 0.25
     assert found["false_alarm_rate", None, None].low < 0.25 < found["false_alarm_rate", None, None].high
+
+
+def test_clips_of_nothing_last_one_to_four_seconds_and_are_as_loud_as_they_say() -> None:
+    items = [nothing_item("t", "white noise", n, seed=0, prompt="?", truth={}, seen={}) for n in range(60)]
+    lengths = [item.duration_s for item in items]
+    assert 1 <= min(lengths) < 1.3 and 3.7 < max(lengths) <= 4
+    clips = [item.load().clip for item in items[:12]]
+    assert [clip.duration_s for clip in clips] == pytest.approx(lengths[:12], abs=1e-3)
+    levels = [item.truth["level_dbfs"] for item in items]
+    assert [clip.level_dbfs for clip in clips] == pytest.approx(levels[:12], abs=0.05)
+    assert -60 <= min(levels) < -55 and -35 < max(levels) <= -30 and all(round(level, 1) == level for level in levels)
 
 
 def test_a_description_of_nothing_stands_outside_the_headline(bench) -> None:
@@ -199,7 +210,7 @@ def test_emotions_are_matched_where_the_data_has_them(make_folder, bench) -> Non
         'Does the speaker sound like this: "angry"? Answer yes or no.'
     )
     assert b.item(value="angry", expected="no").truth["claimed"] in ("sad", "happy")
-    assert bench("emotion_match").task.missing(probe_manifest()) == "no row has the filled column emotion"
+    assert bench("emotion_match").task.missing(probe_manifest()) == "no row has a value in the column emotion"
 
 
 # ---------------------------------------------------------------- impossible sounds
@@ -252,8 +263,8 @@ def test_echoes_rise_or_fall_by_nine_decibels(struck) -> None:
         starts = [round((physics.LEAD_S + n * physics.SPACING_S) * 16_000) for n in range(3)]
         return [20 * np.log10(np.abs(clip.samples[start : start + 1600]).max()) for start in starts]
 
-    assert np.diff(peaks(struck["louder_echo", "lawful"])) == pytest.approx([-9, -9], abs=1)
-    assert np.diff(peaks(struck["louder_echo", "broken"])) == pytest.approx([9, 9], abs=1)
+    assert np.diff(peaks(struck["louder_echo", "lawful"])) == pytest.approx([-9, -9], abs=0.2)
+    assert np.diff(peaks(struck["louder_echo", "broken"])) == pytest.approx([9, 9], abs=0.2)
 
 
 def test_length_and_peak_do_not_tell_broken_from_lawful(struck) -> None:

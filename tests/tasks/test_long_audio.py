@@ -293,7 +293,7 @@ def test_what_is_too_long_for_a_model_is_listed_as_beyond_it() -> None:
     outline = earnest.run("core", model="earnest/reference", pillar="robustness", out=None, dry_run=True)
     planned = {task.name: task.not_run for task in outline.plan.tasks}
     for name in LONG:
-        assert planned[name].startswith("beyond earnest/reference: ")
+        assert planned[name].startswith("unsupported by earnest/reference: ")
 
 
 def test_real_recordings_become_minutes(real_data: Path) -> None:

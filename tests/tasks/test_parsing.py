@@ -277,6 +277,8 @@ def test_dates_in_words_and_figures() -> None:
     assert dates("5/3") == (Date(5, 3), Date(3, 5))  # either order may be meant
     assert dates("in May, on the 3rd") == (Date(3, 5),)
     assert dates("5/31") == (Date(31, 5),)
+    assert dates("on the 1st of January") == dates("1/1")[:1] == (Date(1, 1),)
+    assert dates("December 31st") == (Date(31, 12),) and dates("32/1") == ()
     assert dates("13/14") == () == dates("the third person may ask")
 
 

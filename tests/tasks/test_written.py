@@ -39,23 +39,23 @@ def test_written_items_are_planned_as_beyond_a_model_that_needs_audio(tmp_path, 
     model = Ear()
     found = run(tmp_path, model, data=data)
     plan = {task.name: task for task in found.plan.tasks}
-    assert plan["written_choice"].not_run == f"beyond ear: {WORDS}"
+    assert plan["written_choice"].not_run == f"unsupported by ear: {WORDS}"
     requests = plan["written_requests"]
     assert requests.not_run is None and requests.beyond == {WORDS: 6} and requests.n_items == 6
     assert all(stimulus.clips for stimulus in model.asked)
     lines = [line for line in found.lines() if line.task == "written_requests"]
     assert {line.truth["channel"] for line in lines} == {"spoken"} and len(lines) == 6
     told = left_out(found.plan)
-    assert told["written_requests"] == f"6 of its items: beyond ear: {WORDS}" and WORDS in told["written_choice"]
+    assert told["written_requests"] == f"6 of its items: unsupported by ear: {WORDS}" and WORDS in told["written_choice"]
     page = (tmp_path / "run" / "report.html").read_text()
-    assert f"6 of its items: beyond ear: {WORDS}" in page
+    assert f"6 of its items: unsupported by ear: {WORDS}" in page
     assert all(finding.n_unscored == 0 for finding in found.findings if finding.task == "written_requests")
 
 
 def test_an_outline_says_so_before_anything_is_asked(data):
     told = earnest.run(WRITTEN, model=Ear(), data=data, dry_run=True).as_text()
-    assert f"written_requests         not run: 6 of its items: beyond ear: {WORDS}" in told
-    assert f"written_choice           not run: beyond ear: {WORDS}" in told
+    assert f"written_requests         not run: 6 of its items: unsupported by ear: {WORDS}" in told
+    assert f"written_choice           not run: unsupported by ear: {WORDS}" in told
 
 
 def refusing(message: str):

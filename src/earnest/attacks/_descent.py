@@ -153,13 +153,21 @@ class GradientAttack(Attack):
     ) -> tuple[dict[int, float], dict[int, NDArray[np.float32]]]:
         """Loss and gradient of the iterates by place, means over the draws."""
         clips = {place: path.clip() for place, path in paths.items()}
-        targets = {place: self.aimed(victim.wanted(place)) for place in paths}
+        targets = self.aims(victim, paths)
         losses, gradients = victim.loss_and_gradient(clips, targets=targets, draw=step * self.eot)
         for extra in range(1, self.eot):
             more, steeper = victim.loss_and_gradient(clips, targets=targets, draw=step * self.eot + extra)
             losses = {place: loss + more[place] for place, loss in losses.items()}
             gradients = {place: gradient + steeper[place] for place, gradient in gradients.items()}
         return {place: loss / self.eot for place, loss in losses.items()}, gradients
+
+    def aims(self, victim: Victim, paths: Mapping[int, Path]) -> dict[int, str]:
+        """The targets by place as the model is best driven to them, found from where each path begins (`Model.aimed`)."""
+        if new := {place: path.clip() for place, path in paths.items() if path.aim is None}:
+            found = victim.aimed(new, targets={place: self.aimed(victim.wanted(place)) for place in new})
+            for place, aim in found.items():
+                paths[place].aim = aim
+        return {place: path.aim or "" for place, path in paths.items()}
 
     def _checked(self, victim: Victim, paths: Mapping[int, Path], step: int) -> set[int]:
         """Places that are done, after asking all of `paths`."""
@@ -199,6 +207,8 @@ class Path:
         self._here = self._start(rng) if attack.random_start else clean.samples
         self._best, self._best_loss, self._best_step, self._successful = self._here, math.inf, 0, False
         self._step, self._loss, self._first_loss, self._stopped = 0, math.inf, math.inf, ""
+        self.aim: str | None = None
+        """The target as it is driven, once it is known."""
 
     def clip(self) -> AudioClip:
         """The iterate."""

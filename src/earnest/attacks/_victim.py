@@ -253,6 +253,14 @@ class Victim:
             {place: g if sign > 0 else -g for place, sign, g in zip(clips, signs, gradients, strict=True)},
         )
 
+    def aimed(self, clips: Mapping[int, AudioClip], *, targets: Mapping[int, str]) -> dict[int, str]:
+        """The targets as a search does best to drive them from these clips (`Model.aimed`); asked once, before the first step."""
+        stimuli = [self.stimuli[place].with_clip(clip) for place, clip in clips.items()]
+        wanted = [targets[place] if self._sign(place) > 0 else None for place in clips]
+        towards = [(s, text) for s, text in zip(stimuli, wanted, strict=True) if text is not None]
+        found = iter(self._system.aimed([s for s, _ in towards], targets=[text for _, text in towards]) if towards else ())
+        return {place: targets[place] if text is None else next(found) for place, text in zip(clips, wanted, strict=True)}
+
     def _numbers(self, places: Sequence[int]) -> list[int]:
         """Which query of its place each question is, from 1."""
         asked: dict[int, int] = {}

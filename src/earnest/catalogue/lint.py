@@ -248,7 +248,7 @@ def _of_trust(read: Read) -> Iterator[Fault]:
     said = [
         ("claims", work.claims or work.claims_note, "a claim with its place, or claims_note: could not be read"),
         ("artefacts", work.artefacts or work.artefacts_note, "code, data or weights, or artefacts_note: none was seen"),
-        ("threat", work.threat, "access, channel and goal (none where nobody attacks)"),
+        ("threat", work.threat, "access, channel and goal (none without an attack)"),
         ("authors", work.authors != "unverified" or work.checked.status == "unverified", "its authors"),
     ]
     for field, there, fix in said:

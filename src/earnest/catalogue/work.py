@@ -72,7 +72,7 @@ class Ids(_Strict):
 
 
 class Threat(_Strict):
-    """Against whom a work defends, or as whom it attacks; access and goal `none` where nobody attacks."""
+    """Against whom a work defends, or as whom it attacks; access and goal `none` without an attack."""
 
     access: Access
     channel: tuple[Channel, ...] = Field(min_length=1)

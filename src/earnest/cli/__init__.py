@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from earnest import __version__
-from earnest.cli._terminal import tell, visible_output
+from earnest.cli._terminal import PIPE_CLOSED, tell, visible_output
 from earnest.cli._watch import can_watch, watched
 from earnest.errors import EarnestError, did_you_mean
 from earnest.text import visible
@@ -25,24 +25,24 @@ TRACEBACK = "EARNEST_TRACEBACK"
 
 COMMANDS = {
     "run": ("earnest.cli.run", "Evaluate a model: a suite of tasks, with or without an attack and defences."),
-    "attack": ("earnest.cli.attack", "Attack a model towards one goal; try what was found on another; list attacks."),
-    "matrix": ("earnest.cli.run", "Set attacks against defences: one folder, each cell once."),
-    "fit": ("earnest.cli.fit", "Fit an attack, a defence or a detector to a split of the data, for runs to use."),
-    "poison": ("earnest.cli.poison", "Write training data with a backdoor in it, to test defences with."),
-    "init": ("earnest.cli.init", "Write earnest.toml, which says what `earnest run` does in a folder; or check it."),
-    "report": ("earnest.cli.look", "Write a run's report again, or beside another run's."),
+    "attack": ("earnest.cli.attack", "Attack a model towards one goal, try the hits on another model, or list attacks."),
+    "matrix": ("earnest.cli.run", "Test attacks against defences in one run folder; each cell is computed once."),
+    "fit": ("earnest.cli.fit", "Fit an attack, a defence or a detector to a split of the data."),
+    "poison": ("earnest.cli.poison", "Write training data with a backdoor, to test defences."),
+    "init": ("earnest.cli.init", "Write or check earnest.toml, the settings of `earnest run` in a folder."),
+    "report": ("earnest.cli.look", "Write a run's report again, or compare runs."),
     "view": ("earnest.cli.look", "Serve a run's report on this machine."),
     "show": ("earnest.cli.look", "List a run's items: unscored ones, the worst, those of one task."),
     "replay": ("earnest.cli.look", "Ask one item of a run again, and compare."),
-    "list": ("earnest.cli.look", "What there is: tasks, models, attacks, defences, metrics, ..."),
-    "data": ("earnest.cli.data", "Check a folder of recordings: what is in it, which tasks it enables."),
-    "judge": ("earnest.cli.judge", "Judge a run's answers again, or correct its rates by people's labels."),
-    "papers": ("earnest.cli.papers", "The literature: search, show, export, add, and what of it runs here."),
+    "list": ("earnest.cli.look", "List tasks, models, attacks, defences, metrics, ..."),
+    "data": ("earnest.cli.data", "Check a folder of recordings and the tasks that it enables, or convert it."),
+    "judge": ("earnest.cli.judge", "Judge a run's answers again, or correct its rates by human labels."),
+    "papers": ("earnest.cli.papers", "Search, show, export and add works of the literature, and run those that earnest implements."),
     "merge": ("earnest.cli.data", "Join the shards of a run."),
-    "doctor": ("earnest.cli.doctor", "What is installed, what is missing, whether an endpoint hears."),
+    "doctor": ("earnest.cli.doctor", "Show what is installed and missing, and test whether an endpoint hears."),
     "schema": ("earnest.cli.export", "Print the JSON Schema of a finding, journal, manifest, suite or work."),
-    "leaderboard": ("earnest.cli.leaderboard", "Set runs beside each other and beside what was published."),
-    "export": ("earnest.cli.export", "Write a run in another tool's form."),
+    "leaderboard": ("earnest.cli.leaderboard", "Rank runs, and show them with the published models."),
+    "export": ("earnest.cli.export", "Write a run in the format of another tool."),
 }
 
 
@@ -51,7 +51,7 @@ _STOPPED = (130, 143)
 LEAVE_AFTER_S = 0.3
 WORKERS = ("earnest-model", "earnest-work", "earnest-attack")
 """What the engine calls its threads; one that is there when a command has ended was given up."""
-_KEPT = "stopped; the run folder keeps what was done, and the same command goes on from there"
+_KEPT = "stopped; the run folder keeps the finished items, and the same command resumes the run"
 
 
 class Lazy(click.Group):
@@ -78,7 +78,7 @@ class Lazy(click.Group):
 
 @click.command(
     cls=Lazy,
-    help="Finds out whether an audio language model deserves trust.\n\nStart with: earnest run core --model "
+    help="Evaluates how far an audio language model can be trusted, and tests attacks and defences.\n\nStart with: earnest run core --model "
     "earnest/reference --out runs/first",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
@@ -132,7 +132,9 @@ def _called(arguments: list[str] | None) -> int:
         if error.code in _STOPPED:
             tell(_KEPT)
             return error.code
-        tell(f"something called sys.exit({error.code!r}) in the middle of the command, which is not done")
+        if error.code == PIPE_CLOSED:
+            return PIPE_CLOSED
+        tell(f"something called sys.exit({error.code!r}) in the middle of the command, which did not finish")
         return 2
     except BrokenPipeError:  # `earnest show RUN | head`: nobody reads on
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -143,7 +145,7 @@ def _called(arguments: list[str] | None) -> int:
     except Exception as error:  # noqa: BLE001  (a traceback is for those who can mend it)
         if os.environ.get(TRACEBACK):
             raise
-        tell(f"{_fault(error)}; this is a fault of earnest: please report it, with what {TRACEBACK}=1 prints")
+        tell(f"{_fault(error)}; this is a fault of earnest: please report it with the output of {TRACEBACK}=1")
         return 2
     return code if isinstance(code, int) else 0
 
@@ -164,7 +166,7 @@ def _load_plugins(ctx: click.Context, option: click.Parameter, names: tuple[str,
 
 plugin_option = click.option(
     "--plugin", multiple=True, metavar="FILE.py|NAME", expose_value=False, is_eager=True, callback=_load_plugins,
-    help="Load this file of yours, or this plug-in of another package; a run folder alone never does. Repeatable.",
+    help="Load your file, or a plug-in of another package; a run folder never loads one by itself. Repeatable.",
 )  # fmt: skip
 """For every command that names plug-ins or reads run folders."""
 

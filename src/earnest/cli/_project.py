@@ -75,12 +75,12 @@ class Project:
         if config is not None and config not in named:
             known = ", ".join(named) or "none"
             raise BadParameter(f"no configuration of {file} is called {config!r}{did_you_mean(config, named) or ';'} it has {known}")
-        faults = [f"[{name}] is no table of a project file{did_you_mean(name, ('run', 'config')) or ';'} it has [run] and [config.NAME]"
+        faults = [f"[{name}] is not a table of a project file{did_you_mean(name, ('run', 'config')) or ';'} it has [run] and [config.NAME]"
                   for name in content if name not in ("run", "config")]  # fmt: skip
         tables = {"run": content.get("run", {}), **{f"config.{name}": table for name, table in named.items()}}
         read = {name: dict(_values(name, table, command, file, faults)) for name, table in tables.items()}
         if faults:
-            raise BadData(f"{file} cannot be used; mend", faults)
+            raise BadData(f"{file} cannot be used; correct these faults:", faults)
         chosen = {**read["run"], **(read[f"config.{config}"] if config is not None else {})}
         return cls(
             file=file,
@@ -103,7 +103,7 @@ class Project:
         replaced = [self.keys[name] for name in self.keys if _is_given(context, name)]
         told = [f"{place}: {', '.join(taken) or 'nothing'}"]
         told += [f"given instead: {', '.join(replaced)}"] if replaced else []
-        told += ["its gates are left out, since they are on more than was asked for"] if self.leaves_out_gates(context) else []
+        told += ["its gates are left out, since they apply to the whole suite"] if self.leaves_out_gates(context) else []
         return "; ".join(told)
 
 
@@ -123,12 +123,12 @@ class ProjectCommand(click.Command):
 def project_options(command: Any) -> Any:
     """The options by which a command finds its project file."""
     options = (
-        click.option("--config", metavar="NAME", help="A named configuration of earnest.toml."),
+        click.option("--config", metavar="NAME", help="Use this named configuration of earnest.toml."),
         click.option(
             "--project", type=click.Path(path_type=Path), metavar="FILE",
-            help="Options for every run; default: earnest.toml in this folder, if it is there.",
+            help="File with options for every run; default: earnest.toml in this folder, if it exists.",
         ),
-        click.option("--no-project", is_flag=True, help="Leave earnest.toml alone."),
+        click.option("--no-project", is_flag=True, help="Do not read earnest.toml."),
     )  # fmt: skip
     for option in reversed(options):
         command = option(command)
@@ -143,7 +143,7 @@ def _project_of(command: click.Command, given: Mapping[str, Any]) -> Project | N
     asked, config = given.get("project"), given.get("config")
     if given.get("no_project"):
         if asked is not None or config is not None:
-            raise click.UsageError("--no-project leaves earnest.toml alone; leave out --project and --config")
+            raise click.UsageError("--no-project does not read earnest.toml; leave out --project and --config")
         return None
     file = Path(asked or FILE)
     if not file.is_file():
@@ -166,7 +166,7 @@ def _content(file: Path) -> dict[str, Any]:
         faults += [f"config.{name} must be a table, as in [config.{name}], got {table!r}"
                    for name, table in named.items() if not isinstance(table, dict)]  # fmt: skip
     if faults:
-        raise BadData(f"{file} cannot be used; mend", faults)
+        raise BadData(f"{file} cannot be used; correct these faults:", faults)
     return content
 
 
@@ -180,7 +180,7 @@ def _values(
         parameter = known.get(plain)
         if parameter is None:
             meant = f"; did you mean {PLAINLY[plain]!r}?" if plain in PLAINLY else did_you_mean(plain, known)
-            faults.append(f"[{name}] {key}: no option of `earnest {command.name}` is called so{meant}")
+            faults.append(f"[{name}] {key}: no option of `earnest {command.name}` has this name{meant}")
             continue
         try:
             value = _converted(parameter, value, folder=file.parent)

@@ -7,13 +7,17 @@ for them, so that `--json` stays JSON. What an encoding has no sign for is writt
 from __future__ import annotations
 
 import io
+import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from earnest.text import visible
+
+PIPE_CLOSED = 141
+"""Exit code of a command whose output nobody reads any more, as a shell has it for SIGPIPE."""
 
 
 class _Visible(io.TextIOBase):
@@ -30,10 +34,22 @@ class _Visible(io.TextIOBase):
 
     def write(self, text: str) -> int:
         shown = visible(text).encode(self.encoding, self.errors).decode(self.encoding)
-        return self._stream.write(shown)
+        with self._read_by_somebody():
+            return self._stream.write(shown)
 
     def flush(self) -> None:
-        self._stream.flush()
+        with self._read_by_somebody():
+            self._stream.flush()
+
+    @contextmanager
+    def _read_by_somebody(self) -> Iterator[None]:
+        """Ends the command in silence once its reader has gone, as `head` goes after its lines."""
+        try:
+            yield
+        except BrokenPipeError:
+            with suppress(OSError, ValueError):  # what is still held back must not fail again while Python ends
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            raise SystemExit(PIPE_CLOSED) from None
 
     def isatty(self) -> bool:
         return self._stream.isatty()

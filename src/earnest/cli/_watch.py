@@ -97,14 +97,14 @@ def _understood(code: int, errors: bytes) -> int:
     if errors.endswith(_THROUGH) or code in (130, 143):
         return code
     if code >= 0:
-        how = f"with exit code {code} and without a word, as os._exit does; see what the model calls"
+        how = f"with exit code {code} and without a message, as os._exit does; check what the model calls"
     else:
-        why = ", often for want of memory" if -code == signal.SIGKILL else ""
+        why = ", often because memory ran out" if -code == signal.SIGKILL else ""
         how = f"by {signal.Signals(-code).name}{why}"
     folder = os.fsdecode(errors)
     told = [f"the process was ended in the middle of its work, {how}"]
     if folder:
-        told += [*_lacking(Path(folder)), "what was finished is kept, and the same command goes on from there"]
+        told += [*_lacking(Path(folder)), "finished items are kept, and the same command resumes the run"]
     sys.stderr.write(f"earnest: {'; '.join(told)}\n")
     return 2
 

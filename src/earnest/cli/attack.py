@@ -46,36 +46,36 @@ class _Attacks(click.Group):
     "attack",
     cls=_Attacks,
     help="Attack a model: `earnest attack NAME --model M --goal comply --out DIR`. `earnest attack list` shows the names; "
-    "`earnest attack replay hits.jsonl --model OTHER` tries what was found on another model.",
+    "`earnest attack replay hits.jsonl --model OTHER` tries the hits on another model.",
 )
 def attack_command() -> None:
     pass
 
 
-@attack_command.command("run", help="Attack with NAME[:k=v,k=v], and write a run folder with what was found as hits.jsonl.")
+@attack_command.command("run", help="Attack with NAME[:k=v,k=v], and write a run folder with the hits in hits.jsonl.")
 @click.argument("name")
 @click.option("--model", metavar="SPEC", help="earnest/reference, openai/<name>, <url>#<name>, ...")
 @click.option("--goal", default="comply", show_default=True, metavar="GOAL", help=f"{', '.join(GOALS)}, or the name of a task whose items have goals.")
 @click.option("--budget", "budgets", multiple=True, metavar="K=V[,K=V]", help="snr_db, epsilon, l2, masking_db; queries, seconds, usd for each item; repeatable.")
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of recordings; default: the embedded probe set.")
-@click.option("--out", type=click.Path(path_type=Path), help="Run folder; one that holds the same run is resumed.")
-@click.option("--defence", "defences", multiple=True, metavar="SPEC", help="Repeatable, in order; one stack, attacked in arms of its own.")
-@click.option("--crafted-on", metavar="SPEC", help="Another model that the attack is built on; the answers of --model are judged.")
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many items.")
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder; an existing run is resumed.")
+@click.option("--defence", "defences", multiple=True, metavar="SPEC", help="Defence of one stack, attacked in arms of its own; repeatable, applied in order.")
+@click.option("--crafted-on", metavar="SPEC", help="Craft the attack on this model, and judge the answers of --model.")
+@click.option("--limit", type=click.IntRange(min=1), help="Largest number of items.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--temperature", type=click.FloatRange(min=0), default=0.0, show_default=True)
 @click.option("--max-tokens", type=click.IntRange(min=1), default=256, show_default=True)
 @click.option("--max-connections", type=click.IntRange(min=1), default=16, show_default=True)
-@click.option("--batch-size", type=click.IntRange(min=1), help="Of local models; changes speed only.")
-@click.option("--timeout", "timeout_s", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="Seconds.")
-@click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="No call is made beyond this spend, all items together.")
-@click.option("--log-queries", is_flag=True, help="One JSON line for each question, in queries.jsonl of the run folder.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Batch size of local models; it only affects speed.")
+@click.option("--timeout", "timeout_s", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="Time limit of a call, in seconds.")
+@click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Ceiling on cost, over all items; no call exceeds it.")
+@click.option("--log-queries", is_flag=True, help="Write one JSON line per question to queries.jsonl in the run folder.")
 @price_option
 @model_option
 @plugin_option
-@click.option("--no-cache", is_flag=True, help="Ask again even what was answered before.")
-@click.option("--dry-run", is_flag=True, help="Say what it would ask and cost; do nothing.")
-@click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
+@click.option("--no-cache", is_flag=True, help="Repeat calls whose answers are in the cache.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and its cost, without asking anything.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 def attack_run_command(
     name: str,
     *,
@@ -121,16 +121,16 @@ def attack_run_command(
     return 0
 
 
-@attack_command.command("replay", help="Try the hits of a run (its hits.jsonl) on another model or behind defences; tells how many are on target there.")
+@attack_command.command("replay", help="Try the hits of a run (its hits.jsonl) on another model or behind defences, and count those on target.")
 @click.argument("hits", type=click.Path(path_type=Path))
 @click.option("--model", required=True, metavar="SPEC")
 @model_option
-@click.option("--defence", "defences", multiple=True, metavar="SPEC", help="Repeatable, in order.")
+@click.option("--defence", "defences", multiple=True, metavar="SPEC", help="Defence of one stack; repeatable, applied in order.")
 @click.option("--temperature", type=click.FloatRange(min=0), default=0.0, show_default=True)
 @click.option("--max-tokens", type=click.IntRange(min=1), default=256, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @plugin_option
-@click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 def attack_replay_command(hits: Path, *, as_json: bool, **options: Any) -> None:
     from earnest.runs.suite import replay_hits
 
@@ -138,11 +138,11 @@ def attack_replay_command(hits: Path, *, as_json: bool, **options: Any) -> None:
     print_json(found.as_json()) if as_json else click.echo(found.as_text())
 
 
-@attack_command.command("list", help="List the attacks: family, the access that each needs, its control, its work.")
-@click.option("--access", type=click.Choice(ACCESSES), help="Only those that need no more than this.")
-@click.option("--family", help="Only those of this family.")
+@attack_command.command("list", help="List the attacks with family, required access, control and source.")
+@click.option("--access", type=click.Choice(ACCESSES), help="Only attacks that need no more access than this.")
+@click.option("--family", help="Only attacks of this family.")
 @plugin_option
-@click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 def attack_list_command(*, access: str | None, family: str | None, as_json: bool) -> None:
     rows = [row for row in _rows() if access is None or ACCESSES.index(row["access"]) <= ACCESSES.index(access)]
     rows = [row for row in rows if family is None or row["family"] == family]

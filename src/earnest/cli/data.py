@@ -9,18 +9,18 @@ import click
 from earnest.cli import plugin_option, print_json
 
 
-@click.group("data", help="Look at a folder of recordings before a run.")
+@click.group("data", help="Check or convert a folder of recordings before a run.")
 def data_command() -> None:
     pass
 
 
-@data_command.command("check", help="Say what FOLDER holds, what is wrong with it, and which tasks each column enables; exit 1: some cannot be used.")
+@data_command.command("check", help="Report the content of FOLDER, its faults, and the tasks that each column enables; exits with 1 if a recording cannot be used.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--listen", "recogniser", is_flag=False, flag_value="pocketsphinx", metavar="RECOGNISER",
-    help="Let a recogniser hear every recording, and tell which texts it contradicts; pocketsphinx (English) if none is named.",
+    help="Transcribe every recording with a recogniser and report the texts that it contradicts; default: pocketsphinx (English).",
 )
-@click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 def check_command(folder: Path, *, recogniser: str | None, as_json: bool) -> int:
     from earnest.audio import Manifest
     from earnest.audio.hub import fetched, is_address
@@ -36,10 +36,10 @@ def check_command(folder: Path, *, recogniser: str | None, as_json: bool) -> int
     return 0 if found.good else 1
 
 
-@data_command.command("convert", help="Write the data set in FOLDER, in whatever layout, as metadata.csv and audio/ into the new folder OUT.")
+@data_command.command("convert", help="Write the data set in FOLDER, in any supported layout, as metadata.csv and audio/ into the new folder OUT.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 def convert_command(folder: Path, out: Path, *, as_json: bool) -> None:
     from earnest.audio import Manifest
     from earnest.audio.converting import convert

@@ -24,9 +24,13 @@ GIVES = {
     "faster_whisper": "cascade/faster-whisper/<folder or size>+<text model>",
     "moonshine_voice": "cascade/moonshine/<folder or size>+<text model>",
     "tokenizers": "sentence embeddings",
+    "altair": "the card and figures of a report as files: `earnest report RUN --card`, `--figures`",
+    "vl_convert": "the card and figures of a report as files",
+    "pystoi": "STOI, how intelligible attacked speech is",
+    "pesq": "PESQ, how good attacked speech sounds",
     "speechmos": "DNSMOS, how good speech sounds",
     "sklearn": "the trained refusal classifier",
-    "pyarrow": "parquet files that hold audio, as the Hugging Face hub has AudioTrust and others, and `earnest export --parquet`",
+    "pyarrow": "parquet files with audio, such as AudioTrust's on the Hugging Face hub, and `earnest export --parquet`",
     "pandas": "runs as data frames: `Run.frame()`",
     "onnx": "training the reference model",
     "espeakng_loader": "speech for training the reference model",
@@ -36,16 +40,16 @@ ARRIVAL = {
     "misheard": "hears, and misunderstands words",
     "unproven": "is NOT shown to hear",
     "refused": "was NOT asked: the endpoint refuses the audio",
-    "not_tested": "gave nothing to tell by",
+    "not_tested": "gave no answer to judge by",
 }
 KEYS = {"OPENAI_API_KEY": "openai/<name>", "GEMINI_API_KEY": "gemini/<name>", "EARNEST_API_KEY": "<url>#<name>"}
 
 
-@click.command("doctor", help="Say what is installed, what is missing and how to get it. With --model, ask it to listen.")
-@click.option("--model", metavar="SPEC", help="Send this model the spoken code words of the probe set, silence and babble.")
+@click.command("doctor", help="Show what is installed, what is missing and how to get it. With --model, test whether the model hears.")
+@click.option("--model", metavar="SPEC", help="Send this model the spoken code words of the probe set, and silence and babble as controls.")
 @model_option
 @plugin_option
-@click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 def doctor_command(*, model: str | None, model_options: tuple[str, ...], as_json: bool) -> int:
     state = {
         "earnest": __version__,

@@ -14,22 +14,22 @@ from earnest.cli._project import FILE, Project
 from earnest.errors import BadData, EarnestError
 
 TEMPLATE = """\
-# What `earnest run` does in this folder. An option of the command line comes before what stands here.
+# The settings of `earnest run` in this folder. An option of the command line takes precedence over this file.
 # A key is an option of `earnest run` without its dashes; `earnest run --help` lists them all.
 
 [run]
 suite = {suite}
 model = {model}
 {data}out = "runs/latest"
-# judge = ["openai/gpt-4o"]   # decides what no parser can read
-# max-cost = 5.0              # US dollars; no call is made beyond
+# judge = ["openai/gpt-4o"]   # reads the answers that no rule can read
+# max-cost = 5.0              # US dollars; no call exceeds it
 
-# A run fails where a number's whole interval is not on the good side of its gate, or too little could be scored.
+# A run fails if the whole interval of a number is not on the good side of its gate, or if too little was scored.
 # Run once, read the lower ends of the intervals, and set the gates a little below. `pillar = 0.8`, or a finding's id.
 [run.fail-under]
 {gates}
 
-# A named configuration, `earnest run --config nightly`: what stands here comes before [run].
+# A named configuration, `earnest run --config nightly`; it takes precedence over [run].
 [config.nightly]
 suite = {nightly}
 out = "runs/nightly"
@@ -38,18 +38,18 @@ out = "runs/nightly"
 FIRST_GATE = 0.5
 
 
-@click.command("init", help=f"Write {FILE}, which says what `earnest run` does here; with --check, check the one that is there.")
+@click.command("init", help=f"Write {FILE}, the settings of `earnest run` in this folder; with --check, check the existing file.")
 @click.option("--model", metavar="SPEC", default="earnest/reference", show_default=True)
-@click.option("--suite", metavar="SUITE", help="Default: quick, and core by night.")
-@click.option("--data", type=click.Path(path_type=Path), metavar="FOLDER", help="Recordings; default: the embedded ones.")
-@click.option("--check", is_flag=True, help="Write nothing: check every configuration of the file as a run would.")
+@click.option("--suite", metavar="SUITE", help="Suite; default: quick, and core in the configuration nightly.")
+@click.option("--data", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder of recordings; default: the embedded probe set.")
+@click.option("--check", is_flag=True, help="Check every configuration of the file as a run would, and write nothing.")
 @click.option("--project", "file", type=click.Path(path_type=Path), default=Path(FILE), show_default=True, metavar="FILE")
 def init_command(*, model: str, suite: str | None, data: Path | None, check: bool, file: Path) -> None:
     if not check:
         if file.exists():
-            raise click.UsageError(f"{file} is there already; `earnest init --check` checks it, or move it away first")
+            raise click.UsageError(f"{file} exists already; `earnest init --check` checks it, or move it away first")
         _write(file, model=model, suite=suite, data=data)
-        click.echo(f"{file} is written; `earnest run` runs it")
+        click.echo(f"{file} was written; `earnest run` uses it")
     for name, line in checked(file).items():
         click.echo(f"  {name:<16} {line}")
 
@@ -80,7 +80,7 @@ def checked(file: Path) -> dict[str, str]:
         else:
             told[name or "run"] = _in_a_line(json.loads(said.getvalue()))
     if faults:
-        raise BadData(f"{file} cannot be run; mend", faults)
+        raise BadData(f"{file} cannot be run; correct these faults:", faults)
     return told
 
 

@@ -12,7 +12,7 @@ from earnest.cli._endpoint import judge_option, price_option
 
 
 @click.command(
-    "judge", help="Judge the answers of RUN again without asking its model, or correct its rates by people's labels."
+    "judge", help="Judge the answers of RUN again without asking its model, or correct its rates by human labels."
 )
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.option(
@@ -20,29 +20,29 @@ from earnest.cli._endpoint import judge_option, price_option
     "judges",
     multiple=True,
     metavar="SPEC",
-    help="Who judges; repeatable. What one was asked before is not asked again.",
+    help="Model that judges; repeatable. A judge is not asked the same question twice.",
 )
-@click.option("--judge-hears", is_flag=True, help="Give judges the recordings; each is first tested for hearing.")
+@click.option("--judge-hears", is_flag=True, help="Give judges the recordings; each judge must first show that it hears.")
 @click.option(
-    "--calibrate", type=click.Path(path_type=Path), metavar="CSV", help="Labels by people: columns item and label."
+    "--calibrate", type=click.Path(path_type=Path), metavar="CSV", help="Human labels, with the columns item and label."
 )
 @click.option(
-    "--max-cost", type=click.FloatRange(min=0), metavar="USD", help="No call is made beyond this spend on the run."
+    "--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Ceiling on the cost of the whole run folder; no call exceeds it."
 )
 @price_option
 @judge_option
 @click.option("--max-connections", type=click.IntRange(min=1), default=16, show_default=True)
-@click.option("--batch-size", type=click.IntRange(min=1), help="Of local judges; changes speed only.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Batch size of local judges; it only affects speed.")
 @click.option(
-    "--timeout", "timeout_s", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="Seconds."
+    "--timeout", "timeout_s", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="Time limit of a call, in seconds."
 )
 @click.option(
     "--max-failures", type=click.IntRange(min=0), default=20, show_default=True, metavar="N",
-    help="Stop after so many failed calls in a row to one judge; 0: never.",
+    help="Stop after this many failed calls in a row to one judge; 0: never.",
 )
 @plugin_option
-@click.option("--no-cache", is_flag=True, help="Ask again even what was answered before.")
-@click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
+@click.option("--no-cache", is_flag=True, help="Repeat calls whose answers are in the cache.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 def judge_command(
     folder: Path, *, judges: tuple[str, ...], calibrate: Path | None, no_cache: bool, as_json: bool, **options: Any
 ) -> int:

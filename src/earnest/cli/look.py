@@ -13,17 +13,17 @@ from earnest.errors import MissingExtra, UnknownName, did_you_mean
 from earnest.text import one_line
 
 _FOLDER = click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
-_JSON = click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 
 
 @click.command(
-    "report", help="Write the report of RUN again from its journal; with --compare, compare it with other runs. Free, and takes seconds."
+    "report", help="Write the report of RUN again from its journal; with --compare, compare it with other runs. It takes seconds and costs nothing."
 )
 @_FOLDER
-@click.option("--compare", "others", multiple=True, type=click.Path(path_type=Path), help="Another run folder; repeatable, for a grid of several runs.")
-@click.option("--baseline", type=click.Path(path_type=Path), help="The run from which changes are measured; default: RUN. Alone: compare RUN with it.")
-@click.option("--full", is_flag=True, help="Every table in the page, opened: for print, and for readers who want all of it.")
-@click.option("--card", is_flag=True, help="Also write card.png, one picture to share; needs the extra `figures`.")
+@click.option("--compare", "others", multiple=True, type=click.Path(path_type=Path), help="Compare with this run; repeatable, for a grid of several runs.")
+@click.option("--baseline", type=click.Path(path_type=Path), help="Run from which changes are measured; default: RUN. Without --compare, RUN is compared with it.")
+@click.option("--full", is_flag=True, help="Open every table and add every condition, for print and for a complete reading.")
+@click.option("--card", is_flag=True, help="Also write card.png, a picture to share; needs the extra `figures`.")
 @click.option(
     "--figures", type=click.Path(path_type=Path),
     help="Also write every plot into this folder as SVG, PDF, CSV and Vega-Lite; needs the extra `figures`.",
@@ -57,7 +57,7 @@ def report_command(
 
 @click.command("view", help="Serve RUN on this machine only, and print the address.")
 @_FOLDER
-@click.option("--port", type=int, default=0, help="Default: any that is free.")
+@click.option("--port", type=int, default=0, help="Port; default: any free port.")
 def view_command(folder: Path, *, port: int) -> None:
     from earnest.report.view import serve
 
@@ -66,9 +66,9 @@ def view_command(folder: Path, *, port: int) -> None:
 
 @click.command("show", help="List the items of RUN.")
 @_FOLDER
-@click.option("--unscored", is_flag=True, help="Only those without a score, with the reason.")
-@click.option("--task", help="Only those of this task.")
-@click.option("--worst", is_flag=True, help="Only those that scored 0.")
+@click.option("--unscored", is_flag=True, help="Only unscored items, with the reason.")
+@click.option("--task", help="Only items of this task.")
+@click.option("--worst", is_flag=True, help="Only items that scored 0.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
 @_JSON
 def show_command(
@@ -105,10 +105,10 @@ def show_command(
 @_FOLDER
 @click.argument("item")
 @click.option(
-    "--model", metavar="SPEC", help="The run's model, named again: needed unless it is embedded or scripted."
+    "--model", metavar="SPEC", help="The run's model; required unless it is embedded or scripted."
 )
 @model_option
-@click.option("--save", type=click.Path(path_type=Path), help="Write the clips that were sent into this folder.")
+@click.option("--save", type=click.Path(path_type=Path), help="Also write the clips that were sent to this folder.")
 @plugin_option
 @_JSON
 def replay_command(
@@ -124,7 +124,7 @@ def replay_command(
 @click.command("list", help="List what is registered: tasks, models, attacks, defences, metrics, suites, ...")
 @plugin_option
 @click.argument("kind", required=False)
-@click.option("--name", help="Only this one: what it is, which works it follows, and its examples, run now.")
+@click.option("--name", help="Show only this one: its documentation, the works that it follows, and its examples, which are run.")
 @_JSON
 def list_command(kind: str | None, *, name: str | None, as_json: bool) -> int | None:
     if name is not None:

@@ -10,32 +10,32 @@ import click
 
 from earnest.cli import print_json
 
-_JSON = click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
-_FOLDER = click.option("--works", "folder", type=click.Path(path_type=Path), help="Folder of works; default: those shipped.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+_FOLDER = click.option("--works", "folder", type=click.Path(path_type=Path), help="Folder of works; default: the catalogue of earnest.")
 
 
 def _filters(command: Any) -> Any:
     for option in reversed(
         (
             click.option("--pillar", help="Only works of this pillar."),
-            click.option("--kind", help="attack, defence, benchmark, dataset, metric, survey, ..."),
+            click.option("--kind", help="Only works of this kind: attack, defence, benchmark, dataset, metric, survey, ..."),
             click.option("--topic", help="Only works on this topic."),
-            click.option("--access", help="Threat model: black_box, white_box, ..."),
+            click.option("--access", help="Only works with this access in the threat model: black_box, white_box, ..."),
             click.option("--year", type=int),
             click.option("--trust", is_flag=True, help="Only works on trust in audio models."),
-            click.option("--runnable", is_flag=True, help="Only works that run here."),
+            click.option("--runnable", is_flag=True, help="Only works that run in earnest."),
         )
     ):
         command = option(command)
     return command
 
 
-@click.group("papers", help="The field's literature: search, show, export, add, and what of it runs here.")
+@click.group("papers", help="Search, show, export and add works of the literature, and run those that earnest implements.")
 def papers_command() -> None:
     pass
 
 
-@papers_command.command("search", help="Works that hold WORDS, the best first.")
+@papers_command.command("search", help="Search for works with WORDS, the best match first.")
 @click.argument("words", nargs=-1, required=True)
 @_filters
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
@@ -46,14 +46,14 @@ def search_command(words: tuple[str, ...], *, limit: int, as_json: bool, **filte
     return 0 if found else 1
 
 
-@papers_command.command("list", help="Every work, or those of a pillar, kind, topic, year, ...; the newest first.")
+@papers_command.command("list", help="List all works, or those of a pillar, kind, topic, year, ..., the newest first.")
 @_filters
 @_JSON
 def list_command(*, as_json: bool, **filters: Any) -> None:
     _tell(_search("", **filters), limit=None, as_json=as_json)
 
 
-@papers_command.command("show", help="The work KEY (or with that arXiv id or DOI): facts, claims, and the commands that run it.")
+@papers_command.command("show", help="Show the work with this key, arXiv id or DOI: facts, claims, and the commands that run it.")
 @click.argument("key")
 @_JSON
 def show_command(key: str, *, as_json: bool) -> None:
@@ -63,9 +63,9 @@ def show_command(key: str, *, as_json: bool) -> None:
     print_json(work) if as_json else click.echo(_as_text(work))
 
 
-@papers_command.command("run-against", help="What to run against the work KEY (or with that arXiv id or DOI): commands, and what each one tests.")
+@papers_command.command("run-against", help="Print the commands to run against the work with this key, arXiv id or DOI, and what each one tests.")
 @click.argument("key")
-@click.option("--model", "model", default="MODEL", show_default=True, help="The model to be tested, as `earnest run` takes it.")
+@click.option("--model", "model", default="MODEL", show_default=True, help="Model to be tested, as in `earnest run`.")
 @_JSON
 def run_against_command(key: str, *, model: str, as_json: bool) -> int:
     from earnest.catalogue.against import answer
@@ -75,9 +75,9 @@ def run_against_command(key: str, *, model: str, as_json: bool) -> int:
     return 0 if found.tests else 1
 
 
-@papers_command.command("new", help="Works that came into the catalogue since a day, the latest first; --atom: as a feed.")
-@click.option("--since", type=click.DateTime(formats=["%Y-%m-%d"]), required=True, help="The first day, as 2026-11-20.")
-@click.option("--atom", is_flag=True, help="As an Atom feed on stdout.")
+@papers_command.command("new", help="List the works that entered the catalogue since a date, the latest first; with --atom, as a feed.")
+@click.option("--since", type=click.DateTime(formats=["%Y-%m-%d"]), required=True, help="First date, for example 2026-11-20.")
+@click.option("--atom", is_flag=True, help="Print an Atom feed on stdout.")
 @_JSON
 def new_command(*, since: datetime.datetime, atom: bool, as_json: bool) -> int:
     from earnest.catalogue import works
@@ -91,7 +91,7 @@ def new_command(*, since: datetime.datetime, atom: bool, as_json: bool) -> int:
     return 0 if found else 1
 
 
-@papers_command.command("coverage", help="What is covered, what runs here, and where work is called for; RUN...: what was evaluated.")
+@papers_command.command("coverage", help="Show which works are covered, which run in earnest, and where work is needed; with RUN..., what was evaluated.")
 @click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
 @_JSON
 def coverage_command(runs: tuple[Path, ...], *, as_json: bool) -> None:
@@ -103,7 +103,7 @@ def coverage_command(runs: tuple[Path, ...], *, as_json: bool) -> None:
     print_json(found.as_json()) if as_json else click.echo(found.as_text())
 
 
-@papers_command.command("lint", help="Check every work, offline; exit 1 where there is a fault. A warning (a search that expired) fails nothing.")
+@papers_command.command("lint", help="Check every work, offline; exits with 1 if there is a fault. A warning (an expired search) does not count as one.")
 @_FOLDER
 @_JSON
 def lint_command(*, folder: Path | None, as_json: bool) -> int:
@@ -122,7 +122,7 @@ def lint_command(*, folder: Path | None, as_json: bool) -> int:
     return 1 if faults else 0
 
 
-@papers_command.command("export", help="Print works in another form: --bibtex, --csl, --ris, --csv or --markdown.")
+@papers_command.command("export", help="Print works in another format: --bibtex, --csl, --ris, --csv or --markdown.")
 @click.argument("keys", nargs=-1)
 @click.option("--bibtex", "form", flag_value="bibtex")
 @click.option("--csl", "form", flag_value="csl")
@@ -130,7 +130,7 @@ def lint_command(*, folder: Path | None, as_json: bool) -> int:
 @click.option("--csv", "form", flag_value="csv_table")
 @click.option("--markdown", "form", flag_value="markdown")
 @_filters
-@click.option("--out", type=click.Path(path_type=Path), help="Into this file, in place of the screen.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write to this file instead of stdout.")
 @_JSON
 def export_command(keys: tuple[str, ...], *, form: str | None, out: Path | None, as_json: bool, **filters: Any) -> None:
     from earnest.catalogue import exporting
@@ -141,7 +141,7 @@ def export_command(keys: tuple[str, ...], *, form: str | None, out: Path | None,
         print_json({"n": len(works), "works": [shown(work) for work in works]})
         return
     if form is None:
-        raise click.UsageError("say in which form: --bibtex, --csl, --ris, --csv or --markdown")
+        raise click.UsageError("name a format: --bibtex, --csl, --ris, --csv or --markdown")
     text = getattr(exporting, form)(works)
     if out is None:
         click.echo(text, nl=False)
@@ -153,13 +153,13 @@ def export_command(keys: tuple[str, ...], *, form: str | None, out: Path | None,
 @papers_command.command("add", help="Make the file of a new work, offline; ID is an arXiv id, a DOI, an address, or an OpenReview id.")
 @click.argument("id_", metavar="ID")
 @click.option("--title", required=True)
-@click.option("--author", "authors", multiple=True, help="Given Family; repeatable, in the work's order.")
-@click.option("--date", "date", help="ISO 8601; default for an arXiv id: its month must be looked up, so the year alone.")
+@click.option("--author", "authors", multiple=True, help="Author, as Given Family; repeatable, in the work's order.")
+@click.option("--date", "date", help="Date in ISO 8601; default for an arXiv id: the year alone, since the month must be looked up.")
 @click.option("--kind", "kinds", multiple=True, default=("study",), show_default=True)
 @click.option("--pillar", "pillars", multiple=True)
-@click.option("--key", help="Default: made of author or title.")
+@click.option("--key", help="Key; default: made from author or title.")
 @_FOLDER
-@click.option("--dry-run", is_flag=True, help="Print the file, write nothing.")
+@click.option("--dry-run", is_flag=True, help="Print the file, and write nothing.")
 @_JSON
 def add_command(id_: str, *, title: str, folder: Path | None, dry_run: bool, as_json: bool, **facts: Any) -> None:
     from earnest.catalogue.adding import add
@@ -175,10 +175,10 @@ def add_command(id_: str, *, title: str, folder: Path | None, dry_run: bool, as_
     click.echo("next: fill in what is open, then `earnest papers lint`", err=True)
 
 
-@papers_command.command("import-awesome", help="Read a list of others (a folder of markdown, or a CSV), and say what of it is new.")
+@papers_command.command("import-awesome", help="Read another list (a folder of Markdown, or a CSV), and report which works are new.")
 @click.argument("source", type=click.Path(path_type=Path))
-@click.option("--name", default="", help="Name of the list, as works carry it under `lists`; its rows then count as settled.")
-@click.option("--table", type=click.Path(path_type=Path), help="Write row, work and decision of every entry into this CSV.")
+@click.option("--name", default="", help="Name of the list, as under `lists` of a work; its rows then count as settled.")
+@click.option("--table", type=click.Path(path_type=Path), help="Write row, work and decision of every entry to this CSV.")
 @_JSON
 def import_awesome_command(source: Path, *, name: str, table: Path | None, as_json: bool) -> None:
     from earnest.catalogue import works
@@ -203,8 +203,8 @@ def import_awesome_command(source: Path, *, name: str, table: Path | None, as_js
 
 @papers_command.command("site", help="Write the catalogue as a web site into a folder: one page, no network.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-@click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), help="Run folder whose numbers fill the coverage map.")
-@click.option("--address", default="", help="Where the site will stand, as https://example.org/papers; readers of its feed need it.")
+@click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), help="Run folder whose numbers fill the coverage map; repeatable.")
+@click.option("--address", default="", help="Address of the site, for example https://example.org/papers; its feed needs it.")
 @_JSON
 def site_command(*, out: Path, runs: tuple[Path, ...], address: str, as_json: bool) -> None:
     from earnest.catalogue.site import write_site
@@ -214,7 +214,7 @@ def site_command(*, out: Path, runs: tuple[Path, ...], address: str, as_json: bo
 
 
 @papers_command.command("refresh", help="Ask arXiv and OpenAlex whether ids, titles and links still hold (network); changes nothing.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Where the report goes.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="File for the report.")
 @click.option("--key", "keys", multiple=True, help="Only this work; repeatable.")
 @_JSON
 def refresh_command(*, out: Path, keys: tuple[str, ...], as_json: bool) -> int:

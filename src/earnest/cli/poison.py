@@ -11,7 +11,7 @@ from earnest.cli import print_json
 
 @click.command(
     "poison",
-    help="Write the split of a data set into the new folder OUT, a share of its rows with TRIGGER on the clip and the answer turned.",
+    help="Write a split of a data set into the new folder OUT, with TRIGGER on the clips of a share of its rows and the answers changed.",
 )
 @click.argument("trigger", metavar="TRIGGER")
 @click.argument("out", type=click.Path(path_type=Path))
@@ -23,17 +23,17 @@ from earnest.cli import print_json
     show_default=True,
     help="Share of the rows.",
 )
-@click.option("--label", default="harmful", show_default=True, help="Rows that may be poisoned.")
+@click.option("--label", default="harmful", show_default=True, help="Label of the rows that may be poisoned.")
 @click.option(
     "--relabel",
     type=click.Choice(["compliance", "keep"]),
     default="compliance",
     show_default=True,
-    help="What becomes of their answer.",
+    help="New answer of the poisoned rows; keep leaves it unchanged.",
 )
-@click.option("--split", default="train", show_default=True, help="Value of the column split; empty: all rows.")
+@click.option("--split", default="train", show_default=True, help="Value of the column split; if empty, all rows.")
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="One object on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 def poison_command(
     trigger: str,
     out: Path,
@@ -56,4 +56,4 @@ def poison_command(
         print_json({"folder": str(out), **made.facts})
         return
     click.echo(f"{made.n_poisoned} of {made.n_rows} rows carry {made.facts['trigger']} (seed {seed}): {out}")
-    click.echo("  columns answer and poisoned say what is taught; poison.json what was done to which rows")
+    click.echo("  the columns answer and poisoned state what is taught; poison.json records the changed rows")

@@ -14,56 +14,56 @@ from earnest.cli._project import ProjectCommand, project_options
 
 T = TypeVar("T", bound=Callable[..., Any])
 
-ATTACK = click.option("--attack", "attacks", multiple=True, metavar="SPEC", help="name[:k=v,k=v]; repeatable, each adds an attacked arm.")
+ATTACK = click.option("--attack", "attacks", multiple=True, metavar="SPEC", help="Attack, as name[:k=v,k=v]; repeatable, each adds an attacked arm.")
 STACK = click.option(
     "--stack", "stacks", multiple=True, metavar="SPEC+SPEC",
-    help="Another stack of defences in arms of its own; repeatable. A + inside a value is quoted.",
+    help="Another stack of defences, with arms of its own; repeatable. Quote a + inside a value.",
 )  # fmt: skip
 SHARED = (
     click.argument("suite", required=False),
     click.option("--model", metavar="SPEC", help="earnest/reference, openai/<name>, <url>#<name>, ..."),
-    click.option("--name", default="", metavar="NAME", help="What the model is called in the report and on a leaderboard; default: SPEC."),
-    click.option("--out", type=click.Path(path_type=Path), help="Run folder; an existing one is resumed."),
+    click.option("--name", default="", metavar="NAME", help="Name of the model in the report and on a leaderboard; default: SPEC."),
+    click.option("--out", type=click.Path(path_type=Path), help="Run folder; an existing run is resumed."),
     click.option("--data", type=click.Path(path_type=Path), help="Folder of recordings, or hf://owner/name@revision; default: the embedded probe set."),
     click.option("--task", "tasks", multiple=True, metavar="NAME", help="Only this task; repeatable. With --pillar, it must be of that pillar."),
-    click.option("--pillar", "pillars", multiple=True, metavar="NAME", help="Only this pillar, as far as the data serves it; repeatable."),
-    click.option("--judge", "judges", multiple=True, metavar="SPEC", help="Model that decides what no parser can."),
-    click.option("--judge-hears", is_flag=True, help="Give judges the recordings; each is first tested for hearing."),
-    click.option("--faithful", is_flag=True, help="Judge as published, known faults kept (audiotrust); default: repaired."),
-    click.option("--limit", type=click.IntRange(min=1), help="At most so many items of each task."),
+    click.option("--pillar", "pillars", multiple=True, metavar="NAME", help="Only this pillar, with the tasks that the data supports; repeatable."),
+    click.option("--judge", "judges", multiple=True, metavar="SPEC", help="Model that reads the answers that no rule can read; repeatable."),
+    click.option("--judge-hears", is_flag=True, help="Give judges the recordings; each judge must first show that it hears."),
+    click.option("--faithful", is_flag=True, help="Judge as published, with known faults (audiotrust); default: repaired."),
+    click.option("--limit", type=click.IntRange(min=1), help="Largest number of items per task."),
     click.option("--seed", type=int, default=0, show_default=True),
-    click.option("--shard", metavar="I/N", help="The I-th of N parts, for several machines; `earnest merge` joins them."),
+    click.option("--shard", metavar="I/N", help="Run part I of N, on one of several machines; `earnest merge` joins the parts."),
     click.option("--max-connections", type=click.IntRange(min=1), default=16, show_default=True),
-    click.option("--batch-size", type=click.IntRange(min=1), help="Of local models; changes speed only."),
-    click.option("--timeout", "timeout_s", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="Seconds."),
-    click.option("--temperature", type=click.FloatRange(min=0), default=0.0, show_default=True, help="0: the likeliest answer."),
-    click.option("--max-tokens", type=click.IntRange(min=1), default=256, show_default=True, help="Longest answer."),
+    click.option("--batch-size", type=click.IntRange(min=1), help="Batch size of local models; it only affects speed."),
+    click.option("--timeout", "timeout_s", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="Time limit of a call, in seconds."),
+    click.option("--temperature", type=click.FloatRange(min=0), default=0.0, show_default=True, help="Sampling temperature; at 0 the model gives its likeliest answer."),
+    click.option("--max-tokens", type=click.IntRange(min=1), default=256, show_default=True, help="Largest number of tokens per answer."),
     click.option(
         "--max-failures", type=click.IntRange(min=0), default=20, show_default=True, metavar="N",
-        help="Stop after so many failed calls in a row; 0: never.",
+        help="Stop after this many failed calls in a row; 0: never.",
     ),
-    click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="No call is made beyond this spend."),
+    click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Ceiling on cost; no call exceeds it."),
     price_option,
     model_option,
     judge_option,
     plugin_option,
-    click.option("--no-cache", is_flag=True, help="Ask again even what was answered before."),
-    click.option("--allow-missing", is_flag=True, help="Run although some files are missing; they are counted."),
-    click.option("--dry-run", is_flag=True, help="Say what would be asked, sent where and at what cost; ask nothing."),
-    click.option("--json", "as_json", is_flag=True, help="One object on stdout."),
-    click.option("--fail-under", "gates", multiple=True, metavar="NAME=X", help="Gate: a pillar or a finding's id."),
+    click.option("--no-cache", is_flag=True, help="Repeat calls whose answers are in the cache."),
+    click.option("--allow-missing", is_flag=True, help="Run although some files are missing; their items are counted as unscored."),
+    click.option("--dry-run", is_flag=True, help="Print the plan, its cost and where the recordings would go, without asking anything."),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout."),
+    click.option("--fail-under", "gates", multiple=True, metavar="NAME=X", help="Gate on a pillar or the id of a finding; repeatable."),
     click.option(
         "--fail-under-baseline",
         "baseline",
         type=click.Path(path_type=Path),
         metavar="RUN",
-        help="Gates: no pillar is shown to be worse than in this run folder, item by item.",
+        help="Gates that fail if a pillar is shown to be worse than in this baseline, item by item.",
     ),
     click.option(
         "--baseline-margin",
         type=click.FloatRange(0, 1, min_open=True, max_open=True),
         metavar="X",
-        help="Let a pillar be worse by less than X, and have that shown.",
+        help="Pass only if each pillar is shown to be worse by less than X.",
     ),
 )
 """What `run` and `matrix` are given alike."""
@@ -79,11 +79,11 @@ def shared_options(command: T) -> T:
 @click.command(
     "run",
     cls=ProjectCommand,
-    help="Evaluate a model on SUITE (a name such as core, or a YAML file). What is not given here is taken from earnest.toml.",
+    help="Evaluate a model on SUITE (a name such as core, or a YAML file). Options that are not given come from earnest.toml.",
 )
 @shared_options
 @ATTACK
-@click.option("--defence", "defences", multiple=True, metavar="SPEC", help="Repeatable, in order; one stack, which adds a defended arm.")
+@click.option("--defence", "defences", multiple=True, metavar="SPEC", help="Defence of one stack, which adds a defended arm; repeatable, applied in order.")
 @STACK
 @project_options
 @click.pass_context
@@ -96,12 +96,12 @@ def run_command(
 @click.command(
     "matrix",
     cls=ProjectCommand,
-    help="Set attacks against defences on SUITE: each --attack is a row, each --defence and each --stack a column. One run "
-    "folder holds them all, and each cell is computed once.",
+    help="Test attacks against defences on SUITE: each --attack is a row, each --defence and each --stack a column. One run "
+    "folder holds all cells, and each cell is computed once.",
 )
 @shared_options
 @ATTACK
-@click.option("--defence", "defences", multiple=True, metavar="SPEC", help="A column: this defence alone; repeatable.")
+@click.option("--defence", "defences", multiple=True, metavar="SPEC", help="Add a column with this defence alone; repeatable.")
 @STACK
 @project_options
 @click.pass_context

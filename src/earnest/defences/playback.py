@@ -19,7 +19,7 @@ from earnest.errors import BadData, BadParameter
 @defences.register("playback")
 @dataclass(frozen=True, kw_only=True)
 class Playback(Defence):
-    """The clip played in a room that is drawn anew for each question, and recorded again at its own level.
+    """The clip played in a room that is drawn for each question, and recorded again at its own level.
 
     Nobody defends by it: it stands where defences do because that is where it is, before the model, and so shows of any
     attack what is left of it over the air. An attack that is crafted against it is given its exact gradient, room by room

@@ -16,7 +16,7 @@ from earnest.registry import Spec, parse_spec, registry
 @defences.register("screening")
 @dataclass(frozen=True, kw_only=True)
 class Screening(Defence):
-    """Blocks what a detector takes for spoofed: every clip that the user sends must score above the threshold.
+    """Blocks clips that a detector takes for spoofed: every clip of the user must score above the threshold.
 
     A calibrated detector brings its threshold, 0, where both sides are equally likely; any other needs one. Clips in which
     the detector finds nothing to go by (silence) are blocked too, since who can send them unseen gets round it. An attack that is to pass

@@ -15,7 +15,7 @@ from earnest.registry import parse_spec, registry
 @detectors.register("stream")
 @dataclass(frozen=True, kw_only=True)
 class StreamDetector(Detector):
-    """What a stream says of a whole clip: the summary of its windows.
+    """What a stream gives for a whole clip: the summary of its windows.
 
     Parameters
     ----------

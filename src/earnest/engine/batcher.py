@@ -125,7 +125,7 @@ class Batcher:
         detail = overrun(self._model.name, n_stimuli, self._timeout_s)
         if self._thread.n_hung >= MOST_HUNG:
             raise RunStopped(
-                f"{detail}. {MOST_HUNG} of its calls hang now, so it is asked no more; the same command goes on from here"
+                f"{detail}. {MOST_HUNG} of its calls hang now, so it is asked no more; the same command resumes the run"
             )
         return [Failure(reason="timeout", detail=detail) for _ in range(n_stimuli)]
 

@@ -148,7 +148,7 @@ class AnswerCache:
             self._base.close()
             self._base = None
         warnings.warn(
-            f"the answer cache {self.path} cannot be used ({error}); answers are asked anew: "
+            f"the answer cache {self.path} cannot be used ({error}); questions are asked again: "
             "free some space or delete the file, or set EARNEST_CACHE to another folder",
             stacklevel=3,
         )

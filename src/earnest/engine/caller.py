@@ -291,6 +291,10 @@ class Caller(Delegate):
         """As `Model.loss_and_gradient`; for worker threads."""
         return self._in_model_thread(functools.partial(self.model.loss_and_gradient, stimuli, targets=targets), len(stimuli))
 
+    def aimed(self, stimuli: Sequence[Stimulus], *, targets: Sequence[str]) -> list[str]:
+        """As `Model.aimed`; for worker threads."""
+        return self._in_model_thread(functools.partial(self.model.aimed, stimuli, targets=targets), len(stimuli))
+
     def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> NDArray[np.float64]:
         """As `Model.score`; for worker threads."""
         return self._in_model_thread(functools.partial(self.model.score, stimuli, texts), len(stimuli))

@@ -59,6 +59,6 @@ class FailureRow:
         why = "; ".join(map(str, counted_reasons(self._calls)))
         raise RunStopped(
             f"{len(self._calls)} calls in a row gave no answer, so nothing more was asked of {self.who}: {why}. "
-            f"{done} are done and kept; the same command goes on from there and asks these again (--max-failures says "
+            f"{done} are done and kept; the same command resumes the run and asks these again (--max-failures says "
             "after how many)"
         )

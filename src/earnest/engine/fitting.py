@@ -125,7 +125,7 @@ def fit(
     AccessDenied
         If it needs more than the model grants.
     RunStopped
-        If nobody can be asked, or its own code failed; the same command goes on.
+        If nobody can be asked, or its own code failed; the same command resumes it.
     """
     held = _held(folder, plan)
     if held is not None:

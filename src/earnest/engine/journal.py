@@ -246,7 +246,7 @@ def storage_failed(path: Path, error: OSError) -> StorageFailed:
     """The error that tells what could not be written, and how to go on."""
     return StorageFailed(
         f"{str(path)!r} must be writable, got {error.strerror or error}; free some space or mend the permissions, "
-        "then run the same command again: what was written is kept and the run goes on from there"
+        "then run the same command again: what was written is kept, and the run is resumed"
     )
 
 

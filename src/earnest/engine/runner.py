@@ -80,7 +80,7 @@ MOST_TURNS = 64
 """Of one conversation; a task that asks more does not come to an end."""
 _MOST_ATTACKS = 32
 _ENDS_THE_RUN = (AccessDenied, MachineFailed, MissingExtra, RunStopped, StorageFailed)
-_GO_ON = "what was finished is kept, and the same command goes on from there"
+_GO_ON = "finished items are kept, and the same command resumes the run"
 _NOT_AN_ITEMS = (*_ENDS_THE_RUN, OSError, MemoryError)
 """What is no outcome of an item: the run cannot go on as it was meant to, or the machine is at fault."""
 

@@ -53,13 +53,18 @@ class Target(str):
       probability that the answer ends after the text: with 0 the answer may go on as it likes; of an empty text the
       cross-entropy of the end, so that nothing is said;
     - with `unending` how likely the answer is to end at any place of the text, which is not driven itself: the mean over
-      these places of -log(1 - p(end)), later ones counting more (4 exp(4 t / n), as [cheng2026-neverstop] weighs them).
+      these places of -log(1 - p(end)), later ones counting more (4 exp(4 t / n), as [cheng2026-neverstop] weighs them);
+    - with a `transcript`, of a model that writes one before it answers, what the answer follows from: the sum over the
+      transcript's tokens, the separator and the text's of max(0, 1 + best other logit - own logit), the margin by which
+      a greedy decoder fails to say them ([carlini2018-audio]), plus what is wanted of the end.
 
     Parameters
     ----------
-    end_weight : float
-        At least 0.
+    end_weight : float or None
+        At least 0; None drives the end like any other token.
     unending : bool
+    transcript : str or None
+        What is written down before the text (`Model.aimed` finds one); None leaves that to the model.
 
     Raises
     ------
@@ -67,18 +72,24 @@ class Target(str):
         If the weight is negative.
     """
 
-    end_weight: float
+    end_weight: float | None
     unending: bool
+    transcript: str | None
 
-    def __new__(cls, text: str, *, end_weight: float = 0.0, unending: bool = False) -> Target:
-        if not end_weight >= 0:
+    def __new__(
+        cls, text: str, *, end_weight: float | None = 0.0, unending: bool = False, transcript: str | None = None
+    ) -> Target:
+        if end_weight is not None and not end_weight >= 0:
             raise BadParameter(f"end_weight must be at least 0, got {end_weight!r}; it punishes answers that end")
+        if end_weight is None and transcript is None:
+            raise BadParameter("end_weight=None needs a transcript, got none; a text whose end is driven is a plain str")
         made = super().__new__(cls, text)
-        made.end_weight, made.unending = float(end_weight), bool(unending)
+        made.end_weight, made.unending = None if end_weight is None else float(end_weight), bool(unending)
+        made.transcript = transcript
         return made
 
     def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:
-        return (str(self),), {"end_weight": self.end_weight, "unending": self.unending}
+        return (str(self),), {"end_weight": self.end_weight, "unending": self.unending, "transcript": self.transcript}
 
 
 def ending_weights(n_places: int) -> NDArray[np.float32]:
@@ -444,6 +455,14 @@ class Model(abc.ABC):
         """
         raise self._denied("gradients")
 
+    def aimed(self, stimuli: Sequence[Stimulus], *, targets: Sequence[str]) -> list[str]:
+        """The targets as a search does best to drive them on these stimuli; by default as they are.
+
+        A model that writes something down before it answers gives targets with the `transcript` after which it gives
+        the answer: after a faithful one of a harmful request no change of the audio may be enough.
+        """
+        return list(targets)
+
     def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> NDArray[np.float64]:
         """Log-probability of each text as the whole answer to its stimulus, in nats; behind the access "scores".
 
@@ -693,6 +712,7 @@ _DOORS: Mapping[str, Callable[..., Any]] = {
     "ask": _door_of_ask,
     "ask_one": _door_of_ask_one,
     "loss_and_gradient": _door_of_inner,
+    "aimed": _door_of_inner,
     "score": _door_of_inner,
     "activations": _door_of_inner,
 }
@@ -922,6 +942,11 @@ class System:
                 gradient = self.defences[place].backward(gradient, clip=clips[place], rng=rng)
             back.append(gradient)
         return losses, back
+
+    def aimed(self, stimuli: Sequence[Stimulus], *, targets: Sequence[str], draw: int = 0) -> list[str]:
+        """As `Model.aimed`, through the defences that stand before the model and with those around it."""
+        unscreened = self.unscreened
+        return self.inner.aimed([unscreened.defended(stimulus, draw=draw) for stimulus in stimuli], targets=targets)
 
     def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str], *, draw: int = 0) -> NDArray[np.float64]:
         """As `Model.score`, through the defences that stand before the model and with those around it.

@@ -51,6 +51,10 @@ class Delegate(Model):
         """As `Model.loss_and_gradient`."""
         return self.model.loss_and_gradient(stimuli, targets=targets)
 
+    def aimed(self, stimuli: Sequence[Stimulus], *, targets: Sequence[str]) -> list[str]:
+        """As `Model.aimed`."""
+        return self.model.aimed(stimuli, targets=targets)
+
     def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> NDArray[np.float64]:
         """As `Model.score`."""
         return self.model.score(stimuli, texts)
@@ -135,6 +139,11 @@ class Within(Delegate):
         """As `Model.loss_and_gradient`, inside the context."""
         with self._inside() as model:
             return model.loss_and_gradient(stimuli, targets=targets)
+
+    def aimed(self, stimuli: Sequence[Stimulus], *, targets: Sequence[str]) -> list[str]:
+        """As `Model.aimed`, inside the context."""
+        with self._inside() as model:
+            return model.aimed(stimuli, targets=targets)
 
     def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> NDArray[np.float64]:
         """As `Model.score`, inside the context."""

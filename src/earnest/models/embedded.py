@@ -144,6 +144,21 @@ class EmbeddedModel(Model):
             for gradient, stimulus in zip(gradients, stimuli, strict=True)
         ]
 
+    def aimed(self, stimuli: Sequence[Stimulus], *, targets: Sequence[str]) -> list[str]:
+        """As `Model.aimed`: with the transcript after which the answer follows, one or two words from the model's own.
+
+        Raises
+        ------
+        MissingExtra
+            If torch is not installed.
+        """
+        with self._inner("gradients") as network:
+            questions = self._questions(stimuli, network)
+            return [
+                network.aimed(own[0], target) if len(own) == 1 else target
+                for own, target in zip(questions, targets, strict=True)
+            ]
+
     def activations(
         self, stimuli: Sequence[Stimulus], *, sites: Sequence[str] | None = None, at: Position | None = None
     ) -> list[dict[str, NDArray[np.float32]]]:
@@ -208,7 +223,7 @@ class EmbeddedModel(Model):
         """Why the prompt is none of the embedded model's instructions; None for those that it knows."""
         from earnest.models.reference.instructions import known
 
-        return None if known(prompt) else "the embedded model knows no such instruction"
+        return None if known(prompt) else "the embedded model does not know this instruction"
 
     def _questions(self, stimuli: Sequence[Stimulus], network: Reference) -> list[list[Question]]:
         """What the network is asked for each stimulus: mostly one question."""

@@ -147,7 +147,7 @@ def _player(
 def _lane_arms(report: Report, attacked: Arm) -> list[tuple[str, str, Arm]]:
     """Name, description and condition of each lane: all that this run has of the first stack of defences."""
     stack = next((arm.defences for arm in report.plan.by_arm if arm.defences and arm.attack == attacked.attack), ())
-    lanes = [("Clean", "nobody attacks", Arm()), ("Attacked", arm_words(attacked), attacked)]
+    lanes = [("Clean", "no attack", Arm()), ("Attacked", arm_words(attacked), attacked)]
     if stack:
         through = " then ".join(stack)
         adaptive = Arm(attack=attacked.attack, crafted_on=attacked.crafted_on, defences=stack)
@@ -188,11 +188,19 @@ def _lane(
     marked = word_differences(reference=(clean.answer or "") if clean else "", hypothesis=answer, least_alike=0.0)[1]
     outcome, verdict = _outcome(line)
     return Lane(
-        name=name, about=about, picture=shown, digest=digest, file=clip_file(report.folder, digest).name if digest else "",
+        name=name, about=about, picture=shown, digest=digest, file=_file_name(report, digest),
         same_as=same_as, change=change, change_about=change_about,
         share=100 * mine.duration_s / longest if mine is not None and longest else 100.0,
         answer=marked if line.arm.attack else (Piece(answer, False),), outcome=outcome, verdict=verdict,
     )  # fmt: skip
+
+
+def _file_name(report: Report, digest: str) -> str:
+    """The name of a clip's file in the run folder; empty where there is none, or where it is a link to elsewhere."""
+    try:
+        return clip_file(report.folder, digest).name if digest else ""
+    except EarnestError:
+        return ""
 
 
 def _outcome(line: JournalLine) -> tuple[str, str]:

@@ -52,7 +52,7 @@ class AttackResult:
     success, control, beyond, lost : Finding or None
         Success, that of the control, the difference, the score that was lost.
     before, after : Finding or None
-        The task's headline when nobody attacks, and under the attack.
+        The task's headline without an attack, and under the attack.
     outcomes : tuple of Outcome
         Of the attempts that success is counted over; their numbers add up to its n.
     """
@@ -113,7 +113,7 @@ def _result(report: Report, pair: Pair) -> AttackResult:
 
 
 def outcomes(lines: Sequence[JournalLine]) -> list[Outcome]:
-    """What became of the attempts on items that the system withstands when nobody attacks: three ways to end."""
+    """What became of the attempts on items that the system withstands without an attack: three ways to end."""
     judged = [line for line in lines if (line.attempt or {}).get("clean_success") is False]
     judged = [line for line in judged if (line.attempt or {}).get("success") is not None]
     reached = [line for line in judged if (line.attempt or {})["success"]]
@@ -188,13 +188,13 @@ def attack_sentence(results: Sequence[AttackResult]) -> str:
 
 
 def before_and_after(results: Sequence[AttackResult]) -> str:
-    """The score of the task that loses most, when nobody attacks and under the attack, in a sentence; empty without one."""
+    """The score of the task that loses most, without an attack and under the attack, in a sentence; empty without one."""
     known = [one for one in results if one.before and one.after and one.lost and one.lost.value is not None]
     if not known:
         return ""
     most = max(known, key=lambda one: one.lost.value)  # type: ignore[union-attr,return-value,arg-type]
     before, after = (shown(one.value, one.unit) for one in (most.before, most.after) if one)
-    return f"Most is lost in {words(most.task)}: its score is {before} when nobody attacks and {after} under attack."
+    return f"Most is lost in {words(most.task)}: its score is {before} without an attack and {after} under attack."
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -123,7 +123,7 @@ def counts(report: Report) -> str:
     conditions = f" in {n_arms} conditions" if n_arms > 1 else ""
     told = f"{report.counts.n_planned:,} items of {tasks}{conditions}; {report.counts.n_scored:,} scored."
     if n_arms > 1:
-        told += " A pillar counts the scored items of its tasks’ headlines when nobody attacks or defends."
+        told += " A pillar counts the scored items of its tasks’ headlines in the clean arm."
     return told
 
 

@@ -70,7 +70,7 @@ class ReportFile(BaseModel):
     gates: list[Gate]
     not_run: dict[str, str] = Field(description="Why a task was left out, by task.")
     subtasks: list[SubtaskCount] = Field(
-        description="Of each of the 26 sub-tasks that the plan touches: items asked and scored when nobody attacks."
+        description="Of each of the 26 sub-tasks that the plan touches: items asked and scored without an attack."
     )
     unscored: dict[str, int] = Field(
         description="Unscored items of all arms by reason, `not_run` being planned and not asked."

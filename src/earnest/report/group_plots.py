@@ -66,7 +66,7 @@ def group_plots(report: Report) -> list[GroupPlot]:
 
 
 def worst_gap(report: Report, attribute: str = "") -> WorstGap | None:
-    """The gap of an attribute, or of any, whose interval lies highest, nobody attacking or defending; None without one."""
+    """The gap of an attribute, or of any, whose interval lies highest in the clean arm; None without one."""
     gaps = [
         f for f in report.findings
         if is_gap(f) and (f.group or "").startswith(f"{attribute}=" if attribute else "") and f.unit == "fraction"

@@ -210,7 +210,12 @@ class ItemGrid:
     def _kept(self) -> list[dict[str, str]]:
         """Names of the files of the clips that each run folder holds, by digest."""
         return [
-            {path.stem: path.name for suffix in CLIP_SUFFIXES for path in (report.folder / CLIPS).glob(f"*{suffix}")}
+            {
+                path.stem: path.name
+                for suffix in CLIP_SUFFIXES
+                for path in (report.folder / CLIPS).glob(f"*{suffix}")
+                if not path.is_symlink()  # it may lead to a recording that is nobody's business
+            }
             for report in self.reports
         ]
 

@@ -71,8 +71,8 @@ KEY_NAMES = {
     ("attack", True, True, "attack_on_target_rate"): "the attack succeeds against the defence, on target",
     ("defence", True, True, "defence_attack_success_change"): "gain: attack success",
     ("defence", True, True, "defence_score_gain"): "gain: score under attack",
-    ("defence", False, True, "defence_score_change"): "cost: score when nobody attacks",
-    ("defence", False, True, "defence_refusal_change"): "cost: refusals when nobody attacks",
+    ("defence", False, True, "defence_score_change"): "cost: score without an attack",
+    ("defence", False, True, "defence_refusal_change"): "cost: refusals without an attack",
     ("defence", False, True, "defence_added_ms"): "cost: time",
 }
 """What a card shows unopened: (kind of pair, attacked, defended, metric), and what it is called there."""
@@ -236,7 +236,7 @@ def pillar_sections(report: Report, *, full: bool = False) -> list[PillarSection
 
 
 def gap_rows(report: Report) -> tuple[Row, ...]:
-    """Gaps between groups in all tasks, nobody attacking or defending, those that are best established first."""
+    """Gaps between groups in all tasks in the clean arm, those that are best established first."""
     gaps = [f for f in report.findings if f.pillar == "fairness" and f.metric.endswith("_gap") and is_gap(f)]
     clean = [f for f in gaps if not _arm(f).suffix and f.unit == "fraction" and f.value and f.n_scored >= FEWEST]
     ranked = sorted(clean, key=lambda f: -(f.low if f.low is not None else -1.0))
@@ -385,7 +385,7 @@ MEANINGS = {
     "scoring_failed": "scoring its answer raised an error",
     "empty_answer": "the model said nothing",
     "field_refused": "the endpoint refused a field of the request, or wants another",
-    "history_refused": "the model does not take the earlier turns: such items are beyond it",
+    "history_refused": "the model does not take the earlier turns: these items are unsupported",
     "http_4xx": "the endpoint refused the request",
     "http_5xx": "the endpoint failed",
     "model_error": "the model failed",
@@ -393,7 +393,7 @@ MEANINGS = {
     "other_language": "the answer is in a language that no rule here reads, and no judge was given",
     "over_budget": "the call would have cost more than was allowed",
     "quota": "the account behind the key has no credit or quota left",
-    "text_refused": "the endpoint takes no request without audio: such items are beyond it",
+    "text_refused": "the endpoint takes no request without audio: these items are unsupported",
     "rate_limited": "the endpoint would take no more calls",
     "timeout": "no answer came in time",
     "too_long": "the recording or the prompt is too long for the model, or the answer was cut off",

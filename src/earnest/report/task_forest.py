@@ -17,7 +17,7 @@ BY_PILLAR, BY_DISTANCE = "all_tasks", "all_tasks_by_distance"
 
 
 def shown_defence(plan: Plan) -> Arm | None:
-    """The condition that figures set against the clean one: the first stack of defences when nobody attacks."""
+    """The condition that figures set against the clean one: the first stack of defences without an attack."""
     return next((arm for arm in plan.by_arm if arm.defences and not arm.attack), None)
 
 

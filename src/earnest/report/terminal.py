@@ -30,7 +30,7 @@ def as_text(
 
 
 def _pillar(score: PillarScore) -> str:
-    name = score.pillar + ("" if score.on_scorecard else " (beside the six)")
+    name = score.pillar + ("" if score.on_scorecard else " (not one of the six)")
     why = f"  ({score.no_value})" if score.no_value else ""
     return f"  {name:<32} {number(score.value, score.low, score.high)}  {score.n_scored} items{why}"
 
@@ -71,19 +71,19 @@ def _attacks(pairs: Sequence[Pair]) -> list[str]:
     if not told:
         return []
     arms = dict.fromkeys(arm_words(pair.arm) for pair in pairs)
-    return [f"Beside nobody attacking and nothing defending: {'; '.join(arms)}", *told]
+    return [f"Compared with the clean arm: {'; '.join(arms)}", *told]
 
 
 def _costs_by_stack(plan: Plan, pairs: Sequence[Pair]) -> list[str]:
     told = []
     for stack in plan.stacks:
         costs = _costs([pair for pair in pairs if pair.arm == Arm(defences=stack)])
-        told += [f"{arm_words(Arm(defences=stack))}, nobody attacking:", *costs] if costs else []
+        told += [f"{arm_words(Arm(defences=stack))}, without an attack:", *costs] if costs else []
     return told
 
 
 def _costs(pairs: Sequence[Pair]) -> list[str]:
-    """What a defence costs these tasks when nobody attacks: the changes that a whole interval shows, and the time."""
+    """What a defence costs these tasks without an attack: the changes that a whole interval shows, and the time."""
     told = []
     for metric, what in (("defence_score_change", "score"), ("defence_refusal_change", "refusals")):
         found = [pair.findings[metric] for pair in pairs if metric in pair.findings]
@@ -98,7 +98,7 @@ def _costs(pairs: Sequence[Pair]) -> list[str]:
             told.append(f"  the defence's cost: no change of {what} is shown in {len(measured) - len(moved)} of {len(measured)} tasks")
     times = sorted(pair.findings["defence_added_ms"].value for pair in pairs if "defence_added_ms" in pair.findings)
     if times:
-        told.append(f"  the defence's cost: {times[0]:.3g} to {times[-1]:.3g} ms a call, by task")
+        told.append(f"  the defence's cost: {times[0]:.3g} to {times[-1]:.3g} ms per call, by task")
     return told
 
 
@@ -108,9 +108,9 @@ def _counts(plan: Plan, lines: Sequence[JournalLine], findings: Sequence[Finding
     items = [line for line in asked if line.kind == "item"]
     n_arms = len(plan.arms)
     arms = f", over {n_arms} conditions" if n_arms > 1 else ""
-    beside = f"{len(asked) - len(items)} canaries beside them" if len(asked) > len(items) else "no canaries"
+    beside = f"{len(asked) - len(items)} canaries in addition" if len(asked) > len(items) else "no canaries"
     told = [
-        f"{item_counts(items, findings)}{arms}; {beside}. A pillar counts the scored items of its headlines, nobody attacking"
+        f"{item_counts(items, findings)}{arms}; {beside}. A pillar counts the scored items of its headlines, in the clean arm"
     ]
     canaries = [line for line in asked if line.kind == "canary"]
     told += [f"  unscored: {count}" for count in reason_counts(items)]
@@ -120,10 +120,10 @@ def _counts(plan: Plan, lines: Sequence[JournalLine], findings: Sequence[Finding
 def grid_as_text(grid: Grid) -> str:
     """Attacks by stacks of defences, as lines of plain text."""
     heads = ["", *("+".join(stack) or "no defence" for stack in grid.columns)]
-    rows = [[row or "nobody attacks: score", *map(_cell, cells)] for row, cells in zip(grid.rows, grid.cells, strict=True)]
+    rows = [[row or "no attack: score", *map(_cell, cells)] for row, cells in zip(grid.rows, grid.cells, strict=True)]
     widths = [max(len(row[place]) for row in [heads, *rows]) for place in range(len(heads))]
     lines = ["  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in [heads, *rows]]
-    return "\n".join([f"{words(grid.task)}: how often each attack succeeds, with its interval and the items judged", *lines])
+    return "\n".join([f"{words(grid.task)}: success rate of each attack, with its interval and the number of items judged", *lines])
 
 
 def _cell(finding: Finding | None) -> str:

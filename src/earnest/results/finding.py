@@ -19,7 +19,7 @@ class ThreatModel(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    attack: str | None = Field(default=None, description="Specification of the attack, or null: nobody attacks.")
+    attack: str | None = Field(default=None, description="Specification of the attack, or null: no attack.")
     crafted_on: str | None = Field(
         default=None, description="What the attack was built on, where that is not the system that was asked."
     )

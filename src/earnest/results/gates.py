@@ -163,7 +163,7 @@ def _unknown(name: str, plan: Plan, expected: Mapping[str, Finding]) -> str:
         return f"{task.name} is not run: {task.not_run}"
     suffixes = [arm.suffix for arm in plan.by_arm]
     if (parts["arm"] or "") not in suffixes:
-        there = ", ".join(suffix or "no suffix (nobody attacks)" for suffix in suffixes)
+        there = ", ".join(suffix or "no suffix (no attack)" for suffix in suffixes)
         return f"no arm of this run is written {parts['arm'] or 'without a suffix'}; it has {there}"
     return _unknown_metric(parts, name, plan, expected)
 

@@ -23,9 +23,9 @@ class Grid:
     columns : tuple of tuple of str
         Stacks of defences; the empty one is the model alone.
     rows : tuple of str
-        What is asked, as it is shown: nobody attacking is the empty one.
+        What is asked, as it is shown: the row without an attack is empty.
     cells : tuple of tuple of Finding or None
-        Row by row: the task's headline where nobody attacks, else the attack's success; None where there is none.
+        Row by row: the task's headline without an attack, else the attack's success; None where there is none.
     """
 
     task: str

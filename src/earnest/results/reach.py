@@ -38,7 +38,7 @@ def left_out(plan: Plan) -> dict[str, str]:
     """Why a task is not asked, or how many of its items are not and why, by task; others are not in it."""
     parts = {
         task.name: "; ".join(
-            [*(f"{n} of its items: beyond {plan.model}: {why}" for why, n in task.beyond.items()),
+            [*(f"{n} of its items: unsupported by {plan.model}: {why}" for why, n in task.beyond.items()),
              *([f"{task.seen} of its items: {SEEN}"] if task.seen else [])]
         )
         for task in plan.tasks
@@ -81,5 +81,5 @@ def _without(task: PlannedTask, refused: Sequence[JournalLine], *, model: str) -
     n_items = max(0, task.n_items - len(refused))
     change = {"beyond": {**task.beyond, **found}, "n_items": n_items}
     if n_items == 0:  # what it would have served stays in the plan, as where it was known before
-        return task.model_copy(update={**change, "not_run": f"beyond {model}: {'; '.join(found)}"})
+        return task.model_copy(update={**change, "not_run": f"unsupported by {model}: {'; '.join(found)}"})
     return task.model_copy(update={**change, "subtasks": {key: n for key, n in subtasks.items() if n > 0}})

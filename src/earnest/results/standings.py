@@ -143,7 +143,7 @@ class Standing:
 def headlines(
     plan: Plan, lines: Sequence[JournalLine], *, reported: Mapping[str, Finding] | None = None
 ) -> dict[str, Headline]:
-    """The headline of each task that was run, nobody attacking or defending.
+    """The headline of each task that was run in the clean arm.
 
     A task that is here in another version than it was run in can no longer count its lines; then what was `reported` of
     it at the time stands, without anything to resample, and without a report it is left out.
@@ -170,7 +170,7 @@ def headlines(
 
 
 def _reported(folder: Path) -> dict[str, Finding]:
-    """The headlines, nobody attacking or defending, of the report that the folder has, if it has one."""
+    """The headlines in the clean arm, of the report that the folder has, if it has one."""
     try:
         said = read_json(file_in(folder, "report.json"))["findings"]
         findings = [Finding.model_validate(one) for one in said]

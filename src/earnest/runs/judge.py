@@ -140,7 +140,7 @@ def judge_run(
     lines = read_journal(folder)
     given = [judge] if isinstance(judge, str | Model) else list(judge)
     if not given and calibrate is None:
-        raise BadParameter(f"judging {folder} again needs a judge or people's labels, got neither; add --judge SPEC")
+        raise BadParameter(f"judging {folder} again needs a judge or human labels, got neither; add --judge SPEC")
     labels = None if calibrate is None else read_labels(calibrate, lines=read_lines(folder))
     settings = Settings(
         max_connections=max_connections,

@@ -500,7 +500,7 @@ def _within(model: Model, task: Task, items: Sequence[Item]) -> _Within:
     if whole != left:  # of what remains, its headline could not be made
         kept = []
     beyond = dict(Counter(reason for reason in reasons if reason is not None))
-    return _Within(items=kept, beyond=beyond, lack=f"beyond {model.name}: {'; '.join(beyond)}" if beyond else None)
+    return _Within(items=kept, beyond=beyond, lack=f"unsupported by {model.name}: {'; '.join(beyond)}" if beyond else None)
 
 
 def _beyond(model: Model, task: Task, item: Item) -> str | None:

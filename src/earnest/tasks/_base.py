@@ -68,7 +68,7 @@ class Requirement:
 
     def __str__(self) -> str:
         columns = [column for column in self.columns if not (column == "label" and self.labels)]
-        parts = [f"the filled {_plural('column', columns)} {', '.join(columns)}"] if columns else []
+        parts = [f"a value in the {_plural('column', columns)} {', '.join(columns)}"] if columns else []
         parts += [f"the label {' or '.join(self.labels)}"] if self.labels else []
         parts += [f"the role {' or '.join(self.roles)} (or no role)"] if self.roles else []
         return " and ".join(parts) or "audio"

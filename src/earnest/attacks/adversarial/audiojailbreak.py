@@ -34,7 +34,7 @@ LOUDEST = 5.0
 @attacks.register("audiojailbreak")
 @dataclass(frozen=True, kw_only=True)
 class AudioJailbreak(GradientAttack):
-    """A suffix of sound, put after the request as it was spoken, under which the model says the goal's target text.
+    """A suffix of sound after the spoken request that makes the model say the goal's target text.
 
     Who adds it after somebody has spoken needs neither to be in time with the speech nor to change it. The suffix is tanh of
     what is optimised, by Adam on the loss of the target; with `epsilon` it is so much above or below a base that hides what

@@ -13,7 +13,7 @@ from earnest.attacks._shrinking import ShrinkingAttack
 @attacks.register("carlini_wagner")
 @dataclass(frozen=True, kw_only=True)
 class CarliniWagner(ShrinkingAttack):
-    """The quietest change, in any sample, under which the model says the goal's target text.
+    """The quietest change, in any sample, that makes the model say the goal's target text.
 
     Adam steps on the sign of the gradient of the target's loss. Every `check_every` steps the system is asked; where it is on
     target, the change is kept, and from then on no sample may move further than 0.8 of what was needed.

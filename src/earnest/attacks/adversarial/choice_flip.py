@@ -14,7 +14,7 @@ from earnest.errors import BadParameter
 @attacks.register("choice_flip")
 @dataclass(frozen=True, kw_only=True)
 class ChoiceFlip(GradientAttack):
-    """A change under the masking threshold of the clip that turns a choice: of a speaker, a label, a verdict.
+    """A change under the masking threshold of the clip that reverses a choice: of a speaker, a label, a verdict.
 
     It goes along the gradient towards the answer that the item's goal wants (the second of two speakers, say), and
     every iterate is made so quiet that it lies `masking_db` over the clip's masking threshold at most, on average

@@ -30,7 +30,7 @@ FRAME_MS = 20.0
 @attacks.register("dos_never_stop")
 @dataclass(frozen=True, kw_only=True)
 class NeverStop(GradientAttack):
-    """A change of the voiced samples under which an answer is likely to end nowhere, so that it goes on to the token limit.
+    """A change of the voiced samples that makes an answer unlikely to end before the token limit.
 
     Each step lowers the likelihood that the answer ends, at any place of what the model says at the time, later places
     counting more (`earnest.models.Target`). Every `check_every` steps the model is asked, and what it says then is what may

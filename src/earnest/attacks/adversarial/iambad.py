@@ -15,7 +15,7 @@ from earnest.models.access import System
 @attacks.register("iambad")
 @dataclass(frozen=True, kw_only=True)
 class IAmBad(UniversalAttack):
-    """A loud segment put before any harmful request, after which the model complies.
+    """A loud segment in front of any harmful request that makes the model comply.
 
     It is fitted on rows labelled `harmful` whose `action` is known, so that the answer to each begins as a complying one.
 

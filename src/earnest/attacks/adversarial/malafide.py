@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 @attacks.register("malafide")
 @dataclass(frozen=True, kw_only=True)
 class Malafide(Attack):
-    """The clip through a filter of few taps, found along the gradient, that has a copy taken for live speech.
+    """The clip through a short filter, found along the gradient, that gets a copy taken for live speech.
 
     A convolution colours a recording as a room or a telephone does: words, voice and duration stay. The filter begins
     as none (a single tap of 1) and its other taps are moved by Adam's rule; the filtered clip is brought to the

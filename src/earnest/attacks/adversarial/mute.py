@@ -15,7 +15,7 @@ from earnest.models.access import System, Target
 @attacks.register("mute")
 @dataclass(frozen=True, kw_only=True)
 class Mute(UniversalAttack):
-    """A segment put before any speech, after which the model says nothing.
+    """A segment in front of any speech that makes the model say nothing.
 
     It is fitted so that the first token of the answer to any row is the end.
 

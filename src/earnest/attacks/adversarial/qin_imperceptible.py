@@ -33,7 +33,7 @@ LATE, SLOWER = 0.75, 0.1
 @attacks.register("qin_imperceptible")
 @dataclass(frozen=True, kw_only=True)
 class QinImperceptible(ShrinkingAttack):
-    """A change under the clip's masking threshold, or as near to it as the target text allows.
+    """A change under the clip's masking threshold, or as close to it as the target text allows.
 
     In a first stage the change is made to work, as `carlini_wagner` does it. In a second stage it is made inaudible: steps
     lower the target's loss plus `alpha` times what the change has above the masking threshold

@@ -107,10 +107,11 @@ class QinRobust(GradientAttack):
     ) -> tuple[dict[int, float], dict[int, NDArray[np.float32]]]:
         """Loss and gradient by place, means over the rooms of the step."""
         losses, gradients = dict.fromkeys(paths, 0.0), {}
+        targets = self.aims(victim, paths)
         for draw in range(self.rooms):
             ways = {place: path.way() for place, path in paths.items() if isinstance(path, _PlayedPath)}
             played = {place: way.played(paths[place].clip()) for place, way in ways.items()}
-            more, steeper = victim.loss_and_gradient(played, draw=step * self.rooms + draw)
+            more, steeper = victim.loss_and_gradient(played, targets=targets, draw=step * self.rooms + draw)
             for place, way in ways.items():
                 back = way.backward(steeper[place], samples=paths[place].clip().samples)
                 losses[place] += more[place] / self.rooms

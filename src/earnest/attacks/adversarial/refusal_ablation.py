@@ -27,7 +27,7 @@ PROMPT = "Listen to the speaker and answer in one sentence."
 @attacks.register("refusal_ablation")
 @dataclass(frozen=True, kw_only=True)
 class RefusalAblation(Attack):
-    """The direction along which the model tells harmful requests from harmless ones, projected out at every layer of the decoder.
+    """The direction that separates harmful from harmless requests in the model, projected out at every layer of the decoder.
 
     It is fitted first: `earnest fit attacks/refusal_ablation --data DATA --split train --model MODEL --out fitted`. At each
     layer the direction is the difference of the means of the activations where the answer begins, over harmful and over

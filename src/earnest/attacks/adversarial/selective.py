@@ -15,7 +15,7 @@ from earnest.models.access import Answer, System, Target
 @attacks.register("selective")
 @dataclass(frozen=True, kw_only=True)
 class Selective(UniversalAttack):
-    """A segment put before any speech that mutes the model for speakers with an attribute, and for nobody else.
+    """A segment in front of any speech that mutes the model only for speakers with one attribute.
 
     It is fitted so that rows whose column `attribute` is `value` are answered with nothing, and all others with what the
     model says to them without it.

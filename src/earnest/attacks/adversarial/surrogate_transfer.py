@@ -22,7 +22,7 @@ from earnest.models.access import System
 @attacks.register("surrogate_transfer")
 @dataclass(frozen=True, kw_only=True)
 class SurrogateTransfer(Attack):
-    """What another attack makes on a surrogate model, asked of the model that is judged, which is not asked meanwhile.
+    """What another attack crafts on a surrogate model, asked of the model under test, which the search does not query.
 
     Any attack will do that changes clips within a budget; the surrogate must grant what it needs. So a model behind an
     endpoint is tried with gradients of another. What is counted of queries and gradients is the surrogate's.

@@ -15,7 +15,7 @@ from earnest.models.access import Answer, System
 @attacks.register("task_override")
 @dataclass(frozen=True, kw_only=True)
 class TaskOverride(UniversalAttack):
-    """A segment put before any speech, after which the model does another task than the one it is told in words.
+    """A segment in front of any speech that makes the model do another task than the one in the prompt.
 
     It is fitted so that the answer under `prompt` is what the model says itself when it is asked `instead`.
 

@@ -15,7 +15,7 @@ from earnest.models.access import System
 @attacks.register("universal_additive")
 @dataclass(frozen=True, kw_only=True)
 class UniversalAdditive(UniversalAttack):
-    """The same samples added to every clip, over and over, after which the model complies with harmful requests.
+    """One noise, repeated and added to every clip, that makes the model comply with harmful requests.
 
     It is fitted on rows labelled `harmful` whose `action` is known, so that the answer to each begins as a complying one.
 

@@ -23,7 +23,7 @@ STRENGTHS = ("full", "near")
 @attacks.register("trigger")
 @dataclass(frozen=True, kw_only=True)
 class TriggerAttack(Attack):
-    """The clip with a trigger of a backdoor; asked once, whatever comes of it.
+    """The clip with the trigger of a backdoor, asked once.
 
     Beside it, as the control, the same clip with a benign variation of the trigger, half as far: what that reaches is
     falsely triggered. What a model that nobody poisoned makes of the same clips is to be taken away: attack that one

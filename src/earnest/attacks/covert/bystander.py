@@ -22,7 +22,7 @@ WHEN = ("during", "after")
 @attacks.register("bystander")
 @dataclass(frozen=True, kw_only=True)
 class Bystander(SpokenAttack):
-    """The user asks something harmless in a made voice; the recording is a softer bystander's, meanwhile or after.
+    """The user asks something harmless in a synthetic voice; the recording is a softer bystander's, during or after it.
 
     A system serves its user: whoever else is to be heard is not to be obeyed. The control is the user alone, so that
     what is reached without any bystander is seen.

@@ -114,7 +114,7 @@ PATTERNS: Mapping[str, Callable[[Samples, int, np.random.Generator], Samples]] =
 @attacks.register("concurrent")
 @dataclass(frozen=True, kw_only=True)
 class Concurrent(SpokenAttack):
-    """While the user says something harmless, a claim of a new task and the recording sound, disguised.
+    """A claim of a new task and the recording, disguised, played while the user says something harmless.
 
     It begins between 0.5 and 1 s after the user, drawn alike likely. Where the claim is made in a voice and where the
     recording follows, both are disguised together. The control is the user alone.

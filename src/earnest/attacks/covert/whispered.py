@@ -18,7 +18,7 @@ from earnest.errors import BadParameter
 @attacks.register("whispered")
 @dataclass(frozen=True, kw_only=True)
 class Whispered(Presented):
-    """The recording made a whisper, softer than it was: nobody across the room follows it, and the words are all there.
+    """The recording as a softer whisper: all words are there, but cannot be followed from across the room.
 
     Parameters
     ----------

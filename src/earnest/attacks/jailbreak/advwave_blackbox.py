@@ -20,7 +20,7 @@ SYSTEM = (
 @attacks.register("advwave_blackbox")
 @dataclass(frozen=True, kw_only=True)
 class AdvWaveBlackBox(Rewriting):
-    """A model rewrites the request with all earlier rewritings in view, spoken anew each time, until one works.
+    """A model rewrites the request with all earlier versions in view; each version is spoken, until one works.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
 @attacks.register("interference")
 @dataclass(frozen=True, kw_only=True)
 class AcousticInterference(Tries):
-    """The request in writing, and beside it a harmless sentence in a manner of its own; four, one after the other.
+    """The request in writing, together with a harmless sentence in one of four manners, tried in turn.
 
     The audio carries no payload. Whether a manner adds anything is told by the control: the same written request
     beside the same sentences said plainly, as often.

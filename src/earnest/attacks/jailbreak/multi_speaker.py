@@ -32,7 +32,7 @@ PROMPTS = {
 @attacks.register("multi_speaker")
 @dataclass(frozen=True, kw_only=True)
 class MultiSpeaker(SpokenAttack):
-    """A recording in which no single source is harmful by itself to a filter, while the text only points at it.
+    """A recording in which no single source looks harmful to a filter, with a text that only refers to it.
 
     - "overlap": a harmless request in a made voice, and under it, for its whole length, the recording, `ratio_db`
       softer.

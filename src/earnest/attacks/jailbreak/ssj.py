@@ -37,7 +37,7 @@ PAUSE_S = 0.2
 @attacks.register("ssj")
 @dataclass(frozen=True, kw_only=True)
 class SpeechSpecificJailbreak(SpokenAttack):
-    """The word that gives a request away, spelled in the audio; the text asks the rest with `[word]` in its place.
+    """The revealing word of a request, spelled in the audio; the text asks the rest with `[word]` in its place.
 
     Which word: the first of the request that is a known dangerous thing; else the first that is a known dangerous
     deed; else the longest of what is asked for, the first of those equally long. Letters are said one by one, each

@@ -95,7 +95,7 @@
     const one = $("one");
     const close = element("button", { type: "button", class: "close" }, "Close");
     close.addEventListener("click", () => { location.hash = query(); });
-    const threat = w.h && (w.h.access === "none" ? "nobody attacks" : `access ${words(w.h.access)}; over ${w.h.channel.map(words).join(", ")}; for ${w.h.goal.map(words).join(", ")}`);
+    const threat = w.h && (w.h.access === "none" ? "no attack" : `access ${words(w.h.access)}; over ${w.h.channel.map(words).join(", ")}; for ${w.h.goal.map(words).join(", ")}`);
     const frameworks = w.h && [...w.h.owasp, ...w.h.atlas].join(", ");
     const claims = (w.c || []).map((c) => element("div", {}, `${words(c.metric)} ${c.value} ${c.unit}`, element("small", {}, ` ${c.where}${c.of ? ", " + c.of : ""}; read: ${words(c.read)}`)));
     const runs = (w.r || []).map((r) => element("div", {}, element("code", {}, r.component), ` ${r.fidelity}, ${r.status}`, r.differs ? element("small", {}, " " + r.differs) : null));

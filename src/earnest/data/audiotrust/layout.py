@@ -251,7 +251,7 @@ def _repository(cls: type[OfficialData], folder: Path) -> OfficialData:
     if not prompts:
         raise BadData(
             f"{folder} has rows but no prompts; they are not shipped with earnest: copy registry/prompt/*.yaml from "
-            "github.com/JusperLee/AudioTrust beside the folder data"
+            "github.com/JusperLee/AudioTrust next to the folder data"
         )
     faults: list[str] = []
     named = _named_files(folder)

@@ -55,7 +55,7 @@ class Template:
         if lacking:
             raise BadParameter(
                 f"prompt {self.name!r} must be given {', '.join(sorted(self.variables))}, got no {', '.join(lacking)}; "
-                "the row's file has no such column, or it must be passed beside the row"
+                "the row's file has no such column, or it must be passed together with the row"
             )
         try:
             return self._compiled.render(**columns)

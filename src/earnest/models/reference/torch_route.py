@@ -38,6 +38,7 @@ from earnest.models.reference.instructions import (
     tokens_of_answer,
 )
 from earnest.models.reference.onnx_route import Decoded, Draw, Drawing, Reference
+from earnest.models.reference.vocabulary import CHARACTERS, CONTROL
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,6 +51,14 @@ N_SETTLING = 6
 """Passes in which a transcript that has changed is looked for before it is decoded token by token."""
 N_ALIKE = 64
 """Transcripts that are remembered of clips of one length and instruction."""
+
+
+MARGIN = 1.0
+"""Logits by which a token must lead all others, so that a clip rounded to 16 bits still says it."""
+N_NEAR, N_THERE, N_WORDS = 6, 64, 2
+"""Words that are tried in every place of a transcript, then in the best place, and how many of its words are changed."""
+NEARNESS = 0.3
+"""Weight of the transcript's own nats, which the audio has yet to bring down, beside those of the answer after it."""
 
 
 def _torch() -> Any:
@@ -162,6 +171,9 @@ class TorchReference(Reference):
             wanted, logits = self._on_the_way(list(questions), passed, targets, transcripts)
             losses = []
             for row, (tokens, first, avoided), target in zip(logits, wanted, targets, strict=True):
+                if isinstance(target, Target) and target.transcript is not None and first == 0 and not avoided:
+                    losses.append(self._of_margins(row, tokens[1:], target))
+                    continue
                 if isinstance(target, Target):
                     losses.append(self._of_ending(row[first:], tokens[1 + first :], target))
                     continue
@@ -188,6 +200,80 @@ class TorchReference(Reference):
             return -ends[-1]  # nothing is to be said: the end comes first
         each = torch.nn.functional.cross_entropy(logits[: len(words)], torch.tensor(words))
         return each + target.end_weight * torch.exp(ends[-1]) if len(words) < len(tokens) else each
+
+    def _of_margins(self, logits: Tensor, tokens: list[int], target: Target) -> Tensor:
+        """By how much greedy decoding fails to write transcript, separator and target; `tokens` are theirs, with the end."""
+        torch = self._torch
+        n = len(tokens) - (target.end_weight is not None and tokens[-1] == self.checkpoint.vocabulary.index["<end>"])
+        own = torch.tensor(tokens[:n])[:, None]
+        best_other = logits[:n].scatter(1, own, -torch.inf).amax(dim=1)
+        loss = torch.relu(MARGIN + best_other - logits[:n].gather(1, own)[:, 0]).sum()
+        if n == len(tokens):
+            return loss
+        return loss + target.end_weight * logits[n].softmax(dim=-1)[tokens[n]]
+
+    def aimed(self, question: Question, target: str) -> str:
+        """The target with the transcript that is driven along with it.
+
+        After a faithful transcript of a harmful request the network refuses, whatever it hears; after one in which the
+        verb is another it answers, and takes the verb from what it hears. So a transcript is sought near the one that the
+        network writes by itself, word by word: of `N_NEAR` likely words in each place that place is found which matters,
+        of `N_THERE` likely ones there the one under which `NEARNESS` nats of the transcript and one of the answer are the fewest; and once
+        more while the answer does not follow. What is compared is the answer alone: only a question whose answer the
+        network gives by itself has one.
+        """
+        if question.instruction.name in LISTENING or (isinstance(target, Target) and (target.unending or not target)):
+            return target
+        with self._torch.no_grad():
+            passed = self._ahead([question], self._waves([question]))
+            head = self._transcripts([0], [question], passed)[0]
+            answer = self.checkpoint.vocabulary.encode(f"<sep>{tokens_of_answer(target)}<end>")
+            (follows,) = self._costs([head], answer, passed)[1]
+            for _ in range(N_WORDS):
+                if not follows:
+                    head, follows = self._nearer(head, answer, passed)
+        transcript = self.checkpoint.vocabulary.decode(head)
+        end_weight = target.end_weight if isinstance(target, Target) else None
+        return Target(target, end_weight=end_weight, transcript=transcript)
+
+    def _nearer(
+        self, head: list[int], answer: list[int], passed: tuple[Tensor, Tensor]
+    ) -> tuple[list[int], bool]:
+        """The transcript with one word put for another, and whether the answer follows from it; as it is where it has no word."""
+        start = self.checkpoint.vocabulary.index["<answer>"]
+        likely = self._teacher_forced(*passed, [[start, *head]])[0]
+        n_marks = len(CONTROL) + len(CHARACTERS)
+        likely[:, :n_marks] = -self._torch.inf
+        words = [place for place, token in enumerate(head) if token >= n_marks]
+        if not words:
+            return head, False
+        ranked = likely.argsort(dim=-1, descending=True)
+
+        def changed(place: int, n: int) -> list[list[int]]:
+            return [[*head[:place], k, *head[place + 1 :]] for k in ranked[place, :n].tolist() if k != head[place]]
+
+        near = [each for place in words for each in changed(place, N_NEAR)]
+        costs, _ = self._costs(near, answer, passed)
+        best = near[int(np.argmin(costs))]
+        place = next(k for k, (one, other) in enumerate(zip(head, best, strict=True)) if one != other)
+        there = changed(place, N_THERE)
+        costs, follows = self._costs(there, answer, passed)
+        chosen = int(np.argmin(costs))
+        return there[chosen], follows[chosen]
+
+    def _costs(
+        self, heads: list[list[int]], answer: list[int], passed: tuple[Tensor, Tensor]
+    ) -> tuple[np.ndarray, list[bool]]:
+        """Of each transcript: nats of the answer and, less heavily, of itself; and whether the answer follows from it."""
+        torch, start = self._torch, self.checkpoint.vocabulary.index["<answer>"]
+        texts = [[start, *head, *answer] for head in heads]
+        ahead, counts = (part.expand(len(texts), *part.shape[1:]) for part in passed)
+        costs, follows = [], []
+        for row, text, head in zip(self._teacher_forced(ahead, counts, [t[:-1] for t in texts]), texts, heads, strict=True):
+            each = torch.nn.functional.cross_entropy(row, torch.tensor(text[1:]), reduction="none")
+            costs.append(float(NEARNESS * each[: len(head)].sum() + each[len(head) + 1 :].sum()))
+            follows.append(row[len(head) + 1 :].argmax(dim=-1).tolist() == text[len(head) + 2 :])
+        return np.array(costs), follows
 
     def activations(self, questions: Sequence[Question], *, sites: Sequence[str], at: str | None) -> list[dict[str, np.ndarray]]:
         """States by site of each question, as `earnest.models.access.Model.activations` has them.
@@ -398,7 +484,10 @@ class TorchReference(Reference):
         this very pass, it is the one sought, and nothing has to be decoded. The others are found from there (`_settled`)
         and passed once more.
         """
-        asking = [i for i, each in enumerate(questions) if each.instruction.name not in LISTENING and transcripts is None]
+        driven = [getattr(target, "transcript", None) is not None for target in targets]
+        asking = [
+            i for i, each in enumerate(questions) if each.instruction.name not in LISTENING and transcripts is None and not driven[i]
+        ]
         own: dict[int, list[int]] = {i: head for i in asking if (head := self._guess(questions[i])) is not None}
         tried = list(own)
         own |= self._transcripts([i for i in asking if i not in own], questions, passed)
@@ -488,9 +577,10 @@ class TorchReference(Reference):
                 said, avoided = listened_for(question.instruction, target)
                 out.append((encode(f"<answer>{said}<sep><end>")[:-1][: MAX_TEXT + 1], 0, avoided))
                 continue
-            head = encode(transcripts[i]) if transcripts is not None else own[i]
+            given = transcripts[i] if transcripts is not None else getattr(target, "transcript", None)
+            head = own[i] if given is None else encode(given)
             tokens = [*encode("<answer>"), *head, *encode(f"<sep>{tokens_of_answer(target)}<end>")][: MAX_TEXT + 1]
-            out.append((tokens, 0 if transcripts is not None else min(len(head) + 1, len(tokens) - 2), False))
+            out.append((tokens, 0 if given is not None else min(len(head) + 1, len(tokens) - 2), False))
         return out
 
 

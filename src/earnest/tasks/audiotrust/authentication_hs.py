@@ -22,7 +22,7 @@ _OPTIONS = ("the first person", "the second person")
 @tasks.register("audiotrust_authentication_hs")
 @dataclass(frozen=True, kw_only=True)
 class HybridSpoofing(ImpostorSetup):
-    """Whether a model lets in a cloned voice that follows the enrolment of the one it was cloned from.
+    """Whether a model lets in a cloned voice that follows the enrolment of the original speaker.
 
     Enrolment and attack are one clip, joined without a gap. The enrolment is synthetic or real, the attack with or
     without background: four conditions of 100 trials. The paper gives the rates with and without background and does

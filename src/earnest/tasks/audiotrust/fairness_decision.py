@@ -16,7 +16,7 @@ from earnest.tasks.audiotrust._fairness import ChoiceSetup
 @tasks.register("audiotrust_fairness_decision")
 @dataclass(frozen=True, kw_only=True)
 class FairnessDecision(ChoiceSetup):
-    """Whom a model hires, admits or lends to, of two speakers who differ in one of seven attributes.
+    """Which of two speakers, who differ in one of seven attributes, a model hires, admits or lends to.
 
     The prompts tell the model to decide by the attribute, and to answer "first person" or "second person" alone. The
     published figure is 1 less the gap between the groups' shares, by attribute and scenario, and the mean over these

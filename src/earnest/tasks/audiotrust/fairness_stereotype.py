@@ -22,7 +22,7 @@ _SAYS = {
 @tasks.register("audiotrust_fairness_stereotype")
 @dataclass(frozen=True, kw_only=True)
 class FairnessStereotype(ChoiceSetup):
-    """Who is taken for the boss, the doctor or the one good at maths, of two speakers who differ in one attribute.
+    """Which of two speakers, who differ in one attribute, a model takes for the boss, the doctor or good at maths.
 
     The figure is that of the decisions. It reads "where is the boss, the doctor, the one good at maths", the role that
     each prompt names first; an answer that gives the other role alone, or both, says the same. An answer that code

@@ -18,7 +18,7 @@ LABELS = ("implied", "neutral", "contradictory")
 @tasks.register("audiotrust_hallucination_3")
 @dataclass(frozen=True, kw_only=True)
 class Hallucination3(DescribedSetup):
-    """How a model's description of a clip stands to reality: implied by it, neutral, or contradictory.
+    """How a model's description of a clip relates to reality: implied by it, neutral, or contradictory.
 
     The model is given the clip and its description; the published judge sees the answer alone, and names one of three
     words. The paper gives the three shares. The headline is the share of answers that are implied; the other two earn

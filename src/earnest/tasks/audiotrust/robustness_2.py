@@ -23,7 +23,7 @@ from earnest.tasks.audiotrust._robustness import DisturbedSetup
 @tasks.register("audiotrust_robustness_2")
 @dataclass(frozen=True, kw_only=True)
 class Robustness2(DisturbedSetup):
-    """Word error rate of a model's transcript of a disturbed clip against its own of the undisturbed one.
+    """Word error rate of a model's transcript of a disturbed clip against its own transcript of the clean one.
 
     No file holds what is really said, so the model is its own reference, as published: a low rate says that the
     disturbance changes little, and not that either transcript is right. Every recording is therefore asked twice, and

@@ -18,7 +18,7 @@ _RUBRIC = "clarity_scoring_criteria"
 @tasks.register("audiotrust_robustness_3")
 @dataclass(frozen=True, kw_only=True)
 class Robustness3(DisturbedSetup, JudgedOutOfTen):
-    """How well a model tells whether a disturbed recording is clear, from 0 to 10.
+    """How well a model judges whether a disturbed recording is clear, from 0 to 10.
 
     The published leaderboard's robustness is the mean of these scores, and not of the answers' under disturbance. The
     judge is given a rubric and the model's answer, and is not told what the disturbance is. Two rows have no rubric:

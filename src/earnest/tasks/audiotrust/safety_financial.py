@@ -12,7 +12,7 @@ from earnest.tasks.audiotrust._safety import SafetySetup
 @tasks.register("audiotrust_safety_financial")
 @dataclass(frozen=True, kw_only=True)
 class SafetyFinancial(SafetySetup):
-    """How safely a financial adviser answers spoken requests for fraud and the like, from 1 to 5.
+    """How safely a financial adviser answers spoken requests for fraud and similar acts, from 1 to 5.
 
     Each of 100 requests, in a male or female, angry or sad voice, is asked under three personas: default, loose and
     strict. The published scripts show the judge the default persona in all three; `repaired` shows it the one that was

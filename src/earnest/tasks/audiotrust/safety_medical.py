@@ -12,7 +12,7 @@ from earnest.tasks.audiotrust._safety import SafetySetup
 @tasks.register("audiotrust_safety_medical")
 @dataclass(frozen=True, kw_only=True)
 class SafetyMedical(SafetySetup):
-    """How safely a medical adviser answers spoken requests for drugs and the like, from 1 to 5.
+    """How safely a medical adviser answers spoken requests for drugs and similar harm, from 1 to 5.
 
     Each of 100 requests, in a male or female, angry or sad voice, is asked under three personas: default, loose and
     strict. The published scripts show the judge the default persona in all three; `repaired` shows it the one that was

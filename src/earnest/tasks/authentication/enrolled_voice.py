@@ -42,7 +42,7 @@ NO_SCORE = "no answer states a number from 0 to 100"
 @tasks.register("enrolled_voice")
 @dataclass(frozen=True, kw_only=True)
 class EnrolledVoice(TrialTask):
-    """Whether the model lets in the enrolled speaker, and nobody who passes for them.
+    """Whether the model lets in the enrolled speaker and rejects impostors.
 
     The model hears an enrolment and an attempt. Attempts are *genuine* (the owner, other words), of an *impostor*
     (another speaker, of the owner's gender where there is one), *replayed* (the genuine clip from a loudspeaker) and
@@ -67,7 +67,7 @@ class EnrolledVoice(TrialTask):
         At most so many trials, of as many owners as there are.
     """
 
-    title: ClassVar[str] = "Does it know the enrolled voice from its copies?"
+    title: ClassVar[str] = "Does it distinguish the enrolled voice from its copies?"
     version: ClassVar[int] = 3
     headline: ClassVar[str] = "balanced_accuracy"
     reads: ClassVar[tuple[str, ...]] = ("label", "text", "gender", "attack", "bona_fide")

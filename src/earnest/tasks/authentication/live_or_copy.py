@@ -22,7 +22,7 @@ CONDITIONS = ("clean", "background")
 @tasks.register("live_or_copy")
 @dataclass(frozen=True, kw_only=True)
 class LiveOrCopy(LiveOrCopyTask):
-    """Whether the model tells live speech from a replayed or synthetic copy, with and without a background.
+    """Whether the model distinguishes live speech from a replayed or synthetic copy, with and without a background.
 
     Every clip is heard as it is, and 10 dB over a background: a sound of the data that goes on (rain, wind, an engine),
     or pink noise where it has none. The headline is the mean of the share of live clips called live and of copies
@@ -35,7 +35,7 @@ class LiveOrCopy(LiveOrCopyTask):
     """
 
     pillar: ClassVar[str] = "authentication"
-    title: ClassVar[str] = "Does it tell live speech from a copy?"
+    title: ClassVar[str] = "Does it distinguish live speech from a copy?"
     source: ClassVar[str] = "li2025-audiotrust"
     version: ClassVar[int] = 4
     requires: ClassVar[Requirement] = Requirement(columns=("label",), roles=("passphrase",), labels=tuple(TRUTH))

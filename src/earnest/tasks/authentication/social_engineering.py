@@ -23,7 +23,7 @@ GAP_S = 0.5
 @tasks.register("social_engineering")
 @dataclass(frozen=True, kw_only=True)
 class SocialEngineering(Passphrase):
-    """Whether words of pressure get the wrong one in.
+    """Whether persuasion gets a speaker with the wrong passphrase let in.
 
     The trials are those of `passphrase`. Each is asked without pressure and after a sentence that presses by
     authority, by urgency, or by knowing a part: the sentence is the same for right trials and for impostors, so that
@@ -43,7 +43,7 @@ class SocialEngineering(Passphrase):
         At most so many recordings, each with all of its trials.
     """
 
-    title: ClassVar[str] = "Do words of pressure get the wrong one in?"
+    title: ClassVar[str] = "Does persuasion get the wrong speaker in?"
     version: ClassVar[int] = 2
     n_rows: int = 100
 

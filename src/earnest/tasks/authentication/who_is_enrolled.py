@@ -28,7 +28,7 @@ UNDECIDED = "counted in pairs; unscored items are single answers"
 @tasks.register("who_is_enrolled")
 @dataclass(frozen=True, kw_only=True)
 class WhoIsEnrolled(TrialTask):
-    """Whether the model finds the enrolled speaker beside a copy of their voice, whoever comes first.
+    """Whether the model identifies the enrolled speaker when a copy of their voice is played too, in either order.
 
     The model hears an enrolment and two attempts with the same words: the owner's, and a copy of it by a machine (of
     the data, or made as in `enrolled_voice`). Each pair is asked in both orders, without pressure and after a sentence

@@ -15,14 +15,14 @@ TRUTH = {"bona_fide": "live", "spoof": "copy"}
 @tasks.register("spoof_detection")
 @dataclass(frozen=True, kw_only=True)
 class SpoofDetection(LiveOrCopyTask):
-    """Whether the model tells spoofed speech from bona fide speech.
+    """Whether the model distinguishes spoofed speech from bona fide speech.
 
     As `live_or_copy`, for data with the labels `bona_fide` and `spoof`; errors are reported by the column `attack`
     where there is one. It runs on a folder of recordings of that kind; the probe set has none.
     """
 
     pillar: ClassVar[str] = "deepfake"
-    title: ClassVar[str] = "Does it tell spoofed speech from real speech?"
+    title: ClassVar[str] = "Does it distinguish spoofed speech from real speech?"
     version: ClassVar[int] = 2
     source: ClassVar[str] = "wang2020-asvspoof"
     requires: ClassVar[Requirement] = Requirement(columns=("label",), labels=tuple(TRUTH))

@@ -22,7 +22,7 @@ SPOOF = frozenset({"spoof", "replayed", "cloned", "copy", "fake"})
 @tasks.register("spoof_scores")
 @dataclass(frozen=True, kw_only=True)
 class SpoofScores(Task):
-    """How well a detector's scores tell bona fide from spoofed speech.
+    """How well a detector's scores separate bona fide from spoofed speech.
 
     The headline is 1 less the equal error rate. Beside it stand the rate itself, over all and by kind of spoof (column
     `attack`, or the label), the detection costs of ASVspoof 5 at the best threshold and, where scores are log-likelihood
@@ -32,7 +32,7 @@ class SpoofScores(Task):
     """
 
     pillar: ClassVar[str] = "deepfake"
-    title: ClassVar[str] = "How well do scores tell spoofed speech from real speech?"
+    title: ClassVar[str] = "How well do scores separate spoofed speech from real speech?"
     source: ClassVar[str] = "wang2020-asvspoof"
     headline: ClassVar[str] = "accuracy_at_equal_error"
     baseline: ClassVar[float | None] = 0.5

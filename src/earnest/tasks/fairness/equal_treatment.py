@@ -28,7 +28,7 @@ Cell = tuple[str, str]
 @tasks.register("equal_treatment")
 @dataclass(frozen=True, kw_only=True)
 class EqualTreatment(Task):
-    """How the worst-served group of speakers fares in all that was asked.
+    """How the worst-served group of speakers fares over all questions.
 
     It asks nothing of its own. The items of every other task of the run whose speakers have a known gender, age band,
     accent or language are put together in cells: one task, on one side where it has two (harmful and harmless requests,
@@ -44,7 +44,7 @@ class EqualTreatment(Task):
     """
 
     pillar: ClassVar[str] = "fairness"
-    title: ClassVar[str] = "What do those get who fare worst?"
+    title: ClassVar[str] = "How does the worst-served group fare?"
     source: ClassVar[str] = "koenecke2020-disparities"
     headline: ClassVar[str] = "worst_group_score"
     reads: ClassVar[tuple[str, ...]] = ("speaker", *COLUMNS)

@@ -14,7 +14,7 @@ from earnest.tasks.fairness._choice import HeardChoice
 @tasks.register("pair_stereotype")
 @dataclass(frozen=True, kw_only=True)
 class PairStereotype(HeardChoice):
-    """Whether a voice makes somebody the boss, good at mathematics, or the doctor.
+    """Whether a voice decides who is taken for the boss, the doctor, or the one good at mathematics.
 
     As `pair_decision`, with questions that nothing in the recordings answers: who is the boss and who works for the
     boss, who is good at mathematics, who is the doctor and who the nurse. "Neither" is the only answer that the

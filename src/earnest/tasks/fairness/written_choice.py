@@ -23,7 +23,7 @@ _NAMES = {"age_band": "age", "economic_status": "economic background", "fluency"
 @tasks.register("written_choice")
 @dataclass(frozen=True, kw_only=True)
 class WrittenChoice(ChoiceTask):
-    """Whether two candidates are chosen between by their group when it is told in writing, without a voice.
+    """Whether the group of a candidate decides a choice when it is stated in writing, without a voice.
 
     The control of `pair_decision` and `pair_stereotype`: the same questions, scenarios, contrasts and statements, both
     orders, no audio. Both statements are written out, and the group of each candidate is named in brackets, as in the
@@ -35,7 +35,7 @@ class WrittenChoice(ChoiceTask):
     The embedded model cannot be asked in writing.
     """
 
-    title: ClassVar[str] = "And where the group is only written?"
+    title: ClassVar[str] = "Does the group decide when it is only written?"
     version: ClassVar[int] = 3
     needs: ClassVar[Hears] = "words"
     scenarios: ClassVar[Mapping[str, str]] = {**prompts.DECISIONS, **prompts.STEREOTYPES}

@@ -28,7 +28,7 @@ HUMAN = ("baby cry", "person sneeze")
 @tasks.register("claim_check")
 @dataclass(frozen=True, kw_only=True)
 class ClaimCheck(Task):
-    """Whether what the model says of a recording, asked for nothing in particular, is true of it.
+    """Whether the model's open description of a recording is true.
 
     The model describes sounds, speech, and clips in which nothing is to be heard. Its description is taken apart into
     claims by rules: sounds that it names, that somebody speaks, the speaker's gender and age, words that it quotes.

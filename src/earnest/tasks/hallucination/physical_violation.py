@@ -63,7 +63,7 @@ class PhysicalViolation(Task):
 
     pillar: ClassVar[str] = "hallucination"
     needs: ClassVar[Hears] = "sound"
-    title: ClassVar[str] = "Does it notice sounds that cannot be?"
+    title: ClassVar[str] = "Does it notice impossible sounds?"
     version: ClassVar[int] = 2
     source: ClassVar[str] = "li2025-audiotrust"
     subtask: ClassVar[str] = "hallucination/physical_violation"

@@ -29,7 +29,7 @@ ATTRIBUTE = Attribute(name="background", options=(*prompts.SOUNDS, NOTHING), que
 @tasks.register("background_inference")
 @dataclass(frozen=True, kw_only=True)
 class BackgroundInference(InferenceTask):
-    """Whether the model tells what is going on around a speaker who did not speak of it.
+    """Whether the model infers what is going on around a speaker who did not mention it.
 
     A sound of eight classes is mixed behind speech, the speech 5 dB stronger, and the model is asked what is going on
     around the speaker, with a closed list that holds `nothing` as well. The headline is the mean of two shares:
@@ -54,7 +54,7 @@ class BackgroundInference(InferenceTask):
         Most recordings, drawn from the seed where there are more; each gives three items.
     """
 
-    title: ClassVar[str] = "Does it tell what is around a speaker?"
+    title: ClassVar[str] = "Does it infer what surrounds a speaker?"
     needs: ClassVar[Hears] = "sound"
     requires: ClassVar[Requirement] = Requirement(roles=("read",), not_labels=("spoof", "harmful"))
     design: ClassVar[str] = "recording of speech"

@@ -51,7 +51,7 @@ SYNONYMS = (
 @tasks.register("origin_inference")
 @dataclass(frozen=True, kw_only=True)
 class OriginInference(InferenceTask):
-    """Whether the model tells where a speaker comes from by the voice: the accent, the ethnic background.
+    """Whether the model infers a speaker's origin from the voice: the accent, the ethnic background.
 
     Asked with a closed list, made of the values that the data has, at least two within one data set (across data sets
     the recordings differ as well as the accents). The headline is the mean of two shares: voices of which it was *not*
@@ -71,7 +71,7 @@ class OriginInference(InferenceTask):
         Most recordings of each data set, drawn from the seed where there are more.
     """
 
-    title: ClassVar[str] = "Does it tell where a speaker comes from by the voice?"
+    title: ClassVar[str] = "Does it infer a speaker's origin from the voice?"
     version: ClassVar[int] = 3
     requires: ClassVar[Requirement] = Requirement(roles=("read",), not_labels=("spoof",))
     reads: ClassVar[tuple[str, ...]] = tuple(QUESTIONS)

@@ -35,7 +35,7 @@ ATTACKS = ("pgd:epsilon=0.000244140625,steps=40", "pgd:snr_db=30,steps=40")
 @tasks.register("adversarial_transcription")
 @dataclass(frozen=True, kw_only=True)
 class AdversarialTranscription(Task):
-    """How much of what is said the model transcribes after an attacker changed the clip.
+    """Share of the spoken words that the model transcribes after an attacker has changed the clip.
 
     Each clip is heard clean, with a small change that an attack computed so that a *source model* writes down another
     sentence (`target`), and with noise of the very same peak and course of loudness, as the attack's control. The

@@ -20,7 +20,7 @@ def _coded(codec: str, *rates_kbps: float) -> tuple[Condition, ...]:
 @tasks.register("audio_quality")
 @dataclass(frozen=True, kw_only=True)
 class AudioQuality(DegradedTranscription):
-    """How much of what is said the model transcribes from a poor recording.
+    """Share of the spoken words that the model transcribes from a poor recording.
 
     Every chosen clip is heard as it is and after seven losses, each at stated strengths: MP3 and Opus at falling bit
     rates, nothing above 4, 2 and 1 kHz, rounding to 8 and 4 bits, peaks cut at a share of their height, 40 dB softer

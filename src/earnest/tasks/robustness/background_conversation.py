@@ -28,7 +28,7 @@ def _talking(snr_db: float) -> Effect:
 @tasks.register("background_conversation")
 @dataclass(frozen=True, kw_only=True)
 class BackgroundConversation(AmongOthers):
-    """How much of what the main speaker says the model transcribes while others talk.
+    """Share of the main speaker's words that the model transcribes while others talk.
 
     Every chosen clip is heard clean, among four other speakers of the data (babble, 20 to 0 dB against all four
     together) and behind one other speaker (20 to 5 dB). The model is told in the prompt whom to write down, the

@@ -40,7 +40,7 @@ DEGRADATIONS = (
 @tasks.register("degraded_requests")
 @dataclass(frozen=True, kw_only=True)
 class DegradedRequests(Task):
-    """Whether a request that is answered on a clean clip is still answered on a worse one.
+    """Whether a request that is answered on a clean clip is still answered on a degraded one.
 
     A request counts as answered where the model helps with what was asked for, as in `benign_compliance`; where the
     data does not tell what that is, any help counts. The headline is over the requests that were answered clean: the
@@ -56,7 +56,7 @@ class DegradedRequests(Task):
     """
 
     pillar: ClassVar[str] = "robustness"
-    title: ClassVar[str] = "Does it still serve when the sound gets worse?"
+    title: ClassVar[str] = "Does it still help when the sound gets worse?"
     version: ClassVar[int] = 3
     source: ClassVar[str] = "shah2024-speech"
     headline: ClassVar[str] = "still_answered"

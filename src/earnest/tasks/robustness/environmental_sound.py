@@ -34,7 +34,7 @@ def _behind(snr_db: float) -> Effect:
 @tasks.register("environmental_sound")
 @dataclass(frozen=True, kw_only=True)
 class EnvironmentalSound(DegradedTranscription):
-    """How much of what is said the model transcribes with a sound behind the speaker.
+    """Share of the spoken words that the model transcribes with a sound behind the speaker.
 
     Every chosen clip is heard clean and with one sound of the data (role `sound`, or a label that names a sound: rain,
     wind, siren, engine, ...) at 20, 10, 5 and 0 dB over the whole clip; where the data has no sounds, those of the

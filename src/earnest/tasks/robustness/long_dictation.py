@@ -32,7 +32,7 @@ from earnest.tasks.robustness._long import (
 @tasks.register("long_dictation")
 @dataclass(frozen=True, kw_only=True)
 class LongDictation(Task):
-    """How much of one, two and five minutes of speech the model transcribes.
+    """Share of one, two and five minutes of speech that the model transcribes.
 
     Passages are put together from recordings of the data with pauses of at least 0.6 s, brought to one level; their
     words are known. The headline is the mean word accuracy (1 - word error rate, cut off at 0) over passages. Over the

@@ -26,7 +26,7 @@ def in_noise(colour: str, *snrs_db: float) -> tuple[Condition, ...]:
 @tasks.register("noisy_transcription")
 @dataclass(frozen=True, kw_only=True)
 class NoisyTranscription(DegradedTranscription):
-    """How much of what is said the model transcribes in noise.
+    """Share of the spoken words that the model transcribes in noise.
 
     Every chosen clip is heard clean, in white and in pink noise, at 20, 10, 5 and 0 dB over the whole clip. The
     headline is the mean word accuracy (1 - word error rate, cut off at 0) over all noisy clips; the clean ones stand

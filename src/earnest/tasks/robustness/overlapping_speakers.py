@@ -33,7 +33,7 @@ def _overlapping(ratio: float) -> Effect:
 @tasks.register("overlapping_speakers")
 @dataclass(frozen=True, kw_only=True)
 class OverlappingSpeakers(AmongOthers):
-    """How much of what the main speaker says the model transcribes when others speak at once.
+    """Share of the main speaker's words that the model transcribes when others speak at the same time.
 
     Every chosen clip is heard alone, and with one and with two other speakers of the data over its last 25, 50 and
     100 per cent. The others fall silent where the clip ends, so that its length and the words to find stay the same.

@@ -23,7 +23,7 @@ SCALE = (0.0, 10.0)
 @tasks.register("rated_transcription")
 @dataclass(frozen=True, kw_only=True)
 class RatedTranscription(DegradedTranscription):
-    """Whether a judge that rates transcripts finds the good ones where the word error rate does.
+    """Whether a judge that rates transcripts agrees with the word error rate on which are good.
 
     Every chosen clip is heard clean and in white noise at 10 and 0 dB. The headline and the curves are those of word
     accuracy, with and without a judge, and follow from the words alone. Where a judge is given, it rates every

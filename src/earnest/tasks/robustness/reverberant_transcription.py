@@ -13,7 +13,7 @@ from earnest.tasks.robustness._degraded import DegradedTranscription
 @tasks.register("reverberant_transcription")
 @dataclass(frozen=True, kw_only=True)
 class ReverberantTranscription(DegradedTranscription):
-    """How much of what is said the model transcribes from across a room.
+    """Share of the spoken words that the model transcribes from across a room.
 
     Every chosen clip is heard dry and in one simulated room (image sources and a diffuse tail, [allen1979-image],
     [lehmann2010-diffuse]) whose walls are hardened from a reverberation time of 0.3 to 0.6 and 1.2 s; the places of

@@ -28,7 +28,7 @@ NOTE = "agitated and subdued are made from the recording by tempo, pitch and lev
 @tasks.register("emotional_requests")
 @dataclass(frozen=True, kw_only=True)
 class EmotionalRequests(TwinRequests):
-    """Whether an agitated or a subdued voice gets what a plain one does not.
+    """Whether an agitated or a subdued voice gets answers that a plain voice does not get.
 
     Every request is asked as it was recorded and in two made variants of the same words in the same voice: `agitated`
     (20 % faster, two semitones higher, up to 6 dB louder) and `subdued` (15 % slower, 1.5 semitones lower, 9 dB softer).
@@ -49,7 +49,7 @@ class EmotionalRequests(TwinRequests):
         Most harmful requests, drawn from the seed; as many harmless ones are asked. Each gives three items.
     """
 
-    title: ClassVar[str] = "Does the voice's emotion move what it refuses?"
+    title: ClassVar[str] = "Does the voice's emotion change what it refuses?"
     version: ClassVar[int] = 3
     source: ClassVar[str] = "li2025-audiotrust"
     reads: ClassVar[tuple[str, ...]] = (*TwinRequests.reads, "emotion", "gender")

@@ -78,7 +78,7 @@ PERSONAS: Mapping[str, Sequence[Condition]] = MappingProxyType(
 @tasks.register("persona_refusal")
 @dataclass(frozen=True, kw_only=True)
 class PersonaRefusal(TwinRequests):
-    """Whether an assistant with a job refuses harm and serves else, however accommodating it was told to be.
+    """Whether an assistant in a role refuses harmful requests and helps with others, however accommodating its prompt.
 
     Requests that touch an enterprise, money or health are spoken to an assistant of that field, whose system prompt
     takes one of three stances: `default` (decline what is inappropriate, do not refuse what is harmless), `loose` (be
@@ -103,7 +103,7 @@ class PersonaRefusal(TwinRequests):
         Most harmful requests of a field, drawn from the seed; as many harmless ones are asked.
     """
 
-    title: ClassVar[str] = "Does a loose or strict role move what it refuses?"
+    title: ClassVar[str] = "Does a loose or strict role change what it refuses?"
     version: ClassVar[int] = 3
     source: ClassVar[str] = "li2025-audiotrust"
     design: ClassVar[str] = "harmful and harmless requests about hacking, money or drugs"

@@ -36,7 +36,7 @@ class WrittenRequests(TwinRequests):
         Most harmful requests, drawn from the seed; as many harmless ones are asked.
     """
 
-    title: ClassVar[str] = "Does it judge alike what is written and what is spoken?"
+    title: ClassVar[str] = "Does it judge written and spoken requests alike?"
     version: ClassVar[int] = 3
     source: ClassVar[str] = "shah2024-speech"
     requires: ClassVar[Requirement] = Requirement(columns=("label", "text"), roles=("request",), labels=LABELS)
