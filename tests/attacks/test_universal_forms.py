@@ -49,7 +49,7 @@ def test_bands_are_kept_by_the_ratio_and_not_by_the_size_of_a_gradient():
     assert kept_bins(jailbreak, hearing, sample_rate=RATE, n_bands=2, coverage=1.0).all()
 
 
-@pytest.mark.source("attacks/grm", of="wang2026-grm", at="abstract: mel bands ranked by the ratio of two gradients, a universal change in the best of them alone")
+@pytest.mark.source("attacks/grm", of="wang2026-grm", at="Section Abstract: mel bands ranked by the ratio of two gradients, a universal change in the best of them alone")
 def test_grm_leaves_the_bands_alone_that_hearing_needs():
     model = TwoLosses(tone(500, 800) + tone(4000, 800), -0.2 * tone(500, 800) + 2 * tone(4000, 800))
     attack = attacks.make("grm:length_s=0.05,n_bands=2,steps=30,batch=2,epsilon=0.01,learning_rate=0.3")

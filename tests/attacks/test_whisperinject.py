@@ -48,7 +48,7 @@ def attacked(**options):
     return attack.run(System(model), [stimulus], rng=np.random.default_rng(0)).attempts[0], model, carrier
 
 
-@pytest.mark.source("attacks/whisperinject", of="kim2025-whisperinject", at="abstract: first what the model itself utters, then a benign carrier towards it")
+@pytest.mark.source("attacks/whisperinject", of="kim2025-whisperinject", at="Section Abstract: first what the model itself utters, then a benign carrier towards it")
 def test_the_carrier_is_driven_towards_what_the_model_itself_said():
     # a step of 0.001 moves a sum of |weights| of some 0.8 for each sample: 0.64 a step of 800 samples, 1.28 of the carrier's 1600
     attempt, model, carrier = attacked(epsilon=0.01, first_epsilon=0.02, first_steps=20, steps=20, step_size=0.1, check_every=2, rollouts=2)
