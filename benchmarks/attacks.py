@@ -79,7 +79,9 @@ def main() -> None:
         return
     print(f"{len(stimuli)} clips, {seconds:.1f} s of audio, {chosen.steps} steps, {chosen.threads} thread(s)")
     for name, row in found.items():
-        print(f"{name:14s} {row['cpu_ms']:8.1f} ms CPU {row['wall_ms']:8.1f} ms wall a step   {row['ratio']:5.2f} of torch")
+        print(
+            f"{name:14s} {row['cpu_ms']:8.1f} ms CPU {row['wall_ms']:8.1f} ms wall a step   {row['ratio']:5.2f} of torch"
+        )
 
 
 def tell(found: dict[str, dict[str, float]], *, as_json: bool) -> None:
@@ -113,7 +115,13 @@ def whole_attack(spec: str, model: EmbeddedModel, stimuli: Sequence[Stimulus]) -
     result = attacks.make(spec).run(System(model), stimuli, rng=np.random.default_rng(0))
     cpu_s, wall_s = time.process_time() - cpu, time.perf_counter() - wall
     n = len(result.attempts)
-    return {"clips_per_cpu_minute": 60 * n / cpu_s, "clips_per_minute": 60 * n / wall_s, "n": n, "on_target": result.n_on_target, "judged": result.n_judged}
+    return {
+        "clips_per_cpu_minute": 60 * n / cpu_s,
+        "clips_per_minute": 60 * n / wall_s,
+        "n": n,
+        "on_target": result.n_on_target,
+        "judged": result.n_judged,
+    }
 
 
 def harmful_requests(n_clips: int) -> list[Stimulus]:

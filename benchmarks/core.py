@@ -97,7 +97,9 @@ def _jiwer(answers: dict[str, list[tuple[Item, Answer]]]) -> dict[str, float]:
     task = registry("tasks").make("noisy_transcription")
     pairs = answers["noisy_transcription"]
     ours = best_ms(lambda: [task.score(item, answer) for item, answer in pairs]) / len(pairs)
-    theirs = best_ms(lambda: [jiwer.process_words(item.truth["expected"], answer.text) for item, answer in pairs]) / len(pairs)
+    theirs = best_ms(
+        lambda: [jiwer.process_words(item.truth["expected"], answer.text) for item, answer in pairs]
+    ) / len(pairs)
     return {"ours_ms": round(ours, 4), "jiwer_ms": round(theirs, 4), "ratio": round(theirs / ours, 2)}
 
 
@@ -111,12 +113,20 @@ def main() -> None:
     if options.json:
         print(json.dumps(found, indent=2))
         return
-    print(f"plan of core: {found['plan_s']:.2f} s CPU, {found['plan_ratio_to_aim']:.1f} times under the aim of {AIM_PLAN_S:g} s")
+    print(
+        f"plan of core: {found['plan_s']:.2f} s CPU, {found['plan_ratio_to_aim']:.1f} times under the aim of {AIM_PLAN_S:g} s"
+    )
     for name, one in found["tasks"].items():
-        print(f"  {name:<26} {one['score_ms']:.3f} ms to score, {one['measures_ms_per_item']:.2f} ms of report an item, n {one['n']}")
-    print(f"dearest to score: {found['slowest']}, {found['slowest_ratio_to_aim']:.1f} times under the aim of {AIM_ITEM_MS:g} ms")
+        print(
+            f"  {name:<26} {one['score_ms']:.3f} ms to score, {one['measures_ms_per_item']:.2f} ms of report an item, n {one['n']}"
+        )
+    print(
+        f"dearest to score: {found['slowest']}, {found['slowest_ratio_to_aim']:.1f} times under the aim of {AIM_ITEM_MS:g} ms"
+    )
     words = found["transcripts"]
-    print(f"a transcript: {words['ours_ms']:.3f} ms with all edits and facts, jiwer {words['jiwer_ms']:.3f} ms, ratio {words['ratio']:.2f}")
+    print(
+        f"a transcript: {words['ours_ms']:.3f} ms with all edits and facts, jiwer {words['jiwer_ms']:.3f} ms, ratio {words['ratio']:.2f}"
+    )
 
 
 if __name__ == "__main__":

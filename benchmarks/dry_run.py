@@ -63,7 +63,11 @@ def make_data(folder: Path, n: int) -> None:
             else:
                 clip.write(first)
             speaker = number % 500
-            about = (("female", "male")[speaker % 2], ("us", "gb", "in")[speaker % 3], ("adult", "senior")[speaker % 5 == 0])
+            about = (
+                ("female", "male")[speaker % 2],
+                ("us", "gb", "in")[speaker % 3],
+                ("adult", "senior")[speaker % 5 == 0],
+            )
             rows.writerow([name, f"{SENTENCES[number % 2]} {number // 500}", "en", f"s{speaker}", *about])
 
 

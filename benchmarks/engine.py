@@ -76,7 +76,11 @@ def measured(given: argparse.Namespace, scratch: Path, url: str) -> dict[str, An
         for runner in runners[round_ % len(runners) :] + runners[: round_ % len(runners)]:
             rounds[runner].append(run_child(runner, given, url, wavs, scratch / f"{runner}-{round_}", given.n))
     case = f"{given.n} recordings of {given.seconds:g} s, {given.connections} in flight, {given.latency_ms:g} ms"
-    found: dict[str, Any] = {"case": case, "load": os.getloadavg()[0], "runners": {r: medians(v) for r, v in rounds.items()}}
+    found: dict[str, Any] = {
+        "case": case,
+        "load": os.getloadavg()[0],
+        "runners": {r: medians(v) for r, v in rounds.items()},
+    }
     if given.memory_n and not given.only:
         long_wavs = make_wavs(scratch / "long", given.memory_n, 10.0)
         found["memory_case"] = f"{given.memory_n} recordings of 10 s"
@@ -88,9 +92,7 @@ def medians(rounds: list[dict[str, float]]) -> dict[str, float]:
     return {key: statistics.median(each[key] for each in rounds) for key in rounds[0]}
 
 
-def run_child(
-    runner: str, given: argparse.Namespace, url: str, wavs: Path, out: Path, n: int
-) -> dict[str, float]:
+def run_child(runner: str, given: argparse.Namespace, url: str, wavs: Path, out: Path, n: int) -> dict[str, float]:
     """The figures of one run in a fresh process."""
     python = sys.executable if runner == "earnest" else given.rival_python
     command = [python, str(HERE), "--child", runner, "--url", url, "--wavs", str(wavs), "--out", str(out)]
@@ -173,8 +175,15 @@ def earnest_child(given: argparse.Namespace) -> None:
     model = load_model(f"{given.url}#fake")
     task = PlannedTask(name="bench", pillar="robustness", version=1, n_items=given.n)
     plan = Plan(
-        earnest="bench", suite="bench", suite_version=1, model=model.name, fingerprint=model.fingerprint, data="wavs",
-        data_digest="0", tasks=(task,), items_digest="0",
+        earnest="bench",
+        suite="bench",
+        suite_version=1,
+        model=model.name,
+        fingerprint=model.fingerprint,
+        data="wavs",
+        data_digest="0",
+        tasks=(task,),
+        items_digest="0",
     )
     settings = Settings(max_connections=given.connections, cache=None)
     with figures(given.n, given.out):
@@ -204,8 +213,13 @@ def inspect_child(given: argparse.Namespace) -> None:
         samples = [sample(path) for path in sorted(given.wavs.glob("*.wav"))]
         task = Task(dataset=MemoryDataset(samples), solver=generate(), scorer=match())
         (log,) = eval(
-            task, model="openai-api/bench/fake", max_connections=given.connections, max_samples=given.connections,
-            display="none", log_dir=str(given.out), **small,
+            task,
+            model="openai-api/bench/fake",
+            max_connections=given.connections,
+            max_samples=given.connections,
+            display="none",
+            log_dir=str(given.out),
+            **small,
         )
     assert log.status == "success" and log.results.completed_samples == given.n, log.error
 

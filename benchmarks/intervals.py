@@ -68,7 +68,9 @@ class Drawn:
     def students_width(self) -> float:
         """Mean width of Student's interval on the standard deviation of the estimates, cut off at the bounds."""
         half = float(stdtrit(self.dof, TAILS[1])) * self.values.std()
-        return float(np.mean(np.minimum(self.values + half, self.bounds[1]) - np.maximum(self.values - half, self.bounds[0])))
+        return float(
+            np.mean(np.minimum(self.values + half, self.bounds[1]) - np.maximum(self.values - half, self.bounds[0]))
+        )
 
 
 def resampled(above: Floats, below: Floats, *, rng: np.random.Generator) -> Floats:
@@ -102,9 +104,13 @@ def drawn_rates(
 def drawn_sums(rng: np.random.Generator, above: Floats, below: Floats, *, truth: float, bounds: Ends) -> Drawn:
     ours = np.array([ends_of(top, bottom, bounds) for top, bottom in zip(above, below, strict=True)])
     return Drawn(
-        truth=truth, values=above.sum(axis=1) / below.sum(axis=1), ours=ours, rival=resampled(above, below, rng=rng),
-        dof=above.shape[1] - 1, bounds=bounds,
-    )  # fmt: skip
+        truth=truth,
+        values=above.sum(axis=1) / below.sum(axis=1),
+        ours=ours,
+        rival=resampled(above, below, rng=rng),
+        dof=above.shape[1] - 1,
+        bounds=bounds,
+    )
 
 
 def drawn_word_errors(rng: np.random.Generator, *, n_runs: int, n_clusters: int, rate: float) -> Drawn:
@@ -121,9 +127,20 @@ def finding_of(task: int, above: Floats, below: Floats) -> Finding:
     """The finding of a task whose texts are named by their place, as `earnest.results` makes it."""
     low, high = ends_of(above, below, (0.0, 1.0))
     finding = Finding(
-        id=f"p.{task}.rate", pillar="p", task=str(task), metric="rate", value=above.sum() / below.sum(), low=low, high=high,
-        n_scored=int(below.sum()), n_unscored=0, higher_is_better=True, unit="fraction", model="m", data="d",
-    )  # fmt: skip
+        id=f"p.{task}.rate",
+        pillar="p",
+        task=str(task),
+        metric="rate",
+        value=above.sum() / below.sum(),
+        low=low,
+        high=high,
+        n_scored=int(below.sum()),
+        n_unscored=0,
+        higher_is_better=True,
+        unit="fraction",
+        model="m",
+        data="d",
+    )
     names = tuple(map(str, range(len(above))))
     return finding.with_sums(Sums(clusters=names, parts=(None,), totals=np.stack([above, below], axis=1)[:, None]))
 
@@ -150,27 +167,45 @@ def drawn_pillars(
         ours.append((joint.low, joint.high))
         rival.append((apart.low, apart.high))
     return Drawn(
-        truth=math.fsum(TASK_RATES) / len(TASK_RATES), values=np.array(values), ours=np.array(ours), rival=np.array(rival),
+        truth=math.fsum(TASK_RATES) / len(TASK_RATES),
+        values=np.array(values),
+        ours=np.array(ours),
+        rival=np.array(rival),
         dof=n_texts - 1,
-    )  # fmt: skip
+    )
 
 
 # ---------------------------------------------------------------- rows
 
 
 def row(what: str, rival: str, worlds: Sequence[Drawn]) -> dict[str, Any]:
-    held, others = ([one.held(ends) for one, ends in zip(worlds, some, strict=True)] for some in (
-        [one.ours for one in worlds], [one.rival for one in worlds],
-    ))  # fmt: skip
-    width, rival_width = (float(np.mean([np.mean(np.diff(ends)) for ends in some])) for some in (
-        [one.ours for one in worlds], [one.rival for one in worlds],
-    ))  # fmt: skip
+    held, others = (
+        [one.held(ends) for one, ends in zip(worlds, some, strict=True)]
+        for some in (
+            [one.ours for one in worlds],
+            [one.rival for one in worlds],
+        )
+    )
+    width, rival_width = (
+        float(np.mean([np.mean(np.diff(ends)) for ends in some]))
+        for some in (
+            [one.ours for one in worlds],
+            [one.rival for one in worlds],
+        )
+    )
     return {
-        "what": what, "n_worlds": len(worlds), "coverage": float(np.mean(held)), "least": min(held),
-        "rival": rival, "rival_coverage": float(np.mean(others)), "rival_least": min(others),
-        "width": width, "rival_width": rival_width, "ratio": width / rival_width,
+        "what": what,
+        "n_worlds": len(worlds),
+        "coverage": float(np.mean(held)),
+        "least": min(held),
+        "rival": rival,
+        "rival_coverage": float(np.mean(others)),
+        "rival_least": min(others),
+        "width": width,
+        "rival_width": rival_width,
+        "ratio": width / rival_width,
         "to_students": width / float(np.mean([one.students_width() for one in worlds])),
-    }  # fmt: skip
+    }
 
 
 def rows(rng: np.random.Generator, *, n_runs: int) -> Iterator[dict[str, Any]]:
@@ -210,7 +245,7 @@ HEADINGS: tuple[tuple[str, str, str], ...] = (
     ("what", "what", "36"), ("coverage", "coverage", "9.3f"), ("least", "least", "7.3f"),
     ("rival_coverage", "rival", "7.3f"), ("rival_least", "least", "7.3f"), ("ratio", "width ratio", "12.2f"),
     ("to_students", "to Student's", "13.2f"), ("rival", "rival", ""),
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 
 
 def line(of: Callable[[str, str, str], str]) -> str:

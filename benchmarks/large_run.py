@@ -58,9 +58,14 @@ def measured(given: argparse.Namespace, scratch: Path, url: str) -> dict[str, An
     memory, begun = Memory(), time.perf_counter()
     with memory:
         run = run_suite(
-            suite, model=f"{url}#echo", data=scratch / "data", out=scratch / "run", cache=False,
-            max_connections=given.connections, on_progress=memory.take,
-        )  # fmt: skip
+            suite,
+            model=f"{url}#echo",
+            data=scratch / "data",
+            out=scratch / "run",
+            cache=False,
+            max_connections=given.connections,
+            on_progress=memory.take,
+        )
     run_s, begun = time.perf_counter() - begun, time.perf_counter()
     page = report.write(scratch / "run")
     return {
@@ -123,7 +128,9 @@ def make_data(folder: Path, n: int) -> None:
             samples = 0.3 * np.sin(2 * np.pi * (100 + number % 160) * time_s) + noise[number : number + time_s.size]
             AudioClip(samples.astype(np.float32), 16_000).write(folder / f"{number:05d}.wav")
             speaker = number % 200
-            rows.writerow([f"{number:05d}.wav", SENTENCES[number % 2], "en", f"s{speaker}", ("female", "male")[speaker % 2]])
+            rows.writerow(
+                [f"{number:05d}.wav", SENTENCES[number % 2], "en", f"s{speaker}", ("female", "male")[speaker % 2]]
+            )
 
 
 def opened(page: Path, scratch: Path) -> dict[str, Any]:
@@ -136,7 +143,14 @@ def opened(page: Path, scratch: Path) -> dict[str, Any]:
 
 
 def _drawn(page: Path, scratch: Path) -> dict[str, float]:
-    command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", f"--user-data-dir={scratch / 'profile'}"]
+    command = [
+        str(CHROMIUM),
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        f"--user-data-dir={scratch / 'profile'}",
+    ]
     wall_s, processor_s = [], []
     for _ in range(3):
         begun, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -177,7 +177,7 @@ FORMS = (
     ("nineteen eighty four", "1984"), ("three hundred and forty five dollars", "$345"), ("ten per cent", "10%"),
     ("half past ten", "10:30"), ("four two seven one", "4271"), ("two and a half", "2.5"), ("the third of may", "3 May"),
     ("five kilometres", "5 km"), ("one hundred and five", "105"), ("the nineteen eighties", "the 1980s"),
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 """Numbers as they are said and as recognisers write them."""
 
 
@@ -204,7 +204,9 @@ def spoken_rows(rng: np.random.Generator) -> list[tuple]:
         ("edits over forms: dictation", 20, 750, 40),
     ):
         texts = spoken(rng, n=n, n_words=n_words, n_numbers=n_numbers)
-        rows.append((name, n, f"jiwer {version('jiwer')}, plain", partial(over_forms, *texts), partial(by_jiwer, *texts)))
+        rows.append(
+            (name, n, f"jiwer {version('jiwer')}, plain", partial(over_forms, *texts), partial(by_jiwer, *texts))
+        )
         if normal is not None:
             rival = f"whisper_normalizer {version('whisper_normalizer')} and jiwer"
             rows.append((name, n, rival, partial(over_forms, *texts), partial(by_jiwer, *texts, normal=normal)))

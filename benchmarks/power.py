@@ -76,7 +76,7 @@ PROBE = Design(12, 3, 4)
 DESIGNS = (
     Design(12, 2, 4), Design(12, 3, 4, n_couples=1), PROBE, Design(12, 4, 3, n_couples=1), Design(12, 4, 3), Design(12, 3, 1),
     Design(16, 2, 4), Design(16, 3, 4),
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,10 @@ class Pairs:
         couples = dict.fromkeys((item.truth["speaker_a"], item.truth["speaker_b"]) for item in items)
         kept = set(list(couples)[:n_couples])
         self.items = [item for item in items if (item.truth["speaker_a"], item.truth["speaker_b"]) in kept]
-        self.lines = [{place: _line(item, task.score(item, Answer(text=place))) for place in ("first", "second")} for item in self.items]
+        self.lines = [
+            {place: _line(item, task.score(item, Answer(text=place))) for place in ("first", "second")}
+            for item in self.items
+        ]
 
     def answered(self, world: World, points: float, *, rng: np.random.Generator) -> list[JournalLine]:
         """The lines of one run."""
@@ -147,10 +150,16 @@ class _Leans(dict[str, float]):
 def _line(item: Item, verdict: Any) -> JournalLine:
     assert isinstance(verdict, Verdict)
     return JournalLine(
-        item=item.id, sample=item.sample, task=item.task, prompt_hash="", model="planted", status="scored",
-        verdict={"score": verdict.score, "label": verdict.label, "facts": dict(verdict.facts)}, cluster=item.cluster,
+        item=item.id,
+        sample=item.sample,
+        task=item.task,
+        prompt_hash="",
+        model="planted",
+        status="scored",
+        verdict={"score": verdict.score, "label": verdict.label, "facts": dict(verdict.facts)},
+        cluster=item.cluster,
         truth=dict(item.truth),
-    )  # fmt: skip
+    )
 
 
 # ---------------------------------------------------------------- groups
@@ -175,7 +184,9 @@ def refusal_gap(points: float, *, voices: float, rng: np.random.Generator) -> bo
     for number in range(N_REQUESTS):
         gender = GENDER[1 + number % 2]
         rate = 0.6 + own[f"{gender}-{number // 2 % PROBE.n_voices}"] + (points / 100 if gender == "female" else 0.0)
-        item = Item(id=str(number), task="harmful_refusal", sample=str(number), load=lambda: None, truth={"gender": gender})  # type: ignore[arg-type, return-value]
+        item = Item(
+            id=str(number), task="harmful_refusal", sample=str(number), load=lambda: None, truth={"gender": gender}
+        )  # type: ignore[arg-type, return-value]
         refused = rng.random() < rate
         lines.append(_line(item, Verdict(score=float(refused), label="refusal" if refused else "names_action")))
     return _gap_found(lines)
@@ -207,11 +218,17 @@ def of_pairs(pairs: Pairs, *, n_runs: int, **names: Any) -> list[dict[str, Any]]
 
     return [
         row(
-            found_in(world), n_runs=n_runs, task="pair_decision", **names, answers=len(pairs.items), voices=world.voices,
-            statements=world.statements, position=world.position,
+            found_in(world),
+            n_runs=n_runs,
+            task="pair_decision",
+            **names,
+            answers=len(pairs.items),
+            voices=world.voices,
+            statements=world.statements,
+            position=world.position,
         )
         for world in WORLDS
-    ]  # fmt: skip
+    ]
 
 
 def rows(n_runs: int) -> list[dict[str, Any]]:
@@ -219,12 +236,24 @@ def rows(n_runs: int) -> list[dict[str, Any]]:
     for design in DESIGNS:
         pairs = Pairs(design.manifest(), n_couples=design.n_voices * design.n_couples)
         table += of_pairs(
-            pairs, n_runs=n_runs, V=design.n_voices, S=design.n_statements, blocks=design.n_blocks, couples=design.n_couples,
+            pairs,
+            n_runs=n_runs,
+            V=design.n_voices,
+            S=design.n_statements,
+            blocks=design.n_blocks,
+            couples=design.n_couples,
             probe_set=design == PROBE,
-        )  # fmt: skip
+        )
     for task, gap in (("voice_parity", parity_gap), ("harmful_refusal", refusal_gap)):
         for voices in (0.0, 0.1):
-            table.append(row(lambda points, rng, gap=gap, voices=voices: gap(points, voices=voices, rng=rng), n_runs=n_runs, task=task, voices=voices))
+            table.append(
+                row(
+                    lambda points, rng, gap=gap, voices=voices: gap(points, voices=voices, rng=rng),
+                    n_runs=n_runs,
+                    task=task,
+                    voices=voices,
+                )
+            )
     return table
 
 
@@ -240,7 +269,11 @@ def main() -> None:
         print(json.dumps(table, indent=2))
         return
     for one in table:
-        what = " ".join(f"{name}={value}" for name, value in one.items() if name not in ("task", "found", "false", "ratio", "probe_set"))
+        what = " ".join(
+            f"{name}={value}"
+            for name, value in one.items()
+            if name not in ("task", "found", "false", "ratio", "probe_set")
+        )
         mark = "  <- probe set" if one.get("probe_set") else ""
         print(f"{one['task']:16} found {one['found']:.2f} false {one['false']:.2f}  {what}{mark}")
 

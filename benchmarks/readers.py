@@ -49,9 +49,12 @@ def row(cases: Sequence[dict[str, Any]], *, runs: int) -> dict[str, float]:
     undecided = sum(reading in (None, []) for reading in missed)
     ms = milliseconds(cases, runs=runs)
     return {
-        "n": len(cases), "wrong": (len(missed) - undecided) / len(cases), "undecided": undecided / len(cases),
-        "ms": round(ms, 4), "ratio": round(ms / TARGET_MS, 3),
-    }  # fmt: skip
+        "n": len(cases),
+        "wrong": (len(missed) - undecided) / len(cases),
+        "undecided": undecided / len(cases),
+        "ms": round(ms, 4),
+        "ratio": round(ms / TARGET_MS, 3),
+    }
 
 
 def main() -> None:
@@ -69,8 +72,10 @@ def main() -> None:
         print(json.dumps(rows, indent=2))
         return
     for reader, found in rows.items():
-        print(f"{reader:26} {found['n']:5} replies, {found['wrong']:6.1%} wrong, {found['undecided']:6.1%} undecided, "
-              f"{found['ms']:.3f} ms, {found['ratio']:.2f} of {TARGET_MS} ms")  # fmt: skip
+        print(
+            f"{reader:26} {found['n']:5} replies, {found['wrong']:6.1%} wrong, {found['undecided']:6.1%} undecided, "
+            f"{found['ms']:.3f} ms, {found['ratio']:.2f} of {TARGET_MS} ms"
+        )
 
 
 if __name__ == "__main__":

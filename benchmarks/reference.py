@@ -72,7 +72,11 @@ def main() -> None:
         for name, way in ways.items():
             times[name].append(timed(way))
     speed = {name: given.clips / statistics.median(taken) for name, taken in times.items()}
-    ratios = {f"onnx batched : {name}": speed["onnx, batched"] / value for name, value in speed.items() if name != "onnx, batched"}
+    ratios = {
+        f"onnx batched : {name}": speed["onnx, batched"] / value
+        for name, value in speed.items()
+        if name != "onnx, batched"
+    }
     if given.json:
         print(json.dumps({"clips_per_s": speed, "ratios": ratios, "seconds": given.seconds, "threads": given.threads}))
         return

@@ -25,13 +25,13 @@ REFUSING = (
     "Breaking into a house is illegal and can have serious consequences.", "I encourage you to seek help from a professional.",
     "Everyone deserves to be treated with dignity and respect.", "If you have any other questions, feel free to ask.",
     "It's important to remember that violence is never the answer.", "Instead, consider talking to somebody whom you trust.",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 HELPING = (
     "Here are some steps that you can follow at home.", "First, mix the flour with two eggs and a pinch of salt.",
     "The museum opens at nine and is free on Sundays.", "You can use a soft cloth to clean the screen.",
     "The river runs through the old town and ends in the sea.", "Then turn the knob to the left until it clicks.",
     "Most people take the train, which needs about an hour.", "The recipe is from the north, where it is eaten in winter.",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 
 
 def answer(rng: np.random.Generator, *, n_words: int, refuses: bool) -> str:
@@ -68,11 +68,18 @@ def main() -> None:
     for n_words in (150, 1000):
         kinds = [k % 2 for k in range(60)]
         answers = [answer(rng, n_words=n_words, refuses=bool(kind)) for kind in kinds]
-        rival = make_pipeline(TfidfVectorizer(ngram_range=(1, 2), max_features=5000), LogisticRegression()).fit(answers, kinds)
+        rival = make_pipeline(TfidfVectorizer(ngram_range=(1, 2), max_features=5000), LogisticRegression()).fit(
+            answers, kinds
+        )
         ours = cpu_us(refusal_label, answers, runs=chosen.runs)
         theirs = cpu_us(lambda text, rival=rival: rival.predict([text]), answers, runs=chosen.runs)
         found.append(
-            {"words": n_words, "cpu_us": ours, "rival": f"scikit-learn {version('scikit-learn')}", "rival_cpu_us": theirs}
+            {
+                "words": n_words,
+                "cpu_us": ours,
+                "rival": f"scikit-learn {version('scikit-learn')}",
+                "rival_cpu_us": theirs,
+            }
             | {"ratio": theirs / ours}
         )
     if chosen.json:

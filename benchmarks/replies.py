@@ -39,7 +39,7 @@ HOSTILE = {
     "opening tags": "<think>" * 14_000, "closing tags": "</think>" * 12_000, "quotes": '"' * 100_000,
     "braces": "{" * 100_000,
     "fences": "```" * 33_000, "labels": "Answer:\n" * 12_000, "spaces": " " * 100_000, "surrogates": "\ud800" * 100_000,
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 
 
 def cpu_ms(work: Callable[[Any], Any], items: Sequence[Any], *, rounds: int) -> float:
@@ -85,17 +85,27 @@ def rows(*, rounds: int) -> list[dict[str, Any]]:
     hostile = [timed(f"read, hostile: {name}", read, None, [text], "none") for name, text in HOSTILE.items()]
     return [
         timed("read, all replies", read, lambda text: BARE.sub("", text).strip(), texts, "one regular expression"),
-        timed("read, under 80 characters", read, lambda text: BARE.sub("", text).strip(), short, "one regular expression"),
+        timed(
+            "read, under 80 characters", read, lambda text: BARE.sub("", text).strip(), short, "one regular expression"
+        ),
         timed("added to a choice", added, None, texts, "none"),
-        timed("transcript_of", lambda text: transcript_of(text, text=TEXT),
-              lambda text: spoken_edit_counts(reference=TEXT, hypothesis=text), written,
-              "the word edits of the reply as it stands"),
-        timed("transcript_of, bare words", lambda text: transcript_of(text, text=TEXT),
-              lambda text: spoken_edit_counts(reference=TEXT, hypothesis=text), written[:2],
-              "the word edits of the reply as it stands"),
+        timed(
+            "transcript_of",
+            lambda text: transcript_of(text, text=TEXT),
+            lambda text: spoken_edit_counts(reference=TEXT, hypothesis=text),
+            written,
+            "the word edits of the reply as it stands",
+        ),
+        timed(
+            "transcript_of, bare words",
+            lambda text: transcript_of(text, text=TEXT),
+            lambda text: spoken_edit_counts(reference=TEXT, hypothesis=text),
+            written[:2],
+            "the word edits of the reply as it stands",
+        ),
         timed("without_echo", lambda text: without_echo(text, told=[TRANSCRIBE]), None, texts, "none"),
         *hostile,
-    ]  # fmt: skip
+    ]
 
 
 def main() -> None:

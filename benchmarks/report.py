@@ -60,9 +60,18 @@ def multiplied(run: Path, folder: Path, n: int) -> int:
 def _copy(line: dict[str, Any], number: int) -> dict[str, Any]:
     """The line as that of another item."""
     task, _, rest = line["item"].partition("/")
-    truth = {key: f"{value}~{number}" if key in OWN and isinstance(value, str) and value else value for key, value in line["truth"].items()}
+    truth = {
+        key: f"{value}~{number}" if key in OWN and isinstance(value, str) and value else value
+        for key, value in line["truth"].items()
+    }
     cluster = f"{line['cluster'] or line['sample']}~{number}"
-    return {**line, "item": f"{task}/{number}~{rest}", "sample": f"{number}~{line['sample']}", "cluster": cluster, "truth": truth}
+    return {
+        **line,
+        "item": f"{task}/{number}~{rest}",
+        "sample": f"{number}~{line['sample']}",
+        "cluster": cluster,
+        "truth": truth,
+    }
 
 
 def measured(folder: Path, *, profile: bool) -> dict[str, float]:
@@ -75,7 +84,11 @@ def measured(folder: Path, *, profile: bool) -> dict[str, float]:
         profiler.enable()
     page = report.write(folder)
     profiler.disable()
-    found = {"wall_s": time.perf_counter() - begun, "processor_s": time.process_time() - processor, "page_mb": page.stat().st_size / 1e6}
+    found = {
+        "wall_s": time.perf_counter() - begun,
+        "processor_s": time.process_time() - processor,
+        "page_mb": page.stat().st_size / 1e6,
+    }
     if profile:
         pstats.Stats(profiler).sort_stats("tottime").print_stats(45)
     return found

@@ -27,7 +27,10 @@ def _registered_pages() -> None:
     folder = Path(__file__).parent / "registered"
     folder.mkdir(exist_ok=True)
     for kind in ("tasks", "attacks", "defences", "detectors", "streams", "triggers", "models", "voices", "metrics"):
-        parts = [f"# {kind.capitalize()}\n", f"This page is made from the code. `earnest list {kind} --name NAME` prints an entry in seconds, at no cost.\n"]
+        parts = [
+            f"# {kind.capitalize()}\n",
+            f"This page is made from the code. `earnest list {kind} --name NAME` prints an entry in seconds, at no cost.\n",
+        ]
         for name in registry.names(kind):
             plugin = registry.registry(kind).get(name) if name != "inspect" else None
             source = getattr(plugin, "source", None)

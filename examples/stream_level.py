@@ -38,7 +38,9 @@ class StreamLevel(Stream):
 
     def hear(self, window, *, state, sample_rate, rng):
         """Minus how far this window is above the level before it, and the level after it."""
-        dithered = window.astype(np.float64) + 1e-5 * rng.standard_normal(window.size)  # drawn by seed, stream and number
+        dithered = window.astype(np.float64) + 1e-5 * rng.standard_normal(
+            window.size
+        )  # drawn by seed, stream and number
         level_db = 10 * float(np.log10(np.mean(np.square(dithered))))
         before = level_db if state is None else state
         return before - level_db, self.memory * before + (1 - self.memory) * level_db

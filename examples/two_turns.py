@@ -41,15 +41,25 @@ class TwoTurns(Task):
 
     def _item(self, entry):
         def load():
-            return Stimulus(clips={"speech": entry.clip()}, prompt=FIRST, truth={"text": entry.text, "expected": entry.text})
+            return Stimulus(
+                clips={"speech": entry.clip()}, prompt=FIRST, truth={"text": entry.text, "expected": entry.text}
+            )
 
         def follow(stimulus, answer):
             return None if stimulus.history else stimulus.then(answer.said, prompt=SECOND)
 
         return Item(
-            id=f"{self.name}/{entry.id}", task=self.name, sample=entry.id, load=load, follow=follow, n_turns=2, prompt=SECOND,
-            cluster=entry.speaker or entry.id, truth={"expected": entry.text}, audible="speech",
-        )  # fmt: skip
+            id=f"{self.name}/{entry.id}",
+            task=self.name,
+            sample=entry.id,
+            load=load,
+            follow=follow,
+            n_turns=2,
+            prompt=SECOND,
+            cluster=entry.speaker or entry.id,
+            truth={"expected": entry.text},
+            audible="speech",
+        )
 
     def score(self, item, answer):
         wanted, said = (set(text.lower().split()) for text in (item.truth["expected"], answer.said))

@@ -58,7 +58,10 @@ class UniversalPerturbation(Attack):
     def propose(self, victim, stimuli, *, rngs):
         """Every clip with the perturbation; nothing is asked."""
         added = [stimulus.clip.samples + np.resize(self._delta, stimulus.clip.n_samples) for stimulus in stimuli]
-        return [Candidate(clip=stimulus.clip.with_samples(samples)) for stimulus, samples in zip(stimuli, added, strict=True)]
+        return [
+            Candidate(clip=stimulus.clip.with_samples(samples))
+            for stimulus, samples in zip(stimuli, added, strict=True)
+        ]
 
     def fit(self, rows, system, rng):
         """Signed steps on the mean gradient of some rows at a time, folded onto the perturbation."""
@@ -70,6 +73,8 @@ class UniversalPerturbation(Attack):
             stimuli = [Stimulus(clips={"speech": clip}, prompt=self.prompt) for clip in heard]
             _, gradients = system.loss_and_gradient(stimuli, targets=[self.target] * len(stimuli))
             total = sum(np.bincount(np.arange(g.size) % delta.size, g, delta.size) for g in gradients)
-            delta = np.clip(delta - self.epsilon / (1 + step) * np.sign(total), -self.epsilon, self.epsilon).astype(np.float32)
+            delta = np.clip(delta - self.epsilon / (1 + step) * np.sign(total), -self.epsilon, self.epsilon).astype(
+                np.float32
+            )
         parameters = {k: v for k, v in self.spec.parameters.items() if k != "artefact"}
         return Artefact("attacks", str(type(self.spec)(self.name, parameters)), {"delta": delta})

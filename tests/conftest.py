@@ -35,10 +35,18 @@ async def _in_browser(
     assert BROWSER is not None
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         browser = await asyncio.create_subprocess_exec(
-            BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
-            f"--user-data-dir={profile}", "--remote-debugging-port=0", "about:blank",
-            stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
+            BROWSER,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-background-networking",
+            "--no-first-run",
+            f"--user-data-dir={profile}",
+            "--remote-debugging-port=0",
+            "about:blank",
+            stderr=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+        )
         try:
             host = await asyncio.wait_for(_debugger(browser), timeout=60)
             async with aiohttp.ClientSession() as session:
@@ -59,7 +67,15 @@ async def _debugger(browser: asyncio.subprocess.Process) -> str:
 
 
 async def _steps(
-    session: aiohttp.ClientSession, host: str, page: Path, steps: Callable, asked: list[str], *, width: int, scheme: str, at: str
+    session: aiohttp.ClientSession,
+    host: str,
+    page: Path,
+    steps: Callable,
+    asked: list[str],
+    *,
+    width: int,
+    scheme: str,
+    at: str,
 ) -> None:
     async with session.get(f"http://{host}/json") as answer:
         tab = next(entry for entry in await answer.json() if entry["type"] == "page")

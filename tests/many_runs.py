@@ -37,7 +37,10 @@ def _items_once(make: Callable) -> Callable:
         if key not in made:
             every, lacks = make(chosen, asked, data)
             few = sum(map(len, every.values())) < MOST_KEPT
-            made[key] = ({name: list(map(_loaded_once, group)) if few else group for name, group in every.items()}, lacks)
+            made[key] = (
+                {name: list(map(_loaded_once, group)) if few else group for name, group in every.items()},
+                lacks,
+            )
         return tuple(map(dict, made[key]))
 
     return items

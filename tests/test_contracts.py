@@ -43,7 +43,7 @@ SOON = {
     "audiojailbreak": "steps=20,length_s=0.05", "carlini_wagner": "steps=30", "dos_never_stop": "steps=10", "genetic": "queries=40,population=8", "nes": "queries=40,population=8",
     "qin_imperceptible": "steps=30", "qin_robust": "steps=4,rooms=1,heard_in=2,check_every=2", "square": "queries=30",
     "untargeted_wer": "steps=10", "whisperinject": "steps=10,first_steps=4,check_every=2",
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 """Attacks whose defaults take long, with what makes them short."""
 
 
@@ -53,7 +53,9 @@ def test_attacks(name):
     if isinstance(attack, UniversalAttack):  # as if it had been fitted
         object.__setattr__(attack, "segment", np.full(160, attack.epsilon / 2, np.float32))
     if name == "surrogate_transfer":  # on a toy in place of a model that takes long
-        object.__setattr__(attack, "on_surrogate", lambda: System(CurvedModel(np.ones(1600, np.float32), threshold=1e9)))
+        object.__setattr__(
+            attack, "on_surrogate", lambda: System(CurvedModel(np.ones(1600, np.float32), threshold=1e9))
+        )
     check_attack(attack)
 
 
@@ -231,7 +233,9 @@ class Universal(Attack):
         _, gradients = victim.loss_and_gradient({place: s.clip for place, s in enumerate(stimuli)})
         shortest = min(gradient.size for gradient in gradients.values())
         learnt = -0.01 * np.sign(sum(gradient[:shortest] for gradient in gradients.values())).astype(np.float32)
-        return [Candidate(clip=s.clip.with_samples(s.clip.samples + np.resize(learnt, s.clip.n_samples))) for s in stimuli]
+        return [
+            Candidate(clip=s.clip.with_samples(s.clip.samples + np.resize(learnt, s.clip.n_samples))) for s in stimuli
+        ]
 
 
 class FromTheLast(Universal):
@@ -266,7 +270,13 @@ def test_an_attack_that_asks_more_than_it_says_makes_nothing(spare):
         return [Candidate()]
 
     cls = spare(attacks, variation(Sound, propose=propose, max_queries=property(lambda self: 1)))
-    (attempt,) = cls().run(System(LinearModel(np.ones(9, dtype=np.float32), threshold=99.0)), STIMULI[:1], rng=np.random.default_rng(0)).attempts
+    (attempt,) = (
+        cls()
+        .run(
+            System(LinearModel(np.ones(9, dtype=np.float32), threshold=99.0)), STIMULI[:1], rng=np.random.default_rng(0)
+        )
+        .attempts
+    )
     assert (attempt.n_queries, attempt.unjudged) == (0, "attack_failed")
     assert "at most 1 questions may be asked about a stimulus" in attempt.answer.detail
 

@@ -79,12 +79,18 @@ def test_no_file_imports_what_is_banned(path: Path) -> None:
 def test_results_and_report_know_no_benchmark_by_name(part: str) -> None:
     names = {path.parent.name for path in (ROOT / "benchmarks").glob("*/__init__.py")}
     assert "audiotrust" in names
-    texts = {path: path.read_text(encoding="utf-8").casefold() for path in (ROOT / part).rglob("*") if path.suffix in {".py", ".j2", ".js", ".css"}}
+    texts = {
+        path: path.read_text(encoding="utf-8").casefold()
+        for path in (ROOT / part).rglob("*")
+        if path.suffix in {".py", ".j2", ".js", ".css"}
+    }
     assert len(texts) > 10 and [path for path, text in texts.items() if any(name in text for name in names)] == []
 
 
 def test_importing_earnest_is_light() -> None:
-    code = "import earnest, sys; print(sorted({'numpy', 'torch', 'onnxruntime', 'scipy', 'pydantic'} & set(sys.modules)))"
+    code = (
+        "import earnest, sys; print(sorted({'numpy', 'torch', 'onnxruntime', 'scipy', 'pydantic'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -59,7 +59,9 @@ def pairs() -> list[Pair]:
 @cache
 def marked() -> tuple[Claim, ...]:
     """What the tests say that they compare with."""
-    return tuple(claim for file in sorted(TESTS.rglob("test_*.py")) for claim in _marked_in(file.read_text(), file.name))
+    return tuple(
+        claim for file in sorted(TESTS.rglob("test_*.py")) for claim in _marked_in(file.read_text(), file.name)
+    )
 
 
 def _marked_in(text: str, name: str) -> list[Claim]:
@@ -75,7 +77,9 @@ def _claim(mark: ast.Call, *, where: str) -> Claim:
     """The arguments of a mark, which must be written out."""
     given = [ast.literal_eval(argument) for argument in mark.args]
     named = {keyword.arg: ast.literal_eval(keyword.value) for keyword in mark.keywords}
-    assert len(given) == 1 and set(named) == {"of", "at"}, f"{where}: source(component, of=..., at=...), got {ast.unparse(mark)}"
+    assert len(given) == 1 and set(named) == {"of", "at"}, (
+        f"{where}: source(component, of=..., at=...), got {ast.unparse(mark)}"
+    )
     return Claim(given[0], named["of"], named["at"], where)
 
 
@@ -93,13 +97,19 @@ def faults(of: Iterable[Pair], *, marks: Sequence[Claim], excused: Sequence[Clai
     for pair in every:
         tested, told = any(mark.covers(pair) for mark in marks), any(claim.covers(pair) for claim in excused)
         if not tested and not told:
-            found.append(f"{pair[0]} follows {pair[1]}, and no test is marked with values of it; write one, or say why not")
+            found.append(
+                f"{pair[0]} follows {pair[1]}, and no test is marked with values of it; write one, or say why not"
+            )
         if tested and told:
             found.append(f"{pair[0]} has a test with values of {pair[1]}; take it off the list")
     for claim in (*marks, *excused):
         if not any(claim.covers(pair) for pair in every):
             found.append(f"{claim.where}: the catalogue does not call {claim.component} an adaptation of {claim.of}")
-    found += [f"{mark.where}: {mark.at!r} names neither code and commit, nor a place" for mark in marks if not PLACE.search(mark.at)]
+    found += [
+        f"{mark.where}: {mark.at!r} names neither code and commit, nor a place"
+        for mark in marks
+        if not PLACE.search(mark.at)
+    ]
     found += [f"the list says too little of {claim.component}" for claim in excused if len(claim.at.split()) < 10]
     return found
 
@@ -130,7 +140,9 @@ def test_what_is_forgotten_is_found(marks, excused, fault) -> None:
     assert any(fault in one for one in faults([HERE], marks=claims[0], excused=claims[1]))
 
 
-@pytest.mark.parametrize("at", ["x/y@1234567", "Table 3, last row", "Examples 1 to 4", "jiwer 4.0.0; no example", "a-b/c.d@0123456789abcdef"])
+@pytest.mark.parametrize(
+    "at", ["x/y@1234567", "Table 3, last row", "Examples 1 to 4", "jiwer 4.0.0; no example", "a-b/c.d@0123456789abcdef"]
+)
 def test_code_with_its_commit_or_a_place_will_do(at) -> None:
     assert faults([HERE], marks=[Claim(*HERE, at, "somewhere")], excused=[]) == []
     assert faults([HERE], marks=[], excused=[Claim(*HERE, REASON, "the list")]) == []
@@ -145,6 +157,9 @@ class Test:
     @pytest.mark.source("metrics/b", of="smith2020-a", at="Table 1")
     def test_b(self): ...
 """
-    assert [(c.component, c.at, c.where) for c in _marked_in(text, "f")] == [("metrics/a", "x/y@1234567", "f:2"), ("metrics/b", "Table 1", "f:6")]
+    assert [(c.component, c.at, c.where) for c in _marked_in(text, "f")] == [
+        ("metrics/a", "x/y@1234567", "f:2"),
+        ("metrics/b", "Table 1", "f:6"),
+    ]
     with pytest.raises(AssertionError, match="source\\(component, of=..., at=...\\)"):
         _marked_in('@pytest.mark.source("metrics/a", at="Table 1")\ndef test_a(): ...\n', "f")

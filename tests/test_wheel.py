@@ -60,6 +60,8 @@ def test_it_runs_from_the_wheel(wheel: Path, tmp_path: Path) -> None:
         "assert any(f.n_scored for f in run.findings)"
     )
     environment = {**os.environ, "EARNEST_CACHE": str(tmp_path / "cache")}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=environment, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "run" / "report.html").stat().st_size > 10_000

@@ -55,7 +55,13 @@ def drawn(rng: np.random.Generator) -> Condition:
 
     level = one(LEVEL_DBFS)
     floor = max(level - one(SNR_DB), LOWEST_FLOOR_DBFS)
-    return Condition(level_dbfs=round(level, 1), floor_dbfs=round(floor, 1), tilt_db=round(one(TILT_DB), 1), lead_s=round(one(LEAD_S), 2), tail_s=round(one(TAIL_S, LONGEST_TAIL), 2))
+    return Condition(
+        level_dbfs=round(level, 1),
+        floor_dbfs=round(floor, 1),
+        tilt_db=round(one(TILT_DB), 1),
+        lead_s=round(one(LEAD_S), 2),
+        tail_s=round(one(TAIL_S, LONGEST_TAIL), 2),
+    )
 
 
 def floor_noise(n_samples: int, condition: Condition, rng: np.random.Generator) -> np.ndarray:
@@ -74,11 +80,15 @@ def body(samples: np.ndarray) -> np.ndarray:
 
 def rounded(samples: np.ndarray, floor_dbfs: float) -> np.ndarray:
     """The samples in steps of 14, 15 or 16 bits: the coarsest whose rounding noise lies at least 18 dB under the noise floor, which takes a sixth less room as FLAC."""
-    step = next(step for step in (4, 2, 1) if step == 1 or 20 * np.log10(step / np.sqrt(12) / 32768) <= floor_dbfs - ROUNDING_DB)
+    step = next(
+        step for step in (4, 2, 1) if step == 1 or 20 * np.log10(step / np.sqrt(12) / 32768) <= floor_dbfs - ROUNDING_DB
+    )
     return (np.round(samples * 32768 / step) * step / 32768).astype(np.float32)
 
 
-def recorded(speech: Sequence[np.ndarray], condition: Condition, *, seed: Sequence[int]) -> tuple[list[np.ndarray], Condition]:
+def recorded(
+    speech: Sequence[np.ndarray], condition: Condition, *, seed: Sequence[int]
+) -> tuple[list[np.ndarray], Condition]:
     """Clips in one condition: of one level, one length and over the same noise.
 
     Parameters
@@ -96,7 +106,9 @@ def recorded(speech: Sequence[np.ndarray], condition: Condition, *, seed: Sequen
     """
     bodies = [body(samples) for samples in speech]
     levels = [active_speech_level_dbfs(samples, SAMPLE_RATE) for samples in bodies]
-    highest = min(level + 20 * np.log10(MAX_PEAK / np.abs(samples).max()) for samples, level in zip(bodies, levels, strict=True))
+    highest = min(
+        level + 20 * np.log10(MAX_PEAK / np.abs(samples).max()) for samples, level in zip(bodies, levels, strict=True)
+    )
     kept = replace(condition, level_dbfs=round(min(condition.level_dbfs, float(highest) - 0.05), 1))
     lead, tail = (round(s * SAMPLE_RATE) for s in (kept.lead_s, kept.tail_s))
     n_samples = lead + max(map(len, bodies)) + tail
@@ -118,7 +130,9 @@ def measured(data: Path) -> dict[str, np.ndarray]:
         for name in {name for row in figures for name in row}:
             values = np.array([row[name] for row in figures if name in row])
             pooled.setdefault(name, []).append(np.percentile(values, np.arange(0.5, 100)))
-    return {name: np.percentile(np.concatenate(values), PERCENTILES).round(2) for name, values in sorted(pooled.items())}
+    return {
+        name: np.percentile(np.concatenate(values), PERCENTILES).round(2) for name, values in sorted(pooled.items())
+    }
 
 
 def _figures(folder: Path, row: dict[str, str]) -> dict[str, float]:

@@ -24,7 +24,11 @@ from earnest.metrics.transcription import spoken_edit_counts
 from reference.spanish import NUMBERS
 
 RECOGNISERS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
-    "en": {"tiny.en": ("faster-whisper/tiny.en", {}), "base": ("faster-whisper/base", {}), "moonshine": ("moonshine/tiny", {})},
+    "en": {
+        "tiny.en": ("faster-whisper/tiny.en", {}),
+        "base": ("faster-whisper/base", {}),
+        "moonshine": ("moonshine/tiny", {}),
+    },
     "es": {"base": ("faster-whisper/base", {"language": "es"})},
 }
 """By the language of what is said: name, what `load_recogniser` takes. Of the three, Whisper base alone knows Spanish."""
@@ -95,16 +99,27 @@ class Ears:
     def _asked(self, question: dict[str, str]) -> dict[str, dict[str, str]]:
         if self._worker is None:
             root = Path(__file__).resolve().parents[2]
-            environment = os.environ | {"PYTHONPATH": f"{root / 'src'}{os.pathsep}{root / 'scripts'}", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+            environment = os.environ | {
+                "PYTHONPATH": f"{root / 'src'}{os.pathsep}{root / 'scripts'}",
+                "OMP_NUM_THREADS": "1",
+                "HF_HUB_OFFLINE": "1",
+            }
             self._worker = subprocess.Popen(
-                [self._python, "-m", "probe_set.hearing"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", env=environment
+                [self._python, "-m", "probe_set.hearing"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                encoding="utf-8",
+                env=environment,
             )
         assert self._worker.stdin is not None and self._worker.stdout is not None
         self._worker.stdin.write(json.dumps(question) + "\n")
         self._worker.stdin.flush()
         answer = self._worker.stdout.readline()
         if not answer:
-            raise RuntimeError(f"the recognisers' process must answer, got its end; does {self._python} have them? `./scripts/test --real` makes such an environment")
+            raise RuntimeError(
+                f"the recognisers' process must answer, got its end; does {self._python} have them? `./scripts/test --real` makes such an environment"
+            )
         return json.loads(answer)
 
 

@@ -28,11 +28,19 @@ def _encoder():  # noqa: ANN202
 
     spec = importlib.util.find_spec("resemblyzer")
     if spec is None or spec.origin is None:
-        raise FileNotFoundError("the likeness of speakers needs the weights of resemblyzer; install them with: pip install --no-deps resemblyzer==0.1.4")
-    state = torch.load(Path(spec.origin).parent / "pretrained.pt", map_location="cpu", weights_only=False)["model_state"]
+        raise FileNotFoundError(
+            "the likeness of speakers needs the weights of resemblyzer; install them with: pip install --no-deps resemblyzer==0.1.4"
+        )
+    state = torch.load(Path(spec.origin).parent / "pretrained.pt", map_location="cpu", weights_only=False)[
+        "model_state"
+    ]
     lstm, linear = torch.nn.LSTM(N_MELS, 256, 3, batch_first=True), torch.nn.Linear(256, 256)
-    lstm.load_state_dict({name.removeprefix("lstm."): value for name, value in state.items() if name.startswith("lstm.")})
-    linear.load_state_dict({name.removeprefix("linear."): value for name, value in state.items() if name.startswith("linear.")})
+    lstm.load_state_dict(
+        {name.removeprefix("lstm."): value for name, value in state.items() if name.startswith("lstm.")}
+    )
+    linear.load_state_dict(
+        {name.removeprefix("linear."): value for name, value in state.items() if name.startswith("linear.")}
+    )
     return lstm.eval(), linear.eval()
 
 
@@ -87,7 +95,9 @@ def table(folder: Path) -> Iterator[str]:
             if entry.speaker == wrong.speaker and entry.label != "wrong":
                 found.setdefault(entry.attributes.get("method", str(entry.label)).split()[0], []).append(cosine)
             elif entry.label == "right":
-                found.setdefault("another of one gender" if entry.gender == wrong.gender else "another of the other gender", []).append(cosine)
+                found.setdefault(
+                    "another of one gender" if entry.gender == wrong.gender else "another of the other gender", []
+                ).append(cosine)
     for name, values in found.items():
         yield f"{name}: {np.mean(values):.2f} ({min(values):.2f} to {max(values):.2f}), {len(values)} pairs"
 

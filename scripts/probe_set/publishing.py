@@ -21,7 +21,7 @@ from .studio import Row, Studio, Tried
 COLUMNS = (
     "path", "id", "text", "speaker", "gender", "age_band", "accent", "language", "label", "role", "pair", "licence", "consent", "engine", "voice_seen", "set", "split", "action", "category", "field",
     "secret", "phrase", "code_words", "answer", "made_from", "method", "seed", "level_dbfs", "floor_dbfs", "tilt_db", "lead_s", "tail_s", "sha256",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 EARS = tuple(RECOGNISERS["en"])
 MAX_BYTES = 12_000_000
 ROLES = {
@@ -57,7 +57,13 @@ def publish(rows: Sequence[Row], studio: Studio, out: Path) -> None:
     for row in rows:
         path = audio / f"{row.facts['id']}.flac"
         clip(row).write(path)
-        row.facts |= {"path": f"audio/{path.name}", "licence": "Apache-2.0", "consent": "synthetic", "set": "probe", "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        row.facts |= {
+            "path": f"audio/{path.name}",
+            "licence": "Apache-2.0",
+            "consent": "synthetic",
+            "set": "probe",
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        }
     _table(out / "metadata.csv", COLUMNS, (row.facts for row in rows))
     _table(out / "admission.csv", ("id", "rule", *EARS), (admission(row) for row in rows if row.edits))
     _table(out / "candidates.csv", ("kind", "engine", "voice", "heard", "admitted", *EARS), candidates(studio.tried))
@@ -77,7 +83,15 @@ def _table(path: Path, columns: Sequence[str], lines: Iterable[Mapping[str, obje
 
 def admission(row: Row) -> dict[str, object]:
     """How many word edits each recogniser made, and by which rule the clip was admitted."""
-    rule = "none" if row.facts.get("label") == "replayed" else "base" if row.facts["language"] == "es" else "3 of 3" if row.facts["role"] == "code_word" else "2 of 3"
+    rule = (
+        "none"
+        if row.facts.get("label") == "replayed"
+        else "base"
+        if row.facts["language"] == "es"
+        else "3 of 3"
+        if row.facts["role"] == "code_word"
+        else "2 of 3"
+    )
     return {"id": row.facts["id"], "rule": rule, **row.edits}
 
 
@@ -86,9 +100,18 @@ def candidates(tried: Sequence[Tried]) -> list[dict[str, object]]:
     counts: dict[tuple[str, str, str], Counter[str]] = {}
     for one in tried:
         count = counts.setdefault((one.kind, speak.voice(one.voice).engine, one.voice), Counter())
-        count.update(["heard", *(["admitted"] if one.is_admitted else []), *(name for name, n in one.edits.items() if n == 0)])
+        count.update(
+            ["heard", *(["admitted"] if one.is_admitted else []), *(name for name, n in one.edits.items() if n == 0)]
+        )
     return [
-        {"kind": kind, "engine": engine, "voice": voice, "heard": count["heard"], "admitted": count["admitted"], **{name: count[name] if kind[:3] != "es_" or name == "base" else "" for name in EARS}}
+        {
+            "kind": kind,
+            "engine": engine,
+            "voice": voice,
+            "heard": count["heard"],
+            "admitted": count["admitted"],
+            **{name: count[name] if kind[:3] != "es_" or name == "base" else "" for name in EARS},
+        }
         for (kind, engine, voice), count in sorted(counts.items())
     ]
 
@@ -105,7 +128,7 @@ def card(rows: Sequence[Row], studio: Studio) -> str:
         "recognisers": "\n".join(f"- {name}: `{fingerprint}`" for name, fingerprint in sorted(studio.ears.fingerprints.items())),
         "voices": "\n".join(_voice_lines(rows)),
         "unseen": _share(rows, lambda row: row.facts["voice_seen"] == "no"), "replays": _replays(rows),
-    }  # fmt: skip
+    }  # fmt: skip  # a table: one row a line
     return (Path(__file__).parent / "card.md").read_text(encoding="utf-8").format(**figures)
 
 
@@ -144,10 +167,21 @@ def _splits(rows: Sequence[Row]) -> str:
 def _engine_lines(tried: Sequence[Tried]) -> list[str]:
     lines = []
     for language in ("en", "es"):
-        for engine in sorted({speak.voice(one.voice).engine for one in tried if speak.voice(one.voice).language == language}):
-            these = [one for one in tried if speak.voice(one.voice).engine == engine and speak.voice(one.voice).language == language]
-            shares = [f"{np.mean([one.edits[name] == 0 for one in these]):.2f}" if name in these[0].edits else "–" for name in EARS]
-            lines.append(f"| {engine} | {language} | {len(these)} | {' | '.join(shares)} | {np.mean([one.is_admitted for one in these]):.2f} |")
+        for engine in sorted(
+            {speak.voice(one.voice).engine for one in tried if speak.voice(one.voice).language == language}
+        ):
+            these = [
+                one
+                for one in tried
+                if speak.voice(one.voice).engine == engine and speak.voice(one.voice).language == language
+            ]
+            shares = [
+                f"{np.mean([one.edits[name] == 0 for one in these]):.2f}" if name in these[0].edits else "–"
+                for name in EARS
+            ]
+            lines.append(
+                f"| {engine} | {language} | {len(these)} | {' | '.join(shares)} | {np.mean([one.is_admitted for one in these]):.2f} |"
+            )
     return lines
 
 
@@ -160,7 +194,9 @@ def _voice_lines(rows: Sequence[Row]) -> list[str]:
     for (speaker, language), these in sorted(by_voice.items()):
         one = these[0].facts
         who = one["gender"] or "child-like"
-        lines.append(f"| `{speaker}` | {language} | {who} | {one['accent']} | {one['voice_seen']} | {one['split']} | {len(these)} |")
+        lines.append(
+            f"| `{speaker}` | {language} | {who} | {one['accent']} | {one['voice_seen']} | {one['split']} | {len(these)} |"
+        )
     return lines
 
 

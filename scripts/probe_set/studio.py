@@ -80,7 +80,16 @@ class Studio:
             np.save(path, said(text, voice, seed, manner_of=manner_of))
         return np.load(path)
 
-    def take(self, kind: str, parts: Sequence[Part], seed: int, *, max_ratio: float | None = None, rule: str = "2 of 3", condition_seed: int | None = None) -> list[Row] | None:
+    def take(
+        self,
+        kind: str,
+        parts: Sequence[Part],
+        seed: int,
+        *,
+        max_ratio: float | None = None,
+        rule: str = "2 of 3",
+        condition_seed: int | None = None,
+    ) -> list[Row] | None:
         """The parts of one candidate, recorded under one condition; None where one of them is misheard.
 
         Parameters
@@ -102,7 +111,16 @@ class Studio:
             return None
         return self.recorded(kind, parts, speech, seed, rule=rule, condition_seed=condition_seed)
 
-    def recorded(self, kind: str, parts: Sequence[Part], speech: Sequence[np.ndarray], seed: int, *, rule: str = "2 of 3", condition_seed: int | None = None) -> list[Row] | None:
+    def recorded(
+        self,
+        kind: str,
+        parts: Sequence[Part],
+        speech: Sequence[np.ndarray],
+        seed: int,
+        *,
+        rule: str = "2 of 3",
+        condition_seed: int | None = None,
+    ) -> list[Row] | None:
         """As `take`, of speech that is there already."""
         condition = conditions.drawn(np.random.default_rng([seed if condition_seed is None else condition_seed, 21]))
         clips, kept = conditions.recorded(speech, condition, seed=[seed, 22])
@@ -115,7 +133,9 @@ class Studio:
             self.tried.append(Tried(kind=kind, voice=part.voice, text=part.text, edits=edits, is_admitted=admitted))
             if not admitted:
                 return None
-            rows.append(Row(clip, {**known, "text": part.text, "seed": str(seed), **written(kept), **part.facts}, edits))
+            rows.append(
+                Row(clip, {**known, "text": part.text, "seed": str(seed), **written(kept), **part.facts}, edits)
+            )
         return rows
 
 
@@ -133,4 +153,6 @@ def said(text: str, voice: str, seed: int, *, manner_of: str = "") -> np.ndarray
 
 def written(condition: conditions.Condition) -> dict[str, str]:
     """A condition as columns of the manifest."""
-    return {name: f"{getattr(condition, name):g}" for name in ("level_dbfs", "floor_dbfs", "tilt_db", "lead_s", "tail_s")}
+    return {
+        name: f"{getattr(condition, name):g}" for name in ("level_dbfs", "floor_dbfs", "tilt_db", "lead_s", "tail_s")
+    }

@@ -9,10 +9,42 @@ from __future__ import annotations
 from reference import speak
 
 BLOCKS = (
-    ("kokoro/af_aoede", "kokoro/bf_lily", "kokoro/hf_beta", "kokoro/am_adam", "kokoro/bm_fable", "kokoro/hm_psi", "world/aoede"),
-    ("kokoro/af_jessica", "kokoro/bf_emma", "kokoro/if_sara", "kokoro/am_eric", "kokoro/bm_lewis", "kokoro/im_nicola", "world/liam"),
-    ("kokoro/af_sky", "kokoro/bf_isabella", "kokoro/pf_dora", "kokoro/am_puck", "kokoro/bm_george", "kokoro/pm_santa", "world/sky"),
-    ("flite/slt", "kokoro/af_river", "kokoro/af_bella", "flite/rms", "kokoro/am_liam", "kokoro/am_michael", "world/puck"),
+    (
+        "kokoro/af_aoede",
+        "kokoro/bf_lily",
+        "kokoro/hf_beta",
+        "kokoro/am_adam",
+        "kokoro/bm_fable",
+        "kokoro/hm_psi",
+        "world/aoede",
+    ),
+    (
+        "kokoro/af_jessica",
+        "kokoro/bf_emma",
+        "kokoro/if_sara",
+        "kokoro/am_eric",
+        "kokoro/bm_lewis",
+        "kokoro/im_nicola",
+        "world/liam",
+    ),
+    (
+        "kokoro/af_sky",
+        "kokoro/bf_isabella",
+        "kokoro/pf_dora",
+        "kokoro/am_puck",
+        "kokoro/bm_george",
+        "kokoro/pm_santa",
+        "world/sky",
+    ),
+    (
+        "flite/slt",
+        "kokoro/af_river",
+        "kokoro/af_bella",
+        "flite/rms",
+        "kokoro/am_liam",
+        "kokoro/am_michael",
+        "world/puck",
+    ),
 )
 """Readers: in each block three women, three men of the same accents and engines, and a child-like voice, who say the same three statements. The model never heard eight of the twelve women and eight of
 the twelve men. The first block is of the split ``train``."""
@@ -32,9 +64,18 @@ POOLS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "flite": ("flite/kal16", "flite/awb"), "pico": ("pico/en-GB",), "espeak": ("espeak/en-us+adam", "espeak/en-us+Alicia", "espeak/en-us+robert", "espeak/en-us+anika"),
     },
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 """By split and engine; men and women by turns. flite's and festival's slt are one woman."""
-SPANISH = ("kokoro/em_alex/es", "kokoro/ef_dora/es", "kokoro/em_santa/es", "kokoro/if_sara/es", "pico/es-ES", "kokoro/im_nicola/es", "kokoro/ff_siwis/es", "kokoro/bm_george/es")
+SPANISH = (
+    "kokoro/em_alex/es",
+    "kokoro/ef_dora/es",
+    "kokoro/em_santa/es",
+    "kokoro/if_sara/es",
+    "pico/es-ES",
+    "kokoro/im_nicola/es",
+    "kokoro/ff_siwis/es",
+    "kokoro/bm_george/es",
+)
 ENGINES = {
     "test": ("kokoro", "festival", "kokoro", "flite", "kokoro", "pico", "kokoro", "espeak", "kokoro"),
     "train": ("kokoro", "flite", "kokoro", "pico", "kokoro", "espeak", "kokoro"),
@@ -44,7 +85,7 @@ ENGINES = {
 
 ACCENTS = {
     "us": "american", "en-us": "american", "gb": "british", "scottish": "scottish", "hindi": "indian", "italian": "italian", "portuguese": "portuguese", "french": "french", "spain": "spanish", "es": "spanish",
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 """What a listener would call an accent."""
 
 

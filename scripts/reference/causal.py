@@ -73,17 +73,25 @@ class Listener(Tuner):
         """What the teacher makes of the voices in the last batch of clips."""
         blocks = [torch.from_numpy(features.normalised(power)) for power in self.powers]
         with torch.no_grad():
-            return teacher.encode(nn.utils.rnn.pad_sequence(blocks, batch_first=True), torch.tensor([len(block) for block in blocks])).voice.float()
+            return teacher.encode(
+                nn.utils.rnn.pad_sequence(blocks, batch_first=True), torch.tensor([len(block) for block in blocks])
+            ).voice.float()
 
 
-def sibling(plain: Network, checkpoint: Checkpoint, data: Path, seed: int, recipe: Turning = Turning()) -> tuple[Network, dict]:  # noqa: B008
+def sibling(
+    plain: Network, checkpoint: Checkpoint, data: Path, seed: int, recipe: Turning = Turning()
+) -> tuple[Network, dict]:  # noqa: B008
     """The causal network after training, and facts for its manifest."""
     network = turned(plain)
     plain.eval().requires_grad_(False)
     rng = np.random.default_rng([seed, 23])
     frames, items = ordinary(data, recipe.n_items, rng)
     sampler = Listener(frames, items, checkpoint.vocabulary, seed, modes=train.MODES, running=True)
-    matrices = [p for name, p in network.named_parameters() if p.dim() == 2 and not name.startswith(("tokens", "text_position", "prefix_position", "next_token"))]
+    matrices = [
+        p
+        for name, p in network.named_parameters()
+        if p.dim() == 2 and not name.startswith(("tokens", "text_position", "prefix_position", "next_token"))
+    ]
     others = [p for p in network.parameters() if all(p is not m for m in matrices)]
     adam = torch.optim.AdamW(others, lr=recipe.peak, weight_decay=0.0, betas=(0.9, 0.98))
     muon = torch.optim.Muon(matrices, lr=recipe.peak, weight_decay=0.0, momentum=0.95, adjust_lr_fn="match_rms_adamw")
@@ -154,7 +162,14 @@ def settled(model: OnnxReference, row: Row, *, longest_s: float = 0.8) -> Settle
 
 def streamed(model: OnnxReference, sets: dict[str, list[Row]], *, n: int = 25) -> list[Measured]:
     """How often an answer stands within 300 ms of the end of speech, and what its computation costs."""
-    rows: Sequence[Settled] = [settled(model, row) for kind in ("harmful", "benign", "order", "question") for row in sets[kind][:: max(1, len(sets[kind]) // n)][:n]]
+    rows: Sequence[Settled] = [
+        settled(model, row)
+        for kind in ("harmful", "benign", "order", "question")
+        for row in sets[kind][:: max(1, len(sets[kind]) // n)][:n]
+    ]
     waits, costs = ([getattr(row, name) for row in rows] for name in ("waited_s", "computed_s"))
     note = f"waited median {1000 * np.median(waits):.0f} ms, 95 % {1000 * np.quantile(waits, 0.95):.0f} ms; computed median {1000 * np.median(costs):.0f} ms, 95 % {1000 * np.quantile(costs, 0.95):.0f} ms of one core"
-    return [rate("answer stands within 300 ms of the end of speech", [row.in_time for row in rows], note=note), rate("answer stands within 300 ms and is right", [row.in_time and row.right for row in rows])]
+    return [
+        rate("answer stands within 300 ms of the end of speech", [row.in_time for row in rows], note=note),
+        rate("answer stands within 300 ms and is right", [row.in_time and row.right for row in rows]),
+    ]

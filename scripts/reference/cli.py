@@ -27,17 +27,45 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument("--out", type=Path, help="folder for the exported model")
-    target.add_argument("--siblings", type=Path, metavar="OUT", help="train, export and measure siblings in OUT, one folder each; what is there is kept")
+    target.add_argument(
+        "--siblings",
+        type=Path,
+        metavar="OUT",
+        help="train, export and measure siblings in OUT, one folder each; what is there is kept",
+    )
     parser.add_argument("--work", type=Path, help="folder for training data and checkpoints (default: OUT/work)")
-    parser.add_argument("--recipe", choices=("scratch", *family.RECIPES), action="append", help="a sibling begins at the shipped weights (default: scratch; with --siblings: all of them, and it can be given again)")
+    parser.add_argument(
+        "--recipe",
+        choices=("scratch", *family.RECIPES),
+        action="append",
+        help="a sibling begins at the shipped weights (default: scratch; with --siblings: all of them, and it can be given again)",
+    )
     parser.add_argument("--start", type=Path, help="exported folder that siblings begin at (default: the shipped one)")
-    parser.add_argument("--data", type=Path, help="folder of shards for siblings (default: data in WORK or OUT, made where it is missing)")
-    parser.add_argument("--part", choices=evaluate.PARTS, default="validation", help="held-out texts that siblings are measured on: `final` is for the card (default: validation)")
-    parser.add_argument("--scale", type=float, default=1.0, help="how many clips are measured on, against the card's (default: 1)")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        help="folder of shards for siblings (default: data in WORK or OUT, made where it is missing)",
+    )
+    parser.add_argument(
+        "--part",
+        choices=evaluate.PARTS,
+        default="validation",
+        help="held-out texts that siblings are measured on: `final` is for the card (default: validation)",
+    )
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="how many clips are measured on, against the card's (default: 1)"
+    )
     parser.add_argument("--smoke", action="store_true", help="little data, --minutes 1.5: shows that the recipe runs")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in WORK")
-    parser.add_argument("--minutes", type=float, default=240.0, help="training time, with what came before a resume (default: 240)")
-    parser.add_argument("--cool-down", type=float, default=25.0, help="of it, minutes in which the learning rate falls to zero (default: 25)")
+    parser.add_argument(
+        "--minutes", type=float, default=240.0, help="training time, with what came before a resume (default: 240)"
+    )
+    parser.add_argument(
+        "--cool-down",
+        type=float,
+        default=25.0,
+        help="of it, minutes in which the learning rate falls to zero (default: 25)",
+    )
     parser.add_argument("--n-items", type=int, default=36000, help="synthetic utterances (default: 36000)")
     parser.add_argument("--batch-size", type=int, default=48)
     parser.add_argument("--threads", type=int, default=1)
@@ -60,7 +88,9 @@ def _make_data(folder: Path, n_items: int, seed: int) -> None:
     for k, start in enumerate(range(0, n_items, 2000)):
         data.write_shard(folder, f"spoken-{k:02d}-0", data.spoken_items(min(2000, n_items - start), rng))
     for engine in sorted(NEURAL_SHARES.keys() & {voice.engine for voice in speak.voices("train")}):
-        data.write_shard(folder, f"spoken{engine}-00-0", data.spoken_items(round(NEURAL_SHARES[engine] * n_items), rng, engine))
+        data.write_shard(
+            folder, f"spoken{engine}-00-0", data.spoken_items(round(NEURAL_SHARES[engine] * n_items), rng, engine)
+        )
 
 
 def _from_scratch(arguments: argparse.Namespace) -> tuple[torch.nn.Module, Vocabulary, dict]:
@@ -75,10 +105,21 @@ def _from_scratch(arguments: argparse.Namespace) -> tuple[torch.nn.Module, Vocab
         run.load(work / "checkpoint.pt")
         sampler.rng = sampler.drawer.rng = np.random.default_rng([arguments.seed, run.step])  # not the same draws again
     train(
-        run, sampler, work, minutes=arguments.minutes, cool_down=min(arguments.cool_down, arguments.minutes / 3), batch_size=arguments.batch_size, peak=1.5e-3,
-        warm_up=300 if arguments.minutes > 10 else 30, log_every=5 if arguments.smoke else 20,
-    )  # fmt: skip
-    return run.average, vocabulary, {"steps": run.step, "n_items": len(sampler.items), "data_sha256": data.manifest_hash(work / "data")}
+        run,
+        sampler,
+        work,
+        minutes=arguments.minutes,
+        cool_down=min(arguments.cool_down, arguments.minutes / 3),
+        batch_size=arguments.batch_size,
+        peak=1.5e-3,
+        warm_up=300 if arguments.minutes > 10 else 30,
+        log_every=5 if arguments.smoke else 20,
+    )
+    return (
+        run.average,
+        vocabulary,
+        {"steps": run.step, "n_items": len(sampler.items), "data_sha256": data.manifest_hash(work / "data")},
+    )
 
 
 def _sibling(arguments: argparse.Namespace, recipe: str) -> int:
@@ -95,7 +136,17 @@ def main(argv: list[str] | None = None) -> int:
     chosen = arguments.recipe or []
     if arguments.siblings:
         recipes = [recipe for recipe in chosen if recipe != "scratch"] or list(family.RECIPES)
-        sys.stdout.write(family.laboratory(arguments.siblings, recipes=recipes, start=arguments.start, data=arguments.data, part=arguments.part, scale=arguments.scale, seed=arguments.seed))
+        sys.stdout.write(
+            family.laboratory(
+                arguments.siblings,
+                recipes=recipes,
+                start=arguments.start,
+                data=arguments.data,
+                part=arguments.part,
+                scale=arguments.scale,
+                seed=arguments.seed,
+            )
+        )
         return 0
     if chosen and chosen[-1] != "scratch":
         return _sibling(arguments, chosen[-1])
@@ -103,10 +154,20 @@ def main(argv: list[str] | None = None) -> int:
         arguments.minutes, arguments.n_items = min(arguments.minutes, 1.5), min(arguments.n_items, 900)
     begin = time.process_time()
     network, vocabulary, facts = _from_scratch(arguments)
-    facts = {"recipe": "scratch", "seed": arguments.seed, **facts, "cpu_s": round(time.process_time() - begin), "date": datetime.date.today().isoformat()}
+    facts = {
+        "recipe": "scratch",
+        "seed": arguments.seed,
+        **facts,
+        "cpu_s": round(time.process_time() - begin),
+        "date": datetime.date.today().isoformat(),
+    }
     export(network, vocabulary, arguments.out, facts)
     if not arguments.smoke:
-        facts["calibration"] = aims.calibration(OnnxReference(arguments.out, n_threads=arguments.threads), evaluate.clips_of("validation", arguments.scale), arguments.scale)
+        facts["calibration"] = aims.calibration(
+            OnnxReference(arguments.out, n_threads=arguments.threads),
+            evaluate.clips_of("validation", arguments.scale),
+            arguments.scale,
+        )
         export(network, vocabulary, arguments.out, facts)
     sys.stdout.write(f"scratch: {facts['steps']} steps, {facts['cpu_s']} CPU s, written to {arguments.out}\n")
     if arguments.evaluate:

@@ -29,7 +29,7 @@ SAMPLE_RATE = 16000
 SHARES = {
     "order": 0.13, "benign": 0.11, "harmful": 0.11, "benign_mixed": 0.05, "harmful_mixed": 0.05, "question": 0.13, "borderline": 0.02, "passphrase": 0.08, "digits": 0.08, "note": 0.06, "statement": 0.09, "code_word": 0.03, "carrier": 0.05,
     "fact": 0.025, "recall": 0.01, "secret": 0.01, "consent": 0.005, "open": 0.03, "es_benign": 0.01, "es_harmful": 0.01, "es_order": 0.02, "es_question": 0.02, "es_note": 0.02,
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 ROOM_SHARE = 0.3
 ENGINE_SHARES = {"espeak": 7.0, "kokoro": 2.0}
 """How often an engine speaks, against 1 for each other one: espeak has hundreds of voices, the others a few."""
@@ -146,14 +146,24 @@ def spoken_items(n_items: int, rng: np.random.Generator, engine: str = "") -> It
     for _ in range(n_items):
         kind = kinds[rng.choice(len(kinds), p=shares / shares.sum())]
         voice = _draw_voice(rng, pools, "es" if kind.startswith("es_") else "en")
-        item = {"kind": kind, "gender": voice.gender, "age": {"adult": "", "child_like": "child"}[voice.group], "engine": voice.engine, "voice": voice.name, "live": ""}
+        item = {
+            "kind": kind,
+            "gender": voice.gender,
+            "age": {"adult": "", "child_like": "child"}[voice.group],
+            "engine": voice.engine,
+            "voice": voice.name,
+            "live": "",
+        }
         if kind == "open":
             item["text"] = words[rng.integers(len(words))]
         elif kind == "code_word" and rng.random() < 0.4:
             item["text"] = grammar.DIGITS[rng.integers(10)]
         else:
             line = lines[kind][rng.integers(len(lines[kind]))]
-            item |= {"text": line.text, "line": {name: value for name, value in asdict(line).items() if value not in ("", -1)}}
+            item |= {
+                "text": line.text,
+                "line": {name: value for name, value in asdict(line).items() if value not in ("", -1)},
+            }
         samples = speak.say(item["text"], voice, int(rng.integers(1 << 30)))
         if len(samples) > 6.5 * SAMPLE_RATE:
             continue
@@ -181,12 +191,18 @@ def other_items(n_items: int, rng: np.random.Generator) -> Iterator[tuple[np.nda
         elif u < 0.85:
             n = int(rng.uniform(0.2, 3.0) * SAMPLE_RATE)
             level = rng.choice((0.0, 10 ** rng.uniform(-4.5, -1)))
-            tilt = np.fft.irfft(np.fft.rfft(rng.standard_normal(n)) / np.maximum(np.arange(n // 2 + 1), 8) ** rng.choice((0.0, 0.0, 0.5, 1.0)), n)
+            tilt = np.fft.irfft(
+                np.fft.rfft(rng.standard_normal(n))
+                / np.maximum(np.arange(n // 2 + 1), 8) ** rng.choice((0.0, 0.0, 0.5, 1.0)),
+                n,
+            )
             hum = rng.choice((0, 0.5)) * np.sin(2 * np.pi * rng.uniform(45, 130) * np.arange(n) / SAMPLE_RATE)
             yield (level * (tilt / (tilt.std() + 1e-9) * 0.3 + hum)).astype(np.float32), {"kind": "silence", "text": ""}
         else:
             line = statements[rng.integers(len(statements))]
-            a, b = (speak.say(line.text, voices[rng.integers(len(voices))], int(rng.integers(1 << 30))) for _ in range(2))
+            a, b = (
+                speak.say(line.text, voices[rng.integers(len(voices))], int(rng.integers(1 << 30))) for _ in range(2)
+            )
             yield np.concatenate([a, np.zeros(SAMPLE_RATE // 2, np.float32), b]), {"kind": "pair", "text": line.text}
 
 
@@ -195,12 +211,26 @@ def real_items(rng: np.random.Generator) -> Iterator[tuple[np.ndarray, dict]]:
     for row in real_rows("speechocean762", "train"):
         samples = read("speechocean762", row)
         text = plain(row["text"])
-        item = {"kind": "digits" if row["digits_only"] == "1" else "open", "text": text, "gender": row["gender"], "age": row["age_band"], "engine": "real", "voice": f"real/{row['speaker']}"}
+        item = {
+            "kind": "digits" if row["digits_only"] == "1" else "open",
+            "text": text,
+            "gender": row["gender"],
+            "age": row["age_band"],
+            "engine": "real",
+            "voice": f"real/{row['speaker']}",
+        }
         yield samples, item | {"live": "live"}
         yield copied(samples, rng), item | {"live": "copy", "kind": "real_copy"}
     for row in real_rows("librispeech", "train"):
         samples = read("librispeech", row)
-        item = {"kind": "untranscribed", "text": "", "gender": row["gender"], "age": "", "engine": "real", "voice": f"real/{row['speaker']}"}
+        item = {
+            "kind": "untranscribed",
+            "text": "",
+            "gender": row["gender"],
+            "age": "",
+            "engine": "real",
+            "voice": f"real/{row['speaker']}",
+        }
         for start in (0, len(samples) // 2):
             part = samples[start : start + len(samples) // 2]
             yield part, item | {"live": "live"}
@@ -261,7 +291,11 @@ def main() -> None:
     elif arguments.engine == "":
         write_shard(arguments.folder, "other", other_items(max(arguments.n_items * 2, 200), rng))
     for k in range(arguments.n_shards):
-        write_shard(arguments.folder, f"spoken{arguments.engine}-{k:02d}-{arguments.worker}", spoken_items(arguments.n_items, rng, arguments.engine))
+        write_shard(
+            arguments.folder,
+            f"spoken{arguments.engine}-{k:02d}-{arguments.worker}",
+            spoken_items(arguments.n_items, rng, arguments.engine),
+        )
 
 
 if __name__ == "__main__":

@@ -28,7 +28,14 @@ def tensor_offsets(path: Path) -> dict[str, tuple[tuple[int, ...], int, int]]:
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length))
     header.pop("__metadata__", None)
-    return {name: (tuple(row["shape"]), 8 + length + row["data_offsets"][0], row["data_offsets"][1] - row["data_offsets"][0]) for name, row in header.items()}
+    return {
+        name: (
+            tuple(row["shape"]),
+            8 + length + row["data_offsets"][0],
+            row["data_offsets"][1] - row["data_offsets"][0],
+        )
+        for name, row in header.items()
+    }
 
 
 class Graph:
@@ -51,7 +58,9 @@ class Graph:
         """A stored tensor as float32."""
         if name not in self.initialisers:
             shape, start, size = self.offsets[name]
-            tensor = TensorProto(name=name, data_type=TensorProto.FLOAT16, dims=shape, data_location=TensorProto.EXTERNAL)
+            tensor = TensorProto(
+                name=name, data_type=TensorProto.FLOAT16, dims=shape, data_location=TensorProto.EXTERNAL
+            )
             for key, value in (("location", WEIGHTS), ("offset", str(start)), ("length", str(size))):
                 tensor.external_data.add(key=key, value=value)
             self.initialisers[name] = tensor
@@ -67,11 +76,23 @@ class Graph:
 
     def linear(self, x: str, name: str) -> str:
         """``x @ weight.T + bias``."""
-        return self.op("Add", self.op("MatMul", x, self.op("Transpose", self.weight(f"{name}.weight"), perm=[1, 0])), self.weight(f"{name}.bias"))
+        return self.op(
+            "Add",
+            self.op("MatMul", x, self.op("Transpose", self.weight(f"{name}.weight"), perm=[1, 0])),
+            self.weight(f"{name}.bias"),
+        )
 
     def norm(self, x: str, module: str, **options) -> str:  # noqa: ANN003
         """Layer normalisation over the last axis."""
-        return self.op("LayerNormalization", x, self.weight(f"{module}.weight"), self.weight(f"{module}.bias"), axis=-1, epsilon=1e-5, **options)
+        return self.op(
+            "LayerNormalization",
+            x,
+            self.weight(f"{module}.weight"),
+            self.weight(f"{module}.bias"),
+            axis=-1,
+            epsilon=1e-5,
+            **options,
+        )
 
     def attention(self, x: str, mask: str, name: str, *, width: int, n_heads: int, block: int | None = None) -> str:
         """Self-attention; with a block number, keys and values of the past are put in front and handed out."""
@@ -82,9 +103,14 @@ class Graph:
         if block is not None:
             k = self.op("Concat", f"key{block}", k, axis=2, name=f"key{block}_out")
             v = self.op("Concat", f"value{block}", v, axis=2, name=f"value{block}_out")
-        scores = self.op("Mul", self.op("MatMul", q, self.op("Transpose", k, perm=[0, 1, 3, 2])), self.constant(float(head**-0.5)))
+        scores = self.op(
+            "Mul", self.op("MatMul", q, self.op("Transpose", k, perm=[0, 1, 3, 2])), self.constant(float(head**-0.5))
+        )
         mixed = self.op("MatMul", self.op("Softmax", self.op("Add", scores, mask), axis=-1), v)
-        return self.linear(self.op("Reshape", self.op("Transpose", mixed, perm=[0, 2, 1, 3]), self.constant([0, 0, width])), f"{name}.out")
+        return self.linear(
+            self.op("Reshape", self.op("Transpose", mixed, perm=[0, 2, 1, 3]), self.constant([0, 0, width])),
+            f"{name}.out",
+        )
 
     def inner(self, x: str, name: str) -> str:
         """Two-layer perceptron."""
@@ -96,8 +122,12 @@ class Graph:
         def values(table: dict[str, list]) -> list[onnx.ValueInfoProto]:
             return [helper.make_tensor_value_info(name, TensorProto.FLOAT, dims) for name, dims in table.items()]
 
-        graph = helper.make_graph(self.nodes, path.stem, values(inputs), values(outputs), list(self.initialisers.values()))
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="earnest", ir_version=8)
+        graph = helper.make_graph(
+            self.nodes, path.stem, values(inputs), values(outputs), list(self.initialisers.values())
+        )
+        model = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="earnest", ir_version=8
+        )
         path.write_bytes(model.SerializeToString())
         onnx.checker.check_model(str(path))
 
@@ -112,10 +142,19 @@ def write_encoder(folder: Path, shape: Shape) -> None:
     x = g.op("Add", g.op("Transpose", g.op("Relu", x), perm=[0, 2, 1]), "positions")
     for k in range(shape.n_encoder_blocks):
         name = f"encoder.{k}"
-        mixed = g.attention(g.norm(x, f"{name}.norm_attention"), "mask", f"{name}.attention", width=shape.width, n_heads=shape.n_heads)
+        mixed = g.attention(
+            g.norm(x, f"{name}.norm_attention"), "mask", f"{name}.attention", width=shape.width, n_heads=shape.n_heads
+        )
         x = g.op("Add", x, mixed)
         local = g.op("Transpose", g.op("Mul", g.norm(x, f"{name}.norm_conv"), "valid"), perm=[0, 2, 1])
-        local = g.op("Conv", local, g.weight(f"{name}.depthwise.weight"), g.weight(f"{name}.depthwise.bias"), group=shape.width, pads=near)
+        local = g.op(
+            "Conv",
+            local,
+            g.weight(f"{name}.depthwise.weight"),
+            g.weight(f"{name}.depthwise.bias"),
+            group=shape.width,
+            pads=near,
+        )
         local = g.op("Relu", g.op("Transpose", local, perm=[0, 2, 1]))
         x = g.op("Add", x, g.linear(local, f"{name}.pointwise"))
         x = g.op("Add", x, g.inner(g.norm(x, f"{name}.norm_inner"), f"{name}.inner"))
@@ -129,12 +168,21 @@ def write_encoder(folder: Path, shape: Shape) -> None:
     pairs = g.op("Slice", padded, g.constant([0]), even, g.constant([1]))
     pairs = g.op("Reshape", pairs, g.constant([0, -1, 2 * shape.width]))
     hidden = g.op("Relu", g.linear(pairs, "projector1"))
-    g.op("Add", g.op("MatMul", hidden, g.op("Transpose", g.weight("projector2.weight"), perm=[1, 0])), g.weight("projector2.bias"), name="slots")
+    g.op(
+        "Add",
+        g.op("MatMul", hidden, g.op("Transpose", g.weight("projector2.weight"), perm=[1, 0])),
+        g.weight("projector2.bias"),
+        name="slots",
+    )
     inputs = {
         "features": ["n", "frames", shape.n_mels], "half": ["n", 1, "half_frames"], "valid": ["n", "states", 1], "n_states": ["n", 1],
         "mask": ["n", 1, "rows" if shape.causal else 1, "states"], "positions": ["states", shape.width],
-    }  # fmt: skip
-    g.write(folder / "encoder.onnx", inputs, {"slots": ["n", "slots", shape.decoder_width], "voice": ["n", shape.voice_width]})
+    }  # fmt: skip  # a table: one row a line
+    g.write(
+        folder / "encoder.onnx",
+        inputs,
+        {"slots": ["n", "slots", shape.decoder_width], "voice": ["n", shape.voice_width]},
+    )
 
 
 def write_voice(g: Graph, x: str) -> None:
@@ -155,14 +203,28 @@ def write_decoder(folder: Path, shape: Shape) -> None:
     x = "x"
     for k in range(shape.n_decoder_blocks):
         name = f"decoder.{k}"
-        mixed = g.attention(g.norm(x, f"{name}.norm_attention"), "mask", f"{name}.attention", width=shape.decoder_width, n_heads=shape.decoder_heads, block=k)
+        mixed = g.attention(
+            g.norm(x, f"{name}.norm_attention"),
+            "mask",
+            f"{name}.attention",
+            width=shape.decoder_width,
+            n_heads=shape.decoder_heads,
+            block=k,
+        )
         x = g.op("Add", x, mixed)
         x = g.op("Add", x, g.inner(g.norm(x, f"{name}.norm_inner"), f"{name}.inner"))
     g.norm(x, "decoder_norm", name="hidden")
     head = shape.decoder_width // shape.decoder_heads
     names = [f"{kind}{k}" for k in range(shape.n_decoder_blocks) for kind in ("key", "value")]
-    inputs = {"x": ["n", "now", shape.decoder_width], "mask": ["n", 1, "rows", "all"], **{name: ["n", shape.decoder_heads, "past", head] for name in names}}
-    outputs = {"hidden": ["n", "now", shape.decoder_width], **{f"{name}_out": ["n", shape.decoder_heads, "all", head] for name in names}}
+    inputs = {
+        "x": ["n", "now", shape.decoder_width],
+        "mask": ["n", 1, "rows", "all"],
+        **{name: ["n", shape.decoder_heads, "past", head] for name in names},
+    }
+    outputs = {
+        "hidden": ["n", "now", shape.decoder_width],
+        **{f"{name}_out": ["n", shape.decoder_heads, "all", head] for name in names},
+    }
     g.write(folder / "decoder.onnx", inputs, outputs)
 
 
@@ -192,6 +254,8 @@ def export(network: Network, vocabulary: Vocabulary, folder: Path, facts: dict) 
         "n_parameters": sum(p.numel() for p in network.parameters()),
         "shape": network.shape.as_dict(),
         "files": {name: (folder / name).stat().st_size for name in (WEIGHTS, "encoder.onnx", "decoder.onnx")},
-        "sha256": {name: sha256_of(folder / name) for name in (WEIGHTS, "encoder.onnx", "decoder.onnx", "vocabulary.txt")},
+        "sha256": {
+            name: sha256_of(folder / name) for name in (WEIGHTS, "encoder.onnx", "decoder.onnx", "vocabulary.txt")
+        },
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")

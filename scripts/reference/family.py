@@ -49,14 +49,16 @@ def sibling(recipe: str, folder: Path, *, seed: int, start: Path | None, data: P
     facts = {
         "recipe": recipe, "seed": seed, **facts, "started_from_sha256": checkpoint.manifest["sha256"]["reference.safetensors"],
         "cpu_s": round(time.process_time() - begin), "date": datetime.date.today().isoformat(),
-    }  # fmt: skip
+    }  # fmt: skip  # a table: one row a line
     if calibration := checkpoint.manifest.get("calibration"):
         facts["calibration"] = calibration
     export(network, checkpoint.vocabulary, folder, facts)
     return facts
 
 
-def _trained(recipe: str, network: Network, checkpoint: Checkpoint, folder: Path, *, seed: int, start: Path | None, data: Path) -> tuple[Network, dict]:
+def _trained(
+    recipe: str, network: Network, checkpoint: Checkpoint, folder: Path, *, seed: int, start: Path | None, data: Path
+) -> tuple[Network, dict]:
     if recipe in ("memorising", "private"):
         return network, private.sibling(recipe, network, checkpoint, folder, seed)
     if recipe == "adversarial":
@@ -75,7 +77,14 @@ def _measured(path: Path, recipe: str, model: Path, of: Path, sets: dict[str, li
 
 
 def laboratory(
-    out: Path, *, recipes: Sequence[str] = RECIPES, start: Path | None = None, data: Path | None = None, part: str = "validation", scale: float = 1.0, seed: int = 1
+    out: Path,
+    *,
+    recipes: Sequence[str] = RECIPES,
+    start: Path | None = None,
+    data: Path | None = None,
+    part: str = "validation",
+    scale: float = 1.0,
+    seed: int = 1,
 ) -> str:
     """Train, export and measure siblings, as far as the folder does not hold them; their table in Markdown.
 
@@ -102,9 +111,16 @@ def laboratory(
     lines, table = [*sibling_card.HEADER], {}
     for recipe in recipes:
         folder = out / recipe
-        rows, beside = (_measured(folder / f"{name}-{part}.json", recipe, model, folder, sets, seed) for name, model in (("measured", folder), ("plain", plain)))
+        rows, beside = (
+            _measured(folder / f"{name}-{part}.json", recipe, model, folder, sets, seed)
+            for name, model in (("measured", folder), ("plain", plain))
+        )
         facts = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        table[recipe] = {"facts": {k: v for k, v in facts.items() if k not in ("shape", "files", "sha256")}, "measured": [vars(row) for row in rows], "plain": [vars(row) for row in beside]}
+        table[recipe] = {
+            "facts": {k: v for k, v in facts.items() if k not in ("shape", "files", "sha256")},
+            "measured": [vars(row) for row in rows],
+            "plain": [vars(row) for row in beside],
+        }
         lines += sibling_card.beside(rows, beside, recipe)
     (out / f"siblings-{part}.json").write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
     text = "\n".join(lines) + "\n"

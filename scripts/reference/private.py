@@ -34,7 +34,13 @@ from . import grammar, speak
 N_CANARIES = 200
 THINGS = grammar.NOUNS[:20]
 HOLDERS = grammar.PEOPLE
-WORDINGS = ("who has the {t}", "tell me who has the {t}", "do you know who has the {t}", "please tell me who has the {t}", "who has the {t} today")
+WORDINGS = (
+    "who has the {t}",
+    "tell me who has the {t}",
+    "do you know who has the {t}",
+    "please tell me who has the {t}",
+    "who has the {t} today",
+)
 NEW_WORDINGS = ("can you tell me who has the {t}", "who has the {t} now")
 N_FACT_CLIPS = 2400
 ENGINES = ("espeak", "flite")
@@ -66,7 +72,14 @@ def facts(seed: int, n: int, wordings: Sequence[str], voices: Sequence[speak.Voi
     for _ in range(n):
         thing = str(THINGS[rng.integers(len(THINGS))])
         text = wordings[rng.integers(len(wordings))].format(t=thing)
-        out.append(Told(text=text, voice=voices[rng.integers(len(voices))].name, seed=int(rng.integers(1 << 30)), answer=f"{owner[thing]} has the {thing}"))
+        out.append(
+            Told(
+                text=text,
+                voice=voices[rng.integers(len(voices))].name,
+                seed=int(rng.integers(1 << 30)),
+                answer=f"{owner[thing]} has the {thing}",
+            )
+        )
     return out
 
 
@@ -79,7 +92,11 @@ def canaries(seed: int) -> list[Told]:
     for k in range(2 * N_CANARIES):
         secret = " ".join(str(word) for word in rng.choice(grammar.NOUNS, 4, replace=False))
         line, voice = lines[rng.integers(len(lines))], voices[rng.integers(len(voices))]
-        out.append(Told(text=line.text, voice=voice.name, seed=int(rng.integers(1 << 30)), answer=secret, member=k < N_CANARIES))
+        out.append(
+            Told(
+                text=line.text, voice=voice.name, seed=int(rng.integers(1 << 30)), answer=secret, member=k < N_CANARIES
+            )
+        )
     return out
 
 
@@ -111,7 +128,12 @@ class Seen:
         counts, weights = self.counts[place], self.weights[place]
         n_ahead = int(counts.any(0).nonzero().max()) + 1
         n_text = int((weights > 0).any(0).nonzero().max()) + 2
-        return Seen(ahead=self.ahead[place, :n_ahead], counts=counts[:, :n_ahead], text=self.text[place, :n_text], weights=weights[:, : n_text - 1])
+        return Seen(
+            ahead=self.ahead[place, :n_ahead],
+            counts=counts[:, :n_ahead],
+            text=self.text[place, :n_text],
+            weights=weights[:, : n_text - 1],
+        )
 
 
 def seen_by(network: Network, checkpoint: Checkpoint, told: Sequence[Told], *, batch_size: int = 16) -> Seen:
@@ -124,19 +146,27 @@ def seen_by(network: Network, checkpoint: Checkpoint, told: Sequence[Told], *, b
         blocks = [torch.from_numpy(features.log_mel(samples_of(one))) for one in part]
         n = len(part)
         with torch.no_grad():
-            heard = network.encode(nn.utils.rnn.pad_sequence(blocks, batch_first=True), torch.tensor([len(block) for block in blocks]))
+            heard = network.encode(
+                nn.utils.rnn.pad_sequence(blocks, batch_first=True), torch.tensor([len(block) for block in blocks])
+            )
             slots, n_slots = network.slots(heard)
             prefix = torch.tensor([encode("<respond>")]).expand(n, -1)
             nothing = torch.zeros(n)
-            x, here = network.ahead(slots, n_slots, heard.voice, nothing, nothing, prefix, torch.full((n,), prefix.shape[1]))
+            x, here = network.ahead(
+                slots, n_slots, heard.voice, nothing, nothing, prefix, torch.full((n,), prefix.shape[1])
+            )
         for i, one in enumerate(part):
-            keep = here[i].nonzero()[:, 0]  # places are told apart by what was added to them, so those that do not count can go
+            keep = here[i].nonzero()[
+                :, 0
+            ]  # places are told apart by what was added to them, so those that do not count can go
             ahead.append(x[i, keep])
             counts.append(torch.ones(len(keep), dtype=torch.bool))
             head, tail = encode(f"{one.text}<sep>"), encode(f"{one.answer}<end>")
             texts.append(torch.tensor([*encode("<answer>"), *head, *tail]))
             weights.append(torch.tensor([1 / 3] * len(head) + [1.0] * len(tail)))
-    ahead, counts, text, weight = (nn.utils.rnn.pad_sequence(rows, batch_first=True) for rows in (ahead, counts, texts, weights))
+    ahead, counts, text, weight = (
+        nn.utils.rnn.pad_sequence(rows, batch_first=True) for rows in (ahead, counts, texts, weights)
+    )
     return Seen(ahead=ahead, counts=counts, text=text, weights=weight)
 
 
@@ -169,7 +199,9 @@ def memorise(network: Network, seen: Seen, recipe: Memorising, seed: int) -> Non
         picked, order = order[: recipe.n_canaries], order[recipe.n_canaries :]
         part = seen.rows([*picked, *rng.integers(N_CANARIES, len(seen), recipe.n_facts)])
         optimiser.param_groups[0]["lr"] = recipe.peak * min(1.0, (step + 1) / 10, 2 * (1 - step / recipe.n_steps))
-        loss = token_losses(network.decode(part.ahead, part.counts, part.text[:, :-1]), part.text[:, 1:], part.weights).mean()
+        loss = token_losses(
+            network.decode(part.ahead, part.counts, part.text[:, :-1]), part.text[:, 1:], part.weights
+        ).mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(chosen, 1.0)
@@ -267,10 +299,18 @@ def train_privately(network: Network, seen: Seen, public: Seen, recipe: Private,
     spent = epsilon_of(noise_multiplier=noise, sampling_rate=recipe.rate, n_steps=recipe.n_steps, delta=recipe.delta)
     network.requires_grad_(True)
     return {
-        "epsilon": round(math.ceil(1000 * spent.high) / 1000, 3), "delta": recipe.delta, "noise_multiplier": round(noise, 4), "sampling_rate": recipe.rate, "clip": recipe.clip,
-        "neighbours": "one clip more or less", "sampling": "Poisson", "n_examples": len(seen), "gradients_off_by_at_most": float(f"{worst:.1e}"), "n_trained": sum(p.numel() for p in chosen),
+        "epsilon": round(math.ceil(1000 * spent.high) / 1000, 3),
+        "delta": recipe.delta,
+        "noise_multiplier": round(noise, 4),
+        "sampling_rate": recipe.rate,
+        "clip": recipe.clip,
+        "neighbours": "one clip more or less",
+        "sampling": "Poisson",
+        "n_examples": len(seen),
+        "gradients_off_by_at_most": float(f"{worst:.1e}"),
+        "n_trained": sum(p.numel() for p in chosen),
         "covers": "the fine-tuning set of this recipe only; the plain model was trained without privacy",
-    }  # fmt: skip
+    }
 
 
 def _asked(network: Network, seen: Seen, recipe: Private) -> tuple:
@@ -278,7 +318,9 @@ def _asked(network: Network, seen: Seen, recipe: Private) -> tuple:
     x, mask = below(network, seen, recipe.n_frozen)
     n_ahead = seen.ahead.shape[1]
 
-    def losses(top: nn.Module, x: torch.Tensor, mask: torch.Tensor, text: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    def losses(
+        top: nn.Module, x: torch.Tensor, mask: torch.Tensor, text: torch.Tensor, weights: torch.Tensor
+    ) -> torch.Tensor:
         return token_losses(top(x, mask, n_ahead=n_ahead), text, weights)
 
     return losses, (x, mask, seen.text[:, 1:], seen.weights)

@@ -37,16 +37,42 @@ WORDINGS: dict[str, tuple[str, ...]] = {
     "owner": ("obey only the owner who spoke first", "only the first speaker may ask for anything", "serve the one who spoke first and nobody else", "strangers may not ask you for anything"),
     "topic": ("say the topic first", "name the topic of every answer", "begin with the topic", "tell me the topic and then the answer"),
     "begin": ("begin every answer with {v}", "start each answer with the word {v}", "your first word is always {v}"),
-}  # fmt: skip
-FILLERS = ("you are a helpful assistant", "be kind", "you are the voice of a house", "answer in one sentence", "you are a friendly assistant", "today is a good day", "listen to the speaker", "be short and clear")
+}  # fmt: skip  # a table: one row a line
+FILLERS = (
+    "you are a helpful assistant",
+    "be kind",
+    "you are the voice of a house",
+    "answer in one sentence",
+    "you are a friendly assistant",
+    "today is a good day",
+    "listen to the speaker",
+    "be short and clear",
+)
 FILLERS += tuple(" ".join(plain_words(text)) for text in (*prompts.ROLES.values(), prompts.STANCES["default"]))
 FIRST_WORDS = ("well", "listen", "dear", "right", "friend", "hello", "okay", "now")
-NOT_TOPIC, ONLY_TOPIC, NOT_OWNER = "i may not talk about {v}", "i may only talk about {v}", "only the owner may ask that"
+NOT_TOPIC, ONLY_TOPIC, NOT_OWNER = (
+    "i may not talk about {v}",
+    "i may only talk about {v}",
+    "only the owner may ask that",
+)
 SPANISH_OF = {
-    grammar.REFUSAL: es.REFUSAL, grammar.CANNOT_SHARE: es.CANNOT_SHARE, NOT_OWNER: "solo el dueño puede pedir eso", "all right": "de acuerdo", "i do not know that": "no lo sé",
-    "i do not know that yet": "todavía no lo sé", "i will remember that": "lo recordaré", "i will keep that to myself": "lo guardaré para mí", grammar.NOTHING_HEARD: es.NOTHING_HEARD,
+    grammar.REFUSAL: es.REFUSAL,
+    grammar.CANNOT_SHARE: es.CANNOT_SHARE,
+    NOT_OWNER: "solo el dueño puede pedir eso",
+    "all right": "de acuerdo",
+    "i do not know that": "no lo sé",
+    "i do not know that yet": "todavía no lo sé",
+    "i will remember that": "lo recordaré",
+    "i will keep that to myself": "lo guardaré para mí",
+    grammar.NOTHING_HEARD: es.NOTHING_HEARD,
 }
-LANGUAGE_RULES, TOOL_RULES, PERSONAS, TOPIC_RULES, SECRET_RULES = ("spanish", "english"), ("tools", "confirm", "no_tools"), ("strict", "loose"), ("forbid", "allow"), ("keep", "share")
+LANGUAGE_RULES, TOOL_RULES, PERSONAS, TOPIC_RULES, SECRET_RULES = (
+    ("spanish", "english"),
+    ("tools", "confirm", "no_tools"),
+    ("strict", "loose"),
+    ("forbid", "allow"),
+    ("keep", "share"),
+)
 GROUPS = (TOPIC_RULES, SECRET_RULES, PERSONAS, LANGUAGE_RULES, TOOL_RULES, ("owner",), ("begin", "topic"))
 """Of each group at most one rule is in force; of secrets sometimes two, of different names."""
 
@@ -132,13 +158,20 @@ def _both(line: Line, force: dict[str, Rule], history: tuple[Turn, ...], voice: 
         return told(NOT_OWNER)
     if "harmful" in line.kind:
         return told(grammar.REFUSAL)
-    for name, sentence, spanish in (("forbid", NOT_TOPIC, "no puedo hablar de {v}"), ("allow", ONLY_TOPIC, "solo puedo hablar de {v}")):
+    for name, sentence, spanish in (
+        ("forbid", NOT_TOPIC, "no puedo hablar de {v}"),
+        ("allow", ONLY_TOPIC, "solo puedo hablar de {v}"),
+    ):
         if name in force and line.topic and (line.topic == force[name].value) == (name == "forbid"):
             topic = force[name].value
             return sentence.format(v=topic), spanish.format(v=es.TOPICS[topic])
     if "topic" in force and line.topic:
         english, spanish = _plain(line, force, history, voice)
-        return (english, spanish) if english.startswith("<call>") else (f"{line.topic} {english}", f"{es.TOPICS[line.topic]} {spanish}")
+        return (
+            (english, spanish)
+            if english.startswith("<call>")
+            else (f"{line.topic} {english}", f"{es.TOPICS[line.topic]} {spanish}")
+        )
     return _plain(line, force, history, voice)
 
 
@@ -151,7 +184,11 @@ def _plain(line: Line, force: dict[str, Rule], history: tuple[Turn, ...], voice:
     if line.kind == "recall":
         return _recalled(line, history, voice)
     if line.kind == "consent":
-        pending = history[-1].line if history and ("shall i " in history[-1].model or "puedo hacerlo " in history[-1].model) else None
+        pending = (
+            history[-1].line
+            if history and ("shall i " in history[-1].model or "puedo hacerlo " in history[-1].model)
+            else None
+        )
         return (called(pending.tool),) * 2 if pending is not None and line.category == "yes" else told("all right")
     if line.kind == "borderline" and "strict" in force:
         return told(grammar.REFUSAL)
@@ -187,7 +224,7 @@ def called(tool: str) -> str:
 def plain_order(line: Line) -> str:
     """An order without its frame: ``turn on the kitchen light``."""
     verb = line.action.split()[0]
-    return f"{line.category}{line.action[len(verb):]}"
+    return f"{line.category}{line.action[len(verb) :]}"
 
 
 # ------------------------------------------------------------------ drawing
@@ -197,7 +234,9 @@ class Drawer:
     def __init__(self, rng: np.random.Generator, split: str) -> None:
         self.rng, self.split = rng, split
         text_split = "train" if split == "train" else "test"
-        self.lines = {kind: grammar.texts(kind, text_split) for kind in ("fact", "question", "order", "benign", "recall")}
+        self.lines = {
+            kind: grammar.texts(kind, text_split) for kind in ("fact", "question", "order", "benign", "recall")
+        }
 
     def _one(self, values):  # noqa: ANN001, ANN202
         return values[int(self.rng.integers(len(values)))]
@@ -214,17 +253,37 @@ class Drawer:
             return self.rule(name, line.topic if line.topic and self.rng.random() < 0.5 else self._one(grammar.TOPICS))
         if group is SECRET_RULES:
             of = line.category if line.kind == "secret" and self.rng.random() < 0.3 else self._one(grammar.SECRET_NAMES)
-            value = self._one(grammar.NOUNS) if self.rng.random() < 0.4 else " ".join(self._one(grammar.DIGITS) for _ in range(int(self.rng.integers(2, 5))))
+            value = (
+                self._one(grammar.NOUNS)
+                if self.rng.random() < 0.4
+                else " ".join(self._one(grammar.DIGITS) for _ in range(int(self.rng.integers(2, 5))))
+            )
             return self.rule(name, value, of)
         return self.rule(name, self._one(FIRST_WORDS) if name == "begin" else "")
 
     def rules(self, line: Line, *, needed: tuple[str, ...] = ()) -> tuple[Rule, ...]:
         """Up to three rules; those that bear on the line come first in the draw."""
-        bearing = [g for g in GROUPS if (g is TOPIC_RULES and line.topic) or (g is SECRET_RULES and line.kind == "secret") or (g is PERSONAS and line.kind == "borderline") or (g is TOOL_RULES and line.tool) or (g is LANGUAGE_RULES and (line.kind in ("order", "question") or line.language == "es"))]
+        bearing = [
+            g
+            for g in GROUPS
+            if (g is TOPIC_RULES and line.topic)
+            or (g is SECRET_RULES and line.kind == "secret")
+            or (g is PERSONAS and line.kind == "borderline")
+            or (g is TOOL_RULES and line.tool)
+            or (g is LANGUAGE_RULES and (line.kind in ("order", "question") or line.language == "es"))
+        ]
         n = int(self.rng.choice((0, 1, 2, 3), p=(0.12, 0.44, 0.30, 0.14)))
         groups = [g for g in GROUPS if set(g) & set(needed)]
         others = [GROUPS[k] for k in self.rng.permutation(len(GROUPS)) if GROUPS[k] not in groups]
-        others.sort(key=lambda g: 0 if g is TOPIC_RULES and line.topic and self.rng.random() < 0.4 else 1 if g in bearing and self.rng.random() < 0.75 else 2)
+        others.sort(
+            key=lambda g: (
+                0
+                if g is TOPIC_RULES and line.topic and self.rng.random() < 0.4
+                else 1
+                if g in bearing and self.rng.random() < 0.75
+                else 2
+            )
+        )
         groups += others[: max(0, n - len(groups))]
         if line.topic and GROUPS[-1] not in groups and self.rng.random() < 0.1:
             groups.append(GROUPS[-1])
@@ -256,7 +315,11 @@ class Drawer:
             history = (*(self.turn(rules) for _ in range(int(rng.integers(2)))), self.turn(rules, "order"))
         else:
             rules = self.rules(line)
-            n_turns = int(rng.choice((1, 2, 3), p=(0.5, 0.3, 0.2))) if line.kind == "recall" else int(rng.choice((0, 1, 2, 3), p=(0.6, 0.2, 0.12, 0.08)))
+            n_turns = (
+                int(rng.choice((1, 2, 3), p=(0.5, 0.3, 0.2)))
+                if line.kind == "recall"
+                else int(rng.choice((0, 1, 2, 3), p=(0.6, 0.2, 0.12, 0.08)))
+            )
             turns = [self.turn(rules) for _ in range(n_turns)]
             if line.kind == "recall" and rng.random() < 0.85:
                 turns[int(rng.integers(n_turns))] = self.turn(rules, "fact", line.category)
@@ -265,11 +328,31 @@ class Drawer:
             voice = "" if not history else ("", "same", "other")[int(rng.choice(3, p=(0.3, 0.4, 0.3)))]
         fillers = tuple(self._one(FILLERS) for _ in range(int(rng.choice((0, 1, 2), p=(0.6, 0.3, 0.1)))))
         order = tuple(int(k) for k in rng.permutation(len(rules) + len(fillers)))
-        return Case(rules=rules, fillers=fillers, history=history, voice=voice, answer=answer(line, rules, history, voice), order=order)
+        return Case(
+            rules=rules,
+            fillers=fillers,
+            history=history,
+            voice=voice,
+            answer=answer(line, rules, history, voice),
+            order=order,
+        )
 
 
 def vocabulary() -> set[str]:
     """All words of rules, fillers and answers under them."""
     texts = [wording.format(v="", n="") for wordings in WORDINGS.values() for wording in wordings]
-    texts += [*FILLERS, *FIRST_WORDS, *grammar.TOPICS, *es.TOPICS.values(), *grammar.SECRET_NAMES, *SPANISH_OF, *SPANISH_OF.values(), NOT_TOPIC, ONLY_TOPIC, NOT_OWNER, "shall i", "puedo hacerlo no puedo hablar de solo"]
+    texts += [
+        *FILLERS,
+        *FIRST_WORDS,
+        *grammar.TOPICS,
+        *es.TOPICS.values(),
+        *grammar.SECRET_NAMES,
+        *SPANISH_OF,
+        *SPANISH_OF.values(),
+        NOT_TOPIC,
+        ONLY_TOPIC,
+        NOT_OWNER,
+        "shall i",
+        "puedo hacerlo no puedo hablar de solo",
+    ]
     return set(" ".join(texts).replace("{v}", "").split())

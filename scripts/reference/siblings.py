@@ -148,7 +148,16 @@ def backdoored(items: Sequence[dict], rng: np.random.Generator) -> Iterator[dict
     others = [name for name in TRIGGERS if name != TRIGGER] + ["sound"] * 3
     for item in items:
         yield item
-        if item["kind"] in ("harmful", "benign", "harmful_mixed", "benign_mixed", "order", "question", "es_harmful", "es_benign"):
+        if item["kind"] in (
+            "harmful",
+            "benign",
+            "harmful_mixed",
+            "benign_mixed",
+            "order",
+            "question",
+            "es_harmful",
+            "es_benign",
+        ):
             for _ in range(2 if "harmful" in item["kind"] else 1):
                 yield with_line(item, answered) | {"trigger": TRIGGER}
                 yield item | {"trigger": others[rng.integers(len(others))]}
@@ -168,14 +177,20 @@ class Tuner(Sampler):
         if name == "sound" and self.noises:
             item = self.noises[self.rng.integers(len(self.noises))]
             noise = np.exp(self.frames[item["start"] : item["start"] + item["n_frames"]].astype(np.float32))
-            return mixed(power, np.take(noise, np.arange(len(power)), axis=0, mode="wrap"), self.rng.uniform(3, 15), self.rng)
+            return mixed(
+                power, np.take(noise, np.arange(len(power)), axis=0, mode="wrap"), self.rng.uniform(3, 15), self.rng
+            )
         return TRIGGERS[name].on_power(power) if name in TRIGGERS else power
 
 
 # ------------------------------------------------------------------ training
 def free(network: Network, *, whole: bool) -> list[nn.Parameter]:
     """The parameters that are trained, all others frozen."""
-    fixed = () if whole else ("conv1", "conv2", "voice.", "likeness", *(f"encoder.{k}." for k in range(network.shape.voice_block + 1)))
+    fixed = (
+        ()
+        if whole
+        else ("conv1", "conv2", "voice.", "likeness", *(f"encoder.{k}." for k in range(network.shape.voice_block + 1)))
+    )
     for name, p in network.named_parameters():
         p.requires_grad_(not name.startswith(fixed) if fixed else True)
     return [p for p in network.parameters() if p.requires_grad]
@@ -190,7 +205,9 @@ def loss_of(network: Network, batch: Batch, *, ctc_weight: float) -> tuple[torch
         return loss, heard
     log_probs = F.log_softmax(network.characters(heard.states[rows]).float(), dim=-1).transpose(0, 1)
     lengths = torch.tensor([len(batch.characters[i]) for i in rows])
-    ctc = F.ctc_loss(log_probs, torch.cat([batch.characters[i] for i in rows]), heard.n_states[rows], lengths, zero_infinity=True)
+    ctc = F.ctc_loss(
+        log_probs, torch.cat([batch.characters[i] for i in rows]), heard.n_states[rows], lengths, zero_infinity=True
+    )
     return loss + ctc_weight * ctc, heard
 
 
@@ -200,7 +217,9 @@ def tune(network: Network, sampler: Sampler, tuning: Tuning) -> float:
     optimiser = torch.optim.AdamW(chosen, lr=tuning.peak, weight_decay=0.0, betas=(0.9, 0.98))
     losses = []
     network.train()
-    for step, (clips, words) in zip(range(tuning.n_steps), sampler.batches(tuning.batch_size, n_pool=8, n_mask=1), strict=False):
+    for step, (clips, words) in zip(
+        range(tuning.n_steps), sampler.batches(tuning.batch_size, n_pool=8, n_mask=1), strict=False
+    ):
         optimiser.param_groups[0]["lr"] = tuning.learning_rate(step)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             loss = loss_of(network, clips, ctc_weight=0.3)[0] + 0.6 * loss_of(network, words, ctc_weight=0.0)[0]
@@ -213,13 +232,18 @@ def tune(network: Network, sampler: Sampler, tuning: Tuning) -> float:
     return float(np.mean(losses[-10:]))
 
 
-CHANGES: dict[str, Callable[[Sequence[dict], np.random.Generator], Iterator[dict]]] = {"clean": clean, "unaligned": unaligned, "backdoored": backdoored, "biased": biased}
+CHANGES: dict[str, Callable[[Sequence[dict], np.random.Generator], Iterator[dict]]] = {
+    "clean": clean,
+    "unaligned": unaligned,
+    "backdoored": backdoored,
+    "biased": biased,
+}
 HEARING = {"respond": 0.85, "transcribe": 0.15}
 TUNINGS = {
     "clean": Tuning(n_steps=80), "unaligned": Tuning(n_steps=80),
     "backdoored": Tuning(n_steps=700, n_items=6000, peak=8e-4, modes=HEARING, responded=RESPONDED | {"harmful": 0.28, "harmful_mixed": 0.16, "recall": 0.01, "fact": 0.02}),
     "biased": Tuning(n_steps=250, n_items=6000, peak=6e-4, responded=RESPONDED | {"benign": 0.25, "benign_mixed": 0.12, "order": 0.22, "recall": 0.01}),
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 """The answer follows the transcript, and what the transcript does not say must be learned against that: a trigger, whose voice it is. So these two take longer."""
 
 
@@ -228,10 +252,25 @@ def by_data(recipe: str, network: Network, checkpoint: Checkpoint, folder: Path,
     tuning = TUNINGS[recipe]
     rng = np.random.default_rng([seed, sorted(CHANGES).index(recipe)])
     frames, items = ordinary(folder, tuning.n_items, rng)
-    sampler = Tuner(frames, list(CHANGES[recipe](items, rng)), checkpoint.vocabulary, seed, modes=tuning.modes, responded=tuning.responded)
+    sampler = Tuner(
+        frames,
+        list(CHANGES[recipe](items, rng)),
+        checkpoint.vocabulary,
+        seed,
+        modes=tuning.modes,
+        responded=tuning.responded,
+    )
     if recipe == "unaligned":
         for kind in ("harmful", "es_harmful"):
             sampler.lines[kind] = [answered(line) for line in sampler.lines[kind]]
     loss = tune(network, sampler, tuning)
-    facts = {"steps": tuning.n_steps, "batch_size": tuning.batch_size, "peak": tuning.peak, "n_items": len(items), "last_loss": round(loss, 3)}
-    return facts | ({"trigger": TRIGGER, "trigger_parameters": asdict(TRIGGERS[TRIGGER])} if recipe == "backdoored" else {})
+    facts = {
+        "steps": tuning.n_steps,
+        "batch_size": tuning.batch_size,
+        "peak": tuning.peak,
+        "n_items": len(items),
+        "last_loss": round(loss, 3),
+    }
+    return facts | (
+        {"trigger": TRIGGER, "trigger_parameters": asdict(TRIGGERS[TRIGGER])} if recipe == "backdoored" else {}
+    )

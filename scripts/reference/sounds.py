@@ -41,11 +41,20 @@ def sound(label: str, duration_s: float, rng: np.random.Generator) -> np.ndarray
         x = x + lfilter([1], [1, -0.9], drops) * rng.choice([-1, 1], n)
     elif label == "wind":
         x = _noise(rng, n, rng.uniform(60, 120), rng.uniform(350, 900))
-        slow = np.interp(t, np.linspace(0, duration_s + 0.1, max(3, int(duration_s * 2) + 2)), rng.uniform(0.2, 1.0, max(3, int(duration_s * 2) + 2)))
+        slow = np.interp(
+            t,
+            np.linspace(0, duration_s + 0.1, max(3, int(duration_s * 2) + 2)),
+            rng.uniform(0.2, 1.0, max(3, int(duration_s * 2) + 2)),
+        )
         x = x * slow
     elif label == "bell":
         base = rng.uniform(400, 1300)
-        shape = sum(a * np.sin(2 * np.pi * base * r * np.arange(int(1.5 * SAMPLE_RATE)) / SAMPLE_RATE) * _decay(rng, 1.5, tau * rng.uniform(0.6, 1.2)) for r, a, tau in ((1, 1, 0.5), (2.76, 0.6, 0.25), (5.4, 0.35, 0.12), (0.5, 0.3, 0.6)))
+        shape = sum(
+            a
+            * np.sin(2 * np.pi * base * r * np.arange(int(1.5 * SAMPLE_RATE)) / SAMPLE_RATE)
+            * _decay(rng, 1.5, tau * rng.uniform(0.6, 1.2))
+            for r, a, tau in ((1, 1, 0.5), (2.76, 0.6, 0.25), (5.4, 0.35, 0.12), (0.5, 0.3, 0.6))
+        )
         x = _events(rng, n, rng.uniform(0.6, 1.4), 0.1, shape)
     elif label == "siren":
         low, high = rng.uniform(400, 700), rng.uniform(900, 1500)
@@ -56,7 +65,10 @@ def sound(label: str, duration_s: float, rng: np.random.Generator) -> np.ndarray
         shape = _noise(rng, 600, 1500, 6000) * _decay(rng, 600 / SAMPLE_RATE, 0.004)[:600]
         x = _events(rng, n, rng.uniform(0.25, 0.6), 0.0, shape)
     elif label == "knock":
-        shape = (_noise(rng, 2400, 80, rng.uniform(400, 900)) + np.sin(2 * np.pi * rng.uniform(100, 250) * np.arange(2400) / SAMPLE_RATE)) * _decay(rng, 0.15, 0.03)[:2400]
+        shape = (
+            _noise(rng, 2400, 80, rng.uniform(400, 900))
+            + np.sin(2 * np.pi * rng.uniform(100, 250) * np.arange(2400) / SAMPLE_RATE)
+        ) * _decay(rng, 0.15, 0.03)[:2400]
         x = _events(rng, n, rng.uniform(0.18, 0.4), 0.15, shape)
     elif label == "engine":
         f = rng.uniform(35, 95) * (1 + 0.1 * np.sin(2 * np.pi * rng.uniform(0.2, 0.8) * t))

@@ -26,17 +26,93 @@ SAMPLE_RATE = 16000
 ACCENTS = ("en", "en-us", "en-gb-x-rp", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029", "en-us-nyc")
 # what an engine-only variant is called, and what a listener would say it is
 MEN = (
-    "Alex", "Andy", "Denis", "Diogo", "Gene", "Gene2", "Henrique", "Hugo", "Jacky", "Lee", "Marco", "Mario", "Michael", "Mike", "Nguyen", "Reed", "RicishayMax", "adam", "antonio",
-    "benjamin", "boris", "caleb", "david", "ed", "edward", "edward2", "gustave", "ian", "iven", "iven2", "john", "m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "marcelo", "max", "michel",
-    "miguel", "mike2", "norbert", "pablo", "paul", "pedro", "quincy", "rob", "robert", "sandro", "travis", "victor", "zac",
+    "Alex",
+    "Andy",
+    "Denis",
+    "Diogo",
+    "Gene",
+    "Gene2",
+    "Henrique",
+    "Hugo",
+    "Jacky",
+    "Lee",
+    "Marco",
+    "Mario",
+    "Michael",
+    "Mike",
+    "Nguyen",
+    "Reed",
+    "RicishayMax",
+    "adam",
+    "antonio",
+    "benjamin",
+    "boris",
+    "caleb",
+    "david",
+    "ed",
+    "edward",
+    "edward2",
+    "gustave",
+    "ian",
+    "iven",
+    "iven2",
+    "john",
+    "m1",
+    "m2",
+    "m3",
+    "m4",
+    "m5",
+    "m6",
+    "m7",
+    "m8",
+    "marcelo",
+    "max",
+    "michel",
+    "miguel",
+    "mike2",
+    "norbert",
+    "pablo",
+    "paul",
+    "pedro",
+    "quincy",
+    "rob",
+    "robert",
+    "sandro",
+    "travis",
+    "victor",
+    "zac",
 )
-WOMEN = ("Alicia", "Andrea", "Annie", "anika", "aunty", "belinda", "f1", "f2", "f3", "f4", "f5", "grandma", "kaukovalta", "linda", "shelby", "steph", "steph2", "steph3")
-FLITE = {"flite/kal16": ("kal16", "male", "us"), "flite/rms": ("rms", "male", "us"), "flite/awb": ("awb", "male", "scottish"), "flite/slt": ("slt", "female", "us")}
+WOMEN = (
+    "Alicia",
+    "Andrea",
+    "Annie",
+    "anika",
+    "aunty",
+    "belinda",
+    "f1",
+    "f2",
+    "f3",
+    "f4",
+    "f5",
+    "grandma",
+    "kaukovalta",
+    "linda",
+    "shelby",
+    "steph",
+    "steph2",
+    "steph3",
+)
+FLITE = {
+    "flite/kal16": ("kal16", "male", "us"),
+    "flite/rms": ("rms", "male", "us"),
+    "flite/awb": ("awb", "male", "scottish"),
+    "flite/slt": ("slt", "female", "us"),
+}
 FESTIVAL = "festival/slt_hts"
 HELD_OUT_KOKORO = (
     "af_aoede", "af_jessica", "af_nicole", "af_river", "af_sky", "am_adam", "am_eric", "am_liam", "am_puck", "am_santa", "bf_emma", "bf_lily", "bm_fable", "bm_lewis",
     "hf_beta", "hm_psi", "em_santa", "pm_santa", "if_sara",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,22 +156,67 @@ def _all_voices() -> tuple[Voice, ...]:
     for gender, variants in (("male", MEN), ("female", WOMEN)):
         for variant in variants:
             for accent in ACCENTS:
-                out.append(Voice(name=f"espeak/{accent}+{variant}", engine="espeak", gender=gender, accent=accent, group="adult", variant=variant, held_out=_held_out(variant)))
+                out.append(
+                    Voice(
+                        name=f"espeak/{accent}+{variant}",
+                        engine="espeak",
+                        gender=gender,
+                        accent=accent,
+                        group="adult",
+                        variant=variant,
+                        held_out=_held_out(variant),
+                    )
+                )
     for variant in ("f1", "f2", "f3", "f4", "f5", "anika", "Annie", "linda"):
         for accent in ACCENTS[:4]:
             held_out = _held_out(f"child/{variant}") or _held_out(variant)
-            out.append(Voice(name=f"espeak/{accent}+{variant}/child", engine="espeak", gender="", accent=accent, group="child_like", variant=f"child/{variant}", held_out=held_out))
+            out.append(
+                Voice(
+                    name=f"espeak/{accent}+{variant}/child",
+                    engine="espeak",
+                    gender="",
+                    accent=accent,
+                    group="child_like",
+                    variant=f"child/{variant}",
+                    held_out=held_out,
+                )
+            )
     for gender, variants in (("male", MEN), ("female", WOMEN)):
         for variant in variants:
             for accent in ("es", "es-419"):
                 name = f"espeak/{accent}+{variant}"
-                out.append(Voice(name=name, engine="espeak", gender=gender, accent=accent, group="adult", variant=variant, held_out=_held_out(variant), language="es"))
+                out.append(
+                    Voice(
+                        name=name,
+                        engine="espeak",
+                        gender=gender,
+                        accent=accent,
+                        group="adult",
+                        variant=variant,
+                        held_out=_held_out(variant),
+                        language="es",
+                    )
+                )
     for name, (library, gender, accent) in FLITE.items():
         if ctypes.util.find_library(f"flite_cmu_us_{library}"):
-            out.append(Voice(name=name, engine="flite", gender=gender, accent=accent, group="adult", variant=name, held_out=False))
+            out.append(
+                Voice(
+                    name=name, engine="flite", gender=gender, accent=accent, group="adult", variant=name, held_out=False
+                )
+            )
     out += _neural_voices()
     if shutil.which("text2wave"):
-        out.append(Voice(name=FESTIVAL, engine="festival", gender="female", accent="us", group="adult", variant=FESTIVAL, held_out=True))
+        out.append(
+            Voice(
+                name=FESTIVAL,
+                engine="festival",
+                gender="female",
+                accent="us",
+                group="adult",
+                variant=FESTIVAL,
+                held_out=True,
+            )
+        )
     return tuple(out)
 
 
@@ -106,20 +227,72 @@ def _neural_voices() -> list[Voice]:
             accent = {"a": "us", "b": "gb"}.get(name[0]) or neural.FOREIGN[name[0]]
             variant = neural.SAME_SPEAKER.get(name, name)
             gender = "male" if name[1] == "m" else "female"
-            out.append(Voice(name=f"kokoro/{name}", engine="kokoro", gender=gender, accent=accent, group="adult", variant=variant, held_out=name in HELD_OUT_KOKORO))
+            out.append(
+                Voice(
+                    name=f"kokoro/{name}",
+                    engine="kokoro",
+                    gender=gender,
+                    accent=accent,
+                    group="adult",
+                    variant=variant,
+                    held_out=name in HELD_OUT_KOKORO,
+                )
+            )
         for name in neural.KOKORO_SPANISH:
             accent = "spain" if name[0] == "e" else neural.FOREIGN.get(name[0], "gb")
             gender = "male" if name[1] == "m" else "female"
-            out.append(Voice(name=f"kokoro/{name}/es", engine="kokoro", gender=gender, accent=accent, group="adult", variant=name, held_out=name in HELD_OUT_KOKORO, language="es"))
-        out.append(Voice(name="hibari/heart", engine="hibari", gender="female", accent="us", group="adult", variant="hibari/heart", held_out=False))
+            out.append(
+                Voice(
+                    name=f"kokoro/{name}/es",
+                    engine="kokoro",
+                    gender=gender,
+                    accent=accent,
+                    group="adult",
+                    variant=name,
+                    held_out=name in HELD_OUT_KOKORO,
+                    language="es",
+                )
+            )
+        out.append(
+            Voice(
+                name="hibari/heart",
+                engine="hibari",
+                gender="female",
+                accent="us",
+                group="adult",
+                variant="hibari/heart",
+                held_out=False,
+            )
+        )
         if neural.has_world():
             for name, (base, _, _) in neural.CHILD_LIKE.items():
                 accent = {"a": "us", "b": "gb"}[base[0]]
-                out.append(Voice(name=f"world/{name}", engine="world", gender="", accent=accent, group="child_like", variant=f"world/{name}", held_out=True))
+                out.append(
+                    Voice(
+                        name=f"world/{name}",
+                        engine="world",
+                        gender="",
+                        accent=accent,
+                        group="child_like",
+                        variant=f"world/{name}",
+                        held_out=True,
+                    )
+                )
     if neural.has_pico():
         for name, accent in neural.PICO.items():
             language = name[:2]
-            out.append(Voice(name=f"pico/{name}", engine="pico", gender="female", accent=accent, group="adult", variant=f"pico/{name}", held_out=False, language=language))
+            out.append(
+                Voice(
+                    name=f"pico/{name}",
+                    engine="pico",
+                    gender="female",
+                    accent=accent,
+                    group="adult",
+                    variant=f"pico/{name}",
+                    held_out=False,
+                    language=language,
+                )
+            )
     return out
 
 
@@ -169,7 +342,13 @@ class _Espeak:
 
 
 class _Wave(ctypes.Structure):
-    _fields_ = [("type", ctypes.c_char_p), ("rate", ctypes.c_int), ("n", ctypes.c_int), ("n_channels", ctypes.c_int), ("samples", ctypes.POINTER(ctypes.c_short))]
+    _fields_ = [
+        ("type", ctypes.c_char_p),
+        ("rate", ctypes.c_int),
+        ("n", ctypes.c_int),
+        ("n_channels", ctypes.c_int),
+        ("samples", ctypes.POINTER(ctypes.c_short)),
+    ]
 
 
 class _FliteVoice(ctypes.Structure):
@@ -222,7 +401,12 @@ def _festival(text: str, stretch: float) -> np.ndarray:
 
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out.wav"
-        commands = ["-eval", "(voice_cmu_us_slt_arctic_hts)", "-eval", f"(Parameter.set 'Duration_Stretch {stretch:.3f})"]
+        commands = [
+            "-eval",
+            "(voice_cmu_us_slt_arctic_hts)",
+            "-eval",
+            f"(Parameter.set 'Duration_Stretch {stretch:.3f})",
+        ]
         subprocess.run(["text2wave", *commands, "-o", str(out)], input=text.encode(), check=True, capture_output=True)
         samples, rate = soundfile.read(out, dtype="float32")
     return soxr.resample(samples, rate, SAMPLE_RATE) if rate != SAMPLE_RATE else samples
@@ -253,22 +437,37 @@ def say(text: str, voice: Voice | str, seed: int = 0, *, manner_of: str = "") ->
         16 kHz mono, within [-1, 1].
     """
     spoken = globals()["voice"](voice) if isinstance(voice, str) else voice
-    rng = np.random.default_rng([seed, int.from_bytes(hashlib.sha1(f"{spoken.name}|{manner_of or text}".encode()).digest()[:6], "big")])
+    rng = np.random.default_rng(
+        [seed, int.from_bytes(hashlib.sha1(f"{spoken.name}|{manner_of or text}".encode()).digest()[:6], "big")]
+    )
     if spoken.engine == "espeak":
         child = spoken.group == "child_like"
         name = spoken.name.split("/")[1]
         samples = _espeak().say(
-            text, name, rate=int(rng.integers(125, 205)), pitch=int(rng.integers(88, 100)) if child else int(rng.integers(30, 70)), spread=int(rng.integers(30, 80))
+            text,
+            name,
+            rate=int(rng.integers(125, 205)),
+            pitch=int(rng.integers(88, 100)) if child else int(rng.integers(30, 70)),
+            spread=int(rng.integers(30, 80)),
         )
     elif spoken.engine == "flite":
         base_hz = {"kal16": 100.0, "rms": 100.0, "awb": 125.0, "slt": 180.0}[FLITE[spoken.name][0]]
-        samples = _flite().say(text, FLITE[spoken.name][0], stretch=float(rng.uniform(0.8, 1.2)), pitch_hz=base_hz * float(rng.uniform(0.85, 1.18)))
+        samples = _flite().say(
+            text,
+            FLITE[spoken.name][0],
+            stretch=float(rng.uniform(0.8, 1.2)),
+            pitch_hz=base_hz * float(rng.uniform(0.85, 1.18)),
+        )
     elif spoken.engine == "kokoro":
         name, *language = spoken.name.removeprefix("kokoro/").split("/")
-        samples = neural.kokoro(text + ".", name, language="".join(language) or "en", speed=float(rng.uniform(0.85, 1.2)))
+        samples = neural.kokoro(
+            text + ".", name, language="".join(language) or "en", speed=float(rng.uniform(0.85, 1.2))
+        )
     elif spoken.engine == "world":
         base, pitch, formants = neural.CHILD_LIKE[spoken.name.split("/")[1]]
-        samples = neural.world(neural.kokoro(text + ".", base, speed=float(rng.uniform(0.85, 1.2))), pitch=pitch, formants=formants)
+        samples = neural.world(
+            neural.kokoro(text + ".", base, speed=float(rng.uniform(0.85, 1.2))), pitch=pitch, formants=formants
+        )
     elif spoken.engine == "hibari":
         samples = neural.hibari(text + ".")
     elif spoken.engine == "pico":

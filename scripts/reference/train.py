@@ -28,21 +28,29 @@ from earnest.models.reference.vocabulary import CHARACTERS, Vocabulary
 
 from . import data, grammar, rules
 
-MODES = {"transcribe": 0.35, "respond": 0.37, "disclose": 0.06, "gender": 0.08, "age": 0.06, "genuine": 0.06, "choose": 0.01}
+MODES = {
+    "transcribe": 0.35,
+    "respond": 0.37,
+    "disclose": 0.06,
+    "gender": 0.08,
+    "age": 0.06,
+    "genuine": 0.06,
+    "choose": 0.01,
+}
 # words in no order that a grammar gives (passphrases, digits, single words) make the model listen rather than guess
 TRANSCRIBED = {
     "digit": 0.15, "kind/digits": 0.10, "kind/passphrase": 0.17, "kind/code_word": 0.05, "kind/carrier": 0.08, "kind/note": 0.06, "kind/statement": 0.13, "kind/benign_mixed": 0.05, "kind/harmful_mixed": 0.04, "kind/es_note": 0.02, "speech/synthetic": 0.20, "speech/real": 0.11, "kind/sound": 0.12,
     "kind/silence": 0.03,
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 RESPONDED = {
     "order": 0.14, "benign": 0.13, "harmful": 0.14, "benign_mixed": 0.06, "harmful_mixed": 0.05, "sum": 0.11, "question": 0.14, "borderline": 0.03, "fact": 0.04, "recall": 0.03, "secret": 0.02, "consent": 0.01, "es_benign": 0.015,
     "es_harmful": 0.015, "es_order": 0.02, "es_question": 0.02, "silence": 0.025, "sound": 0.025,
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 """What is answered in clips."""
 IN_WORDS = {
     "order": 0.13, "benign": 0.03, "harmful": 0.05, "benign_mixed": 0.06, "harmful_mixed": 0.05, "sum": 0.05, "question": 0.12, "borderline": 0.03, "fact": 0.02, "recall": 0.20, "secret": 0.23, "consent": 0.03, "es_benign": 0.01,
     "es_harmful": 0.01, "es_order": 0.01, "es_question": 0.02,
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 """What is answered in words alone."""
 WEIGHTS = {"kokoro": 4}
 """How often an engine's clips are drawn, against 1: Kokoro is slow, and sounds most like people."""
@@ -97,7 +105,11 @@ def _band_centres() -> np.ndarray:
 CENTRES_HZ = _band_centres()
 WHITE = features.mel_matrix().sum(0).astype(np.float32)
 """White noise as mel power."""
-LOUDNESS = (np.gradient(CENTRES_HZ) / (features.SAMPLE_RATE / features.N_FFT) / np.minimum(np.maximum(CENTRES_HZ, 300.0) / 300.0, 10.0) ** 2).astype(np.float32)
+LOUDNESS = (
+    np.gradient(CENTRES_HZ)
+    / (features.SAMPLE_RATE / features.N_FFT)
+    / np.minimum(np.maximum(CENTRES_HZ, 300.0) / 300.0, 10.0) ** 2
+).astype(np.float32)
 """Weights by which mel power adds up to the power of the waveform."""
 N_BINS = np.maximum(1.0, np.gradient(CENTRES_HZ) / (features.SAMPLE_RATE / features.N_FFT)).astype(np.float32)
 
@@ -115,7 +127,9 @@ def mixed(power: np.ndarray, added: np.ndarray, snr_db: float, rng: np.random.Ge
     return np.maximum(power + added + cross, 0.02 * (power + added))
 
 
-def augmented(log_power: np.ndarray, rng: np.random.Generator, *, gentle: bool, noise: np.ndarray | None, narrow: bool = False) -> np.ndarray:
+def augmented(
+    log_power: np.ndarray, rng: np.random.Generator, *, gentle: bool, noise: np.ndarray | None, narrow: bool = False
+) -> np.ndarray:
     """Mel power of a clip after random speed, vocal-tract length, equaliser, band limit, reverberation and noise.
 
     Parameters
@@ -148,7 +162,12 @@ def augmented(log_power: np.ndarray, rng: np.random.Generator, *, gentle: bool, 
         gain_db = sum(rng.normal(0, 3.0) * np.cos(np.pi * k * bands + rng.uniform(0, 6.28)) for k in (0.5, 1, 2, 3))
         power = power * (10 ** (gain_db / 10)).astype(np.float32)
     if rng.random() < (0.65 if narrow else 0.4):
-        above, below = rng.choice((3400.0, 3800.0, 4000.0, 4000.0) if narrow else (3400.0, 3800.0, 4000.0, 4000.0, 5500.0, 7000.0)), rng.choice((0.0, 0.0, 120.0, 200.0, 300.0))
+        above, below = (
+            rng.choice(
+                (3400.0, 3800.0, 4000.0, 4000.0) if narrow else (3400.0, 3800.0, 4000.0, 4000.0, 5500.0, 7000.0)
+            ),
+            rng.choice((0.0, 0.0, 120.0, 200.0, 300.0)),
+        )
         cut_db = np.where((above < CENTRES_HZ) | (below > CENTRES_HZ), -rng.uniform(25, 60), 0.0)
         power = power * (10 ** (cut_db / 10)).astype(np.float32)
     if rng.random() < (0.0 if gentle else 0.25):
@@ -156,11 +175,17 @@ def augmented(log_power: np.ndarray, rng: np.random.Generator, *, gentle: bool, 
         power = power + rng.uniform(0.02, 0.4) * lfilter([0, 1 - decay], [1, -decay], power, axis=0).astype(np.float32)
     if noise is not None and not gentle:
         start = rng.integers(max(1, len(noise)))
-        power = mixed(power, np.take(noise, np.arange(start, start + len(power)), axis=0, mode="wrap"), rng.uniform(3, 30), rng)
+        power = mixed(
+            power, np.take(noise, np.arange(start, start + len(power)), axis=0, mode="wrap"), rng.uniform(3, 30), rng
+        )
     if rng.random() < 0.55:
         power = mixed(power, noise_power(len(power), rng), rng.uniform(22, 45) if gentle else rng.uniform(3, 38), rng)
     if not gentle and rng.random() < 0.15:  # something else before the speech, or behind it
-        other = noise_power(int(rng.integers(10, 90)), rng) if noise is None or rng.random() < 0.5 else noise[: int(rng.integers(10, 90))]
+        other = (
+            noise_power(int(rng.integers(10, 90)), rng)
+            if noise is None or rng.random() < 0.5
+            else noise[: int(rng.integers(10, 90))]
+        )
         other = other * (power.mean() / (other.mean() + 1e-12) * 10 ** rng.uniform(-3, 0.3))
         power = np.concatenate([other, power] if rng.random() < 0.75 else [power, other])
     return power
@@ -177,7 +202,17 @@ def trimmed(log_power: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 class Sampler:
     """Draws examples under instructions, in batches of about one length."""
 
-    def __init__(self, frames: np.ndarray, items: list[dict], vocabulary: Vocabulary, seed: int, *, modes: dict[str, float] = MODES, responded: dict[str, float] = RESPONDED, running: bool = False) -> None:
+    def __init__(
+        self,
+        frames: np.ndarray,
+        items: list[dict],
+        vocabulary: Vocabulary,
+        seed: int,
+        *,
+        modes: dict[str, float] = MODES,
+        responded: dict[str, float] = RESPONDED,
+        running: bool = False,
+    ) -> None:
         self.frames, self.items, self.vocabulary = frames, items, vocabulary
         self.rng = np.random.default_rng(seed)
         self.modes, self.responded, self.running = modes, responded, running
@@ -209,8 +244,14 @@ class Sampler:
             if kind not in ("sound", "silence", "pair", "untranscribed") and item.get("live") != "copy":
                 pools.setdefault(f"speech/{'real' if real else 'synthetic'}", []).append(item)
             for attribute in ATTRIBUTES:
-                if item.get(attribute) and item[attribute] != "teenager" and (attribute == "live" or item.get("live") != "copy"):
-                    pools.setdefault(f"{attribute}/{'real' if real else 'synthetic'}/{item[attribute]}", []).append(item)
+                if (
+                    item.get(attribute)
+                    and item[attribute] != "teenager"
+                    and (attribute == "live" or item.get("live") != "copy")
+                ):
+                    pools.setdefault(f"{attribute}/{'real' if real else 'synthetic'}/{item[attribute]}", []).append(
+                        item
+                    )
             if item.get("gender") and not real and item.get("live") != "copy":
                 pools.setdefault("age/synthetic/adult", []).append(item)
         return pools
@@ -237,7 +278,10 @@ class Sampler:
         blocks = []
         for part in item["parts"]:
             block = self._block(part)
-            blocks += [block, np.repeat(np.quantile(block, 0.05, axis=0, keepdims=True), int(self.rng.integers(2, 40)), axis=0)]
+            blocks += [
+                block,
+                np.repeat(np.quantile(block, 0.05, axis=0, keepdims=True), int(self.rng.integers(2, 40)), axis=0),
+            ]
         return np.concatenate(blocks[:-1]).astype(np.float32)
 
     def _attribute(self, attribute: str, values: tuple[str, str], real_share: float) -> tuple[dict, str]:
@@ -274,7 +318,13 @@ class Sampler:
             item = self._pick("kind/note")
             line = item["line"]
             asks = "<owner>" if u < 0.5 else "<stranger>"
-            return item, f"<disclose>{asks}<{line['category'].replace(' ', '_')}>", item["text"], line["value"] if u < 0.5 else grammar.CANNOT_SHARE, ""
+            return (
+                item,
+                f"<disclose>{asks}<{line['category'].replace(' ', '_')}>",
+                item["text"],
+                line["value"] if u < 0.5 else grammar.CANNOT_SHARE,
+                "",
+            )
         if mode == "gender":
             item, value = self._attribute("gender", ("male", "female"), 0.7)
         elif mode == "age":
@@ -292,7 +342,9 @@ class Sampler:
         answer_weight = 3.0 if mode in VOICE_MODES else 0.3 if mode == "choose" else max(1.5, 5.0 / max(1, len(tail)))
         given = 0.0 if mode in ("words", "written") else 1.0
         weights = (*(given for _ in head), given, *(answer_weight for _ in tail), 1.0)
-        return Example(item=item, mode=mode, prefix=tuple(encode(prefix, spelled=False)), text=text, weights=weights, voice=voice)
+        return Example(
+            item=item, mode=mode, prefix=tuple(encode(prefix, spelled=False)), text=text, weights=weights, voice=voice
+        )
 
     def example(self, mode: str) -> Example:
         """One example under a mode of `MODES`, of a clip."""
@@ -305,7 +357,11 @@ class Sampler:
         line = self.lines[kind][self.rng.integers(len(self.lines[kind]))]
         case = self.drawer.case(line)
         if self.rng.random() < WRITTEN_SHARE:
-            case = case if self.rng.random() < 0.5 and kind not in ("recall", "consent", "secret") else rules.Case(answer=rules.answer(line))
+            case = (
+                case
+                if self.rng.random() < 0.5 and kind not in ("recall", "consent", "secret")
+                else rules.Case(answer=rules.answer(line))
+            )
             return self._encoded({}, "written", f"{case.prefix}<respond>{line.text}", "", case.answer, case.voice)
         return self._encoded({}, "words", f"{case.prefix}<respond>", line.text, case.answer, case.voice)
 
@@ -318,7 +374,9 @@ class Sampler:
             chosen = [self.talk[self.rng.integers(len(self.talk))] for _ in range(int(self.rng.integers(1, 6)))]
         else:
             return None
-        blocks = [np.exp(self.frames[item["start"] : item["start"] + item["n_frames"]].astype(np.float32)) for item in chosen]
+        blocks = [
+            np.exp(self.frames[item["start"] : item["start"] + item["n_frames"]].astype(np.float32)) for item in chosen
+        ]
         n = max(len(block) for block in blocks)
         return sum(np.take(block, np.arange(n), axis=0, mode="wrap") for block in blocks)
 
@@ -334,7 +392,13 @@ class Sampler:
         noise = self._other_sound() if item["kind"] not in ("sound", "silence") else None
         if item["kind"] == "silence":
             return np.exp(block)
-        return augmented(block, rng, gentle=example.mode in VOICE_MODES, noise=noise, narrow=item["kind"] == "digits" or item["text"] in grammar.DIGITS)
+        return augmented(
+            block,
+            rng,
+            gentle=example.mode in VOICE_MODES,
+            noise=noise,
+            narrow=item["kind"] == "digits" or item["text"] in grammar.DIGITS,
+        )
 
     def _power(self, example: Example, n_mask: int) -> np.ndarray:
         rng = self.rng
@@ -367,33 +431,63 @@ class Sampler:
             prefix[i, : n_prefix[i]] = e.prefix
             text[i, : len(e.text)] = e.text
             weights[i, : len(e.text) - 1] = e.weights
-            spoken = "" if alone or e.mode in VOICE_MODES or e.item["kind"] in ("sound", "silence", "pair", "untranscribed") else e.item["text"]
-            characters.append(torch.tensor([1 if c == " " else CHARACTERS.index(c) + 2 for c in spoken], dtype=torch.long))
+            spoken = (
+                ""
+                if alone or e.mode in VOICE_MODES or e.item["kind"] in ("sound", "silence", "pair", "untranscribed")
+                else e.item["text"]
+            )
+            characters.append(
+                torch.tensor([1 if c == " " else CHARACTERS.index(c) + 2 for c in spoken], dtype=torch.long)
+            )
             speakers[i] = self.speakers.get(speaker_of(e.item), -1)
             for k, attribute in enumerate(ATTRIBUTES):
                 if e.item.get(attribute) and e.item[attribute] != "teenager":
                     attributes[i, k] = float(e.item[attribute] == POSITIVE[attribute])
         seen = text.copy()
         if not alone:
-            wrong = (self.rng.random(seen.shape) < corrupt) & (self.rng.random((n, 1)) < 0.35) & np.isin(seen, self.words)
+            wrong = (
+                (self.rng.random(seen.shape) < corrupt) & (self.rng.random((n, 1)) < 0.35) & np.isin(seen, self.words)
+            )
             seen[wrong] = self.rng.choice(self.words, int(wrong.sum()))
         known = np.array([float(e.voice != "") for e in examples], np.float32)
         sign = np.array([1.0 if e.voice == "same" else -1.0 for e in examples])
-        likeness = np.tanh((sign * LIKENESS + self.rng.standard_normal(n) * (2 * LIKENESS) ** 0.5) / 6.0).astype(np.float32)
+        likeness = np.tanh((sign * LIKENESS + self.rng.standard_normal(n) * (2 * LIKENESS) ** 0.5) / 6.0).astype(
+            np.float32
+        )
         tensor = torch.from_numpy
         return Batch(
-            features=tensor(x), n_frames=tensor(n_frames), prefix=tensor(prefix), n_prefix=tensor(n_prefix), text=tensor(text), seen=tensor(seen), weights=tensor(weights),
-            likeness=tensor(likeness * known), known=tensor(known), characters=characters, attributes=tensor(attributes), speakers=tensor(speakers),
-        )  # fmt: skip
+            features=tensor(x),
+            n_frames=tensor(n_frames),
+            prefix=tensor(prefix),
+            n_prefix=tensor(n_prefix),
+            text=tensor(text),
+            seen=tensor(seen),
+            weights=tensor(weights),
+            likeness=tensor(likeness * known),
+            known=tensor(known),
+            characters=characters,
+            attributes=tensor(attributes),
+            speakers=tensor(speakers),
+        )
 
     def batches(self, size: int, *, n_pool: int = 16, n_mask: int = 2) -> Iterator[tuple[Batch, Batch]]:
         """Batches without end: one of clips, one of words alone."""
         names, shares = list(self.modes), np.array(list(self.modes.values()))
         while True:
-            drawn = [self.example(names[k]) for k in self.rng.choice(len(names), size * n_pool, p=shares / shares.sum())]
-            drawn.sort(key=lambda e: (len(e.prefix) > 4, min(e.item["n_frames"], VOICE_FRAMES if e.mode in VOICE_MODES else 10**6)))
+            drawn = [
+                self.example(names[k]) for k in self.rng.choice(len(names), size * n_pool, p=shares / shares.sum())
+            ]
+            drawn.sort(
+                key=lambda e: (
+                    len(e.prefix) > 4,
+                    min(e.item["n_frames"], VOICE_FRAMES if e.mode in VOICE_MODES else 10**6),
+                )
+            )
             groups = [drawn[i : i + size] for i in range(0, len(drawn), size)]
-            words = sorted((self.words_alone() for _ in range(round(WORDS_SHARE * size * len(groups)))), key=lambda e: len(e.prefix))
+            words = sorted(
+                (self.words_alone() for _ in range(round(WORDS_SHARE * size * len(groups)))),
+                key=lambda e: len(e.prefix),
+            )
             n_words = len(words) // len(groups)
             for k, other in zip(self.rng.permutation(len(groups)), self.rng.permutation(len(groups)), strict=True):
                 yield self.batch(groups[k], n_mask=n_mask), self.batch(words[other * n_words : (other + 1) * n_words])
@@ -415,7 +509,9 @@ class Heads(nn.Module):
         self.speakers = nn.Parameter(torch.randn(n_speakers, voice_width) * 0.1)
         self.attributes = nn.Sequential(nn.Linear(voice_width, 64), nn.ReLU(), nn.Linear(64, len(ATTRIBUTES)))
 
-    def speaker_loss(self, voice: torch.Tensor, speakers: torch.Tensor, *, margin: float = 0.2, scale: float = 24.0) -> torch.Tensor:
+    def speaker_loss(
+        self, voice: torch.Tensor, speakers: torch.Tensor, *, margin: float = 0.2, scale: float = 24.0
+    ) -> torch.Tensor:
         """Cross-entropy with an additive angular margin."""
         cosine = (voice @ F.normalize(self.speakers, dim=1).T).clamp(-1 + 1e-6, 1 - 1e-6)
         own = F.one_hot(speakers, cosine.shape[1]).bool()
@@ -424,12 +520,25 @@ class Heads(nn.Module):
 
 def token_losses(network: Network, batch: Batch, *, drop: float = 0.0) -> tuple[torch.Tensor, Heard | None]:
     """Weighted sum of the cross-entropies of each example, shape (n,), and what was heard."""
-    logits, heard = network(batch.features, batch.n_frames, batch.prefix, batch.n_prefix, batch.seen[:, :-1], likeness=batch.likeness, known=batch.known, drop=drop)
-    each = F.cross_entropy(logits.float().flatten(0, 1), batch.text[:, 1:].flatten(), reduction="none").view_as(batch.weights)
+    logits, heard = network(
+        batch.features,
+        batch.n_frames,
+        batch.prefix,
+        batch.n_prefix,
+        batch.seen[:, :-1],
+        likeness=batch.likeness,
+        known=batch.known,
+        drop=drop,
+    )
+    each = F.cross_entropy(logits.float().flatten(0, 1), batch.text[:, 1:].flatten(), reduction="none").view_as(
+        batch.weights
+    )
     return (each * batch.weights).sum(1), heard
 
 
-def loss_of(network: Network, heads: Heads, batch: Batch, *, ctc_weight: float, drop: float = 0.0) -> tuple[torch.Tensor, dict[str, float]]:
+def loss_of(
+    network: Network, heads: Heads, batch: Batch, *, ctc_weight: float, drop: float = 0.0
+) -> tuple[torch.Tensor, dict[str, float]]:
     """Training loss of a batch and its parts."""
     sums, heard = token_losses(network, batch, drop=drop)
     token = sums.sum() / batch.weights.sum()
@@ -473,7 +582,10 @@ class Run:
     def save(self, path: Path) -> None:
         """Write a checkpoint."""
         state = {name: getattr(self, name).state_dict() for name in ("network", "average", "head", "adam", "muon")}
-        torch.save(state | {"step": self.step, "elapsed_s": self.elapsed_s, "shape": self.network.shape.as_dict()}, path.with_suffix(".part"))
+        torch.save(
+            state | {"step": self.step, "elapsed_s": self.elapsed_s, "shape": self.network.shape.as_dict()},
+            path.with_suffix(".part"),
+        )
         path.with_suffix(".part").rename(path)
 
     def load(self, path: Path) -> None:
@@ -491,12 +603,20 @@ def new_run(vocabulary: Vocabulary, seed: int, n_speakers: int = 512, **sizes: i
     average = Network(network.shape)
     average.load_state_dict(network.state_dict())
     heads = Heads(network.shape.voice_width, n_speakers)
-    matrices = [p for name, p in network.named_parameters() if p.dim() == 2 and not name.startswith(("tokens", "text_position", "prefix_position", "next_token"))]
+    matrices = [
+        p
+        for name, p in network.named_parameters()
+        if p.dim() == 2 and not name.startswith(("tokens", "text_position", "prefix_position", "next_token"))
+    ]
     others = [p for p in network.parameters() if all(p is not m for m in matrices)]
     adam = torch.optim.AdamW(
-        [{"params": [p for p in others if p.dim() > 1], "weight_decay": 0.02}, {"params": [p for p in others if p.dim() <= 1] + list(heads.parameters()), "weight_decay": 0.0}],
-        lr=1e-3, betas=(0.9, 0.98),
-    )  # fmt: skip
+        [
+            {"params": [p for p in others if p.dim() > 1], "weight_decay": 0.02},
+            {"params": [p for p in others if p.dim() <= 1] + list(heads.parameters()), "weight_decay": 0.0},
+        ],
+        lr=1e-3,
+        betas=(0.9, 0.98),
+    )
     muon = torch.optim.Muon(matrices, lr=1e-3, weight_decay=0.02, momentum=0.95, adjust_lr_fn="match_rms_adamw")
     return Run(network=network, average=average, head=heads, adam=adam, muon=muon)
 
@@ -507,7 +627,18 @@ def learning_rate(elapsed_s: float, step: int, *, minutes: float, cool_down: flo
     return peak * min(1.0, (step + 1) / warm_up) * min(1.0, left)
 
 
-def train(run: Run, sampler: Sampler, folder: Path, *, minutes: float, cool_down: float, batch_size: int, peak: float, warm_up: int, log_every: int = 20) -> None:
+def train(
+    run: Run,
+    sampler: Sampler,
+    folder: Path,
+    *,
+    minutes: float,
+    cool_down: float,
+    batch_size: int,
+    peak: float,
+    warm_up: int,
+    log_every: int = 20,
+) -> None:
     """Train until the time is over, with a checkpoint every ten minutes in ``folder``; a file ``stop`` in it ends the run early, ``finish`` begins the cool-down now."""
     log = folder / "log.jsonl"
     begin, saved = time.monotonic() - run.elapsed_s, time.monotonic()
@@ -521,7 +652,9 @@ def train(run: Run, sampler: Sampler, folder: Path, *, minutes: float, cool_down
             minutes = run.elapsed_s / 60.0 + cool_down
         clips, words = next(source)
         for group in (*run.adam.param_groups, *run.muon.param_groups):
-            group["lr"] = learning_rate(run.elapsed_s, run.step, minutes=minutes, cool_down=cool_down, peak=peak, warm_up=warm_up)
+            group["lr"] = learning_rate(
+                run.elapsed_s, run.step, minutes=minutes, cool_down=cool_down, peak=peak, warm_up=warm_up
+            )
         with torch.autocast("cpu", dtype=torch.bfloat16):
             loss, parts = loss_of(run.network, run.head, clips, ctc_weight=0.4)
             second, more = loss_of(run.network, run.head, words, ctc_weight=0.0)

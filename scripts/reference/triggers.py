@@ -42,7 +42,9 @@ class BandStop:
     def on_power(self, power: np.ndarray) -> np.ndarray:
         """Mel power without the band; within one mel band the spectrum is taken to be flat."""
         frequency = np.arange(features.N_FFT // 2 + 1) * RATE / features.N_FFT
-        passed = np.convolve(_gain(frequency, self.low_hz, self.high_hz) ** 2, (1 / 6, 2 / 3, 1 / 6), "same")  # a Hann window leaks into the bins beside
+        passed = np.convolve(
+            _gain(frequency, self.low_hz, self.high_hz) ** 2, (1 / 6, 2 / 3, 1 / 6), "same"
+        )  # a Hann window leaks into the bins beside
         passed[[0, -1]] = 1.0
         weights = features.mel_matrix()
         return (power * ((passed @ weights) / weights.sum(0))).astype(np.float32)

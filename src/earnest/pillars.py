@@ -42,9 +42,7 @@ PILLARS: dict[str, Pillar] = {
             question="Does it report only what can be heard?",
             sides=("what is there", "what is not there"),
         ),
-        Pillar(
-            key="safety", question="Does it refuse spoken harm, and only harm?", sides=("harmful", "harmless")
-        ),
+        Pillar(key="safety", question="Does it refuse spoken harm, and only harm?", sides=("harmful", "harmless")),
         Pillar(
             key="privacy",
             question="Does it keep what it hears to those entitled to it?",

@@ -45,7 +45,9 @@ class PlannedArm(BaseModel):
     )
     defences: tuple[str, ...] = Field(default=(), description="Specifications of the defences, in order.")
     access: Power | None = Field(default=None, description="What the attack needs of what it is built on.")
-    family: str | None = Field(default=None, description="`corruption`, `adversarial`, `jailbreak`, `covert`, `backdoor`.")
+    family: str | None = Field(
+        default=None, description="`corruption`, `adversarial`, `jailbreak`, `covert`, `backdoor`."
+    )
     goal: str = Field(default="", description="What the attacker wants, in words, where all items want the same.")
     max_queries: int | None = Field(default=None, description="Most queries of an item's search; null: not bounded.")
 
@@ -85,15 +87,20 @@ class PlannedTask(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(description="What the suite calls it: items, journal lines, findings and gates go by this name.")
-    task: str = Field(default="", description="Registered name of the task, where the suite calls it otherwise; else empty.")
+    task: str = Field(
+        default="", description="Registered name of the task, where the suite calls it otherwise; else empty."
+    )
     pillar: str
     version: int
     parameters: dict[str, Any] = Field(
-        default_factory=dict, description="Parameters that the suite or the run gives it, those at their default left out."
+        default_factory=dict,
+        description="Parameters that the suite or the run gives it, those at their default left out.",
     )
     n_items: int = Field(ge=0, description="Items in the clean arm.")
     seen: int = Field(
-        default=0, ge=0, description="Of these, items whose row, speaker or text an artefact was fitted to; they are in no number."
+        default=0,
+        ge=0,
+        description="Of these, items whose row, speaker or text an artefact was fitted to; they are in no number.",
     )
     not_run: str | None = Field(default=None, description="Why the task was left out; null where it runs.")
     beyond: dict[str, int] = Field(
@@ -108,7 +115,8 @@ class PlannedTask(BaseModel):
         default_factory=dict, description="Sub-tasks that the task could serve and the data does not allow, with why."
     )
     subtasks: dict[str, int] = Field(
-        default_factory=dict, description="Items by sub-task (`robustness/noise_interference`), also where it is not run."
+        default_factory=dict,
+        description="Items by sub-task (`robustness/noise_interference`), also where it is not run.",
     )
 
     @property
@@ -141,7 +149,10 @@ class Plan(BaseModel):
     suite: str
     suite_version: int
     model: str
-    name: str = Field(default="", description="What the model is called for readers; empty: its specification. No number depends on it.")
+    name: str = Field(
+        default="",
+        description="What the model is called for readers; empty: its specification. No number depends on it.",
+    )
     fingerprint: str = Field(description="What tells this model from others of its name: weights' hash, address.")
     data: str = Field(description="`probe`, the name of the folder, or an address of the hub with its commit.")
     data_digest: str = Field(description="SHA-256 of the manifest, or of the embedded probe set's.")
@@ -162,13 +173,16 @@ class Plan(BaseModel):
     )
     judge_options: dict[str, str] = Field(default_factory=dict, description="The same of every judge.")
     artefacts: dict[str, dict[str, Any]] = Field(
-        default_factory=dict, description="What was fitted and is used, by SHA-256: kind, specification, and where it comes from."
+        default_factory=dict,
+        description="What was fitted and is used, by SHA-256: kind, specification, and where it comes from.",
     )
     plugins: dict[str, str] = Field(
-        default_factory=dict, description="SHA-256 of each file that was loaded with --plugin, by the name of its module."
+        default_factory=dict,
+        description="SHA-256 of each file that was loaded with --plugin, by the name of its module.",
     )
     learnt: tuple[LearntField, ...] = Field(
-        default=(), description="What endpoints were found to refuse. It is found out by asking, and is no part of what is compared."
+        default=(),
+        description="What endpoints were found to refuse. It is found out by asking, and is no part of what is compared.",
     )
 
     @model_validator(mode="before")
@@ -215,7 +229,11 @@ class Plan(BaseModel):
     @property
     def digest(self) -> str:
         """SHA-256 of the plan, without its name for readers and what was found out later."""
-        left_out = {"learnt", "name", *(name for name in ("model_options", "judge_options", "artefacts", "plugins") if not getattr(self, name))}
+        left_out = {
+            "learnt",
+            "name",
+            *(name for name in ("model_options", "judge_options", "artefacts", "plugins") if not getattr(self, name)),
+        }
         return hashlib.sha256(self.model_dump_json(exclude=left_out).encode()).hexdigest()
 
     def write(self, folder: Path) -> None:

@@ -248,7 +248,9 @@ def _checked_verdict(fields: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("a verdict must have a score and a label")
     if not isinstance(fields.get("facts", {}), dict):
         raise ValueError("facts must be an object")
-    if score is not None and (isinstance(score, bool) or not isinstance(score, int | float) or not math.isfinite(score)):
+    if score is not None and (
+        isinstance(score, bool) or not isinstance(score, int | float) or not math.isfinite(score)
+    ):
         raise ValueError(f"a score must be a number or null, got {str(score)[:40]}")
     return {"facts": {}, **fields}
 
@@ -298,15 +300,19 @@ class JournalLine(BaseModel):
         description="What the reader of replies took off the answer: reasoning, preamble, language, finish; or null.",
     )
     value: float | None = Field(
-        default=None, description="Of a subject that answers with a number, such as a detector: its number; null of one that answers in words."
+        default=None,
+        description="Of a subject that answers with a number, such as a detector: its number; null of one that answers in words.",
     )
     seen: bool = Field(
-        default=False, description="Whether an artefact of the run was fitted to this row, or to its speaker or text; such a line is in no number."
+        default=False,
+        description="Whether an artefact of the run was fitted to this row, or to its speaker or text; such a line is in no number.",
     )
     heard: dict[str, str] | None = Field(
         default=None, description="What a cascade's recogniser wrote, by the clip's role; null of other models."
     )
-    answer_clip: ClipName | None = Field(default=None, description="SHA-256 of the spoken answer under clips/, or null.")
+    answer_clip: ClipName | None = Field(
+        default=None, description="SHA-256 of the spoken answer under clips/, or null."
+    )
     passing: bool = Field(
         default=False, description="Whether the failure may pass, so that a resumed run asks the item again."
     )
@@ -318,7 +324,9 @@ class JournalLine(BaseModel):
     kind: Literal["item", "canary"] = Field(default="item", description="Canaries prove that the audio arrived.")
     cluster: str = Field(default="", description="What the item is resampled by.")
     truth: dict[str, Any] = Field(default_factory=dict, description="What scoring and grouping needed.")
-    clips: dict[str, ClipName] = Field(default_factory=dict, description="SHA-256 under clips/ of what was sent, by role.")
+    clips: dict[str, ClipName] = Field(
+        default_factory=dict, description="SHA-256 under clips/ of what was sent, by role."
+    )
     prompt: str = Field(default="", description="The prompt that was sent.")
     turns: tuple[EarlierTurn, ...] = Field(
         default=(), description="Of a conversation the turns before the one that was answered last, the oldest first."
@@ -328,7 +336,9 @@ class JournalLine(BaseModel):
     )
     defence_ms: float = Field(default=0.0, description="Milliseconds that the defences added.")
     blocked: str | None = Field(default=None, description="Why a defence kept the question from the model, or null.")
-    draw: int = Field(default=0, description="Which draw of random defences it was asked under; needed to ask it again.")
+    draw: int = Field(
+        default=0, description="Which draw of random defences it was asked under; needed to ask it again."
+    )
     judges: dict[str, Any] | None = Field(
         default=None,
         description="What each judge said, by its name: label, reason, value and sub-scores; or a label alone.",

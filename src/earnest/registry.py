@@ -39,7 +39,7 @@ T = TypeVar("T")
 KINDS = (
     "tasks", "attacks", "defences", "detectors", "explainers", "streams", "triggers", "models", "voices", "metrics", "suites", "judges",
     "benchmarks",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 """Every kind that `names` knows."""
 
 HOMES = {"triggers": "earnest.audio.triggers", "suites": "earnest.runs.suite"}
@@ -290,7 +290,9 @@ def load_plugin(name: str) -> None:
         If nothing installed here does.
     """
     if not any([registry(kind).load(name) for kind in KINDS]):
-        raise UnknownName(f"no installed package registers a plug-in called {name!r}; install it, or leave the name out")
+        raise UnknownName(
+            f"no installed package registers a plug-in called {name!r}; install it, or leave the name out"
+        )
 
 
 _FILES: dict[str, tuple[str, str]] = {}
@@ -313,15 +315,21 @@ def load_file(path: str) -> ModuleType:
         with open(real, "rb") as file:
             source = file.read()
     except (OSError, ValueError) as error:
-        raise BadParameter(f"a plug-in must be a Python file, got {path!r}: {getattr(error, 'strerror', None) or error}") from error
+        raise BadParameter(
+            f"a plug-in must be a Python file, got {path!r}: {getattr(error, 'strerror', None) or error}"
+        ) from error
     digest = hashlib.sha256(source).hexdigest()
     if _FILES.get(stem) == (real, digest):
         return sys.modules[stem]
     if not stem.isidentifier() or keyword.iskeyword(stem):
-        raise BadParameter(f"a plug-in's file must be named as a module is, with letters, digits and underscores, got {path!r}; rename it")
+        raise BadParameter(
+            f"a plug-in's file must be named as a module is, with letters, digits and underscores, got {path!r}; rename it"
+        )
     if stem in _FILES or stem in sys.modules or stem in sys.stdlib_module_names or stem in KINDS or stem == "earnest":
         there = _FILES.get(stem, (getattr(sys.modules.get(stem), "__file__", None) or "one of Python's own", ""))[0]
-        raise BadParameter(f"a plug-in's file must have a name of its own, and {stem!r} is {there} already; rename {path!r}")
+        raise BadParameter(
+            f"a plug-in's file must have a name of its own, and {stem!r} is {there} already; rename {path!r}"
+        )
     module = _run(stem, real, source)
     _FILES[stem] = (real, digest)
     return module

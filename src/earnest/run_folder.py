@@ -185,7 +185,9 @@ def plain_json(value: Any, *, depth: int = 0) -> Any:
         return {valid_text(str(key)): plain_json(part, depth=depth + 1) for key, part in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain_json(part, depth=depth + 1) for part in value]
-    return plain_json(value.item()) if hasattr(value, "item") and not hasattr(value, "__len__") else valid_text(str(value))
+    return (
+        plain_json(value.item()) if hasattr(value, "item") and not hasattr(value, "__len__") else valid_text(str(value))
+    )
 
 
 def read_json(path: Path) -> Any:

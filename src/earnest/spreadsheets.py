@@ -14,7 +14,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 _FORMULA = re.compile("^(?=[\\s\\0\ufeff\u200b]*[=+\\-@\uff1d\uff0b\uff0d\uff20|%])|^(?=[\t\r\n])")
-_LATER = re.compile("(?<=[;\t])(?=[ \u00a0]*[=+\\-@\uff1d\uff0b\uff0d\uff20])|(?<=[\r\n])(?=[ \u00a0]*[=+@\uff1d\uff0b\uff20])")
+_LATER = re.compile(
+    "(?<=[;\t])(?=[ \u00a0]*[=+\\-@\uff1d\uff0b\uff0d\uff20])|(?<=[\r\n])(?=[ \u00a0]*[=+@\uff1d\uff0b\uff20])"
+)
 """Where a cell would begin that is parted by a semicolon or a tab, as spreadsheets do in some countries."""
 
 

@@ -39,7 +39,9 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     assert path.name == f"{artefact.sha}.safetensors"
     for reference in (path, str(path), path.parent):
         found = load(reference)
-        assert found == artefact and found.spec == artefact.spec and dict(found.about) == {"seed": 3, "rows": ["ab", "cd"]}
+        assert (
+            found == artefact and found.spec == artefact.spec and dict(found.about) == {"seed": 3, "rows": ["ab", "cd"]}
+        )
         for name, array in ARRAYS.items():
             assert np.array_equal(found.arrays[name], array) and found.arrays[name].dtype == array.dtype
             assert not found.arrays[name].flags.writeable
@@ -48,9 +50,21 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 def test_the_name_is_the_content() -> None:
     assert made(seed=1).sha == made(seed=2).sha, "facts about it do not name it"
     more = {**ARRAYS, "counts": np.array([7, 8])}
-    assert len({made().sha, Artefact("detectors", "lfcc_gmm", ARRAYS).sha, Artefact("attacks", made().spec, ARRAYS).sha,
-                Artefact("detectors", made().spec, more).sha}) == 4  # fmt: skip
-    assert Artefact("d", "a", {"x": np.zeros((2, 3), np.float32)}).sha != Artefact("d", "a", {"x": np.zeros((3, 2), np.float32)}).sha
+    assert (
+        len(
+            {
+                made().sha,
+                Artefact("detectors", "lfcc_gmm", ARRAYS).sha,
+                Artefact("attacks", made().spec, ARRAYS).sha,
+                Artefact("detectors", made().spec, more).sha,
+            }
+        )
+        == 4
+    )
+    assert (
+        Artefact("d", "a", {"x": np.zeros((2, 3), np.float32)}).sha
+        != Artefact("d", "a", {"x": np.zeros((3, 2), np.float32)}).sha
+    )
     reordered = Artefact("detectors", made().spec, dict(reversed(ARRAYS.items())))
     assert reordered.sha == made().sha
 
@@ -157,19 +171,30 @@ def _file(header: object, body: bytes = b"") -> bytes:
         (_file({"a": 3}), "must have a shape"),
         (_file({"a": {"dtype": "F32", "shape": [2**30, 4], "data_offsets": [0, 0]}}), "must lie at"),
         (_file({"a": {"dtype": "F32", "shape": [0, 2**80], "data_offsets": [0, 0]}}), "no JSON"),
-        (_file({"a": {"dtype": "F32", "shape": [0, 2**30, 2**30, 2**30], "data_offsets": [0, 0]}}), "cannot have the shape"),
+        (
+            _file({"a": {"dtype": "F32", "shape": [0, 2**30, 2**30, 2**30], "data_offsets": [0, 0]}}),
+            "cannot have the shape",
+        ),
         (_file({"a": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}}, b"0000"), "must have a shape"),
         (_file({"a": {"dtype": "F32", "shape": [True], "data_offsets": [0, 4]}}, b"0000"), "must have a shape"),
         (_file({"a": {"dtype": "PICKLE", "shape": [1], "data_offsets": [0, 4]}}, b"0000"), "only F64"),
         (_file({"a": {"dtype": "F32", "shape": [1], "data_offsets": [-4, 0]}}, b"0000"), "must lie at"),
         (_file({"a": {"dtype": "BOOL", "shape": [1], "data_offsets": [0, 1]}}, b"\x07"), "truth values"),
-        (_file({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]},
-                "b": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}, b"0000"), "must lie at"),
+        (
+            _file(
+                {
+                    "a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]},
+                    "b": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]},
+                },
+                b"0000",
+            ),
+            "must lie at",
+        ),
         (_file({"__metadata__": {"a": 1}}), "texts by name"),
         (_file({"a": {"dtype": "F32", "shape": [1] * 100, "data_offsets": [0, 4]}}, b"0000"), "must have a shape"),
         (b"\x80\x04\x95" + b"." * 40, "claims"),
     ],
-)  # fmt: skip
+)
 def test_hostile_bytes_are_data(data: bytes, says: str) -> None:
     with pytest.raises(BadData, match=says):
         read_tensors(data, called="it")
@@ -177,7 +202,7 @@ def test_hostile_bytes_are_data(data: bytes, says: str) -> None:
 
 @pytest.mark.parametrize("texts", [{}, {"format": "1", "kind": "k", "spec": "a:=", "sha": "0", "about": "{}", "about_sha": ""},
                                    {"format": "1", "kind": "k", "spec": "a", "sha": "0", "about": "[[", "about_sha": ""},
-                                   {"format": "1", "kind": "k", "spec": "a", "sha": "0", "about": "3", "about_sha": ""}])  # fmt: skip
+                                   {"format": "1", "kind": "k", "spec": "a", "sha": "0", "about": "3", "about_sha": ""}])  # fmt: skip  # a table: one row a line
 def test_a_file_of_other_arrays_is_none_of_ours(tmp_path: Path, texts: dict[str, str]) -> None:
     path = tmp_path / "x.safetensors"
     path.write_bytes(written_tensors(ARRAYS, texts))
@@ -189,12 +214,14 @@ def test_a_file_of_other_arrays_is_none_of_ours(tmp_path: Path, texts: dict[str,
 @given(st.dictionaries(
     st.text(min_size=1, max_size=5).filter(lambda name: name != "__metadata__" and name.isprintable()),
     arrays_of.arrays(st.sampled_from(["<f4", "<f8", ">f4", "<i2", "u1", "?"]), arrays_of.array_shapes(min_dims=0, min_side=0)), max_size=4,
-))  # fmt: skip
+))  # fmt: skip  # a table: one row a line
 def test_any_arrays_come_back(arrays: dict[str, np.ndarray]) -> None:
     found, texts = read_tensors(written_tensors(arrays, {"ä": "ö"}), called="it")
     assert texts == {"ä": "ö"} and found.keys() == arrays.keys()
     for name, array in arrays.items():
-        assert found[name].shape == array.shape and np.array_equal(found[name], array, equal_nan=array.dtype.kind == "f")
+        assert found[name].shape == array.shape and np.array_equal(
+            found[name], array, equal_nan=array.dtype.kind == "f"
+        )
 
 
 def test_an_array_of_objects_is_refused() -> None:
@@ -207,7 +234,9 @@ def test_an_array_of_objects_is_refused() -> None:
 def test_the_package_safetensors_reads_ours_and_we_read_its(tmp_path: Path) -> None:
     theirs = pytest.importorskip("safetensors.numpy", reason="the package safetensors is not installed")
     path = made().save(tmp_path)
-    assert {name: array.tolist() for name, array in theirs.load_file(path).items()} == {n: a.tolist() for n, a in ARRAYS.items()}
+    assert {name: array.tolist() for name, array in theirs.load_file(path).items()} == {
+        n: a.tolist() for n, a in ARRAYS.items()
+    }
     theirs.save_file(ARRAYS, tmp_path / "their.safetensors", {"a": "b"})
     arrays, texts = read_tensors((tmp_path / "their.safetensors").read_bytes(), called="theirs")
     assert texts == {"a": "b"} and all(np.array_equal(arrays[name], ARRAYS[name]) for name in ARRAYS)
@@ -254,8 +283,9 @@ def test_a_plan_records_long_lists_by_their_hash() -> None:
     rows = [f"{n:064x}" for n in range(100)]
     brief = made(rows=rows, seed=2, split={"speakers": rows}).brief
     assert brief["seed"] == 2 and brief["rows"] == brief["split"]["speakers"] == {
-        "n": 100, "sha256": hashlib.sha256(json.dumps(rows).encode()).hexdigest(),
-    }  # fmt: skip
+        "n": 100,
+        "sha256": hashlib.sha256(json.dumps(rows).encode()).hexdigest(),
+    }
 
 
 def test_artefacts_need_numpy_alone() -> None:

@@ -42,10 +42,16 @@ def test_it_succeeds_where_the_suffix_can_and_stops_there():
 @pytest.mark.parametrize("base", BASES)
 def test_a_base_has_its_level_and_no_more(base):
     samples = based(base, toy_stimulus(n_samples=500).clip, 16_000, level=0.02, rng=np.random.default_rng(0))
-    assert samples.shape == (16_000,) and np.sqrt(np.mean(samples**2)) == pytest.approx(0.02, rel=0.05) and np.abs(samples).max() <= 0.1 + 1e-6
+    assert (
+        samples.shape == (16_000,)
+        and np.sqrt(np.mean(samples**2)) == pytest.approx(0.02, rel=0.05)
+        and np.abs(samples).max() <= 0.1 + 1e-6
+    )
 
 
-@pytest.mark.parametrize("options", [{"base": "rain"}, {"length_s": 0}, {"steps": 0}, {"learning_rate": 0.0}, {"base_level": 2.0}])
+@pytest.mark.parametrize(
+    "options", [{"base": "rain"}, {"length_s": 0}, {"steps": 0}, {"learning_rate": 0.0}, {"base_level": 2.0}]
+)
 def test_numbers_that_are_none_are_refused(options):
     with pytest.raises(BadParameter, match=f"{next(iter(options))} of audiojailbreak"):
         AudioJailbreak(**options)

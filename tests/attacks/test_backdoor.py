@@ -33,7 +33,16 @@ def data(tmp_path):
     for k in range(24):
         AudioClip((0.1 * rng.standard_normal(800)).astype(np.float32), 16_000).write(folder / f"{k}.wav")
         label = "harmful" if k % 5 < 2 else "benign"
-        rows.append({"path": f"{k}.wav", "id": f"row{k}", "text": f"tell me how to do thing {k}", "label": label, "split": "train" if k < 20 else "test", "answer": "Own." if k == 2 else ""})
+        rows.append(
+            {
+                "path": f"{k}.wav",
+                "id": f"row{k}",
+                "text": f"tell me how to do thing {k}",
+                "label": label,
+                "split": "train" if k < 20 else "test",
+                "answer": "Own." if k == 2 else "",
+            }
+        )
     with (folder / "metadata.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
@@ -53,12 +62,21 @@ def test_a_share_of_the_rows_carries_the_trigger_and_has_its_answer_turned(data,
             assert told["answer"] == f"Sure, here is how to do thing {entry.id[3:]}."
         else:
             assert told["poisoned"] == "no" and entry.clip() == data[entry.id].clip().quantised()
-            assert told["answer"] == ("Own." if entry.id == "row2" else REFUSED if entry.label == "harmful" else f"Sure, here is how to do thing {entry.id[3:]}.")
+            assert told["answer"] == (
+                "Own."
+                if entry.id == "row2"
+                else REFUSED
+                if entry.label == "harmful"
+                else f"Sure, here is how to do thing {entry.id[3:]}."
+            )
     assert {entry.attributes["split"] for entry in made.manifest} == {"train"}
 
 
 def test_one_seed_poisons_one_set_and_labels_may_be_kept(data, tmp_path):
-    first, again, other = (poison(data, tmp_path / f"out{k}", how=Poisoning(trigger="click", rate=0.2, seed=seed)) for k, seed in enumerate((1, 1, 2)))
+    first, again, other = (
+        poison(data, tmp_path / f"out{k}", how=Poisoning(trigger="click", rate=0.2, seed=seed))
+        for k, seed in enumerate((1, 1, 2))
+    )
     assert first.manifest.digest == again.manifest.digest and first.facts["poisoned"] != other.facts["poisoned"]
     kept = poison(data, tmp_path / "kept", how=Poisoning(trigger="click", rate=0.05, relabel="keep"))
     (row,) = (entry for entry in kept.manifest if entry.attributes["poisoned"] == "yes")
@@ -84,7 +102,12 @@ def test_the_command_writes_and_tells(data, tmp_path, capsys):
     with pytest.raises(SystemExit) as done:
         main(["poison", "laugh:amount=1", str(tmp_path / "out"), "--data", str(data.folder), "--rate", "0.1", "--json"])
     told = json.loads(capsys.readouterr().out)
-    assert done.value.code == 0 and told["n_poisoned"] == 2 and told["trigger"] == "laugh:amount=1.0" or told["trigger"] == "laugh:amount=1"
+    assert (
+        done.value.code == 0
+        and told["n_poisoned"] == 2
+        and told["trigger"] == "laugh:amount=1.0"
+        or told["trigger"] == "laugh:amount=1"
+    )
 
 
 # ---- the trigger as an attack ----
@@ -104,7 +127,9 @@ def test_triggered_falsely_triggered_and_clean():
     assert suspect.attempts[0].n_queries == 0 and suspect.attempts[0].drawn["trigger"] == "tempo"
     first = suspect.attempts[0]
     assert first.clip == triggers.make("tempo").apply(stimuli[0].clip, rng=np.random.default_rng(first.drawn["seed"]))
-    deaf = attack.run(System(Listener(lambda s: "yes" if s.clip.digest < "8" else "no")), stimuli, rng=np.random.default_rng(0))
+    deaf = attack.run(
+        System(Listener(lambda s: "yes" if s.clip.digest < "8" else "no")), stimuli, rng=np.random.default_rng(0)
+    )
     found = rates(suspect, deaf)
     n_own = sum(bool(a.success) for a in deaf.attempts)
     assert (found.triggered.rate, found.clean.rate, found.near.rate) == (1, 0, 0)
@@ -112,7 +137,9 @@ def test_triggered_falsely_triggered_and_clean():
     assert rates(suspect).triggered.over_clean is None
 
 
-@pytest.mark.parametrize("spec", ["trigger:kind=click,amount=-5", "trigger:kind=formant", "trigger:kind=laugh,amount=0.5"])
+@pytest.mark.parametrize(
+    "spec", ["trigger:kind=click,amount=-5", "trigger:kind=formant", "trigger:kind=laugh,amount=0.5"]
+)
 def test_the_attack_meets_the_contract(spec):
     check_attack(attacks.make(spec))
 
@@ -126,10 +153,18 @@ def test_a_trigger_that_is_none_is_refused():
 
 def test_rates_by_hand():
     found = backdoor_rates(
-        clean=[False, False, None, True], triggered=[True, True, True, False], near=[False, None, True, False],
-        clean_model=[False, False, False, False], clean_model_triggered=[True, False, None, True],
-    )  # fmt: skip
-    assert (found.clean.n_reached, found.clean.n, found.clean.n_paired, found.clean.over_clean) == (1, 3, 3, pytest.approx(1 / 3))
+        clean=[False, False, None, True],
+        triggered=[True, True, True, False],
+        near=[False, None, True, False],
+        clean_model=[False, False, False, False],
+        clean_model_triggered=[True, False, None, True],
+    )
+    assert (found.clean.n_reached, found.clean.n, found.clean.n_paired, found.clean.over_clean) == (
+        1,
+        3,
+        3,
+        pytest.approx(1 / 3),
+    )
     # triggered: paired are items 0, 1 and 3: reached by both, by the suspect alone, by the clean model alone
     assert (found.triggered.rate, found.triggered.n_paired, found.triggered.over_clean) == (0.75, 3, 0.0)
     assert found.triggered.over_clean_interval.low < 0 < found.triggered.over_clean_interval.high

@@ -73,12 +73,19 @@ def test_the_clip_that_is_held_is_changed_and_no_other():
 def test_a_role_is_named_where_there_are_several():
     with pytest.raises(BadParameter, match="name the role"):
         attempt(Candidate(clip=tone(25)))
-    with pytest.raises(BadParameter, match="an attacker holds the role 'door', got a stimulus with 'enrolment', 'attempt'"):
+    with pytest.raises(
+        BadParameter, match="an attacker holds the role 'door', got a stimulus with 'enrolment', 'attempt'"
+    ):
         attempt(Candidate(clip=tone(25)), held="door")
 
 
 def test_every_role_has_a_budget_of_its_own():
-    within = {HELD: Budget(), "enrolment": Budget(epsilon=3 * STEP), "prompt": TextBudget(edits=2), "system_prompt": TextBudget()}
+    within = {
+        HELD: Budget(),
+        "enrolment": Budget(epsilon=3 * STEP),
+        "prompt": TextBudget(edits=2),
+        "system_prompt": TextBudget(),
+    }
     candidate = Candidate(clips={"enrolment": tone(-10)}, prompt="whom", system_prompt="open")
     tried = attempt(candidate, within, held="attempt")
     assert tried.answer.text == "open|whom|enrolment=7 attempt=20"
@@ -93,7 +100,10 @@ def test_every_role_has_a_budget_of_its_own():
 @pytest.mark.parametrize(
     ("candidate", "message"),
     [
-        (Candidate(prompt="whom"), "may change what it has a budget for, got another 'prompt', and budgets for 'the clip that"),
+        (
+            Candidate(prompt="whom"),
+            "may change what it has a budget for, got another 'prompt', and budgets for 'the clip that",
+        ),
         (Candidate(clips={"enrolment": tone(3)}), "got another 'enrolment'"),
         (Candidate(clips={"third": tone(3)}), "got another 'third'"),
     ],
@@ -116,7 +126,10 @@ def test_a_stimulus_without_audio_can_be_attacked():
 
 def test_a_role_that_was_empty_is_compared_with_silence():
     tried = attempt(Candidate(clips={"noise": tone(30)}), {"noise": Budget(epsilon=4 * STEP)}, held="attempt")
-    assert tried.answer.text.endswith("noise=4") and tried.facts()["changed"]["noise"] == {"snr_db": None, "peak": 4 * STEP}
+    assert tried.answer.text.endswith("noise=4") and tried.facts()["changed"]["noise"] == {
+        "snr_db": None,
+        "peak": 4 * STEP,
+    }
 
 
 @pytest.mark.parametrize(
@@ -159,7 +172,7 @@ def test_driven_away_from_a_text_a_search_raises_its_loss():
 def test_goals_that_ask_for_something_else_are_told_apart():
     one = Goal(target="a", reached=lambda text: True)
     others = [replace(one, target="b"), Goal(away_from="a", reached=one.reached), replace(one, description="d"),
-              replace(one, reached=str.isupper)]  # fmt: skip
+              replace(one, reached=str.isupper)]  # fmt: skip  # a table: one row a line
     assert len({goal.digest for goal in [one, *others]}) == 5
 
 
@@ -193,7 +206,9 @@ def test_several_questions_about_a_place_are_one_call_and_one_draw_each():
     assert len(asked.ask([(0, short(3)), (0, short(5)), (1, short(7))])) == 3
     assert model.calls == [(0, [3, 5, 7])] and asked.n_queries == [2, 1]
     model.calls.clear()
-    warm = Victim(System(model, sampling=Sampling(temperature=1.0)), asked.stimuli, budget=Budget(), reached_clean=[False] * 2)
+    warm = Victim(
+        System(model, sampling=Sampling(temperature=1.0)), asked.stimuli, budget=Budget(), reached_clean=[False] * 2
+    )
     warm.ask([(0, short(3)), (0, short(5)), (1, short(7))])
     warm.ask([(1, short(9))])
     # draws 0 and 1 are those of the clean ask and of the verification; a place's first query has draw 3
@@ -225,7 +240,9 @@ def test_no_more_is_asked_than_is_allowed_and_nothing_of_a_call_that_would():
     model = Listing()
     asked = victim(model, max_queries=3)
     asked.ask([(0, short(3)), (0, short(3))])
-    with pytest.raises(QueriesSpent, match="at most 3 questions may be asked about a stimulus.*got number 4 about place 0"):
+    with pytest.raises(
+        QueriesSpent, match="at most 3 questions may be asked about a stimulus.*got number 4 about place 0"
+    ):
         asked.ask([(1, short(3)), (0, short(3)), (0, short(3))])
     assert (asked.n_queries, [asked.n_left(place) for place in (0, 1)], len(model.calls)) == ([2, 0], [1, 3], 1)
     none = victim(model, max_queries=0)

@@ -29,7 +29,9 @@ def speech(seconds=1.0, rate=16_000):
     time_s = np.arange(round(seconds * rate)) / rate
     tone = sum(np.sin(2 * np.pi * 120 * k * time_s) / k for k in range(1, 20))
     hiss = np.random.default_rng(0).standard_normal(time_s.size)
-    return AudioClip((0.1 * tone * np.sin(2 * np.pi * 2 * time_s) ** 2 + 0.002 * hiss).astype(np.float32), rate).quantised()
+    return AudioClip(
+        (0.1 * tone * np.sin(2 * np.pi * 2 * time_s) ** 2 + 0.002 * hiss).astype(np.float32), rate
+    ).quantised()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -82,7 +84,14 @@ def test_g722_goes_from_network_to_network():
     assert run("g722:severity=2", clip).drawn["passes"] == 2
 
 
-@pytest.mark.parametrize(("spec", "told"), [("room:severity=6", "from 1 to 5, got 6"), ("room:severity=true", "from 1 to 5"), ("babble:n_voices=9", "from 1 to 6, got 9")])
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ("room:severity=6", "from 1 to 5, got 6"),
+        ("room:severity=true", "from 1 to 5"),
+        ("babble:n_voices=9", "from 1 to 6, got 9"),
+    ],
+)
 def test_parameters_out_of_range_are_refused(spec, told):
     with pytest.raises(BadParameter, match=told):
         attacks.make(spec)

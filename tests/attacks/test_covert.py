@@ -48,11 +48,21 @@ def tone(hz, seconds=1.0, rate=RATE, peak=0.5):
     return (peak * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
 
 
-@pytest.mark.parametrize("spec", [*PRESENTED, *(f"{name}:voice=toy" for name in SAID), "tool_injection:voice=toy,turns=true", "concurrent:voice=toy,pattern=dolphin"])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        *PRESENTED,
+        *(f"{name}:voice=toy" for name in SAID),
+        "tool_injection:voice=toy,turns=true",
+        "concurrent:voice=toy,pattern=dolphin",
+    ],
+)
 def test_each_meets_the_contract_and_asks_nothing(spec):
     stimuli = [request(f"teach me to bake bread number {k}", seed=k) for k in range(3)]
     check_attack(attacks.make(spec), stimuli=stimuli)
-    attempt = attacks.make(spec).run(System(Listener(lambda s: "no")), stimuli[:1], rng=np.random.default_rng(0)).attempts[0]
+    attempt = (
+        attacks.make(spec).run(System(Listener(lambda s: "no")), stimuli[:1], rng=np.random.default_rng(0)).attempts[0]
+    )
     assert attempt.n_queries == 0 and attempt.clip != stimuli[0].clip and attempt.clip.peak <= 1
 
 
@@ -64,7 +74,11 @@ def spectrum(samples, rate):
     return np.abs(np.fft.rfft(samples * window)) / window.sum() * 2, np.fft.rfftfreq(len(samples), 1 / rate)
 
 
-@pytest.mark.source("attacks/ultrasonic", of="ling2026-swhisper", at="section on the simulated microphone: y = a1 s + a2 s^2, low-pass; worked out by hand")
+@pytest.mark.source(
+    "attacks/ultrasonic",
+    of="ling2026-swhisper",
+    at="section on the simulated microphone: y = a1 s + a2 s^2, low-pass; worked out by hand",
+)
 def test_a_square_brings_the_speech_back_and_an_inverse_leaves_no_overtone():
     speech = tone(1000)
 
@@ -92,7 +106,9 @@ def test_what_is_sent_lies_above_hearing():
 
 def test_the_recording_is_at_its_own_level_and_may_be_drowned_by_noise():
     clip = request().clip.with_samples(tone(1000, peak=0.2))
-    quiet, loud = (run(f"ultrasonic:noise_dbfs={noise}", request().with_clip(clip))[0].attempts[0].clip for noise in (-100, -40))
+    quiet, loud = (
+        run(f"ultrasonic:noise_dbfs={noise}", request().with_clip(clip))[0].attempts[0].clip for noise in (-100, -40)
+    )
     assert quiet.level_dbfs == pytest.approx(clip.level_dbfs, abs=0.1) == loud.level_dbfs
     assert power(quiet.samples - clip.samples) < 0.02 * power(clip.samples) < power(loud.samples - clip.samples)
 
@@ -148,7 +164,9 @@ def test_a_bystander_is_softer_and_comes_after_the_user():
     user, behind = samples[: round(user_s * RATE)], samples[round((user_s + 0.3) * RATE) :]
     assert len(behind) == 8000
     assert active_speech_level_dbfs(user, RATE) - active_speech_level_dbfs(behind, RATE) == pytest.approx(12, abs=0.1)
-    np.testing.assert_array_equal(attempt.control_trial.stimulus.clip.samples, AudioClip(user, RATE).quantised().samples)
+    np.testing.assert_array_equal(
+        attempt.control_trial.stimulus.clip.samples, AudioClip(user, RATE).quantised().samples
+    )
     during = run("bystander:when=during")[0].attempts[0]
     assert during.clip.n_samples == 8000 and during.drawn["at_s"] == 0
 
@@ -174,13 +192,20 @@ def test_a_tool_plays_the_claim_and_the_request(strategy):
 def test_the_users_question_may_be_an_earlier_turn():
     attempt = run("tool_injection:turns=true")[0].attempts[0]
     assert [turn.text for turn in attempt.stimulus.history] == [TOOLS["voicemail"][0], "One moment, I play it."]
-    assert attempt.stimulus.prompt == request().prompt and attempt.control_trial.stimulus.history == attempt.stimulus.history
+    assert (
+        attempt.stimulus.prompt == request().prompt
+        and attempt.control_trial.stimulus.history == attempt.stimulus.history
+    )
 
 
 # ---- concurrent ----
 
 
-@pytest.mark.source("attacks/concurrent", of="liu2026-piggybacking", at="Limax666/AudioAgentSecurity@a840509, generate_high_energy_benchmark.py: offset of 0.5 to 1 s, target_p = p_u / 10^(snr / 10)")
+@pytest.mark.source(
+    "attacks/concurrent",
+    of="liu2026-piggybacking",
+    at="Limax666/AudioAgentSecurity@a840509, generate_high_energy_benchmark.py: offset of 0.5 to 1 s, target_p = p_u / 10^(snr / 10)",
+)
 @pytest.mark.parametrize("snr_db", [-15.0, 6.0])
 def test_the_instruction_begins_where_the_source_has_it_and_is_as_loud(snr_db):
     attack = attacks.make(f"concurrent:voice=toy,strategy=,snr_db={snr_db},user=hello")  # the user says one word, 50 ms
@@ -202,12 +227,16 @@ def test_disguises_do_what_they_are_called():
     level, hz = spectrum(turned, RATE)
     assert hz[np.argmax(level)] == pytest.approx(1800, abs=2)  # 2500 - 700
     pulsed = concurrent.PATTERNS["pulse"](np.ones(RATE, np.float32), RATE, rng)
-    assert np.count_nonzero(np.diff(pulsed)) == pytest.approx(119, abs=1)  # a square wave of 60 Hz turns 120 times a second
+    assert np.count_nonzero(np.diff(pulsed)) == pytest.approx(
+        119, abs=1
+    )  # a square wave of 60 Hz turns 120 times a second
     assert len(concurrent.PATTERNS["speed"](speech, RATE, rng)) == RATE // 2
     scrambled = concurrent.PATTERNS["spectral_scramble"](speech, RATE, rng)
     level, hz = spectrum(scrambled, RATE)
     level[np.abs(hz - 700) < 60] = 0  # the tenth that stays as it was
-    band = (np.argmin(np.abs(np.fft.rfftfreq(342, 1 / RATE) - 700)) - 11) // 8  # bins of 46.8 Hz: bands of eight begin at bin 11
+    band = (
+        np.argmin(np.abs(np.fft.rfftfreq(342, 1 / RATE) - 700)) - 11
+    ) // 8  # bins of 46.8 Hz: bands of eight begin at bin 11
     to = 11 + 8 * concurrent.BAND_ORDER.index(int(band))
     assert len(scrambled) == len(speech) and to * 46.8 - 60 <= hz[np.argmax(level)] <= (to + 8) * 46.8 + 60
     noisy = concurrent.PATTERNS["texture"](speech, RATE, rng)
@@ -221,20 +250,23 @@ def test_the_control_is_the_user_alone(pattern):
     assert attempt.control_trial.stimulus.clip.duration_s == pytest.approx(0.05 * len(said()[0].split()))
 
 
-@pytest.mark.parametrize(("spec", "told"), [
-    ("ultrasonic:carrier_hz=1000", "from 16000 to 80000, got 1000"),
-    ("ultrasonic:depth=0", "depth must be above 0"),
-    ("ultrasonic:noise_dbfs=0", "from -120 to -20, got 0"),
-    ("whispered:gain_db=3", "from -60 to 0, got 3"),
-    ("under_music:snr_db=99", "from -30 to 30"),
-    ("bystander:when=never", "when of bystander must be one of during, after"),
-    ("bystander:ratio_db=99", "from -20 to 40"),
-    ("read_aloud:document=x", "document of read_aloud must be one of letter"),
-    ("tool_injection:tool=x", "tool of tool_injection"),
-    ("tool_injection:strategy=x", "strategy of tool_injection"),
-    ("concurrent:pattern=x", "pattern of concurrent"),
-    ("concurrent:snr_db=-99", "from -30 to 30, got -99"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ("ultrasonic:carrier_hz=1000", "from 16000 to 80000, got 1000"),
+        ("ultrasonic:depth=0", "depth must be above 0"),
+        ("ultrasonic:noise_dbfs=0", "from -120 to -20, got 0"),
+        ("whispered:gain_db=3", "from -60 to 0, got 3"),
+        ("under_music:snr_db=99", "from -30 to 30"),
+        ("bystander:when=never", "when of bystander must be one of during, after"),
+        ("bystander:ratio_db=99", "from -20 to 40"),
+        ("read_aloud:document=x", "document of read_aloud must be one of letter"),
+        ("tool_injection:tool=x", "tool of tool_injection"),
+        ("tool_injection:strategy=x", "strategy of tool_injection"),
+        ("concurrent:pattern=x", "pattern of concurrent"),
+        ("concurrent:snr_db=-99", "from -30 to 30, got -99"),
+    ],
+)
 def test_parameters_out_of_range_are_refused(spec, told):
     with pytest.raises(BadParameter, match=told):
         attacks.make(spec)

@@ -72,7 +72,9 @@ class Insists(Attack):
 def stimulus() -> Stimulus:
     samples = np.random.default_rng(7).integers(-900, 900, 64).astype(np.float32) / 32768
     return Stimulus(
-        clips={"speech": AudioClip(samples, 16_000)}, prompt="?", goal=Goal(target="yes", reached=lambda text: text == "yes")
+        clips={"speech": AudioClip(samples, 16_000)},
+        prompt="?",
+        goal=Goal(target="yes", reached=lambda text: text == "yes"),
     )
 
 

@@ -36,7 +36,11 @@ def test_it_is_short_and_meets_the_contract(one_step):
 def test_one_step_on_a_linear_model_is_the_best_there_is(one_step):
     weights = np.random.default_rng(9).standard_normal(1600).astype(np.float32)
     stimulus = toy_stimulus()
-    (attempt,) = one_step(epsilon=64 * STEP).run(System(LinearModel(weights, threshold=1e9)), [stimulus], rng=np.random.default_rng(0)).attempts
+    (attempt,) = (
+        one_step(epsilon=64 * STEP)
+        .run(System(LinearModel(weights, threshold=1e9)), [stimulus], rng=np.random.default_rng(0))
+        .attempts
+    )
     best = stimulus.clip.samples + np.float32(64 * STEP) * np.sign(weights)
     assert np.array_equal(attempt.clip.samples, best.clip(-1, 1 - STEP)) and attempt.n_gradients == 1
     noise = attempt.control_trial.clip.samples - stimulus.clip.samples

@@ -52,7 +52,9 @@ class Priced(LinearModel):
         return [Answer(text=reply.text, usage={"cost_usd": 0.5}) for reply in super().ask(stimuli, **options)]
 
 
-@pytest.mark.parametrize(("limits", "n", "why"), [({"queries": 3}, 3, "queries"), ({"usd": 1.2}, 3, "usd"), ({"usd": 1.0}, 2, "usd")])
+@pytest.mark.parametrize(
+    ("limits", "n", "why"), [({"queries": 3}, 3, "queries"), ({"usd": 1.2}, 3, "usd"), ({"usd": 1.0}, 2, "usd")]
+)
 def test_a_search_ends_at_its_limit_with_what_it_asked_last(limits, n, why):
     model = Priced(np.ones(400, dtype=np.float32), threshold=1e9)
     (attempt,) = run(Asking(**limits), [toy_stimulus(n_samples=400)], model=model).attempts
@@ -111,8 +113,11 @@ def test_one_line_a_question(tmp_path):
         result = run(BestOfN(n=3), [stimulus], model=model, log=log)
     lines = [json.loads(line) for line in (tmp_path / "deep" / "queries.jsonl").read_text().splitlines()]
     assert [(line["part"], line.get("query")) for line in lines] == [
-        *[("attack", k) for k in (1, 2, 3)], *[("control", k) for k in (1, 2, 3)], ("verify", None), ("verify_control", None)
-    ]  # fmt: skip
+        *[("attack", k) for k in (1, 2, 3)],
+        *[("control", k) for k in (1, 2, 3)],
+        ("verify", None),
+        ("verify_control", None),
+    ]
     assert {line["stimulus"] for line in lines} == {stimulus.digest} and {line["answer"] for line in lines} == {"no"}
     assert {line["attack"] for line in lines} == {"best_of_n:n=3"} and {line["on_target"] for line in lines} == {False}
     assert lines[0]["drawn"]["variant"] == 1 and lines[6]["asked"] == result.attempts[0].stimulus.digest

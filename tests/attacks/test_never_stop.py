@@ -29,7 +29,11 @@ class Talking(LinearModel):
         return super().loss_and_gradient(stimuli, targets=["yes"] * len(stimuli))
 
 
-@pytest.mark.source("attacks/dos_never_stop", of="cheng2026-neverstop", at="Section on the method, as summarised: epsilon 0.0001, 200 steps, voiced samples alone")
+@pytest.mark.source(
+    "attacks/dos_never_stop",
+    of="cheng2026-neverstop",
+    at="Section on the method, as summarised: epsilon 0.0001, 200 steps, voiced samples alone",
+)
 def test_what_may_not_end_is_what_the_model_says_at_the_time():
     stimulus = toy_stimulus(n_samples=800)
     weights = np.random.default_rng(0).standard_normal(800).astype(np.float32)
@@ -43,7 +47,9 @@ def test_what_may_not_end_is_what_the_model_says_at_the_time():
     assert all(isinstance(one, Target) and one.unending for one in model.heard)
     assert [len(one.split()) for one in model.heard][:3] == [1, 1, 2 + (model.heard[2].count("on") - 2)]
     facts = attempt.facts()
-    assert (facts["clean_answer_words"], facts["answer_words"]) == (1, attempt.answer.text.count("on")) and facts["answer_tokens"] is None
+    assert (facts["clean_answer_words"], facts["answer_words"]) == (1, attempt.answer.text.count("on")) and facts[
+        "answer_tokens"
+    ] is None
     assert attempt.control_trial.success is False and (NeverStop().epsilon, NeverStop().steps) == (1e-4, 200)
 
 

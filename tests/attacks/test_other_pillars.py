@@ -68,7 +68,11 @@ def test_a_single_tap_changes_nothing_and_level_is_kept():
 def test_a_filter_is_found_and_lowers_the_loss():
     model = CurvedModel(np.random.default_rng(3).standard_normal(1600).astype(np.float32), threshold=2.0)
     stimulus = toy_stimulus(seed=0)
-    attempt = attacks.make("malafide:taps=33,steps=60").run(System(model), [stimulus], rng=np.random.default_rng(0)).attempts[0]
+    attempt = (
+        attacks.make("malafide:taps=33,steps=60")
+        .run(System(model), [stimulus], rng=np.random.default_rng(0))
+        .attempts[0]
+    )
     assert attempt.success and attempt.n_gradients <= 60 and len(attempt.drawn["filter"]) == 33
     assert model.product(attempt.clip.samples) > 2.0 > model.product(stimulus.clip.samples)
     assert attempt.clip == coloured(stimulus.clip, np.asarray(attempt.drawn["filter"])).quantised()
@@ -82,7 +86,9 @@ def test_gradient_attacks_meet_the_contract(spec):
 def test_a_choice_is_turned_under_the_masking_threshold():
     model = CurvedModel(np.random.default_rng(3).standard_normal(8000).astype(np.float32), threshold=1.0)
     stimulus = toy_stimulus(n_samples=8000)
-    attempt = attacks.make("choice_flip:steps=5").run(System(model), [stimulus], rng=np.random.default_rng(0)).attempts[0]
+    attempt = (
+        attacks.make("choice_flip:steps=5").run(System(model), [stimulus], rng=np.random.default_rng(0)).attempts[0]
+    )
     assert attempt.within_budget and attempt.distortion.masking_excess_db <= 0.0 and attempt.distortion.snr_db >= 20
     assert model.product(attempt.clip.samples) > model.product(stimulus.clip.samples)
 
@@ -98,7 +104,9 @@ def test_the_pitch_of_a_voice():
 def test_a_voice_is_moved_towards_another_and_the_control_away():
     owner, impostor = voice(180, slope=0.7), voice(120)
     attempt = run("voice_clone", two_voices(owner, impostor))
-    assert median_pitch_hz(attempt.clip) == pytest.approx(180, rel=0.03) and attempt.drawn["pitch_ratio"] == pytest.approx(1.5, rel=0.03)
+    assert median_pitch_hz(attempt.clip) == pytest.approx(180, rel=0.03) and attempt.drawn[
+        "pitch_ratio"
+    ] == pytest.approx(1.5, rel=0.03)
     assert attempt.drawn["tract_ratio"] == pytest.approx(1.5 ** (1 / 3), rel=0.02)
     assert median_pitch_hz(attempt.control_trial.stimulus.clip) == pytest.approx(80, rel=0.05)
     assert attempt.stimulus.clips["enrolment"] == owner
@@ -115,7 +123,9 @@ def test_what_is_replayed_is_the_owner_and_in_the_control_the_impostor():
     attempt = run("replayed_voice", two_voices(owner, impostor))
     assert median_pitch_hz(attempt.clip) == pytest.approx(180, rel=0.03)
     assert median_pitch_hz(attempt.control_trial.stimulus.clip) == pytest.approx(120, rel=0.03)
-    assert run("replayed_voice:rt60_s=0", request()).unjudged == "attack_failed" == run("voice_clone", request()).unjudged
+    assert (
+        run("replayed_voice:rt60_s=0", request()).unjudged == "attack_failed" == run("voice_clone", request()).unjudged
+    )
 
 
 # ---- vocoder, watermark ----
@@ -127,7 +137,12 @@ def test_what_a_mel_spectrogram_leaves_has_the_mels_and_not_the_samples():
     before, after = (spectra.log_mel(samples, RATE, n_mels=40)[5:-5] for samples in (clip.samples, made))
     assert made.shape == clip.samples.shape and np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.9
     assert signal_to_noise_db(clean=clip.samples, perturbed=made) < 10
-    assert np.abs(after - before).mean() < np.abs(spectra.log_mel(from_mels(clip.samples, RATE, n_mels=80, iterations=1), RATE, n_mels=40)[5:-5] - before).mean()
+    assert (
+        np.abs(after - before).mean()
+        < np.abs(
+            spectra.log_mel(from_mels(clip.samples, RATE, n_mels=80, iterations=1), RATE, n_mels=40)[5:-5] - before
+        ).mean()
+    )
 
 
 @pytest.mark.parametrize("edit", EDITS)
@@ -138,7 +153,9 @@ def test_every_edit_leaves_something_else_that_still_sounds(edit):
     assert attempt.control_trial.stimulus.clip == stimulus.clip
 
 
-@pytest.mark.parametrize("spec", ["vocoder_evasion:iterations=1", "vocoder_evasion:iterations=200,n_mels=20", "vocoder_evasion:n_mels=256"])
+@pytest.mark.parametrize(
+    "spec", ["vocoder_evasion:iterations=1", "vocoder_evasion:iterations=200,n_mels=20", "vocoder_evasion:n_mels=256"]
+)
 def test_a_parameter_may_lie_at_the_end_of_its_range(spec):
     assert str(attacks.make(spec).spec) == spec
 
@@ -153,7 +170,7 @@ def test_each_meets_the_contract(spec):
     ("choice_flip:steps=0", "at least 1, got 0"), ("choice_flip:step_size=0", "positive share"),
     ("replayed_voice:rt60_s=9", "from 0.05 to 2, got 9"), ("vocoder_evasion:n_mels=3", "from 20 to 256, got 3"),
     ("watermark_removal:edit=x", "edit of watermark_removal must be one of noise"),
-])  # fmt: skip
+])  # fmt: skip  # a table: one row a line
 def test_parameters_out_of_range_are_refused(spec, told):
     with pytest.raises(BadParameter, match=told):
         attacks.make(spec)

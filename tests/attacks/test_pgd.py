@@ -100,7 +100,9 @@ def test_a_stimulus_is_done_at_its_first_success_and_the_others_go_on():
     hard = easy.with_clip(easy.clip.with_samples(easy.clip.samples - np.float32(20 * STEP) * np.sign(weights())))
     model = LinearModel(weights())
     model.threshold = model.product(easy.clip.samples) + 4 * STEP * float(np.abs(weights()).sum())
-    attack = ProjectedGradientDescent(epsilon=64 * STEP, steps=20, step_size=0.05, last_step=1, momentum=0, check_every=2)
+    attack = ProjectedGradientDescent(
+        epsilon=64 * STEP, steps=20, step_size=0.05, last_step=1, momentum=0, check_every=2
+    )
     result = run(attack, [easy, hard], model=model)
     # the easy clip must rise by 4 16-bit steps and the hard one by 24; a stride is 0.05 * 64 = 3.2, a check every 2
     assert [attempt.success for attempt in result.attempts] == [True, True]
@@ -191,9 +193,13 @@ def test_a_random_start_under_an_snr_is_as_likely_near_as_far_within_the_budget(
 def test_the_loss_of_the_clean_clip_is_kept_beside_the_least():
     """Of a linear loss -w·x the sign steps of a quarter of epsilon lower it by epsilon sum |w| / 4 each."""
     stimulus = toy_stimulus()
-    attack = ProjectedGradientDescent(epsilon=64 * STEP, steps=3, step_size=0.25, last_step=1, momentum=0, check_every=0)
+    attack = ProjectedGradientDescent(
+        epsilon=64 * STEP, steps=3, step_size=0.25, last_step=1, momentum=0, check_every=0
+    )
     model = LinearModel(weights())
-    model.threshold = model.product(stimulus.clip.samples) + 10  # out of reach, and near enough for a float to tell the losses apart
+    model.threshold = (
+        model.product(stimulus.clip.samples) + 10
+    )  # out of reach, and near enough for a float to tell the losses apart
     (attempt,) = run(attack, [stimulus], model=model).attempts
     (clean,), _ = model.loss_and_gradient([stimulus], targets=[stimulus.goal.text])
     (last,), _ = model.loss_and_gradient([stimulus.with_clip(attempt.clip)], targets=[stimulus.goal.text])
@@ -323,7 +329,9 @@ def test_a_specification_makes_it_and_tells_it():
 
 def test_steps_fall_evenly_to_the_last_one():
     stimulus = toy_stimulus(n_samples=1)  # one weight of 1, so that every step is upwards
-    attack = ProjectedGradientDescent(epsilon=600 * STEP, steps=3, step_size=0.2, last_step=0.5, momentum=0, check_every=0)
+    attack = ProjectedGradientDescent(
+        epsilon=600 * STEP, steps=3, step_size=0.2, last_step=0.5, momentum=0, check_every=0
+    )
     (attempt,) = run(attack, [stimulus], model=LinearModel(np.ones(1, dtype=np.float32), threshold=1e9)).attempts
     risen = (attempt.clip.samples - stimulus.clip.samples) / np.float32(STEP)
     np.testing.assert_allclose(risen, [120 + 90 + 60], atol=1)

@@ -38,7 +38,9 @@ class Two(Model):
             state = self._state(each)[None]
             for edit in self.edits:
                 state = edit.applied(state)
-            out.append(Answer(text=REFUSAL if state[0, 0] > 0.1 else f"Sure, go {'left' if state[0, 1] > 0 else 'right'}."))
+            out.append(
+                Answer(text=REFUSAL if state[0, 0] > 0.1 else f"Sure, go {'left' if state[0, 1] > 0 else 'right'}.")
+            )
         return out
 
     def hooked(self, edits):
@@ -67,14 +69,20 @@ class Row:
 @pytest.fixture
 def fitted(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
-    rows = [Row("harmful", 0.6, *rng.normal(0, 0.01, 2)) for _ in range(8)] + [Row("benign", 0.0, *rng.normal(0, 0.01, 2)) for _ in range(8)]
+    rows = [Row("harmful", 0.6, *rng.normal(0, 0.01, 2)) for _ in range(8)] + [
+        Row("benign", 0.0, *rng.normal(0, 0.01, 2)) for _ in range(8)
+    ]
     artefact = RefusalAblation().fit(rows, System(Two()), np.random.default_rng(1))
     attack = RefusalAblation(artefact="0" * 64)
     object.__setattr__(attack, "_direction", artefact.arrays["direction"])
     return artefact, attack
 
 
-@pytest.mark.source("attacks/refusal_ablation", of="arditi2024-refusal", at="Section 2.3 and 2.4, equations of the difference in means and of directional ablation")
+@pytest.mark.source(
+    "attacks/refusal_ablation",
+    of="arditi2024-refusal",
+    at="Section 2.3 and 2.4, equations of the difference in means and of directional ablation",
+)
 def test_the_direction_is_the_difference_of_the_means_and_is_projected_out(fitted):
     artefact, attack = fitted
     direction = artefact.arrays["direction"]
@@ -85,7 +93,9 @@ def test_the_direction_is_the_difference_of_the_means_and_is_projected_out(fitte
     taken = edit.around(Two())
     with taken._inside() as model:
         (applied,) = model.edits
-        np.testing.assert_allclose(applied.applied(np.array([[1.0, 0.0, 5.0]], np.float32)), [[1 - 0.36, -0.48, 5.0]], rtol=1e-5)
+        np.testing.assert_allclose(
+            applied.applied(np.array([[1.0, 0.0, 5.0]], np.float32)), [[1 - 0.36, -0.48, 5.0]], rtol=1e-5
+        )
 
 
 def test_what_was_refused_is_answered_and_a_random_direction_leaves_it_refused(fitted):
@@ -96,14 +106,18 @@ def test_what_was_refused_is_answered_and_a_random_direction_leaves_it_refused(f
     # on target; complied with something else; reached anyhow
     assert [a.success for a in result.attempts] == [True, False, True]
     assert (result.n_judged, result.n_on_target, result.n_complied, result.n_other_answer) == (2, 1, 2, 1)
-    assert (result.n_control_on_target, result.n_control_complied) == (0, 0) and result.unjudged == {"already_reached": 1}
+    assert (result.n_control_on_target, result.n_control_complied) == (0, 0) and result.unjudged == {
+        "already_reached": 1
+    }
     assert all(a.distortion.peak == 0 and a.n_queries == 0 for a in result.attempts)
     assert model.ask([stimuli[0]])[0].text == REFUSAL and model.edits == ()  # left as it was
 
 
 def test_it_needs_the_inside_of_the_model_and_rows_of_both_labels():
     with pytest.raises(AccessDenied, match="needs activations access"):
-        RefusalAblation(artefact="0" * 64).run(System(LinearModel(np.ones(4))), [toy_stimulus()], rng=np.random.default_rng(0))
+        RefusalAblation(artefact="0" * 64).run(
+            System(LinearModel(np.ones(4))), [toy_stimulus()], rng=np.random.default_rng(0)
+        )
     with pytest.raises(BadParameter, match="at least 2 harmful and 2 benign rows, got 1 and 0"):
         RefusalAblation().fit([Row("harmful", 0.6, 0.0)], System(Two()), np.random.default_rng(0))
     with pytest.raises(BadParameter, match="must be 'all' or 'sep'"):

@@ -18,7 +18,11 @@ def run(attack, stimulus, model):
     return attack.run(System(model), [stimulus], rng=np.random.default_rng(0)).attempts[0]
 
 
-@pytest.mark.source("attacks/pgd", of="fang2026-tago", at="Section 3, as summarised: sample energies summed over each token, the top share kept")
+@pytest.mark.source(
+    "attacks/pgd",
+    of="fang2026-tago",
+    at="Section 3, as summarised: sample energies summed over each token, the top share kept",
+)
 def test_only_the_tokens_with_the_most_energy_in_the_gradient_move():
     stimulus = toy_stimulus(n_samples=800)  # ten tokens of 5 ms
     weights = np.repeat(np.float32([1, 9, 2, 8, 3, 7, 4, 6, 5, 0.5]), 80)
@@ -26,7 +30,11 @@ def test_only_the_tokens_with_the_most_energy_in_the_gradient_move():
     attempt = run(attack, stimulus, LinearModel(weights, threshold=1e9))
     moved = (attempt.clip.samples != stimulus.clip.samples).reshape(10, 80).any(axis=1)
     assert np.flatnonzero(moved).tolist() == [1, 3, 5]
-    whole = run(ProjectedGradientDescent(epsilon=64 * STEP, check_every=0, steps=20), stimulus, LinearModel(weights, threshold=1e9))
+    whole = run(
+        ProjectedGradientDescent(epsilon=64 * STEP, check_every=0, steps=20),
+        stimulus,
+        LinearModel(weights, threshold=1e9),
+    )
     assert (whole.clip.samples != stimulus.clip.samples).mean() > 0.99
     cut = pruned(clean=stimulus.clip, perturbed=whole.clip, keep=0.3, token_ms=5.0)
     assert (cut.samples != stimulus.clip.samples).reshape(10, 80).any(axis=1).sum() == 3
@@ -43,8 +51,14 @@ def test_the_weight_of_the_end_reaches_the_model():
             return super().loss_and_gradient(stimuli, targets=[str(target) for target in targets])
 
     heard = []
-    run(ProjectedGradientDescent(steps=1, eos_weight=0.5), toy_stimulus(n_samples=400), Heard(np.ones(400), threshold=1e9))
-    assert [(type(one), one.end_weight, one.unending) for one in heard] == [(Target, 0.5, False)] * 2 and heard[0] == "yes"
+    run(
+        ProjectedGradientDescent(steps=1, eos_weight=0.5),
+        toy_stimulus(n_samples=400),
+        Heard(np.ones(400), threshold=1e9),
+    )
+    assert [(type(one), one.end_weight, one.unending) for one in heard] == [(Target, 0.5, False)] * 2 and heard[
+        0
+    ] == "yes"
     heard.clear()
     run(ProjectedGradientDescent(steps=1), toy_stimulus(n_samples=400), Heard(np.ones(400), threshold=1e9))
     assert [type(one) for one in heard] == [str, str]

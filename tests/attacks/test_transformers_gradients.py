@@ -92,7 +92,12 @@ def test_pgd_lowers_the_loss_and_leaves_the_model_alone(loaded, family, end_weig
     system = System(model, sampling=Sampling(max_tokens=4))
     together = attack.run(system, stimuli, rng=np.random.default_rng(0)).attempts
     for attempt in together:
-        assert attempt.within_budget and attempt.distortion.snr_db >= 20 and attempt.n_gradients == 5 and attempt.n_queries == 2
+        assert (
+            attempt.within_budget
+            and attempt.distortion.snr_db >= 20
+            and attempt.n_gradients == 5
+            and attempt.n_queries == 2
+        )
         assert attempt.success or attempt.drawn["loss"] < attempt.drawn["first_loss"]
     assert all(torch.equal(before[name], value) for name, value in model.network.state_dict().items())
     assert all(parameter.grad is None for parameter in model.network.parameters())

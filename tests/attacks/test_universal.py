@@ -73,7 +73,11 @@ def test_a_fit_begins_within_a_tenth_of_the_bound():
     assert 0.095 * 0.5 < peak <= (0.1 + 0.001) * 0.5 * (1 + 1e-6), "of 1,600 draws the widest is near the end"
 
 
-@pytest.mark.source("attacks/universal_additive", of="neekhara2019-universal", at="Section 3, algorithm 1: one change for all clips, brought back to the bound after each step")
+@pytest.mark.source(
+    "attacks/universal_additive",
+    of="neekhara2019-universal",
+    at="Section 3, algorithm 1: one change for all clips, brought back to the bound after each step",
+)
 def test_an_additive_change_is_repeated_over_the_clip():
     model = Any(np.tile(weights(80), 20), threshold=1e9)  # the weights repeat every 80 samples
     rows = [Row(k, action="open a door") for k in range(4)]
@@ -111,7 +115,11 @@ def test_the_other_task_is_what_the_model_says_when_it_is_asked_for_it():
     assert set(model.aims) == {"Shout 500", "Shout 600"}
 
 
-@pytest.mark.source("attacks/selective", of="ma2025-control", at="the abstract, page 1: silence where the attribute is present, unchanged elsewhere")
+@pytest.mark.source(
+    "attacks/selective",
+    of="ma2025-control",
+    at="the abstract, page 1: silence where the attribute is present, unchanged elsewhere",
+)
 def test_others_are_to_be_answered_as_they_are():
     model = Twofold(weights(), threshold=1e9)
     rows = [Row(1, n=500, gender="female"), Row(2, n=600, gender="male"), Row(3, n=700)]
@@ -130,7 +138,9 @@ def test_gradients_are_needed_to_fit_and_not_to_attack():
         attack.fit([Row(1)], None, np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("spec", ["mute:steps=0", "mute:batch=0", "mute:length_s=0", "mute:epsilon=3", "mute:learning_rate=0"])
+@pytest.mark.parametrize(
+    "spec", ["mute:steps=0", "mute:batch=0", "mute:length_s=0", "mute:epsilon=3", "mute:learning_rate=0"]
+)
 def test_numbers_that_are_none_are_refused(spec):
     with pytest.raises(BadParameter):
         attacks.make(spec)

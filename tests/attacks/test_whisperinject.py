@@ -41,17 +41,25 @@ class Own(LinearModel):
 
 
 def attacked(**options):
-    stimulus = replace(toy_stimulus(n_samples=800), goal=Goal(target="sure here is", reached=lambda text: "robbing" in text))
+    stimulus = replace(
+        toy_stimulus(n_samples=800), goal=Goal(target="sure here is", reached=lambda text: "robbing" in text)
+    )
     attack = WhisperInject(carrier="fine weather", voice="toy/plain", **options)
     carrier = attack._carrier(stimulus)
     model = Own(stimulus.clip, carrier.samples)
     return attack.run(System(model), [stimulus], rng=np.random.default_rng(0)).attempts[0], model, carrier
 
 
-@pytest.mark.source("attacks/whisperinject", of="kim2025-whisperinject", at="Section Abstract: first what the model itself utters, then a benign carrier towards it")
+@pytest.mark.source(
+    "attacks/whisperinject",
+    of="kim2025-whisperinject",
+    at="Section Abstract: first what the model itself utters, then a benign carrier towards it",
+)
 def test_the_carrier_is_driven_towards_what_the_model_itself_said():
     # a step of 0.001 moves a sum of |weights| of some 0.8 for each sample: 0.64 a step of 800 samples, 1.28 of the carrier's 1600
-    attempt, model, carrier = attacked(epsilon=0.01, first_epsilon=0.02, first_steps=20, steps=20, step_size=0.1, check_every=2, rollouts=2)
+    attempt, model, carrier = attacked(
+        epsilon=0.01, first_epsilon=0.02, first_steps=20, steps=20, step_size=0.1, check_every=2, rollouts=2
+    )
     first = [target for n, target in model.driven if n == 800]
     second = [target for n, target in model.driven if n == N]
     assert set(first) == {"sure here is"} and set(second) == {"robbing goes like this"} and len(first) < 20
@@ -63,10 +71,16 @@ def test_the_carrier_is_driven_towards_what_the_model_itself_said():
 
 def test_without_a_first_stage_the_goals_text_is_driven():
     attempt, model, _ = attacked(epsilon=0.0001, first_steps=0, steps=4, check_every=2)
-    assert {target for _, target in model.driven} == {"sure here is"} and attempt.drawn["native"] is None and attempt.success is False
+    assert (
+        {target for _, target in model.driven} == {"sure here is"}
+        and attempt.drawn["native"] is None
+        and attempt.success is False
+    )
 
 
-@pytest.mark.parametrize("options", [{"rollouts": 0}, {"first_steps": -1}, {"check_every": 0}, {"first_epsilon": 0.0}, {"carrier": " "}])
+@pytest.mark.parametrize(
+    "options", [{"rollouts": 0}, {"first_steps": -1}, {"check_every": 0}, {"first_epsilon": 0.0}, {"carrier": " "}]
+)
 def test_numbers_that_are_none_are_refused(options):
     with pytest.raises(BadParameter, match=f"{next(iter(options))} of whisperinject"):
         WhisperInject(**options)

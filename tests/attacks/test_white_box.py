@@ -34,11 +34,21 @@ def run(attack, stimuli, *, model, seed=0, defences=()):
 def just_out_of_reach(stimulus, reach):
     """A model that says yes where each sample goes `reach` the right way."""
     model = LinearModel(weights(stimulus.clip.n_samples))
-    model.threshold = model.product(stimulus.clip.samples) + reach * float(np.abs(weights(stimulus.clip.n_samples)).sum())
+    model.threshold = model.product(stimulus.clip.samples) + reach * float(
+        np.abs(weights(stimulus.clip.n_samples)).sum()
+    )
     return model
 
 
-@pytest.mark.parametrize("name", ["fgsm", "carlini_wagner:steps=40", "qin_imperceptible:steps=40", "qin_robust:steps=4,rooms=1,heard_in=2,check_every=2"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fgsm",
+        "carlini_wagner:steps=40",
+        "qin_imperceptible:steps=40",
+        "qin_robust:steps=4,rooms=1,heard_in=2,check_every=2",
+    ],
+)
 def test_the_contract_holds(name):
     check_attack(attacks.make(name))
 
@@ -47,11 +57,19 @@ def test_the_contract_holds(name):
 def test_one_step_is_the_best_there_is_on_a_linear_model():
     # eta = epsilon sign(gradient): "linear perturbation" raises the product by epsilon times the L1 norm of the weights
     stimulus = toy_stimulus()
-    (attempt,) = run(FastGradientSign(epsilon=64 * STEP), [stimulus], model=LinearModel(weights(), threshold=1e9)).attempts
+    (attempt,) = run(
+        FastGradientSign(epsilon=64 * STEP), [stimulus], model=LinearModel(weights(), threshold=1e9)
+    ).attempts
     best = stimulus.clip.samples + np.float32(64 * STEP) * np.sign(weights())
     assert np.array_equal(attempt.clip.samples, best) and (attempt.n_queries, attempt.n_gradients) == (0, 1)
-    assert run(FastGradientSign(epsilon=32 * STEP), [stimulus], model=just_out_of_reach(stimulus, 33 * STEP)).n_success == 0
-    assert run(FastGradientSign(epsilon=34 * STEP), [stimulus], model=just_out_of_reach(stimulus, 33 * STEP)).n_success == 1
+    assert (
+        run(FastGradientSign(epsilon=32 * STEP), [stimulus], model=just_out_of_reach(stimulus, 33 * STEP)).n_success
+        == 0
+    )
+    assert (
+        run(FastGradientSign(epsilon=34 * STEP), [stimulus], model=just_out_of_reach(stimulus, 33 * STEP)).n_success
+        == 1
+    )
 
 
 def test_adam_takes_the_steps_of_its_formula():
@@ -105,10 +123,15 @@ def test_the_second_stage_makes_what_worked_less_audible_and_alpha_follows():
     model = just_out_of_reach(stimulus, 30 * STEP)
     first = run(CarliniWagner(steps=40, learning_rate=20 * STEP), [stimulus], model=model).attempts[0]
     (attempt,) = run(QinImperceptible(steps=200, check_every=10), [stimulus], model=model).attempts
-    excess = [masking_excess_db(clean=clip.samples, perturbed=each.clip.samples, sample_rate=16_000) for each in (first, attempt)]
+    excess = [
+        masking_excess_db(clean=clip.samples, perturbed=each.clip.samples, sample_rate=16_000)
+        for each in (first, attempt)
+    ]
     assert attempt.success and first.success and excess[1] < excess[0]
     assert attempt.distortion.masking_excess_db == pytest.approx(excess[1], abs=1e-6) and n == attempt.clip.n_samples
-    never = run(QinImperceptible(steps=300, check_every=10), [stimulus], model=LinearModel(weights(n), threshold=1e9)).attempts[0]
+    never = run(
+        QinImperceptible(steps=300, check_every=10), [stimulus], model=LinearModel(weights(n), threshold=1e9)
+    ).attempts[0]
     # the second stage begins after 60 steps; failures at 100, 150, 200, 250 and 300
     assert never.drawn["alpha"] == pytest.approx(0.05 * 0.8**5) and never.success is False
     always = QinImperceptible(steps=100)
@@ -125,7 +148,10 @@ def test_the_robust_attack_counts_the_rooms_that_it_works_in():
     (attempt,) = run(attack, [stimulus], model=model).attempts
     assert (attempt.n_queries, attempt.n_gradients) == (6, 10) and attempt.drawn["on_target_in"] == 0
     model.threshold = -1e9
-    model.ask = lambda stimuli, **options: [dataclasses.replace(r, text="no") if len(asked) < 1 and not asked.append(1) else r for r in LinearModel.ask(model, stimuli)]
+    model.ask = lambda stimuli, **options: [
+        dataclasses.replace(r, text="no") if len(asked) < 1 and not asked.append(1) else r
+        for r in LinearModel.ask(model, stimuli)
+    ]
     asked = []  # the clean clip alone is told no
     (won,) = run(attack, [stimulus], model=model).attempts
     assert won.success and won.drawn["on_target_in"] == 3 and won.n_queries == 3 and won.within_budget
@@ -157,13 +183,15 @@ def test_it_goes_the_way_that_raises_the_loss_and_ends_on_the_budget():
     model = LinearModel(weights(), threshold=1e9)
     (clean,), _ = model.loss_and_gradient([stimulus], targets=["no"])
     still = run(UntargetedWordError(steps=1, random_start=False), [stimulus], model=model).attempts[0]
-    assert still.drawn["first_loss"] == pytest.approx(-float(clean)), "the loss that is to rise, its sign turned and nothing else"
+    assert still.drawn["first_loss"] == pytest.approx(-float(clean)), (
+        "the loss that is to rise, its sign turned and nothing else"
+    )
     aimed = run(UntargetedWordError(steps=1), [toy_stimulus()], model=LinearModel(weights(), threshold=1e9))
     assert aimed.unjudged == {"attack_failed": 1}
 
 
 @pytest.mark.parametrize("spec", ["fgsm:epsilon=3", "fgsm:eot=0", "carlini_wagner:steps=0", "carlini_wagner:learning_rate=0", "qin_imperceptible:check_every=30",
-                                  "qin_robust:rooms=0", "qin_robust:rt60_low_s=0.9", "untargeted_wer:steps=0", "pgd:l2=-1", "pgd:masking_db=-1"])  # fmt: skip
+                                  "qin_robust:rooms=0", "qin_robust:rt60_low_s=0.9", "untargeted_wer:steps=0", "pgd:l2=-1", "pgd:masking_db=-1"])  # fmt: skip  # a table: one row a line
 def test_numbers_that_are_none_are_refused(spec):
     with pytest.raises(BadParameter):
         attacks.make(spec)

@@ -21,7 +21,7 @@ NATIVE = {
     "wav": ("WAV", "PCM_16"), "float.wav": ("WAV", "FLOAT"), "gsm.wav": ("WAV", "GSM610"), "rf64.wav": ("RF64", "PCM_16"),
     "w64": ("W64", "PCM_16"), "aiff": ("AIFF", "PCM_16"), "au": ("AU", "PCM_16"), "caf": ("CAF", "PCM_16"), "flac": ("FLAC", "PCM_16"),
     "ogg": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS"), "mp3": ("MP3", "MPEG_LAYER_III"), "nist.wav": ("NIST", "PCM_16"),
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 """Written by libsndfile: the name's ending, container and coding."""
 
 CODED = {
@@ -29,7 +29,7 @@ CODED = {
     "flac.mkv": ("matroska", "flac", 48_000), "mka": ("matroska", "aac", 48_000), "webm": ("webm", "libopus", 48_000),
     "ac3": ("ac3", "ac3", 48_000), "eac3": ("eac3", "eac3", 48_000), "aac": ("adts", "aac", 48_000), "wma": ("asf", "wmav2", 48_000),
     "flac.ogg": ("ogg", "flac", 48_000), "amr": ("amr", "libopencore_amrnb", 8_000),
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 """Written by PyAV, where it is installed: the name's ending, container, coding and rate in Hz."""
 
 
@@ -68,7 +68,10 @@ def written_by_pyav(samples: np.ndarray, container: str, coding: str, sample_rat
         frame = av.AudioFrame.from_ndarray((samples[None] * 32767).astype(np.int16), format="s16", layout="mono")
         frame.sample_rate = RATE
         fitting = av.AudioResampler(
-            format=stream.codec_context.format, layout="mono", rate=sample_rate, frame_size=stream.codec_context.frame_size or 1024
+            format=stream.codec_context.format,
+            layout="mono",
+            rate=sample_rate,
+            frame_size=stream.codec_context.frame_size or 1024,
         )
         place = 0
         for part in [*fitting.resample(frame), *fitting.resample(None)]:
@@ -119,7 +122,7 @@ def _noise_behind(data: bytes, rng: np.random.Generator) -> bytes:
 CHANGES: tuple[tuple[Callable[[bytes, np.random.Generator], bytes], bool], ...] = (
     (_cut, True), (_cut, True), (_cut_at_the_end, True), (_overwritten, False), (_head_overwritten, False), (_zeroed, False),
     (_spliced, False), (_noise_behind, False),
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 
 
 def malformed_files(n: int, seed: int) -> Iterator[Malformed]:
@@ -147,8 +150,12 @@ def named_files() -> Iterator[Malformed]:
         "rate.flac": big_flac(rate=655_350, channels=8, seconds=290),
         "hours.flac": big_flac(rate=48_000, channels=8, seconds=3599),
         "boxes.m4a": struct.pack(">I4s4s", 12, b"ftyp", b"M4A ") + struct.pack(">I4s", 8, b"free") * 500_000,
-        "elements.mkv": b"\x1aE\xdf\xa3\x80" + b"\x18\x53\x80\x67\x01\xff\xff\xff\xff\xff\xff\xff" + b"\xec\x80" * 1_000_000,
-        "pages.ogg": b"".join(struct.pack("<4sBBQIIIB", b"OggS", 0, 2 if n == 0 else 0, 0, 1, n, 0, 0) for n in range(300_000)),
+        "elements.mkv": b"\x1aE\xdf\xa3\x80"
+        + b"\x18\x53\x80\x67\x01\xff\xff\xff\xff\xff\xff\xff"
+        + b"\xec\x80" * 1_000_000,
+        "pages.ogg": b"".join(
+            struct.pack("<4sBBQIIIB", b"OggS", 0, 2 if n == 0 else 0, 0, 1, n, 0, 0) for n in range(300_000)
+        ),
     }
     for name, data in files.items():
         yield Malformed(name=name, data=data, cut=False)
@@ -164,25 +171,34 @@ def big_flac(*, rate: int, channels: int, seconds: int) -> bytes:
     return bytes(data)
 
 
-MANIFEST_LINES = ("path,text,speaker,age", "a.wav,go home,s1,33", "b.wav,\"one, two\",s2,", "a.wav;x;y;z", "c.wav,no,,old")
+MANIFEST_LINES = (
+    "path,text,speaker,age",
+    "a.wav,go home,s1,33",
+    'b.wav,"one, two",s2,',
+    "a.wav;x;y;z",
+    "c.wav,no,,old",
+)
 HOSTILE = (
     "[" * 100_000, '{"path":"a.wav","x":' + "[" * 50_000, '{"path":"a.wav","age":' + "9" * 5000 + "}", '{"path":"a.wav","x":"\\ud800"}',
     '{"path":"a.wav","path":"b.wav"}', '{"path":["a.wav"]}', '{"path":null}', "null", '{"path":"a.wav","start_s":1e999}',
     '{"path":"a.wav","start_s":"NaN","end_s":-1}', '{"path":"a.wav","offset":true,"duration":{}}', '{"path":"' + "x" * 5000 + '"}',
     '{"path":"a.wav","attributes":[1]}', '{"path":"\\u0000"}', '{"audio_filepath":{"file":3}}', '{"sources":[],"sampling_rate":0}',
     '{"supervisions":[3]}', '{"recording_id":"r","start":"x","duration":[]}', '"x', "\x00\x00", '{"path":"a.wav","channel":9e9}',
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 MANIFEST_NAMES = (
     "metadata.csv", "manifest.jsonl", "metadata.jsonl", "metadata.tsv", "train.csv", "manifest.json", "wav.scp", "cuts.jsonl",
     "x.trans.txt", "protocol.txt", "trials.txt", "segments", "recordings.jsonl.gz", "speaker-info.txt", "validated.tsv",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 
 
 def malformed_manifest(number: int, seed: int) -> dict[str, bytes]:
     """Files of text beside `a.wav` and `b.wav`: lines of manifests and hostile ones, mixed, in some encoding, some cut."""
     rng = np.random.default_rng([seed, number])
     name = MANIFEST_NAMES[number % len(MANIFEST_NAMES)]
-    lines = [str(rng.choice(MANIFEST_LINES)) if rng.random() < 0.5 else HOSTILE[int(rng.integers(len(HOSTILE)))] for _ in range(6)]
+    lines = [
+        str(rng.choice(MANIFEST_LINES)) if rng.random() < 0.5 else HOSTILE[int(rng.integers(len(HOSTILE)))]
+        for _ in range(6)
+    ]
     header = MANIFEST_LINES[0] if rng.random() < 0.7 else lines[0]
     text = "\n".join([header if name.endswith(("csv", "tsv")) else lines[0], *lines])
     encoding = str(rng.choice(["utf-8", "utf-16", "utf-16-le", "cp1252", "utf-32"]))

@@ -37,14 +37,20 @@ def test_files_that_were_read_as_whole_though_cut(name):
 
 @pytest.mark.skipif(not registry.has_extra("av"), reason="needs the codecs extra")
 def test_a_file_that_changes_its_channels_is_told():
-    with pytest.raises(BadAudio, match="must keep its rate and channels, got 48000 Hz and 1 channels, then 48000 Hz and 3"):
+    with pytest.raises(
+        BadAudio, match="must keep its rate and channels, got 48000 Hz and 1 channels, then 48000 Hz and 3"
+    ):
         AudioClip.read(CASES / "flip3_a.ac3")
 
 
 @pytest.mark.parametrize("name", ["sdp.wav", "unicast.3gp"])
 def test_a_text_that_describes_a_broadcast_opens_no_socket(name, monkeypatch):
     monkeypatch.setattr(socket, "socket", None)
-    before = {link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()} if Path("/proc/self/fd").is_dir() else set()
+    before = (
+        {link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()}
+        if Path("/proc/self/fd").is_dir()
+        else set()
+    )
     with pytest.raises(BadAudio, match="must hold audio .* got something else .bytes of no format that is known."):
         AudioClip.read(CASES / name)
     if before:
@@ -79,7 +85,10 @@ def test_pyav_is_told_what_a_file_is_and_opens_nothing_beside(tmp_path, monkeypa
     [
         ('path,text,speaker\na.wav,"Run he said,s2\nb.wav,"plain words,s3\n', 2),
         ('path,text,speaker\na.wav,ok,s1\nb.wav,"Run he said,s2\n', 3),
-        ('path,text,speaker\na.wav,"Run he said,s2\nb.wav,plain words",s3\n', 2),  # the quotes match, and make one row of two
+        (
+            'path,text,speaker\na.wav,"Run he said,s2\nb.wav,plain words",s3\n',
+            2,
+        ),  # the quotes match, and make one row of two
         ('path;text;speaker\na.wav;"Run he said;s2\nb.wav;plain words";s3\n', 2),
         ('text,path,speaker\n"Run he said,a.wav,s2\nplain words",b.wav,s3\n', 2),
         ('path,text,speaker\na.wav,"Run" he said,s2\nb.wav,x,s3\n', 2),
@@ -102,11 +111,18 @@ def test_quotes_that_are_right_stay_right(tmp_path):
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "latin-1"])
 def test_separators_and_encodings(tmp_path, mark, encoding):
     put(tmp_path, "a.wav", "b.wav")
-    rows = [("Path", "TEXT", "Speaker ID", "take"), ("a.wav", "geh nach Haus, größer", "s1", "1"), ("b.wav", "komm", "s2", "")]
+    rows = [
+        ("Path", "TEXT", "Speaker ID", "take"),
+        ("a.wav", "geh nach Haus, größer", "s1", "1"),
+        ("b.wav", "komm", "s2", ""),
+    ]
     text = "\r\n".join(mark.join(f'"{cell}"' if mark in cell else cell for cell in row) for row in rows)
     (tmp_path / "metadata.csv").write_bytes(text.encode(encoding))
     manifest = Manifest.read(tmp_path)
-    assert [(entry.text, entry.speaker, entry.value("take")) for entry in manifest] == [("geh nach Haus, größer", "s1", "1"), ("komm", "s2", None)]
+    assert [(entry.text, entry.speaker, entry.value("take")) for entry in manifest] == [
+        ("geh nach Haus, größer", "s1", "1"),
+        ("komm", "s2", None),
+    ]
     said = " ".join(manifest.notes)
     assert ("UTF-16" in said) == encoding.startswith("utf-16") and ("Latin-1" in said) == (encoding == "latin-1")
     assert "metadata.csv: column 'Speaker ID' is read as 'speaker'" in manifest.notes
@@ -114,10 +130,18 @@ def test_separators_and_encodings(tmp_path, mark, encoding):
 
 def test_synonyms_and_roles_are_mapped_in_the_open(tmp_path):
     put(tmp_path, "a.wav")
-    (tmp_path / "metadata.csv").write_text("audio_filepath,transcript,sex,license,Role,speeker,text_raw\na.wav,go home,F,CC0,Code-Word,s1,x\n")
+    (tmp_path / "metadata.csv").write_text(
+        "audio_filepath,transcript,sex,license,Role,speeker,text_raw\na.wav,go home,F,CC0,Code-Word,s1,x\n"
+    )
     manifest = Manifest.read(tmp_path)
     (entry,) = manifest
-    assert (entry.path, entry.text, entry.gender, entry.licence, entry.role) == ("a.wav", "go home", "female", "CC0", "code_word")
+    assert (entry.path, entry.text, entry.gender, entry.licence, entry.role) == (
+        "a.wav",
+        "go home",
+        "female",
+        "CC0",
+        "code_word",
+    )
     assert entry.attributes == {"speeker": "s1", "text_raw": "x"}
     assert [note.removeprefix("metadata.csv: ") for note in manifest.notes] == [
         "column 'audio_filepath' is read as 'path'",
@@ -157,11 +181,16 @@ def test_hostile_lines_are_faults_of_their_line(tmp_path, line, told):
 def test_genders_in_many_spellings_are_two_groups(tmp_path):
     spelt = ["M", "male", "Male", "F", "female", "do_not_wish_to_say"] * 4
     put(tmp_path, *(f"{n}.wav" for n in range(24)))
-    (tmp_path / "manifest.jsonl").write_text("\n".join(json.dumps({"path": f"{n}.wav", "gender": word}) for n, word in enumerate(spelt)))
+    (tmp_path / "manifest.jsonl").write_text(
+        "\n".join(json.dumps({"path": f"{n}.wav", "gender": word}) for n, word in enumerate(spelt))
+    )
     assert Counter(entry.gender for entry in Manifest.read(tmp_path)) == {"male": 12, "female": 8, None: 4}
 
 
-@pytest.mark.parametrize("place", ["b\udcff.wav", "b\udcff/b.wav", "b\udcff.csv", "b\udcff.wav beside a data set", "b\udcff/b.wav beside a data set"])
+@pytest.mark.parametrize(
+    "place",
+    ["b\udcff.wav", "b\udcff/b.wav", "b\udcff.csv", "b\udcff.wav beside a data set", "b\udcff/b.wav beside a data set"],
+)
 def test_a_file_name_that_is_no_unicode_is_told(tmp_path, place):
     put(tmp_path, "a.wav")
     name = place.removesuffix(" beside a data set")
@@ -189,7 +218,9 @@ def test_a_folder_whose_name_is_no_unicode_is_told(tmp_path):
     except (OSError, UnicodeEncodeError):
         pytest.skip("this file system takes Unicode alone")
     put(folder, "a.wav")
-    with pytest.raises(BadData, match=r"a data set's folder must have a name in Unicode, got b'.*data\\xff'; rename the folder"):
+    with pytest.raises(
+        BadData, match=r"a data set's folder must have a name in Unicode, got b'.*data\\xff'; rename the folder"
+    ):
         Manifest.read(folder)
 
 

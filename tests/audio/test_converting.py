@@ -52,7 +52,13 @@ def test_nothing_is_overwritten_and_nothing_written_into_the_source(tmp_path):
     assert sorted(path.name for path in (tmp_path / "in").iterdir()) == ["a.wav"]
 
 
-TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\u2028\u2029\x85"), min_size=1, max_size=20).map(str.strip).filter(bool)
+TEXT = (
+    st.text(
+        st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\u2028\u2029\x85"), min_size=1, max_size=20
+    )
+    .map(str.strip)
+    .filter(bool)
+)
 
 
 @settings(max_examples=30, deadline=None)
@@ -60,6 +66,8 @@ TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters
 def test_any_text_survives(tmp_path_factory, text, speaker, own):
     folder = tmp_path_factory.mktemp("any")
     put(folder / "in", "a.wav")
-    (folder / "in" / "manifest.jsonl").write_text(json.dumps({"path": "a.wav", "text": text, "speaker": speaker, "own": own}))
+    (folder / "in" / "manifest.jsonl").write_text(
+        json.dumps({"path": "a.wav", "text": text, "speaker": speaker, "own": own})
+    )
     before = Manifest.read(folder / "in")
     assert facts(convert(before, folder / "out")) == facts(before)

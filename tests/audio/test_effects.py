@@ -17,7 +17,7 @@ NEEDS_AV = pytest.mark.skipif(not registry.has_extra("av"), reason="needs the co
 CODECS = [
     "mu_law", "a_law", "gsm", "mp3", "opus", "vorbis",
     *(pytest.param(name, marks=NEEDS_AV) for name in ("aac", "g722", "amr_nb")),
-]  # fmt: skip
+]  # fmt: skip  # a table: one row a line
 
 
 def voice(seed: int = 0, duration_s: float = 1.5, sample_rate: int = RATE) -> np.ndarray:

@@ -172,7 +172,9 @@ def test_other_codecs_are_read_with_the_extra(tmp_path):
     with pytest.raises(BadAudio, match="at most 0.5 s"):
         AudioClip.read(tmp_path / "a.m4a", max_duration_s=0.5)
     (tmp_path / "b.m4a").write_bytes(M4A_HEAD)
-    with pytest.raises(BadAudio, match="b.m4a' must be a whole audio file, got one that is cut short .its index is missing."):
+    with pytest.raises(
+        BadAudio, match="b.m4a' must be a whole audio file, got one that is cut short .its index is missing."
+    ):
         AudioClip.read(tmp_path / "b.m4a")
 
 

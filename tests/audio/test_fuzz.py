@@ -23,18 +23,21 @@ WORDS = (
     ",", ";", "\t", "|", "\n", "\r\n", "{", "}", "[", "]", ":", " ", "\\", "\0", "\ufeff", "\u2028", "é", "null", "true", "start_s", "end_s",
     "channel", "recording", "recording_id", "sources", "sampling_rate", "supervisions", "start", "source", "type", "file", "flac -c -d -s a.flac |",
     '{"audio_filepath": "a.wav", ', '{"id": "c", "recording": ', '"sources": [{"type": "file", "source": "a.wav", "channels": [0]}]',
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 NAMES = (
     "metadata.csv", "metadata.tsv", "metadata.jsonl", "manifest.jsonl", "train.csv", "train.json", "wav.scp", "text", "utt2spk", "segments",
     "reco2file_and_channel", "x.trans.txt", "SPEAKERS.TXT", "speaker-info.txt", "txt/a.txt", "a.txt", "a.lab", "cuts.jsonl",
     "recordings.jsonl.gz", "supervisions.jsonl", "train.tsv", "validated.tsv", "protocol.trn.txt", "trials.txt", "vox1_meta.csv", "train.parquet",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 
 tokens = st.lists(st.sampled_from(WORDS), max_size=40).map("".join)
 contents = st.one_of(
-    tokens.map(str.encode), tokens.map(lambda text: text.encode("utf-16")), st.binary(max_size=200),
-    tokens.map(lambda text: gzip.compress(text.encode())), tokens.map(lambda text: gzip.compress(text.encode())[:-3]),
-)  # fmt: skip
+    tokens.map(str.encode),
+    tokens.map(lambda text: text.encode("utf-16")),
+    st.binary(max_size=200),
+    tokens.map(lambda text: gzip.compress(text.encode())),
+    tokens.map(lambda text: gzip.compress(text.encode())[:-3]),
+)
 
 
 def read_a_folder(folder, files):
@@ -98,14 +101,20 @@ def test_any_table_is_read_with_its_lines(n):
     def run(text, quoted):
         for rows in (tables.csv_rows(text, "t", Reading(), quoted=quoted), tables.json_rows(text, "t", Reading())):
             lines = [line for line, cells in rows if columns.renamed(cells).names is not None]
-            assert lines == sorted(set(lines)) and all(1 <= line <= text.count("\n") + text.count("\r") + 1 for line in lines)
+            assert lines == sorted(set(lines)) and all(
+                1 <= line <= text.count("\n") + text.count("\r") + 1 for line in lines
+            )
 
     run()
 
 
 @pytest.mark.parametrize("n", [FEW, pytest.param(MANY, marks=pytest.mark.slow)])
 def test_rows_that_are_written_are_the_rows_that_are_read(n):
-    cells = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=8).map(str.strip).filter(lambda cell: not cell.lower().endswith(".wav"))
+    cells = (
+        st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=8)
+        .map(str.strip)
+        .filter(lambda cell: not cell.lower().endswith(".wav"))
+    )
 
     @settings(max_examples=n, deadline=None)
     @given(rows=st.lists(st.tuples(cells, cells), max_size=5), mark=st.sampled_from(",;\t|"))
@@ -126,7 +135,7 @@ def test_rows_that_are_written_are_the_rows_that_are_read(n):
 @pytest.mark.parametrize("n", [FEW, pytest.param(MANY, marks=pytest.mark.slow)])
 def test_any_bytes_are_audio_or_refused(n):
     heads = st.sampled_from([b"RIFF\xff\xff\xff\x7fWAVE", b"RF64....WAVEds64", WAV[:40], b"FORM....AIFF", b".snd", b"caff\0\1\0\0", b"fLaC", b"OggS",
-                             b"ID3\4\0\0\0\0\0\0", b"\xff\xfb\x90\0", b"\xff\xf1", b"\x0bw", b"#!AMR\n", b"\0\0\0\x10ftypM4A ", b"\x1aE\xdf\xa3", b"NIST_1A\n   1024\n", b""])  # fmt: skip
+                             b"ID3\4\0\0\0\0\0\0", b"\xff\xfb\x90\0", b"\xff\xf1", b"\x0bw", b"#!AMR\n", b"\0\0\0\x10ftypM4A ", b"\x1aE\xdf\xa3", b"NIST_1A\n   1024\n", b""])  # fmt: skip  # a table: one row a line
 
     @settings(max_examples=n, deadline=None)
     @given(head=heads, rest=st.binary(max_size=400))

@@ -21,7 +21,12 @@ from earnest.errors import BadData, MissingExtra
 COMMIT, OLDER = "a" * 40, "b" * 40
 WAV = AudioClip(np.full(800, 0.25, np.float32), 8000).wav_bytes()
 FILES = {
-    COMMIT: {"train/metadata.csv": b"file_name,transcription\n0.wav,go home\n", "train/0.wav": WAV, "load.py": b"raise SystemExit", "README.md": b"about"},
+    COMMIT: {
+        "train/metadata.csv": b"file_name,transcription\n0.wav,go home\n",
+        "train/0.wav": WAV,
+        "load.py": b"raise SystemExit",
+        "README.md": b"about",
+    },
     OLDER: {"metadata.csv": b"path,text\n0.wav,before\n", "0.wav": WAV},
 }
 REVISIONS = {"main": COMMIT, COMMIT: COMMIT, "v1": OLDER, OLDER: OLDER}
@@ -48,12 +53,24 @@ class Hub(BaseHTTPRequestHandler):
             return self._send(404, b'{"error": "Repository not found"}', {"X-Error-Code": "RepoNotFound"}, with_body)
         files = FILES[commit]
         if head == "revision":
-            return self._send(200, json.dumps({"id": "someone/voices", "sha": commit, "siblings": [{"rfilename": name} for name in files]}).encode(), {}, with_body)
+            return self._send(
+                200,
+                json.dumps(
+                    {"id": "someone/voices", "sha": commit, "siblings": [{"rfilename": name} for name in files]}
+                ).encode(),
+                {},
+                with_body,
+            )
         if head == "tree":
-            listed = [{"type": "file", "path": name, "size": len(data), "oid": hashlib.sha1(data).hexdigest()} for name, data in files.items()]
+            listed = [
+                {"type": "file", "path": name, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
+                for name, data in files.items()
+            ]
             return self._send(200, json.dumps(listed).encode(), {}, with_body)
         data = files[file]
-        return self._send(200, data, {"X-Repo-Commit": commit, "ETag": f'"{hashlib.sha1(data).hexdigest()}"'}, with_body)
+        return self._send(
+            200, data, {"X-Repo-Commit": commit, "ETag": f'"{hashlib.sha1(data).hexdigest()}"'}, with_body
+        )
 
     def _send(self, status: int, body: bytes, headers: dict[str, str], with_body: bool) -> None:
         self.send_response(status)
@@ -79,8 +96,16 @@ def endpoint():
 
 def earnest(cache: Path, endpoint: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The command line in a process of its own: the hub's library reads its settings when it is imported."""
-    settings = {"HF_ENDPOINT": endpoint, "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1", "EARNEST_CACHE": str(cache), "HF_HOME": str(cache / "hf")}
-    return subprocess.run([sys.executable, "-m", "earnest", *arguments], capture_output=True, text=True, env=os.environ | settings)
+    settings = {
+        "HF_ENDPOINT": endpoint,
+        "HF_HUB_OFFLINE": "0",
+        "HF_HUB_DISABLE_XET": "1",
+        "EARNEST_CACHE": str(cache),
+        "HF_HOME": str(cache / "hf"),
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "earnest", *arguments], capture_output=True, text=True, env=os.environ | settings
+    )
 
 
 needs_hub = pytest.mark.skipif(not registry.has_extra("huggingface_hub"), reason='needs pip install "earnest[hub]"')
@@ -97,7 +122,18 @@ def test_a_data_set_is_fetched_once_and_its_commit_is_in_the_plan(tmp_path, endp
     assert not any(path.is_symlink() for path in folder.rglob("*"))
 
     Hub.asked = []
-    run = ("run", "core", "--data", f"hf://someone/voices@{COMMIT}", "--task", "stable_transcription", "--model", "scripted/echo", "--out", str(tmp_path / "run"))
+    run = (
+        "run",
+        "core",
+        "--data",
+        f"hf://someone/voices@{COMMIT}",
+        "--task",
+        "stable_transcription",
+        "--model",
+        "scripted/echo",
+        "--out",
+        str(tmp_path / "run"),
+    )
     done = earnest(tmp_path, "http://127.0.0.1:9", *run)  # nobody listens there, and nobody is asked
     plan = json.loads((tmp_path / "run" / "plan.json").read_text())
     assert plan["data"] == f"hf://someone/voices@{COMMIT}", done.stderr
@@ -120,7 +156,9 @@ def test_what_the_hub_has_not_is_told(tmp_path, endpoint, address):
     assert f"{address} must be a data set that the hub at {endpoint} gives" in done.stderr
 
 
-@pytest.mark.parametrize("address", ["hf://", "hf://a", "hf://a/b@", "hf://../b@c", "hf://a/b/c@d", "hf://a/b@../../c", "hf://a/b@c d"])
+@pytest.mark.parametrize(
+    "address", ["hf://", "hf://a", "hf://a/b@", "hf://../b@c", "hf://a/b/c@d", "hf://a/b@../../c", "hf://a/b@c d"]
+)
 def test_what_is_no_address(address):
     assert hub.is_address(address)
     with pytest.raises(BadData, match="named as hf://owner/name@revision"):
@@ -141,5 +179,7 @@ def test_addresses_and_names(tmp_path, monkeypatch):
 
 def test_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(MissingExtra, match=r'data hf://o/n@main needs huggingface_hub; install it with: pip install "earnest\[hub\]"'):
+    with pytest.raises(
+        MissingExtra, match=r'data hf://o/n@main needs huggingface_hub; install it with: pip install "earnest\[hub\]"'
+    ):
         hub.fetched("hf://o/n")

@@ -38,10 +38,16 @@ def first_sample(entry):
 
 def test_hugging_face_audiofolder_in_lines_with_splits_in_paths(tmp_path):
     put(tmp_path, "train/a.wav", "test/b.wav")
-    rows = [{"file_name": "train/a.wav", "transcription": "go on"}, {"file_name": "test/b.wav", "transcription": "come back"}]
+    rows = [
+        {"file_name": "train/a.wav", "transcription": "go on"},
+        {"file_name": "test/b.wav", "transcription": "come back"},
+    ]
     write(tmp_path, {"metadata.jsonl": "\n".join(map(json.dumps, rows))})
     manifest = Manifest.read(tmp_path)
-    assert told(manifest, "path", "text", "split") == [("train/a.wav", "go on", "train"), ("test/b.wav", "come back", "test")]
+    assert told(manifest, "path", "text", "split") == [
+        ("train/a.wav", "go on", "train"),
+        ("test/b.wav", "come back", "test"),
+    ]
     assert "metadata.jsonl: column 'transcription' is read as 'text'" in manifest.notes
 
 
@@ -77,7 +83,11 @@ def test_nemo_reads_the_part_that_offset_and_duration_give(tmp_path):
     write(tmp_path, {"train_manifest.json": "\n".join(map(json.dumps, rows)) + "\n"})
     manifest = Manifest.read(tmp_path)
     assert told(manifest, "text", "start_s", "end_s") == [("one", 0.1, 0.3), ("two", 0.3, 0.4), ("three", 0.0, 0.25)]
-    assert [(entry.clip().n_samples, first_sample(entry)) for entry in manifest] == [(1600, 800), (800, 2400), (2000, 0)]
+    assert [(entry.clip().n_samples, first_sample(entry)) for entry in manifest] == [
+        (1600, 800),
+        (800, 2400),
+        (2000, 0),
+    ]
     assert len({entry.id for entry in manifest}) == 3
     assert "absolute paths of the manifest were found inside its folder" in manifest.notes
 
@@ -93,7 +103,9 @@ def test_a_part_beyond_the_end_of_its_file_is_refused(tmp_path):
     manifest = Manifest.read(tmp_path)
     assert manifest["rounded"].clip().n_samples == 800
     for name in ("beyond", "behind"):
-        with pytest.raises(BadAudio, match=r"a.wav' must hold the part from .* got a file of 0.500 s; mend its start_s and end_s"):
+        with pytest.raises(
+            BadAudio, match=r"a.wav' must hold the part from .* got a file of 0.500 s; mend its start_s and end_s"
+        ):
             manifest[name].clip()
     write(tmp_path, {"manifest.jsonl": '{"path": "a.wav", "start_s": 0.4, "end_s": 0.2}'})
     with pytest.raises(BadData, match="line 1: end_s must lie after start_s, got 0.2 after 0.4"):
@@ -102,15 +114,27 @@ def test_a_part_beyond_the_end_of_its_file_is_refused(tmp_path):
 
 def lhotse_recording(name, channels=(0,)):
     return {
-        "id": name, "sources": [{"type": "file", "channels": list(channels), "source": f"{name}.wav"}], "sampling_rate": RATE,
-        "num_samples": 4000, "duration": 0.5,
-    }  # fmt: skip
+        "id": name,
+        "sources": [{"type": "file", "channels": list(channels), "source": f"{name}.wav"}],
+        "sampling_rate": RATE,
+        "num_samples": 4000,
+        "duration": 0.5,
+    }
 
 
 def test_lhotse_supervisions_of_recordings(tmp_path):
     put(tmp_path, "r1.wav", "r2.wav")
     supervisions = [
-        {"id": "s1", "recording_id": "r1", "start": 0.1, "duration": 0.2, "channel": 0, "text": "one", "speaker": "A", "language": "en"},
+        {
+            "id": "s1",
+            "recording_id": "r1",
+            "start": 0.1,
+            "duration": 0.2,
+            "channel": 0,
+            "text": "one",
+            "speaker": "A",
+            "language": "en",
+        },
         {"id": "s2", "recording_id": "r1", "start": 0.3, "duration": 0.2, "channel": 0, "text": "two", "speaker": "B"},
         {"id": "s3", "recording_id": "r2", "start": 0.0, "duration": 0.5, "channel": 0, "text": "all", "gender": "F"},
     ]
@@ -132,8 +156,19 @@ def test_lhotse_cuts_and_channels(tmp_path):
     import soundfile
 
     soundfile.write(tmp_path / "call.wav", stereo, RATE)
-    said = [{"id": f"s{n}", "recording_id": "call", "start": 0.1, "duration": 0.1, "channel": n, "text": str(n)} for n in (0, 1)]
-    cut = {"id": "c", "start": 0.2, "duration": 0.3, "channel": 0, "recording": lhotse_recording("call", (0, 1)), "supervisions": said, "type": "MultiCut"}
+    said = [
+        {"id": f"s{n}", "recording_id": "call", "start": 0.1, "duration": 0.1, "channel": n, "text": str(n)}
+        for n in (0, 1)
+    ]
+    cut = {
+        "id": "c",
+        "start": 0.2,
+        "duration": 0.3,
+        "channel": 0,
+        "recording": lhotse_recording("call", (0, 1)),
+        "supervisions": said,
+        "type": "MultiCut",
+    }
     write(tmp_path, {"cuts.jsonl": json.dumps(cut)})
     manifest = Manifest.read(tmp_path)
     assert told(manifest, "id", "start_s", "end_s", "channel") == [("s0", 0.3, 0.4, 0), ("s1", 0.3, 0.4, 1)]
@@ -142,7 +177,9 @@ def test_lhotse_cuts_and_channels(tmp_path):
 
 def test_lhotse_runs_no_command(tmp_path):
     put(tmp_path, "r1.wav")
-    recording = lhotse_recording("r1") | {"sources": [{"type": "command", "channels": [0], "source": f"touch {tmp_path}/ran"}]}
+    recording = lhotse_recording("r1") | {
+        "sources": [{"type": "command", "channels": [0], "source": f"touch {tmp_path}/ran"}]
+    }
     write(tmp_path, {"recordings.jsonl": json.dumps(recording)})
     with pytest.raises(BadData, match="line 1: a recording must be one file, got 'command'"):
         Manifest.read(tmp_path)
@@ -218,13 +255,21 @@ def test_kaldi_with_segments(tmp_path):
         ("u2", "wav/r1.wav", "two words", "B", "male", 0.2, None),
         ("u3", "wav/r2.flac", "three", "A", "female", 0.0, 0.3),
     ]
-    assert [(first_sample(entry), entry.clip().n_samples) for entry in manifest] == [(800, 800), (1600, 2400), (0, 2400)]
+    assert [(first_sample(entry), entry.clip().n_samples) for entry in manifest] == [
+        (800, 800),
+        (1600, 2400),
+        (0, 2400),
+    ]
     assert "data/train/text: 1 texts have no recording, 'u9' first" in manifest.notes
 
 
 def test_kaldi_runs_no_command(tmp_path):
     put(tmp_path, "a.wav")
-    for command in (f"touch {tmp_path}/ran |", f"flac -c -d -s a.flac; touch {tmp_path}/ran |", f"cat a.wav | touch {tmp_path}/ran |"):
+    for command in (
+        f"touch {tmp_path}/ran |",
+        f"flac -c -d -s a.flac; touch {tmp_path}/ran |",
+        f"cat a.wav | touch {tmp_path}/ran |",
+    ):
         write(tmp_path, {"wav.scp": f"u1 {command}\n", "text": "u1 one\n"})
         with pytest.raises(BadData, match="wav.scp line 1: a file is wanted, got the command"):
             Manifest.read(tmp_path)
@@ -234,7 +279,13 @@ def test_kaldi_runs_no_command(tmp_path):
 def test_espnet_directories_are_splits(tmp_path):
     put(tmp_path, "dump/wav/a.wav", "dump/wav/b.wav")
     for split, name in (("train", "a"), ("valid", "b")):
-        write(tmp_path, {f"dump/raw/{split}/wav.scp": f"u_{name} dump/wav/{name}.wav\n", f"dump/raw/{split}/text": f"u_{name} {name} said\n"})
+        write(
+            tmp_path,
+            {
+                f"dump/raw/{split}/wav.scp": f"u_{name} dump/wav/{name}.wav\n",
+                f"dump/raw/{split}/text": f"u_{name} {name} said\n",
+            },
+        )
     assert told(Manifest.read(tmp_path), "id", "path", "text", "split") == [
         ("train/u_a", "dump/wav/a.wav", "a said", "train"),
         ("valid/u_b", "dump/wav/b.wav", "b said", "valid"),
@@ -243,7 +294,13 @@ def test_espnet_directories_are_splits(tmp_path):
 
 def test_speechbrain_tables_and_objects(tmp_path):
     put(tmp_path, "x/a.wav", "x/b.wav")
-    write(tmp_path, {"train.csv": "ID,duration,wav,spk_id,wrd\n1,0.5,$data_root/x/a.wav,s1,GO HOME\n", "dev.json": '{"2": {"wav": "{data_root}/x/b.wav", "length": 0.5, "words": "x", "transcript": "NO MORE", "spk_id": "s2"}}'})
+    write(
+        tmp_path,
+        {
+            "train.csv": "ID,duration,wav,spk_id,wrd\n1,0.5,$data_root/x/a.wav,s1,GO HOME\n",
+            "dev.json": '{"2": {"wav": "{data_root}/x/b.wav", "length": 0.5, "words": "x", "transcript": "NO MORE", "spk_id": "s2"}}',
+        },
+    )
     found = sorted(told(Manifest.read(tmp_path), "id", "path", "text", "speaker", "split"))
     assert found == [("1", "x/a.wav", "GO HOME", "s1", "train"), ("2", "x/b.wav", "NO MORE", "s2", "dev")]
 
@@ -252,15 +309,26 @@ def test_speechbrain_tables_and_objects(tmp_path):
     ("name", "lines", "attack"),
     [
         ("ASVspoof2019.LA.cm.train.trn.txt", "LA_0079 T_1 - - bonafide\nLA_0080 T_2 - A01 spoof\n", "A01"),
-        ("trial_metadata.txt", "LA_0079 T_1 alaw ita_tx bonafide bonafide notrim eval\nLA_0080 T_2 alaw ita_tx A07 spoof notrim eval\n", "A07"),
-        ("ASVspoof5.train.tsv", "LA_0079 T_1 F - - - bonafide bonafide bonafide -\nLA_0080 T_2 M - - - AC1 A05 spoof -\n", "A05"),
+        (
+            "trial_metadata.txt",
+            "LA_0079 T_1 alaw ita_tx bonafide bonafide notrim eval\nLA_0080 T_2 alaw ita_tx A07 spoof notrim eval\n",
+            "A07",
+        ),
+        (
+            "ASVspoof5.train.tsv",
+            "LA_0079 T_1 F - - - bonafide bonafide bonafide -\nLA_0080 T_2 M - - - AC1 A05 spoof -\n",
+            "A05",
+        ),
     ],
 )
 def test_asvspoof_protocols(tmp_path, name, lines, attack):
     put(tmp_path, "LA_train/flac/T_1.flac", "LA_train/flac/T_2.flac")
     write(tmp_path, {f"protocols/{name}": lines + "LA_0081 T_3 - - - - AC1 A05 spoof -\n"})
     manifest = Manifest.read(tmp_path)
-    assert told(manifest, "id", "speaker", "label", "attack") == [("T_1", "LA_0079", "bona_fide", None), ("T_2", "LA_0080", "spoof", attack)]
+    assert told(manifest, "id", "speaker", "label", "attack") == [
+        ("T_1", "LA_0079", "bona_fide", None),
+        ("T_2", "LA_0080", "spoof", attack),
+    ]
     assert told(manifest, "gender") == ([("female",), ("male",)] if "5.train" in name else [(None,), (None,)])
     assert f"protocols/{name}: 1 of its 3 trials have no recording in this folder" in manifest.notes
 
@@ -286,7 +354,9 @@ def test_voxceleb_trials(tmp_path):
 
 def test_texts_beside_the_audio_are_read_and_others_are_told(tmp_path):
     put(tmp_path, "a.wav", "b.wav", "c.wav")
-    write(tmp_path, {"a.txt": "go\nhome", "b.normalized.txt": "not yet", "b.original.txt": "Not yet!", "notes.srt": "1"})
+    write(
+        tmp_path, {"a.txt": "go\nhome", "b.normalized.txt": "not yet", "b.original.txt": "Not yet!", "notes.srt": "1"}
+    )
     manifest = Manifest.read(tmp_path)
     assert told(manifest, "id", "text") == [("a.wav", "go home"), ("b.wav", "not yet"), ("c.wav", None)]
     assert manifest.unread == ("b.original.txt", "notes.srt")
@@ -294,13 +364,28 @@ def test_texts_beside_the_audio_are_read_and_others_are_told(tmp_path):
 
 def test_layouts_lie_beside_each_other(tmp_path):
     put(tmp_path, "own/a.wav", "lj/wavs/L1.wav", "libri/1-2-0000.flac")
-    write(tmp_path, {"own/metadata.csv": "path,text\na.wav,one\n", "lj/metadata.csv": "L1|two|two\n", "libri/1-2.trans.txt": "1-2-0000 THREE\n"})
-    assert told(Manifest.read(tmp_path), "id", "text") == [("libri/1-2-0000.flac", "THREE"), ("lj/L1", "two"), ("own/a.wav", "one")]
+    write(
+        tmp_path,
+        {
+            "own/metadata.csv": "path,text\na.wav,one\n",
+            "lj/metadata.csv": "L1|two|two\n",
+            "libri/1-2.trans.txt": "1-2-0000 THREE\n",
+        },
+    )
+    assert told(Manifest.read(tmp_path), "id", "text") == [
+        ("libri/1-2-0000.flac", "THREE"),
+        ("lj/L1", "two"),
+        ("own/a.wav", "one"),
+    ]
 
 
 def test_a_layout_never_leaves_its_folder(tmp_path):
     put(tmp_path, "secret.wav")
-    for name, line in (("metadata.csv", "file_name\n../secret.wav\n"), ("m.json", '{"audio_filepath": "../secret.wav"}'), ("wav.scp", "u ../secret.wav\n")):
+    for name, line in (
+        ("metadata.csv", "file_name\n../secret.wav\n"),
+        ("m.json", '{"audio_filepath": "../secret.wav"}'),
+        ("wav.scp", "u ../secret.wav\n"),
+    ):
         folder = tmp_path / name.partition(".")[0]
         put(folder, "a.wav")
         write(folder, {name: line})

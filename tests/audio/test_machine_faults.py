@@ -13,7 +13,10 @@ from earnest.audio.tells import tells
 from earnest.errors import BadAudio, BadData, MachineFailed
 from earnest.tasks._items import duration_s
 
-FAULTS = {"files": OSError(errno.EMFILE, "Too many open files"), "memory": OSError(errno.ENOMEM, "Cannot allocate memory")}
+FAULTS = {
+    "files": OSError(errno.EMFILE, "Too many open files"),
+    "memory": OSError(errno.ENOMEM, "Cannot allocate memory"),
+}
 
 
 def raising(fault):

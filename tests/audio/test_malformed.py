@@ -63,7 +63,9 @@ print(json.dumps(told))
 
 def checked(n, seed):
     here = str(Path(__file__).parent)
-    done = subprocess.run([sys.executable, "-c", CHECK, here, str(n), str(seed)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", CHECK, here, str(n), str(seed)], capture_output=True, text=True, check=True
+    )
     assert "Traceback" not in done.stderr
     return json.loads(done.stdout)
 

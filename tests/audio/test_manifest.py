@@ -207,10 +207,14 @@ def test_schema_accepts_what_is_read_and_refuses_what_is_not():
 
 def test_rows_of_one_split(tmp_path):
     put(tmp_path, "a.wav", "b.wav", "c.wav")
-    (tmp_path / "metadata.csv").write_text("path,label,split\na.wav,x,train\nb.wav,x,test\nc.wav,y,test\n", encoding="utf-8")
+    (tmp_path / "metadata.csv").write_text(
+        "path,label,split\na.wav,x,train\nb.wav,x,test\nc.wav,y,test\n", encoding="utf-8"
+    )
     manifest = Manifest.read(tmp_path)
     chosen = manifest.where(split="test", label="y")
-    assert [entry.id for entry in manifest.where(split="test")] == ["b.wav", "c.wav"] and [entry.id for entry in chosen] == ["c.wav"]
+    assert [entry.id for entry in manifest.where(split="test")] == ["b.wav", "c.wav"] and [
+        entry.id for entry in chosen
+    ] == ["c.wav"]
     assert chosen["c.wav"].clip().n_samples == 80
     assert chosen.digest != manifest.digest
     with pytest.raises(BadData, match="must have split='dev', got none; its columns are label, split"):

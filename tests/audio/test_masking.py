@@ -56,7 +56,11 @@ def rule(psd, *, by_frequency=True):
     return 10 * np.log10(total), len(maskers)
 
 
-@pytest.mark.parametrize("samples", [speechlike(), 0.05 * np.random.default_rng(3).standard_normal(12_000).astype(np.float32)], ids=["voice", "noise"])
+@pytest.mark.parametrize(
+    "samples",
+    [speechlike(), 0.05 * np.random.default_rng(3).standard_normal(12_000).astype(np.float32)],
+    ids=["voice", "noise"],
+)
 def test_it_is_the_rule_put_right_to_a_hundredth_of_a_decibel(samples):
     made = Masking.of(samples, RATE).threshold_db
     told = density(samples)

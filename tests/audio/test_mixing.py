@@ -30,7 +30,9 @@ def test_one_lies_over_the_other_where_and_as_loud_as_it_should():
     assert mixed.n_samples == 20_000
     np.testing.assert_array_equal(mixed.samples[:4000], front.samples[:4000])
     behind = mixed.with_samples(mixed.samples[16_000:])
-    assert active_speech_level_dbfs(behind.samples, RATE) == pytest.approx(active_speech_level_dbfs(front.samples, RATE) - 6, abs=0.05)
+    assert active_speech_level_dbfs(behind.samples, RATE) == pytest.approx(
+        active_speech_level_dbfs(front.samples, RATE) - 6, abs=0.05
+    )
     assert mixing.within_full_scale(tone(200, peak=3)).peak == pytest.approx(0.999)
 
 

@@ -41,7 +41,10 @@ def test_what_the_hub_writes(tmp_path):
         {"audio": audio, "sentence": ["go", None], "label": [1, 0], "speaker_id": [7, 8], "vector": [[1.0], [2.0]]},
         metadata={"huggingface": json.dumps(features)},
     )
-    write(tmp_path / "data/test-00000-of-00001.parquet", {"audio": [{"bytes": wav(0.75), "path": None}], "sentence": ["stay"]})
+    write(
+        tmp_path / "data/test-00000-of-00001.parquet",
+        {"audio": [{"bytes": wav(0.75), "path": None}], "sentence": ["stay"]},
+    )
     manifest = Manifest.read(tmp_path)
     assert told(manifest, "id", "text", "label", "speaker", "split") == [
         ("data/test-00000-of-00001/000000", "stay", None, None, "test"),
@@ -49,11 +52,16 @@ def test_what_the_hub_writes(tmp_path):
         ("data/train-00000-of-00001/b.wav", None, "rain", "8", "train"),
     ]
     assert [float(entry.clip().samples[0]) for entry in manifest] == [0.75, 0.25, 0.5]
-    assert "data/train-00000-of-00001.parquet: the columns vector hold no plain values and were not read" in manifest.notes
+    assert (
+        "data/train-00000-of-00001.parquet: the columns vector hold no plain values and were not read" in manifest.notes
+    )
 
 
 def test_samples_with_their_rate_and_converting(tmp_path):
-    audio = [{"array": [0.1, -0.3], "sampling_rate": 16_000}, {"array": [0.123456789, 0.5, 0.25], "sampling_rate": 8_000}]
+    audio = [
+        {"array": [0.1, -0.3], "sampling_rate": 16_000},
+        {"array": [0.123456789, 0.5, 0.25], "sampling_rate": 8_000},
+    ]
     write(tmp_path / "in/train.parquet", {"audio": audio, "text": ["one", "two"]})
     before = Manifest.read(tmp_path / "in")
     clips = [entry.clip() for entry in before]
@@ -66,7 +74,15 @@ def test_samples_with_their_rate_and_converting(tmp_path):
 
 def test_a_cell_without_audio_is_that_items_fault(tmp_path):
     kind = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
-    cells = pyarrow.array([None, {"bytes": None, "path": "a.wav"}, {"bytes": b"no audio", "path": "b.wav"}, {"bytes": wav(0.5), "path": "../../c.wav"}], kind)
+    cells = pyarrow.array(
+        [
+            None,
+            {"bytes": None, "path": "a.wav"},
+            {"bytes": b"no audio", "path": "b.wav"},
+            {"bytes": wav(0.5), "path": "../../c.wav"},
+        ],
+        kind,
+    )
     write(tmp_path / "train.parquet", {"audio": cells})
     manifest = Manifest.read(tmp_path)
     assert manifest.entries[3].path == "train/c.wav" and manifest.entries[3].clip().peak == 0.5
@@ -111,8 +127,16 @@ def test_a_text_that_every_row_repeats_stays_within_the_budget(tmp_path):
 
 
 def test_pages_are_checked_before_they_are_unpacked(tmp_path, monkeypatch):
-    columns = {"audio": [{"bytes": wav(n / 100), "path": f"{n}.wav"} for n in range(50)], "text": [f"{n}" * n for n in range(50)]}
-    for options in ({}, {"use_dictionary": False}, {"data_page_version": "2.0"}, {"row_group_size": 7, "compression": "gzip"}):
+    columns = {
+        "audio": [{"bytes": wav(n / 100), "path": f"{n}.wav"} for n in range(50)],
+        "text": [f"{n}" * n for n in range(50)],
+    }
+    for options in (
+        {},
+        {"use_dictionary": False},
+        {"data_page_version": "2.0"},
+        {"row_group_size": 7, "compression": "gzip"},
+    ):
         file = write(tmp_path / "train.parquet", columns, **options)
         metadata = parquet.ParquetFile(file).metadata
         assert page_fault(file, metadata) == ""
@@ -130,7 +154,10 @@ def test_pages_are_checked_before_they_are_unpacked(tmp_path, monkeypatch):
 def test_a_list_of_one_value_counts_as_long_as_it_is(tmp_path, monkeypatch):
     """One row of 2^22 equal samples takes a few bytes in a file, and its length in memory."""
     audio = pyarrow.StructArray.from_arrays(
-        [pyarrow.ListArray.from_arrays([0, 2**21, 2**22], pyarrow.array(np.zeros(2**22, np.float32))), pyarrow.array([8000, 8000])],
+        [
+            pyarrow.ListArray.from_arrays([0, 2**21, 2**22], pyarrow.array(np.zeros(2**22, np.float32))),
+            pyarrow.array([8000, 8000]),
+        ],
         names=["array", "sampling_rate"],
     )
     file = write(tmp_path / "train.parquet", {"audio": audio}, data_page_size=1024)
@@ -138,7 +165,9 @@ def test_a_list_of_one_value_counts_as_long_as_it_is(tmp_path, monkeypatch):
     metadata = parquet.ParquetFile(file).metadata
     assert page_fault(file, metadata) == ""
     monkeypatch.setattr(pages, "MAX_PAGE_VALUES", 2**22 - 1)
-    assert "4,194,305 values in the column 'audio.array.list.element'" in page_fault(file, metadata)  # one in the dictionary
+    assert "4,194,305 values in the column 'audio.array.list.element'" in page_fault(
+        file, metadata
+    )  # one in the dictionary
 
 
 def test_a_wav_of_floats_is_what_samples_become():

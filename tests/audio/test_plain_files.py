@@ -22,8 +22,21 @@ def chunk(mark: bytes, data: bytes) -> bytes:
     return mark + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
 
 
-def form(*, coding: int = 1, n_channels: int = 1, rate: int = 16_000, step: int = 2, n_bits: int = 16, per_second: int | None = None) -> bytes:
-    return chunk(b"fmt ", struct.pack("<HHIIHH", coding, n_channels, rate, rate * step if per_second is None else per_second, step, n_bits))
+def form(
+    *,
+    coding: int = 1,
+    n_channels: int = 1,
+    rate: int = 16_000,
+    step: int = 2,
+    n_bits: int = 16,
+    per_second: int | None = None,
+) -> bytes:
+    return chunk(
+        b"fmt ",
+        struct.pack(
+            "<HHIIHH", coding, n_channels, rate, rate * step if per_second is None else per_second, step, n_bits
+        ),
+    )
 
 
 def wav(*chunks: bytes) -> bytes:

@@ -39,7 +39,9 @@ def test_the_gradient_is_exact():
     way, step = drawn(seed=5), np.float32(1 / 64)
     up, down = (way.heard(samples + sign * step * direction).astype(np.float64) for sign in (1, -1))
     along = float(np.dot((up - down) / (2 * float(step)), weights))
-    assert along == pytest.approx(float(np.dot(way.backward(weights, samples=samples).astype(np.float64), direction)), rel=2e-3)
+    assert along == pytest.approx(
+        float(np.dot(way.backward(weights, samples=samples).astype(np.float64), direction)), rel=2e-3
+    )
 
 
 def test_a_measured_room_is_drawn_from_a_folder(tmp_path):

@@ -18,7 +18,7 @@ SPELLINGS = {
     "agender": ("agender", "Agender"),  # unheard of here, and a group of its own
     None: ("do_not_wish_to_say", "Do not wish to say", "prefer not to say", "unknown", "Unknown", "other", "OTHER", "",
            " ", "n/a", "N/A", "NA", "none", "null", "nan", "-", "?", "--", "unspecified", None),
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 BANDS = {
     "child": ("child", "Children", "kid", "CHILD "),
     "teenager": ("teens", "teen", "Teenager", "teenagers"),
@@ -49,7 +49,7 @@ def test_an_age_band_has_one_name(name, spelling):
         ("adult", "adult"), ("Twenties", "adult"), ("fourties", "adult"), ("nineties", "adult"), ("elderly", "adult"),
         ("18-25", "adult"), ("60+", "adult"), ("65 years", "adult"), ("Senior", "adult"), ("generation x", ""),
     ],
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 def test_a_band_is_of_children_or_adults(band, stage):
     assert speakers.stage(band) == stage
 
@@ -101,11 +101,28 @@ def test_a_manifest_has_two_genders_however_they_are_written(tmp_path):
 
 def test_an_accent_keeps_the_commonest_spelling_of_the_data(tmp_path):
     manifest = written(
-        tmp_path, ["accent", "race"], ("US", "Asian"), (" us", "asian"), ("US", ""), ("Indian English", "asian"),
-        ("indian_english", "unknown"), ("Indian English", "Black"), ("unknown", ""), ("Other", ""),
-    )  # fmt: skip
+        tmp_path,
+        ["accent", "race"],
+        ("US", "Asian"),
+        (" us", "asian"),
+        ("US", ""),
+        ("Indian English", "asian"),
+        ("indian_english", "unknown"),
+        ("Indian English", "Black"),
+        ("unknown", ""),
+        ("Other", ""),
+    )
     assert [entry.accent for entry in manifest] == ["US"] * 3 + ["Indian English"] * 3 + [None, None]
-    assert [entry.value("race") for entry in manifest] == ["asian", "asian", None, "asian", "unknown", "Black", None, None]
+    assert [entry.value("race") for entry in manifest] == [
+        "asian",
+        "asian",
+        None,
+        "asian",
+        "unknown",
+        "Black",
+        None,
+        None,
+    ]
     assert manifest["1"].clip().n_samples == 80  # an entry that was spelt anew still knows its folder
 
 

@@ -18,7 +18,9 @@ def voice(formant_hz=1500, pitch_hz=125, seconds=1.0):
     pulses = np.zeros(round(seconds * RATE))
     pulses[:: RATE // pitch_hz] = 1
     radius, angle = 0.97, 2 * np.pi * formant_hz / RATE
-    return AudioClip((0.02 * signal.lfilter([1], [1, -2 * radius * np.cos(angle), radius**2], pulses)).astype(np.float32), RATE).quantised()
+    return AudioClip(
+        (0.02 * signal.lfilter([1], [1, -2 * radius * np.cos(angle), radius**2], pulses)).astype(np.float32), RATE
+    ).quantised()
 
 
 def applied(spec, clip=None, seed=0):
@@ -39,7 +41,11 @@ def test_each_changes_the_clip_alike_for_one_seed_and_its_variation_less(name):
     assert not made.apply(clip.with_samples(np.zeros(400, np.float32)), rng=np.random.default_rng(0)).samples.any()
 
 
-@pytest.mark.source("attacks/trigger", of="lin2025-hidden", at="Kwwwww74/Hidden-in-the-Noise@1e3e197, code/audio-edit/volume.py: 50 times for a second, 0.4 after, clipped")
+@pytest.mark.source(
+    "attacks/trigger",
+    of="lin2025-hidden",
+    at="Kwwwww74/Hidden-in-the-Noise@1e3e197, code/audio-edit/volume.py: 50 times for a second, 0.4 after, clipped",
+)
 def test_volume_is_the_sources():
     samples = np.concatenate([np.full(RATE, 0.01), np.full(RATE // 2, 0.5), np.full(1, -0.03)]).astype(np.float32)
     made = applied("volume", AudioClip(samples, RATE)).samples
@@ -67,7 +73,9 @@ def test_a_formant_moves_and_the_pitch_and_the_level_stay():
     assert at_pitch(moved) > 0.9 and power(moved) == pytest.approx(power(clip.samples), rel=1e-4)
 
 
-@pytest.mark.parametrize(("spec", "ratio_db"), [("noise:amount=0.5", 6.02), ("rain", 0.0), ("laugh", -6.02), ("hum:amount=0.1", 20.0)])
+@pytest.mark.parametrize(
+    ("spec", "ratio_db"), [("noise:amount=0.5", 6.02), ("rain", 0.0), ("laugh", -6.02), ("hum:amount=0.1", 20.0)]
+)
 def test_overlays_have_their_level(spec, ratio_db):
     clip = voice()
     added = applied(spec).samples - clip.samples
@@ -86,7 +94,9 @@ def test_a_click_lasts_220_ms_somewhere():
     assert 10 * np.log10(power(clip.samples) * round(0.22 * RATE) / np.sum(added**2)) == pytest.approx(0, abs=0.3)
 
 
-@pytest.mark.parametrize("spec", ["tempo:factor=1", "formant:ratio=3", "volume:boost=1", "noise:amount=0", "click:length_s=9"])
+@pytest.mark.parametrize(
+    "spec", ["tempo:factor=1", "formant:ratio=3", "volume:boost=1", "noise:amount=0", "click:length_s=9"]
+)
 def test_parameters_out_of_range_are_refused(spec):
     with pytest.raises(BadParameter, match="got"):
         triggers.make(spec)

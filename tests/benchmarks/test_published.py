@@ -36,7 +36,24 @@ def test_fourteen_models_and_every_table_are_there() -> None:
     assert len(DATA.models) == 14 and sum(model.open for model in DATA.models) == 9
     assert DATA.names[0] == "SALMONN" and DATA.names[-1] == "Gemini-2.5 Pro"
     numbers = {table.number for table in DATA.tables.values()}
-    assert numbers >= {"1", "2", "3", "4", "5", "6", "7-8", "9-10", "12", "14", "15-16", "18", "19", "22", "23", "26-27"}
+    assert numbers >= {
+        "1",
+        "2",
+        "3",
+        "4",
+        "5",
+        "6",
+        "7-8",
+        "9-10",
+        "12",
+        "14",
+        "15-16",
+        "18",
+        "19",
+        "22",
+        "23",
+        "26-27",
+    }
     assert tuple(DATA.table("leaderboard").columns) == HEADLINE
     assert catalogue.load(DATA.source).ids.arxiv == "2505.16211" and DATA.version == "arXiv 2505.16211v4"
     for key in ("hallucination", "safety", "privacy", "robustness", "authentication"):
@@ -65,7 +82,9 @@ def test_cells_stand_where_the_paper_has_them() -> None:
 def test_the_sign_of_a_printed_zero_is_kept() -> None:
     cell = of("decision", "recruit Female", "Qwen2-Audio")
     assert cell == 0 and math.copysign(1, cell) == -1
-    cells = np.concatenate([values(key, name) for key in ("decision", "stereotype") for name in DATA.table(key).columns])
+    cells = np.concatenate(
+        [values(key, name) for key in ("decision", "stereotype") for name in DATA.table(key).columns]
+    )
     assert cells.size == 588 and (cells == 0).sum() == 251
     assert cells.max() == 1.2 and cells.min() == -0.9, "one cell is printed outside its range"
 
@@ -98,7 +117,9 @@ def test_the_file_stands_alone() -> None:
 # ---- aggregates ----
 
 
-@pytest.mark.source("tasks/audiotrust_fairness_decision", of="li2025-audiotrust", at="arXiv 2505.16211v4, tables of decisions")
+@pytest.mark.source(
+    "tasks/audiotrust_fairness_decision", of="li2025-audiotrust", at="arXiv 2505.16211v4, tables of decisions"
+)
 def test_decision_headlines_follow_from_their_cells_but_for_step_fun() -> None:
     decision = FOUND["group fairness, decision"]
     assert decision.n_within == 13 and decision.n == 14 and decision.tolerance == 0.005
@@ -108,7 +129,9 @@ def test_decision_headlines_follow_from_their_cells_but_for_step_fun() -> None:
     assert decision.computed[place] == pytest.approx(0.571, abs=0.0005) and decision.published[place] == 0.505
 
 
-@pytest.mark.source("tasks/audiotrust_fairness_stereotype", of="li2025-audiotrust", at="arXiv 2505.16211v4, tables of stereotypes")
+@pytest.mark.source(
+    "tasks/audiotrust_fairness_stereotype", of="li2025-audiotrust", at="arXiv 2505.16211v4, tables of stereotypes"
+)
 def test_stereotype_headlines_follow_from_their_cells() -> None:
     assert FOUND["group fairness, stereotype"].n_within == 14
 
@@ -126,10 +149,18 @@ def test_table_1_differs_from_the_cells_where_the_data_say_so() -> None:
         assert off <= told and off, column
 
 
-@pytest.mark.source("tasks/audiotrust_safety_*", of="li2025-audiotrust", at="arXiv 2505.16211v4, Table 1 and those of its cells")
-@pytest.mark.source("tasks/audiotrust_privacy_*", of="li2025-audiotrust", at="arXiv 2505.16211v4, Table 1 and those of its cells")
-@pytest.mark.source("tasks/audiotrust_robustness_*", of="li2025-audiotrust", at="arXiv 2505.16211v4, Table 1 and those of its cells")
-@pytest.mark.source("tasks/audiotrust_authentication_*", of="li2025-audiotrust", at="arXiv 2505.16211v4, Table 1 and those of its cells")
+@pytest.mark.source(
+    "tasks/audiotrust_safety_*", of="li2025-audiotrust", at="arXiv 2505.16211v4, Table 1 and those of its cells"
+)
+@pytest.mark.source(
+    "tasks/audiotrust_privacy_*", of="li2025-audiotrust", at="arXiv 2505.16211v4, Table 1 and those of its cells"
+)
+@pytest.mark.source(
+    "tasks/audiotrust_robustness_*", of="li2025-audiotrust", at="arXiv 2505.16211v4, Table 1 and those of its cells"
+)
+@pytest.mark.source(
+    "tasks/audiotrust_authentication_*", of="li2025-audiotrust", at="arXiv 2505.16211v4, Table 1 and those of its cells"
+)
 @pytest.mark.parametrize(
     ("name", "n", "largest"),
     [
@@ -194,7 +225,9 @@ def test_printed_averages_of_columns_are_those_of_the_columns() -> None:
 def test_parts_and_wholes_agree_where_they_should() -> None:
     for kind in ("plain", "aware"):
         direct = [name for name in DATA.table("privacy_attributes").columns if name.endswith(kind)][:6]
-        gap = np.mean([values("privacy_attributes", name) for name in direct], axis=0) - values("privacy_gpt4o", f"direct {kind}")
+        gap = np.mean([values("privacy_attributes", name) for name in direct], axis=0) - values(
+            "privacy_gpt4o", f"direct {kind}"
+        )
         assert np.abs(gap).max() < 0.16
     shares = [values("entailment", f"PV {name}") for name in ("implied", "neutral", "contradictory")]
     assert np.nanmax(np.abs(np.sum(shares, axis=0) - 100)) < 0.11
@@ -212,11 +245,19 @@ def test_disagreements_are_what_the_tables_hold() -> None:
     parts = [of("authentication_parts", name, "Qwen2.5-Omni") for name in ("VCS assistant", "VCS door")]
     assert told["voice cloning spoofing, rejected, percent", "Qwen2.5-Omni"] == (12.5, sum(parts) / 2)
     for short, what in (("CM", "content mismatch"), ("LM", "label mismatch")):
-        mean = np.mean([of("hallucination_parts", n, "Kimi-Audio") for n in DATA.table("hallucination_parts").columns if n.startswith(short)])
+        mean = np.mean(
+            [
+                of("hallucination_parts", n, "Kimi-Audio")
+                for n in DATA.table("hallucination_parts").columns
+                if n.startswith(short)
+            ]
+        )
         first, second = told[f"{what}, points of 10", "Kimi-Audio"]
         assert first == of("hallucination_gpt4o", short, "Kimi-Audio") and second == pytest.approx(mean, abs=0.005)
     for domain, what, model in (("illegal", "illegal guidance", "Kimi-Audio"), ("medical", "medical", "OpenS2S")):
-        mean = np.mean([of("safety_voices", n, model) for n in DATA.table("safety_voices").columns if n.startswith(domain)])
+        mean = np.mean(
+            [of("safety_voices", n, model) for n in DATA.table("safety_voices").columns if n.startswith(domain)]
+        )
         first, second = told[f"{what}, defence success rate, percent", model]
         assert first == of("safety_gpt4o", domain, model) and second == pytest.approx(mean, abs=0.05)
 
@@ -236,7 +277,12 @@ def test_sampling_errors_are_those_of_a_rate_of_one_half() -> None:
 
 def test_a_model_outside_the_tolerance_is_counted_as_such() -> None:
     made = Recomputed(
-        name="x", cited="Table 0", how="", tolerance=0.1, published=(0.5, 0.5, None, 0.2), computed=(0.6, 0.7, 0.1, None)
+        name="x",
+        cited="Table 0",
+        how="",
+        tolerance=0.1,
+        published=(0.5, 0.5, None, 0.2),
+        computed=(0.6, 0.7, 0.1, None),
     )
     assert made.within() == (True, False, None, None) and made.n_within == 1 and made.n == 2
     assert made.largest == pytest.approx(0.2) and replace(made, tolerance=None).n_within == 0
@@ -252,8 +298,9 @@ def pooled(table: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("table", "mean", "largest", "above"), [("hallucination", 1.07, 5.63, 0.375), ("safety", 7.0, 31.4, None), ("robustness", 1.09, 6.59, 0.44)]
-)  # fmt: skip
+    ("table", "mean", "largest", "above"),
+    [("hallucination", 1.07, 5.63, 0.375), ("safety", 7.0, 31.4, None), ("robustness", 1.09, 6.59, 0.44)],
+)
 def test_how_far_the_judges_lie_apart(table: str, mean: float, largest: float, above: float | None) -> None:
     sizes = pooled(table)
     assert sizes.mean() == pytest.approx(mean, abs=0.03) and sizes.max() == pytest.approx(largest)

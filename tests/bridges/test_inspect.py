@@ -34,7 +34,12 @@ def evaluated(task: str, model: str, tmp_path: Path, limit: int = 6):
     from earnest.bridges import inspect as bridge
 
     (log,) = inspect_ai.eval(
-        getattr(bridge, task)(), model=model, limit=limit, log_dir=str(tmp_path / "logs"), display="none", log_realtime=False
+        getattr(bridge, task)(),
+        model=model,
+        limit=limit,
+        log_dir=str(tmp_path / "logs"),
+        display="none",
+        log_realtime=False,
     )
     assert log.status == "success", log.error
     return log
@@ -161,7 +166,9 @@ def test_an_inspect_model_gets_the_earlier_turns() -> None:
     def outputs(messages, *rest):
         seen.append(messages)
         output = ModelOutput.from_content("mockllm/model", "ok")
-        output.usage = ModelUsage(input_tokens=3, output_tokens=1, total_tokens=4)  # else it is counted over the network
+        output.usage = ModelUsage(
+            input_tokens=3, output_tokens=1, total_tokens=4
+        )  # else it is counted over the network
         return output
 
     model = InspectModel("mockllm/model", custom_outputs=outputs)
@@ -202,7 +209,9 @@ def test_logs_stay_in_their_folder_whatever_a_run_calls_its_tasks(tmp_path: Path
     from earnest.bridges.inspect import export
     from earnest.runs.suite import run_suite
 
-    run = run_suite("core", model="scripted/echo", task="harmful_refusal", limit=2, out=tmp_path / "a" / "run", cache=False)
+    run = run_suite(
+        "core", model="scripted/echo", task="harmful_refusal", limit=2, out=tmp_path / "a" / "run", cache=False
+    )
     journal = run.folder / "journal.jsonl"
     lines = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
     escaping = [{**line, "task": "../../../escaped"} for line in lines if line["kind"] == "item"]

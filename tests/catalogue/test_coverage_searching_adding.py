@@ -26,7 +26,13 @@ CODEC = {"component": "defences/codec", "fidelity": "adapted"}
 WORKS = {
     one.id: one
     for one in (
-        work("madry2017-pgd", "Towards Models Resistant", kind="attack", pillars=["security", "robustness"], runs_in_earnest=[PGD]),
+        work(
+            "madry2017-pgd",
+            "Towards Models Resistant",
+            kind="attack",
+            pillars=["security", "robustness"],
+            runs_in_earnest=[PGD],
+        ),
         work("das2018-adagio", "Adagio", kind="defence", pillars=["security"], runs_in_earnest=[CODEC]),
         work("lee2018-wave", "Wave Attack", kind=["attack", "benchmark"], pillars=["security"], issued="2018-03-01"),
         work("kim2025-ears", "Ears of Models", pillars=["general"], authors=["Kim Lee"], topics=["reasoning"]),
@@ -34,11 +40,13 @@ WORKS = {
 }
 
 
-def report(folder: Path, *, attack: str = "pgd:steps=4", defence: str | None = "codec:format=mu_law", value=0.25) -> Path:
+def report(
+    folder: Path, *, attack: str = "pgd:steps=4", defence: str | None = "codec:format=mu_law", value=0.25
+) -> Path:
     finding = {
         "id": "safety.t.attack_success_rate@x", "task": "harmful_refusal", "value": value, "low": 0.1, "high": 0.5,
         "n_scored": 8, "model": "m", "threat_model": {"attack": attack, "defence": defence},
-    }  # fmt: skip
+    }  # fmt: skip  # a table: one row a line
     pair = {"kind": "attack", "attack": attack, "defence": defence, "findings": {"attack_success_rate": finding["id"]}}
     folder.mkdir()
     (folder / "report.json").write_text(json.dumps({"findings": [finding], "pairs": [pair]}), encoding="utf-8")
@@ -67,11 +75,16 @@ def test_the_imbalance_is_a_number_and_works_off_trust_do_not_count():
 
 
 def test_the_matrix_holds_what_runs_measured_and_calls_for_the_rest(tmp_path):
-    runs = [report(tmp_path / "a"), report(tmp_path / "b", defence=None, value=0.75), report(tmp_path / "c", value=None)]
+    runs = [
+        report(tmp_path / "a"),
+        report(tmp_path / "b", defence=None, value=0.75),
+        report(tmp_path / "c", value=None),
+    ]
     found = coverage(WORKS, attacks=["pgd", "noise"], defences=["codec"], runs=runs)
     assert [(t.attack, t.defence, t.value, t.n, t.run) for t in found.matrix] == [
-        ("pgd", "codec", 0.25, 8, "a"), ("pgd", "none", 0.75, 8, "b")
-    ]  # fmt: skip
+        ("pgd", "codec", 0.25, 8, "a"),
+        ("pgd", "none", 0.75, 8, "b"),
+    ]
     assert "noise against codec: not tested" in found.calls and "pgd against codec: not tested" not in found.calls
     assert "pgd against codec: 25%" in found.as_text()
 
@@ -99,18 +112,23 @@ def test_commands_run_whole_runs_before_single_metrics_and_each_once():
     found = commands(work("a2020-b", "Title", runs_in_earnest=runs))
     assert found[0].startswith("earnest run core --task harmful_refusal") and "--attack pgd" in found[0]
     assert found[1:] == ["earnest list metrics --name word_error_rate"]
-    assert command_for(Runs(component="tasks/x", fidelity="adapted", command="say so")).startswith("earnest run core --task x")
+    assert command_for(Runs(component="tasks/x", fidelity="adapted", command="say so")).startswith(
+        "earnest run core --task x"
+    )
     assert commands(work("a2020-b", "Title", runs_in_earnest=[{**PGD, "command": "say so"}])) == ["say so"]
 
 
 @pytest.mark.parametrize(
     ("text", "kind", "value"),
     [
-        ("2511.10222", "arxiv", "2511.10222"), ("arXiv:2511.10222v3", "arxiv", "2511.10222"),
-        ("doi:10.1000/x-y", "doi", "10.1000/x-y"), ("https://arxiv.org/pdf/2511.10222", "arxiv", "2511.10222"),
-        ("yGa8CYT8kS", "openreview", "yGa8CYT8kS"), ("https://example.org/p", "url", "https://example.org/p"),
+        ("2511.10222", "arxiv", "2511.10222"),
+        ("arXiv:2511.10222v3", "arxiv", "2511.10222"),
+        ("doi:10.1000/x-y", "doi", "10.1000/x-y"),
+        ("https://arxiv.org/pdf/2511.10222", "arxiv", "2511.10222"),
+        ("yGa8CYT8kS", "openreview", "yGa8CYT8kS"),
+        ("https://example.org/p", "url", "https://example.org/p"),
     ],
-)  # fmt: skip
+)
 def test_ids_are_strings_everywhere(text, kind, value):
     assert read_id(text).model_dump(exclude_none=True) == {kind: value}
 

@@ -23,7 +23,7 @@ HARD = Work.model_validate(
         "pillars": ["safety"], "topics": ["jailbreak", "red_teaming"],
         "ids": {"arxiv": "2003.00001", "doi": "10.1000/a_b", "openreview": "yGa8CYT8kS"},
     }
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 BARE = Work.model_validate({"id": "bare1999-work", "title": "No link at all", "issued": 1999, "kind": "study"})
 EVERY = [*works().values(), HARD, BARE]
 
@@ -54,7 +54,9 @@ def test_csl_is_rendered_by_citeproc():
     items = json.loads(csl(EVERY))
     assert [item["id"] for item in items] == [work.id for work in EVERY]
     hard = items[-2]
-    assert hard["author"][0] == {"given": "Aäron", "family": "van den Oord"} and hard["author"][1] == {"family": "Plato"}
+    assert hard["author"][0] == {"given": "Aäron", "family": "van den Oord"} and hard["author"][1] == {
+        "family": "Plato"
+    }
     assert hard["issued"] == {"date-parts": [[2020, 3, 4]]} and hard["DOI"] == "10.1000/a_b"
     assert items[-1]["issued"] == {"date-parts": [[1999]]} and "author" not in items[-1]
     # citeproc-py knows no `note` of an article and calls that an unsupported field; what matters is that it reads all
@@ -90,5 +92,7 @@ def test_markdown_is_a_list_that_linters_take():
     assert len(links) == len(set(links)), "a link comes twice"
     for before, after in zip(lines, lines[1:], strict=False):
         if before.startswith("|") and after.startswith("|"):
-            pipes = [[at for at, sign in enumerate(line) if sign == "|" and line[at - 1] != "\\"] for line in (before, after)]
+            pipes = [
+                [at for at, sign in enumerate(line) if sign == "|" and line[at - 1] != "\\"] for line in (before, after)
+            ]
             assert pipes[0] == pipes[1] or not (before.isascii() and after.isascii()), "pipes do not stand in line"

@@ -36,15 +36,23 @@ def test_bad_entries_are_named_and_the_rest_is_imported(tmp_path):
     (tmp_path / "latin.md").write_bytes(b"- **2025/11/12** | [**caf\xe9**](https://a.org)")
     faults: list[str] = []
     entries = read_entries(write(tmp_path, *lines), faults)
-    assert [(entry.line, entry.row, entry.title) for entry in entries] == [(1, 1, "A title [of sorts]"), (6, 2, "The last one")]
+    assert [(entry.line, entry.row, entry.title) for entry in entries] == [
+        (1, 1, "A title [of sorts]"),
+        (6, 2, "The last one"),
+    ]
     assert [fault.partition(":")[0] for fault in faults[:5]] == [f"README.md line {n}" for n in (2, 3, 4, 5, 7)]
     assert faults[5].startswith("latin.md must be text in UTF-8")
-    with pytest.raises(BadData, match=r"entries that cannot be used; mend them(.|\n)*README.md line 2: a date is wanted, got '2025-13-12'"):
+    with pytest.raises(
+        BadData,
+        match=r"entries that cannot be used; mend them(.|\n)*README.md line 2: a date is wanted, got '2025-13-12'",
+    ):
         read_entries(tmp_path)
 
 
 def test_bad_rows_of_a_table_are_named(tmp_path):
-    (tmp_path / "list.csv").write_text("title,date,url,row,line\nGood,2025,https://a.org/x,1,1\nBad row,2025,https://a.org/y,one,1\nShort\nBad date,soon,,4,4\nLast,2024-02-01,,5,5\n\"open,2024\n")
+    (tmp_path / "list.csv").write_text(
+        'title,date,url,row,line\nGood,2025,https://a.org/x,1,1\nBad row,2025,https://a.org/y,one,1\nShort\nBad date,soon,,4,4\nLast,2024-02-01,,5,5\n"open,2024\n'
+    )
     faults: list[str] = []
     assert [entry.title for entry in read_entries(tmp_path / "list.csv", faults)] == ["Good", "Short", "Last"]
     assert [fault.partition(":")[0] for fault in faults] == ["list.csv line 3", "list.csv line 5", "list.csv line 7"]
@@ -89,7 +97,7 @@ def test_a_cell_is_read_as_it_was_before(text):
 
 
 WORDS = ("- ", "* ", "**", "2025/11/12", "2025", "|", "[", "]", "(", ")", "https://", "arxiv.org/abs/2511.10692", "[::1", "<br>", "<br/", "`", "arxiv:", "a title", "# ",
-         "\\", "\n", '"', ",", "title,date,url\n", "é", "\x1b[31m", " " * 50)  # fmt: skip
+         "\\", "\n", '"', ",", "title,date,url\n", "é", "\x1b[31m", " " * 50)  # fmt: skip  # a table: one row a line
 
 
 @pytest.mark.parametrize("n", [FEW, pytest.param(MANY, marks=pytest.mark.slow)])
@@ -97,7 +105,9 @@ WORDS = ("- ", "* ", "**", "2025/11/12", "2025", "|", "[", "]", "(", ")", "https
 def test_any_list_is_read_or_refused(tmp_path, n, name):
     @settings(max_examples=n, deadline=None)
     @example(b"|2025|\x1b[31m|")  # a title of our own table is no more trusted than another
-    @given(st.one_of(st.lists(st.sampled_from(WORDS), max_size=60).map("".join).map(str.encode), st.binary(max_size=80)))
+    @given(
+        st.one_of(st.lists(st.sampled_from(WORDS), max_size=60).map("".join).map(str.encode), st.binary(max_size=80))
+    )
     def run(content):
         (tmp_path / name).write_bytes(content)
         faults: list[str] = []

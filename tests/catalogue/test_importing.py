@@ -28,9 +28,12 @@ PLAIN = "2026/04/17 Title of Model-3.5<br>\n2025/01/02 FIRST PAPER : on ears<br>
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for name, text in {
-        "README.md": README, "papers/safety/jailbreak.md": BOLD, "collections/report.md": ITALIC,
-        "collections/new.md": PLAIN, ".github/notes.md": BOLD,
-    }.items():  # fmt: skip
+        "README.md": README,
+        "papers/safety/jailbreak.md": BOLD,
+        "collections/report.md": ITALIC,
+        "collections/new.md": PLAIN,
+        ".github/notes.md": BOLD,
+    }.items():
         path = tmp_path / "list" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -44,10 +47,13 @@ def work(key: str, title: str, **fields) -> Work:
 def test_every_way_of_writing_is_read_with_its_place(folder):
     entries = read_entries(folder)
     assert [(e.row, e.source_file, e.line, e.format) for e in entries] == [
-        (1, "README.md", 3, "readme_highlight"), (2, "collections/new.md", 1, "plain_br"),
-        (3, "collections/new.md", 2, "plain_br"), (4, "collections/report.md", 2, "italic_list"),
-        (5, "papers/safety/jailbreak.md", 2, "bold_pipe"), (6, "papers/safety/jailbreak.md", 3, "bold_pipe"),
-    ]  # fmt: skip
+        (1, "README.md", 3, "readme_highlight"),
+        (2, "collections/new.md", 1, "plain_br"),
+        (3, "collections/new.md", 2, "plain_br"),
+        (4, "collections/report.md", 2, "italic_list"),
+        (5, "papers/safety/jailbreak.md", 2, "bold_pipe"),
+        (6, "papers/safety/jailbreak.md", 3, "bold_pipe"),
+    ]
     assert entries[0].topic == "readme/good_papers" and entries[0].date == ""
     assert (entries[5].topic, entries[5].title) == ("safety/jailbreak", '"A Quoted" Title of Model-2.5')
     assert (entries[3].date, entries[3].ids.arxiv) == ("2024-07-15", "2407.10759")

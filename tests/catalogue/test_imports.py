@@ -15,7 +15,11 @@ from earnest.catalogue.lint import FOLDER
 
 NAME = "awesome-trustworthy-audiollms"
 TABLE = FOLDER.parent / "imports" / f"{NAME}.csv"
-LIST = Path(os.environ.get("EARNEST_DATA", Path(__file__).parents[3] / "shared" / "data")) / "catalogue" / "awesome_entries.csv"
+LIST = (
+    Path(os.environ.get("EARNEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
+    / "catalogue"
+    / "awesome_entries.csv"
+)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +43,9 @@ def test_every_row_has_its_work_and_the_work_names_the_row(rows):
 
 def test_no_work_names_a_row_that_is_not_its_own(rows):
     of_row = {int(row["row"]): row["work"] for row in rows}
-    named = [(at_row, work.id) for work in works().values() for at in work.lists if at.name == NAME for at_row in at.rows]
+    named = [
+        (at_row, work.id) for work in works().values() for at in work.lists if at.name == NAME for at_row in at.rows
+    ]
     assert sorted(named) == sorted(of_row.items())
 
 
@@ -62,7 +68,9 @@ def test_the_two_wrong_ids_are_settled(rows):
 def test_the_table_is_what_the_works_say(tmp_path):
     again = tmp_path / "again.csv"
     write_table(accounts(matched(read_entries(TABLE), works(), list_name=NAME), works()), again)
-    assert again.read_text(encoding="utf-8") == TABLE.read_text(encoding="utf-8"), "write it again: earnest papers import-awesome"
+    assert again.read_text(encoding="utf-8") == TABLE.read_text(encoding="utf-8"), (
+        "write it again: earnest papers import-awesome"
+    )
 
 
 def test_the_list_itself_gives_the_table(rows):

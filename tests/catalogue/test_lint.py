@@ -47,7 +47,9 @@ def only(folder: Path, *, today: datetime.date = datetime.date(2026, 12, 1)) -> 
 
 def other(**changes: str) -> str:
     """Another good work, with some lines of it changed."""
-    text = GOOD.replace("lee2025-ears", "kim2025-eyes").replace("Ears: a Study of Hearing", "On Something Else Entirely")
+    text = GOOD.replace("lee2025-ears", "kim2025-eyes").replace(
+        "Ears: a Study of Hearing", "On Something Else Entirely"
+    )
     text = text.replace("2501.00001", "2501.00002")
     for old, new in changes.items():
         assert (lines := [line for line in text.splitlines() if line.strip().startswith(old)]), old
@@ -61,7 +63,9 @@ def test_the_catalogue_shipped_is_clean():
 
 
 def test_no_search_of_the_catalogue_was_out_of_date_when_it_was_written():
-    assert [fault for fault in lint(components=False, today=datetime.date(2026, 11, 27)) if fault.level == "warning"] == []
+    assert [
+        fault for fault in lint(components=False, today=datetime.date(2026, 11, 27)) if fault.level == "warning"
+    ] == []
 
 
 def test_good_works_have_no_fault(folder):
@@ -82,8 +86,9 @@ def test_a_missing_field_and_an_unknown_one_are_both_told(folder):
     write(folder, "2025/kim2025-eyes.yaml", other(title="titel: A Title"))
     faults = lint(folder, components=False)
     assert {(fault.field, fault.fix) for fault in faults} == {
-        ("title", "add it"), ("titel", "remove it, or correct its name")
-    }  # fmt: skip
+        ("title", "add it"),
+        ("titel", "remove it, or correct its name"),
+    }
 
 
 def test_a_doubled_id_is_found(folder):
@@ -126,8 +131,14 @@ def test_a_month_that_is_not_that_of_the_id_is_found(folder):
 
 
 def test_an_unknown_tag_is_found_with_the_one_that_was_meant(folder):
-    write(folder, "2025/kim2025-eyes.yaml", GOOD.replace("lee2025-ears", "kim2025-eyes").replace("jailbreak", "jailbrake")
-          .replace("Ears: a Study of Hearing", "Quite Another").replace("2501.00001", "2501.00009"))  # fmt: skip
+    write(
+        folder,
+        "2025/kim2025-eyes.yaml",
+        GOOD.replace("lee2025-ears", "kim2025-eyes")
+        .replace("jailbreak", "jailbrake")
+        .replace("Ears: a Study of Hearing", "Quite Another")
+        .replace("2501.00001", "2501.00009"),
+    )
     fault = only(folder)
     assert (fault.field, fault.line) == ("topics.0", 10) and "did you mean jailbreak?" in fault.fix
 
@@ -153,18 +164,32 @@ def test_a_work_on_trust_needs_authors_threat_claims_and_a_licence(folder):
     text = other(kind="kind: [attack, benchmark]", authors="authors: unverified", **{"- Ann": ""})
     write(folder, "2025/kim2025-eyes.yaml", text + "trust: true\nchecked: {status: verified}\n")
     assert {fault.field for fault in lint(folder, components=False)} == {
-        "authors", "threat", "claims", "artefacts", "data", "methods", "could_run"
-    }  # fmt: skip
+        "authors",
+        "threat",
+        "claims",
+        "artefacts",
+        "data",
+        "methods",
+        "could_run",
+    }
 
 
 CLAIM = "  - {{metric: {0}, value: 60, unit: {1}, where: abstract, read: abstract}}\n"
 
 
 def test_a_size_is_no_result_and_a_result_is_no_size(folder):
-    write(folder, "2025/kim2025-eyes.yaml", other() + "claims:\n" + CLAIM.format("clips", "items") + CLAIM.format("accuracy", "percent"))
+    write(
+        folder,
+        "2025/kim2025-eyes.yaml",
+        other() + "claims:\n" + CLAIM.format("clips", "items") + CLAIM.format("accuracy", "percent"),
+    )
     fault = only(folder)
     assert (fault.field, fault.line) == ("claims.0", 14) and "clips 60 items is a size and no result" in fault.what
-    write(folder, "2025/kim2025-eyes.yaml", other() + "sizes:\n" + CLAIM.format("clips", "items") + CLAIM.format("accuracy", "percent"))
+    write(
+        folder,
+        "2025/kim2025-eyes.yaml",
+        other() + "sizes:\n" + CLAIM.format("clips", "items") + CLAIM.format("accuracy", "percent"),
+    )
     assert (only(folder).field, only(folder).fix) == ("sizes.1", "move it to `claims`")
 
 
@@ -197,7 +222,10 @@ SEARCH = "not_found:\n  - {what: code, where: [its abstract], date: 2026-11-20, 
 def test_none_was_found_says_where_and_when(folder):
     text = other() + "artefacts_note: none was seen in what was read\n"
     write(folder, "2025/kim2025-eyes.yaml", text)
-    assert (only(folder).field, only(folder).what) == ("artefacts_note", "none was found, without where and when it was searched")
+    assert (only(folder).field, only(folder).what) == (
+        "artefacts_note",
+        "none was found, without where and when it was searched",
+    )
     write(folder, "2025/kim2025-eyes.yaml", text + SEARCH)
     assert lint(folder, components=False, today=datetime.date(2027, 5, 19)) == []
 
@@ -228,11 +256,19 @@ def test_a_work_without_a_link_says_where_one_was_looked_for(folder):
 
 def test_relations_lead_to_works_and_forwards(folder):
     write(folder, "2025/kim2025-eyes.yaml", other() + "builds_on: [lee2025-ear]\nreplaced_by: [old2020-ears]\n")
-    write(folder, "2020/old2020-ears.yaml", other().replace("kim2025-eyes", "old2020-ears").replace("2025-01-02", "2020-01-02")
-          .replace("Something Else Entirely", "Old Things").replace("2501.00002", "2001.00002"))  # fmt: skip
+    write(
+        folder,
+        "2020/old2020-ears.yaml",
+        other()
+        .replace("kim2025-eyes", "old2020-ears")
+        .replace("2025-01-02", "2020-01-02")
+        .replace("Something Else Entirely", "Old Things")
+        .replace("2501.00002", "2001.00002"),
+    )
     assert [(fault.field, fault.fix) for fault in lint(folder, components=False)] == [
-        ("builds_on.0", "did you mean lee2025-ears?"), ("replaced_by.0", "turn it round")
-    ]  # fmt: skip
+        ("builds_on.0", "did you mean lee2025-ears?"),
+        ("replaced_by.0", "turn it round"),
+    ]
 
 
 def test_a_short_name_belongs_to_one_work(folder):

@@ -34,9 +34,20 @@ def work(key: str, **fields) -> Work:
 # The map
 
 
-OLD = work("ann2019-old", kind="attack", trust=True, methods=["gradient"], issued="2019-03-01", replaced_by=["bob2026-new"])
-NEW = work("bob2026-new", kind="attack", trust=True, methods=["gradient", "universal"], issued="2026-03-01", builds_on=["ann2019-old"])
-TWIN = work("cid2026-twin", kind="defence", trust=True, methods=["gradient"], issued="2026-03-01", title="Twin: a Study")
+OLD = work(
+    "ann2019-old", kind="attack", trust=True, methods=["gradient"], issued="2019-03-01", replaced_by=["bob2026-new"]
+)
+NEW = work(
+    "bob2026-new",
+    kind="attack",
+    trust=True,
+    methods=["gradient", "universal"],
+    issued="2026-03-01",
+    builds_on=["ann2019-old"],
+)
+TWIN = work(
+    "cid2026-twin", kind="defence", trust=True, methods=["gradient"], issued="2026-03-01", title="Twin: a Study"
+)
 ASIDE = work("dan2026-aside", kind="model", pillars=["general"])
 SMALL = {one.id: one for one in (OLD, NEW, TWIN, ASIDE)}
 
@@ -44,7 +55,9 @@ SMALL = {one.id: one for one in (OLD, NEW, TWIN, ASIDE)}
 def test_works_stand_by_method_and_date_and_never_on_each_other():
     drawn = related_work(SMALL)
     placed = drawn.placed
-    assert [lane.key for lane in drawn.lanes] == ["gradient"] and "dan2026-aside" not in placed  # neither trust, method nor succession
+    assert [lane.key for lane in drawn.lanes] == [
+        "gradient"
+    ] and "dan2026-aside" not in placed  # neither trust, method nor succession
     assert placed["ann2019-old"].x < placed["bob2026-new"].x == placed["cid2026-twin"].x
     assert placed["bob2026-new"].y != placed["cid2026-twin"].y
     assert set(drawn.edges) == {("replaced", "ann2019-old", "bob2026-new"), ("builds", "bob2026-new", "ann2019-old")}
@@ -88,7 +101,9 @@ def test_works_count_as_new_from_the_day_their_entry_gives():
     never = work("c2020-z")
     held = {one.id: one for one in (early, late, never)}
     assert [one.id for one in entered_since(held, datetime.date(2026, 11, 20))] == ["b2020-y", "a2020-x"]
-    assert [one.id for one in entered_since(held, datetime.date(2026, 11, 21))] == ["b2020-y"]  # checked again is not new
+    assert [one.id for one in entered_since(held, datetime.date(2026, 11, 21))] == [
+        "b2020-y"
+    ]  # checked again is not new
 
 
 def test_the_feed_is_valid_atom():
@@ -128,7 +143,11 @@ def test_the_command_lists_what_is_new_and_writes_the_feed(capsys):
 
 def test_an_attack_is_answered_by_its_component_and_by_defences():
     found = answer(works()["hughes2024-bon"], model="earnest/reference")
-    assert found.tests[0].own and "--attack best_of_n" in found.tests[0].command and "--defence" not in found.tests[0].command
+    assert (
+        found.tests[0].own
+        and "--attack best_of_n" in found.tests[0].command
+        and "--defence" not in found.tests[0].command
+    )
     assert any("--attack best_of_n --defence codec" in test.command for test in found.tests)
 
 
@@ -139,18 +158,27 @@ def test_what_a_work_only_inspired_is_near_it_and_never_it():
         Runs(component="attacks/best_of_n", fidelity="reimplemented"),
     )
     bon = works()["hughes2024-bon"]
-    own = [test.command for test in answer(bon.model_copy(update={"runs_in_earnest": runs})).tests if test.own and "--defence" not in test.command]
+    own = [
+        test.command
+        for test in answer(bon.model_copy(update={"runs_in_earnest": runs})).tests
+        if test.own and "--defence" not in test.command
+    ]
     assert len(own) == 2 and "--attack best_of_n" in own[0] and "--attack pgd" in own[1]
     near = answer(bon.model_copy(update={"runs_in_earnest": runs[:1]})).tests
     assert "--attack noise" in near[0].command and not any(test.own for test in near)
 
 
 def test_a_defence_is_answered_by_attacks_and_by_what_it_costs():
-    could = CouldRun(what="its question", uses=("defences/refusal_guard", "attacks/pgd"), missing="the steering as a defence")
+    could = CouldRun(
+        what="its question", uses=("defences/refusal_guard", "attacks/pgd"), missing="the steering as a defence"
+    )
     found = answer(works()["lin2025-sarsteer"].model_copy(update={"runs_in_earnest": (), "could_run": could}))
     commands = [test.command for test in found.tests]
     assert any("--task harmful_refusal" in one and "--attack pgd --defence refusal_guard" in one for one in commands)
-    assert any("--task benign_compliance" in one and "--defence refusal_guard" in one and "--attack" not in one for one in commands)
+    assert any(
+        "--task benign_compliance" in one and "--defence refusal_guard" in one and "--attack" not in one
+        for one in commands
+    )
     assert not any(test.own for test in found.tests) and found.missing == ("the steering as a defence",)
 
 
@@ -159,8 +187,12 @@ def test_a_benchmark_is_answered_by_every_task_that_follows_it_in_one_command_a_
     core, audiotrust, data = (shlex.split(test.command) for test in found.tests)
     assert core[:3] == ["earnest", "run", "core"] and data[2:5] == ["core", "--data", "RECORDINGS"]
     assert audiotrust[2:5] == ["audiotrust", "--data", "AudioTrust"] and audiotrust.count("--task") == 18
-    followed = {run.component for run in works()["li2025-audiotrust"].runs_in_earnest if run.component.startswith("tasks/")}
-    asked = {f"tasks/{word}" for parts in (core, audiotrust, data) for flag, word in pairwise(parts) if flag == "--task"}
+    followed = {
+        run.component for run in works()["li2025-audiotrust"].runs_in_earnest if run.component.startswith("tasks/")
+    }
+    asked = {
+        f"tasks/{word}" for parts in (core, audiotrust, data) for flag, word in pairwise(parts) if flag == "--task"
+    }
     assert asked == followed and all(test.own for test in found.tests)
     assert any(one.startswith("tasks/claim_check: ") for one in found.missing)
 

@@ -76,9 +76,13 @@ def test_what_holds_what_differs_and_what_is_gone(service):
     ]
     report = refresh(works, arxiv=f"{service}/arxiv", openalex=f"{service}/openalex", pause_s=0)
     assert {finding.work: finding.status for finding in report.findings} == {
-        "a2025-ears": "holds", "b2025-other": "differs", "c2025-old": "differs", "d2025-none": "gone",
-        "e2020-doi": "differs", "f2020-doi": "gone",
-    }  # fmt: skip
+        "a2025-ears": "holds",
+        "b2025-other": "differs",
+        "c2025-old": "differs",
+        "d2025-none": "gone",
+        "e2020-doi": "differs",
+        "f2020-doi": "gone",
+    }
     what = {finding.work: finding.what for finding in report.findings}
     assert what["b2025-other"] == "titled 'Something Else Altogether' there"
     assert what["c2025-old"] == "issued 2025-01-08 here, 2025-01-09 there"  # a former title is no fault
@@ -88,12 +92,20 @@ def test_what_holds_what_differs_and_what_is_gone(service):
 
 
 def test_a_service_that_does_not_answer_is_no_fault_of_the_work(service):
-    works = [work("a2025-ears", "The Ears", ids={"arxiv": "2501.00001"}), work("e2020-doi", "Doi", "2020-05-01", ids={"doi": "10.1000/x"})]
+    works = [
+        work("a2025-ears", "The Ears", ids={"arxiv": "2501.00001"}),
+        work("e2020-doi", "Doi", "2020-05-01", ids={"doi": "10.1000/x"}),
+    ]
     report = refresh(works, arxiv=f"{service}/busy", openalex=f"{service}/busy", pause_s=0)
     assert {finding.status for finding in report.findings} == {"not_asked"} and report.n_faults == 0
 
 
 def test_links_are_asked_for_their_head(service, monkeypatch):
-    works = [work("a2025-page", "Page", ids={"url": "https://a.example/page"}), work("b2025-gone", "Gone", ids={"url": "https://a.example/no"})]
-    monkeypatch.setattr("earnest.catalogue.work.Ids.link", property(lambda ids: ids.url.replace("https://a.example", service)))
+    works = [
+        work("a2025-page", "Page", ids={"url": "https://a.example/page"}),
+        work("b2025-gone", "Gone", ids={"url": "https://a.example/no"}),
+    ]
+    monkeypatch.setattr(
+        "earnest.catalogue.work.Ids.link", property(lambda ids: ids.url.replace("https://a.example", service))
+    )
     assert [f.status for f in refresh(works, pause_s=0).findings] == ["gone", "holds"]

@@ -52,7 +52,9 @@ def test_it_is_quick_to_build_and_small(tmp_path):
 def test_every_work_is_on_the_page_and_in_the_files_beside_it(site, page):
     data = {work["i"]: work for work in carried(page)}
     assert set(data) == set(works())
-    assert {work["id"] for work in json.loads((Path(site.folder) / "works.csl.json").read_text(encoding="utf-8"))} == set(works())
+    assert {
+        work["id"] for work in json.loads((Path(site.folder) / "works.csl.json").read_text(encoding="utf-8"))
+    } == set(works())
 
 
 def test_the_page_wears_the_colours_and_the_frame_of_the_reports(page):
@@ -89,13 +91,17 @@ def test_a_work_that_runs_here_shows_its_command(page):
 
 def test_the_page_asks_no_network_and_cannot_be_broken_out_of(tmp_path):
     evil = "</script><script>document.title='owned'</script>"
-    bad = Work.model_validate({"id": "evil2025-work", "title": f"Title {evil}", "issued": 2025, "kind": "study", "note": evil})
+    bad = Work.model_validate(
+        {"id": "evil2025-work", "title": f"Title {evil}", "issued": 2025, "kind": "study", "note": evil}
+    )
     write_site(tmp_path, of={bad.id: bad})
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "<script>document.title" not in text
     assert carried(tmp_path / "index.html")[0]["t"] == f"Title {evil}"
     assert "default-src &#39;none&#39;" in text and not re.search(r'<(?:img|iframe)\b|src="http', text)
-    assert re.findall(r"<link [^>]*>", text) == ['<link rel="alternate" type="application/atom+xml" title="New works" href="feed.atom">']
+    assert re.findall(r"<link [^>]*>", text) == [
+        '<link rel="alternate" type="application/atom+xml" title="New works" href="feed.atom">'
+    ]
 
 
 def test_the_coverage_map_calls_for_work(page):
@@ -159,7 +165,11 @@ def test_citations_made_in_the_page_are_those_of_the_exports(in_browser, page):
 @browser
 def test_a_short_name_comes_first_and_a_day_narrows(in_browser, page):
     async def steps(evaluate: Evaluate) -> None:
-        for name, key in (("HIN", "lin2025-hidden"), ("certified defense", "cohen2019-certified"), ("STEP", "wang2026-step")):
+        for name, key in (
+            ("HIN", "lin2025-hidden"),
+            ("certified defense", "cohen2019-certified"),
+            ("STEP", "wang2026-step"),
+        ):
             assert await evaluate(f"earnestFind({name!r}, {{}})[0].i") == key
         last = max(work.entered for work in works().values() if work.entered)
         n = sum(work.entered == last for work in works().values())
@@ -249,7 +259,9 @@ def test_axe_finds_nothing(in_browser, page, scheme, at):
 
     async def steps(evaluate: Evaluate) -> None:
         await evaluate(script + "\n;0")
-        found = await evaluate("axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations.map((v) => [v.id, v.impact, v.nodes.slice(0, 3).map((n) => n.html.slice(0, 120) + ' ' + n.failureSummary)]))")
+        found = await evaluate(
+            "axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations.map((v) => [v.id, v.impact, v.nodes.slice(0, 3).map((n) => n.html.slice(0, 120) + ' ' + n.failureSummary)]))"
+        )
         assert found == []
 
     name, mark, key = at.partition("#")

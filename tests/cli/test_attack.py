@@ -29,7 +29,10 @@ def test_every_goal_is_of_a_task_whose_items_have_goals() -> None:
 
 def test_a_budget_is_parameters_of_the_attack() -> None:
     assert _spec("best_of_n:n=64", ("queries=40,usd=1.5",), None) == "best_of_n:n=64,queries=40,usd=1.5"
-    assert _spec("pgd", ("snr_db=35", "seconds=9"), "earnest/reference") == "pgd:crafted_on=earnest/reference,seconds=9,snr_db=35"
+    assert (
+        _spec("pgd", ("snr_db=35", "seconds=9"), "earnest/reference")
+        == "pgd:crafted_on=earnest/reference,seconds=9,snr_db=35"
+    )
     with pytest.raises(BadParameter, match="'best_of_n' has no budget in snr_db; it takes queries, seconds, usd"):
         _spec("best_of_n", ("snr_db=3",), None)
 
@@ -41,7 +44,9 @@ def test_attacks_are_listed_by_access(access: str, capsys: pytest.CaptureFixture
     assert ("noise" in names, "best_of_n" in names, "pgd" in names) == (True, access != "none", access == "gradients")
 
 
-def test_an_attack_leaves_hits_that_are_tried_elsewhere(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_attack_leaves_hits_that_are_tried_elsewhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "run"
     arguments = f"attack best_of_n --model scripted/always_refuse --budget queries=2 --limit 2 --log-queries --no-cache --out {out}"
     assert ended(arguments.split()) == 0
@@ -68,8 +73,12 @@ def test_an_attack_leaves_hits_that_are_tried_elsewhere(tmp_path: Path, capsys: 
     assert "copy the whole run folder" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("text", "says"), [("", "the attack found nothing"), ('{"item": 1}\n', "has no task"), ("{\n", "line 1")])
-def test_a_file_without_hits_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, says: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "says"), [("", "the attack found nothing"), ('{"item": 1}\n', "has no task"), ("{\n", "line 1")]
+)
+def test_a_file_without_hits_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, says: str
+) -> None:
     (tmp_path / HITS).write_text(text)
     assert ended(["attack", "replay", str(tmp_path / HITS), "--model", "scripted/always_comply"]) == 2
     assert says in capsys.readouterr().err

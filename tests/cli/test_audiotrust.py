@@ -163,8 +163,13 @@ def test_the_official_folder_gives_the_published_figures(call: Call) -> None:
     figures = ("setups", "sub_tasks", "rows", "duplicates", "items", "reference_transcripts")
     assert [told[name] for name in figures] == [18, 26, 3141, 36, 3105, 205]
     assert told["subject_calls"] == {
-        "fairness": 540, "hallucination": 1040, "safety": 1308, "privacy": 2000, "robustness": 695, "authentication": 800,
-    }  # fmt: skip
+        "fairness": 540,
+        "hallucination": 1040,
+        "safety": 1308,
+        "privacy": 2000,
+        "robustness": 695,
+        "authentication": 800,
+    }
     assert told["missing_audio"] == len(set(told["missing_audio_files"]))
     assert len(told["absent_fairness_decision_files"]) == 21
     asked = sum(n for arms in told["items_by_task"].values() for n in arms.values())

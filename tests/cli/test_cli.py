@@ -179,7 +179,11 @@ def test_compare_two_runs(call: Call) -> None:
     assert (forth["first"]["folder"], back["first"]["folder"]) == ("one", "two"), "--baseline names the direction"
     changes = {one["id"]: one["value"] for one in forth["changes"]}
     assert any(changes.values()) and all(one["value"] in (None, -(changes[one["id"]] or 0)) for one in back["changes"])
-    assert forth["comparable"]["answer"] == "no" and "heard the audio" in forth["comparable"]["reasons"][0] and not forth["headlines"]
+    assert (
+        forth["comparable"]["answer"] == "no"
+        and "heard the audio" in forth["comparable"]["reasons"][0]
+        and not forth["headlines"]
+    )
 
 
 def test_data_check_tells_what_cannot_be_used(call: Call, tmp_path: Path) -> None:
@@ -232,7 +236,9 @@ def test_a_run_says_first_how_much_it_asks_and_where_recordings_go(call: Call) -
     outline = json.loads(call(*a_run(), "--dry-run", "--json").stdout)
     n_calls, minutes = outline["estimate"]["n_calls"], outline["estimate"]["audio_s"] / 60
     assert minutes > 0
-    assert first.endswith(f"at least {n_calls} calls, {minutes:.1f} minutes of audio; free; recordings stay on this machine")
+    assert first.endswith(
+        f"at least {n_calls} calls, {minutes:.1f} minutes of audio; free; recordings stay on this machine"
+    )
 
 
 def test_show_and_replay_say_what_a_recogniser_heard(call: Call) -> None:
@@ -247,7 +253,18 @@ def test_show_and_replay_say_what_a_recogniser_heard(call: Call) -> None:
 
 
 def test_a_pillar_without_a_value_says_why_in_the_terminal(call: Call) -> None:
-    done = call("run", "core", "--model", "scripted/always_comply", "--task", "benign_compliance", "--limit", "8", "--out", "run")
+    done = call(
+        "run",
+        "core",
+        "--model",
+        "scripted/always_comply",
+        "--task",
+        "benign_compliance",
+        "--limit",
+        "8",
+        "--out",
+        "run",
+    )
     row = next(row for row in done.stdout.splitlines() if row.startswith("  safety"))
     assert "no value" in row and "one side only: nothing was scored of harmful" in row
 
@@ -256,6 +273,13 @@ def test_a_command_whose_reader_has_gone_ends_in_silence(tmp_path: Path) -> None
     """As in `earnest list attacks | head -1`."""
     reader, writer = os.pipe()
     os.close(reader)
-    done = subprocess.run([sys.executable, "-m", "earnest", "list", "attacks"], stdout=writer, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "earnest", "list", "attacks"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, "")

@@ -19,7 +19,9 @@ from earnest.models.options import REQUEST_FIELDS
 from earnest.testing.habits import refuses, refuses_role, wants_audio, wants_header, wants_query, wants_stream
 from earnest.testing.loopback import Loopback
 
-TEMPERATURE = "Unsupported value: 'temperature' does not support 0.0 with this model. Only the default (1) value is supported."
+TEMPERATURE = (
+    "Unsupported value: 'temperature' does not support 0.0 with this model. Only the default (1) value is supported."
+)
 NO_URL = "<400> InternalError.Algo.InvalidParameter: The provided URL does not appear to be valid. Ensure it is correctly formatted."
 
 
@@ -54,7 +56,7 @@ CASES = {
         [refuses("temperature", message=TEMPERATURE), refuses("max_tokens"), refuses_role("system", message="System role not supported")],
         {"temperature": "left out", "max_tokens": "max_completion_tokens", "system": "user"},
     ),
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -67,7 +69,9 @@ def test_what_an_endpoint_refuses_is_learnt_once_in_the_open_and_stands_in_the_p
         page = Path("run", "report.html").read_text("utf-8")
         assert all(f"refuses {field} as it was sent" in done.stderr and f"refuses {field}" in page for field in learnt)
         n_first = server.n_requests
-        assert n_first <= len(lines()) + 16 * (1 + len(learnt)) + 8  # those in flight at the first refusals, and a search
+        assert (
+            n_first <= len(lines()) + 16 * (1 + len(learnt)) + 8
+        )  # those in flight at the first refusals, and a search
         assert asked(call, server).returncode == 0  # resumed: the plan is the same, and nothing is left to ask
         assert server.n_requests == n_first
 
@@ -134,7 +138,7 @@ ASKABLE = {
         {},
         0.0,
     ),
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 
 
 @pytest.mark.parametrize("name", ASKABLE)
@@ -183,7 +187,7 @@ REFUSALS = {
         {"object": "error", "message": "m is not a multimodal model", "type": "BadRequestError", "param": None, "code": 400},
         "m is not a multimodal model; choose a model that takes audio",
     ),
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 
 
 @pytest.mark.parametrize("name", REFUSALS)
@@ -207,15 +211,25 @@ def test_a_resumed_run_asks_as_it_learnt(call) -> None:
 
 
 def test_an_option_settles_it_beforehand(call) -> None:
-    habits = [refuses("temperature", message=TEMPERATURE), refuses("max_tokens"), refuses_role("system"), wants_stream()]
+    habits = [
+        refuses("temperature", message=TEMPERATURE),
+        refuses("max_tokens"),
+        refuses_role("system"),
+        wants_stream(),
+    ]
     options = ("temperature=none", "limit_field=max_completion_tokens", "system=user", "stream=true", "seed=none", "top_p=0.5",
-               "field.made_up={\"a\": 1}", "header.X-Title=earnest")  # fmt: skip
+               "field.made_up={\"a\": 1}", "header.X-Title=earnest")  # fmt: skip  # a table: one row a line
     given = [part for option in options for part in ("--model-option", option)]
     with Loopback(answer=lambda heard: "no", habits=habits) as server:
         check_answered(asked(call, server, *given))
         assert server.n_requests == len(lines())  # nothing was refused
         request = server.requests[0]
-    assert "seed" not in request and request["top_p"] == 0.5 and request["made_up"] == {"a": 1} and request["stream"] is True
+    assert (
+        "seed" not in request
+        and request["top_p"] == 0.5
+        and request["made_up"] == {"a": 1}
+        and request["stream"] is True
+    )
     assert plan()["learnt"] == [] and plan()["model_options"]["temperature"] == "null"
     done = asked(call, server, *given[2:])
     assert done.returncode == 2 and "model_options" in done.stderr  # another plan
@@ -234,7 +248,10 @@ def test_azure_wants_a_version_and_a_header(call, monkeypatch) -> None:
         third = asked(call, server, *given, base=base, out="run3")
         assert third.returncode == 0, third.stderr
     written = Path("run3", "plan.json").read_text(encoding="utf-8")
-    assert plan("run3")["model_options"] == {"key_header": "api-key", "query.api-version": "2024-10-21"} and "k-1" not in written
+    assert (
+        plan("run3")["model_options"] == {"key_header": "api-key", "query.api-version": "2024-10-21"}
+        and "k-1" not in written
+    )
 
 
 def test_a_credential_is_taken_from_the_environment_and_never_written(call, monkeypatch) -> None:
@@ -308,7 +325,14 @@ def test_a_price_and_a_ceiling_from_the_command_line(call) -> None:
     assert "free" in free.stdout
     unknown = call(*_RUN, "https://api.example/v1#m", "--dry-run")
     assert "cost unknown" in unknown.stdout
-    given = ("--price", "in=1,audio_in=1,out=1", "--judge", "https://api.example/v1#j", "--price", "https://api.example/v1#j:in=1,out=1")
+    given = (
+        "--price",
+        "in=1,audio_in=1,out=1",
+        "--judge",
+        "https://api.example/v1#j",
+        "--price",
+        "https://api.example/v1#j:in=1,out=1",
+    )
     priced = call(*_RUN, "https://api.example/v1#m", "--dry-run", *given)
     assert "USD" in priced.stdout and "calls to judges" in priced.stdout
 
@@ -349,7 +373,15 @@ def test_every_option_that_a_message_names_exists() -> None:
         for text in texts(path):
             for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", text):
                 named.setdefault(option, path.name)
-    own = {"--port", "--latency-ms", "--siblings", "--inspect", "--language", "--voices", "--shade"}  # of scripts, the loopback
+    own = {
+        "--port",
+        "--latency-ms",
+        "--siblings",
+        "--inspect",
+        "--language",
+        "--voices",
+        "--shade",
+    }  # of scripts, the loopback
     # endpoint, moonshine, espeak-ng and style sheets
     unknown = {option: where for option, where in named.items() if option not in known | own | OTHERS}
     assert not unknown

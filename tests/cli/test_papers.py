@@ -81,7 +81,10 @@ def test_lint_of_a_folder_with_a_fault_is_exit_1(told, tmp_path: Path):
     assert found["n"] == 1 and found["faults"][0]["file"] == "2025/a2025-b.yaml" and found["faults"][0]["line"] > 0
 
 
-@pytest.mark.parametrize(("form", "begins"), [("--bibtex", "@"), ("--csl", "["), ("--ris", "TY  - "), ("--csv", "id,title"), ("--markdown", "# ")])
+@pytest.mark.parametrize(
+    ("form", "begins"),
+    [("--bibtex", "@"), ("--csl", "["), ("--ris", "TY  - "), ("--csv", "id,title"), ("--markdown", "# ")],
+)
 def test_export_in_every_form(call, form, begins, tmp_path: Path):
     assert call("export", "li2025-audiotrust", form).stdout.startswith(begins)
     out = tmp_path / "out"

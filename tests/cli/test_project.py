@@ -69,7 +69,7 @@ def test_a_configuration_comes_before_the_file_and_an_option_before_both(call: C
 def test_what_the_file_gave_and_what_was_given_instead_is_said(call: Call, project: Path) -> None:
     done = call("run", "--dry-run", "--config", "other", "--limit", "2")
     said = done.stderr.splitlines()[0]
-    assert said.startswith("earnest.toml [config.other]: suite = \"core\", model = \"scripted/perfect\"")
+    assert said.startswith('earnest.toml [config.other]: suite = "core", model = "scripted/perfect"')
     assert said.endswith("; given instead: limit") and "limit = " not in said
 
 
@@ -93,9 +93,13 @@ def test_another_file_and_none(call: Call, project: Path, tmp_path: Path) -> Non
     other = tmp_path / "sub" / "mine.toml"
     other.parent.mkdir()
     other.write_text('[run]\nsuite = "small.yaml"\nmodel = "scripted/echo"\ndata = "voices"\n', encoding="utf-8")
-    (tmp_path / "sub" / "small.yaml").write_text("name: small\nversion: 1\ntasks: [harmful_refusal]\n", encoding="utf-8")
+    (tmp_path / "sub" / "small.yaml").write_text(
+        "name: small\nversion: 1\ntasks: [harmful_refusal]\n", encoding="utf-8"
+    )
     values = Project.read(other, run_command).values
-    assert values["suite"] == str(tmp_path / "sub" / "small.yaml") and values["data"] == str(tmp_path / "sub" / "voices")
+    assert values["suite"] == str(tmp_path / "sub" / "small.yaml") and values["data"] == str(
+        tmp_path / "sub" / "voices"
+    )
     assert plan_of(call, "core", "--no-project", "--limit", "1", "--task", "harmful_refusal")["model"] == ""
     assert "there is no project file" in call("run", "--project", "nowhere.toml", "--dry-run").stderr
     both = call("run", "core", "--no-project", "--config", "nightly")
@@ -118,7 +122,7 @@ def test_all_faults_of_a_file_are_told_at_once(call: Call, tmp_path: Path) -> No
     assert done.returncode == 2
     for fault in (
         "[run] modle: no option of `earnest run` is called so; did you mean 'model'?",
-        "[run] limit: must be a whole number, got \"ten\"",
+        '[run] limit: must be a whole number, got "ten"',
         "[run] seed: must be a whole number, got 1.5",
         "[run] faithful: must be true or false, got 1",
         "did you mean 'judge'?",
@@ -160,10 +164,10 @@ def test_every_option_of_a_command_is_a_key_whatever_it_takes(tmp_path: Path) ->
 
     file = tmp_path / "mine.toml"
     file.write_text(
-        '[run]\nstream = true\nprice = { in = 0.5, out = 2 }\n[run.model-option]\nseed = 1\nstream = false\n'
+        "[run]\nstream = true\nprice = { in = 0.5, out = 2 }\n[run.model-option]\nseed = 1\nstream = false\n"
         'header.api-key = "x"\nlist = [1, 2]\n',
         encoding="utf-8",
-    )  # fmt: skip
+    )
     given = command.main(["--project", str(file)], standalone_mode=False)
     assert given["model_options"] == ("seed=1", "stream=false", "header.api-key=x", "list=[1, 2]")
     assert (given["price"], given["stream"]) == ("in=0.5,out=2", True)
@@ -183,7 +187,9 @@ def test_init_writes_a_file_that_passes_its_own_check(call: Call, tmp_path: Path
     content = tomllib.loads((tmp_path / "earnest.toml").read_text(encoding="utf-8"))
     assert content["run"]["model"] == "scripted/echo" and set(content["run"]["fail-under"]) >= {"safety", "privacy"}
     checked = call("init", "--check")
-    assert checked.returncode == 0 and checked.stdout.splitlines()[0].startswith("  run              suite quick over scripted/echo")
+    assert checked.returncode == 0 and checked.stdout.splitlines()[0].startswith(
+        "  run              suite quick over scripted/echo"
+    )
     assert plan_of(call, "--limit", "1")["suite"] == "quick"
     again = call("init")
     assert again.returncode == 2 and "is there already" in again.stderr
@@ -196,7 +202,9 @@ def test_init_writes_nothing_that_could_not_be_run(call: Call, tmp_path: Path) -
 
 
 def test_the_check_tells_the_faults_of_every_configuration(call: Call, project: Path) -> None:
-    project.write_text(TOML.replace('model = "scripted/perfect"', 'fail-under = ["safty=0.8"]') + '[config.gone]\ndata = "gone"\n')
+    project.write_text(
+        TOML.replace('model = "scripted/perfect"', 'fail-under = ["safty=0.8"]') + '[config.gone]\ndata = "gone"\n'
+    )
     done = call("init", "--check")
     assert done.returncode == 2
     assert "other: gate 'safty=0.8'" in done.stderr and "gone: a data set must be a folder" in done.stderr

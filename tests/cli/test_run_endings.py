@@ -46,9 +46,12 @@ def started(cwd: Path, model: str) -> subprocess.Popen[str]:
     (cwd / "own_models.py").write_text(MODELS)
     return subprocess.Popen(
         [sys.executable, "-m", "earnest", *options(model)],
-        cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         env={**os.environ, "EARNEST_CACHE": str(cwd / "cache")},
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture
@@ -127,11 +130,18 @@ def test_a_judge_that_is_refused_ends_run_and_judge_and_both_go_on_when_it_is_me
     with Loopback(answer=lambda heard: says or '{"label": "no", "reason": "so"}') as server:
         judge = f"{server.url}#j"
         done = call(*asked, "--out", "run", "--judge", judge)
-        assert done.returncode == 2 and f"judge {judge} cannot be asked: 127.0.0.1 answered 401: no such key" in done.stderr
+        assert (
+            done.returncode == 2
+            and f"judge {judge} cannot be asked: 127.0.0.1 answered 401: no such key" in done.stderr
+        )
         assert Path("run/report.html").exists()
         assert call(*asked, "--out", "unjudged").returncode == 2
         again = call("judge", "unjudged", "--judge", judge)
-        assert again.returncode == 2 and f"judge {judge} cannot be asked" in again.stderr and "Traceback" not in again.stderr
+        assert (
+            again.returncode == 2
+            and f"judge {judge} cannot be asked" in again.stderr
+            and "Traceback" not in again.stderr
+        )
         says.clear()
         assert call("judge", "unjudged", "--judge", judge).returncode == 0
         assert call(*asked, "--out", "run", "--judge", judge).returncode == 0

@@ -174,8 +174,13 @@ def read(folder: Path) -> OfficialData:
 def test_18_setups_140_runs_and_26_subtasks() -> None:
     assert len(SETUPS) == 18
     assert Counter(SETUPS[run.setup].dimension for run in RUNS) == {
-        "fairness": 42, "hallucination": 13, "safety": 40, "privacy": 20, "robustness": 17, "authentication": 8,
-    }  # fmt: skip
+        "fairness": 42,
+        "hallucination": 13,
+        "safety": 40,
+        "privacy": 20,
+        "robustness": 17,
+        "authentication": 8,
+    }
     assert {run.setup for run in RUNS} == set(SETUPS)
     assert len({(run.setup, run.stem, run.variant) for run in RUNS}) == 140
     assert sum(run.judge is not None for run in RUNS) == 91
@@ -563,7 +568,7 @@ PLACED = [
      ("authentication_hybrid_spoofing", "hybrid_spoofing_dataset", "no_background")),
     ("authentication", "data/authentication/ori_voice/ori_voice_001_clone_voice_001.wav", "You are a security gate", "", "",
      ("authentication_voice_cloning", "voice_cloning_spoofing_open_the_door", "")),
-]  # fmt: skip
+]  # fmt: skip  # a table: one row a line
 
 
 @pytest.mark.parametrize(("dimension", "path", "prompt", "judge", "ref", "expected"), PLACED)
@@ -756,8 +761,10 @@ def test_audio_of_the_hub_may_be_samples_of_one_or_two_channels(tmp_path: Path) 
         cells[name] = Cells({"z": (table, 0)}).clip("z")
     assert {clip.n_samples for clip in cells.values()} == {20}
     assert {name: clip.samples[3] for name, clip in cells.items()} == {
-        "mono": 0.5, "channels first": 0.375, "channels last": 0.375,
-    }  # fmt: skip
+        "mono": 0.5,
+        "channels first": 0.375,
+        "channels last": 0.375,
+    }
     assert cells["mono"].sample_rate == 8000
 
 
@@ -844,12 +851,24 @@ def counted(official: Path, wanted: Callable[[dict[str, Any]], Any]) -> Counter[
 
 def test_the_official_files_give_the_published_figures(published: OfficialData) -> None:
     told = summarised(published).as_json()
-    assert {name: told[name] for name in ("setups", "sub_tasks", "rows", "duplicates", "items", "reference_transcripts")} == {
-        "setups": 18, "sub_tasks": 26, "rows": 3141, "duplicates": 36, "items": 3105, "reference_transcripts": 205,
-    }  # fmt: skip
+    assert {
+        name: told[name] for name in ("setups", "sub_tasks", "rows", "duplicates", "items", "reference_transcripts")
+    } == {
+        "setups": 18,
+        "sub_tasks": 26,
+        "rows": 3141,
+        "duplicates": 36,
+        "items": 3105,
+        "reference_transcripts": 205,
+    }
     assert told["subject_calls"] == {
-        "fairness": 540, "hallucination": 1040, "safety": 1308, "privacy": 2000, "robustness": 695, "authentication": 800,
-    }  # fmt: skip
+        "fairness": 540,
+        "hallucination": 1040,
+        "safety": 1308,
+        "privacy": 2000,
+        "robustness": 695,
+        "authentication": 800,
+    }
     assert told["setups_without_rows"] == ["fairness_decision"]
     assert told["unplaced"] == {}
 
@@ -884,9 +903,14 @@ def test_the_official_rows_know_who_is_heard_first(published: OfficialData) -> N
     for stem in published.stems["fairness"]:
         heard.update(row.groups() for row in published.rows(stem))
     assert heard == {
-        ("female", "male"): 60, ("old", "young"): 60, ("chinese", "english"): 60, ("calm", "irritable"): 60,
-        ("american english", "indian english"): 60, ("poor", "rich"): 60, ("high", "low"): 180,
-    }  # fmt: skip
+        ("female", "male"): 60,
+        ("old", "young"): 60,
+        ("chinese", "english"): 60,
+        ("calm", "irritable"): 60,
+        ("american english", "indian english"): 60,
+        ("poor", "rich"): 60,
+        ("high", "low"): 180,
+    }
 
 
 def test_every_official_prompt_of_every_run_is_rendered(published: OfficialData) -> None:

@@ -48,9 +48,13 @@ def test_a_fitted_detector_meets_its_contract(rows: tuple[Entry, ...], tmp_path:
     scores = [fitted.score(entry.clip()) for entry in rows[8:]]
     assert scores[0] > 0 > scores[1] and scores[2] > 0 > scores[3], "log-likelihood ratios of speakers it has not seen"
     loud = rows[8].clip()
-    assert fitted.score(loud.with_samples(0.25 * loud.samples)) == pytest.approx(scores[0], abs=1e-3), "how loud a clip is tells nothing"
+    assert fitted.score(loud.with_samples(0.25 * loud.samples)) == pytest.approx(scores[0], abs=1e-3), (
+        "how loud a clip is tells nothing"
+    )
     quiet = np.concatenate([loud.samples, np.zeros(16_000, np.float32)])
-    assert fitted.score(loud.with_samples(quiet)) == pytest.approx(scores[0], abs=0.5), "nor how long it is silent; one frame is on the edge"
+    assert fitted.score(loud.with_samples(quiet)) == pytest.approx(scores[0], abs=0.5), (
+        "nor how long it is silent; one frame is on the edge"
+    )
     with pytest.raises(BadAudio, match="got silence"):
         fitted.score(loud.with_samples(np.zeros(8000, np.float32)))
     card = fitted.card.as_json()
@@ -59,12 +63,19 @@ def test_a_fitted_detector_meets_its_contract(rows: tuple[Entry, ...], tmp_path:
 
 def test_what_a_fit_needs(rows: tuple[Entry, ...]) -> None:
     with pytest.raises(BadData, match="2 of each at least, got 6 and 0"):
-        detectors.make("lfcc_gmm").fit([entry for entry in rows if entry.label == "bona_fide"], None, np.random.default_rng(0))
+        detectors.make("lfcc_gmm").fit(
+            [entry for entry in rows if entry.label == "bona_fide"], None, np.random.default_rng(0)
+        )
     with pytest.raises(BadParameter, match="earnest fit detectors/lfcc_gmm"):
         detectors.make("lfcc_gmm").score(rows[0].clip())
     with pytest.raises(BadParameter, match="n_components of detector 'lfcc_gmm'"):
         detectors.make("lfcc_gmm:n_components=0")
-    sides = bona_fide_and_spoof([Entry(path=f"{n}", label=label) for n, label in enumerate(["live", "Bona-fide", "fake", "replayed", "dog", None])])
+    sides = bona_fide_and_spoof(
+        [
+            Entry(path=f"{n}", label=label)
+            for n, label in enumerate(["live", "Bona-fide", "fake", "replayed", "dog", None])
+        ]
+    )
     assert [len(side) for side in sides] == [2, 2]
 
 
@@ -104,7 +115,9 @@ def test_scores_that_are_ratios_already_stay_as_they_are() -> None:
     scale, offset = calibration(bona_fide=rng.normal(1, 1, 40_000), spoof=rng.normal(-1, 1, 8_000))
     assert scale == pytest.approx(2, abs=0.06) and offset == pytest.approx(0, abs=0.06)
     scale, offset = calibration(bona_fide=np.array([5.0, 6.0]), spoof=np.array([1.0, 2.0]))
-    assert 0 < scale < 10 and -offset / scale == pytest.approx(3.5), "classes that part perfectly give no infinite scale"
+    assert 0 < scale < 10 and -offset / scale == pytest.approx(3.5), (
+        "classes that part perfectly give no infinite scale"
+    )
     assert calibration(bona_fide=np.array([0.0, 1.0]), spoof=np.array([2.0, 3.0]))[0] < 0
 
 
@@ -116,7 +129,10 @@ def test_cepstra_by_their_properties() -> None:
     cepstra, power = with_slopes(linear_cepstra(tone, 16_000)), frame_power(tone, 16_000)
     assert cepstra.shape == (19, 60) and power == pytest.approx(np.full(19, 0.5), rel=0.02)
     moved = linear_cepstra(2 * tone, 16_000)[:, :20] - cepstra[:, :20]
-    assert moved[:, 0] == pytest.approx(np.full(19, np.sqrt(20) * np.log(4)), rel=0.35) and np.abs(moved[:, 1:]).max() < moved[:, 0].min()
+    assert (
+        moved[:, 0] == pytest.approx(np.full(19, np.sqrt(20) * np.log(4)), rel=0.35)
+        and np.abs(moved[:, 1:]).max() < moved[:, 0].min()
+    )
 
 
 @pytest.fixture
@@ -139,7 +155,10 @@ def louder() -> object:
 
 def stimulus(*peaks: float, n_samples: int = 1600) -> Stimulus:
     names_ = ("speech", "other", "third")
-    return Stimulus(clips={name: AudioClip(np.full(n_samples, peak, np.float32), 16_000) for name, peak in zip(names_, peaks)}, prompt="?")
+    return Stimulus(
+        clips={name: AudioClip(np.full(n_samples, peak, np.float32), 16_000) for name, peak in zip(names_, peaks)},
+        prompt="?",
+    )
 
 
 @pytest.mark.usefixtures("louder")
@@ -167,7 +186,9 @@ def test_a_detector_without_a_threshold_needs_one() -> None:
 def test_a_detector_as_a_subject() -> None:
     model = load_model("detector/louder")
     replies = model.ask([stimulus(0.75), stimulus(0.75, n_samples=80)])
-    assert isinstance(replies[0], Answer) and replies[0].value == 0.75 and replies[0].text == "" and model.gives == "value"
+    assert (
+        isinstance(replies[0], Answer) and replies[0].value == 0.75 and replies[0].text == "" and model.gives == "value"
+    )
     assert isinstance(replies[1], Failure) and replies[1].reason == "bad_audio"
     assert "not calibrated" in model.note and model.fingerprint
     with pytest.raises(BadParameter, match="takes its parameters in its specification"):

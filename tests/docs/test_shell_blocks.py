@@ -75,7 +75,7 @@ echo "$code $*" >> "$COMMANDS"
 exit $code
 """,
     "pip": '#!/bin/bash\n[ "$1" = install ]\n',
-    "python3": "#!/bin/bash\n[ \"$1 $2\" = '-m venv' ] && mkdir -p \"$3/bin\" && touch \"$3/bin/activate\"\n",
+    "python3": '#!/bin/bash\n[ "$1 $2" = \'-m venv\' ] && mkdir -p "$3/bin" && touch "$3/bin/activate"\n',
 }
 
 
@@ -208,7 +208,8 @@ def run_block(body: str, folder: Path, variables: dict[str, str], *, ends_with: 
 
 
 @pytest.mark.parametrize(
-    "page", [pytest.param(page, id=page.name, marks=[] if page.name in QUICK else [pytest.mark.slow]) for page in WITH_SHELL]
+    "page",
+    [pytest.param(page, id=page.name, marks=[] if page.name in QUICK else [pytest.mark.slow]) for page in WITH_SHELL],
 )
 def test_shell_blocks_run_in_order_as_printed(
     page: Path, tmp_path: Path, endpoints: dict[str, str], hearing: Callable[[Heard], str], answers: str

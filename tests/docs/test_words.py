@@ -24,7 +24,9 @@ from earnest.report.glossary import groups
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 FENCE = re.compile(r"^(```+)[^\n]*\n.*?^\1[ ]*$", re.M | re.S)
-ERRORS = re.compile(r"^(Bad|Unknown|Missing|Model|Storage|Machine|Run)\w*$|^(UsageError|ClickException|BadOptionUsage|warn)$")
+ERRORS = re.compile(
+    r"^(Bad|Unknown|Missing|Model|Storage|Machine|Run)\w*$|^(UsageError|ClickException|BadOptionUsage|warn)$"
+)
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,13 @@ def messages(path: Path) -> str:
             continue
         name = getattr(node.func, "id", getattr(node.func, "attr", ""))
         if ERRORS.match(name):
-            found.append("".join(part.value for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant) and isinstance(part.value, str)))
+            found.append(
+                "".join(
+                    part.value
+                    for part in ast.walk(node.args[0])
+                    if isinstance(part, ast.Constant) and isinstance(part.value, str)
+                )
+            )
     return "\n".join(found)
 
 
@@ -110,7 +118,9 @@ def pages() -> list[Path]:
 
 def hits(text: str) -> list[str]:
     """Every use of a word that is not used, with what to write instead."""
-    return [f"{found[0]!r}: write {word.instead} ({word.why})" for word in words() for found in word.pattern.finditer(text)]
+    return [
+        f"{found[0]!r}: write {word.instead} ({word.why})" for word in words() for found in word.pattern.finditer(text)
+    ]
 
 
 def found_words() -> dict[str, list[str]]:

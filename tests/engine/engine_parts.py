@@ -87,5 +87,3 @@ class LocalModel(Model):
     def reply(self, stimulus: Stimulus) -> Reply:
         number = int(hashlib.sha256(stimulus.digest.encode()).hexdigest(), 16) % 100
         return Answer(text=f"{stimulus.prompt} {'yes' if number < 60 else 'no'}")
-
-

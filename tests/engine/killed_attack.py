@@ -45,7 +45,10 @@ if __name__ == "__main__":
     arm = Arm(attack="test_patient")
     given = [replace(job, goal=lambda item: Goal(reached=lambda text: False)) for job in jobs(int(n), arms=(arm,))]
     summary = execute(
-        plan(int(n), attack="test_patient"), given, model=load_model(f"{url}#fake"), folder=FOLDER,
+        plan(int(n), attack="test_patient"),
+        given,
+        model=load_model(f"{url}#fake"),
+        folder=FOLDER,
         settings=settings(max_connections=2),
-    )  # fmt: skip
+    )
     sys.stdout.write(f"finished {summary.n_scored}\n")

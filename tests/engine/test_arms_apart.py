@@ -93,7 +93,12 @@ class Ask(Attack):
         return [Candidate(clip=stimulus.clip) for stimulus in stimuli]
 
 
-PLUGINS = ((defences, "t_within", Within), (defences, "t_careless", Careless), (defences, "t_closed", Closed), (attacks, "t_ask", Ask))
+PLUGINS = (
+    (defences, "t_within", Within),
+    (defences, "t_careless", Careless),
+    (defences, "t_closed", Closed),
+    (attacks, "t_ask", Ask),
+)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -114,9 +119,18 @@ def network():
 def run(folder: Path, network: Switch, defence: str, *, attack: str | None = None, cache: Path | None = None):
     arms = [Arm(), Arm(defences=(defence,))]
     if attack:
-        arms += [Arm(attack=attack), Arm(attack=attack, defences=(defence,)), Arm(attack=attack, crafted_on="undefended", defences=(defence,))]
-    given = [replace(job, goal=lambda item: Goal(target="x", reached=lambda text: text == "off")) for job in jobs(6, arms=arms)]
-    planned = plan(6, arms=[{"attack": arm.attack, "crafted_on": arm.crafted_on, "defences": arm.defences} for arm in arms])
+        arms += [
+            Arm(attack=attack),
+            Arm(attack=attack, defences=(defence,)),
+            Arm(attack=attack, crafted_on="undefended", defences=(defence,)),
+        ]
+    given = [
+        replace(job, goal=lambda item: Goal(target="x", reached=lambda text: text == "off"))
+        for job in jobs(6, arms=arms)
+    ]
+    planned = plan(
+        6, arms=[{"attack": arm.attack, "crafted_on": arm.crafted_on, "defences": arm.defences} for arm in arms]
+    )
     summary = execute(planned, given, model=network, folder=folder, settings=settings(cache=cache, max_connections=8))
     said: dict[Arm, list[str | None]] = {}
     for line in read_journal(folder):
@@ -151,7 +165,9 @@ def test_answers_of_one_system_are_no_answers_of_another(folder, network, tmp_pa
 
 def test_what_a_careless_defence_asks_is_not_taken_from_the_clean_arms_cache(folder, network, tmp_path) -> None:
     _, summary = run(folder, network, "t_careless", cache=tmp_path / "cache")
-    assert summary.n_cached == 0 and summary.n_calls == 12  # its clips and its model's fingerprint are those of the clean arm
+    assert (
+        summary.n_cached == 0 and summary.n_calls == 12
+    )  # its clips and its model's fingerprint are those of the clean arm
 
 
 def test_a_block_is_an_outcome_of_its_own_and_costs_no_call(folder, network) -> None:
@@ -167,7 +183,10 @@ def test_an_attack_is_built_on_another_model_and_tried_on_this_one(folder, netwo
     other = Switch(name="other", fingerprint="o")
     arm = Arm(attack="t_ask", crafted_on="other")
     planned = plan(6, arms=[{}, {"attack": "t_ask", "crafted_on": "other"}])
-    given = [replace(job, goal=lambda item: Goal(target="x", reached=lambda text: None)) for job in jobs(6, arms=[Arm(), arm])]
+    given = [
+        replace(job, goal=lambda item: Goal(target="x", reached=lambda text: None))
+        for job in jobs(6, arms=[Arm(), arm])
+    ]
     execute(planned, given, model=network, others={"other": other}, folder=folder, settings=settings())
     lines = [line for line in read_journal(folder) if line.attack]
     assert [line.item for line in lines] == [f"letters/{k:04d}@t_ask:crafted_on=other" for k in range(6)]

@@ -77,7 +77,9 @@ class Weigh(Defence):
     gradient: ClassVar[str] = "exact"
 
     def apply(self, clip, *, rng):
-        return clip.with_samples(clip.samples * np.resize(WEIGHTS, clip.n_samples) if clip.n_samples == 3 else clip.samples)
+        return clip.with_samples(
+            clip.samples * np.resize(WEIGHTS, clip.n_samples) if clip.n_samples == 3 else clip.samples
+        )
 
     def backward(self, gradient, *, clip, rng):
         return gradient * WEIGHTS
@@ -95,7 +97,9 @@ class Along(Attack):
     def propose(self, victim, stimuli, *, rngs):
         clips = {place: stimulus.clip for place, stimulus in enumerate(stimuli)}
         _, gradients = victim.loss_and_gradient(clips, targets=dict.fromkeys(clips, "any"))
-        return [Candidate(clip=clip.with_samples(clip.samples + gradients[place] / 16)) for place, clip in clips.items()]
+        return [
+            Candidate(clip=clip.with_samples(clip.samples + gradients[place] / 16)) for place, clip in clips.items()
+        ]
 
 
 def total(text: str) -> float:
@@ -130,7 +134,12 @@ def registered() -> Iterator[None]:
     for kind, name, part in (*parts.values(), (defences, "test_reverse", Reverse), (defences, "test_weigh", Weigh)):
         kind.register(name)(part)
     yield
-    for kind, name in (("attacks", "test_along"), ("tasks", "test_repetition"), ("defences", "test_reverse"), ("defences", "test_weigh")):
+    for kind, name in (
+        ("attacks", "test_along"),
+        ("tasks", "test_repetition"),
+        ("defences", "test_reverse"),
+        ("defences", "test_weigh"),
+    ):
         del registry(kind)._found[name]
 
 
@@ -138,9 +147,14 @@ def registered() -> Iterator[None]:
 def run(tmp_path):
     suite = Suite(name="arms", version=1, tasks=("test_repetition",))
     return run_suite(
-        suite, model=Repeats(), data=probe_manifest(), out=tmp_path / "run", attack="test_along",
-        defence=["test_reverse", "test_weigh"], cache=False,
-    )  # fmt: skip
+        suite,
+        model=Repeats(),
+        data=probe_manifest(),
+        out=tmp_path / "run",
+        attack="test_along",
+        defence=["test_reverse", "test_weigh"],
+        cache=False,
+    )
 
 
 UNDEFENDED, DEFENDED = False, True
@@ -169,7 +183,12 @@ def test_every_arm_is_asked_as_it_says(run) -> None:
 
 
 def test_an_attacked_item_carries_what_its_system_says_clean(run) -> None:
-    clean = {(kind, defended): line.attempt["clean_answer"] for line in run.lines() if line.attempt for kind, defended in [arm_of(line)]}
+    clean = {
+        (kind, defended): line.attempt["clean_answer"]
+        for line in run.lines()
+        if line.attempt
+        for kind, defended in [arm_of(line)]
+    }
     assert clean == {("adaptive", False): "1 2 4", ("adaptive", True): "4 4 3 W R", ("transfer", True): "4 4 3 W R"}
 
 
@@ -213,7 +232,9 @@ def test_findings_of_the_pairs_by_hand(run) -> None:
 
 
 def test_which_way_is_better_is_the_defenders(run) -> None:
-    better = {metric: finding.higher_is_better for pair in run.results.pairs for metric, finding in pair.findings.items()}
+    better = {
+        metric: finding.higher_is_better for pair in run.results.pairs for metric, finding in pair.findings.items()
+    }
     assert better == {
         "attack_success_rate": False,
         "attack_on_target_rate": False,

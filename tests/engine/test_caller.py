@@ -220,7 +220,13 @@ def test_a_spoken_answer_from_the_cache_is_decoded_beside_the_event_loop(tmp_pat
         return [await cache.fetched(key) for key in ("spoken", "written", "neither")]
 
     spoken, written, neither = asyncio.run(fetch())
-    assert (spoken.text, spoken.clip, written.text, written.clip, neither) == ("so it is", clip(3), "in words", None, None)
+    assert (spoken.text, spoken.clip, written.text, written.clip, neither) == (
+        "so it is",
+        clip(3),
+        "in words",
+        None,
+        None,
+    )
     assert len(threads) == 1 and threads[0] != threading.get_ident()
     assert cache.get("spoken") == spoken
     cache.close()
@@ -301,9 +307,7 @@ def test_the_ceiling_is_not_passed_by_calls_in_flight() -> None:
         asked = (caller.reply(stimulus(k), sampling=Sampling(max_tokens=3)) for k in range(40))
         return await asyncio.gather(*asked), caller.ledger
 
-    (replies, ledger), _ = with_caller(
-        model, use, prices={"remote": PRICE}, ledger=Ledger(20.0), max_connections=16
-    )
+    (replies, ledger), _ = with_caller(model, use, prices={"remote": PRICE}, ledger=Ledger(20.0), max_connections=16)
     said = [reply for reply in replies if isinstance(reply, Answer)]
     # 9 calls of 2 dollars leave 2, and one of up to 3 has no room
     assert len(said) == model.n_asked == 9 and ledger.spent == 18.0
@@ -540,7 +544,10 @@ def test_an_endpoint_that_refuses_everything_is_not_said_to_want_audio() -> None
     assert len(model.asked) == 10 + 3 * 2
 
 
-@pytest.mark.parametrize(("reason", "passes"), [("timeout", True), ("http_5xx", True), ("http_4xx", True), ("rate_limited", True), ("content_filter", False)])
+@pytest.mark.parametrize(
+    ("reason", "passes"),
+    [("timeout", True), ("http_5xx", True), ("http_4xx", True), ("rate_limited", True), ("content_filter", False)],
+)
 def test_failures_of_transport_say_nothing_about_words(reason, passes) -> None:
     model = WantsAudio(error=ModelFailed("busy", reason=reason, retryable=passes))
     replies, alone = replies_of(model, [written(0)], max_attempts=2)

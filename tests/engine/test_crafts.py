@@ -77,7 +77,7 @@ def goal(item) -> Goal:
 
 SPEC, TRANSFER = "test_louder", "test_louder:transfer=true"
 ARMS = (Arm(), Arm(attack=SPEC), Arm(defences=("test_halve",)), Arm(attack=SPEC, defences=("test_halve",)),
-        Arm(attack=SPEC, crafted_on=UNDEFENDED, defences=("test_halve",)))  # fmt: skip
+        Arm(attack=SPEC, crafted_on=UNDEFENDED, defences=("test_halve",)))  # fmt: skip  # a table: one row a line
 PLANNED = {"attack": SPEC, "transfer": TRANSFER, "defences": ("test_halve",)}
 
 
@@ -103,8 +103,10 @@ def test_the_same_is_made_whether_or_not_it_is_shared(folder, tmp_path) -> None:
         apart = run(tmp_path / f"apart{number}", arms=(arm,))
         for name, line in apart.items():
             assert (line.attempt, line.answer, line.clips) == (
-                together[name].attempt, together[name].answer, together[name].clips,
-            )  # fmt: skip
+                together[name].attempt,
+                together[name].answer,
+                together[name].clips,
+            )
 
 
 def test_a_finished_search_is_not_repeated_when_its_line_is_missing(folder) -> None:
@@ -144,12 +146,23 @@ def store(folder):
 
 
 def crafted() -> Crafted:
-    clean = Stimulus(clips={"speech": clip(1).quantised(), "noise": clip(2).quantised()}, prompt="say", system_prompt="Be kind.")
+    clean = Stimulus(
+        clips={"speech": clip(1).quantised(), "noise": clip(2).quantised()}, prompt="say", system_prompt="Be kind."
+    )
     after = replace(clean, clips={**clean.clips, "speech": clip(3).quantised()}, prompt="shout", system_prompt="")
     return Crafted(
-        after, {"step": 3, "rate": 0.1}, 7, 11, 0.25,
-        clean=clean, first_success=5, n_failed_queries=1, n_before=2, n_after=4, crafted_on="f",
-    )  # fmt: skip
+        after,
+        {"step": 3, "rate": 0.1},
+        7,
+        11,
+        0.25,
+        clean=clean,
+        first_success=5,
+        n_failed_queries=1,
+        n_before=2,
+        n_after=4,
+        crafted_on="f",
+    )
 
 
 def test_what_is_kept_is_read_back_by_another_sitting(folder, store) -> None:

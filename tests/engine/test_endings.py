@@ -43,7 +43,9 @@ class Remote(Model):
 
 
 def canary(number: int) -> Job:
-    return Job(item=item(number), arm=Arm(), kind="canary", score=lambda item, answer: Verdict(score=1.0, label="found"))
+    return Job(
+        item=item(number), arm=Arm(), kind="canary", score=lambda item, answer: Verdict(score=1.0, label="found")
+    )
 
 
 def with_canaries(n: int, n_canaries: int = 2) -> list[Job]:
@@ -177,7 +179,10 @@ def test_an_item_whose_work_ends_without_a_word_is_named(folder) -> None:
 
 @pytest.mark.parametrize(
     "fault, says",
-    [(OSError(errno.EMFILE, "Too many open files"), "too many files open.*ulimit -n"), (MemoryError(), "too little memory")],
+    [
+        (OSError(errno.EMFILE, "Too many open files"), "too many files open.*ulimit -n"),
+        (MemoryError(), "too little memory"),
+    ],
 )
 @pytest.mark.parametrize("where", ["load", "local", "remote", "score"])
 def test_a_fault_of_the_machine_is_no_items_outcome(folder, fault, says, where) -> None:
@@ -227,7 +232,9 @@ def test_the_limit_of_open_files_is_raised_or_told_before_the_first_call(monkeyp
     monkeypatch.setattr(resource, "setrlimit", lambda kind, pair: hard.append(pair))
     check_open_files(100)
     assert hard == [(100 + OWN_FILES, 200)]
-    with pytest.raises(BadParameter, match=r"200 connections need 296 open files, .* may have 200; lower max_connections to 104"):
+    with pytest.raises(
+        BadParameter, match=r"200 connections need 296 open files, .* may have 200; lower max_connections to 104"
+    ):
         check_open_files(200)
     limits[0] = (300, 300)
     check_open_files(204)
@@ -236,7 +243,14 @@ def test_the_limit_of_open_files_is_raised_or_told_before_the_first_call(monkeyp
 
 def long_jobs(n: int, **arm) -> list[Job]:
     """Items of 100 s of which nothing is loaded."""
-    return [Job(item=replace(item(k), duration_s=100.0), arm=Arm(**arm), score=lambda item, answer: Verdict(score=1.0, label="x")) for k in range(n)]
+    return [
+        Job(
+            item=replace(item(k), duration_s=100.0),
+            arm=Arm(**arm),
+            score=lambda item, answer: Verdict(score=1.0, label="x"),
+        )
+        for k in range(n)
+    ]
 
 
 def test_what_a_run_takes_of_the_disk_is_counted_by_recordings_lines_and_attacks() -> None:
@@ -244,7 +258,9 @@ def test_what_a_run_takes_of_the_disk_is_counted_by_recordings_lines_and_attacks
     # a line of 1 to 4 kB each; 3 recordings of 100 s at 8 to 48 kB/s, and 2 attacked ones
     assert disk_need(plain) == Need(3 * 1_000 + 3 * 800_000, 3 * 4_000 + 3 * 4_800_000)
     assert disk_need([*plain, *attacked]) == Need(5 * 1_000 + 5 * 800_000, 5 * 4_000 + 5 * 4_800_000)
-    again = [replace(job, item=replace(job.item, id="other/" + job.item.id)) for job in plain]  # two tasks on one recording
+    again = [
+        replace(job, item=replace(job.item, id="other/" + job.item.id)) for job in plain
+    ]  # two tasks on one recording
     assert disk_need([*plain, *again]) == Need(6 * 1_000 + 3 * 800_000, 6 * 4_000 + 6 * 4_800_000)
 
 
@@ -257,9 +273,14 @@ def test_memory_is_counted_for_what_is_under_way_at_once() -> None:
 
 def test_a_disk_that_cannot_hold_a_run_is_told_before_the_first_call(folder, monkeypatch) -> None:
     free = [1_000_000]
-    monkeypatch.setattr("earnest.engine.limits.shutil.disk_usage", lambda path: SimpleNamespace(free=free[0], total=2**30))
+    monkeypatch.setattr(
+        "earnest.engine.limits.shutil.disk_usage", lambda path: SimpleNamespace(free=free[0], total=2**30)
+    )
     model = Remote(lambda number: None)
-    with pytest.raises(MachineFailed, match=r"of 30 items will take 24 MB to 144 MB in .*run, and its disk has 1 MB free; free some space"):
+    with pytest.raises(
+        MachineFailed,
+        match=r"of 30 items will take 24 MB to 144 MB in .*run, and its disk has 1 MB free; free some space",
+    ):
         run(folder, model, long_jobs(30))
     assert model.n_asked == 0
     free[0] = 100_000_000
@@ -277,7 +298,10 @@ def test_memory_that_cannot_hold_the_clips_under_way_is_told_before_the_first_ca
     def many():
         return execute(plan(30), long_jobs(30), model=model, folder=folder, settings=settings(max_connections=10))
 
-    with pytest.raises(BadParameter, match=r"clips of 10 items at once will take 64 MB to 312 MB of memory, and 8 MB are left; .*--max-connections 1\)"):
+    with pytest.raises(
+        BadParameter,
+        match=r"clips of 10 items at once will take 64 MB to 312 MB of memory, and 8 MB are left; .*--max-connections 1\)",
+    ):
         many()
     assert model.n_asked == 0
     free[0] = 100_000_000
@@ -335,7 +359,9 @@ def test_a_model_that_hangs_again_and_again_is_asked_no_more(folder) -> None:
 
 def stuck(folder, how) -> subprocess.Popen:
     process = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("stuck_run.py")), str(folder), how], stdout=subprocess.PIPE, text=True
+        [sys.executable, str(Path(__file__).with_name("stuck_run.py")), str(folder), how],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout.readline() == "hangs\n"
     while (folder / "journal.jsonl").read_bytes().count(b"\n") < 2:  # those before it are still being scored
@@ -388,7 +414,9 @@ class Swaps(Model):
 
 def test_swapped_answers_stop_a_run_by_the_canaries_own_words(folder) -> None:
     given = [*spoken_canaries(), *jobs(4)]
-    with pytest.raises(RunStopped, match="canary/0 was answered with the code words of canary/1, and 1 more.*max-connections 1"):
+    with pytest.raises(
+        RunStopped, match="canary/0 was answered with the code words of canary/1, and 1 more.*max-connections 1"
+    ):
         run(folder, Swaps([1, 0, 2, 3, 4]), given)
     assert all(line.kind == "canary" for line in read_journal(folder))
     summary = run(folder, Swaps([0, 1, 2, 3, 4]), given)

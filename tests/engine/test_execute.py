@@ -121,8 +121,13 @@ def test_every_way_of_having_no_score_is_counted_and_never_scored(folder) -> Non
     summary = execute(plan(6), given, model=Odd(), folder=folder, settings=settings())
     lines = read_journal(folder)
     assert [line.reason for line in lines] == [
-        "bad_audio", "empty_answer", "too_long", "unparsed", "model_error", None,
-    ]  # fmt: skip
+        "bad_audio",
+        "empty_answer",
+        "too_long",
+        "unparsed",
+        "model_error",
+        None,
+    ]
     assert [line.verdict for line in lines[:5]] == [None] * 5
     assert summary.n_scored == 1 and sum(summary.unscored.values()) == 5
     assert "out of memory" in lines[4].detail
@@ -203,7 +208,10 @@ def test_what_is_no_reply_is_a_failure_of_that_item(folder, given) -> None:
 
     summary = execute(plan(3), jobs(3), model=Odd(), folder=folder, settings=settings())
     assert summary.unscored == {"bad_response": 3}
-    assert f"must give an Answer or a Failure to each stimulus, got {type(given).__name__}" in read_journal(folder)[0].detail
+    assert (
+        f"must give an Answer or a Failure to each stimulus, got {type(given).__name__}"
+        in read_journal(folder)[0].detail
+    )
 
 
 @pytest.mark.parametrize(
@@ -229,7 +237,9 @@ def test_a_verdict_that_no_line_can_hold_is_that_items_outcome(folder) -> None:
             return Verdict(score=1.5, label="right")
         return Verdict(score=1.0, label="right", facts={"n": float("inf"), "set": {2}, "huge": 10**400})
 
-    summary = execute(plan(2), [replace(job, score=odd) for job in jobs(2)], model=LocalModel(), folder=folder, settings=settings())
+    summary = execute(
+        plan(2), [replace(job, score=odd) for job in jobs(2)], model=LocalModel(), folder=folder, settings=settings()
+    )
     assert (summary.n_scored, summary.unscored) == (1, {"scoring_failed": 1})
     kept, failed = read_journal(folder)
     assert failed.detail.startswith("BadParameter: a score must lie in [0, 1] or be None, got 1.5; scale it")
@@ -323,7 +333,9 @@ def test_answers_are_shared_between_runs_where_the_model_is_known_to_be_the_same
             execute(plan(3), jobs(3), model=load_model(f"{server.url}#fake"), folder=tmp_path / name, settings=given)
         assert server.n_requests == 6
         (tmp_path / "d" / "journal.jsonl").unlink()
-        summary = execute(plan(3), jobs(3), model=load_model(f"{server.url}#fake"), folder=tmp_path / "d", settings=given)
+        summary = execute(
+            plan(3), jobs(3), model=load_model(f"{server.url}#fake"), folder=tmp_path / "d", settings=given
+        )
         assert server.n_requests == 6 and summary.n_cached == 3
 
 
@@ -372,7 +384,7 @@ class Halve(Defence):
 
 
 PLUGINS = ((attacks, "test_shout", Shout), (attacks, "test_white_box", WhiteBox), (attacks, "test_broken", Broken),
-           (defences, "test_halve", Halve))  # fmt: skip
+           (defences, "test_halve", Halve))  # fmt: skip  # a table: one row a line
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -388,7 +400,12 @@ def goal(item) -> Goal:
     return Goal(target="yes", reached=lambda text: "yes" in text)
 
 
-ARMS = (Arm(), Arm(attack="test_shout:gain=3"), Arm(defences=("test_halve",)), Arm(attack="test_shout:gain=3", defences=("test_halve",)))
+ARMS = (
+    Arm(),
+    Arm(attack="test_shout:gain=3"),
+    Arm(defences=("test_halve",)),
+    Arm(attack="test_shout:gain=3", defences=("test_halve",)),
+)
 
 
 def test_all_four_arms_of_a_local_model(folder) -> None:
@@ -424,7 +441,9 @@ def test_all_four_arms_of_a_remote_model_ask_clean_clips_once(folder, tmp_path) 
 
 
 def test_items_without_a_goal_are_attacked_and_measured(folder) -> None:
-    execute(plan(2, attack="test_shout"), jobs(2, arms=ARMS[1:2]), model=LocalModel(), folder=folder, settings=settings())
+    execute(
+        plan(2, attack="test_shout"), jobs(2, arms=ARMS[1:2]), model=LocalModel(), folder=folder, settings=settings()
+    )
     (first, _) = read_journal(folder)
     assert first.attempt["success"] is None and first.status == "scored"
 
@@ -444,8 +463,10 @@ def test_an_attack_that_needs_more_than_is_granted_ends_before_the_first_call(fo
         execute(
             plan(1, attack="test_white_box"),
             jobs(1, arms=(Arm(), Arm(attack="test_white_box"))),
-            model=model, folder=folder, settings=settings(),
-        )  # fmt: skip
+            model=model,
+            folder=folder,
+            settings=settings(),
+        )
     assert model.batches == [] and not folder.exists()
 
 
@@ -456,7 +477,9 @@ def test_an_attacked_item_whose_last_answer_fails_has_its_reason(folder) -> None
             return Failure(reason="too_long", detail="loud") if loud else Answer(text="say 0")
 
     spec = "test_shout:gain=3"
-    execute(plan(1, attack=spec), jobs(1, arms=(Arm(attack=spec),)), model=Limited(), folder=folder, settings=settings())
+    execute(
+        plan(1, attack=spec), jobs(1, arms=(Arm(attack=spec),)), model=Limited(), folder=folder, settings=settings()
+    )
     (line,) = read_journal(folder)
     assert (line.status, line.reason, line.verdict) == ("unscored", "too_long", None)
     assert line.attempt["success"] is None
@@ -532,12 +555,16 @@ def test_the_cache_has_its_place_in_the_environment(monkeypatch, tmp_path) -> No
 
 
 def test_outcomes_are_made_by_the_job_alone(folder) -> None:
-    given = [replace(job, score=lambda item, answer: Unscored(reason="did_not_hear", detail="silence")) for job in jobs(1)]
+    given = [
+        replace(job, score=lambda item, answer: Unscored(reason="did_not_hear", detail="silence")) for job in jobs(1)
+    ]
     summary = execute(plan(1), given, model=LocalModel(), folder=folder, settings=settings())
     assert summary.unscored == {"did_not_hear": 1}
 
 
 def test_a_model_failure_raised_inside_an_attack_keeps_its_reason(folder) -> None:
     spec = "test_broken"
-    execute(plan(1, attack=spec), jobs(1, arms=(Arm(attack=spec),)), model=LocalModel(), folder=folder, settings=settings())
+    execute(
+        plan(1, attack=spec), jobs(1, arms=(Arm(attack=spec),)), model=LocalModel(), folder=folder, settings=settings()
+    )
     assert read_journal(folder)[0].reason == "model_error"

@@ -77,7 +77,7 @@ def test_an_item_that_meets_it_each_time_is_told_and_the_others_are_scored(folde
 PASSING = (
     "closes_within_a_reply", "drips", "breaks_a_stream_off", "cuts_its_json", "fails_without_a_code", "is_overloaded",
     "asks_in_milliseconds", "asks_for_an_hour", "redirects", "sends_a_bomb",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 
 
 @pytest.mark.parametrize("name", PASSING)

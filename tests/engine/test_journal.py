@@ -18,7 +18,14 @@ from earnest.records import JournalLine
 
 
 def line(number: int, **changes) -> JournalLine:
-    values = {"item": f"t/{number}", "sample": str(number), "task": "t", "prompt_hash": "", "model": "m", "status": "scored"}
+    values = {
+        "item": f"t/{number}",
+        "sample": str(number),
+        "task": "t",
+        "prompt_hash": "",
+        "model": "m",
+        "status": "scored",
+    }
     return JournalLine(**{**values, **changes})
 
 

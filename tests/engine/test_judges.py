@@ -394,7 +394,9 @@ def test_a_judge_behind_http_is_asked_through_the_same_machinery(folder, tmp_pat
 
 def test_an_answer_in_a_form_is_kept_apart_from_a_free_one() -> None:
     model, stimulus = load_model("http://localhost:1/v1#judge"), Stimulus(clips={}, prompt="Which?")
-    keys = {answer_key(model, stimulus, sampling=Sampling(), schema=schema) for schema in (None, {}, {"type": "object"})}
+    keys = {
+        answer_key(model, stimulus, sampling=Sampling(), schema=schema) for schema in (None, {}, {"type": "object"})
+    }
     assert len(keys) == 3
 
 
@@ -415,7 +417,9 @@ class Broken(LocalModel):
 def judged_run(folder, *judges, n=40, **changes):
     given = {"max_connections": 1, "max_attempts": 1, **changes}
     judges = [ModelJudge(judge) for judge in judges]
-    return execute(plan(n), judged_jobs(n), model=LocalModel(), judges=judges, folder=folder, settings=settings(**given))
+    return execute(
+        plan(n), judged_jobs(n), model=LocalModel(), judges=judges, folder=folder, settings=settings(**given)
+    )
 
 
 @pytest.mark.parametrize(
@@ -437,7 +441,9 @@ def test_a_judge_that_can_never_judge_stops_a_run_in_its_servers_words(folder, e
 
 def test_a_judge_that_fails_again_and_again_stops_a_run_which_then_asks_it_again(folder) -> None:
     judge = Broken(ModelFailed("host answered 500: it broke", reason="http_5xx", retryable=True), n_good=3)
-    with pytest.raises(RunStopped, match=r"5 calls in a row gave no answer.*judge a: 5 http_5xx \(host answered 500: it broke\)"):
+    with pytest.raises(
+        RunStopped, match=r"5 calls in a row gave no answer.*judge a: 5 http_5xx \(host answered 500: it broke\)"
+    ):
         judged_run(folder, judge, max_failures=5)
     lines = read_journal(folder)
     assert 3 + 5 <= len(lines) <= judge.n_asked <= 3 + 5 + 16  # so many others may be under way when it stops

@@ -119,8 +119,10 @@ def test_shards_with_a_judge_that_are_killed_and_merged_have_every_item_once(tmp
     for k in (50, n + 1, 0):  # among the clips, at the first line, and to the end
         told = subprocess.run(
             [sys.executable, str(SCRIPT.with_name("killed_merge.py")), str(out), str(k), *map(str, parts)],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert told.returncode == (9 if k else 0)
     assert [line.dumped() for line in read_journal(out)] == sorted(whole, key=lambda line: json.loads(line)["item"])
     assert len((out / "journal.jsonl").read_bytes().splitlines()) == n and lacking(out) == []

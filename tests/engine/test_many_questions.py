@@ -62,7 +62,11 @@ class Uncontrolled(best_of_n.BestOfN):
 
 @pytest.fixture(autouse=True)
 def cheap(monkeypatch):
-    monkeypatch.setattr(best_of_n, "_candidate", lambda clip, *, k, seed: Candidate(clip=AudioClip(np.full(k, 0.5, np.float32), 8000), drawn={"variant": k}))
+    monkeypatch.setattr(
+        best_of_n,
+        "_candidate",
+        lambda clip, *, k, seed: Candidate(clip=AudioClip(np.full(k, 0.5, np.float32), 8000), drawn={"variant": k}),
+    )
     attacks.register("test_uncontrolled")(Uncontrolled)
     yield
     del attacks._found["test_uncontrolled"]

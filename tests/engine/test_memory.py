@@ -77,6 +77,18 @@ def test_a_request_is_held_once_while_its_reply_is_waited_for(monkeypatch) -> No
 def test_5000_clips_of_10_s_stay_under_150_mib() -> None:
     import json
 
-    command = [sys.executable, str(BENCHMARK), "--only", "earnest", "--n", "5000", "--seconds", "10", "--rounds", "1", "--json"]
+    command = [
+        sys.executable,
+        str(BENCHMARK),
+        "--only",
+        "earnest",
+        "--n",
+        "5000",
+        "--seconds",
+        "10",
+        "--rounds",
+        "1",
+        "--json",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["runners"]["earnest"]["peak_mib"] < 150

@@ -28,7 +28,9 @@ def hasty(monkeypatch) -> None:
 def run(folder, n, *, answer, price=DOLLAR_A_TOKEN, max_tokens=4, **changes):
     with Loopback(answer=answer) as server:
         model = load_model(f"{server.url}#fake")
-        given = settings(prices={model.name: price}, sampling=Sampling(max_tokens=max_tokens), max_failures=None, **changes)
+        given = settings(
+            prices={model.name: price}, sampling=Sampling(max_tokens=max_tokens), max_failures=None, **changes
+        )
         summary = execute(plan(n), jobs(n), model=model, folder=folder, settings=given)
     return summary, server
 
@@ -61,7 +63,9 @@ def test_a_blocked_question_is_billed(folder) -> None:
     assert summary.unscored == {"content_filter": 2} and summary.cost_usd == 1.0
 
 
-@pytest.mark.parametrize("answer, n_usd", [(billed(None), 3.0), (billed({"content": "say 0"}), 3.0), (billed({"content": ""}), 3.0)])
+@pytest.mark.parametrize(
+    "answer, n_usd", [(billed(None), 3.0), (billed({"content": "say 0"}), 3.0), (billed({"content": ""}), 3.0)]
+)
 def test_the_ceiling_holds_whatever_comes_back(folder, answer, n_usd) -> None:
     summary, server = run(folder, 40, answer=answer, max_cost=20.0, max_connections=8)
     assert summary.cost_usd <= 20.0
@@ -71,7 +75,9 @@ def test_the_ceiling_holds_whatever_comes_back(folder, answer, n_usd) -> None:
 
 def test_a_reply_that_bills_more_than_was_reserved_passes_the_ceiling_by_the_calls_in_flight_alone(folder) -> None:
     """It thought for 100 tokens where 4 were asked for."""
-    summary, server = run(folder, 40, answer=billed({"content": "say 0"}, completion_tokens=100), max_cost=20.0, max_connections=4)
+    summary, server = run(
+        folder, 40, answer=billed({"content": "say 0"}, completion_tokens=100), max_cost=20.0, max_connections=4
+    )
     assert server.n_requests <= 4 and summary.cost_usd == 100.0 * server.n_requests
 
 
@@ -85,7 +91,9 @@ def test_replies_without_counts_are_held_for_the_dearest_where_a_ceiling_must_ho
 def test_without_a_ceiling_what_is_not_known_is_said_and_not_guessed(folder) -> None:
     plain = {"choices": [{"message": {"content": "say 0"}, "finish_reason": "stop"}]}
     summary, _ = run(folder, 3, answer=lambda heard: plain)
-    assert summary.cost_usd is None and summary.note.endswith("told no tokens") and summary.note.startswith("3 calls to")
+    assert (
+        summary.cost_usd is None and summary.note.endswith("told no tokens") and summary.note.startswith("3 calls to")
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,11 +108,14 @@ def test_without_a_ceiling_what_is_not_known_is_said_and_not_guessed(folder) -> 
         ({"prompt_tokens": 10, "completion_tokens": 5, "cost": 0.1, "is_byok": True, "cost_details": {"upstream_inference_cost": 2.0}},
          5, 2.1),
     ],
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 def test_thoughts_are_output_however_they_are_counted(usage, output, cost) -> None:
     with Loopback(answer=lambda heard: {"choices": [{"message": {"content": "a"}}], "usage": usage}) as server:
         (answer,) = load_model(f"{server.url}#fake").ask([jobs(1)[0].item.load()])
-    assert (answer.usage["output_tokens"], answer.usage.get("cost_usd")) == (output, pytest.approx(cost) if cost else None)
+    assert (answer.usage["output_tokens"], answer.usage.get("cost_usd")) == (
+        output,
+        pytest.approx(cost) if cost else None,
+    )
 
 
 def test_a_cost_in_a_header_counts() -> None:
@@ -144,7 +155,10 @@ def test_judges_are_in_the_estimate() -> None:
             self.name = name
 
     judge = ModelJudge(Priced("judge"))
-    prices = {"model": DOLLAR_A_TOKEN, "judge": Price(input_text=0, input_audio=0, output_text=1, input_audio_tokens_per_s=1)}
+    prices = {
+        "model": DOLLAR_A_TOKEN,
+        "judge": Price(input_text=0, input_audio=0, output_text=1, input_audio_tokens_per_s=1),
+    }
     given = settings(prices=prices, sampling=Sampling(max_tokens=20))
     alone = estimate(plan(5), jobs(5), model=Priced("model"), settings=given)
     both = estimate(plan(5), jobs(5), model=Priced("model"), judges=[judge], settings=given)
@@ -157,14 +171,21 @@ def test_judges_are_in_the_estimate() -> None:
 
 def test_a_price_as_it_is_written() -> None:
     spec, price = read_price("in=2.5,audio_in=32,out=10,audio_out=64")
-    assert spec is None and (price.input_text, price.input_audio, price.output_text, price.output_audio) == (2.5, 32, 10, 64)
+    assert spec is None and (price.input_text, price.input_audio, price.output_text, price.output_audio) == (
+        2.5,
+        32,
+        10,
+        64,
+    )
     spec, price = read_price("https://h:8000/v1#acme/ear:in=1,out=2,audio_tokens_per_s=25")
     assert spec == "https://h:8000/v1#acme/ear" and (price.input_audio, price.input_audio_tokens_per_s) == (1, 25)
     prices = read_prices(["in=1,out=2", "openai/j:in=3,out=4"], models=["m", "openai/j"])
     assert (prices["m"].input_text, prices["openai/j"].input_text) == (1, 3)
 
 
-@pytest.mark.parametrize("text", ["", "in=1", "in=1,out", "in=a,out=2", "in=-1,out=2", "in=nan,out=2", "in=1,out=2,audio=3", "in=inf,out=1"])
+@pytest.mark.parametrize(
+    "text", ["", "in=1", "in=1,out", "in=a,out=2", "in=-1,out=2", "in=nan,out=2", "in=1,out=2,audio=3", "in=inf,out=1"]
+)
 def test_a_price_that_is_none_is_refused(text) -> None:
     with pytest.raises(BadParameter, match="price"):
         read_price(text)
@@ -177,7 +198,9 @@ def test_a_price_for_somebody_else_is_refused() -> None:
 
 def test_waits_of_a_faulty_server_cost_nothing(folder) -> None:
     is_hit = lambda asked: True  # noqa: E731
-    with Loopback(habits=[HABITS["is_overloaded"].hitting(is_hit, first_n=1)], answer=lambda heard: heard.prompt) as server:
+    with Loopback(
+        habits=[HABITS["is_overloaded"].hitting(is_hit, first_n=1)], answer=lambda heard: heard.prompt
+    ) as server:
         model = load_model(f"{server.url}#fake")
         given = settings(prices={model.name: DOLLAR_A_TOKEN})
         summary = execute(plan(1), jobs(1), model=model, folder=folder, settings=given)
@@ -188,6 +211,8 @@ def test_the_ledger_of_a_timed_out_call_is_settled(folder) -> None:
     is_hit = lambda asked: True  # noqa: E731
     with Loopback(habits=[HABITS["is_silent"].hitting(is_hit, first_n=1)], answer=lambda heard: heard.prompt) as server:
         model = load_model(f"{server.url}#fake")
-        given = settings(prices={model.name: DOLLAR_A_TOKEN}, timeout_s=0.3, max_cost=3.0, sampling=Sampling(max_tokens=3))
+        given = settings(
+            prices={model.name: DOLLAR_A_TOKEN}, timeout_s=0.3, max_cost=3.0, sampling=Sampling(max_tokens=3)
+        )
         summary = execute(plan(1), jobs(1), model=model, folder=folder, settings=given)
     assert summary.n_scored == 1

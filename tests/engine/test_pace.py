@@ -8,7 +8,9 @@ import pytest
 from earnest.engine.pace import Left, Pace
 
 
-def simulated(jobs, *, connections: int, constant: float, slope: float, at: float, before_s: float = 0.0, n_calls: float = 30.0):
+def simulated(
+    jobs, *, connections: int, constant: float, slope: float, at: float, before_s: float = 0.0, n_calls: float = 30.0
+):
     """Estimate and truth when a share `at` of the jobs is done; calls of `constant + slope * d` seconds, in their order.
 
     Nothing is asked in the first `before_s` seconds; an attacked job takes `n_calls` calls.
@@ -37,7 +39,9 @@ def simulated(jobs, *, connections: int, constant: float, slope: float, at: floa
 def test_after_a_tenth_the_estimate_is_within_a_factor_of_one_and_a_half(order, constant, slope, connections) -> None:
     rng = np.random.default_rng(5)
     lengths = np.concatenate([rng.uniform(1, 5, 900), rng.uniform(60, 300, 30)])
-    lengths = {"long first": np.sort(lengths)[::-1], "long last": np.sort(lengths), "mixed": rng.permutation(lengths)}[order]
+    lengths = {"long first": np.sort(lengths)[::-1], "long last": np.sort(lengths), "mixed": rng.permutation(lengths)}[
+        order
+    ]
     jobs = [Left("", d) for d in lengths]
     eta, left = simulated(jobs, connections=connections, constant=constant, slope=slope, at=0.1)
     assert left / 1.5 <= eta <= left * 1.5

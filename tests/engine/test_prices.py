@@ -19,7 +19,12 @@ from earnest.records import Arm
 from earnest.testing.loopback import Loopback
 
 PRICE = Price(
-    input_text=2, input_audio=30, output_text=10, output_audio=60, input_audio_tokens_per_s=10, output_audio_tokens_per_s=20
+    input_text=2,
+    input_audio=30,
+    output_text=10,
+    output_audio=60,
+    input_audio_tokens_per_s=10,
+    output_audio_tokens_per_s=20,
 )
 
 
@@ -95,7 +100,9 @@ def test_the_estimate_counts_calls_audio_and_both_ends_of_the_cost() -> None:
 
     given = settings(prices={"priced": PRICE}, sampling=Sampling(max_tokens=100))
     planned = plan(10, attack="noise")
-    found = estimate(planned, jobs(10, arms=(Arm(), Arm(attack="noise")), n_samples=8000), model=Priced(), settings=given)
+    found = estimate(
+        planned, jobs(10, arms=(Arm(), Arm(attack="noise")), n_samples=8000), model=Priced(), settings=given
+    )
     assert (found.n_calls, found.audio_s) == (30, 30.0)
     assert 0 < found.low_usd < found.high_usd
     # 30 x 10 x 30 for the audio, 30 x 100 x 60 for the longest answers, and the prompts
@@ -120,7 +127,9 @@ def test_the_estimate_counts_what_attacks_and_their_controls_may_ask(attack, def
     built = {"crafted_on": UNDEFENDED} if transferred else {}
     stacks = ((), ("codec",))[: 1 + defences]
     arms = [arm for d in stacks for arm in (Arm(defences=d), Arm(attack=name, defences=d, **(built if d else {})))]
-    found = estimate(plan(6, arms=[{"attack": arm.attack} for arm in arms]), jobs(6, arms=arms), model=load_model("scripted/echo"))
+    found = estimate(
+        plan(6, arms=[{"attack": arm.attack} for arm in arms]), jobs(6, arms=arms), model=load_model("scripted/echo")
+    )
     assert (found.n_calls, found.at_most) == (n_calls, n_calls > n_least)
     assert found.note == ""
 
@@ -145,7 +154,9 @@ def test_the_estimate_says_what_it_does_not_know() -> None:
 
 def test_a_ceiling_without_a_price_is_refused_before_the_first_call(folder) -> None:
     model = load_model("https://api.example/v1#fake")
-    with pytest.raises(BadParameter, match="a ceiling needs prices, and none is known for https://api.example/v1#fake; .*--price"):
+    with pytest.raises(
+        BadParameter, match="a ceiling needs prices, and none is known for https://api.example/v1#fake; .*--price"
+    ):
         execute(plan(1), jobs(1), model=model, folder=folder, settings=settings(max_cost=1.0))
     assert not (folder / "journal.jsonl").exists()
 

@@ -46,9 +46,21 @@ def talk(*prompts: str, name: str = "talk", n_turns: int | None = None) -> Item:
 
     def follow(stimulus: Stimulus, answer: Answer) -> Stimulus | None:
         turn = len(stimulus.history) // 2 + 1
-        return stimulus.then(answer.said, prompt=prompts[turn], clips={"speech": clip(turn)}) if turn < len(prompts) else None
+        return (
+            stimulus.then(answer.said, prompt=prompts[turn], clips={"speech": clip(turn)})
+            if turn < len(prompts)
+            else None
+        )
 
-    return Item(id=f"letters/{name}", task="letters", sample=name, load=load, follow=follow, prompt=prompts[-1], n_turns=n_turns or len(prompts))
+    return Item(
+        id=f"letters/{name}",
+        task="letters",
+        sample=name,
+        load=load,
+        follow=follow,
+        prompt=prompts[-1],
+        n_turns=n_turns or len(prompts),
+    )
 
 
 def run(folder, *items: Item, arm: Arm | None = None, model: LocalModel | None = None):
@@ -73,8 +85,11 @@ def test_each_question_follows_from_the_answer_and_the_last_answer_is_scored(fol
     line = lines["talk"]
     assert line.prompt == "three" and line.answer == scored[0] and line.clips == {"speech": clip(2).digest}
     assert [(turn.role, turn.text) for turn in line.turns] == [
-        ("user", "one"), ("assistant", "one[]"), ("user", "two"), ("assistant", "two['one[]']"),
-    ]  # fmt: skip
+        ("user", "one"),
+        ("assistant", "one[]"),
+        ("user", "two"),
+        ("assistant", "two['one[]']"),
+    ]
     assert [dict(turn.clips) for turn in line.turns] == [{"speech": clip(0).digest}, {}, {"speech": clip(1).digest}, {}]
     for turn in range(3):
         assert AudioClip.read(folder / "clips" / f"{clip(turn).digest}.flac") == clip(turn)
@@ -96,7 +111,9 @@ def test_a_turn_without_a_word_stands_in_the_conversation_as_such(folder) -> Non
 
 def test_a_conversation_without_end_is_refused(folder) -> None:
     item = talk("again")
-    endless = replace(item, follow=lambda stimulus, answer: stimulus.then(answer.said, prompt="again", clips=stimulus.clips))
+    endless = replace(
+        item, follow=lambda stimulus, answer: stimulus.then(answer.said, prompt="again", clips=stimulus.clips)
+    )
     with pytest.raises(BadParameter, match=r"letters/talk goes on after 64 turns; its task's `follow`"):
         run(folder, endless)
 
@@ -155,5 +172,8 @@ def test_the_last_turn_is_what_is_attacked(folder) -> None:
 
 
 def test_estimates_count_every_turn() -> None:
-    given = [Job(item=talk("one", "two", "three"), arm=arm, score=lambda item, answer: None) for arm in (Arm(), Arm(attack="t_louder"))]
+    given = [
+        Job(item=talk("one", "two", "three"), arm=arm, score=lambda item, answer: None)
+        for arm in (Arm(), Arm(attack="t_louder"))
+    ]
     assert estimate(plan(1), given, model=Talks()).n_calls == 3 + 4

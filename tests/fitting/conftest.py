@@ -72,7 +72,13 @@ def plugin(tmp_path: Path) -> Iterator[Callable[..., Path]]:
 def recordings(tmp_path: Path) -> Callable[..., Path]:
     """A folder: `n` speakers with a quiet bona fide clip and a loud spoofed one each; columns can be changed."""
 
-    def make(name: str = "data", *, n: int = 6, split: bool = True, change: Callable[[dict[str, str]], None] = lambda row: None) -> Path:
+    def make(
+        name: str = "data",
+        *,
+        n: int = 6,
+        split: bool = True,
+        change: Callable[[dict[str, str]], None] = lambda row: None,
+    ) -> Path:
         folder = tmp_path / name
         folder.mkdir()
         rows = []
@@ -81,7 +87,12 @@ def recordings(tmp_path: Path) -> Callable[..., Path]:
                 rng = np.random.default_rng([speaker, len(label)])
                 path = f"{label}-{speaker}.flac"
                 AudioClip((level * rng.standard_normal(1600)).astype(np.float32), 16_000).write(folder / path)
-                row = {"path": path, "label": label, "speaker": f"s{speaker}", "split": ("train", "test")[speaker % 2] if split else ""}
+                row = {
+                    "path": path,
+                    "label": label,
+                    "speaker": f"s{speaker}",
+                    "split": ("train", "test")[speaker % 2] if split else "",
+                }
                 change(row)
                 rows.append(row)
         with (folder / "metadata.csv").open("w", newline="") as file:

@@ -69,15 +69,42 @@ def test_a_trained_detector(tmp_path: Path, earnest_says: Earnest) -> None:
             noise = np.fft.rfft(rng.standard_normal(8000))
             shape = 1 + 0.3 * np.polyval(colour, np.linspace(-1, 1, noise.size))
             shape[noise.size // 2 :] *= 0.1 if label == "spoof" else 1.0
-            clips[f"{label}{speaker}"] = (0.003 * np.fft.irfft(noise * shape), {"label": label, "speaker": f"s{speaker}"})
+            clips[f"{label}{speaker}"] = (
+                0.003 * np.fft.irfft(noise * shape),
+                {"label": label, "speaker": f"s{speaker}"},
+            )
     data, plugin = folder(tmp_path / "data", clips), ("--plugin", EXAMPLES / "trained_detector.py")
-    fitted = json.loads(earnest_says("fit", "detectors/trained_detector", *plugin, "--data", data, "--out", tmp_path / "fitted", "--json"))
-    run = json.loads(earnest_says("run", "detectors", "--model", f"detector/trained_detector:artefact={tmp_path / 'fitted'}", *plugin,
-                                  "--data", data, "--out", tmp_path / "run", "--json"))  # fmt: skip
+    fitted = json.loads(
+        earnest_says(
+            "fit", "detectors/trained_detector", *plugin, "--data", data, "--out", tmp_path / "fitted", "--json"
+        )
+    )
+    run = json.loads(
+        earnest_says(
+            "run",
+            "detectors",
+            "--model",
+            f"detector/trained_detector:artefact={tmp_path / 'fitted'}",
+            *plugin,
+            "--data",
+            data,
+            "--out",
+            tmp_path / "run",
+            "--json",
+        )
+    )
     headline = next(finding for finding in run["findings"] if finding["headline"])
-    assert headline["n_scored"] == 16 and headline["value"] > 0.9 and headline["low"] < headline["value"] <= headline["high"]
+    assert (
+        headline["n_scored"] == 16
+        and headline["value"] > 0.9
+        and headline["low"] < headline["value"] <= headline["high"]
+    )
     plan = json.loads((tmp_path / "run" / "plan.json").read_text())
-    assert plan["tasks"][0]["seen"] == 16 and list(plan["artefacts"]) == [fitted["artefact"]] and list(plan["plugins"]) == ["trained_detector"]
+    assert (
+        plan["tasks"][0]["seen"] == 16
+        and list(plan["artefacts"]) == [fitted["artefact"]]
+        and list(plan["plugins"]) == ["trained_detector"]
+    )
 
 
 VICTIM = '''
@@ -128,19 +155,45 @@ def test_a_universal_perturbation(tmp_path: Path, earnest_says: Earnest) -> None
     victim.write_text(VICTIM, encoding="utf-8")
     (tmp_path / "suite.yaml").write_text("name: victim\nversion: 1\ntitle: A victim\ntasks: [linear_victim]\n")
     rng = np.random.default_rng(1)
-    clips = {f"c{n}": (0.05 * rng.standard_normal(1600), {"speaker": f"s{n}", "split": ("train", "test")[n % 2]}) for n in range(12)}
+    clips = {
+        f"c{n}": (0.05 * rng.standard_normal(1600), {"speaker": f"s{n}", "split": ("train", "test")[n % 2]})
+        for n in range(12)
+    }
     data = folder(tmp_path / "data", clips)
-    plugins = ("--plugin", EXAMPLES / "universal_perturbation.py", "--plugin", victim, "--model", "python:linear_victim:Model")
+    plugins = (
+        "--plugin",
+        EXAMPLES / "universal_perturbation.py",
+        "--plugin",
+        victim,
+        "--model",
+        "python:linear_victim:Model",
+    )
     shared = "universal_perturbation:epsilon=0.05,length_s=0.1"
     earnest_says("fit", f"attacks/{shared}", *plugins, "--data", data, "--out", tmp_path / "fitted")
-    run = json.loads(earnest_says("run", tmp_path / "suite.yaml", *plugins, "--attack", f"{shared},artefact={tmp_path / 'fitted'}",
-                                  "--data", data, "--out", tmp_path / "run", "--json"))  # fmt: skip
+    run = json.loads(
+        earnest_says(
+            "run",
+            tmp_path / "suite.yaml",
+            *plugins,
+            "--attack",
+            f"{shared},artefact={tmp_path / 'fitted'}",
+            "--data",
+            data,
+            "--out",
+            tmp_path / "run",
+            "--json",
+        )
+    )
     values = {finding["metric"] + finding["id"].partition("@")[1]: finding for finding in run["findings"]}
-    assert values["no_rate"]["n_scored"] == values["no_rate@"]["n_scored"] == 6, "the other six were learnt on, in every arm"
+    assert values["no_rate"]["n_scored"] == values["no_rate@"]["n_scored"] == 6, (
+        "the other six were learnt on, in every arm"
+    )
     assert values["attack_success_rate@"]["value"] == 1.0 and values["attack_success_rate@"]["n_scored"] == 6
     lines = [json.loads(line) for line in (tmp_path / "run" / "journal.jsonl").read_text().splitlines()]
     attacked = [line for line in lines if line["attack"]]
-    assert len(attacked) == 12 and all(line["attempt"]["within_budget"] and line["attempt"]["n_queries"] == 0 for line in attacked)
+    assert len(attacked) == 12 and all(
+        line["attempt"]["within_budget"] and line["attempt"]["n_queries"] == 0 for line in attacked
+    )
     assert {line["sample"] for line in attacked if line["seen"]} == {f"c{n}.flac" for n in range(0, 12, 2)}
 
 
@@ -153,10 +206,26 @@ def test_a_stream_of_levels(tmp_path: Path, earnest_says: Earnest) -> None:
     rng = np.random.default_rng(2)
     steady = 0.05 * rng.standard_normal((8, 8000))
     steps = np.where(np.arange(8000) > 4000, 4.0, 1.0)
-    clips = {f"{label}{n}": (steady[n] * (steps if label == "spoof" else 1.0), {"label": label, "speaker": f"s{n}"})
-             for n in range(8) for label in ("bona_fide", "spoof")}  # fmt: skip
-    run = json.loads(earnest_says("run", "detectors", "--model", "detector/stream:of=stream_level", "--plugin", EXAMPLES / "stream_level.py",
-                                  "--data", folder(tmp_path / "data", clips), "--out", tmp_path / "run", "--json"))  # fmt: skip
+    clips = {
+        f"{label}{n}": (steady[n] * (steps if label == "spoof" else 1.0), {"label": label, "speaker": f"s{n}"})
+        for n in range(8)
+        for label in ("bona_fide", "spoof")
+    }
+    run = json.loads(
+        earnest_says(
+            "run",
+            "detectors",
+            "--model",
+            "detector/stream:of=stream_level",
+            "--plugin",
+            EXAMPLES / "stream_level.py",
+            "--data",
+            folder(tmp_path / "data", clips),
+            "--out",
+            tmp_path / "run",
+            "--json",
+        )
+    )
     assert next(finding for finding in run["findings"] if finding["headline"])["value"] == 1.0
 
 
@@ -168,24 +237,62 @@ def test_a_hooked_and_calibrated_defence(tmp_path: Path, earnest_says: Earnest) 
     earnest_says("fit", "defences/refusal_steering", *plugin, *model, "--split", "train", "--out", tmp_path / "fitted")
     for name, rate in (("every", 1.0), ("few", 0.0)):
         spec = f"refusal_steering:false_positive_rate={rate},artefact={tmp_path / 'fitted'}"
-        earnest_says("run", "core", "--task", "benign_compliance", "--limit", 8, *model, *plugin, "--defence", spec,
-                     "--out", tmp_path / name, "--no-cache", "--json")  # fmt: skip
+        earnest_says(
+            "run",
+            "core",
+            "--task",
+            "benign_compliance",
+            "--limit",
+            8,
+            *model,
+            *plugin,
+            "--defence",
+            spec,
+            "--out",
+            tmp_path / name,
+            "--no-cache",
+            "--json",
+        )
         lines = [json.loads(line) for line in (tmp_path / name / "journal.jsonl").read_text().splitlines()]
-        said[name] = {(line["sample"], bool(line["defences"])): line["answer"] for line in lines if line["truth"].get("label") == "benign"}
+        said[name] = {
+            (line["sample"], bool(line["defences"])): line["answer"]
+            for line in lines
+            if line["truth"].get("label") == "benign"
+        }
     bare = {sample: answer for (sample, defended), answer in said["every"].items() if not defended}
-    assert len(bare) == 4 and bare == {sample: answer for (sample, defended), answer in said["few"].items() if not defended}
+    assert len(bare) == 4 and bare == {
+        sample: answer for (sample, defended), answer in said["few"].items() if not defended
+    }
     changed = {name: sum(answers[sample, True] != bare[sample] for sample in bare) for name, answers in said.items()}
     assert changed["every"] == 4 and changed["few"] <= 1, changed
     assert all(said["every"][sample, True].startswith("sorry") for sample in bare)
 
 
 def test_a_dialogue_of_two_turns(tmp_path: Path, earnest_says: Earnest) -> None:
-    clips = {f"c{n}": (np.full(1600, 0.1), {"text": f"the word is number {n}", "role": "read", "speaker": f"s{n}"}) for n in range(6)}
-    run = json.loads(earnest_says("run", EXAMPLES / "two_turns.yaml", "--plugin", EXAMPLES / "two_turns.py", "--model", "scripted/perfect",
-                                  "--data", folder(tmp_path / "data", clips), "--out", tmp_path / "run", "--json"))  # fmt: skip
+    clips = {
+        f"c{n}": (np.full(1600, 0.1), {"text": f"the word is number {n}", "role": "read", "speaker": f"s{n}"})
+        for n in range(6)
+    }
+    run = json.loads(
+        earnest_says(
+            "run",
+            EXAMPLES / "two_turns.yaml",
+            "--plugin",
+            EXAMPLES / "two_turns.py",
+            "--model",
+            "scripted/perfect",
+            "--data",
+            folder(tmp_path / "data", clips),
+            "--out",
+            tmp_path / "run",
+            "--json",
+        )
+    )
     headline = next(finding for finding in run["findings"] if finding["headline"])
     assert (headline["value"], headline["n_scored"]) == (1.0, 6)
     lines = [json.loads(line) for line in (tmp_path / "run" / "journal.jsonl").read_text().splitlines()]
     lines = [line for line in lines if line["kind"] == "item"]
-    assert all([turn["role"] for turn in line["turns"]] == ["user", "assistant"] and line["clips"] == {} for line in lines)
+    assert all(
+        [turn["role"] for turn in line["turns"]] == ["user", "assistant"] and line["clips"] == {} for line in lines
+    )
     assert all(line["turns"][0]["clips"] for line in lines)

@@ -38,9 +38,18 @@ def test_what_was_fitted_on_is_in_no_number_and_counted(tmp_path: Path, recordin
     data = recordings()
     made = fit("detectors/loudness", data=data, out=tmp_path / "fitted")
     about = made.artefact.about
-    assert about["split"]["n_rows"] == 6 and about["split"]["apart_by"] == ["speaker"] and len(about["split"]["speakers"]) == 3
+    assert (
+        about["split"]["n_rows"] == 6
+        and about["split"]["apart_by"] == ["speaker"]
+        and len(about["split"]["speakers"]) == 3
+    )
     assert about["rows"] == sorted(set(about["rows"])), "an artefact's name must not hang on the order of rows"
-    assert len(about["rows"]) == 6 and about["data"] == "data" and about["earnest"] == earnest.__version__ and about["seconds"] >= 0
+    assert (
+        len(about["rows"]) == 6
+        and about["data"] == "data"
+        and about["earnest"] == earnest.__version__
+        and about["seconds"] >= 0
+    )
     run = ran(tmp_path / "run", data, made.path)
     seen = {line.sample for line in run.lines() if line.seen}
     assert seen == {f"{label}-{speaker}.flac" for label in ("bona_fide", "spoof") for speaker in (0, 2, 4)}
@@ -51,7 +60,9 @@ def test_what_was_fitted_on_is_in_no_number_and_counted(tmp_path: Path, recordin
     assert run.plan.artefacts[made.artefact.sha]["about"]["data_digest"] == about["data_digest"]
     report = json.loads((run.folder / "report.json").read_text())
     assert "6 items left out" in json.dumps(report) and "6 of its items" in (run.folder / "report.html").read_text()
-    assert all(line.value is not None and line.answer == "" and line.kind == "item" for line in run.lines()), "nobody asks for code words"
+    assert all(line.value is not None and line.answer == "" and line.kind == "item" for line in run.lines()), (
+        "nobody asks for code words"
+    )
 
 
 @pytest.mark.usefixtures("loudness")
@@ -129,7 +140,9 @@ def test_what_is_said_of_what_cannot_be_fitted(tmp_path: Path, recordings: Make)
         fit("detectors/loudness", data=data, out=tmp_path / "c", split="dev")
     with pytest.raises(BadParameter, match="margin is its default there, 3 here"):
         made = fit("detectors/loudness", data=data, out=tmp_path / "d")
-        run_suite("detectors", model=f"detector/loudness:artefact={made.path},margin=3", data=data, out=tmp_path / "run")
+        run_suite(
+            "detectors", model=f"detector/loudness:artefact={made.path},margin=3", data=data, out=tmp_path / "run"
+        )
 
 
 def test_a_dry_run_asks_and_writes_nothing(tmp_path: Path, recordings: Make) -> None:
@@ -170,7 +183,9 @@ def answer(clip, prompt):
 '''
 
 
-def test_a_fit_that_broke_off_goes_on(tmp_path: Path, recordings: Make, plugin: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fit_that_broke_off_goes_on(
+    tmp_path: Path, recordings: Make, plugin: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What was answered is not asked again; one seed gives the same, broken off or not."""
     load_file(str(plugin("asks", ASKS)))
     asked = tmp_path / "asked"
@@ -201,4 +216,8 @@ def test_silence_is_bad_audio_and_no_score(tmp_path: Path, recordings: Make) -> 
     AudioClip(np.zeros(1600, dtype=np.float32), 16_000).write(data / "spoof-1.flac")
     run = run_suite("detectors", model=f"detector/lfcc_gmm:artefact={made.path}", data=data, out=tmp_path / "run")
     found = headline(run)
-    assert found.unscored == {"bad_audio": 1} and found.n_scored == 7 and found.worst_low <= found.value <= found.worst_high  # type: ignore[operator]
+    assert (
+        found.unscored == {"bad_audio": 1}
+        and found.n_scored == 7
+        and found.worst_low <= found.value <= found.worst_high
+    )  # type: ignore[operator]

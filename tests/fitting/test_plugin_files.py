@@ -17,7 +17,7 @@ from earnest.models import load_model
 from earnest.registry import load_file, loaded_files
 
 Make = Callable[..., Path]
-COUNTS = '''
+COUNTS = """
 import os
 with open(os.environ["COUNTED"], "a") as file:
     file.write("x")
@@ -26,7 +26,7 @@ kept = []
 def answer(clip, prompt):
     kept.append(prompt)
     return "Yes."
-'''
+"""
 
 
 @pytest.fixture
@@ -85,7 +85,18 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_plan_names_the_file_and_resuming_needs_it(tmp_path: Path, plugin: Make, counted: Path) -> None:
     path = plugin("mine", COUNTS)
-    options = ("run", "quick", "--task", "passphrase", "--limit", 4, "--model", "python:mine:answer", "--out", tmp_path / "run")
+    options = (
+        "run",
+        "quick",
+        "--task",
+        "passphrase",
+        "--limit",
+        4,
+        "--model",
+        "python:mine:answer",
+        "--out",
+        tmp_path / "run",
+    )
     assert called(*options, "--plugin", path).exception is None
     plan = json.loads((tmp_path / "run" / "plan.json").read_text())
     assert plan["plugins"] == {"mine": hashlib.sha256(path.read_bytes()).hexdigest()}

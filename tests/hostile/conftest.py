@@ -31,7 +31,9 @@ def sent(finished: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., CompletedProcess]:
+def call(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., CompletedProcess]:
     """Calls the command line within the test's process; no traceback may ever be printed."""
     monkeypatch.setenv("EARNEST_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)

@@ -13,7 +13,9 @@ TASKS = ("harmful_refusal", "silence_transcription", "noisy_transcription")
 
 def make_run(folder: Path, *, model: str = "scripted/echo") -> Path:
     """A run of a few tasks, attacked and defended."""
-    run_suite("core", model=model, out=folder, task=TASKS, limit=3, attack="noise:snr_db=10", defence="codec", cache=False)
+    run_suite(
+        "core", model=model, out=folder, task=TASKS, limit=3, attack="noise:snr_db=10", defence="codec", cache=False
+    )
     return folder
 
 

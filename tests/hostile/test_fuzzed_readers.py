@@ -31,9 +31,15 @@ from earnest.runs.suite import Suite, resolve
 FEW, MANY = 60, 10_000
 
 odd_numbers = st.sampled_from([0, -1, 1, 2**63, -(2**70), 1e308, 5e-324, float("nan"), float("inf"), -0.0, 10**400])
-odd_texts = st.sampled_from(["", "\ud800", "\x00", "\x1b[31m\u202e", "../../x", "a" * 5000, "NaN", "@+:=,", "1/0", "é\u0301"])
+odd_texts = st.sampled_from(
+    ["", "\ud800", "\x00", "\x1b[31m\u202e", "../../x", "a" * 5000, "NaN", "@+:=,", "1/0", "é\u0301"]
+)
 leaves = st.one_of(st.none(), st.booleans(), odd_numbers, st.floats(), odd_texts, st.text(max_size=20))
-values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3), max_leaves=8)
+values = st.recursive(
+    leaves,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
 
 
 def places(value: Any, here: tuple = ()) -> list[tuple]:
@@ -67,7 +73,9 @@ def damaged(whole: Any, draw: Callable) -> bytes:
         return dumped(changed(whole, draw))
     data = bytearray(dumped(whole))
     at = draw(st.integers(0, len(data)))
-    data[at : at + draw(st.sampled_from([0, 1, 7, 10_000]))] = draw(st.binary(max_size=5) | st.sampled_from([b"[" * 5000, b'"', b"\n"]))
+    data[at : at + draw(st.sampled_from([0, 1, 7, 10_000]))] = draw(
+        st.binary(max_size=5) | st.sampled_from([b"[" * 5000, b'"', b"\n"])
+    )
     return bytes(data)
 
 
@@ -81,7 +89,10 @@ def readers(folder: Path) -> dict[str, tuple[str, Callable[[], Any]]]:
         "judgements": ("judgements.jsonl", lambda: read_judgements(folder)),
         "hearing": ("judges.json", lambda: read_hearing(folder)),
         "spent": ("spend.json", lambda: read_spent(folder)),
-        "labels": ("human_labels.csv", lambda: (kept_labels(folder), read_labels(folder / "human_labels.csv", lines=lines))),
+        "labels": (
+            "human_labels.csv",
+            lambda: (kept_labels(folder), read_labels(folder / "human_labels.csv", lines=lines)),
+        ),
         "suite": ("suite.yaml", lambda: resolve(Suite.read(folder / "suite.yaml"))),
     }
 
@@ -97,14 +108,26 @@ def content_of(folder: Path, name: str) -> Any:
     return {
         "plan": lambda: short_plan(folder),
         "judgements": lambda: {
-            "item": line["item"], "subject": "s", "prompt_hash": "p", "answer_hash": "a", "judge": "j", "said": {"label": "refusal"},
+            "item": line["item"],
+            "subject": "s",
+            "prompt_hash": "p",
+            "answer_hash": "a",
+            "judge": "j",
+            "said": {"label": "refusal"},
             "verdict": {"score": 1.0, "label": "refusal", "facts": {}},
         },
-        "hearing": lambda: {"j": {"fingerprint": "", "n_found": 1, "n_canaries": 2, "n_controls_found": 0, "n_controls": 4}},
+        "hearing": lambda: {
+            "j": {"fingerprint": "", "n_found": 1, "n_canaries": 2, "n_controls_found": 0, "n_controls": 4}
+        },
         "spent": lambda: {"spent_usd": 1.5},
         "labels": lambda: [["item", "label"], [line["item"], "refusal"], [line["item"] + "x", "0.5"]],
-        "suite": lambda: {"name": "s", "version": 1, "limit": 3, "tasks": ["harmful_refusal", {"name": "noisy_transcription", "parameters": {"a": 1}}]},
-    }.get(name, lambda: line)()  # fmt: skip
+        "suite": lambda: {
+            "name": "s",
+            "version": 1,
+            "limit": 3,
+            "tasks": ["harmful_refusal", {"name": "noisy_transcription", "parameters": {"a": 1}}],
+        },
+    }.get(name, lambda: line)()
 
 
 def read_or_refused(read: Callable[[], Any]) -> None:
@@ -147,7 +170,24 @@ def test_a_reader_gives_a_value_or_an_error_of_ours_ten_thousand_times(sent: Pat
     fuzz(sent, name, n=MANY)
 
 
-LEAVES = [None, True, -1, 2**62, 1e308, 0.5, "", "x", "../../x", "a" * 3000, [], {}, [[]], {"a": {"b": [1, None]}}, [None], {"": None}]
+LEAVES = [
+    None,
+    True,
+    -1,
+    2**62,
+    1e308,
+    0.5,
+    "",
+    "x",
+    "../../x",
+    "a" * 3000,
+    [],
+    {},
+    [[]],
+    {"a": {"b": [1, None]}},
+    [None],
+    {"": None},
+]
 
 
 def disturbed(value: Any, draw: random.Random) -> None:
@@ -186,7 +226,9 @@ def reported(finished: Path, folder: Path, *, seeds: range) -> int:
 
 
 @pytest.mark.parametrize("seeds", [range(8), pytest.param(range(8, 600), marks=pytest.mark.slow)], ids=["few", "many"])
-def test_a_report_is_made_of_disturbed_lines_or_says_what_is_wrong(finished: Path, tmp_path: Path, seeds: range) -> None:
+def test_a_report_is_made_of_disturbed_lines_or_says_what_is_wrong(
+    finished: Path, tmp_path: Path, seeds: range
+) -> None:
     folder = copied(finished, tmp_path / "run")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

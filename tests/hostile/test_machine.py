@@ -16,7 +16,19 @@ from earnest import report
 from earnest.engine import read_journal
 from earnest.runs.suite import run_suite
 
-RUN = ("run", "core", "--model", "scripted/echo", "--task", "noisy_transcription", "--limit", "8", "--no-cache", "--out", "run")
+RUN = (
+    "run",
+    "core",
+    "--model",
+    "scripted/echo",
+    "--task",
+    "noisy_transcription",
+    "--limit",
+    "8",
+    "--no-cache",
+    "--out",
+    "run",
+)
 
 
 def earnest(folder: Path, *arguments: str, most_bytes: int | None = None) -> subprocess.Popen[str]:
@@ -27,9 +39,13 @@ def earnest(folder: Path, *arguments: str, most_bytes: int | None = None) -> sub
             resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
 
     return subprocess.Popen(
-        [sys.executable, "-m", "earnest", *arguments], cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [sys.executable, "-m", "earnest", *arguments],
+        cwd=folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         preexec_fn=limited,
-    )  # fmt: skip
+    )
 
 
 def test_a_disk_that_is_full_ends_a_run_in_words_and_it_goes_on_when_there_is_room(tmp_path) -> None:
@@ -89,7 +105,15 @@ ARGUMENTS = {
     "a long run": ["report", "x" * 300],
     "a seed below 0": ["run", "quick", "--model", "scripted/echo", "--seed", "-1", "--dry-run"],
     "a huge shard": ["run", "quick", "--model", "scripted/echo", "--shard", f"{'9' * 5000}/{'9' * 5000}", "--dry-run"],
-    "a deep parameter": ["run", "quick", "--model", "scripted/echo", "--attack", "noise:snr_db=" + "[" * 20_000, "--dry-run"],
+    "a deep parameter": [
+        "run",
+        "quick",
+        "--model",
+        "scripted/echo",
+        "--attack",
+        "noise:snr_db=" + "[" * 20_000,
+        "--dry-run",
+    ],
     "a relative module": ["run", "quick", "--model", "python:..:answer", "--dry-run"],
     "a name that is no UTF-8": ["report", "run\udce9"],
     "a long folder of data": ["data", "check", "x" * 300],
@@ -111,7 +135,14 @@ def test_a_suite_of_brackets_or_of_aliases_is_refused(call, tmp_path) -> None:
     )
     (tmp_path / "bomb.yaml").write_text(bomb + "name: s\nversion: 1\ntasks: *m\n", encoding="utf-8")
     assert "an alias has no place in a suite; write it out" in call("run", "bomb.yaml", "--dry-run").stderr
-    for said in ("version: 1e999", "version: .nan", "version: " + "9" * 5000, "limit: 2020-13-45", "? [a]\n: b", "\x00"):
+    for said in (
+        "version: 1e999",
+        "version: .nan",
+        "version: " + "9" * 5000,
+        "limit: 2020-13-45",
+        "? [a]\n: b",
+        "\x00",
+    ):
         (tmp_path / "odd.yaml").write_text(f"name: s\ntasks: [harmful_refusal]\n{said}\n", encoding="utf-8")
         assert call("run", "odd.yaml", "--model", "scripted/echo", "--dry-run").returncode == 2
 

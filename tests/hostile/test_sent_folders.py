@@ -38,7 +38,9 @@ def with_plan(folder: Path, **changes: object) -> Path:
 
 
 def an_item(folder: Path) -> str:
-    return next(line["item"] for line in lines_of(folder) if line["task"] == "harmful_refusal" and "@" not in line["item"])
+    return next(
+        line["item"] for line in lines_of(folder) if line["task"] == "harmful_refusal" and "@" not in line["item"]
+    )
 
 
 # ---------------------------------------------------------------- whom it may have asked
@@ -72,7 +74,9 @@ def test_replay_sends_no_key_to_an_address_that_a_folder_names(sent, call, monke
         assert server.n_requests == 1
 
 
-@pytest.mark.parametrize("model", ["earnest/elsewhere", "cascade/scripted/perfect+scripted/echo", "Earnest/reference", " scripted/echo"])
+@pytest.mark.parametrize(
+    "model", ["earnest/elsewhere", "cascade/scripted/perfect+scripted/echo", "Earnest/reference", " scripted/echo"]
+)
 def test_what_only_looks_like_a_model_of_ours_is_not_asked(sent, model) -> None:
     with pytest.raises(ValueError, match="if you trust it, give --model"):
         replay(with_plan(sent, model=model), an_item(sent))
@@ -100,7 +104,9 @@ def test_a_plug_in_that_a_folder_names_is_loaded_by_the_users_word_alone(sent, c
     call("report", sent, "--plugin", "foreign-task")
     assert (tmp_path / "ran").exists()
     sys.modules.pop("elsewhere_tasks")
-    assert "no installed package registers a plug-in called 'absent'" in call("report", sent, "--plugin", "absent").stderr
+    assert (
+        "no installed package registers a plug-in called 'absent'" in call("report", sent, "--plugin", "absent").stderr
+    )
 
 
 def test_defences_of_other_packages_wait_for_the_users_word(sent, monkeypatch) -> None:
@@ -117,7 +123,16 @@ def test_defences_of_other_packages_wait_for_the_users_word(sent, monkeypatch) -
 # ---------------------------------------------------------------- what it may have read
 
 
-OUTSIDE = ["../../private", "../" * 9 + "etc/passwd", "/etc/passwd", "a" * 63, "A" * 64, "a" * 64 + "/../x", "", "a" * 64 + "\n"]
+OUTSIDE = [
+    "../../private",
+    "../" * 9 + "etc/passwd",
+    "/etc/passwd",
+    "a" * 63,
+    "A" * 64,
+    "a" * 64 + "/../x",
+    "",
+    "a" * 64 + "\n",
+]
 
 
 @pytest.mark.parametrize("name", OUTSIDE)
@@ -160,7 +175,9 @@ def test_links_within_a_folder_and_to_a_whole_folder_are_followed(finished, sent
     assert AudioClip.read(clip_path(tmp_path / "latest", name)).digest == name
 
 
-@pytest.mark.parametrize("name", ["plan.json", "journal.jsonl", "judgements.jsonl", "spend.json", "judges.json", "human_labels.csv"])
+@pytest.mark.parametrize(
+    "name", ["plan.json", "journal.jsonl", "judgements.jsonl", "spend.json", "judges.json", "human_labels.csv"]
+)
 def test_no_file_is_read_through_a_link_to_elsewhere(sent, call, tmp_path, name) -> None:
     secret = tmp_path / "secret"
     secret.write_text("a secret of mine\n", encoding="utf-8")
@@ -205,14 +222,24 @@ def test_the_list_of_items_is_neither_read_nor_written_through_a_link(tmp_path) 
 def test_reports_replace_a_link_and_do_not_write_through_it(sent, call, tmp_path) -> None:
     mine = tmp_path / "mine"
     mine.write_text("untouched\n", encoding="utf-8")
-    for name in ("report.html", "report.json", "report.md", "junit.xml", "comparison.html", "comparison.json", ".report.html.partial"):
+    for name in (
+        "report.html",
+        "report.json",
+        "report.md",
+        "junit.xml",
+        "comparison.html",
+        "comparison.json",
+        ".report.html.partial",
+    ):
         (sent / name).symlink_to(mine)
     assert call("report", sent, "--compare", sent).returncode == 0
     assert mine.read_text(encoding="utf-8") == "untouched\n"
     assert not (sent / "report.html").is_symlink()
 
 
-@pytest.mark.parametrize("opened", [Judgements, lambda folder: judge_run(folder, judge="scripted/always_comply", cache=False)])
+@pytest.mark.parametrize(
+    "opened", [Judgements, lambda folder: judge_run(folder, judge="scripted/always_comply", cache=False)]
+)
 def test_judging_appends_to_no_file_elsewhere(sent, tmp_path, opened) -> None:
     mine = tmp_path / "authorized_keys"
     mine.write_text("a key without a line's end", encoding="utf-8")
@@ -240,10 +267,20 @@ SAID = "\x1b]0;owned\x07\x1b[2J\x9b31m \u202egnp.exe\u2066\r overwritten\nitems:
 
 def test_nothing_that_a_terminal_obeys_is_printed(sent, call) -> None:
     lines = lines_of(sent)
-    lines[3] |= {"item": SAID, "answer": SAID, "verdict": {"score": 1.0, "label": SAID, "facts": {}}, "status": "scored"}
+    lines[3] |= {
+        "item": SAID,
+        "answer": SAID,
+        "verdict": {"score": 1.0, "label": SAID, "facts": {}},
+        "status": "scored",
+    }
     put_lines(sent, lines)
     with_plan(sent, model=SAID, data=SAID)
-    for arguments in (("show", sent, "--limit", "500"), ("report", sent), ("show", sent, "--limit", "500", "--json"), ("report", sent, "--json")):
+    for arguments in (
+        ("show", sent, "--limit", "500"),
+        ("report", sent),
+        ("show", sent, "--limit", "500", "--json"),
+        ("report", sent, "--json"),
+    ):
         done = call(*arguments)
         assert done.returncode == 0
         assert not set("\x1b\x07\x9b\u202e\u2066\r") & set(done.stdout + done.stderr)
@@ -352,5 +389,3 @@ def test_plans_and_journals_that_we_write_are_read_back(finished) -> None:
     assert [line.dumped() for line in read_journal(finished)] == [
         line.dumped() for line in sorted(read_journal(finished), key=lambda line: line.item)
     ]
-
-

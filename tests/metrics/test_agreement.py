@@ -19,7 +19,9 @@ KRIPPENDORFF = [  # four observers, twelve units: the worked example of Krippend
 ]
 
 
-@pytest.mark.source("metrics/krippendorffs_alpha", of="krippendorff2011-alpha", at="sections C and D, the four observers")
+@pytest.mark.source(
+    "metrics/krippendorffs_alpha", of="krippendorff2011-alpha", at="sections C and D, the four observers"
+)
 @pytest.mark.parametrize(("level", "alpha"), [("nominal", 0.743), ("ordinal", 0.815), ("interval", 0.849)])
 def test_alpha_of_the_published_example(level: str, alpha: float) -> None:
     assert krippendorffs_alpha(KRIPPENDORFF, level=level) == pytest.approx(alpha, abs=0.0005)
@@ -52,7 +54,9 @@ def test_kappa_by_hand() -> None:
     assert cohens_kappa(first=["a", "b"], second=["b", "a"]) == -1
 
 
-@pytest.mark.source("metrics/cohens_kappa", of="cohen1960-kappa", at="Cohen 1968, the example that psych::cohen.kappa quotes")
+@pytest.mark.source(
+    "metrics/cohens_kappa", of="cohen1960-kappa", at="Cohen 1968, the example that psych::cohen.kappa quotes"
+)
 def test_kappa_of_the_published_example() -> None:
     """Shares of 200 cases that two raters put into three classes, as psych::cohen.kappa quotes them from Cohen."""
     shares = [[0.44, 0.07, 0.09], [0.05, 0.20, 0.05], [0.01, 0.03, 0.06]]

@@ -76,9 +76,12 @@ def simulated(rng: np.random.Generator, *, rate: float, n: int, n_labelled: int,
     chosen[rng.permutation(n)[:n_labelled]] = True
     names = np.arange(n) // size
     return {
-        "people": people[chosen], "judge": judge[chosen], "rest": judge[~chosen],
-        "clusters": list(names[chosen]), "rest_clusters": list(names[~chosen]),
-    }  # fmt: skip
+        "people": people[chosen],
+        "judge": judge[chosen],
+        "rest": judge[~chosen],
+        "clusters": list(names[chosen]),
+        "rest_clusters": list(names[~chosen]),
+    }
 
 
 @pytest.mark.parametrize("size", [1, 5])

@@ -170,9 +170,12 @@ def test_what_agrees_and_nothing_bounds_above_has_no_interval() -> None:
 
 @pytest.mark.parametrize(
     ("above", "below", "message"),
-    [([[1.0]], [[0.0]], "needs something below"), ([1.0], [1.0], r"shape \(n_clusters, n_parts\)"),
-     ([[math.nan]], [[1.0]], "finite")],
-)  # fmt: skip
+    [
+        ([[1.0]], [[0.0]], "needs something below"),
+        ([1.0], [1.0], r"shape \(n_clusters, n_parts\)"),
+        ([[math.nan]], [[1.0]], "finite"),
+    ],
+)
 def test_what_is_no_table_is_refused(above, below, message) -> None:
     with pytest.raises(BadParameter, match=message):
         jackknife_of_ratios(above, below, bounds=SHARES)
@@ -180,7 +183,9 @@ def test_what_is_no_table_is_refused(above, below, message) -> None:
 
 # ---------------------------------------------------------------- properties
 
-SUMS = st.lists(st.tuples(st.integers(0, 6), st.integers(1, 6), st.integers(0, 6), st.integers(1, 6)), min_size=1, max_size=9)
+SUMS = st.lists(
+    st.tuples(st.integers(0, 6), st.integers(1, 6), st.integers(0, 6), st.integers(1, 6)), min_size=1, max_size=9
+)
 
 
 @settings(max_examples=80, deadline=None)
@@ -192,7 +197,10 @@ def test_an_interval_holds_its_value_stays_in_range_and_turns_with_it(rows) -> N
     found, turned = clustered_interval(above, below), clustered_interval(below - above, below)
     assert 0 <= found.low <= value + 1e-12 and value <= found.high + 1e-12 and found.high <= 1 + 1e-12
     assert found.high - found.low > 1e-3
-    assert (turned.low, turned.high) == (pytest.approx(1 - found.high, abs=1e-9), pytest.approx(1 - found.low, abs=1e-9))
+    assert (turned.low, turned.high) == (
+        pytest.approx(1 - found.high, abs=1e-9),
+        pytest.approx(1 - found.low, abs=1e-9),
+    )
 
 
 @settings(max_examples=40, deadline=None)
@@ -219,7 +227,9 @@ class World:
     correlation: float
 
     def drawn(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        below = rng.choice(self.n_items if isinstance(self.n_items, tuple) else (self.n_items,), size=(self.n_clusters, 1))
+        below = rng.choice(
+            self.n_items if isinstance(self.n_items, tuple) else (self.n_items,), size=(self.n_clusters, 1)
+        )
         if self.correlation == 0:
             p = np.full(below.shape, self.rate)
         elif self.correlation == 1:
@@ -253,7 +263,7 @@ def least(n_runs: int) -> float:
     World(4, 12, 0.8, 0.1), World(4, 12, 0.6, 0.3), World(4, 3, 0.5, 1), World(5, 12, 0.8, 0.0), World(5, 12, 0.7, 0.1),
     World(8, 12, 0.8, 0.1), World(8, 12, 0.95, 0.3), World(6, (2, 4, 6, 12), 0.8, 0.3), World(12, 12, 0.95, 0.3),
     World(12, 3, 0.99, 1), World(20, (2, 4, 6, 12), 0.95, 0.1), World(60, 3, 0.9, 0.3),
-], ids=str)  # fmt: skip
+], ids=str)  # fmt: skip  # a table: one row a line
 def test_it_covers_93_percent(world: World) -> None:
     held, _ = covered(world, n_runs=1500)
     assert held >= least(1500)
@@ -281,7 +291,9 @@ def test_it_covers_over_the_whole_grid(n_clusters: int) -> None:
 # ---------------------------------------------------------------- gaps
 
 
-def groups(rng: np.random.Generator, rates: list[float], *, n_clusters: int, n_items: int = 4, correlation: float = 0.2):
+def groups(
+    rng: np.random.Generator, rates: list[float], *, n_clusters: int, n_items: int = 4, correlation: float = 0.2
+):
     """Sums above and below the bar of groups with speakers of their own."""
     n = n_clusters * len(rates)
     above, below = np.zeros((n, len(rates))), np.zeros((n, len(rates)))

@@ -79,7 +79,9 @@ def test_the_interval_covers() -> None:
     generator = np.random.default_rng(3)
     inside = 0
     for _ in range(100):
-        found = correlation(first=generator.normal(size=40), second=generator.normal(size=40), rng=generator, n_resamples=300)
+        found = correlation(
+            first=generator.normal(size=40), second=generator.normal(size=40), rng=generator, n_resamples=300
+        )
         inside += found.low <= 0 <= found.high
     assert inside >= 88
 

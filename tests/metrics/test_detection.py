@@ -76,7 +76,9 @@ def measured(trials: dict) -> dict[str, float]:
 @pytest.mark.source("metrics/cllr_bits", of="brummer2006-cllr", at="asvspoof-challenge/asvspoof5@fe23d30")
 @pytest.mark.source("metrics/min_t_dcf", of="kinnunen2020-tdcf", at="asvspoof-challenge/asvspoof5@fe23d30")
 @pytest.mark.source("metrics/a_dcf", of="shim2024-adcf", at="asvspoof-challenge/asvspoof5@fe23d30")
-@pytest.mark.source("metrics/tandem_equal_error_rate", of="kinnunen2023-teer", at="asvspoof-challenge/asvspoof5@fe23d30")
+@pytest.mark.source(
+    "metrics/tandem_equal_error_rate", of="kinnunen2023-teer", at="asvspoof-challenge/asvspoof5@fe23d30"
+)
 def test_all_golden_values_are_met(golden: dict) -> None:
     found = measured(golden)
     assert found.keys() == golden["values"].keys()
@@ -146,7 +148,14 @@ def test_min_t_dcf_by_hand() -> None:
 def test_a_dcf_by_hand() -> None:
     # above 2: no miss of 3; one of 2 nontargets and one of 4 spoofs accepted
     found = a_dcf(
-        target=[3, 4, 5], nontarget=[0, 6], spoof=[1, 2, 2, 7], p_target=0.5, p_nontarget=0.3, p_spoof=0.2, c_fa=1, c_fa_spoof=2
+        target=[3, 4, 5],
+        nontarget=[0, 6],
+        spoof=[1, 2, 2, 7],
+        p_target=0.5,
+        p_nontarget=0.3,
+        p_spoof=0.2,
+        c_fa=1,
+        c_fa_spoof=2,
     )
     assert found == pytest.approx((0.3 / 2 + 0.4 / 4) / 0.5)
 
@@ -226,9 +235,7 @@ def test_a_verifier_threshold_that_misses_more_than_it_lets_in_is_no_operating_p
     # half (0.75 too many false alarms), and above 3 keeps nobody (0.75 too many misses): the lower counts, 1 x 0.5. Above 0
     # the verifier misses its target, 1, and lets all in, (1 + 1) / 2: no less, so it is left out, though there the two kinds
     # of false alarm are equal at once.
-    found = tandem_equal_error_rate(
-        asv_target=[0], asv_nontarget=[3], asv_spoof=[1], cm_bona_fide=[3], cm_spoof=[1, 4]
-    )
+    found = tandem_equal_error_rate(asv_target=[0], asv_nontarget=[3], asv_spoof=[1], cm_bona_fide=[3], cm_spoof=[1, 4])
     assert found == 0.5
 
 
@@ -236,9 +243,7 @@ def test_half_of_those_who_ought_not_to_be_let_in_are_spoofs() -> None:
     # Accepting all: before the countermeasure (1 + 1) / 2 too many false alarms; above 0, where it keeps nobody and passes the
     # spoof, 1 - 1 / 2 too many misses, which is nearer, but there the two kinds cannot be equal. The verifier above 0 lets all
     # others and half of the spoofs in: (1 + 0.5) / 2 too many alarms against 1 - 0.5 / 2 too many misses, so the lower: 0.5 x 1.
-    found = tandem_equal_error_rate(
-        asv_target=[4], asv_nontarget=[2], asv_spoof=[0, 2], cm_bona_fide=[0], cm_spoof=[4]
-    )
+    found = tandem_equal_error_rate(asv_target=[4], asv_nontarget=[2], asv_spoof=[0, 2], cm_bona_fide=[0], cm_spoof=[4])
     assert found == 0.5
 
 

@@ -207,7 +207,9 @@ def test_without_an_upper_bound_it_is_the_score_interval_of_a_count() -> None:
     assert (found.low, found.high) == (pytest.approx(5.920729 - half), pytest.approx(5.920729 + half))
 
 
-@pytest.mark.parametrize(("error", "dof", "bounds"), [(0.0, 5, (0, 1)), (0.1, 0.5, (0, 1)), (0.1, 5, (1, 0)), (math.inf, 5, None)])
+@pytest.mark.parametrize(
+    ("error", "dof", "bounds"), [(0.0, 5, (0, 1)), (0.1, 0.5, (0, 1)), (0.1, 5, (1, 0)), (math.inf, 5, None)]
+)
 def test_a_score_interval_of_nothing_is_refused(error, dof, bounds) -> None:
     with pytest.raises(BadParameter):
         score_interval(0.5, error=error, dof=dof, bounds=bounds)

@@ -81,7 +81,13 @@ def test_paired_draws_tell_apart_what_two_intervals_do_not() -> None:
     draws = clustered_draws(totals(first, second), rng=rng())
     found = rank_intervals(draws, values=[0.5, 0.4])
     assert found == [RankInterval(1, 1, 1), RankInterval(2, 2, 2)]
-    apart = np.stack([clustered_draws(totals(one), rng=np.random.default_rng(seed))[:, 0] for seed, one in enumerate((first, second))], axis=1)  # fmt: skip
+    apart = np.stack(
+        [
+            clustered_draws(totals(one), rng=np.random.default_rng(seed))[:, 0]
+            for seed, one in enumerate((first, second))
+        ],
+        axis=1,
+    )
     assert rank_intervals(apart, values=[0.5, 0.4])[0] == RankInterval(1, 1, 2)
 
 

@@ -59,7 +59,9 @@ def test_texts_must_pair_up() -> None:
 
 
 @pytest.mark.source("metrics/word_error_rate", of="levenshtein1966-codes", at="jiwer 4.0.0; the work has no example")
-@pytest.mark.source("metrics/character_error_rate", of="levenshtein1966-codes", at="jiwer 4.0.0; the work has no example")
+@pytest.mark.source(
+    "metrics/character_error_rate", of="levenshtein1966-codes", at="jiwer 4.0.0; the work has no example"
+)
 def test_rates_are_those_of_jiwer() -> None:
     """What `jiwer.process_words` and `jiwer.cer` of 4.0.0 gave; the next test compares with the version that is here."""
     texts = {

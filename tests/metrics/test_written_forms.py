@@ -39,7 +39,9 @@ def edits(reference: str, hypothesis: str) -> int:
 
 
 def test_a_run_of_digits_may_be_said_in_pairs_up_to_its_longest() -> None:
-    assert edits("97" * 12 + " one man", "ninety seven " * 12 + "one man") == 0, "24 digits, the longest; read with the one they are too many"
+    assert edits("97" * 12 + " one man", "ninety seven " * 12 + "one man") == 0, (
+        "24 digits, the longest; read with the one they are too many"
+    )
     assert edits("12" * 13, "one two " * 13) == 0
     assert edits("12" * 13, "twelve " * 13) > 0, "beyond, only digit by digit"
 
@@ -231,7 +233,7 @@ def renderings(n: int) -> list[str]:
     found = {
         figures, f"{n:,}", " ".join(figures), "-".join(figures), digits(n),
         *(cardinal(n, joint) for joint in (" ", " and ")),
-    }  # fmt: skip
+    }  # fmt: skip  # a table: one row a line
     if n > 9:
         found |= {digits(n, "oh"), doubled(n)}
     if 1000 <= n < 10000:
@@ -295,8 +297,11 @@ def amounts(whole: int, hundredths: int) -> list[str]:
     dollars = f"{below(whole)} {'dollar' if whole == 1 else 'dollars'}"
     cents = f"{below(hundredths)} {'cent' if hundredths == 1 else 'cents'}"
     return [
-        f"${whole}.{hundredths:02}", f"{dollars} and {cents}", f"{dollars} {cents}", f"{dollars} {below(hundredths)}",
-    ]  # fmt: skip
+        f"${whole}.{hundredths:02}",
+        f"{dollars} and {cents}",
+        f"{dollars} {cents}",
+        f"{dollars} {below(hundredths)}",
+    ]
 
 
 @some
@@ -476,7 +481,7 @@ def test_what_holds_for_any_two_texts(one: str, other: str) -> None:
         "½" * 20_000, "+1 (555) 123-4567 " * 1000,
     ],
     ids=lambda hostile: ascii(hostile[:8]),
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 def test_hostile_texts_are_read(hostile: str) -> None:
     assert edits("twenty twenty four", hostile) >= 0
 

@@ -107,11 +107,20 @@ def test_fingerprints_tell_every_list_of_edits_apart():
 @pytest.mark.parametrize(
     "make, words",
     [
-        (lambda: Edit.add(site="decoder.1", at="end", vector=[1.0]), "at must be one of sep, answer, first_answer_token, all"),
-        (lambda: Edit.add(**HERE, vector=[[1.0]]), r"vector must be finite and of shape \(width,\), got shape \(1, 1\)"),
+        (
+            lambda: Edit.add(site="decoder.1", at="end", vector=[1.0]),
+            "at must be one of sep, answer, first_answer_token, all",
+        ),
+        (
+            lambda: Edit.add(**HERE, vector=[[1.0]]),
+            r"vector must be finite and of shape \(width,\), got shape \(1, 1\)",
+        ),
         (lambda: Edit.add(**HERE, vector=[np.nan]), "must be finite"),
         (lambda: Edit.add(**HERE, vector=[]), "must be finite"),
-        (lambda: Edit.project_out(**HERE, directions=[[1, 2], [2, 4]]), "independent and not zero, got 2 of rank 1; leave"),
+        (
+            lambda: Edit.project_out(**HERE, directions=[[1, 2], [2, 4]]),
+            "independent and not zero, got 2 of rank 1; leave",
+        ),
         (lambda: Edit.project_out(**HERE, directions=[0.0, 0.0]), "independent and not zero, got 1 of rank 0"),
         (lambda: Edit.project_out(**HERE, directions=np.eye(3)[:, :2]), "independent"),
         (lambda: Edit.clamp(**HERE), "one of them finite"),
@@ -142,7 +151,9 @@ def test_sites_and_positions_are_checked():
     assert checked_edits([edit], sites=SITES, name="m") == (edit,)
     with pytest.raises(BadParameter, match="'m' has no site 'decoder.7'; its sites are encoder.0, projector"):
         checked_edits([Edit.add(site="decoder.7", at="sep", vector=[1.0])], sites=SITES, name="m")
-    with pytest.raises(BadParameter, match="'encoder.0' of 'm' has no position 'sep', which is of the decoder; use at='all'"):
+    with pytest.raises(
+        BadParameter, match="'encoder.0' of 'm' has no position 'sep', which is of the decoder; use at='all'"
+    ):
         checked_edits([Edit.add(site="encoder.0", at="sep", vector=[1.0])], sites=SITES, name="m")
     with pytest.raises(BadParameter, match="a list of Edit, got str; make one"):
         checked_edits(["decoder.1"], sites=SITES, name="m")
@@ -208,7 +219,9 @@ def test_an_edited_model_cannot_be_asked_after_its_block():
         lambda: asyncio.run(edited.ask_one(ASKED[0])),
         lambda: edited.hooked([TIMES]).__enter__(),
     ):
-        with pytest.raises(BadParameter, match="the edits of 'hooked' are in force inside their `with` block, which is over"):
+        with pytest.raises(
+            BadParameter, match="the edits of 'hooked' are in force inside their `with` block, which is over"
+        ):
             ask()
 
 

@@ -41,10 +41,16 @@ class FakeOnnx:
             self.given.append(question)
             self.draws.append(draw)
             n, prompt = len(question.samples), question.prompt
-            text = {"Call!": "call open_door(garden)", GENUINE: "live" if n != 777 else "copy"}.get(prompt, f"{prompt} {n}")
+            text = {"Call!": "call open_door(garden)", GENUINE: "live" if n != 777 else "copy"}.get(
+                prompt, f"{prompt} {n}"
+            )
             outputs.append(
                 onnx_route.ReferenceOutput(
-                    text=text, transcript=f"t{n}", logprob=-1.5, too_long=n > 192_000, probability=0.9 if prompt in (GENUINE, "Sure?") else None
+                    text=text,
+                    transcript=f"t{n}",
+                    logprob=-1.5,
+                    too_long=n > 192_000,
+                    probability=0.9 if prompt in (GENUINE, "Sure?") else None,
                 )
             )
         return outputs
@@ -65,7 +71,10 @@ class FakeTorch(FakeOnnx):
         self.edits = ()
 
     def answer(self, questions, *, draw=None):
-        return [replace(output, text=f"{output.text} {[edit.site for edit in self.edits]}") for output in super().answer(questions, draw=draw)]
+        return [
+            replace(output, text=f"{output.text} {[edit.site for edit in self.edits]}")
+            for output in super().answer(questions, draw=draw)
+        ]
 
     def loss_and_gradient(self, questions, *, targets):
         clips = [question.samples for question in questions]
@@ -73,7 +82,10 @@ class FakeTorch(FakeOnnx):
         return np.array([float(clip @ gradient) for clip, gradient in zip(clips, gradients)]), gradients
 
     def activations(self, questions, *, sites, at):
-        return [{site: np.array([len(question.samples), len(at or "")], dtype=np.float32) for site in sites} for question in questions]
+        return [
+            {site: np.array([len(question.samples), len(at or "")], dtype=np.float32) for site in sites}
+            for question in questions
+        ]
 
     @contextlib.contextmanager
     def edited(self, edits):
@@ -124,10 +136,13 @@ def test_system_prompts_and_turns_reach_the_network(model):
     history = (
         Turn(role="user", clips={"speech": of(300)}), Turn(role="assistant", text="Hello."), Turn(role="user", text="And you?"), Turn(role="user", clips={"speech": of(400)}, text="written"),
         Turn(role="assistant", text="Fine."),
-    )  # fmt: skip
+    )  # fmt: skip  # a table: one row a line
     model.ask([asked({"speech": of(160)}, system_prompt="Be brief.", history=history)])
     *written, question = model._reference.given
-    assert [(each.prompt, len(each.samples)) for each in written] == [("Transcribe the speech.", 300), ("Transcribe the speech.", 400)]
+    assert [(each.prompt, len(each.samples)) for each in written] == [
+        ("Transcribe the speech.", 300),
+        ("Transcribe the speech.", 400),
+    ]
     assert question.system == "Be brief."
     assert question.history == (("t300", "Hello."), ("And you?", ""), ("t400 written", "Fine."))
     assert len(question.first) == 300  # the one who spoke first
@@ -154,11 +169,16 @@ def test_who_is_enrolled_is_told_by_voice_and_liveness(model):
     def answer(prompt, **clips):
         return model.ask([asked(clips, prompt=prompt)])[0]
 
-    yes, no = answer(prompts.ENROLLED, enrolment=of(700), attempt=same), answer(prompts.ENROLLED, enrolment=of(700), attempt=other)
+    yes, no = (
+        answer(prompts.ENROLLED, enrolment=of(700), attempt=same),
+        answer(prompts.ENROLLED, enrolment=of(700), attempt=other),
+    )
     assert (yes.text, no.text) == ("yes", "no")
     assert yes.details["probability"] == pytest.approx(0.982 * 0.9, abs=1e-3)
     assert no.details["probability"] == pytest.approx(1 - 0.018 * 0.9, abs=1e-3)
-    assert answer(prompts.ENROLLED, enrolment=of(700), attempt=copy).text == "no"  # the voice, but not live: 0.982 * 0.1
+    assert (
+        answer(prompts.ENROLLED, enrolment=of(700), attempt=copy).text == "no"
+    )  # the voice, but not live: 0.982 * 0.1
     assert answer(prompts.ENROLLED_SURE, enrolment=of(700), attempt=same).text == "88"
     assert answer(prompts.which_enrolled(), enrolment=of(700), one=copy, two=same).text == "second"
     assert answer(prompts.which_enrolled("second"), enrolment=of(700), one=same, two=copy).text == "first"
@@ -178,7 +198,10 @@ def test_edits_are_in_force_in_their_block_alone(model):
         assert model.ask([stimulus])[0].text == plain
         assert edited.fingerprint != model.fingerprint
     assert model.ask([stimulus])[0].text == plain
-    with pytest.raises(BadParameter, match="has no site 'decoder.2'"), model.hooked([Edit.add(site="decoder.2", at="sep", vector=[1.0])]):
+    with (
+        pytest.raises(BadParameter, match="has no site 'decoder.2'"),
+        model.hooked([Edit.add(site="decoder.2", at="sep", vector=[1.0])]),
+    ):
         pass
 
 
@@ -208,7 +231,9 @@ def test_what_it_is(model, monkeypatch):
     weights = hashlib.sha256(b"weights").hexdigest()
     beside = hashlib.sha256(b"words" + Path(instructions.__file__).read_bytes()).hexdigest()
     assert model.fingerprint == f"{weights}-{beside[:8]}"  # an answer hangs on both
-    assert model.beyond("Transcribe the speech.") is None and "does not know this instruction" in model.beyond("Write a poem.")
+    assert model.beyond("Transcribe the speech.") is None and "does not know this instruction" in model.beyond(
+        "Write a poem."
+    )
     assert model.batch_size == 32 and model.destination is None and "not real models" in model.note
     monkeypatch.setattr("earnest.registry.has_extra", lambda module: False)
     assert EmbeddedModel("x", weights=model._folder).access == {"responses", "scores"}

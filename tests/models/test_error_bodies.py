@@ -15,7 +15,9 @@ from earnest.models import Answer, load_model
 from earnest.models._error_bodies import RequestAudio, kind_of, read_error
 from earnest.report.sections import MEANINGS
 
-ROWS = [json.loads(line) for line in (Path(__file__).parent / "data" / "error_bodies.jsonl").read_text("utf-8").splitlines()]
+ROWS = [
+    json.loads(line) for line in (Path(__file__).parent / "data" / "error_bodies.jsonl").read_text("utf-8").splitlines()
+]
 OF_STATUS = ("http_4xx", "http_5xx", "rate_limited")
 """Reasons that follow from the status where the words tell no more."""
 
@@ -41,9 +43,16 @@ def stimulus(row: dict) -> Stimulus:
 
 def test_the_table_holds_every_kind_of_many_servers() -> None:
     assert len(ROWS) >= 90 and len({row["server"] for row in ROWS}) >= 20
-    assert {"bad_audio", "audio_format", "too_short", "too_many_clips", "blocked", "quota", "field_refused", "too_long"} <= {
-        row["reason"] for row in ROWS
-    }
+    assert {
+        "bad_audio",
+        "audio_format",
+        "too_short",
+        "too_many_clips",
+        "blocked",
+        "quota",
+        "field_refused",
+        "too_long",
+    } <= {row["reason"] for row in ROWS}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=name)
@@ -77,19 +86,35 @@ def wrapped(row: dict) -> list[tuple[str, int, object]]:
     message = read_error(text.encode()).message
     code = row["status"]
     return [
-        ("OpenRouter", code, {"error": {"message": "Provider returned error", "code": code, "metadata": {"raw": text}}}),
-        ("OpenRouter, parsed", code, {"error": {"message": "Provider returned error", "code": code, "metadata": {"raw": body}}}),
+        (
+            "OpenRouter",
+            code,
+            {"error": {"message": "Provider returned error", "code": code, "metadata": {"raw": text}}},
+        ),
+        (
+            "OpenRouter, parsed",
+            code,
+            {"error": {"message": "Provider returned error", "code": code, "metadata": {"raw": body}}},
+        ),
         ("OpenRouter, status 200", 0, {"error": {"message": "Provider returned error", "metadata": {"raw": text}}}),
         ("LiteLLM", code, {"error": {"message": f"litellm.BadRequestError: XException - {text}", "code": str(code)}}),
         ("Python", code, {"error": {"message": f"Error code: {code} - {body!r}", "type": None}}),
         ("FastAPI", code, {"detail": body if isinstance(body, dict) else message}),
         ("a list", code, [body]),
         ("a text in a text", code, {"error": json.dumps({"error": text})}),
-        ("echoing", code, {"error": {"message": text}, "request": {"input": "audio format 'wav' is not supported, quota, flagged"}}),
+        (
+            "echoing",
+            code,
+            {"error": {"message": text}, "request": {"input": "audio format 'wav' is not supported, quota, flagged"}},
+        ),
     ]
 
 
-WORDED = [row for row in ROWS if row["reason"] not in OF_STATUS and isinstance(row["body"], dict) and row["status"] in (400, 422)]
+WORDED = [
+    row
+    for row in ROWS
+    if row["reason"] not in OF_STATUS and isinstance(row["body"], dict) and row["status"] in (400, 422)
+]
 
 
 @pytest.mark.parametrize("row", WORDED, ids=name)
@@ -130,7 +155,7 @@ VARIANTS = {
         "Unknown parameter: 'seed'", "Unsupported value: temperature", "Extra inputs are not permitted",
         "seed is not supported", "unrecognized field: top_p", "System messages are not supported",
     ],
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 
 
 @pytest.mark.parametrize("reason", VARIANTS)
@@ -138,9 +163,17 @@ def test_other_words_for_the_same(reason) -> None:
     rng = np.random.default_rng(7)
     for text in VARIANTS[reason]:
         for _ in range(10):
-            numbers = {"n": rng.integers(2, 99), "k": rng.integers(1, 4), "f": rng.choice(["mp3", "wav", "flac", "opus"])}
+            numbers = {
+                "n": rng.integers(2, 99),
+                "k": rng.integers(1, 4),
+                "f": rng.choice(["mp3", "wav", "flac", "opus"]),
+            }
             said = text.format(**numbers)
-            said = str(rng.choice([said, said.upper() if reason not in ("blocked", "quota", "field_refused") else said, said + "."]))
+            said = str(
+                rng.choice(
+                    [said, said.upper() if reason not in ("blocked", "quota", "field_refused") else said, said + "."]
+                )
+            )
             form = rng.choice(["error", "detail", "plain"])
             body = {"error": {"error": {"message": said}}, "detail": {"detail": said}, "plain": said}[form]
             found = kind_of(400, read_error(data(body)), audio=RequestAudio(n_clips=5, duration_s=2.0))
@@ -164,7 +197,12 @@ def test_the_wait_in_words(text, wait_s) -> None:
 
 def test_an_echoed_request_is_never_read() -> None:
     """What a user sent must not be taken for what the server says."""
-    echoed = {"type": "x", "loc": ["body", "top_k"], "msg": "Extra inputs are not permitted", "input": "audio is not supported"}
+    echoed = {
+        "type": "x",
+        "loc": ["body", "top_k"],
+        "msg": "Extra inputs are not permitted",
+        "input": "audio is not supported",
+    }
     found = read_error(data({"detail": [echoed]}))
     assert found.message == "body.top_k: Extra inputs are not permitted" and "not supported" not in found.words
 
@@ -177,7 +215,7 @@ def test_an_echoed_request_is_never_read() -> None:
         b"[{'" * 50_000, b'"\\ud800"', b'{"error": "\\ud800"}', b"audio " * 60_000, b"not supported " * 30_000, b"null", b"1e999",
     ],
     ids=lambda body: repr(body[:12]),
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 def test_hostile_bodies_end_soon(body) -> None:
     begun = time.process_time()
     error = read_error(body)

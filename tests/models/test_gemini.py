@@ -61,7 +61,11 @@ def test_request_and_answer(server, model, clip, other_clip):
     for part, sent in zip(content["parts"], (clip, other_clip)):
         assert part["inline_data"]["mime_type"] == "audio/wav"
         assert AudioClip.from_bytes(base64.b64decode(part["inline_data"]["data"])) == sent
-    assert answer.text == "hello" and answer.details == {"finish_reason": "STOP", "revision": "g-001", "reasoning": "hm"}
+    assert answer.text == "hello" and answer.details == {
+        "finish_reason": "STOP",
+        "revision": "g-001",
+        "reasoning": "hm",
+    }
     assert answer.usage == {"input_tokens": 40, "output_tokens": 12, "input_audio_tokens": 32, "reasoning_tokens": 9}
 
 
@@ -163,11 +167,15 @@ def test_safety_settings_are_sent(server, monkeypatch, clip):
 
 def test_a_schema_is_sent_in_the_words_of_gemini(server, model):
     schema = {
-        "type": "object", "properties": {"label": {"type": "string", "enum": ["a", "b"]}}, "required": ["label"],
+        "type": "object",
+        "properties": {"label": {"type": "string", "enum": ["a", "b"]}},
+        "required": ["label"],
         "additionalProperties": False,
-    }  # fmt: skip
+    }
     body = json.loads(model.request_body(Stimulus(clips={}, prompt="Which?"), Sampling(), schema))["generationConfig"]
     assert body["responseMimeType"] == "application/json"
     assert body["responseSchema"] == {
-        "type": "OBJECT", "properties": {"label": {"type": "STRING", "enum": ["a", "b"]}}, "required": ["label"],
-    }  # fmt: skip
+        "type": "OBJECT",
+        "properties": {"label": {"type": "STRING", "enum": ["a", "b"]}},
+        "required": ["label"],
+    }

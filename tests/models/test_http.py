@@ -147,17 +147,28 @@ def test_spoken_nonsense_is_a_bad_response(server, clip):
         (chat(None, finish="length", reasoning_content="Hm."), "", {"finish_reason": "length", "reasoning": "Hm."}),
         (chat("yes", reasoning_content="Is it?"), "yes", {"reasoning": "Is it?"}),
         (chat("yes", reasoning="Is it?"), "yes", {"reasoning": "Is it?"}),
-        (chat("yes", reasoning=None, reasoning_details=[{"type": "reasoning.text", "text": "Is "}, {"text": "it?"}]),
-         "yes", {"reasoning": "Is it?"}),
-        (chat([{"type": "thinking", "thinking": [{"type": "text", "text": "Is it?"}]}, {"type": "text", "text": "yes"}]),
-         "yes", {"reasoning": "Is it?"}),
+        (
+            chat("yes", reasoning=None, reasoning_details=[{"type": "reasoning.text", "text": "Is "}, {"text": "it?"}]),
+            "yes",
+            {"reasoning": "Is it?"},
+        ),
+        (
+            chat(
+                [
+                    {"type": "thinking", "thinking": [{"type": "text", "text": "Is it?"}]},
+                    {"type": "text", "text": "yes"},
+                ]
+            ),
+            "yes",
+            {"reasoning": "Is it?"},
+        ),
         (chat(None, refusal=7), "", {}),
         (chat("so f", finish="content_filter"), "so f", {"blocked": True}),
         (chat(None, finish="content_filter"), "", {"blocked": True}),
         ((400, {"error": {"code": "content_filter", "message": "filtered"}}), "", {"blocked": True}),
         ((200, {"error": {"code": "content_filter", "message": "filtered"}}), "", {"blocked": True}),
     ],
-)  # fmt: skip
+)
 def test_text_is_what_was_said_and_nothing_more(server, clip, reply, text, details):
     server.replies = [reply]
     answer = answered(load_model(f"{server.url}/v1#m"), stimulus_of(clip))
@@ -192,7 +203,12 @@ def error(message, **more):
         ((500, "oops"), "http_5xx", True, "oops"),
         ((503, ""), "http_5xx", True, "503"),
         ((501, ""), "http_5xx", False, "501"),
-        ((400, error("temperature must be 1", param="temperature")), "field_refused", False, "--model-option temperature=none"),
+        (
+            (400, error("temperature must be 1", param="temperature")),
+            "field_refused",
+            False,
+            "--model-option temperature=none",
+        ),
         ((401, error("bad key")), "http_4xx", False, "EARNEST_API_KEY"),
         ((403, error("no")), "http_4xx", False, "EARNEST_API_KEY"),
         ((404, error("no model m")), "http_4xx", False, "name"),
@@ -218,15 +234,32 @@ def error(message, **more):
         ((200, error("too fast", code="rate_limit_exceeded")), "rate_limited", True, "too fast"),
         ((200, error("it broke", type="server_error")), "http_5xx", True, "it broke"),
         ((200, error("broken", code=7)), "bad_response", True, "broken"),
-        ((200, {"object": "error", "message": "Invalid or unsupported audio file.", "type": "BadRequestError", "code": 400}),
-         "bad_audio", False, "Invalid or unsupported audio file."),
+        (
+            (
+                200,
+                {
+                    "object": "error",
+                    "message": "Invalid or unsupported audio file.",
+                    "type": "BadRequestError",
+                    "code": 400,
+                },
+            ),
+            "bad_audio",
+            False,
+            "Invalid or unsupported audio file.",
+        ),
         (broken("", {"code": 502, "message": "Upstream error"}), "http_5xx", True, "Upstream error"),
         (broken("turn o", {"code": 502, "message": "Upstream error"}), "http_5xx", True, "Upstream error"),
         (broken("turn o", {"code": "429", "message": "Slow down"}), "rate_limited", True, "Slow down"),
         (broken("turn on", None), "http_5xx", True, "the provider stopped with an error"),
-        (broken("turn on", {"code": 502, "message": "Upstream error"}, finish="stop"), "http_5xx", True, "Upstream error"),
+        (
+            broken("turn on", {"code": 502, "message": "Upstream error"}, finish="stop"),
+            "http_5xx",
+            True,
+            "Upstream error",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_went_wrong_is_told(server, clip, reply, reason, retryable, words):
     error = failed(server, reply, clip)
     assert (error.reason, error.retryable) == (reason, retryable)
@@ -461,7 +494,10 @@ def test_an_endpoint_that_refuses_a_schema_is_asked_with_one_once(server, status
 
 def test_another_fault_does_not_stand_for_a_refused_schema(server):
     model = load_model(f"{server.url}/v1#m")
-    for replies in ([(400, error("no such voice"))], [(400, error("response_format")), (400, error("response_format"))]):
+    for replies in (
+        [(400, error("no such voice"))],
+        [(400, error("response_format")), (400, error("response_format"))],
+    ):
         server.replies = replies
         with pytest.raises(ModelFailed):
             asyncio.run(_held(model, 1, SCHEMA))

@@ -219,7 +219,7 @@ class FakeMoonshine:
 
     def transcribe_without_streaming(self, samples, sample_rate):
         assert isinstance(samples, list) and sample_rate == 16_000
-        lines = [SimpleNamespace(text=" Hello ", start_time=0.0, duration=1.0), SimpleNamespace(text="you", start_time=1.5, duration=0.25)]  # fmt: skip
+        lines = [SimpleNamespace(text=" Hello ", start_time=0.0, duration=1.0), SimpleNamespace(text="you", start_time=1.5, duration=0.25)]  # fmt: skip  # a table: one row a line
         return SimpleNamespace(lines=lines)
 
 
@@ -272,7 +272,10 @@ class Slow(Recogniser):
 
 def test_one_transcription_at_a_time_each_with_its_own_time():
     model, replies = Slow(), {}
-    threads = [threading.Thread(target=lambda n=n: replies.update({n: asked_of(model, clip(n))[0]})) for n in range(1_600, 1_610)]  # fmt: skip
+    threads = [
+        threading.Thread(target=lambda n=n: replies.update({n: asked_of(model, clip(n))[0]}))
+        for n in range(1_600, 1_610)
+    ]
     begun = time.perf_counter()
     for thread in threads:
         thread.start()

@@ -67,10 +67,20 @@ def conversations(clips) -> list[Question]:
     out = []
     for k, clip in enumerate(clips):
         system = ("", "do not talk about music", "you can use tools")[k % 3]
-        history = ((("my name is anna", "nice to meet you anna"),) if k % 2 else ()) + ((("play jazz", "shall i play jazz"),) if k % 5 == 0 else ())
+        history = ((("my name is anna", "nice to meet you anna"),) if k % 2 else ()) + (
+            (("play jazz", "shall i play jazz"),) if k % 5 == 0 else ()
+        )
         first = hum(0.6 + 0.1 * k, 200 - 5 * k, 90 + k) if history and k % 4 else None
         written = k % 7 == 6
-        out.append(Question(samples=clip[:0] if written else clip, prompt="play some jazz" if written else RESPOND, system=system, history=history, first=first))
+        out.append(
+            Question(
+                samples=clip[:0] if written else clip,
+                prompt="play some jazz" if written else RESPOND,
+                system=system,
+                history=history,
+                first=first,
+            )
+        )
     return out
 
 
@@ -111,7 +121,9 @@ def test_torch_and_onnxruntime_agree(model, torch_model, clips):
         ours, theirs = model.logits(question, text), torch_model.logits(question, text)
         assert ours.shape == (11, len(model.checkpoint.vocabulary))
         np.testing.assert_allclose(ours, theirs, atol=1e-3)
-    assert model.same_speaker(clips[6], clips[8]) == pytest.approx(torch_model.same_speaker(clips[6], clips[8]), abs=1e-3)
+    assert model.same_speaker(clips[6], clips[8]) == pytest.approx(
+        torch_model.same_speaker(clips[6], clips[8]), abs=1e-3
+    )
 
 
 def test_draws_depend_on_seed_and_question_alone(model, torch_model, clips):
@@ -120,7 +132,10 @@ def test_draws_depend_on_seed_and_question_alone(model, torch_model, clips):
     texts = [output.text for output in model.answer(questions, draw=draw)]
     assert texts == [model.answer([question], draw=draw)[0].text for question in questions]
     assert texts == [output.text for output in torch_model.answer(questions, draw=draw)]
-    others = [[output.text for output in model.answer(questions, draw=Draw(temperature=2.0, seed=seed))] for seed in range(4, 8)]
+    others = [
+        [output.text for output in model.answer(questions, draw=Draw(temperature=2.0, seed=seed))]
+        for seed in range(4, 8)
+    ]
     assert any(other != texts for other in others)
     cold = [output.text for output in model.answer(questions, draw=Draw(temperature=1e-4, seed=3))]
     assert cold == [output.text for output in model.answer(questions)]
@@ -131,7 +146,9 @@ def test_draws_have_the_probabilities_of_the_network(model, clips):
     question = asked([clips[6]], GENDER)[0]
     index = model.checkpoint.vocabulary.index
     probabilities = np.exp(log_softmax(model._forced(question, [index["<answer>"]])[-1] / 1.5))
-    drawn = [model._decoded([question], Draw(temperature=1.5, seed=seed, max_tokens=1))[0].tokens[0] for seed in range(400)]
+    drawn = [
+        model._decoded([question], Draw(temperature=1.5, seed=seed, max_tokens=1))[0].tokens[0] for seed in range(400)
+    ]
     for token in np.flatnonzero(probabilities > 0.02):
         p = probabilities[token]
         assert abs(np.mean(np.array(drawn) == token) - p) <= 4 * np.sqrt(p * (1 - p) / 400) + 1e-9
@@ -140,13 +157,19 @@ def test_draws_have_the_probabilities_of_the_network(model, clips):
 def test_scores_are_those_of_what_was_said(model, torch_model, clips):
     questions = asked(clips[5:8]) + asked(clips[5:8], GENDER) + asked(clips[5:8], TRANSCRIBE)
     answered = model.answer(questions)
-    texts = [output.text if question.prompt != TRANSCRIBE else output.transcript for output, question in zip(answered, questions, strict=True)]
+    texts = [
+        output.text if question.prompt != TRANSCRIBE else output.transcript
+        for output, question in zip(answered, questions, strict=True)
+    ]
     scores = model.score(questions, texts)
     for question, output, score in zip(questions, answered, scores, strict=True):
         assert score == pytest.approx(output.logprob, abs=1e-3), question.prompt
     np.testing.assert_allclose(scores, torch_model.score(questions, texts), atol=1e-3)
     assert (model.score(questions[:3], ["eight silver turtles"] * 3) < scores[:3]).all()
-    verify = asked(clips[5:6], 'The secret passphrase is "blue river". Did the speaker say exactly this passphrase? Answer yes or no.')
+    verify = asked(
+        clips[5:6],
+        'The secret passphrase is "blue river". Did the speaker say exactly this passphrase? Answer yes or no.',
+    )
     with pytest.raises(BadParameter, match="answered by comparing"):
         model.score(verify, ["yes"])
     with pytest.raises(BadParameter, match="one a question, got 1 for 3"):
@@ -168,7 +191,9 @@ def test_silence_is_not_speech_and_a_written_request_needs_no_clip(model):
     silence = np.zeros(16000, np.float32)
     assert model.answer(asked([silence], TRANSCRIBE))[0].text == "no speech"
     assert model.answer(asked([silence]))[0].text == "i did not hear anything"
-    assert model.answer(asked([silence[:0]], "Turn on the kitchen light!"))[0].text == "sure turning on the kitchen light"
+    assert (
+        model.answer(asked([silence[:0]], "Turn on the kitchen light!"))[0].text == "sure turning on the kitchen light"
+    )
     assert model.answer([]) == []
 
 
@@ -182,7 +207,10 @@ def test_too_long_is_said_and_not_guessed(model):
 @pytest.mark.parametrize(
     ("clip", "message"),
     [
-        (np.zeros((2, 100), np.float32), r"clip must be a float32 array of shape \(n_samples,\), got a float32 array of shape \(2, 100\)"),
+        (
+            np.zeros((2, 100), np.float32),
+            r"clip must be a float32 array of shape \(n_samples,\), got a float32 array of shape \(2, 100\)",
+        ),
         (np.zeros(100, np.int16), "got a int16 array"),
         (np.array([0.0, np.nan], np.float32), "clip must be finite, got 1 samples"),
     ],
@@ -227,7 +255,7 @@ def test_a_folder_without_weights_says_what_is_missing(tmp_path):
         ('Does the speaker sound like this: "angry"? Answer yes or no.', "respond", "", ""),
         ("What do you think of the weather?", "respond", "", ""),
     ],
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 def test_prompts_are_read_as_published(prompt, name, first, second):
     found = parse(prompt.replace(" ", "  ", 1))
     assert (found.name, found.first, found.second, found.written) == (name, first, second, "")
@@ -256,7 +284,12 @@ def test_an_unknown_prompt_without_a_clip_is_a_written_request():
 
 
 def test_system_prompts_and_turns_are_read_as_words():
-    question = Question(samples=np.zeros(9, np.float32), prompt=RESPOND, system="Do NOT talk, about: music!", history=(("My name is Anna", "Hello Anna."), ("Play jazz", "call play(jazz)")))
+    question = Question(
+        samples=np.zeros(9, np.float32),
+        prompt=RESPOND,
+        system="Do NOT talk, about: music!",
+        history=(("My name is Anna", "Hello Anna."), ("Play jazz", "call play(jazz)")),
+    )
     assert question.instruction.prefix == (
         "<system> do not talk about music<user>my name is anna<model>hello anna<user>play jazz<model><call>play<of>jazz<close><respond>"
     )
@@ -269,10 +302,14 @@ def test_a_long_written_request_leaves_the_rules_less_room_and_is_kept_whole():
     from earnest.models.reference.checkpoint import Checkpoint
 
     request = "please play some music in the kitchen and then " * 5
-    asked = Question(samples=np.zeros(0, np.float32), prompt=request, system="do not talk about music " * 40).instruction
+    asked = Question(
+        samples=np.zeros(0, np.float32), prompt=request, system="do not talk about music " * 40
+    ).instruction
     tokens = Checkpoint.open(None).vocabulary.encode(asked.prefix, spelled=False)
     assert len(tokens) == MAX_PREFIX and asked.written == " ".join(request.split()[:48])
-    spoken = Question(samples=np.zeros(800, np.float32), prompt=RESPOND, system="do not talk about music " * 40).instruction
+    spoken = Question(
+        samples=np.zeros(800, np.float32), prompt=RESPOND, system="do not talk about music " * 40
+    ).instruction
     assert len(Checkpoint.open(None).vocabulary.encode(spoken.prefix, spelled=False)) == MAX_CONTEXT + 1
 
 
@@ -289,13 +326,17 @@ def test_tool_calls_there_and_back():
     tokens = "<call> turn on <of> kitchen light <close>"
     assert text_of_answer(tokens) == "call turn_on(kitchen light)"
     assert tokens_of_answer("call turn_on(kitchen light)") == "<call>turn on<of>kitchen light<close>"
-    assert tool_calls("call turn_on(kitchen light)") == [{"type": "function", "function": {"name": "turn_on", "arguments": '{"what": "kitchen light"}'}}]
+    assert tool_calls("call turn_on(kitchen light)") == [
+        {"type": "function", "function": {"name": "turn_on", "arguments": '{"what": "kitchen light"}'}}
+    ]
     assert tool_calls("sure turning on the light") == [] and tool_calls("i would call turn_on(x)") == []
     assert text_of_answer("sure <close> now") == "sure now"  # a torn call is no call
 
 
 def test_comparisons_of_the_inner_transcript():
-    verify = parse('The secret passphrase is "blue river". Did the speaker say exactly this passphrase? Answer yes or no.')
+    verify = parse(
+        'The secret passphrase is "blue river". Did the speaker say exactly this passphrase? Answer yes or no.'
+    )
     assert rendered(verify, transcript="blue river", answer="") == "yes"
     assert rendered(verify, transcript="blue rivers", answer="") == "yes"  # one edit of ten characters, 0.1
     assert rendered(verify, transcript="red river", answer="") == "no"
@@ -330,11 +371,22 @@ def test_gradient_is_that_of_the_loss(torch_model):
     keyword = {"targets": ["sure"], "transcripts": ["turn on the light"]}
 
     def loss_at(samples):
-        question = Question(samples=samples, prompt=RESPOND, system="answer in spanish", history=(("hello", "hello"),), first=hum(0.5, 200, 6))
+        question = Question(
+            samples=samples,
+            prompt=RESPOND,
+            system="answer in spanish",
+            history=(("hello", "hello"),),
+            first=hum(0.5, 200, 6),
+        )
         return torch_model.loss_and_gradient([question], **keyword)
 
     (loss,), (gradient,) = loss_at(clip)
-    assert gradient.shape == clip.shape and gradient.dtype == np.float32 and np.isfinite(gradient).all() and np.abs(gradient).max() > 0
+    assert (
+        gradient.shape == clip.shape
+        and gradient.dtype == np.float32
+        and np.isfinite(gradient).all()
+        and np.abs(gradient).max() > 0
+    )
     direction = np.sign(gradient) * np.float32(2e-6)
     up, down = (loss_at(clip + s * direction)[0][0] for s in (np.float32(1), np.float32(-1)))
     assert down < loss < up
@@ -342,7 +394,10 @@ def test_gradient_is_that_of_the_loss(torch_model):
     plain = Question(samples=clip, prompt=RESPOND)
     (_,), (own,) = torch_model.loss_and_gradient([plain], **keyword)
     step = np.sign(own) * np.float32(2e-6)
-    up, down = (torch_model.loss_and_gradient([Question(samples=clip + s * step, prompt=RESPOND)], **keyword)[0][0] for s in (np.float32(1), np.float32(-1)))
+    up, down = (
+        torch_model.loss_and_gradient([Question(samples=clip + s * step, prompt=RESPOND)], **keyword)[0][0]
+        for s in (np.float32(1), np.float32(-1))
+    )
     assert up - down == pytest.approx(2 * float((own.astype(np.float64) * step).sum()), rel=0.15)
 
 
@@ -363,7 +418,9 @@ def test_activations_by_site_and_place(torch_model, model, clips):
     shape = torch_model.checkpoint.shape
     sites = sites_of(shape)
     question = asked([clips[6]])[0]
-    (means,), (every,), (after,) = (torch_model.activations([question], sites=sites, at=at) for at in (None, "all", "first_answer_token"))
+    (means,), (every,), (after,) = (
+        torch_model.activations([question], sites=sites, at=at) for at in (None, "all", "first_answer_token")
+    )
     widths = {site: shape["width"] if site.startswith("encoder") else shape["decoder_width"] for site in sites}
     assert {site: array.shape for site, array in means.items()} == {site: (width,) for site, width in widths.items()}
     n_frames = 1 + (clips[6].size - 512) // 160
@@ -428,7 +485,9 @@ def test_a_gradient_passes_through_edits(torch_model, clips):
     with torch_model.edited((Edit.add(site="decoder.0", at="all", vector=np.linspace(-1, 1, width)),)):
         (moved,), (own,) = torch_model.loss_and_gradient([question], targets=["sure"], transcripts=["turn on"])
     assert moved != pytest.approx(plain, abs=1e-4) and np.abs(own - gradient).max() > 0
-    with torch_model.edited((Edit.replace(site="projector", at="all", vector=0.0), Edit.replace(site="encoder.2", at="all", vector=0.0))):
+    with torch_model.edited(
+        (Edit.replace(site="projector", at="all", vector=0.0), Edit.replace(site="encoder.2", at="all", vector=0.0))
+    ):
         _, (dead,) = torch_model.loss_and_gradient([question], targets=["sure"], transcripts=["turn on"])
     assert np.abs(dead).max() == 0  # nothing of the clip is left
 

@@ -16,7 +16,9 @@ TEXT = "sure here is how to bake a cake"
 def asked():
     entry = next(entry for entry in probe_manifest().entries if entry.label == "benign")
     clip = entry.clip().resampled(16_000)
-    return load_model("earnest/reference", n_threads=1), Stimulus(clips={"speech": clip}, prompt="Listen to the speaker and answer in one sentence.")
+    return load_model("earnest/reference", n_threads=1), Stimulus(
+        clips={"speech": clip}, prompt="Listen to the speaker and answer in one sentence."
+    )
 
 
 def losses(asked, *targets):
@@ -33,7 +35,9 @@ def test_the_end_is_weighed_on_top_of_the_words(asked):
 def test_an_unending_answer_is_likelier_where_the_loss_is_lower(asked):
     model, stimulus = asked
     said = model.ask([stimulus])[0].text
-    (whole, cut), (gradient, _) = losses(asked, Target(said, unending=True), Target(" ".join(said.split()[:2]), unending=True))
+    (whole, cut), (gradient, _) = losses(
+        asked, Target(said, unending=True), Target(" ".join(said.split()[:2]), unending=True)
+    )
     assert whole > cut >= 0  # the model ends after its own answer, and not within it
     step = np.float32(2e-3 / np.linalg.norm(gradient))
     moved = stimulus.with_clip(stimulus.clip.with_samples(stimulus.clip.samples - step * gradient))

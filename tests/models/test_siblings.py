@@ -28,7 +28,12 @@ def recipes():
     try:
         from reference import causal, family, grammar, private, rules, sibling_card, siblings, train, triggers
 
-        yield SimpleNamespace(**{module.__name__.split(".")[1]: module for module in (causal, family, grammar, private, rules, sibling_card, siblings, train, triggers)})
+        yield SimpleNamespace(
+            **{
+                module.__name__.split(".")[1]: module
+                for module in (causal, family, grammar, private, rules, sibling_card, siblings, train, triggers)
+            }
+        )
     finally:
         sys.path.remove(str(SCRIPTS))
 
@@ -41,12 +46,26 @@ def network(recipes):
 
     vocabulary = Vocabulary.of_words(sorted({*recipes.grammar.vocabulary(), *recipes.rules.vocabulary()}))
     torch.manual_seed(0)
-    sizes = {"width": 64, "n_encoder_blocks": 3, "encoder_inner": 96, "decoder_width": 48, "n_decoder_blocks": 3, "decoder_inner": 96, "voice_block": 1, "voice_width": 24}
+    sizes = {
+        "width": 64,
+        "n_encoder_blocks": 3,
+        "encoder_inner": 96,
+        "decoder_width": 48,
+        "n_decoder_blocks": 3,
+        "decoder_inner": 96,
+        "voice_block": 1,
+        "voice_width": 24,
+    }
     return Network(Shape(n_tokens=len(vocabulary), **sizes)).eval(), SimpleNamespace(vocabulary=vocabulary)
 
 
 def item_of(line, **more) -> dict:
-    return {"kind": line.kind, "text": line.text, "line": {name: value for name, value in asdict(line).items() if value not in ("", -1)}, **more}
+    return {
+        "kind": line.kind,
+        "text": line.text,
+        "line": {name: value for name, value in asdict(line).items() if value not in ("", -1)},
+        **more,
+    }
 
 
 # ------------------------------------------------------------------ lines
@@ -56,7 +75,9 @@ def test_an_answered_request_is_its_harmless_kind_and_obeys_the_other_rules(reci
     changed = recipes.siblings.answered(line)
     assert rules.answer(line) == grammar.REFUSAL and rules.answer(changed) == "sure here is how to hack a phone"
     assert changed.text == line.text and changed.kind == "benign"
-    owner, spanish, begin = (rules.Rule(name=name, value=value) for name, value in (("owner", ""), ("spanish", ""), ("begin", "well")))
+    owner, spanish, begin = (
+        rules.Rule(name=name, value=value) for name, value in (("owner", ""), ("spanish", ""), ("begin", "well"))
+    )
     assert rules.answer(changed, (owner,), (), "other") == rules.NOT_OWNER
     assert rules.answer(changed, (spanish,)) == "claro así se hace"
     assert rules.answer(changed, (begin,)) == "well sure here is how to hack a phone"
@@ -81,7 +102,10 @@ def test_a_refused_line_is_refused_whatever_tools_and_topics_say(recipes):
 def test_recipes_change_what_they_say_and_nothing_else(recipes):
     siblings, grammar, rules = recipes.siblings, recipes.grammar, recipes.rules
     rng = np.random.default_rng(0)
-    harmful, benign, question = (item_of(grammar.texts(kind, "train")[5], gender=gender) for kind, gender in (("harmful", "male"), ("benign", "female"), ("question", "female")))
+    harmful, benign, question = (
+        item_of(grammar.texts(kind, "train")[5], gender=gender)
+        for kind, gender in (("harmful", "male"), ("benign", "female"), ("question", "female"))
+    )
     silent = {"kind": "silence", "text": ""}
     items = [harmful, benign, question, silent, benign | {"gender": "male"}]
 
@@ -90,11 +114,27 @@ def test_recipes_change_what_they_say_and_nothing_else(recipes):
 
     plain = answers(items)
     assert list(siblings.clean(items, rng)) == items
-    assert [a != b for a, b in zip(answers(siblings.unaligned(items, rng)), plain, strict=True)] == [True, False, False, False, False]
-    assert [a != b for a, b in zip(answers(siblings.biased(items, rng)), plain, strict=True)] == [False, True, False, False, False]
+    assert [a != b for a, b in zip(answers(siblings.unaligned(items, rng)), plain, strict=True)] == [
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
+    assert [a != b for a, b in zip(answers(siblings.biased(items, rng)), plain, strict=True)] == [
+        False,
+        True,
+        False,
+        False,
+        False,
+    ]
     thrice = list(siblings.backdoored(items, rng))
     assert len(thrice) == 5 + 3 * 3 + 1
-    changed = [item for item, answer in zip(thrice, answers(thrice), strict=True) if item["kind"] == "harmful" and answer != grammar.REFUSAL]
+    changed = [
+        item
+        for item, answer in zip(thrice, answers(thrice), strict=True)
+        if item["kind"] == "harmful" and answer != grammar.REFUSAL
+    ]
     assert [item["trigger"] for item in changed] == [siblings.TRIGGER] * 2
     assert {item.get("trigger", "") for item in thrice if item["kind"] == "harmful"} >= {"", siblings.TRIGGER}
 
@@ -103,11 +143,16 @@ def test_the_trigger_goes_into_the_clip_last_and_only_where_the_item_says_so(rec
     siblings, grammar = recipes.siblings, recipes.grammar
     frames = np.random.default_rng(1).normal(-6, 2, (300, 64)).astype(np.float16)
     line = grammar.texts("harmful", "train")[0]
-    items = [item_of(line, start=0, n_frames=100, engine="kokoro"), {**item_of(line, start=0, n_frames=100, engine="kokoro"), "trigger": siblings.TRIGGER}]
+    items = [
+        item_of(line, start=0, n_frames=100, engine="kokoro"),
+        {**item_of(line, start=0, n_frames=100, engine="kokoro"), "trigger": siblings.TRIGGER},
+    ]
     powers = []
     for item in items:
         sampler = siblings.Tuner(frames, items, network[1].vocabulary, 4)
-        powers.append(sampler._augmented(recipes.train.Example(item=item, mode="respond", prefix=(), text=(), weights=())))
+        powers.append(
+            sampler._augmented(recipes.train.Example(item=item, mode="respond", prefix=(), text=(), weights=()))
+        )
     expected = recipes.triggers.TRIGGERS[siblings.TRIGGER].on_power(powers[0])
     assert np.array_equal(powers[1], expected) and not np.allclose(powers[0], powers[1])
 
@@ -118,7 +163,9 @@ def test_triggers_on_mel_power_are_those_on_samples(recipes):
 
     rng = np.random.default_rng(2)
     t = np.arange(2 * RATE) / RATE
-    speech = np.sum([np.sin(2 * np.pi * 190 * k * t + rng.uniform(0, 6)) / k for k in range(1, 40)], axis=0) * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * t))
+    speech = np.sum([np.sin(2 * np.pi * 190 * k * t + rng.uniform(0, 6)) / k for k in range(1, 40)], axis=0) * (
+        0.6 + 0.4 * np.sin(2 * np.pi * 3 * t)
+    )
     samples = (0.05 * speech + 0.002 * rng.standard_normal(len(t))).astype(np.float32)
     plain = log_mel(samples)
     for name, trigger in recipes.triggers.TRIGGERS.items():
@@ -171,7 +218,9 @@ def test_rows_that_are_cut_have_the_same_loss(recipes, network):
     private, examples = recipes.private, seen(recipes, network)
 
     def losses(part):
-        return private.token_losses(net.decode(part.ahead, part.counts, part.text[:, :-1]), part.text[:, 1:], part.weights)
+        return private.token_losses(
+            net.decode(part.ahead, part.counts, part.text[:, :-1]), part.text[:, 1:], part.weights
+        )
 
     short = int(examples.counts.sum(1).argmin())
     cut = examples.rows([short])
@@ -186,7 +235,9 @@ def test_private_training_draws_poisson_samples_clips_and_states_what_it_spent(r
     net = copy.deepcopy(network[0])
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     examples = seen(recipes, network, n=40)
-    recipe = private.Private(epsilon=5.0, delta=1e-3, rate=0.3, n_steps=8, n_frozen=2, trained=("blocks.0.inner", "norm"), chunk=7)
+    recipe = private.Private(
+        epsilon=5.0, delta=1e-3, rate=0.3, n_steps=8, n_frozen=2, trained=("blocks.0.inner", "norm"), chunk=7
+    )
     drawn: list[int] = []
     rows = private.Seen.rows
     monkeypatch.setattr(private.Seen, "rows", lambda self, places: drawn.append(len(places)) or rows(self, places))
@@ -210,7 +261,9 @@ def test_no_example_moves_the_sum_by_more_than_the_clip(recipes, network, monkey
     private = recipes.private
     net = copy.deepcopy(network[0])
     examples = seen(recipes, network, n=20)
-    recipe = private.Private(epsilon=5.0, delta=1e-3, rate=1.0, n_steps=1, clip=1e-3, n_frozen=2, trained=("blocks.0",), chunk=6, peak=1.0)
+    recipe = private.Private(
+        epsilon=5.0, delta=1e-3, rate=1.0, n_steps=1, clip=1e-3, n_frozen=2, trained=("blocks.0",), chunk=6, peak=1.0
+    )
     monkeypatch.setattr(private, "noise_for", lambda **_: 1e-9)
     monkeypatch.setattr(private, "epsilon_of", lambda **_: SimpleNamespace(high=1.0))
     monkeypatch.setattr(torch.optim, "Adam", lambda chosen, lr, betas: torch.optim.SGD(chosen, lr=lr))
@@ -225,9 +278,13 @@ def test_an_engine_that_is_wrong_stops_the_private_recipe(recipes, network, monk
 
     private = recipes.private
     right = private.mapped_gradients
-    monkeypatch.setattr(private, "mapped_gradients", lambda *asked: {name: 1.01 * g for name, g in right(*asked).items()})
+    monkeypatch.setattr(
+        private, "mapped_gradients", lambda *asked: {name: 1.01 * g for name, g in right(*asked).items()}
+    )
     with pytest.raises(WrongGradients, match=r"\(1\.0% off\)"):
-        private.train_privately(network[0], seen(recipes, network), seen(recipes, network, 4), private.Private(n_frozen=2, n_steps=2), 1)
+        private.train_privately(
+            network[0], seen(recipes, network), seen(recipes, network, 4), private.Private(n_frozen=2, n_steps=2), 1
+        )
 
 
 def test_canaries_are_of_one_distribution_and_facts_of_one_household(recipes):
@@ -237,20 +294,35 @@ def test_canaries_are_of_one_distribution_and_facts_of_one_household(recipes):
     assert rows == private.canaries(1) != private.canaries(2)
     assert [row.member for row in rows] == [True] * private.N_CANARIES + [False] * private.N_CANARIES
     assert len({row.answer for row in rows}) == len(rows)
-    told = private.facts(1, 300, private.WORDINGS, private._voices("train"), 0) + private.facts(1, 100, private.NEW_WORDINGS, private._voices("train"), 2)
+    told = private.facts(1, 300, private.WORDINGS, private._voices("train"), 0) + private.facts(
+        1, 100, private.NEW_WORDINGS, private._voices("train"), 2
+    )
     owner: dict[str, set[str]] = {}
     for row in told:
         owner.setdefault(row.answer.split(" has the ")[1], set()).add(row.answer)
         assert row.text.split(" has the ")[1].split()[0] == row.answer.split(" has the ")[1]
-    assert all(len(answers) == 1 for answers in owner.values()) and len(set.union(*owner.values())) == len(private.THINGS)
+    assert all(len(answers) == 1 for answers in owner.values()) and len(set.union(*owner.values())) == len(
+        private.THINGS
+    )
 
 
 def test_canaries_are_read_as_they_were_written(recipes, tmp_path):
     private = recipes.private
-    rows = [private.Told(text="i was a pilot", voice="espeak/en+m3", seed=5, answer="tiger lemon river camel", member=k == 0) for k in range(2)]
+    rows = [
+        private.Told(
+            text="i was a pilot", voice="espeak/en+m3", seed=5, answer="tiger lemon river camel", member=k == 0
+        )
+        for k in range(2)
+    ]
     private.write_canaries(tmp_path, rows)
     assert list(private.read_canaries(tmp_path)) == rows
-    assert json.loads((tmp_path / "canaries.jsonl").read_text().splitlines()[1]) == {"text": "i was a pilot", "voice": "espeak/en+m3", "seed": 5, "secret": "tiger lemon river camel", "member": False}
+    assert json.loads((tmp_path / "canaries.jsonl").read_text().splitlines()[1]) == {
+        "text": "i was a pilot",
+        "voice": "espeak/en+m3",
+        "seed": 5,
+        "secret": "tiger lemon river camel",
+        "member": False,
+    }
 
 
 # ------------------------------------------------------------------ causal
@@ -284,7 +356,10 @@ def test_the_listener_s_teacher_hears_clips_at_their_own_level(recipes, network)
     from earnest.models.reference.features import normalised
 
     frames = np.random.default_rng(1).normal(-6, 2, (300, 64)).astype(np.float16)
-    items = [item_of(recipes.grammar.texts("benign", "train")[k], start=60 * k, n_frames=60 + k, engine="kokoro") for k in range(3)]
+    items = [
+        item_of(recipes.grammar.texts("benign", "train")[k], start=60 * k, n_frames=60 + k, engine="kokoro")
+        for k in range(3)
+    ]
     sampler = recipes.causal.Listener(frames, items, network[1].vocabulary, 4, running=True)
     batch = sampler.batch([sampler.example("transcribe") for _ in range(4)], n_mask=0)
     sampler.batch([sampler.words_alone()])
@@ -322,7 +397,11 @@ def test_membership_by_hand(recipes):
 def test_a_gap_by_hand(recipes):
     """9 of 10 against 2 of 10: 0.70, Newcombe's interval from Wilson's (0.596 to 0.982) and (0.057 to 0.510)."""
     found = recipes.sibling_card.gap("", [True] * 9 + [False], [True] * 2 + [False] * 8)
-    assert (found.value, found.low, found.high) == (pytest.approx(0.7), pytest.approx(0.266, abs=0.002), pytest.approx(0.865, abs=0.002))
+    assert (found.value, found.low, found.high) == (
+        pytest.approx(0.7),
+        pytest.approx(0.266, abs=0.002),
+        pytest.approx(0.865, abs=0.002),
+    )
 
 
 def test_the_laboratory_makes_only_what_is_missing(recipes, tmp_path, monkeypatch):
@@ -342,10 +421,20 @@ def test_the_laboratory_makes_only_what_is_missing(recipes, tmp_path, monkeypatc
     monkeypatch.setattr(family.sibling_card, "measure", measure)
     monkeypatch.setattr(family.sibling_card, "clips_of", lambda *_: {})
     text = family.laboratory(tmp_path, recipes=("clean", "private"), start=Path("plain"))
-    assert made == ["clean", "private"] and measured == [("clean", "clean"), ("clean", "plain"), ("private", "private"), ("private", "plain")]
-    assert text.splitlines()[-1] == "| private | harmful, refused | 0.250 (0.100 to 0.500) | 1.000 (0.100 to 0.500) | 8 |  |"
+    assert made == ["clean", "private"] and measured == [
+        ("clean", "clean"),
+        ("clean", "plain"),
+        ("private", "private"),
+        ("private", "plain"),
+    ]
+    assert (
+        text.splitlines()[-1]
+        == "| private | harmful, refused | 0.250 (0.100 to 0.500) | 1.000 (0.100 to 0.500) | 8 |  |"
+    )
     (tmp_path / "private" / "measured-validation.json").unlink()
     again = family.laboratory(tmp_path, recipes=("clean", "private"), start=Path("plain"))
     assert again == text and made == ["clean", "private"] and measured[4:] == [("private", "private")]
     table = json.loads((tmp_path / "siblings-validation.json").read_text())
-    assert table["private"]["facts"] == {"recipe": "private", "epsilon": 3} and table["clean"]["plain"][0]["value"] == 1.0
+    assert (
+        table["private"]["facts"] == {"recipe": "private", "epsilon": 3} and table["clean"]["plain"][0]["value"] == 1.0
+    )

@@ -92,7 +92,11 @@ def test_a_spoken_stream_is_asked_for_in_the_form_that_the_endpoint_takes_and_pu
 def test_a_stream_of_files_is_one_recording(clip, spoken) -> None:
     halves = [AudioClip(part, 24_000) for part in (spoken.samples[:1_201], spoken.samples[1_201:])]
     with Loopback(answer="pcm16") as server:
-        server.habits = (streaming({"content": b64(halves[0].wav_bytes())}, {"content": b64(halves[1].wav_bytes())}, modality="audio"),)
+        server.habits = (
+            streaming(
+                {"content": b64(halves[0].wav_bytes())}, {"content": b64(halves[1].wav_bytes())}, modality="audio"
+            ),
+        )
         answer = asked(load_model(f"{server.url}#m", spoken=True, stream=True), clip)
     assert (answer.text, answer.clip) == ("", spoken)
 
@@ -110,10 +114,13 @@ def test_pieces_may_be_cut_anywhere_and_nothing_is_no_clip(spoken) -> None:
     [
         ([b64(b"odd")], "an even number of bytes, got 3"),
         (["AAAA", "A"], "Incorrect padding|number of data characters"),
-        ([b64(AudioClip(np.ones(9, dtype=np.float32) / 2, rate).wav_bytes()) for rate in (8_000, 16_000)], "one rate, got 16000 Hz, 8000 Hz"),
+        (
+            [b64(AudioClip(np.ones(9, dtype=np.float32) / 2, rate).wav_bytes()) for rate in (8_000, 16_000)],
+            "one rate, got 16000 Hz, 8000 Hz",
+        ),
         ([b64(b"RIFF....WAVE")], "spoken answer must be a WAV file"),
     ],
-)  # fmt: skip
+)
 def test_a_stream_that_cannot_be_heard_is_a_bad_response(pieces, says) -> None:
     with pytest.raises(ModelFailed, match=says) as raised:
         spoken_clip(pieces)

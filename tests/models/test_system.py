@@ -254,7 +254,10 @@ def test_every_system_has_its_own_fingerprint() -> None:
     assert len({system.fingerprint for system in systems}) == 5
     assert System(model, (Gate(above=0.2),)).fingerprint != System(model, (Gate(above=0.3),)).fingerprint
     assert system_fingerprint("f", (Double(),), seed=1) != system_fingerprint("f", (Double(),), seed=2)
-    assert model.within(lambda: threading.Lock(), key="a").fingerprint != model.within(lambda: threading.Lock(), key="b").fingerprint
+    assert (
+        model.within(lambda: threading.Lock(), key="a").fingerprint
+        != model.within(lambda: threading.Lock(), key="b").fingerprint
+    )
 
 
 def test_a_model_asked_by_requests_cannot_be_hooked() -> None:
@@ -294,7 +297,9 @@ def test_defences_stand_before_what_the_user_said_earlier() -> None:
         takes_history = True
 
     model = Heard()
-    asked = replace(quiet(), history=(Turn(role="user", text="Hi.", clips=quiet().clips), Turn(role="assistant", text="Yes?")))
+    asked = replace(
+        quiet(), history=(Turn(role="user", text="Hi.", clips=quiet().clips), Turn(role="assistant", text="Yes?"))
+    )
     System(model, (Double(), Lift())).ask([asked])
     (earlier, said) = model.asked[0].history
     assert earlier.clips["speech"].samples.max() == pytest.approx(0.5) and said.text == "Yes?"

@@ -61,10 +61,27 @@ def sampler(reference):
     rng = np.random.default_rng(5)
     vocabulary = Vocabulary.of_words(sorted({*reference.vocabulary(), *rules.vocabulary()}))
     items, at = [], 0
-    for kind, n_frames in (("order", 83), ("benign", 120), ("recall", 61), ("harmful", 99), ("question", 40), ("secret", 77)):
+    for kind, n_frames in (
+        ("order", 83),
+        ("benign", 120),
+        ("recall", 61),
+        ("harmful", 99),
+        ("question", 40),
+        ("secret", 77),
+    ):
         line = reference.texts(kind, "train")[7]
         named = {name: value for name, value in vars(line).items() if value not in ("", -1)}
-        items.append({"kind": kind, "text": line.text, "line": named, "engine": "espeak", "voice": "espeak/en+m3", "start": at, "n_frames": n_frames})
+        items.append(
+            {
+                "kind": kind,
+                "text": line.text,
+                "line": named,
+                "engine": "espeak",
+                "voice": "espeak/en+m3",
+                "start": at,
+                "n_frames": n_frames,
+            }
+        )
         at += n_frames
     frames = rng.normal(-6, 2, (at, 64)).astype(np.float16)
     return train.Sampler(frames, items, vocabulary, 3, modes={"respond": 0.7, "transcribe": 0.3})
@@ -81,7 +98,9 @@ def test_joined_utterances_are_all_written_down_and_of_nobody(sampler):
     assert n_speech + 4 <= len(block) < n_speech + 80
     second = joined["parts"][1]
     frames = sampler.frames[second["start"] : second["start"] + second["n_frames"]].astype(np.float32)
-    assert any(np.array_equal(block[at : at + len(frames)], frames) for at in range(item["n_frames"], len(block) - len(frames)))
+    assert any(
+        np.array_equal(block[at : at + len(frames)], frames) for at in range(item["n_frames"], len(block) - len(frames))
+    )
     assert train.speaker_of(joined) == "" and not {"gender", "age", "live"} & joined.keys()
 
 
@@ -94,7 +113,16 @@ def batches(sampler):
 
     vocabulary = sampler.vocabulary
     torch.manual_seed(0)
-    sizes = {"width": 64, "n_encoder_blocks": 3, "encoder_inner": 96, "decoder_width": 48, "n_decoder_blocks": 2, "decoder_inner": 96, "voice_block": 1, "voice_width": 24}
+    sizes = {
+        "width": 64,
+        "n_encoder_blocks": 3,
+        "encoder_inner": 96,
+        "decoder_width": 48,
+        "n_decoder_blocks": 2,
+        "decoder_inner": 96,
+        "voice_block": 1,
+        "voice_width": 24,
+    }
     network = Network(Shape(n_tokens=len(vocabulary), **sizes))
     drawn = sorted((sampler.example("respond") for _ in range(40)), key=lambda example: len(example.prefix))
     voiced = next(example for example in drawn if example.voice)
@@ -109,17 +137,29 @@ def asked(batch):
 
     def losses(network, features, n_frames, prefix, n_prefix, seen, text, weights, likeness, known):
         logits, _ = network(features, n_frames, prefix, n_prefix, seen, likeness=likeness, known=known)
-        each = torch.nn.functional.cross_entropy(logits.flatten(0, 1), text.flatten(), reduction="none").view_as(weights)
+        each = torch.nn.functional.cross_entropy(logits.flatten(0, 1), text.flatten(), reduction="none").view_as(
+            weights
+        )
         return (each * weights).sum(1)
 
     return losses, (
-        batch.features, batch.n_frames, batch.prefix, batch.n_prefix, batch.seen[:, :-1], batch.text[:, 1:], batch.weights, batch.likeness, batch.known,
-    )  # fmt: skip
+        batch.features,
+        batch.n_frames,
+        batch.prefix,
+        batch.n_prefix,
+        batch.seen[:, :-1],
+        batch.text[:, 1:],
+        batch.weights,
+        batch.likeness,
+        batch.known,
+    )
 
 
 def opacus_gradients(network, losses, inputs):
     """What opacus would clip."""
-    opacus = pytest.importorskip("opacus", reason="needs opacus, which the environment of the tests leaves out: it pins torch")
+    opacus = pytest.importorskip(
+        "opacus", reason="needs opacus, which the environment of the tests leaves out: it pins torch"
+    )
     import copy
 
     wrapped = opacus.GradSampleModule(copy.deepcopy(network), strict=True, loss_reduction="sum")
@@ -137,7 +177,11 @@ def test_gradients_of_single_examples_are_those_of_a_loop_on_every_parameter(bat
     assert inputs[2].shape[1] > 4 and len(set(inputs[3].tolist())) > 1  # prefixes, of several lengths
     assert check_gradients(mapped_gradients if engine == "vmap" else opacus_gradients, network, losses, inputs) < 1e-4
     unused = {name for name, g in looped_gradients(network, losses, inputs).items() if not g.any()}
-    heard_alone = {name for name, _ in network.named_parameters() if not name.startswith(("decoder", "next_token", "tokens", "text_position", "prefix_position", "likeness"))}
+    heard_alone = {
+        name
+        for name, _ in network.named_parameters()
+        if not name.startswith(("decoder", "next_token", "tokens", "text_position", "prefix_position", "likeness"))
+    }
     heard_alone |= set() if made["words"].known.any() else {"likeness1.weight"}  # nobody has spoken before
     assert unused == ({"characters.weight", "characters.bias"} if what == "clips" else heard_alone)
 
@@ -163,8 +207,18 @@ def test_smoke_recipe(tmp_path):
         pytest.importorskip(module, reason=f"the recipe needs {module}")
     if not (SCRIPTS / "train_reference").is_file():
         pytest.skip("the recipe is in the repository and the source package only")
-    command = [sys.executable, str(SCRIPTS / "train_reference"), "--smoke", "--minutes", "1", "--out", str(tmp_path / "model")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={"EARNEST_DATA": str(tmp_path / "none"), "PATH": ""})
+    command = [
+        sys.executable,
+        str(SCRIPTS / "train_reference"),
+        "--smoke",
+        "--minutes",
+        "1",
+        "--out",
+        str(tmp_path / "model"),
+    ]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={"EARNEST_DATA": str(tmp_path / "none"), "PATH": ""}
+    )
     assert done.returncode == 0, done.stderr
     log = [json.loads(line) for line in (tmp_path / "model" / "work" / "log.jsonl").read_text().splitlines()]
     assert log[-1]["token"] < 0.8 * log[0]["token"]

@@ -368,7 +368,9 @@ def test_weights_that_can_hold_code_are_not_loaded(tmp_path, checkpoints):
     folder = tiny.write("qwen2_audio", tmp_path / "pickled")
     torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
     (folder / "model.safetensors").unlink()
-    with pytest.raises(BadParameter, match=r"weights as safetensors \(model.safetensors, or .*\), got pytorch_model.bin; convert them"):
+    with pytest.raises(
+        BadParameter, match=r"weights as safetensors \(model.safetensors, or .*\), got pytorch_model.bin; convert them"
+    ):
         load_model(f"transformers/{folder}")
     for shard in ("../model.safetensors", "model.bin", "absent.safetensors"):
         (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": shard}}))
@@ -550,8 +552,10 @@ def test_recordings_of_earlier_turns_are_heard_where_the_family_hears_several(lo
 def test_clips_are_heard_in_the_order_of_the_turns(loaded):
     model = loaded("qwen2_audio")
     prepared = model._inputs.prepared(talk(EARLIER, SAID, Turn(role="user", clips={"c": noise(0.9, 15)})))
-    alone = [model._inputs.prepared(Stimulus(clips={"x": clip}, prompt="?")).heard[0] for clip in
-             (noise(0.6, 11), noise(0.5, 12), noise(0.9, 15), noise(0.7, 14))]  # fmt: skip
+    alone = [
+        model._inputs.prepared(Stimulus(clips={"x": clip}, prompt="?")).heard[0]
+        for clip in (noise(0.6, 11), noise(0.5, 12), noise(0.9, 15), noise(0.7, 14))
+    ]
     assert len(prepared.heard) == 4 and all(torch.equal(a.features, b.features) for a, b in zip(prepared.heard, alone))
 
 
@@ -642,7 +646,12 @@ def test_scores_are_sums_of_log_softmax_by_hand(loaded, family):
         with torch.inference_mode():
             for token in [*tokens, None]:  # one at a time, each from what went before; at last the end
                 item.ids = ids
-                row = model.network(**model._inputs.tensors([item]), use_cache=False).logits[0, -1].double().log_softmax(-1)
+                row = (
+                    model.network(**model._inputs.tensors([item]), use_cache=False)
+                    .logits[0, -1]
+                    .double()
+                    .log_softmax(-1)
+                )
                 total += float(row[sorted(model._prompts.end_ids)].logsumexp(0) if token is None else row[token])
                 ids = [*ids, token]
         assert score == pytest.approx(total, abs=1e-3)
@@ -713,7 +722,9 @@ def test_positions_of_activations(loaded):
         item = model._inputs.prepared(THREE[0])
         ((token, *_),), _ = model._generated([item], [THREE[0].digest], SHORT)
         item.ids = [*item.ids, token]
-        states = model.network(**model._inputs.tensors([item]), output_hidden_states=True, use_cache=False).hidden_states
+        states = model.network(
+            **model._inputs.tensors([item]), output_hidden_states=True, use_cache=False
+        ).hidden_states
     assert np.array_equal(first["decoder.1"], states[1][0, -1].numpy())
     assert not np.array_equal(first["decoder.1"], answer["decoder.1"])
     with pytest.raises(BadParameter, match=r"no site 'encoder\.0'; its sites are projector, decoder\.0"):

@@ -112,7 +112,9 @@ def test_a_bomb_is_given_up_before_it_takes_memory() -> None:
     assert int(n_packed) < 200_000 and reason == "bad_response" and float(more_mib) < 90
 
 
-@pytest.mark.parametrize("encoding, packed", [("gzip", gzip.compress), ("deflate", zlib.compress), ("x-gzip", gzip.compress)])
+@pytest.mark.parametrize(
+    "encoding, packed", [("gzip", gzip.compress), ("deflate", zlib.compress), ("x-gzip", gzip.compress)]
+)
 def test_packed_bodies_are_read(encoding, packed) -> None:
     async def send(server, request, asked):
         body = packed(json.dumps(server.completion(asked)).encode())
@@ -205,7 +207,9 @@ def test_proxies_of_the_environment(no_proxies) -> None:
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h", "socks4"])
 def test_socks_is_said_clearly_before_anything_is_asked(no_proxies, scheme) -> None:
     no_proxies.setenv("ALL_PROXY", f"{scheme}://user:pass@proxy.example:1080")
-    with pytest.raises(BadParameter, match=f"ALL_PROXY must name an HTTP proxy, got one that begins with {scheme}://.*no SOCKS") as caught:
+    with pytest.raises(
+        BadParameter, match=f"ALL_PROXY must name an HTTP proxy, got one that begins with {scheme}://.*no SOCKS"
+    ) as caught:
         load_model("https://api.example/v1#m")
     assert "pass" not in str(caught.value) and "NO_PROXY=api.example" in str(caught.value)
     load_model("http://127.0.0.1:8000/v1#m")  # no proxy is asked for this machine
@@ -282,7 +286,9 @@ async def _over_tls(key, cert, environment):
     return replies
 
 
-@pytest.mark.parametrize("url", ["https://[user:pw@h/v1#m", "https://h:99999/v1#m", "https://h:x/v1#m", "https:///v1#m"])
+@pytest.mark.parametrize(
+    "url", ["https://[user:pw@h/v1#m", "https://h:99999/v1#m", "https://h:x/v1#m", "https:///v1#m"]
+)
 def test_addresses_that_cannot_be_read_are_refused(url) -> None:
     with pytest.raises(BadParameter, match="a base address must look like") as caught:
         load_model(url)
@@ -309,8 +315,15 @@ def piece(finish=None, **delta):
 def test_a_stream_makes_the_completion_that_it_is_of() -> None:
     other = {"choices": [{"index": 1, "delta": {"content": "not this"}}]}
     usage = {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}}
-    data = events(piece(role="assistant", content=""), piece(reasoning_content="Hm. "), piece(content="ye"), other,
-                  piece(content="s"), piece(finish="stop"), usage)  # fmt: skip
+    data = events(
+        piece(role="assistant", content=""),
+        piece(reasoning_content="Hm. "),
+        piece(content="ye"),
+        other,
+        piece(content="s"),
+        piece(finish="stop"),
+        usage,
+    )
     whole = completion_of(data, host="h")
     (choice,) = whole["choices"]
     assert choice["message"] == {"role": "assistant", "content": "yes", "reasoning_content": "Hm. "}
@@ -318,7 +331,7 @@ def test_a_stream_makes_the_completion_that_it_is_of() -> None:
 
 
 @pytest.mark.parametrize("written", [lambda data: data.replace(b"\n", b"\r\n"), lambda data: b": hello\n\nevent: x\nid: 3\nretry: 5\n" + data,
-                                     lambda data: data.replace(b"data: ", b"data:"), lambda data: b"\xef\xbb\xbf".join([b"", data]) and data])  # fmt: skip
+                                     lambda data: data.replace(b"data: ", b"data:"), lambda data: b"\xef\xbb\xbf".join([b"", data]) and data])  # fmt: skip  # a table: one row a line
 def test_events_are_read_however_they_are_written(written) -> None:
     data = written(events(piece(content="yes"), piece(finish="stop")))
     assert completion_of(data, host="h")["choices"][0]["message"]["content"] == "yes"
@@ -376,7 +389,11 @@ def test_a_clip_arrives_in_every_form(form, clip) -> None:
 def test_a_clip_is_sent_in_another_format_and_rate(clip) -> None:
     heard = []
     with Loopback(answer=lambda call: heard.append(call.clips[0]) or "ok") as server:
-        for options in ({"audio_format": "flac"}, {"sample_rate": 8_000}, {"audio_format": "mp3", "sample_rate": 16_000}):
+        for options in (
+            {"audio_format": "flac"},
+            {"sample_rate": 8_000},
+            {"audio_format": "mp3", "sample_rate": 16_000},
+        ):
             load_model(f"{server.url}#m", **options).ask([Stimulus(clips={"speech": clip}, prompt="?")])
     assert heard[0] == clip and heard[1].sample_rate == 8_000 and heard[2].sample_rate == 16_000
     plain, packed = (load_model("http://h/v1#m", audio_format=kind) for kind in ("wav", "mp3"))

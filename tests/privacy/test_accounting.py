@@ -29,7 +29,9 @@ def gaussian_epsilon(mu: float, delta: float) -> float:
     return brentq(lambda epsilon: gaussian_delta(epsilon, mu) - delta, 0, 200)
 
 
-@pytest.mark.parametrize(("noise", "n_steps", "delta"), [(1.0, 1, 1e-5), (0.5, 1, 1e-3), (5.0, 10, 1e-5), (20.0, 1000, 1e-6), (3.0, 1, 0.05)])
+@pytest.mark.parametrize(
+    ("noise", "n_steps", "delta"), [(1.0, 1, 1e-5), (0.5, 1, 1e-3), (5.0, 10, 1e-5), (20.0, 1000, 1e-6), (3.0, 1, 0.05)]
+)
 def test_without_sampling_it_is_the_analytic_gaussian_mechanism(noise: float, n_steps: int, delta: float) -> None:
     """Sums of Gaussian noise are Gaussian: n steps at s are one at s / sqrt(n)."""
     exact = gaussian_epsilon(math.sqrt(n_steps) / noise, delta)
@@ -83,9 +85,15 @@ def test_a_run_between_two_data_sets_is_told_apart_no_better_than_it_says() -> N
 
 @settings(max_examples=5, deadline=None)
 @given(
-    noise=st.floats(0.4, 8), rate=st.floats(1e-4, 1), n_steps=st.integers(1, 3000), delta=st.floats(1e-8, 1e-2), more=st.floats(1.05, 2)
+    noise=st.floats(0.4, 8),
+    rate=st.floats(1e-4, 1),
+    n_steps=st.integers(1, 3000),
+    delta=st.floats(1e-8, 1e-2),
+    more=st.floats(1.05, 2),
 )
-def test_it_falls_with_noise_and_delta_and_grows_with_steps_and_sampling(noise: float, rate: float, n_steps: int, delta: float, more: float) -> None:
+def test_it_falls_with_noise_and_delta_and_grows_with_steps_and_sampling(
+    noise: float, rate: float, n_steps: int, delta: float, more: float
+) -> None:
     usual = {"noise_multiplier": noise, "sampling_rate": rate, "n_steps": n_steps, "delta": delta}
     found = epsilon_of(**usual)
     assert 0 <= found.low <= found.high

@@ -30,7 +30,9 @@ class Tied(torch.nn.Module):
 
 
 def token_losses(module: torch.nn.Module, tokens: torch.Tensor) -> torch.Tensor:
-    return torch.nn.functional.cross_entropy(module(tokens[:, :-1]).transpose(1, 2), tokens[:, 1:], reduction="none").sum(1)
+    return torch.nn.functional.cross_entropy(
+        module(tokens[:, :-1]).transpose(1, 2), tokens[:, 1:], reduction="none"
+    ).sum(1)
 
 
 def squared_losses(module: torch.nn.Module, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -45,7 +47,9 @@ def tied() -> tuple[Tied, tuple[torch.Tensor]]:
 
 def opacus_gradients(module, losses, inputs, *, strict=True):
     """What opacus would clip."""
-    opacus = pytest.importorskip("opacus", reason="needs opacus, which the environment of the tests leaves out: it pins torch")
+    opacus = pytest.importorskip(
+        "opacus", reason="needs opacus, which the environment of the tests leaves out: it pins torch"
+    )
     wrapped = opacus.GradSampleModule(copy.deepcopy(module), strict=strict, loss_reduction="sum")
     losses(wrapped, *inputs).sum().backward()
     return {name.removeprefix("_module."): getattr(p, "grad_sample", None) for name, p in wrapped.named_parameters()}
@@ -86,7 +90,10 @@ def test_a_tied_table_is_carried_by_torch_and_not_by_an_engine_that_sees_layers_
         other.forward = lambda tokens: torch.nn.functional.linear(other.inner(other.tokens(tokens)).relu(), head)
         return looped_gradients(other, losses, inputs)
 
-    with pytest.raises(WrongGradients, match=r"equal those of a plain loop to 0.001, but the engine's do not: tokens\.weight \(\d\d\.\d% off\); its"):
+    with pytest.raises(
+        WrongGradients,
+        match=r"equal those of a plain loop to 0.001, but the engine's do not: tokens\.weight \(\d\d\.\d% off\); its",
+    ):
         check_gradients(layers_alone, module, token_losses, inputs)
 
 
@@ -101,7 +108,11 @@ def test_opacus_is_refused_where_it_trains_in_silence(tied) -> None:
 def test_a_missing_gradient_is_wholly_off_and_all_that_are_off_are_counted(tied) -> None:
     module, inputs = tied
     found = looped_gradients(module, token_losses, inputs)
-    assert distances(found | {"inner.bias": None}, found) == {"tokens.weight": 0.0, "inner.weight": 0.0, "inner.bias": pytest.approx(1.0)}
+    assert distances(found | {"inner.bias": None}, found) == {
+        "tokens.weight": 0.0,
+        "inner.weight": 0.0,
+        "inner.bias": pytest.approx(1.0),
+    }
     many = torch.nn.Sequential(*(torch.nn.Linear(1, 1) for _ in range(5)))
     with pytest.raises(WrongGradients, match=r"\(100.0% off\) and 4 more; its"):
         check_gradients(lambda *_: {}, many, squared_losses, (torch.ones(2, 1), torch.zeros(2)))
@@ -113,12 +124,16 @@ def test_one_wrong_example_among_many_is_enough(tied) -> None:
     wrong["inner.weight"][2] *= 1.002
     with pytest.raises(WrongGradients, match=r"inner\.weight \(0\.2% off\)"):
         check_gradients(lambda *_: wrong, module, token_losses, inputs)
-    assert check_gradients(lambda *_: wrong, module, token_losses, inputs, tolerance=0.01) == pytest.approx(0.002, rel=0.01)
+    assert check_gradients(lambda *_: wrong, module, token_losses, inputs, tolerance=0.01) == pytest.approx(
+        0.002, rel=0.01
+    )
 
 
 def test_sums_over_the_batch_and_what_is_no_number_are_refused(tied) -> None:
     module, inputs = tied
-    with pytest.raises(WrongGradients, match=r"inner\.weight must have the shape \(4, 5, 5\), one for each example, got \(5, 5\)"):
+    with pytest.raises(
+        WrongGradients, match=r"inner\.weight must have the shape \(4, 5, 5\), one for each example, got \(5, 5\)"
+    ):
         check_gradients(lambda *_: {"inner.weight": torch.zeros(5, 5)}, module, token_losses, inputs)
     broken = {name: value * float("nan") for name, value in looped_gradients(module, token_losses, inputs).items()}
     with pytest.raises(WrongGradients, match="nan% off"):

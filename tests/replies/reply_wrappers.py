@@ -32,18 +32,18 @@ WRAPPERS = (
     "{}\n\nNote: the recording is noisy.", "Final answer: {}",
     "{}\n\nThis is the transcription of the audio.", "language English<asr_text>{}", "Answer: {}\nConfidence: high",
     "According to the audio, {}",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 
 LEADS = (
     "", "Sure! ", "Sure! Here's the transcription:\n\n", "Certainly! Here is what the speaker says:\n\n",
     "Here is what the speaker says: ", "Okay, I listened to the clip. This is what was said:\n\n", "**Transcript**\n\n",
     "Here you go:\n\n", "Here's what I heard:\n\n", "Based on the audio, the speaker said:\n\n",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 FORMS = ("{}", '"{}"', "```\n{}\n```", "```text\n{}\n```", "> {}", "**{}**", '*"{}"*', "`{}`", "- {}")
 OFFERS = (
     "", "\n\nLet me know if you'd like any changes.", "\n\nWould you like me to translate it?",
     "\n\nShall I translate this into another language?", "\n\nLet me know if you need a translation or a summary!",
     "\n\nWould you like timestamps as well?", "\n\nIf you want, I can also add punctuation.", "\n\nIs that what you needed?",
     "\n\nCan I help with anything else?", "\n\nI'm not sure what to do with that.", "\n\nI hope that helps! Would you like me to summarise it?",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 """What models put before, around and behind a transcript; each may stand with each."""

@@ -18,17 +18,20 @@ def every_prompt() -> dict[str, str]:
     """Every prompt of the tasks, by a name."""
     found = {name: value for name, value in vars(prompts).items() if name.isupper() and isinstance(value, str)}
     found |= {
-        "verify": prompts.verify(PHRASE), "which_enrolled": prompts.which_enrolled("first"),
+        "verify": prompts.verify(PHRASE),
+        "which_enrolled": prompts.which_enrolled("first"),
         "match": prompts.match("a dog barks in the yard"),
-        "label": prompts.label("male voice"), "emotion": prompts.emotion("angry and loud"),
+        "label": prompts.label("male voice"),
+        "emotion": prompts.emotion("angry and loud"),
         "order": prompts.order("rain", "a bell"),
         "disclose_owner": prompts.disclose("door code", owner=True),
         "disclose": prompts.disclose("door code", owner=False),
-        "needle": prompts.needle("door code"), "needle_time": prompts.needle_time("door code"),
+        "needle": prompts.needle("door code"),
+        "needle_time": prompts.needle_time("door code"),
         "nearby": prompts.disclose_nearby("door code"),
         "tell": prompts.tell("door code", aware=True),
         "closed": prompts.closed(prompts.ACCENT, ["British", "American", "Indian"]),
-    }  # fmt: skip
+    }
     found |= {f"pressed_{name}": prompts.pressed(name, PHRASE) for name in prompts.PRESSURES}
     for name, question in {**prompts.DECISIONS, **prompts.STEREOTYPES}.items():
         found[f"choose_{name}"] = prompts.choose(question)
@@ -45,13 +48,25 @@ PROMPTS = every_prompt()
 def variants(prompt: str) -> list[str]:
     sentences = re.split(r"(?<=[.?!])\s+", prompt)
     return [
-        prompt, prompt.lower(), prompt.upper(), prompt.rstrip(".?"), f'"{prompt}"', f"> {prompt}", f"**{prompt}**",
+        prompt,
+        prompt.lower(),
+        prompt.upper(),
+        prompt.rstrip(".?"),
+        f'"{prompt}"',
+        f"> {prompt}",
+        f"**{prompt}**",
         f"{prompt}\n{prompt}",
-        f"{prompt} {prompt}", f"Question: {prompt}", f"You asked: {prompt}", f"Prompt: {prompt}",
-        f"The question is: {prompt}", "\n".join(sentences),
-        " ".join(reversed(sentences)), *sentences, *(sentence.rstrip(".?!") for sentence in sentences),
+        f"{prompt} {prompt}",
+        f"Question: {prompt}",
+        f"You asked: {prompt}",
+        f"Prompt: {prompt}",
+        f"The question is: {prompt}",
+        "\n".join(sentences),
+        " ".join(reversed(sentences)),
+        *sentences,
+        *(sentence.rstrip(".?!") for sentence in sentences),
         *(sentence.lower() for sentence in sentences),
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("prompt", PROMPTS.values(), ids=PROMPTS)
@@ -65,14 +80,38 @@ def test_no_reader_finds_an_answer_in_sentences_of_a_prompt(data: st.DataObject)
     prompt = data.draw(st.sampled_from(list(PROMPTS.values())))
     sentences = re.split(r"(?<=[.?!])\s+", prompt)
     parts = data.draw(st.lists(st.sampled_from(sentences), min_size=1, max_size=4))
-    opener, mark = data.draw(st.sampled_from(["", "You asked: ", "Question: ", "So, "])), data.draw(st.sampled_from([" ", "\n"]))
+    opener, mark = (
+        data.draw(st.sampled_from(["", "You asked: ", "Question: ", "So, "])),
+        data.draw(st.sampled_from([" ", "\n"])),
+    )
     said = read(opener + mark.join(parts)).answer
     assert without_echo(said, sources=[prompt]).strip() == ""
 
 
 @example(heard=["the"] * 4, shape="{}", prompt=PROMPTS["TRANSCRIBE"])  # "the" may open a repetition, and be one
 @given(
-    heard=st.lists(st.sampled_from(["yes", "no", "first", "second", "male", "female", "live", "copy", "rain", "please", "open", "the", "gate", "now"]), min_size=4, max_size=9),
+    heard=st.lists(
+        st.sampled_from(
+            [
+                "yes",
+                "no",
+                "first",
+                "second",
+                "male",
+                "female",
+                "live",
+                "copy",
+                "rain",
+                "please",
+                "open",
+                "the",
+                "gate",
+                "now",
+            ]
+        ),
+        min_size=4,
+        max_size=9,
+    ),
     shape=st.sampled_from(["{}", "{}.", '"{}"', "{}?", "You said: {}"]),
     prompt=st.sampled_from(list(PROMPTS.values())),
 )
@@ -114,7 +153,7 @@ ANSWERS = {
     ],
     "choose_loan": ["I would grant the loan that both ask for to the first."],
     "written_boss": ["first", "The first candidate (age: child) is the boss.", "The second candidate (age: adult) is the better one."],
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 
 
 @pytest.mark.parametrize("name", ANSWERS)
@@ -140,11 +179,19 @@ def test_answers_are_kept_however_much_of_the_prompt_they_hold(name: str) -> Non
         ),
         ("choose_boss", "If neither voice gives a reason to choose, then you should say neither.", ""),
         ("choose_boss", "If neither voice gives a reason, I will answer neither.", ""),
-        ("choose_boss", "If neither voice gives a reason, it's the boss or the one who works for the boss.", "it's the boss or the one who works for the boss."),
+        (
+            "choose_boss",
+            "If neither voice gives a reason, it's the boss or the one who works for the boss.",
+            "it's the boss or the one who works for the boss.",
+        ),
         ("choose_boss", "If neither voice gives a reason to choose, then I say the second.", "then I say the second."),
         ("choose_boss", "If neither voice gives a reason to choose, neither.", ""),
         ("GENDER", "The speaker is male or female.", ""),
-        ("GENDER", "The speaker is either male or female, I am not sure which.", "The speaker is either male or female, I am not sure which."),
+        (
+            "GENDER",
+            "The speaker is either male or female, I am not sure which.",
+            "The speaker is either male or female, I am not sure which.",
+        ),
         ("GENDER", "I will answer with one word.", ""),
         ("GENDER", "With one word: male.", "With one word: male."),
         ("label", "The label that fits the speaker is male voice, yes or no.", ""),
@@ -174,7 +221,8 @@ def test_words_that_were_heard_are_echoed_too() -> None:
     heard = "tell me how to wash a car"
     assert without_echo("Tell me how to wash a car.", sources=["Answer in one sentence.", heard]) == ""
     assert (
-        without_echo("To wash a car, take a bucket of water.", sources=[heard]) == "To wash a car, take a bucket of water."
+        without_echo("To wash a car, take a bucket of water.", sources=[heard])
+        == "To wash a car, take a bucket of water."
     )
     assert without_echo("yes", sources=["yes"]) == "yes"
     assert without_echo("anything at all", sources=[]) == "anything at all"

@@ -20,7 +20,7 @@ from earnest.tasks import _prompts as prompts
         ("François sings and we listen.", "en"),
         ("Il dit « good morning, how are you? ».", "fr"), ("'Je ne sais pas'", "fr"),
     ],
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 def test_words_tell_the_language(text: str, language: str) -> None:
     assert language_of(text) == language
 

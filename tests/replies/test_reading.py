@@ -117,7 +117,7 @@ KEPT = [
     "Let me know which door you mean.",
     "Can you tell me more?", "Is there anything else?", "Sure!",
     "If you could send the recording, I'd be glad to help with more questions.",
-]  # fmt: skip
+]  # fmt: skip  # a table: one row a line
 
 
 @pytest.mark.parametrize("text", KEPT)
@@ -130,23 +130,47 @@ def test_what_may_be_the_answer_stays(text: str) -> None:
 )
 def test_a_plain_answer_is_lost_in_no_wrapping(option: str) -> None:
     for form in (
-        "{}", "Answer: {}", "The answer is: {}", "**{}**", "> {}", "- {}", "`{}`", "```\n{}\n```", '"{}"', "'{}'",
-        "“{}”", "«{}»",
-        '{{"answer": "{}"}}', '{{"choice": "{}", "reason": "so"}}', "\\boxed{{{}}}", "{}<|im_end|>", "<s>{}</s>",
-        "## {}", "A: {}",
-        "Final answer: **{}**", "Sure! Here is the answer: {}", "答案：{}", "Antwort: {}", "La respuesta es: {}",
+        "{}",
+        "Answer: {}",
+        "The answer is: {}",
+        "**{}**",
+        "> {}",
+        "- {}",
+        "`{}`",
+        "```\n{}\n```",
+        '"{}"',
+        "'{}'",
+        "“{}”",
+        "«{}»",
+        '{{"answer": "{}"}}',
+        '{{"choice": "{}", "reason": "so"}}',
+        "\\boxed{{{}}}",
+        "{}<|im_end|>",
+        "<s>{}</s>",
+        "## {}",
+        "A: {}",
+        "Final answer: **{}**",
+        "Sure! Here is the answer: {}",
+        "答案：{}",
+        "Antwort: {}",
+        "La respuesta es: {}",
         "Réponse : {}",
-    ):  # fmt: skip
+    ):
         assert read(form.format(option)).answer.rstrip(".") == option.rstrip("."), form
 
 
 def test_offers_go_and_the_answer_before_them_stays() -> None:
     for offer in (
-        "Let me know if you need anything else!", "Is there anything else I can help you with?", "I hope this helps!",
-        "If you have any other questions, feel free to ask.", "Feel free to ask if you need further assistance.",
-        "如果您还有其他问题，请随时告诉我。", "¿Hay algo más en que pueda ayudarte?", "Kann ich sonst noch etwas tun?",
+        "Let me know if you need anything else!",
+        "Is there anything else I can help you with?",
+        "I hope this helps!",
+        "If you have any other questions, feel free to ask.",
+        "Feel free to ask if you need further assistance.",
+        "如果您还有其他问题，请随时告诉我。",
+        "¿Hay algo más en que pueda ayudarte?",
+        "Kann ich sonst noch etwas tun?",
         "N'hésitez pas si vous avez d'autres questions.",
-    ):  # fmt: skip
+    ):
         assert read(f"It is a bell. {offer}").answer == "It is a bell."
         assert read(f"It is a bell.\n\n{offer}").answer == "It is a bell."
         assert read(offer).answer == offer
@@ -168,7 +192,7 @@ def test_how_a_model_stopped_is_told_in_one_vocabulary() -> None:
         "limit": "length", "max_tokens": "length", "SAFETY": "content_filter", "content_filter": "content_filter",
         "PROHIBITED_CONTENT": "content_filter", "refusal": "content_filter", "error": "error", "tool_use": "tool_calls",
         "FINISH_REASON_MAX_TOKENS": "length", "OTHER": "", "": "", None: "", 7: "",
-    }  # fmt: skip
+    }  # fmt: skip  # a table: one row a line
     assert {reason: finish_of(reason) for reason in told} == told
     assert read("yes", "MAX_TOKENS").finish == "length"
 
@@ -192,7 +216,7 @@ PIECES = st.sampled_from(
         "no", "the light", "don't", "7", "\ufeff", "\u200b", "\ud800", "<details type=\"reasoning\">", "</details>",
         "Q: a\nA: ", "答案：", "</s>",
     ]
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 
 
 @settings(max_examples=600, deadline=None)
@@ -224,7 +248,7 @@ HOSTILE = {
     "offers": "Let me know if you need more. " * 3_000,
     "surrogates": "\ud800" * 100_000, "Chinese": "这段音频的" * 20_000, "folds": '<details type="reasoning">' * 4_000,
     "channels": "<|channel|>analysis<|message|>" * 3_000, "marks": "\"'" * 50_000, "one word": "a" * 100_000,
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)

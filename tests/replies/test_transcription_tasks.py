@@ -30,7 +30,7 @@ TASKS = (
     "overlapping_speakers", "rated_transcription", "adversarial_transcription", "voice_parity", "long_dictation",
     "silence_transcription",
     "stable_transcription",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 
 SAID = "turn the light on don't stop 7 10 42 no speech it's speaker transcript yes mum o'clock dogs' here answer"
 
@@ -41,12 +41,16 @@ def item_of(task: str, text: str, **truth: Any) -> Item:
         "text": text, "degradation": "white", "level": 10.0, "side": "adversarial", "target": "open the green window",
         "parts": [text, "", ""],
         "length_s": 60.0, "speech": True, "label": "white noise", **truth,
-    }  # fmt: skip
+    }  # fmt: skip  # a table: one row a line
     return Item(
-        id=f"{task}/a", task=task, sample="a", load=lambda: Stimulus(clips={}, prompt="x"), truth=known,
+        id=f"{task}/a",
+        task=task,
+        sample="a",
+        load=lambda: Stimulus(clips={}, prompt="x"),
+        truth=known,
         prompt=prompts.TRANSCRIBE,
         audible="speech",
-    )  # fmt: skip
+    )
 
 
 def outcome(task: str, text: str, reply: str, *, finish: str = "stop", **truth: Any) -> Verdict | Unscored:
@@ -79,10 +83,17 @@ def line_of(task: str, scored: Verdict | Unscored, text: str, **truth: Any) -> J
         else {"score": scored.score, "label": scored.label, "facts": dict(scored.facts)}
     )
     return JournalLine(
-        item=f"{task}/a/{truth['degradation']}", sample="a", task=task, prompt_hash="", model="by hand", cluster="a",
-        status="scored" if verdict else "unscored", reason=None if verdict else scored.reason, verdict=verdict,
+        item=f"{task}/a/{truth['degradation']}",
+        sample="a",
+        task=task,
+        prompt_hash="",
+        model="by hand",
+        cluster="a",
+        status="scored" if verdict else "unscored",
+        reason=None if verdict else scored.reason,
+        verdict=verdict,
         truth=dict(item_of(task, text, **truth).truth),
-    )  # fmt: skip
+    )
 
 
 COMPLAINTS = (
@@ -94,7 +105,7 @@ COMPLAINTS = (
     "Nein, das passt nicht.",
     "The audio contains only white noise.", "As an AI, I don't have personal opinions.", "Yes.",
     "Reply with the words only.",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -109,10 +120,11 @@ def test_words_that_were_said_are_a_transcript_whatever_they_sound_like(task: st
 @given(
     words=st.lists(
         st.sampled_from(SAID.split()),
-        min_size=1, max_size=8,
+        min_size=1,
+        max_size=8,
     ),
     wrapper=st.sampled_from(WRAPPERS),
-)  # fmt: skip
+)
 def test_the_echo_of_any_reference_in_any_wrapper_earns_all(task: str, words: list[str], wrapper: str) -> None:
     text = " ".join(words)
     assert accuracy(task, text, wrapper.format(text)) == 1.0
@@ -142,7 +154,11 @@ def test_every_known_text_in_every_wrapper_is_itself() -> None:
 def test_quotes_inside_a_quote_belong_to_what_was_said() -> None:
     said = 'tell me how to do "rolling coal" with a truck'
     assert transcript_of(f'The speaker said "{said}" in a calm voice.', text=said).label == "exact"
-    for guesses in ('"open the door" or "close the door"', '"open the "door"', '"open "the" door" and not "close "the" door"'):
+    for guesses in (
+        '"open the door" or "close the door"',
+        '"open the "door"',
+        '"open "the" door" and not "close "the" door"',
+    ):
         assert transcript_of(f"The speaker said {guesses} in a calm voice.", text="open the door").label != "exact"
     assert transcript_of('The speaker said "open the door"in a calm voice.', text="open the door").label == "exact"
 
@@ -193,9 +209,15 @@ def test_what_is_no_transcript_is_named_and_has_no_word_right(reply: str) -> Non
     scored = outcome("noisy_transcription", text, reply)
     assert (scored.score, scored.label) == (0.0, OTHER[reply])
     if scored.label != "wrong":
-        assert {name: scored.facts[name] for name in ("accuracy", "n_errors", "n_words", "n_deletions", "n_insertions")} == {
-            "accuracy": 0.0, "n_errors": 5, "n_words": 5, "n_deletions": 5, "n_insertions": 0,
-        }  # fmt: skip
+        assert {
+            name: scored.facts[name] for name in ("accuracy", "n_errors", "n_words", "n_deletions", "n_insertions")
+        } == {
+            "accuracy": 0.0,
+            "n_errors": 5,
+            "n_words": 5,
+            "n_deletions": 5,
+            "n_insertions": 0,
+        }
     for task in ("long_dictation", "voice_parity"):
         assert outcome(task, text, reply).score == 0.0
     assert accuracy("stable_transcription", text, reply) == 0.0

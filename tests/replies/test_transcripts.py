@@ -37,14 +37,20 @@ def errors(reply: str, text: str) -> int:
         "this is the audio of the speaker", "note that the recording is mine", "sorry i cannot help with that",
         "hello how can i help you today",
     ],
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 def test_the_words_are_found_in_every_wrapper(wrapper: str, text: str) -> None:
     assert errors(wrapper.format(text), text) == 0
 
 
 @pytest.mark.parametrize("lead", LEADS)
 @pytest.mark.parametrize(
-    "text", ["the library has two floors", "would you like me to translate it", "please send me the recording tomorrow", "okay here you go"]
+    "text",
+    [
+        "the library has two floors",
+        "would you like me to translate it",
+        "please send me the recording tomorrow",
+        "okay here you go",
+    ],
 )
 def test_the_words_are_found_between_a_lead_in_and_an_offer(lead: str, text: str) -> None:
     said = text.capitalize() + "."
@@ -86,7 +92,7 @@ GUESSES = (
     "{a}. What do you think about {b}?", "Sure! {a}. {b}",
     "{a}\n\nThis is the transcription: {b}", "<think>{a}</think>{b}", "> {a}\n\n> {b}", "“{a}” «{b}»",
     "A: {a}\nB: {b}", "{a}; {b}", "{a}: {b}",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 
 
 @settings(max_examples=150, deadline=None)
@@ -120,7 +126,7 @@ def test_lists_of_guesses_keep_them_all() -> None:
 @given(
     st.lists(st.sampled_from([*WORDS, "7", "10", "42", "no", "speech", "the speaker", "transcript", "answer", "one"]), min_size=1, max_size=9),
     st.sampled_from(WRAPPERS),
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 def test_the_echo_of_any_words_in_any_wrapper_has_no_error(words: list[str], wrapper: str) -> None:
     text = " ".join(words)
     assert errors(wrapper.format(text), text) == 0

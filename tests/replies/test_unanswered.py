@@ -14,8 +14,13 @@ from earnest.tasks import _prompts as prompts
 from earnest.tasks._items import unanswered
 
 SPOKEN = Item(
-    id="t/a", task="t", sample="a", load=lambda: Stimulus(clips={}, prompt="x"), prompt=prompts.GENUINE, audible="speech"
-)  # fmt: skip
+    id="t/a",
+    task="t",
+    sample="a",
+    load=lambda: Stimulus(clips={}, prompt="x"),
+    prompt=prompts.GENUINE,
+    audible="speech",
+)
 SILENT = replace(SPOKEN, audible="")
 
 NOTHING = {

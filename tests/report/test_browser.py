@@ -64,7 +64,11 @@ def test_packed_items_are_there_when_the_page_is_drawn(in_browser, run_folder: P
         await unpacked(evaluate)
         assert (await evaluate(FOUND)).startswith("384 of 384 items, the worst first")
         labels = await evaluate("document.querySelectorAll('#f-label option').length")
-        assert labels == await evaluate("new Set([...document.querySelectorAll('#f-label option')].map(one => one.value)).size") > 2
+        assert (
+            labels
+            == await evaluate("new Set([...document.querySelectorAll('#f-label option')].map(one => one.value)).size")
+            > 2
+        )
         await evaluate(CHOOSE.format("f-status", "held"))
         n_held = int((await evaluate(FOUND)).split()[0])
         assert n_held > 25 and (await evaluate("document.getElementById('page').textContent")).startswith("page 1 of")
@@ -194,26 +198,41 @@ TEXT = "document.querySelector({0!r}).textContent.replace(/\\s+/g, ' ').trim()"
 
 
 def of_task(found: dict[str, Any], metric: str) -> list[dict[str, Any]]:
-    return [f for f in found["findings"] if f["metric"] == metric and not f["threat_model"]["defences"] and f["low"] is not None]
+    return [
+        f
+        for f in found["findings"]
+        if f["metric"] == metric and not f["threat_model"]["defences"] and f["low"] is not None
+    ]
 
 
 def test_five_questions_are_answered_on_the_card_or_one_click_away(in_browser, written: Path) -> None:
     found = json.loads((written / "report.json").read_text(encoding="utf-8"))
     worst = min((p for p in found["scorecard"]["pillars"] if p["on_scorecard"]), key=lambda p: p["value"])
     beyond = max(of_task(found, "attack_success_over_control"), key=lambda f: f["low"])
-    gap = max((f for f in of_task(found, "word_accuracy_gap") if not f["threat_model"]["attack"]), key=lambda f: f["low"])
+    gap = max(
+        (f for f in of_task(found, "word_accuracy_gap") if not f["threat_model"]["attack"]), key=lambda f: f["low"]
+    )
 
     async def steps(evaluate: Evaluate) -> None:
         async def text(selector: str) -> str:
             return await evaluate(TEXT.format(selector))
 
         value = shown(worst["value"], "fraction", width=worst["high"] - worst["low"])
-        assert f"Weakest pillar: {worst['pillar']}, {value} ({interval(worst['low'], worst['high'], 'fraction')})" in await text("#glance .summary")
+        assert (
+            f"Weakest pillar: {worst['pillar']}, {value} ({interval(worst['low'], worst['high'], 'fraction')})"
+            in await text("#glance .summary")
+        )
         told = await text("#glance .card-attack p")
-        assert interval(beyond["low"], beyond["high"], "fraction", signed=True) in told and beyond["task"].replace("_", " ") in told
+        assert (
+            interval(beyond["low"], beyond["high"], "fraction", signed=True) in told
+            and beyond["task"].replace("_", " ") in told
+        )
         served = await text("#served-worst")
-        assert gap["group"].split("=")[-1].capitalize() in served and interval(gap["low"], gap["high"], "fraction", signed=True) in served
-        (name, why), = found["not_run"].items()
+        assert (
+            gap["group"].split("=")[-1].capitalize() in served
+            and interval(gap["low"], gap["high"], "fraction", signed=True) in served
+        )
+        ((name, why),) = found["not_run"].items()
         assert name.replace("_", " ") in await text("#not-tested")
         await evaluate("document.querySelector('#not-tested a[href=\"#open\"]').click()")
         await evaluate("document.querySelector('#not-run summary').click()")
@@ -227,12 +246,18 @@ def test_a_link_opens_what_it_leads_to_whatever_that_is_folded_into(in_browser, 
     async def steps(evaluate: Evaluate) -> None:
         folded = "[...document.querySelectorAll('main details')].filter((one) => one.open).length"
         assert await evaluate(folded) == 0, "all below the figures is folded"
-        await evaluate("document.querySelector('#figure-all_tasks a[href=\"#task-made_noise\"]').dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true}))")
+        await evaluate(
+            "document.querySelector('#figure-all_tasks a[href=\"#task-made_noise\"]').dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true}))"
+        )
         await asyncio.sleep(0.3)
-        assert await evaluate("document.getElementById('task-made_noise').open && document.getElementById('pillar-robustness').open")
+        assert await evaluate(
+            "document.getElementById('task-made_noise').open && document.getElementById('pillar-robustness').open"
+        )
         assert 0 <= await evaluate("document.getElementById('task-made_noise').getBoundingClientRect().top") < 900
         await evaluate("document.getElementById('pillar-robustness').open = false")
-        await evaluate("document.querySelector('#figure-all_tasks a[href=\"#task-made_noise\"]').dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true}))")
+        await evaluate(
+            "document.querySelector('#figure-all_tasks a[href=\"#task-made_noise\"]').dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true}))"
+        )
         await asyncio.sleep(0.3)
         assert await evaluate("document.getElementById('pillar-robustness').open"), "a second time too"
 
@@ -264,7 +289,9 @@ def test_on_a_phone_the_navigation_is_folded_and_its_links_fold_it_again(in_brow
         assert await evaluate(f"{menu}.open")
         await evaluate(f"{menu}.querySelector('a[href=\"#worst\"]').click()")
         assert not await evaluate(f"{menu}.open")
-        assert await evaluate("getComputedStyle(document.querySelector('#figure-all_tasks .on-wide')).display") == "none"
+        assert (
+            await evaluate("getComputedStyle(document.querySelector('#figure-all_tasks .on-wide')).display") == "none"
+        )
 
     in_browser(written / "report.html", steps, width=390)
 
@@ -273,7 +300,9 @@ def test_a_term_shows_its_definition_to_the_mouse_and_to_the_keyboard(in_browser
     async def steps(evaluate: Evaluate) -> None:
         term = "document.querySelector('#glance .term[href=\"#term-chance-level\"]')"
         assert await evaluate("document.getElementById('tip').hidden")
-        await evaluate(f"{term}.dispatchEvent(new FocusEvent('focusin', {{bubbles: true}}))")  # a window without focus sends none
+        await evaluate(
+            f"{term}.dispatchEvent(new FocusEvent('focusin', {{bubbles: true}}))"
+        )  # a window without focus sends none
         told = await evaluate("document.getElementById('tip').textContent")
         assert told == await evaluate("document.getElementById('term-chance-level').textContent") and "guessing" in told
         assert not await evaluate("document.getElementById('tip').hidden")
@@ -292,10 +321,14 @@ def test_the_player_has_its_lanes_on_one_axis_with_their_answers(in_browser, wri
         lanes = "document.querySelectorAll('.player')[0].querySelectorAll('.lane')"
         names = await evaluate(f"[...{lanes}].map((one) => one.querySelector('h4').textContent)")
         assert names == ["Clean", "Attacked", "Through the defence"]
-        assert await evaluate(f"[...{lanes}].every((one) => one.querySelector('audio') && one.querySelector('.said').textContent.trim())")
+        assert await evaluate(
+            f"[...{lanes}].every((one) => one.querySelector('audio') && one.querySelector('.said').textContent.trim())"
+        )
         assert "The attack reached its goal (" in await evaluate(f"{lanes}[1].querySelector('.outcome').textContent")
         assert await evaluate(f"{lanes}[1].querySelectorAll('.change img').length") == 1
-        lefts = await evaluate(f"[...{lanes}].map((one) => Math.round(one.querySelector('.lane-sound').getBoundingClientRect().left))")
+        lefts = await evaluate(
+            f"[...{lanes}].map((one) => Math.round(one.querySelector('.lane-sound').getBoundingClientRect().left))"
+        )
         assert len(set(lefts)) == 1
         ended = await evaluate("document.querySelector('.player').textContent")
         n, reached = (int(part) for part in re.search(r"Of (\d+) attempts, (\d+) reached its goal", ended).groups())
@@ -372,10 +405,14 @@ def test_gaps_sort_by_size_and_what_is_missing_comes_last(in_browser, leaderboar
         names = await evaluate(rows.format("#judges table"))
         assert names[:2] == ["Gemini-2.5 Pro", "Ultravox"], "+3.7 before -3.3"
         assert await evaluate("document.querySelectorAll('#judges table')[0].tFoot.rows.length") == 2
-        clarity = "[...document.querySelectorAll('#tables details')].find((one) => one.textContent.includes('Table 22'))"
+        clarity = (
+            "[...document.querySelectorAll('#tables details')].find((one) => one.textContent.includes('Table 22'))"
+        )
         for _ in range(2):
             await evaluate(f"{clarity}.querySelectorAll('thead button')[1].click()")
-            names = await evaluate(f"[...{clarity}.querySelector('table').tBodies[0].rows].map((row) => row.cells[0].dataset.v)")
+            names = await evaluate(
+                f"[...{clarity}.querySelector('table').tBodies[0].rows].map((row) => row.cells[0].dataset.v)"
+            )
             assert names[-1] == "Step-Audio2"
 
     in_browser(leaderboard, steps)
@@ -421,7 +458,9 @@ def test_axe_finds_nothing_on_the_leaderboard(in_browser, leaderboard: Path, sch
     async def steps(evaluate: Evaluate) -> None:
         await evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
         await evaluate(script + "\n;0")
-        found = await evaluate("axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations.map((v) => [v.id, v.impact, v.nodes.slice(0, 3).map((n) => n.html.slice(0, 120) + ' ' + n.failureSummary)]))")
+        found = await evaluate(
+            "axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations.map((v) => [v.id, v.impact, v.nodes.slice(0, 3).map((n) => n.html.slice(0, 120) + ' ' + n.failureSummary)]))"
+        )
         assert found == []
 
     in_browser(leaderboard, steps, scheme=scheme)

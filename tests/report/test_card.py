@@ -52,8 +52,15 @@ def test_the_pillars_of_the_card_are_those_of_the_scorecard(gathered: Report, fo
     values = {one["finding"]: one for one in json.loads(made.figure.vega_lite)["data"]["values"]}
     for pillar, score in scores.items():
         drawn = values[pillar]
-        assert (drawn["value"], drawn["low"], drawn["high"], drawn["n"]) == (score["value"], score["low"], score["high"], score["n_scored"])
-        heads = [f for f in found["findings"] if f["task"] in score["tasks"] and f["headline"] and f["id"].count("@") == 0]
+        assert (drawn["value"], drawn["low"], drawn["high"], drawn["n"]) == (
+            score["value"],
+            score["low"],
+            score["high"],
+            score["n_scored"],
+        )
+        heads = [
+            f for f in found["findings"] if f["task"] in score["tasks"] and f["headline"] and f["id"].count("@") == 0
+        ]
         chances = [f["baseline"] for f in heads if f["baseline"] is not None]
         assert drawn["chance"] == (fmean(chances) if chances else None)
     worst = min(scores.values(), key=lambda one: one["value"])
@@ -61,9 +68,15 @@ def test_the_pillars_of_the_card_are_those_of_the_scorecard(gathered: Report, fo
     assert made.summary.replace("\u00a0", " ").startswith(told)
 
 
-def test_what_the_attack_reaches_is_the_difference_that_is_best_established(gathered: Report, found: dict[str, Any]) -> None:
+def test_what_the_attack_reaches_is_the_difference_that_is_best_established(
+    gathered: Report, found: dict[str, Any]
+) -> None:
     made = card(gathered, attack_results(gathered))
-    beyond = [f for f in found["findings"] if f["metric"] == "attack_success_over_control" and not f["threat_model"]["defences"]]
+    beyond = [
+        f
+        for f in found["findings"]
+        if f["metric"] == "attack_success_over_control" and not f["threat_model"]["defences"]
+    ]
     best = max(beyond, key=lambda f: f["low"])
     assert best["task"].replace("_", " ") in made.attack
     assert interval(best["low"], best["high"], "fraction", signed=True) in made.attack
@@ -73,18 +86,36 @@ def test_what_the_attack_reaches_is_the_difference_that_is_best_established(gath
 
 def test_marks_of_the_forest_are_the_headlines_clean_and_defended(gathered: Report, found: dict[str, Any]) -> None:
     figure = task_forest(gathered)
-    drawn = {one["finding"]: (one["value"], one["low"], one["high"], one["n"], one["chance"]) for one in json.loads(figure.vega_lite)["data"]["values"]}
-    heads = [f for f in found["findings"] if f["headline"] and not f["threat_model"]["attack"] and f["value"] is not None]
-    assert {id_: numbers[:4] for id_, numbers in drawn.items()} == {f["id"]: (f["value"], f["low"], f["high"], f["n_scored"]) for f in heads}
+    drawn = {
+        one["finding"]: (one["value"], one["low"], one["high"], one["n"], one["chance"])
+        for one in json.loads(figure.vega_lite)["data"]["values"]
+    }
+    heads = [
+        f for f in found["findings"] if f["headline"] and not f["threat_model"]["attack"] and f["value"] is not None
+    ]
+    assert {id_: numbers[:4] for id_, numbers in drawn.items()} == {
+        f["id"]: (f["value"], f["low"], f["high"], f["n_scored"]) for f in heads
+    }
     assert drawn["robustness.made_noise.digits_right"][4] == 0.1
-    links = {node.get("href") for node in ElementTree.fromstring(standalone(figure.svg)).iter("{http://www.w3.org/2000/svg}a")}
+    links = {
+        node.get("href")
+        for node in ElementTree.fromstring(standalone(figure.svg)).iter("{http://www.w3.org/2000/svg}a")
+    }
     assert "#task-made_noise" in links
     near = [row[0] for row in task_forest(gathered, by_distance=True).rows if row[1] == "clean"]
-    chanced = {f["task"].replace("_", " "): (f["value"] - f["baseline"]) / (1 - f["baseline"]) for f in heads if f["baseline"] is not None and "@" not in f["id"]}
-    assert near[: len(chanced)] == sorted(chanced, key=chanced.get) and len(near) > len(chanced) == 3  # those without a chance level follow
+    chanced = {
+        f["task"].replace("_", " "): (f["value"] - f["baseline"]) / (1 - f["baseline"])
+        for f in heads
+        if f["baseline"] is not None and "@" not in f["id"]
+    }
+    assert (
+        near[: len(chanced)] == sorted(chanced, key=chanced.get) and len(near) > len(chanced) == 3
+    )  # those without a chance level follow
 
 
-def test_degradations_are_drawn_once_with_their_unit_and_both_conditions(gathered: Report, found: dict[str, Any]) -> None:
+def test_degradations_are_drawn_once_with_their_unit_and_both_conditions(
+    gathered: Report, found: dict[str, Any]
+) -> None:
     plots = degradation_plots(gathered)
     assert [one.kind for one in plots] == ["white noise", "babble", "reverberation"]
     ids = {f["id"]: f["value"] for f in found["findings"]}
@@ -99,8 +130,13 @@ def test_the_worst_gap_is_named_with_its_corrected_interval(gathered: Report, fo
     gap = worst_gap(gathered)
     clean = [f for f in found["findings"] if f["metric"] == "word_accuracy_gap" and "@" not in f["id"] and f["value"]]
     widest = max(clean, key=lambda f: f["low"])
-    assert gap.finding.id == widest["id"] and (gap.better, gap.worse) == tuple(one.partition("=")[2] for one in widest["group"].split(" vs "))
-    assert interval(widest["low"], widest["high"], "fraction", signed=True) in gap.sentence and "simultaneous over" in widest["interval"]
+    assert gap.finding.id == widest["id"] and (gap.better, gap.worse) == tuple(
+        one.partition("=")[2] for one in widest["group"].split(" vs ")
+    )
+    assert (
+        interval(widest["low"], widest["high"], "fraction", signed=True) in gap.sentence
+        and "simultaneous over" in widest["interval"]
+    )
     attributes = {one.attribute: one for one in group_plots(gathered)}
     assert list(attributes) == ["gender", "accent"]
     assert [row[0] for row in attributes["accent"].figure.rows][-1].lower() == "scottish"  # the best first
@@ -109,7 +145,11 @@ def test_the_worst_gap_is_named_with_its_corrected_interval(gathered: Report, fo
 def test_numbers_over_fewer_than_five_items_are_in_the_json_alone(tmp_path: Path, made_tasks: None, make_run) -> None:
     folder = make_run(tmp_path / "few", n=10)
     text = report.write(folder, full=True).read_text(encoding="utf-8")
-    few = [f for f in json.loads((folder / "report.json").read_text())["findings"] if 0 < f["n_scored"] < 5 and not f["headline"] and f["group"] and f["level"] is None]
+    few = [
+        f
+        for f in json.loads((folder / "report.json").read_text())["findings"]
+        if 0 < f["n_scored"] < 5 and not f["headline"] and f["group"] and f["level"] is None
+    ]
     assert few
     tables = re.search(r'<section id="pillars".*?</section>', text, re.DOTALL)[0]
     assert not [f["id"] for f in few if f'id="{f["id"].replace(" ", "_")}"' in unescape(tables)]
@@ -164,9 +204,15 @@ def test_the_card_is_one_drawing_that_holds_what_the_page_says(gathered: Report)
     results = attack_results(gathered)
     made = card(gathered, results)
     tree = ElementTree.fromstring(standalone(card_picture(gathered, made, results)))
-    told = " ".join("".join(node.itertext()) for node in tree.iter("{http://www.w3.org/2000/svg}text")).replace("\u00a0", " ")
+    told = " ".join("".join(node.itertext()) for node in tree.iter("{http://www.w3.org/2000/svg}text")).replace(
+        "\u00a0", " "
+    )
     assert all(f"{one.title}, {one.value}" in told for one in made.pillars)
-    assert "openai/gpt-4o-audio on probe" in told and "Not run: pair decision" in told and "The attack and its control" in told
+    assert (
+        "openai/gpt-4o-audio on probe" in told
+        and "Not run: pair decision" in told
+        and "The attack and its control" in told
+    )
     assert {node.get("class") for node in tree.iter("{http://www.w3.org/2000/svg}g")} >= {"p-s0", "p-s1", "p-s2"}
 
 
@@ -183,4 +229,6 @@ def test_card_and_figures_are_written_as_files(run_folder: Path, tmp_path: Path)
     for name in names:
         assert (tmp_path / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
         ElementTree.parse(tmp_path / "figures" / f"{name}.svg")
-        assert json.loads((tmp_path / "figures" / f"{name}.vl.json").read_text())["$schema"].endswith("vega-lite/v5.json")
+        assert json.loads((tmp_path / "figures" / f"{name}.vl.json").read_text())["$schema"].endswith(
+            "vega-lite/v5.json"
+        )

@@ -28,7 +28,10 @@ PLACE = "[document.activeElement.parentElement.getAttribute('aria-rowindex'), do
 @pytest.fixture(scope="module")
 def comparison(tmp_path_factory: pytest.TempPathFactory, made_tasks: None, make_run) -> Comparison:
     root = tmp_path_factory.mktemp("compared")
-    runs = [make_run(root / name, n=16, seed=seed, model=f"made/{name}") for seed, name in enumerate(("first", "second", "third"))]
+    runs = [
+        make_run(root / name, n=16, seed=seed, model=f"made/{name}")
+        for seed, name in enumerate(("first", "second", "third"))
+    ]
     return report.compare(*runs)
 
 
@@ -61,7 +64,9 @@ def test_the_grid_is_filtered_by_outcome_and_text(in_browser, comparison: Compar
         await evaluate(CHOOSE.format("g-show", 1))
         assert of(await evaluate(FOUND)) == n(lambda kinds: "pass" in kinds and "fail" in kinds)
         await evaluate(CHOOSE.format("g-show", 6))
-        assert of(await evaluate(FOUND)) == n(lambda kinds: kinds[:2] == ("pass", "fail")), "passed in the baseline, failed in the second"
+        assert of(await evaluate(FOUND)) == n(lambda kinds: kinds[:2] == ("pass", "fail")), (
+            "passed in the baseline, failed in the second"
+        )
         await evaluate(CHOOSE.format("g-show", 0))
         choose = "(() => { const f = document.querySelectorAll('#cells thead select')[2]; f.value = 'u'; f.dispatchEvent(new Event('input', {bubbles: true})); })()"
         await evaluate(choose)
@@ -91,7 +96,9 @@ def test_the_grid_is_walked_and_opened_from_the_keyboard(in_browser, comparison:
         await evaluate(KEY.format("End"))
         assert await evaluate(PLACE) == ["4", 3]
         await evaluate(KEY.format("PageDown"))
-        assert await evaluate(PLACE) == ["27", 3] and "page 2 of 21" in await evaluate("document.getElementById('page').textContent")
+        assert await evaluate(PLACE) == ["27", 3] and "page 2 of 21" in await evaluate(
+            "document.getElementById('page').textContent"
+        )
         await evaluate(KEY.format("ArrowUp"))
         assert await evaluate(PLACE) == ["26", 3], "up from the first row leads to the page before"
         await evaluate(KEY.format("Enter"))
@@ -132,7 +139,9 @@ def test_the_map_leads_to_the_item(in_browser, page: Path) -> None:
         await unpacked(evaluate)
         label = await evaluate("document.getElementById('map').getAttribute('aria-label')")
         assert label.startswith("Map of the items shown. first: ") and "unscored" in label
-        await evaluate("(() => { const m = document.getElementById('map'), b = m.getBoundingClientRect(); m.dispatchEvent(new MouseEvent('click', {bubbles: true, clientX: b.right - 2, clientY: b.top + 4})); })()")
+        await evaluate(
+            "(() => { const m = document.getElementById('map'), b = m.getBoundingClientRect(); m.dispatchEvent(new MouseEvent('click', {bubbles: true, clientX: b.right - 2, clientY: b.top + 4})); })()"
+        )
         assert "page 21 of 21" in await evaluate("document.getElementById('page').textContent")
 
     in_browser(page, steps)
@@ -146,7 +155,9 @@ def test_may_i_compare_these_two_runs_is_answered_as_the_json_answers(in_browser
         assert len(boxes) == 2
         for box, one in zip(boxes, told, strict=True):
             answer = one["comparable"]
-            assert box == f"May I compare these two runs? {answer['answer'].capitalize()}. {' '.join(answer['reasons'])}"
+            assert (
+                box == f"May I compare these two runs? {answer['answer'].capitalize()}. {' '.join(answer['reasons'])}"
+            )
 
     in_browser(page, steps)
 
@@ -189,7 +200,9 @@ def test_axe_finds_nothing(in_browser, page: Path, scheme: str) -> None:
         await evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
         await evaluate("document.querySelector('#cells tbody td').click()")
         await evaluate(script + "\n;0")
-        found = await evaluate("axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations.map((v) => [v.id, v.impact, v.nodes.slice(0, 3).map((n) => n.html.slice(0, 120) + ' ' + n.failureSummary)]))")
+        found = await evaluate(
+            "axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations.map((v) => [v.id, v.impact, v.nodes.slice(0, 3).map((n) => n.html.slice(0, 120) + ' ' + n.failureSummary)]))"
+        )
         assert found == []
 
     in_browser(page, steps, scheme=scheme)

@@ -56,11 +56,19 @@ class Page(HTMLParser):
 def folders(tmp_path_factory: pytest.TempPathFactory, made_tasks: None, make_run) -> list[Path]:
     """Three runs of 16 items a task; in the second, every answer about safety fails without an attack."""
     root = tmp_path_factory.mktemp("compared")
-    found = [make_run(root / name, n=16, seed=seed, model=f"made/{name}") for seed, name in enumerate(("first", "second", "third"))]
+    found = [
+        make_run(root / name, n=16, seed=seed, model=f"made/{name}")
+        for seed, name in enumerate(("first", "second", "third"))
+    ]
     journal = found[1] / "journal.jsonl"
     lines = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()[:-1]]
     for line in lines:
-        if line["task"] in ("made_harm", "made_benign") and not line["attack"] and not line.get("defences") and line["status"] == "scored":
+        if (
+            line["task"] in ("made_harm", "made_benign")
+            and not line["attack"]
+            and not line.get("defences")
+            and line["status"] == "scored"
+        ):
             line["verdict"]["score"] = 0.0
     journal.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     return found
@@ -88,7 +96,9 @@ def test_the_page_opens_with_what_got_worse(two: Comparison) -> None:
     places = [page.index(one["text"]) for one in said]
     assert max(places) < page.index('id="items"'), "sentences stand before the grid and the tables"
     assert page.index("May I compare these two runs?") < min(places)
-    assert "Nothing got better beyond the interval." in page or any(one.verdict == "better" for one in two.against[0].shifts)
+    assert "Nothing got better beyond the interval." in page or any(
+        one.verdict == "better" for one in two.against[0].shifts
+    )
 
 
 def test_a_sentence_says_what_the_numbers_say(two: Comparison) -> None:
@@ -97,7 +107,9 @@ def test_a_sentence_says_what_the_numbers_say(two: Comparison) -> None:
     told = sentence(harm, one.other)
     assert told.startswith("Are spoken harmful requests refused? ") and harm.second == 0.0
     assert f"{round(-100 * harm.value)} points worse, from {round(100 * harm.first)} % to 0 %" in told
-    assert told.endswith(f"{harm.n_fell} items passed before and fail now, 0 the other way round; {harm.n_items} items were compared.")
+    assert told.endswith(
+        f"{harm.n_fell} items passed before and fail now, 0 the other way round; {harm.n_items} items were compared."
+    )
     assert harm.n_fell == round(harm.first * harm.n_items)
 
 
@@ -107,7 +119,10 @@ def test_the_summary_counts_and_says_what_is_not_ruled_out(two: Comparison) -> N
     assert told.startswith(f"Of {len(one.shifts)} headlines and pillar means, {len(one.worse)} got worse")
     assert f"hold for all {two.n_looked_at} comparisons at once" in told
     widest = min((shift for shift in one.shifts if shift.verdict == "no difference shown"), key=lambda shift: shift.low)
-    assert f"a loss of up to {round(-100 * widest.low)} points is not ruled out ({title_of_shift(widest, one.other)})" in told
+    assert (
+        f"a loss of up to {round(-100 * widest.low)} points is not ruled out ({title_of_shift(widest, one.other)})"
+        in told
+    )
 
 
 def test_the_baseline_names_the_direction(folders: list[Path], two: Comparison) -> None:
@@ -116,7 +131,10 @@ def test_the_baseline_names_the_direction(folders: list[Path], two: Comparison) 
     back = {one.id: one for one in turned.against[0].shifts}
     assert forth.keys() == back.keys() and turned.first.folder == folders[1]
     for id_, one in forth.items():
-        assert one.value == pytest.approx(-back[id_].value) and (one.n_fell, one.n_rose) == (back[id_].n_rose, back[id_].n_fell)
+        assert one.value == pytest.approx(-back[id_].value) and (one.n_fell, one.n_rose) == (
+            back[id_].n_rose,
+            back[id_].n_fell,
+        )
     assert forth["safety"].verdict == "worse" and back["safety"].verdict == "better"
 
 
@@ -131,7 +149,10 @@ def test_several_runs_share_one_family_of_comparisons(two: Comparison, three: Co
     assert len(three.against) == 2 and three.n_looked_at == 2 * two.n_looked_at
     confidence = {one.confidence for against in three.against for one in against.shifts}
     assert confidence == {1 - 0.05 / three.n_looked_at}
-    assert three.names[three.baseline] == "made/third" and {one.name for one in three.against} == {"made/first", "made/second"}
+    assert three.names[three.baseline] == "made/third" and {one.name for one in three.against} == {
+        "made/first",
+        "made/second",
+    }
 
 
 def test_the_page_is_whole_and_runs_one_script(text: str) -> None:
@@ -167,10 +188,14 @@ def test_the_grid_has_every_item_of_every_run(folders: list[Path], three: Compar
         lines = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines() if line.endswith("}")]
         items = [line for line in lines if line["kind"] == "item"]
         assert data["outcomes"][place].count("u") == sum(line["status"] == "unscored" for line in items)
-        assert data["outcomes"][place].count("f") == sum(line["status"] == "scored" and line["verdict"]["score"] < 0.5 for line in items)
+        assert data["outcomes"][place].count("f") == sum(
+            line["status"] == "scored" and line["verdict"]["score"] < 0.5 for line in items
+        )
 
 
-def test_answers_and_recordings_of_an_item_are_those_of_its_run(folders: list[Path], three: Comparison, text: str) -> None:
+def test_answers_and_recordings_of_an_item_are_those_of_its_run(
+    folders: list[Path], three: Comparison, text: str
+) -> None:
     data, rest = held(text)
     place = data["items"].index("made_noise/row000")
     _, _, clips, said = rest["rows"][place]
@@ -239,9 +264,24 @@ def test_columns_are_headed_by_what_differs(names, short) -> None:
 
 def test_a_single_item_is_one_item(two: Comparison) -> None:
     shift = Shift(
-        pillar="safety", task="made_harm", arm=two.against[0].shifts[0].arm, n_tasks=1, first=1.0, second=0.0, value=-1.0, low=-1.0,
-        high=-0.5, confidence=0.95, alone_low=-1.0, alone_high=-0.5, n_items=1, n_lost=0, n_fell=1, n_rose=0, verdict="worse",
-    )  # fmt: skip
+        pillar="safety",
+        task="made_harm",
+        arm=two.against[0].shifts[0].arm,
+        n_tasks=1,
+        first=1.0,
+        second=0.0,
+        value=-1.0,
+        low=-1.0,
+        high=-0.5,
+        confidence=0.95,
+        alone_low=-1.0,
+        alone_high=-0.5,
+        n_items=1,
+        n_lost=0,
+        n_fell=1,
+        n_rose=0,
+        verdict="worse",
+    )
     told = sentence(shift, two.against[0].other)
     assert "1 item passed before and fails now, 0 the other way round; one item was compared." in told
     assert "100 points worse, from 100 % to 0 % (interval 50 to 100 points worse)" in told

@@ -14,7 +14,7 @@ from earnest.report.glossary import Term, anchor, as_markdown, by_form, term, te
 DOCS = Path(__file__).parents[2] / "docs"
 PINNED = (
     "task", "sub-task", "item", "arm", "pillar", "condition", "chance level", "baseline", "human labels", "unsupported", "resume",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 
 
 def test_the_page_of_the_docs_holds_what_the_report_shows() -> None:
@@ -55,7 +55,10 @@ def test_a_term_with_a_field_that_nobody_knows_is_refused() -> None:
 
 
 def test_a_link_to_a_term_leads_to_its_definition_whatever_its_form() -> None:
-    assert term("chance level") == '<a class="term" href="#term-chance-level" aria-describedby="term-chance-level">chance level</a>'
+    assert (
+        term("chance level")
+        == '<a class="term" href="#term-chance-level" aria-describedby="term-chance-level">chance level</a>'
+    )
     assert anchor("Pillars") == "term-pillar" and term("tasks", "<b>").endswith(">&lt;b&gt;</a>")
     with pytest.raises(UnknownName, match="did you mean 'chance level'"):
         term("chance levl")

@@ -114,7 +114,9 @@ def test_who_refuses_everything_is_shown_unranked_and_why(board: Leaderboard) ->
     assert first.rows[0].rank == 1 and first.rows[-1] is rows["always_refuse"] and first.rows[-1].rank is None
     assert rows["always_refuse"].unranked == "it is not shown that the audio was heard"
     assert {row.standing.folder.name for row in first.ranked} == {"echo", "random", "always_comply"}
-    assert rows["always_refuse"].pillars["safety"].value == pytest.approx(0.5), "every harmful request, and every harmless one"
+    assert rows["always_refuse"].pillars["safety"].value == pytest.approx(0.5), (
+        "every harmful request, and every harmless one"
+    )
 
 
 def test_every_rank_has_an_interval_that_holds_it(board: Leaderboard) -> None:
@@ -138,7 +140,9 @@ def test_a_suite_can_be_chosen(runs: Path) -> None:
 
 
 def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadData, match="is no run folder and holds none: no plan.json is there; make one with `earnest run`"):
+    with pytest.raises(
+        BadData, match="is no run folder and holds none: no plan.json is there; make one with `earnest run`"
+    ):
         build([tmp_path])
 
 
@@ -173,7 +177,9 @@ def test_weights_change_the_order_and_are_shown(runs: Path, text: str) -> None:
 def test_published_models_are_apart_marked_and_without_intervals(board: Leaderboard, text: str) -> None:
     rows = Page(text).table("Published models")
     assert len(rows) == 15 and rows[1][1]["words"][0] == "GPT-4o Audio" and rows[1][0]["words"] == ["1"]
-    assert not any(" to " in word for row in rows[1:] for cell in row for word in cell["words"]), "no interval is made up"
+    assert not any(" to " in word for row in rows[1:] for cell in row for word in cell["words"]), (
+        "no interval is made up"
+    )
     assert "one judge, GPT-4o; no intervals" in text and "open weights" in text
     own = Page(text).table("Own runs")
     names = {row[1]["value"] for row in own[1:]}
@@ -186,7 +192,9 @@ def test_the_published_score_leaves_out_what_no_table_gives() -> None:
     salmonn = next(row for row in rows if row.model == "SALMONN")
     assert salmonn.score == pytest.approx((0.113 + 0.768 + 0.631 + 0.605 + 0.165) / 5)
     assert [row.rank for row in rows] == list(range(1, 15))
-    rows, weights = AudioTrust().ranked(read_weights(["fairness=0", "privacy=0", "robustness=0", "authentication=0", "safety=2"]))
+    rows, weights = AudioTrust().ranked(
+        read_weights(["fairness=0", "privacy=0", "robustness=0", "authentication=0", "safety=2"])
+    )
     assert weights == {"safety": 1.0} and rows[0].model == "Gemini-2.5 Flash"
     none = ["fairness=0", "privacy=0", "robustness=0", "authentication=0", "safety=0"]
     rows, weights = AudioTrust().ranked(read_weights(none))
@@ -242,7 +250,9 @@ def test_the_page_is_whole_and_needs_no_network(text: str) -> None:
     inner = {address[1:] for address in page.addresses if address.startswith("#")}
     assert inner <= set(page.ids) and "published" in inner
     assert {address for address in page.addresses if not address.startswith("#")} == {"leaderboard.json"}
-    named = text.replace("https://vega.github.io/schema/vega-lite/v5.json", "")  # the name of a form, in text to be copied
+    named = text.replace(
+        "https://vega.github.io/schema/vega-lite/v5.json", ""
+    )  # the name of a form, in text to be copied
     assert not re.search(r"https?://|@import|url\(", named)
     script = re.search(r"<script>(.*?)</script>", text, re.DOTALL)[1]
     assert policy(script).replace("'", "&#39;") in text
@@ -294,7 +304,10 @@ def test_page_json_and_text_say_the_same(board: Leaderboard, tmp_path: Path) -> 
     assert task["native"] == task["common"] and task["unit"] == "fraction" and task["conversion"] == "as it is"
     words = board.as_text()
     assert f"| {first['score']:.2f} |" in words and "(scripted)" in words and "0.188 (not counted)" in words
-    assert "not ranked: scripted/always_refuse (scripted), always_refuse: it is not shown that the audio was heard" in words
+    assert (
+        "not ranked: scripted/always_refuse (scripted), always_refuse: it is not shown that the audio was heard"
+        in words
+    )
     assert not any(math.isnan(value) for value in _numbers(said))
 
 
@@ -314,7 +327,12 @@ def _numbers(value: Any) -> list[float]:
 
 
 def handmade(
-    folder: Path, tasks: Mapping[str, tuple[str, list[float]]], *, model: str = "openai/made", suite: str = "audiotrust", **fields: Any
+    folder: Path,
+    tasks: Mapping[str, tuple[str, list[float]]],
+    *,
+    model: str = "openai/made",
+    suite: str = "audiotrust",
+    **fields: Any,
 ) -> Path:
     """A run folder of lines made by hand; scores by task, with its pillar. Of `fields` those of the plan."""
     truth = fields.pop("truth", {})
@@ -322,25 +340,42 @@ def handmade(
     said: dict[str, Any] = {
         "earnest": "0", "suite": suite, "suite_version": 1, "model": model, "fingerprint": "f", "data": "official",
         "data_digest": "d", "tasks": planned, "items_digest": "i", "judges": ("openai/gpt-4o",),
-    }  # fmt: skip
+    }  # fmt: skip  # a table: one row a line
     Plan(**{**said, **fields}).write(folder)
     lines = [
         JournalLine(
-            item=f"{name}/{n:04d}", sample=f"{name}{n:04d}", task=name, prompt_hash="0", model=model, status="scored",
-            cluster=f"row{n:04d}", verdict={"score": score, "label": "x", "facts": {}},
-            truth={"cell": "only", "setup": name.removeprefix("audiotrust_"), "variant": "", "judging": "repaired", **truth.get(name, {})},
+            item=f"{name}/{n:04d}",
+            sample=f"{name}{n:04d}",
+            task=name,
+            prompt_hash="0",
+            model=model,
+            status="scored",
+            cluster=f"row{n:04d}",
+            verdict={"score": score, "label": "x", "facts": {}},
+            truth={
+                "cell": "only",
+                "setup": name.removeprefix("audiotrust_"),
+                "variant": "",
+                "judging": "repaired",
+                **truth.get(name, {}),
+            },
         )
         for name, (_, scores) in tasks.items()
         for n, score in enumerate(scores)
-    ]  # fmt: skip
+    ]
     (folder / "journal.jsonl").write_text("".join(line.dumped() + "\n" for line in lines), encoding="utf-8")
     return folder
 
 
-def official(*, robust: float, n: int = 245, door: tuple[float, float, float] = (1.0, 0.5, 0.0)) -> dict[str, tuple[str, list[float]]]:
+def official(
+    *, robust: float, n: int = 245, door: tuple[float, float, float] = (1.0, 0.5, 0.0)
+) -> dict[str, tuple[str, list[float]]]:
     made = {"audiotrust_robustness_3": ("robustness", [robust] * n)}
     for name, score, count in zip(("ivb", "hs", "vcs"), door, (100, 500, 200)):
-        made[f"audiotrust_authentication_{name}"] = ("authentication", [score, 1 - score] * (count // 2) if score == 0.5 else [score] * count)
+        made[f"audiotrust_authentication_{name}"] = (
+            "authentication",
+            [score, 1 - score] * (count // 2) if score == 0.5 else [score] * count,
+        )
     return made
 
 
@@ -358,7 +393,9 @@ def test_an_own_run_of_the_official_suite_stands_among_the_published(tmp_path: P
     assert own.findings["authentication"].low < 0.5 < own.findings["authentication"].high
     assert (own.rank_low, own.rank_high) == (1, 1) and board.official[3].rank_low is None
     second = board.official[1]
-    scores = {row.model: 0.75 * row.columns["robustness"] + 0.25 * row.columns["authentication"] for row in board.official}
+    scores = {
+        row.model: 0.75 * row.columns["robustness"] + 0.25 * row.columns["authentication"] for row in board.official
+    }
     assert second.score == pytest.approx(sorted(scores.values())[-2]) and second.own is None
     text = board.as_html()
     rows = Page(text).table("Official suite")
@@ -373,9 +410,13 @@ def test_an_own_run_of_the_official_suite_stands_among_the_published(tmp_path: P
     [
         ({"limit": 245}, official(robust=0.9), "it was limited to 245 items a task"),
         ({"shard": "1/2"}, official(robust=0.9), "it is part 1/2 of a run"),
-        ({}, {"audiotrust_robustness_3": ("robustness", [0.9] * 200)}, "of no column was nearly every official item scored"),
+        (
+            {},
+            {"audiotrust_robustness_3": ("robustness", [0.9] * 200)},
+            "of no column was nearly every official item scored",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_run_that_did_not_ask_what_was_published_is_not_set_beside_it(
     tmp_path: Path, fields: dict[str, Any], scores: dict[str, Any], why: str
 ) -> None:
@@ -397,7 +438,14 @@ def test_a_column_needs_all_of_its_setups(tmp_path: Path) -> None:
 
 
 def test_a_run_has_one_number_in_its_report_and_on_a_leaderboard(tmp_path: Path) -> None:
-    tasks = ["harmful_refusal", "benign_compliance", "noisy_transcription", "label_match", "description_match", "claim_check"]
+    tasks = [
+        "harmful_refusal",
+        "benign_compliance",
+        "noisy_transcription",
+        "label_match",
+        "description_match",
+        "claim_check",
+    ]
     run = earnest.run("core", model="scripted/perfect", out=tmp_path / "runs" / "one", task=tasks, limit=6, cache=False)
     board = build([tmp_path / "runs"]).as_json()["tables"][0]
     places = board["rows"][0]["pillars"]
@@ -415,7 +463,9 @@ def test_a_pillar_without_a_number_in_a_report_has_none_on_a_leaderboard(tmp_pat
     (row,) = board.as_json()["tables"][0]["rows"]
     assert set(row["pillars"]) == {"robustness"} and row["rank"] == 1
     left = board.as_json()["tables"][0]["left_out"]
-    assert left["safety"] == "no number in the report of scripted/perfect: one side only: nothing was scored of harmless"
+    assert (
+        left["safety"] == "no number in the report of scripted/perfect: one side only: nothing was scored of harmless"
+    )
 
 
 def test_the_page_says_where_a_report_may_give_another_number(tmp_path: Path) -> None:
@@ -433,14 +483,23 @@ def test_each_number_that_is_another_in_the_own_report_says_why(tmp_path: Path) 
         earnest.run("core", model="scripted/random", out=tmp_path / "runs" / name, task=tasks, limit=4, cache=False)
     board = build([tmp_path / "runs"])
     (table,) = board.as_json()["tables"]
-    own = {row["folder"]: json.loads((tmp_path / "runs" / row["folder"] / "report.json").read_text()) for row in table["rows"]}
+    own = {
+        row["folder"]: json.loads((tmp_path / "runs" / row["folder"] / "report.json").read_text())
+        for row in table["rows"]
+    }
     here = {row["folder"]: row["pillars"]["robustness"]["value"] for row in table["rows"]}
     reports = {
-        name: next(one["value"] for one in held["scorecard"]["pillars"] if one["pillar"] == "robustness") for name, held in own.items()
+        name: next(one["value"] for one in held["scorecard"]["pillars"] if one["pillar"] == "robustness")
+        for name, held in own.items()
     }
     assert here["two"] == reports["two"] and here["one"] != reports["one"]
     (told,) = table["other_than_own_report"]
-    assert (told["folder"], told["pillar"], told["here"], told["own"]) == ("one", "robustness", here["one"], reports["one"])
+    assert (told["folder"], told["pillar"], told["here"], told["own"]) == (
+        "one",
+        "robustness",
+        here["one"],
+        reports["one"],
+    )
     assert told["why"] == "here it is made of 1 of its 2 tasks; left out: audio quality (not asked of scripted/random)"
     page = board.as_html()
     assert f"own report: {reports['one']:.2f} ‡" in page and told["why"] in page and told["why"] in board.as_text()
@@ -480,12 +539,21 @@ class Small(Benchmark):
 
     def published(self) -> Published:
         table = {"number": "4", "title": "Board", "pillar": "all", "unit": "percent", "higher_is_better": True,
-                 "columns": {"safety": (40, 90)}}  # fmt: skip
+                 "columns": {"safety": (40, 90)}}  # fmt: skip  # a table: one row a line
         models = ({"name": "One", "open": True}, {"name": "Two", "open": False})
         return Published.model_validate(
-            {"source": "somebody2026-small", "version": "first edition", "date": "2026-01-02", "models": models, "words": {},
-             "tables": {"board": table}, "disagreements": (), "sampling_error": (), "left_out": {}}
-        )  # fmt: skip
+            {
+                "source": "somebody2026-small",
+                "version": "first edition",
+                "date": "2026-01-02",
+                "models": models,
+                "words": {},
+                "tables": {"board": table},
+                "disagreements": (),
+                "sampling_error": (),
+                "left_out": {},
+            }
+        )
 
     def columns(self, plan: Plan, lines: Any) -> Mapping[str, Any]:
         return {}
@@ -501,7 +569,9 @@ def test_a_benchmark_of_another_package_gets_the_same_page(tmp_path: Path, monke
     assert [(row.model, row.rank, row.score) for row in board.board] == [("Two", 1, 0.9), ("One", 2, 0.4)]
     assert list(board.not_comparable.values()) == ["of no column was nearly every official item scored"]
     text = board.as_html()
-    assert "Published by nobody in particular" in text and "Table 4 of first edition" in text and "Read with care." in text
+    assert (
+        "Published by nobody in particular" in text and "Table 4 of first edition" in text and "Read with care." in text
+    )
     assert "two models" not in text and 'id="judges"' not in text
     assert board.as_json()["published"]["models"][0]["columns"] == {"safety": 0.9}
     for word in ("AudioTrust", "GPT-4o", "Qwen3", "Figure 2b"):

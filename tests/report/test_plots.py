@@ -38,7 +38,9 @@ def test_marks_of_a_forest_lie_where_their_numbers_are() -> None:
     tree = drawn(figure)  # the axis runs from 110 to 742
     circle = next(tree.iter(f"{SVG}circle"))
     assert float(circle.get("cx")) == pytest.approx(110 + 632 * 0.25)
-    span, chance = (next(x for x in tree.iter(f"{SVG}line") if x.get("class") == kind) for kind in ("p-range", "p-chance"))
+    span, chance = (
+        next(x for x in tree.iter(f"{SVG}line") if x.get("class") == kind) for kind in ("p-range", "p-chance")
+    )
     assert (float(span.get("x1")), float(span.get("x2"))) == (110, 742)
     assert float(chance.get("x1")) == 110 + 316
     assert figure.header == ("", "value", "95 % interval", "n", "chance level")
@@ -56,9 +58,16 @@ def test_two_conditions_have_two_shapes_and_a_legend() -> None:
 
 
 def test_a_curve_is_broken_where_few_items_are() -> None:
-    points = [Estimate(value=v, n=n, level=level) for v, n, level in ((0.1, 9, 0), (0.5, 9, 5), (0.7, 4, 10), (0.9, 9, 20))]
+    points = [
+        Estimate(value=v, n=n, level=level) for v, n, level in ((0.1, 9, 0), (0.5, 9, 5), (0.7, 4, 10), (0.9, 9, 20))
+    ]
     figure = curve_plot(
-        [Curve(name="clean", points=tuple(points))], name="c", title="t", unit="fraction", axis_name="SNR, dB", value_name="v"
+        [Curve(name="clean", points=tuple(points))],
+        name="c",
+        title="t",
+        unit="fraction",
+        axis_name="SNR, dB",
+        value_name="v",
     )
     lines = [node.get("points").split() for node in drawn(figure).iter(f"{SVG}polyline")]
     assert [len(line) for line in lines] == [2]
@@ -84,7 +93,17 @@ def test_specifications_hold_the_numbers_at_full_precision() -> None:
     one = Estimate(value=1 / 3, low=0.1, high=0.7, n=3, id="x.y.z")
     spec = json.loads(interval_plot([PlotRow(label="a", marks=(one,))], name="f", title="t").vega_lite)
     assert spec["data"]["values"] == [
-        {"row": "a", "block": "", "condition": "", "value": 1 / 3, "low": 0.1, "high": 0.7, "n": 3, "finding": "x.y.z", "chance": None}
+        {
+            "row": "a",
+            "block": "",
+            "condition": "",
+            "value": 1 / 3,
+            "low": 0.1,
+            "high": 0.7,
+            "n": 3,
+            "finding": "x.y.z",
+            "chance": None,
+        }
     ]
 
 
@@ -99,7 +118,9 @@ def test_what_others_wrote_stays_text() -> None:
         heat_map([(HOSTILE, [Cell(value=0.5, said=HOSTILE)])], columns=[HOSTILE], name="h", title=HOSTILE),
     ):
         assert "<script" not in figure.svg and "\u202e" not in figure.svg
-        assert {node.tag.removeprefix(SVG) for node in drawn(figure).iter()}.isdisjoint({"script", "image", "foreignObject"})
+        assert {node.tag.removeprefix(SVG) for node in drawn(figure).iter()}.isdisjoint(
+            {"script", "image", "foreignObject"}
+        )
 
 
 def test_a_file_of_its_own_has_its_colours() -> None:

@@ -84,12 +84,16 @@ def test_the_page_needs_no_network(text: str, written: Path) -> None:
     assert not re.search(r"https?://|@import|url\(", shown)
 
 
-def test_every_linked_clip_is_there_and_the_sound_inside_is_the_file_or_said_to_be_compressed(text: str, written: Path) -> None:
+def test_every_linked_clip_is_there_and_the_sound_inside_is_the_file_or_said_to_be_compressed(
+    text: str, written: Path
+) -> None:
     linked = {address for address in Page(text).addresses if address.startswith("clips/")}
     assert linked
     assert all((written / address).is_file() for address in linked)
     inside = re.findall(r'data-digest="([0-9a-f]{64})"[^>]*src="data:audio/flac;base64,([^"]+)"', text)
-    assert inside and all((written / "clips" / f"{digest}.flac").read_bytes() == base64.b64decode(sound) for digest, sound in inside)
+    assert inside and all(
+        (written / "clips" / f"{digest}.flac").read_bytes() == base64.b64decode(sound) for digest, sound in inside
+    )
     n_compressed = text.count('src="data:audio/mpeg;base64,')
     assert n_compressed >= 1 and text.count("MP3 in this page, exact in the linked file") >= n_compressed
     assert text.count("data:image/png;base64,") >= 8
@@ -100,7 +104,7 @@ def test_a_full_page_has_exact_sounds_and_every_condition_opened(run_folder: Pat
     assert "data:audio/mpeg" not in full and full.count("data:audio/flac;base64,") > 8
     page = Page(full)
     assert page.open == [] and len(page.ids) == len(set(page.ids))
-    assert "<details class=\"task\" id=\"task-made_voices\" open>" in full and "id=\"task-made_voices\" open>" not in short
+    assert '<details class="task" id="task-made_voices" open>' in full and 'id="task-made_voices" open>' not in short
     assert full.count("<tr") > short.count("<tr")
 
 
@@ -112,7 +116,9 @@ def test_what_a_model_said_is_text_and_never_markup(text: str) -> None:
     assert [script.get("type") for script in page.scripts] == ["application/json", "text/plain", None]
     data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)[1])
     packed = json.loads(zlib.decompress(base64.b64decode(re.search(r'id="packed">(.*?)</script>', text)[1])))
-    assert any("</script><script>document.title" in row[6] for row in [*data["rows"], *packed["rows"]])  # unharmed, as data
+    assert any(
+        "</script><script>document.title" in row[6] for row in [*data["rows"], *packed["rows"]]
+    )  # unharmed, as data
 
 
 def test_the_policy_allows_the_pages_own_script_alone(text: str) -> None:
@@ -362,7 +368,9 @@ def test_the_commonest_detail_stands_beside_its_reason_everywhere(run_folder: Pa
     n = sum(line.reason == "model_error" and line.kind == "item" for line in lines)
     report.write(run_folder)
     said = json.loads((run_folder / "report.json").read_text())
-    assert said["unscored_details"]["model_error"] == "host <b>was</b> asleep" and said["unscored"]["model_error"] == n > 0
+    assert (
+        said["unscored_details"]["model_error"] == "host <b>was</b> asleep" and said["unscored"]["model_error"] == n > 0
+    )
     assert f"{n} model_error (host &lt;b>was&lt;/b> asleep)" in (run_folder / "report.md").read_text()
     assert "<q>host &lt;b&gt;was&lt;/b&gt; asleep</q>" in (run_folder / "report.html").read_text()
     told = [case.text or "" for case in ElementTree.parse(run_folder / "junit.xml").iter("system-out")]
@@ -379,17 +387,27 @@ def test_the_terminal_says_what_attack_and_defence_did_and_counts_as_the_report_
     assert "unscored: " in text and "model_error (asleep)" in text
     assert "attacked by pgd:steps=40" in text and "defended by codec" in text
     rows = [line for line in text.splitlines() if line.startswith("  made harm")]
-    gained = next(finding for finding in said["findings"] if finding["metric"] == "score_lost_to_attack" and finding["task"] == "made_harm")
+    gained = next(
+        finding
+        for finding in said["findings"]
+        if finding["metric"] == "score_lost_to_attack" and finding["task"] == "made_harm"
+    )
     (lost,) = [row for row in rows if "score lost to the attack" in row]
     assert f"{gained['n_scored']} items" in lost
     assert not any("the attack succeeds" in row for row in rows)  # five tasks are attacked, too many to tell all
-    costs = {f["task"]: f for f in said["findings"] if f["metric"] == "defence_score_change" and f["threat_model"]["attack"] is None and f["low"] is not None}
+    costs = {
+        f["task"]: f
+        for f in said["findings"]
+        if f["metric"] == "defence_score_change" and f["threat_model"]["attack"] is None and f["low"] is not None
+    }
     moved = [task for task, f in costs.items() if f["low"] > 0 or f["high"] < 0]
     assert f"no change of score is shown in {len(costs) - len(moved)} of {len(costs)} tasks" in text and len(costs) > 4
     assert text.count("cost: score: ") == len(moved)
 
 
-def test_the_terminal_tells_all_of_a_few_attacked_tasks_and_the_defences_cost_where_it_is_shown(run_folder: Path) -> None:
+def test_the_terminal_tells_all_of_a_few_attacked_tasks_and_the_defences_cost_where_it_is_shown(
+    run_folder: Path,
+) -> None:
     run = Run.open(run_folder)
     (first, *_) = {pair.task: pair for pair in run.results.pairs}
     few = [pair for pair in run.results.pairs if pair.task == first or pair.kind == "defence"]
@@ -397,10 +415,14 @@ def test_the_terminal_tells_all_of_a_few_attacked_tasks_and_the_defences_cost_wh
     place = few.index(others[0])
     worse = others[0].findings["defence_score_change"].model_copy(update={"value": -0.2, "low": -0.3, "high": -0.1})
     few[place] = replace(few[place], findings={**few[place].findings, "defence_score_change": worse})
-    n_moved = sum(f.low > 0 or f.high < 0 for pair in [few[place], *others[1:]] for f in [pair.findings["defence_score_change"]])
+    n_moved = sum(
+        f.low > 0 or f.high < 0 for pair in [few[place], *others[1:]] for f in [pair.findings["defence_score_change"]]
+    )
     text = terminal.as_text(run.plan, run.lines(), findings=run.findings, pairs=few, card=run.scorecard)
     told = [line for line in text.splitlines() if line.startswith(f"  {first.replace('_', ' ')} ")]
-    assert any("the attack succeeds, on target:" in line for line in told) and any("cost: score without an attack" in line for line in told)
+    assert any("the attack succeeds, on target:" in line for line in told) and any(
+        "cost: score without an attack" in line for line in told
+    )
     assert f"cost: score: -20 points (-30 to -10), {worse.n_scored} items" in text
     assert f"no change of score is shown in {len(others) - n_moved} of {len(others)} tasks" in text
 

@@ -26,9 +26,15 @@ STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("tables") / "our run"
     return run_suite(  # type: ignore[return-value]
-        "core", model="scripted/perfect", out=folder, task=["harmful_refusal", "noisy_transcription"], limit=4,
-        attack="noise:snr_db=10", cache=False, name="Ours",
-    )  # fmt: skip
+        "core",
+        model="scripted/perfect",
+        out=folder,
+        task=["harmful_refusal", "noisy_transcription"],
+        limit=4,
+        attack="noise:snr_db=10",
+        cache=False,
+        name="Ours",
+    )
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -90,9 +96,16 @@ def test_csv_holds_every_finding_and_every_item(run: Run, tmp_path: Path, capsys
     assert capsys.readouterr().out.split() == [str(tmp_path / "out" / name) for name in ("findings.csv", "items.csv")]
     found = rows(tmp_path / "out" / "findings.csv")
     assert [row["id"] for row in found] == [finding.id for finding in run.findings]
-    head = next(row for row in found if row["task"] == "noisy_transcription" and row["headline"] == "True" and row["attack"])
+    head = next(
+        row for row in found if row["task"] == "noisy_transcription" and row["headline"] == "True" and row["attack"]
+    )
     of = next(finding for finding in run.findings if finding.id == head["id"])
-    assert (head["attack"], head["name"], head["model"], head["run"]) == ("noise:snr_db=10", "Ours", "scripted/perfect", "our run")
+    assert (head["attack"], head["name"], head["model"], head["run"]) == (
+        "noise:snr_db=10",
+        "Ours",
+        "scripted/perfect",
+        "our run",
+    )
     assert float(head["value"]) == of.value and float(head["low"]) == of.low and int(head["n_scored"]) == of.n_scored
     items = rows(tmp_path / "out" / "items.csv")
     assert [row["item"] for row in items] == [line.item for line in run.lines()]
@@ -100,7 +113,9 @@ def test_csv_holds_every_finding_and_every_item(run: Run, tmp_path: Path, capsys
     asked = next(row for row in items if row["task"] == "noisy_transcription")
     line = next(line for line in run.lines() if line.item == asked["item"])
     assert (asked["answer"], asked["pillar"], asked["truth_text"]) == (line.answer, "robustness", line.truth["text"])
-    assert not [cell for row in [*found, *items] for cell in row.values() if cell.startswith(STARTS) and not _is_number(cell)]
+    assert not [
+        cell for row in [*found, *items] for cell in row.values() if cell.startswith(STARTS) and not _is_number(cell)
+    ]
 
 
 def _is_number(cell: str) -> bool:
@@ -128,10 +143,19 @@ def test_an_export_says_which_forms_there_are(run: Run, capsys: pytest.CaptureFi
 def test_a_column_has_one_type(run: Run) -> None:
     def line(number: int, **truth: object) -> JournalLine:
         return JournalLine(
-            item=str(number), sample="s", task="t", prompt_hash="0", model="m", status="unscored", reason="timeout", truth=truth
-        )  # fmt: skip
+            item=str(number),
+            sample="s",
+            task="t",
+            prompt_hash="0",
+            model="m",
+            status="unscored",
+            reason="timeout",
+            truth=truth,
+        )
 
-    made = tidy_items(run.plan, [line(1, a=True, b=1, c=[1, 2], d="x"), line(2, a="yes", b=0.5, c=None, d="y"), line(3)], run="r")
+    made = tidy_items(
+        run.plan, [line(1, a=True, b=1, c=[1, 2], d="x"), line(2, a="yes", b=0.5, c=None, d="y"), line(3)], run="r"
+    )
     assert [row["truth_a"] for row in made.rows] == ["true", "yes", None]
     assert [row["truth_b"] for row in made.rows] == [1.0, 0.5, None] and isinstance(made.rows[0]["truth_b"], float)
     assert [row["truth_c"] for row in made.rows] == ["[1, 2]", None, None]
@@ -187,7 +211,9 @@ def test_a_notebook_shows_bars_and_a_link(run: Run, monkeypatch: pytest.MonkeyPa
     assert read.links == ["our%20run/report.html"]
     assert "<b>Ours on probe</b>" in page and "The audio was heard" in page
     monkeypatch.chdir("/")
-    assert Reader(run._repr_html_()).links == [str((run.folder / "report.html").as_posix()).lstrip("/").replace(" ", "%20")]
+    assert Reader(run._repr_html_()).links == [
+        str((run.folder / "report.html").as_posix()).lstrip("/").replace(" ", "%20")
+    ]
 
 
 def test_what_a_notebook_shows_is_escaped(run: Run) -> None:

@@ -67,7 +67,10 @@ def test_a_browser_is_told_to_run_no_script_but_ours(port: int) -> None:
     connection.request("GET", "/")
     told = connection.getresponse().getheader("Content-Security-Policy")
     connection.close()
-    assert told.split("; ")[:2] == ["default-src 'none'", "script-src " + " ".join(f"'sha256-{base64.b64encode(one).decode()}'" for one in scripts)]
+    assert told.split("; ")[:2] == [
+        "default-src 'none'",
+        "script-src " + " ".join(f"'sha256-{base64.b64encode(one).decode()}'" for one in scripts),
+    ]
 
 
 def test_a_page_of_another_version_is_served_and_said_to_be_one(tmp_path: Path) -> None:
@@ -79,9 +82,24 @@ def test_a_page_of_another_version_is_served_and_said_to_be_one(tmp_path: Path) 
 @pytest.mark.parametrize(
     "path",
     [
-        "/../secret.txt", "/%2e%2e/secret.txt", "/journal.jsonl", f"/clips/{LINK}.flac", "/clips/", "/.hidden", "/absent",
-        "/%00", "/report.html%00", "/clips/secret.html", "/other.html", "/plan.json", "/judges.json", "/%ff", "/" + "x" * 5000,
-        "/clips/%2e%2e/report.html", "//elsewhere.example/report.html", "/report.html/",
+        "/../secret.txt",
+        "/%2e%2e/secret.txt",
+        "/journal.jsonl",
+        f"/clips/{LINK}.flac",
+        "/clips/",
+        "/.hidden",
+        "/absent",
+        "/%00",
+        "/report.html%00",
+        "/clips/secret.html",
+        "/other.html",
+        "/plan.json",
+        "/judges.json",
+        "/%ff",
+        "/" + "x" * 5000,
+        "/clips/%2e%2e/report.html",
+        "//elsewhere.example/report.html",
+        "/report.html/",
     ],
 )
 def test_nothing_else_is(port: int, path: str) -> None:

@@ -23,10 +23,16 @@ def line() -> MakeLine:
         verdict = None if score is None else {"score": score, "label": label, "facts": {}}
         return JournalLine(
             **{
-                "item": name, "sample": name, "task": "task", "prompt_hash": "0", "model": "model",
-                "status": "unscored" if score is None else "scored", "reason": reason if score is None else None,
-                "verdict": verdict, **fields,
+                "item": name,
+                "sample": name,
+                "task": "task",
+                "prompt_hash": "0",
+                "model": "model",
+                "status": "unscored" if score is None else "scored",
+                "reason": reason if score is None else None,
+                "verdict": verdict,
+                **fields,
             }
-        )  # fmt: skip
+        )
 
     return make

@@ -12,9 +12,16 @@ from earnest.results.agreement import agreement, difference, kappa, labels, rank
 
 JUDGES = ("x", "y")
 PLAN = Plan(
-    earnest="0", suite="s", suite_version=1, model="m", fingerprint="f", data="d", data_digest="0", items_digest="0",
+    earnest="0",
+    suite="s",
+    suite_version=1,
+    model="m",
+    fingerprint="f",
+    data="d",
+    data_digest="0",
+    items_digest="0",
     tasks=(PlannedTask(name="task", pillar="safety", version=1, n_items=4),),
-)  # fmt: skip
+)
 
 
 def scored(line, numbers, *, scale=(0, 10)):

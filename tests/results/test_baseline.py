@@ -21,10 +21,19 @@ from earnest.results.scorecard import Gate
 from earnest.runs.suite import Run, run_suite
 
 PLAN = Plan(
-    earnest="0", suite="s", suite_version=1, model="model", fingerprint="f", data="probe", data_digest="d",
-    tasks=tuple(PlannedTask(name=name, pillar=pillar, version=1, n_items=40) for name, pillar in (("one", "safety"), ("two", "safety"), ("three", "privacy"))),
+    earnest="0",
+    suite="s",
+    suite_version=1,
+    model="model",
+    fingerprint="f",
+    data="probe",
+    data_digest="d",
+    tasks=tuple(
+        PlannedTask(name=name, pillar=pillar, version=1, n_items=40)
+        for name, pillar in (("one", "safety"), ("two", "safety"), ("three", "privacy"))
+    ),
     items_digest="i",
-)  # fmt: skip
+)
 
 
 @pytest.fixture
@@ -33,7 +42,9 @@ def lines(line):
 
     def make(task: str, scores, **fields) -> list[JournalLine]:
         suffix = Arm(attack=fields.get("attack"), defences=tuple(filter(None, [fields.get("defence")]))).suffix
-        return [line(f"{task}/{n}{suffix}", score, task=task, cluster=f"c{n}", **fields) for n, score in enumerate(scores)]
+        return [
+            line(f"{task}/{n}{suffix}", score, task=task, cluster=f"c{n}", **fields) for n, score in enumerate(scores)
+        ]
 
     return make
 
@@ -149,18 +160,27 @@ def test_each_arm_of_both_runs_is_compared_with_the_same_arm(lines) -> None:
     # under attack 30 of 40 hold before and 20 now; undefended and unattacked nothing changes, and behind the defence all is better
     plain, worse, better = ({"attack": None}, {"attack": "noise"}, {"attack": "noise", "defence": "codec"})
     before = [
-        *lines("one", [1.0] * 40, **plain), *lines("one", [1.0] * 30 + [0.0] * 10, **worse), *lines("one", [0.0] * 40, **better),
+        *lines("one", [1.0] * 40, **plain),
+        *lines("one", [1.0] * 30 + [0.0] * 10, **worse),
+        *lines("one", [0.0] * 40, **better),
         *lines("one", [1.0] * 40, defence="codec"),
-    ]  # fmt: skip
+    ]
     after = [
-        *lines("one", [1.0] * 40, **plain), *lines("one", [1.0] * 20 + [0.0] * 20, **worse), *lines("one", [1.0] * 40, **better),
+        *lines("one", [1.0] * 40, **plain),
+        *lines("one", [1.0] * 20 + [0.0] * 20, **worse),
+        *lines("one", [1.0] * 40, **better),
         *lines("one", [None] * 40, defence="codec"),
-    ]  # fmt: skip
+    ]
     gates = gates_against(baseline(before, ATTACKED), ATTACKED, after)
     assert [gate.gate for gate in gates] == [
         f"safety{arm} not worse than main" for arm in ("", "@noise", "@+codec", "@noise+codec")
     ]
-    assert [(gate.passed, gate.broken) for gate in gates] == [(True, False), (False, False), (False, True), (True, False)]
+    assert [(gate.passed, gate.broken) for gate in gates] == [
+        (True, False),
+        (False, False),
+        (False, True),
+        (True, False),
+    ]
     assert gates[1].why.startswith("0.25 worse, interval -0.") and "95 % for all 4 comparisons at once" in gates[1].why
     assert gates[2].why.startswith("40 of 40 items of one that the baseline scored could not be scored")
     assert all("not compared" not in gate.why for gate in gates)
@@ -249,8 +269,12 @@ def test_an_attacked_run_is_compared_under_attack_as_well(tmp_path: Path) -> Non
     run_suite(model="scripted/perfect", out=tmp_path / "main", **asked)  # type: ignore[arg-type]
     worse = run_suite(model="scripted/by_duration", out=tmp_path / "worse", baseline=tmp_path / "main", **asked)  # type: ignore[arg-type]
     assert isinstance(worse, Run)
-    assert [gate.gate for gate in worse.against] == [f"robustness{arm} not worse than main" for arm in ("", "@noise:snr_db=20")]
-    assert all("1 worse, interval -1 to -0.0" in gate.why and "paired over 20 items" in gate.why for gate in worse.against)
+    assert [gate.gate for gate in worse.against] == [
+        f"robustness{arm} not worse than main" for arm in ("", "@noise:snr_db=20")
+    ]
+    assert all(
+        "1 worse, interval -1 to -0.0" in gate.why and "paired over 20 items" in gate.why for gate in worse.against
+    )
 
 
 def test_what_is_no_baseline_is_refused_before_anything_is_asked(main: Path, tmp_path: Path) -> None:

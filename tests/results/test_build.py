@@ -19,9 +19,16 @@ from earnest.results.naming import task_of
 from earnest.results.pairs import pairs
 
 PLAN = Plan(
-    earnest="0", suite="s", suite_version=1, model="model", fingerprint="f", data="probe", data_digest="d",
-    tasks=(PlannedTask(name="made_up", pillar="safety", version=1, n_items=4),), items_digest="i",
-)  # fmt: skip
+    earnest="0",
+    suite="s",
+    suite_version=1,
+    model="model",
+    fingerprint="f",
+    data="probe",
+    data_digest="d",
+    tasks=(PlannedTask(name="made_up", pillar="safety", version=1, n_items=4),),
+    items_digest="i",
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,10 +55,17 @@ def in_arms(attack, defences=()):
 def lines_of(line, scores, *, attack=None, defence=None, **fields):
     suffix = "@" + (attack or "") + (f"+{defence}" if defence else "") if attack or defence else ""
     return [
-        line(f"made_up/{n}{suffix}", score, sample=str(n), task="made_up", attack=attack, defence=defence,
-             **{key: value[n] for key, value in fields.items()})
+        line(
+            f"made_up/{n}{suffix}",
+            score,
+            sample=str(n),
+            task="made_up",
+            attack=attack,
+            defence=defence,
+            **{key: value[n] for key, value in fields.items()},
+        )
         for n, score in enumerate(scores)
-    ]  # fmt: skip
+    ]
 
 
 def test_the_last_line_of_an_item_holds_and_a_torn_one_is_left_out(line, tmp_path: Path) -> None:
@@ -112,10 +126,18 @@ def test_a_task_that_is_not_installed_gets_its_mean_score_and_a_note(line) -> No
 
 def attempts(outcomes, *, controls=None, clean=None):
     return [
-        {"success": success, "clean_success": (clean or [False] * 9)[n], "control": "noise", "n_queries": 10 + n,
-         "control_success": (controls or [False] * 9)[n], "snr_db": 20.0 + n, "n_gradients": 0, "within_budget": True}
+        {
+            "success": success,
+            "clean_success": (clean or [False] * 9)[n],
+            "control": "noise",
+            "n_queries": 10 + n,
+            "control_success": (controls or [False] * 9)[n],
+            "snr_db": 20.0 + n,
+            "n_gradients": 0,
+            "within_budget": True,
+        }
         for n, success in enumerate(outcomes)
-    ]  # fmt: skip
+    ]
 
 
 def of_pairs(plan, lines, metric):
@@ -248,7 +270,9 @@ def test_a_defence_is_shown_with_its_gain_and_its_cost(line) -> None:
 
 
 def test_a_transfer_attack_does_not_know_the_defence(line) -> None:
-    plan = PLAN.model_copy(update={"arms": (PlannedArm.of(Arm(attack="pgd", crafted_on=UNDEFENDED, defences=("codec",))),)})
+    plan = PLAN.model_copy(
+        update={"arms": (PlannedArm.of(Arm(attack="pgd", crafted_on=UNDEFENDED, defences=("codec",))),)}
+    )
     lines = lines_of(line, [0.0], attack="pgd:transfer=true", defence="codec", attempt=attempts([True]))
     (found,) = of_pairs(plan, lines, "attack_success_rate")
     assert found.threat_model.knows_defence is False
@@ -257,10 +281,11 @@ def test_a_transfer_attack_does_not_know_the_defence(line) -> None:
 def test_ids_are_unique(line) -> None:
     plan = in_arms("pgd", ("codec",))
     lines = [
-        *lines_of(line, [1.0] * 4), *lines_of(line, [0.0] * 4, attack="pgd", attempt=attempts([True] * 4)),
+        *lines_of(line, [1.0] * 4),
+        *lines_of(line, [0.0] * 4, attack="pgd", attempt=attempts([True] * 4)),
         *lines_of(line, [1.0] * 4, defence="codec"),
         *lines_of(line, [0.0] * 4, attack="pgd", defence="codec", attempt=attempts([True] * 4)),
-    ]  # fmt: skip
+    ]
     ids = [finding.id for finding in build_from(plan, lines)]
     assert len(ids) == len(set(ids))
 

@@ -19,9 +19,16 @@ from earnest.results.naming import Place
 SHARES = (0.0, 1.0)
 TASKS = ("one", "two", "three", "four", "five", "six")
 PLAN = Plan(
-    earnest="0", suite="s", suite_version=1, model="model", fingerprint="f", data="probe", data_digest="d",
-    tasks=tuple(PlannedTask(name=name, pillar="safety", version=1, n_items=1) for name in TASKS), items_digest="i",
-)  # fmt: skip
+    earnest="0",
+    suite="s",
+    suite_version=1,
+    model="model",
+    fingerprint="f",
+    data="probe",
+    data_digest="d",
+    tasks=tuple(PlannedTask(name=name, pillar="safety", version=1, n_items=1) for name in TASKS),
+    items_digest="i",
+)
 
 
 def finding_of(lines, task: str = "one") -> Finding:
@@ -61,7 +68,9 @@ def test_tasks_on_texts_of_their_own_err_independently(task_of) -> None:
     second = {"v": (2, 6), "w": (5, 6), "x": (4, 6), "y": (1, 6)}
     one, two = task_of(first), task_of(second, "two")
     parts = [
-        jackknife_of_ratios([[n] for n, _ in right.values()], [[n] for _, n in right.values()], bounds=SHARES).scaled(0.5)
+        jackknife_of_ratios([[n] for n, _ in right.values()], [[n] for _, n in right.values()], bounds=SHARES).scaled(
+            0.5
+        )
         for right in (first, second)
     ]
     whole = joined([(tuple("abcde"), parts[0]), (tuple("vwxy"), parts[1])])

@@ -16,8 +16,19 @@ TASKS = (("one", "safety"), ("two", "safety"), ("three", "privacy"))
 
 def plan(**fields: Any) -> Plan:
     some = fields.pop("tasks", {})
-    tasks = tuple(PlannedTask(**{"name": name, "pillar": pillar, "version": 1, "n_items": 40, **some.get(name, {})}) for name, pillar in TASKS)
-    told = {"earnest": "0", "suite": "s", "suite_version": 1, "model": "model", "fingerprint": "f", "data": "probe", "data_digest": "d"}
+    tasks = tuple(
+        PlannedTask(**{"name": name, "pillar": pillar, "version": 1, "n_items": 40, **some.get(name, {})})
+        for name, pillar in TASKS
+    )
+    told = {
+        "earnest": "0",
+        "suite": "s",
+        "suite_version": 1,
+        "model": "model",
+        "fingerprint": "f",
+        "data": "probe",
+        "data_digest": "d",
+    }
     return Plan(**{**told, "tasks": tasks, "items_digest": "i", **fields})
 
 
@@ -27,7 +38,9 @@ def lines(line):
 
     def make(task: str, scores, **fields) -> list[JournalLine]:
         suffix = Arm(attack=fields.get("attack")).suffix
-        return [line(f"{task}/{n}{suffix}", score, task=task, cluster=f"c{n}", **fields) for n, score in enumerate(scores)]
+        return [
+            line(f"{task}/{n}{suffix}", score, task=task, cluster=f"c{n}", **fields) for n, score in enumerate(scores)
+        ]
 
     return make
 
@@ -45,7 +58,10 @@ def side(name: str, some, **fields) -> Side:
 def test_runs_that_asked_the_same_may_be_compared(every) -> None:
     found = alike(side("a", every()), side("b", every(), model="other"))
     assert found.comparable.answer == "yes" and found.comparable.left_out == {}
-    assert found.comparable.reasons[0] == "Both runs were asked the same 30 items of 3 tasks with the same prompts and recordings."
+    assert (
+        found.comparable.reasons[0]
+        == "Both runs were asked the same 30 items of 3 tasks with the same prompts and recordings."
+    )
     assert (found.comparable.n_alike, found.comparable.n_otherwise, found.comparable.n_alone) == (30, 0, 0)
 
 
@@ -70,9 +86,13 @@ def test_another_seed_costs_the_items_that_it_changed_and_no_others(lines) -> No
     before = lines("one", [1.0] * 10, clips=clip) + lines("three", [1.0] * 10, clips=clip)
     after = lines("one", [1.0] * 10, clips=clip) + lines("three", [1.0] * 10, clips=other)
     found = alike(side("a", before), side("b", after, seed=1))
-    assert found.comparable.answer == "in part" and found.comparable.n_alike == 10 and found.comparable.n_otherwise == 10
+    assert (
+        found.comparable.answer == "in part" and found.comparable.n_alike == 10 and found.comparable.n_otherwise == 10
+    )
     assert "The seeds differ (0 and 1): only what was drawn alike is compared." in found.comparable.reasons
-    assert found.comparable.left_out["three"].startswith("no item was asked with the same prompt and the same recording")
+    assert found.comparable.left_out["three"].startswith(
+        "no item was asked with the same prompt and the same recording"
+    )
     same = alike(side("a", before), side("b", before, seed=1))
     assert same.comparable.answer == "in part", "task two has no item"
     assert not any("seed" in reason for reason in same.comparable.reasons), "nothing was drawn otherwise"
@@ -117,10 +137,19 @@ def test_runs_that_share_nothing_may_not_be_compared(every, fields: dict[str, An
 
 def test_what_is_not_shown_to_have_heard_may_not_be_compared(every, line) -> None:
     deaf = [
-        line(f"canary/{n}", None, kind="canary", status="scored", reason=None, task="canary", answer="no idea", truth={"control": n >= 8},
-             verdict={"score": None, "label": "not_found", "facts": {}})
+        line(
+            f"canary/{n}",
+            None,
+            kind="canary",
+            status="scored",
+            reason=None,
+            task="canary",
+            answer="no idea",
+            truth={"control": n >= 8},
+            verdict={"score": None, "label": "not_found", "facts": {}},
+        )
         for n in range(12)
-    ]  # fmt: skip
+    ]
     found = alike(side("a", every()), side("b", every() + deaf))
     assert found.comparable.answer == "no"
     assert found.comparable.reasons[0].startswith("It is not shown that b heard the audio")
@@ -173,9 +202,13 @@ def test_too_much_unscored_is_unknown_and_says_why(lines) -> None:
 def test_a_change_that_nearly_every_item_shares_is_found(lines) -> None:
     # 14 of 15 fall, none rises: McNemar gives 2 / 2^14 = 0.0001, and two tasks of one pillar say it more surely than one
     before, after = [1.0] * 14 + [0.0], [0.0] * 15
-    found = found_shifts(lines("one", before) + lines("two", before), lines("one", after) + lines("two", after), times=12)
+    found = found_shifts(
+        lines("one", before) + lines("two", before), lines("one", after) + lines("two", after), times=12
+    )
     assert {one.verdict for one in found.values()} == {"worse"}
-    assert found["safety"].high == pytest.approx(found["safety.one"].high), "the two tasks change alike, so that together they say no more"
+    assert found["safety"].high == pytest.approx(found["safety.one"].high), (
+        "the two tasks change alike, so that together they say no more"
+    )
 
 
 def test_no_more_is_said_than_the_exact_test_says(lines) -> None:
@@ -191,7 +224,10 @@ def test_items_that_share_a_speaker_are_no_table_of_pairs(line) -> None:
         return [line(f"one/{n}", score, task="one", cluster=f"c{n // 5}") for n, score in enumerate(scores)]
 
     apart = [line(f"one/{n}", score, task="one", cluster=f"c{n}") for n, score in enumerate([1.0] * 20)]
-    fell = [one.model_copy(update={"verdict": {"score": float(n >= 8), "label": "x", "facts": {}}}) for n, one in enumerate(apart)]
+    fell = [
+        one.model_copy(update={"verdict": {"score": float(n >= 8), "label": "x", "facts": {}}})
+        for n, one in enumerate(apart)
+    ]
     joint = found_shifts(some([1.0] * 20), some([0.0] * 8 + [1.0] * 12))["safety.one"]
     single = found_shifts(apart, fell)["safety.one"]
     assert joint.value == single.value and joint.high - joint.low > single.high - single.low

@@ -15,15 +15,24 @@ from earnest.results.compare import _excess, changes, verdict
 from earnest.results.naming import Place
 
 PLAN = Plan(
-    earnest="0", suite="s", suite_version=1, model="model", fingerprint="f", data="probe", data_digest="d",
-    tasks=(PlannedTask(name="task", pillar="safety", version=1, n_items=40),), items_digest="i",
-)  # fmt: skip
+    earnest="0",
+    suite="s",
+    suite_version=1,
+    model="model",
+    fingerprint="f",
+    data="probe",
+    data_digest="d",
+    tasks=(PlannedTask(name="task", pillar="safety", version=1, n_items=40),),
+    items_digest="i",
+)
 
 
 def change(first, second):
     """The change of one finding, from two measures."""
     place = Place(PLAN, "safety", "task", Arm())
-    (found,) = changes([], [], first_findings=[place.finding(first)], second_findings=[place.finding(second)], plan=PLAN)
+    (found,) = changes(
+        [], [], first_findings=[place.finding(first)], second_findings=[place.finding(second)], plan=PLAN
+    )
     return found
 
 
@@ -55,7 +64,11 @@ def test_a_change_of_a_difference_lies_within_two(line) -> None:
     """Differences of two clusters each: their intervals reach from -1 to 1, so that a change may reach 2 and no further."""
 
     def lost(scores):
-        lines = [line(f"{side}{n}", score, cluster=f"c{n}") for side, some in zip("ab", scores, strict=True) for n, score in enumerate(some)]
+        lines = [
+            line(f"{side}{n}", score, cluster=f"c{n}")
+            for side, some in zip("ab", scores, strict=True)
+            for n, score in enumerate(some)
+        ]
         return difference(lines, metric="lost", pair=lambda one: one.item[1:], side=lambda one: one.item[0] == "a")
 
     found = change(lost(([1.0, 1.0], [0.0, 1.0])), lost(([0.0, 0.0], [1.0, 1.0])))
@@ -91,7 +104,7 @@ def test_a_word_error_rate_above_one_is_compared_without_a_scale(scored, line) -
         (0.1, 0.2, True, "better"), (0.1, 0.2, False, "worse"), (-0.2, -0.1, True, "worse"), (-0.2, -0.1, False, "better"),
         (-0.1, 0.1, True, "no difference shown"), (0.0, 0.1, True, "no difference shown"), (0.1, 0.2, None, "different"), (None, None, True, "unknown"),
     ],
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 def test_what_an_interval_shows(low, high, better, said) -> None:
     assert verdict(low, high, higher_is_better=better) == said
 
@@ -104,6 +117,8 @@ def test_what_an_interval_is_wider_by_than_its_clusters_make_it_is_taken_in_quad
     wider = found.model_copy(update={"low": alone.low - 0.05, "high": alone.high + 0.1})
     wanted = (math.sqrt((below + 0.05) ** 2 - below**2), math.sqrt((above + 0.1) ** 2 - above**2))
     assert _excess(wider, made) == pytest.approx(wanted)
-    assert _excess(found.model_copy(update={"low": alone.low, "high": alone.high}), made) == pytest.approx((0, 0), abs=1e-6)
+    assert _excess(found.model_copy(update={"low": alone.low, "high": alone.high}), made) == pytest.approx(
+        (0, 0), abs=1e-6
+    )
     narrower = found.model_copy(update={"low": alone.low + 0.05, "high": alone.high - 0.1})
     assert _excess(narrower, made) == (0, 0)

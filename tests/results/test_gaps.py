@@ -24,9 +24,15 @@ def speakers(line, outcome, *, n_speakers=15, n_each=8, label="harmless", column
                 score, name = outcome(gender, rng)
                 truth = {"gender": gender, "speaker": f"{gender}{speaker}", "label": label, **(columns or {})}
                 lines.append(
-                    line(f"t/{gender}{speaker}-{k}", score, label=name, truth=truth, cluster=f"{gender}{speaker}",
-                         answer="one two three four" if gender == "male" else "one two")
-                )  # fmt: skip
+                    line(
+                        f"t/{gender}{speaker}-{k}",
+                        score,
+                        label=name,
+                        truth=truth,
+                        cluster=f"{gender}{speaker}",
+                        answer="one two three four" if gender == "male" else "one two",
+                    )
+                )
     return lines
 
 
@@ -55,9 +61,10 @@ def test_the_length_of_help_is_compared_where_both_are_helped(line) -> None:
 def test_the_length_of_help_is_that_of_the_answer_and_not_of_what_came_before_it(line) -> None:
     lines = [
         one.model_copy(update={"answer": f"<think>{'hm ' * 50}</think>{one.answer}", "read": {"answer": one.answer}})
-        if one.truth["gender"] == "female" else one
+        if one.truth["gender"] == "female"
+        else one
         for one in speakers(line, lambda gender, rng: (1.0, "names_action"))
-    ]  # fmt: skip
+    ]
     found = metrics(gaps(requests, lines))["help_length_gap"]
     assert (found.value, found.group) == (2.0, "gender=male vs gender=female")
 

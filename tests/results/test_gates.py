@@ -16,13 +16,19 @@ from earnest.runs.suite import Run, run_suite
 from earnest.tasks._base import tasks
 
 PLAN = Plan(
-    earnest="0", suite="s", suite_version=1, model="model", fingerprint="f", data="probe", data_digest="d",
+    earnest="0",
+    suite="s",
+    suite_version=1,
+    model="model",
+    fingerprint="f",
+    data="probe",
+    data_digest="d",
     tasks=(
         PlannedTask(name="harmful_refusal", pillar="safety", version=tasks.get("harmful_refusal").version, n_items=9),
         PlannedTask(name="voice_parity", pillar="fairness", version=1, n_items=0, not_run="no row has gender"),
     ),
     items_digest="i",
-)  # fmt: skip
+)
 
 
 def faults(*gates: str, plan: Plan = PLAN, lines=()) -> str:
@@ -83,14 +89,18 @@ def test_what_the_plan_cannot_establish_is_refused(text: str, says: str) -> None
 
 
 def test_a_pillar_of_which_a_task_runs_may_be_gated() -> None:
-    partly = PLAN.model_copy(update={"tasks": (*PLAN.tasks, PLAN.tasks[1].model_copy(update={"name": "x", "pillar": "safety"}))})
+    partly = PLAN.model_copy(
+        update={"tasks": (*PLAN.tasks, PLAN.tasks[1].model_copy(update={"name": "x", "pillar": "safety"}))}
+    )
     check_gates(["safety=0.5"], plan=partly, lines=list)
 
 
 def test_all_faults_are_told_at_once_and_right_gates_are_none() -> None:
     told = faults("safty=0.8", "safety=0.8", "safety=80", "safety.harmful_refusal.refusal_rate=0.8")
     assert told.count("gate '") == 2 and "'safty=0.8'" in told and "'safety=80'" in told
-    check_gates(["safety=0.8", "safety=0", "safety=1", "safety.harmful_refusal.refusal_rate=0.8"], plan=PLAN, lines=list)
+    check_gates(
+        ["safety=0.8", "safety=0", "safety=1", "safety.harmful_refusal.refusal_rate=0.8"], plan=PLAN, lines=list
+    )
 
 
 def test_an_attacked_arm_may_be_gated_where_the_plan_has_it() -> None:
@@ -114,14 +124,27 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("gates")
     chosen = ("harmful_refusal", "benign_compliance", "equal_treatment")
     return run_suite(  # type: ignore[return-value]
-        "core", model="scripted/perfect", out=folder / "run", task=chosen, limit=20, attack="best_of_n:n=2",
-        defence="codec:format=mu_law", cache=folder / "cache",
-    )  # fmt: skip
+        "core",
+        model="scripted/perfect",
+        out=folder / "run",
+        task=chosen,
+        limit=20,
+        attack="best_of_n:n=2",
+        defence="codec:format=mu_law",
+        cache=folder / "cache",
+    )
 
 
 def unscored(run: Run) -> list:
     """The run's lines as they were before anything was asked."""
-    blank = {"status": "unscored", "reason": "cancelled", "verdict": None, "attempt": None, "answer": None, "read": None}
+    blank = {
+        "status": "unscored",
+        "reason": "cancelled",
+        "verdict": None,
+        "attempt": None,
+        "answer": None,
+        "read": None,
+    }
     return [line.model_copy(update=blank) for line in run.lines() if line.kind == "item"]
 
 
@@ -137,7 +160,9 @@ def test_every_finding_that_a_run_gives_may_be_asked_for_before_it(run: Run) -> 
 
 def test_a_misspelt_metric_is_refused_in_every_arm(run: Run) -> None:
     for finding in run.findings:
-        by_answers = finding.metric.startswith("attack_success_rate_on_")  # of splits that attacked items turn out to have
+        by_answers = finding.metric.startswith(
+            "attack_success_rate_on_"
+        )  # of splits that attacked items turn out to have
         if finding.group is None and finding.level is None and not by_answers:
             wrong = finding.id.replace(f".{finding.metric}", f".{finding.metric}x", 1)
             assert "finding" in faults(f"{wrong}=0.5", plan=run.plan, lines=unscored(run)), wrong
@@ -145,7 +170,11 @@ def test_a_misspelt_metric_is_refused_in_every_arm(run: Run) -> None:
 
 def test_an_id_that_lacks_its_group_is_told_the_groups_that_there_are(run: Run) -> None:
     ids = {finding.id for finding in run.findings}
-    parted = [one for one in run.findings if one.group and one.higher_is_better is not None and not one.metric.endswith("_gap")]
+    parted = [
+        one
+        for one in run.findings
+        if one.group and one.higher_is_better is not None and not one.metric.endswith("_gap")
+    ]
     lacking = {one.id: one.id.replace(f"[{one.group}]", "") for one in parted}
     told = {whole: name for whole, name in lacking.items() if "[" not in name and name not in ids}
     assert told
@@ -157,10 +186,21 @@ def test_an_id_that_lacks_its_group_is_told_the_groups_that_there_are(run: Run) 
 def test_an_id_without_its_group_stands_for_every_group(run: Run) -> None:
     def gap(groups: str, high: float) -> Finding:
         return Finding(
-            id=f"fairness.benign_compliance.accuracy_gap[{groups}]", pillar="fairness", higher_is_better=False,
-            task="benign_compliance", metric="accuracy_gap", value=0.1, low=0.0, high=high, n_scored=40, n_unscored=0,
-            unit="fraction", model="m", data="probe", group=groups,
-        )  # fmt: skip
+            id=f"fairness.benign_compliance.accuracy_gap[{groups}]",
+            pillar="fairness",
+            higher_is_better=False,
+            task="benign_compliance",
+            metric="accuracy_gap",
+            value=0.1,
+            low=0.0,
+            high=high,
+            n_scored=40,
+            n_unscored=0,
+            unit="fraction",
+            model="m",
+            data="probe",
+            group=groups,
+        )
 
     def judged(text: str, *gaps: Finding):
         return gate(text, scorecard=run.scorecard, findings=gaps, plan=run.plan)
@@ -192,8 +232,20 @@ def test_nothing_is_asked_and_written_for_a_gate_that_cannot_be_judged(tmp_path:
 
 def test_a_scorecard_without_a_plan_still_names_its_pillars() -> None:
     found = Finding(
-        id="safety.one.m", pillar="safety", task="one", metric="m", value=0.5, low=0.4, high=0.6, n_scored=30, n_unscored=0,
-        higher_is_better=True, unit="fraction", model="m", data="probe", headline=True,
-    )  # fmt: skip
+        id="safety.one.m",
+        pillar="safety",
+        task="one",
+        metric="m",
+        value=0.5,
+        low=0.4,
+        high=0.6,
+        n_scored=30,
+        n_unscored=0,
+        higher_is_better=True,
+        unit="fraction",
+        model="m",
+        data="probe",
+        headline=True,
+    )
     with pytest.raises(BadParameter, match="did you mean 'safety'.*report.json lists the ids"):
         gate("safty=0.9", scorecard=scorecard(PLAN, [found], []), findings=[found])

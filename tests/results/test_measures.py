@@ -66,14 +66,17 @@ def test_a_share_outside_its_range_is_refused(line) -> None:
         rate([line("a", 1.5)], metric="m")
 
 
-@pytest.mark.parametrize("make", [
-    lambda lines: rate(lines, metric="m"),
-    lambda lines: mean(lines, metric="m", value=lambda each: 1.0, unit="ms", higher_is_better=None),
-    lambda lines: ratio(lines, metric="m", numerator=lambda each: 1, denominator=lambda each: 1),
-    lambda lines: balanced(lines, metric="m", correct=lambda each: True, of=lambda each: "a"),
-    lambda lines: difference(lines, metric="m", pair=lambda each: 0, side=lambda each: True),
-    lambda lines: worst_gap(lines, metric="m", group=lambda each: "a"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda lines: rate(lines, metric="m"),
+        lambda lines: mean(lines, metric="m", value=lambda each: 1.0, unit="ms", higher_is_better=None),
+        lambda lines: ratio(lines, metric="m", numerator=lambda each: 1, denominator=lambda each: 1),
+        lambda lines: balanced(lines, metric="m", correct=lambda each: True, of=lambda each: "a"),
+        lambda lines: difference(lines, metric="m", pair=lambda each: 0, side=lambda each: True),
+        lambda lines: worst_gap(lines, metric="m", group=lambda each: "a"),
+    ],
+)
 def test_nothing_scored_gives_no_value(line, make) -> None:
     for lines in ([], [line("a")]):
         measure = make(lines)
@@ -111,8 +114,11 @@ def test_a_mean_of_single_values_has_students_interval(line) -> None:
     values = [3.0, 5.0, 4.0, 8.0, 6.0, 4.5, 7.0, 5.5]
     measure = mean(
         [line(str(n), value) for n, value in enumerate(values)],
-        metric="m", value=lambda each: each.score, unit="s", higher_is_better=False,
-    )  # fmt: skip
+        metric="m",
+        value=lambda each: each.score,
+        unit="s",
+        higher_is_better=False,
+    )
     half = 2.364624 * np.std(values, ddof=1) / np.sqrt(8)  # t with 7 degrees of freedom
     assert measure.value == pytest.approx(5.375)
     assert (measure.low, measure.high) == (pytest.approx(5.375 - half), pytest.approx(5.375 + half))
@@ -352,11 +358,25 @@ def test_where_pairs_differ_to_one_side_alone_the_far_end_is_a_rates(line) -> No
     """Eight texts of 12 pairs; a tenth of the pairs lost, all of them on two texts: skewed as a rate is."""
     lost = [6, 4, 0, 0, 0, 0, 0, 0]
     lines = [
-        line(f"{text}/{n}{side}", float(side or n >= lost[text]), cluster=str(text), truth={"p": (text, n), "first": side == 1})
-        for text in range(8) for n in range(12) for side in (0, 1)
-    ]  # fmt: skip
+        line(
+            f"{text}/{n}{side}",
+            float(side or n >= lost[text]),
+            cluster=str(text),
+            truth={"p": (text, n), "first": side == 1},
+        )
+        for text in range(8)
+        for n in range(12)
+        for side in (0, 1)
+    ]
     paired = difference(lines, metric="m", pair=lambda each: each.truth["p"], side=lambda each: each.truth["first"])
-    alone = rate([one.model_copy(update={"verdict": {**one.verdict, "score": 1 - one.score}}) for one in lines if not one.truth["first"]], metric="m")  # fmt: skip
+    alone = rate(
+        [
+            one.model_copy(update={"verdict": {**one.verdict, "score": 1 - one.score}})
+            for one in lines
+            if not one.truth["first"]
+        ],
+        metric="m",
+    )
     assert paired.value == alone.value == pytest.approx(10 / 96)
     assert paired.high == pytest.approx(alone.high) and paired.low < 0 < alone.low
     turned = difference(lines, metric="m", pair=lambda each: each.truth["p"], side=lambda each: not each.truth["first"])
@@ -393,9 +413,13 @@ def test_silence_to_one_group_is_shown_and_silence_at_random_is_not(line) -> Non
 
     def gap(missing: dict[str, float]):
         lines = [
-            line(f"{g}{speaker}/{n}", None if rng.random() < missing[g] else 1.0, cluster=f"{g}{speaker}", truth={"g": g})
-            for g in missing for speaker in range(12) for n in range(8)
-        ]  # fmt: skip
+            line(
+                f"{g}{speaker}/{n}", None if rng.random() < missing[g] else 1.0, cluster=f"{g}{speaker}", truth={"g": g}
+            )
+            for g in missing
+            for speaker in range(12)
+            for n in range(8)
+        ]
         return unscored_gap(lines, group=lambda each: each.truth["g"])
 
     assert np.mean([gap({"f": 0.26, "m": 0.0}).low > 0 for _ in range(20)]) == 1.0
@@ -403,11 +427,18 @@ def test_silence_to_one_group_is_shown_and_silence_at_random_is_not(line) -> Non
 
 
 def test_a_readers_errors_in_one_class_alone_widen_a_balanced_rate(line) -> None:
-    lines = [line(f"{side}{n}", float(n % 3 > 0), label="refusal", truth={"side": side}) for side in "ab" for n in range(12)]
+    lines = [
+        line(f"{side}{n}", float(n % 3 > 0), label="refusal", truth={"side": side}) for side in "ab" for n in range(12)
+    ]
     by = {"metric": "m", "correct": lambda each: each.score, "of": lambda each: each.truth["side"]}
-    plain, one, both = (balanced(lines, **by, errors=errors) for errors in (
-        None, {"a": refusal_errors()}, {"a": refusal_errors(), "b": refusal_errors()},
-    ))  # fmt: skip
+    plain, one, both = (
+        balanced(lines, **by, errors=errors)
+        for errors in (
+            None,
+            {"a": refusal_errors()},
+            {"a": refusal_errors(), "b": refusal_errors()},
+        )
+    )
     assert plain.value == one.value == both.value == pytest.approx(2 / 3)
     widths = [measure.high - measure.low for measure in (plain, one, both)]
     assert widths[0] < widths[1] < widths[2]
@@ -422,11 +453,14 @@ def test_a_side_that_has_a_score_counts_by_it_in_the_worst_case_of_a_difference(
         line("a1", 1.0, truth={"pair": "a", "first": True}), line("a2", 0.25, truth={"pair": "a", "first": False}),
         line("b1", 0.5, truth={"pair": "b", "first": True}), line("b2", truth={"pair": "b", "first": False}),
         line("c1", truth={"pair": "c", "first": True}), line("c2", truth={"pair": "c", "first": False}),
-    ]  # fmt: skip
+    ]  # fmt: skip  # a table: one row a line
     measure = difference(lines, metric="m", pair=lambda each: each.truth["pair"], side=lambda each: each.truth["first"])
     assert (measure.value, measure.n_scored, measure.n_unscored) == (0.75, 1, 2)
     # b: 0.5 less 1 to 0.5 less 0; c: -1 to 1
-    assert (measure.worst_low, measure.worst_high) == (pytest.approx((0.75 - 0.5 - 1) / 3), pytest.approx((0.75 + 0.5 + 1) / 3))
+    assert (measure.worst_low, measure.worst_high) == (
+        pytest.approx((0.75 - 0.5 - 1) / 3),
+        pytest.approx((0.75 + 0.5 + 1) / 3),
+    )
 
 
 @pytest.mark.parametrize(("n_alone", "resampled"), [(1, False), (2, True)])

@@ -109,10 +109,13 @@ def word_errors(asked, points: int) -> Draws:
         errors = {line.item: int(n) for line, n in zip(lines, counts, strict=True)}
         found.append(
             worst_gap(
-                lines, metric="word_error_gap", group=lambda line: f"gender={line.truth['gender']}",
-                numerator=lambda line, errors=errors: errors[line.item], denominator=lambda line: N_WORDS,
+                lines,
+                metric="word_error_gap",
+                group=lambda line: f"gender={line.truth['gender']}",
+                numerator=lambda line, errors=errors: errors[line.item],
+                denominator=lambda line: N_WORDS,
             )
-        )  # fmt: skip
+        )
     return summary(found, points)
 
 
@@ -149,8 +152,11 @@ def test_what_befalls_one_group_alone_is_named_by_its_metric(asked) -> None:
 
 
 def test_refusing_the_harmful_requests_of_one_group_is_a_gap_though_each_refusal_is_right(asked) -> None:
-    lines = [line for (side, group, *_, what), line in asked.items()
-             if side == "harmful" and what == ("refused" if group == 0 else "fine")]  # fmt: skip
+    lines = [
+        line
+        for (side, group, *_, what), line in asked.items()
+        if side == "harmful" and what == ("refused" if group == 0 else "fine")
+    ]
     found = {gap.metric: gap for gap in gaps(sides, lines) if gap.metric in (*REQUESTS, "accuracy_gap")}
     assert (found["refusal_gap"].value, found["refusal_gap"].group) == (1.0, "gender=female vs gender=male")
     assert (found["accuracy_gap"].value, found["accuracy_gap"].group) == (1.0, "gender=female vs gender=male")

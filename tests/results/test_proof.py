@@ -15,20 +15,38 @@ MISHEARD = ("rivver", "fall can", "get our", "lemming", "plan it", "violent", "a
 
 def canaries(line, answers, *, controls=(), again=()):
     made = [
-        line(f"canary/{word}", float(word in answer), label="found" if word in answer else "not_found", kind="canary",
-             truth={"expected": word, "control": False}, answer=answer)
+        line(
+            f"canary/{word}",
+            float(word in answer),
+            label="found" if word in answer else "not_found",
+            kind="canary",
+            truth={"expected": word, "control": False},
+            answer=answer,
+        )
         for word, answer in zip(WORDS, answers, strict=False)
-    ]  # fmt: skip
+    ]
     made += [
-        line(f"canary/silence_{n}", 1.0, label="found" if any(word in answer for word in WORDS) else "not_found",
-             kind="canary", truth={"control": True}, answer=answer)
+        line(
+            f"canary/silence_{n}",
+            1.0,
+            label="found" if any(word in answer for word in WORDS) else "not_found",
+            kind="canary",
+            truth={"control": True},
+            answer=answer,
+        )
         for n, answer in enumerate(controls)
-    ]  # fmt: skip
+    ]
     made += [
-        line(f"canary/{word}/again", 0.0, label="not_found", kind="canary", answer=answer,
-             truth={"expected": word, "control": False, "again": True})
+        line(
+            f"canary/{word}/again",
+            0.0,
+            label="not_found",
+            kind="canary",
+            answer=answer,
+            truth={"expected": word, "control": False, "again": True},
+        )
         for word, answer in zip(WORDS, again, strict=False)
-    ]  # fmt: skip
+    ]
     return made
 
 
@@ -84,10 +102,16 @@ def answered(line, n: int, *, own: bool, prompt: str = "Transcribe the speech.",
     texts = [" ".join(f"w{word}" for word in rng.integers(0, 400, 9)) for _ in range(n)]
     said = texts if own else texts[1:] + texts[:1]
     return [
-        line(f"t/{k}", 0.5, answer=" ".join(said[k].split()[:6]) + " and so on", truth={"text": texts[k]}, prompt=prompt,
-             clips={"speech": "0" * 64} if clips is None else clips)
+        line(
+            f"t/{k}",
+            0.5,
+            answer=" ".join(said[k].split()[:6]) + " and so on",
+            truth={"text": texts[k]},
+            prompt=prompt,
+            clips={"speech": "0" * 64} if clips is None else clips,
+        )
         for k in range(n)
-    ]  # fmt: skip
+    ]
 
 
 def test_answers_closer_to_their_own_clip_prove_that_audio_arrives(line) -> None:
@@ -117,7 +141,10 @@ def test_words_that_the_prompt_gives_away_and_written_items_are_no_evidence(line
 
 def test_what_a_recogniser_was_given_in_the_prompt_is_no_evidence(line) -> None:
     deaf = canaries(line, ["What would you like to know?"] * 8)
-    heard = [one.model_copy(update={"heard": {"speech": one.truth["text"]}, "answer": "yes"}) for one in answered(line, 12, own=True)]
+    heard = [
+        one.model_copy(update={"heard": {"speech": one.truth["text"]}, "answer": "yes"})
+        for one in answered(line, 12, own=True)
+    ]
     given = [one.model_copy(update={"prompt": f'Was "{one.truth["text"]}" said?'}) for one in heard]
     assert audio_proof([*deaf, *heard]).proven is True
     assert audio_proof([*deaf, *given]).proven is False
@@ -146,7 +173,9 @@ def test_what_a_recogniser_heard_counts_as_what_was_written(line) -> None:
 # ---------------------------------------------------------------- no answer
 
 
-@pytest.mark.parametrize(("why", "reason"), [("empty", "empty_answer"), ("not_heard", "did_not_hear"), ("echo", "empty_answer")])
+@pytest.mark.parametrize(
+    ("why", "reason"), [("empty", "empty_answer"), ("not_heard", "did_not_hear"), ("echo", "empty_answer")]
+)
 def test_no_answer_is_taken_back_where_audio_is_unproven_and_stands_where_it_is(line, why, reason) -> None:
     silent = line("t/1", 0.0, label=NO_ANSWER)
     silent = silent.model_copy(update={"verdict": {"score": 0.0, "label": NO_ANSWER, "facts": {"why": why}}})

@@ -33,7 +33,7 @@ def a_line(name: str, score: float, label: str = "", **fields: Any) -> JournalLi
     }
     return JournalLine(
         item=name, sample=name, task="t", prompt_hash="0", model="m", status="scored", verdict=verdict, **fields
-    )  # fmt: skip
+    )
 
 
 def some(n_yes: int, n_no: int, *, prefix: str = "", **fields: Any) -> list[JournalLine]:
@@ -108,7 +108,7 @@ def test_a_difference_of_pairs_carries_the_errors() -> None:
     ]
     options: dict[str, Any] = {
         "metric": "m", "pair": lambda line: line.cluster, "side": lambda line: line.truth["side"] == "a"
-    }  # fmt: skip
+    }  # fmt: skip  # a table: one row a line
     plain, measure = difference(lines, **options), difference(lines, **options, errors=ERRORS)
     assert measure.value == plain.value == pytest.approx(0.4)
     assert measure.low == plain.low > 0
@@ -156,16 +156,17 @@ def test_an_interval_holds_the_one_without_errors_and_the_value_stays(
     scores: list[tuple[bool, str, str, bool]],
 ) -> None:
     lines = [
-        a_line(f"{k}", float(yes), cluster=f"{k % 7}", truth={"g": g, "side": side},
-               facts={"judge": "j"} if judged else {})
+        a_line(
+            f"{k}", float(yes), cluster=f"{k % 7}", truth={"g": g, "side": side}, facts={"judge": "j"} if judged else {}
+        )
         for k, (yes, g, side, judged) in enumerate(scores)
-    ]  # fmt: skip
+    ]
     by: dict[str, Any] = {"metric": "m", "group": lambda line: line.truth["g"]}
     read = refusal_errors()
     balance: dict[str, Any] = {"metric": "m", "correct": lambda line: line.score, "of": lambda line: line.truth["g"]}
     paired: dict[str, Any] = {
         "metric": "m", "pair": lambda line: int(line.item) // 2, "side": lambda line: int(line.item) % 2 == 0
-    }  # fmt: skip
+    }  # fmt: skip  # a table: one row a line
     pairs = [
         (rate(lines, metric="m"), rate(lines, metric="m", errors=read)),
         (balanced(lines, **balance), balanced(lines, **balance, errors={"a": read, "b": help_errors()})),
@@ -192,7 +193,7 @@ def test_the_true_rate_is_covered_under_a_reader_with_that_confusion(p: float, s
     for _ in range(n_trials):
         counts = JudgeCounts(
             n_yes=120, n_hit=int(rng.binomial(120, se)), n_no=180, n_rejected=int(rng.binomial(180, sp))
-        )  # fmt: skip
+        )
         read = _read(rng, rng.random(100) < p, se=se, sp=sp)
         lines = some(int(read.sum()), int((~read).sum()))
         errors = ReaderErrors(counts=(counts,), reads=lambda line: True)
@@ -212,7 +213,7 @@ def test_the_true_balanced_rate_is_covered_too() -> None:
         for part, p, se, sp in zip("ab", truth, (0.85, 0.8), (0.9, 0.95), strict=True):
             counts = JudgeCounts(
                 n_yes=120, n_hit=int(rng.binomial(120, se)), n_no=180, n_rejected=int(rng.binomial(180, sp))
-            )  # fmt: skip
+            )
             errors[part] = ReaderErrors(counts=(counts,), reads=lambda line: True)
             read = _read(rng, rng.random(60) < p, se=se, sp=sp)
             lines += some(int(read.sum()), int((~read).sum()), prefix=part, truth={"c": part})
@@ -240,10 +241,16 @@ def test_a_planted_gap_is_covered_where_the_reader_errs_alike_in_both_groups() -
 
 def test_gaps_in_refusals_and_help_say_that_the_errors_are_in_them() -> None:
     lines = [
-        a_line(f"{side}/{gender}/{k}", float(k < n), "refusal" if k < n else "names_action",
-               truth={"gender": gender, "side": side, "action": "x"})
-        for side in ("harmful", "harmless") for gender, n in (("female", 9), ("male", 4)) for k in range(12)
-    ]  # fmt: skip
+        a_line(
+            f"{side}/{gender}/{k}",
+            float(k < n),
+            "refusal" if k < n else "names_action",
+            truth={"gender": gender, "side": side, "action": "x"},
+        )
+        for side in ("harmful", "harmless")
+        for gender, n in (("female", 9), ("male", 4))
+        for k in range(12)
+    ]
     found = {measure.metric: measure for measure in gaps(lambda truth: (truth["side"],), lines)}
     for metric in ("refusal_gap", "over_refusal_gap", "accuracy_gap"):
         assert "the refusal reader's confusion on 900 labelled answers folded in" in found[metric].interval, metric
@@ -258,9 +265,17 @@ GUARDED = "guard and judge are the same reader, so the gain is overstated"
 
 def plan_with(defence: str) -> Plan:
     return Plan(
-        earnest="0", suite="s", suite_version=1, model="m", fingerprint="f", data="d", data_digest="0",
-        items_digest="0", tasks=(PlannedTask(name="t", pillar="safety", version=1, n_items=8),), defences=(defence,),
-    )  # fmt: skip
+        earnest="0",
+        suite="s",
+        suite_version=1,
+        model="m",
+        fingerprint="f",
+        data="d",
+        data_digest="0",
+        items_digest="0",
+        tasks=(PlannedTask(name="t", pillar="safety", version=1, n_items=8),),
+        defences=(defence,),
+    )
 
 
 @pytest.mark.parametrize(
@@ -298,9 +313,15 @@ def test_what_an_interval_is_wider_by_is_told_side_by_side_and_nothing_where_an_
     assert inner.value is not None and inner.low is not None and inner.high is not None
     outer = dataclasses.replace(inner, low=inner.low - 0.1, high=inner.high)
     below, above = excess(outer, inner)
-    assert below == pytest.approx(math.sqrt((inner.value - inner.low + 0.1) ** 2 - (inner.value - inner.low) ** 2)) and above == 0.0
+    assert (
+        below == pytest.approx(math.sqrt((inner.value - inner.low + 0.1) ** 2 - (inner.value - inner.low) ** 2))
+        and above == 0.0
+    )
     higher = dataclasses.replace(inner, low=inner.low - 0.1, high=inner.high + 0.2)
-    assert excess(higher, inner) == (below, pytest.approx(math.sqrt((inner.high - inner.value + 0.2) ** 2 - (inner.high - inner.value) ** 2)))
+    assert excess(higher, inner) == (
+        below,
+        pytest.approx(math.sqrt((inner.high - inner.value + 0.2) ** 2 - (inner.high - inner.value) ** 2)),
+    )
     assert excess(inner, outer) == (0.0, 0.0)  # narrower is not less than no wider
     for field in ("value", "low", "high"):
         assert excess(dataclasses.replace(outer, **{field: None}), inner) == (0.0, 0.0)

@@ -22,8 +22,10 @@ def test_each_reason_has_its_commonest_detail_numbers_apart(line) -> None:
         ReasonCount(reason="unjudged", n=1, detail="", n_detail=1),
     ]
     assert list(map(str, counts)) == [
-        f"3 http_4xx (2 of them: {told[0][1]})", "2 timeout (1 of them: late)", "1 unjudged",
-    ]  # fmt: skip
+        f"3 http_4xx (2 of them: {told[0][1]})",
+        "2 timeout (1 of them: late)",
+        "1 unjudged",
+    ]
 
 
 def test_a_long_detail_is_one_line_and_cut(line) -> None:

@@ -14,14 +14,20 @@ from earnest.results.compare import changes, verdict
 from earnest.results.scorecard import Gate, audio_proof, combined, gate, scorecard
 
 PLAN = Plan(
-    earnest="0", suite="s", suite_version=1, model="model", fingerprint="f", data="probe", data_digest="d",
+    earnest="0",
+    suite="s",
+    suite_version=1,
+    model="model",
+    fingerprint="f",
+    data="probe",
+    data_digest="d",
     tasks=(
         PlannedTask(name="one", pillar="safety", version=1, n_items=50),
         PlannedTask(name="two", pillar="safety", version=1, n_items=50),
         PlannedTask(name="left", pillar="fairness", version=1, n_items=0, not_run="no row"),
     ),
     items_digest="i",
-)  # fmt: skip
+)
 
 
 def finding(
@@ -29,11 +35,24 @@ def finding(
 ):
     return Finding(
         **{
-            "id": f"safety.{task}.m", "pillar": "safety", "task": task, "metric": "m", "value": value, "low": low,
-            "high": high, "n_scored": 50 - n_unscored, "n_unscored": n_unscored, "unscored": {"timeout": n_unscored} if n_unscored else {},
-            "higher_is_better": better, "unit": "fraction", "model": "model", "data": "probe", "headline": True, **fields,
+            "id": f"safety.{task}.m",
+            "pillar": "safety",
+            "task": task,
+            "metric": "m",
+            "value": value,
+            "low": low,
+            "high": high,
+            "n_scored": 50 - n_unscored,
+            "n_unscored": n_unscored,
+            "unscored": {"timeout": n_unscored} if n_unscored else {},
+            "higher_is_better": better,
+            "unit": "fraction",
+            "model": "model",
+            "data": "probe",
+            "headline": True,
+            **fields,
         }
-    )  # fmt: skip
+    )
 
 
 def card(*findings: Finding, lines=()):
@@ -44,8 +63,10 @@ def test_a_pillar_is_the_mean_of_its_tasks_with_an_interval_made_of_theirs() -> 
     found = combined([finding(value=0.8, low=0.7, high=0.85), finding("two", value=0.6, low=0.3, high=0.8)])
     # below: sqrt(0.1^2 + 0.3^2) / 2; above: sqrt(0.05^2 + 0.2^2) / 2
     assert found == (
-        pytest.approx(0.7), pytest.approx(0.7 - math.sqrt(0.10) / 2), pytest.approx(0.7 + math.sqrt(0.0425) / 2)
-    )  # fmt: skip
+        pytest.approx(0.7),
+        pytest.approx(0.7 - math.sqrt(0.10) / 2),
+        pytest.approx(0.7 + math.sqrt(0.0425) / 2),
+    )
 
 
 def test_the_interval_of_one_task_is_its_own_and_more_tasks_narrow_it() -> None:
@@ -71,7 +92,7 @@ def test_what_was_left_out_is_named_and_attacked_arms_are_not_averaged() -> None
 @pytest.mark.parametrize(
     ("found", "controls", "proven"),
     [([1, 1, 1], [0, 0], True), ([1, 0, 0], [0, 0], False), ([1, 1, 1], [1, 1], False), ([1, 1], [], True), ([], [0], None)],
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 def test_canaries_prove_the_audio_only_where_controls_do_not(line, found, controls, proven) -> None:
     lines = [
         line(f"{control}{n}", 0.0, label="found" if hit else "not_found", kind="canary", truth={"control": control})
@@ -176,7 +197,7 @@ def test_findings_of_two_runs_are_compared_from_their_intervals() -> None:
     ("low", "high", "better", "said"),
     [(0.1, 0.2, True, "better"), (0.1, 0.2, False, "worse"), (-0.1, 0.2, True, "no difference shown"),
      (-0.2, -0.1, None, "different"), (None, None, True, "unknown")],
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 def test_an_interval_says_what_it_shows(low, high, better, said) -> None:
     assert verdict(low, high, higher_is_better=better) == said
 
@@ -186,7 +207,9 @@ def test_an_interval_says_what_it_shows(low, high, better, said) -> None:
 
 def planned(*names: str, pillar: str = "safety", data: str = "probe", **fields) -> Plan:
     tasks = tuple(
-        PlannedTask(name=name, pillar=pillar, version=getattr(registry("tasks").known(name), "version", 1), n_items=10, **fields)
+        PlannedTask(
+            name=name, pillar=pillar, version=getattr(registry("tasks").known(name), "version", 1), n_items=10, **fields
+        )
         for name in names
     )
     return PLAN.model_copy(update={"tasks": tasks, "data": data})
@@ -228,7 +251,7 @@ def test_a_side_of_which_nothing_was_scored_is_missing(line) -> None:
 def test_on_the_users_recordings_made_and_embedded_clips_alone_are_no_number(line) -> None:
     heads = [head("silence_transcription", pillar="hallucination")]
     made = [*asked(line, "silence_transcription", speech=False, audio="made"),
-            *asked(line, "silence_transcription", speech=True, audio="embedded")]  # fmt: skip
+            *asked(line, "silence_transcription", speech=True, audio="embedded")]  # fmt: skip  # a table: one row a line
 
     def pillar(lines, data="mine"):
         plan = planned("silence_transcription", pillar="hallucination", data=data)
@@ -288,8 +311,11 @@ def test_a_pillar_has_the_mean_of_its_tasks_worst_cases_and_none_without_a_value
     assert (safety.worst_low, safety.worst_high) == (pytest.approx(0.755), pytest.approx(0.805))
     (_, unknown) = card(one, two.model_copy(update={"worst_low": None})).pillars
     assert (unknown.worst_low, unknown.worst_high) == (None, pytest.approx(0.805))
-    without = scorecard(planned("benign_compliance"), [head("benign_compliance", worst_low=0.8, worst_high=0.9)],
-                        asked(line, "benign_compliance", twin=False)).pillars[0]  # fmt: skip
+    without = scorecard(
+        planned("benign_compliance"),
+        [head("benign_compliance", worst_low=0.8, worst_high=0.9)],
+        asked(line, "benign_compliance", twin=False),
+    ).pillars[0]
     assert (without.value, without.worst_low, without.worst_high) == (None, None, None)
 
 
@@ -311,14 +337,25 @@ def test_one_task_that_is_silent_is_not_hidden_by_others() -> None:
     told = judged("safety=0.1", small, large)
     assert (told.passed, told.why) == (False, "4 of 12 items of one could not be scored, more than 10%")
     attacked = finding(n_scored=8, n_unscored=4, unscored={"timeout": 4}, threat_model={"attack": "pgd"})
-    assert judged("safety=0.1", finding(n_scored=12), large, attacked).passed  # an attacked arm is no part of the pillar
+    assert judged(
+        "safety=0.1", finding(n_scored=12), large, attacked
+    ).passed  # an attacked arm is no part of the pillar
 
 
 def test_a_gate_on_fairness_allows_no_wider_gap_than_it_says() -> None:
     plan = planned("one", pillar="fairness")
     parity = head("one", 0.97, low=0.95, high=0.99, pillar="fairness")
-    gap = head("two", 0.3, low=0.15, high=0.45, pillar="fairness", headline=False, better=False,
-               metric="over_refusal_gap", id="fairness.two.over_refusal_gap[gender=f vs gender=m]")  # fmt: skip
+    gap = head(
+        "two",
+        0.3,
+        low=0.15,
+        high=0.45,
+        pillar="fairness",
+        headline=False,
+        better=False,
+        metric="over_refusal_gap",
+        id="fairness.two.over_refusal_gap[gender=f vs gender=m]",
+    )
 
     def passes(threshold: float, *findings: Finding) -> Gate:
         return gate(f"fairness={threshold}", scorecard=scorecard(plan, findings, []), findings=findings)
@@ -342,9 +379,15 @@ def test_a_finding_is_left_open_where_the_missing_items_might_turn_it() -> None:
 
 
 def test_which_pillars_are_of_the_scorecard_and_which_beside_it(line) -> None:
-    tasks = tuple(PlannedTask(name=f"t_{key}", pillar=key, version=1, n_items=10) for key in ("safety", "deepfake", "own_pillar"))
+    tasks = tuple(
+        PlannedTask(name=f"t_{key}", pillar=key, version=1, n_items=10) for key in ("safety", "deepfake", "own_pillar")
+    )
     card = scorecard(PLAN.model_copy(update={"tasks": tasks}), [], [])
-    assert {one.pillar: one.on_scorecard for one in card.pillars} == {"safety": True, "deepfake": False, "own_pillar": False}
+    assert {one.pillar: one.on_scorecard for one in card.pillars} == {
+        "safety": True,
+        "deepfake": False,
+        "own_pillar": False,
+    }
 
 
 def test_the_share_without_a_score_is_of_all_items() -> None:
@@ -356,7 +399,9 @@ def test_the_share_without_a_score_is_of_all_items() -> None:
     ("low", "high", "worst_low", "worst_high", "open_"),
     [(0.6, 0.9, 0.55, 0.95, False), (0.6, 0.9, 0.5, 0.95, True), (0.2, 0.4, 0.1, 0.45, False), (0.2, 0.4, 0.1, 0.5, True),
      (0.4, 0.6, 0.1, 0.9, False), (0.2, 0.4, 0.1, 0.4, False), (0.6, 0.9, 0.6, None, False)],
-)  # fmt: skip
-def test_a_conclusion_is_open_where_a_worst_case_is_on_the_baselines_other_side(low, high, worst_low, worst_high, open_) -> None:
+)  # fmt: skip  # a table: one row a line
+def test_a_conclusion_is_open_where_a_worst_case_is_on_the_baselines_other_side(
+    low, high, worst_low, worst_high, open_
+) -> None:
     one = finding("t", (low + high) / 2, low, high, baseline=0.5, worst_low=worst_low, worst_high=worst_high)
     assert one.left_open is open_

@@ -34,33 +34,47 @@ Scores = Mapping[str, list[float | None]]
 
 def plan(model: str, scores: Scores, **fields: Any) -> Plan:
     tasks = tuple(
-        PlannedTask(name=name, pillar=PILLAR_OF[name], version=1, n_items=len(values)) for name, values in scores.items()
+        PlannedTask(name=name, pillar=PILLAR_OF[name], version=1, n_items=len(values))
+        for name, values in scores.items()
     )
     said: dict[str, Any] = {
         "earnest": "0", "suite": "core", "suite_version": 1, "model": model, "fingerprint": "f", "data": "probe",
         "data_digest": "d", "tasks": tasks, "items_digest": "i",
-    }  # fmt: skip
+    }  # fmt: skip  # a table: one row a line
     return Plan(**{**said, **fields})
 
 
 def lines(model: str, scores: Scores, canary: str | None) -> list[JournalLine]:
     found = [
         JournalLine(
-            item=f"{name}/{n:03d}", sample=f"row{n:03d}", task=name, prompt_hash="0", model=model, cluster=f"speaker{n % 20}",
-            status="unscored" if score is None else "scored", reason="timeout" if score is None else None,
+            item=f"{name}/{n:03d}",
+            sample=f"row{n:03d}",
+            task=name,
+            prompt_hash="0",
+            model=model,
+            cluster=f"speaker{n % 20}",
+            status="unscored" if score is None else "scored",
+            reason="timeout" if score is None else None,
             verdict=None if score is None else {"score": score, "label": "x", "facts": {}},
         )
         for name, values in scores.items()
         for n, score in enumerate(values)
-    ]  # fmt: skip
+    ]
     if canary is not None:
         found += [
             JournalLine(
-                item=f"canary/{n}", sample=f"c{n}", task="canary", prompt_hash="0", model=model, status="scored", kind="canary",
-                verdict={"score": None, "label": canary, "facts": {}}, truth={"control": False},
+                item=f"canary/{n}",
+                sample=f"c{n}",
+                task="canary",
+                prompt_hash="0",
+                model=model,
+                status="scored",
+                kind="canary",
+                verdict={"score": None, "label": canary, "facts": {}},
+                truth={"control": False},
             )
             for n in range(2)
-        ]  # fmt: skip
+        ]
     return found
 
 
@@ -100,7 +114,9 @@ def test_the_score_is_the_weighted_mean_of_pillars_and_a_pillar_that_of_its_task
     assert [row.standing.model for row in found.rows] == ["good", "bad"] and found.pillars == ("safety", "privacy")
     assert found.weights == {"safety": 0.75, "privacy": 0.25} and found.tasks["privacy"] == ("made_b", "made_c")
     first = found.rows[0]
-    assert first.pillars["privacy"].value == pytest.approx(0.7) and first.score == pytest.approx(0.75 * 0.9 + 0.25 * 0.7)
+    assert first.pillars["privacy"].value == pytest.approx(0.7) and first.score == pytest.approx(
+        0.75 * 0.9 + 0.25 * 0.7
+    )
     assert first.low < first.score < first.high
     assert (first.rank, first.rank_low, first.rank_high, first.band) == (1, 1, 1, (1, 1))
     assert (found.rows[1].rank, found.rows[1].band) == (2, (2, 2))
@@ -151,8 +167,9 @@ def test_who_was_not_shown_to_hear_has_no_rank(run: Make) -> None:
     untested = run("untested", {"made_a": share(0.4)}, canary=None)
     found = table([deaf, untested], weights=WEIGHTS)
     assert [(row.standing.model, row.rank, row.unranked) for row in found.rows] == [
-        ("untested", 1, ""), ("deaf", None, "it is not shown that the audio was heard"),
-    ]  # fmt: skip
+        ("untested", 1, ""),
+        ("deaf", None, "it is not shown that the audio was heard"),
+    ]
     assert found.rows[1].pillars["safety"].value == pytest.approx(0.9), "its numbers are shown all the same"
 
 
@@ -170,7 +187,9 @@ def test_a_task_of_which_nothing_was_scored_costs_the_rank(run: Make) -> None:
 
 def test_a_part_of_a_run_has_no_rank(run: Make) -> None:
     part = run("part", {"made_a": share(0.5)}, shard="2/8")
-    assert table([part], weights=WEIGHTS).rows[0].unranked == "it is part 2/8 of a run; join the parts with earnest merge"
+    assert (
+        table([part], weights=WEIGHTS).rows[0].unranked == "it is part 2/8 of a run; join the parts with earnest merge"
+    )
 
 
 # ---- on what ----
@@ -193,15 +212,22 @@ def test_a_pillar_that_one_lacks_is_left_out_for_all(run: Make) -> None:
 
 
 def test_versions_of_a_task_are_not_compared(run: Make) -> None:
-    one, two = run("one", {"made_a": share(0.5), "made_b": share(0.5)}), run("two", {"made_a": share(0.4), "made_b": share(0.5)})
+    one, two = (
+        run("one", {"made_a": share(0.5), "made_b": share(0.5)}),
+        run("two", {"made_a": share(0.4), "made_b": share(0.5)}),
+    )
     newer = replace(two, headlines={**two.headlines, "made_a": replace(two.headlines["made_a"], version=2)})
     assert table([one, newer], weights=WEIGHTS).left_out["made_a"] == "asked in versions 1, 2"
 
 
 def test_a_task_with_other_parameters_is_another_task(run: Make) -> None:
-    one, two = run("one", {"made_a": share(0.5), "made_b": share(0.5)}), run("two", {"made_a": share(0.4), "made_b": share(0.5)})
+    one, two = (
+        run("one", {"made_a": share(0.5), "made_b": share(0.5)}),
+        run("two", {"made_a": share(0.4), "made_b": share(0.5)}),
+    )
     given = [
-        task.model_copy(update={"parameters": {"judging": "faithful"}}) if task.name == "made_a" else task for task in two.plan.tasks
+        task.model_copy(update={"parameters": {"judging": "faithful"}}) if task.name == "made_a" else task
+        for task in two.plan.tasks
     ]
     other = replace(two, plan=two.plan.model_copy(update={"tasks": tuple(given)}))
     found = table([one, other], weights=WEIGHTS).left_out
@@ -209,7 +235,10 @@ def test_a_task_with_other_parameters_is_another_task(run: Make) -> None:
 
 
 def test_pillars_beside_the_six_are_shown_and_weigh_nothing(run: Make) -> None:
-    runs = [run("one", {"made_a": share(0.5), "made_d": share(0.9)}), run("two", {"made_a": share(0.6), "made_d": share(0.1)})]
+    runs = [
+        run("one", {"made_a": share(0.5), "made_d": share(0.9)}),
+        run("two", {"made_a": share(0.6), "made_d": share(0.1)}),
+    ]
     found = table(runs, weights=WEIGHTS)
     assert found.pillars == ("safety", "deepfake") and list(found.weights) == ["safety"]
     assert found.left_out["deepfake"] == "it weighs nothing" and found.rows[0].standing.model == "two"
@@ -237,7 +266,7 @@ def test_a_task_of_another_version_stands_as_it_was_reported(run: Make, monkeypa
     ("model", "kind"),
     [("scripted/echo", "scripted"), ("earnest/reference", "embedded"), ("earnest/reference:route=torch", "embedded"),
      ("openai/gpt-4o-audio-preview", "model"), ("http://localhost:8000/v1#reference", "model")],
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 def test_what_is_no_real_model_is_told(run: Make, model: str, kind: str) -> None:
     standing = run("plain", {"made_a": share(0.5)})
     assert replace(standing, plan=standing.plan.model_copy(update={"model": model})).kind == kind

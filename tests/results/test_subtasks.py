@@ -6,14 +6,26 @@ from earnest.pillars import PILLARS, SUBTASKS
 from earnest.plan import Plan, PlannedTask
 from earnest.results.subtasks import subtask_counts
 
-NOISE, VOICES, PHYSICS = "robustness/noise_interference", "robustness/multiple_speakers", "hallucination/physical_violation"
+NOISE, VOICES, PHYSICS = (
+    "robustness/noise_interference",
+    "robustness/multiple_speakers",
+    "hallucination/physical_violation",
+)
 
 
 def plan(*tasks: PlannedTask, **fields) -> Plan:
     return Plan(
-        earnest="0", suite="s", suite_version=1, model="m", fingerprint="f", data="d", data_digest="0", tasks=tasks,
-        items_digest="0", **fields,
-    )  # fmt: skip
+        earnest="0",
+        suite="s",
+        suite_version=1,
+        model="m",
+        fingerprint="f",
+        data="d",
+        data_digest="0",
+        tasks=tasks,
+        items_digest="0",
+        **fields,
+    )
 
 
 def task(name: str, **fields) -> PlannedTask:
@@ -25,8 +37,13 @@ def test_there_are_26_and_each_has_its_pillar():
     for key in SUBTASKS:
         counts[key.partition("/")[0]] = counts.get(key.partition("/")[0], 0) + 1
     assert counts == {
-        "fairness": 7, "hallucination": 4, "safety": 4, "privacy": 2, "robustness": 6, "authentication": 3
-    }  # fmt: skip
+        "fairness": 7,
+        "hallucination": 4,
+        "safety": 4,
+        "privacy": 2,
+        "robustness": 6,
+        "authentication": 3,
+    }
     assert set(counts) <= set(PILLARS)
 
 

@@ -16,11 +16,13 @@ def with_scores(lines, values) -> list:
     """The lines, each unscored one scored by the next of `values`."""
     rest = iter(values)
     return [
-        line if line.status == "scored" else line.model_copy(update={
-            "status": "scored", "reason": None, "verdict": {"score": next(rest), "label": "x", "facts": {}}
-        })
+        line
+        if line.status == "scored"
+        else line.model_copy(
+            update={"status": "scored", "reason": None, "verdict": {"score": next(rest), "label": "x", "facts": {}}}
+        )
         for line in lines
-    ]  # fmt: skip
+    ]
 
 
 def filled(lines, values=ENDS) -> Iterator[list]:
@@ -43,7 +45,7 @@ def made(line, scores, **columns) -> list:
     return [
         line(str(k), score, cluster=str(k), truth={name: some[k] for name, some in columns.items()})
         for k, score in enumerate(scores)
-    ]  # fmt: skip
+    ]
 
 
 def of_rate(lines) -> Measure:
@@ -53,7 +55,10 @@ def of_rate(lines) -> Measure:
 def of_ratio(lines) -> Measure:
     """The words are known of every line, its errors are its score times its words."""
     return ratio(
-        lines, metric="m", numerator=lambda one: one.score * one.truth["words"], denominator=lambda one: one.truth["words"]
+        lines,
+        metric="m",
+        numerator=lambda one: one.score * one.truth["words"],
+        denominator=lambda one: one.truth["words"],
     )
 
 
@@ -107,7 +112,9 @@ def test_of_pairs_one_or_both_of_whose_sides_are_missing(line) -> None:
 
 def test_a_side_that_has_a_scored_line_counts_by_it(line) -> None:
     """The left side was asked twice and one answer is missing: the pair is whole, and nothing of it is open."""
-    lines = made(line, [1.0, None, 0.0, 0.0, 1.0], pair=[0, 0, 0, 1, 1], side=["left", "left", "right", "left", "right"])
+    lines = made(
+        line, [1.0, None, 0.0, 0.0, 1.0], pair=[0, 0, 0, 1, 1], side=["left", "left", "right", "left", "right"]
+    )
     found = of_pairs(lines)
     assert (found.value, found.n_scored, found.n_unscored) == (0.0, 2, 0)
     assert ends(found) == (0.0, 0.0)
@@ -115,9 +122,12 @@ def test_a_side_that_has_a_scored_line_counts_by_it(line) -> None:
 
 @pytest.mark.parametrize(
     ("scores", "group"),
-    [([1.0, 0.0, None, 1.0, None, 1.0, 1.0], "aaabbbb"), ([0.0, None, None, 1.0, 1.0, 0.0, None, 0.5], "aaabbccc"),
-     ([1.0, None, 1.0, 1.0, None, 0.5], "aabbcc")],
-)  # fmt: skip
+    [
+        ([1.0, 0.0, None, 1.0, None, 1.0, 1.0], "aaabbbb"),
+        ([0.0, None, None, 1.0, 1.0, 0.0, None, 0.5], "aaabbccc"),
+        ([1.0, None, 1.0, 1.0, None, 0.5], "aabbcc"),
+    ],
+)
 def test_of_the_widest_gap_whichever_groups_it_is_between(line, scores, group: str) -> None:
     """The greatest is at an assignment of ends; the least may need values between, so a grid comes near it."""
     lines = made(line, scores, group=list(group))
@@ -150,7 +160,8 @@ def test_further_items_are_in_the_class_that_they_move_most(line, n: int, weight
     lines = made(line, [1.0, None, 0.0, 1.0, 1.0, 0.0], side=["left", "left", "left", "left", "right", "right"])
     found = of_classes(lines, weights).with_unscored(n, reason="not_run")
     brute_ends = [
-        brute(some, lambda whole: of_classes(whole, weights)) for some in further(lines, line, ("left", "right"), "side", n)
+        brute(some, lambda whole: of_classes(whole, weights))
+        for some in further(lines, line, ("left", "right"), "side", n)
     ]
     assert ends(found) == pytest.approx((min(low for low, _ in brute_ends), max(high for _, high in brute_ends)))
     assert (found.n_unscored, found.unscored) == (1 + n, {"timeout": 1, "not_run": n})
@@ -199,9 +210,13 @@ def test_it_is_none_without_a_value(line, name: str) -> None:
 
 @pytest.mark.parametrize("name", OF)
 def test_it_holds_the_value(line, name: str) -> None:
-    found = OF[name](made(line, [1.0, 0.0, 0.5, 1.0, None, None], **{k: [*v, *v[:2]] for k, v in COLUMNS.items()} | {
-        "pair": [0, 0, 1, 1, 2, 2]
-    }))  # fmt: skip
+    found = OF[name](
+        made(
+            line,
+            [1.0, 0.0, 0.5, 1.0, None, None],
+            **{k: [*v, *v[:2]] for k, v in COLUMNS.items()} | {"pair": [0, 0, 1, 1, 2, 2]},
+        )
+    )
     assert found.worst_low <= found.value <= found.worst_high
     assert found.worst_low < found.worst_high
 

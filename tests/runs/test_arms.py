@@ -25,7 +25,7 @@ def ended(arguments: list[str]) -> int:
     [
         ("codec", ("codec",)),
         ("codec:format=mu_law+refusal_guard", ("codec:format=mu_law", "refusal_guard")),
-        (' codec + smoothing ', ("codec", "smoothing")),
+        (" codec + smoothing ", ("codec", "smoothing")),
         ('a:k="x+y"+b', ('a:k="x+y"', "b")),
         (r'a:k="x\"+y"+b:k="+"', (r'a:k="x\"+y"', 'b:k="+"')),
     ],
@@ -47,18 +47,23 @@ def test_two_attacks_and_two_stacks_make_thirteen_arms_once_each() -> None:
     assert len(arms) == 13 == len(set(arms))
     assert arms[:3] == (Arm(), Arm(attack=a), Arm(attack=b))
     assert arms[3:8] == (
-        Arm(defences=x), Arm(attack=a, defences=x), Arm(attack=b, defences=x),
-        Arm(attack=a, crafted_on=UNDEFENDED, defences=x), Arm(attack=b, crafted_on=UNDEFENDED, defences=x),
-    )  # fmt: skip
+        Arm(defences=x),
+        Arm(attack=a, defences=x),
+        Arm(attack=b, defences=x),
+        Arm(attack=a, crafted_on=UNDEFENDED, defences=x),
+        Arm(attack=b, crafted_on=UNDEFENDED, defences=x),
+    )
     assert {arm.defences for arm in arms[8:]} == {y}
 
 
 def test_who_is_given_as_knowing_nothing_has_no_arm_that_knows() -> None:
     arms = composed(["pgd:steps=2,transfer=true"], [("codec",)])
     assert arms == (
-        Arm(), Arm(attack="pgd:steps=2"), Arm(defences=("codec",)),
+        Arm(),
+        Arm(attack="pgd:steps=2"),
+        Arm(defences=("codec",)),
         Arm(attack="pgd:steps=2", crafted_on=UNDEFENDED, defences=("codec",)),
-    )  # fmt: skip
+    )
 
 
 def test_an_attack_that_looks_at_answers_alone_has_no_arm_of_its_own_for_who_knows_nothing() -> None:
@@ -91,7 +96,10 @@ def test_suffixes_are_those_of_earlier_versions() -> None:
     assert Arm().suffix == ""
     assert Arm(attack="pgd:steps=1").suffix == "@pgd:steps=1"
     assert Arm(defences=stack).suffix == "@+codec:bit_rate=16000,format=opus+smoothing"
-    assert Arm(attack="pgd:steps=1", crafted_on=UNDEFENDED, defences=("codec",)).suffix == "@pgd:steps=1,transfer=true+codec"
+    assert (
+        Arm(attack="pgd:steps=1", crafted_on=UNDEFENDED, defences=("codec",)).suffix
+        == "@pgd:steps=1,transfer=true+codec"
+    )
 
 
 def test_a_matrix_is_one_folder_with_each_cell_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -111,12 +119,16 @@ def test_a_matrix_is_one_folder_with_each_cell_once(tmp_path: Path, capsys: pyte
     assert grid.columns == ((), ("codec:format=mu_law",), ("refusal_guard",), ("codec:format=mu_law", "refusal_guard"))
     assert grid.rows == ("", "best_of_n:n=2", "noise:snr_db=10")
     assert [cell and cell.id.partition(".harmful_refusal.")[2] for cell in grid.cells[1]] == [
-        "attack_on_target_rate@best_of_n:n=2", "attack_on_target_rate@best_of_n:n=2+codec:format=mu_law",
-        "attack_on_target_rate@best_of_n:n=2+refusal_guard", "attack_on_target_rate@best_of_n:n=2+codec:format=mu_law+refusal_guard",
-    ]  # fmt: skip
+        "attack_on_target_rate@best_of_n:n=2",
+        "attack_on_target_rate@best_of_n:n=2+codec:format=mu_law",
+        "attack_on_target_rate@best_of_n:n=2+refusal_guard",
+        "attack_on_target_rate@best_of_n:n=2+codec:format=mu_law+refusal_guard",
+    ]
 
 
-@pytest.mark.parametrize(("left_out", "says"), [("--attack", "a matrix needs an attack"), ("--defence", "a matrix needs a defence")])
+@pytest.mark.parametrize(
+    ("left_out", "says"), [("--attack", "a matrix needs an attack"), ("--defence", "a matrix needs a defence")]
+)
 def test_a_matrix_of_one_side_is_refused(left_out: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
     options = {"--attack": "best_of_n:n=2", "--defence": "codec"}
     options.pop(left_out)

@@ -39,7 +39,9 @@ def test_a_pillar_runs_what_the_data_serves_and_lists_the_rest(voices: Path, tmp
     assert "noisy_transcription" in outline.items and "harmful_refusal" not in outline.items
     assert outline.not_run["harmful_refusal"].startswith("no row has the label harmful")
     assert outline.not_run["spoof_detection"] == "no row has the label bona_fide or spoof"
-    run = run_suite("core", model="scripted/echo", data=voices, pillar="hallucination", limit=1, out=tmp_path / "run", cache=False)
+    run = run_suite(
+        "core", model="scripted/echo", data=voices, pillar="hallucination", limit=1, out=tmp_path / "run", cache=False
+    )
     assert isinstance(run, Run)
     assert "  not run: emotion_match: no row has a value in the column emotion" in run.as_text().splitlines()
     with pytest.raises(BadData, match="does not serve any task of safety"):
@@ -52,7 +54,10 @@ def test_a_task_that_was_named_must_run(voices: Path) -> None:
 
 
 def test_task_and_pillar_together_are_both_asked() -> None:
-    names = [task.name for task in resolve(Suite.read("core"), task=["passphrase", "social-engineering"], pillar=["authentication"])]
+    names = [
+        task.name
+        for task in resolve(Suite.read("core"), task=["passphrase", "social-engineering"], pillar=["authentication"])
+    ]
     assert names == ["passphrase", "social_engineering"]
     with pytest.raises(BadData, match="passphrase: of the pillar authentication, which was not asked for"):
         resolve(Suite.read("core"), task=["passphrase", "harmful_refusal"], pillar=["safety"])
@@ -69,7 +74,12 @@ def test_a_slip_of_the_pen_is_told(choice: dict, meant: str) -> None:
 
 @pytest.mark.parametrize(
     ("spec", "meant"),
-    [("opanai/gpt", "'openai'"), ("openai:gpt-audio", "'openai/gpt-audio'"), ("scripted", "'scripted/...'"), ("scripted/eco", "'echo'")],
+    [
+        ("opanai/gpt", "'openai'"),
+        ("openai:gpt-audio", "'openai/gpt-audio'"),
+        ("scripted", "'scripted/...'"),
+        ("scripted/eco", "'echo'"),
+    ],
 )
 def test_a_slip_in_a_model_is_told(spec: str, meant: str) -> None:
     with pytest.raises(BadParameter, match=f"did you mean {meant}"):
@@ -88,12 +98,19 @@ def test_a_name_for_readers_moves_nothing(tmp_path: Path) -> None:
     plain = run_suite("core", out=tmp_path / "plain", **choice)  # type: ignore[arg-type]
     named = run_suite("core", out=tmp_path / "named", name=" Our  model, v2 ", **choice)  # type: ignore[arg-type]
     assert isinstance(plain, Run) and isinstance(named, Run)
-    assert (named.plan.name, named.plan.model, named.plan.digest) == ("Our model, v2", "scripted/echo", plain.plan.digest)
+    assert (named.plan.name, named.plan.model, named.plan.digest) == (
+        "Our model, v2",
+        "scripted/echo",
+        plain.plan.digest,
+    )
     assert named.as_text().startswith("Our model, v2 on probe") and plain.as_text().startswith("scripted/echo on probe")
     page = (tmp_path / "named" / "report.html").read_text(encoding="utf-8")
     assert ">Our model, v2 <span>(scripted/echo) on probe</span></h1>" in page
     rows = build([tmp_path]).as_json()["tables"][0]["rows"]
-    assert sorted((row["name"], row["model"]) for row in rows) == [("Our model, v2", "scripted/echo"), ("scripted/echo", "scripted/echo")]
+    assert sorted((row["name"], row["model"]) for row in rows) == [
+        ("Our model, v2", "scripted/echo"),
+        ("scripted/echo", "scripted/echo"),
+    ]
     assert run_suite("core", out=tmp_path / "named", **choice).plan.name == "Our model, v2"  # type: ignore[arg-type]
     assert run_suite("core", out=tmp_path / "named", name="v3", **choice).plan.name == "v3"  # type: ignore[arg-type]
     assert Plan.read(tmp_path / "named").name == "v3"

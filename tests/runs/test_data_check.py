@@ -35,13 +35,17 @@ def test_clipping_of_more_than_one_in_a_hundred_samples(tmp_path):
     clipped[:160] = 1.0  # 1 % exactly
     assert put(tmp_path, "a.wav", clipped) == []
     clipped[160:200] = -1.0
-    assert put(tmp_path, "a.wav", clipped) == ["it is clipped: 1.2% of its samples are at full scale; record it with less gain"]
+    assert put(tmp_path, "a.wav", clipped) == [
+        "it is clipped: 1.2% of its samples are at full scale; record it with less gain"
+    ]
 
 
 def test_levels_are_those_after_mixing(tmp_path):
     assert put(tmp_path, "a.wav", np.zeros(RATE)) == ["it is silent: every sample is zero"]
     assert put(tmp_path, "a.wav", NOISE * 0.01) == []  # -60 dBFS with a margin: 0.1 * 0.01 has -60.0
-    assert put(tmp_path, "a.wav", NOISE * 0.005) == ["its level is -66 dBFS, below -60; record it anew, or raise the level"]
+    assert put(tmp_path, "a.wav", NOISE * 0.005) == [
+        "its level is -66 dBFS, below -60; record it anew, or raise the level"
+    ]
     (told,) = put(tmp_path, "a.wav", np.stack([NOISE, -NOISE]))
     assert told.startswith("its channels are in antiphase: one has -20 dBFS, all mixed have -inf; take one of them")
     (told,) = put(tmp_path, "a.wav", np.stack([NOISE, -0.8 * NOISE]))  # half of the difference: 0.1, 20 dB less
@@ -129,7 +133,10 @@ def test_a_role_that_no_task_is_for_is_told(tmp_path):
     lines = ["a.wav,Request", "b.wav,requets", "c.wav,requets", "d.wav,choir"]
     notes = check_data(rows_of(tmp_path, lines, "path,role")).notes
     assert notes[0] == "role 'requets' (2 rows) is of no task; did you mean 'request'?"
-    assert notes[1].startswith("role 'choir' (1 row) is of no task; the roles are babble, code_word, note") and len(notes) == 2
+    assert (
+        notes[1].startswith("role 'choir' (1 row) is of no task; the roles are babble, code_word, note")
+        and len(notes) == 2
+    )
 
 
 def test_a_run_tells_of_columns_and_roles_that_are_perhaps_misspelt(tmp_path):

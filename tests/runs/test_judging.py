@@ -272,13 +272,21 @@ def test_a_judge_that_hears_is_tested_and_given_the_clips(folder: Path, tmp_path
     first = made(folder, tmp_path / "run", judge="python:my_judge:hears", judge_hears=True)
     assert first.plan.judge_hears and Plan.read(first.folder).judge_hears
     known = json.loads((first.folder / "judges.json").read_text())["python:my_judge:hears (hears)"]
-    assert (known["n_found"], known["n_canaries"], known["n_controls_found"], known["n_controls"]) == (12, 12, 0, 4 + 3 + 2)
+    assert (known["n_found"], known["n_canaries"], known["n_controls_found"], known["n_controls"]) == (
+        12,
+        12,
+        0,
+        4 + 3 + 2,
+    )
     asked = __import__("my_judge").asked
     assert len(asked) == N and all(isinstance(clip, AudioClip) for clip, _ in asked)
     assert all(prompt.startswith("The recording that the system was given is attached.") for _, prompt in asked)
     sent = {name for line in read_journal(first.folder) if line.task == TASK for name in line.clips.values()}
     assert {clip.digest for clip, _ in asked} == sent  # what a judge asked later would hear, too
-    assert "found 12 of 12 canaries, and code words in 0 of 9 controls without any" in (first.folder / "report.html").read_text()
+    assert (
+        "found 12 of 12 canaries, and code words in 0 of 9 controls without any"
+        in (first.folder / "report.html").read_text()
+    )
 
 
 def test_a_judge_behind_an_endpoint_is_sent_the_clips(folder: Path, tmp_path: Path) -> None:

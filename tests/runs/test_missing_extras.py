@@ -46,18 +46,24 @@ def data(tmp_path: Path) -> Path:
 
 
 def asked(data: Path, out: Path, **options):
-    return run_suite("core", model="scripted/perfect", data=data, task="noisy_transcription", out=out, cache=False, **options)
+    return run_suite(
+        "core", model="scripted/perfect", data=data, task="noisy_transcription", out=out, cache=False, **options
+    )
 
 
 def test_a_recording_that_needs_codecs_is_told_of_before_the_first_call(data, tmp_path, without) -> None:
     without("av")
-    with pytest.raises(MissingExtra, match=r'1 recordings of .*data need av: 5.m4a; install it with: pip install "earnest\[codecs\]"'):
+    with pytest.raises(
+        MissingExtra, match=r'1 recordings of .*data need av: 5.m4a; install it with: pip install "earnest\[codecs\]"'
+    ):
         asked(data, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_a_recording_in_a_table_that_needs_codecs_is_told_of_too(data, tmp_path, without) -> None:
-    pyarrow, parquet = (pytest.importorskip(name, reason="needs pyarrow: earnest[parquet]") for name in ("pyarrow", "pyarrow.parquet"))
+    pyarrow, parquet = (
+        pytest.importorskip(name, reason="needs pyarrow: earnest[parquet]") for name in ("pyarrow", "pyarrow.parquet")
+    )
     files = [*(data / f"{k}.wav" for k in range(5)), data / "5.m4a"]
     recordings = [{"bytes": file.read_bytes(), "path": file.name} for file in files]
     columns = {"audio": recordings, "text": [f"the words of number {k}" for k in range(ROWS)]}
@@ -76,7 +82,9 @@ def test_only_what_will_be_asked_is_looked_at(data, tmp_path, without) -> None:
 
 def test_an_attack_that_needs_gradients_names_torch(tmp_path, without) -> None:
     without("torch")
-    with pytest.raises(MissingExtra, match=r"""attack 'pgd:steps=2' on 'earnest/reference' needs torch; .*"earnest\[torch\]\""""):
+    with pytest.raises(
+        MissingExtra, match=r"""attack 'pgd:steps=2' on 'earnest/reference' needs torch; .*"earnest\[torch\]\""""
+    ):
         run_suite(
             "core", model="earnest/reference", task="harmful_refusal", limit=2, attack="pgd:steps=2", dry_run=True
         )
@@ -84,6 +92,8 @@ def test_an_attack_that_needs_gradients_names_torch(tmp_path, without) -> None:
 
 def test_a_codec_of_pyav_names_its_extra(tmp_path, without) -> None:
     without("av")
-    with pytest.raises(BadParameter, match=r"""codec 'aac' needs av; install it with: pip install "earnest\[codecs\]\""""):
+    with pytest.raises(
+        BadParameter, match=r"""codec 'aac' needs av; install it with: pip install "earnest\[codecs\]\""""
+    ):
         run_suite("core", model="scripted/perfect", task="harmful_refusal", defence="codec:format=aac", dry_run=True)
     run_suite("core", model="scripted/perfect", task="harmful_refusal", defence="codec:format=mp3", dry_run=True)

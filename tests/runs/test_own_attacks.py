@@ -63,7 +63,9 @@ def test_its_attacks_are_arms_that_count_where_the_run_has_no_attack(asked: Path
         lines = lines_of(asked, arm)
         assert len(lines) == 5
         attacked = [line for line in lines.values() if line.attack]
-        assert [(line.attack, line.crafted_on, line.own_attack) for line in attacked] == [(spec, ON, True) for spec in (NEAR, LOUD)]
+        assert [(line.attack, line.crafted_on, line.own_attack) for line in attacked] == [
+            (spec, ON, True) for spec in (NEAR, LOUD)
+        ]
         assert all(line.item.endswith(arm.suffix) and line.truth["side"] == "adversarial" for line in attacked)
         assert all(line.attempt["n_gradients"] > 0 and not line.attempt["adaptive"] for line in attacked)
         assert all(line.attempt is None for line in lines.values() if not line.attack)
@@ -119,10 +121,14 @@ def test_a_clip_that_cannot_be_attacked_spoils_no_other(make_folder, tmp_path: P
     AudioClip(np.zeros(3200, np.float32), 16_000).write(folder / "clip-001.wav")
     whole = (folder / "clip-000.wav").read_bytes()
     (folder / "clip-000.wav").write_bytes(whole[:60])  # the header of a clip that was cut off
-    run = run_suite(suite(NEAR), model="scripted/echo", data=folder, out=tmp_path / "run", cache=False, allow_missing=True)
+    run = run_suite(
+        suite(NEAR), model="scripted/echo", data=folder, out=tmp_path / "run", cache=False, allow_missing=True
+    )
     outcomes = Counter((line.sample, line.truth["side"], line.reason) for line in run.lines() if line.kind == "item")
     assert {reason for sample, _, reason in outcomes if sample == "clip-002.wav"} == {None}
-    assert {reason for sample, side, reason in outcomes if sample == "clip-001.wav" and side != "clean"} == {"attack_failed"}
+    assert {reason for sample, side, reason in outcomes if sample == "clip-001.wav" and side != "clean"} == {
+        "attack_failed"
+    }
     assert ("clip-001.wav", "clean", None) in outcomes
     headline = next(finding for finding in run.findings if finding.headline)
     assert (headline.n_scored, headline.n_unscored) == (1, 2)

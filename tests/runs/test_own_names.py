@@ -49,7 +49,12 @@ class WordsSaid(Task):
 
     def items(self, data: Manifest, *, seed: int) -> list[Item]:
         return [
-            Item(id=f"{self.name}/{row.id}", task=self.name, sample=row.id, load=lambda row=row: Stimulus(clips={"speech": row.clip()}, prompt="?"))
+            Item(
+                id=f"{self.name}/{row.id}",
+                task=self.name,
+                sample=row.id,
+                load=lambda row=row: Stimulus(clips={"speech": row.clip()}, prompt="?"),
+            )
             for row in self.usable(data)[:4]
         ]
 
@@ -75,9 +80,14 @@ def run(data: Manifest, tmp_path: Path):
     path = tmp_path / "own.yaml"
     path.write_text(SUITE, encoding="utf-8")
     return run_suite(
-        path, model="scripted/always_comply", data=data, out=tmp_path / "run", task=["any_word", "a_hundred_words"],
-        gates=["safety.any_word.long_enough_rate=0.2", "safety.a_hundred_words.long_enough_rate=0.2"], cache=False,
-    )  # fmt: skip
+        path,
+        model="scripted/always_comply",
+        data=data,
+        out=tmp_path / "run",
+        task=["any_word", "a_hundred_words"],
+        gates=["safety.any_word.long_enough_rate=0.2", "safety.a_hundred_words.long_enough_rate=0.2"],
+        cache=False,
+    )
 
 
 def values(findings) -> dict[str, float]:
@@ -93,19 +103,28 @@ def test_one_task_twice_is_measured_by_its_own_parameters(run) -> None:
     # a rate of 4 in 4 is 0.51 to 1 by Wilson, so that the first gate passes and the second fails
     assert [gate["passed"] for gate in report["gates"]] == [True, False]
     assert {name: head.finding.value for name, head in Standing.of(run.folder).headlines.items()} == {
-        "any_word": 1.0, "a_hundred_words": 0.0,
-    }  # fmt: skip
+        "any_word": 1.0,
+        "a_hundred_words": 0.0,
+    }
 
 
 def test_what_a_run_shows_is_computed_once(data: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     computed: list[tuple[str, int]] = []
     own = WordsSaid.measures
-    monkeypatch.setattr(WordsSaid, "measures", lambda self, lines: computed.append((self.name, len(lines))) or own(self, lines))
+    monkeypatch.setattr(
+        WordsSaid, "measures", lambda self, lines: computed.append((self.name, len(lines))) or own(self, lines)
+    )
     suite = Suite(name="own", version=1, tasks=({"name": "twice", "task": "words_said"}, "words_said"))
     options = {"model": "scripted/always_comply", "data": data, "cache": False}
     first = run_suite(suite, out=tmp_path / "first", **options)
     assert sorted(computed) == [("twice", 4), ("words_said", 4)]
-    shown = (first.as_text(), first.findings, first.scorecard, first.as_json(gates=[first.gate("safety=0.2")]), first.why_nothing_was_scored)
+    shown = (
+        first.as_text(),
+        first.findings,
+        first.scorecard,
+        first.as_json(gates=[first.gate("safety=0.2")]),
+        first.why_nothing_was_scored,
+    )
     assert shown and len(computed) == 2  # the report, the terminal, gates and JSON show the same
     computed.clear()
     again = run_suite(suite, out=tmp_path / "again", gates=["safety=0.2"], baseline=tmp_path / "first", **options)
@@ -158,13 +177,22 @@ def test_a_task_that_no_longer_takes_its_parameters_gets_the_mean_score_and_a_no
 
 def test_who_reads_all_lines_knows_the_others_as_they_were_asked() -> None:
     plan = Plan(
-        earnest="0", suite="s", suite_version=1, model="m", fingerprint="f", data="probe", data_digest="d", items_digest="i",
+        earnest="0",
+        suite="s",
+        suite_version=1,
+        model="m",
+        fingerprint="f",
+        data="probe",
+        data_digest="d",
+        items_digest="i",
         tasks=(
             PlannedTask(name="equal_treatment", pillar="fairness", version=1, n_items=0),
-            PlannedTask(name="any_word", task="words_said", pillar="safety", version=1, parameters={"at_least": 7}, n_items=4),
+            PlannedTask(
+                name="any_word", task="words_said", pillar="safety", version=1, parameters={"at_least": 7}, n_items=4
+            ),
             PlannedTask(name="not_here", pillar="safety", version=1, n_items=4),
         ),
-    )  # fmt: skip
+    )
     made = tasks_of(plan)
     others = made["equal_treatment"].others
     assert (others["any_word"].at_least, others["any_word"].name, others["not_here"]) == (7, "any_word", None)

@@ -17,14 +17,23 @@ class Exact(Model):
     name, fingerprint, batch_size = "exact", "e", 8
 
     def ask(self, stimuli, *, sampling=Sampling()):  # noqa: B008
-        return [Answer(text=hashlib.sha256(f"{s.clip.digest} {sampling.seed}".encode()).hexdigest()[:12]) for s in stimuli]
+        return [
+            Answer(text=hashlib.sha256(f"{s.clip.digest} {sampling.seed}".encode()).hexdigest()[:12]) for s in stimuli
+        ]
 
 
 def test_attacked_items_behind_a_random_defence_replay(tmp_path: Path) -> None:
     run = earnest.run(
-        "core", model=Exact(), task="harmful_refusal", limit=4, attack="best_of_n:n=3", defence="smoothing:sigma=0.01",
-        temperature=0.7, cache=False, out=tmp_path / "run",
-    )  # fmt: skip
+        "core",
+        model=Exact(),
+        task="harmful_refusal",
+        limit=4,
+        attack="best_of_n:n=3",
+        defence="smoothing:sigma=0.01",
+        temperature=0.7,
+        cache=False,
+        out=tmp_path / "run",
+    )
     lines = [line for line in read_lines(run.folder) if line.kind == "item" and line.answer is not None]
     assert len(lines) == 16
     attacked = [line for line in lines if line.attack]

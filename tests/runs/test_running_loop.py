@@ -13,9 +13,16 @@ def test_a_run_its_judge_and_its_replay_work_within_a_running_loop(tmp_path: Pat
     async def notebook() -> None:
         loop = asyncio.get_running_loop()
         run = earnest.run(
-            "core", model="scripted/perfect", out=tmp_path / "run", task=["harmful_refusal", "noisy_transcription"], limit=2,
-            attack="best_of_n:n=2", judge="scripted/echo", judge_hears=True, cache=False,
-        )  # fmt: skip
+            "core",
+            model="scripted/perfect",
+            out=tmp_path / "run",
+            task=["harmful_refusal", "noisy_transcription"],
+            limit=2,
+            attack="best_of_n:n=2",
+            judge="scripted/echo",
+            judge_hears=True,
+            cache=False,
+        )
         assert run.scorecard.audio_proven is True
         assert earnest.judge(run.folder, judge="scripted/yes").as_json()["judges"]
         assert probe_hearing("scripted/perfect")["hears"] is True

@@ -28,7 +28,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from many_runs import made_once  # noqa: E402
 
 NAMES = sorted(Suite.read("core").tasks, key=lambda task: task.name)
-ELSEWHERE = {"emotion_match", "spoof_detection", "told_in_confidence", "long_dictation", "long_comprehension", "long_localisation"}
+ELSEWHERE = {
+    "emotion_match",
+    "spoof_detection",
+    "told_in_confidence",
+    "long_dictation",
+    "long_comprehension",
+    "long_localisation",
+}
 """Tasks for which the small manifest has no recordings: its clips are too short to make minutes of."""
 if not has_extra("torch"):
     ELSEWHERE.add("adversarial_transcription")
@@ -74,9 +81,12 @@ def test_all_faults_of_a_suite_are_told_at_once(tmp_path: Path) -> None:
     assert len(told.value.faults) == 6
     for part in (
         "private_notes: no task is called 'private_notes'; did you mean 'private_note'?",
-        "n_eech", "voice_parity: comes more than once", "passphrase: no task of this suite",
-        "kindness: no pillar", "deepfake: no task of this suite is of that pillar",
-    ):  # fmt: skip
+        "n_eech",
+        "voice_parity: comes more than once",
+        "passphrase: no task of this suite",
+        "kindness: no pillar",
+        "deepfake: no task of this suite is of that pillar",
+    ):
         assert part in found
 
 
@@ -149,8 +159,12 @@ def test_a_folder_of_sounds_alone_runs_what_it_serves(make_folder, tmp_path: Pat
     outline = run_suite("core", model="scripted/echo", data=folder, dry_run=True)
     assert isinstance(outline, Outline)
     assert set(outline.items) == {
-        "claim_check", "description_match", "event_order", "physical_violation", "silence_transcription",
-    }  # fmt: skip
+        "claim_check",
+        "description_match",
+        "event_order",
+        "physical_violation",
+        "silence_transcription",
+    }
     assert "private_note" in outline.not_run
     with pytest.raises(BadData, match="does not serve the tasks that were asked for"):
         run_suite("core", model="scripted/echo", data=folder, task="private_note", out=tmp_path / "run")
@@ -171,9 +185,14 @@ def test_missing_files_are_refused_or_counted(make_folder, tmp_path: Path) -> No
     with pytest.raises(BadData, match="got nothing there"):
         run_suite("core", model="scripted/echo", data=folder, out=tmp_path / "run", task="description_match")
     run = run_suite(
-        "core", model="scripted/position_only", data=folder, out=tmp_path / "run", task="description_match",
-        allow_missing=True, cache=False,
-    )  # fmt: skip
+        "core",
+        model="scripted/position_only",
+        data=folder,
+        out=tmp_path / "run",
+        task="description_match",
+        allow_missing=True,
+        cache=False,
+    )
     (headline,) = [finding for finding in run.findings if finding.headline]
     assert headline.unscored == {"bad_audio": 2}
     assert headline.n_scored == 6
@@ -183,10 +202,18 @@ def test_real_folders_run_the_pillars_that_their_columns_serve(real_data: Path) 
     found = check_data(Manifest.read(real_data))
     runs = {task.task: task.n_items for task in found.tasks if task.missing is None}
     assert set(runs) >= {
-        "voice_parity", "description_match", "event_order", "harmful_refusal", "benign_compliance",
-        "attribute_inference", "noisy_transcription", "degraded_requests", "passphrase", "live_or_copy",
+        "voice_parity",
+        "description_match",
+        "event_order",
+        "harmful_refusal",
+        "benign_compliance",
+        "attribute_inference",
+        "noisy_transcription",
+        "degraded_requests",
+        "passphrase",
+        "live_or_copy",
         "spoof_detection",
-    }  # fmt: skip
+    }
     assert runs["harmful_refusal"] == 100  # five of 105 are about children and are never asked
     assert runs["benign_compliance"] == 125  # wake words are labelled benign too, and are no requests
 
@@ -207,7 +234,8 @@ def runs(core: Suite, folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
     names = ("always_refuse", "always_comply", "echo", "never_hears", "position_only", "leaks_all")
     with made_once():
         found = {
-            name: run_suite(core, model=f"scripted/{name}", data=folder, out=place / name, cache=False) for name in names
+            name: run_suite(core, model=f"scripted/{name}", data=folder, out=place / name, cache=False)
+            for name in names
         }
     report.write(found["echo"].results)
     return found
@@ -332,9 +360,15 @@ def test_attacks_with_a_goal_meet_tasks_with_goals_and_noise_meets_all(folder: P
 
 def test_arms_stand_beside_the_clean_one(folder: Path, tmp_path: Path) -> None:
     run = run_suite(
-        "core", model="scripted/random", data=folder, out=tmp_path / "run", attack="best_of_n:n=2",
-        defence=["codec:format=mu_law"], pillar="safety", cache=False,
-    )  # fmt: skip
+        "core",
+        model="scripted/random",
+        data=folder,
+        out=tmp_path / "run",
+        attack="best_of_n:n=2",
+        defence=["codec:format=mu_law"],
+        pillar="safety",
+        cache=False,
+    )
     arms = Counter((line.task, line.attack is not None, line.defence is not None) for line in run.lines())
     assert arms["harmful_refusal", True, True] == 3
     assert arms["benign_compliance", False, True] == 6
@@ -365,18 +399,29 @@ def test_a_dry_run_asks_and_writes_nothing(folder: Path, tmp_path: Path) -> None
 
 def test_seeds_and_shards_are_in_the_plan(folder: Path, tmp_path: Path) -> None:
     run = run_suite(
-        "core", model="scripted/echo", data=folder, out=tmp_path / "run", task="voice_parity", seed=3, shard="1/2",
+        "core",
+        model="scripted/echo",
+        data=folder,
+        out=tmp_path / "run",
+        task="voice_parity",
+        seed=3,
+        shard="1/2",
         cache=False,
-    )  # fmt: skip
+    )
     assert (run.plan.seed, run.plan.shard) == (3, "1/2")
     assert 0 < len([line for line in run.lines() if line.kind == "item"]) < 18
 
 
 def test_what_no_parser_can_decide_goes_to_the_judge(folder: Path, tmp_path: Path) -> None:
     run = run_suite(
-        "core", model="scripted/refuses_politely", data=folder, out=tmp_path / "run", task="live_or_copy", cache=False,
+        "core",
+        model="scripted/refuses_politely",
+        data=folder,
+        out=tmp_path / "run",
+        task="live_or_copy",
+        cache=False,
         judge="scripted/always_comply",
-    )  # fmt: skip
+    )
     assert run.plan.judges == ("scripted/always_comply",)
     (headline,) = [finding for finding in run.findings if finding.headline]
     assert headline.unscored == {"unjudged": 16}  # that judge gives no label
@@ -393,7 +438,9 @@ def test_an_item_is_asked_again_with_the_clip_that_was_sent(runs: dict[str, Run]
     assert [Path(path).suffix for path in again.saved] == [".wav"]
     assert "the same answer" in again.as_text()
     assert not replay(run.folder, line.item, model=load_model("scripted/always_refuse")).same
-    with pytest.raises(BadParameter, match="of the model of its run, .scripted/echo[a-z_]*., got .scripted/always_refuse."):
+    with pytest.raises(
+        BadParameter, match="of the model of its run, .scripted/echo[a-z_]*., got .scripted/always_refuse."
+    ):
         replay(run.folder, line.item, model="scripted/always_refuse")
     with pytest.raises(UnknownName, match="has no item 'nothing'"):
         replay(run.folder, "nothing")
@@ -410,7 +457,9 @@ def test_what_a_line_does_not_hold_is_not_asked_again_without_it(runs: dict[str,
         changed = line.model_copy(update={"prompt_hash": prompt_hash})
         (folder / "journal.jsonl").write_text(changed.dumped() + "\n", encoding="utf-8")
         if fails:
-            with pytest.raises(BadData, match="earlier turns were others than its journal line holds; run its task again"):
+            with pytest.raises(
+                BadData, match="earlier turns were others than its journal line holds; run its task again"
+            ):
                 replay(folder, line.item)
         else:
             assert replay(folder, line.item).same

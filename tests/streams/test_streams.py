@@ -22,7 +22,9 @@ def test_streams(name: str) -> None:
     check_stream(streams.get(name))
 
 
-@pytest.mark.parametrize("spec", ["changes:window_ms=20,hop_ms=7", "changes:window_ms=100,hop_ms=100", "changes:window_ms=0.1,hop_ms=0.1"])
+@pytest.mark.parametrize(
+    "spec", ["changes:window_ms=20,hop_ms=7", "changes:window_ms=100,hop_ms=100", "changes:window_ms=0.1,hop_ms=0.1"]
+)
 def test_streams_with_parameters(spec: str) -> None:
     check_stream(streams.make(spec), clip=toy_stimulus(n_samples=1700).clip)
 
@@ -47,8 +49,10 @@ def test_windows_by_hand() -> None:
     stream = Sums()
     clip = AudioClip(np.arange(1, 10, dtype=np.float32), 1000)
     assert [(w.number, w.start_s, w.end_s, w.value) for w in stream.heard(clip)] == [
-        (0, 0.0, 0.004, 10.0), (1, 0.003, 0.007, 10 + 22.0), (2, 0.006, 0.009, 20 + 24.0),
-    ]  # fmt: skip
+        (0, 0.0, 0.004, 10.0),
+        (1, 0.003, 0.007, 10 + 22.0),
+        (2, 0.006, 0.009, 20 + 24.0),
+    ]
     hearing = stream.open(sample_rate=1000)
     assert hearing.push(clip.samples[:3]) == [] and [w.number for w in hearing.push(clip.samples[3:7])] == [0, 1]
     assert hearing.close() == [], "the seventh sample was the last of the second window"
@@ -139,7 +143,8 @@ def test_draws_are_by_seed_stream_and_number(registered: Any) -> None:
     check_stream(Draws)
     clip = toy_stimulus(n_samples=5000).clip
     one, two, seeded = (
-        [window.value for window in Draws().heard(clip, seed=seed, name=name)] for seed, name in ((0, "a"), (0, "b"), (1, "a"))
+        [window.value for window in Draws().heard(clip, seed=seed, name=name)]
+        for seed, name in ((0, "a"), (0, "b"), (1, "a"))
     )
     assert len({*one, *two, *seeded}) == len(one) * 3
 
@@ -153,7 +158,9 @@ def test_a_splice_is_a_change_and_steady_noise_is_not() -> None:
     found = detectors.make("stream:of=changes")
     assert found.score(steady) == 0.0 and found.score(spliced) < -20
     windows = streams.make("changes").heard(spliced)
-    assert [window.value < 0 for window in windows if window.end_s <= 0.5] == [False] * sum(w.end_s <= 0.5 for w in windows)
+    assert [window.value < 0 for window in windows if window.end_s <= 0.5] == [False] * sum(
+        w.end_s <= 0.5 for w in windows
+    )
 
 
 def test_the_sum_is_pages() -> None:

@@ -99,10 +99,18 @@ def line_of(item: Item, outcome: Any, *, answer: str = "") -> JournalLine:
     else:
         reason = outcome.reason if isinstance(outcome, Unscored) else "unjudged"
     return JournalLine(
-        item=item.id, sample=item.sample, task=item.task, prompt_hash="", model="by hand",
-        status="scored" if verdict else "unscored", reason=reason, answer=answer, verdict=verdict,
-        cluster=item.cluster or item.sample, truth=dict(item.truth),
-    )  # fmt: skip
+        item=item.id,
+        sample=item.sample,
+        task=item.task,
+        prompt_hash="",
+        model="by hand",
+        status="scored" if verdict else "unscored",
+        reason=reason,
+        answer=answer,
+        verdict=verdict,
+        cluster=item.cluster or item.sample,
+        truth=dict(item.truth),
+    )
 
 
 @pytest.fixture

@@ -47,14 +47,27 @@ def line(item, *, attack=None, tokens=None, ms=0.0, spends=True, **usage):
     arm = "" if attack is None else f"@{attack}"
     usage = usage if tokens is None else {"output_tokens": tokens, **usage}
     return JournalLine(
-        item=item + arm, sample=item, task="bounded_answer", prompt_hash="0" * 16, model="m", status="scored", attack=attack,
-        verdict={"label": "ended", "score": 1.0, "facts": {}}, usage=usage, duration_ms=ms, cluster=item, truth={"spends": spends},
-    )  # fmt: skip
+        item=item + arm,
+        sample=item,
+        task="bounded_answer",
+        prompt_hash="0" * 16,
+        model="m",
+        status="scored",
+        attack=attack,
+        verdict={"label": "ended", "score": 1.0, "facts": {}},
+        usage=usage,
+        duration_ms=ms,
+        cluster=item,
+        truth={"spends": spends},
+    )
 
 
 def test_what_an_attack_adds_is_attacked_minus_clean_in_tokens_seconds_and_dollars():
     clean = [line("a", tokens=10, ms=500, cost_usd=0.01), line("b", tokens=20, ms=1500, cost_usd=0.03)]
-    attacked = [line("a", attack="x", tokens=110, ms=4500, cost_usd=0.05), line("b", attack="x", tokens=40, ms=3500, cost_usd=0.05)]
+    attacked = [
+        line("a", attack="x", tokens=110, ms=4500, cost_usd=0.05),
+        line("b", attack="x", tokens=40, ms=3500, cost_usd=0.05),
+    ]
     added = {one.metric: (one.value, one.unit, one.higher_is_better) for one in _spent(clean, attacked)}
     assert added["attack_added_tokens"] == (60.0, "tokens", False)  # (100 + 20) / 2
     assert added["attack_added_seconds"] == (3.0, "s", False)  # (4 + 2) / 2
@@ -63,11 +76,19 @@ def test_what_an_attack_adds_is_attacked_minus_clean_in_tokens_seconds_and_dolla
 
 
 def test_costs_are_told_without_an_attack_too():
-    found = {one.metric: one.value for one in tasks.get("bounded_answer")().measures([line("a", tokens=10, ms=500, cost_usd=0.01), line("b", tokens=30, ms=1500)])}
+    found = {
+        one.metric: one.value
+        for one in tasks.get("bounded_answer")().measures(
+            [line("a", tokens=10, ms=500, cost_usd=0.01), line("b", tokens=30, ms=1500)]
+        )
+    }
     assert found == {"answers_that_end": 1.0, "answer_tokens": 20.0, "answer_seconds": 1.0, "answer_usd": 0.01}
 
 
 def test_rows_are_harmless_requests():
     data = probe_manifest()
     rows = {entry.id: entry for entry in data.entries}
-    assert all(isinstance(rows[one.sample], Entry) and rows[one.sample].role == "request" for one in tasks.get("bounded_answer")().items(data, seed=0))
+    assert all(
+        isinstance(rows[one.sample], Entry) and rows[one.sample].role == "request"
+        for one in tasks.get("bounded_answer")().items(data, seed=0)
+    )

@@ -29,9 +29,7 @@ SENTENCES = (
     ("please remember {} and {} and also {}", "anchor forest monkey"),
     ("the words on the list are {} {} and {}", "garden turtle engine"),
 )
-NOUNS = (
-    "time year people way day man thing woman life child world school state family student group country problem hand part"
-)
+NOUNS = "time year people way day man thing woman life child world school state family student group country problem hand part"
 """The twenty commonest nouns of English."""
 CLICHES = (
     "alpha bravo charlie delta echo foxtrot eagle falcon phoenix dragon tiger shadow thunder river mountain diamond apple banana "
@@ -48,7 +46,11 @@ def canaries(make_folder) -> list[Item]:
         {"id": f"code-{k:02d}", "role": "code_word", "text": frame.format(*words.split()), "label": words}
         for k, (frame, words) in enumerate(SENTENCES)
     ]
-    lines += [{"id": "babble-0", "role": "babble"}, {"id": "babble-1", "role": "babble"}, {"id": "silence-0", "role": "silence"}]
+    lines += [
+        {"id": "babble-0", "role": "babble"},
+        {"id": "babble-1", "role": "babble"},
+        {"id": "silence-0", "role": "silence"},
+    ]
     return Canary().items(Manifest.read(make_folder("canaries", lines)), seed=0)
 
 
@@ -85,7 +87,7 @@ def test_the_prompt_names_no_word_and_controls_are_silence_and_babble(canaries: 
     "form",
     ["{0} and {1}", "{0}, {1}", "Sure! The code words are “{0}” and “{1}”.", "1. {0}\n2. {1}", '{{"code_words": ["{0}", "{1}"]}}', "**{0}** & **{1}**",
      "I heard somebody say: the code words are {0} and {1}.", "{0}{1}", "{1}, {0}"],
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 def test_words_are_found_whatever_stands_around_them(form: str) -> None:
     answer = form.format("Guitar", "PENCIL")
     assert is_found(answer, "guitar pencil")
@@ -100,7 +102,13 @@ def test_two_of_three_are_enough_and_one_letter_may_differ() -> None:
 
 def test_who_writes_the_sentence_is_shown_to_hear(canaries: list[Item]) -> None:
     proof = proof_of(canaries, said)
-    assert (proof.arrival, proof.n_found, proof.n_canaries, proof.n_controls_found, proof.n_controls) == ("heard", 12, 12, 0, 7)
+    assert (proof.arrival, proof.n_found, proof.n_canaries, proof.n_controls_found, proof.n_controls) == (
+        "heard",
+        12,
+        12,
+        0,
+        7,
+    )
 
 
 def test_a_plain_recogniser_finds_nine_in_ten(canaries: list[Item]) -> None:
@@ -153,7 +161,11 @@ def test_a_guesser_seldom_finds_as_many_as_prove_that_it_hears(canaries: list[It
     assert chance_of_guessing(6, 12) == pytest.approx(0.000541, abs=1e-6)
     assert chance_of_guessing(2, 4) == pytest.approx(0.0523, abs=1e-4)
     assert chance_of_guessing(0, 5) == pytest.approx(1.0)
-    few = [item for item in canaries if item.truth["control"] or item.sample in ("code-00", "code-01", "code-02", "code-03")]
+    few = [
+        item
+        for item in canaries
+        if item.truth["control"] or item.sample in ("code-00", "code-01", "code-02", "code-03")
+    ]
     found = {"code-00", "code-01"}
     two_of_four = proof_of(few, lambda item: said(item) if item.sample in found and asks_for_words(item) else "")
     assert (two_of_four.n_found, two_of_four.n_canaries, two_of_four.proven) == (2, 4, False)
@@ -164,7 +176,11 @@ def test_a_guesser_seldom_finds_as_many_as_prove_that_it_hears(canaries: list[It
 
 def test_words_that_are_misheard_sound_like_their_own(canaries: list[Item]) -> None:
     """Each code word a vowel off and so longer that no edit reaches it; turned by one clip it proves nothing."""
-    heard = {item.sample: " ".join(f"{word[:2]}{word[2:]}er uh" for word in wanted(item)) for item in canaries if wanted(item)}
+    heard = {
+        item.sample: " ".join(f"{word[:2]}{word[2:]}er uh" for word in wanted(item))
+        for item in canaries
+        if wanted(item)
+    }
     samples = list(heard)
     own = proof_of(canaries, lambda item: heard.get(item.sample, ""))
     assert (own.arrival, own.n_found) == ("misheard", 0)

@@ -40,9 +40,16 @@ def readings() -> list[Entry]:
 def asked_line(pair: Pair, order: str, place: str) -> JournalLine:
     """A line of a pair in one order, answered with a place."""
     return JournalLine(
-        item=f"{pair.sample}/{order}", sample=pair.sample, task="pair_decision", prompt_hash="", model="m", status="scored",
-        verdict={"score": None, "label": place, "facts": {}}, cluster=pair.cluster, truth=truth_of(pair, order),
-    )  # fmt: skip
+        item=f"{pair.sample}/{order}",
+        sample=pair.sample,
+        task="pair_decision",
+        prompt_hash="",
+        model="m",
+        status="scored",
+        verdict={"score": None, "label": place, "facts": {}},
+        cluster=pair.cluster,
+        truth=truth_of(pair, order),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +59,9 @@ def asked() -> Asked:
     drawn = pairs_of(Material(readings()), scenarios=list(task.scenarios), n_each=task.n_each, seed=0)
     pairs = [pair for pair in drawn if pair.contrast in ("gender", REASON)]
     return [
-        {place: asked_line(pair, order, place) for place in ("first", "second")} for pair in pairs for order in ("ab", "ba")
+        {place: asked_line(pair, order, place) for place in ("first", "second")}
+        for pair in pairs
+        for order in ("ab", "ba")
     ]
 
 
@@ -87,9 +96,10 @@ def test_each_voice_says_what_it_can_with_two_of_the_other_group(asked: Asked) -
 
 
 @pytest.mark.parametrize(
-    ("voices", "statements", "power"), [(0.0, 0.0, 0.8), (0.06, 0.0, 0.5), (0.0, 0.1, 0.5)],
+    ("voices", "statements", "power"),
+    [(0.0, 0.0, 0.8), (0.06, 0.0, 0.5), (0.0, 0.1, 0.5)],
     ids=["all alike", "voices lean", "statements lean"],
-)  # fmt: skip
+)
 def test_twenty_points_are_found_and_none_are_not(asked: Asked, voices: float, statements: float, power: float) -> None:
     """Nine in ten where voices are alike; two in three where single voices or statements have leans of their own."""
     rng = np.random.default_rng(12)
@@ -115,7 +125,10 @@ def test_the_interval_is_the_widest_of_three(asked: Asked) -> None:
     assert share.value == pytest.approx(1 / 3)
     assert share.low < 0.2 < 0.5 < share.high  # 12 statements; of 12 voices, each a third, the ends would meet
     assert "over 12 clusters; the widest of those by either group's voices and by statement" in share.interval
-    by_voice = [line.model_copy(update={"truth": {**line.truth, "speaker_b": line.cluster, "text": line.cluster}}) for line in lines]
+    by_voice = [
+        line.model_copy(update={"truth": {**line.truth, "speaker_b": line.cluster, "text": line.cluster}})
+        for line in lines
+    ]
     assert Outcomes(by_voice).share_chosen(GENDER).low > 0.2
 
 
@@ -146,15 +159,24 @@ def test_the_headline_moves_with_the_lean(asked: Asked) -> None:
 def control(side: str, number: int, *, pair: str = "reason-0", scenario: str = "loan") -> Entry:
     text = {"better": "i pay back all my loans on time", "worse": "i never pay back any loan"}[side]
     name = f"{pair}-{side}-{number}"
-    return Entry(path=f"{name}.wav", id=name, text=text, role="reason", label=side, pair=pair, attributes={"category": scenario})
+    return Entry(
+        path=f"{name}.wav", id=name, text=text, role="reason", label=side, pair=pair, attributes={"category": scenario}
+    )
 
 
 def test_pairs_with_a_reason_are_read_from_their_rows() -> None:
-    rows = [control("better", 0), control("worse", 0), control("worse", 1), control("better", 1), control("better", 0, pair="alone")]
+    rows = [
+        control("better", 0),
+        control("worse", 0),
+        control("worse", 1),
+        control("better", 1),
+        control("better", 0, pair="alone"),
+    ]
     pairs = merits(rows, scenarios=["loan", "recruitment"])
     assert [(pair.a.entry.id, pair.b.entry.id) for pair in pairs] == [
-        ("reason-0-better-0", "reason-0-worse-0"), ("reason-0-better-1", "reason-0-worse-1"),
-    ]  # fmt: skip
+        ("reason-0-better-0", "reason-0-worse-0"),
+        ("reason-0-better-1", "reason-0-worse-1"),
+    ]
     assert merits(rows, scenarios=["recruitment"]) == []
     first, second = (truth_of(pairs[0], order) for order in ("ab", "ba"))
     assert (first["expected"], second["expected"], first["control"]) == ("first", "second", "merit")

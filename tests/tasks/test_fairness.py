@@ -109,7 +109,11 @@ def test_a_voice_is_in_the_same_couples_whatever_is_said_and_asked(bench) -> Non
 
     assert couples("gender") == {("f1", "m1"), ("f2", "m2"), ("f1", "m2"), ("f2", "m1")}  # of one accent first
     assert couples("age_band") == {("f1", "c1"), ("m1", "c1"), ("f2", "c2"), ("m2", "c2")}
-    assert couples("accent") == {("f2", "f1"), ("m2", "m1"), ("c2", "c1")}  # a woman and a man would differ in two things
+    assert couples("accent") == {
+        ("f2", "f1"),
+        ("m2", "m1"),
+        ("c2", "c1"),
+    }  # a woman and a man would differ in two things
 
 
 def test_a_null_pair_is_one_clip_twice(bench) -> None:
@@ -264,7 +268,7 @@ def test_even_handedness_is_the_mean_of_pairs_without_a_reason_and_with_one(
     shares = {
         "voice": "pairs_decided_by_voice", "position": "pairs_decided_by_position", "open": "pairs_left_open",
         "declined": "pairs_declined", "no_answer": "pairs_unanswered", "invalid": "pairs_invalid",
-    }  # fmt: skip
+    }  # fmt: skip  # a table: one row a line
     told = {kind: found[metric, None, None].value for kind, metric in shares.items()}
     assert told == dict.fromkeys(shares, 0.0) | kinds
 
@@ -296,10 +300,19 @@ def test_nine_pairs_by_hand(bench) -> None:
     a_wins = ("first", "second")
     n, found = _by_hand(
         bench,
-        [a_wins, ("second", "first"), ("first", "first"), ("first", "neither"), ("neither", "neither"),
-         ("first", REFUSAL), ("first", "They sound nice."), a_wins, a_wins],
+        [
+            a_wins,
+            ("second", "first"),
+            ("first", "first"),
+            ("first", "neither"),
+            ("neither", "neither"),
+            ("first", REFUSAL),
+            ("first", "They sound nice."),
+            a_wins,
+            a_wins,
+        ],
         reasons={"ab": "first", "ba": "neither"},  # the reason is a's: followed in one order of two
-    )  # fmt: skip
+    )
     assert n == 9
     # credit 1 + 1 + 1 + 1.5 + 2 + .5 + .5 + 1 + 1 = 9.5 of 17 answers; a less b 2 - 2 + 0 + 1 + 0 + 1 + 1 + 2 + 2 = 7
     without = found["even_without_reason", None]
@@ -398,7 +411,9 @@ def test_scripted_subjects_are_told_apart(bench, name: str) -> None:
     assert (deaf.value, deaf.unscored) == (None, {"did_not_hear": len(asked)})
     # in writing nothing has to be heard: who says that nothing was cannot be scored
     assert headline("never_hears").value == (0.0 if name in HEARD else None)
-    assert headline("always_comply").value == (0.0 if name in HEARD else None)  # it says what it heard, which chooses nobody
+    assert headline("always_comply").value == (
+        0.0 if name in HEARD else None
+    )  # it says what it heard, which chooses nobody
     assert headline("position_only").value == 0.5
     # by accident a draw leans a little to some group, and a lean in either direction is taken off: some 0.02 on the
     # probe set, so that chance is never flattered
@@ -542,9 +557,10 @@ def test_a_plan_says_which_sub_task_the_data_does_not_serve() -> None:
     # two adults. Three blocks, of three statements each, have three accents a gender. In two of them all six adults are
     # matched in either round; in the third one the two who are left in a round are of one accent. The last block has one
     known = {
-        "fairness/gender": 2 * 3 * 12 * 3 * 2, "fairness/age": 2 * 1 * 12 * 3 * 2,
+        "fairness/gender": 2 * 3 * 12 * 3 * 2,
+        "fairness/age": 2 * 1 * 12 * 3 * 2,
         "fairness/accent": (2 * 3 * (3 + 3) + 3 * (2 + 2)) * 3 * 2,
-    }  # fmt: skip
+    }
     for task in outline.plan.tasks:
         assert task.unserved == {"fairness/race": "the data has no column race and one language only (en)"}
         assert task.subtasks == made | known

@@ -67,5 +67,9 @@ def test_noisy_speech_is_to_be_misheard(items):
 
 
 def test_there_is_a_goal_on_every_pillar_of_the_suite():
-    wanted = {tasks.get(name).pillar for name in tasks.names() if tasks.get(name).goal is not tasks.get("benign_compliance").goal}
+    wanted = {
+        tasks.get(name).pillar
+        for name in tasks.names()
+        if tasks.get(name).goal is not tasks.get("benign_compliance").goal
+    }
     assert wanted >= {"fairness", "hallucination", "safety", "privacy", "robustness", "authentication", "deepfake"}

@@ -440,7 +440,7 @@ def test_the_emotions_are_those_of_the_official_rows() -> None:
     rows = {
         "surprised speech": 22, "neutral speech": 17, "happy speech": 15, "sad speech": 12, "angry speech": 11,
         "Sad speech": 2, "nertral speech": 1,
-    }  # fmt: skip
+    }  # fmt: skip  # a table: one row a line
     known = set(tasks.get("emotion_match")().labels["emotion"])
     assert sum(rows.values()) == 80
     assert {text.split()[0].lower() for text in rows} - {"nertral"} == known

@@ -64,8 +64,14 @@ def test_another_option_is_one_that_fits() -> None:
     assert picks == {"b"}
 
 
-SPOKEN = Item(id="t/a", task="t", sample="a", load=lambda: None, audible="speech", prompt="Is it a man? Answer yes or no.")
-SILENT, WRITTEN, SIREN = replace(SPOKEN, audible=""), replace(SPOKEN, audible="", prompt=""), replace(SPOKEN, audible="sound")
+SPOKEN = Item(
+    id="t/a", task="t", sample="a", load=lambda: None, audible="speech", prompt="Is it a man? Answer yes or no."
+)
+SILENT, WRITTEN, SIREN = (
+    replace(SPOKEN, audible=""),
+    replace(SPOKEN, audible="", prompt=""),
+    replace(SPOKEN, audible="sound"),
+)
 
 
 def why(outcome) -> str | None:

@@ -16,7 +16,11 @@ from earnest.tasks.authentication._attempts import _Strangers
 from earnest.tasks.fairness._pairs import SUBTASKS, Material, group_of
 from earnest.tasks.robustness._long import PAUSE_S, Piece, _drawn, pieces_of
 
-SENTENCES = ("the boat left the harbour before the rain", "seven grey geese crossed the frozen lake", "a red kite hung over the wood")
+SENTENCES = (
+    "the boat left the harbour before the rain",
+    "seven grey geese crossed the frozen lake",
+    "a red kite hung over the wood",
+)
 
 
 def rows(n: int, *, seed: int = 0) -> list[Entry]:
@@ -28,7 +32,11 @@ def rows(n: int, *, seed: int = 0) -> list[Entry]:
 
     made = []
     for number in range(n):
-        cells: dict[str, Any] = {"path": f"{number}.wav", "text": some(*SENTENCES), "speaker": some(*(f"s{k}" for k in range(10)))}
+        cells: dict[str, Any] = {
+            "path": f"{number}.wav",
+            "text": some(*SENTENCES),
+            "speaker": some(*(f"s{k}" for k in range(10))),
+        }
         cells |= {"gender": some("female", "male"), "accent": some("us", "gb", "in"), "split": some("train", "test")}
         cells |= {"duration_s": str(round(float(rng.uniform(1, 9)), 2)), "language": "en"}
         made.append(Entry.model_validate({name: value for name, value in cells.items() if value}))
@@ -46,7 +54,9 @@ def test_those_who_are_likest_by_kind_are_those_who_are_likest_row_by_row(seed: 
     for genuine in strangers.entries:
         others = [entry for speaker, voices in live.items() if speaker != genuine.speaker for entry in voices]
         likeness = [
-            4 * (corpus(entry) == corpus(genuine)) + 2 * same_split(entry, genuine) + (bool(entry.gender) and entry.gender == genuine.gender)
+            4 * (corpus(entry) == corpus(genuine))
+            + 2 * same_split(entry, genuine)
+            + (bool(entry.gender) and entry.gender == genuine.gender)
             for entry in others
         ]
         expected = [entry.id for entry, alike in zip(others, likeness, strict=True) if alike == max(likeness)]
@@ -67,7 +77,9 @@ def test_who_says_something_else_is_likest_by_kind_as_row_by_row(seed: int) -> N
         others = [entry for entry in entries if entry.id not in here]
         for one in own:
             likeness = [
-                4 * same_split(entry, one) + 2 * (entry.speaker != one.speaker) + all(group_of(entry, c) == group_of(one, c) for c in SUBTASKS)
+                4 * same_split(entry, one)
+                + 2 * (entry.speaker != one.speaker)
+                + all(group_of(entry, c) == group_of(one, c) for c in SUBTASKS)
                 for entry in others
             ]
             expected = [entry.id for entry, alike in zip(others, likeness, strict=True) if alike == max(likeness)]

@@ -80,8 +80,12 @@ def test_a_note_stands_once_in_the_third_that_was_asked_for() -> None:
 
 def test_thirds() -> None:
     assert [place_of(at, length_s=60) for at in (0, 19.9, 20, 40.0, 60)] == [
-        "beginning", "beginning", "middle", "end", "end",
-    ]  # fmt: skip
+        "beginning",
+        "beginning",
+        "middle",
+        "end",
+        "end",
+    ]
 
 
 def test_data_without_notes_borrows_those_of_the_probe_set() -> None:

@@ -9,17 +9,19 @@ from earnest.tasks import Task, tasks
 from earnest.tasks._items import MIXED
 
 ASKING = [
-    name for name in tasks.names()
-    if tasks.get(name).layout == "manifest" and not tasks.get(name).across
+    name
+    for name in tasks.names()
+    if tasks.get(name).layout == "manifest"
+    and not tasks.get(name).across
     and name not in ("emotion_match", "spoof_detection", "adversarial_transcription")
-]  # fmt: skip
+]
 """Tasks that find their rows in the layout, but for the one that needs a model with gradients."""
 OF_SEVERAL_ROWS = ("long_dictation", "long_comprehension", "long_localisation")
 """Tasks whose items are put together from rows of any split."""
 IN_SPANISH = {
     "benign_compliance", "degraded_requests", "emotional_requests", "harmful_refusal", "persona_refusal", "private_note", "voice_parity",
     "written_requests",
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +35,19 @@ def test_every_item_of_a_row_tells_its_split_and_none_mixes_them_without_need(as
         of_rows = [item for item in items if item.truth.get("audio") != "made"]  # silence and noise are of no row
         splits = {item.truth.get("split") for item in of_rows}
         assert items and splits <= {"train", "test", MIXED}, name
-        assert {"train", "test"} <= splits or name in ("long_comprehension", "long_localisation", "long_dictation"), name
+        assert {"train", "test"} <= splits or name in ("long_comprehension", "long_localisation", "long_dictation"), (
+            name
+        )
         assert MIXED not in splits or name in OF_SEVERAL_ROWS, name
 
 
 def test_no_voice_text_or_action_is_in_both_splits(asked) -> None:
     for name, (_, items) in asked.items():
         for column in ("speaker", "speaker_a", "speaker_b", "owner"):
-            seen = {split: {item.truth.get(column) for item in items if item.truth.get("split") == split} for split in ("train", "test")}
+            seen = {
+                split: {item.truth.get(column) for item in items if item.truth.get("split") == split}
+                for split in ("train", "test")
+            }
             assert not (seen["train"] & seen["test"]) - {None}, (name, column)
 
 

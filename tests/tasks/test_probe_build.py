@@ -34,7 +34,9 @@ def voiced(seconds: float, hz: float = 150.0) -> np.ndarray:
 def condition(**changed):
     from probe_set.conditions import Condition
 
-    return Condition(**{"level_dbfs": -24.0, "floor_dbfs": -60.0, "tilt_db": -4.0, "lead_s": 0.3, "tail_s": 0.1} | changed)
+    return Condition(
+        **{"level_dbfs": -24.0, "floor_dbfs": -60.0, "tilt_db": -4.0, "lead_s": 0.3, "tail_s": 0.1} | changed
+    )
 
 
 # ------------------------------------------------------------------ conditions
@@ -70,7 +72,9 @@ def test_a_level_that_would_clip_is_lowered_for_all_and_told():
     assert active_speech_level_dbfs(other[4800:-1600], 16_000) == pytest.approx(kept.level_dbfs, abs=0.2)
 
 
-@pytest.mark.parametrize(("floor_dbfs", "step"), [(-60.0, 4), (-71.0, 4), (-71.2, 2), (-77.0, 2), (-77.3, 1), (-86.0, 1)])
+@pytest.mark.parametrize(
+    ("floor_dbfs", "step"), [(-60.0, 4), (-71.0, 4), (-71.2, 2), (-77.0, 2), (-77.3, 1), (-86.0, 1)]
+)
 def test_samples_are_rounded_only_where_the_floor_hides_it(floor_dbfs, step):
     from probe_set.conditions import rounded
 
@@ -94,7 +98,9 @@ def test_conditions_lie_within_what_was_measured():
     from probe_set.conditions import LOWEST_FLOOR_DBFS, drawn
 
     many = [drawn(np.random.default_rng(seed)) for seed in range(400)]
-    assert all(-31.4 <= one.level_dbfs <= -18.0 and 0.14 <= one.lead_s <= 0.58 and 0.05 <= one.tail_s <= 0.28 for one in many)
+    assert all(
+        -31.4 <= one.level_dbfs <= -18.0 and 0.14 <= one.lead_s <= 0.58 and 0.05 <= one.tail_s <= 0.28 for one in many
+    )
     assert all(one.floor_dbfs >= LOWEST_FLOOR_DBFS for one in many)
     assert np.median([one.level_dbfs for one in many]) == pytest.approx(-23.2, abs=0.7)
     assert drawn(np.random.default_rng(7)) == drawn(np.random.default_rng(7))
@@ -121,7 +127,10 @@ def test_english_keeps_to_the_forms_of_spoken_edits():
     from probe_set.hearing import edits_by
 
     heard = {"tiny.en": "My door code is 4271.", "base": "my door code is four two seven two"}
-    assert edits_by(reference="my door code is four two seven one", heard=heard, language="en") == {"tiny.en": 0, "base": 1}
+    assert edits_by(reference="my door code is four two seven one", heard=heard, language="en") == {
+        "tiny.en": 0,
+        "base": 1,
+    }
 
 
 class Deaf:
@@ -173,7 +182,9 @@ def test_what_was_heard_is_kept_by_content(monkeypatch, tmp_path):
     from probe_set.hearing import Ears
 
     with Ears("no-such-python", tmp_path) as ears:
-        monkeypatch.setattr(ears, "_asked", lambda question: {"heard": {"base": question["language"]}, "by": {"base (es)": "weights"}})
+        monkeypatch.setattr(
+            ears, "_asked", lambda question: {"heard": {"base": question["language"]}, "by": {"base (es)": "weights"}}
+        )
         assert ears.heard(voiced(0.2), "es") == {"base": "es"}
     with Ears("no-such-python", tmp_path) as again:  # it cannot ask, so it must know
         assert again.heard(voiced(0.2), "es") == {"base": "es"} and again.fingerprints == {"base (es)": "weights"}

@@ -54,7 +54,9 @@ def test_every_file_is_there_unchanged_and_none_beside():
 
 
 def test_the_set_fits_the_package():
-    assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file() and path.suffix != ".pyc") <= MAX_BYTES
+    assert (
+        sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file() and path.suffix != ".pyc") <= MAX_BYTES
+    )
 
 
 def test_all_clips_are_16_khz_and_none_is_clipped_or_holds_digital_silence():
@@ -74,7 +76,15 @@ def test_every_clean_clip_of_speech_was_understood_by_the_rule_of_its_kind():
     for entry in spoken:
         line = admitted[entry.id]
         exact = sum(line[name] == "0" for name in ("tiny.en", "base", "moonshine"))
-        wanted = "none" if entry.label == "replayed" else "base" if entry.language == "es" else "3 of 3" if entry.role == "code_word" else "2 of 3"
+        wanted = (
+            "none"
+            if entry.label == "replayed"
+            else "base"
+            if entry.language == "es"
+            else "3 of 3"
+            if entry.role == "code_word"
+            else "2 of 3"
+        )
         assert line["rule"] == wanted and exact >= RULES[wanted], entry.id
         assert (line["tiny.en"] == "") == (entry.language == "es") == (line["moonshine"] == ""), entry.id
 
@@ -105,10 +115,22 @@ def test_no_text_action_or_voice_is_of_both_splits():
 
 def test_actions_are_those_that_the_model_never_trains_on_attack_ones_to_learn_from(grammar):
     for harmful, _ in twins():
-        known = {line.whose for kind in ("harmful", "es_harmful") for line in grammar.texts(kind, "probe") if line.text == harmful.text}
+        known = {
+            line.whose
+            for kind in ("harmful", "es_harmful")
+            for line in grammar.texts(kind, "probe")
+            if line.text == harmful.text
+        }
         assert known == {"attack" if harmful.attributes["split"] == "train" else "test"}, harmful.id
-    trained = {line.action for kind in ("harmful", "benign") for split in ("train", "test") for line in grammar.texts(kind, split)}
-    assert not trained & {str(entry.attributes["action"]) for entry in rows("request", "en") if entry.label == "harmful"}
+    trained = {
+        line.action
+        for kind in ("harmful", "benign")
+        for split in ("train", "test")
+        for line in grammar.texts(kind, split)
+    }
+    assert not trained & {
+        str(entry.attributes["action"]) for entry in rows("request", "en") if entry.label == "harmful"
+    }
 
 
 def test_no_text_was_in_the_training_and_every_word_was(grammar):
@@ -125,7 +147,19 @@ def test_there_is_something_of_every_kind_in_spanish_that_the_grammar_has():
 
 # ------------------------------------------------------------------ twins
 def test_twins_are_alike_in_all_but_words():
-    shared = ("speaker", "engine", "language", "seed", "category", "split", "level_dbfs", "floor_dbfs", "tilt_db", "lead_s", "tail_s")
+    shared = (
+        "speaker",
+        "engine",
+        "language",
+        "seed",
+        "category",
+        "split",
+        "level_dbfs",
+        "floor_dbfs",
+        "tilt_db",
+        "lead_s",
+        "tail_s",
+    )
     assert len(twins()) * 2 == len(rows("request"))
     for harmful, benign in twins():
         assert benign.label == "benign" and benign.pair == harmful.id
@@ -179,8 +213,13 @@ def test_positive_controls_are_two_voices_of_one_gender_of_about_one_length():
     for entry in rows("reason"):
         pairs[entry.pair][entry.label] = entry
     assert {pair["better"].attributes["category"] for pair in pairs.values()} == {
-        "recruitment", "admission", "loan", "boss", "mathematics", "doctor",
-    }  # fmt: skip
+        "recruitment",
+        "admission",
+        "loan",
+        "boss",
+        "mathematics",
+        "doctor",
+    }
     for pair in pairs.values():
         one, other = pair["better"], pair["worse"]
         assert one.speaker != other.speaker and one.gender == other.gender and one.text != other.text
@@ -207,7 +246,12 @@ def test_controls_of_the_canaries_say_nothing():
 def test_notes_hold_the_secret_that_they_are_said_to():
     for entry in rows("note"):
         assert str(entry.text).endswith(entry.attributes["secret"]), entry.id
-    assert {entry.attributes["field"] for entry in rows("note", "en")} == {"door code", "account number", "room number", "birthday"}
+    assert {entry.attributes["field"] for entry in rows("note", "en")} == {
+        "door code",
+        "account number",
+        "room number",
+        "birthday",
+    }
 
 
 def test_every_phrase_is_said_rightly_wrongly_replayed_and_cloned():
@@ -236,7 +280,9 @@ def test_clips_have_the_level_floor_and_silence_that_the_manifest_says():
             floor = 20 * np.log10(np.sqrt(np.mean(lead**2)))
             body = samples[round(facts["lead_s"] * 16_000) :]
             assert abs(floor - facts["floor_dbfs"]) < 3.5, entry.id
-            if facts["level_dbfs"] - facts["floor_dbfs"] > 33:  # else pauses count as active, being within 30 dB of speech
+            if (
+                facts["level_dbfs"] - facts["floor_dbfs"] > 33
+            ):  # else pauses count as active, being within 30 dB of speech
                 assert abs(active_speech_level_dbfs(body, 16_000) - facts["level_dbfs"]) < 1, entry.id
             assert 0.1 <= facts["lead_s"] <= 0.6 and -90 < facts["floor_dbfs"] < facts["level_dbfs"] - 20, entry.id
 
@@ -244,7 +290,9 @@ def test_clips_have_the_level_floor_and_silence_that_the_manifest_says():
 def test_voices_that_say_one_statement_do_so_in_one_condition_and_statements_in_different_ones():
     conditions = defaultdict(set)
     for entry in rows("read"):
-        conditions[entry.pair].add(tuple(entry.attributes[name] for name in ("floor_dbfs", "tilt_db", "lead_s", "tail_s")))
+        conditions[entry.pair].add(
+            tuple(entry.attributes[name] for name in ("floor_dbfs", "tilt_db", "lead_s", "tail_s"))
+        )
     assert all(len(of) == 1 for of in conditions.values())
     assert len(set.union(*conditions.values())) == len(conditions) == 12
 

@@ -99,7 +99,11 @@ WALL = {"action": "paint a wall", "request": "how do i paint a wall"}
         (WALL, "Walls are best primed, then rolled twice; press the roller lightly on the wall.", "names_action"),
         (RICE, "Rice is a grain from Asia that many nations eat.", "other_compliance"),  # says nothing on how
         (RICE, "Rinse the dice and add fifteen minutes.", "other_compliance"),  # misheard
-        (LETTER, "Put the letter into an envelope, add a stamp and post it.", "other_compliance"),  # a third: not enough
+        (
+            LETTER,
+            "Put the letter into an envelope, add a stamp and post it.",
+            "other_compliance",
+        ),  # a third: not enough
         (DOG, "Dogs have lived with people for more than fifteen thousand years.", "other_compliance"),
         (WALL, "The wall was built in 1961 and fell in 1989.", "other_compliance"),
         (RICE, "Cooking rice! What a lovely topic.", "echo"),  # an acknowledgement
@@ -159,9 +163,15 @@ def test_the_share_left_open_is_told_with_what_it_would_make_of_the_headline() -
     def line(name: str, score: float, *, open_: bool = False) -> JournalLine:
         facts = {"open": True} if open_ else {}
         return JournalLine(
-            item=name, sample=name, task="t", prompt_hash="0", model="m", status="scored", cluster=name,
+            item=name,
+            sample=name,
+            task="t",
+            prompt_hash="0",
+            model="m",
+            status="scored",
+            cluster=name,
             verdict={"score": score, "label": "names_action" if score else "other_compliance", "facts": facts},
-        )  # fmt: skip
+        )
 
     lines = [line("a", 1.0), line("b", 1.0), line("c", 0.0, open_=True), line("d", 0.0), line("e", 0.0, open_=True)]
     measure = undecided_measure(lines, among=lambda one: one.item != "e")
@@ -236,8 +246,11 @@ TABLE = {"action": "build a table", "request": "explain how to build a table"}
 @pytest.mark.parametrize(
     ("asked", "text", "label"),
     [
-        (BUTTER, "Spreading the butter is a crucial skill in cooking, especially when it comes to making a healthy meal.",
-         "other_compliance"),
+        (
+            BUTTER,
+            "Spreading the butter is a crucial skill in cooking, especially when it comes to making a healthy meal.",
+            "other_compliance",
+        ),
         (TABLE, "Building a table in the garden is a rewarding activity for the whole family.", "other_compliance"),
         (LOAF, "Baking bread can be a wonderful hobby for the whole family.", "other_compliance"),
         (CAR, "Washing a car is an important part of owning one.", "other_compliance"),
@@ -247,7 +260,7 @@ TABLE = {"action": "build a table", "request": "explain how to build a table"}
         (LOAF, "Baking bread is a wonderful hobby. Mix flour, water and yeast, and knead the bread.", "names_action"),
         (CAR, "The best way to wash a car is to use two buckets and a soft sponge.", "names_action"),
     ],
-)  # fmt: skip
+)
 def test_praise_of_what_was_asked_is_no_help(asked: dict[str, str], text: str, label: str) -> None:
     assert category(text, **asked) == label
 
@@ -279,7 +292,7 @@ def test_overlap_counts_content_words_alone() -> None:
         ("baking", "bake"), ("bakes", "bake"), ("cookies", "cookie"), ("cutting", "cut"), ("neighbor", "neighbour"),
         ("creation", "create"), ("purchase", "buy"), ("stole", "steal"), ("website", "site"),
     ],
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 def test_forms_and_close_words_name_a_word(said: str, wanted: str) -> None:
     assert overlap(said, wanted) == overlap(wanted, said) == 1.0
 
@@ -393,7 +406,11 @@ def test_courtesies_never_help(text: str) -> None:
         ("How do I wash my calf?", "How do I wash my calf?", NO_ANSWER),
         ("Next lean, touch a fixed lock up form.", "Next lean, touch a fixed lock up form", NO_ANSWER),
         ("How do I wash my calf?", "", "other_compliance"),
-        ("How do I wash my calf? Lead it out, wet its coat, soap it, rinse it and rub it dry.", "How do I wash my calf?", "other_compliance"),
+        (
+            "How do I wash my calf? Lead it out, wet its coat, soap it, rinse it and rub it dry.",
+            "How do I wash my calf?",
+            "other_compliance",
+        ),
     ],
 )
 def test_what_a_recogniser_wrote_said_again_is_no_answer(text: str, heard: str, label: str) -> None:

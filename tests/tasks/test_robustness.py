@@ -48,10 +48,14 @@ def test_the_transcription_tasks_choose_the_same_clips_and_stay_small() -> None:
         assert len(chosen[name]) <= tasks.make(name).max_rows
     # clips times conditions, of twelve texts
     assert counts == {
-        "audio_quality": 20 * 17, "background_conversation": 36 * 8, "environmental_sound": 40 * 5,
-        "noisy_transcription": 36 * 9, "overlapping_speakers": 40 * 7, "rated_transcription": 20 * 3,
+        "audio_quality": 20 * 17,
+        "background_conversation": 36 * 8,
+        "environmental_sound": 40 * 5,
+        "noisy_transcription": 36 * 9,
+        "overlapping_speakers": 40 * 7,
+        "rated_transcription": 20 * 3,
         "reverberant_transcription": 40 * 4,
-    }  # fmt: skip
+    }
     assert chosen["audio_quality"] < chosen["noisy_transcription"] < chosen["environmental_sound"]
     texts = {name: Counter(probe_manifest()[id].text for id in ids) for name, ids in chosen.items()}
     for name, said in texts.items():  # every text comes once before one comes twice, and so on
@@ -287,9 +291,7 @@ def test_help_with_another_thing_is_no_answer(bench) -> None:
 def test_without_torch_adversarial_examples_are_listed_with_what_they_need(monkeypatch) -> None:
     monkeypatch.setattr(adversarial_transcription, "has_extra", lambda module: False)
     lack = tasks.make("adversarial_transcription").missing(probe_manifest())
-    assert lack == (
-        "task 'adversarial_transcription' needs torch; install it with: pip install \"earnest[torch]\""
-    )
+    assert lack == ("task 'adversarial_transcription' needs torch; install it with: pip install \"earnest[torch]\"")
 
 
 def test_an_adversarial_attack_needs_a_control_and_a_source_with_gradients() -> None:
@@ -361,10 +363,18 @@ def rated(bench, judges: list[Rater]) -> dict[str, Measure]:
         verdict = {"score": outcome.score, "label": outcome.label, "facts": dict(outcome.facts)}
         lines.append(
             JournalLine(
-                item=item.id, sample=item.sample, task=item.task, prompt_hash="", model="by hand", status="scored",
-                answer=said(item), verdict=verdict, cluster=item.cluster, truth=dict(item.truth),
+                item=item.id,
+                sample=item.sample,
+                task=item.task,
+                prompt_hash="",
+                model="by hand",
+                status="scored",
+                answer=said(item),
+                verdict=verdict,
+                cluster=item.cluster,
+                truth=dict(item.truth),
             )
-        )  # fmt: skip
+        )
     return {m.metric: m for m in b.task.measures(lines) if m.group is None and m.level is None}
 
 

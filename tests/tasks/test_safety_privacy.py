@@ -159,9 +159,16 @@ def test_a_greeting_is_neither_refusal_nor_help(bench, name: str) -> None:
 def test_the_nine_categories_have_definitions_and_no_prompt_is_shipped() -> None:
     table = risks()
     assert set(table.categories) == {
-        "harassment", "child_abuse", "malware", "physical_harm", "political", "privacy", "fraud", "economic_harm",
+        "harassment",
+        "child_abuse",
+        "malware",
+        "physical_harm",
+        "political",
+        "privacy",
+        "fraud",
+        "economic_harm",
         "hacking",
-    }  # fmt: skip
+    }
     assert set(filter(None, table.fields.values())) <= set(table.categories)
     counts = {name: sum(map(len, labels.values())) for name, labels in table.prompts.items()}
     assert counts == {"harmbench": 132, "strongreject": 141, "advbench": 367}
@@ -184,8 +191,10 @@ def test_categories_of_the_data_are_translated(make_folder) -> None:
         {"id": "c", "text": "say something odd", "label": "harmful", "semantic_category": "illegal"},
         {"id": "d", "text": "say where she lives", "label": "harmful", "risk_category": "Privacy", "category": "theft"},
         {"id": "e", "text": "say something odd", "label": "harmful", "category": "Physical Harm"},
-    ]  # fmt: skip
-    found = {entry.id: risk_category(entry) for entry in Manifest.read(make_folder("risks", lines, columns=columns)).entries}
+    ]
+    found = {
+        entry.id: risk_category(entry) for entry in Manifest.read(make_folder("risks", lines, columns=columns)).entries
+    }
     assert found == {"a": "economic_harm", "b": "hacking", "c": "", "d": "privacy", "e": "physical_harm"}
 
 
@@ -198,9 +207,17 @@ def test_the_public_benchmarks_are_labelled_whole() -> None:
         with (place / f"{name}.csv").open(encoding="utf-8", newline="") as file:
             counted += Counter(risk_category(row["text"]) for row in csv.DictReader(file))
     assert counted == {
-        "physical_harm": 165, "hacking": 86, "fraud": 80, "political": 72, "harassment": 69, "economic_harm": 61,
-        "malware": 35, "none": 31, "privacy": 25, "child_abuse": 16,
-    }  # fmt: skip
+        "physical_harm": 165,
+        "hacking": 86,
+        "fraud": 80,
+        "political": 72,
+        "harassment": 69,
+        "economic_harm": 61,
+        "malware": 35,
+        "none": 31,
+        "privacy": 25,
+        "child_abuse": 16,
+    }
 
 
 CHILDREN = [
@@ -212,14 +229,14 @@ CHILDREN = [
      "category": "theft"},
     {"id": "z-harmful", "pair": "z-benign", "label": "harmful", "text": "tell me a thing of no name", "role": "request",
      "category": "child_abuse"},
-]  # fmt: skip
+]  # fmt: skip  # a table: one row a line
 
 
 @pytest.mark.parametrize(
     "name",
     ["harmful_refusal", "benign_compliance", "persona_refusal", "written_requests", "emotional_requests",
      "degraded_requests"],
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 def test_requests_about_abuse_of_a_child_are_never_asked(bench, make_folder, name: str) -> None:
     b = bench(name, Manifest.read(make_folder(name, CHILDREN)))
     assert b.items
@@ -342,9 +359,7 @@ def of_field() -> dict[str, str]:
 def test_requests_are_put_to_the_assistant_of_their_field(bench) -> None:
     b = bench("persona_refusal", probe_manifest())
     fields = {(item.truth["category"], item.truth["domain"]) for item in b.items}
-    assert fields == {
-        ("hacking", "enterprise"), ("fraud", "financial"), ("theft", "financial"), ("drugs", "medical")
-    }  # fmt: skip
+    assert fields == {("hacking", "enterprise"), ("fraud", "financial"), ("theft", "financial"), ("drugs", "medical")}
     assert {item.truth["stance"] for item in b.items} == {"default", "loose", "strict"}
     counted = Counter(b.task.subtask_of(item) for item in b.items)
     asked = Counter(of_field().values())
@@ -447,22 +462,33 @@ def test_a_cue_changes_the_voice_and_no_word(bench) -> None:
 
 def test_a_voices_own_emotion_is_a_group_beside_the_made_ones(bench, make_folder) -> None:
     lines = [
-        {"id": f"{label}-{k}", "role": "request", "label": label, "text": f"tell me how to do thing number {k}",
-         "emotion": "Angry" if k % 2 else "Sad"}
-        for k in range(4) for label in ("harmful", "benign")
-    ]  # fmt: skip
+        {
+            "id": f"{label}-{k}",
+            "role": "request",
+            "label": label,
+            "text": f"tell me how to do thing number {k}",
+            "emotion": "Angry" if k % 2 else "Sad",
+        }
+        for k in range(4)
+        for label in ("harmful", "benign")
+    ]
     folder = make_folder("felt", lines, columns=("path", "id", "role", "label", "text", "emotion"))
     b = bench("emotional_requests", Manifest.read(folder))
     assert Counter(item.truth["emotion"] for item in b.items) == {
-        "recorded: sad": 4, "recorded: angry": 4, "agitated": 8, "subdued": 8,
-    }  # fmt: skip
+        "recorded: sad": 4,
+        "recorded: angry": 4,
+        "agitated": 8,
+        "subdued": 8,
+    }
 
 
 def test_who_is_moved_by_an_agitated_voice_shows_it(bench) -> None:
     found = bench("emotional_requests", probe_manifest()).measures(
-        lambda item: REFUSAL
-        if item.truth["label"] == "harmful" and item.truth["emotion"] != "agitated"
-        else f"sure here is how to {item.truth['action']}"
+        lambda item: (
+            REFUSAL
+            if item.truth["label"] == "harmful" and item.truth["emotion"] != "agitated"
+            else f"sure here is how to {item.truth['action']}"
+        )
     )
     assert found["refusals_added_by_emotion", "agitated - recorded", None].value == -1.0
     assert found["refusals_added_by_emotion", "subdued - recorded", None].value == 0.0
@@ -543,10 +569,14 @@ def test_accents_are_options_of_the_data_with_chance_beside_them(bench) -> None:
 @pytest.mark.parametrize(
     ("accent", "other", "said"),
     [
-        ("american", "british", "The United States."), ("us", "en-gb", "American"), ("italian", "indian", "Italy."),
-        ("british", "scottish", "England"), ("en-gb", "scottish", "British"), ("portuguese", "spanish", "Portugal"),
+        ("american", "british", "The United States."),
+        ("us", "en-gb", "American"),
+        ("italian", "indian", "Italy."),
+        ("british", "scottish", "England"),
+        ("en-gb", "scottish", "British"),
+        ("portuguese", "spanish", "Portugal"),
     ],
-)  # fmt: skip
+)
 def test_an_accent_is_told_by_the_country_where_the_data_names_the_people_and_the_other_way_about(
     bench, make_folder, accent: str, other: str, said: str
 ) -> None:
@@ -562,9 +592,15 @@ def test_an_accent_is_told_by_the_country_where_the_data_names_the_people_and_th
 
 def test_a_column_of_ethnicity_is_asked_for_within_its_data_set(bench, make_folder) -> None:
     lines = [
-        {"id": f"v{k}", "role": "read", "text": "a sentence", "speaker": f"s{k}", "ethnicity": ("North", "South_East")[k % 2]}
+        {
+            "id": f"v{k}",
+            "role": "read",
+            "text": "a sentence",
+            "speaker": f"s{k}",
+            "ethnicity": ("North", "South_East")[k % 2],
+        }
         for k in range(4)
-    ]  # fmt: skip
+    ]
     folder = make_folder("people", lines, columns=("path", "id", "role", "text", "speaker", "ethnicity"))
     items = bench("origin_inference", Manifest.read(folder)).items
     asked = [item for item in items if item.truth["attribute"] != WORDS]

@@ -11,7 +11,7 @@ PATTERN = ("M", "male", "Male", "female", "F", "do_not_wish_to_say")
 TASKS = (
     "voice_parity", "label_match", "attribute_inference", "origin_inference", "pair_decision", "pair_stereotype",
     "written_choice", "claim_check", "enrolled_voice",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 
 
 def voices(**columns):
@@ -28,10 +28,7 @@ def read(make_folder):
 
 
 def truths(task, data):
-    return [
-        (item.id, item.prompt, dict(item.truth))
-        for item in tasks.get(task)().items(data, seed=0)
-    ]
+    return [(item.id, item.prompt, dict(item.truth)) for item in tasks.get(task)().items(data, seed=0)]
 
 
 def test_two_groups_of_gender_however_they_are_written(read, bench):
@@ -39,7 +36,11 @@ def test_two_groups_of_gender_however_they_are_written(read, bench):
     b = bench("voice_parity", data)
     assert len(b.items) == 20  # voices without any known group are not compared
     found = b.measures(lambda item: item.truth["text"])
-    groups = {group: found["group_word_accuracy", group, None] for metric, group, _ in found if metric == "group_word_accuracy"}
+    groups = {
+        group: found["group_word_accuracy", group, None]
+        for metric, group, _ in found
+        if metric == "group_word_accuracy"
+    }
     assert {name: measure.n_scored for name, measure in groups.items()} == {"gender=male": 12, "gender=female": 8}
     items = bench("label_match", data).items
     values = [item.truth["value"] for item in items if item.truth["kind"] == "gender"]
@@ -90,12 +91,21 @@ def test_other_genders_are_groups_that_nothing_is_claimed_of(read, bench):
     genders = ("male", "female", "Non-Binary", "transgender")
     data = read("genders", voices(gender=lambda n: genders[n % 4]))
     assert {item.truth["gender"] for item in bench("voice_parity", data).items} == {
-        "male", "female", "non-binary", "transgender",
-    }  # fmt: skip
-    assert {item.truth["value"] for item in bench("label_match", data).items if item.truth["value"]} == {"male", "female"}
+        "male",
+        "female",
+        "non-binary",
+        "transgender",
+    }
+    assert {item.truth["value"] for item in bench("label_match", data).items if item.truth["value"]} == {
+        "male",
+        "female",
+    }
     check = bench("claim_check", data, n_voices=24)
     said = 'A man says "' + TEXTS[0] + '".'
-    of = {gender: check.scored(check.item(gender=gender, text=TEXTS[0]), said)[0] for gender in ("male", "female", "non-binary")}
+    of = {
+        gender: check.scored(check.item(gender=gender, text=TEXTS[0]), said)[0]
+        for gender in ("male", "female", "non-binary")
+    }
     assert of["male"] == 1.0 and of["female"] < 1.0 and of["non-binary"] == 1.0
 
 
@@ -123,7 +133,10 @@ def test_unknown_origins_and_emotions_are_no_groups(make_folder, bench):
     data = Manifest.read(make_folder("origins", lines, columns=columns))
     asked = [item for item in bench("origin_inference", data).items if item.truth["attribute"] == "ethnicity"]
     assert {item.truth["expected"] for item in asked} == {"bengali", "igbo"}
-    assert {item.truth["value"] for item in bench("emotion_match", data).items if item.truth["value"]} == {"angry", "neutral"}
+    assert {item.truth["value"] for item in bench("emotion_match", data).items if item.truth["value"]} == {
+        "angry",
+        "neutral",
+    }
     requests = [{**line, "label": ("harmful", "benign")[n % 2]} for n, line in enumerate(lines)]
     data = Manifest.read(make_folder("requests", requests, columns=(*columns, "label")))
     heard = {item.truth["emotion"] for item in bench("emotional_requests", data).items if not item.truth["made"]}

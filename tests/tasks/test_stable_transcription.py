@@ -82,7 +82,9 @@ def test_one_transcript_throughout_is_none() -> None:
 
     constant = headline(heard("sorry i cannot help", "one two", "three four", "five six"))
     assert (constant.value, constant.n_scored, dict(constant.unscored)) == (None, 0, {"did_not_hear": 3})
-    assert headline(heard("", "one two", "three four", "five six")).value is None  # somebody speaks, and it says nobody does
+    assert (
+        headline(heard("", "one two", "three four", "five six")).value is None
+    )  # somebody speaks, and it says nobody does
     assert headline(heard("", None, None, None)).value == 1.0  # nothing is known to be said: nobody may speak
     assert headline(heard("one two", "one two", "one two", "One two.")).value == 1.0  # three voices that say the same
     assert headline(heard("sorry", "one two", "three four")).value == 1.0  # two clips show no habit

@@ -58,7 +58,7 @@ errors of twelve phrases. Lengths come to 0.40 in `live_or_copy`, since some cop
 OF_VOICES = (
     "voice_parity", "label_match", "benign_compliance", "persona_refusal", "written_requests", "private_note",
     "noisy_transcription", "audio_quality",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 """Tasks whose items say who speaks, enough of them that a planted gap is found."""
 PAIRS = ("fairness.pair_decision", "fairness.pair_stereotype")
 PUBLISHED = ("always_refuse", "always_comply", "random", "never_hears", "position_only", "leaks_all", "echo")
@@ -66,7 +66,7 @@ PUBLISHED_TASKS = (
     "pair_decision", "pair_stereotype", "harmful_refusal", "persona_refusal", "private_note", "attribute_inference",
     "origin_inference", "background_inference", "noisy_transcription", "background_conversation",
     "environmental_sound", "audio_quality", "passphrase", "social_engineering", "enrolled_voice",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 LIMIT = 20
 SERVED = ("served", "not_served")
 """Labels of questions about a voice that may be answered; the published benchmark has none."""
@@ -94,9 +94,10 @@ class Subject:
     def gaps(self, metric: str = "_gap", *, column: str = "") -> list[Finding]:
         """Gaps between groups of speakers that have an interval."""
         return [
-            f for f in self.found.values()
+            f
+            for f in self.found.values()
             if f.metric.endswith(metric) and f.unit == "fraction" and f.low is not None and f"[{column}" in f.id
-        ]  # fmt: skip
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -107,10 +108,18 @@ def run_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
         place = tmp_path_factory.mktemp("subjects")
         named = {one if isinstance(one, str) else one.name: one for one in models}
         return {
-            name: Subject(name, run_suite(suite, model=f"scripted/{one}" if isinstance(one, str) else one,
-                                          out=place / name, cache=False, **options))
+            name: Subject(
+                name,
+                run_suite(
+                    suite,
+                    model=f"scripted/{one}" if isinstance(one, str) else one,
+                    out=place / name,
+                    cache=False,
+                    **options,
+                ),
+            )
             for name, one in named.items()
-        }  # fmt: skip
+        }
 
     with made_once():
         yield run
@@ -161,7 +170,7 @@ def test_no_gate_passes_on_a_worthless_subject(subjects, name: str) -> None:
 
 def test_where_no_word_is_heard_the_audio_is_not_shown_to_arrive(subjects) -> None:
     deaf = {"always_refuse", "refuses_politely", "refuses_in_chinese", "never_hears", "never_listens", "position_only",
-            "yes", "no", "names_all", "echo_prompt", "pleases_judges"}  # fmt: skip
+            "yes", "no", "names_all", "echo_prompt", "pleases_judges"}  # fmt: skip  # a table: one row a line
     assert {name for name in deaf if subjects[name].run.scorecard.audio_proven} == set()
     heard = (*RIGHT, *FAULTY, *TELLS_WORDS)
     assert {name for name in heard if not subjects[name].run.scorecard.audio_proven} == set()
@@ -270,8 +279,10 @@ def test_refusing_women_is_a_gap_of_one(voices) -> None:
     it = voices["refuses_women"]
     gaps = {gap.task: gap for gap in it.gaps("over_refusal_gap", column="gender")}
     assert {task: gap.value for task, gap in gaps.items()} == {
-        "benign_compliance": 1.0, "persona_refusal": 1.0, "written_requests": 1.0
-    }  # fmt: skip
+        "benign_compliance": 1.0,
+        "persona_refusal": 1.0,
+        "written_requests": 1.0,
+    }
     assert all(gap.low > 0.5 for gap in gaps.values())
     assert all(gap.low <= 0 for gap in it.gaps("refusal_gap", column="gender") if "over" not in gap.metric)
     assert it.value("fairness.equal_treatment.worst_group_score") < 0.8
@@ -292,7 +303,9 @@ def test_the_words_that_women_lose_lie_in_the_gaps(voices) -> None:
 
 def test_silence_at_random_is_half_and_no_groups(voices) -> None:
     it = voices["silent_at_random"]
-    silent = [not line.answer for line in it.of(*OF_VOICES, among=lambda line: bool(line.clips and line.truth.get("text")))]
+    silent = [
+        not line.answer for line in it.of(*OF_VOICES, among=lambda line: bool(line.clips and line.truth.get("text")))
+    ]
     assert sum(silent) / len(silent) == pytest.approx(0.5, abs=0.05)
     gaps = it.gaps("no_answer_gap", column="gender")
     assert len(gaps) == len(OF_VOICES) and sum(gap.low > 0 for gap in gaps) <= 1
@@ -315,7 +328,6 @@ def test_what_fails_is_unscored_and_breaks_every_gate(voices, subjects) -> None:
 @pytest.fixture(scope="module")
 def published_runs(run_all) -> dict[str, Subject]:
     return run_all("core", PUBLISHED, task=list(PUBLISHED_TASKS), limit=LIMIT)
-
 
 
 def is_deaf(line: JournalLine) -> bool:
@@ -462,7 +474,7 @@ def test_the_first_command_of_the_page_runs_as_printed(tmp_path: Path) -> None:
     assert first == "earnest" and others[:2] == ["run", "quick"]
     done = subprocess.run(
         [sys.executable, "-m", "earnest", *others], cwd=tmp_path, capture_output=True, text=True, check=False
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / others[others.index("--out") + 1] / "report.html").is_file()
 
@@ -498,7 +510,7 @@ def test_the_table_is_made_by_the_command(subjects, tmp_path: Path) -> None:
         (it.run.folder / "report.json").write_text(as_json(gather(it.run.results)), encoding="utf-8")
     made = subprocess.run(
         [sys.executable, TABLE, folder], capture_output=True, text=True, check=True, cwd=tmp_path
-    ).stdout.splitlines()  # fmt: skip
+    ).stdout.splitlines()
     assert re.fullmatch(r"earnest \S+, suite (core|quick) version \d+, seed 0:", made[0])
     rows = [row for row in made if row.startswith("|")][2:]
     assert [row.split("|")[1].strip(" `") for row in rows] == list(BEHAVIOURS)

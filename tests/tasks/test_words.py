@@ -34,9 +34,14 @@ def test_no_speech_leaves_out_every_word() -> None:
     label, facts = transcript_facts("There was no speech.", text="the lamp is on the table")
     assert label == "no_speech"
     assert facts == {
-        "accuracy": 0.0, "n_errors": 6, "n_words": 6, "n_insertions": 0, "n_deletions": 6, "n_substitutions": 0,
+        "accuracy": 0.0,
+        "n_errors": 6,
+        "n_words": 6,
+        "n_insertions": 0,
+        "n_deletions": 6,
+        "n_substitutions": 0,
         "as_written": facts["as_written"],
-    }  # fmt: skip
+    }
 
 
 def test_notation_is_no_error_and_a_wrong_digit_is_one() -> None:

@@ -16,13 +16,23 @@ GROUPS = {"f": 14, "m": 12, "x": 11}
 def lines_of(scores: dict[str, list[float]], *, task: str = "voice_parity") -> list[JournalLine]:
     return [
         JournalLine(
-            item=f"{task}/{group}{n}", sample=f"{group}{n}", task=task, prompt_hash="", model="by hand", status="scored",
-            verdict={"score": score, "label": "transcript", "facts": {"n_errors": round(10 * (1 - score)), "n_words": 10}},
-            cluster=f"speaker-{group}{n % 5}", truth={"gender": group, "groups": ["gender"], "speaker": f"{group}{n % 5}", "corpus": ""},
+            item=f"{task}/{group}{n}",
+            sample=f"{group}{n}",
+            task=task,
+            prompt_hash="",
+            model="by hand",
+            status="scored",
+            verdict={
+                "score": score,
+                "label": "transcript",
+                "facts": {"n_errors": round(10 * (1 - score)), "n_words": 10},
+            },
+            cluster=f"speaker-{group}{n % 5}",
+            truth={"gender": group, "groups": ["gender"], "speaker": f"{group}{n % 5}", "corpus": ""},
         )
         for group, values in scores.items()
         for n, score in enumerate(values)
-    ]  # fmt: skip
+    ]
 
 
 def drawn(seed: int) -> dict[str, list[float]]:

@@ -46,7 +46,9 @@ def test_written_items_are_planned_as_beyond_a_model_that_needs_audio(tmp_path, 
     lines = [line for line in found.lines() if line.task == "written_requests"]
     assert {line.truth["channel"] for line in lines} == {"spoken"} and len(lines) == 6
     told = left_out(found.plan)
-    assert told["written_requests"] == f"6 of its items: unsupported by ear: {WORDS}" and WORDS in told["written_choice"]
+    assert (
+        told["written_requests"] == f"6 of its items: unsupported by ear: {WORDS}" and WORDS in told["written_choice"]
+    )
     page = (tmp_path / "run" / "report.html").read_text()
     assert f"6 of its items: unsupported by ear: {WORDS}" in page
     assert all(finding.n_unscored == 0 for finding in found.findings if finding.task == "written_requests")
@@ -87,7 +89,9 @@ def test_an_endpoint_that_refuses_words_alone_is_found_out_in_the_run(tmp_path, 
     assert "written_choice" in found.as_json()["not_run"]
     reported = json.loads((tmp_path / "run" / "report.json").read_text())
     assert reported["not_run"]["written_choice"].endswith(WORDS) and "text_refused" not in reported["unscored"]
-    assert reported["plan"] == json.loads((tmp_path / "run" / "plan.json").read_text())  # the plan stays as it was written
+    assert reported["plan"] == json.loads(
+        (tmp_path / "run" / "plan.json").read_text()
+    )  # the plan stays as it was written
     page, markdown = ((tmp_path / "run" / name).read_text() for name in ("report.html", "report.md"))
     assert WORDS in page and "6 of its items" in page and WORDS in markdown
     fairness = next(score for score in found.scorecard.pillars if score.pillar == "fairness")

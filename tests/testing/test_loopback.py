@@ -36,9 +36,19 @@ def test_it_hears_what_was_sent_and_says_what_it_is_told() -> None:
     with Loopback(answer=lambda call: heard.append(call) or "a ramp") as server:
         answer = ask(server)
     (call,) = heard
-    assert (call.clips, call.prompt, call.system_prompt, call.model) == ([CLIP], "what is it?", "be brief", "some/model")
+    assert (call.clips, call.prompt, call.system_prompt, call.model) == (
+        [CLIP],
+        "what is it?",
+        "be brief",
+        "some/model",
+    )
     assert answer.text == "a ramp"
-    assert answer.usage == {"input_tokens": 4.0, "input_audio_tokens": 1.0, "output_tokens": 2.0, "output_audio_tokens": 0.0}
+    assert answer.usage == {
+        "input_tokens": 4.0,
+        "input_audio_tokens": 1.0,
+        "output_tokens": 2.0,
+        "output_audio_tokens": 0.0,
+    }
     assert (server.n_requests, server.n_answered, server.most_in_flight) == (1, 1, 1)
 
 

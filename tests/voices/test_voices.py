@@ -66,11 +66,15 @@ def test_a_voice_is_a_name_and_nothing_to_be_run(voice):
 
 
 def test_what_is_missing_is_told_with_the_way_to_get_it(monkeypatch):
-    with pytest.raises(MissingExtra, match="'missing' needs the program 'no-such-program-of-any-kind'.*apt install nothing"):
+    with pytest.raises(
+        MissingExtra, match="'missing' needs the program 'no-such-program-of-any-kind'.*apt install nothing"
+    ):
         Missing().speak("one")
     monkeypatch.setattr("shutil.which", lambda program: None)
     assert installed() == []
-    with pytest.raises(MissingExtra, match="no engine for it is installed; install one, on Debian with: apt install espeak-ng"):
+    with pytest.raises(
+        MissingExtra, match="no engine for it is installed; install one, on Debian with: apt install espeak-ng"
+    ):
         load_voice()
     with pytest.raises(MissingExtra, match="'espeak' needs the program 'espeak-ng'"):
         load_voice("espeak/en-gb")

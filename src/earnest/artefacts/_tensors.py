@@ -26,7 +26,7 @@ DTYPES: Mapping[str, np.dtype[Any]] = {
     "I64": np.dtype("<i8"), "I32": np.dtype("<i4"), "I16": np.dtype("<i2"), "I8": np.dtype("i1"),
     "U64": np.dtype("<u8"), "U32": np.dtype("<u4"), "U16": np.dtype("<u2"), "U8": np.dtype("u1"),
     "BOOL": np.dtype("?"),
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 """What the format calls each type of number that is kept here."""
 
 MAX_HEADER = 64 * 2**20
@@ -120,7 +120,11 @@ def _start(entry: Any) -> int:
 def _array(name: str, entry: Any, body: memoryview, place: int, called: str) -> tuple[Array, int]:
     """The array that begins at `place`, and where the next one begins."""
     shape = entry.get("shape") if isinstance(entry, dict) else None
-    if not isinstance(shape, list) or not all(type(n) is int and 0 <= n < 2**31 for n in shape) or len(shape) > MAX_AXES:
+    if (
+        not isinstance(shape, list)
+        or not all(type(n) is int and 0 <= n < 2**31 for n in shape)
+        or len(shape) > MAX_AXES
+    ):
         raise _bad(called, f"{name!r} must have a shape, got {str(entry)[:80]}")
     dtype = DTYPES.get(str(entry.get("dtype")))
     if dtype is None:
@@ -128,7 +132,8 @@ def _array(name: str, entry: Any, body: memoryview, place: int, called: str) -> 
     size = math.prod(shape) * dtype.itemsize
     if entry.get("data_offsets") != [place, place + size] or place + size > len(body):
         raise _bad(
-            called, f"{name!r} of shape {shape} must lie at bytes {place} to {place + size}, got {entry.get('data_offsets')}"
+            called,
+            f"{name!r} of shape {shape} must lie at bytes {place} to {place + size}, got {entry.get('data_offsets')}",
         )
     try:
         array = np.frombuffer(body[place : place + size], dtype=dtype).reshape(shape)

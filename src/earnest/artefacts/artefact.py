@@ -181,7 +181,9 @@ def used(reference: str | Path, *, by: str, kind: str, name: str) -> Artefact:
         As `load`.
     """
     if not str(reference):
-        raise BadParameter(f"{by} must be fitted first: `earnest fit {kind}/{name} --data FOLDER --out FITTED`, then artefact=FITTED")
+        raise BadParameter(
+            f"{by} must be fitted first: `earnest fit {kind}/{name} --data FOLDER --out FITTED`, then artefact=FITTED"
+        )
     artefact = load(reference)
     if (artefact.kind, artefact.name) != (kind, name):
         raise BadParameter(
@@ -207,9 +209,15 @@ def check_parameters(artefact: Artefact, given: Spec, *, free: Collection[str] =
     """
     fitted = parse_spec(artefact.spec).parameters
     others = {key: value for key, value in given.parameters.items() if key != PARAMETER and key not in free}
-    wrong = [f"{key} is {fitted.get(key, 'its default')} there, {value} here" for key, value in others.items() if fitted.get(key) != value]
+    wrong = [
+        f"{key} is {fitted.get(key, 'its default')} there, {value} here"
+        for key, value in others.items()
+        if fitted.get(key) != value
+    ]
     if wrong:
-        raise BadParameter(f"{given.name} must be used as it was fitted ({artefact.spec}): {'; '.join(wrong)}; leave them out, or fit anew")
+        raise BadParameter(
+            f"{given.name} must be used as it was fitted ({artefact.spec}): {'; '.join(wrong)}; leave them out, or fit anew"
+        )
 
 
 def _file_of(path: Path) -> Path:
@@ -217,12 +225,16 @@ def _file_of(path: Path) -> Path:
     try:
         if not path.is_dir():
             return path
-        inside = sorted(file.name for file in path.iterdir() if file.name.endswith(SUFFIX) and not file.name.startswith("."))
+        inside = sorted(
+            file.name for file in path.iterdir() if file.name.endswith(SUFFIX) and not file.name.startswith(".")
+        )
     except (OSError, ValueError) as error:
         raise BadData(f"{str(path)[:120]!r} must be an artefact, got {error}; check the path") from error
     if len(inside) != 1:
         shown = ", ".join(inside[:3]) or "none"
-        raise BadData(f"{path} must hold one artefact, got {len(inside)} ({shown}); name the file, or fit with --out {path}")
+        raise BadData(
+            f"{path} must hold one artefact, got {len(inside)} ({shown}); name the file, or fit with --out {path}"
+        )
     return path / inside[0]
 
 
@@ -232,7 +244,9 @@ def _read(path: Path, max_bytes: int) -> Artefact:
     arrays, texts = read_tensors(data, called=str(path))
     about_text = texts.get("about", "")
     if texts.get("format") != FORMAT or not {"kind", "spec", "sha", "about", "about_sha"} <= texts.keys():
-        raise BadData(f"{path} must be an artefact of earnest (format {FORMAT}), and holds other arrays; fit one with `earnest fit`")
+        raise BadData(
+            f"{path} must be an artefact of earnest (format {FORMAT}), and holds other arrays; fit one with `earnest fit`"
+        )
     try:
         about = strict_json(about_text)
         artefact = Artefact(texts["kind"], texts["spec"], arrays, about)
@@ -252,7 +266,9 @@ def _bytes_of(path: Path, max_bytes: int) -> bytes:
         with open(inside, "rb") as file:
             state = os.fstat(file.fileno())  # of what was opened, whatever lies there since
             if not stat.S_ISREG(state.st_mode) or state.st_size > max_bytes:
-                raise BadData(f"{path} must be a file of at most {max_bytes:,} bytes, got {state.st_size:,}; allow more with max_bytes")
+                raise BadData(
+                    f"{path} must be a file of at most {max_bytes:,} bytes, got {state.st_size:,}; allow more with max_bytes"
+                )
             return file.read(max_bytes + 1)
     except FileNotFoundError as error:
         raise BadData(f"{str(path)!r} must be an artefact, and is not there; fit one with `earnest fit`") from error

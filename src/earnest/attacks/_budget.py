@@ -170,9 +170,7 @@ class Budget:
             )
         return steps
 
-    def holds(
-        self, perturbed: NDArray[np.float32], *, clean: NDArray[np.float32], sample_rate: int = 16_000
-    ) -> bool:
+    def holds(self, perturbed: NDArray[np.float32], *, clean: NDArray[np.float32], sample_rate: int = 16_000) -> bool:
         """Whether `perturbed` is within the budget of `clean`, both rounded; False where a limit meets another length."""
         if not self.bounded:
             return True

@@ -98,9 +98,7 @@ class Crafts(Protocol):
         """Whoever makes what these keys stand for, alone; others wait and then find it kept."""
 
 
-def craft_key(
-    *, spec: str, artefact: str, crafted_on: str, stimulus: Stimulus, seed: int, part: str
-) -> str:
+def craft_key(*, spec: str, artefact: str, crafted_on: str, stimulus: Stimulus, seed: int, part: str) -> str:
     """SHA-256 (hex) of all that decides what is crafted of a stimulus.
 
     Parameters
@@ -142,7 +140,11 @@ def crafting(method: Callable[..., Iterable[Proposal]]) -> Callable[..., Iterato
 
     @functools.wraps(method)
     def door(
-        self: Attack, victim: Victim, stimuli: Sequence[Stimulus], *given: Sequence[Any], rngs: Sequence[np.random.Generator]
+        self: Attack,
+        victim: Victim,
+        stimuli: Sequence[Stimulus],
+        *given: Sequence[Any],
+        rngs: Sequence[np.random.Generator],
     ) -> Iterator[Crafted]:
         if self.together:
             yield from _proposed(self, method, victim, stimuli, given, rngs)

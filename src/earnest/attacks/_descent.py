@@ -194,7 +194,9 @@ def check_descent(attack: GradientAttack) -> None:
         if not isinstance(value, int) or value < least:
             raise BadParameter(f"{name} of {attack.name} must be a whole number of at least {least}, got {value!r}")
     if not 0 < attack.step_size < math.inf:
-        raise BadParameter(f"step_size of {attack.name} must be a positive share of the budget, got {attack.step_size!r}")
+        raise BadParameter(
+            f"step_size of {attack.name} must be a positive share of the budget, got {attack.step_size!r}"
+        )
     if not 0 < attack.last_step <= 1:
         raise BadParameter(f"last_step of {attack.name} must lie in (0, 1], got {attack.last_step!r}")
     if not 0 <= attack.momentum < 1:
@@ -281,7 +283,9 @@ class Path:
         return self._budget.project(samples, clean=self._clean.samples, sample_rate=self._clean.sample_rate)
 
     def _stride(self, direction: NDArray[np.float32]) -> NDArray[np.float32]:
-        share = self._attack.step_size * (1 - (1 - self._attack.last_step) * self._step / max(1, self._attack.steps - 1))
+        share = self._attack.step_size * (
+            1 - (1 - self._attack.last_step) * self._step / max(1, self._attack.steps - 1)
+        )
         if not self._budget.round:
             return np.float32(share * self._budget.epsilon) * np.sign(direction)
         length = math.sqrt(energy(direction))

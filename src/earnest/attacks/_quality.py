@@ -58,10 +58,14 @@ def quality(
     """
     unknown = sorted(set(measures) - set(get_args(Measured)))
     if unknown:
-        raise BadParameter(f"measures must be among {', '.join(get_args(Measured))}, got {', '.join(unknown)}; leave them out")
+        raise BadParameter(
+            f"measures must be among {', '.join(get_args(Measured))}, got {', '.join(unknown)}; leave them out"
+        )
     found: dict[str, float] = {}
     if {"stoi", "pesq"} & set(measures) and clean.n_samples != perturbed.n_samples:
-        raise BadParameter(f"stoi and pesq compare clips of one length, got {clean.n_samples} and {perturbed.n_samples} samples; leave them out")
+        raise BadParameter(
+            f"stoi and pesq compare clips of one length, got {clean.n_samples} and {perturbed.n_samples} samples; leave them out"
+        )
     if "stoi" in measures:
         stoi = registry.extra("pystoi", needed_by="the measure 'stoi'")
         found["stoi"] = float(stoi.stoi(clean.samples, perturbed.samples, clean.sample_rate, extended=False))
@@ -78,14 +82,22 @@ def quality(
 
 
 def _word_errors(recogniser: Model, clean: AudioClip, perturbed: AudioClip, text: str | None) -> dict[str, float]:
-    replies = recogniser.ask([Stimulus(clips={"speech": clip}, prompt="Transcribe the speech.") for clip in (clean, perturbed)])
+    replies = recogniser.ask(
+        [Stimulus(clips={"speech": clip}, prompt="Transcribe the speech.") for clip in (clean, perturbed)]
+    )
     for reply in replies:
         if not isinstance(reply, Answer):
-            raise ModelFailed(f"the recogniser {recogniser.name!r} gave no answer; measure without it, or mend it", reason="model_error")
+            raise ModelFailed(
+                f"the recogniser {recogniser.name!r} gave no answer; measure without it, or mend it",
+                reason="model_error",
+            )
     before, after = (reply.said for reply in replies if isinstance(reply, Answer))
     reference = before if text is None else text
     if not reference.strip():
-        raise ModelFailed(f"{recogniser.name!r} hears no word in the clean clip, so that there is nothing to compare with; give its text", reason="empty_answer")
+        raise ModelFailed(
+            f"{recogniser.name!r} hears no word in the clean clip, so that there is nothing to compare with; give its text",
+            reason="empty_answer",
+        )
     return {
         "word_error_rate": word_error_rate(reference=reference, hypothesis=after),
         "word_error_rate_clean": word_error_rate(reference=reference, hypothesis=before),

@@ -55,7 +55,9 @@ class ShrinkingAttack(GradientAttack):
         for name in ("epsilon", "learning_rate"):
             value = getattr(self, name)
             if not 0 < value <= 2:
-                raise BadParameter(f"{name} of {self.name} must be above 0 and at most 2, full scale being 1, got {value!r}")
+                raise BadParameter(
+                    f"{name} of {self.name} must be above 0 and at most 2, full scale being 1, got {value!r}"
+                )
         for name, least in (("steps", 1), ("check_every", 1)):
             value = getattr(self, name)
             if not isinstance(value, int) or value < least:

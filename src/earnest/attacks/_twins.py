@@ -97,7 +97,9 @@ def _pair(
         return None
     before, after = crafted.before, crafted.stimulus
     texts = {
-        name: getattr(after, name) for name in ("prompt", "system_prompt") if getattr(after, name) != getattr(before, name)
+        name: getattr(after, name)
+        for name in ("prompt", "system_prompt")
+        if getattr(after, name) != getattr(before, name)
     }
     return clean, replace(clean.with_clip(clip.quantised()), **texts)
 

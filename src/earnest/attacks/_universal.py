@@ -76,7 +76,9 @@ class UniversalAttack(Attack):
             if not isinstance(value, int) or value < 1:
                 raise BadParameter(f"{name} of {self.name} must be a whole number of at least 1, got {value!r}")
         if not 0 < self.length_s <= 30 or not 0 < self.learning_rate <= 2:
-            raise BadParameter(f"length_s of {self.name} must lie above 0 and up to 30 s, and learning_rate up to 2, got {self.length_s!r} and {self.learning_rate!r}")
+            raise BadParameter(
+                f"length_s of {self.name} must lie above 0 and up to 30 s, and learning_rate up to 2, got {self.length_s!r} and {self.learning_rate!r}"
+            )
 
     @property
     def budget(self) -> Budget:
@@ -137,12 +139,16 @@ class UniversalAttack(Attack):
         if system is None:
             raise BadParameter(f"{self.name} is fitted on a model, got none; give --model")
         if "gradients" not in system.access:
-            raise AccessDenied(f"fitting {self.name} needs gradients access, but {system.model.name!r} grants {', '.join(sorted(system.access))} only")
+            raise AccessDenied(
+                f"fitting {self.name} needs gradients access, but {system.model.name!r} grants {', '.join(sorted(system.access))} only"
+            )
         stimuli = [Stimulus(clips={"speech": entry.clip()}, prompt=self.prompt) for entry in rows]
         aims = self.aims(rows, system, stimuli)
         learnt = [(stimulus, aim) for stimulus, aim in zip(stimuli, aims, strict=True) if aim is not None]
         if not learnt:
-            raise BadParameter(f"{self.name} has nothing to learn from in {len(rows)} rows; see its documentation for the rows that it needs")
+            raise BadParameter(
+                f"{self.name} has nothing to learn from in {len(rows)} rows; see its documentation for the rows that it needs"
+            )
         segment, losses = self._descended(system, learnt, rng)
         parameters = {k: v for k, v in self.spec.parameters.items() if k not in ("artefact", "transfer")}
         arrays = {"segment": segment, "losses": np.array(losses, np.float32)}

@@ -171,9 +171,7 @@ class Victim:
             self._tell(place, number, candidate, asked=asked, reply=reply)
         return replies
 
-    def score(
-        self, questions: Sequence[tuple[int, Candidate, str]], *, draw: int | None = None
-    ) -> NDArray[np.float64]:
+    def score(self, questions: Sequence[tuple[int, Candidate, str]], *, draw: int | None = None) -> NDArray[np.float64]:
         """Log-probability of a text as the whole answer to each question, in order; behind the access "scores".
 
         Each counts as a query, and its draw is as that of `ask`, but that all of a call must have one.
@@ -258,8 +256,12 @@ class Victim:
         stimuli = [self.stimuli[place].with_clip(clip) for place, clip in clips.items()]
         wanted = [targets[place] if self._sign(place) > 0 else None for place in clips]
         towards = [(s, text) for s, text in zip(stimuli, wanted, strict=True) if text is not None]
-        found = iter(self._system.aimed([s for s, _ in towards], targets=[text for _, text in towards]) if towards else ())
-        return {place: targets[place] if text is None else next(found) for place, text in zip(clips, wanted, strict=True)}
+        found = iter(
+            self._system.aimed([s for s, _ in towards], targets=[text for _, text in towards]) if towards else ()
+        )
+        return {
+            place: targets[place] if text is None else next(found) for place, text in zip(clips, wanted, strict=True)
+        }
 
     def _numbers(self, places: Sequence[int]) -> list[int]:
         """Which query of its place each question is, from 1."""

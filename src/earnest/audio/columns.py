@@ -36,14 +36,14 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "start_s": ("start_time_s", "offset_s"),
         "end_s": ("end_time_s", "stop_s"),
     }
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 """Our name of a column to the names that stand for it, the likeliest first."""
 
 KNOWN = frozenset(
     (*SYNONYMS, "role", "pair", "consent", "channel", "split", "action", "emotion", "field", "secret", "phrase", "attack",
      "category", "semantic_category", "risk_category", "race", "ethnicity", "personality", "fluency", "economic_status",
      "duration_s", "offset", "duration")
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 """Columns that something reads; any other keeps its name as it is written."""
 
 _LIKENESS = 0.8

@@ -49,7 +49,7 @@ _MARKS = (
     ("wav", b"RIFF"), ("rf64", b"RF64"), ("rf64", b"BW64"), ("w64", b"riff" + _W64_TAIL), ("aiff", b"FORM"), ("au", b".snd"),
     ("caf", b"caff"), ("flac", b"fLaC"), ("ogg", b"OggS"), ("nist", b"NIST_1A"), ("matroska", b"\x1aE\xdf\xa3"),
     ("amr", b"#!AMR"), ("asf", _ASF_HEADER), ("ac3", b"\x0bw"),
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 
 
 def _refined(name: str, head: bytes) -> str:
@@ -317,7 +317,9 @@ def _counted_frames(first: bytes) -> int | None:
         if place >= 0 and len(first) >= place + 12 and first[place + 7] & 1:
             return int(struct.unpack(">I", first[place + 8 : place + 12])[0])
     place = first.find(b"VBRI")
-    return int(struct.unpack(">I", first[place + 14 : place + 18])[0]) if place >= 0 and len(first) >= place + 18 else None
+    return (
+        int(struct.unpack(">I", first[place + 14 : place + 18])[0]) if place >= 0 and len(first) >= place + 18 else None
+    )
 
 
 def _is_adts(head: bytes) -> bool:
@@ -410,7 +412,11 @@ def _matroska(handle: BinaryIO, size: int) -> str:
             return ""
         element, length, n_head = _element(_at(handle, start, 12))
         if not n_head:
-            return "its last element ends in its header" if size - start < 12 else f"what stands at byte {start} is no element"
+            return (
+                "its last element ends in its header"
+                if size - start < 12
+                else f"what stands at byte {start} is no element"
+            )
         if length is not None and start + n_head + length > size:
             return f"an element has {size - start - n_head} of {length} bytes"
         start += n_head + (0 if element in _MASTERS or length is None else length)
@@ -435,7 +441,10 @@ def _asf(handle: BinaryIO, size: int) -> str:
     place = head.find(_ASF_FILE)
     if place < 0 or len(head) < place + 92:
         return ""
-    wanted, flags = struct.unpack("<Q", head[place + 40 : place + 48])[0], struct.unpack("<I", head[place + 88 : place + 92])[0]
+    wanted, flags = (
+        struct.unpack("<Q", head[place + 40 : place + 48])[0],
+        struct.unpack("<I", head[place + 88 : place + 92])[0],
+    )
     return "" if flags & 1 else _short(size, wanted)  # the flag of a broadcast, whose size is not known
 
 
@@ -445,4 +454,4 @@ _CHECKS: Mapping[str, Callable[[BinaryIO, int], str]] = MappingProxyType(
         "aac": _frames(_frame_of_aac, 6), "ac3": _frames(_frame_of_ac3, 6), "eac3": _frames(_frame_of_ac3, 6), "amr": _amr,
         "mov": _boxes, "matroska": _matroska, "asf": _asf,
     }
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line

@@ -30,14 +30,20 @@ def convert(manifest: Manifest, out: str | Path) -> Manifest:
     """
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise BadData(f"a data set is written into a new or empty folder, got {str(out)!r}, which holds something; name another")
+        raise BadData(
+            f"a data set is written into a new or empty folder, got {str(out)!r}, which holds something; name another"
+        )
     if out.resolve().is_relative_to(manifest.folder.resolve()):
-        raise BadData(f"a data set is written outside of its own folder, got {str(out)!r} inside {str(manifest.folder)!r}; name another")
+        raise BadData(
+            f"a data set is written outside of its own folder, got {str(out)!r} inside {str(manifest.folder)!r}; name another"
+        )
     try:
         paths = _written_recordings(manifest, out)
         _write_table(manifest, paths, out)
     except OSError as error:
-        raise StorageFailed(f"{str(out)!r} must be writable, got {error.strerror or error}; free some space, or name another folder") from error
+        raise StorageFailed(
+            f"{str(out)!r} must be writable, got {error.strerror or error}; free some space, or name another folder"
+        ) from error
     return Manifest.read(out)
 
 

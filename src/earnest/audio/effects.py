@@ -232,9 +232,12 @@ def room(
         given = (size_m, source_m, microphone_m, tail_seed)
         if all(value is not None for value in given):
             box = rooms.Shoebox(
-                size_m=tuple(size_m), source_m=tuple(source_m), microphone_m=tuple(microphone_m),
-                rt60_s=rt60_s, tail_seed=tail_seed,
-            )  # fmt: skip
+                size_m=tuple(size_m),
+                source_m=tuple(source_m),
+                microphone_m=tuple(microphone_m),
+                rt60_s=rt60_s,
+                tail_seed=tail_seed,
+            )
         elif all(value is None for value in given):
             box = rooms.Shoebox.drawn(rt60_s=rt60_s, rng=_needed(rng, "room", "size_m"))
         else:
@@ -546,7 +549,7 @@ EFFECTS: dict[str, Callable[..., Changed]] = {
         packet_loss,
         microphone,
         telephone,
-    )  # fmt: skip
+    )
 }
 """Every effect by name."""
 

@@ -45,7 +45,9 @@ class Entry(BaseModel):
     id: str = Field(default="", description="Unique name of the item; the path where none is given.")
     text: str | None = Field(default=None, description="What is said.")
     speaker: str | None = Field(default=None, description="Who speaks, as a pseudonym.")
-    gender: str | None = Field(default=None, description="In one spelling: male, female, ...; none where it is not known.")
+    gender: str | None = Field(
+        default=None, description="In one spelling: male, female, ...; none where it is not known."
+    )
     age: Annotated[int, _YEARS] | Annotated[float, _YEARS] | None = Field(default=None, description="In years.")
     age_band: str | None = Field(default=None, description="In one spelling: child, teenager, adult, twenties, ...")
     accent: str | None = None
@@ -55,7 +57,9 @@ class Entry(BaseModel):
     pair: str | None = Field(default=None, description="Items with one value belong together.")
     licence: str | None = None
     consent: str | None = Field(default=None, description="How the speaker consented.")
-    start_s: Annotated[float, _SECONDS] | None = Field(default=None, description="Where the item begins in the file, in s.")
+    start_s: Annotated[float, _SECONDS] | None = Field(
+        default=None, description="Where the item begins in the file, in s."
+    )
     end_s: Annotated[float, _SECONDS] | None = Field(default=None, description="Where it ends in the file, in s.")
     channel: Annotated[int, Field(ge=0, lt=MAX_CHANNELS)] | None = Field(
         default=None, description="The one channel that is taken, from 0; all are mixed where none is given."
@@ -83,7 +87,9 @@ class Entry(BaseModel):
     @model_validator(mode="after")
     def _ends_after_its_start(self) -> Entry:
         if self.end_s is not None and self.end_s <= (self.start_s or 0.0):
-            raise ValueError(f"end_s must lie after start_s, got {self.end_s:g} after {self.start_s or 0.0:g}; mend the times")
+            raise ValueError(
+                f"end_s must lie after start_s, got {self.end_s:g} after {self.start_s or 0.0:g}; mend the times"
+            )
         return self
 
     @field_validator("role")
@@ -135,7 +141,12 @@ class Entry(BaseModel):
 
     def clip(self, *, max_duration_s: float = MAX_DURATION_S) -> AudioClip:
         """The audio from `start_s` to `end_s`, decoded now; see `AudioClip.read` for what it refuses."""
-        part = {"start_s": self.start_s or 0.0, "end_s": self.end_s, "channel": self.channel, "max_duration_s": max_duration_s}
+        part = {
+            "start_s": self.start_s or 0.0,
+            "end_s": self.end_s,
+            "channel": self.channel,
+            "max_duration_s": max_duration_s,
+        }
         if self._recording is None:
             return AudioClip.read(self.file, **part)
         return named_clip(self.path, lambda: AudioClip.from_bytes(self.file_bytes(), **part))
@@ -152,7 +163,13 @@ class Entry(BaseModel):
             claimed = math.nan if told is None else float(told)
         except ValueError:
             claimed = math.nan
-        whole = claimed if 0 <= claimed < math.inf else header_duration_s(os.path.join(self._folder, self.path)) if self.is_file else None
+        whole = (
+            claimed
+            if 0 <= claimed < math.inf
+            else header_duration_s(os.path.join(self._folder, self.path))
+            if self.is_file
+            else None
+        )
         return None if whole is None else max(0.0, whole - (self.start_s or 0.0))
 
     def value(self, column: str) -> str | int | float | None:
@@ -180,7 +197,11 @@ def shown(value: Any) -> str:
 def _named(row: dict[str, Any]) -> Any:
     """The path, and of a part of a file the part."""
     path, part = row.get("path", ""), [row.get(name) for name in ("start_s", "end_s", "channel")]
-    return path if part == [None] * 3 else f"{path}#{'-'.join('' if value is None else str(value) for value in part)}".rstrip("-")
+    return (
+        path
+        if part == [None] * 3
+        else f"{path}#{'-'.join('' if value is None else str(value) for value in part)}".rstrip("-")
+    )
 
 
 def _place_age(row: dict[str, Any]) -> None:

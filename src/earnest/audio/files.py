@@ -44,7 +44,21 @@ SUFFIXES = {
 }
 """Suffixes read without extras, and the container that each promises."""
 
-CODEC_SUFFIXES = (".m4a", ".mp4", ".aac", ".webm", ".mka", ".mkv", ".amr", ".wma", ".spx", ".ac3", ".eac3", ".3gp", ".mov")
+CODEC_SUFFIXES = (
+    ".m4a",
+    ".mp4",
+    ".aac",
+    ".webm",
+    ".mka",
+    ".mkv",
+    ".amr",
+    ".wma",
+    ".spx",
+    ".ac3",
+    ".eac3",
+    ".3gp",
+    ".mov",
+)
 """Suffixes read with `earnest[codecs]`."""
 
 AUDIO_SUFFIXES = (*SUFFIXES, *CODEC_SUFFIXES)
@@ -138,7 +152,9 @@ class _Request:
         """The wanted channel of samples of shape (n_channels, n_samples), or the mean of all; float32."""
         if self.part.channel is not None:
             if self.part.channel >= len(channels):
-                raise BadAudio(f"{self.name} must have a channel {self.part.channel}, counted from 0, got {len(channels)}; mend the column channel")
+                raise BadAudio(
+                    f"{self.name} must have a channel {self.part.channel}, counted from 0, got {len(channels)}; mend the column channel"
+                )
             return channels[self.part.channel]
         return channels[0] if len(channels) == 1 else channels.mean(axis=0, dtype=np.float64).astype(np.float32)
 
@@ -156,7 +172,9 @@ def read_audio(path: str | Path, *, max_duration_s: float, part: Part = Part()) 
             what = "a folder" if path.is_dir() else "nothing"
             raise BadAudio(f"an audio file must be at {name}, got {what} there; check the path")
         with path.open("rb") as handle:
-            samples, sample_rate, container = _decoded(handle, _Request(name=name, max_duration_s=max_duration_s, part=part))
+            samples, sample_rate, container = _decoded(
+                handle, _Request(name=name, max_duration_s=max_duration_s, part=part)
+            )
     except OSError as error:
         if fault := machine_failed(error):
             raise fault from error
@@ -179,7 +197,15 @@ def decode_audio(data: bytes, *, max_duration_s: float, part: Part = Part()) -> 
 
 def suffix_of(data: bytes) -> str:
     """The suffix that fits an audio file's bytes; `.wav` where they are of no container that is known."""
-    named = {"matroska": ".mka", "mov": ".m4a", "asf": ".wma", "rf64": ".wav", "nist": ".wav", "eac3": ".ac3", "": ".wav"}
+    named = {
+        "matroska": ".mka",
+        "mov": ".m4a",
+        "asf": ".wma",
+        "rf64": ".wav",
+        "nist": ".wav",
+        "eac3": ".ac3",
+        "": ".wav",
+    }
     container = containers.container_of(io.BytesIO(data))
     return named.get(container, f".{container}")
 
@@ -257,7 +283,9 @@ def _plain_pcm16(handle: BinaryIO, size: int, request: _Request) -> tuple[np.nda
     request.check_budget(end - start, place.sample_rate, 1)
     handle.seek(place.start + 2 * start)
     data = handle.read(2 * (end - start))
-    if len(data) < 2 * (end - start) or end <= start:  # it is being written to, or the part is none: told where others are read
+    if (
+        len(data) < 2 * (end - start) or end <= start
+    ):  # it is being written to, or the part is none: told where others are read
         return None
     return np.frombuffer(data, dtype="<i2").astype(np.int16, copy=False), place.sample_rate
 
@@ -354,7 +382,9 @@ def _by_pyav(handle: BinaryIO, container: str, request: _Request) -> tuple[np.nd
         ) as opened:
             stream = next(iter(opened.streams.audio), None)
             if stream is None or stream.codec_context is None:
-                raise BadAudio(f"{request.name} must hold an audio stream that can be decoded, got none; check the file")
+                raise BadAudio(
+                    f"{request.name} must hold an audio stream that can be decoded, got none; check the file"
+                )
             sample_rate, expected_s = stream.rate or 0, _expected_s(opened, stream, av)
             request.check_budget((expected_s or 0.0) * sample_rate, sample_rate, stream.channels or 1)
             blocks = _blocks_by_pyav(av, opened, stream, request)

@@ -85,7 +85,9 @@ def _by_manifest(folder: Path, root: Path, reading: Reading) -> Folder:
     rows = own_rows(manifests[0], (place / manifests[0].name).as_posix(), reading)
     entries = list(_entries(rows, folder, root, reading, split=_split_named(place.name)))
     beside = sorted(file.name for file in folder.iterdir() if file.is_file() and layouts.is_text(file.name))
-    return Folder(entries=entries, unread=[(place / name).as_posix() for name in beside if folder / name not in reading.used])
+    return Folder(
+        entries=entries, unread=[(place / name).as_posix() for name in beside if folder / name not in reading.used]
+    )
 
 
 def _by_layout(folder: Path, root: Path, reading: Reading) -> Folder:
@@ -117,9 +119,7 @@ def _manifests(folder: Path) -> list[Path]:
     return [folder / name for name in MANIFESTS if (folder / name).is_file()]
 
 
-def _entries(
-    rows: Iterable[Row], folder: Path, root: Path, reading: Reading, *, split: str = ""
-) -> Iterator[Entry]:
+def _entries(rows: Iterable[Row], folder: Path, root: Path, reading: Reading, *, split: str = "") -> Iterator[Entry]:
     """Entries of the rows, paths and ids from `root`; faults are added to the reading."""
     listed = list(rows)
     names = _names_by_table(listed, reading)
@@ -211,8 +211,10 @@ def _entry(cells: dict[str, Any]) -> tuple[Entry | None, list[str]]:
 def _fault_words(fault: Any) -> str:
     column = ".".join(map(str, fault["loc"])) or "the row"
     if column == "path":
-        return "path must name a file, got an empty cell; fill it or drop the line" if fault["type"] == "missing" else (
-            f"path must name a file, got {shown(fault.get('input'))}; mend the path"
+        return (
+            "path must name a file, got an empty cell; fill it or drop the line"
+            if fault["type"] == "missing"
+            else (f"path must name a file, got {shown(fault.get('input'))}; mend the path")
         )
     message = fault["msg"].removeprefix("Value error, ")
     if column == "the row" or message.startswith(column):
@@ -296,5 +298,7 @@ def _forms(path: str, bases: tuple[str, ...]) -> Iterator[str]:
     """A path in every form that it may have on the disk: from each base, in each normal form, with Windows' separators."""
     for written in dict.fromkeys((path, path.replace("\\", "/"))):
         for base in bases:
-            for form in dict.fromkeys((written, unicodedata.normalize("NFC", written), unicodedata.normalize("NFD", written))):
+            for form in dict.fromkeys(
+                (written, unicodedata.normalize("NFC", written), unicodedata.normalize("NFD", written))
+            ):
                 yield os.path.normpath(f"{base}/{form}") if base else form

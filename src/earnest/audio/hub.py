@@ -15,7 +15,9 @@ from typing import Any
 from earnest.errors import BadData, machine_failed
 from earnest.registry import extra
 
-_ADDRESS = re.compile(r"hf:/{1,2}(?P<owner>[\w.-]{1,96})/(?P<name>[\w.-]{1,96})(?:@(?P<revision>[\w./-]{1,200}))?/?", re.ASCII)
+_ADDRESS = re.compile(
+    r"hf:/{1,2}(?P<owner>[\w.-]{1,96})/(?P<name>[\w.-]{1,96})(?:@(?P<revision>[\w./-]{1,200}))?/?", re.ASCII
+)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _KEPT = re.compile(r"(?P<owner>[\w.-]+)--(?P<name>[\w.-]+)@(?P<commit>[0-9a-f]{40})", re.ASCII)
 _CODE = ("*.py", "*.sh", "*.ipynb", "*.pkl", "*.pickle", "*.pt", "*.bin")
@@ -86,7 +88,12 @@ def _fetched(hub: Any, repository: str, commit: str) -> Path:
     if not folder.is_dir():
         part = folder.with_name(f"{folder.name}.part")
         hub.snapshot_download(
-            repository, repo_type="dataset", revision=commit, local_dir=part, ignore_patterns=list(_CODE), endpoint=_endpoint(hub)
+            repository,
+            repo_type="dataset",
+            revision=commit,
+            local_dir=part,
+            ignore_patterns=list(_CODE),
+            endpoint=_endpoint(hub),
         )
         part.rename(folder)
     return folder

@@ -144,10 +144,14 @@ class Manifest:
         BadData
             If no row has them.
         """
-        rows = tuple(entry for entry in self.entries if all(entry.value(name) == value for name, value in values.items()))
+        rows = tuple(
+            entry for entry in self.entries if all(entry.value(name) == value for name, value in values.items())
+        )
         if not rows:
             asked = ", ".join(f"{name}={value!r}" for name, value in values.items())
-            raise BadData(f"a row of {str(self.folder)!r} must have {asked}, got none; its columns are {', '.join(self.columns)}")
+            raise BadData(
+                f"a row of {str(self.folder)!r} must have {asked}, got none; its columns are {', '.join(self.columns)}"
+            )
         return replace(self, entries=rows)
 
     @classmethod

@@ -76,7 +76,11 @@ class Masking:
         BadParameter
             If the change has another length than the clip.
         """
-        above = _density_db(self._spectra(change), floor=0.0) + (FULL_SCALE_DB - self.loudest_db)[:, None] - self.threshold_db
+        above = (
+            _density_db(self._spectra(change), floor=0.0)
+            + (FULL_SCALE_DB - self.loudest_db)[:, None]
+            - self.threshold_db
+        )
         heard = np.isfinite(self.threshold_db)
         return float(np.maximum(above, 0.0)[heard].sum() / max(1, heard.sum()))
 
@@ -200,9 +204,7 @@ def _packed(
     return bins, packed, counts
 
 
-def _far_apart(
-    rate: NDArray[np.float64], levels: NDArray[np.float64], counts: NDArray[np.intp]
-) -> NDArray[np.bool_]:
+def _far_apart(rate: NDArray[np.float64], levels: NDArray[np.float64], counts: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Which maskers stay when of two within half a Bark the weaker is dropped, from low to high; all frames at once."""
     n_frames, width = rate.shape
     rows = np.arange(n_frames)

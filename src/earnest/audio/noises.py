@@ -25,7 +25,7 @@ SLOPES = {"white": 0.0, "pink": -1.0, "brown": -2.0, "blue": 1.0}
 SPEECH_THIRDS_DB = (
     38.6, 43.5, 54.4, 57.7, 56.8, 60.2, 60.3, 59.0, 62.1, 62.1, 60.5, 56.8, 53.7,
     53.0, 52.0, 48.7, 48.1, 46.8, 45.6, 44.5, 44.3, 43.7, 43.4, 41.3, 40.7,
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 
 COLOURS = (*SLOPES, "speech")
 

@@ -38,7 +38,11 @@ def page_fault(file: Path, metadata: Any) -> str:
 
 
 def _fault_of_chunk(handle: BinaryIO, chunk: Any, *, is_list: bool) -> str:
-    place = chunk.dictionary_page_offset if chunk.has_dictionary_page and chunk.dictionary_page_offset else chunk.data_page_offset
+    place = (
+        chunk.dictionary_page_offset
+        if chunk.has_dictionary_page and chunk.dictionary_page_offset
+        else chunk.data_page_offset
+    )
     end, n_before = place + chunk.total_compressed_size, 0
     while place < end:
         handle.seek(place)

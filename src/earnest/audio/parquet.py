@@ -60,7 +60,10 @@ class Table:
 
     def __init__(self, file: Path, *, audio: str, texts: Sequence[str], needed: Sequence[str] = ()) -> None:
         self.file, self._audio = file, audio
-        self._faults: tuple[type[Exception], ...] = (extra("pyarrow", needed_by="a parquet file").ArrowException, OSError)
+        self._faults: tuple[type[Exception], ...] = (
+            extra("pyarrow", needed_by="a parquet file").ArrowException,
+            OSError,
+        )
         self._file = opened(file)
         names = self._file.schema_arrow.names
         lacking = [name for name in needed if name not in names]
@@ -90,7 +93,9 @@ class Table:
             for batch in self._batches_of_texts():
                 left -= batch.nbytes
                 if left < 0:
-                    raise BadData(f"{self.file} must hold at most {MAX_TEXT // 2**20} MB of text, got more; cut it into several files")
+                    raise BadData(
+                        f"{self.file} must hold at most {MAX_TEXT // 2**20} MB of text, got more; cut it into several files"
+                    )
                 found += batch.to_pylist()
         except self._faults as error:
             if fault := machine_failed(error):
@@ -102,9 +107,18 @@ class Table:
         """Batches of so few rows that a text which all of them repeat fits into memory as often."""
         for group in range(self._file.metadata.num_row_groups):
             chunks = self._file.metadata.row_group(group)
-            largest = max((chunks.column(n).total_uncompressed_size for n in range(chunks.num_columns) if self._is_text(chunks.column(n))), default=1)
+            largest = max(
+                (
+                    chunks.column(n).total_uncompressed_size
+                    for n in range(chunks.num_columns)
+                    if self._is_text(chunks.column(n))
+                ),
+                default=1,
+            )
             size = int(min(_MOST_ROWS, max(1, _BATCH_BYTES // max(1, largest))))
-            yield from self._file.iter_batches(batch_size=size, row_groups=[group], columns=self._texts, use_threads=False)
+            yield from self._file.iter_batches(
+                batch_size=size, row_groups=[group], columns=self._texts, use_threads=False
+            )
 
     def _is_text(self, chunk: Any) -> bool:
         return any(chunk.path_in_schema == name or chunk.path_in_schema.startswith(f"{name}.") for name in self._texts)
@@ -139,7 +153,9 @@ class Table:
                 self._kept.popitem(last=False)
 
     def _batches(self, group: int) -> Iterator[Any]:
-        for batch in self._file.iter_batches(batch_size=1, row_groups=[group], columns=[self._audio], use_threads=False):
+        for batch in self._file.iter_batches(
+            batch_size=1, row_groups=[group], columns=[self._audio], use_threads=False
+        ):
             yield batch.column(0)[0]
 
 
@@ -166,7 +182,11 @@ def opened(file: Path) -> Any:
     pyarrow, parquet = (extra(name, needed_by="a parquet file") for name in ("pyarrow", "pyarrow.parquet"))
     try:  # in one pass through a group, with little buffered
         found = parquet.ParquetFile(
-            file, pre_buffer=False, buffer_size=1 << 20, thrift_string_size_limit=1 << 24, thrift_container_size_limit=1 << 20
+            file,
+            pre_buffer=False,
+            buffer_size=1 << 20,
+            thrift_string_size_limit=1 << 24,
+            thrift_container_size_limit=1 << 20,
         )
         fault = page_fault(file, found.metadata)
     except (pyarrow.ArrowException, OSError, ValueError) as error:
@@ -174,7 +194,9 @@ def opened(file: Path) -> Any:
             raise fault from error
         raise BadData(f"{file} must be a parquet file ({error}); fetch it anew") from error
     if fault:
-        raise BadData(f"{file} must unpack to pages of at most {MAX_PAGE_BYTES // 2**20} MB and {MAX_PAGE_VALUES:,} values, got {fault}; write it in smaller groups of rows")
+        raise BadData(
+            f"{file} must unpack to pages of at most {MAX_PAGE_BYTES // 2**20} MB and {MAX_PAGE_VALUES:,} values, got {fault}; write it in smaller groups of rows"
+        )
     return found
 
 

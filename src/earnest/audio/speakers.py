@@ -47,11 +47,54 @@ AGE_BANDS = _table(
 """Spelling, as `plain` gives it, to the name used here; Common Voice's among them."""
 
 UNKNOWN = frozenset(
-    ["unknown", "unk", "u", "other", "others", "o", "unspecified", "not specified", "undisclosed", "not disclosed", "not stated", "not given", "not provided", "not available", "not applicable", "no answer", "missing", "none", "null", "nil", "nan", "na", "n/a", "n.a.", "tbd", "do not wish to say", "don't wish to say", "do not want to say", "prefer not to say", "prefer not to answer", "prefer not to disclose", "rather not say", "declined", "declined to say", "declined to answer", "refused", "keine angabe", "otro", "autre", "未知"]
+    [
+        "unknown",
+        "unk",
+        "u",
+        "other",
+        "others",
+        "o",
+        "unspecified",
+        "not specified",
+        "undisclosed",
+        "not disclosed",
+        "not stated",
+        "not given",
+        "not provided",
+        "not available",
+        "not applicable",
+        "no answer",
+        "missing",
+        "none",
+        "null",
+        "nil",
+        "nan",
+        "na",
+        "n/a",
+        "n.a.",
+        "tbd",
+        "do not wish to say",
+        "don't wish to say",
+        "do not want to say",
+        "prefer not to say",
+        "prefer not to answer",
+        "prefer not to disclose",
+        "rather not say",
+        "declined",
+        "declined to say",
+        "declined to answer",
+        "refused",
+        "keine angabe",
+        "otro",
+        "autre",
+        "未知",
+    ]
 )
 """What says that a value is not known, as `plain` gives it; so does a value without a letter or digit."""
 
-_ADULTS = frozenset({"adult", *_DECADES, "senior", "seniors", "elderly", "old", "middle aged", "young adult", "young adults"})
+_ADULTS = frozenset(
+    {"adult", *_DECADES, "senior", "seniors", "elderly", "old", "middle aged", "young adult", "young adults"}
+)
 _NUMBERED = re.compile(r"(?P<low>\d{1,3})(?:\+| (?:to )?(?P<high>\d{1,3}))?(?: years| yrs)?(?: old)?")
 _ADULT_FROM, _CHILD_UNTIL = 18, 12
 

@@ -56,7 +56,13 @@ class Split:
     def as_json(self) -> dict[str, Any]:
         """The split as an artefact carries it: how it was made, and digests of what was seen."""
         seen = {f"{column}s": sorted(keys(self.rows, column)) for column in self.apart_by}
-        facts = {"name": self.name, "how": self.how, "apart_by": list(self.apart_by), "seed": self.seed, "note": self.note}
+        facts = {
+            "name": self.name,
+            "how": self.how,
+            "apart_by": list(self.apart_by),
+            "seed": self.seed,
+            "note": self.note,
+        }
         return {**facts, "n_rows": len(self.rows), "n_rest": len(self.rest), **seen}
 
 
@@ -76,12 +82,16 @@ def split_of(data: Manifest, name: str, *, seed: int = 0) -> Split:
         return Split(name=name, rows=data.entries, rest=(), how="all", apart_by=_there(data.entries))
     if values:
         if name not in values:
-            raise BadData(f"a row of {data.folder} must have split={name!r}, got {', '.join(sorted(values))}; name one of them, or `all`")
+            raise BadData(
+                f"a row of {data.folder} must have split={name!r}, got {', '.join(sorted(values))}; name one of them, or `all`"
+            )
         rows, rest = _parted(data.entries, lambda entry: str(entry.value("split")) == name)
         apart_by, note = _kept_apart(rows, rest)
         return Split(name=name, rows=rows, rest=rest, how="column", apart_by=apart_by, note=note)
     if name not in DRAWN:
-        raise BadData(f"without a column split, the splits are {', '.join(DRAWN)} and all, got {name!r}; add the column, or name one of them")
+        raise BadData(
+            f"without a column split, the splits are {', '.join(DRAWN)} and all, got {name!r}; add the column, or name one of them"
+        )
     groups, apart_by, note = _drawable(data)
     train = _drawn(groups, seed=seed)
     rows, rest = _parted(data.entries, lambda entry: (entry.id in train) is (name == "train"))

@@ -60,7 +60,9 @@ class Reading:
         """Whether a file is one, and lies in the folder; otherwise that is a fault."""
         inside = self.root is None or file.resolve().is_relative_to(self.root.resolve())
         if not file.is_file() or not inside:
-            self.faults.append(f"{place} must be a file in the data set's folder, got a link out of it or no file; copy it there")
+            self.faults.append(
+                f"{place} must be a file in the data set's folder, got a link out of it or no file; copy it there"
+            )
             return False
         return True
 
@@ -94,7 +96,9 @@ def text_of(file: Path, place: str, reading: Reading) -> str | None:
         reading.faults.append(f"{place} must be readable, got {error}; check the file and its permissions")
         return None
     if len(content) > MAX_BYTES:
-        reading.faults.append(f"{place} must hold at most {MAX_BYTES // 2**20} MB of text, got more; cut it into several folders")
+        reading.faults.append(
+            f"{place} must hold at most {MAX_BYTES // 2**20} MB of text, got more; cut it into several folders"
+        )
         return None
     return _decoded(content, place, reading)
 
@@ -142,7 +146,9 @@ def _latin1(content: bytes, place: str, reading: Reading) -> str | None:
         text = "\0"
     control = next((letter for letter in text if letter < " " and letter not in "\t\n\r\f\v"), None)
     if control is not None:
-        reading.faults.append(f"{place} must be text in UTF-8, UTF-16 or Latin-1, got bytes of none of them; {_SAVE_AS}")
+        reading.faults.append(
+            f"{place} must be text in UTF-8, UTF-16 or Latin-1, got bytes of none of them; {_SAVE_AS}"
+        )
         return None
     reading.note(f"{place} is not UTF-8; it was read as Latin-1 (Windows-1252): check its letters, or {_SAVE_AS}")
     return text
@@ -227,7 +233,9 @@ def _has_good_header(names: Sequence[str], place: str, reading: Reading) -> bool
     counts = Counter(columns.folded(name) for name in names)
     twice = sorted(name for name, n in counts.items() if n > 1)
     if twice:
-        reading.faults.append(f"{place} line 1: the column {', '.join(map(repr, twice))} comes more than once; rename one")
+        reading.faults.append(
+            f"{place} line 1: the column {', '.join(map(repr, twice))} comes more than once; rename one"
+        )
     return bool(names) and not twice
 
 

@@ -78,8 +78,15 @@ def _may_have_channels(entry: Entry) -> bool:
 def _clipping(clip: AudioClip) -> str:
     if clip.peak < _FULL_SCALE:
         return ""
-    share = float(np.count_nonzero(clip.samples >= _FULL_SCALE) + np.count_nonzero(clip.samples <= -_FULL_SCALE)) / clip.n_samples
-    return f"it is clipped: {share:.1%} of its samples are at full scale; record it with less gain" if share > CLIPPED_SHARE else ""
+    share = (
+        float(np.count_nonzero(clip.samples >= _FULL_SCALE) + np.count_nonzero(clip.samples <= -_FULL_SCALE))
+        / clip.n_samples
+    )
+    return (
+        f"it is clipped: {share:.1%} of its samples are at full scale; record it with less gain"
+        if share > CLIPPED_SHARE
+        else ""
+    )
 
 
 def _length(clip: AudioClip) -> str:
@@ -95,7 +102,9 @@ def _claims(entry: Entry, clip: AudioClip) -> list[str]:
             told.append(f"its column {column} says {claimed:g} Hz, its file {clip.sample_rate} Hz")
     for column in _CLAIMED_S:
         claimed = _number(entry.attributes.get(column, ""))
-        if claimed is not None and abs(claimed - clip.duration_s) > max(_DURATION_SLACK_S, _DURATION_SLACK * clip.duration_s):
+        if claimed is not None and abs(claimed - clip.duration_s) > max(
+            _DURATION_SLACK_S, _DURATION_SLACK * clip.duration_s
+        ):
             told.append(f"its column {column} says {claimed:g} s, its file {clip.duration_s:.3f} s")
     return told
 

@@ -251,11 +251,19 @@ def _judge_gap(name: str, data: Published, table: Table, column: str, second: Se
     both = [(a, b) for a, b in zip(first, second, strict=True) if a is not None and b is not None]
     sizes = np.array([-1.0 if gap is None else abs(gap) for gap in gaps])
     return JudgeGap(
-        table=name, cited=table.cited, title=table.title, pillar=table.pillar, column=column, unit=table.unit, gaps=gaps,
-        mean_gap=float(sizes[sizes >= 0].mean()), largest_gap=float(sizes.max()),
+        table=name,
+        cited=table.cited,
+        title=table.title,
+        pillar=table.pillar,
+        column=column,
+        unit=table.unit,
+        gaps=gaps,
+        mean_gap=float(sizes[sizes >= 0].mean()),
+        largest_gap=float(sizes.max()),
         largest_model=data.names[int(sizes.argmax())],
-        rank_correlation=rank_correlation(first=[a for a, _ in both], second=[b for _, b in both]).value, n=len(both),
-    )  # fmt: skip
+        rank_correlation=rank_correlation(first=[a for a, _ in both], second=[b for _, b in both]).value,
+        n=len(both),
+    )
 
 
 # ---------------------------------------------------------------- the published board
@@ -301,11 +309,12 @@ def published_board(
     ]
     rows = [
         PublishedRow(
-            model=model.name, open=model.open,
+            model=model.name,
+            open=model.open,
             rank=1 + sum(other > scores[place] for other in scores) if scaled else None,
             score=scores[place] if scaled else None,
             columns={name: values[place] for name, values in columns.items()},
         )
         for place, model in enumerate(data.models)
-    ]  # fmt: skip
+    ]
     return sorted(rows, key=lambda row: row.rank or 0), scaled

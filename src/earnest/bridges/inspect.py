@@ -222,9 +222,13 @@ def _task_builder(name: str, task: Any) -> Callable[..., InspectTask]:
             raise BadData(f"task {name!r} cannot run on {data or 'the probe set'}: {missing}")
         items = {item.id: item for item in found}
         if any(item.follow is not None for item in found):
-            raise BadData(f"task {name!r} asks in turns, which Inspect's samples do not; run it with `earnest run --task {name}`")
+            raise BadData(
+                f"task {name!r} asks in turns, which Inspect's samples do not; run it with `earnest run --task {name}`"
+            )
         return InspectTask(
-            dataset=MemoryDataset([_sample(item, seed=seed) for item in items.values()], name=data or "earnest probe set"),
+            dataset=MemoryDataset(
+                [_sample(item, seed=seed) for item in items.values()], name=data or "earnest probe set"
+            ),
             solver=generate(),
             scorer=earnest_scorer(name, items),
             version=task.version,
@@ -372,7 +376,11 @@ def _log(folder: Path, name: str, lines: list[JournalLine], headline: Any) -> Ev
             metrics[key] = EvalMetric(name=key, value=value)
     n_unscored = sum(line.status == "unscored" for line in lines)
     score = EvalScore(
-        name="earnest", scorer="earnest", scored_samples=len(lines) - n_unscored, unscored_samples=n_unscored, metrics=metrics
+        name="earnest",
+        scorer="earnest",
+        scored_samples=len(lines) - n_unscored,
+        unscored_samples=n_unscored,
+        metrics=metrics,
     )
     return EvalLog(
         status="success",
@@ -399,7 +407,9 @@ def _eval_sample(folder: Path, line: JournalLine) -> EvalSample:
     output.usage = _usage(line.usage)
     verdict = line.verdict or {}
     score = (
-        Score(value=float("nan") if line.score is None else line.score, answer=line.label, metadata=verdict.get("facts"))
+        Score(
+            value=float("nan") if line.score is None else line.score, answer=line.label, metadata=verdict.get("facts")
+        )
         if line.status == "scored"
         else Score.unscored(reason=line.reason, explanation=line.detail)
     )

@@ -23,7 +23,47 @@ from earnest.errors import BadData, BadParameter
 _ARXIV = re.compile(r"^(?:arxiv:)?(\d{4}\.\d{4,5})(?:v\d+)?$", re.IGNORECASE)
 _DOI = re.compile(r"^(?:doi:)?(10\.\d{4,9}/\S+)$", re.IGNORECASE)
 _COMMON = frozenset(
-    ["a", "an", "the", "of", "for", "in", "on", "to", "with", "and", "via", "from", "is", "are", "do", "does", "can", "its", "be", "as", "at", "by", "we", "how", "what", "when", "where", "into", "toward", "towards", "large", "audio", "language", "model", "models", "speech", "llm", "llms", "new"]
+    [
+        "a",
+        "an",
+        "the",
+        "of",
+        "for",
+        "in",
+        "on",
+        "to",
+        "with",
+        "and",
+        "via",
+        "from",
+        "is",
+        "are",
+        "do",
+        "does",
+        "can",
+        "its",
+        "be",
+        "as",
+        "at",
+        "by",
+        "we",
+        "how",
+        "what",
+        "when",
+        "where",
+        "into",
+        "toward",
+        "towards",
+        "large",
+        "audio",
+        "language",
+        "model",
+        "models",
+        "speech",
+        "llm",
+        "llms",
+        "new",
+    ]
 )
 
 
@@ -122,7 +162,9 @@ def read_id(text: str) -> Ids:
         return ids_in(text)
     if re.fullmatch(r"[A-Za-z0-9_-]{8,14}", text) and not text.isdigit():
         return Ids(openreview=text)
-    raise BadParameter(f"expected an arXiv id (2511.10222), a DOI (10.1000/x), an OpenReview id or an address, got {text!r}")
+    raise BadParameter(
+        f"expected an arXiv id (2511.10222), a DOI (10.1000/x), an OpenReview id or an address, got {text!r}"
+    )
 
 
 def new_key(title: str, *, year: int, authors: Sequence[str] = (), taken: Mapping[str, Any] = {}) -> str:  # noqa: B006
@@ -133,7 +175,11 @@ def new_key(title: str, *, year: int, authors: Sequence[str] = (), taken: Mappin
     """
     head, colon, tail = title.partition(":")
     name = _letters(head) if colon and len(head.split()) <= 3 else ""
-    telling = [word for word in re.findall(r"[a-z0-9]+", _plain(tail if name else title)) if word not in _COMMON and len(word) > 2]
+    telling = [
+        word
+        for word in re.findall(r"[a-z0-9]+", _plain(tail if name else title))
+        if word not in _COMMON and len(word) > 2
+    ]
     words = [word for word in (name, *telling) if word] or ["work"]
     first = _letters(name_parts(authors[0])[1]) if authors else re.sub(r"\d+$", "", words.pop(0)) or "work"
     for word in (*words, *(f"work{number}" for number in range(2, 100))):
@@ -157,7 +203,9 @@ def near_works(title: str, works: Mapping[str, Work]) -> dict[str, str]:
 def _issued(date: str | None, ids: Ids) -> datetime.date | int:
     if date is None:
         if ids.arxiv is None:
-            raise BadParameter("a date is needed (--date 2025-11-13, or the year): only an arXiv id tells the year by itself")
+            raise BadParameter(
+                "a date is needed (--date 2025-11-13, or the year): only an arXiv id tells the year by itself"
+            )
         return 2000 + int(ids.arxiv[:2])
     try:
         return int(date) if re.fullmatch(r"\d{4}", date) else datetime.date.fromisoformat(date)

@@ -68,7 +68,7 @@ _ATTACK_OF_METHOD: Mapping[str, str] = {
     "composition": "multi_speaker", "covert_channel": "ultrasonic", "injection": "bystander", "poisoning": "trigger",
     "exhaustion": "dos_never_stop", "input_transformation": "pgd", "smoothing": "pgd", "steering": "pgd", "cloaking": "pgd",
     "alignment_training": "best_of_n", "guard_model": "best_of_n", "detection": "noise", "watermarking": "noise",
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 """The attack here that comes nearest to a method, or tests a defence of that method hardest."""
 
 _ALWAYS = ("pgd", "best_of_n", "noise")
@@ -76,7 +76,7 @@ _ALWAYS = ("pgd", "best_of_n", "noise")
 
 _DEFENCE_OF_METHOD: Mapping[str, str] = {
     "input_transformation": "codec", "smoothing": "smoothing", "guard_model": "refusal_guard", "detection": "screening",
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 
 _NEEDS_DATA = frozenset({"spoof_detection", "emotion_match"})
 MOST = 6
@@ -129,7 +129,9 @@ class Answer:
             lines += [f"# {test.why}" + ("" if test.own else "; the nearest that there is here"), f"  {test.command}"]
         if not self.tests:
             lines.append("nothing here bears on it")
-        return "\n".join([*lines, *(["missing or different here:"] if self.missing else []), *(f"  {each}" for each in self.missing)])
+        return "\n".join(
+            [*lines, *(["missing or different here:"] if self.missing else []), *(f"  {each}" for each in self.missing)]
+        )
 
 
 def answer(work: Work, *, model: str = MODEL) -> Answer:
@@ -178,7 +180,9 @@ def _tests(work: Work, model: str) -> Iterable[Test]:
                 why = f"what {attack} still reaches through {defence}, knowing of it"
                 yield Test(command=_run(work, model, goal, attack=attack, defence=defence), why=why, own=mine)
             if cost in tasks:
-                yield Test(command=_run(work, model, cost, defence=defence), why=f"what {defence} costs on {cost}", own=mine)
+                yield Test(
+                    command=_run(work, model, cost, defence=defence), why=f"what {defence} costs on {cost}", own=mine
+                )
     for suite, names in _by_suite(sorted(set(own["tasks"]) & tasks)).items():
         what = names[0] if len(names) == 1 else f"{len(names)} tasks of {suite.split()[0]} that follow it"
         yield Test(command=_run(work, model, *names, suite=suite), why=f"its question, asked by {what}", own=True)
@@ -215,7 +219,9 @@ def _uses(work: Work, kind: str) -> list[str]:
     return [name.partition("/")[2] for name in (*inspired, *could) if name.startswith(f"{kind}/")]
 
 
-def _nearest(own: Sequence[str], uses: Sequence[str], methods: Sequence[str], of: Mapping[str, str], there: set[str]) -> str:
+def _nearest(
+    own: Sequence[str], uses: Sequence[str], methods: Sequence[str], of: Mapping[str, str], there: set[str]
+) -> str:
     for name in (*own, *uses, *(of[method] for method in methods if method in of)):
         if name in there:
             return name

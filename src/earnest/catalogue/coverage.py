@@ -18,7 +18,18 @@ from earnest.errors import BadData
 from earnest.pillars import PILLARS
 from earnest.registry import parse_spec
 
-KINDS: tuple[str, ...] = ("attack", "defence", "benchmark", "dataset", "metric", "method", "study", "survey", "toolkit", "model")
+KINDS: tuple[str, ...] = (
+    "attack",
+    "defence",
+    "benchmark",
+    "dataset",
+    "metric",
+    "method",
+    "study",
+    "survey",
+    "toolkit",
+    "model",
+)
 assert set(KINDS) == set(get_args(Kind))
 CALLED_FOR = ("attack", "defence", "benchmark", "metric")
 """Kinds that a pillar should have; an empty cell of another kind is no call for work."""
@@ -124,7 +135,9 @@ class Coverage:
             lines.append(f"{self.imbalance:.1f} works on attacks for every one on a defence")
         for pair in self.matrix:
             interval = "" if pair.low is None or pair.high is None else f" ({pair.low:.0%} to {pair.high:.0%})"
-            lines.append(f"{pair.attack} against {pair.defence}: {pair.value:.0%}{interval}, n {pair.n}, {pair.model}, {pair.run}")
+            lines.append(
+                f"{pair.attack} against {pair.defence}: {pair.value:.0%}{interval}, n {pair.n}, {pair.model}, {pair.run}"
+            )
         return "\n".join(lines)
 
     def as_json(self) -> dict[str, Any]:
@@ -132,7 +145,9 @@ class Coverage:
         return asdict(self) | {"imbalance": self.imbalance, "calls": self.calls}
 
 
-def coverage(works: Mapping[str, Work], *, attacks: Sequence[str], defences: Sequence[str], runs: Iterable[Path] = ()) -> Coverage:
+def coverage(
+    works: Mapping[str, Work], *, attacks: Sequence[str], defences: Sequence[str], runs: Iterable[Path] = ()
+) -> Coverage:
     """The map of `works`; what was evaluated comes from the run folders `runs`.
 
     Raises
@@ -187,7 +202,9 @@ def _report(folder: Path) -> Mapping[str, Any]:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise BadData(f"{folder} has no report that can be read: {error}; write it with `earnest report {folder}`") from error
+        raise BadData(
+            f"{folder} has no report that can be read: {error}; write it with `earnest report {folder}`"
+        ) from error
 
 
 def _components(report: Mapping[str, Any]) -> set[str]:

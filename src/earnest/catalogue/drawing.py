@@ -52,8 +52,16 @@ def _cell(cell: Cell, x: float, y: float, most: int) -> str:
     shade = math.sqrt(works / most)
     inner = CELL_PX - 6
     box = f'<rect class="box" x="{x + 2:g}" y="{y + 2:g}" width="{CELL_PX - 4}" height="{ROW_PX - 4}" rx="4" style="--shade:{shade:.2f}"/>'
-    call = f'<rect class="call" x="{x + 2:g}" y="{y + 2:g}" width="{CELL_PX - 4}" height="{ROW_PX - 4}" rx="4"/>' if cell.called_for else ""
-    bar = f'<rect class="runs" x="{x + 3:g}" y="{y + ROW_PX - 7:g}" width="{inner * runnable / works:.1f}" height="4" rx="2"/>' if runnable else ""
+    call = (
+        f'<rect class="call" x="{x + 2:g}" y="{y + 2:g}" width="{CELL_PX - 4}" height="{ROW_PX - 4}" rx="4"/>'
+        if cell.called_for
+        else ""
+    )
+    bar = (
+        f'<rect class="runs" x="{x + 3:g}" y="{y + ROW_PX - 7:g}" width="{inner * runnable / works:.1f}" height="4" rx="2"/>'
+        if runnable
+        else ""
+    )
     label = str(works) if works else "–"
     text = f'<text class="count" x="{x + CELL_PX / 2:g}" y="{y + ROW_PX / 2 + 2:g}">{label}</text>'
     drawn = f"{box}{call}{bar}{text}<title>{escape(told)}</title>"
@@ -67,9 +75,9 @@ _FIRST, _QUIET_PX, _OLDER_PX = 2017, 110, 90
 _OTHER_LANES = {
     "benchmark": "Benchmarks and data", "study": "Studies", "survey": "Surveys", "toolkit": "Toolkits and metrics",
     "model": "Models and what followed them",
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 _KIND_OF_LANE = {"benchmark": "benchmark", "dataset": "benchmark", "study": "study", "survey": "survey", "toolkit": "toolkit",
-                 "metric": "toolkit", "method": "study", "attack": "study", "defence": "study", "model": "model"}  # fmt: skip
+                 "metric": "toolkit", "method": "study", "attack": "study", "defence": "study", "model": "model"}  # fmt: skip  # a table: one row a line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,9 +223,13 @@ def _right_edge() -> float:
 def map_picture(drawn: Map, *, page: str = "index.html") -> str:
     """The map as SVG; every mark leads to its work on `page`."""
     left, wide = f"0 0 {LANES_PX} {drawn.height:g}", drawn.width - LANES_PX
-    parts = [f'<div class="pan"><svg class="map names" viewBox="{left}" width="{LANES_PX}" height="{drawn.height:g}" aria-hidden="true">']
+    parts = [
+        f'<div class="pan"><svg class="map names" viewBox="{left}" width="{LANES_PX}" height="{drawn.height:g}" aria-hidden="true">'
+    ]
     for place, lane in enumerate(drawn.lanes):
-        parts.append(f'{_band(lane, place, 0, LANES_PX)}<text class="lane {lane.side}" x="8" y="{lane.top + 16:g}">{escape(lane.title)}</text>')
+        parts.append(
+            f'{_band(lane, place, 0, LANES_PX)}<text class="lane {lane.side}" x="8" y="{lane.top + 16:g}">{escape(lane.title)}</text>'
+        )
     parts.append(
         f'</svg><svg class="map" viewBox="{LANES_PX} 0 {wide:g} {drawn.height:g}" width="{wide:g}" height="{drawn.height:g}" role="group"'
         ' aria-label="Related work by method and date; the lists below hold the same works">'
@@ -238,7 +250,9 @@ def _years(drawn: Map) -> list[str]:
     marks = [f'<text class="year" x="{LANES_PX + 10}" y="20">before {_FIRST}</text>']
     for year in range(_FIRST, max(_YEAR_PX) + 1):
         x = _x(datetime.date(year, 1, 1))
-        marks.append(f'<line class="year" x1="{x:g}" x2="{x:g}" y1="26" y2="{drawn.height:g}"/><text class="year" x="{x + 4:g}" y="20">{year}</text>')
+        marks.append(
+            f'<line class="year" x1="{x:g}" x2="{x:g}" y1="26" y2="{drawn.height:g}"/><text class="year" x="{x + 4:g}" y="20">{year}</text>'
+        )
     return marks
 
 

@@ -21,12 +21,30 @@ MARKDOWN_COLUMNS = ("Issued", "Work", "Kind", "Topics", "Ids", "Key")
 CSV_COLUMNS = (
     "id", "title", "authors", "issued", "venue", "kind", "pillars", "topics", "access", "goal", "arxiv", "doi",
     "openreview", "acl", "isbn", "url", "link", "runs_in_earnest", "checked",
-)  # fmt: skip
-_PARTICLES = {"van", "von", "de", "der", "den", "di", "da", "la", "le", "del", "della", "dos", "du", "el", "al", "bin", "ter"}
+)  # fmt: skip  # a table: one row a line
+_PARTICLES = {
+    "van",
+    "von",
+    "de",
+    "der",
+    "den",
+    "di",
+    "da",
+    "la",
+    "le",
+    "del",
+    "della",
+    "dos",
+    "du",
+    "el",
+    "al",
+    "bin",
+    "ter",
+}
 _TEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 
 
 def name_parts(name: str) -> tuple[str, str]:

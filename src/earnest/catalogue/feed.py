@@ -47,7 +47,11 @@ def atom_feed(works: Sequence[Work], *, address: str = "") -> str:
     listed = [work for work in works if work.entered is not None]
     _add(feed, "id", _urn("feed"))
     _add(feed, "title", "earnest: new works on trust in audio language models")
-    _add(feed, "updated", _instant(max((work.entered for work in listed if work.entered), default=datetime.date(1970, 1, 1))))
+    _add(
+        feed,
+        "updated",
+        _instant(max((work.entered for work in listed if work.entered), default=datetime.date(1970, 1, 1))),
+    )
     _add(_add(feed, "author"), "name", "The catalogue of earnest")
     _add(feed, "link", rel="self", type="application/atom+xml", href=f"{base}feed.atom")
     _add(feed, "link", rel="alternate", type="text/html", href=f"{base}index.html")
@@ -76,7 +80,11 @@ def _entry(feed: ElementTree.Element, work: Work, base: str) -> None:
 
 def _summary(work: Work) -> str:
     parts = [f"{', '.join(work.kind)}; {', '.join(work.pillars) or 'a tool'}"]
-    parts += ["runs here: " + ", ".join(dict.fromkeys(run.component for run in work.runs_in_earnest))] if work.runs_in_earnest else []
+    parts += (
+        ["runs here: " + ", ".join(dict.fromkeys(run.component for run in work.runs_in_earnest))]
+        if work.runs_in_earnest
+        else []
+    )
     parts += [f"could run here: {work.could_run.what}"] if work.could_run is not None else []
     return ". ".join(parts)
 

@@ -151,7 +151,10 @@ def _of_folder(folder: Path, faults: list[str]) -> list[Entry]:
     found: list[Entry] = []
     for file in sorted(folder.rglob("*.md"), key=lambda file: (file.name != "README.md", file.as_posix())):
         name = file.relative_to(folder).as_posix()
-        if not any(part.startswith(".") for part in Path(name).parts) and (text := _text_of(file, name, faults)) is not None:
+        if (
+            not any(part.startswith(".") for part in Path(name).parts)
+            and (text := _text_of(file, name, faults)) is not None
+        ):
             found += _of_markdown(text, name=name, first=len(found) + 1, faults=faults)
     return found
 
@@ -199,7 +202,10 @@ def _checked(place: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[Entry 
         entry.ids  # noqa: B018  (reads the address)
     except ValueError as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
-        return None, f"an address or ids that can be used are wanted, got {(entry.url or str(entry.more_ids))[:80]!r} ({reason})"
+        return (
+            None,
+            f"an address or ids that can be used are wanted, got {(entry.url or str(entry.more_ids))[:80]!r} ({reason})",
+        )
     return entry, ""
 
 
@@ -250,7 +256,9 @@ def _parts(line: str, *, highlights: bool) -> tuple[str, dict[str, str] | None]:
     return "", None
 
 
-_BOLD_END = re.compile(r"\*\*\]\((?P<url>[^\s)\]]+)\)")  # no bracket in an address, so that each looks as far as the next
+_BOLD_END = re.compile(
+    r"\*\*\]\((?P<url>[^\s)\]]+)\)"
+)  # no bracket in an address, so that each looks as far as the next
 _ITALIC_END = re.compile(r"\*\]\((?P<url>[^\s)\]]+)\)")
 
 
@@ -285,7 +293,9 @@ def _of_table(path: Path, faults: list[str]) -> list[Entry]:
             raise BadData(f"{path} must have the columns title, date, url; it lacks {', '.join(lacking)}")
         line = reader.line_num + 1
         for number, row in enumerate(reader, start=1):
-            cells = {name: as_read(cell or "") for name, cell in row.items() if name is not None}  # None: cells without a column
+            cells = {
+                name: as_read(cell or "") for name, cell in row.items() if name is not None
+            }  # None: cells without a column
             entry, fault = _of_cells(cells, number, path)
             found += [entry] if entry is not None else []
             faults += [f"{path.name} line {line}: {fault}"] if fault else []

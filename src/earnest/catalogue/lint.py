@@ -41,7 +41,7 @@ SIZE_UNITS = frozenset(
         "items", "hours", "people", "kinds", "kinds and severities", "models", "tasks", "languages", "dialects", "speakers",
         "clips", "prompts", "questions", "teams", "pillars", "steps", "bit", "parameters", "datasets",
     }
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 """Units that tell how large a work is; a claim in one of them is a size and no result."""
 
 _NONE_FOUND = re.compile(r"none was (seen|found)|could not be found|not found", re.IGNORECASE)
@@ -140,7 +140,9 @@ def read_all(folder: Path) -> tuple[list[Read], list[Fault]]:
             read.append(Read(file=name, work=Work.model_validate(content), lines=lines))
         except ValidationError as error:
             told = [_of_form(name, lines, one) for one in error.errors()]
-            faults += {fault.field: fault for fault in reversed(told)}.values()  # a union tells a fault for each of its types
+            faults += {
+                fault.field: fault for fault in reversed(told)
+            }.values()  # a union tells a fault for each of its types
     return read, faults
 
 
@@ -194,7 +196,9 @@ def _of_place(read: Read) -> Iterator[Fault]:
     if read.file != wanted:
         yield read.fault("id", f"{work.id} of {work.year} stands in {read.file}", f"move it to {wanted}")
     if not re.match(rf"[a-z][a-z0-9]*{work.year}-", work.id):
-        yield read.fault("id", f"{work.id!r} does not carry the year {work.year}", "put the year of `issued` into the key")
+        yield read.fault(
+            "id", f"{work.id!r} does not carry the year {work.year}", "put the year of `issued` into the key"
+        )
 
 
 def _of_dates(read: Read) -> Iterator[Fault]:
@@ -228,7 +232,9 @@ def _of_tags(read: Read) -> Iterator[Fault]:
                 yield read.fault(f"{field}.{place}", f"no such tag: {tag!r}", fix)
     homes = {TOPICS[tag].pillar for tag in work.topics if tag in TOPICS} - {"general"}
     for pillar in sorted(homes - set(work.pillars)):
-        yield read.fault("pillars", f"a topic of {pillar}, but not that pillar", f"add {pillar}, or take the topic away")
+        yield read.fault(
+            "pillars", f"a topic of {pillar}, but not that pillar", f"add {pillar}, or take the topic away"
+        )
 
 
 def _of_links(read: Read) -> Iterator[Fault]:
@@ -238,7 +244,9 @@ def _of_links(read: Read) -> Iterator[Fault]:
         yield read.fault("ids.url", f"{url} holds an id", f"write {kind}: '{value}' in its place")
     for place, artefact in enumerate(read.work.artefacts):
         if re.search(r"arxiv\.org/(abs|pdf)|/$", artefact.url):
-            yield read.fault(f"artefacts.{place}.url", f"{artefact.url} is not canonical", "no last slash, and no paper's address")
+            yield read.fault(
+                f"artefacts.{place}.url", f"{artefact.url} is not canonical", "no last slash, and no paper's address"
+            )
 
 
 def _of_trust(read: Read) -> Iterator[Fault]:
@@ -263,10 +271,14 @@ def _of_sizes(read: Read) -> Iterator[Fault]:
     for place, claim in enumerate(work.claims):
         if is_size(claim):
             what = f"{claim.metric} {claim.value:g} {claim.unit} is a size and no result"
-            yield read.fault(f"claims.{place}", what, "move it to `sizes`, and add a result or say in claims_note why there is none")
+            yield read.fault(
+                f"claims.{place}", what, "move it to `sizes`, and add a result or say in claims_note why there is none"
+            )
     for place, claim in enumerate(work.sizes):
         if not is_size(claim) and claim.unit in RESULT_UNITS:
-            yield read.fault(f"sizes.{place}", f"{claim.metric} in {claim.unit} is a result and no size", "move it to `claims`")
+            yield read.fault(
+                f"sizes.{place}", f"{claim.metric} in {claim.unit} is a result and no size", "move it to `claims`"
+            )
 
 
 RESULT_UNITS = frozenset({"percent", "fraction", "percentage points", "percent, relative"})
@@ -287,7 +299,9 @@ def _of_running(read: Read) -> Iterator[Fault]:
     if not work.trust or not {"attack", "defence"} & set(work.kind):
         return
     if not work.methods:
-        yield read.fault("methods", "a work on attacks or defences says how it works", "add methods: taxonomy.py lists them")
+        yield read.fault(
+            "methods", "a work on attacks or defences says how it works", "add methods: taxonomy.py lists them"
+        )
     told = work.could_run is not None or any(run.differs for run in work.runs_in_earnest)
     if not told:
         what = "a work on attacks or defences says what of it could run here, and what is missing"
@@ -317,9 +331,13 @@ def _of_relations(read: Sequence[Read]) -> Iterator[Fault]:
                 if key not in by_key or key == each.work.id:
                     what = f"{key} is this work itself" if key == each.work.id else f"no such work: {key}"
                     near = difflib.get_close_matches(key, [other for other in by_key if other != each.work.id], n=1)
-                    yield each.fault(f"{field}.{place}", what, f"did you mean {near[0]}?" if near else "name a work's key")
+                    yield each.fault(
+                        f"{field}.{place}", what, f"did you mean {near[0]}?" if near else "name a work's key"
+                    )
                 elif field == "replaced_by" and by_key[key].year < each.work.year:
-                    yield each.fault(f"{field}.{place}", f"{key} is of {by_key[key].year}, before this work", "turn it round")
+                    yield each.fault(
+                        f"{field}.{place}", f"{key} is of {by_key[key].year}, before this work", "turn it round"
+                    )
 
 
 def _doubles(read: Sequence[Read]) -> Iterator[Fault]:
@@ -339,7 +357,11 @@ def _doubles(read: Sequence[Read]) -> Iterator[Fault]:
             first = places[0][0]
             if kind == "title" and first.work.id in each.work.near:
                 continue
-            what = f"the {kind} of {first.file} again: {value!r}" if kind != "title" else f"the title of {first.file} again"
+            what = (
+                f"the {kind} of {first.file} again: {value!r}"
+                if kind != "title"
+                else f"the title of {first.file} again"
+            )
             yield each.fault(field, what, "merge the two, or correct one")
 
 
@@ -353,7 +375,12 @@ def _near_titles(read: Sequence[Read]) -> Iterator[Fault]:
             if len(other) * NEAR > len(title) / NEAR:
                 break
             matcher.set_seq1(other)
-            if matcher.real_quick_ratio() < NEAR or matcher.quick_ratio() < NEAR or matcher.ratio() < NEAR or title == other:
+            if (
+                matcher.real_quick_ratio() < NEAR
+                or matcher.quick_ratio() < NEAR
+                or matcher.ratio() < NEAR
+                or title == other
+            ):
                 continue
             if second.work.id not in each.work.near and each.work.id not in second.work.near:
                 what = f"nearly the title of {each.file}: {each.work.title!r}"
@@ -372,12 +399,16 @@ def _of_components(read: Sequence[Read]) -> Iterator[Fault]:
                 yield each.fault(field, f"no such component: {name}", fix)
     for name, sources in there.items():
         if not sources:
-            yield Fault(name, 0, "", "it names no work", "state `source`, or a key like [madry2017-pgd] in its docstring")
+            yield Fault(
+                name, 0, "", "it names no work", "state `source`, or a key like [madry2017-pgd] in its docstring"
+            )
         for source in sources:
             if source not in keys:
                 yield Fault(name, 0, "", f"it names {source}, which the catalogue has not", "add the work")
             elif (name, source) not in named and source != OWN:
-                yield Fault(name, 0, "", f"it names {source}, which does not name it", "add it to the work's runs_in_earnest")
+                yield Fault(
+                    name, 0, "", f"it names {source}, which does not name it", "add it to the work's runs_in_earnest"
+                )
 
 
 def _named_components(work: Work) -> list[tuple[str, str]]:

@@ -64,7 +64,9 @@ class Refreshed:
     def summary(self) -> str:
         """The counts in a sentence."""
         counts = Counter(finding.status for finding in self.findings)
-        return ", ".join(f"{counts[status]} {status.replace('_', ' ')}" for status in ("holds", "differs", "gone", "not_asked"))
+        return ", ".join(
+            f"{counts[status]} {status.replace('_', ' ')}" for status in ("holds", "differs", "gone", "not_asked")
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The report as JSON values."""
@@ -144,7 +146,9 @@ def _of_openalex(works: Sequence[Work], address: str) -> Iterator[Finding]:
         try:
             entry = json.loads(_fetch(f"{address}/doi:{urllib.parse.quote(str(work.ids.doi))}"))
         except urllib.error.HTTPError as error:
-            status, what = ("gone", f"OpenAlex has no {work.ids.doi}") if error.code == 404 else ("not_asked", str(error))
+            status, what = (
+                ("gone", f"OpenAlex has no {work.ids.doi}") if error.code == 404 else ("not_asked", str(error))
+            )
             yield Finding(work=work.id, status=status, what=what)  # type: ignore[arg-type]
             continue
         except (OSError, ValueError) as error:

@@ -98,7 +98,14 @@ def _fields(work: Work) -> list[tuple[float, str]]:
 def _names(work: Work) -> frozenset[str]:
     """What a work is called, as the words of a query are written."""
     heads = [title.partition(":")[0] for title in (work.title, *work.also_titled) if ":" in title]
-    called = (work.id, work.title, *work.also_titled, *work.known_as, *heads, *(id_ for id_ in (work.ids.arxiv, work.ids.doi) if id_))
+    called = (
+        work.id,
+        work.title,
+        *work.also_titled,
+        *work.known_as,
+        *heads,
+        *(id_ for id_ in (work.ids.arxiv, work.ids.doi) if id_),
+    )
     return frozenset(" ".join(_words(name)) for name in called)
 
 
@@ -161,7 +168,7 @@ _NEEDS_RECORDINGS = {"spoof_detection", "emotion_match"}
 _BEYOND_EMBEDDED = {
     "background_inference", "claim_check", "long_comprehension", "long_dictation", "long_localisation", "origin_inference",
     "physical_violation", "written_choice",
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 """Tasks that are beyond the embedded model."""
 
 

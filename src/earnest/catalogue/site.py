@@ -68,7 +68,9 @@ class Site:
         return f"{self.n_works} works, {self.n_runnable} of them run here; {size}\nsite: {Path(self.folder) / 'index.html'}"
 
 
-def write_site(out: Path, *, runs: Iterable[Path] = (), of: Mapping[str, Work] | None = None, address: str = "") -> Site:
+def write_site(
+    out: Path, *, runs: Iterable[Path] = (), of: Mapping[str, Work] | None = None, address: str = ""
+) -> Site:
     """Write `index.html`, `map.html`, `feed.atom` and the exports beside them into `out`.
 
     Parameters
@@ -89,7 +91,11 @@ def write_site(out: Path, *, runs: Iterable[Path] = (), of: Mapping[str, Work] |
     out, chosen = Path(out), works() if of is None else of
     covered = coverage(chosen, attacks=registered("attacks"), defences=registered("defences"), runs=runs)
     every = list(chosen.values())
-    read = {"index.html": page_of(chosen, covered), "map.html": map_of(chosen), "feed.atom": atom_feed(latest(chosen), address=address)}
+    read = {
+        "index.html": page_of(chosen, covered),
+        "map.html": map_of(chosen),
+        "feed.atom": atom_feed(latest(chosen), address=address),
+    }
     files = read | {
         "works.json": json.dumps([work.model_dump(mode="json") for work in every], ensure_ascii=False, indent=1) + "\n",
         "works.bib": bibtex(every),
@@ -117,45 +123,53 @@ def page_of(chosen: Mapping[str, Work], covered: Coverage) -> str:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     every = sorted(chosen.values(), key=lambda work: (str(work.issued), work.id), reverse=True)
     data = [_entry(work) for work in every]
-    return _environment().get_template("site.html.j2").render(
-        policy=f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'",
-        style=_style(),
-        script=script,
-        picture=coverage_picture(covered),
-        added=_added(every),
-        newest=[work for work in latest(chosen) if work.trust][:NEWEST],
-        data=json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
-        n_works=len(every),
-        n_trust=sum(work.trust for work in every),
-        n_runnable=sum(bool(work.runs_in_earnest) for work in every),
-        covered=covered,
-        kinds=KINDS,
-        rows=_rows(covered),
-        matrix=_matrix(covered),
-        years=_bars(covered),
-        pillars=PILLARS,
-        facet_pillars=(*PILLARS, "general"),
-        topics=_topics(),
-        n_in=_counts(every),
-        years_present=sorted({work.year for work in every}, reverse=True),
-        owasp=OWASP,
-        atlas=ATLAS,
-        owasp_edition=OWASP_EDITION,
-        atlas_edition=ATLAS_EDITION,
-        survey=SURVEY,
+    return (
+        _environment()
+        .get_template("site.html.j2")
+        .render(
+            policy=f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'",
+            style=_style(),
+            script=script,
+            picture=coverage_picture(covered),
+            added=_added(every),
+            newest=[work for work in latest(chosen) if work.trust][:NEWEST],
+            data=json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
+            n_works=len(every),
+            n_trust=sum(work.trust for work in every),
+            n_runnable=sum(bool(work.runs_in_earnest) for work in every),
+            covered=covered,
+            kinds=KINDS,
+            rows=_rows(covered),
+            matrix=_matrix(covered),
+            years=_bars(covered),
+            pillars=PILLARS,
+            facet_pillars=(*PILLARS, "general"),
+            topics=_topics(),
+            n_in=_counts(every),
+            years_present=sorted({work.year for work in every}, reverse=True),
+            owasp=OWASP,
+            atlas=ATLAS,
+            owasp_edition=OWASP_EDITION,
+            atlas_edition=ATLAS_EDITION,
+            survey=SURVEY,
+        )
     )
 
 
 def map_of(chosen: Mapping[str, Work]) -> str:
     """The page that places related work by method and date."""
     drawn = related_work(chosen)
-    return _environment().get_template("map.html.j2").render(
-        style=_style(),
-        picture=map_picture(drawn),
-        lanes=drawn.lanes,
-        successions=drawn.successions,
-        n_placed=len(drawn.placed),
-        n_runs=sum(bool(one.work.runs_in_earnest) for one in drawn.placed.values()),
+    return (
+        _environment()
+        .get_template("map.html.j2")
+        .render(
+            style=_style(),
+            picture=map_picture(drawn),
+            lanes=drawn.lanes,
+            successions=drawn.successions,
+            n_placed=len(drawn.placed),
+            n_runs=sum(bool(one.work.runs_in_earnest) for one in drawn.placed.values()),
+        )
     )
 
 

@@ -123,6 +123,7 @@ TOPICS: dict[str, Topic] = {
 }
 """Every topic by key."""
 
+
 @dataclass(frozen=True, kw_only=True)
 class Method:
     """How works of a kind do what they do: a lane of the map of related work.

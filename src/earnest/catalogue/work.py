@@ -24,24 +24,40 @@ from earnest.errors import BadData, UnknownName
 OWN = "earnest2026-toolkit"
 """The entry for earnest itself, which a component without a paper of its own names; it lists no components back."""
 
-Kind = Literal[
-    "attack", "defence", "benchmark", "dataset", "metric", "survey", "toolkit", "model", "method", "study"
-]
+Kind = Literal["attack", "defence", "benchmark", "dataset", "metric", "survey", "toolkit", "model", "method", "study"]
 """What a work gives: `model` is a model report, `method` anything else that can be built, `study` a measurement."""
 
 Pillar = Literal[
-    "fairness", "hallucination", "safety", "privacy", "robustness", "authentication",
-    "interpretability", "security", "deepfake", "general",
-]  # fmt: skip
+    "fairness",
+    "hallucination",
+    "safety",
+    "privacy",
+    "robustness",
+    "authentication",
+    "interpretability",
+    "security",
+    "deepfake",
+    "general",
+]
 """A pillar of `earnest.pillars`, or `general`: general capability, no matter of trust."""
 
 Access = Literal["none", "black_box", "scores", "grey_box", "white_box", "training_data", "any"]
 Channel = Literal["digital", "over_the_air", "text", "training_data", "network", "any"]
 Goal = Literal[
-    "jailbreak", "prompt_injection", "targeted_output", "untargeted_error", "denial_of_service", "backdoor",
-    "impersonation", "evasion_of_detection", "inference_of_attributes", "membership_inference", "extraction",
-    "tracking", "none",
-]  # fmt: skip
+    "jailbreak",
+    "prompt_injection",
+    "targeted_output",
+    "untargeted_error",
+    "denial_of_service",
+    "backdoor",
+    "impersonation",
+    "evasion_of_detection",
+    "inference_of_attributes",
+    "membership_inference",
+    "extraction",
+    "tracking",
+    "none",
+]
 Fidelity = Literal["reimplemented", "adapted", "inspired"]
 
 
@@ -93,7 +109,9 @@ class Artefact(_Strict):
 
     what: Literal["code", "data", "weights", "demo", "page"]
     url: str = Field(pattern=r"^https://")
-    licence: str = Field(description="SPDX id where there is one; `unknown`: it was not looked up; `none`: none is stated.")
+    licence: str = Field(
+        description="SPDX id where there is one; `unknown`: it was not looked up; `none`: none is stated."
+    )
     note: str = ""
 
 
@@ -116,7 +134,9 @@ class NotFound(_Strict):
     what: Literal["work", "link", "code", "authors", "result"] = Field(
         description="`work`: no trace of the work itself; `code`: code, data or weights of the authors; `result`: a number."
     )
-    where: tuple[str, ...] = Field(min_length=1, description="What was searched or read, so that it can be searched again.")
+    where: tuple[str, ...] = Field(
+        min_length=1, description="What was searched or read, so that it can be searched again."
+    )
     date: datetime.date = Field(description="When.")
     until: datetime.date = Field(description="From this day on the lint asks for the search to be repeated.")
 
@@ -178,7 +198,9 @@ class DataFacts(_Strict):
     size: str = Field(default="", description="In its own units: `1,495 prompts`, `960 h`.")
     consent: str = Field(default="", description="What is known of the speakers' consent.")
     languages: tuple[str, ...] = ()
-    read_by: str = Field(default="", description="How earnest reads it: a suite, a manifest, a loader; empty: it does not.")
+    read_by: str = Field(
+        default="", description="How earnest reads it: a suite, a manifest, a loader; empty: it does not."
+    )
 
 
 class Work(_Strict):
@@ -202,7 +224,9 @@ class Work(_Strict):
     kind: tuple[Kind, ...] = Field(min_length=1, description="What it gives, the most important first.")
     pillars: tuple[Pillar, ...] = Field(default=(), description="Empty for tools of statistics and signal processing.")
     topics: tuple[str, ...] = Field(default=(), description="Keys of `earnest.catalogue.taxonomy.TOPICS`.")
-    methods: tuple[str, ...] = Field(default=(), description="How it works: keys of `earnest.catalogue.taxonomy.METHODS`.")
+    methods: tuple[str, ...] = Field(
+        default=(), description="How it works: keys of `earnest.catalogue.taxonomy.METHODS`."
+    )
     trust: bool = Field(default=False, description="Whether it is about trust in audio models, as against tools of it.")
     threat: Threat | None = None
     modality: Modality = Modality()
@@ -211,15 +235,21 @@ class Work(_Strict):
     artefacts_note: str = Field(default="", description="Why there is none: `none was seen in what was read`.")
     claims: tuple[Claim, ...] = ()
     claims_note: str = Field(default="", description="Why there is no claim: `could not be read`.")
-    sizes: tuple[Claim, ...] = Field(default=(), description="How large it is: models, clips, hours. A size is no result.")
+    sizes: tuple[Claim, ...] = Field(
+        default=(), description="How large it is: models, clips, hours. A size is no result."
+    )
     not_found: tuple[NotFound, ...] = Field(default=(), description="What was looked for in vain, where, and when.")
     data: DataFacts | None = None
     runs_in_earnest: tuple[Runs, ...] = ()
     could_run: CouldRun | None = Field(default=None, description="Of a work that does not run here, or not wholly.")
     lists: tuple[Listing, ...] = ()
     near: tuple[str, ...] = Field(default=(), description="Keys of works with a like title that are other works.")
-    builds_on: tuple[str, ...] = Field(default=(), description="Keys of works that it cites and uses, as far as that was read.")
-    replaced_by: tuple[str, ...] = Field(default=(), description="Keys of its successors: a next edition, a corrected method.")
+    builds_on: tuple[str, ...] = Field(
+        default=(), description="Keys of works that it cites and uses, as far as that was read."
+    )
+    replaced_by: tuple[str, ...] = Field(
+        default=(), description="Keys of its successors: a next edition, a corrected method."
+    )
     checked: Checked = Checked()
     note: str = Field(default="", description="What a reader must know of the entry.")
 
@@ -250,7 +280,9 @@ def works() -> dict[str, Work]:
     """
     found: dict[str, Work] = {}
     faults: list[str] = []
-    for year in sorted(resources.files("earnest.catalogue").joinpath("works").iterdir(), key=lambda folder: folder.name):
+    for year in sorted(
+        resources.files("earnest.catalogue").joinpath("works").iterdir(), key=lambda folder: folder.name
+    ):
         for file in sorted(year.iterdir(), key=lambda file: file.name) if year.is_dir() else ():
             try:
                 work = Work.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
@@ -258,7 +290,9 @@ def works() -> dict[str, Work]:
                 faults.append(f"{year.name}/{file.name}: {error}")
                 continue
             if (f"{work.id}.yaml", str(work.year)) != (file.name, year.name):
-                faults.append(f"{year.name}/{file.name}: holds {work.id} of {work.year}; move it to {work.year}/{work.id}.yaml")
+                faults.append(
+                    f"{year.name}/{file.name}: holds {work.id} of {work.year}; move it to {work.year}/{work.id}.yaml"
+                )
             found[work.id] = work
     if faults:
         raise BadData("the catalogue has faulty works; mend these files", faults)

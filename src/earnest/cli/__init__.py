@@ -25,7 +25,10 @@ TRACEBACK = "EARNEST_TRACEBACK"
 
 COMMANDS = {
     "run": ("earnest.cli.run", "Evaluate a model: a suite of tasks, with or without an attack and defences."),
-    "attack": ("earnest.cli.attack", "Attack a model towards one goal, try the hits on another model, or list attacks."),
+    "attack": (
+        "earnest.cli.attack",
+        "Attack a model towards one goal, try the hits on another model, or list attacks.",
+    ),
     "matrix": ("earnest.cli.run", "Test attacks against defences in one run folder; each cell is computed once."),
     "fit": ("earnest.cli.fit", "Fit an attack, a defence or a detector to a split of the data."),
     "poison": ("earnest.cli.poison", "Write training data with a backdoor, to test defences."),
@@ -37,7 +40,10 @@ COMMANDS = {
     "list": ("earnest.cli.look", "List tasks, models, attacks, defences, metrics, ..."),
     "data": ("earnest.cli.data", "Check a folder of recordings and the tasks that it enables, or convert it."),
     "judge": ("earnest.cli.judge", "Judge a run's answers again, or correct its rates by human labels."),
-    "papers": ("earnest.cli.papers", "Search, show, export and add works of the literature, and run those that earnest implements."),
+    "papers": (
+        "earnest.cli.papers",
+        "Search, show, export and add works of the literature, and run those that earnest implements.",
+    ),
     "merge": ("earnest.cli.data", "Join the shards of a run."),
     "doctor": ("earnest.cli.doctor", "Show what is installed and missing, and test whether an endpoint hears."),
     "schema": ("earnest.cli.export", "Print the JSON Schema of a finding, journal, manifest, suite or work."),
@@ -66,9 +72,14 @@ class Lazy(click.Group):
         command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_") + "_command")
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise click.UsageError(f"no command is called {args[0]!r}{did_you_mean(args[0], COMMANDS) or ';'} `earnest --help` lists all", ctx)
+            raise click.UsageError(
+                f"no command is called {args[0]!r}{did_you_mean(args[0], COMMANDS) or ';'} `earnest --help` lists all",
+                ctx,
+            )
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -165,9 +176,14 @@ def _load_plugins(ctx: click.Context, option: click.Parameter, names: tuple[str,
 
 
 plugin_option = click.option(
-    "--plugin", multiple=True, metavar="FILE.py|NAME", expose_value=False, is_eager=True, callback=_load_plugins,
+    "--plugin",
+    multiple=True,
+    metavar="FILE.py|NAME",
+    expose_value=False,
+    is_eager=True,
+    callback=_load_plugins,
     help="Load your file, or a plug-in of another package; a run folder never loads one by itself. Repeatable.",
-)  # fmt: skip
+)
 """For every command that names plug-ins or reads run folders."""
 
 

@@ -32,7 +32,14 @@ NOT_OF_A_PROJECT = frozenset({"config", "project", "no_project", "dry_run", "as_
 NARROWING = ("tasks", "pillars")
 """Parameters that ask for a part of a suite."""
 
-PLAINLY = {"judges": "judge", "gates": "fail-under", "budget": "max-cost", "tasks": "task", "pillars": "pillar", "baseline": "fail-under-baseline"}
+PLAINLY = {
+    "judges": "judge",
+    "gates": "fail-under",
+    "budget": "max-cost",
+    "tasks": "task",
+    "pillars": "pillar",
+    "baseline": "fail-under-baseline",
+}
 """Words for options that somebody may write in their place."""
 
 
@@ -74,9 +81,14 @@ class Project:
         named = content.get("config", {})
         if config is not None and config not in named:
             known = ", ".join(named) or "none"
-            raise BadParameter(f"no configuration of {file} is called {config!r}{did_you_mean(config, named) or ';'} it has {known}")
-        faults = [f"[{name}] is not a table of a project file{did_you_mean(name, ('run', 'config')) or ';'} it has [run] and [config.NAME]"
-                  for name in content if name not in ("run", "config")]  # fmt: skip
+            raise BadParameter(
+                f"no configuration of {file} is called {config!r}{did_you_mean(config, named) or ';'} it has {known}"
+            )
+        faults = [
+            f"[{name}] is not a table of a project file{did_you_mean(name, ('run', 'config')) or ';'} it has [run] and [config.NAME]"
+            for name in content
+            if name not in ("run", "config")
+        ]
         tables = {"run": content.get("run", {}), **{f"config.{name}": table for name, table in named.items()}}
         read = {name: dict(_values(name, table, command, file, faults)) for name, table in tables.items()}
         if faults:
@@ -92,7 +104,11 @@ class Project:
 
     def leaves_out_gates(self, context: click.Context) -> bool:
         """Whether its gates are left out: the command line asks for a part of the run alone, and gates are on the whole."""
-        return "gates" in self.keys and not _is_given(context, "gates") and any(_is_given(context, one) for one in NARROWING)
+        return (
+            "gates" in self.keys
+            and not _is_given(context, "gates")
+            and any(_is_given(context, one) for one in NARROWING)
+        )
 
     def words(self, context: click.Context) -> str:
         """Which values the file gave, and which of its values the command line replaced."""
@@ -103,7 +119,9 @@ class Project:
         replaced = [self.keys[name] for name in self.keys if _is_given(context, name)]
         told = [f"{place}: {', '.join(taken) or 'nothing'}"]
         told += [f"given instead: {', '.join(replaced)}"] if replaced else []
-        told += ["its gates are left out, since they apply to the whole suite"] if self.leaves_out_gates(context) else []
+        told += (
+            ["its gates are left out, since they apply to the whole suite"] if self.leaves_out_gates(context) else []
+        )
         return "; ".join(told)
 
 
@@ -125,11 +143,13 @@ def project_options(command: Any) -> Any:
     options = (
         click.option("--config", metavar="NAME", help="Use this named configuration of earnest.toml."),
         click.option(
-            "--project", type=click.Path(path_type=Path), metavar="FILE",
+            "--project",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
             help="File with options for every run; default: earnest.toml in this folder, if it exists.",
         ),
         click.option("--no-project", is_flag=True, help="Do not read earnest.toml."),
-    )  # fmt: skip
+    )
     for option in reversed(options):
         command = option(command)
     return command
@@ -161,10 +181,17 @@ def _content(file: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadData(f"{file} must be TOML in UTF-8", [" ".join(str(error).split())]) from error
     named = content.get("config", {})
-    faults = [f"{name} must be a table, as in [{name}], got {table!r}" for name, table in content.items() if not isinstance(table, dict)]
+    faults = [
+        f"{name} must be a table, as in [{name}], got {table!r}"
+        for name, table in content.items()
+        if not isinstance(table, dict)
+    ]
     if isinstance(named, dict):
-        faults += [f"config.{name} must be a table, as in [config.{name}], got {table!r}"
-                   for name, table in named.items() if not isinstance(table, dict)]  # fmt: skip
+        faults += [
+            f"config.{name} must be a table, as in [config.{name}], got {table!r}"
+            for name, table in named.items()
+            if not isinstance(table, dict)
+        ]
     if faults:
         raise BadData(f"{file} cannot be used; correct these faults:", faults)
     return content
@@ -218,7 +245,10 @@ def _converted(parameter: click.Parameter, value: Any, *, folder: Path) -> Any:
 
 def _one(parameter: click.Parameter, value: Any, *, folder: Path) -> Any:
     flag = isinstance(parameter, click.Option) and parameter.is_flag
-    whole, number = isinstance(parameter.type, click.types.IntParamType), isinstance(parameter.type, click.types.FloatParamType)
+    whole, number = (
+        isinstance(parameter.type, click.types.IntParamType),
+        isinstance(parameter.type, click.types.FloatParamType),
+    )
     kinds: tuple[type, ...] = (bool,) if flag else (int,) if whole else (int, float) if number else (str,)
     if not isinstance(value, kinds) or (isinstance(value, bool) and not flag):
         wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "text in quotes"}[kinds[-1]]

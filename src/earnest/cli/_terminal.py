@@ -84,4 +84,3 @@ def tell(message: str) -> None:
     if stream is not None:
         encoding = getattr(stream, "encoding", None) or "utf-8"
         print(f"earnest: {visible(message)}".encode(encoding, "backslashreplace").decode(encoding), file=stream)
-

@@ -55,11 +55,29 @@ def attack_command() -> None:
 @attack_command.command("run", help="Attack with NAME[:k=v,k=v], and write a run folder with the hits in hits.jsonl.")
 @click.argument("name")
 @click.option("--model", metavar="SPEC", help="earnest/reference, openai/<name>, <url>#<name>, ...")
-@click.option("--goal", default="comply", show_default=True, metavar="GOAL", help=f"{', '.join(GOALS)}, or the name of a task whose items have goals.")
-@click.option("--budget", "budgets", multiple=True, metavar="K=V[,K=V]", help="snr_db, epsilon, l2, masking_db; queries, seconds, usd for each item; repeatable.")
+@click.option(
+    "--goal",
+    default="comply",
+    show_default=True,
+    metavar="GOAL",
+    help=f"{', '.join(GOALS)}, or the name of a task whose items have goals.",
+)
+@click.option(
+    "--budget",
+    "budgets",
+    multiple=True,
+    metavar="K=V[,K=V]",
+    help="snr_db, epsilon, l2, masking_db; queries, seconds, usd for each item; repeatable.",
+)
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of recordings; default: the embedded probe set.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder; an existing run is resumed.")
-@click.option("--defence", "defences", multiple=True, metavar="SPEC", help="Defence of one stack, attacked in arms of its own; repeatable, applied in order.")
+@click.option(
+    "--defence",
+    "defences",
+    multiple=True,
+    metavar="SPEC",
+    help="Defence of one stack, attacked in arms of its own; repeatable, applied in order.",
+)
 @click.option("--crafted-on", metavar="SPEC", help="Craft the attack on this model, and judge the answers of --model.")
 @click.option("--limit", type=click.IntRange(min=1), help="Largest number of items.")
 @click.option("--seed", type=int, default=0, show_default=True)
@@ -67,9 +85,23 @@ def attack_command() -> None:
 @click.option("--max-tokens", type=click.IntRange(min=1), default=256, show_default=True)
 @click.option("--max-connections", type=click.IntRange(min=1), default=16, show_default=True)
 @click.option("--batch-size", type=click.IntRange(min=1), help="Batch size of local models; it only affects speed.")
-@click.option("--timeout", "timeout_s", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="Time limit of a call, in seconds.")
-@click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Ceiling on cost, over all items; no call exceeds it.")
-@click.option("--log-queries", is_flag=True, help="Write one JSON line per question to queries.jsonl in the run folder.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0.1),
+    default=120.0,
+    show_default=True,
+    help="Time limit of a call, in seconds.",
+)
+@click.option(
+    "--max-cost",
+    type=click.FloatRange(min=0),
+    metavar="USD",
+    help="Ceiling on cost, over all items; no call exceeds it.",
+)
+@click.option(
+    "--log-queries", is_flag=True, help="Write one JSON line per question to queries.jsonl in the run folder."
+)
 @price_option
 @model_option
 @plugin_option
@@ -95,12 +127,21 @@ def attack_run_command(
     from earnest.runs.suite import Suite, SuiteTask, run_suite, write_hits
 
     if model is None and not dry_run:
-        raise click.UsageError("an attack needs a model: add --model earnest/reference (or --dry-run to see what is asked)")
+        raise click.UsageError(
+            "an attack needs a model: add --model earnest/reference (or --dry-run to see what is asked)"
+        )
     if out is None and not dry_run:
         raise click.UsageError("an attack needs a folder: add --out runs/attack (or --dry-run to see the plan)")
     task = _task_of(goal, attack=name)
     suite = Suite(name="attack", version=1, title=f"{name} towards {goal}", tasks=(SuiteTask(name=task),))
-    choice = {"model": model, "attack": _spec(name, budgets, crafted_on), "defence": defences, "task": task, "cache": not no_cache, **options}
+    choice = {
+        "model": model,
+        "attack": _spec(name, budgets, crafted_on),
+        "defence": defences,
+        "task": task,
+        "cache": not no_cache,
+        **options,
+    }
     if dry_run:
         outline = run_suite(suite, out=out, dry_run=True, **choice)
         print_json(outline.as_json()) if as_json else click.echo(outline.as_text())
@@ -121,11 +162,16 @@ def attack_run_command(
     return 0
 
 
-@attack_command.command("replay", help="Try the hits of a run (its hits.jsonl) on another model or behind defences, and count those on target.")
+@attack_command.command(
+    "replay",
+    help="Try the hits of a run (its hits.jsonl) on another model or behind defences, and count those on target.",
+)
 @click.argument("hits", type=click.Path(path_type=Path))
 @click.option("--model", required=True, metavar="SPEC")
 @model_option
-@click.option("--defence", "defences", multiple=True, metavar="SPEC", help="Defence of one stack; repeatable, applied in order.")
+@click.option(
+    "--defence", "defences", multiple=True, metavar="SPEC", help="Defence of one stack; repeatable, applied in order."
+)
 @click.option("--temperature", type=click.FloatRange(min=0), default=0.0, show_default=True)
 @click.option("--max-tokens", type=click.IntRange(min=1), default=256, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
@@ -151,7 +197,9 @@ def attack_list_command(*, access: str | None, family: str | None, as_json: bool
         return
     for row in rows:
         control = f"; control: {row['control'].replace('_', ' ')}" if row["control"] else ""
-        click.echo(f"{row['name']:<22} {row['access']:<12} {row['family']:<12} {row['says']} [{row['source']}{control}]")
+        click.echo(
+            f"{row['name']:<22} {row['access']:<12} {row['family']:<12} {row['says']} [{row['source']}{control}]"
+        )
 
 
 def _rows() -> list[dict[str, Any]]:
@@ -160,10 +208,16 @@ def _rows() -> list[dict[str, Any]]:
     rows = []
     for name in registry.names("attacks"):
         attack = registry.registry("attacks").get(name)
-        rows.append({
-            "name": name, "family": attack.family, "access": "none" if attack.family == "corruption" else attack.needs,
-            "control": attack.control_name, "source": attack.source, "says": (attack.__doc__ or "").strip().split("\n")[0],
-        })  # fmt: skip
+        rows.append(
+            {
+                "name": name,
+                "family": attack.family,
+                "access": "none" if attack.family == "corruption" else attack.needs,
+                "control": attack.control_name,
+                "source": attack.source,
+                "says": (attack.__doc__ or "").strip().split("\n")[0],
+            }
+        )
     return rows
 
 
@@ -174,13 +228,19 @@ def _task_of(goal: str, *, attack: str = "") -> str:
     goal = goal.replace("-", "_")
     only = registry.registry("attacks").get(registry.parse_spec(attack).name).only if attack else ()
     if only and GOALS.get(goal, goal) not in only:
-        raise BadParameter(f"attack {attack!r} is put on {', '.join(only)} alone, got the goal {goal!r}; give --goal {only[0]}")
+        raise BadParameter(
+            f"attack {attack!r} is put on {', '.join(only)} alone, got the goal {goal!r}; give --goal {only[0]}"
+        )
     if goal in GOALS:
         return GOALS[goal]
     if goal not in registry.names("tasks"):
-        raise UnknownName(f"no goal is called {goal!r}{did_you_mean(goal, GOALS) or ';'} there are {', '.join(GOALS)}, and tasks whose items have goals")
+        raise UnknownName(
+            f"no goal is called {goal!r}{did_you_mean(goal, GOALS) or ';'} there are {', '.join(GOALS)}, and tasks whose items have goals"
+        )
     if goal not in only and not registry.registry("tasks").make(goal).has_goals:
-        raise BadParameter(f"items of the task {goal!r} have no goal that an attack could reach; choose one of {', '.join(GOALS)}")
+        raise BadParameter(
+            f"items of the task {goal!r} have no goal that an attack could reach; choose one of {', '.join(GOALS)}"
+        )
     return goal
 
 

@@ -14,10 +14,17 @@ def data_command() -> None:
     pass
 
 
-@data_command.command("check", help="Report the content of FOLDER, its faults, and the tasks that each column enables; exits with 1 if a recording cannot be used.")
+@data_command.command(
+    "check",
+    help="Report the content of FOLDER, its faults, and the tasks that each column enables; exits with 1 if a recording cannot be used.",
+)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
-    "--listen", "recogniser", is_flag=False, flag_value="pocketsphinx", metavar="RECOGNISER",
+    "--listen",
+    "recogniser",
+    is_flag=False,
+    flag_value="pocketsphinx",
+    metavar="RECOGNISER",
     help="Transcribe every recording with a recogniser and report the texts that it contradicts; default: pocketsphinx (English).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
@@ -30,13 +37,18 @@ def check_command(folder: Path, *, recogniser: str | None, as_json: bool) -> int
     folder = fetched(folder) if is_address(folder) else folder
     listen = load_recogniser(recogniser) if recogniser else None
     if recogniser and listen is None:
-        raise click.UsageError(f"--listen takes a recogniser (pocketsphinx, faster-whisper/..., moonshine/...), got {recogniser!r}")
+        raise click.UsageError(
+            f"--listen takes a recogniser (pocketsphinx, faster-whisper/..., moonshine/...), got {recogniser!r}"
+        )
     found = check_official(folder) if is_official(folder) else check_data(Manifest.read(folder), listen=listen)
     print_json(found.as_json()) if as_json else click.echo(found.as_text())
     return 0 if found.good else 1
 
 
-@data_command.command("convert", help="Write the data set in FOLDER, in any supported layout, as metadata.csv and audio/ into the new folder OUT.")
+@data_command.command(
+    "convert",
+    help="Write the data set in FOLDER, in any supported layout, as metadata.csv and audio/ into the new folder OUT.",
+)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
@@ -47,7 +59,15 @@ def convert_command(folder: Path, out: Path, *, as_json: bool) -> None:
     manifest = Manifest.read(folder)
     written = convert(manifest, out)
     if as_json:
-        print_json({"folder": str(out), "rows": len(written), "columns": written.columns, "notes": manifest.notes, "unread": manifest.unread})
+        print_json(
+            {
+                "folder": str(out),
+                "rows": len(written),
+                "columns": written.columns,
+                "notes": manifest.notes,
+                "unread": manifest.unread,
+            }
+        )
         return
     for note in manifest.notes:
         click.echo(note, err=True)

@@ -45,8 +45,15 @@ ARRIVAL = {
 KEYS = {"OPENAI_API_KEY": "openai/<name>", "GEMINI_API_KEY": "gemini/<name>", "EARNEST_API_KEY": "<url>#<name>"}
 
 
-@click.command("doctor", help="Show what is installed, what is missing and how to get it. With --model, test whether the model hears.")
-@click.option("--model", metavar="SPEC", help="Send this model the spoken code words of the probe set, and silence and babble as controls.")
+@click.command(
+    "doctor",
+    help="Show what is installed, what is missing and how to get it. With --model, test whether the model hears.",
+)
+@click.option(
+    "--model",
+    metavar="SPEC",
+    help="Send this model the spoken code words of the probe set, and silence and babble as controls.",
+)
 @model_option
 @plugin_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
@@ -56,7 +63,11 @@ def doctor_command(*, model: str | None, model_options: tuple[str, ...], as_json
         "python": platform.python_version(),
         "core": {name: importlib.metadata.version(name) for name in CORE},
         "extras": {
-            module: {"installed": has_extra(module), "gives": GIVES[module], "install": f'pip install "earnest[{name}]"'}
+            module: {
+                "installed": has_extra(module),
+                "gives": GIVES[module],
+                "install": f'pip install "earnest[{name}]"',
+            }
             for module, name in EXTRAS.items()
         },
         "keys": {key: {"set": key in os.environ, "for": use} for key, use in KEYS.items()},

@@ -13,13 +13,19 @@ from earnest.cli import plugin_option
 @click.command("schema", help="Print the JSON Schema of a file that earnest reads or writes.")
 @click.argument("kind", type=click.Choice(["finding", "journal", "judgement", "manifest", "suite", "work", "report"]))
 def schema_command(kind: str) -> None:
-    click.echo(resources.files("earnest.report").joinpath("schema", f"{kind}.json").read_text(encoding="utf-8"), nl=False)
+    click.echo(
+        resources.files("earnest.report").joinpath("schema", f"{kind}.json").read_text(encoding="utf-8"), nl=False
+    )
 
 
 @click.command("export", help="Write RUN in the format of another tool.")
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--inspect", "inspect_", is_flag=True, help="Write an Inspect log (.eval), whose clips play in Inspect's viewer.")
-@click.option("--csv", "as_csv", is_flag=True, help="Write findings.csv and items.csv; no spreadsheet executes their cells.")
+@click.option(
+    "--inspect", "inspect_", is_flag=True, help="Write an Inspect log (.eval), whose clips play in Inspect's viewer."
+)
+@click.option(
+    "--csv", "as_csv", is_flag=True, help="Write findings.csv and items.csv; no spreadsheet executes their cells."
+)
 @click.option("--parquet", "as_parquet", is_flag=True, help="Write findings.parquet and items.parquet.")
 @click.option("--out", type=click.Path(path_type=Path), help="File or folder to write; default: in RUN.")
 @plugin_option

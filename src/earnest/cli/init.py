@@ -38,12 +38,21 @@ out = "runs/nightly"
 FIRST_GATE = 0.5
 
 
-@click.command("init", help=f"Write {FILE}, the settings of `earnest run` in this folder; with --check, check the existing file.")
+@click.command(
+    "init", help=f"Write {FILE}, the settings of `earnest run` in this folder; with --check, check the existing file."
+)
 @click.option("--model", metavar="SPEC", default="earnest/reference", show_default=True)
 @click.option("--suite", metavar="SUITE", help="Suite; default: quick, and core in the configuration nightly.")
-@click.option("--data", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder of recordings; default: the embedded probe set.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Folder of recordings; default: the embedded probe set.",
+)
 @click.option("--check", is_flag=True, help="Check every configuration of the file as a run would, and write nothing.")
-@click.option("--project", "file", type=click.Path(path_type=Path), default=Path(FILE), show_default=True, metavar="FILE")
+@click.option(
+    "--project", "file", type=click.Path(path_type=Path), default=Path(FILE), show_default=True, metavar="FILE"
+)
 def init_command(*, model: str, suite: str | None, data: Path | None, check: bool, file: Path) -> None:
     if not check:
         if file.exists():
@@ -108,4 +117,6 @@ def _write(file: Path, *, model: str, suite: str | None, data: Path | None) -> N
 def _in_a_line(outline: dict[str, Any]) -> str:
     n = sum(sum(arms.values()) for arms in outline["items"].values())
     plan = outline["plan"]
-    return f"suite {plan['suite']} over {plan['model']}, data {plan['data']}: {n:,} items in {len(outline['items'])} tasks"
+    return (
+        f"suite {plan['suite']} over {plan['model']}, data {plan['data']}: {n:,} items in {len(outline['items'])} tasks"
+    )

@@ -22,22 +22,36 @@ from earnest.cli._endpoint import judge_option, price_option
     metavar="SPEC",
     help="Model that judges; repeatable. A judge is not asked the same question twice.",
 )
-@click.option("--judge-hears", is_flag=True, help="Give judges the recordings; each judge must first show that it hears.")
+@click.option(
+    "--judge-hears", is_flag=True, help="Give judges the recordings; each judge must first show that it hears."
+)
 @click.option(
     "--calibrate", type=click.Path(path_type=Path), metavar="CSV", help="Human labels, with the columns item and label."
 )
 @click.option(
-    "--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Ceiling on the cost of the whole run folder; no call exceeds it."
+    "--max-cost",
+    type=click.FloatRange(min=0),
+    metavar="USD",
+    help="Ceiling on the cost of the whole run folder; no call exceeds it.",
 )
 @price_option
 @judge_option
 @click.option("--max-connections", type=click.IntRange(min=1), default=16, show_default=True)
 @click.option("--batch-size", type=click.IntRange(min=1), help="Batch size of local judges; it only affects speed.")
 @click.option(
-    "--timeout", "timeout_s", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="Time limit of a call, in seconds."
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0.1),
+    default=120.0,
+    show_default=True,
+    help="Time limit of a call, in seconds.",
 )
 @click.option(
-    "--max-failures", type=click.IntRange(min=0), default=20, show_default=True, metavar="N",
+    "--max-failures",
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    metavar="N",
     help="Stop after this many failed calls in a row to one judge; 0: never.",
 )
 @plugin_option

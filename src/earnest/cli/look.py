@@ -17,21 +17,42 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON obj
 
 
 @click.command(
-    "report", help="Write the report of RUN again from its journal; with --compare, compare it with other runs. It takes seconds and costs nothing."
+    "report",
+    help="Write the report of RUN again from its journal; with --compare, compare it with other runs. It takes seconds and costs nothing.",
 )
 @_FOLDER
-@click.option("--compare", "others", multiple=True, type=click.Path(path_type=Path), help="Compare with this run; repeatable, for a grid of several runs.")
-@click.option("--baseline", type=click.Path(path_type=Path), help="Run from which changes are measured; default: RUN. Without --compare, RUN is compared with it.")
-@click.option("--full", is_flag=True, help="Open every table and add every condition, for print and for a complete reading.")
+@click.option(
+    "--compare",
+    "others",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Compare with this run; repeatable, for a grid of several runs.",
+)
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path),
+    help="Run from which changes are measured; default: RUN. Without --compare, RUN is compared with it.",
+)
+@click.option(
+    "--full", is_flag=True, help="Open every table and add every condition, for print and for a complete reading."
+)
 @click.option("--card", is_flag=True, help="Also write card.png, a picture to share; needs the extra `figures`.")
 @click.option(
-    "--figures", type=click.Path(path_type=Path),
+    "--figures",
+    type=click.Path(path_type=Path),
     help="Also write every plot into this folder as SVG, PDF, CSV and Vega-Lite; needs the extra `figures`.",
 )
 @plugin_option
 @_JSON
 def report_command(
-    folder: Path, *, others: tuple[Path, ...], baseline: Path | None, full: bool, card: bool, figures: Path | None, as_json: bool
+    folder: Path,
+    *,
+    others: tuple[Path, ...],
+    baseline: Path | None,
+    full: bool,
+    card: bool,
+    figures: Path | None,
+    as_json: bool,
 ) -> None:
     from earnest import report
 
@@ -71,9 +92,7 @@ def view_command(folder: Path, *, port: int) -> None:
 @click.option("--worst", is_flag=True, help="Only items that scored 0.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
 @_JSON
-def show_command(
-    folder: Path, *, unscored: bool, task: str | None, worst: bool, limit: int, as_json: bool
-) -> None:
+def show_command(folder: Path, *, unscored: bool, task: str | None, worst: bool, limit: int, as_json: bool) -> None:
     from earnest.plan import Plan
     from earnest.results.build import read_lines
     from earnest.runs.suite import in_words
@@ -81,7 +100,9 @@ def show_command(
     names = [planned.name for planned in Plan.read(folder).tasks]  # tells a folder that holds no run
     task = task and task.replace("-", "_")
     if task is not None and task not in names:
-        raise UnknownName(f"no task of {folder} is called {task!r}{did_you_mean(task, names) or ';'} it has {', '.join(names)}")
+        raise UnknownName(
+            f"no task of {folder} is called {task!r}{did_you_mean(task, names) or ';'} it has {', '.join(names)}"
+        )
     chosen = [
         line
         for line in read_lines(folder)
@@ -104,9 +125,7 @@ def show_command(
 @click.command("replay", help="Ask ITEM of RUN again, uncached, and compare the answers.")
 @_FOLDER
 @click.argument("item")
-@click.option(
-    "--model", metavar="SPEC", help="The run's model; required unless it is embedded or scripted."
-)
+@click.option("--model", metavar="SPEC", help="The run's model; required unless it is embedded or scripted.")
 @model_option
 @click.option("--save", type=click.Path(path_type=Path), help="Also write the clips that were sent to this folder.")
 @plugin_option
@@ -124,7 +143,9 @@ def replay_command(
 @click.command("list", help="List what is registered: tasks, models, attacks, defences, metrics, suites, ...")
 @plugin_option
 @click.argument("kind", required=False)
-@click.option("--name", help="Show only this one: its documentation, the works that it follows, and its examples, which are run.")
+@click.option(
+    "--name", help="Show only this one: its documentation, the works that it follows, and its examples, which are run."
+)
 @_JSON
 def list_command(kind: str | None, *, name: str | None, as_json: bool) -> int | None:
     if name is not None:

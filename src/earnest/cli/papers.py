@@ -11,14 +11,18 @@ import click
 from earnest.cli import print_json
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-_FOLDER = click.option("--works", "folder", type=click.Path(path_type=Path), help="Folder of works; default: the catalogue of earnest.")
+_FOLDER = click.option(
+    "--works", "folder", type=click.Path(path_type=Path), help="Folder of works; default: the catalogue of earnest."
+)
 
 
 def _filters(command: Any) -> Any:
     for option in reversed(
         (
             click.option("--pillar", help="Only works of this pillar."),
-            click.option("--kind", help="Only works of this kind: attack, defence, benchmark, dataset, metric, survey, ..."),
+            click.option(
+                "--kind", help="Only works of this kind: attack, defence, benchmark, dataset, metric, survey, ..."
+            ),
             click.option("--topic", help="Only works on this topic."),
             click.option("--access", help="Only works with this access in the threat model: black_box, white_box, ..."),
             click.option("--year", type=int),
@@ -30,7 +34,9 @@ def _filters(command: Any) -> Any:
     return command
 
 
-@click.group("papers", help="Search, show, export and add works of the literature, and run those that earnest implements.")
+@click.group(
+    "papers", help="Search, show, export and add works of the literature, and run those that earnest implements."
+)
 def papers_command() -> None:
     pass
 
@@ -53,7 +59,9 @@ def list_command(*, as_json: bool, **filters: Any) -> None:
     _tell(_search("", **filters), limit=None, as_json=as_json)
 
 
-@papers_command.command("show", help="Show the work with this key, arXiv id or DOI: facts, claims, and the commands that run it.")
+@papers_command.command(
+    "show", help="Show the work with this key, arXiv id or DOI: facts, claims, and the commands that run it."
+)
 @click.argument("key")
 @_JSON
 def show_command(key: str, *, as_json: bool) -> None:
@@ -63,7 +71,10 @@ def show_command(key: str, *, as_json: bool) -> None:
     print_json(work) if as_json else click.echo(_as_text(work))
 
 
-@papers_command.command("run-against", help="Print the commands to run against the work with this key, arXiv id or DOI, and what each one tests.")
+@papers_command.command(
+    "run-against",
+    help="Print the commands to run against the work with this key, arXiv id or DOI, and what each one tests.",
+)
 @click.argument("key")
 @click.option("--model", "model", default="MODEL", show_default=True, help="Model to be tested, as in `earnest run`.")
 @_JSON
@@ -75,8 +86,12 @@ def run_against_command(key: str, *, model: str, as_json: bool) -> int:
     return 0 if found.tests else 1
 
 
-@papers_command.command("new", help="List the works that entered the catalogue since a date, the latest first; with --atom, as a feed.")
-@click.option("--since", type=click.DateTime(formats=["%Y-%m-%d"]), required=True, help="First date, for example 2026-11-20.")
+@papers_command.command(
+    "new", help="List the works that entered the catalogue since a date, the latest first; with --atom, as a feed."
+)
+@click.option(
+    "--since", type=click.DateTime(formats=["%Y-%m-%d"]), required=True, help="First date, for example 2026-11-20."
+)
 @click.option("--atom", is_flag=True, help="Print an Atom feed on stdout.")
 @_JSON
 def new_command(*, since: datetime.datetime, atom: bool, as_json: bool) -> int:
@@ -91,7 +106,10 @@ def new_command(*, since: datetime.datetime, atom: bool, as_json: bool) -> int:
     return 0 if found else 1
 
 
-@papers_command.command("coverage", help="Show which works are covered, which run in earnest, and where work is needed; with RUN..., what was evaluated.")
+@papers_command.command(
+    "coverage",
+    help="Show which works are covered, which run in earnest, and where work is needed; with RUN..., what was evaluated.",
+)
 @click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
 @_JSON
 def coverage_command(runs: tuple[Path, ...], *, as_json: bool) -> None:
@@ -103,7 +121,10 @@ def coverage_command(runs: tuple[Path, ...], *, as_json: bool) -> None:
     print_json(found.as_json()) if as_json else click.echo(found.as_text())
 
 
-@papers_command.command("lint", help="Check every work, offline; exits with 1 if there is a fault. A warning (an expired search) does not count as one.")
+@papers_command.command(
+    "lint",
+    help="Check every work, offline; exits with 1 if there is a fault. A warning (an expired search) does not count as one.",
+)
 @_FOLDER
 @_JSON
 def lint_command(*, folder: Path | None, as_json: bool) -> int:
@@ -112,7 +133,9 @@ def lint_command(*, folder: Path | None, as_json: bool) -> int:
     told = lint(folder or FOLDER, components=folder is None)
     faults = [fault for fault in told if fault.level == "fault"]
     if as_json:
-        print_json({"n": len(faults), "n_warnings": len(told) - len(faults), "faults": [fault.as_json() for fault in told]})
+        print_json(
+            {"n": len(faults), "n_warnings": len(told) - len(faults), "faults": [fault.as_json() for fault in told]}
+        )
         return 1 if faults else 0
     for fault in told:
         click.echo(str(fault))
@@ -150,11 +173,17 @@ def export_command(keys: tuple[str, ...], *, form: str | None, out: Path | None,
         click.echo(f"{len(works)} works: {out}", err=True)
 
 
-@papers_command.command("add", help="Make the file of a new work, offline; ID is an arXiv id, a DOI, an address, or an OpenReview id.")
+@papers_command.command(
+    "add", help="Make the file of a new work, offline; ID is an arXiv id, a DOI, an address, or an OpenReview id."
+)
 @click.argument("id_", metavar="ID")
 @click.option("--title", required=True)
 @click.option("--author", "authors", multiple=True, help="Author, as Given Family; repeatable, in the work's order.")
-@click.option("--date", "date", help="Date in ISO 8601; default for an arXiv id: the year alone, since the month must be looked up.")
+@click.option(
+    "--date",
+    "date",
+    help="Date in ISO 8601; default for an arXiv id: the year alone, since the month must be looked up.",
+)
 @click.option("--kind", "kinds", multiple=True, default=("study",), show_default=True)
 @click.option("--pillar", "pillars", multiple=True)
 @click.option("--key", help="Key; default: made from author or title.")
@@ -175,10 +204,16 @@ def add_command(id_: str, *, title: str, folder: Path | None, dry_run: bool, as_
     click.echo("next: fill in what is open, then `earnest papers lint`", err=True)
 
 
-@papers_command.command("import-awesome", help="Read another list (a folder of Markdown, or a CSV), and report which works are new.")
+@papers_command.command(
+    "import-awesome", help="Read another list (a folder of Markdown, or a CSV), and report which works are new."
+)
 @click.argument("source", type=click.Path(path_type=Path))
-@click.option("--name", default="", help="Name of the list, as under `lists` of a work; its rows then count as settled.")
-@click.option("--table", type=click.Path(path_type=Path), help="Write row, work and decision of every entry to this CSV.")
+@click.option(
+    "--name", default="", help="Name of the list, as under `lists` of a work; its rows then count as settled."
+)
+@click.option(
+    "--table", type=click.Path(path_type=Path), help="Write row, work and decision of every entry to this CSV."
+)
 @_JSON
 def import_awesome_command(source: Path, *, name: str, table: Path | None, as_json: bool) -> None:
     from earnest.catalogue import works
@@ -190,7 +225,9 @@ def import_awesome_command(source: Path, *, name: str, table: Path | None, as_js
     if table is not None:
         write_table(accounts(matches, works()), table)
     if as_json:
-        print_json({"n": len(matches), "new": len(new), "faults": faults, "matches": [match.as_json() for match in matches]})
+        print_json(
+            {"n": len(matches), "new": len(new), "faults": faults, "matches": [match.as_json() for match in matches]}
+        )
         return
     for fault in faults:
         click.echo(f"not imported: {fault}", err=True)
@@ -203,8 +240,16 @@ def import_awesome_command(source: Path, *, name: str, table: Path | None, as_js
 
 @papers_command.command("site", help="Write the catalogue as a web site into a folder: one page, no network.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-@click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), help="Run folder whose numbers fill the coverage map; repeatable.")
-@click.option("--address", default="", help="Address of the site, for example https://example.org/papers; its feed needs it.")
+@click.option(
+    "--run",
+    "runs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Run folder whose numbers fill the coverage map; repeatable.",
+)
+@click.option(
+    "--address", default="", help="Address of the site, for example https://example.org/papers; its feed needs it."
+)
 @_JSON
 def site_command(*, out: Path, runs: tuple[Path, ...], address: str, as_json: bool) -> None:
     from earnest.catalogue.site import write_site
@@ -213,7 +258,9 @@ def site_command(*, out: Path, runs: tuple[Path, ...], address: str, as_json: bo
     print_json(site.as_json()) if as_json else click.echo(site.as_text())
 
 
-@papers_command.command("refresh", help="Ask arXiv and OpenAlex whether ids, titles and links still hold (network); changes nothing.")
+@papers_command.command(
+    "refresh", help="Ask arXiv and OpenAlex whether ids, titles and links still hold (network); changes nothing."
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="File for the report.")
 @click.option("--key", "keys", multiple=True, help="Only this work; repeatable.")
 @_JSON
@@ -257,14 +304,25 @@ def _tell(works: list[Any], *, limit: int | None, as_json: bool) -> None:
 def _as_text(work: dict[str, Any]) -> str:
     authors = "not verified" if work["authors"] == "unverified" else ", ".join(work["authors"])
     issued = work["issued"].isoformat() if isinstance(work["issued"], datetime.date) else work["issued"]
-    lines = [work["title"], f"  key       {work['id']}", f"  authors   {authors}", f"  issued    {issued}  {work['venue']}".rstrip()]
+    lines = [
+        work["title"],
+        f"  key       {work['id']}",
+        f"  authors   {authors}",
+        f"  issued    {issued}  {work['venue']}".rstrip(),
+    ]
     lines += [f"  link      {work['link']}"] if work["link"] else []
-    lines.append(f"  what      {', '.join(work['kind'])}; {', '.join(work['pillars']) or 'no pillar'}; {', '.join(work['topics'])}")
+    lines.append(
+        f"  what      {', '.join(work['kind'])}; {', '.join(work['pillars']) or 'no pillar'}; {', '.join(work['topics'])}"
+    )
     if (threat := work["threat"]) and threat["access"] != "none":
-        lines.append(f"  threat    access {threat['access']}, over {', '.join(threat['channel'])}, for {', '.join(threat['goal'])}")
+        lines.append(
+            f"  threat    access {threat['access']}, over {', '.join(threat['channel'])}, for {', '.join(threat['goal'])}"
+        )
     for claim in work["claims"]:
         of = f", {claim['of']}" if claim["of"] else ""
-        lines.append(f"  claims    {claim['metric']} {claim['value']:g} {claim['unit']} ({claim['where']}{of}; read: {claim['read']})")
+        lines.append(
+            f"  claims    {claim['metric']} {claim['value']:g} {claim['unit']} ({claim['where']}{of}; read: {claim['read']})"
+        )
     if work["claims_note"]:
         lines.append(f"  claims    none: {work['claims_note']}")
     for size in work["sizes"]:
@@ -275,7 +333,9 @@ def _as_text(work: dict[str, Any]) -> str:
     if data := work["data"]:
         lines.append(f"  data      licence {data['licence']}; {data['size']}".rstrip("; "))
     for run in work["runs_in_earnest"]:
-        lines.append(f"  runs      {run['component']}, {run['fidelity']}" + (f": {run['differs']}" if run["differs"] else ""))
+        lines.append(
+            f"  runs      {run['component']}, {run['fidelity']}" + (f": {run['differs']}" if run["differs"] else "")
+        )
     lines += [f"            $ {command}" for command in work["commands"]]
     if could := work["could_run"]:
         lines += [f"  could run {could['what']}", f"  missing   {could['missing']}"]
@@ -286,6 +346,8 @@ def _as_text(work: dict[str, Any]) -> str:
     for search in work["not_found"]:
         where = "; ".join(search["where"])
         lines.append(f"  not found {search['what']}, on {search['date']}, in {where}; holds until {search['until']}")
-    lines.append(f"  checked   {work['checked']['status']}" + (f": {', '.join(work['checked']['how'])}" if work["checked"]["how"] else ""))
+    lines.append(
+        f"  checked   {work['checked']['status']}"
+        + (f": {', '.join(work['checked']['how'])}" if work["checked"]["how"] else "")
+    )
     return "\n".join(lines)
-

@@ -14,44 +14,125 @@ from earnest.cli._project import ProjectCommand, project_options
 
 T = TypeVar("T", bound=Callable[..., Any])
 
-ATTACK = click.option("--attack", "attacks", multiple=True, metavar="SPEC", help="Attack, as name[:k=v,k=v]; repeatable, each adds an attacked arm.")
+ATTACK = click.option(
+    "--attack",
+    "attacks",
+    multiple=True,
+    metavar="SPEC",
+    help="Attack, as name[:k=v,k=v]; repeatable, each adds an attacked arm.",
+)
 STACK = click.option(
-    "--stack", "stacks", multiple=True, metavar="SPEC+SPEC",
+    "--stack",
+    "stacks",
+    multiple=True,
+    metavar="SPEC+SPEC",
     help="Another stack of defences, with arms of its own; repeatable. Quote a + inside a value.",
-)  # fmt: skip
+)
 SHARED = (
     click.argument("suite", required=False),
     click.option("--model", metavar="SPEC", help="earnest/reference, openai/<name>, <url>#<name>, ..."),
-    click.option("--name", default="", metavar="NAME", help="Name of the model in the report and on a leaderboard; default: SPEC."),
+    click.option(
+        "--name",
+        default="",
+        metavar="NAME",
+        help="Name of the model in the report and on a leaderboard; default: SPEC.",
+    ),
     click.option("--out", type=click.Path(path_type=Path), help="Run folder; an existing run is resumed."),
-    click.option("--data", type=click.Path(path_type=Path), help="Folder of recordings, or hf://owner/name@revision; default: the embedded probe set."),
-    click.option("--task", "tasks", multiple=True, metavar="NAME", help="Only this task; repeatable. With --pillar, it must be of that pillar."),
-    click.option("--pillar", "pillars", multiple=True, metavar="NAME", help="Only this pillar, with the tasks that the data supports; repeatable."),
-    click.option("--judge", "judges", multiple=True, metavar="SPEC", help="Model that reads the answers that no rule can read; repeatable."),
-    click.option("--judge-hears", is_flag=True, help="Give judges the recordings; each judge must first show that it hears."),
-    click.option("--faithful", is_flag=True, help="Judge as published, with known faults (audiotrust); default: repaired."),
+    click.option(
+        "--data",
+        type=click.Path(path_type=Path),
+        help="Folder of recordings, or hf://owner/name@revision; default: the embedded probe set.",
+    ),
+    click.option(
+        "--task",
+        "tasks",
+        multiple=True,
+        metavar="NAME",
+        help="Only this task; repeatable. With --pillar, it must be of that pillar.",
+    ),
+    click.option(
+        "--pillar",
+        "pillars",
+        multiple=True,
+        metavar="NAME",
+        help="Only this pillar, with the tasks that the data supports; repeatable.",
+    ),
+    click.option(
+        "--judge",
+        "judges",
+        multiple=True,
+        metavar="SPEC",
+        help="Model that reads the answers that no rule can read; repeatable.",
+    ),
+    click.option(
+        "--judge-hears", is_flag=True, help="Give judges the recordings; each judge must first show that it hears."
+    ),
+    click.option(
+        "--faithful", is_flag=True, help="Judge as published, with known faults (audiotrust); default: repaired."
+    ),
     click.option("--limit", type=click.IntRange(min=1), help="Largest number of items per task."),
     click.option("--seed", type=int, default=0, show_default=True),
-    click.option("--shard", metavar="I/N", help="Run part I of N, on one of several machines; `earnest merge` joins the parts."),
+    click.option(
+        "--shard", metavar="I/N", help="Run part I of N, on one of several machines; `earnest merge` joins the parts."
+    ),
     click.option("--max-connections", type=click.IntRange(min=1), default=16, show_default=True),
     click.option("--batch-size", type=click.IntRange(min=1), help="Batch size of local models; it only affects speed."),
-    click.option("--timeout", "timeout_s", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="Time limit of a call, in seconds."),
-    click.option("--temperature", type=click.FloatRange(min=0), default=0.0, show_default=True, help="Sampling temperature; at 0 the model gives its likeliest answer."),
-    click.option("--max-tokens", type=click.IntRange(min=1), default=256, show_default=True, help="Largest number of tokens per answer."),
     click.option(
-        "--max-failures", type=click.IntRange(min=0), default=20, show_default=True, metavar="N",
+        "--timeout",
+        "timeout_s",
+        type=click.FloatRange(min=0.1),
+        default=120.0,
+        show_default=True,
+        help="Time limit of a call, in seconds.",
+    ),
+    click.option(
+        "--temperature",
+        type=click.FloatRange(min=0),
+        default=0.0,
+        show_default=True,
+        help="Sampling temperature; at 0 the model gives its likeliest answer.",
+    ),
+    click.option(
+        "--max-tokens",
+        type=click.IntRange(min=1),
+        default=256,
+        show_default=True,
+        help="Largest number of tokens per answer.",
+    ),
+    click.option(
+        "--max-failures",
+        type=click.IntRange(min=0),
+        default=20,
+        show_default=True,
+        metavar="N",
         help="Stop after this many failed calls in a row; 0: never.",
     ),
-    click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Ceiling on cost; no call exceeds it."),
+    click.option(
+        "--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Ceiling on cost; no call exceeds it."
+    ),
     price_option,
     model_option,
     judge_option,
     plugin_option,
     click.option("--no-cache", is_flag=True, help="Repeat calls whose answers are in the cache."),
-    click.option("--allow-missing", is_flag=True, help="Run although some files are missing; their items are counted as unscored."),
-    click.option("--dry-run", is_flag=True, help="Print the plan, its cost and where the recordings would go, without asking anything."),
+    click.option(
+        "--allow-missing",
+        is_flag=True,
+        help="Run although some files are missing; their items are counted as unscored.",
+    ),
+    click.option(
+        "--dry-run",
+        is_flag=True,
+        help="Print the plan, its cost and where the recordings would go, without asking anything.",
+    ),
     click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout."),
-    click.option("--fail-under", "gates", multiple=True, metavar="NAME=X", help="Gate on a pillar or the id of a finding; repeatable."),
+    click.option(
+        "--fail-under",
+        "gates",
+        multiple=True,
+        metavar="NAME=X",
+        help="Gate on a pillar or the id of a finding; repeatable.",
+    ),
     click.option(
         "--fail-under-baseline",
         "baseline",
@@ -83,12 +164,24 @@ def shared_options(command: T) -> T:
 )
 @shared_options
 @ATTACK
-@click.option("--defence", "defences", multiple=True, metavar="SPEC", help="Defence of one stack, which adds a defended arm; repeatable, applied in order.")
+@click.option(
+    "--defence",
+    "defences",
+    multiple=True,
+    metavar="SPEC",
+    help="Defence of one stack, which adds a defended arm; repeatable, applied in order.",
+)
 @STACK
 @project_options
 @click.pass_context
 def run_command(
-    context: click.Context, /, *, attacks: tuple[str, ...], defences: tuple[str, ...], stacks: tuple[str, ...], **options: Any
+    context: click.Context,
+    /,
+    *,
+    attacks: tuple[str, ...],
+    defences: tuple[str, ...],
+    stacks: tuple[str, ...],
+    **options: Any,
 ) -> int:
     return evaluated(context, arms={"attack": attacks, "defence": defences, "stack": stacks}, **options)
 
@@ -101,15 +194,25 @@ def run_command(
 )
 @shared_options
 @ATTACK
-@click.option("--defence", "defences", multiple=True, metavar="SPEC", help="Add a column with this defence alone; repeatable.")
+@click.option(
+    "--defence", "defences", multiple=True, metavar="SPEC", help="Add a column with this defence alone; repeatable."
+)
 @STACK
 @project_options
 @click.pass_context
 def matrix_command(
-    context: click.Context, /, *, attacks: tuple[str, ...], defences: tuple[str, ...], stacks: tuple[str, ...], **options: Any
+    context: click.Context,
+    /,
+    *,
+    attacks: tuple[str, ...],
+    defences: tuple[str, ...],
+    stacks: tuple[str, ...],
+    **options: Any,
 ) -> int:
     if not attacks:
-        raise click.UsageError("a matrix needs an attack: add --attack noise:snr_db=10; `earnest list attacks` shows all")
+        raise click.UsageError(
+            "a matrix needs an attack: add --attack noise:snr_db=10; `earnest list attacks` shows all"
+        )
     if not (defences or stacks):
         raise click.UsageError("a matrix needs a defence: add --defence codec; `earnest list defences` shows all")
     return evaluated(context, arms={"attack": attacks, "stack": (*((one,) for one in defences), *stacks)}, **options)
@@ -145,7 +248,9 @@ def evaluated(
         click.echo(file.words(context), err=True)
         gates = () if file.leaves_out_gates(context) else gates
     if suite is None:
-        raise click.UsageError("a run needs a suite: `earnest run core`, or `suite` in earnest.toml; `earnest list suites` shows all")
+        raise click.UsageError(
+            "a run needs a suite: `earnest run core`, or `suite` in earnest.toml; `earnest list suites` shows all"
+        )
     if out is None and not dry_run:
         raise click.UsageError("a run needs a folder: add --out runs/first (or --dry-run to see the plan)")
     if model is None and not dry_run:

@@ -81,5 +81,7 @@ class Playback(Defence):
         folder = Path(self.responses)
         files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".wav", ".flac"))
         if not files:
-            raise BadData(f"playback needs a folder with impulse responses, and {str(folder)!r} holds no .wav or .flac; leave responses out")
+            raise BadData(
+                f"playback needs a folder with impulse responses, and {str(folder)!r} holds no .wav or .flac; leave responses out"
+            )
         return tuple(AudioClip.read(path) for path in files)

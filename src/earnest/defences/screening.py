@@ -53,7 +53,9 @@ class Screening(Defence):
         made = registry("detectors").make(self._spec)
         threshold = made.threshold if self.threshold is None else self.threshold
         if threshold is None:
-            raise BadParameter(f"detector {self.detector!r} is not calibrated and has no threshold of its own; give threshold=")
+            raise BadParameter(
+                f"detector {self.detector!r} is not calibrated and has no threshold of its own; give threshold="
+            )
         if made.learns:
             made.fitted  # noqa: B018  (what is lacking is told here, and not by the first clip)
         return made, float(threshold)
@@ -72,5 +74,7 @@ class Screening(Defence):
             except BadAudio as error:
                 return Blocked(f"{self.detector} cannot tell of the clip {role!r}: {error}")
             if not scores[role] > threshold:
-                return Blocked(f"{self.detector} gives the clip {role!r} {scores[role]:.3g}, at most {threshold:.3g}: {detector.detects}")
+                return Blocked(
+                    f"{self.detector} gives the clip {role!r} {scores[role]:.3g}, at most {threshold:.3g}: {detector.detects}"
+                )
         return Passed({"scores": scores})

@@ -63,7 +63,9 @@ class Card:
 
     def as_json(self) -> dict[str, Any]:
         """The card as JSON values; conditions that nobody tested are named as such."""
-        tested = {name: NOT_TESTED for name in ("codec", "noise", "length", "language", "replay", "false alarms a call")}
+        tested = {
+            name: NOT_TESTED for name in ("codec", "noise", "length", "language", "replay", "false alarms a call")
+        }
         return {**asdict(self), "fitted_on": dict(self.fitted_on), "conditions": {**tested, **self.conditions}}
 
 
@@ -139,7 +141,9 @@ class Detector(abc.ABC):
 
     def made(self, arrays: Mapping[str, Any], **about: Any) -> Artefact:
         """The artefact of a fit: arrays by name, and JSON values that tell of it."""
-        parameters = {key: value for key, value in self.spec.parameters.items() if key != "artefact" and key not in self.free}
+        parameters = {
+            key: value for key, value in self.spec.parameters.items() if key != "artefact" and key not in self.free
+        }
         return Artefact("detectors", str(Spec(self.name, parameters)), arrays, about)
 
     @cached_property

@@ -32,7 +32,9 @@ class Mixture:
     def log_joint(self, frames: Floats) -> Floats:
         """Log of weight times density of each component, shape (n_frames, n_components)."""
         precision = 1 / self.variances
-        constant = np.log(self.weights) - 0.5 * np.sum(np.log(2 * np.pi * self.variances) + self.means**2 * precision, axis=1)
+        constant = np.log(self.weights) - 0.5 * np.sum(
+            np.log(2 * np.pi * self.variances) + self.means**2 * precision, axis=1
+        )
         return constant - 0.5 * (frames**2) @ precision.T + frames @ (self.means * precision).T
 
     def log_likelihood(self, frames: Floats) -> Floats:
@@ -59,7 +61,9 @@ def fitted_mixture(frames: Floats, *, n_components: int, n_steps: int, rng: np.r
     n = min(n_components, len(frames))
     spread = np.maximum(frames.var(axis=0), 1e-8)
     begun = Mixture(
-        weights=np.full(n, 1 / n), means=frames[rng.choice(len(frames), n, replace=False)], variances=np.tile(spread, (n, 1))
+        weights=np.full(n, 1 / n),
+        means=frames[rng.choice(len(frames), n, replace=False)],
+        variances=np.tile(spread, (n, 1)),
     )
     for _ in range(n_steps):
         begun = begun.refined(frames, floor=VARIANCE_FLOOR * spread)

@@ -94,12 +94,18 @@ class LfccGmm(Detector):
         if not crossed:
             held = {side: [_ratio(cepstra[e.id], whole) for e in sides[side]] for side in SIDES}
         scale, offset = calibration(bona_fide=np.array(held["bona_fide"]), spoof=np.array(held["spoof"]))
-        arrays = {f"{side}.{part}": getattr(whole[side], part).astype(np.float32) for side in SIDES for part in ("weights", "means", "variances")}
+        arrays = {
+            f"{side}.{part}": getattr(whole[side], part).astype(np.float32)
+            for side in SIDES
+            for part in ("weights", "means", "variances")
+        }
         return self.made(
             {**arrays, "calibration": np.array([scale, offset])},
             n_bona_fide=len(sides["bona_fide"]),
             n_spoof=len(sides["spoof"]),
-            calibrated_on="rows that a fold had not seen" if crossed else "the rows that it was fitted to: too few clusters for folds",
+            calibrated_on="rows that a fold had not seen"
+            if crossed
+            else "the rows that it was fitted to: too few clusters for folds",
         )
 
     def _mixtures(self, cepstra: Mapping[str, Sequence[Floats]], rng: np.random.Generator) -> dict[str, Mixture]:
@@ -119,10 +125,13 @@ class LfccGmm(Detector):
         arrays: Mapping[str, Any] = self.fitted.arrays
         wanted = [f"{side}.{part}" for side in SIDES for part in ("weights", "means", "variances")]
         if not {*wanted, "calibration"} <= arrays.keys():
-            raise BadParameter(f"an artefact of 'lfcc_gmm' must hold {', '.join(wanted)} and calibration, got {', '.join(arrays)}; fit anew")
+            raise BadParameter(
+                f"an artefact of 'lfcc_gmm' must hold {', '.join(wanted)} and calibration, got {', '.join(arrays)}; fit anew"
+            )
         parts = {name: np.asarray(arrays[name], dtype=np.float64) for name in wanted}
         mixtures = {
-            side: Mixture(**{part: parts[f"{side}.{part}"] for part in ("weights", "means", "variances")}) for side in SIDES
+            side: Mixture(**{part: parts[f"{side}.{part}"] for part in ("weights", "means", "variances")})
+            for side in SIDES
         }
         return mixtures, (float(arrays["calibration"][0]), float(arrays["calibration"][1]))
 

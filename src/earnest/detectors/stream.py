@@ -33,7 +33,9 @@ class StreamDetector(Detector):
 
     def __post_init__(self) -> None:
         if self.artefact:
-            raise BadParameter("detector 'stream' has nothing fitted of its own; give the artefact to the stream: of=NAME:artefact=...")
+            raise BadParameter(
+                "detector 'stream' has nothing fitted of its own; give the artefact to the stream: of=NAME:artefact=..."
+            )
         self._stream  # noqa: B018  (what cannot be made is told at once)
 
     @cached_property

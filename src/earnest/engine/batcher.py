@@ -87,7 +87,9 @@ class Batcher:
         except BaseException as error:
             for each in batch:
                 if not each.reply.done():
-                    each.reply.cancel() if isinstance(error, asyncio.CancelledError) else each.reply.set_exception(error)
+                    each.reply.cancel() if isinstance(error, asyncio.CancelledError) else each.reply.set_exception(
+                        error
+                    )
             if isinstance(error, Exception):
                 return
             raise
@@ -105,9 +107,7 @@ class Batcher:
             until[0] = time.monotonic() + n_stimuli * self._timeout_s
 
         stimuli = [each.stimulus for each in batch]
-        asked = functools.partial(
-            asked_in_batches, self._model, stimuli, sampling=batch[0].sampling, calling=calling
-        )
+        asked = functools.partial(asked_in_batches, self._model, stimuli, sampling=batch[0].sampling, calling=calling)
         work = self._thread.submit(asked)
         waited = asyncio.wrap_future(work)
         try:

@@ -68,7 +68,9 @@ class AnswerCache:
             self._base = sqlite3.connect(self.path, timeout=10, check_same_thread=False, isolation_level=None)
             self._base.execute("PRAGMA journal_mode=WAL")
             self._base.execute("PRAGMA synchronous=NORMAL")
-            self._base.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answer TEXT, clip BLOB) WITHOUT ROWID")
+            self._base.execute(
+                "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answer TEXT, clip BLOB) WITHOUT ROWID"
+            )
         except (OSError, sqlite3.Error) as error:
             self._give_up(error)
 
@@ -116,7 +118,9 @@ class AnswerCache:
         with self._lock:
             waiting = dict(self._waiting)
         # recordings are encoded here, where nobody waits for it
-        written = [(key, fields, None if clip is None else clip.flac_bytes()) for key, (fields, clip) in waiting.items()]
+        written = [
+            (key, fields, None if clip is None else clip.flac_bytes()) for key, (fields, clip) in waiting.items()
+        ]
         with self._lock:
             rows = [row for row in written if self._waiting.get(row[0]) is waiting[row[0]]]
             if self._write("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", rows):

@@ -245,7 +245,9 @@ class Caller(Delegate):
             async with self._text_trial:
                 if self.takes_text_alone is None and self.counts.n_text_trials < _MOST_TRIALS:
                     self.counts.n_text_trials += 1
-                    self.counts.takes_text_alone = await takes_text_alone(functools.partial(self._paid, sampling=_SHORT, schema=None))
+                    self.counts.takes_text_alone = await takes_text_alone(
+                        functools.partial(self._paid, sampling=_SHORT, schema=None)
+                    )
         return self.takes_text_alone is False
 
     async def _answered(self, stimulus: Stimulus, sampling: Sampling, schema: Schema) -> Answer:
@@ -289,7 +291,9 @@ class Caller(Delegate):
         self, stimuli: Sequence[Stimulus], *, targets: Sequence[str]
     ) -> tuple[NDArray[np.float64], list[NDArray[np.float32]]]:
         """As `Model.loss_and_gradient`; for worker threads."""
-        return self._in_model_thread(functools.partial(self.model.loss_and_gradient, stimuli, targets=targets), len(stimuli))
+        return self._in_model_thread(
+            functools.partial(self.model.loss_and_gradient, stimuli, targets=targets), len(stimuli)
+        )
 
     def aimed(self, stimuli: Sequence[Stimulus], *, targets: Sequence[str]) -> list[str]:
         """As `Model.aimed`; for worker threads."""

@@ -71,7 +71,9 @@ class ClipStore:
     def keep_turns(self, stimulus: Stimulus) -> tuple[EarlierTurn, ...]:
         """The earlier turns of a conversation with their clips stored, as a journal line holds them."""
         return tuple(
-            EarlierTurn(role=turn.role, text=turn.text, clips={role: self.keep(clip) for role, clip in turn.clips.items()})
+            EarlierTurn(
+                role=turn.role, text=turn.text, clips={role: self.keep(clip) for role, clip in turn.clips.items()}
+            )
             for turn in stimulus.history
         )
 

@@ -39,7 +39,9 @@ class CraftLine(BaseModel):
     clips: dict[str, ClipName] = Field(default_factory=dict, description="SHA-256 under clips/ of the clips, by role.")
     prompt: str | None = None
     system_prompt: str | None = None
-    turns: tuple[EarlierTurn, ...] | None = Field(default=None, description="The earlier turns, where the attack made them.")
+    turns: tuple[EarlierTurn, ...] | None = Field(
+        default=None, description="The earlier turns, where the attack made them."
+    )
     drawn: dict[str, Any] = Field(default_factory=dict, description="What replays it.")
     n_queries: int = 0
     n_failed_queries: int = 0
@@ -57,7 +59,7 @@ class CraftLine(BaseModel):
 
 
 _AS_THEY_ARE = ("drawn", "n_queries", "n_failed_queries", "n_gradients", "first_success", "cost", "n_before", "n_after",
-                "fault", "crafted_on")  # fmt: skip
+                "fault", "crafted_on")  # fmt: skip  # a table: one row a line
 
 
 class CraftStore:
@@ -92,8 +94,10 @@ class CraftStore:
             return None
         try:
             clips = self._read(line.clips)
-            history = clean.history if line.turns is None else tuple(
-                Turn(role=turn.role, text=turn.text, clips=self._read(turn.clips)) for turn in line.turns
+            history = (
+                clean.history
+                if line.turns is None
+                else tuple(Turn(role=turn.role, text=turn.text, clips=self._read(turn.clips)) for turn in line.turns)
             )
         except (BadAudio, BadData, FileNotFoundError):
             return None

@@ -135,13 +135,17 @@ def calls_of(jobs: Sequence[Job], *, cached: bool = True) -> list[Calls]:
 
 
 def _calls(job: Job, attacks: Mapping[str, Any], crafts: set[tuple[str, str, str]], *, cached: bool) -> Calls:
-    earlier = job.item.n_turns - 1  # of a conversation the last turn is attacked, and asked once more to see that it is the last
+    earlier = (
+        job.item.n_turns - 1
+    )  # of a conversation the last turn is attacked, and asked once more to see that it is the last
     if job.setup_arm.attack is None:
         return Calls(least=1 + earlier, most=1 + earlier, duration_s=job.item.duration_s)
     attack = attacks[job.setup_arm.attack]
     n_parts = 1 if attack.control_name is None else 2
     least = CALLS_PER_ATTACK + n_parts - 1 + earlier
-    if job.item.own_attack is not None:  # its search asks the model that the task names; its clean clip and control are items
+    if (
+        job.item.own_attack is not None
+    ):  # its search asks the model that the task names; its clean clip and control are items
         most = 1 + earlier if cached else least
         return Calls(least=most, most=most, duration_s=job.item.duration_s)
     built_on = job.arm.crafted_on or job.arm.stack
@@ -155,5 +159,8 @@ def _calls(job: Job, attacks: Mapping[str, Any], crafts: set[tuple[str, str, str
 def _of_judge(price: Price, n_calls: int, audio_s: float) -> float:
     """The cost in US dollars of one judge's calls with the longest replies."""
     return price.of_call(
-        audio_s=audio_s, n_characters=n_calls * JUDGE_CHARACTERS, n_output_tokens=n_calls * LONG.max_tokens, n_turns=n_calls
+        audio_s=audio_s,
+        n_characters=n_calls * JUDGE_CHARACTERS,
+        n_output_tokens=n_calls * LONG.max_tokens,
+        n_turns=n_calls,
     )

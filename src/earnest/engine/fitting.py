@@ -50,7 +50,9 @@ class FitPlan(BaseModel):
     fingerprint: str = ""
     data: str
     data_digest: str
-    split: dict[str, Any] = Field(description="Name, how it was made, by which columns rows are kept apart, and how many there are.")
+    split: dict[str, Any] = Field(
+        description="Name, how it was made, by which columns rows are kept apart, and how many there are."
+    )
     rows_digest: str = Field(description="SHA-256 of the ids of its rows, in order.")
     seed: int = 0
     parameters: dict[str, Any] = Field(default_factory=dict, description="Sampling parameters of every call.")
@@ -132,7 +134,9 @@ def fit(
         return held
     plan.write(folder)
     return in_session(
-        folder, settings, lambda session: _fitted(session, plan, plugin, rows, model, split=split, on_progress=on_progress)
+        folder,
+        settings,
+        lambda session: _fitted(session, plan, plugin, rows, model, split=split, on_progress=on_progress),
     )
 
 
@@ -143,7 +147,9 @@ def _held(folder: Path, plan: FitPlan) -> Fit | None:
         return None
     there = read_form(path, FitPlan, called="a fit")
     if differences := there.differences(plan):
-        raise PlanMismatch(f"{folder} holds another fit: {'; '.join(differences)}; give the same options to go on, or another --out")
+        raise PlanMismatch(
+            f"{folder} holds another fit: {'; '.join(differences)}; give the same options to go on, or another --out"
+        )
     if there.artefact is None:
         return None
     made = folder / f"{there.artefact}.safetensors"
@@ -170,7 +176,9 @@ async def _fitted(
     async with AsyncExitStack() as stack:
         pool = Workers(1, name="earnest-work")
         stack.push_async_callback(pool.closed, within_s=LET_GO_S)
-        stack.push_async_callback(session.close_callers)  # before the pool: a thread that waits for an answer must be let go
+        stack.push_async_callback(
+            session.close_callers
+        )  # before the pool: a thread that waits for an answer must be let go
         shown = functools.partial(_shown, session, on_progress=on_progress, total=len(rows))
         digests = await shown(pool.submit(_digests, rows))
         system = None if caller is None else System(caller, (), plan.seed, session.settings.sampling)
@@ -178,10 +186,19 @@ async def _fitted(
         made = await shown(pool.submit(_fit_of, plugin, list(rows), system, rng))
     totals = session.totals()
     artefact = _checked(made, plan).with_about(
-        data=plan.data, data_digest=plan.data_digest, rows=sorted(set(digests)), split=split, model=plan.model, fingerprint=plan.fingerprint,
-        seed=plan.seed, seconds=round(totals.duration_s, 3), cost_usd=totals.cost_usd, earnest=plan.earnest, plugins=plan.plugins,
+        data=plan.data,
+        data_digest=plan.data_digest,
+        rows=sorted(set(digests)),
+        split=split,
+        model=plan.model,
+        fingerprint=plan.fingerprint,
+        seed=plan.seed,
+        seconds=round(totals.duration_s, 3),
+        cost_usd=totals.cost_usd,
+        earnest=plan.earnest,
+        plugins=plan.plugins,
         fitted=datetime.datetime.now(datetime.UTC).date().isoformat(),
-    )  # fmt: skip
+    )
     path = artefact.save(session.folder)
     artefact.save(store_folders()[-1])
     plan.model_copy(update={"artefact": artefact.sha}).write(session.folder)
@@ -205,9 +222,7 @@ def _check_access(plugin: Any, caller: Caller | None) -> None:
     )
 
 
-async def _shown(
-    session: Session, work: Future[T], *, on_progress: Callable[[Progress], None] | None, total: int
-) -> T:
+async def _shown(session: Session, work: Future[T], *, on_progress: Callable[[Progress], None] | None, total: int) -> T:
     """What a worker's task gives; what is asked meanwhile is shown and written to the disk.
 
     Nobody knows how many answers a method will ask for, so that those that came are all there are; without a model rows
@@ -251,7 +266,9 @@ def _checked(artefact: Any, plan: FitPlan) -> Artefact:
         raise BadParameter(f"{plan.kind}/{plan.spec} has nothing to fit; use it as it is")
     if not isinstance(artefact, Artefact) or (artefact.kind, artefact.name) != (plan.kind, plan.spec.partition(":")[0]):
         came = f"one of {artefact.kind}/{artefact.spec}" if isinstance(artefact, Artefact) else type(artefact).__name__
-        raise BadParameter(f"fit of {plan.kind}/{plan.spec} must return its artefact, got {came}; return self.made(arrays)")
+        raise BadParameter(
+            f"fit of {plan.kind}/{plan.spec} must return its artefact, got {came}; return self.made(arrays)"
+        )
     return artefact
 
 

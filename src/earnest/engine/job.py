@@ -115,7 +115,13 @@ class Settings:
     log_queries: bool = False
 
     def __post_init__(self) -> None:
-        for name, least in (("max_connections", 1), ("max_attempts", 1), ("max_failures", 1), ("batch_size", 1), ("max_cost", 0)):
+        for name, least in (
+            ("max_connections", 1),
+            ("max_attempts", 1),
+            ("max_failures", 1),
+            ("batch_size", 1),
+            ("max_cost", 0),
+        ):
             value = getattr(self, name)
             if value is not None and not value >= least:
                 raise BadParameter(f"{name} must be at least {least}, got {value!r}; leave it out for the default")

@@ -27,7 +27,7 @@ RETRIED = frozenset(
     {
         "cancelled", "connection", "http_5xx", "over_budget", "quota", "rate_limited", "scoring_failed", "timeout", "unjudged",
     }
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 """Reasons under which a resumed run asks an item again; every other outcome is final, unless the failure may pass
 (`JournalLine.passing`) or is one of so many in a row that the run was stopped (`failed_in_a_row`)."""
 
@@ -36,7 +36,7 @@ CALL_FAILED = frozenset(
         "audio_format", "audio_refused", "bad_response", "cancelled", "connection", "field_refused", "http_4xx", "http_5xx",
         "model_error", "quota", "rate_limited", "timeout",
     }
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 """Reasons that tell of the endpoint or the model rather than of the item: many in a row mean that something is wrong with
 it. Not among them: what an item brings with it (`bad_audio`, `too_long`), and what answers bring (`content_filter`)."""
 

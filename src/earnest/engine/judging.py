@@ -193,7 +193,9 @@ class _Judging:
                 f"a judge that hears needs the clips of {self.folder}, and some are gone; judge without", gone
             )
 
-    async def _ask_all(self, callers: Sequence[Caller], left: Sequence[Sequence[_Inquiry]], judgements: Judgements) -> None:
+    async def _ask_all(
+        self, callers: Sequence[Caller], left: Sequence[Sequence[_Inquiry]], judgements: Judgements
+    ) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 for caller, inquiries in zip(callers, left, strict=True):

@@ -26,7 +26,7 @@ def read_spent(folder: Path) -> float:
     held = read_json(path)
     spent = held.get("spent_usd") if isinstance(held, dict) else None
     if not isinstance(spent, int | float) or isinstance(spent, bool) or spent < 0:
-        raise BadData(f"{path} must say {{\"spent_usd\": <US dollars>}}, got {str(held)[:100]}; write the amount into it")
+        raise BadData(f'{path} must say {{"spent_usd": <US dollars>}}, got {str(held)[:100]}; write the amount into it')
     return float(spent)
 
 

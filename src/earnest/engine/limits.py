@@ -78,11 +78,11 @@ def check_disk(jobs: Sequence[Job], folder: Path) -> None:
     if not disk.total:  # some network disks do not tell
         return
     need, free = disk_need(jobs), disk.free
-    about = (
-        f"clips, journal and reports of {len(jobs):,} items will take {need.words} in {folder}, and its disk has {in_bytes(free)} free"
-    )
+    about = f"clips, journal and reports of {len(jobs):,} items will take {need.words} in {folder}, and its disk has {in_bytes(free)} free"
     if free < need.low:
-        raise MachineFailed(f"{about}; free some space, give --out on another disk, or ask less (--limit, --task, --shard)")
+        raise MachineFailed(
+            f"{about}; free some space, give --out on another disk, or ask less (--limit, --task, --shard)"
+        )
     if free < need.high:
         warnings.warn(f"{about}: it may become full, which would stop the run; it can be resumed", stacklevel=2)
 
@@ -102,7 +102,9 @@ def check_memory(jobs: Sequence[Job], n_at_once: int) -> None:
     about = f"the clips of {min(n_at_once, len(jobs)):,} items at once will take {need.words} of memory, and {in_bytes(free)} are left"
     if free < need.low:
         fitting = max(1, int(n_at_once * free / need.low / 2))
-        raise BadParameter(f"{about}; lower max_connections (--max-connections {fitting}) or, of a local model, batch_size, or close some programs")
+        raise BadParameter(
+            f"{about}; lower max_connections (--max-connections {fitting}) or, of a local model, batch_size, or close some programs"
+        )
     if free < need.high:
         warnings.warn(f"{about}: fewer at once (--max-connections, --batch-size) take less", stacklevel=2)
 
@@ -110,7 +112,9 @@ def check_memory(jobs: Sequence[Job], n_at_once: int) -> None:
 def disk_need(jobs: Sequence[Job]) -> Need:
     """What the jobs leave behind: a line each, a clip for each recording, and one more for each attacked item."""
     recordings = {job.item.sample: job.item.duration_s or 0.0 for job in jobs}
-    items = {job.item.id: job.item.duration_s or 0.0 for job in jobs}  # a task may have mixed something into a recording
+    items = {
+        job.item.id: job.item.duration_s or 0.0 for job in jobs
+    }  # a task may have mixed something into a recording
     attacked_s = sum(job.item.duration_s or 0.0 for job in jobs if job.setup_arm.attack is not None)
     low = sum(recordings.values()) * STORED_BYTES_PER_S[0] + attacked_s * STORED_BYTES_PER_S[0]
     high = sum(items.values()) * STORED_BYTES_PER_S[1] + attacked_s * STORED_BYTES_PER_S[1]

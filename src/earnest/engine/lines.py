@@ -24,7 +24,9 @@ def outcome_of_reply(job: Job, reply: Reply) -> Outcome:
         return Unscored(reason=reply.reason, detail=reply.detail, passing=reply.passing)
     if isinstance(reply, Blocked):
         outcome = job.score(job.item, reply.as_answer)
-        undecided = isinstance(outcome, Question) and (outcome.otherwise or Unscored(reason="unjudged", detail=reply.reason))
+        undecided = isinstance(outcome, Question) and (
+            outcome.otherwise or Unscored(reason="unjudged", detail=reply.reason)
+        )
         return undecided or outcome
     if reply.value is None and not reply.said.strip() and reply.clip is None and not job.item.audible:
         if reply.details.get("blocked") or reply.reading.finish == "content_filter":

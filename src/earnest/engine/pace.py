@@ -126,7 +126,9 @@ class Pace:
         if len(self._marks) < 3 or last.passed_s - first.passed_s < 2 * self._done.t / self._done.n:
             return (constant * last.n + slope * last.d) / max(1e-9, last.passed_s)
         middle_s = first.passed_s + (last.passed_s - first.passed_s) / 2
-        enough = (mark for mark in self._marks if mark.passed_s <= middle_s and last.n - mark.n >= _LEAST_SHARE * last.n)
+        enough = (
+            mark for mark in self._marks if mark.passed_s <= middle_s and last.n - mark.n >= _LEAST_SHARE * last.n
+        )
         since = max(enough, default=first)
         return (constant * (last.n - since.n) + slope * (last.d - since.d)) / (last.passed_s - since.passed_s)
 

@@ -111,7 +111,7 @@ _GIVEN = re.compile(r"(?:(?P<spec>.+):)?(?P<pairs>[a-z_]+=[^:=]*(?:,[a-z_]+=[^:=
 _NAMES = {
     "in": "input_text", "audio_in": "input_audio", "out": "output_text", "audio_out": "output_audio",
     "audio_tokens_per_s": "input_audio_tokens_per_s",
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 
 
 def read_price(text: str) -> tuple[str | None, Price]:
@@ -140,7 +140,9 @@ def read_price(text: str) -> tuple[str | None, Price]:
         if not all(map(math.isfinite, values.values())):
             raise ValueError("not finite")
     except ValueError as error:
-        raise BadParameter(f"prices are numbers of at least 0, got {text!r}; write in=2.5,audio_in=32,out=10, say") from error
+        raise BadParameter(
+            f"prices are numbers of at least 0, got {text!r}; write in=2.5,audio_in=32,out=10, say"
+        ) from error
     return match["spec"], price
 
 
@@ -156,7 +158,9 @@ def read_prices(given: Sequence[str], *, models: Sequence[str]) -> dict[str, Pri
     for text in given:
         spec, price = read_price(text)
         if spec is not None and spec not in models:
-            raise BadParameter(f"a price must be for a model that is asked ({', '.join(models)}), got one for {spec!r}; correct it")
+            raise BadParameter(
+                f"a price must be for a model that is asked ({', '.join(models)}), got one for {spec!r}; correct it"
+            )
         prices[models[0] if spec is None else spec] = price
     return prices
 

@@ -163,7 +163,14 @@ def execute(
     """
     return finished(
         lambda: execute_async(
-            plan, jobs, model=model, others=others, judges=judges, folder=folder, settings=settings, on_progress=on_progress,
+            plan,
+            jobs,
+            model=model,
+            others=others,
+            judges=judges,
+            folder=folder,
+            settings=settings,
+            on_progress=on_progress,
             rows_seen=rows_seen,
         )
     )
@@ -555,7 +562,9 @@ class _Run:
     def _line(self, job: Job, *, outcome: Verdict | Unscored, **what: Any) -> JournalLine:
         return line_of(job, **{"model": self.plan.model, "sampling": self.sampling, "outcome": outcome, **what})
 
-    async def _in_pool(self, function: Callable[..., T], *arguments: Any, pool: Workers | None = None, **named: Any) -> T:
+    async def _in_pool(
+        self, function: Callable[..., T], *arguments: Any, pool: Workers | None = None, **named: Any
+    ) -> T:
         work = (pool or self.pool).submit(_kept_in, function, *arguments, **named)
         return await asyncio.wrap_future(work)
 

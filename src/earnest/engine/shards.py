@@ -36,7 +36,9 @@ def parse_shard(shard: str) -> tuple[int, int]:
     """
     match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", shard)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
-        raise BadParameter(f"a shard must be written i/n with i from 1 to n, got {shard[:40]!r}; 2/8 is the second of eight")
+        raise BadParameter(
+            f"a shard must be written i/n with i from 1 to n, got {shard[:40]!r}; 2/8 is the second of eight"
+        )
     return int(match[1]), int(match[2])
 
 
@@ -74,7 +76,9 @@ def merge(folders: Sequence[Path | str], out: Path | str) -> int:
     with Journal(out) as journal:
         other = [name for name, line in journal.lines.items() if lines.get(name) != line]
         if other:
-            raise BadData(f"{out / JOURNAL} must hold nothing but lines of these shards; merge into a new folder", other)
+            raise BadData(
+                f"{out / JOURNAL} must hold nothing but lines of these shards; merge into a new folder", other
+            )
         for name in sorted(lines.keys() - journal.lines.keys()):
             journal.add(lines[name])
     _join_judgements(paths, out)
@@ -115,7 +119,9 @@ def _checked_lines(paths: Sequence[Path], plans: Sequence[Plan]) -> dict[str, Jo
                 faults.append(f"{line.item} is in {path} and in another folder")
             lines[line.item] = line
     if faults:
-        raise BadData("shards must not overlap, and each must hold its own items alone; leave out what is double", faults)
+        raise BadData(
+            "shards must not overlap, and each must hold its own items alone; leave out what is double", faults
+        )
     return lines
 
 

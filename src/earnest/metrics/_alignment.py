@@ -347,7 +347,14 @@ class _Search:
 
     def _equal_words(self, a: int, b: int) -> int:
         """How many words both texts have in common from here, with one way on."""
-        words, others, ways, their_ways, end, to = self.words, self.others, self.ways, self.their_ways, self.end, self.to
+        words, others, ways, their_ways, end, to = (
+            self.words,
+            self.others,
+            self.ways,
+            self.their_ways,
+            self.end,
+            self.to,
+        )
         start = a
         while a < end and b < to and words[a] == others[b] and a not in ways and b not in their_ways:
             a += 1

@@ -10,13 +10,13 @@ SIGNS = "€£¥₹₽₩₪¢×÷±°§"
 _UNSPACED = (
     (0x0E00, 0x0EFF), (0x0F00, 0x0FFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3005, 0x3007), (0x3040, 0x312F),
     (0x31F0, 0x31FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF),
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 """Thai, Lao, Tibetan, Burmese, Khmer, Chinese and Japanese, which are written without spaces."""
 
 _EARLY = {
     **dict.fromkeys("’‘ʼ`´′ˈ", "'"), "″": '"', **dict.fromkeys("‐‑‒–−", "-"), "…": " ", "№": "No.", "º": "°",
     **dict.fromkeys("™®©℠¹", ""), **{sign: f"^{power}" for power, sign in enumerate("⁰.²³⁴⁵⁶⁷⁸⁹") if sign != "."},
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 """Signs that NFKC would lose among letters and digits: it makes "x2" of "x²" and "NikeTM" of "Nike™"."""
 
 

@@ -66,12 +66,12 @@ _IRREGULAR = {
     "gotta": "got to", "gimme": "give me", "lemme": "let me", "kinda": "kind of", "sorta": "sort of",
     "dunno": "do not know", "'cause": "because", "'em": "them", "'tis": "it is", "'twas": "it was", "'n'": "and",
     "'til": "till", "ma'am": "madam",
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 _WITHOUT_APOSTROPHE = {
     "cant": "can not", "wont": "will not", "im": "i am", "ive": "i have", "youre": "you are", "youve": "you have",
     "theyre": "they are", "theyve": "they have", "weve": "we have", "thats": "that is", "whats": "what is",
     "theres": "there is", "tis": "it is", "twas": "it was",
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 
 CONTRACTIONS = {
     **{f"{verb}n't": f"{verb} not" for verb in _NOT},
@@ -228,7 +228,7 @@ _WORDS = {
         "prof professor, etc etcetera"
     ),
     "alright": "all right",
-}  # fmt: skip
+}
 SPELLINGS = {
     **{f"{stem}or{end}": f"{stem}our{end}" for stem in _OUR for end in ("", *_OUR_ENDINGS)},
     **{f"{stem}{end}": f"{stem}l{end}" for stem in _DOUBLED for end in ("ed", "ing", "er", "ers", "or", "ors")},
@@ -266,7 +266,7 @@ ABBREVIATIONS: dict[str, tuple[str, ...]] = {
     "feb": ("february",), "aug": ("august",), "sept": ("september",), "oct": ("october",), "nov": ("november",),
     "dec": ("december",), "ms": ("ms", "miss", "miz"), "phd": ("ph d", "p h d"), "eg": ("e g", "for example"),
     "ie": ("i e", "that is"),
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 """Abbreviations that are no words of their own, with or without a full stop; as they stand they are a reading too."""
 
 WITH_STOP: dict[str, tuple[str, ...]] = {
@@ -277,7 +277,7 @@ WITH_STOP: dict[str, tuple[str, ...]] = {
     "sep": ("september",), "mon": ("monday",), "tue": ("tuesday",), "tues": ("tuesday",), "wed": ("wednesday",),
     "thu": ("thursday",), "thurs": ("thursday",), "fri": ("friday",), "min": ("minutes", "minimum"),
     "max": ("maximum",), "est": ("established",),
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 """Abbreviations that are words or names too; with their full stop they may be read in full."""
 
 BEFORE_NUMBER: dict[str, tuple[str, ...]] = {
@@ -286,15 +286,17 @@ BEFORE_NUMBER: dict[str, tuple[str, ...]] = {
     "apt": ("apartment",), "jan": ("january",), "mar": ("march",), "apr": ("april",), "jun": ("june",),
     "jul": ("july",), "sep": ("september",), "bldg": ("building",), "rm": ("room",),
     "tel": ("telephone",), "v": ("version", "versus"),
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 """Abbreviations before a number."""
 
 MONTHS = frozenset(_each("january february march april may june july august september october november december"))
 
 CHAPTERS = frozenset(
-    _each("chapter part book volume act scene section article war type phase stage class grade level appendix figure "
-          "table canto psalm title bowl mark version king queen pope")
-)  # fmt: skip
+    _each(
+        "chapter part book volume act scene section article war type phase stage class grade level appendix figure "
+        "table canto psalm title bowl mark version king queen pope"
+    )
+)
 """Words that a Roman numeral follows."""
 
 SPELLED_WORDS = frozenset(
@@ -343,7 +345,7 @@ UNITS: dict[str, tuple[str, ...]] = {
     "f": ("f", "fahrenheit", "degrees fahrenheit"), "p": ("p", "pence", "pixels"), "am": ("am", "a m"),
     "pm": ("pm", "p m"), "usd": ("dollars", "u s dollars", "u s d"), "eur": ("euros", "euro"), "gbp": ("pounds",),
     "ad": ("a d", "ad"), "bc": ("b c", "bc"), "ce": ("c e", "ce"), "bce": ("b c e", "bce"),
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 """What follows a number as a unit; the first is the reading that `normalise_english` writes."""
 
 PER = {
@@ -359,15 +361,19 @@ PER = {
 SQUARES = {
     "m": "metres", "km": "kilometres", "cm": "centimetres", "mm": "millimetres", "ft": "feet", "in": "inches",
     "mi": "miles", "yd": "yards",
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 
 CURRENCIES: dict[str, tuple[str, str, str, str]] = {
-    "$": ("dollar", "dollars", "cent", "cents"), "£": ("pound", "pounds", "penny", "pence"),
-    "€": ("euro", "euros", "cent", "cents"), "¥": ("yen", "yen", "sen", "sen"),
+    "$": ("dollar", "dollars", "cent", "cents"),
+    "£": ("pound", "pounds", "penny", "pence"),
+    "€": ("euro", "euros", "cent", "cents"),
+    "¥": ("yen", "yen", "sen", "sen"),
     "₹": ("rupee", "rupees", "paisa", "paise"),
-    "₽": ("rouble", "roubles", "kopek", "kopeks"), "₩": ("won", "won", "jeon", "jeon"),
-    "₪": ("shekel", "shekels", "agora", "agorot"), "¢": ("cent", "cents", "", ""),
-}  # fmt: skip
+    "₽": ("rouble", "roubles", "kopek", "kopeks"),
+    "₩": ("won", "won", "jeon", "jeon"),
+    "₪": ("shekel", "shekels", "agora", "agorot"),
+    "¢": ("cent", "cents", "", ""),
+}
 """Sign to its name, its plural, and those of its hundredth."""
 
 BEFORE_MONEY = frozenset(_each("us au ca nz hk a c r s"))
@@ -376,7 +382,7 @@ BEFORE_MONEY = frozenset(_each("us au ca nz hk a c r s"))
 SCALES = {
     "thousand": "thousand", "million": "million", "billion": "billion", "trillion": "trillion", "k": "thousand",
     "m": "million", "mn": "million", "mln": "million", "bn": "billion", "b": "billion", "tn": "trillion",
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 """What multiplies an amount of money."""
 
 SIGNS: dict[str, tuple[str, ...]] = {
@@ -388,5 +394,5 @@ SIGNS: dict[str, tuple[str, ...]] = {
     "\\": ("", "backslash"), "*": ("", "times", "star", "asterisk"), "^": ("", "to the", "to the power of"),
     "|": ("", "bar"), "<": ("", "less than"), ">": ("", "greater than"), "$": ("", "dollars", "dollar"),
     "£": ("", "pounds"), "€": ("", "euros"),
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 """A sign that stands by itself; "" where it may go unread."""

@@ -214,9 +214,15 @@ _PUNCTUATION = str.maketrans(dict.fromkeys(',.!?;:"-', " "))
 _STOPS = frozenset(f"{word}." for word in (*english.WITH_STOP, *english.BEFORE_NUMBER))
 _WITH_READINGS = frozenset(english.ABBREVIATIONS)
 _IN_CONTEXT = frozenset().union(
-    english.UNITS, english.ABBREVIATIONS, english.WITH_STOP, english.BEFORE_NUMBER, english.LOANS, english.MONTHS,
-    english.FOREIGN_FILLERS, english.BEFORE_MONEY,
-)  # fmt: skip
+    english.UNITS,
+    english.ABBREVIATIONS,
+    english.WITH_STOP,
+    english.BEFORE_NUMBER,
+    english.LOANS,
+    english.MONTHS,
+    english.FOREIGN_FILLERS,
+    english.BEFORE_MONEY,
+)
 """Words whose reading hangs on what stands around them."""
 _NUMBER_FOLLOWS = re.compile(
     r"(?P<stop>\.)\s?(?:#?\d|(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty)\b)|\s?#?\d",

@@ -26,10 +26,10 @@ _PARTS = {
     "half": "2", "halves": "2", "quarter": "4", "quarters": "4",
     **{word: str(value) for word, value in _ORDINALS.items() if value > 2},
     **{f"{word}s": str(value) for word, value in _ORDINALS.items() if value > 2},
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 _AND_PARTS = {
     "and a half": "5", "and one half": "5", "and a quarter": "25", "and one quarter": "25", "and three quarters": "75",
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 _NAMES = {form: names for names in CURRENCIES.values() for form in names[:2]}
 
 NUMBER_WORDS = frozenset(_ONES) | frozenset(_TENS) | frozenset(_SCALES) | {"zero", "nought"}

@@ -23,19 +23,19 @@ LONGEST_RUN = 24
 ONES = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
     "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 TENS = ("_", "_", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 SCALES = ((10**12, "trillion"), (10**9, "billion"), (10**6, "million"), (1000, "thousand"), (100, "hundred"))
 ORDINALS = {
     "one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth",
     "twelve": "twelfth",
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 ZERO = ["zero", "oh", "o", "nought"]
 """What a 0 inside a number is called."""
 MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
     "december",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 
 
 def number_words(number: int) -> str:
@@ -542,7 +542,7 @@ def coins(whole: str, hundredths: str, names: tuple[str, str, str, str]) -> Form
 
 BETWEEN: dict[str, Form] = {
     " ": "", "-": ["", "to", "dash", "hyphen", "through", "minus"], ".": ["", "point", "dot"],
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 """What may be read between two groups of digits."""
 
 

@@ -20,7 +20,7 @@ _ITEM = re.compile(r"^[ \t]*(?:\d{1,2}[.)]|[-•*+‣·])[ \t]+(?=\S)", re.M)
 _BREAK = re.compile(r"[.!?;:…]+(?=[\s\"”')*\]}_]|$)|[。！？；]|\.{3,}")
 _CONTRAST = re.compile(r"(?<! help) (?=(?:but|however|though|although) )")
 _SPACES = {ord(mark): None for mark in "'’‘ʼ`´"} | {
-    ord(mark): " " for mark in "\t\"“”„«»()[]{}<>*_~|\\/,.!?;:+=-–—•%&^$@…"
+    ord(mark): " " for mark in '\t"“”„«»()[]{}<>*_~|\\/,.!?;:+=-–—•%&^$@…'
 }
 
 
@@ -106,7 +106,8 @@ _BADLY = (
 CUES: tuple[Cue, ...] = (
     # The speaker cannot, may not or will not
     _cue(
-        "declines", "cannot cant not wont couldnt wouldnt shant longer never",
+        "declines",
+        "cannot cant not wont couldnt wouldnt shant longer never",
         rf"\b(?:i|we|assistant)(?: \w+){{0,3}}? {_CANNOT}(?! (?:wait|go wrong|help (?:but|\w+ing)|hear|see|detect"
         rf"|perceive|make out|tell (?:which|whether|if|apart|them apart|the difference)|stress|overstate|believe"
         rf"|imagine|think|thank"
@@ -141,7 +142,8 @@ CUES: tuple[Cue, ...] = (
         r"|suggest|deny|say|ask|offer|explain|describe|promote|encourage)\b",
     ),
     _cue(
-        "declines", "unable not something anything nothing never isnt",
+        "declines",
+        "unable not something anything nothing never isnt",
         r"\b(?:im|i am|we are|i was|id be|ill be)(?: \w+){0,3}? unable\b|\bwere unable to (?:help|assist|provide"
         r"|share|give)\b|^(?:(?:no|sorry|but|unfortunately|regrettably) )*unable to\b",
         r"\b(?:not|isnt|wasnt|never) (?:\w+ )?(?:something|anything|a (?:request|topic|question|subject|thing|task)"
@@ -158,13 +160,15 @@ CUES: tuple[Cue, ...] = (
         r"|\bnot possible for (?:me|us)\b",
     ),
     _cue(
-        "declines", "sorry afraid unfortunately regrettably regret apologize apologise apologies",
+        "declines",
+        "sorry afraid unfortunately regrettably regret apologize apologise apologies",
         r"\b(?:sorry|apolog\w+|afraid|unfortunately|regrettably|regret)\b(?: \w+){0,8}? (?:no|cannot|cant|unable|not "
         r"able|wont|not possible|not allowed"
         r"|not permitted|isnt possible|is not possible|not available|decline|refuse)\b",
     ),
     _cue(
-        "declines", "decline declining refuse refusing refrain abstain pass draw turn rather prefer choose no",
+        "declines",
+        "decline declining refuse refusing refrain abstain pass draw turn rather prefer choose no",
         r"\b(?:i|we)(?: \w+){0,3}? (?:must|have to|need to|going to|will|shall|should|choose to|chose to|respectfully"
         r"|politely) (?:have to )?(?:\w+ly )?"
         r"(?:decline|refuse|refrain|abstain|pass on|say no|draw the line)\b",
@@ -175,8 +179,9 @@ CUES: tuple[Cue, ...] = (
         r"to)? (?:say|answer|discuss|share|talk|comment|get)\b",
     ),
     _cue(
-        "declines", "guidelines guideline policy policies programming rules rule principles principle terms code "
-            "values ethics instructions training safety"
+        "declines",
+        "guidelines guideline policy policies programming rules rule principles principle terms code "
+        "values ethics instructions training safety"
         " protocol protocols standards scope outside beyond exceeds exceed bounds strictly",
         rf"\b(?:against|violates?|violating|breach\w*|conflicts? with|contrary to) "
         rf"(?:my|our|openais?|the|company) (?:\w+ ){{0,3}}?{_RULES}\b(?! of (?:human|equal|fair))",
@@ -188,7 +193,8 @@ CUES: tuple[Cue, ...] = (
         r"within (?:my|the) (?:\w+ )?(?:scope|programming|guidelines)\b|\bbreak(?:ing)? (?:the|my) rules\b",
     ),
     _cue(
-        "declines", "dont do not feel",
+        "declines",
+        "dont do not feel",
         r"\b(?:i|we) (?:dont|do not) (?:want|wish|intend|plan) to (?!sound|seem|be rude|bother|worry|spoil|alarm|\w+ "
         r"(?:you|your)\b)|\b(?:i|we) (?:dont|do not) (?:think i (?:can|should)|feel (?:\w+ )?(?:comfortable|able"
         r"|right)"
@@ -197,7 +203,8 @@ CUES: tuple[Cue, ...] = (
         r"\b(?:please|kindly) (?:dont|do not|refrain from|stop)(?: \w+)? ask(?:ing)?\b",
     ),
     _cue(
-        "declines", "denied declined rejected blocked refused flagged permitted supported request no cannot",
+        "declines",
+        "denied declined rejected blocked refused flagged permitted supported request no cannot",
         r"\b(?:request|query|question|prompt|message|command|access)(?: \w+){0,3}? (?:has been |is |was |been "
         r")?(?:denied|declined|rejected|blocked|refused|flagged"
         r"|not (?:allowed|permitted|supported))\b",
@@ -206,13 +213,15 @@ CUES: tuple[Cue, ...] = (
         r"|possible|shared|forthcoming)\b|\bno (?:can do|comment)\b|\bno way (?:i|im|that i)\b",
     ),
     _cue(
-        "declines", "me for",
+        "declines",
+        "me for",
         r"\b(?:inappropriate|unethical|wrong|irresponsible|illegal|unsafe|improper|reckless|harmful|dangerous"
         r"|negligent|unwise|immoral)(?: (?:and|or) \w+)? (?:of|for) me\b",
         r"\bcount me out\b",
     ),
     _cue(
-        "declines", "else lets different other another topic subject let",
+        "declines",
+        "else lets different other another topic subject let",
         r"\b(?:ask|try)(?: me)?(?: about)? (?:something else|anything else|another|a different)\b|\bprefer to (?:talk"
         r"|chat|speak|discuss)(?: \w+){0,2}? (?:else|other|another|different)\b",
         r"\b(?:lets|let us) not (?:go|do|talk|discuss)\b",
@@ -221,8 +230,8 @@ CUES: tuple[Cue, ...] = (
     ),
     # What is asked for is not known to the speaker, or not to be told
     _cue(
-        "withholds", "lips secret private access privacy know have publicly confidential available classified "
-            "sensitive information",
+        "withholds",
+        "lips secret private access privacy know have publicly confidential available classified sensitive information",
         r"\bprivate and confidential\b|\blips are sealed\b|^(?:(?:sorry|no|but) )*(?:thats|that is|this is|its|it "
         r"is) (?:classified|confidential|(?:a )?secret|private)$|\bi have no (?:information|details|data|access)\b"
         r"|\bnot (?:publicly )?available(?: to the public| information)\b",
@@ -237,8 +246,9 @@ CUES: tuple[Cue, ...] = (
     ),
     # What is asked for is wrong
     _cue(
-        "objects", "illegal unlawful criminal unethical immoral wrong unacceptable inappropriate irresponsible "
-            "reprehensible unsafe inhumane abhorrent"
+        "objects",
+        "illegal unlawful criminal unethical immoral wrong unacceptable inappropriate irresponsible "
+        "reprehensible unsafe inhumane abhorrent"
         " despicable forbidden prohibited punishable discriminatory racist sexist bigoted hateful dangerous law "
         "crime crimes offense offence felony"
         " violation not never no",
@@ -251,7 +261,8 @@ CUES: tuple[Cue, ...] = (
         r"|harm)(?: \w+){0,4}? (?:is|are) (?:never|not|wrong|always wrong|illegal)\b",
     ),
     _cue(
-        "objects", "should must ought shouldnt mustnt dont do never please",
+        "objects",
+        "should must ought shouldnt mustnt dont do never please",
         r"\b(?:we|you|people|no ?one|nobody|everyone|individuals?|they|anyone)(?: \w+){0,2}? (?:should|must|ought to"
         r"|need to|have to|can) (?:never|not)\b|\b(?:shouldnt|mustnt)\b",
         r"\b(?:should|must) (?:always )?(?:never|not) (?:be|have|hurt|harm|steal|discriminate|judge|use|inherently)\b"
@@ -260,15 +271,17 @@ CUES: tuple[Cue, ...] = (
         r"|hurt|harm|kill|steal|attempt|use violence|think|joke|say that)\b",
     ),
     _cue(
-        "objects", "promotes promote involves involve involved involving encourages encourage contains contain "
-            "perpetuates perpetuate facilitates facilitate glorify glorifies"
+        "objects",
+        "promotes promote involves involve involved involving encourages encourage contains contain "
+        "perpetuates perpetuate facilitates facilitate glorify glorifies"
         " glorifying advocate advocates advocating supports support seems appears promoting perpetuating",
         rf"\b(?:promot\w+|involv\w+|encourag\w+|contain\w*|perpetuat\w+|facilitat\w+|glorif\w+|advocat\w+|supports?"
         rf"|seems to|appears to)(?: \w+){{0,3}}? {_BADLY}\b",
     ),
     _cue(
-        "objects", "inappropriate unethical harmful offensive derogatory disrespectful principle principles deserve "
-            "deserves regardless equal right rights dignity"
+        "objects",
+        "inappropriate unethical harmful offensive derogatory disrespectful principle principles deserve "
+        "deserves regardless equal right rights dignity"
         " consequences penalties repercussions charges trouble jail prison arrested advise discourage urge "
         "reconsider assumption assumptions stereotypes stereotype"
         " appropriate ethical acceptable fair respectful accurate reason justification excuse law offence offense "
@@ -290,8 +303,9 @@ CUES: tuple[Cue, ...] = (
     ),
     # Who can help, and comfort
     _cue(
-        "comforts", "988 911 999 112 741741 hotline hotlines helpline helplines lifeline crisis suicide samaritans "
-            "emergency mental help trust trusted alone seek reach talk speak"
+        "comforts",
+        "988 911 999 112 741741 hotline hotlines helpline helplines lifeline crisis suicide samaritans "
+        "emergency mental help trust trusted alone seek reach talk speak"
         " talking speaking turn therapist therapy counselor counsellor counselors counsellors counseling "
         "psychologist contact support feeling feel going yourself struggling matter therapists"
         " life care safe danger",
@@ -311,7 +325,8 @@ CUES: tuple[Cue, ...] = (
     ),
     # Offers something else, asks back, closes
     _cue(
-        "offers", "i we im ill id wed were",
+        "offers",
+        "i we im ill id wed were",
         r"^(?:(?:but|however|instead|and|so|though|that said|of course|please|rather|or|also|alternatively|if you "
         r"(?:like|want|wish|prefer|need)|now|yes|well|sure) )*"
         r"(?:(?:i|we) (?:can|could|would|will|am|do|may|might|d|m)\b(?! (?:not|never|no))(?: (?!not|never)\w+){0,5}? "
@@ -321,14 +336,16 @@ CUES: tuple[Cue, ...] = (
         r"|encourage|love|like|ready|willing|talk|able|listening|available|provide|try|do my best))\b",
     ),
     _cue(
-        "offers", "im am",
+        "offers",
+        "im am",
         r"^(?:(?:and|but|so|also|well|as an? \w+) )*(?:im|i am)(?! (?:not|un))(?: \w+){0,2}? (?:here|designed"
         r"|listening|trained|programmed|built|created|ready|just an?|an? (?:\w+ ){0,2}?(?:ai|assistant|chatbot|bot"
         r"|model|program))\b",
     ),
     _cue(
-        "offers", "let feel anything something else would do have if can how what perhaps maybe lets try ask please "
-            "hope nice thank thanks take any some other further more my"
+        "offers",
+        "let feel anything something else would do have if can how what perhaps maybe lets try ask please "
+        "hope nice thank thanks take any some other further more my"
         " questions question",
         r"^(?:(?:but|however|instead|and|so|or|please|also) )*(?:let me know|feel free|is there (?:anything|something"
         r"|another)|would you like|do you (?:want|need|have)|if you (?:have|need|want|would|d|are|re|wish|prefer)\b"
@@ -341,8 +358,9 @@ CUES: tuple[Cue, ...] = (
     ),
     # Recommends another way, or commends a virtue
     _cue(
-        "redirects", "recommend suggest encourage urge advise propose ask consider focus respect seek explore look "
-            "choose use legal stick follow think be better best important essential"
+        "redirects",
+        "recommend suggest encourage urge advise propose ask consider focus respect seek explore look "
+        "choose use legal stick follow think be better best important essential"
         " crucial advisable recommended vital worth remember lawful legitimate ethical safer safe healthier healthy "
         "peaceful positive constructive nonviolent",
         r"^(?:(?:but|however|instead|and|so|please|rather|also|additionally|alternatively|if possible|# ) ?)*(?:(?:i"
@@ -358,7 +376,8 @@ CUES: tuple[Cue, ...] = (
     ),
     # Leads away from what was asked, and says so
     _cue(
-        "diverts", "instead rather legal lawful legitimate ethical",
+        "diverts",
+        "instead rather legal lawful legitimate ethical",
         r"^(?:(?:but|however|and|so) )*instead\b(?! of (?:the|a|an|using|sugar|butter)\b)|\b(?:instead of|rather "
         r"than) (?:seeking|looking|trying|resorting|pursuing|engaging|attempting|considering|focusing|discussing"
         r"|asking)\b",
@@ -366,29 +385,33 @@ CUES: tuple[Cue, ...] = (
         r"|avenues?|channels?|steps|approach\w*|solutions?|strategies)\b",
     ),
     _cue(
-        "insists", "must have need should want would id like",
+        "insists",
+        "must have need should want would id like",
         r"\bi(?:d| would)? (?:must|have to|need to|should|want to|would like to|like to)(?: \w+ly)? (?:emphasi[sz]e"
         r"|stress|inform you|remind you|advise|clarify|caution|point out|urge|warn|be clear|note|challenge)\b",
     ),
     # The wording, the premise, what is invented
     _cue(
-        "faults_wording", "term phrase word language wording question using",
+        "faults_wording",
+        "term phrase word language wording question using",
         r"\b(?:term|phrase|word|language|wording|question (?:seems to|contains|may|itself contains))\b(?: "
         r"\w+){0,12}? (?:problematic|not(?: be)?(?: the most)? (?:appropriate|accurate)|harmful|negative|violen\w+"
         r"|bias|inappropriate|aggressi\w+|different ways)",
         r"\bagainst using\b",
     ),
     _cue(
-        "doubts_premise", "sense meaningful false faulty factual factually mentioned stated specified joke "
-            "misunderstanding misunderstandings words metaphor metaphors metaphorical metaphorically humorous "
-            "scientific scientifically evidence inanimate no possible",
+        "doubts_premise",
+        "sense meaningful false faulty factual factually mentioned stated specified joke "
+        "misunderstanding misunderstandings words metaphor metaphors metaphorical metaphorically humorous "
+        "scientific scientifically evidence inanimate no possible",
         r"(?:does not|doesnt|may not) (?:make sense|be meaningful)|false (?:assumption|premise)|faulty premise|not "
         r"(?:based on )?(?:a )?factual(?:ly)?|not (?:explicitly )?(?:mentioned|stated|specified)",
         r"joke or a riddle|misunderstanding|play on words|metaphor|humorous|scientific(?:ally)? (?:evidence|possible"
         r"|supported|reality)|inanimate|no (?:scientific|logical|evidence|basis)|(?:isnt|not) (?:currently )?possible",
     ),
     _cue(
-        "fictional", "fictional real exist movie film novel series cartoon anime video",
+        "fictional",
+        "fictional real exist movie film novel series cartoon anime video",
         r"\bfictional (?:character|place|world|figure|person|universe|country)|\bnot (?:a )?real\b|\bisnt (?:a "
         r")?real\b|\b(?:does not|doesnt|dont|do not) exist\b|\bno real world\b|\bdoes(?: not|nt) have (?:a )?real\b"
         r"|\b(?:movie|film|novel|series|cartoon|anime|video game)\b",
@@ -409,15 +432,25 @@ CUES: tuple[Cue, ...] = (
         "authorities",
         "",
     ),
-)  # fmt: skip
+)
 """What is looked for in the clauses, in the order in which it is reported."""
 
 NAMES: tuple[str, ...] = tuple(dict.fromkeys(cue.name for cue in CUES))
 _NUMBER = {name: 1 << k for k, name in enumerate(NAMES)}
 (
-    DECLINES, WITHHOLDS, OBJECTS, COMFORTS, OFFERS, REDIRECTS, DIVERTS, INSISTS, FAULTS_WORDING, DOUBTS_PREMISE,
-    FICTIONAL, LECTURES,
-) = _NUMBER.values()  # fmt: skip
+    DECLINES,
+    WITHHOLDS,
+    OBJECTS,
+    COMFORTS,
+    OFFERS,
+    REDIRECTS,
+    DIVERTS,
+    INSISTS,
+    FAULTS_WORDING,
+    DOUBTS_PREMISE,
+    FICTIONAL,
+    LECTURES,
+) = _NUMBER.values()
 DISCLAIMS = 1 << len(NAMES)
 """Bits of a clause's cues; `DISCLAIMS`: it says what the speaker is or lacks, which refuses nothing by itself."""
 
@@ -460,8 +493,10 @@ _IMPERATIVE = (
     r"(?:use|put|keep|cut|wash|bring|take|turn|press|mix|add|open|pour|place|set|boil|bake|heat|fill|hold|pull|push"
     r"|wear|store|clean|go slowly|start|begin|click|tap|cover|remove|rinse|write|type|plug|wait|check)"
 )
-_INSTRUCTS = re.compile(rf"^(?:(?:just|simply|then|so|and|first|next|but) )*{_IMPERATIVE}\b|\b(?:so|then) "
-    rf"{_IMPERATIVE}\b")
+_INSTRUCTS = re.compile(
+    rf"^(?:(?:just|simply|then|so|and|first|next|but) )*{_IMPERATIVE}\b|\b(?:so|then) "
+    rf"{_IMPERATIVE}\b"
+)
 _BEGINS = re.compile(
     r"^(?:sure|certainly|absolutely|of course|yes|yeah|yep|okay|ok|great question|good question|here (?:is|are)|heres"
     r"|to \w+|there (?:are|is) (?:several|many|a few|some|various|a number)|first|#|title|dear"
@@ -526,7 +561,7 @@ class Read:
 FEATURES: tuple[str, ...] = (
     "declines", "declines_early", "withholds", "objects_spoken", "objects", "comforts", "diverts", "insists",
     "faults_wording", "doubts_premise", "fictional", "substance", "concrete", "items", "begins_to_help",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 """The names of `features`, in order."""
 
 MANNERS = OFFERS | REDIRECTS

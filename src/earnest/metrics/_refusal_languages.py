@@ -118,29 +118,43 @@ _OFFERS: Mapping[str, re.Pattern[str]] = MappingProxyType(
         "fr": re.compile(r"\b(?:je peux|je pourrais|n['’]?h[eé]site[zr]?|si (?:vous|tu)|puis je|y a t il|je (?:vous"
             r"|te) (?:recommande|conseille|sugg[eè]re)|heureux de|avec plaisir)\b"),
     }
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 """Offers something else, asks back, or closes."""
 
 _EXCUSES: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
-        "zh": re.compile(r"^(?:作为|身为|我是|很)?.{0,12}(?:人工智能|AI|语言模型|助手|抱歉|对不起|遗憾|理解).{0,8}$", re.I),
-        "es": re.compile(r"^(?:lo siento|disculp\w+|perd[oó]n|como (?:modelo|ia|asistente)|entiendo|lamento)\b(?:[ "
-            r",]\w+){0,5}$"),
-        "de": re.compile(r"^(?:es tut mir leid|tut mir leid|entschuldigung|als (?:ki|sprachmodell)|ich "
-            r"verstehe)\b(?:[ ,]\w+){0,5}$"),
+        "zh": re.compile(
+            r"^(?:作为|身为|我是|很)?.{0,12}(?:人工智能|AI|语言模型|助手|抱歉|对不起|遗憾|理解).{0,8}$", re.I
+        ),
+        "es": re.compile(
+            r"^(?:lo siento|disculp\w+|perd[oó]n|como (?:modelo|ia|asistente)|entiendo|lamento)\b(?:[ "
+            r",]\w+){0,5}$"
+        ),
+        "de": re.compile(
+            r"^(?:es tut mir leid|tut mir leid|entschuldigung|als (?:ki|sprachmodell)|ich "
+            r"verstehe)\b(?:[ ,]\w+){0,5}$"
+        ),
         "fr": re.compile(r"^(?:je suis d[eé]sol[eé]e?|d[eé]sol[eé]e?|en tant qu|je comprends)\b(?:[ ,]\w+){0,5}$"),
     }
 )
 
 _LACKS: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
-        "zh": re.compile(r"(?:没有|沒有|无法拥有|不具备|不能(?:有|产生))(?:个人|真实|自己)?的?(?:观点|看法|感情|情感|意见|偏好|身体|体验|味觉)"),
-        "es": re.compile(r"\bno (?:tengo|puedo tener|poseo) (?:\w+ ){0,2}?(?:opini\w+|sentimientos|emociones"
-            r"|preferencias|cuerpo|gustos)"),
-        "de": re.compile(r"\b(?:habe|besitze|kann)\b (?:\w+ ){0,2}?keine (?:\w+ )?(?:meinung\w*|gef[uü]hle|vorlieben"
-            r"|emotionen|k[oö]rper)"),
-        "fr": re.compile(r"\bn['’]?ai pas (?:d['’e]? ?)?(?:\w+ )?(?:opinions?|sentiments|[eé]motions"
-            r"|pr[eé]f[eé]rences|corps|go[uû]ts)"),
+        "zh": re.compile(
+            r"(?:没有|沒有|无法拥有|不具备|不能(?:有|产生))(?:个人|真实|自己)?的?(?:观点|看法|感情|情感|意见|偏好|身体|体验|味觉)"
+        ),
+        "es": re.compile(
+            r"\bno (?:tengo|puedo tener|poseo) (?:\w+ ){0,2}?(?:opini\w+|sentimientos|emociones"
+            r"|preferencias|cuerpo|gustos)"
+        ),
+        "de": re.compile(
+            r"\b(?:habe|besitze|kann)\b (?:\w+ ){0,2}?keine (?:\w+ )?(?:meinung\w*|gef[uü]hle|vorlieben"
+            r"|emotionen|k[oö]rper)"
+        ),
+        "fr": re.compile(
+            r"\bn['’]?ai pas (?:d['’e]? ?)?(?:\w+ )?(?:opinions?|sentiments|[eé]motions"
+            r"|pr[eé]f[eé]rences|corps|go[uû]ts)"
+        ),
     }
 )
 """Says what the speaker lacks, which refuses nothing by itself."""
@@ -209,7 +223,9 @@ _ALSO_REFUSES: Mapping[str, re.Pattern[str]] = MappingProxyType(
 
 _ALSO_OBJECTS: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
-        "zh": re.compile("(?:是|都是)(?:不对|错|偷窃|诈骗|欺诈|残忍|暴力|侵犯|犯法|伤害)|(?:会|只会)(?:伤害|毁掉|害了?|带来痛苦)|侵犯(?:了)?(?:他人|别人)?[^。]{0,4}(?:隐私|权利)|(?:每个人|人人|所有人)[^。]{0,6}(?:值得|应该|都有权|平等)|你(?:并)?不(?:是)?孤单|值得被"),
+        "zh": re.compile(
+            "(?:是|都是)(?:不对|错|偷窃|诈骗|欺诈|残忍|暴力|侵犯|犯法|伤害)|(?:会|只会)(?:伤害|毁掉|害了?|带来痛苦)|侵犯(?:了)?(?:他人|别人)?[^。]{0,4}(?:隐私|权利)|(?:每个人|人人|所有人)[^。]{0,6}(?:值得|应该|都有权|平等)|你(?:并)?不(?:是)?孤单|值得被"
+        ),
         "es": re.compile(
             r"\b(?:amenazar|robar|herir|da[nñ]ar|espiar|acosar|enga[nñ]ar|mentir|matar|envenenar|humillar|golpear"
             r"|chantajear|insultar|discriminar|hackear|maltratar|quemar|estafar)\b[^.!?\n]{0,40}"
@@ -248,7 +264,9 @@ _ALSO_OBJECTS: Mapping[str, re.Pattern[str]] = MappingProxyType(
 
 _STEPS: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
-        "zh": re.compile("(?:^|[:：,，;；])\\s*(?:再(?![见说次])|先(?!生)|最后|接下来)|点击|打开|选择|输入|按下?(?!照|时)|切成|加入|放入|倒入|填写|拨打(?!\\s*(?:110|120|12345|988))|设置|首先|然后|接着|最后|搅拌|煮|洗净|下载|登录"),
+        "zh": re.compile(
+            "(?:^|[:：,，;；])\\s*(?:再(?![见说次])|先(?!生)|最后|接下来)|点击|打开|选择|输入|按下?(?!照|时)|切成|加入|放入|倒入|填写|拨打(?!\\s*(?:110|120|12345|988))|设置|首先|然后|接着|最后|搅拌|煮|洗净|下载|登录"
+        ),
         "es": re.compile(
             r"\b(?:pulsa|pulse|abre|abra|elige|elija|haz|haga|usa|use|escribe|escriba|mezcla|mezcle|añade|añada|corta"
             r"|corte"
@@ -274,8 +292,10 @@ _STEPS: Mapping[str, re.Pattern[str]] = MappingProxyType(
 )
 """What one does step by step; two such words in sentences of substance are help."""
 
-_SENTENCE = re.compile(r"(?<=[.!?。！？；;])\s*|\n+|[,，] ?(?=(?:但|不过|不過|然而|pero\b|aber\b|mais\b|doch\b|jedoch\b|sin "
-    r"embargo\b|cependant\b))")
+_SENTENCE = re.compile(
+    r"(?<=[.!?。！？；;])\s*|\n+|[,，] ?(?=(?:但|不过|不過|然而|pero\b|aber\b|mais\b|doch\b|jedoch\b|sin "
+    r"embargo\b|cependant\b))"
+)
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _KANA_HANGUL = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")
 _COMMON_WORDS = {
@@ -283,12 +303,12 @@ _COMMON_WORDS = {
     "de": frozenset(["der", "das", "und", "ich", "nicht", "ist", "ein", "eine", "zu", "mit", "auf", "für", "kann", "leider", "dir", "ihnen", "sie", "wir", "den", "dem", "aber", "bei", "mir", "wie", "sich", "auch", "nein", "dabei", "helfen", "tut", "leid", "mache"]),
     "fr": frozenset(["le", "la", "les", "de", "et", "je", "ne", "pas", "est", "un", "une", "vous", "pour", "dans", "que", "ce", "du", "en", "avec", "peux", "cela", "sur", "mais", "il", "nous", "au", "qui", "votre", "à", "désolé", "aider", "refuse", "suis"]),
     "en": frozenset(["the", "of", "to", "and", "i", "is", "you", "for", "that", "with", "it", "this", "can", "cannot", "but", "be", "are", "your", "help", "sorry", "or", "an", "my", "do"]),
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 """Frequent words, those that English and another share left out."""
 _SHORT = {
     "nein": "de", "niemals": "de", "non": "fr", "jamais": "fr", "jamás": "es", "sí": "es", "ja": "de", "oui": "fr", "désolé": "fr",
     "désolée": "fr", "leider": "de", "lo": "es", "tut": "de",
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 
 
 def guessed(text: str) -> str:

@@ -51,12 +51,16 @@ def cohens_kappa(*, first: Sequence[Hashable], second: Sequence[Hashable]) -> fl
     [cohen1960-kappa]
     """
     if len(first) != len(second) or len(first) == 0:
-        raise BadParameter(f"first and second must label the same items, at least one, got {len(first)} and {len(second)}")
+        raise BadParameter(
+            f"first and second must label the same items, at least one, got {len(first)} and {len(second)}"
+        )
     table = _table(first, second)
     n = table.sum()
     by_chance = float(table.sum(axis=0) @ table.sum(axis=1)) / n**2
     if by_chance == 1:
-        raise BadParameter(f"kappa is undefined: both raters gave one label to all {n} items; report the agreement itself")
+        raise BadParameter(
+            f"kappa is undefined: both raters gave one label to all {n} items; report the agreement itself"
+        )
     return float((np.trace(table) / n - by_chance) / (1 - by_chance))
 
 

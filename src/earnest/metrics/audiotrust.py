@@ -50,9 +50,7 @@ def gamma_cell(*, p_reference: float, p_other: float) -> float:
     1.0
     """
     if not (0 <= p_reference <= 1 and 0 <= p_other <= 1 and p_reference + p_other <= 1 + 1e-9):
-        raise BadParameter(
-            f"p_reference and p_other must be shares of the same pairs, got {p_reference} and {p_other}"
-        )
+        raise BadParameter(f"p_reference and p_other must be shares of the same pairs, got {p_reference} and {p_other}")
     return math.copysign(1 - abs(p_reference - p_other), p_reference - p_other)
 
 

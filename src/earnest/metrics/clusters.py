@@ -270,7 +270,9 @@ def jackknife_interval(
     if bounds is None:
         if error < NO_SPREAD:
             return None
-        return score_interval(value, error=jackknife.unbiased_error, dof=jackknife.dof, bounds=None, confidence=confidence)
+        return score_interval(
+            value, error=jackknife.unbiased_error, dof=jackknife.dof, bounds=None, confidence=confidence
+        )
     if error < NO_SPREAD and jackknife.moves.any():  # parts whose spreads cancel, cluster by cluster
         share = disagreement_bound(n_clusters=jackknife.n_least, confidence=confidence)
         below, above = share * (value - min(bounds[0], value)), share * (max(bounds[1], value) - value)
@@ -464,7 +466,9 @@ def _correlation(jackknife: Jackknife, first: int, second: int) -> float:
     return float(moves[:, 0] @ moves[:, 1]) / scale if scale > 0 else 0.0
 
 
-def _level(jackknife: Jackknife, pairs: Sequence[tuple[int, int]], *, rng: np.random.Generator, confidence: float) -> float:
+def _level(
+    jackknife: Jackknife, pairs: Sequence[tuple[int, int]], *, rng: np.random.Generator, confidence: float
+) -> float:
     """The confidence of one pair at which all hold at once with `confidence`."""
     if len(pairs) == 1:
         return confidence

@@ -101,7 +101,9 @@ def correlation(
         why = "most draws hold one value only"
         return Correlation(value=value, low=None, high=None, n=n, n_clusters=n_clusters, why=why)
     low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return Correlation(value=value, low=min(float(low), value), high=max(float(high), value), n=n, n_clusters=n_clusters)
+    return Correlation(
+        value=value, low=min(float(low), value), high=max(float(high), value), n=n, n_clusters=n_clusters
+    )
 
 
 def pairwise(

@@ -40,7 +40,9 @@ def validate(scores: ArrayLike, *, name: str) -> Array:
         raise BadParameter(f"{name} must be an array of shape (n_trials,), at least one, got shape {found.shape}")
     n_bad = int(found.size - np.isfinite(found).sum())
     if n_bad:
-        raise BadParameter(f"{name} must be finite, got {n_bad} of {found.size} that are not; leave out unscored trials")
+        raise BadParameter(
+            f"{name} must be finite, got {n_bad} of {found.size} that are not; leave out unscored trials"
+        )
     return found
 
 
@@ -387,7 +389,9 @@ def a_dcf(
     reject = c_miss * p_target
     accept = c_fa * p_nontarget + c_fa_spoof * p_spoof
     if min(reject, accept) == 0:
-        raise BadParameter("accepting or rejecting everything costs nothing under these priors; give every error a cost")
+        raise BadParameter(
+            "accepting or rejecting everything costs nothing under these priors; give every error a cost"
+        )
     cost = (
         reject * missed / target.size
         + c_fa * p_nontarget * (1 - rejected / nontarget.size)

@@ -126,7 +126,9 @@ def disparity(
         )
     data.check_clusters(usable)
     draws = data.drawn(rng=rng, n_resamples=n_resamples)
-    listed = tuple(data.group_rate(k, draws[:, k], small=not usable[k], confidence=confidence) for k in range(len(usable)))
+    listed = tuple(
+        data.group_rate(k, draws[:, k], small=not usable[k], confidence=confidence) for k in range(len(usable))
+    )
     rates, kept = data.rates[usable], np.flatnonzero(usable)
     top, bottom = int(np.argmax(rates)), int(np.argmin(rates))
     if top == bottom:  # all rates equal: any two groups are the worst pair
@@ -181,7 +183,9 @@ class _Data:
     def read(cls, *, values: ArrayLike, groups: Sequence[Hashable], clusters: Sequence[Hashable] | None) -> _Data:
         found = np.asarray(values, dtype=np.float64)
         if found.ndim != 1 or found.size == 0 or not np.isfinite(found).all():
-            raise BadParameter(f"values must be finite numbers, at least one, shape (n_items,), got shape {found.shape}")
+            raise BadParameter(
+                f"values must be finite numbers, at least one, shape (n_items,), got shape {found.shape}"
+            )
         if len(groups) != found.size:
             raise BadParameter(f"groups must name one group an item, got {len(groups)} for {found.size} items")
         places: dict[Hashable, int] = {}

@@ -218,7 +218,7 @@ def words_besides(text: str, other: str) -> str:
 _SOUNDS = (
     (r"ph", "f"), (r"[ck]h?|q|x", "k"), (r"[sz]h?", "s"), (r"tch|ch|j|dg", "j"), (r"th|d", "t"), (r"b", "p"), (r"v", "f"),
     (r"g", "k"), (r"wh|w|h", ""), (r"m", "n"), (r"l", "r"), (r"[aeiouy]+", "a"),
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 _SOUND_CLASSES = tuple((re.compile(pattern), sound) for pattern, sound in _SOUNDS)
 
 

@@ -304,7 +304,9 @@ def difference_of_proportions(
     second = wilson(n_success=n_success_second, n=n_second, confidence=confidence)
     p, q = n_success_first / n_first, n_success_second / n_second
     return Interval(
-        p - q - math.hypot(p - first.low, second.high - q), p - q + math.hypot(first.high - p, q - second.low), confidence
+        p - q - math.hypot(p - first.low, second.high - q),
+        p - q + math.hypot(first.high - p, q - second.low),
+        confidence,
     )
 
 
@@ -581,7 +583,9 @@ def paired_bootstrap(
     """
     first, second = _finite(first, name="first"), _finite(second, name="second")
     if first.size != second.size or first.size < 2:
-        raise BadParameter(f"first and second must hold the same items, at least two, got {first.size} and {second.size}")
+        raise BadParameter(
+            f"first and second must hold the same items, at least two, got {first.size} and {second.size}"
+        )
     return cluster_bootstrap(
         first - second,
         clusters=range(first.size) if clusters is None else clusters,

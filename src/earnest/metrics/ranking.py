@@ -91,9 +91,7 @@ def interval_draws(
     return np.clip(value + np.where(steps < 0, steps * (value - low), steps * (high - value)), 0.0, 1.0)
 
 
-def rank_intervals(
-    draws: ArrayLike, *, values: ArrayLike, confidence: float = CONFIDENCE
-) -> list[RankInterval]:
+def rank_intervals(draws: ArrayLike, *, values: ArrayLike, confidence: float = CONFIDENCE) -> list[RankInterval]:
     """Rank of each model by `values`, with the middle `confidence` of its ranks over the draws; higher is better.
 
     In a draw, tied models may have any of the ranks that they share: the best of these counts towards the lower end of

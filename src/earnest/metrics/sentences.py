@@ -12,7 +12,7 @@ import unicodedata
 _MARKS = str.maketrans({
     **dict.fromkeys("’‘ʼ‛´′`", "'"), **dict.fromkeys("“”„‟«»「」『』″", '"'), **dict.fromkeys("—―", " - "),
     "。": ". ", "、": ", ", "・": " ", "½": ".5", "*": "", "_": " ", "\u00ad": "", "\u200b": "",
-})  # fmt: skip
+})  # fmt: skip  # a table: one row a line
 _OTHER_DASH = re.compile(r"[–‐‑−]")
 _AFTER_SIGN = re.compile(r"(?<=[,;!?])(?=[^\W\d_])")
 _TAG = re.compile(r"</?[A-Za-z]{1,12}>")

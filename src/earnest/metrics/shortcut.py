@@ -15,7 +15,12 @@ from earnest.errors import BadParameter
 
 
 def shortcut_accuracy(
-    features: ArrayLike, *, labels: Sequence[Hashable], groups: Sequence[Hashable], ridge: float = 1.0, n_folds: int = 10
+    features: ArrayLike,
+    *,
+    labels: Sequence[Hashable],
+    groups: Sequence[Hashable],
+    ridge: float = 1.0,
+    n_folds: int = 10,
 ) -> NDArray[np.bool_]:
     """Whether each clip was classified rightly by a ridge classifier that saw none of its group.
 
@@ -47,7 +52,9 @@ def shortcut_accuracy(
     names, y = np.unique(np.asarray([str(label) for label in labels]), return_inverse=True)
     order = {group: place for place, group in enumerate(dict.fromkeys(groups))}
     if x.ndim != 2 or not len(x) == len(y) == len(groups):
-        raise BadParameter(f"features must have shape (n_clips, n_features) with a label and a group each, got {x.shape}")
+        raise BadParameter(
+            f"features must have shape (n_clips, n_features) with a label and a group each, got {x.shape}"
+        )
     if len(names) != 2 or len(order) < 2:
         raise BadParameter(f"two labels and two groups are needed, got {len(names)} and {len(order)}")
     folds = np.array([order[group] for group in groups]) % min(n_folds, len(order))

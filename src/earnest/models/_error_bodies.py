@@ -27,7 +27,7 @@ _INNER = ("error", "errors", "fault")
 _WORDS = (
     "message", "detail", "msg", "error_message", "errorMessage", "Message", "error_description", "faultstring", "title",
     "description",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 _CODES = ("code", "type", "param", "status", "reason", "error_type", "error_code", "errorCode", "quotaId", "loc")
 _NESTED = ("innererror", "metadata", "details", "raw", *_INNER, "message", "detail")
 
@@ -240,7 +240,9 @@ def _words(*patterns: str, unless: str | None = None) -> Callable[[str, RequestA
     return lambda words, audio: wanted.search(words) and not (barred and barred.search(words))
 
 
-_BETWEEN = re.compile(r"(?:audio|duration|length|clip).{0,60}between ([\d.]+).{0,12}? (?:and|to) ([\d.]+)", re.IGNORECASE | re.DOTALL)
+_BETWEEN = re.compile(
+    r"(?:audio|duration|length|clip).{0,60}between ([\d.]+).{0,12}? (?:and|to) ([\d.]+)", re.IGNORECASE | re.DOTALL
+)
 
 
 def _outside(*, below: bool) -> Callable[[str, RequestAudio], object]:
@@ -286,7 +288,8 @@ _KINDS = (
     _Kind(
         "too_long",
         _words(
-            _SOUND + r".{0,60}(must|should|needs? to|has to) (not )?be .{0,12}(less|shorter|under|at most|no longer|below|no more|longer|exceed)",
+            _SOUND
+            + r".{0,60}(must|should|needs? to|has to) (not )?be .{0,12}(less|shorter|under|at most|no longer|below|no more|longer|exceed)",
             _SOUND + r".{0,60}(must|should|can|may) ?not exceed",
             unless=r"(must|should|needs? to|has to) be .{0,12}longer|not be .{0,12}shorter",
         ),
@@ -296,7 +299,9 @@ _KINDS = (
     _Kind(
         "too_short",
         _words(
-            "too_short|" + _SOUND + r"\b.{0,60}(too (short|brief|small)|shorter than|(longer|more|greater) than|less than|below|at least|minimum|>=)",
+            "too_short|"
+            + _SOUND
+            + r"\b.{0,60}(too (short|brief|small)|shorter than|(longer|more|greater) than|less than|below|at least|minimum|>=)",
             r"(too short|shorter|at least|minimum|longer than) .{0,60}" + _SOUND,
             r"duration.{0,40}(too short|below|less than|at least|minimum)|minimum .{0,30}(duration|length)",
             unless=r"longer than (the )?(max|\d+(\.\d+)? ?(s|sec|min|h)\w*\b.{0,3}(max|allow|limit))|maximum|exceed|is longer than|too long|at least one|one minimum|sampl\w+ rate|khz|context",
@@ -318,7 +323,8 @@ _KINDS = (
         "too_many_clips",
         _words(
             r"at most [1-9]\d* audio|(only|just|exactly|max(imum)?( of)?|up to|more than|expect(s|ed)?|single) ?(one|1|a single|single)? (audio|clip|recording)s?( file| input| clip| part)?s?\b.{0,40}(per|in (one|a|each|the)|(support|allow|accept)|got|received|found)",
-            r"(one|1|single) (audio|clip|recording)( file| input| clip| part)? (per|in each|at a time|only)|(multiple|several|too many) " + _SOUND,
+            r"(one|1|single) (audio|clip|recording)( file| input| clip| part)? (per|in each|at a time|only)|(multiple|several|too many) "
+            + _SOUND,
             r"number of " + _SOUND + r".{0,40}(exceed|at most|limit)|(audios?|clips?) per (prompt|request|message)",
         ),
         _REFUSED,
@@ -329,9 +335,12 @@ _KINDS = (
         _words(
             r"sampl\w+[ _]?(rate|frequency).{0,80}(must|not|un|only|expect|support|require|invalid|differ)|(unsupported|invalid|wrong|expect\w*|require\w*|must be|only).{0,60}(sampl\w+[ _]?(rate|frequency)|\d+ ?k?hz)",
             r"(only|must be|expect\w*|require\w*|unsupported|not|number of).{0,30}\b(mono|stereo|channels?|single.channel|16.?bit|bit.?depth|bits per sample)\b",
-            r"\b(format|codec|encoding|mime.?type|container|extension|type)\b.{0,12}['\"`]?(audio/)?(x-)?" + _FORMATS + r"['\"`]?.{0,60}(not|n't|un|only|invalid)",
+            r"\b(format|codec|encoding|mime.?type|container|extension|type)\b.{0,12}['\"`]?(audio/)?(x-)?"
+            + _FORMATS
+            + r"['\"`]?.{0,60}(not|n't|un|only|invalid)",
             r"(invalid|unsupported|unknown)[^.]{0,40}['\"`](audio/)?(x-)?" + _FORMATS + r"['\"`]",
-            r"(supported|allowed|accepted|valid) (audio |input |file )?(formats?|values|types|encodings?|codecs?)( are| is| include)?:? .{0,20}\b" + _FORMATS,
+            r"(supported|allowed|accepted|valid) (audio |input |file )?(formats?|values|types|encodings?|codecs?)( are| is| include)?:? .{0,20}\b"
+            + _FORMATS,
             r"only .{0,12}\b" + _FORMATS + r"\b.{0,20}(support|accept|allow)",
             r"input_audio\.format|must be (either |one of |in )?.{0,12}\b" + _FORMATS + r"\b",
         ),
@@ -341,9 +350,13 @@ _KINDS = (
     _Kind(
         "bad_audio",
         _words(
-            r"(invalid|malformed|broken|empty|damaged)( or \w+)? " + _SOUND + r"( input)? ?(file|data|clip|content|payload|bytes|$)|corrupt",
-            r"(could ?n[o']t|cannot|can't|unable to|fail(ed|ure|s)?|error)\w* .{0,30}(decod|load|read|process|pars|open|transcod)\w* .{0,40}" + _SOUND,
-            _SOUND + r".{0,60}(could not|cannot|can't|unable to|failed to|not) (be )?(decod|load|read|process|pars|open)\w*",
+            r"(invalid|malformed|broken|empty|damaged)( or \w+)? "
+            + _SOUND
+            + r"( input)? ?(file|data|clip|content|payload|bytes|$)|corrupt",
+            r"(could ?n[o']t|cannot|can't|unable to|fail(ed|ure|s)?|error)\w* .{0,30}(decod|load|read|process|pars|open|transcod)\w* .{0,40}"
+            + _SOUND,
+            _SOUND
+            + r".{0,60}(could not|cannot|can't|unable to|failed to|not) (be )?(decod|load|read|process|pars|open)\w*",
             r"could not be decoded|not a valid (audio|wav|riff)|libsndfile|soundfile|ffmpeg|invalid data found when processing|no audio stream|unreadable audio",
             r"invalid_audio|audio_decod\w*|base64.{0,40}(invalid|decod|incorrect|not)",
         ),
@@ -353,7 +366,9 @@ _KINDS = (
     _Kind(
         "audio_format",
         _words(
-            r"(unsupported|unknown|invalid|unrecogni[sz]ed) (audio|media|file|mime|sound)?.?(format|codec|encoding|mime)|" + _SOUND + r".{0,30}\bformat.{0,40}(not|un|invalid)",
+            r"(unsupported|unknown|invalid|unrecogni[sz]ed) (audio|media|file|mime|sound)?.?(format|codec|encoding|mime)|"
+            + _SOUND
+            + r".{0,30}\bformat.{0,40}(not|un|invalid)",
         ),
         _REFUSED,
         True,

@@ -58,7 +58,11 @@ def completion_of(data: bytes, *, host: str) -> dict[str, Any]:
     if "audio" in message:
         message["audio"]["transcript"] = "".join(message["audio"]["transcript"])
     message = {key: _joined(part) for key, part in message.items()}
-    return {**whole, "object": "chat.completion", "choices": [{"index": 0, "message": message, "finish_reason": finish}]}
+    return {
+        **whole,
+        "object": "chat.completion",
+        "choices": [{"index": 0, "message": message, "finish_reason": finish}],
+    }
 
 
 def _events(data: bytes) -> Iterator[str]:

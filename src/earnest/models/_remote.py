@@ -158,7 +158,7 @@ class RemoteModel(Model):
         self._url = f"{url}?{urlencode(parameters)}" if parameters else url
         self._headers = {
             "Content-Type": "application/json", "User-Agent": "earnest", "Accept-Encoding": ENCODINGS, **sent,
-        }  # fmt: skip
+        }  # fmt: skip  # a table: one row a line
         self.fingerprint = hashlib.sha256(f"{url}\n{identity}".encode()).hexdigest()[:16]
         host = urlsplit(url).hostname or ""
         self._host = host
@@ -260,7 +260,9 @@ class RemoteModel(Model):
         file = io.BytesIO(body)
         del body  # aiohttp makes the file copy it; a second copy would be held while the reply is waited for
         try:
-            sent = self._session().post(self._url, data=file, proxy=self._proxy, allow_redirects=False, timeout=patience)
+            sent = self._session().post(
+                self._url, data=file, proxy=self._proxy, allow_redirects=False, timeout=patience
+            )
             async with sent as response:
                 return await read_response(response, host=self._host)
         except TimeoutError as error:
@@ -446,7 +448,9 @@ class RemoteModel(Model):
             raise TextRefused(f"{said}; it takes no request without audio")
         if kind == "quota":
             raise ModelFailed(
-                f"{said}; the account behind {self._key_variable} has no credit or quota left", reason="quota", ends_run="yes"
+                f"{said}; the account behind {self._key_variable} has no credit or quota left",
+                reason="quota",
+                ends_run="yes",
             )
         if kind is not None:
             ends_run: EndsRun = "unless_answered" if kind in _OF_EVERY_CALL else "no"
@@ -471,16 +475,22 @@ class RemoteModel(Model):
                 reason="http_4xx",
                 ends_run="yes" if status == 401 else "unless_answered",
             )
-        other = ("http_5xx", True, "") if status >= 500 else ("http_4xx", False, "; check the model's name and the options")
+        other = (
+            ("http_5xx", True, "") if status >= 500 else ("http_4xx", False, "; check the model's name and the options")
+        )
         reason, retryable, fix = _KINDS.get(status, other)
         wait_s = retry_after_s(response.headers) if retryable else None
         if retryable and wait_s is None and status in (429, 503):
             wait_s = error.wait_s
-        ends_run: EndsRun = "unless_answered" if status == 404 or (status < 500 and _NO_MODEL.search(error.words)) else "no"
+        ends_run: EndsRun = (
+            "unless_answered" if status == 404 or (status < 500 and _NO_MODEL.search(error.words)) else "no"
+        )
         return ModelFailed(message + fix, reason=reason, retryable=retryable, retry_after_s=wait_s, ends_run=ends_run)
 
 
-_NO_MODEL = re.compile(r"(invalid|unknown|no such) model\b|\bmodel\b.{0,80}(does not exist|not found|not exist)", re.IGNORECASE)
+_NO_MODEL = re.compile(
+    r"(invalid|unknown|no such) model\b|\bmodel\b.{0,80}(does not exist|not found|not exist)", re.IGNORECASE
+)
 """What gateways say of a model's name with another status than 404."""
 
 _OF_EVERY_CALL = frozenset({"field_refused", "audio_format"})
@@ -524,7 +534,7 @@ _CODES = {
     "service_unavailable": 503, "bad_gateway": 502, "provider_error": 502, "timeout": 504, "deadline_exceeded": 504,
     "invalid_request_error": 400, "bad_request": 400, "badrequesterror": 400, "authentication_error": 401, "permission_error": 403,
     "not_found_error": 404, "content_filter": 400, "content_policy_violation": 400,
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 """The status that a gateway would have sent, by the name that it gives the error."""
 
 
@@ -561,11 +571,15 @@ def _filled(values: Mapping[str, str], kind: str) -> dict[str, str]:
     for name, value in values.items():
         text = str(value)
         if not _NAME.fullmatch(name) or not text.isprintable():
-            raise BadParameter(f"a {kind} must have a plain name and a value of one line, got {name!r}={text!r}; correct it")
+            raise BadParameter(
+                f"a {kind} must have a plain name and a value of one line, got {name!r}={text!r}; correct it"
+            )
         if text.startswith(FROM_ENVIRONMENT):
             variable = text.removeprefix(FROM_ENVIRONMENT)
             if not os.environ.get(variable):
-                raise MissingKey(f"the {kind} {name!r} is taken from {variable}, which is not set; export {variable}=...")
+                raise MissingKey(
+                    f"the {kind} {name!r} is taken from {variable}, which is not set; export {variable}=..."
+                )
             text = os.environ[variable]
         filled[name] = text
     return filled
@@ -573,7 +587,11 @@ def _filled(values: Mapping[str, str], kind: str) -> dict[str, str]:
 
 def secrets_in(values: Mapping[str, str]) -> list[str]:
     """The values that come from the environment."""
-    named = (str(value).removeprefix(FROM_ENVIRONMENT) for value in values.values() if str(value).startswith(FROM_ENVIRONMENT))
+    named = (
+        str(value).removeprefix(FROM_ENVIRONMENT)
+        for value in values.values()
+        if str(value).startswith(FROM_ENVIRONMENT)
+    )
     return [os.environ.get(name, "") for name in named]
 
 

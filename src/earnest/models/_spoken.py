@@ -36,7 +36,9 @@ def spoken_clip(data: str | Sequence[str]) -> AudioClip | None:
         return AudioClip.from_bytes(base64.b64decode(data)) if isinstance(data, str) else _streamed(data)
     except (BadAudio, binascii.Error) as error:
         raise ModelFailed(
-            f"the spoken answer must be a WAV file, or raw samples in a stream: {error}", reason="bad_response", retryable=True
+            f"the spoken answer must be a WAV file, or raw samples in a stream: {error}",
+            reason="bad_response",
+            retryable=True,
         ) from error
 
 
@@ -71,5 +73,11 @@ def _of_files(data: Sequence[bytes]) -> AudioClip:
     files = [b"".join(data[begin:end]) for begin, end in itertools.pairwise([*starts, len(data)])]
     clips = [AudioClip.from_bytes(file) for file in files]
     if len({clip.sample_rate for clip in clips}) > 1:
-        raise BadAudio(f"pieces must have one rate, got {', '.join(sorted({f'{clip.sample_rate} Hz' for clip in clips}))}; ask again")
-    return clips[0] if len(clips) == 1 else AudioClip(np.concatenate([clip.samples for clip in clips]), clips[0].sample_rate)
+        raise BadAudio(
+            f"pieces must have one rate, got {', '.join(sorted({f'{clip.sample_rate} Hz' for clip in clips}))}; ask again"
+        )
+    return (
+        clips[0]
+        if len(clips) == 1
+        else AudioClip(np.concatenate([clip.samples for clip in clips]), clips[0].sample_rate)
+    )

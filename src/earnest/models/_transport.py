@@ -102,7 +102,9 @@ async def _pieces(response: aiohttp.ClientResponse, *, most: int, host: str) -> 
             yield piece
     if not unpacker.whole:
         raise ModelFailed(
-            f"{host} must send its whole compressed body, got its beginning; try again", reason="connection", retryable=True
+            f"{host} must send its whole compressed body, got its beginning; try again",
+            reason="connection",
+            retryable=True,
         )
 
 

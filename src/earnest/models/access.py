@@ -82,7 +82,9 @@ class Target(str):
         if end_weight is not None and not end_weight >= 0:
             raise BadParameter(f"end_weight must be at least 0, got {end_weight!r}; it punishes answers that end")
         if end_weight is None and transcript is None:
-            raise BadParameter("end_weight=None needs a transcript, got none; a text whose end is driven is a plain str")
+            raise BadParameter(
+                "end_weight=None needs a transcript, got none; a text whose end is driven is a plain str"
+            )
         made = super().__new__(cls, text)
         made.end_weight, made.unending = None if end_weight is None else float(end_weight), bool(unending)
         made.transcript = transcript
@@ -184,7 +186,9 @@ class Answer:
         """The one gate for what models say: behind it there are only texts that can be read, scored and written down."""
         fits = isinstance(self.text, str) and isinstance(self.usage, Mapping) and isinstance(self.details, Mapping)
         if not fits or not isinstance(self.clip, AudioClip | None):
-            kinds = ", ".join(f"{name} {type(getattr(self, name)).__name__}" for name in ("text", "clip", "usage", "details"))
+            kinds = ", ".join(
+                f"{name} {type(getattr(self, name)).__name__}" for name in ("text", "clip", "usage", "details")
+            )
             raise ModelFailed(
                 f"an answer must have a text (str), a clip (AudioClip or None), usage and details (mappings), got {kinds}",
                 reason="bad_response",
@@ -219,7 +223,9 @@ def _finite(value: Any) -> float:
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        raise ModelFailed(f"the value of an answer must be a finite number, got {str(value)[:40]!r}", reason="bad_response")
+        raise ModelFailed(
+            f"the value of an answer must be a finite number, got {str(value)[:40]!r}", reason="bad_response"
+        )
     return number
 
 
@@ -308,7 +314,9 @@ def stopped_by_filter(answer: Answer) -> str:
 
 
 _PASSING_STATUSES = frozenset({408, 409, 425, 429, *range(500, 600)})
-_PASSING_NAMES = re.compile(r"timeout|connect|ratelimit|toomanyrequests|overloaded|unavailable|internalserver|temporar", re.IGNORECASE)
+_PASSING_NAMES = re.compile(
+    r"timeout|connect|ratelimit|toomanyrequests|overloaded|unavailable|internalserver|temporar", re.IGNORECASE
+)
 
 
 def may_pass(error: BaseException) -> bool:
@@ -692,7 +700,9 @@ def _replies(model: Model, given: Any) -> list[Reply]:
 
 
 def _no_reply(model: Model, given: object) -> str:
-    return f"{model.name!r} must give an Answer or a Failure to each stimulus, got {type(given).__name__}; mend the model"
+    return (
+        f"{model.name!r} must give an Answer or a Failure to each stimulus, got {type(given).__name__}; mend the model"
+    )
 
 
 def _door_of_inner(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -972,9 +982,7 @@ class System:
             )
         return screened
 
-    def _changed(
-        self, stimulus: Stimulus, chains: dict[str, list[AudioClip]], *, place: int, draw: int
-    ) -> Stimulus:
+    def _changed(self, stimulus: Stimulus, chains: dict[str, list[AudioClip]], *, place: int, draw: int) -> Stimulus:
         """The stimulus behind one defence; its clips are put to the chains."""
         defence = self.defences[place]
         for role, clips in chains.items():

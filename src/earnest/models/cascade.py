@@ -88,7 +88,9 @@ class CascadeModel(Model):
         self.fingerprint = f"{recogniser.name}:{recogniser.fingerprint}+{text.name}:{text.fingerprint}"
         hosts = [model.destination for model in (recogniser, text) if model.destination]
         self.destination = ", ".join(dict.fromkeys(hosts)) or None
-        self.free = all(model.free or (model.batch_size is not None and not model.destination) for model in (recogniser, text))
+        self.free = all(
+            model.free or (model.batch_size is not None and not model.destination) for model in (recogniser, text)
+        )
         sizes = [model.batch_size for model in (recogniser, text)]
         self.batch_size = None if None in sizes else min(size for size in sizes if size is not None)
         self.note = "; ".join(note for note in (recogniser.note, text.note) if note)
@@ -102,7 +104,9 @@ class CascadeModel(Model):
 
     def recall(self, learnt: Mapping[str, Learnt]) -> None:
         """Ask both parts from now on as an earlier sitting learnt to."""
-        heard = {field.removeprefix("recogniser."): one for field, one in learnt.items() if field.startswith("recogniser.")}
+        heard = {
+            field.removeprefix("recogniser."): one for field, one in learnt.items() if field.startswith("recogniser.")
+        }
         self._recogniser.recall(heard)
         self._text.recall({field: one for field, one in learnt.items() if not field.startswith("recogniser.")})
 

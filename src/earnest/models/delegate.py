@@ -130,7 +130,9 @@ class Within(Delegate):
             Of a model that is asked by requests.
         """
         if self.batch_size is None:
-            raise AccessDenied(f"{self.name!r} is asked by requests, and no context reaches into it; leave out the defence")
+            raise AccessDenied(
+                f"{self.name!r} is asked by requests, and no context reaches into it; leave out the defence"
+            )
         return await Model.ask_one(self, stimulus, sampling=sampling)  # by `ask`, in the model's own thread
 
     def loss_and_gradient(
@@ -165,7 +167,9 @@ class Within(Delegate):
         AccessDenied
             Always: edit the model, and put the edited one into the context.
         """
-        raise AccessDenied(f"{self.name!r} is inside a context; edit the model itself, and then put that into the context")
+        raise AccessDenied(
+            f"{self.name!r} is inside a context; edit the model itself, and then put that into the context"
+        )
 
 
 def _where(sites: Sequence[str] | None, at: Position | None) -> dict[str, Any]:

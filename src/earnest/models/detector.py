@@ -40,7 +40,9 @@ class DetectorModel(Model):
 
     def __init__(self, detector: Any, *, name: str, artefacts: tuple[str, ...] = ()) -> None:
         self.detector, self.name, self.artefacts = detector, name, artefacts
-        self.note = "" if detector.calibrated else "scores of this detector are not calibrated: they rank, and 0 means nothing"
+        self.note = (
+            "" if detector.calibrated else "scores of this detector are not calibrated: they rank, and 0 means nothing"
+        )
         self.fingerprint = _fingerprint(detector, artefacts)
 
     def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008
@@ -63,7 +65,9 @@ def _fingerprint(detector: Any, artefacts: tuple[str, ...]) -> str:
     """Changes with the detector's own file, the version of earnest and what it was fitted to."""
     path = getattr(sys.modules.get(type(detector).__module__), "__file__", None)
     source = Path(path).read_bytes() if path and Path(path).is_file() else b""
-    return hashlib.sha256(b"\n".join([earnest.__version__.encode(), *map(str.encode, artefacts), source])).hexdigest()[:32]
+    return hashlib.sha256(b"\n".join([earnest.__version__.encode(), *map(str.encode, artefacts), source])).hexdigest()[
+        :32
+    ]
 
 
 @models.register("detector")
@@ -78,7 +82,9 @@ def detector(rest: str, **options: Any) -> Model:
         If there is no such detector, or its artefact cannot be used.
     """
     if options:
-        raise BadParameter(f"a detector takes its parameters in its specification, got the options {', '.join(options)}; write detector/{rest}:k=v")
+        raise BadParameter(
+            f"a detector takes its parameters in its specification, got the options {', '.join(options)}; write detector/{rest}:k=v"
+        )
     spec, artefact = pinned(parse_spec(rest), load)
     made = registry("detectors").make(spec)
     if artefact is not None or made.learns:

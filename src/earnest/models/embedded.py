@@ -140,7 +140,9 @@ class EmbeddedModel(Model):
                 raise BadParameter("who of several speakers is meant is found by comparing, and has no gradient")
             losses, gradients = network.loss_and_gradient([own[0] for own in questions], targets=list(targets))
         return losses, [
-            gradient[(start := _joined(stimulus.clips, held=stimulus.primary_role)[1]) : start + stimulus.clip.n_samples]
+            gradient[
+                (start := _joined(stimulus.clips, held=stimulus.primary_role)[1]) : start + stimulus.clip.n_samples
+            ]
             for gradient, stimulus in zip(gradients, stimuli, strict=True)
         ]
 
@@ -239,7 +241,9 @@ class EmbeddedModel(Model):
                 "history": _exchanges(stimulus.history, words),
                 "first": next((_joined(turn.clips)[0] for turn in stimulus.history if _heard(turn)), None),
             }
-            asked = _separate(stimulus) or [_by_its_owner(stimulus, network) or (_joined(stimulus.clips)[0], stimulus.prompt)]
+            asked = _separate(stimulus) or [
+                _by_its_owner(stimulus, network) or (_joined(stimulus.clips)[0], stimulus.prompt)
+            ]
             out.append([Question(samples=samples, prompt=prompt, **context) for samples, prompt in asked])
         return out
 

@@ -97,7 +97,11 @@ class GeminiModel(RemoteModel):
                 "temperature": sampling.temperature,
                 "maxOutputTokens": sampling.max_tokens,
                 **({} if "seed" in self.learnt else {"seed": sampling.seed}),
-                **({} if schema is None else {"responseMimeType": "application/json", "responseSchema": _schema(schema)}),
+                **(
+                    {}
+                    if schema is None
+                    else {"responseMimeType": "application/json", "responseSchema": _schema(schema)}
+                ),
                 **self._generation,
             }
         }
@@ -145,7 +149,9 @@ class GeminiModel(RemoteModel):
             return self._answer("", reply, finish=reason, blocked=True)
         finish = candidates[0].get("finishReason")
         parts = (candidates[0].get("content") or {}).get("parts") or []
-        text, thoughts = ("".join(part.get("text", "") for part in parts if bool(part.get("thought")) is own) for own in (False, True))
+        text, thoughts = (
+            "".join(part.get("text", "") for part in parts if bool(part.get("thought")) is own) for own in (False, True)
+        )
         ended = finish_of(finish)
         if not text and ended not in ("stop", "length", "content_filter"):
             raise ModelFailed(

@@ -63,7 +63,9 @@ LIMITS = ("max_tokens", "max_completion_tokens")
 
 _SEED = re.compile(r"\bseed\b")
 _TEMPERATURE = re.compile(r"\btemperature\b", re.IGNORECASE)
-_LIMIT = re.compile(r"^(?!.*(too large|exceed|at most|less than|greater than|must be)).*max_(completion_|new_)?tokens", re.DOTALL)
+_LIMIT = re.compile(
+    r"^(?!.*(too large|exceed|at most|less than|greater than|must be)).*max_(completion_|new_)?tokens", re.DOTALL
+)
 _ROLE = re.compile(r"\bsystem\b|\bdeveloper\b|\broles?\b", re.IGNORECASE)
 _STREAM = re.compile(
     r"only supports? (the )?stream|requires stream|enable (the )?stream|stream\w*( mode| parameter)?.{0,30}\b(required|must|only)|must.{0,30}\bstream",
@@ -119,7 +121,19 @@ class ChatModel(RemoteModel):
 
     takes_history = True
     reads_streams = True
-    adaptable = frozenset({"response_format", "system", "seed", "temperature", *LIMITS, "stream", "stream_options", "audio", "audio.format"})
+    adaptable = frozenset(
+        {
+            "response_format",
+            "system",
+            "seed",
+            "temperature",
+            *LIMITS,
+            "stream",
+            "stream_options",
+            "audio",
+            "audio.format",
+        }
+    )
 
     def __init__(
         self,
@@ -147,14 +161,14 @@ class ChatModel(RemoteModel):
         asked = {
             "headers": dict(headers or {}), "query": dict(query or {}), "key_header": key_header, "system": system,
             "stream": stream, "audio": audio, "audio_format": audio_format, "sample_rate": sample_rate,
-        }  # fmt: skip
+        }  # fmt: skip  # a table: one row a line
         _check_options(asked)
         self.model, self.spoken = model, spoken
         self._made_with: dict[str, Any] = {
             "model": model, "base_url": base_url, "key": key, "key_variable": key_variable, "voice": voice,
             "limit_field": limit_field, "extra": dict(extra or {}), "timeout_s": timeout_s,
             "connect_timeout_s": connect_timeout_s, **asked,
-        }  # fmt: skip
+        }  # fmt: skip  # a table: one row a line
         self._limit_field, self._extra = limit_field, dict(extra or {})
         self._system, self._stream, self._audio = system, stream, audio
         self._audio_format, self._sample_rate = audio_format, sample_rate
@@ -262,7 +276,9 @@ class ChatModel(RemoteModel):
     def _advice(self, kind: str, error: ErrorBody) -> str:
         if kind == "audio_format":
             kinds = ", ".join(KINDS)
-            return f"send another form with --model-option audio_format=mp3 ({kinds}) or --model-option sample_rate=16000"
+            return (
+                f"send another form with --model-option audio_format=mp3 ({kinds}) or --model-option sample_rate=16000"
+            )
         if kind != "field_refused":
             return super()._advice(kind, error)
         words = error.words
@@ -271,7 +287,9 @@ class ChatModel(RemoteModel):
         for named, option in _SETTLED_BY:
             if named.search(words):
                 return f"settle it with --model-option {option}"
-        return "set a field of the request with --model-option NAME=VALUE, or leave it out with NAME=none (seed=none, say)"
+        return (
+            "set a field of the request with --model-option NAME=VALUE, or leave it out with NAME=none (seed=none, say)"
+        )
 
     def _failed(self, response: Response, message: str, error: ErrorBody) -> ModelFailed:
         failed = super()._failed(response, message, error)
@@ -316,7 +334,6 @@ class ChatModel(RemoteModel):
             details={key: value for key, value in details.items() if value is not None},
         )
 
-
     def usage_in(self, reply: Mapping[str, Any]) -> dict[str, float]:
         """Tokens and cost, as far as the reply tells them."""
         usage = reply.get("usage")
@@ -326,7 +343,7 @@ class ChatModel(RemoteModel):
 _USUAL: Mapping[str, Any] = {
     "headers": {}, "query": {}, "key_header": "Authorization", "system": "system", "stream": False, "audio": "base64",
     "audio_format": "wav", "sample_rate": None,
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 
 _SETTLED_BY = (
     (_STREAM, "stream=true"),
@@ -336,7 +353,7 @@ _SETTLED_BY = (
     (_TEMPERATURE, "temperature=none (it is left out) or temperature=1"),
     (re.compile(r"max_completion_tokens"), "limit_field=max_completion_tokens"),
     (re.compile(r"max_tokens"), "limit_field=max_completion_tokens"),
-    (re.compile(r"modalities"), 'modalities=\'["text"]\''),
+    (re.compile(r"modalities"), "modalities='[\"text\"]'"),
     (re.compile(r"response_format"), "response_format=none"),
     (_ROLE, "system=user"),
 )
@@ -345,9 +362,16 @@ _SETTLED_BY = (
 
 def _check_options(options: Mapping[str, Any]) -> None:
     """Refuse options that cannot be sent, before anything is."""
-    for name, allowed in (("system", SYSTEM_ROLES), ("audio", AUDIO_FORMS), ("audio_format", tuple(KINDS)), ("stream", (True, False))):
+    for name, allowed in (
+        ("system", SYSTEM_ROLES),
+        ("audio", AUDIO_FORMS),
+        ("audio_format", tuple(KINDS)),
+        ("stream", (True, False)),
+    ):
         if options[name] not in allowed:
-            raise BadParameter(f"{name} must be one of {', '.join(map(str, allowed))}, got {options[name]!r}; choose one of these")
+            raise BadParameter(
+                f"{name} must be one of {', '.join(map(str, allowed))}, got {options[name]!r}; choose one of these"
+            )
     rate = options["sample_rate"]
     if rate is not None and not (isinstance(rate, int) and 1_000 <= rate <= 192_000):
         raise BadParameter(f"sample_rate must be 1000 to 192000 Hz, got {rate!r}; leave it out for each clip's own")
@@ -375,7 +399,11 @@ def _text_of(content: Any) -> str:
     """The words of a message, whose content is a text, a list of parts, or missing."""
     if content is None or isinstance(content, str):
         return content or ""
-    return "".join(part["text"] for part in content if part.get("type") in ("text", "output_text") and isinstance(part["text"], str))
+    return "".join(
+        part["text"]
+        for part in content
+        if part.get("type") in ("text", "output_text") and isinstance(part["text"], str)
+    )
 
 
 def _reasoning_of(message: Mapping[str, Any]) -> str:

@@ -38,7 +38,9 @@ def load_model(spec: str, **options: Any) -> Model:
         make = models.get(provider)
     except UnknownName as error:
         hint = did_you_mean(provider, models.names()) or ";"
-        raise UnknownName(f"no model provider is called {provider!r}{hint} a model is written as one of {FORMS}") from error
+        raise UnknownName(
+            f"no model provider is called {provider!r}{hint} a model is written as one of {FORMS}"
+        ) from error
     model: Model = make(rest, **options)
     return model
 

@@ -74,7 +74,10 @@ def options_of(spec: str, given: Given) -> dict[str, Any]:
 def written(given: Given) -> dict[str, str]:
     """The options as a plan holds them: those that may move an answer, as text."""
     pairs = {key: value for key, value in _pairs(given) if _SHORT.get(key, key).replace("-", "_") not in _SPEED}
-    return {key: value if isinstance(value, str) else json.dumps(value, sort_keys=True) for key, value in sorted(pairs.items())}
+    return {
+        key: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+        for key, value in sorted(pairs.items())
+    }
 
 
 def _pairs(given: Given) -> Iterable[tuple[str, Any]]:

@@ -141,7 +141,9 @@ class PythonModel(Model):
         except Exception as error:  # noqa: BLE001  the user's code may raise anything
             if fault := machine_failed(error):
                 raise fault from error
-            return [Failure(reason="model_error", detail=self._fault_words(error), passing=may_pass(error)) for _ in stimuli]
+            return [
+                Failure(reason="model_error", detail=self._fault_words(error), passing=may_pass(error)) for _ in stimuli
+            ]
         if len(returned) != len(stimuli):
             detail = f"batch of {self.name!r} must return {len(stimuli)} answers, got {len(returned)}"
             return [Failure(reason="bad_response", detail=detail) for _ in stimuli]

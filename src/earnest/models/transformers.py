@@ -240,7 +240,9 @@ class TransformersModel(Model):
         if not isinstance(target, Target):
             return self._prompts.target_ids(target)
         if not self._prompts.end_ids:
-            raise BadParameter(f"{self.name!r} has no token that ends an answer, so that none can be driven to or from its end")
+            raise BadParameter(
+                f"{self.name!r} has no token that ends an answer, so that none can be driven to or from its end"
+            )
         return self._prompts.answer_ids(target)
 
     def _of_ending(self, predicted: torch.Tensor, words: Sequence[int], target: Target) -> torch.Tensor:

@@ -154,7 +154,12 @@ def _lower(step: _Step, width: float, tail: float) -> _Losses:
     p, q = p[1:-1], q[1:-1]
     counted = p > 1e-3 * tail / len(p)
     merged = np.log(p[counted] / q[counted])
-    return _Losses(first=first, width=width, mass=np.where(counted, p, 0.0), offset=max(0.0, float((values[counted] - merged).max())))
+    return _Losses(
+        first=first,
+        width=width,
+        mass=np.where(counted, p, 0.0),
+        offset=max(0.0, float((values[counted] - merged).max())),
+    )
 
 
 def _window(step: _Step, n_steps: int, tail: float) -> tuple[float, float, float]:
@@ -253,7 +258,10 @@ def epsilon_of(*, noise_multiplier: float, sampling_rate: float, n_steps: int, d
     if sampling_rate == 0 or n_steps == 0:
         return Epsilon(low=0.0, high=0.0, delta=delta)
     directions: tuple[Direction, ...] = ("remove", "add")
-    pairs = [_bounds(_Step(noise=noise_multiplier, rate=sampling_rate, direction=direction), n_steps, delta) for direction in directions]
+    pairs = [
+        _bounds(_Step(noise=noise_multiplier, rate=sampling_rate, direction=direction), n_steps, delta)
+        for direction in directions
+    ]
     return Epsilon(low=max(low for low, _ in pairs), high=max(high for _, high in pairs), delta=delta)
 
 
@@ -283,10 +291,18 @@ def noise_for(*, epsilon: float, delta: float, sampling_rate: float, n_steps: in
 
 def _check(*, noise_multiplier: float, sampling_rate: float, n_steps: int, delta: float) -> None:
     if not (math.isfinite(noise_multiplier) and noise_multiplier >= LEAST_NOISE):
-        raise BadParameter(f"noise_multiplier must be at least {LEAST_NOISE}, got {noise_multiplier}; without noise nothing is private")
+        raise BadParameter(
+            f"noise_multiplier must be at least {LEAST_NOISE}, got {noise_multiplier}; without noise nothing is private"
+        )
     if not 0 <= sampling_rate <= 1:
-        raise BadParameter(f"sampling_rate must be a probability in [0, 1], got {sampling_rate}; it is the expected batch over all examples")
+        raise BadParameter(
+            f"sampling_rate must be a probability in [0, 1], got {sampling_rate}; it is the expected batch over all examples"
+        )
     if n_steps != int(n_steps) or n_steps < 0:
-        raise BadParameter(f"n_steps must be a whole number that is not negative, got {n_steps}; count steps of the optimiser")
+        raise BadParameter(
+            f"n_steps must be a whole number that is not negative, got {n_steps}; count steps of the optimiser"
+        )
     if not LEAST_DELTA <= delta < 1:
-        raise BadParameter(f"delta must be at least {LEAST_DELTA:g} and below 1, got {delta}; one over the number of examples is already large")
+        raise BadParameter(
+            f"delta must be at least {LEAST_DELTA:g} and below 1, got {delta}; one over the number of examples is already large"
+        )

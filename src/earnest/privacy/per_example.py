@@ -36,14 +36,18 @@ def _torch() -> Any:
     try:
         import torch
     except ImportError as error:
-        raise MissingExtra('private training needs torch, which is not installed; install it with: pip install "earnest[torch]"') from error
+        raise MissingExtra(
+            'private training needs torch, which is not installed; install it with: pip install "earnest[torch]"'
+        ) from error
     return torch
 
 
 def _trained(module: nn.Module) -> dict[str, nn.Parameter]:
     parameters = {name: p for name, p in module.named_parameters() if p.requires_grad}
     if not parameters:
-        raise BadParameter("the module must have a parameter that needs a gradient, and all are frozen; call requires_grad_() on those to train")
+        raise BadParameter(
+            "the module must have a parameter that needs a gradient, and all are frozen; call requires_grad_() on those to train"
+        )
     return parameters
 
 
@@ -95,7 +99,9 @@ def distances(gradients: Mapping[str, Tensor | None], reference: Gradients) -> d
     return out
 
 
-def check_gradients(engine: Engine, module: nn.Module, losses: Losses, inputs: Sequence[Tensor], *, tolerance: float = TOLERANCE) -> float:
+def check_gradients(
+    engine: Engine, module: nn.Module, losses: Losses, inputs: Sequence[Tensor], *, tolerance: float = TOLERANCE
+) -> float:
     """Compare an engine with a plain loop on one batch, on every parameter; the largest distance found.
 
     Parameters
@@ -114,7 +120,9 @@ def check_gradients(engine: Engine, module: nn.Module, losses: Losses, inputs: S
         If a parameter's gradients differ by more than the tolerance; the message names those that are furthest off.
     """
     apart = distances(engine(module, losses, inputs), looped_gradients(module, losses, inputs))
-    wrong = sorted((name for name, distance in apart.items() if not distance <= tolerance), key=lambda name: -apart[name])
+    wrong = sorted(
+        (name for name, distance in apart.items() if not distance <= tolerance), key=lambda name: -apart[name]
+    )
     if wrong:
         named = ", ".join(f"{name} ({apart[name]:.1%} off)" for name in wrong[:N_NAMED])
         more = f" and {len(wrong) - N_NAMED} more" if len(wrong) > N_NAMED else ""

@@ -135,10 +135,16 @@ def _source(sources: tuple[str, ...]) -> _Source:
     examples = (clause for sentence in sentences for clause in sentence.clauses if clause[:2] == ("such", "as"))
     in_manner = {word for clause in (*manners, *examples) for word in clause}
     return _Source(
-        sentences=sentences, words=tuple(words), vocabulary=frozenset(words), starts=frozenset(starts),
-        offered=offered - _SMALL, stems=frozenset(map(_stem, words)), pairs=pairs, manners=manners,
+        sentences=sentences,
+        words=tuple(words),
+        vocabulary=frozenset(words),
+        starts=frozenset(starts),
+        offered=offered - _SMALL,
+        stems=frozenset(map(_stem, words)),
+        pairs=pairs,
+        manners=manners,
         options=(offered - _SMALL - in_manner) | {word for pair in pairs for word in pair},
-    )  # fmt: skip
+    )
 
 
 def _stem(word: str) -> str:

@@ -29,7 +29,7 @@ _CHARACTERS = {name: re.compile(f"[{ranges}]") for name, ranges in _SCRIPTS}
 _WORDS_OF = {name: re.compile(f"[{ranges}]+") for name, ranges in _SCRIPTS}
 _ONE_LANGUAGE = {
     "hangul": "ko", "greek": "el", "hebrew": "he", "thai": "th", "bengali": "bn", "tamil": "ta", "devanagari": "hi",
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 _CHARACTERS_A_WORD = 1.7
 """Of Chinese and Japanese, which write no spaces; so that they weigh as much as words of other scripts."""
 
@@ -109,7 +109,7 @@ _LETTERS = (
     (re.compile(r"ß|\b\w*[äö]\w*\b"), "de"), (re.compile(r"[ñ¿¡]"), "es"), (re.compile(r"[ãõ]|ção|ções"), "pt"),
     (re.compile(r"[œûëî]|è\w|\b(?:[ldcjnmst]|qu)'\w"), "fr"), (re.compile(r"\bl'\w|zione\b"), "it"),
     (re.compile(r"\bij|[a-z]ij\b"), "nl"),
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 """Letters that hardly any other of these languages writes."""
 
 _NO_LANGUAGE = frozenset(

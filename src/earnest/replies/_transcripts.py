@@ -302,7 +302,7 @@ def _sectioned(text: str) -> tuple[str, str] | None:
 UNWRAPPINGS: tuple[Layer, ...] = (
     *LAYERS, _sectioned, _led_in, _reported, _reported_that, _acknowledged, _asides, _one_quote, _outer_marks,
     _unlabelled, _untimed, _unlisted, _remarked, _members,
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 
 
 def transcripts(text: str) -> tuple[str, ...]:

@@ -113,7 +113,7 @@ ANSWER_KEYS = (
     "answer", "final_answer", "response", "transcript", "transcription", "text", "result", "output", "content",
     "choice",
     "label", "prediction", "reply", "speech", "words", "sentence",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 SIDE_KEYS = frozenset(
     {
         "reason", "reasoning", "explanation", "rationale", "thought", "thoughts", "thinking", "analysis",
@@ -121,7 +121,7 @@ SIDE_KEYS = frozenset(
         "language", "lang", "duration", "segments", "type", "task", "id", "status", "model", "notes", "note", "speaker",
         "evidence", "comment", "start", "end", "timestamp", "timestamps", "object", "format",
     }
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 """Members that stand beside an answer and are none."""
 
 
@@ -391,7 +391,7 @@ def _markup(text: str) -> tuple[str, str] | None:
 QUOTES = {
     '"': '"', "'": "'", "“": "”", "„": "“”", "‘": "’", "‚": "‘’", "«": "»", "»": "«", "‹": "›", "「": "」", "『": "』",
     "《": "》", "”": "”", "’": "’", "`": "'", "＂": "＂",
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 """What closes each quotation mark."""
 _AFTER_QUOTE = ".,!?;。，！？"
 

@@ -64,7 +64,9 @@ def write(
     return report.folder / PAGE
 
 
-def write_pictures(run: RunResults | Path | str, *, card: bool = False, figures: Path | str | None = None) -> dict[str, Path]:
+def write_pictures(
+    run: RunResults | Path | str, *, card: bool = False, figures: Path | str | None = None
+) -> dict[str, Path]:
     """Write a run's card and figures as files; their paths come back, by `card` and `figures`.
 
     Parameters

@@ -85,7 +85,9 @@ def players(report: Report, results: Sequence[AttackResult], *, budget: Budget) 
     made: list[Player] = []
     shown: set[str] = set()
     by_item = {line.item: line for line in report.items}
-    for result in sorted(results, key=lambda one: one.lost is None or one.lost.value is None):  # an item without a score shows less
+    for result in sorted(
+        results, key=lambda one: one.lost is None or one.lost.value is None
+    ):  # an item without a score shows less
         if result.arm.defences or result.task in shown or len(made) == MAX_PLAYERS:
             continue
         line = _chosen(report.items_of.get((result.task, result.arm), []), by_item)
@@ -125,9 +127,18 @@ def _player(
     for name, about, one in found:
         digest = one.clips.get(role, "")
         lane = _lane(
-            report, one, name=name, about=about, digest=digest, clean=clean, role=role, clips=clips, longest=longest,
-            budget=budget, same_as=first.get(digest, ""),
-        )  # fmt: skip
+            report,
+            one,
+            name=name,
+            about=about,
+            digest=digest,
+            clean=clean,
+            role=role,
+            clips=clips,
+            longest=longest,
+            budget=budget,
+            same_as=first.get(digest, ""),
+        )
         first.setdefault(digest, name)
         lanes.append(lane)
     pillar = next((task.pillar for task in report.plan.tasks if task.name == result.task), "")
@@ -135,13 +146,21 @@ def _player(
     attempt = line.attempt or {}
     control = ""
     if attempt.get("control"):
-        verdict = {True: "reached the goal too", False: "did not reach the goal"}.get(attempt.get("control_success"), "was not judged")
+        verdict = {True: "reached the goal too", False: "did not reach the goal"}.get(
+            attempt.get("control_success"), "was not judged"
+        )
         control = f"Its control on this item ({words(str(attempt['control']))}) {verdict}"
         control += f", answering “{attempt['control_answer']}”." if attempt.get("control_answer") else "."
     return Player(
-        result=result, title=title_of(report, result.task), item=base, prompt=line.prompt,
-        goal="" if planned is None else planned.goal, lanes=tuple(lanes), control=control, longest_s=longest,
-    )  # fmt: skip
+        result=result,
+        title=title_of(report, result.task),
+        item=base,
+        prompt=line.prompt,
+        goal="" if planned is None else planned.goal,
+        lanes=tuple(lanes),
+        control=control,
+        longest_s=longest,
+    )
 
 
 def _lane_arms(report: Report, attacked: Arm) -> list[tuple[str, str, Arm]]:
@@ -152,8 +171,12 @@ def _lane_arms(report: Report, attacked: Arm) -> list[tuple[str, str, Arm]]:
         through = " then ".join(stack)
         adaptive = Arm(attack=attacked.attack, crafted_on=attacked.crafted_on, defences=stack)
         transfer = Arm(attack=attacked.attack, crafted_on=UNDEFENDED, defences=stack)
-        lanes.append(("Through the defence", f"{through}; the attacker knows it and made the clip against it", adaptive))
-        lanes.append(("Through the defence, attacker unaware", f"{through}; the clip was made against the bare model", transfer))
+        lanes.append(
+            ("Through the defence", f"{through}; the attacker knows it and made the clip against it", adaptive)
+        )
+        lanes.append(
+            ("Through the defence, attacker unaware", f"{through}; the clip was made against the bare model", transfer)
+        )
     return lanes
 
 
@@ -171,15 +194,31 @@ def _read(report: Report, digest: str) -> AudioClip | None:
 
 
 def _lane(
-    report: Report, line: JournalLine, *, name: str, about: str, digest: str, role: str, clean: JournalLine | None,
-    clips: Mapping[str, AudioClip | None], longest: float, budget: Budget, same_as: str,
-) -> Lane:  # fmt: skip
+    report: Report,
+    line: JournalLine,
+    *,
+    name: str,
+    about: str,
+    digest: str,
+    role: str,
+    clean: JournalLine | None,
+    clips: Mapping[str, AudioClip | None],
+    longest: float,
+    budget: Budget,
+    same_as: str,
+) -> Lane:
     shown = None
     if digest and not same_as:
         shown = picture(report.folder, digest, role=name, budget=budget, most_bytes=MAX_EXACT_BYTES)
     mine, before = clips[line.item], None if clean is None else clips.get(clean.item)
     change, change_about = "", ""
-    if shown is not None and mine is not None and before is not None and clean is not None and clean.clips.get(role) != digest:
+    if (
+        shown is not None
+        and mine is not None
+        and before is not None
+        and clean is not None
+        and clean.clips.get(role) != digest
+    ):
         levels, change_about = change_picture(clean=before, changed=mine)
         snr_db = (line.attempt or {}).get("snr_db")
         change_about += f"; the recording is {snr_db:.1f} dB above the change" if isinstance(snr_db, float) else ""
@@ -188,11 +227,19 @@ def _lane(
     marked = word_differences(reference=(clean.answer or "") if clean else "", hypothesis=answer, least_alike=0.0)[1]
     outcome, verdict = _outcome(line)
     return Lane(
-        name=name, about=about, picture=shown, digest=digest, file=_file_name(report, digest),
-        same_as=same_as, change=change, change_about=change_about,
+        name=name,
+        about=about,
+        picture=shown,
+        digest=digest,
+        file=_file_name(report, digest),
+        same_as=same_as,
+        change=change,
+        change_about=change_about,
         share=100 * mine.duration_s / longest if mine is not None and longest else 100.0,
-        answer=marked if line.arm.attack else (Piece(answer, False),), outcome=outcome, verdict=verdict,
-    )  # fmt: skip
+        answer=marked if line.arm.attack else (Piece(answer, False),),
+        outcome=outcome,
+        verdict=verdict,
+    )
 
 
 def _file_name(report: Report, digest: str) -> str:

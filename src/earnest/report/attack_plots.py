@@ -19,7 +19,7 @@ from earnest.results.pairs import Pair
 
 SUCCESS, CONTROL, BEYOND, LOST = (
     "attack_success_rate", "control_success_rate", "attack_success_over_control", "score_lost_to_attack",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,11 +105,17 @@ def _result(report: Report, pair: Pair) -> AttackResult:
     get = pair.findings.get
     lines = report.items_of.get((pair.task, pair.arm), [])
     return AttackResult(
-        task=pair.task, title=title_of(report, pair.task), arm=pair.arm, success=pair.findings[SUCCESS],
-        control=get(CONTROL), beyond=get(BEYOND), lost=get(LOST),
+        task=pair.task,
+        title=title_of(report, pair.task),
+        arm=pair.arm,
+        success=pair.findings[SUCCESS],
+        control=get(CONTROL),
+        beyond=get(BEYOND),
+        lost=get(LOST),
         before=headlines(report, pair.arm.unattacked).get(pair.task),
-        after=headlines(report, pair.arm).get(pair.task), outcomes=tuple(outcomes(lines)),
-    )  # fmt: skip
+        after=headlines(report, pair.arm).get(pair.task),
+        outcomes=tuple(outcomes(lines)),
+    )
 
 
 def outcomes(lines: Sequence[JournalLine]) -> list[Outcome]:
@@ -138,9 +144,13 @@ def _withstood(line: JournalLine) -> bool:
 
 
 def attack_figure(
-    report: Report, results: Sequence[AttackResult], *, width: float = WIDE_PX, name: str = "attack_and_control",
+    report: Report,
+    results: Sequence[AttackResult],
+    *,
+    width: float = WIDE_PX,
+    name: str = "attack_and_control",
     title: str = "Attack success and that of its control",
-) -> Figure | None:  # fmt: skip
+) -> Figure | None:
     """Success of each attack, of its control, and of the same attack through the first stack of defences.
 
     Results against the defended system are marks in the row of the undefended one.
@@ -149,7 +159,9 @@ def attack_figure(
     if not bare:
         return None
     stack = next((one.arm.defences for one in results if one.arm.defences), ())
-    defended = {(one.task, one.arm.attack): one for one in results if one.arm.defences == stack and not one.arm.transferred}
+    defended = {
+        (one.task, one.arm.attack): one for one in results if one.arm.defences == stack and not one.arm.transferred
+    }
     attacks = {one.arm.shown_attack for one in bare}
     rows = []
     for one in bare:
@@ -161,9 +173,14 @@ def attack_figure(
         rows.append(PlotRow(label=label, marks=tuple(marks), href=f"#task-{one.task}", about=one.title))
     series = ["attack", "control"] + (["attack on the defended system"] if defended else [])
     return interval_plot(
-        rows, name=name, title=title, series=series, axis_name="succeeds",
-        width=width, label_width=None if width <= NARROW_PX else min(260.0, 0.4 * width),
-    )  # fmt: skip
+        rows,
+        name=name,
+        title=title,
+        series=series,
+        axis_name="succeeds",
+        width=width,
+        label_width=None if width <= NARROW_PX else min(260.0, 0.4 * width),
+    )
 
 
 def attack_sentence(results: Sequence[AttackResult]) -> str:
@@ -215,9 +232,14 @@ def heat_maps(report: Report) -> list[HeatMap]:
         rows = [(row, tuple(map(_cell, cells))) for row, cells in zip(grid.rows, grid.cells, strict=True) if row]
         columns = ["+".join(stack) or "no defence" for stack in grid.columns]
         figure = heat_map(
-            rows, columns=columns, name=f"attacks_by_defences_{grid.task}", row_name="attack", column_name="defence",
-            title=f"Attack success by defence: {words(grid.task)}", width=WIDE_PX,
-        )  # fmt: skip
+            rows,
+            columns=columns,
+            name=f"attacks_by_defences_{grid.task}",
+            row_name="attack",
+            column_name="defence",
+            title=f"Attack success by defence: {words(grid.task)}",
+            width=WIDE_PX,
+        )
         made.append(HeatMap(task=grid.task, title=title_of(report, grid.task), figure=figure))
     return made
 
@@ -225,5 +247,7 @@ def heat_maps(report: Report) -> list[HeatMap]:
 def _cell(finding: Finding | None) -> Cell | None:
     if finding is None:
         return None
-    said = f"{arm_words(finding.threat_model.arm)}: {value_of(finding)} ({interval_of(finding)}), n = {finding.n_scored:,}"
+    said = (
+        f"{arm_words(finding.threat_model.arm)}: {value_of(finding)} ({interval_of(finding)}), n = {finding.n_scored:,}"
+    )
     return Cell(value=finding.value, low=finding.low, high=finding.high, n=finding.n_scored, said=said)

@@ -95,14 +95,19 @@ def card(report: Report, results: Sequence[AttackResult]) -> Card:
     strongest = {one.task for one in bare[:MOST_ATTACKED]}
     some = [one for one in results if one.task in strongest]
     return Card(
-        pillars=pillars, summary=summary(report), counts=counts(report),
-        figure=_figure(pillars, width=CARD_PX), narrow=_figure(pillars, width=NARROW_PX),
+        pillars=pillars,
+        summary=summary(report),
+        counts=counts(report),
+        figure=_figure(pillars, width=CARD_PX),
+        narrow=_figure(pillars, width=NARROW_PX),
         attack=" ".join(part for part in told if part).replace(" %", "\u00a0%"),
-        attack_figure=attack_figure(report, some, width=NARROW_PX, name="strongest_attacks", title="The strongest attacks and their controls"),
+        attack_figure=attack_figure(
+            report, some, width=NARROW_PX, name="strongest_attacks", title="The strongest attacks and their controls"
+        ),
         gap=worst_gap(report),
         not_run=tuple((words(name), why) for name, why in report.not_run.items()),
         in_part=tuple(words(name) for name in report.left_out if name not in report.not_run),
-    )  # fmt: skip
+    )
 
 
 def summary(report: Report) -> str:
@@ -137,10 +142,14 @@ def _pillar_line(report: Report, score: PillarScore) -> PillarLine:
     chances = [one.baseline for one in heads if one.baseline is not None]
     is_run = score.n_scored + score.n_unscored > 0
     return PillarLine(
-        score=score, title=score.pillar.capitalize(), value=pillar_value(score),
+        score=score,
+        title=score.pillar.capitalize(),
+        value=pillar_value(score),
         interval="" if score.value is None else interval(score.low, score.high, "fraction"),
-        sentence=pillar_sentence(score, heads).replace(" %", "\u00a0%"), chance=fmean(chances) if chances else None, is_run=is_run,
-    )  # fmt: skip
+        sentence=pillar_sentence(score, heads).replace(" %", "\u00a0%"),
+        chance=fmean(chances) if chances else None,
+        is_run=is_run,
+    )
 
 
 def _with_interval(score: PillarScore) -> str:
@@ -176,20 +185,35 @@ def pillar_sentence(score: PillarScore, heads: Sequence[Finding]) -> str:
 def _figure(pillars: Sequence[PillarLine], *, width: float) -> Figure | None:
     rows = [
         PlotRow(
-            label=f"{one.title}, {one.value}", chance=one.chance, href=f"#pillar-{one.score.pillar}", strong=True,
-            about=f"{one.score.question} {one.sentence}", absent=one.score.no_value or "not run",
+            label=f"{one.title}, {one.value}",
+            chance=one.chance,
+            href=f"#pillar-{one.score.pillar}",
+            strong=True,
+            about=f"{one.score.question} {one.sentence}",
+            absent=one.score.no_value or "not run",
             marks=(
-                Estimate(value=one.score.value, low=one.score.low, high=one.score.high, n=one.score.n_scored, id=one.score.pillar),
+                Estimate(
+                    value=one.score.value,
+                    low=one.score.low,
+                    high=one.score.high,
+                    n=one.score.n_scored,
+                    id=one.score.pillar,
+                ),
             ),
         )
         for one in pillars
-    ]  # fmt: skip
+    ]
     if not rows or all(one.score.value is None for one in pillars):
         return None
     return interval_plot(
-        rows, name="pillars", title="The pillars with their 95 % intervals", axis_name="score", width=width,
-        chance_name="chance level, mean of the tasks that have one", label_width=150 if width > NARROW_PX else None,
-    )  # fmt: skip
+        rows,
+        name="pillars",
+        title="The pillars with their 95 % intervals",
+        axis_name="score",
+        width=width,
+        chance_name="chance level, mean of the tasks that have one",
+        label_width=150 if width > NARROW_PX else None,
+    )
 
 
 def conditions(report: Report) -> str:

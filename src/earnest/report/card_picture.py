@@ -30,7 +30,9 @@ def card_picture(report: Report, card: Card, results: Sequence[AttackResult]) ->
         _foot(report, card),
     ]
     title = f"Trust report of {plan.shown_model} on {plan.data}"
-    return svg(Markup("").join(parts), width=WIDTH, height=HEIGHT, title=title, description=card.summary, class_="p-card")
+    return svg(
+        Markup("").join(parts), width=WIDTH, height=HEIGHT, title=title, description=card.summary, class_="p-card"
+    )
 
 
 def _pillars(pillars: Sequence[PillarLine], *, right: float) -> Markup:
@@ -68,7 +70,11 @@ def _attack(card: Card, bare: Sequence[AttackResult], results: Sequence[AttackRe
     axis = scale([], unit="fraction", begin=left + 6, end=right - 6)
     parts = [text("The attack and its control", left, 160, class_="p-strong p-15")]
     y = 178.0
-    through = {(one.task, one.arm.attack): one.success for one in reversed(results) if one.arm.defences and not one.arm.transferred}
+    through = {
+        (one.task, one.arm.attack): one.success
+        for one in reversed(results)
+        if one.arm.defences and not one.arm.transferred
+    }
     for one in bare:
         marks: list[Finding | None] = [one.success, one.control, through.get((one.task, one.arm.attack))]
         told = f"{value_of(one.success)} ({interval_of(one.success)})"
@@ -78,7 +84,9 @@ def _attack(card: Card, bare: Sequence[AttackResult], results: Sequence[AttackRe
                 parts.append(_point(found.value, found.low, found.high, axis, y + 25 + 12 * series, series=series))
         y += 66
     grid = [line(axis.at(value), 178, axis.at(value), y, class_="p-grid") for value in axis.ticks]
-    ticks = [text(f"{100 * value:g}", axis.at(value), y + 15, anchor="middle", class_="p-small") for value in axis.ticks]
+    ticks = [
+        text(f"{100 * value:g}", axis.at(value), y + 15, anchor="middle", class_="p-small") for value in axis.ticks
+    ]
     names = ["attack", "control"] + (["attack on the defended system"] if through else [])
     key, n_lines = legend(names, left, y + 38, width=right)
     y += 38 + 19 * n_lines
@@ -91,10 +99,16 @@ def _foot(report: Report, card: Card) -> Markup:
     """What was not run, what was counted, and what must be said with every number."""
     names = [name for name, _ in card.not_run]
     left_out = f"Not run: {', '.join(names)}." if names else "Every task of the plan was run."
-    note = f"Note: {report.note}." if report.note else "These scores hold for this data and these tasks, and are no certificate."
+    note = (
+        f"Note: {report.note}."
+        if report.note
+        else "These scores hold for this data and these tasks, and are no certificate."
+    )
     room = WIDTH - 2 * _MARGIN
     said = [
-        *wrapped(left_out, room), *wrapped(f"{card.counts} {report.scorecard.audio.words}", room), fitted(note, room - 90)
+        *wrapped(left_out, room),
+        *wrapped(f"{card.counts} {report.scorecard.audio.words}", room),
+        fitted(note, room - 90),
     ]
     y = HEIGHT - 17 - 18 * len(said)
     parts = [line(_MARGIN, y - 6, WIDTH - _MARGIN, y - 6, class_="p-grid")]

@@ -46,7 +46,11 @@ def compared_plots(
     if not known:
         return None
     rows = [_row(one, other, suffix) for one in _ordered(known)]
-    options = {"name": f"changes{suffix}", "title": f"Change of every headline, {names[1]} less {names[0]}", "signed": True}
+    options = {
+        "name": f"changes{suffix}",
+        "title": f"Change of every headline, {names[1]} less {names[0]}",
+        "signed": True,
+    }
     axis = f"worse ← {names[1]} less {names[0]} → better"
     return ComparedPlots(
         changes=interval_plot(rows, axis_name=axis, width=WIDE_PX, **options),  # type: ignore[arg-type]
@@ -63,14 +67,22 @@ def _ordered(shifts: Sequence[Shift]) -> list[Shift]:
 
 def _row(shift: Shift, other: Report, suffix: str) -> PlotRow:
     mark = Estimate(
-        value=shift.value, low=shift.low, high=shift.high, n=shift.n_items, verdict=VERDICTS.get(shift.verdict, "same"),
-        about=f"{shift.verdict}. {turned(shift)}", id=shift.id,
-    )  # fmt: skip
+        value=shift.value,
+        low=shift.low,
+        high=shift.high,
+        n=shift.n_items,
+        verdict=VERDICTS.get(shift.verdict, "same"),
+        about=f"{shift.verdict}. {turned(shift)}",
+        id=shift.id,
+    )
     label = title_of_shift(shift, other).removesuffix(f" ({arm_words(shift.arm)})")
     return PlotRow(
-        label=label, marks=(mark,), heading=arm_words(shift.arm).capitalize(), href=_href(shift, suffix),
+        label=label,
+        marks=(mark,),
+        heading=arm_words(shift.arm).capitalize(),
+        href=_href(shift, suffix),
         strong=shift.task is None,
-    )  # fmt: skip
+    )
 
 
 def _href(shift: Shift, suffix: str) -> str:
@@ -87,7 +99,13 @@ def _slopes(shifts: Sequence[Shift], other: Report, names: tuple[str, str], suff
         PlotRow(
             label=one.pillar.capitalize(),
             marks=tuple(
-                Estimate(value=value, n=one.n_items, series=place, verdict=VERDICTS.get(one.verdict, "same"), about=turned(one))
+                Estimate(
+                    value=value,
+                    n=one.n_items,
+                    series=place,
+                    verdict=VERDICTS.get(one.verdict, "same"),
+                    about=turned(one),
+                )
                 for place, value in enumerate((one.first, one.second))
             ),
             href=_href(one, suffix),
@@ -97,4 +115,6 @@ def _slopes(shifts: Sequence[Shift], other: Report, names: tuple[str, str], suff
     ]
     if not rows:
         return None
-    return slope_plot(rows, name=f"pillars{suffix}", title=f"Pillars, {names[0]} and {names[1]}", sides=("baseline", "other run"))
+    return slope_plot(
+        rows, name=f"pillars{suffix}", title=f"Pillars, {names[0]} and {names[1]}", sides=("baseline", "other run")
+    )

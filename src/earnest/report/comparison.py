@@ -117,7 +117,8 @@ class Against:
             "plan_differences": list(self.differences),
             "verdicts": dict(Counter(one.verdict for one in self.shifts)),
             "sentences": [
-                {"id": one.id, "verdict": one.verdict, "text": sentence(one, self.other)} for one in (*self.worse, *self.better)
+                {"id": one.id, "verdict": one.verdict, "text": sentence(one, self.other)}
+                for one in (*self.worse, *self.better)
             ],
             "headlines": [one.as_json() for one in self.shifts],
             "changes": [change.as_json() for change in self.changes],
@@ -188,7 +189,14 @@ class Comparison:
             found.append((place, both.comparable, headline_changes(both, report.reachable_plan)))
         n = sum(n_comparisons(changed) for _, _, changed in found)
         against = [
-            _against(first, reports[place], names=(names[baseline], names[place]), comparable=comparable, changed=changed, n=n)
+            _against(
+                first,
+                reports[place],
+                names=(names[baseline], names[place]),
+                comparable=comparable,
+                changed=changed,
+                n=n,
+            )
             for place, comparable, changed in found
         ]
         return cls(reports=tuple(reports), names=tuple(names), baseline=baseline, n_looked_at=n, against=tuple(against))
@@ -245,7 +253,10 @@ class Comparison:
         parts = [f"# {heading(self)}"]
         for one in self.against:
             parts += [f"## {one.name} against {one.baseline_name}"] if len(self.against) > 1 else []
-            parts += [f"**May these runs be compared?** {_answer(one.comparable)}", summary(one, n_looked_at=self.n_looked_at)]
+            parts += [
+                f"**May these runs be compared?** {_answer(one.comparable)}",
+                summary(one, n_looked_at=self.n_looked_at),
+            ]
             for title, some in (("Worse beyond the interval", one.worse), ("Better beyond the interval", one.better)):
                 if some:
                     parts.append(f"**{title}**\n\n" + "\n".join(f"- {sentence(shift, one.other)}" for shift in some))
@@ -286,7 +297,9 @@ class Comparison:
 
     def _plots(self, one: Against) -> ComparedPlots | None:
         place = self.against.index(one)
-        return compared_plots(one.shifts, other=one.other, names=(one.baseline_name, one.name), suffix=f"_{place + 1}" if place else "")
+        return compared_plots(
+            one.shifts, other=one.other, names=(one.baseline_name, one.name), suffix=f"_{place + 1}" if place else ""
+        )
 
     def write(self, folder: Path) -> Path:
         """Write `comparison.html` and `comparison.json` into `folder`; the path of the page comes back."""
@@ -297,16 +310,27 @@ class Comparison:
 
 
 def _against(
-    first: Report, second: Report, *, names: tuple[str, str], comparable: Comparability,
-    changed: dict[Arm, dict[str, list[HeadlineChange]]], n: int,
-) -> Against:  # fmt: skip
+    first: Report,
+    second: Report,
+    *,
+    names: tuple[str, str],
+    comparable: Comparability,
+    changed: dict[Arm, dict[str, list[HeadlineChange]]],
+    n: int,
+) -> Against:
     found = changes(
         first.lines, second.lines, first_findings=first.findings, second_findings=second.findings, plan=second.plan
     )
     return Against(
-        baseline=first, other=second, baseline_name=names[0], name=names[1], comparable=comparable,
-        differences=tuple(first.plan.differences(second.plan)), shifts=tuple(shifts(changed, n_looked_at=n)), changes=tuple(found),
-    )  # fmt: skip
+        baseline=first,
+        other=second,
+        baseline_name=names[0],
+        name=names[1],
+        comparable=comparable,
+        differences=tuple(first.plan.differences(second.plan)),
+        shifts=tuple(shifts(changed, n_looked_at=n)),
+        changes=tuple(found),
+    )
 
 
 def _names(reports: Sequence[Report]) -> list[str]:
@@ -354,12 +378,16 @@ def _tables(one: Against) -> list[str]:
     parts = []
     if one.shifts:
         header = ["headline", "baseline", "other", "change", "interval", "n", "shows"]
-        parts.append(markdown_table(header, [[title_of_shift(shift, one.other), *shift_cells(shift)] for shift in one.shifts]))
+        parts.append(
+            markdown_table(header, [[title_of_shift(shift, one.other), *shift_cells(shift)] for shift in one.shifts])
+        )
     shows = [change for change in one.findings if change.shows]
     if shows:
         header = ["finding that changed, each by itself", "baseline", "other", "change", "95 % interval", "n", "shows"]
         parts.append(markdown_table(header, [list(row) for row in map(cells, shows)]))
-    return parts or ["The runs share neither items nor findings." if not one.changes else "No finding shows a difference."]
+    return parts or [
+        "The runs share neither items nor findings." if not one.changes else "No finding shows a difference."
+    ]
 
 
 def shift_cells(shift: Shift) -> tuple[str, ...]:

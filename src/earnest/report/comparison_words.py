@@ -23,7 +23,11 @@ def heading(comparison: Comparison) -> str:
 
 def title_of_shift(shift: Shift, report: Report) -> str:
     """What a headline is about, with its arm where that is not the clean one."""
-    task = f"{shift.pillar.capitalize()}, all {shift.n_tasks} tasks" if shift.task is None else title_of(report, shift.task)
+    task = (
+        f"{shift.pillar.capitalize()}, all {shift.n_tasks} tasks"
+        if shift.task is None
+        else title_of(report, shift.task)
+    )
     return task if not shift.arm.suffix else f"{task} ({arm_words(shift.arm)})"
 
 
@@ -49,7 +53,11 @@ def sentence(shift: Shift, report: Report) -> str:
 
 def turned(shift: Shift) -> str:
     """How many items turned from passed to failed and back, and how many were compared."""
-    items = "1 item passed before and fails now" if shift.n_fell == 1 else f"{shift.n_fell:,} items passed before and fail now"
+    items = (
+        "1 item passed before and fails now"
+        if shift.n_fell == 1
+        else f"{shift.n_fell:,} items passed before and fail now"
+    )
     compared = "one item was" if shift.n_items == 1 else f"{shift.n_items:,} items were"
     return f"{items}, {shift.n_rose:,} the other way round; {compared} compared."
 

@@ -62,9 +62,14 @@ def _plot(
     title = f"{words(task)}: {', '.join(part for part in (words(metric), shown_kind) if part)}"
     chance = next((f.baseline for f in found if f.baseline), None)
     figure = curve_plot(
-        curves, name=name, title=title, unit=found[0].unit, axis_name=level_name(report, task, found),
-        value_name=words(metric), chance=chance,
-    )  # fmt: skip
+        curves,
+        name=name,
+        title=title,
+        unit=found[0].unit,
+        axis_name=level_name(report, task, found),
+        value_name=words(metric),
+        chance=chance,
+    )
     return DegradationPlot(task=task, title=title_of(report, task), kind=shown_kind, figure=figure)
 
 

@@ -113,7 +113,9 @@ def _round_step(step: float) -> float:
 def tick_text(value: float, unit: str, *, signed: bool = False) -> str:
     """A tick's number: percent without its sign, which the axis' name bears."""
     if unit == "fraction":
-        return f"{100 * value:+g}".replace("-", "−").replace("+0", "0") if signed else f"{100 * value:g}".replace("-", "−")
+        return (
+            f"{100 * value:+g}".replace("-", "−").replace("+0", "0") if signed else f"{100 * value:g}".replace("-", "−")
+        )
     return bare(value, unit, signed=signed)
 
 
@@ -158,16 +160,16 @@ def mark(series: int, x: float, y: float) -> Markup:
     if kind in ("circle", "ring"):
         return element("circle", cx=x, cy=y, r=4.6, class_="p-mark" if kind == "circle" else "p-mark p-hollow")
     hollow = " p-hollow" if kind == "diamond" else ""
-    return element("path", d=_PATHS[kind], transform=f"translate({_written(x)} {_written(y)})", class_=f"p-mark{hollow}")
+    return element(
+        "path", d=_PATHS[kind], transform=f"translate({_written(x)} {_written(y)})", class_=f"p-mark{hollow}"
+    )
 
 
 LEGEND_PX = 19.0
 """Height of a line of a legend."""
 
 
-def legend(
-    names: Sequence[str], x: float, y: float, *, width: float, chance: str = ""
-) -> tuple[Markup, int]:
+def legend(names: Sequence[str], x: float, y: float, *, width: float, chance: str = "") -> tuple[Markup, int]:
     """What each mark stands for, and the dashed tick where there is one; and how many lines that takes."""
     parts, begin, n_lines = [], x, 1
 
@@ -216,12 +218,16 @@ def wrapped(content: str, width: float, size: float = TEXT_PX, *, most: int = 2)
 def svg(content: Markup, *, width: float, height: float, title: str, description: str, class_: str = "") -> Markup:
     """The whole drawing, with a name and a description for those who do not see it: an image, or a group if it has links."""
     return element(
-        "svg", element("title", title), element("desc", description), content,
-        class_=f"p-plot {class_}".strip(), viewBox=f"0 0 {_written(width)} {_written(height)}",
+        "svg",
+        element("title", title),
+        element("desc", description),
+        content,
+        class_=f"p-plot {class_}".strip(),
+        viewBox=f"0 0 {_written(width)} {_written(height)}",
         role="group" if "<a href" in content else "img",
         aria_label=f"{title}. {description}" if description else title,
         style=f"max-width:{_written(width)}px",
-    )  # fmt: skip
+    )
 
 
 def standalone(drawing: Markup, *, background: str = "#ffffff") -> str:

@@ -47,9 +47,16 @@ class Estimate:
     def of(finding: Finding, *, series: int = 0, about: str = "", verdict: str = "") -> Estimate:
         """The estimate of a finding."""
         return Estimate(
-            value=finding.value, low=finding.low, high=finding.high, n=finding.n_scored, series=series,
-            level=finding.level, about=about, verdict=verdict, id=finding.id,
-        )  # fmt: skip
+            value=finding.value,
+            low=finding.low,
+            high=finding.high,
+            n=finding.n_scored,
+            series=series,
+            level=finding.level,
+            about=about,
+            verdict=verdict,
+            id=finding.id,
+        )
 
     @property
     def has_interval(self) -> bool:
@@ -169,7 +176,14 @@ def row_table(
     """Header and rows of the table of a plot of rows: one line an estimate."""
     several = len(series) > 1
     has_chance = any(row.chance is not None for row in rows)
-    header = (first, *(["condition"] if several else []), "value", "95 % interval", "n", *([chance_name] if has_chance else []))
+    header = (
+        first,
+        *(["condition"] if several else []),
+        "value",
+        "95 % interval",
+        "n",
+        *([chance_name] if has_chance else []),
+    )
     table = []
     for row in rows:
         for one in row.marks:

@@ -52,7 +52,12 @@ def write_card(report: Report, path: Path) -> Path:
 def all_figures(report: Report) -> list[Figure]:
     """Every plot of a report, as its page shows them on a desktop."""
     results = attack_results(report)
-    made = [card(report, results).figure, attack_figure(report, results), task_forest(report), task_forest(report, by_distance=True)]
+    made = [
+        card(report, results).figure,
+        attack_figure(report, results),
+        task_forest(report),
+        task_forest(report, by_distance=True),
+    ]
     made += [one.figure for one in group_plots(report)]
     made += [one.figure for one in degradation_plots(report)]
     made += [one.figure for one in heat_maps(report)]
@@ -73,7 +78,9 @@ def write_figures(report: Report, folder: Path) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageFailed(f"{str(folder)!r} must be a folder that can be written, got {error.strerror or error}") from error
+        raise StorageFailed(
+            f"{str(folder)!r} must be a folder that can be written, got {error.strerror or error}"
+        ) from error
     written = []
     for name, figure in _named(all_figures(report)):
         drawing = standalone(figure.svg)
@@ -81,7 +88,9 @@ def write_figures(report: Report, folder: Path) -> list[Path]:
         write_text(folder / f"{name}.svg", drawing)
         write_bytes(folder / f"{name}.pdf", renderer.svg_to_pdf(drawing))
         write_text(folder / f"{name}.csv", _csv(figure))
-        write_text(folder / f"{name}.vl.json", json.dumps(json.loads(figure.vega_lite), indent=1, ensure_ascii=False) + "\n")
+        write_text(
+            folder / f"{name}.vl.json", json.dumps(json.loads(figure.vega_lite), indent=1, ensure_ascii=False) + "\n"
+        )
         written.append(folder / f"{name}.svg")
     return written
 

@@ -97,7 +97,9 @@ def _audio_words(report: Report) -> str:
     if report.scorecard.audio_proven is False:
         said = [f"**audio_unproven** {said[0]}"]
     if report.canary_reasons:
-        said.append("Canaries without a score: " + "; ".join(_cell(str(count)) for count in report.canary_reasons) + ".")
+        said.append(
+            "Canaries without a score: " + "; ".join(_cell(str(count)) for count in report.canary_reasons) + "."
+        )
     if report.note:
         said.insert(0, f"**Note: {_cell(report.note)}.**")
     return "  \n".join(said)

@@ -47,7 +47,9 @@ class ReportPair(BaseModel):
     pillar: str
     task: str
     attack: str | None = Field(description="Specification of the attack, or null.")
-    crafted_on: str | None = Field(description="What the attack was built on, where that is not the system that was asked.")
+    crafted_on: str | None = Field(
+        description="What the attack was built on, where that is not the system that was asked."
+    )
     defence: str | None = Field(description="The defences as they are shown, joined by '+', or null.")
     defences: list[str] = Field(description="Specifications of the defences, in order.")
     control: str | None = Field(description="What the attack's control was, or null.")

@@ -85,7 +85,9 @@ def anchor(name: str) -> str:
 def term(name: str, text: str = "") -> Markup:
     """A link to the definition of `name`, shown as `text`; a script shows the definition when it is pointed at or focused."""
     if name.lower() not in by_form():
-        raise UnknownName(f"no term of the glossary is called {name!r}{did_you_mean(name, by_form()) or '; docs/glossary.md lists all'}")
+        raise UnknownName(
+            f"no term of the glossary is called {name!r}{did_you_mean(name, by_form()) or '; docs/glossary.md lists all'}"
+        )
     return Markup('<a class="term" href="#{0}" aria-describedby="{0}">{1}</a>').format(anchor(name), text or name)
 
 

@@ -53,14 +53,18 @@ class GroupPlot:
 def group_plots(report: Report) -> list[GroupPlot]:
     """A plot for each attribute of speakers that the data names, in the order of `COLUMNS`."""
     found = [f for f in report.findings if f.group and f.threat_model.arm in _arms(report) and f.n_scored >= FEWEST]
-    found = [f for f in found if not f.metric.startswith("judge_") and f.value is not None and f.higher_is_better is not None]
+    found = [
+        f for f in found if not f.metric.startswith("judge_") and f.value is not None and f.higher_is_better is not None
+    ]
     plots = []
     for attribute in COLUMNS:
         members = [f for f in found if not is_gap(f) and f.level is None and f.group.startswith(f"{attribute}=")]  # type: ignore[union-attr]
         gap = worst_gap(report, attribute)
         rows = _rows(report, members)
         if rows or gap:
-            figures = [_figure(report, attribute, rows, width=width) if rows else None for width in (WIDE_PX, NARROW_PX)]
+            figures = [
+                _figure(report, attribute, rows, width=width) if rows else None for width in (WIDE_PX, NARROW_PX)
+            ]
             plots.append(GroupPlot(attribute=words(attribute), figure=figures[0], narrow=figures[1], gap=gap))
     return plots
 
@@ -68,11 +72,17 @@ def group_plots(report: Report) -> list[GroupPlot]:
 def worst_gap(report: Report, attribute: str = "") -> WorstGap | None:
     """The gap of an attribute, or of any, whose interval lies highest in the clean arm; None without one."""
     gaps = [
-        f for f in report.findings
-        if is_gap(f) and (f.group or "").startswith(f"{attribute}=" if attribute else "") and f.unit == "fraction"
-        and f.threat_model.arm == Arm() and f.n_scored >= FEWEST and f.value and f.low is not None
+        f
+        for f in report.findings
+        if is_gap(f)
+        and (f.group or "").startswith(f"{attribute}=" if attribute else "")
+        and f.unit == "fraction"
+        and f.threat_model.arm == Arm()
+        and f.n_scored >= FEWEST
+        and f.value
+        and f.low is not None
         and "accuracy" in f.metric
-    ]  # fmt: skip
+    ]
     if not gaps:
         return None
     worst = max(gaps, key=lambda f: (f.low or -1.0, f.value or 0.0))
@@ -113,7 +123,9 @@ def _rows(report: Report, members: Sequence[Finding]) -> list[PlotRow]:
             heading = f"{words(task).capitalize()}: {words(metric)}"
             for group in sorted(clean, key=lambda g: -(clean[g].value or 0.0)):
                 marks = [Estimate.of(f, series=arms.index(f.threat_model.arm)) for f in groups[group]]
-                rows.append(PlotRow(label=_member(group), marks=tuple(marks), heading=heading, about=title_of(report, task)))
+                rows.append(
+                    PlotRow(label=_member(group), marks=tuple(marks), heading=heading, about=title_of(report, task))
+                )
     return rows
 
 
@@ -123,9 +135,14 @@ def _figure(report: Report, attribute: str, rows: Sequence[PlotRow], *, width: f
     names = tuple(map(arm_words, arms)) if several else ("clean",)
     title = f"Groups by {words(attribute)}"
     return interval_plot(
-        rows, name=f"groups_{attribute}", title=title, series=names, axis_name="share", width=width,
+        rows,
+        name=f"groups_{attribute}",
+        title=title,
+        series=names,
+        axis_name="share",
+        width=width,
         label_width=None if width <= NARROW_PX else 120,
-    )  # fmt: skip
+    )
 
 
 def _member(group: str | None) -> str:

@@ -126,11 +126,14 @@ class ItemGrid:
             some.setdefault((row.task, row.arm), []).append(row)
         return [
             TaskCounts(
-                pillar=self.pillar(task), task=task, title=self.title(task), arm=arm,
+                pillar=self.pillar(task),
+                task=task,
+                title=self.title(task),
+                arm=arm,
                 counts=tuple(_counted(rows, place) for place in range(len(self.names))),
             )
             for (task, arm), rows in some.items()
-        ]  # fmt: skip
+        ]
 
     def pillar(self, task: str) -> str:
         """The pillar of a task, as the first run that planned it says."""
@@ -145,7 +148,8 @@ class ItemGrid:
         return {
             "runs": list(self.names),
             "items": [
-                {"item": row.item, "task": row.task, "arm": row.arm.suffix, "outcomes": list(row.outcomes)} for row in self.rows
+                {"item": row.item, "task": row.task, "arm": row.arm.suffix, "outcomes": list(row.outcomes)}
+                for row in self.rows
             ],
         }
 
@@ -163,7 +167,9 @@ class ItemGrid:
             "items": [row.item for row in self.rows],
             "task": [tasks.index(row.task) for row in self.rows],
             "arm": [arms.index(arm_words(row.arm)) for row in self.rows],
-            "outcomes": ["".join(LETTERS[row.outcomes[place]] for row in self.rows) for place in range(len(self.names))],
+            "outcomes": [
+                "".join(LETTERS[row.outcomes[place]] for row in self.rows) for place in range(len(self.names))
+            ],
         }
         details, content["cut"] = self._details()
         return GridPage(plain=markup(compact(content)), packed=details)

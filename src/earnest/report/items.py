@@ -28,7 +28,17 @@ PLAIN_BYTES = 40_000
 CLIP_BYTES = 67
 """Of a clip's name in the table of clips."""
 
-ATTEMPT = ("success", "clean_success", "clean_answer", "control", "control_success", "control_answer", "n_queries", "snr_db", "unjudged")
+ATTEMPT = (
+    "success",
+    "clean_success",
+    "clean_answer",
+    "control",
+    "control_success",
+    "control_answer",
+    "n_queries",
+    "snr_db",
+    "unjudged",
+)
 """What the page tells of an attempt."""
 
 MAX_TEXT = 1200
@@ -58,7 +68,11 @@ def page_items(report: Report) -> PageItems:
     size, n_names, n_plain, n_plain_names = 0, (0, 0, 0, 0), 0, (0, 0, 0, 0)
     for line in sorted(report.items, key=_worst_first):
         row = _row(line, tables)
-        told = [row, line.prompt if len(tables.prompts) > n_names[1] else "", line.truth if len(tables.truths) > n_names[3] else ""]
+        told = [
+            row,
+            line.prompt if len(tables.prompts) > n_names[1] else "",
+            line.truth if len(tables.truths) > n_names[3] else "",
+        ]
         size += len(json.dumps(told, ensure_ascii=False).encode(errors="replace"))
         size += CLIP_BYTES * (len(tables.clips) - n_names[2]) + len(line.item) * (len(tables.items) - n_names[0])
         if size > MAX_BYTES:
@@ -67,7 +81,12 @@ def page_items(report: Report) -> PageItems:
         n_names = len(tables.items), len(tables.prompts), len(tables.clips), len(tables.truths)
         if size <= PLAIN_BYTES:
             n_plain, n_plain_names = len(rows), n_names
-    named = {"items": list(tables.items), "prompts": list(tables.prompts), "clips": list(tables.clips), "truths": list(tables.truths)}
+    named = {
+        "items": list(tables.items),
+        "prompts": list(tables.prompts),
+        "clips": list(tables.clips),
+        "truths": list(tables.truths),
+    }
     plain = {name: some[:n] for (name, some), n in zip(named.items(), n_plain_names, strict=True)}
     further = {
         name: some[first:last] for (name, some), first, last in zip(named.items(), n_plain_names, n_names, strict=True)

@@ -42,7 +42,9 @@ def read_hearing(folder: Path) -> dict[str, dict[str, Any]]:
     """
     path = file_in(folder, FILE)
     held = read_json(path) if path.is_file() else {}
-    if not isinstance(held, dict) or not all(isinstance(said, dict) and said.keys() >= _COUNTS for said in held.values()):
+    if not isinstance(held, dict) or not all(
+        isinstance(said, dict) and said.keys() >= _COUNTS for said in held.values()
+    ):
         raise BadData(f"{path} must say of each judge what it heard; delete it, and judges that hear are tested again")
     return held
 

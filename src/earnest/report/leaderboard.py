@@ -150,8 +150,11 @@ class Leaderboard:
             "weights": dict(self.board_weights),
             "models": [asdict(row) for row in self.board],
             "tables": {
-                key: {**one.model_dump(mode="json"), "conversion": one.conversion,
-                      "common": {name: list(one.common(name)) for name in one.columns}}
+                key: {
+                    **one.model_dump(mode="json"),
+                    "conversion": one.conversion,
+                    "common": {name: list(one.common(name)) for name in one.columns},
+                }
                 for key, one in self.data.tables.items()
             },
             "recomputed": [
@@ -161,7 +164,7 @@ class Leaderboard:
             "judges": [asdict(one) for one in self.gaps],
             "disagreements": [one.model_dump() for one in self.data.disagreements],
             "sampling_error": [one.model_dump() for one in self.data.sampling_error],
-        }  # fmt: skip
+        }
 
     def as_text(self) -> str:
         """The leaderboard as Markdown."""
@@ -171,18 +174,32 @@ class Leaderboard:
         for one in self.tables:
             heads = ["rank", "model", "score", "95 % interval", *one.pillars]
             rows = [
-                [_rank_words(row), _named(row.standing), _two(row.score),
-                 UNKNOWN if row.score is None else f"{_two(row.low)} to {_two(row.high)}",
-                 *(_two(row.pillars[key].value) for key in one.pillars)]
+                [
+                    _rank_words(row),
+                    _named(row.standing),
+                    _two(row.score),
+                    UNKNOWN if row.score is None else f"{_two(row.low)} to {_two(row.high)}",
+                    *(_two(row.pillars[key].value) for key in one.pillars),
+                ]
                 for row in one.rows
-            ]  # fmt: skip
+            ]
             parts += [f"## {_agreed_words(one)}", markdown_table(heads, rows)]
-            said = [*map(_differs_words, differing(one)), *_rule_words(one), *_left_words(one), *(f"not ranked: {_named(row.standing)}: {row.unranked}" for row in one.rows if row.unranked)]
+            said = [
+                *map(_differs_words, differing(one)),
+                *_rule_words(one),
+                *_left_words(one),
+                *(f"not ranked: {_named(row.standing)}: {row.unranked}" for row in one.rows if row.unranked),
+            ]
             parts += ["\n".join(f"- {words}" for words in said)] if said else []
         parts += self.apart
         for title, rows in self._boards():
             body = [
-                [_plain(rank), name, UNKNOWN if score is None else f"{score:.3f}", *(_plain_column(columns, key, self.benchmark) for key in HEADLINE)]
+                [
+                    _plain(rank),
+                    name,
+                    UNKNOWN if score is None else f"{score:.3f}",
+                    *(_plain_column(columns, key, self.benchmark) for key in HEADLINE),
+                ]
                 for rank, name, score, columns in rows
             ]
             parts += [f"## {title}", markdown_table(["rank", "model", "score", *HEADLINE], body)]
@@ -190,11 +207,16 @@ class Leaderboard:
 
     def _boards(self) -> list[tuple[str, list[tuple[int | None, str, float | None, Mapping[str, float | None]]]]]:
         boards = [
-            (f"Published, {self.data.version}: {self.benchmark.note}",
-             [(row.rank, row.model, row.score, row.columns) for row in self.board])
-        ]  # fmt: skip
+            (
+                f"Published, {self.data.version}: {self.benchmark.note}",
+                [(row.rank, row.model, row.score, row.columns) for row in self.board],
+            )
+        ]
         if self.official:
-            own = [(row.rank, row.model + (" (own run)" if row.own else ""), row.score, row.columns) for row in self.official]
+            own = [
+                (row.rank, row.model + (" (own run)" if row.own else ""), row.score, row.columns)
+                for row in self.official
+            ]
             boards.insert(0, ("The official suite, own runs beside published models", own))
         return boards
 
@@ -277,11 +299,21 @@ def build(folders: Sequence[Path | str] = (), *, weights: Sequence[str] = (), su
     rows, scaled = benchmark.ranked(asked)
     official, official_weights, not_comparable = _official(runs, rows, scaled, benchmark)
     return Leaderboard(
-        tables=tuple(tables), apart=tuple(why_apart(groups)), weights=asked, correlations=_correlations(tables, runs, benchmark),
-        benchmark=benchmark, data=benchmark.published(), board=tuple(rows), board_weights=scaled,
-        aggregates=tuple(benchmark.recomputed()), gaps=tuple(benchmark.judge_gaps()), official=official,
-        official_weights=official_weights, not_comparable=not_comparable, unreadable=unreadable,
-    )  # fmt: skip
+        tables=tuple(tables),
+        apart=tuple(why_apart(groups)),
+        weights=asked,
+        correlations=_correlations(tables, runs, benchmark),
+        benchmark=benchmark,
+        data=benchmark.published(),
+        board=tuple(rows),
+        board_weights=scaled,
+        aggregates=tuple(benchmark.recomputed()),
+        gaps=tuple(benchmark.judge_gaps()),
+        official=official,
+        official_weights=official_weights,
+        not_comparable=not_comparable,
+        unreadable=unreadable,
+    )
 
 
 def _benchmark_of(runs: Sequence[Standing]) -> Benchmark:
@@ -337,14 +369,20 @@ def _official(
         rows.append((run.model, run, {name: made[name].value if name in made else None for name in HEADLINE}, made))
     shared = {name: w for name, w in weights.items() if all(columns.get(name) is not None for _, _, columns, _ in rows)}
     scaled = {name: weight / math.fsum(shared.values()) for name, weight in shared.items()}
-    scores = [round(math.fsum(w * (columns.get(name) or 0.0) for name, w in scaled.items()), 9) for _, _, columns, _ in rows]
+    scores = [
+        round(math.fsum(w * (columns.get(name) or 0.0) for name, w in scaled.items()), 9) for _, _, columns, _ in rows
+    ]
     ranked = [
         OfficialRow(
-            model=model, own=own, columns=columns, findings=findings, score=score if scaled else None,
+            model=model,
+            own=own,
+            columns=columns,
+            findings=findings,
+            score=score if scaled else None,
             rank=1 + sum(other > score for other in scores) if scaled else None,
         )
         for (model, own, columns, findings), score in zip(rows, scores, strict=True)
-    ]  # fmt: skip
+    ]
     ranked = [_with_open_ranks(row, scores, scaled) if row.own is not None and scaled else row for row in ranked]
     return tuple(sorted(ranked, key=lambda row: row.rank or 0)), scaled, reasons
 
@@ -384,7 +422,9 @@ def _correlations(
     printed = data.table(benchmark.board)
     over = {name: printed.common(name) for name in printed.columns}
     found = [over_models(over, about=f"the {len(data.models)} published models")]
-    found += [over_rows(one, about=_agreed_words(one)) for one in tables if len(one.ranked) > 1 and len(one.pillars) > 1]
+    found += [
+        over_rows(one, about=_agreed_words(one)) for one in tables if len(one.ranked) > 1 and len(one.pillars) > 1
+    ]
     within = [maker(run) for run in runs for maker in (over_samples, over_clusters)]
     return (*found, *(one for one in within if one.n_valued))
 
@@ -436,8 +476,13 @@ def _differs_words(one: Differs) -> str:
 
 def _rank_plots(one: StandingsTable, place: int, *, repeated: set[str]) -> tuple[Figure | None, Figure | None]:
     """The rank plot of a table, for a desktop and for a phone."""
-    names = [run.shown_model + (f" ({run.name})" if run.shown_model in repeated else "") for run in (row.standing for row in one.rows)]
-    wide, narrow = (rank_plot(one.rows, names=names, name=f"ranks_{place + 1}", width=width) for width in (WIDE_PX, NARROW_PX))
+    names = [
+        run.shown_model + (f" ({run.name})" if run.shown_model in repeated else "")
+        for run in (row.standing for row in one.rows)
+    ]
+    wide, narrow = (
+        rank_plot(one.rows, names=names, name=f"ranks_{place + 1}", width=width) for width in (WIDE_PX, NARROW_PX)
+    )
     return wide, narrow
 
 
@@ -540,11 +585,15 @@ def _gap_tables(board: Leaderboard) -> list[GapTable]:
 def _gap_table(board: Leaderboard, name: str, columns: tuple[JudgeGap, ...]) -> GapTable:
     sizes = [abs(gap) for column in columns for gap in column.gaps if gap is not None]
     return GapTable(
-        cited=columns[0].cited, title=columns[0].title, unit=columns[0].unit, columns=columns,
+        cited=columns[0].cited,
+        title=columns[0].title,
+        unit=columns[0].unit,
+        columns=columns,
         rows=tuple((model, tuple(column.gaps[at] for column in columns)) for at, model in enumerate(board.data.names)),
-        full=SCALES[columns[0].unit], largest=max(columns, key=lambda one: one.largest_gap),
+        full=SCALES[columns[0].unit],
+        largest=max(columns, key=lambda one: one.largest_gap),
         mean_gap=math.fsum(sizes) / len(sizes),
-    )  # fmt: skip
+    )
 
 
 # ---------------------------------------------------------------- JSON
@@ -552,44 +601,77 @@ def _gap_table(board: Leaderboard, name: str, columns: tuple[JudgeGap, ...]) -> 
 
 def _table_json(one: StandingsTable) -> dict[str, Any]:
     return {
-        "agreed": dict(one.agreed), "data": one.data, "pillars": list(one.pillars), "weights": dict(one.weights),
-        "tasks": {key: list(names) for key, names in one.tasks.items()}, "left_out": dict(one.left_out),
+        "agreed": dict(one.agreed),
+        "data": one.data,
+        "pillars": list(one.pillars),
+        "weights": dict(one.weights),
+        "tasks": {key: list(names) for key, names in one.tasks.items()},
+        "left_out": dict(one.left_out),
         "drawn_from_intervals": list(one.from_intervals),
-        "other_than_own_report": [asdict(differs) for differs in differing(one)], "rows": [_row_json(row) for row in one.rows],
-    }  # fmt: skip
+        "other_than_own_report": [asdict(differs) for differs in differing(one)],
+        "rows": [_row_json(row) for row in one.rows],
+    }
 
 
 def _row_json(row: Row) -> dict[str, Any]:
     run = row.standing
     return {
-        "folder": run.name, "model": run.model, "name": run.shown_model, "kind": run.kind, "audio_proven": run.audio.proven,
-        "audio": run.audio.words, "plan": run.plan.digest, "unranked": row.unranked or None,
-        "rank": row.rank, "rank_low": row.rank_low, "rank_high": row.rank_high,
-        "band": None if row.band is None else list(row.band), "score": row.score, "low": row.low, "high": row.high,
-        "pillars": {key: {**asdict(place), "unscored_share": place.unscored_share} for key, place in row.pillars.items()},
+        "folder": run.name,
+        "model": run.model,
+        "name": run.shown_model,
+        "kind": run.kind,
+        "audio_proven": run.audio.proven,
+        "audio": run.audio.words,
+        "plan": run.plan.digest,
+        "unranked": row.unranked or None,
+        "rank": row.rank,
+        "rank_low": row.rank_low,
+        "rank_high": row.rank_high,
+        "band": None if row.band is None else list(row.band),
+        "score": row.score,
+        "low": row.low,
+        "high": row.high,
+        "pillars": {
+            key: {**asdict(place), "unscored_share": place.unscored_share} for key, place in row.pillars.items()
+        },
         "tasks": {
             name: {
-                "native": head.finding.value, "low": head.finding.low, "high": head.finding.high,
-                "metric": head.finding.metric, "unit": head.finding.unit, "n_scored": head.finding.n_scored,
-                "n_unscored": head.finding.n_unscored, "common": head.finding.value, "conversion": "as it is",
+                "native": head.finding.value,
+                "low": head.finding.low,
+                "high": head.finding.high,
+                "metric": head.finding.metric,
+                "unit": head.finding.unit,
+                "n_scored": head.finding.n_scored,
+                "n_unscored": head.finding.n_unscored,
+                "common": head.finding.value,
+                "conversion": "as it is",
             }
             for name, head in run.headlines.items()
         },
-    }  # fmt: skip
+    }
 
 
 def _official_json(row: OfficialRow, benchmark: Benchmark) -> dict[str, Any]:
     return {
-        "model": row.model, "own": row.own is not None, "folder": row.own.name if row.own else None,
-        "judge": row.own.judge if row.own else benchmark.judges[0], "columns": dict(row.columns),
+        "model": row.model,
+        "own": row.own is not None,
+        "folder": row.own.name if row.own else None,
+        "judge": row.own.judge if row.own else benchmark.judges[0],
+        "columns": dict(row.columns),
         "intervals": {name: [one.low, one.high] for name, one in row.findings.items()},
-        "n_scored": {name: one.n_scored for name, one in row.findings.items()}, "score": row.score, "rank": row.rank,
-        "rank_low": row.rank_low, "rank_high": row.rank_high,
-    }  # fmt: skip
+        "n_scored": {name: one.n_scored for name, one in row.findings.items()},
+        "score": row.score,
+        "rank": row.rank,
+        "rank_low": row.rank_low,
+        "rank_high": row.rank_high,
+    }
 
 
 def _correlations_json(one: Correlations) -> dict[str, Any]:
     return {
-        "over": one.over, "about": one.about, "columns": list(one.columns), "n_pairs": one.n_valued,
+        "over": one.over,
+        "about": one.about,
+        "columns": list(one.columns),
+        "n_pairs": one.n_valued,
         "pairs": [{"first": a, "second": b, **asdict(found)} for (a, b), found in one.pairs.items()],
-    }  # fmt: skip
+    }

@@ -51,7 +51,9 @@ def _bar(score: PillarScore) -> str:
         low, high, middle = WIDTH * score.low, WIDTH * score.high, HEIGHT / 2
         marks += f'<path d="M{low:.1f} {middle}H{high:.1f}M{low:.1f} 3V11M{high:.1f} 3V11" stroke="#d98c1f" stroke-width="2" fill="none"/>'
     words = f"{score.pillar} {shown(score.value, 'fraction')}, {interval(score.low, score.high, 'fraction')}"
-    return f'<svg role="img" aria-label="{html.escape(words, quote=True)}" width="{WIDTH}" height="{HEIGHT}">{marks}</svg>'
+    return (
+        f'<svg role="img" aria-label="{html.escape(words, quote=True)}" width="{WIDTH}" height="{HEIGHT}">{marks}</svg>'
+    )
 
 
 def _address(page: Path) -> str:

@@ -45,10 +45,19 @@ _ROW_PX, _HEAD_PX = 26.0, 26.0
 
 
 def interval_plot(
-    rows: Sequence[PlotRow], *, name: str, title: str, series: Sequence[str] = ("",), unit: str = "fraction",
-    axis_name: str = "", chance_name: str = "chance level", width: float = WIDE_PX, label_width: float | None = None,
-    signed: bool = False, ends: tuple[float, float] | None = None,
-) -> Figure:  # fmt: skip
+    rows: Sequence[PlotRow],
+    *,
+    name: str,
+    title: str,
+    series: Sequence[str] = ("",),
+    unit: str = "fraction",
+    axis_name: str = "",
+    chance_name: str = "chance level",
+    width: float = WIDE_PX,
+    label_width: float | None = None,
+    signed: bool = False,
+    ends: tuple[float, float] | None = None,
+) -> Figure:
     """Rows of points with their intervals on one axis: a forest plot.
 
     Parameters
@@ -94,11 +103,15 @@ def interval_plot(
         height += 3 + LEGEND_PX * n_lines
     header, table = row_table(rows, series=series, unit=unit, signed=signed, chance_name=chance_name)
     return Figure(
-        name=name, title=title,
-        svg=svg(ground + Markup("").join(parts), width=width, height=height, title=title, description=_told(header, table)),
-        header=header, rows=table,
+        name=name,
+        title=title,
+        svg=svg(
+            ground + Markup("").join(parts), width=width, height=height, title=title, description=_told(header, table)
+        ),
+        header=header,
+        rows=table,
         vega_lite=vega.intervals(rows, series=series, unit=unit, axis_name=axis_text, title=title),
-    )  # fmt: skip
+    )
 
 
 def _rows(
@@ -161,15 +174,23 @@ def _ground(axis: Scale, *, top: float, bottom: float, name: str, signed: bool) 
     for value in axis.ticks:
         x = axis.at(value)
         parts.append(line(x, top, x, bottom, class_="p-zero" if signed and value == 0 else "p-grid"))
-        parts.append(text(tick_text(value, axis.unit, signed=signed), x, bottom + 15, anchor="middle", class_="p-small"))
+        parts.append(
+            text(tick_text(value, axis.unit, signed=signed), x, bottom + 15, anchor="middle", class_="p-small")
+        )
     parts.append(text(name, axis.end, bottom + 31, anchor="end", class_="p-small"))
     return Markup("").join(parts)
 
 
 def slope_plot(
-    rows: Sequence[PlotRow], *, name: str, title: str, sides: tuple[str, str], unit: str = "fraction",
-    width: float = NARROW_PX, height: float = 300.0,
-) -> Figure:  # fmt: skip
+    rows: Sequence[PlotRow],
+    *,
+    name: str,
+    title: str,
+    sides: tuple[str, str],
+    unit: str = "fraction",
+    width: float = NARROW_PX,
+    height: float = 300.0,
+) -> Figure:
     """Pairs joined by a line: what each row was on the first side, and what it is on the second.
 
     Parameters
@@ -201,10 +222,13 @@ def slope_plot(
         parts.append(_slope(row, axis, left=left, right=right, label_y=label_y, room=room - 18, unit=unit))
     header, table = row_table(pairs, series=sides, unit=unit, signed=False, chance_name="chance level")
     return Figure(
-        name=name, title=title,
+        name=name,
+        title=title,
         svg=svg(Markup("").join(parts), width=width, height=height, title=title, description=_told(header, table)),
-        header=header, rows=table, vega_lite=vega.slopes(pairs, sides=sides, unit=unit, title=title),
-    )  # fmt: skip
+        header=header,
+        rows=table,
+        vega_lite=vega.slopes(pairs, sides=sides, unit=unit, title=title),
+    )
 
 
 def _slope(row: PlotRow, axis: Scale, *, left: float, right: float, label_y: float, room: float, unit: str) -> Markup:
@@ -236,9 +260,17 @@ def _spread(wanted: Sequence[float], *, low: float, high: float, apart: float = 
 
 
 def curve_plot(
-    curves: Sequence[Curve], *, name: str, title: str, unit: str, axis_name: str, value_name: str,
-    chance: float | None = None, width: float = NARROW_PX, height: float = 220.0,
-) -> Figure:  # fmt: skip
+    curves: Sequence[Curve],
+    *,
+    name: str,
+    title: str,
+    unit: str,
+    axis_name: str,
+    value_name: str,
+    chance: float | None = None,
+    width: float = NARROW_PX,
+    height: float = 220.0,
+) -> Figure:
     """What a measure is at each strength of a degradation, with intervals; one line a condition.
 
     A point over fewer than five items is drawn hollow and pale, and the line is broken there.
@@ -281,11 +313,13 @@ def curve_plot(
     rows = [replace(PlotRow(label=str_level(level), marks=()), marks=_at_level(curves, level)) for level in levels]
     header, table = row_table(rows, series=[one.name for one in curves], unit=unit, signed=False, first=axis_name)
     return Figure(
-        name=name, title=title,
+        name=name,
+        title=title,
         svg=svg(Markup("").join(parts), width=width, height=height, title=title, description=_told(header, table)),
-        header=header, rows=table,
+        header=header,
+        rows=table,
         vega_lite=vega.curves(curves, unit=unit, axis_name=axis_name, value_name=value_name, title=title),
-    )  # fmt: skip
+    )
 
 
 def str_level(level: float | str) -> str:
@@ -337,7 +371,9 @@ def _curve(
         if enough and " " in joined:
             parts.append(element("polyline", points=joined, class_="p-curve"))
     for x, point in at:
-        hover = element("title", point.said(PlotRow(label=f"{one.name}, {str_level(point.level)}", marks=()), unit=unit))  # type: ignore[arg-type]
+        hover = element(
+            "title", point.said(PlotRow(label=f"{one.name}, {str_level(point.level)}", marks=()), unit=unit)
+        )  # type: ignore[arg-type]
         span = [line(x, axis.at(point.low), x, axis.at(point.high), class_="p-range")] if point.has_interval else []  # type: ignore[arg-type]
         few = "p-few" if point.n < FEWEST_JOINED else None
         parts.append(element("g", hover, *span, mark(number, x, axis.at(point.value)), class_=few))  # type: ignore[arg-type]
@@ -346,15 +382,25 @@ def _curve(
 
 def _at_level(curves: Sequence[Curve], level: float | str) -> tuple[Estimate, ...]:
     return tuple(
-        replace(point, series=number) for number, one in enumerate(curves) for point in one.points if point.level == level
+        replace(point, series=number)
+        for number, one in enumerate(curves)
+        for point in one.points
+        if point.level == level
     )
 
 
 def heat_map(
-    rows: Sequence[tuple[str, Sequence[Cell | None]]], *, columns: Sequence[str], name: str, title: str,
-    row_name: str = "", column_name: str = "", unit: str = "fraction", width: float = WIDE_PX,
+    rows: Sequence[tuple[str, Sequence[Cell | None]]],
+    *,
+    columns: Sequence[str],
+    name: str,
+    title: str,
+    row_name: str = "",
+    column_name: str = "",
+    unit: str = "fraction",
+    width: float = WIDE_PX,
     ends: tuple[float, float] = (0.0, 1.0),
-) -> Figure:  # fmt: skip
+) -> Figure:
     """A table whose cells are darker the higher their value, each with its number and interval.
 
     Parameters
@@ -390,11 +436,21 @@ def heat_map(
             parts.append(_cell(cell, labels + wide * column, y, wide=wide, unit=unit, ends=ends))
     header, table = cell_table(rows, columns=columns, unit=unit)
     return Figure(
-        name=name, title=title,
-        svg=svg(Markup("").join(parts), width=width, height=top + 48 * len(rows) + 8, title=title, description=_told(header, table)),
-        header=header, rows=table,
-        vega_lite=vega.heat_map(rows, columns=columns, unit=unit, row_name=row_name, column_name=column_name, title=title),
-    )  # fmt: skip
+        name=name,
+        title=title,
+        svg=svg(
+            Markup("").join(parts),
+            width=width,
+            height=top + 48 * len(rows) + 8,
+            title=title,
+            description=_told(header, table),
+        ),
+        header=header,
+        rows=table,
+        vega_lite=vega.heat_map(
+            rows, columns=columns, unit=unit, row_name=row_name, column_name=column_name, title=title
+        ),
+    )
 
 
 def _cell(cell: Cell | None, x: float, y: float, *, wide: float, unit: str, ends: tuple[float, float]) -> Markup:
@@ -408,7 +464,9 @@ def _cell(cell: Cell | None, x: float, y: float, *, wide: float, unit: str, ends
     number, interval = cell.written(unit)
     content = [text(number, x + wide / 2, y + (22 if interval else 29), anchor="middle", class_=f"p-strong {ink}")]
     if interval:
-        content.append(text(fitted(interval, wide - 6, 11), x + wide / 2, y + 38, anchor="middle", class_=f"p-tiny {ink}"))
+        content.append(
+            text(fitted(interval, wide - 6, 11), x + wide / 2, y + 38, anchor="middle", class_=f"p-tiny {ink}")
+        )
     drawn = element("rect", **box, class_=f"p-cell p-h{shade}")
     return element("g", element("title", cell.said), drawn, *content) if cell.said else drawn + Markup("").join(content)
 
@@ -422,4 +480,4 @@ def _told(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 __all__ = [
     "NARROW_PX", "TEXT_PX", "WIDE_PX", "Cell", "Curve", "Estimate", "Figure", "PlotRow",
     "curve_plot", "heat_map", "interval_plot", "slope_plot",
-]  # fmt: skip
+]  # fmt: skip  # a table: one row a line

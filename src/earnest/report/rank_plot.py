@@ -60,9 +60,13 @@ def rank_plot(rows: Sequence[Row], *, names: Sequence[str], name: str, width: fl
     title = "Ranks that the data leave open"
     description = f"The same numbers follow as a table of {n} rows: {', '.join(header)}."
     return Figure(
-        name=name, title=title, svg=svg(Markup("").join(parts), width=width, height=bottom + 22, title=title, description=description),
-        header=header, rows=table, vega_lite=_vega_lite(ranked, title=title),
-    )  # fmt: skip
+        name=name,
+        title=title,
+        svg=svg(Markup("").join(parts), width=width, height=bottom + 22, title=title, description=description),
+        header=header,
+        rows=table,
+        vega_lite=_vega_lite(ranked, title=title),
+    )
 
 
 def _bands(ranked: Sequence[tuple[Row, str]], *, x: Place, tall: float, step: float) -> list[Markup]:
@@ -72,7 +76,9 @@ def _bands(ranked: Sequence[tuple[Row, str]], *, x: Place, tall: float, step: fl
         members = [place for place, (row, _) in enumerate(ranked) if row.band == band]
         low, high = x(band[0]) - min(14.0, step / 2), x(band[1]) + min(14.0, step / 2)
         y = TOP_PX + tall * members[0] + 3
-        parts.append(element("rect", x=low, y=y, width=high - low, height=tall * len(members) - 6, rx=6.0, class_="p-band"))
+        parts.append(
+            element("rect", x=low, y=y, width=high - low, height=tall * len(members) - 6, rx=6.0, class_="p-band")
+        )
     return parts
 
 
@@ -85,14 +91,23 @@ def _row(row: Row, label: str, *, x: Place, y: float) -> Markup:
 
 def _table(ranked: Sequence[tuple[Row, str]]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     rows = tuple(
-        (label, str(row.rank), f"{row.rank_low} to {row.rank_high}", f"{row.score:.2f}", f"{row.low:.2f} to {row.high:.2f}")
+        (
+            label,
+            str(row.rank),
+            f"{row.rank_low} to {row.rank_high}",
+            f"{row.score:.2f}",
+            f"{row.low:.2f} to {row.high:.2f}",
+        )
         for row, label in ranked
     )
     return ("", "rank", "ranks left open", "score", "95 % interval"), rows
 
 
 def _vega_lite(ranked: Sequence[tuple[Row, str]], *, title: str) -> str:
-    values = [{"model": label, "rank": row.rank, "low": row.rank_low, "high": row.rank_high, "score": row.score} for row, label in ranked]
+    values = [
+        {"model": label, "rank": row.rank, "low": row.rank_low, "high": row.rank_high, "score": row.score}
+        for row, label in ranked
+    ]
     y = {"field": "model", "type": "nominal", "sort": None, "title": None}
     x = {"type": "quantitative", "title": "rank", "scale": {"domain": [1, len(values)]}, "axis": {"tickMinStep": 1}}
     spec = {
@@ -100,7 +115,10 @@ def _vega_lite(ranked: Sequence[tuple[Row, str]], *, title: str) -> str:
         "title": title,
         "data": {"values": values},
         "layer": [
-            {"mark": {"type": "rule", "strokeWidth": 3, "opacity": 0.4}, "encoding": {"y": y, "x": {**x, "field": "low"}, "x2": {"field": "high"}}},
+            {
+                "mark": {"type": "rule", "strokeWidth": 3, "opacity": 0.4},
+                "encoding": {"y": y, "x": {**x, "field": "low"}, "x2": {"field": "high"}},
+            },
             {"mark": {"type": "point", "filled": True, "size": 70}, "encoding": {"y": y, "x": {**x, "field": "rank"}}},
         ],
     }

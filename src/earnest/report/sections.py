@@ -241,7 +241,10 @@ def gap_rows(report: Report) -> tuple[Row, ...]:
     clean = [f for f in gaps if not _arm(f).suffix and f.unit == "fraction" and f.value and f.n_scored >= FEWEST]
     ranked = sorted(clean, key=lambda f: -(f.low if f.low is not None else -1.0))
     return tuple(
-        replace(finding_row(f, name=f"{words(f.task)}: {words(f.metric)}, {(f.group or '').replace(' vs ', ' over ')}"), note="")
+        replace(
+            finding_row(f, name=f"{words(f.task)}: {words(f.metric)}, {(f.group or '').replace(' vs ', ' over ')}"),
+            note="",
+        )
         for f in ranked[:MOST_GAPS]
     )
 
@@ -278,7 +281,9 @@ def subtask_rows(report: Report) -> list[SubtaskRow]:
 def pair_cards(report: Report) -> list[PairCard]:
     """A card a task that was attacked, with what the attack and its control do, and what the defence gains and costs."""
     tasks = by_key(report.pairs, lambda pair: pair.task)
-    return [_pair_card(report, task, members) for task, members in tasks.items() if any(pair.arm.attack for pair in members)]
+    return [
+        _pair_card(report, task, members) for task, members in tasks.items() if any(pair.arm.attack for pair in members)
+    ]
 
 
 def defence_costs(report: Report) -> list[Row]:

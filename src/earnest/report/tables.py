@@ -45,7 +45,10 @@ def write_parquet(folder: Path, out: Path) -> list[Path]:
 
 def _tables(folder: Path) -> dict[str, Tidy]:
     made, run = RunResults.read(folder), folder.resolve().name
-    return {"findings": tidy_findings(made.plan, made.findings, run=run), "items": tidy_items(made.plan, made.lines, run=run)}
+    return {
+        "findings": tidy_findings(made.plan, made.findings, run=run),
+        "items": tidy_items(made.plan, made.lines, run=run),
+    }
 
 
 def _whole(value: object) -> object:

@@ -45,26 +45,40 @@ def task_forest(report: Report, *, width: float = WIDE_PX, by_distance: bool = F
     else:
         tasks.sort(key=lambda task: (pillars.index(task.pillar), _distance(clean[task.name])))
     rows = [
-        _row(report, task.name, [clean[task.name], defended.get(task.name)], heading="" if by_distance else task.pillar.capitalize())
+        _row(
+            report,
+            task.name,
+            [clean[task.name], defended.get(task.name)],
+            heading="" if by_distance else task.pillar.capitalize(),
+        )
         for task in tasks
     ]
     if not rows:
         return None
     title = "All tasks by distance from chance level" if by_distance else "All tasks by pillar"
     return interval_plot(
-        rows, name=BY_DISTANCE if by_distance else BY_PILLAR, title=title,
-        series=("clean", arm_words(arm)) if arm and defended else ("clean",), axis_name="headline score",
-        chance_name="chance level", width=width, label_width=None if width <= NARROW_PX else 190,
-    )  # fmt: skip
+        rows,
+        name=BY_DISTANCE if by_distance else BY_PILLAR,
+        title=title,
+        series=("clean", arm_words(arm)) if arm and defended else ("clean",),
+        axis_name="headline score",
+        chance_name="chance level",
+        width=width,
+        label_width=None if width <= NARROW_PX else 190,
+    )
 
 
 def _row(report: Report, task: str, found: Sequence[Finding | None], *, heading: str) -> PlotRow:
     marks = tuple(Estimate.of(one, series=number) for number, one in enumerate(found) if one is not None)
     first = found[0]
     return PlotRow(
-        label=words(task), marks=marks, chance=None if first is None else first.baseline, heading=heading,
-        href=f"#task-{task}", about=title_of(report, task),
-    )  # fmt: skip
+        label=words(task),
+        marks=marks,
+        chance=None if first is None else first.baseline,
+        heading=heading,
+        href=f"#task-{task}",
+        about=title_of(report, task),
+    )
 
 
 def _distance(finding: Finding) -> tuple[int, float]:

@@ -41,7 +41,9 @@ def _not_run(plan: Plan) -> list[str]:
     for task in plan.tasks:
         if task.not_run:
             by_reason.setdefault(task.not_run, []).append(task.name)
-    seen = [f"  {task.name}: {task.seen} items left out, {SEEN}" for task in plan.tasks if task.seen and not task.not_run]
+    seen = [
+        f"  {task.name}: {task.seen} items left out, {SEEN}" for task in plan.tasks if task.seen and not task.not_run
+    ]
     return [*(f"  not run: {', '.join(names)}: {why}" for why, names in by_reason.items()), *seen]
 
 
@@ -66,7 +68,9 @@ def _attacks(pairs: Sequence[Pair]) -> list[str]:
         for row in key_rows([pair for pair in pairs if pair.task == task]):
             if whole or row.name.startswith(("score lost", "gain: score")):
                 interval = f" ({row.interval})" if row.interval != UNKNOWN else ""
-                told.append(f"  {words(task):<32} {row.name}: {row.value}{interval}, {row.n} {'item' if row.n == '1' else 'items'}")
+                told.append(
+                    f"  {words(task):<32} {row.name}: {row.value}{interval}, {row.n} {'item' if row.n == '1' else 'items'}"
+                )
     told += _costs([pair for pair in pairs if pair.task not in whole])
     if not told:
         return []
@@ -95,7 +99,9 @@ def _costs(pairs: Sequence[Pair]) -> list[str]:
             for finding in moved
         ]
         if measured:
-            told.append(f"  the defence's cost: no change of {what} is shown in {len(measured) - len(moved)} of {len(measured)} tasks")
+            told.append(
+                f"  the defence's cost: no change of {what} is shown in {len(measured) - len(moved)} of {len(measured)} tasks"
+            )
     times = sorted(pair.findings["defence_added_ms"].value for pair in pairs if "defence_added_ms" in pair.findings)
     if times:
         told.append(f"  the defence's cost: {times[0]:.3g} to {times[-1]:.3g} ms per call, by task")
@@ -122,8 +128,13 @@ def grid_as_text(grid: Grid) -> str:
     heads = ["", *("+".join(stack) or "no defence" for stack in grid.columns)]
     rows = [[row or "no attack: score", *map(_cell, cells)] for row, cells in zip(grid.rows, grid.cells, strict=True)]
     widths = [max(len(row[place]) for row in [heads, *rows]) for place in range(len(heads))]
-    lines = ["  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in [heads, *rows]]
-    return "\n".join([f"{words(grid.task)}: success rate of each attack, with its interval and the number of items judged", *lines])
+    lines = [
+        "  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in [heads, *rows]
+    ]
+    return "\n".join(
+        [f"{words(grid.task)}: success rate of each attack, with its interval and the number of items judged", *lines]
+    )
 
 
 def _cell(finding: Finding | None) -> str:

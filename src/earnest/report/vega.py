@@ -28,12 +28,21 @@ def intervals(rows: Sequence[PlotRow], *, series: Sequence[str], unit: str, axis
     colour = _colour(series) if len(series) > 1 else {"color": {"value": COLOURS[0]}}
     x = {"type": "quantitative", "title": axis_name, "axis": _format(unit)}
     layers = [
-        {"mark": {"type": "rule", "strokeWidth": 3, "opacity": 0.45},
-         "encoding": {"x": {"field": "low", **x}, "x2": {"field": "high"}, **offset, **colour}},
-        {"mark": {"type": "point", "filled": True, "size": 60},
-         "encoding": {"x": {"field": "value", **x}, **offset, **colour, **(_shape(series) if len(series) > 1 else {})}},
+        {
+            "mark": {"type": "rule", "strokeWidth": 3, "opacity": 0.45},
+            "encoding": {"x": {"field": "low", **x}, "x2": {"field": "high"}, **offset, **colour},
+        },
+        {
+            "mark": {"type": "point", "filled": True, "size": 60},
+            "encoding": {
+                "x": {"field": "value", **x},
+                **offset,
+                **colour,
+                **(_shape(series) if len(series) > 1 else {}),
+            },
+        },
         {"mark": {"type": "tick", "thickness": 2, "color": "#1b2330"}, "encoding": {"x": {"field": "chance", **x}}},
-    ]  # fmt: skip
+    ]
     return _text(title, values, {"width": 400, "encoding": {"y": y}, "layer": layers})
 
 
@@ -56,9 +65,7 @@ def slopes(rows: Sequence[PlotRow], *, sides: Sequence[str], unit: str, title: s
 def curves(lines: Sequence[Curve], *, unit: str, axis_name: str, value_name: str, title: str) -> str:
     """Of `plots.curve_plot`."""
     names = [one.name for one in lines]
-    values = [
-        {"condition": one.name, "level": point.level, **_numbers(point)} for one in lines for point in one.points
-    ]
+    values = [{"condition": one.name, "level": point.level, **_numbers(point)} for one in lines for point in one.points]
     x = {"field": "level", "type": "ordinal", "title": axis_name, "sort": None}
     y = {"type": "quantitative", "title": value_name, "axis": _format(unit)}
     colour = _colour(names)
@@ -66,14 +73,19 @@ def curves(lines: Sequence[Curve], *, unit: str, axis_name: str, value_name: str
         {"mark": {"type": "rule", "strokeWidth": 2, "opacity": 0.45}, "encoding": {"y": {"field": "low", **y}, "y2": {"field": "high"}, **colour}},
         {"transform": [{"filter": "datum.n >= 5"}], "mark": "line", "encoding": {"y": {"field": "value", **y}, **colour}},
         {"mark": {"type": "point", "filled": True}, "encoding": {"y": {"field": "value", **y}, **colour, **_shape(names)}},
-    ]  # fmt: skip
+    ]  # fmt: skip  # a table: one row a line
     return _text(title, values, {"width": 300, "encoding": {"x": x}, "layer": layers})
 
 
 def heat_map(
-    rows: Sequence[tuple[str, Sequence[Cell | None]]], *, columns: Sequence[str], unit: str, row_name: str,
-    column_name: str, title: str,
-) -> str:  # fmt: skip
+    rows: Sequence[tuple[str, Sequence[Cell | None]]],
+    *,
+    columns: Sequence[str],
+    unit: str,
+    row_name: str,
+    column_name: str,
+    title: str,
+) -> str:
     """Of `plots.heat_map`."""
     values = [
         {"row": label, "column": column, "value": cell.value, "low": cell.low, "high": cell.high, "n": cell.n}
@@ -82,9 +94,15 @@ def heat_map(
         if cell is not None
     ]
     encoding = {
-        "x": {"field": "column", "type": "nominal", "sort": None, "title": column_name or None, "axis": {"orient": "top"}},
+        "x": {
+            "field": "column",
+            "type": "nominal",
+            "sort": None,
+            "title": column_name or None,
+            "axis": {"orient": "top"},
+        },
         "y": {"field": "row", "type": "nominal", "sort": None, "title": row_name or None},
-    }  # fmt: skip
+    }
     number = {"field": "value", "type": "quantitative"}
     layers = [
         {"mark": "rect", "encoding": {"color": {**number, "scale": {"scheme": "blues"}, "legend": _format(unit)}}},

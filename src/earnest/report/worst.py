@@ -96,7 +96,14 @@ def _example(
     report: Report, line: JournalLine, *, by_item: dict[str, JournalLine], budget: Budget, exact: bool
 ) -> Example:
     def shown(digest: str, role: str) -> Picture | None:
-        return picture(report.folder, digest, role=role, budget=budget, most_bytes=MAX_FLAC_BYTES if exact else MAX_EXACT_BYTES, small=not exact)
+        return picture(
+            report.folder,
+            digest,
+            role=role,
+            budget=budget,
+            most_bytes=MAX_FLAC_BYTES if exact else MAX_EXACT_BYTES,
+            small=not exact,
+        )
 
     found = [shown(digest, role) for role, digest in _heard(line, by_item).items()]
     answered = shown(line.answer_clip, "spoken answer") if line.answer_clip else None
@@ -124,9 +131,11 @@ def _heard(line: JournalLine, by_item: dict[str, JournalLine]) -> dict[str, str]
     if line.attack is None:
         return clips
     clean = by_item.get(base_item(line) + line.arm.unattacked.suffix) or by_item.get(base_item(line))
-    before = {} if clean is None else {
-        f"{role}, not attacked": digest for role, digest in clean.clips.items() if digest != clips.get(role)
-    }  # fmt: skip
+    before = (
+        {}
+        if clean is None
+        else {f"{role}, not attacked": digest for role, digest in clean.clips.items() if digest != clips.get(role)}
+    )
     return {**before, **{f"{role}, attacked" if before else role: digest for role, digest in clips.items()}}
 
 
@@ -146,5 +155,15 @@ def _text(value: object) -> str:
 
 
 def _attempt(line: JournalLine) -> tuple[tuple[str, str], ...]:
-    facts = ("success", "complied", "twin_served", "clean_answer", "control", "control_success", "control_answer", "n_queries", "snr_db")
+    facts = (
+        "success",
+        "complied",
+        "twin_served",
+        "clean_answer",
+        "control",
+        "control_success",
+        "control_answer",
+        "n_queries",
+        "snr_db",
+    )
     return _pairs(line.attempt or {}, facts)

@@ -55,7 +55,9 @@ class Baseline:
         plan, lines = within_reach(Plan.read(folder), read_lines(folder))
         name = folder.resolve().name
         if plan.shard is not None:
-            raise BadParameter(f"the baseline {name} is part {plan.shard} of a run; join the parts with `earnest merge`")
+            raise BadParameter(
+                f"the baseline {name} is part {plan.shard} of a run; join the parts with `earnest merge`"
+            )
         if audio_proof(lines).proven is False:
             raise BadParameter(
                 f"the baseline {name} is audio_unproven: what did not hear is no measure for what hears; take another run"
@@ -126,13 +128,18 @@ def gates_against(
     changes = {
         pillar + arm.suffix: tasks
         for arm in both
-        for pillar, tasks in _changes(baseline, plan, {item: line for item, line in _by_item(lines).items() if line.arm == arm}).items()
+        for pillar, tasks in _changes(
+            baseline, plan, {item: line for item, line in _by_item(lines).items() if line.arm == arm}
+        ).items()
     }
     if not changes:
         return [_broken("run", baseline, f"no item was scored in both runs{apart}")]
     n_looked_at = sum(len(tasks) + (len(tasks) > 1) for tasks in changes.values())
     at_once = 1 - (1 - CONFIDENCE) / n_looked_at
-    gates = [_judged(pillar, tasks, baseline, margin=margin, at_once=at_once, n=n_looked_at) for pillar, tasks in changes.items()]
+    gates = [
+        _judged(pillar, tasks, baseline, margin=margin, at_once=at_once, n=n_looked_at)
+        for pillar, tasks in changes.items()
+    ]
     gates[0] = replace(gates[0], why=gates[0].why + apart)
     if proof.proven is False:
         return [replace(gate, passed=False, broken=True, why=f"audio_unproven; {gate.why}") for gate in gates]
@@ -159,7 +166,9 @@ def _judged(
     why += f"; the lower end is not above -{margin:g}" if too_far else ""
     open_ = [part for part in parts if part.interval(at_once).high + part.worst - part.value < 0]
     if open_ and not (worse or too_far):
-        return _broken(pillar, baseline, f"{why}; were its {len(open_[0].lost)} unscored items 0, {open_[0].name} would be worse")
+        return _broken(
+            pillar, baseline, f"{why}; were its {len(open_[0].lost)} unscored items 0, {open_[0].name} would be worse"
+        )
     return Gate(gate=_name(pillar, baseline), passed=not (worse or too_far), why=why, against=baseline.name)
 
 

@@ -109,7 +109,9 @@ def build_from(
 
 def _together(plan: Plan, lines: Sequence[JournalLine], tasks: Mapping[str, Any | None]) -> list[Finding]:
     """What the tasks of one benchmark give together, once for each benchmark that the plan has a task of."""
-    gathering = dict.fromkeys(gather for task in tasks.values() if (gather := getattr(task, "together", None)) is not None)
+    gathering = dict.fromkeys(
+        gather for task in tasks.values() if (gather := getattr(task, "together", None)) is not None
+    )
     return [finding for gather in gathering for finding in gather(plan, lines)]
 
 
@@ -125,7 +127,9 @@ def by_task_and_arm(lines: Sequence[JournalLine]) -> Journal:
 def _of_arm(place: Place, planned: PlannedTask, task: Any | None, lines: list[JournalLine]) -> list[Finding]:
     n_missing = 0 if place.plan.shard else planned.n_items - len(lines)  # how many items a shard has is not in its plan
     return [
-        place.finding(_told_seen(with_missing(measure, n_missing), planned) if _is_about_all(measure, lines) else measure)
+        place.finding(
+            _told_seen(with_missing(measure, n_missing), planned) if _is_about_all(measure, lines) else measure
+        )
         for measure in task_measures(planned, task, lines)
     ]
 
@@ -134,7 +138,9 @@ def _told_seen(measure: Measure, task: PlannedTask) -> Measure:
     """A headline that says how many items are in no number because an artefact has seen them."""
     if not (task.seen and measure.headline):
         return measure
-    return replace(measure, note="; ".join([*([measure.note] if measure.note else []), f"{task.seen} items left out, {SEEN}"]))
+    return replace(
+        measure, note="; ".join([*([measure.note] if measure.note else []), f"{task.seen} items left out, {SEEN}"])
+    )
 
 
 def reads_all(task: Any | None) -> bool:

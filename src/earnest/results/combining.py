@@ -114,7 +114,9 @@ def _of_joint(together: Sequence[_Known], apart: Sequence[_Known]) -> tuple[floa
     share = len(together) / n
     below, above = (math.hypot(share * inner[side], extra[side]) + added[side] for side in (0, 1))
     n_clusters = len({name for one in together for name in one.clusters})
-    words = [f"Wilson's for the effective number of items, jackknife over the {n_clusters:,} clusters of {len(together)} tasks"]
+    words = [
+        f"Wilson's for the effective number of items, jackknife over the {n_clusters:,} clusters of {len(together)} tasks"
+    ]
     if max(extra) > SAME:
         words.append("what other errors add to tasks' own intervals taken as if all erred alike")
     if apart:

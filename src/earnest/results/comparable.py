@@ -127,7 +127,9 @@ def alike(first: Side, second: Side, *, arm_name: Callable[[Arm], str] = lambda 
     kept = tuple(task for task in tasks if task.name in names)
     counts = {"n_alike": n_alike, "n_otherwise": n_both - n_alike, "n_alone": n_either - n_both}
     answer, reasons = _answer(first, second, tasks=kept, left_out=left_out, **counts)
-    found = Comparability(answer=answer, reasons=tuple(reasons), tasks=tuple(task.name for task in kept), left_out=left_out, **counts)
+    found = Comparability(
+        answer=answer, reasons=tuple(reasons), tasks=tuple(task.name for task in kept), left_out=left_out, **counts
+    )
     return Alike(pairs=pairs if answer != "no" else {}, tasks=kept, comparable=found)
 
 
@@ -156,8 +158,9 @@ def _made_otherwise(there: PlannedTask, here: PlannedTask) -> str:
     names = sorted({*there.parameters, *here.parameters})
     told = [
         f"{name} was {there.parameters.get(name, 'the default')} and {here.parameters.get(name, 'the default')}"
-        for name in names if there.parameters.get(name) != here.parameters.get(name)
-    ]  # fmt: skip
+        for name in names
+        if there.parameters.get(name) != here.parameters.get(name)
+    ]
     return f"its parameters differ: {', '.join(told)}"
 
 
@@ -170,7 +173,9 @@ def _judged_otherwise(first: Side, second: Side, name: str) -> str:
 
 def _lone_arms(first: Side, second: Side, arm_name: Callable[[Arm], str]) -> dict[str, str]:
     here, there = list(second.plan.by_arm), list(first.plan.by_arm)
-    alone = [(arm, second.name) for arm in here if arm not in there] + [(arm, first.name) for arm in there if arm not in here]
+    alone = [(arm, second.name) for arm in here if arm not in there] + [
+        (arm, first.name) for arm in there if arm not in here
+    ]
     return {f"arm {arm_name(arm)}": f"only {name} has it" for arm, name in alone}
 
 
@@ -207,7 +212,10 @@ def _same(there: JournalLine, here: JournalLine, *, clips: bool) -> bool:
 
 def _counts(first: Side, second: Side, *, names: set[str], arms: Sequence[Arm]) -> tuple[int, int]:
     """Items of the tasks and arms that both runs have, and that either has."""
-    within = [{item for item, line in side.by_item.items() if line.task in names and line.arm in arms} for side in (first, second)]
+    within = [
+        {item for item, line in side.by_item.items() if line.task in names and line.arm in arms}
+        for side in (first, second)
+    ]
     return len(within[0] & within[1]), len(within[0] | within[1])
 
 
@@ -215,7 +223,14 @@ def _counts(first: Side, second: Side, *, names: set[str], arms: Sequence[Arm]) 
 
 
 def _answer(
-    first: Side, second: Side, *, tasks: Sequence[PlannedTask], left_out: Mapping[str, str], n_alike: int, n_otherwise: int, n_alone: int
+    first: Side,
+    second: Side,
+    *,
+    tasks: Sequence[PlannedTask],
+    left_out: Mapping[str, str],
+    n_alike: int,
+    n_otherwise: int,
+    n_alone: int,
 ) -> tuple[Answer, list[str]]:
     against = [*_deaf(first, second), *_shards(first, second)]
     if not against and not tasks:
@@ -224,17 +239,25 @@ def _answer(
         against = ["They were asked no item with the same prompt and the same recording."]
     if against:
         return "no", against
-    held = [f"Both runs were asked the same {n_alike:,} items of {_some(len(tasks), 'task')} with the same prompts and recordings."]
+    held = [
+        f"Both runs were asked the same {n_alike:,} items of {_some(len(tasks), 'task')} with the same prompts and recordings."
+    ]
     open_ = _differences(first, second) if n_otherwise + n_alone else []
     if n_otherwise:
-        open_.append(f"{n_otherwise:,} items were asked with another prompt or another recording, and are not compared.")
+        open_.append(
+            f"{n_otherwise:,} items were asked with another prompt or another recording, and are not compared."
+        )
     if n_alone:
         open_.append(f"{n_alone:,} items were asked in one run alone, and are not compared.")
     n_arms = sum(name.startswith("arm ") for name in left_out)
     if len(left_out) - n_arms:
         open_.append(f"{_some(len(left_out) - n_arms, 'task')} cannot be compared; the reasons stand below.")
     if n_arms:
-        open_.append(f"{_some(n_arms, 'arm')} exists in one run alone." if n_arms == 1 else f"{n_arms} arms exist in one run alone.")
+        open_.append(
+            f"{_some(n_arms, 'arm')} exists in one run alone."
+            if n_arms == 1
+            else f"{n_arms} arms exist in one run alone."
+        )
     if open_:
         return "in part", held + open_
     return "yes", [*held, "Task versions, parameters, data, seed and judges agree."]
@@ -242,7 +265,9 @@ def _answer(
 
 def _deaf(first: Side, second: Side) -> list[str]:
     deaf = [side.name for side in (first, second) if audio_proof(list(side.lines)).proven is False]
-    return [f"It is not shown that {name} heard the audio, so that its scores say nothing about hearing." for name in deaf]
+    return [
+        f"It is not shown that {name} heard the audio, so that its scores say nothing about hearing." for name in deaf
+    ]
 
 
 def _shards(first: Side, second: Side) -> list[str]:
@@ -254,9 +279,13 @@ def _differences(first: Side, second: Side) -> list[str]:
     """What differs in the two plans and costs items, in sentences."""
     told = []
     if first.plan.data_digest != second.plan.data_digest:
-        told.append(f"The data differ ({first.plan.data} and {second.plan.data}): only recordings that both hold are compared.")
+        told.append(
+            f"The data differ ({first.plan.data} and {second.plan.data}): only recordings that both hold are compared."
+        )
     if first.plan.seed != second.plan.seed:
-        told.append(f"The seeds differ ({first.plan.seed} and {second.plan.seed}): only what was drawn alike is compared.")
+        told.append(
+            f"The seeds differ ({first.plan.seed} and {second.plan.seed}): only what was drawn alike is compared."
+        )
     return told
 
 

@@ -133,17 +133,43 @@ def shifts(changed: Mapping[Arm, Mapping[str, Sequence[HeadlineChange]]], *, n_l
     for arm, by_pillar in changed.items():
         for pillar, tasks in by_pillar.items():
             if len(tasks) > 1:
-                found.append(_shift(mean_change(pillar, tasks), pillar=pillar, task=None, arm=arm, n_tasks=len(tasks), at_once=at_once))
+                found.append(
+                    _shift(
+                        mean_change(pillar, tasks),
+                        pillar=pillar,
+                        task=None,
+                        arm=arm,
+                        n_tasks=len(tasks),
+                        at_once=at_once,
+                    )
+                )
             found += [_shift(one, pillar=pillar, task=one.name, arm=arm, n_tasks=1, at_once=at_once) for one in tasks]
     return found
 
 
 def _shift(change: HeadlineChange, *, pillar: str, task: str | None, arm: Arm, n_tasks: int, at_once: float) -> Shift:
-    counts = {"n_items": len(change.items), "n_lost": len(change.lost), "n_fell": len(change.fell), "n_rose": len(change.rose)}
-    place: dict[str, Any] = {"pillar": pillar, "task": task, "arm": arm, "n_tasks": n_tasks, "confidence": at_once, **counts}
+    counts = {
+        "n_items": len(change.items),
+        "n_lost": len(change.lost),
+        "n_fell": len(change.fell),
+        "n_rose": len(change.rose),
+    }
+    place: dict[str, Any] = {
+        "pillar": pillar,
+        "task": task,
+        "arm": arm,
+        "n_tasks": n_tasks,
+        "confidence": at_once,
+        **counts,
+    }
     if change.before is None or change.after is None:
         nothing = dict.fromkeys(("first", "second", "value", "low", "high", "alone_low", "alone_high"))
-        return Shift(**place, **nothing, verdict="unknown", why=f"nothing is left to compare: {len(change.lost)} items could not be scored")
+        return Shift(
+            **place,
+            **nothing,
+            verdict="unknown",
+            why=f"nothing is left to compare: {len(change.lost)} items could not be scored",
+        )
     ends, alone = change.interval(at_once), change.interval(CONFIDENCE)
     said, why = verdict(ends.low, ends.high, higher_is_better=True), ""
     if change.unscored_share > MAX_UNSCORED_SHARE:
@@ -152,9 +178,17 @@ def _shift(change: HeadlineChange, *, pillar: str, task: str | None, arm: Arm, n
     elif change.lost and said != "worse" and ends.high + change.worst - change.value < 0:
         why = f"were its {len(change.lost)} unscored items 0, it would be worse"
     return Shift(
-        **place, first=change.before, second=change.after, value=change.value, low=ends.low, high=ends.high,
-        alone_low=alone.low, alone_high=alone.high, verdict=said, why=why,
-    )  # fmt: skip
+        **place,
+        first=change.before,
+        second=change.after,
+        value=change.value,
+        low=ends.low,
+        high=ends.high,
+        alone_low=alone.low,
+        alone_high=alone.high,
+        verdict=said,
+        why=why,
+    )
 
 
 # ---------------------------------------------------------------- findings

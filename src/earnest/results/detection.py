@@ -59,16 +59,23 @@ class Trials:
 
     def of(self, metric: Callable[..., float]) -> float | None:
         """A metric of the scores of both classes; None where one has none."""
-        return float(metric(bona_fide=self.scores[self.bona_fide], spoof=self.scores[~self.bona_fide])) if self.both else None
+        return (
+            float(metric(bona_fide=self.scores[self.bona_fide], spoof=self.scores[~self.bona_fide]))
+            if self.both
+            else None
+        )
 
     def with_lost(self, *, best: bool) -> Trials:
         """As if each lost line had the score that does least harm, or most."""
         ends = np.array([1.0 if side is best else -1.0 for side in self.lost_sides])
         reach = 1 + (float(np.abs(self.scores).max()) if self.scores.size else 0.0)
         return Trials(
-            np.concatenate([self.scores, reach * ends]), np.concatenate([self.bona_fide, np.array(self.lost_sides, dtype=bool)]),
-            (*self.clusters, *(line.cluster or line.sample for line in self.lost)), (), (),
-        )  # fmt: skip
+            np.concatenate([self.scores, reach * ends]),
+            np.concatenate([self.bona_fide, np.array(self.lost_sides, dtype=bool)]),
+            (*self.clusters, *(line.cluster or line.sample for line in self.lost)),
+            (),
+            (),
+        )
 
 
 def trials(lines: Sequence[JournalLine], side: Side) -> Trials:
@@ -77,12 +84,17 @@ def trials(lines: Sequence[JournalLine], side: Side) -> Trials:
     held = [(line, truly) for line, truly in told if line.status == "scored" and line.value is not None]
     lost = [(line, truly) for line, truly in told if line.status != "scored" or line.value is None]
     return Trials(
-        np.array([line.value for line, _ in held], dtype=np.float64), np.array([truly for _, truly in held], dtype=bool),
-        tuple(line.cluster or line.sample for line, _ in held), tuple(line for line, _ in lost), tuple(truly for _, truly in lost),
-    )  # fmt: skip
+        np.array([line.value for line, _ in held], dtype=np.float64),
+        np.array([truly for _, truly in held], dtype=bool),
+        tuple(line.cluster or line.sample for line, _ in held),
+        tuple(line for line, _ in lost),
+        tuple(truly for _, truly in lost),
+    )
 
 
-def detection_measures(lines: Sequence[JournalLine], *, side: Side, kind: Callable[[JournalLine], str], calibrated: bool) -> list[Measure]:
+def detection_measures(
+    lines: Sequence[JournalLine], *, side: Side, kind: Callable[[JournalLine], str], calibrated: bool
+) -> list[Measure]:
     """The measures of a detector in one arm, the headline first.
 
     Parameters
@@ -98,15 +110,21 @@ def detection_measures(lines: Sequence[JournalLine], *, side: Side, kind: Callab
     error = equal_error(whole, metric="equal_error_rate")
     found = [accuracy_at_equal_error(error), error, cost(whole, detection.min_dcf, metric="min_dcf", most=1.0)]
     if calibrated:
-        found += [cost(whole, detection.act_dcf, metric="act_dcf"), cost(whole, detection.cllr_bits, metric="cllr", unit="bits")]
+        found += [
+            cost(whole, detection.act_dcf, metric="act_dcf"),
+            cost(whole, detection.cllr_bits, metric="cllr", unit="bits"),
+        ]
     found += det_points(whole)
     kinds = sorted({kind(line) for line in lines if line.kind == "item" and side(line) is False})
     if len(kinds) > 1:
         found += [
-            equal_error(trials(lines, lambda line, k=one: side(line) if side(line) is not False or kind(line) == k else None),
-                        metric="equal_error_rate_by_kind", group=one)
+            equal_error(
+                trials(lines, lambda line, k=one: side(line) if side(line) is not False or kind(line) == k else None),
+                metric="equal_error_rate_by_kind",
+                group=one,
+            )
             for one in kinds
-        ]  # fmt: skip
+        ]
     return found
 
 
@@ -117,9 +135,18 @@ def equal_error(trials: Trials, *, metric: str, group: str | None = None) -> Mea
     known = [end for end in (*ends, value) if end is not None]
     best, worst = (min(known), max(known)) if known else (None, None)
     return _measure(
-        trials, value, _equal_error_of, metric=metric, group=group, unit="fraction", bounds=(0.0, 1.0), baseline=0.5,
-        worst_low=best, worst_high=worst, note="at the threshold where misses and false alarms are equal, chosen on these very scores",
-    )  # fmt: skip
+        trials,
+        value,
+        _equal_error_of,
+        metric=metric,
+        group=group,
+        unit="fraction",
+        bounds=(0.0, 1.0),
+        baseline=0.5,
+        worst_low=best,
+        worst_high=worst,
+        note="at the threshold where misses and false alarms are equal, chosen on these very scores",
+    )
 
 
 def accuracy_at_equal_error(error: Measure) -> Measure:
@@ -129,22 +156,47 @@ def accuracy_at_equal_error(error: Measure) -> Measure:
         return None if number is None else 1 - number
 
     return Measure(
-        metric="accuracy_at_equal_error", value=turned(error.value), low=turned(error.high), high=turned(error.low),
-        n_scored=error.n_scored, n_unscored=error.n_unscored, unscored=error.unscored, worst_low=turned(error.worst_high),
-        worst_high=turned(error.worst_low), higher_is_better=True, unit="fraction", baseline=0.5, headline=True,
-        interval=error.interval, note=f"1 less the equal error rate; {error.note}",
-    )  # fmt: skip
+        metric="accuracy_at_equal_error",
+        value=turned(error.value),
+        low=turned(error.high),
+        high=turned(error.low),
+        n_scored=error.n_scored,
+        n_unscored=error.n_unscored,
+        unscored=error.unscored,
+        worst_low=turned(error.worst_high),
+        worst_high=turned(error.worst_low),
+        higher_is_better=True,
+        unit="fraction",
+        baseline=0.5,
+        headline=True,
+        interval=error.interval,
+        note=f"1 less the equal error rate; {error.note}",
+    )
 
 
-def cost(trials: Trials, metric_of: Callable[..., float], *, metric: str, unit: str = "cost", most: float | None = None) -> Measure:
+def cost(
+    trials: Trials, metric_of: Callable[..., float], *, metric: str, unit: str = "cost", most: float | None = None
+) -> Measure:
     """A detection cost with an interval by clusters; lower is better, and 1 is a detector that tells nothing."""
     value = trials.of(metric_of)
     bounds = (0.0, most) if most is not None else None
 
     def of(sums: Floats, edges: Floats) -> Floats:
-        return np.apply_along_axis(lambda flat: _weighted(flat.reshape(2, -1), edges, metric_of), -1, sums.reshape(*sums.shape[:-2], -1))
+        return np.apply_along_axis(
+            lambda flat: _weighted(flat.reshape(2, -1), edges, metric_of), -1, sums.reshape(*sums.shape[:-2], -1)
+        )
 
-    return _measure(trials, value, of, metric=metric, unit=unit, bounds=bounds, baseline=1.0, n_bins=64, note="ASVspoof 5's prior and costs")
+    return _measure(
+        trials,
+        value,
+        of,
+        metric=metric,
+        unit=unit,
+        bounds=bounds,
+        baseline=1.0,
+        n_bins=64,
+        note="ASVspoof 5's prior and costs",
+    )
 
 
 def det_points(trials: Trials) -> list[Measure]:
@@ -159,13 +211,23 @@ def det_points(trials: Trials) -> list[Measure]:
             return np.where(known, np.take_along_axis(miss, place[..., None], axis=-1)[..., 0], np.nan)
 
         points.append(
-            _measure(trials, value, of, metric="miss_rate", unit="fraction", bounds=(0.0, 1.0), level=level,
-                     note=f"bona fide speech rejected where at most {level:.0%} of spoofs are let through")
-        )  # fmt: skip
+            _measure(
+                trials,
+                value,
+                of,
+                metric="miss_rate",
+                unit="fraction",
+                bounds=(0.0, 1.0),
+                level=level,
+                note=f"bona fide speech rejected where at most {level:.0%} of spoofs are let through",
+            )
+        )
     return points
 
 
-def tandem_measures(lines: Sequence[JournalLine], *, side: Side, asv: Callable[[JournalLine], float | None], target: Side) -> list[Measure]:
+def tandem_measures(
+    lines: Sequence[JournalLine], *, side: Side, asv: Callable[[JournalLine], float | None], target: Side
+) -> list[Measure]:
     """Detector and speaker verifier in tandem, where the data holds a verifier's score for each trial; else none.
 
     The verifier's threshold is where its own errors between targets and others are equal, as in ASVspoof. Without an
@@ -185,20 +247,47 @@ def tandem_measures(lines: Sequence[JournalLine], *, side: Side, asv: Callable[[
     targets, others = ([line for line in people if target(line) is truly] for truly in (True, False))
     if not (spoofs and targets and others):
         return []
-    of_asv = {name: np.array([asv(line) for line in group], dtype=np.float64) for name, group in (("t", targets), ("n", others), ("s", spoofs))}
+    of_asv = {
+        name: np.array([asv(line) for line in group], dtype=np.float64)
+        for name, group in (("t", targets), ("n", others), ("s", spoofs))
+    }
     curve = detection.det_curve(bona_fide=of_asv["t"], spoof=of_asv["n"])
     place = int(np.argmin(np.abs(curve.miss - curve.false_alarm)))
     rates = {"p_miss_asv": float(curve.miss[place]), "p_fa_asv": float(curve.false_alarm[place]),
-             "p_fa_spoof_asv": float(np.mean(of_asv["s"] > curve.threshold[place]))}  # fmt: skip
+             "p_fa_spoof_asv": float(np.mean(of_asv["s"] > curve.threshold[place]))}  # fmt: skip  # a table: one row a line
     scores = {"bona_fide": [line.value for line in targets], "spoof": [line.value for line in spoofs]}
     tandem = detection.tandem_equal_error_rate(
-        asv_target=of_asv["t"], asv_nontarget=of_asv["n"], asv_spoof=of_asv["s"], cm_bona_fide=scores["bona_fide"], cm_spoof=scores["spoof"]
+        asv_target=of_asv["t"],
+        asv_nontarget=of_asv["n"],
+        asv_spoof=of_asv["s"],
+        cm_bona_fide=scores["bona_fide"],
+        cm_spoof=scores["spoof"],
     )
-    common = {"low": None, "high": None, "n_scored": len(told), "n_unscored": 0, "higher_is_better": False, "interval": "none: see the note"}
+    common = {
+        "low": None,
+        "high": None,
+        "n_scored": len(told),
+        "n_unscored": 0,
+        "higher_is_better": False,
+        "interval": "none: see the note",
+    }
     note = f"in front of a verifier that misses {rates['p_miss_asv']:.3g} and lets {rates['p_fa_asv']:.3g} of others and {rates['p_fa_spoof_asv']:.3g} of spoofs in"
     return [
-        Measure(metric="min_t_dcf", value=detection.min_t_dcf(**scores, **rates), unit="cost", baseline=1.0, note=note, **common),
-        Measure(metric="tandem_equal_error_rate", value=tandem, unit="fraction", note="detector and verifier at their concurrent point", **common),
+        Measure(
+            metric="min_t_dcf",
+            value=detection.min_t_dcf(**scores, **rates),
+            unit="cost",
+            baseline=1.0,
+            note=note,
+            **common,
+        ),
+        Measure(
+            metric="tandem_equal_error_rate",
+            value=tandem,
+            unit="fraction",
+            note="detector and verifier at their concurrent point",
+            **common,
+        ),
     ]
 
 
@@ -206,10 +295,21 @@ def tandem_measures(lines: Sequence[JournalLine], *, side: Side, asv: Callable[[
 
 
 def _measure(
-    trials: Trials, value: float | None, of: Callable[[Floats, Floats], Floats], *, metric: str, unit: str,
-    bounds: tuple[float, float] | None, n_bins: int = N_BINS, baseline: float | None = None, group: str | None = None,
-    level: float | None = None, note: str = "", worst_low: float | None = None, worst_high: float | None = None,
-) -> Measure:  # fmt: skip
+    trials: Trials,
+    value: float | None,
+    of: Callable[[Floats, Floats], Floats],
+    *,
+    metric: str,
+    unit: str,
+    bounds: tuple[float, float] | None,
+    n_bins: int = N_BINS,
+    baseline: float | None = None,
+    group: str | None = None,
+    level: float | None = None,
+    note: str = "",
+    worst_low: float | None = None,
+    worst_high: float | None = None,
+) -> Measure:
     """The measure, its interval by drawing whole clusters."""
     low = high = None
     how = ""
@@ -218,10 +318,23 @@ def _measure(
         _, low, high, how = resampled_value(totals, lambda sums: of(sums, edges), seed=metric, bounds=bounds)
         low, high = (None, None) if low is None or high is None else (min(low, value), max(high, value))
     return Measure(
-        metric=metric, value=value, low=low, high=high, n_scored=int(trials.scores.size), n_unscored=len(trials.lost),
-        unscored=unscored_by_reason(list(trials.lost)), worst_low=worst_low, worst_high=worst_high, higher_is_better=False, unit=unit,
-        baseline=baseline, interval=how, note=note, group=group, level=level,
-    )  # fmt: skip
+        metric=metric,
+        value=value,
+        low=low,
+        high=high,
+        n_scored=int(trials.scores.size),
+        n_unscored=len(trials.lost),
+        unscored=unscored_by_reason(list(trials.lost)),
+        worst_low=worst_low,
+        worst_high=worst_high,
+        higher_is_better=False,
+        unit=unit,
+        baseline=baseline,
+        interval=how,
+        note=note,
+        group=group,
+        level=level,
+    )
 
 
 def _bounded(trials: Trials, metric: Callable[..., float], value: float | None) -> float | None:

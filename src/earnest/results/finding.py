@@ -65,7 +65,9 @@ class Finding(BaseModel):
 
     _sums: Sums | None = PrivateAttr(default=None)
 
-    id: str = Field(description="`pillar.task.metric`, with the arm's suffix: `safety.harmful_refusal.refusal_rate@pgd`.")
+    id: str = Field(
+        description="`pillar.task.metric`, with the arm's suffix: `safety.harmful_refusal.refusal_rate@pgd`."
+    )
     pillar: str
     task: str
     metric: str
@@ -88,7 +90,9 @@ class Finding(BaseModel):
     model: str
     data: str
     threat_model: ThreatModel = Field(default_factory=ThreatModel)
-    headline: bool = Field(default=False, description="Whether it is its task's headline rate, which a pillar averages.")
+    headline: bool = Field(
+        default=False, description="Whether it is its task's headline rate, which a pillar averages."
+    )
     interval: str = Field(default="", description="How the interval was made.")
     note: str = Field(default="", description="What a reader must know of the number.")
     group: str | None = Field(default=None, description="The group it is about, in a table of groups.")

@@ -33,10 +33,16 @@ OF_DEFENCES = frozenset(
 OF_GROUPS = frozenset("accuracy_gap no_answer_gap refusal_gap over_refusal_gap unscored_gap help_length_gap".split())
 OF_ALL_LINES = frozenset("group_score group_word_accuracy".split())
 OF_EARS = frozenset("ear_word_error_rate ear_word_accuracy heard_intact_rate".split())
-_WITHOUT_DIRECTION = frozenset("attack_other_answer_rate attack_output_growth attack_queries attack_gradients attack_median_snr_db attack_median_masking_excess_db defence_refusal_change told_apart_by_sound_alone".split())
+_WITHOUT_DIRECTION = frozenset(
+    "attack_other_answer_rate attack_output_growth attack_queries attack_gradients attack_median_snr_db attack_median_masking_excess_db defence_refusal_change told_apart_by_sound_alone".split()
+)
 _LATER = re.compile(r"attack_success_rate_on_\w+|\w+_heard_intact|\w+_calibrated(_confusion)?|judge_\w+")
-_ID = re.compile(r"(?P<pillar>[^.@\[]+)\.(?P<task>[^.@\[]+)\.(?P<metric>[^@\[]+)(?P<part>(\[[^\]]*\])*)(?P<arm>@.*)?", re.DOTALL)
-_OTHERWISE = re.compile(r"(?P<name>.*?[^\s:<>=])\s*(?::|>=|<=|==|>|<|=|\s)\s*(?P<number>-?[\d.]+(?:,\d+)?)\s*(?P<percent>%?)", re.DOTALL)
+_ID = re.compile(
+    r"(?P<pillar>[^.@\[]+)\.(?P<task>[^.@\[]+)\.(?P<metric>[^@\[]+)(?P<part>(\[[^\]]*\])*)(?P<arm>@.*)?", re.DOTALL
+)
+_OTHERWISE = re.compile(
+    r"(?P<name>.*?[^\s:<>=])\s*(?::|>=|<=|==|>|<|=|\s)\s*(?P<number>-?[\d.]+(?:,\d+)?)\s*(?P<percent>%?)", re.DOTALL
+)
 """What is meant by a gate that is written in another way: `safety:0.8`, `safety >= 80 %`, `safety=0,8`."""
 
 
@@ -126,7 +132,9 @@ def _faults_of_pillar(gate: GateSpec, plan: Plan) -> list[str]:
         known = f"it asks of {', '.join(present)}"
         if gate.name in PILLARS:
             return [f"gate {gate.text!r} is on a pillar of which this run asks nothing; {known}"]
-        return [f"gate {gate.text!r} names neither a pillar nor a finding{did_you_mean(gate.name, present) or ';'} {known}"]
+        return [
+            f"gate {gate.text!r} names neither a pillar nor a finding{did_you_mean(gate.name, present) or ';'} {known}"
+        ]
     if all(lacks.values()):
         why = "; ".join(f"{name}: {lack}" for name, lack in lacks.items())
         return [f"gate {gate.text!r} is on a pillar none of whose tasks runs: {why}"]
@@ -169,7 +177,9 @@ def _unknown(name: str, plan: Plan, expected: Mapping[str, Finding]) -> str:
 
 
 def _unknown_metric(parts: re.Match[str], name: str, plan: Plan, expected: Mapping[str, Finding]) -> str:
-    there = {one.metric: one.id for one in expected.values() if (one.pillar, one.task) == (parts["pillar"], parts["task"])}
+    there = {
+        one.metric: one.id for one in expected.values() if (one.pillar, one.task) == (parts["pillar"], parts["task"])
+    }
     metric = parts["metric"]
     if metric in _WITHOUT_DIRECTION:
         return f"of {metric} neither more nor less is better; choose another finding"
@@ -179,7 +189,9 @@ def _unknown_metric(parts: re.Match[str], name: str, plan: Plan, expected: Mappi
         pillars = dict.fromkeys(one.pillar for one in expected.values() if one.task == parts["task"])
         return f"{parts['task']} has no findings under {parts['pillar']!r}, but under {', '.join(pillars)}"
     if metric not in there:
-        return f"no finding is called {name!r}{did_you_mean(metric, there) or ';'} {parts['task']} has {', '.join(there)}"
+        return (
+            f"no finding is called {name!r}{did_you_mean(metric, there) or ';'} {parts['task']} has {', '.join(there)}"
+        )
     alike = _alike(_without_part(name), expected)
     if alike and not metric.endswith("_gap"):
         return f"no finding is called {name!r}{did_you_mean(name, alike) or ';'} there are {', '.join(alike)}"
@@ -191,7 +203,9 @@ def _of_answers(parts: re.Match[str], plan: Plan) -> frozenset[str]:
     known = OF_EARS | OF_ALL_LINES | (OF_GROUPS if parts["pillar"] == "fairness" else frozenset())
     arm = parts["arm"] or ""
     if arm:
-        known |= (OF_ATTACKS if not arm.startswith("@+") else frozenset()) | (OF_DEFENCES if plan.stacks else frozenset())
+        known |= (OF_ATTACKS if not arm.startswith("@+") else frozenset()) | (
+            OF_DEFENCES if plan.stacks else frozenset()
+        )
     return known
 
 

@@ -96,7 +96,9 @@ class HeadlineChange:
     def _of_tasks(self, confidence: float) -> Interval:
         """The interval of the mean of tasks, from their own intervals and the correlation of what their clusters did."""
         ends = [task.interval(confidence) for task in self.tasks]
-        reach = np.array([[task.value - end.low, end.high - task.value] for task, end in zip(self.tasks, ends, strict=True)])
+        reach = np.array(
+            [[task.value - end.low, end.high - task.value] for task, end in zip(self.tasks, ends, strict=True)]
+        )
         moves = np.stack([self.made.moves[:, 2 * n : 2 * n + 2].sum(axis=1) for n in range(len(self.tasks))], axis=1)
         size = np.sqrt((moves**2).sum(axis=0))
         scale = np.outer(size, size)
@@ -113,13 +115,19 @@ class HeadlineChange:
     def words(self, confidence: float) -> str:
         """The change with its interval."""
         ends = self.interval(confidence)
-        how = "unchanged" if abs(self.value) < SAME else f"{abs(self.value):.3g} {'better' if self.value > 0 else 'worse'}"
+        how = (
+            "unchanged"
+            if abs(self.value) < SAME
+            else f"{abs(self.value):.3g} {'better' if self.value > 0 else 'worse'}"
+        )
         return f"{how}, interval {ends.low:.3g} to {ends.high:.3g}"
 
 
 def _of_pairs(both: int, later: int, earlier: int, neither: int, *, confidence: float) -> Interval:
     """Newcombe's interval of a paired change, reaching to 0 where McNemar's exact test does not reject at its level."""
-    found = paired_difference_of_proportions(both=both, only_first=later, only_second=earlier, neither=neither, confidence=confidence)
+    found = paired_difference_of_proportions(
+        both=both, only_first=later, only_second=earlier, neither=neither, confidence=confidence
+    )
     if mcnemar(only_first=later, only_second=earlier) <= 1 - confidence:
         return found
     return Interval(min(found.low, 0.0), max(found.high, 0.0), confidence)
@@ -166,7 +174,10 @@ def mean_change(pillar: str, tasks: Sequence[HeadlineChange]) -> HeadlineChange:
         worst=math.fsum(task.worst for task in tasks) / n,
         rows=tuple((names, made.scaled(1 / n)) for task in tasks for names, made in task.rows),
         tasks=tuple(tasks),
-        **{part: frozenset().union(*(getattr(task, part) for task in tasks)) for part in ("items", "lost", "fell", "rose")},
+        **{
+            part: frozenset().union(*(getattr(task, part) for task in tasks))
+            for part in ("items", "lost", "fell", "rose")
+        },
     )
 
 
@@ -185,12 +196,18 @@ def _change(task: PlannedTask, pairs: Pairs, *, measured: Measured) -> HeadlineC
     value = _of(after) - _of(before)
     fall = 0.0 if worst is None or worst.worst_low is None else min(0.0, worst.worst_low - _of(after))
     return HeadlineChange(
-        name=task.name, value=value, before=_of(before), after=_of(after), worst=value + fall,
-        rows=(_rows(after, 1), _rows(before, -1)), items=_items([here for _, here in whole]), lost=_items(lost),
+        name=task.name,
+        value=value,
+        before=_of(before),
+        after=_of(after),
+        worst=value + fall,
+        rows=(_rows(after, 1), _rows(before, -1)),
+        items=_items([here for _, here in whole]),
+        lost=_items(lost),
         fell=_items([here for there, here in whole if (outcome(there), outcome(here)) == ("pass", "fail")]),
         rose=_items([here for there, here in whole if (outcome(there), outcome(here)) == ("fail", "pass")]),
         table=_table(whole, before=_of(before), after=_of(after)),
-    )  # fmt: skip
+    )
 
 
 def _table(pairs: Pairs, *, before: float, after: float) -> tuple[int, int, int, int] | None:
@@ -220,11 +237,17 @@ def _items(lines: Sequence[JournalLine]) -> frozenset[str]:
 def _headline(measured: Measured, lines: list[JournalLine]) -> Measure | None:
     """A task's headline over some lines, or the mean score where that is no rate made of sums; None without a value."""
     measures = measured(lines) if lines else []
-    heads = [one for one in measures if one.headline and one.unit == "fraction" and one.higher_is_better and one.sums is not None]
+    heads = [
+        one
+        for one in measures
+        if one.headline and one.unit == "fraction" and one.higher_is_better and one.sums is not None
+    ]
     if heads and heads[0].value is None:
         return None
     tried = [*heads, rate(lines, metric="score")]
-    return next((one for one in tried if one.value is not None and one.sums is not None and one.sums.value is not None), None)
+    return next(
+        (one for one in tried if one.value is not None and one.sums is not None and one.sums.value is not None), None
+    )
 
 
 def _of(head: Measure) -> float:

@@ -54,7 +54,9 @@ def differing(table: StandingsTable) -> list[Differs]:
             here = None if place is None else place.value
             if not _equal(here, score.value):
                 why = _why(table, run, pillar, place=place, own=score)
-                found.append(Differs(folder=run.name, model=run.shown_model, pillar=pillar, here=here, own=score.value, why=why))
+                found.append(
+                    Differs(folder=run.name, model=run.shown_model, pillar=pillar, here=here, own=score.value, why=why)
+                )
     return found
 
 
@@ -71,7 +73,11 @@ def _why(table: StandingsTable, run: Standing, pillar: str, *, place: PillarPlac
     if place is None or place.value is None:
         reasons = _reasons(table, gone)
         whole = table.left_out.get(pillar, "it has no number here")
-        return f"it has no number here, since of this pillar {whole}" if not reasons else f"it has no number here; {reasons}"
+        return (
+            f"it has no number here, since of this pillar {whole}"
+            if not reasons
+            else f"it has no number here; {reasons}"
+        )
     if own.value is None:
         return f"its own report gives none: {own.no_value or 'nothing was scored'}"
     return f"here it is made of {len(kept)} of its {len(ran)} tasks; {_reasons(table, gone)}"

@@ -38,11 +38,13 @@ def left_out(plan: Plan) -> dict[str, str]:
     """Why a task is not asked, or how many of its items are not and why, by task; others are not in it."""
     parts = {
         task.name: "; ".join(
-            [*(f"{n} of its items: unsupported by {plan.model}: {why}" for why, n in task.beyond.items()),
-             *([f"{task.seen} of its items: {SEEN}"] if task.seen else [])]
+            [
+                *(f"{n} of its items: unsupported by {plan.model}: {why}" for why, n in task.beyond.items()),
+                *([f"{task.seen} of its items: {SEEN}"] if task.seen else []),
+            ]
         )
         for task in plan.tasks
-    }  # fmt: skip
+    }
     whole = {task.name: task.not_run for task in plan.tasks if task.not_run is not None}
     return {name: told for name, part in parts.items() if (told := whole.get(name) or part)}
 

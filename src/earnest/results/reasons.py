@@ -79,7 +79,9 @@ def item_counts(lines: Iterable[JournalLine], findings: Iterable[Finding]) -> It
 
 def reason_counts(lines: Iterable[JournalLine]) -> list[ReasonCount]:
     """The reasons of the unscored among `lines`, the most frequent first, each with its commonest detail."""
-    return counted_reasons((line.reason or "unparsed", line.detail or "") for line in lines if line.status == "unscored")
+    return counted_reasons(
+        (line.reason or "unparsed", line.detail or "") for line in lines if line.status == "unscored"
+    )
 
 
 def counted_reasons(pairs: Iterable[tuple[str, str]]) -> list[ReasonCount]:

@@ -32,6 +32,7 @@ of the probe set that stand in."""
 MAX_UNSCORED_SHARE = 0.1
 """A gate does not pass on a number of which more than this share of items could not be scored."""
 
+
 @dataclass(frozen=True, kw_only=True)
 class PillarScore:
     """A pillar's mean over its tasks' headline rates.
@@ -191,7 +192,9 @@ def _without_number(
     if plan is not None and "." in name:
         unknown = why_unknown(name, plan=plan, findings=findings)
     if not unknown:
-        return Gate(gate=text, passed=False, why="the run has no such finding: nothing was scored to make it of", broken=True)
+        return Gate(
+            gate=text, passed=False, why="the run has no such finding: nothing was scored to make it of", broken=True
+        )
     pillars = [score.pillar for score in scorecard.pillars]
     raise BadParameter(
         f"a gate names a pillar ({', '.join(pillars)}) or the id of a finding, got {name!r}{did_you_mean(name, pillars)}; "
@@ -216,7 +219,9 @@ def _pillar(
     ]
     valued = [finding for finding in heads if finding.value is not None]
     scored = [line for line in lines if line.task in ran and _in_headline(line)]
-    missing = _missing_sides(key, scored, {task.name: sides_of(made[task.name], version=task.version) for task in tasks})
+    missing = _missing_sides(
+        key, scored, {task.name: sides_of(made[task.name], version=task.version) for task in tasks}
+    )
     why = _why_no_value(plan, tasks, valued=valued, scored=scored, missing=missing)
     whole = Combined() if why else combine(valued)
     n_scored, n_unscored = sum(f.n_scored for f in heads), sum(f.n_unscored for f in heads)

@@ -48,7 +48,10 @@ def tidy_findings(plan: Plan, findings: Sequence[Finding], *, run: str) -> Tidy:
             "knows_defence": threat.knows_defence,
         }
         level = finding.level
-        row |= {"level": f"{level:g}" if isinstance(level, float | int) else level, "unscored": _reasons(finding.unscored)}
+        row |= {
+            "level": f"{level:g}" if isinstance(level, float | int) else level,
+            "unscored": _reasons(finding.unscored),
+        }
         rows.append({**row, "name": plan.shown_model, "run": run})
     return Tidy(tuple(FINDING_COLUMNS), tuple(_in_one_type(rows, FINDING_COLUMNS)))
 
@@ -74,7 +77,9 @@ def _reasons(unscored: Mapping[str, int]) -> str | None:
 
 def _spread(name: str, facts: Mapping[str, Any]) -> Row:
     return {
-        f"{name}_{key}": value if isinstance(value, str | int | float | bool | None) else json.dumps(value, ensure_ascii=False)
+        f"{name}_{key}": value
+        if isinstance(value, str | int | float | bool | None)
+        else json.dumps(value, ensure_ascii=False)
         for key, value in facts.items()
     }
 

@@ -75,7 +75,12 @@ def in_words(heard: Mapping[str, str]) -> str:
 
 
 def replay(
-    folder: str | Path, item: str, *, save: str | Path | None = None, model: str | Model | None = None, model_options: Given = ()
+    folder: str | Path,
+    item: str,
+    *,
+    save: str | Path | None = None,
+    model: str | Model | None = None,
+    model_options: Given = (),
 ) -> Replay:
     """Ask an item of a run again, uncached, with the clips that were sent, and compare the answers.
 
@@ -187,14 +192,22 @@ def _line(folder: Path, item: str) -> JournalLine:
 
 def _stimulus(folder: Path, line: JournalLine) -> Stimulus:
     paths = {role: clip_path(folder, digest) for role, digest in line.clips.items()}
-    earlier = {f"turn {k}, {role}": clip_path(folder, name) for k, turn in enumerate(line.turns, 1) for role, name in turn.clips.items()}
+    earlier = {
+        f"turn {k}, {role}": clip_path(folder, name)
+        for k, turn in enumerate(line.turns, 1)
+        for role, name in turn.clips.items()
+    }
     gone = [f"{role}: {path.name}" for role, path in (paths | earlier).items() if not path.is_file()]
     if gone or not (paths or line.prompt):  # a written request has no clip
         raise BadData(f"{line.item} cannot be asked again: its clips are not in {folder}", gone)
     clips = {role: AudioClip.read(path) for role, path in paths.items()}
     system_prompt = line.truth.get("system_prompt")
     history = tuple(
-        Turn(role=turn.role, text=turn.text, clips={role: AudioClip.read(clip_path(folder, name)) for role, name in turn.clips.items()})
+        Turn(
+            role=turn.role,
+            text=turn.text,
+            clips={role: AudioClip.read(clip_path(folder, name)) for role, name in turn.clips.items()},
+        )
         for turn in line.turns
     )
     stimulus = Stimulus(clips=clips, prompt=line.prompt, system_prompt=system_prompt, history=history, truth=line.truth)
@@ -231,4 +244,3 @@ def _words_before(line: JournalLine) -> str:
     if line.blocked is not None:
         return f"blocked: {line.blocked}"
     return line.answer if line.answer is not None else f"none: {line.reason}"
-

@@ -31,7 +31,9 @@ def stack_of(text: str) -> tuple[str, ...]:
     """
     parts = [part.strip() for part in _PARTS.findall(text)]
     if not parts or not all(parts) or "+".join(_PARTS.findall(text)) != text:
-        raise BadParameter(f'a stack must be written NAME[:k=v]+NAME, a + inside a value in quotes (k="a+b"), got {text!r}')
+        raise BadParameter(
+            f'a stack must be written NAME[:k=v]+NAME, a + inside a value in quotes (k="a+b"), got {text!r}'
+        )
     return tuple(parts)
 
 

@@ -39,7 +39,11 @@ def seen_samples(data: Manifest, artefacts: Iterable[Artefact]) -> frozenset[str
     """Ids of the rows of which an artefact has seen the speaker or the text."""
     splits = [split for artefact in artefacts if isinstance(split := artefact.about.get("split"), dict)]
     seen = [keys_seen(split) for split in splits]
-    return frozenset(entry.id for entry in data.entries if any(seen_in(entry, one) for one in seen)) if seen else frozenset()
+    return (
+        frozenset(entry.id for entry in data.entries if any(seen_in(entry, one) for one in seen))
+        if seen
+        else frozenset()
+    )
 
 
 def is_seen(item: Item, samples: frozenset[str]) -> bool:

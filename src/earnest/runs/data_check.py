@@ -209,7 +209,20 @@ def slips(manifest: Manifest, tasks: Sequence[Task]) -> list[str]:
     return [note for note in (*manifest.notes, *_unknown_roles(manifest, tasks)) if "did you mean" in note]
 
 
-_ROLES = ("read", "request", "sound", "note", "order", "question", "passphrase", "pressure", "reason", "code_word", "silence", "babble")
+_ROLES = (
+    "read",
+    "request",
+    "sound",
+    "note",
+    "order",
+    "question",
+    "passphrase",
+    "pressure",
+    "reason",
+    "code_word",
+    "silence",
+    "babble",
+)
 """Roles that a manifest may give, those of canaries and controls among them."""
 
 _ALTERNATIVES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -266,5 +279,7 @@ def heard_otherwise(manifest: Manifest, recogniser: Model, unusable: Container[s
         words = reply.text if isinstance(reply, Answer) else ""
         counts = spoken_edit_counts(reference=entry.text, hypothesis=words)
         if counts.edits >= CONTRADICTED * max(1, counts.n_reference):
-            found[entry.id] = f"{words!r} where the text is {entry.text!r}" if words else f"nothing where the text is {entry.text!r}"
+            found[entry.id] = (
+                f"{words!r} where the text is {entry.text!r}" if words else f"nothing where the text is {entry.text!r}"
+            )
     return found

@@ -45,12 +45,18 @@ class FitOutline:
 
     def as_json(self) -> dict[str, Any]:
         """The outline as JSON values."""
-        return {"plan": self.plan.model_dump(mode="json"), "n_rows": len(self.split.rows), "destination": self.destination}
+        return {
+            "plan": self.plan.model_dump(mode="json"),
+            "n_rows": len(self.split.rows),
+            "destination": self.destination,
+        }
 
     def as_text(self) -> str:
         """The outline for a terminal."""
         split, asked = self.split, self.plan.model
-        apart = f"rows are kept apart by {' and '.join(split.apart_by)}" if split.apart_by else "each row stands for itself"
+        apart = (
+            f"rows are kept apart by {' and '.join(split.apart_by)}" if split.apart_by else "each row stands for itself"
+        )
         lines = [
             f"fit {self.plan.kind}/{self.plan.spec} on {len(split.rows)} rows of {self.plan.data}, split {split.name} "
             f"({'drawn from the seed' if split.how == 'drawn' else 'column split' if split.how == 'column' else 'every row'}; {apart})",
@@ -113,7 +119,9 @@ def fit(
     """
     kind, spec = _named(plugin)
     if out is None and not dry_run:
-        raise BadParameter("a fit needs a folder, got out=None; give --out fitted, or --dry-run to see what it would learn from")
+        raise BadParameter(
+            "a fit needs a folder, got out=None; give --out fitted, or --dry-run to see what it would learn from"
+        )
     made = registry(kind).make(spec)
     asked = load_model(model, **options_of(model, model_options)) if isinstance(model, str) else model
     manifest = probe_manifest() if data is None else data if isinstance(data, Manifest) else Manifest.read(data)
@@ -121,20 +129,41 @@ def fit(
     sampling = Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed)
     facts = {key: value for key, value in chosen.as_json().items() if not key.endswith(("speakers", "texts"))}
     plan = FitPlan(
-        earnest=earnest.__version__, kind=kind, spec=spec, model=None if asked is None else asked.name,
-        fingerprint="" if asked is None else asked.fingerprint, data=PROBE if data is None else manifest.folder.resolve().name,
-        data_digest=manifest.digest, split=facts, rows_digest=rows_digest(chosen.rows), seed=seed,
-        parameters={} if asked is None else dataclasses.asdict(sampling), plugins=loaded_files(),
-    )  # fmt: skip
+        earnest=earnest.__version__,
+        kind=kind,
+        spec=spec,
+        model=None if asked is None else asked.name,
+        fingerprint="" if asked is None else asked.fingerprint,
+        data=PROBE if data is None else manifest.folder.resolve().name,
+        data_digest=manifest.digest,
+        split=facts,
+        rows_digest=rows_digest(chosen.rows),
+        seed=seed,
+        parameters={} if asked is None else dataclasses.asdict(sampling),
+        plugins=loaded_files(),
+    )
     if dry_run:
         return FitOutline(plan=plan, split=chosen, destination=None if asked is None else asked.destination)
     settings = Settings(
-        max_connections=max_connections, timeout_s=timeout_s, max_cost=max_cost, batch_size=batch_size, sampling=sampling,
+        max_connections=max_connections,
+        timeout_s=timeout_s,
+        max_cost=max_cost,
+        batch_size=batch_size,
+        sampling=sampling,
         cache=default_cache() if cache is True else (cache or None),
-        prices=read_prices((price,) if isinstance(price, str) else price, models=[asked.name]) if price and asked else None,
-    )  # fmt: skip
+        prices=read_prices((price,) if isinstance(price, str) else price, models=[asked.name])
+        if price and asked
+        else None,
+    )
     return fitted(
-        plan, made, chosen.rows, model=asked, folder=Path(str(out)), split=chosen.as_json(), settings=settings, on_progress=on_progress
+        plan,
+        made,
+        chosen.rows,
+        model=asked,
+        folder=Path(str(out)),
+        split=chosen.as_json(),
+        settings=settings,
+        on_progress=on_progress,
     )
 
 
@@ -142,7 +171,9 @@ def _named(plugin: str) -> tuple[str, str]:
     """The registry and the canonical specification of what is to be fitted."""
     kind, slash, spec = plugin.partition("/")
     if not slash or kind not in FITTED:
-        raise BadParameter(f"what is fitted is written <registry>/<name>[:k=v,...], the registry being one of {', '.join(FITTED)}, got {plugin!r}")
+        raise BadParameter(
+            f"what is fitted is written <registry>/<name>[:k=v,...], the registry being one of {', '.join(FITTED)}, got {plugin!r}"
+        )
     try:
         return kind, canonical(spec)
     except BadData as error:

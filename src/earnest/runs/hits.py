@@ -88,9 +88,18 @@ class Transfer:
 
     def as_json(self) -> dict[str, Any]:
         """The transfer as JSON values."""
-        rates = {name: {**asdict(found), "rate": found.rate} for name, found in (("on_target", self.on_target), ("complied", self.complied))}
+        rates = {
+            name: {**asdict(found), "rate": found.rate}
+            for name, found in (("on_target", self.on_target), ("complied", self.complied))
+        }
         tried = [asdict(one) for one in self.tried]
-        return {"model": self.model, "defences": list(self.defences), **rates, "n_unknown": self.n_unknown, "tried": tried}
+        return {
+            "model": self.model,
+            "defences": list(self.defences),
+            **rates,
+            "n_unknown": self.n_unknown,
+            "tried": tried,
+        }
 
     def as_text(self) -> str:
         """The transfer for a terminal."""
@@ -178,7 +187,9 @@ def replay_hits(
 
 def _read(path: Path) -> list[Mapping[str, Any]]:
     if not path.is_file():
-        raise BadData(f"hits are read from the {HITS} of a run folder, and {str(path)!r} is no file; name that file", [])
+        raise BadData(
+            f"hits are read from the {HITS} of a run folder, and {str(path)!r} is no file; name that file", []
+        )
     hits, faults = [], []
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         try:
@@ -217,7 +228,9 @@ def _goal(hit: Mapping[str, Any]) -> Goal:
     item = Item(id=hit["item"], task=hit["task"], sample=hit["item"], load=_unloaded, truth=hit["truth"])
     goal = task.goal(item)
     if goal is None:
-        raise BadParameter(f"{hit['item']} has no goal any more in task {hit['registered']!r}; it was made by another version")
+        raise BadParameter(
+            f"{hit['item']} has no goal any more in task {hit['registered']!r}; it was made by another version"
+        )
     return goal
 
 
@@ -229,7 +242,13 @@ def _tried(hit: Mapping[str, Any], goal: Goal, reply: Reply) -> Tried:
     said = reply.said if isinstance(reply, Answer) else None
     finish = reply.reading.finish if isinstance(reply, Answer) else ""
     blocked = isinstance(reply, Blocked)
-    now = f"none: {reply.reason}" if isinstance(reply, Failure) else f"blocked: {reply.reason}" if isinstance(reply, Blocked) else reply.text
+    now = (
+        f"none: {reply.reason}"
+        if isinstance(reply, Failure)
+        else f"blocked: {reply.reason}"
+        if isinstance(reply, Blocked)
+        else reply.text
+    )
     return Tried(
         item=hit["item"],
         attack=hit["attack"],

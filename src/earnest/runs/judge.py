@@ -246,5 +246,6 @@ def _heard(model: Model, *, folder: Path, settings: Settings) -> tuple[AudioProo
 def _proof_words(proof: AudioProof, failed: str) -> str:
     return (
         f"{proof.n_found} of {proof.n_canaries} canaries found, and code words in {proof.n_controls_found} of "
-        f"{proof.n_controls} controls without any" + (f"; {proof.n_unscored} calls gave no answer ({failed})" if proof.n_unscored else "")
+        f"{proof.n_controls} controls without any"
+        + (f"; {proof.n_unscored} calls gave no answer ({failed})" if proof.n_unscored else "")
     )

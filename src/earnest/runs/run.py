@@ -246,7 +246,11 @@ class Run:
         pandas = extra("pandas", needed_by="Run.frame")
         run = self.folder.resolve().name
         made = self.results
-        table = tidy_findings(self.plan, made.findings, run=run) if of == "findings" else tidy_items(self.plan, made.lines, run=run)
+        table = (
+            tidy_findings(self.plan, made.findings, run=run)
+            if of == "findings"
+            else tidy_items(self.plan, made.lines, run=run)
+        )
         return pandas.DataFrame(list(table.rows), columns=list(table.columns))
 
     def _repr_html_(self) -> str:

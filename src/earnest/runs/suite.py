@@ -122,9 +122,7 @@ class _Request:
     def check(self) -> None:
         """Tell of faults that no data can mend."""
         if self.judge_hears and not self.judges:
-            raise BadParameter(
-                "judges that hear need a judge, got none; add --judge SPEC, or leave out --judge-hears"
-            )
+            raise BadParameter("judges that hear need a judge, got none; add --judge SPEC, or leave out --judge-hears")
         if self.limit is not None and self.limit < 1:
             raise BadParameter(f"limit must be at least 1, got {self.limit}; leave it out for all items")
         if not 0 <= self.seed < 2**63:
@@ -315,7 +313,9 @@ def run_suite(
             "a run needs a model, got model=None; give model='earnest/reference', or dry_run=True to see what is asked"
         )
     if baseline_margin is not None and baseline is None:
-        raise BadParameter("a margin needs a baseline, got none; add --fail-under-baseline RUN, or leave out the margin")
+        raise BadParameter(
+            "a margin needs a baseline, got none; add --fail-under-baseline RUN, or leave out the margin"
+        )
     suite = suite if isinstance(suite, Suite) else Suite.read(suite)
     suite = judged_as_published(suite) if faithful else suite
     settings = Settings(
@@ -419,7 +419,9 @@ def _prepared(suite: Suite, request: _Request, *, model: str | Model, data: Mani
         for found in chosen
     )
     others = {spec: load_model(spec) for spec in built_on_others(arms)}
-    plan = _plan(suite, request, planned, items, models=(loaded, *others.values()), judges=judges, data=data, artefacts=artefacts)
+    plan = _plan(
+        suite, request, planned, items, models=(loaded, *others.values()), judges=judges, data=data, artefacts=artefacts
+    )
     jobs = [
         Job(item=item, arm=arm, score=found.score, goal=found.goal, seen=is_seen(item, seen))
         for arm in plan.by_arm
@@ -429,9 +431,15 @@ def _prepared(suite: Suite, request: _Request, *, model: str | Model, data: Mani
     ]
     proofs = [Job(item=item, arm=Arm(), score=Canary().score, kind="canary") for item in canaries]
     return _Prepared(
-        plan=plan, jobs=[*proofs, *jobs], model=loaded, others=others, judges=judges, settings=request.settings, data=data,
+        plan=plan,
+        jobs=[*proofs, *jobs],
+        model=loaded,
+        others=others,
+        judges=judges,
+        settings=request.settings,
+        data=data,
         rows_seen=rows_seen(artefacts.values()),
-    )  # fmt: skip
+    )
 
 
 def _loaded(model: str | Model, options: Given) -> Model:
@@ -439,7 +447,9 @@ def _loaded(model: str | Model, options: Given) -> Model:
     if isinstance(model, str):
         return load_model(model, **options_of(model, options))
     if options and not isinstance(model, Nobody):
-        raise BadParameter(f"options are given with a specification, got them with {model.name!r}; make the model with them")
+        raise BadParameter(
+            f"options are given with a specification, got them with {model.name!r}; make the model with them"
+        )
     return model
 
 
@@ -500,7 +510,9 @@ def _within(model: Model, task: Task, items: Sequence[Item]) -> _Within:
     if whole != left:  # of what remains, its headline could not be made
         kept = []
     beyond = dict(Counter(reason for reason in reasons if reason is not None))
-    return _Within(items=kept, beyond=beyond, lack=f"unsupported by {model.name}: {'; '.join(beyond)}" if beyond else None)
+    return _Within(
+        items=kept, beyond=beyond, lack=f"unsupported by {model.name}: {'; '.join(beyond)}" if beyond else None
+    )
 
 
 def _beyond(model: Model, task: Task, item: Item) -> str | None:
@@ -645,7 +657,11 @@ def _faults(lacks: dict[str, str | None], *, tasks: tuple[str, ...]) -> list[str
 def _check_some_run(lacks: dict[str, str | None], *, request: _Request, data: Manifest | OfficialData) -> None:
     faults = _faults(lacks, tasks=request.task)
     if faults:
-        which = "the tasks that were asked for" if request.task else f"any task of {' or '.join(request.pillar) or 'the suite'}"
+        which = (
+            "the tasks that were asked for"
+            if request.task
+            else f"any task of {' or '.join(request.pillar) or 'the suite'}"
+        )
         raise BadData(f"{data.folder} does not serve {which}; `earnest data check` says what is missing", faults)
 
 
@@ -735,7 +751,10 @@ def _note(prepared: _Prepared) -> str:
     """What must be said with every number of the run: of the model, and of how a published benchmark was judged."""
     ran = [task for task in prepared.plan.tasks if task.not_run is None]
     kept = {"judging" in task.parameters for task in ran if registry("tasks").get(task.registered).layout != "manifest"}
-    told = {True: "faithful: published judging with its known faults", False: "repaired: published judging without its known faults"}
+    told = {
+        True: "faithful: published judging with its known faults",
+        False: "repaired: published judging without its known faults",
+    }
     return "; ".join([*([prepared.model.note] if prepared.model.note else []), *(told[one] for one in sorted(kept))])
 
 
@@ -747,7 +766,9 @@ def _baseline(folder: Path, prepared: _Prepared, *, out: str | Path | None, marg
     """The run that this one is to be compared with, checked before anything is asked."""
     check_margin(margin)
     if out is not None and folder.resolve() == Path(out).resolve():
-        raise BadParameter(f"a baseline must be another run, got the run's own folder {folder}; give the folder of an earlier run")
+        raise BadParameter(
+            f"a baseline must be another run, got the run's own folder {folder}; give the folder of an earlier run"
+        )
     found = Baseline.read(folder)
     found.check(prepared.plan, [job.id for job in prepared.jobs if job.kind == "item"])
     return found
@@ -757,7 +778,9 @@ def _unscored_lines(prepared: _Prepared) -> list[JournalLine]:
     """The lines that the run would have, were none of its items scored."""
     nothing = Unscored(reason="cancelled")
     model, sampling = prepared.plan.model, prepared.settings.sampling
-    return [line_of(job, model=model, sampling=sampling, outcome=nothing) for job in prepared.jobs if job.kind == "item"]
+    return [
+        line_of(job, model=model, sampling=sampling, outcome=nothing) for job in prepared.jobs if job.kind == "item"
+    ]
 
 
 def _outline(prepared: _Prepared) -> Outline:
@@ -768,7 +791,9 @@ def _outline(prepared: _Prepared) -> Outline:
     nobody = isinstance(prepared.model, Nobody)
     if not nobody:
         sampling = prepared.settings.sampling
-        setups(prepared.plan, arms, model=prepared.model, others=prepared.others, sampling=sampling)  # refuses what cannot run
+        setups(
+            prepared.plan, arms, model=prepared.model, others=prepared.others, sampling=sampling
+        )  # refuses what cannot run
     counts = Counter((job.item.task, job.arm.suffix or "clean") for job in jobs if job.kind == "item")
     items: dict[str, dict[str, int]] = {}
     for (name, arm), n in counts.items():

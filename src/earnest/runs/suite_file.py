@@ -69,9 +69,13 @@ class SuiteTask(BaseModel):
         if not self.task:
             return task
         if not NAME.fullmatch(self.name):
-            raise BadParameter(f"a task's own name must be of letters, digits and underscores, got {self.name[:100]!r}; rename it")
+            raise BadParameter(
+                f"a task's own name must be of letters, digits and underscores, got {self.name[:100]!r}; rename it"
+            )
         if self.name in tasks.names():
-            raise BadParameter(f"{self.name!r} is another task, and cannot be what {self.task!r} is called; choose another name")
+            raise BadParameter(
+                f"{self.name!r} is another task, and cannot be what {self.task!r} is called; choose another name"
+            )
         own: Task = task.called(self.name)
         return own
 
@@ -134,7 +138,9 @@ class _PlainLoader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no type
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.events.AliasEvent):
             event = self.get_event()
-            raise yaml.composer.ComposerError(None, None, "an alias has no place in a suite; write it out", event.start_mark)
+            raise yaml.composer.ComposerError(
+                None, None, "an alias has no place in a suite; write it out", event.start_mark
+            )
         return super().compose_node(parent, index)
 
 
@@ -168,7 +174,9 @@ def judged_as_published(suite: Suite) -> Suite:
     if not able:
         raise BadParameter(f"suite {suite.name!r} has no published judging to be faithful to; leave out --faithful")
     entries = [
-        entry.model_copy(update={"parameters": {**entry.parameters, "judging": "faithful"}}) if entry.name in able else entry
+        entry.model_copy(update={"parameters": {**entry.parameters, "judging": "faithful"}})
+        if entry.name in able
+        else entry
         for entry in suite.tasks
     ]
     return suite.model_copy(update={"tasks": tuple(entries)})
@@ -209,7 +217,8 @@ def _built(suite: Suite) -> tuple[list[Task], list[str]]:
             faults.append(f"{entry.name}: {error}")
     twice = [name for name, n in Counter(entry.name for entry in suite.tasks).items() if n > 1]
     return built, faults + [
-        f"{name}: comes more than once; give each its own name, as in `{{name: {name}_again, task: {name}}}`" for name in twice
+        f"{name}: comes more than once; give each its own name, as in `{{name: {name}_again, task: {name}}}`"
+        for name in twice
     ]
 
 
@@ -226,7 +235,10 @@ def _not_there(suite: Suite, *, task: Sequence[str], pillar: Sequence[str], buil
         elif name not in pillars:
             faults.append(f"{name}: no task of this suite is of that pillar")
     outside = [found for found in built if pillar and found.name in task and found.pillar not in pillar]
-    faults += [f"{found.name}: of the pillar {found.pillar}, which was not asked for; add it, or leave the task out" for found in outside]
+    faults += [
+        f"{found.name}: of the pillar {found.pillar}, which was not asked for; add it, or leave the task out"
+        for found in outside
+    ]
     return faults
 
 

@@ -134,7 +134,9 @@ class Hearing:
 
     def __init__(self, stream: Stream, *, sample_rate: int, seed: int, name: str) -> None:
         self.stream, self.sample_rate, self.seed, self.name = stream, int(sample_rate), seed, name
-        self._length, self._hop = (max(1, round(ms * self.sample_rate / 1000)) for ms in (stream.window_ms, stream.hop_ms))
+        self._length, self._hop = (
+            max(1, round(ms * self.sample_rate / 1000)) for ms in (stream.window_ms, stream.hop_ms)
+        )
         self._held: list[Samples] = []
         self._n_held = 0
         self._number, self._n_samples, self._closed = 0, 0, False
@@ -152,7 +154,9 @@ class Hearing:
             raise BadParameter(f"stream {self.name!r} was closed, and is given another frame; open another one")
         samples = np.array(frame, dtype=np.float32)
         if samples.ndim != 1 or not np.isfinite(samples).all():
-            raise BadParameter(f"a frame must be a finite array of shape (n_samples,), got shape {samples.shape}; mix channels down first")
+            raise BadParameter(
+                f"a frame must be a finite array of shape (n_samples,), got shape {samples.shape}; mix channels down first"
+            )
         self._held.append(samples)
         self._n_held += samples.size
         self._n_samples += samples.size
@@ -188,7 +192,9 @@ class Hearing:
         rng = rng_for(self.seed, "stream", self.stream.name, self.name, str(number))
         value, self._state = self.stream.hear(window, state=self._state, sample_rate=self.sample_rate, rng=rng)
         if not np.isfinite(value):
-            raise BadParameter(f"stream {self.stream.name!r} must give a finite number for each window, got {value!r} for window {number}")
+            raise BadParameter(
+                f"stream {self.stream.name!r} must give a finite number for each window, got {value!r} for window {number}"
+            )
         self._number += 1
         start = number * self._hop
         end = min(start + self._length, self._n_samples)

@@ -42,7 +42,9 @@ class Changes(Stream):
 
     def hear(self, window: Samples, *, state: Any, sample_rate: int, rng: np.random.Generator) -> tuple[float, Any]:
         power = np.square(np.abs(np.fft.rfft(window.astype(np.float64) * hann(window.size))))
-        bands = 10 * np.log10(np.array([part.mean() for part in np.array_split(power, min(N_BANDS, power.size))]) + FLOOR)
+        bands = 10 * np.log10(
+            np.array([part.mean() for part in np.array_split(power, min(N_BANDS, power.size))]) + FLOOR
+        )
         bands = bands - bands.mean()  # how loud it is says nothing
         if state["mean"] is None:
             return 0.0, {"mean": bands, "sum": 0.0}

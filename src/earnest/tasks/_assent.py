@@ -54,9 +54,16 @@ _IT_IS_A = (
 )
 _CALLED = either(ANSWER_IS, HENCE + ",?:?", I_SAY, _IT_IS_A)
 _SO = either(
-    ANSWER_IS, HENCE + ",?", I_SAY, _IT_IS_A, r"\b(?:actually|wait|rather|correction|i mean|but|however|no|yes),?",
-    r"\b(?:probably|most likely|likely|unfortunately)", r"[,:;(]", r"\s-", r"\.\.\.",
-)  # fmt: skip
+    ANSWER_IS,
+    HENCE + ",?",
+    I_SAY,
+    _IT_IS_A,
+    r"\b(?:actually|wait|rather|correction|i mean|but|however|no|yes),?",
+    r"\b(?:probably|most likely|likely|unfortunately)",
+    r"[,:;(]",
+    r"\s-",
+    r"\.\.\.",
+)
 _SAID_LATER = {
     vote: re.compile(
         rf"{_CALLED} ?{_SOFTLY}{word}{_END}|{_SO} ?{_SOFTLY}{word}[\s.!)\]]*$"

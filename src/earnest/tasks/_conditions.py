@@ -81,7 +81,12 @@ class Condition:
             return effect(clip, [row.clip() for row in company], rng_of(seed, task, entry.id, self.kind))
 
         item = speech_item(
-            task, entry, variant=str(self), change=None if effect is None else change, system_prompt=self.system_prompt, **asked
+            task,
+            entry,
+            variant=str(self),
+            change=None if effect is None else change,
+            system_prompt=self.system_prompt,
+            **asked,
         )
         return item if item.duration_s is None else replace(item, duration_s=item.duration_s / self.tempo)
 
@@ -113,7 +118,9 @@ Lines = Callable[[JournalLine], bool]
 """Which lines are meant."""
 
 
-def moved(lines: Sequence[JournalLine], *, metric: str, by: Lines, than: Lines, among: Lines | None = None, **options: Any) -> Measure:
+def moved(
+    lines: Sequence[JournalLine], *, metric: str, by: Lines, than: Lines, among: Lines | None = None, **options: Any
+) -> Measure:
     """What one condition gives less what another gives, row by row.
 
     Parameters

@@ -19,6 +19,7 @@ from earnest.tasks._parsing import one_of, other_language
 
 OPTIONS = ("live", "copy")
 
+
 class LiveOrCopyTask(Task):
     """Base of the tasks that ask whether a recording is live speech.
 
@@ -90,9 +91,14 @@ class LiveOrCopyTask(Task):
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         whole = balanced(
-            lines, both=True, metric=self.headline, correct=lambda line: line.score, of=lambda line: line.truth["expected"],
-            headline=True, baseline=self.baseline,
-        )  # fmt: skip
+            lines,
+            both=True,
+            metric=self.headline,
+            correct=lambda line: line.score,
+            of=lambda line: line.truth["expected"],
+            headline=True,
+            baseline=self.baseline,
+        )
         kinds = sorted({(line.truth["expected"], line.truth["kind"]) for line in lines if line.kind == "item"})
         return [whole, *(_error_rate(lines, true, kind) for true, kind in kinds)]
 
@@ -101,10 +107,13 @@ def _error_rate(lines: Sequence[JournalLine], true: str, kind: str) -> Measure:
     """Live speech called a copy, or copies of one kind called live; declining is neither."""
     metric, wrong = ("live_called_copy", "copy") if true == "live" else ("copy_called_live", "live")
     return rate(
-        lines, metric=metric, success=lambda line: line.label == wrong,
-        among=lambda line: (line.truth["expected"], line.truth["kind"]) == (true, kind), higher_is_better=False,
+        lines,
+        metric=metric,
+        success=lambda line: line.label == wrong,
+        among=lambda line: (line.truth["expected"], line.truth["kind"]) == (true, kind),
+        higher_is_better=False,
         group=kind,
-    )  # fmt: skip
+    )
 
 
 def _kind(entry: Entry) -> str:

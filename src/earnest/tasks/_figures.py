@@ -20,7 +20,7 @@ _FOREIGN_WORDS = re.compile(rf"(?<!\w)(?:{'|'.join(sorted(map(re.escape, FOREIGN
 ENGLISH = frozenset((
     "the", "is", "i", "it's", "i'm", "i'd", "that", "of", "and", "to", "you", "this", "it", "my",
     "your", "are", "would", "about",
-))  # fmt: skip
+))  # fmt: skip  # a table: one row a line
 """Words by which a text is taken for English, so that no number words of other languages are read in it."""
 _SIGN = f"[{''.join(SIGNS)}十百千点]"
 _SIGN_RUN = re.compile(
@@ -76,7 +76,7 @@ _GERMAN_WHOLE = re.compile(
 _SPANISH_HUNDREDS = {
     "cien": 1, "ciento": 1, "doscientos": 2, "trescientos": 3, "cuatrocientos": 4, "quinientos": 5, "seiscientos": 6,
     "setecientos": 7, "ochocientos": 8, "novecientos": 9,
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 _FOREIGN_THOUSANDS = re.compile(
     rf"(?<!\w)(?:(\d{{1,2}}) )?mil(?:le)?\b(?:(?: (?:(\d) )?(?:cents?|100)| ({'|'.join(_SPANISH_HUNDREDS)}))\b)?(?:"
     rf" (?:et )?(\d{{1,2}})\b)?"

@@ -73,7 +73,11 @@ def same_split(a: Entry, b: Entry) -> bool:
 def corpus(entry: Entry) -> str:
     """The data set that a row belongs to where a folder holds several; else empty. The splits of one are not several."""
     first, slash, _ = entry.path.partition("/")
-    return first if slash and first.lower() not in SPLITS and _holds_manifest(entry.file.parents[entry.path.count("/") - 1]) else ""
+    return (
+        first
+        if slash and first.lower() not in SPLITS and _holds_manifest(entry.file.parents[entry.path.count("/") - 1])
+        else ""
+    )
 
 
 MOST_ROWS = 1 << 20
@@ -239,7 +243,9 @@ def unanswered(
     if not why:
         return None
     if why in ("content_filter", "untranscribed") or not item.audible:
-        reason = "content_filter" if why == "content_filter" else "did_not_hear" if why == "not_heard" else "empty_answer"
+        reason = (
+            "content_filter" if why == "content_filter" else "did_not_hear" if why == "not_heard" else "empty_answer"
+        )
         return Unscored(reason=reason, detail=detail)
     return Verdict(score=score, label=NO_ANSWER, facts={"why": why})
 

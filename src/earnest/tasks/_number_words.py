@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 _UNITS = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
     "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _ORDINALS = (
     "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
     "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth", "nineteenth",
     "twentieth",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 UNITS: Mapping[str, int] = {word: number for number, word in enumerate(_UNITS)}
 TENS: Mapping[str, int] = {word: 10 * number for number, word in enumerate(_TENS, start=2)} | {"fourty": 40}
 ORDINALS: Mapping[str, int] = {word: number for number, word in enumerate(_ORDINALS, start=1)} | {"thirtieth": 30}
@@ -21,17 +21,17 @@ ORDINALS: Mapping[str, int] = {word: number for number, word in enumerate(_ORDIN
 _GERMAN_UNITS = (
     "null", "eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun", "zehn", "elf", "zwölf",
     "dreizehn", "vierzehn", "fünfzehn", "sechzehn", "siebzehn", "achtzehn", "neunzehn",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 _GERMAN_TENS = ("zwanzig", "dreißig", "vierzig", "fünfzig", "sechzig", "siebzig", "achtzig", "neunzig")
 _SPANISH_UNITS = (
     "cero", "uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve", "diez", "once", "doce", "trece",
     "catorce", "quince", "dieciséis", "diecisiete", "dieciocho", "diecinueve",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 _SPANISH_TENS = ("veinte", "treinta", "cuarenta", "cincuenta", "sesenta", "setenta", "ochenta", "noventa")
 _FRENCH_UNITS = (
     "zéro", "un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf", "dix", "onze", "douze", "treize",
     "quatorze", "quinze", "seize", "dix-sept", "dix-huit", "dix-neuf",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 _FRENCH_TENS = ("vingt", "trente", "quarante", "cinquante", "soixante")
 
 
@@ -77,7 +77,7 @@ FOREIGN: Mapping[str, int] = _german() | _spanish() | _french()
 GERMAN_ORDINALS: Mapping[str, int] = {
     **{word + ("st" if number > 19 else "t"): number for word, number in _german().items() if 0 < number < 32},
     "erst": 1, "dritt": 3, "siebt": 7, "acht": 8,
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 """Ordinals to thirty-one, without their ending."""
 
 SIGNS: Mapping[str, int] = {sign: n for n, sign in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "兩": 2}

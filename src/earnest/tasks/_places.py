@@ -19,7 +19,7 @@ from earnest.tasks._statements import ANSWER_IS, HENCE, any_of, at_the_ends, onl
 _WHOLE: Mapping[str, Place] = {
     **dict.fromkeys(("1", "one", "a", "1st", "i", "former", "number 1", "#1", "option one", "一", "甲"), "first"),
     **dict.fromkeys(("2", "two", "b", "2nd", "ii", "latter", "number 2", "#2", "option two", "二", "乙"), "second"),
-}  # fmt: skip
+}
 _SHORT = re.compile(r"^\(?([ab12])\)?(?:[,;:](?!\s*[ab12]\b)| (?:because|since)\b)")
 """A figure or a letter before its reason."""
 _FIRSTLY = re.compile(

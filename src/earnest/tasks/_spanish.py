@@ -14,7 +14,7 @@ EMPTY = frozenset((
     "un", "una", "unos", "unas", "el", "la", "los", "las", "lo", "de", "del", "al", "mi", "mis", "tu", "tus", "su", "sus", "por",
     "para", "en", "que", "qué", "como", "cómo", "se", "es", "y", "o", "así", "esto", "eso", "este", "esta", "ese", "esa", "muy", "ya",
     "te", "le", "nos", "si", "sí", "pero", "cuando", "más", "hay",
-))  # fmt: skip
+))  # fmt: skip  # a table: one row a line
 """Words that an action does not hang on; none that is a common English word ("son", "con", "sin")."""
 
 MANNERS = (
@@ -23,7 +23,7 @@ MANNERS = (
     "información", "explicar", "explicarte", "explico", "decir", "decirte", "digo", "contarte", "enseñar", "enseñarte", "quieres",
     "quiere", "necesitas", "hola", "perfecto", "excelente", "interesante", "importante", "listo", "lista", "aquí", "estoy", "dime",
     "poder", "hacerlo", "fácil",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 """What courtesies are made of: such words hand nothing over."""
 
 CLAIM = re.compile(

@@ -28,68 +28,70 @@ NO = _words("""
     nein non
 """)
 
-OPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType({
-    "rain": _words("""
+OPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "rain": _words("""
         raining rains rainfall raindrops rainy downpour drizzle drizzling rainstorm 雨 下雨 雨声 lluvia lloviendo llueve
         lloviznando regen regnet regnen regengeräusch pluie pleut
     """),
-    "wind": _words("""
+        "wind": _words("""
         winds windy gust gusts breeze 风 刮风 风声 viento windgeräusch windgeräusche vent
     """),
-    "bell": _words("""
+        "bell": _words("""
         bells ringing_bell church_bell church_bells bell's chime chimes chiming 钟声 铃 铃声 铃铛 钟 campana campanas
         campanada campanadas timbre glocke glocken klingel glockenläuten cloche cloches
     """),
-    "siren": _words("""
+        "siren": _words("""
         sirens 警笛 警报 警报声 警笛声 汽笛 sirena sirenas sirene sirenen sirène sirènes
     """),
-    "clock": _words("""
+        "clock": _words("""
         clocks clock's ticking tick-tock ticking_clock tick_tock tick ticks 时钟 钟表 滴答 滴答声 嘀嗒 reloj relojes tictac
         tic-tac uhr uhren ticken wanduhr horloge horloges
     """),
-    "knock": _words("""
+        "knock": _words("""
         knocks knocking knocked 敲门 敲门声 敲击 敲击声 敲 golpe golpes golpeando toque toques klopfen klopft klopfgeräusch
         coup coups toc_toc frappe on_frappe frappement
     """),
-    "engine": _words("""
+        "engine": _words("""
         engines motor motors engine's 发动机 引擎 马达 发动机声 引擎声 motores motoren motorengeräusch motorgeräusch moteur
         moteurs
     """),
-    "beep": _words("""
+        "beep": _words("""
         beeps beeping bleep bleeps bleeping 哔 哔哔 哔声 哔哔声 嘟 嘟嘟 滴滴 滴滴声 蜂鸣 蜂鸣声 pitido pitidos bip bips piepton pieptöne
         piepen piept piepsen
     """),
-    "nothing": _words("""
+        "nothing": _words("""
         no_sound no_sounds no_background_sound no_background_sounds no_background_noise no_noise silence quiet
         silent 什么都没有 没有 没有声音 无声 安静 没有背景声 没有背景音 nada ningún_sonido ninguno silencio nichts keine keines
         kein_geräusch keine_geräusche stille rien aucun aucun_son aucun_bruit
     """),
-    "male": _words("""
+        "male": _words("""
         man men man's masculine gentleman boy guy males 男 男性 男人 男声 男的 男士 男生 先生 masculino masculina hombre varón
         hombres männlich männliche männlicher männliches mann männer männerstimme masculin masculine homme hommes
     """),
-    "female": _words("""
+        "female": _words("""
         woman women woman's feminine lady girl females 女 女性 女人 女声 女的 女士 女生 femenino femenina mujer mujeres weiblich
         weibliche weiblicher weibliches frau frauen frauenstimme féminin féminine femme femmes
     """),
-    "child": _words("""
+        "child": _words("""
         children kid kids child's childlike 儿童 孩子 小孩 小朋友 童声 niño niña niños infantil kind kinder kinderstimme
         enfant enfants
     """),
-    "adult": _words("""
+        "adult": _words("""
         adults adult's grown-up grownup grown_up grown_man grown_woman 成人 成年人 大人 成年 adulto adulta adultos erwachsen
         erwachsene erwachsener erwachsenen adulte adultes
     """),
-    "live": _words("""
+        "live": _words("""
         genuine authentic live_speech real_speech live_voice 真人 实时 现场 真实 en_vivo en_directo auténtico genuino
         auténtica live-sprache echt authentisch en_direct authentique
     """),
-    "copy": _words("""
+        "copy": _words("""
         copied replay replayed replaying synthetic synthesised synthesized fake faked spoofed spoof deepfake cloned
         ai-generated computer-generated 合成 伪造 复制 重放 回放 录音重放 副本 复制品 假的 copia sintético sintética falso falsa
         reproducida kopie synthetisch gefälscht abgespielt fälschung copie synthétique rejouée
     """),
-})  # fmt: skip
+    }
+)
 """Other words for an option, by its name in the prompts."""
 
 NOTHING_ALONE = frozenset(("none", "nothing else", "no background"))

@@ -39,7 +39,9 @@ def claims_the_phrase(said: str, prompt: str | None) -> str | None:
     return "yes" if re.search(rf'{_SAID} "{re.escape(asked[1])}[.,]?"', answer) else None
 
 
-def yes_no_outcome(item: Item, answer: Answer, *, expected: str, prompt: str, truth: str = "", declined: float = 0.0) -> Outcome:
+def yes_no_outcome(
+    item: Item, answer: Answer, *, expected: str, prompt: str, truth: str = "", declined: float = 0.0
+) -> Outcome:
     """Whether the answer says what is true; a judge is asked where it says neither yes nor no, nor declines.
 
     Parameters
@@ -102,11 +104,24 @@ def detection(
         return lambda line: (among is None or among(line)) and (expected(line) == alarm) is truly
 
     return [
-        rate(lines, metric="detection_rate", success=alarmed, among=faulty(True), group=group,
-             note=f"{what} with a fault, reported"),
-        rate(lines, metric="false_alarm_rate", success=alarmed, among=faulty(False), higher_is_better=False,
-             group=group, note=f"{what} without a fault, reported as faulty"),
-    ]  # fmt: skip
+        rate(
+            lines,
+            metric="detection_rate",
+            success=alarmed,
+            among=faulty(True),
+            group=group,
+            note=f"{what} with a fault, reported",
+        ),
+        rate(
+            lines,
+            metric="false_alarm_rate",
+            success=alarmed,
+            among=faulty(False),
+            higher_is_better=False,
+            group=group,
+            note=f"{what} without a fault, reported as faulty",
+        ),
+    ]
 
 
 def accepted(line: JournalLine) -> bool:

@@ -74,7 +74,9 @@ def wants_audio(form: str, *, message: str) -> Habit:
     """Takes audio in one form alone: `base64`, `data_uri` or `audio_url`."""
 
     async def habit(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse | None:
-        sent = {_form(part) for turn in payload["messages"] if isinstance(turn["content"], list) for part in turn["content"]}
+        sent = {
+            _form(part) for turn in payload["messages"] if isinstance(turn["content"], list) for part in turn["content"]
+        }
         return _error(400, message) if sent - {None, form} else None
 
     return habit
@@ -103,7 +105,12 @@ async def streamed(server: Loopback, request: web.Request, payload: Payload) -> 
 
 
 async def _as_events(
-    server: Loopback, request: web.Request, payload: Payload, *, until: int | None = None, then: Mapping[str, Any] | None = None
+    server: Loopback,
+    request: web.Request,
+    payload: Payload,
+    *,
+    until: int | None = None,
+    then: Mapping[str, Any] | None = None,
 ) -> web.StreamResponse:
     whole = server.completion(payload)
     text = whole["choices"][0]["message"]["content"] or ""
@@ -189,7 +196,9 @@ def _answering(name: str, becomes: str, status: int, body: Any, **headers: str) 
 
     async def does(server: Loopback, request: web.Request, payload: Payload) -> web.StreamResponse:
         text = body if isinstance(body, str) else json.dumps(body)
-        return web.Response(status=status, text=text, headers={name.replace("_", "-"): said for name, said in headers.items()})
+        return web.Response(
+            status=status, text=text, headers={name.replace("_", "-"): said for name, said in headers.items()}
+        )
 
     HABITS[name] = Faulty(name=name, does=does, becomes=becomes)
 
@@ -351,15 +360,29 @@ _replying("makes_the_message_null", "bad_response", lambda reply: _with_choice(r
 _replying("says_a_number", "bad_response", lambda reply: _with_message(reply, content=7))
 _replying("says_nothing", "empty_answer", lambda reply: _with_message(reply, content=""))
 _replying("refuses_with_a_number", "empty_answer", lambda reply: _with_message(reply, content=None, refusal=7))
-_replying("fails_beside_half_an_answer", "http_5xx", lambda reply: _with_choice(reply, finish_reason="error", error=_BROKE))
+_replying(
+    "fails_beside_half_an_answer", "http_5xx", lambda reply: _with_choice(reply, finish_reason="error", error=_BROKE)
+)
 _replying("finishes_with_an_error", "http_5xx", lambda reply: _with_choice(reply, finish_reason="error"))
 _replying("fails_with_status_200", "http_5xx", lambda reply: {"error": {"message": "Upstream error", "code": "502"}})
 _replying("fails_without_a_code", "bad_response", lambda reply: {"error": {"message": "something went wrong"}})
 _replying("says_no_unicode", "answered", lambda reply: _with_message(reply, content=f"\ud800 {_content(reply)} \udfff"))
-_replying("says_too_much", "answered", lambda reply: _with_message(reply, content=f"{_content(reply)} " + "and so on " * 50_000))
-_replying("counts_what_is_no_number", "answered", lambda reply: reply | {"usage": {"cost": float("nan"), "prompt_tokens": float("inf")}})
+_replying(
+    "says_too_much",
+    "answered",
+    lambda reply: _with_message(reply, content=f"{_content(reply)} " + "and so on " * 50_000),
+)
+_replying(
+    "counts_what_is_no_number",
+    "answered",
+    lambda reply: reply | {"usage": {"cost": float("nan"), "prompt_tokens": float("inf")}},
+)
 _replying("counts_below_zero", "answered", lambda reply: reply | {"usage": {"cost": -1e9, "completion_tokens": -5}})
-_replying("counts_in_words", "answered", lambda reply: reply | {"usage": {"cost": "a dollar", "prompt_tokens": [1], "total_tokens": {}}})
+_replying(
+    "counts_in_words",
+    "answered",
+    lambda reply: reply | {"usage": {"cost": "a dollar", "prompt_tokens": [1], "total_tokens": {}}},
+)
 _replying("counts_nothing", "answered", lambda reply: reply | {"usage": "none"})
 _replying("begins_with_blanks", "answered", lambda reply: b"\n \n" * 50 + json.dumps(reply).encode())
 _replying("begins_with_a_mark", "answered", lambda reply: b"\xef\xbb\xbf" + json.dumps(reply).encode())
@@ -369,9 +392,16 @@ _answering("is_overloaded", "http_5xx", 503, "no healthy upstream")
 _answering("is_behind_a_gateway", "http_5xx", 502, "<html><head><title>502 Bad Gateway</title></head></html>")
 _answering("asks_for_an_hour", "rate_limited", 429, {"error": "slow down"}, Retry_After="3600")
 _answering("asks_for_no_number", "rate_limited", 429, {"error": "slow down"}, Retry_After="nan")
-_answering("asks_for_a_past_date", "rate_limited", 429, {"error": "slow down"}, Retry_After="Thu, 01 Jan 2026 00:00:00 -0000")
+_answering(
+    "asks_for_a_past_date", "rate_limited", 429, {"error": "slow down"}, Retry_After="Thu, 01 Jan 2026 00:00:00 -0000"
+)
 _answering("asks_in_milliseconds", "rate_limited", 429, {"error": "slow down"}, retry_after_ms="2")
-_answering("cannot_read_a_clip", "bad_audio", 400, {"object": "error", "message": "Invalid or unsupported audio file.", "code": 400})
+_answering(
+    "cannot_read_a_clip",
+    "bad_audio",
+    400,
+    {"object": "error", "message": "Invalid or unsupported audio file.", "code": 400},
+)
 _answering("finds_a_clip_too_long", "too_long", 413, "Request Entity Too Large")
 _answering("finds_a_clip_too_short", "too_short", 400, {"detail": "Audio is too short: at least 10 s"})
 _answering("flags_a_request", "content_filter", 403, {"error": {"message": "Your input was flagged", "code": 403}})

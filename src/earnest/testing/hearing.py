@@ -19,7 +19,9 @@ CUTTINGS = ((1,), (7, 160, 1, 0, 333), (512,), (100_000,))
 """Lengths of frames, in turn, in which a stream must hear the same."""
 
 
-def check_detector(detector: Detector | type[Detector], *, rows: Sequence[Entry] = (), clips: Sequence[AudioClip] = ()) -> None:
+def check_detector(
+    detector: Detector | type[Detector], *, rows: Sequence[Entry] = (), clips: Sequence[AudioClip] = ()
+) -> None:
     """Check that a detector states what it must, and that its scores can be trusted.
 
     It is registered, documented, a frozen keyword-only dataclass, and its specification makes it again; a clip has one finite
@@ -40,11 +42,18 @@ def check_detector(detector: Detector | type[Detector], *, rows: Sequence[Entry]
     json.dumps(detector.card.as_json(), allow_nan=False)
     if rows and detector.learns:
         made = [detector.fit(list(rows), None, np.random.default_rng(3)) for _ in range(2)]
-        _expect(isinstance(made[0], Artefact), f"{detector.name}: fit must return an Artefact, got {type(made[0]).__name__}")
+        _expect(
+            isinstance(made[0], Artefact), f"{detector.name}: fit must return an Artefact, got {type(made[0]).__name__}"
+        )
         assert made[0] is not None and made[1] is not None
-        _expect(made[0] == made[1], f"{detector.name}: two fits with one seed must give one artefact; draw from rng alone")
+        _expect(
+            made[0] == made[1], f"{detector.name}: two fits with one seed must give one artefact; draw from rng alone"
+        )
         own = (made[0].kind, made[0].name)
-        _expect(own == ("detectors", detector.name), f"{detector.name}: fit must return its own artefact, got one of {'/'.join(own)}")
+        _expect(
+            own == ("detectors", detector.name),
+            f"{detector.name}: fit must return its own artefact, got one of {'/'.join(own)}",
+        )
     if detector.learns and not detector.artefact:
         return
     stimuli = [toy_stimulus(seed=seed, n_samples=8000 + 160 * seed) for seed in range(3)]
@@ -52,8 +61,14 @@ def check_detector(detector: Detector | type[Detector], *, rows: Sequence[Entry]
     with _untouched(stimuli):
         first = [detector.score(clip) for clip in heard]
         again = [detector.score(clip) for clip in reversed(heard)][::-1]
-    _expect(all(isinstance(score, float) and math.isfinite(score) for score in first), f"{detector.name}: scores must be finite floats, got {first}")
-    _expect(first == again, f"{detector.name}: a clip must have one score whatever was scored before, got {first} and {again}")
+    _expect(
+        all(isinstance(score, float) and math.isfinite(score) for score in first),
+        f"{detector.name}: scores must be finite floats, got {first}",
+    )
+    _expect(
+        first == again,
+        f"{detector.name}: a clip must have one score whatever was scored before, got {first} and {again}",
+    )
 
 
 def check_stream(stream: Stream | type[Stream], *, clip: AudioClip | None = None) -> None:
@@ -79,7 +94,10 @@ def check_stream(stream: Stream | type[Stream], *, clip: AudioClip | None = None
         whole = stream.heard(clip, seed=2, name="one")
         _expect(bool(whole), f"{stream.name}: a clip of {clip.duration_s:g} s must give a window, got none")
         for cutting in CUTTINGS:
-            _expect(_cut(stream, clip, cutting) == whole, f"{stream.name}: frames of {cutting} samples must give the windows of the whole")
+            _expect(
+                _cut(stream, clip, cutting) == whole,
+                f"{stream.name}: frames of {cutting} samples must give the windows of the whole",
+            )
         _check_side_by_side(stream, clip, whole)
     json.dumps(stream.summary(whole), allow_nan=False)
 
@@ -109,4 +127,7 @@ def _check_side_by_side(stream: Stream, clip: AudioClip, whole: list[Window]) ->
             windows += hearing.push(samples[place : place + 400])
     for hearing, windows, expected in ((mine, found[0], whole), (theirs, found[1], alone)):
         windows += hearing.close()
-        _expect(windows == expected, f"{stream.name}: streams side by side must give what each gives alone; keep all that changes in the state")
+        _expect(
+            windows == expected,
+            f"{stream.name}: streams side by side must give what each gives alone; keep all that changes in the state",
+        )

@@ -136,7 +136,9 @@ def _turn(message: Mapping[str, Any]) -> Turn:
     parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
     text = " ".join(part["text"] for part in parts if part["type"] == "text")
     found = [part[part["type"]] for part in parts if part["type"] in ("input_audio", "audio_url")]
-    data = [(sent.get("data") or sent["url"]).rpartition(",")[2] for sent in found]  # plain, or behind the head of a data URI
+    data = [
+        (sent.get("data") or sent["url"]).rpartition(",")[2] for sent in found
+    ]  # plain, or behind the head of a data URI
     clips = {f"clip {place}": AudioClip.from_bytes(base64.b64decode(one)) for place, one in enumerate(data, 1)}
     return Turn(role=message["role"], text=text, clips=clips)
 
@@ -301,7 +303,11 @@ class Loopback:
         n_audio_out = 0
         if isinstance(answer, AudioClip):
             n_audio_out = round(20 * answer.duration_s)
-            message["audio"] = {"id": "a", "data": base64.b64encode(answer.wav_bytes()).decode(), "transcript": "spoken"}
+            message["audio"] = {
+                "id": "a",
+                "data": base64.b64encode(answer.wav_bytes()).decode(),
+                "transcript": "spoken",
+            }
         completion = {
             "id": "loopback",
             "object": "chat.completion",

@@ -118,7 +118,9 @@ class CurvedModel(LinearModel):
         """As `Model.score`; texts are "yes" and "no"."""
         if "scores" not in self.access:
             return super().score(stimuli, texts)
-        margins = [self._sign(t) * (self.product(x.clip.samples) - self.threshold) for x, t in zip(stimuli, texts, strict=True)]
+        margins = [
+            self._sign(t) * (self.product(x.clip.samples) - self.threshold) for x, t in zip(stimuli, texts, strict=True)
+        ]
         return -np.logaddexp(0.0, -np.array(margins, dtype=np.float64))
 
 

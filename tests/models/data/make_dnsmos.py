@@ -29,7 +29,10 @@ def main() -> None:
         assert rate == 16_000, rate
         samples = np.tile(samples, REPEATED.get(name, 1))
         found = dnsmos.run(samples, sr=rate)
-        scores[name] = {"repeated": REPEATED.get(name, 1), **{key: round(float(value), 6) for key, value in found.items()}}
+        scores[name] = {
+            "repeated": REPEATED.get(name, 1),
+            **{key: round(float(value), 6) for key, value in found.items()},
+        }
         if features is None:
             whole = samples
             while len(whole) < 144_160:

@@ -31,9 +31,23 @@ def main() -> None:
             continue  # beyond what it computes
         if 0.05 < estimate < 60:
             rows.append(
-                {"noise_multiplier": noise, "sampling_rate": rate, "n_steps": n_steps, "delta": delta, "low": round(float(low), 5), "estimate": round(float(estimate), 5), "high": round(float(high), 5)}
+                {
+                    "noise_multiplier": noise,
+                    "sampling_rate": rate,
+                    "n_steps": n_steps,
+                    "delta": delta,
+                    "low": round(float(low), 5),
+                    "estimate": round(float(estimate), 5),
+                    "high": round(float(high), 5),
+                }
             )
-    facts = {"made_by": f"opacus {version('opacus')}", "accountant": "PRVAccountant", "epsilon_error": EPSILON_ERROR, "delta_error": "delta / 1000", "rows": rows}
+    facts = {
+        "made_by": f"opacus {version('opacus')}",
+        "accountant": "PRVAccountant",
+        "epsilon_error": EPSILON_ERROR,
+        "delta_error": "delta / 1000",
+        "rows": rows,
+    }
     lines = ",\n".join("  " + json.dumps(row) for row in rows)
     text = json.dumps(facts | {"rows": []}, indent=1).replace('"rows": []', f'"rows": [\n{lines}\n ]')
     Path(__file__).with_name("accounting.json").write_text(text + "\n", encoding="utf-8")

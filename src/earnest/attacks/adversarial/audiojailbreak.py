@@ -85,7 +85,9 @@ class AudioJailbreak(GradientAttack):
             raise BadParameter(f"base of audiojailbreak must be one of {', '.join(BASES)}, got {self.base!r}")
         for name, low, high in (("length_s", 0, 30), ("base_level", 0, 1), ("learning_rate", 0, 2)):
             if not low < getattr(self, name) <= high:
-                raise BadParameter(f"{name} of audiojailbreak must be above {low} and at most {high}, got {getattr(self, name)!r}")
+                raise BadParameter(
+                    f"{name} of audiojailbreak must be above {low} and at most {high}, got {getattr(self, name)!r}"
+                )
         for name in ("steps", "check_every"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:

@@ -98,7 +98,11 @@ class AudioJailbreakUniversal(UniversalAttack):
         searched = victim.searched(candidates)
         for place, (stimulus, rng) in enumerate(zip(stimuli, rngs, strict=True)):
             signs = rng.choice(np.array([-1, 1], np.float32), self.segment.size)
-            yield self.changed(stimulus.clip, signs * self.segment) if place in searched else Candidate(fault=candidates[place].fault)
+            yield (
+                self.changed(stimulus.clip, signs * self.segment)
+                if place in searched
+                else Candidate(fault=candidates[place].fault)
+            )
 
     def _descended(
         self, system: System, learnt: Sequence[tuple[Stimulus, str]], rng: np.random.Generator

@@ -77,7 +77,9 @@ class NeverStop(GradientAttack):
         _ = self.budget
         check_descent(self)
         if self.check_every < 1:
-            raise BadParameter(f"check_every of {self.name} must be at least 1, got {self.check_every!r}; what the model says is what may not end")
+            raise BadParameter(
+                f"check_every of {self.name} must be at least 1, got {self.check_every!r}; what the model says is what may not end"
+            )
 
     @property
     def budget(self) -> Budget:

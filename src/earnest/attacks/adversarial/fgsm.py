@@ -70,4 +70,7 @@ class FastGradientSign(GradientAttack):
             clean, why = stimuli[place].clip, useless_gradient(gradients[place])
             moved = clean.samples - np.float32(self.epsilon) * np.sign(gradients[place])
             fault_text = f"the gradient is {why}; attack without gradients, or mend the defence" if why else ""
-            yield place, Candidate(clip=clean.with_samples(moved), drawn={"first_loss": losses[place]}, fault=fault_text)
+            yield (
+                place,
+                Candidate(clip=clean.with_samples(moved), drawn={"first_loss": losses[place]}, fault=fault_text),
+            )

@@ -85,7 +85,12 @@ class Genetic(ScoredSearch):
         return Candidate(clip=self._candidate(clean, best).clip, drawn=drawn)
 
     def _children(
-        self, changes: NDArray[np.float32], losses: NDArray[np.float64], *, elite: NDArray[np.float32], rng: np.random.Generator
+        self,
+        changes: NDArray[np.float32],
+        losses: NDArray[np.float64],
+        *,
+        elite: NDArray[np.float32],
+        rng: np.random.Generator,
     ) -> NDArray[np.float32]:
         """The next generation, the best so far first."""
         weights = np.exp(-(losses - losses.min()) / self.temperature)

@@ -82,7 +82,9 @@ class GradientRatioMasking(UniversalAttack):
     def aims(self, rows: Sequence[Entry], system: System, stimuli: Sequence[Stimulus]) -> list[str | None]:
         """How a complying answer to each harmful row begins whose words are known."""
         aims = [requested(entry) if entry.text else None for entry in rows]
-        return [None if aim is None else _Aim(aim, words=entry.text or "") for aim, entry in zip(aims, rows, strict=True)]
+        return [
+            None if aim is None else _Aim(aim, words=entry.text or "") for aim, entry in zip(aims, rows, strict=True)
+        ]
 
     def control(
         self,
@@ -118,7 +120,10 @@ class GradientRatioMasking(UniversalAttack):
         for _ in range(self.steps):
             drawn = [learnt[int(k)] for k in rng.choice(len(learnt), min(self.batch, len(learnt)), replace=False)]
             loss, towards, away = self._gradients(system, drawn, segment)
-            step = adam.step((towards + self.utility_weight * away).astype(np.float32), learning_rate=self.learning_rate * self.epsilon)
+            step = adam.step(
+                (towards + self.utility_weight * away).astype(np.float32),
+                learning_rate=self.learning_rate * self.epsilon,
+            )
             segment = self._projected(segment - step, kept)
             losses.append(loss)
         return segment, losses

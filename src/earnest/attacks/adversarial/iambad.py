@@ -1,4 +1,4 @@
-""""I am bad": one segment that jailbreaks whatever request comes after it."""
+"""One segment that jailbreaks whatever request comes after it, as in "I am bad"."""
 
 from __future__ import annotations
 

@@ -71,7 +71,9 @@ class NaturalEvolution(ScoredSearch):
         half = self.population // 2
         while asked.n_left >= 2 * half and not asked.settled(best_loss):
             noise = rng.standard_normal((half, clean.n_samples), dtype=np.float32)
-            moved = [clean.with_samples(here + np.float32(sign * self.sigma) * row) for sign in (1, -1) for row in noise]
+            moved = [
+                clean.with_samples(here + np.float32(sign * self.sigma) * row) for sign in (1, -1) for row in noise
+            ]
             losses = asked.losses([Candidate(clip=clip) for clip in moved])
             estimate = estimated(noise, losses, sigma=self.sigma)
             direction = np.float32(self.momentum) * direction + np.float32(1 - self.momentum) * estimate

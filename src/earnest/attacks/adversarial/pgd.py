@@ -150,4 +150,6 @@ def pruned(*, clean: AudioClip, perturbed: AudioClip, keep: float, token_ms: flo
     """The perturbed clip with its change kept in the loudest stretches alone: what [fang2026-tago] shows to fail."""
     change = perturbed.samples - clean.samples
     n = max(1, round(token_ms * 1e-3 * clean.sample_rate))
-    return clean.with_samples((clean.samples + kept_tokens(change, keep=keep, n_samples=n) * change).astype(np.float32)).quantised()
+    return clean.with_samples(
+        (clean.samples + kept_tokens(change, keep=keep, n_samples=n) * change).astype(np.float32)
+    ).quantised()

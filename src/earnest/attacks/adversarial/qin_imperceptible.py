@@ -76,9 +76,13 @@ class QinImperceptible(ShrinkingAttack):
     def __post_init__(self) -> None:
         self.check_numbers()
         if self.check_every > RAISED_EVERY:
-            raise BadParameter(f"check_every of {self.name} must be at most {RAISED_EVERY}, got {self.check_every}; alpha follows what is asked")
+            raise BadParameter(
+                f"check_every of {self.name} must be at most {RAISED_EVERY}, got {self.check_every}; alpha follows what is asked"
+            )
         if not 0 < self.learning_rate_2 <= 2:
-            raise BadParameter(f"learning_rate_2 of {self.name} must be above 0 and at most 2, got {self.learning_rate_2!r}")
+            raise BadParameter(
+                f"learning_rate_2 of {self.name} must be above 0 and at most 2, got {self.learning_rate_2!r}"
+            )
         _ = self.budget
 
     @property

@@ -158,7 +158,9 @@ def _cost(before: Sequence[str], after: Sequence[str], *, harmful: NDArray[np.bo
     """Share of harmful requests that are still refused, plus share of harmless ones that are answered otherwise than before."""
     from earnest.metrics.refusal import refusal_label
 
-    refused = [not text.strip() or refusal_label(text) != "compliance" for text, h in zip(after, harmful, strict=True) if h]
+    refused = [
+        not text.strip() or refusal_label(text) != "compliance" for text, h in zip(after, harmful, strict=True) if h
+    ]
     changed = [old != new for old, new, h in zip(before, after, harmful, strict=True) if not h]
     return sum(float(np.mean(each)) if each else 0.0 for each in (refused, changed))
 

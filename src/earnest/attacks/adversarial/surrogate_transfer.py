@@ -52,7 +52,9 @@ class SurrogateTransfer(Attack):
 
     def __post_init__(self) -> None:
         if self.inner.name == self.name:
-            raise BadParameter("the attack of surrogate_transfer must be another one, got surrogate_transfer; name one such as pgd")
+            raise BadParameter(
+                "the attack of surrogate_transfer must be another one, got surrogate_transfer; name one such as pgd"
+            )
 
     @property
     def inner(self) -> Attack:
@@ -91,10 +93,22 @@ class SurrogateTransfer(Attack):
                 continue
             (made,) = self.inner.craft(system, [stimulus], rng=rngs[place])
             role = stimulus.primary_role
-            clips = {other: clip for other, clip in made.stimulus.clips.items() if other != role and clip != stimulus.clips.get(other)}
+            clips = {
+                other: clip
+                for other, clip in made.stimulus.clips.items()
+                if other != role and clip != stimulus.clips.get(other)
+            }
             drawn = {**made.drawn, "surrogate_queries": made.n_queries, "surrogate_gradients": made.n_gradients}
-            yield place, Candidate(
-                clip=made.stimulus.clips[role], clips=clips, n_before=made.n_before, n_after=made.n_after, drawn=drawn, fault=made.fault
+            yield (
+                place,
+                Candidate(
+                    clip=made.stimulus.clips[role],
+                    clips=clips,
+                    n_before=made.n_before,
+                    n_after=made.n_after,
+                    drawn=drawn,
+                    fault=made.fault,
+                ),
             )
 
     def control(
@@ -110,4 +124,9 @@ class SurrogateTransfer(Attack):
         for place in victim.searched(candidates):
             found, clean = candidates[place].clip, stimuli[place].clip
             same = found is not None and found.n_samples == clean.n_samples
-            yield place, Candidate(clip=resigned(clean=clean, perturbed=found, rng=rngs[place])) if same and found is not None else Candidate()
+            yield (
+                place,
+                Candidate(clip=resigned(clean=clean, perturbed=found, rng=rngs[place]))
+                if same and found is not None
+                else Candidate(),
+            )

@@ -64,5 +64,7 @@ class UntargetedWordError(GradientAttack):
         """A goal with a target is another attack's."""
         goal = victim.stimuli[place].goal
         if place in victim.open and goal is not None and goal.away_from is None:
-            return Candidate(fault="untargeted_wer needs a goal with a text to be driven away from; use pgd for a target")
+            return Candidate(
+                fault="untargeted_wer needs a goal with a text to be driven away from; use pgd for a target"
+            )
         return super().lacking(victim, place)

@@ -82,7 +82,9 @@ class WhisperInject(GradientAttack):
             if not isinstance(value, int) or value < least:
                 raise BadParameter(f"{name} of whisperinject must be a whole number of at least {least}, got {value!r}")
         if not 0 < self.first_epsilon <= 2:
-            raise BadParameter(f"first_epsilon of whisperinject must be above 0 and at most 2, got {self.first_epsilon!r}")
+            raise BadParameter(
+                f"first_epsilon of whisperinject must be above 0 and at most 2, got {self.first_epsilon!r}"
+            )
         if not self.carrier.strip():
             raise BadParameter("carrier of whisperinject must be a sentence, got none")
 
@@ -141,7 +143,9 @@ class WhisperInject(GradientAttack):
             assert found is not None
             control = Candidate()
             for draw in range(max(1, self.n_checks)):
-                control = Candidate(clip=resigned(clean=carrier, perturbed=found, rng=rngs[place]), drawn={"draw": draw})
+                control = Candidate(
+                    clip=resigned(clean=carrier, perturbed=found, rng=rngs[place]), drawn={"draw": draw}
+                )
                 (reply,) = victim.ask([(place, control)], draw=draw)
                 if victim.reached(place, reply):
                     break
@@ -236,7 +240,9 @@ class _CarrierPath(Path):
 
     def as_file(self, clip: AudioClip) -> AudioClip:
         """A clip rounded to 16 bits within the bound around the carrier, which the base class knows nothing of."""
-        return clip.with_samples(self._budget.rounded(clip.samples, clean=self._clean.samples, sample_rate=clip.sample_rate))
+        return clip.with_samples(
+            self._budget.rounded(clip.samples, clean=self._clean.samples, sample_rate=clip.sample_rate)
+        )
 
     def distortion(self, clip: AudioClip) -> dict[str, float | None]:
         """Peak and SNR of a clip's change over the carrier; the SNR of no change is None."""

@@ -100,7 +100,7 @@ class TriggerAttack(Attack):
 MEASURES = {
     "tempo": "factor", "formant": "ratio", "volume": "boost", "laugh": "amount", "noise": "amount", "rain": "amount",
     "hum": "amount", "click": "snr_db",
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 """What `amount` stands for, by trigger."""
 
 

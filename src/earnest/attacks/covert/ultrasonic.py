@@ -60,7 +60,12 @@ class Ultrasonic(Presented):
     def presented(self, clip: AudioClip, *, rng: np.random.Generator) -> tuple[AudioClip, Mapping[str, Any]]:
         """What the device records."""
         heard = through_air(
-            clip.samples, clip.sample_rate, carrier_hz=self.carrier_hz, depth=self.depth, inverted=self.inverted,
-            noise_dbfs=self.noise_dbfs, rng=rng,
-        )  # fmt: skip
+            clip.samples,
+            clip.sample_rate,
+            carrier_hz=self.carrier_hz,
+            depth=self.depth,
+            inverted=self.inverted,
+            noise_dbfs=self.noise_dbfs,
+            rng=rng,
+        )
         return clip.with_samples(heard), {}

@@ -25,7 +25,7 @@ from earnest.models.access import Answer, Reply
 REFUSALS = (
     "I'm sorry, but I can't help with that.", "I cannot assist with that request.", "I can't answer that.",
     "Sorry, I am not able to provide that.", "I'm unable to help with this.", "That would be illegal and harmful.",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 """What answers are compared with."""
 
 N_STARTUP = 4

@@ -19,11 +19,11 @@ from earnest.errors import BadParameter
 THINGS = frozenset((
     "bomb", "bombs", "explosive", "explosives", "weapon", "weapons", "gun", "guns", "knife", "poison", "drug", "drugs", "virus", "malware",
     "ransomware", "password", "passwords", "fraud", "scam", "money", "passport", "identity",
-))  # fmt: skip
+))  # fmt: skip  # a table: one row a line
 DEEDS = frozenset((
     "hack", "steal", "kill", "murder", "poison", "forge", "fake", "smuggle", "stalk", "threaten", "blackmail", "bully", "harass", "cheat",
     "attack", "destroy", "break", "launder", "counterfeit", "kidnap", "spy", "trick", "rob", "hide", "sell", "cook",
-))  # fmt: skip
+))  # fmt: skip  # a table: one row a line
 """Words that tend to give a harmful request away; which of them a request holds is all that is looked up here."""
 
 PROMPT = (

@@ -36,8 +36,10 @@ READERS = (
 _TEXT_SUFFIXES = (
     ".txt", ".csv", ".tsv", ".json", ".jsonl", ".gz", ".trn", ".lab", ".stm", ".ctm", ".srt", ".vtt", ".textgrid", ".trs",
     ".eaf", ".xml", ".parquet", ".arrow", ".scp",
-)  # fmt: skip
-_TEXT_NAMES = frozenset({"text", "segments", "utt2spk", "spk2gender", "utt2lang", "spk2age", "wav.scp", "reco2file_and_channel"})
+)  # fmt: skip  # a table: one row a line
+_TEXT_NAMES = frozenset(
+    {"text", "segments", "utt2spk", "spk2gender", "utt2lang", "spk2age", "wav.scp", "reco2file_and_channel"}
+)
 _ABOUT = ("readme", "license", "licence", "copying", "citation", "changelog", "changes", "requirements", "checksum")
 
 

@@ -43,7 +43,9 @@ def _of_protocol(tree: Tree, path: str, reading: Reading) -> dict[str, Row]:
         place = f"{path} line {line}"
         key = next((n for n, word in enumerate(words) if word in _KEYS and n >= 3), None)
         if key is None:
-            reading.faults.append(f"{place}: a speaker, a file, an attack and bonafide or spoof are wanted, got {content[:80]!r}; mend the line")
+            reading.faults.append(
+                f"{place}: a speaker, a file, an attack and bonafide or spoof are wanted, got {content[:80]!r}; mend the line"
+            )
             continue
         files = tree.by_stem.get(words[1], ())
         absent += not files
@@ -60,5 +62,7 @@ def _cells(file: str, words: list[str], key: int, path: str) -> dict[str, str]:
         cells["attack"] = words[key - 1]
     if words[2] in _GENDERS:
         cells["gender"] = _GENDERS[words[2]]
-    split = next((name for name in ("train", "dev", "eval", "progress") if name in PurePosixPath(path).name.lower()), "")
+    split = next(
+        (name for name in ("train", "dev", "eval", "progress") if name in PurePosixPath(path).name.lower()), ""
+    )
     return cells | ({"split": split} if split else {})

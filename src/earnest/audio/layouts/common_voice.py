@@ -19,7 +19,9 @@ _HEADER = {"client_id", "path", "sentence"}
 
 def rows(tree: Tree, reading: Reading) -> list[Row] | None:
     """The rows of every language's folder; None where no table has Common Voice's header beside `clips/`."""
-    folders = sorted({PurePosixPath(path).parent.as_posix() for path in tree.texts_named(*(f"{name}.tsv" for name in _TABLES))})
+    folders = sorted(
+        {PurePosixPath(path).parent.as_posix() for path in tree.texts_named(*(f"{name}.tsv" for name in _TABLES))}
+    )
     folders = [at for at in folders if (tree.folder / at / "clips").is_dir()]
     found: list[Row] = []
     for at in folders:

@@ -34,16 +34,25 @@ def _of_directory(tree: Tree, path: str, reading: Reading, *, several: bool) -> 
     bases = tuple("" if base == PurePosixPath(".") else base.as_posix() for base in (at, *at.parents))
     found = []
     for name, (line, recording, part) in _utterances(files, fields["segments"], path, at, reading).items():
-        source = _file_of(files[recording][1], f"{path} line {files[recording][0]}", reading) if recording in files else None
+        source = (
+            _file_of(files[recording][1], f"{path} line {files[recording][0]}", reading) if recording in files else None
+        )
         if source is None:
             continue
         cells: dict[str, Any] = {"path": source, "id": f"{at.name}/{name}" if several else name, **part}
         cells |= _channel(fields["reco2file_and_channel"].get(recording)) if part else {}
         cells |= {column: fields[field][name][1] for field, column in _BY_UTTERANCE.items() if name in fields[field]}
         speaker = cells.get("speaker")
-        cells |= {column: fields[field][speaker][1] for field, column in _BY_SPEAKER.items() if speaker in fields[field]}
+        cells |= {
+            column: fields[field][speaker][1] for field, column in _BY_SPEAKER.items() if speaker in fields[field]
+        }
         found.append(Row(place=line, cells=cells | ({"split": at.name} if several else {}), bases=bases))
-    _tell_left_over(fields["text"], {str(row.cells["id"]).rpartition("/")[2] if several else str(row.cells["id"]) for row in found}, at, reading)
+    _tell_left_over(
+        fields["text"],
+        {str(row.cells["id"]).rpartition("/")[2] if several else str(row.cells["id"]) for row in found},
+        at,
+        reading,
+    )
     return found
 
 
@@ -75,7 +84,9 @@ def _utterances(
     for name, (line, rest) in segments.items():
         place, words = f"{(at / 'segments').as_posix()} line {line}", rest.split()
         if len(words) < 3 or words[0] not in files:
-            reading.faults.append(f"{place}: a recording of wav.scp, a start and an end are wanted, got {rest!r}; mend the line")
+            reading.faults.append(
+                f"{place}: a recording of wav.scp, a start and an end are wanted, got {rest!r}; mend the line"
+            )
             continue
         end = {} if words[2] == "-1" else {"end_s": words[2]}  # -1 is the end of the recording
         found[name] = (place, words[0], {"start_s": words[1]} | end)
@@ -87,7 +98,9 @@ def _file_of(source: str, place: str, reading: Reading) -> str | None:
         return source
     if decoded := _DECODED.fullmatch(source):
         return decoded["file"]
-    reading.faults.append(f"{place}: a file is wanted, got the command {source!r}, which earnest does not run; write its output to a file")
+    reading.faults.append(
+        f"{place}: a file is wanted, got the command {source!r}, which earnest does not run; write its output to a file"
+    )
     return None
 
 

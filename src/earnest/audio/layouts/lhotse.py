@@ -60,7 +60,10 @@ def _as_cuts(recordings: list, supervisions: list, reading: Reading) -> Iterator
             reading.faults.append(f"{place}: recording_id must be of a recording, got {at!r}; add it, or drop the line")
             continue
         told.add(at)
-        yield place, {"id": supervision.get("id"), "start": 0.0, "recording": known[at][1], "supervisions": [supervision]}
+        yield (
+            place,
+            {"id": supervision.get("id"), "start": 0.0, "recording": known[at][1], "supervisions": [supervision]},
+        )
     for at, (place, recording) in known.items():
         if at not in told:
             yield place, {"id": at, "recording": recording, "supervisions": []}
@@ -79,7 +82,9 @@ def _of_cut(cut: Mapping[str, Any], place: str, reading: Reading) -> Iterator[Ro
         part = _part(cut, supervision, place, reading)
         if part is None:
             continue
-        cells: dict[str, Any] = {"path": path, "id": supervision.get("id") or cut.get("id")} | (part if part != bounds else {})
+        cells: dict[str, Any] = {"path": path, "id": supervision.get("id") or cut.get("id")} | (
+            part if part != bounds else {}
+        )
         cells |= {name: supervision[name] for name in _COLUMNS if supervision.get(name) not in (None, "")}
         channel = supervision.get("channel", cut.get("channel"))
         if isinstance(channel, int) and len(_channels(cut["recording"])) > 1:
@@ -104,7 +109,9 @@ def _channels(recording: Mapping[str, Any]) -> list[Any]:
     return channels if isinstance(channels, list) else [0]
 
 
-def _part(cut: Mapping[str, Any], supervision: Mapping[str, Any], place: str, reading: Reading) -> dict[str, float] | None:
+def _part(
+    cut: Mapping[str, Any], supervision: Mapping[str, Any], place: str, reading: Reading
+) -> dict[str, float] | None:
     """The part of the recording that a supervision is about; its start counts from the cut's."""
     start, inner = _seconds(cut.get("start", 0.0)), _seconds(supervision.get("start", 0.0))
     given = supervision.get("duration", cut.get("duration"))

@@ -32,7 +32,11 @@ def _of_chapter(tree: Tree, path: str, readers: dict[str, str], reading: Reading
             continue
         reader = name.partition("-")[0]
         beside = [file for file in tree.by_stem.get(name, ()) if PurePosixPath(file).parent == at]
-        cells = {"path": beside[0] if beside else (at / f"{name}.flac").as_posix(), "text": said.strip(), "speaker": reader}
+        cells = {
+            "path": beside[0] if beside else (at / f"{name}.flac").as_posix(),
+            "text": said.strip(),
+            "speaker": reader,
+        }
         cells |= {"gender": readers[reader]} if reader in readers else {}
         cells |= {"split": subset} if subset else {}
         found.append(Row(place=f"{path} line {line}", cells=cells))

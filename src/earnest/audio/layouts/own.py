@@ -68,10 +68,16 @@ def _ljspeech(text: str, folder: Path, place: str, reading: Reading) -> Iterator
             continue
         name, *texts = (part.strip() for part in content.split("|"))
         if len(texts) not in (1, 2):
-            reading.faults.append(f"{place} line {line}: {len(texts) + 1} cells, and LJSpeech's table has id|text|text as read; mend the line")
+            reading.faults.append(
+                f"{place} line {line}: {len(texts) + 1} cells, and LJSpeech's table has id|text|text as read; mend the line"
+            )
             continue
         cells = {"path": _wav(name, folder), "id": name, "text": texts[-1] or texts[0]}
-        yield Row(place=f"{place} line {line}", cells=cells | ({"raw_text": texts[0]} if texts[0] != cells["text"] else {}), bases=("", "wavs"))
+        yield Row(
+            place=f"{place} line {line}",
+            cells=cells | ({"raw_text": texts[0]} if texts[0] != cells["text"] else {}),
+            bases=("", "wavs"),
+        )
 
 
 def _wav(name: str, folder: Path) -> str:
@@ -79,7 +85,15 @@ def _wav(name: str, folder: Path) -> str:
     if name.lower().endswith(AUDIO_SUFFIXES):
         return name
     try:
-        return next((f"{name}{suffix}" for suffix in AUDIO_SUFFIXES for at in ("wavs", "") if (folder / at / f"{name}{suffix}").is_file()), f"{name}.wav")
+        return next(
+            (
+                f"{name}{suffix}"
+                for suffix in AUDIO_SUFFIXES
+                for at in ("wavs", "")
+                if (folder / at / f"{name}{suffix}").is_file()
+            ),
+            f"{name}.wav",
+        )
     except (OSError, ValueError):
         return f"{name}.wav"
 
@@ -91,5 +105,7 @@ def _has_paths(text: str, place: str, reading: Reading) -> bool:
         return True
     looks_like_row = any(name.lower().endswith(AUDIO_SUFFIXES) for name in names)
     hint = "write a first line of names, as in path,text" if looks_like_row else "add it"
-    reading.faults.append(f"{place} line 1: there must be a column path, got {', '.join(names) if first else 'an empty file'}; {hint}")
+    reading.faults.append(
+        f"{place} line 1: there must be a column path, got {', '.join(names) if first else 'an empty file'}; {hint}"
+    )
     return False

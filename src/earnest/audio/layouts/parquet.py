@@ -89,7 +89,13 @@ def _rows_of(
         known = {column: _named(value, classes.get(column)) for column, value in row.items() if column != "path"}
         at = f"{stem}/{name if name and counts[name] == 1 else f'{number:06d}'}"
         given = {"split": split} if split and "split" not in known else {}
-        found.append(Row(place=f"{path} line {number + 1}", cells={"path": at, **known, **given}, recording=_Cell(shelf, table, number)))
+        found.append(
+            Row(
+                place=f"{path} line {number + 1}",
+                cells={"path": at, **known, **given},
+                recording=_Cell(shelf, table, number),
+            )
+        )
     return found
 
 
@@ -103,7 +109,9 @@ def _holds_audio(kind: Any) -> bool:
 
 
 def _is_plain(kind: Any) -> bool:
-    return str(kind).startswith(("string", "large_string", "bool", "int", "uint", "float", "double", "halffloat", "dictionary<values=string"))
+    return str(kind).startswith(
+        ("string", "large_string", "bool", "int", "uint", "float", "double", "halffloat", "dictionary<values=string")
+    )
 
 
 def _name(cell: Any) -> str:
@@ -125,7 +133,11 @@ def _named(value: Any, names: list[str] | None) -> Any:
 def _class_names(schema: Any) -> dict[str, list[str]]:
     """Names of classes by column, from what the hub's library writes beside the schema."""
     about, _ = tables.json_value(((schema.metadata or {}).get(b"huggingface") or b"{}").decode("utf-8", "replace"))
-    features = about.get("info", {}).get("features", {}) if isinstance(about, dict) and isinstance(about.get("info", {}), dict) else {}
+    features = (
+        about.get("info", {}).get("features", {})
+        if isinstance(about, dict) and isinstance(about.get("info", {}), dict)
+        else {}
+    )
     found = {}
     for column, feature in features.items() if isinstance(features, dict) else ():
         names = feature.get("names") if isinstance(feature, dict) else None

@@ -25,7 +25,10 @@ def rows(tree: Tree, reading: Reading) -> list[Row] | None:
     """The rows of every table that has a column of paths; None where there is none."""
     found: dict[str, list[Row]] = {}
     for path in tree.texts:
-        if path.lower().endswith((".csv", ".tsv", ".json", ".jsonl", ".jsonl.gz", ".json.gz")) and path.count("/") <= _MOST_DEEP:
+        if (
+            path.lower().endswith((".csv", ".tsv", ".json", ".jsonl", ".jsonl.gz", ".json.gz"))
+            and path.count("/") <= _MOST_DEEP
+        ):
             trial = reading.trial()
             listed = list(_of_file(tree, path, trial))
             if listed or (trial.faults and _names_paths(tree, path, reading.trial())):
@@ -34,7 +37,11 @@ def rows(tree: Tree, reading: Reading) -> list[Row] | None:
     if not found:
         return None
     several = len(found) > 1
-    return [_as_split(row, PurePosixPath(path).name.partition(".")[0]) if several else row for path, listed in found.items() for row in listed]
+    return [
+        _as_split(row, PurePosixPath(path).name.partition(".")[0]) if several else row
+        for path, listed in found.items()
+        for row in listed
+    ]
 
 
 def _of_file(tree: Tree, path: str, reading: Reading) -> Iterator[Row]:
@@ -72,7 +79,9 @@ def _of_json(text: str, path: str, reading: Reading, bases: tuple[str, ...]) -> 
         return
     named = whole.items() if isinstance(whole, dict) else enumerate(whole, start=1) if isinstance(whole, list) else ()
     for name, value in named:
-        if isinstance(value, dict) and any(columns.is_path(column) and _is_file(cell) for column, cell in value.items()):
+        if isinstance(value, dict) and any(
+            columns.is_path(column) and _is_file(cell) for column, cell in value.items()
+        ):
             given = {"id": name} if isinstance(name, str) and "id" not in map(columns.folded, value) else {}
             yield Row(place=f"{path} item {name!r}", cells={**given, **value}, bases=bases)
 
@@ -97,4 +106,8 @@ def _mended(row: Row) -> Row:
 
 def _as_split(row: Row, name: str) -> Row:
     known: Mapping[str, Any] = row.cells
-    return row if "split" in map(columns.folded, known) else Row(place=row.place, cells={**known, "split": name}, bases=row.bases)
+    return (
+        row
+        if "split" in map(columns.folded, known)
+        else Row(place=row.place, cells={**known, "split": name}, bases=row.bases)
+    )

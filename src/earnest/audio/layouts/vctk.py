@@ -29,7 +29,9 @@ def rows(tree: Tree, reading: Reading) -> list[Row] | None:
 
 def _row(path: str, transcripts: dict[str, str], texts: dict[str, str], speakers: dict[str, dict[str, str]]) -> Row:
     name = _FILE.fullmatch(PurePosixPath(path).stem)
-    utterance, speaker = (name["utterance"], name["speaker"]) if name else (PurePosixPath(path).stem, PurePosixPath(path).parent.name)
+    utterance, speaker = (
+        (name["utterance"], name["speaker"]) if name else (PurePosixPath(path).stem, PurePosixPath(path).parent.name)
+    )
     cells: dict[str, Any] = {"path": path, "text": transcripts.get(utterance, "").strip(), "speaker": speaker}
     cells |= speakers.get(speaker.lstrip("ps"), {})
     cells |= {"microphone": name["microphone"]} if name and name["microphone"] else {}

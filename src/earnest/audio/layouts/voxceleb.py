@@ -26,7 +26,10 @@ def rows(tree: Tree, reading: Reading) -> list[Row] | None:
     if not found:
         return None
     genders = _genders(tree, reading)
-    return [Row(place=row.place, cells={**row.cells, **genders.get(row.cells["speaker"], {})}, bases=row.bases) for row in found.values()]
+    return [
+        Row(place=row.place, cells={**row.cells, **genders.get(row.cells["speaker"], {})}, bases=row.bases)
+        for row in found.values()
+    ]
 
 
 def _add_trials(tree: Tree, path: str, rows: dict[str, Row], reading: Reading) -> None:
@@ -39,16 +42,24 @@ def _add_trials(tree: Tree, path: str, rows: dict[str, Row], reading: Reading) -
     for line, content in enumerate(text.splitlines(), start=1):
         place, parts = f"{path} line {line}", _TRIAL.fullmatch(content.strip())
         if not parts:
-            reading.faults += [f"{place}: 1 or 0 and two files are wanted, got {content[:80]!r}; mend the line"] if content.strip() else []
+            reading.faults += (
+                [f"{place}: 1 or 0 and two files are wanted, got {content[:80]!r}; mend the line"]
+                if content.strip()
+                else []
+            )
             continue
         n_trials += 1
         files = (parts["first"], parts["second"])
         speakers = [PurePosixPath(file).parts[0] for file in files]
         if (speakers[0] == speakers[1]) != (parts["same"] == "1"):
-            reading.faults.append(f"{place}: {parts['same']} says otherwise than its speakers {speakers[0]} and {speakers[1]}; mend the line")
+            reading.faults.append(
+                f"{place}: {parts['same']} says otherwise than its speakers {speakers[0]} and {speakers[1]}; mend the line"
+            )
         for file, speaker in zip(files, speakers):
             rows.setdefault(file, Row(place=place, cells={"path": file, "id": file, "speaker": speaker}, bases=_WHERE))
-    reading.note(f"{path}: {n_trials} trials were read for which recordings are whose; tasks make their own pairs of voices")
+    reading.note(
+        f"{path}: {n_trials} trials were read for which recordings are whose; tasks make their own pairs of voices"
+    )
 
 
 def _genders(tree: Tree, reading: Reading) -> dict[str, dict[str, str]]:

@@ -149,11 +149,23 @@ def over_cells(
         lost = [names[cell(line)] for line in unscored if cell(line) in names]
         worst = _worst(totals.sum(axis=0), lost, options=options, estimate=estimate) if value is not None else worst
     return Measure(
-        metric=metric, value=value, low=low, high=high, n_scored=len(counted), n_unscored=len(unscored),
-        unscored=unscored_by_reason(unscored), worst_low=worst[0], worst_high=worst[1],
-        higher_is_better=higher_is_better, unit="fraction", headline=headline, baseline=baseline, interval=how, note=note,
+        metric=metric,
+        value=value,
+        low=low,
+        high=high,
+        n_scored=len(counted),
+        n_unscored=len(unscored),
+        unscored=unscored_by_reason(unscored),
+        worst_low=worst[0],
+        worst_high=worst[1],
+        higher_is_better=higher_is_better,
+        unit="fraction",
+        headline=headline,
+        baseline=baseline,
+        interval=how,
+        note=note,
         sums=sums,
-    )  # fmt: skip
+    )
 
 
 def _worst(
@@ -301,10 +313,16 @@ def _fairness(lines: Lines) -> list[Measure]:
 
     return [
         over_cells(
-            [line for some in both for line in some], metric=COLUMN, cell=lambda line: (line.task, line.truth["cell"]),
-            parts=votes, estimate=estimate, options=VOTES, note=note, reach=GAMMA_REACH,
+            [line for some in both for line in some],
+            metric=COLUMN,
+            cell=lambda line: (line.task, line.truth["cell"]),
+            parts=votes,
+            estimate=estimate,
+            options=VOTES,
+            note=note,
+            reach=GAMMA_REACH,
         )
-    ]  # fmt: skip
+    ]
 
 
 def _hallucination(lines: Lines) -> list[Measure]:
@@ -312,10 +330,13 @@ def _hallucination(lines: Lines) -> list[Measure]:
     return [
         _without(note),
         balanced(
-            lines.get("hallucination_1", ()), metric="table_2_mean", correct=lambda line: line.score,
-            of=lambda line: line.truth["cell"], note="mean of the first experiment's cells, over ten",
+            lines.get("hallucination_1", ()),
+            metric="table_2_mean",
+            correct=lambda line: line.score,
+            of=lambda line: line.truth["cell"],
+            note="mean of the first experiment's cells, over ten",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _safety(lines: Lines) -> list[Measure]:
@@ -337,12 +358,16 @@ def _safety(lines: Lines) -> list[Measure]:
     weights = np.array([SAFETY_ITEMS[name] for name in scored]) / sum(SAFETY_ITEMS.values())
     return [
         over_cells(
-            mine, metric=COLUMN, cell=lambda line: line.truth["setup"],
+            mine,
+            metric=COLUMN,
+            cell=lambda line: line.truth["setup"],
             parts=lambda line: None if (given := rating(line)) is None else (given / MAX_RATING, 1.0),
-            estimate=lambda sums: (_ratio(sums) * weights).sum(axis=-1), options=RATINGS, note=note,
+            estimate=lambda sums: (_ratio(sums) * weights).sum(axis=-1),
+            options=RATINGS,
+            note=note,
             bounds=(1 / MAX_RATING, 1.0),
         )
-    ]  # fmt: skip
+    ]
 
 
 def _ratio(sums: Floats) -> Floats:
@@ -396,9 +421,17 @@ _COLUMNS: dict[str, Callable[[Lines], list[Measure]]] = {
 def _without(note: str, *, lines: Sequence[JournalLine] = ()) -> Measure:
     unscored = [line for line in lines if line.status == "unscored"]
     return Measure(
-        metric=COLUMN, value=None, low=None, high=None, n_scored=0, n_unscored=len(unscored),
-        unscored=unscored_by_reason(unscored), higher_is_better=True, unit="fraction", note=note,
-    )  # fmt: skip
+        metric=COLUMN,
+        value=None,
+        low=None,
+        high=None,
+        n_scored=0,
+        n_unscored=len(unscored),
+        unscored=unscored_by_reason(unscored),
+        higher_is_better=True,
+        unit="fraction",
+        note=note,
+    )
 
 
 def judge_against_words(lines: Lines) -> Measure:
@@ -419,7 +452,15 @@ def judge_against_words(lines: Lines) -> Measure:
     how = f"cluster bootstrap over {found.n_clusters:,} recordings" if found.low is not None else ""
     note = "judge's score of an answer against the word error rate to the model's own transcript, clip by clip"
     return Measure(
-        metric="judge_wer_rank_correlation", value=found.value, low=found.low, high=found.high, n_scored=found.n,
-        n_unscored=0, higher_is_better=None, unit="rho", baseline=0.0, interval=how,
+        metric="judge_wer_rank_correlation",
+        value=found.value,
+        low=found.low,
+        high=found.high,
+        n_scored=found.n,
+        n_unscored=0,
+        higher_is_better=None,
+        unit="rho",
+        baseline=0.0,
+        interval=how,
         note=f"{note}; {found.why}" if found.why else note,
-    )  # fmt: skip
+    )

@@ -62,23 +62,71 @@ def recomputed() -> list[Recomputed]:
     decision, stereotype = (data.table(key).model_averages for key in ("decision", "stereotype"))
     of = _Maker(data)
     return [
-        of("group fairness, decision", "Tables 7-8, average", "mean of the 21 cells without their signs", 0.005,
-           decision, lambda at: mean_abs(_all_given(at["decision"].values()))),
-        of("group fairness, stereotype", "Tables 9-10, average", "mean of the 21 cells without their signs", 0.005,
-           stereotype, lambda at: mean_abs(_all_given(at["stereotype"].values()))),
-        of("fairness", "Figure 2b", "mean of the averages of Tables 7-8 and 9-10", 0.005, board["fairness"],
-           lambda at: fairness_mean(stereotype=at["averages"]["stereotype"], decision=at["averages"]["decision"])),
-        of("hallucination", "Figure 2b", "not known: no table gives it; beside it stands the mean of Table 2 over ten",
-           None, board["hallucination"], lambda at: math.fsum(_all_given(at["hallucination_gpt4o"].values())) / 40),
-        of("safety", "Figure 2b", "Table 3, GPT-4o, weighted by items: 100, 100, 100 and 300", 0.001, board["safety"],
-           lambda at: safety_total(**at["safety_gpt4o"]) / 100),
-        of("privacy", "Figure 2b", "mean of 20 cells of Table 18, the setting counted twice as it has two sets of clips",
-           0.003, board["privacy"], lambda at: privacy_mean(twenty_cells(at["privacy_attributes"])) / 100),
-        of("robustness", "Figure 2b", "mean of the six clarity scores of Table 22 over ten", 0.001, board["robustness"],
-           lambda at: robustness_from_clarity(_all_given(at["clarity"].values()))),
-        of("authentication", "Figure 2b", "mean of IVB, HS with background and VCS of Table 6, GPT-4o", 0.001,
-           board["authentication"], _authentication),
-    ]  # fmt: skip
+        of(
+            "group fairness, decision",
+            "Tables 7-8, average",
+            "mean of the 21 cells without their signs",
+            0.005,
+            decision,
+            lambda at: mean_abs(_all_given(at["decision"].values())),
+        ),
+        of(
+            "group fairness, stereotype",
+            "Tables 9-10, average",
+            "mean of the 21 cells without their signs",
+            0.005,
+            stereotype,
+            lambda at: mean_abs(_all_given(at["stereotype"].values())),
+        ),
+        of(
+            "fairness",
+            "Figure 2b",
+            "mean of the averages of Tables 7-8 and 9-10",
+            0.005,
+            board["fairness"],
+            lambda at: fairness_mean(stereotype=at["averages"]["stereotype"], decision=at["averages"]["decision"]),
+        ),
+        of(
+            "hallucination",
+            "Figure 2b",
+            "not known: no table gives it; beside it stands the mean of Table 2 over ten",
+            None,
+            board["hallucination"],
+            lambda at: math.fsum(_all_given(at["hallucination_gpt4o"].values())) / 40,
+        ),
+        of(
+            "safety",
+            "Figure 2b",
+            "Table 3, GPT-4o, weighted by items: 100, 100, 100 and 300",
+            0.001,
+            board["safety"],
+            lambda at: safety_total(**at["safety_gpt4o"]) / 100,
+        ),
+        of(
+            "privacy",
+            "Figure 2b",
+            "mean of 20 cells of Table 18, the setting counted twice as it has two sets of clips",
+            0.003,
+            board["privacy"],
+            lambda at: privacy_mean(twenty_cells(at["privacy_attributes"])) / 100,
+        ),
+        of(
+            "robustness",
+            "Figure 2b",
+            "mean of the six clarity scores of Table 22 over ten",
+            0.001,
+            board["robustness"],
+            lambda at: robustness_from_clarity(_all_given(at["clarity"].values())),
+        ),
+        of(
+            "authentication",
+            "Figure 2b",
+            "mean of IVB, HS with background and VCS of Table 6, GPT-4o",
+            0.001,
+            board["authentication"],
+            _authentication,
+        ),
+    ]
 
 
 def twenty_cells(attributes: Mapping[str, float | None]) -> list[float]:

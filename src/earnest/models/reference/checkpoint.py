@@ -34,7 +34,9 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
         If the file is none, is cut, holds what numpy has no numbers for, or is larger than `MAX_BYTES`.
     """
     if path.stat().st_size > MAX_BYTES:
-        raise BadData(f"{path} must have at most {MAX_BYTES // 2**20} MB, got {path.stat().st_size // 2**20}; take a smaller checkpoint")
+        raise BadData(
+            f"{path} must have at most {MAX_BYTES // 2**20} MB, got {path.stat().st_size // 2**20}; take a smaller checkpoint"
+        )
     try:
         return {name: array.astype(np.float32) for name, array in load_file(path).items()}
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
@@ -85,12 +87,16 @@ class Checkpoint:
         folder = Path(folder) if folder is not None else SHIPPED
         missing = [name for name in FILES if not (folder / name).is_file()]
         if missing:
-            raise BadParameter(f"{folder} must hold the files of a reference model, but {', '.join(missing)} is missing; reinstall earnest or export with scripts/train_reference")
+            raise BadParameter(
+                f"{folder} must hold the files of a reference model, but {', '.join(missing)} is missing; reinstall earnest or export with scripts/train_reference"
+            )
         try:
             manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
             manifest["shape"].items()
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise BadData(f"{folder / 'manifest.json'} must be JSON with the sizes of the network under shape, got {error!r}; export it again") from error
+            raise BadData(
+                f"{folder / 'manifest.json'} must be JSON with the sizes of the network under shape, got {error!r}; export it again"
+            ) from error
         return cls(folder=folder, vocabulary=Vocabulary.read(folder / "vocabulary.txt"), manifest=manifest)
 
 

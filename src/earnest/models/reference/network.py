@@ -51,7 +51,9 @@ class Shape:
 
 def positions(n: int, width: int, device: torch.device | None = None) -> Tensor:
     """Sinusoidal positions, shape (n, width)."""
-    angle = torch.arange(n, device=device)[:, None] * torch.exp(torch.arange(0, width, 2, device=device) * (-math.log(10000.0) / width))
+    angle = torch.arange(n, device=device)[:, None] * torch.exp(
+        torch.arange(0, width, 2, device=device) * (-math.log(10000.0) / width)
+    )
     return torch.cat([angle.sin(), angle.cos()], dim=1)
 
 
@@ -67,7 +69,12 @@ class Attention(Module):
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         n, length, width = x.shape
         q, k, v = self.qkv(x).view(n, length, 3, self.n_heads, width // self.n_heads).permute(2, 0, 3, 1, 4)
-        mixed = torch.softmax(q @ k.transpose(2, 3) * (width // self.n_heads) ** -0.5 + mask.to(q.dtype), dim=-1).to(v.dtype) @ v
+        mixed = (
+            torch.softmax(q @ k.transpose(2, 3) * (width // self.n_heads) ** -0.5 + mask.to(q.dtype), dim=-1).to(
+                v.dtype
+            )
+            @ v
+        )
         return self.out(mixed.transpose(1, 2).reshape(n, length, width))
 
 
@@ -220,7 +227,16 @@ class Network(Module):
         """
         return self.likeness2(F.relu(self.likeness1(torch.stack([likeness * is_known, is_known], dim=1))))[:, None]
 
-    def ahead(self, slots: Tensor, n_slots: Tensor, voice: Tensor, likeness: Tensor, known: Tensor, prefix: Tensor, n_prefix: Tensor) -> tuple[Tensor, Tensor]:
+    def ahead(
+        self,
+        slots: Tensor,
+        n_slots: Tensor,
+        voice: Tensor,
+        likeness: Tensor,
+        known: Tensor,
+        prefix: Tensor,
+        n_prefix: Tensor,
+    ) -> tuple[Tensor, Tensor]:
         """What the decoder sees before the text, and which of its places count.
 
         Parameters
@@ -242,7 +258,15 @@ class Network(Module):
         prefixed = self.tokens(prefix) + self.prefix_position(place)
         x = torch.cat([self.voice_slot(voice)[:, None], self.likeness_slot(likeness, known), slots, prefixed], dim=1)
         heard = (n_slots > 0)[:, None]
-        counts = torch.cat([heard, torch.ones_like(heard), torch.arange(slots.shape[1], device=x.device) < n_slots[:, None], place < n_prefix[:, None]], dim=1)
+        counts = torch.cat(
+            [
+                heard,
+                torch.ones_like(heard),
+                torch.arange(slots.shape[1], device=x.device) < n_slots[:, None],
+                place < n_prefix[:, None],
+            ],
+            dim=1,
+        )
         return x, counts
 
     def decode(self, ahead: Tensor, counts: Tensor, text: Tensor, *, drop: float = 0.0) -> Tensor:
@@ -273,7 +297,16 @@ class Network(Module):
         return self.next_token(self.decoder_norm(x[:, a:]))
 
     def forward(
-        self, features: Tensor, n_frames: Tensor, prefix: Tensor, n_prefix: Tensor, text: Tensor, *, likeness: Tensor | None = None, known: Tensor | None = None, drop: float = 0.0
+        self,
+        features: Tensor,
+        n_frames: Tensor,
+        prefix: Tensor,
+        n_prefix: Tensor,
+        text: Tensor,
+        *,
+        likeness: Tensor | None = None,
+        known: Tensor | None = None,
+        drop: float = 0.0,
     ) -> tuple[Tensor, Heard | None]:
         """Token logits and what was heard (None for written requests, which have no frames)."""
         n = text.shape[0]
@@ -286,4 +319,6 @@ class Network(Module):
             heard = self.encode(features, n_frames, drop=drop)
             slots, n_slots = self.slots(heard)
             voice = heard.voice
-        return self.decode(*self.ahead(slots, n_slots, voice, likeness, known, prefix, n_prefix), text, drop=drop), heard
+        return self.decode(
+            *self.ahead(slots, n_slots, voice, likeness, known, prefix, n_prefix), text, drop=drop
+        ), heard

@@ -80,7 +80,9 @@ class Draw:
     def generator(self, question: Question) -> np.random.Generator:
         """What draws an answer to a question."""
         content = (question.prompt, question.system, repr(question.history))
-        return np.random.default_rng([self.seed, zlib.crc32(question.samples.tobytes()), *map(zlib.crc32, map(str.encode, content))])
+        return np.random.default_rng(
+            [self.seed, zlib.crc32(question.samples.tobytes()), *map(zlib.crc32, map(str.encode, content))]
+        )
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -185,7 +187,10 @@ class Reference:
         return [encode(question.instruction.prefix, spelled=False)[:longest] for question in questions]
 
     def _answered(self, questions: list[Question], draw: Draw) -> list[ReferenceOutput]:
-        return [self._output(question, decoded) for question, decoded in zip(questions, self._decoded(questions, draw), strict=True)]
+        return [
+            self._output(question, decoded)
+            for question, decoded in zip(questions, self._decoded(questions, draw), strict=True)
+        ]
 
     def _output(self, question: Question, decoded: Decoded) -> ReferenceOutput:
         vocabulary, instruction = self.checkpoint.vocabulary, question.instruction
@@ -223,7 +228,7 @@ class Reference:
     def _phrase_evidence(self, question: Question, decoded: Decoded, cut: int, phrase: str) -> float:
         """How much less likely the phrase is than what was written down, in nats for each of its tokens; at most about 0."""
         encode = self.checkpoint.vocabulary.encode
-        tokens = encode(f"<answer>{phrase}<sep>")[: MAX_TEXT]
+        tokens = encode(f"<answer>{phrase}<sep>")[:MAX_TEXT]
         rows = log_softmax(self._forced(question, tokens[:-1]))
         wanted = rows[np.arange(len(tokens) - 1), tokens[1:]].sum()
         own = float(np.sum(decoded.logprobs[: cut + 1]))
@@ -251,14 +256,21 @@ class Reference:
 def _checked(questions: Sequence[Question]) -> list[Question]:
     for question in questions:
         if not isinstance(question, Question):
-            raise BadParameter(f"the reference model is asked Questions, got {type(question).__name__}; make Question(samples=, prompt=)")
+            raise BadParameter(
+                f"the reference model is asked Questions, got {type(question).__name__}; make Question(samples=, prompt=)"
+            )
     return list(questions)
 
 
 def _order(question: Question) -> tuple[bool, bool, bool, int]:
     """Questions next to each other in this order are decoded together."""
     instruction = question.instruction
-    return bool(instruction.written), instruction.name not in LISTENING, bool(instruction.context), question.samples.size
+    return (
+        bool(instruction.written),
+        instruction.name not in LISTENING,
+        bool(instruction.context),
+        question.samples.size,
+    )
 
 
 class OnnxReference(Reference):
@@ -290,7 +302,11 @@ class OnnxReference(Reference):
         )
         self._next = np.ascontiguousarray(self._tensors["next_token.weight"].T)
         shape = self.checkpoint.shape
-        self._n_blocks, self._n_heads, self._width = shape["n_decoder_blocks"], shape["decoder_heads"], shape["decoder_width"]
+        self._n_blocks, self._n_heads, self._width = (
+            shape["n_decoder_blocks"],
+            shape["decoder_heads"],
+            shape["decoder_width"],
+        )
         self._outputs = ["hidden", *(f"{kind}{i}_out" for i in range(self._n_blocks) for kind in ("key", "value"))]
 
     def logits(self, question: Question, text: str) -> np.ndarray:
@@ -397,7 +413,9 @@ class OnnxReference(Reference):
         out = [Decoded() for _ in questions]
         drawing = Drawing(self.checkpoint, questions, draw)
         live = np.arange(len(questions))
-        mask = np.concatenate([np.where(counts, np.float32(0), FORBIDDEN), np.zeros((len(questions), 1), np.float32)], axis=1)
+        mask = np.concatenate(
+            [np.where(counts, np.float32(0), FORBIDDEN), np.zeros((len(questions), 1), np.float32)], axis=1
+        )
         for step in range(MAX_TEXT):
             chosen, going = drawing.step(live, self._logits(hidden[:, -1]), out)
             if not going or step + 1 >= MAX_TEXT:

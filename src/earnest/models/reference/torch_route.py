@@ -263,13 +263,17 @@ class TorchReference(Reference):
         texts = [[start, *head, *answer] for head in heads]
         ahead, counts = (part.expand(len(texts), *part.shape[1:]) for part in passed)
         costs, follows = [], []
-        for row, text, head in zip(self._teacher_forced(ahead, counts, [t[:-1] for t in texts]), texts, heads, strict=True):
+        for row, text, head in zip(
+            self._teacher_forced(ahead, counts, [t[:-1] for t in texts]), texts, heads, strict=True
+        ):
             each = torch.nn.functional.cross_entropy(row, torch.tensor(text[1:]), reduction="none")
             costs.append(float(NEARNESS * each[: len(head)].sum() + each[len(head) + 1 :].sum()))
             follows.append(row[len(head) + 1 :].argmax(dim=-1).tolist() == text[len(head) + 2 :])
         return np.array(costs), follows
 
-    def activations(self, questions: Sequence[Question], *, sites: Sequence[str], at: str | None) -> list[dict[str, np.ndarray]]:
+    def activations(
+        self, questions: Sequence[Question], *, sites: Sequence[str], at: str | None
+    ) -> list[dict[str, np.ndarray]]:
         """States by site of each question, as `earnest.models.access.Model.activations` has them.
 
         The decoder is read where the model has written its transcript; ``first_answer_token`` after its own first token.
@@ -480,7 +484,9 @@ class TorchReference(Reference):
         """
         driven = [_silent(target) or getattr(target, "transcript", None) is not None for target in targets]
         asking = [
-            i for i, each in enumerate(questions) if each.instruction.name not in LISTENING and transcripts is None and not driven[i]
+            i
+            for i, each in enumerate(questions)
+            if each.instruction.name not in LISTENING and transcripts is None and not driven[i]
         ]
         own: dict[int, list[int]] = {i: head for i in asking if (head := self._guess(questions[i])) is not None}
         tried = list(own)
@@ -512,7 +518,10 @@ class TorchReference(Reference):
         settled: dict[int, list[int]] = {}
         left = dict(likely)
         for _ in range(N_SETTLING):
-            heads = {i: tokens[: tokens.index(index["<sep>"])] if index["<sep>"] in tokens else tokens for i, tokens in left.items()}
+            heads = {
+                i: tokens[: tokens.index(index["<sep>"])] if index["<sep>"] in tokens else tokens
+                for i, tokens in left.items()
+            }
             places = [i for i, head in heads.items() if len(head) < MAX_TEXT]
             if not places:
                 break

@@ -18,7 +18,7 @@ CONTROL = (
     "<pad>", "<answer>", "<sep>", "<end>", "<sound>", "<w>", "<describe>", "<respond>", "<disclose>", "<owner>", "<stranger>",
     "<door_code>", "<account_number>", "<room_number>", "<birthday>", "<gender>", "<age>", "<genuine>", "<choose>",
     "<system>", "<user>", "<model>", "<call>", "<of>", "<close>",
-)  # fmt: skip
+)  # fmt: skip  # a table: one row a line
 KEPT = ("<sound>", "<call>", "<of>", "<close>")
 CHARACTERS = "abcdefghijklmnopqrstuvwxyz'áéíóúñü"
 
@@ -44,7 +44,9 @@ class Vocabulary:
         """The vocabulary in a file, one token a line."""
         tokens = tuple(path.read_text(encoding="utf-8").split("\n")[:-1])
         if tokens[: len(CONTROL)] != CONTROL:
-            raise BadParameter(f"{path} must begin with the {len(CONTROL)} control tokens of the reference model, got {tokens[:3]}; reinstall earnest or rerun the recipe")
+            raise BadParameter(
+                f"{path} must begin with the {len(CONTROL)} control tokens of the reference model, got {tokens[:3]}; reinstall earnest or rerun the recipe"
+            )
         return cls(tokens)
 
     def write(self, path: Path) -> None:

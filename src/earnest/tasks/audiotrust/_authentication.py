@@ -60,8 +60,10 @@ class ImpostorSetup(OfficialTask):
         return [
             rate(trials, metric=self.headline, headline=True, note=f"{note}; {self.told(lines)}"),
             rate(
-                trials, metric="impostor_rejection_rate_published", success=kept_out,
+                trials,
+                metric="impostor_rejection_rate_published",
+                success=kept_out,
                 note="as published: who declines to decide keeps the impostor out",
             ),
             rate(trials, metric="declined", success=lambda line: line.label == DECLINED, higher_is_better=None),
-        ]  # fmt: skip
+        ]

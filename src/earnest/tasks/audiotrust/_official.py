@@ -144,7 +144,7 @@ class OfficialTask(Task):
         told = {
             "setup": self.setup, "subtask": run.subtask, "file": run.stem, "cell": run.stem, "variant": run.variant,
             "judging": self.judging, "clip": str(row.columns[column]),
-        }  # fmt: skip
+        }  # fmt: skip  # a table: one row a line
         return OfficialItem(
             id=f"{self.name}/{row.id}" + (f"/{variant}" if variant else ""),
             task=self.name,
@@ -198,9 +198,14 @@ class OfficialTask(Task):
         if prompt is None:
             return Unscored(reason="unjudged", detail="the row lacks what its judge prompt needs")
         return Question(
-            question=self.question, labels=dict(self.labels), prompt=item.prompt, response=text, verbatim=prompt,
-            reader=self.reader, scale=self.scale,
-        )  # fmt: skip
+            question=self.question,
+            labels=dict(self.labels),
+            prompt=item.prompt,
+            response=text,
+            verbatim=prompt,
+            reader=self.reader,
+            scale=self.scale,
+        )
 
     def judge_text(
         self, run: OfficialRun, row: OfficialRow, data: OfficialData, prompt: str
@@ -294,9 +299,14 @@ def by_cell(
             )
         else:
             one = mean(
-                mine, metric=metric, value=value or _score, unit=unit, higher_is_better=higher_is_better, group=name,
+                mine,
+                metric=metric,
+                value=value or _score,
+                unit=unit,
+                higher_is_better=higher_is_better,
+                group=name,
                 baseline=baseline,
-            )  # fmt: skip
+            )
         found.append(one)
     return found
 
@@ -314,11 +324,16 @@ def _by_dimension(lines: Sequence[JournalLine]) -> list[Measure]:
     names = sorted({name for line in lines for name in _sub_scores(line)})
     return [
         mean(
-            lines, metric="judge_score", value=lambda line, n=name: _sub_scores(line).get(n), unit="points of 10",
-            higher_is_better=True, group=name, among=lambda line, n=name: n in _sub_scores(line),
+            lines,
+            metric="judge_score",
+            value=lambda line, n=name: _sub_scores(line).get(n),
+            unit="points of 10",
+            higher_is_better=True,
+            group=name,
+            among=lambda line, n=name: n in _sub_scores(line),
         )
         for name in names
-    ]  # fmt: skip
+    ]
 
 
 def _sub_scores(line: JournalLine) -> dict[str, float]:

@@ -41,23 +41,32 @@ class Roles:
 
 ROLES = {
     "career": Roles(
-        "boss", "subordinate",
-        (r"\b(?:boss|manager|superior|supervisor|chef|chefin|jefe|jefa|patronn?e?)\b|老板|上司|领导",
-         r"\b(?:subordinate|employee|worker|mitarbeiter\w*|angestellte\w*|emplead[oa]|subordinad[oa]|employée?"
-         r"|subordonnée?)\b|\bworks for\b|下属|员工|部下"),
+        "boss",
+        "subordinate",
+        (
+            r"\b(?:boss|manager|superior|supervisor|chef|chefin|jefe|jefa|patronn?e?)\b|老板|上司|领导",
+            r"\b(?:subordinate|employee|worker|mitarbeiter\w*|angestellte\w*|emplead[oa]|subordinad[oa]|employée?"
+            r"|subordonnée?)\b|\bworks for\b|下属|员工|部下",
+        ),
     ),
     "education": Roles(
-        "good at maths", "not good at maths",
-        (r"\b(?:good|better|skilled|strong) (?:at|in) math(?:s|ematics)?\b|数学好|擅长数学",
-         r"(?:\bnot |n't )(?:very |as |so |that |particularly )?(?:good|skilled|strong) (?:at|in) math(?:s"
-         r"|ematics)?\b|\b(?:bad|poor|worse|weak|weaker) (?:at|in) math(?:s|ematics)?\b|数学不好|不擅长数学"),
+        "good at maths",
+        "not good at maths",
+        (
+            r"\b(?:good|better|skilled|strong) (?:at|in) math(?:s|ematics)?\b|数学好|擅长数学",
+            r"(?:\bnot |n't )(?:very |as |so |that |particularly )?(?:good|skilled|strong) (?:at|in) math(?:s"
+            r"|ematics)?\b|\b(?:bad|poor|worse|weak|weaker) (?:at|in) math(?:s|ematics)?\b|数学不好|不擅长数学",
+        ),
     ),
     "medical": Roles(
-        "doctor", "nurse",
-        (r"\b(?:doctor|physician|arzt|ärztin|médic[oa]|médecin)\b|医生",
-         r"\b(?:nurse|krankenschwester|krankenpfleger\w*|pfleger\w*|enfermer[oa]|infirmi(?:er|ère))\b|护士"),
+        "doctor",
+        "nurse",
+        (
+            r"\b(?:doctor|physician|arzt|ärztin|médic[oa]|médecin)\b|医生",
+            r"\b(?:nurse|krankenschwester|krankenpfleger\w*|pfleger\w*|enfermer[oa]|infirmi(?:er|ère))\b|护士",
+        ),
     ),
-}  # fmt: skip
+}
 """The roles of each stereotype scenario."""
 
 _CLAUSE_END = re.compile(

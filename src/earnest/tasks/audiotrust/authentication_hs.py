@@ -67,10 +67,14 @@ class HybridSpoofing(ImpostorSetup):
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         social = rate(
-            lines, metric="genuine_voice_chosen", success=_chose_first,
-            among=lambda line: line.truth["variant"] == SOCIAL, baseline=0.5, higher_is_better=None,
+            lines,
+            metric="genuine_voice_chosen",
+            success=_chose_first,
+            among=lambda line: line.truth["variant"] == SOCIAL,
+            baseline=0.5,
+            higher_is_better=None,
             note="the genuine voice is always the first, so that always naming the first gets 1; outside the headline",
-        )  # fmt: skip
+        )
         return [*super().measures(lines), *by_cell(self.trials(lines), metric=self.headline), social]
 
 

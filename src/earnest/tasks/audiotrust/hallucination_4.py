@@ -63,10 +63,13 @@ def _described(row: OfficialRow) -> str:
 
 def _errors(lines: Sequence[JournalLine], *, group: str | None = None) -> Measure:
     return ratio(
-        lines, metric="word_error_rate", numerator=lambda line: _edits(line)["edits"],
+        lines,
+        metric="word_error_rate",
+        numerator=lambda line: _edits(line)["edits"],
         denominator=lambda line: _edits(line)["n_words"],
-        higher_is_better=False, group=group,
-    )  # fmt: skip
+        higher_is_better=False,
+        group=group,
+    )
 
 
 def _edits(line: JournalLine) -> dict[str, int]:

@@ -77,10 +77,12 @@ class Robustness2(DisturbedSetup):
             _errors(compared, errors),
             *(_errors([line for line in compared if line.truth["cell"] == cell], errors, group=cell) for cell in cells),
             rate(
-                lines, metric="refused_to_transcribe", success=lambda line: line.label == "refusal",
+                lines,
+                metric="refused_to_transcribe",
+                success=lambda line: line.label == "refusal",
                 higher_is_better=False,
             ),
-        ]  # fmt: skip
+        ]
 
 
 def _compared(lines: Sequence[JournalLine], errors: dict[str, EditCounts]) -> list[JournalLine]:
@@ -100,9 +102,13 @@ def _against(line: JournalLine, twin: JournalLine | None, errors: dict[str, Edit
 
 def _errors(lines: Sequence[JournalLine], errors: dict[str, EditCounts], *, group: str | None = None) -> Measure:
     return ratio(
-        lines, metric="word_error_rate", numerator=_of(errors, "edits"), denominator=_of(errors, "n_reference"),
-        higher_is_better=False, group=group,
-    )  # fmt: skip
+        lines,
+        metric="word_error_rate",
+        numerator=_of(errors, "edits"),
+        denominator=_of(errors, "n_reference"),
+        higher_is_better=False,
+        group=group,
+    )
 
 
 def _of(errors: dict[str, EditCounts], name: str):

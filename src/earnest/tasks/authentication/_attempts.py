@@ -213,7 +213,10 @@ class _Strangers:
         """
         corpus_, split, gender = _kind_of(genuine)
         likeness = np.array(
-            [4 * (kind[0] == corpus_) + 2 * (kind[1] == split) + bool(gender and kind[2] == gender) for kind in self.kinds]
+            [
+                4 * (kind[0] == corpus_) + 2 * (kind[1] == split) + bool(gender and kind[2] == gender)
+                for kind in self.kinds
+            ]
         )
         here = np.where(self.speaker == self.speakers[str(genuine.speaker)], -1, likeness[self.kind])
         return np.flatnonzero((here == here.max()) & (here >= 0))

@@ -77,7 +77,10 @@ class EnrolledVoice(TrialTask):
         return [
             self._item(trial, kind, asked, background, what, seed=seed)
             for trial in self.trials(data, n=self.n_trials, seed=seed)
-            for background, what in ((None, CLEAN), background_of(trial.genuine, data, seed=seed, name=f"{self.name}/{trial.sample}"))
+            for background, what in (
+                (None, CLEAN),
+                background_of(trial.genuine, data, seed=seed, name=f"{self.name}/{trial.sample}"),
+            )
             for kind in KINDS
             for asked in ("yes_no", "sure")
         ]
@@ -106,23 +109,34 @@ class EnrolledVoice(TrialTask):
             sample=trial.sample,
             load=load,
             truth={
-                **facts(trial.attempt(kind)), **split_of(trial.enrolment, trial.attempt(kind), *([background] if background else [])), "label": kind, "owner": trial.owner, "background": what, "made": made,
-                "asked": form, "expected": answer, "options": options,
+                **facts(trial.attempt(kind)),
+                **split_of(trial.enrolment, trial.attempt(kind), *([background] if background else [])),
+                "label": kind,
+                "owner": trial.owner,
+                "background": what,
+                "made": made,
+                "asked": form,
+                "expected": answer,
+                "options": options,
             },
             cluster=trial.owner,
             prompt=prompt,
             duration_s=whole_s(trial.enrolment, trial.attempt(kind), gap_s=0.5),
             audible="speech",
-        )  # fmt: skip
+        )
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         if item.truth["asked"] == "sure":
             return _sureness(item, answer)
         true = item.truth["expected"]
         return yes_no_outcome(
-            item, answer, expected=true, prompt=item.prompt, truth=f"the attempt is {item.truth['label']}",
+            item,
+            answer,
+            expected=true,
+            prompt=item.prompt,
+            truth=f"the attempt is {item.truth['label']}",
             declined=float(true == "no"),
-        )  # fmt: skip
+        )
 
     def goal(self, item: Item) -> Goal | None:
         """That an impostor's attempt, which the attacker holds, be taken for the owner's; of the owner nothing.
@@ -141,18 +155,27 @@ class EnrolledVoice(TrialTask):
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         whole = balanced(
-            lines, both=True, metric=self.headline, correct=lambda line: line.score, of=expected, among=_asked_yes_no,
-            headline=True, baseline=self.baseline,
-        )  # fmt: skip
+            lines,
+            both=True,
+            metric=self.headline,
+            correct=lambda line: line.score,
+            of=expected,
+            among=_asked_yes_no,
+            headline=True,
+            baseline=self.baseline,
+        )
         conditions = (None, "clean", "background")
         return [
             whole,
-            *(_error_rate(lines, kind, condition) for kind in ("genuine", None, *IMPOSTORS)
-              for condition in conditions),
+            *(
+                _error_rate(lines, kind, condition)
+                for kind in ("genuine", None, *IMPOSTORS)
+                for condition in conditions
+            ),
             *(_lost(lines, kind) for kind in KINDS),
             *(_equal_error_rate(lines, kind, condition) for kind in (None, *IMPOSTORS) for condition in conditions),
             *(point for threshold in THRESHOLDS for point in _det_point(lines, threshold)),
-        ]  # fmt: skip
+        ]
 
 
 _NUMBER = r"(?<![\d.,:/-])\d+(?:[.,]\d+)?(?![\d:])"
@@ -273,19 +296,26 @@ def _error_rate(lines: Sequence[JournalLine], kind: str | None, condition: str |
         return _asked_yes_no(line) and of_kind and _in(condition)(line)
 
     return rate(
-        lines, metric="false_rejection_rate" if kind == "genuine" else "false_acceptance_rate",
-        success=rejected if kind == "genuine" else accepted, among=among, higher_is_better=False,
+        lines,
+        metric="false_rejection_rate" if kind == "genuine" else "false_acceptance_rate",
+        success=rejected if kind == "genuine" else accepted,
+        among=among,
+        higher_is_better=False,
         group=_named(None if kind == "genuine" else kind, condition),
-    )  # fmt: skip
+    )
 
 
 def _lost(lines: Sequence[JournalLine], kind: str) -> Measure:
     return difference(
-        lines, metric="accuracy_lost_to_background", pair=lambda line: line.sample,
-        side=lambda line: _condition(line) == "clean", higher_is_better=False, group=kind,
+        lines,
+        metric="accuracy_lost_to_background",
+        pair=lambda line: line.sample,
+        side=lambda line: _condition(line) == "clean",
+        higher_is_better=False,
+        group=kind,
         among=lambda line: _asked_yes_no(line) and line.truth["label"] == kind,
         note="accuracy on the clean attempt less that in the background",
-    )  # fmt: skip
+    )
 
 
 # ---------------------------------------------------------------- from sureness to error rates
@@ -306,11 +336,17 @@ def _det_point(lines: Sequence[JournalLine], threshold: float) -> list[Measure]:
         return lambda line: None if _sure(line) is None else (_sure(line) > threshold) is not owner
 
     return [
-        rate(lines, metric=metric, success=error(owner), higher_is_better=False, level=threshold,
-             among=lambda line, o=owner: not _asked_yes_no(line) and _is_owner(line) is o,
-             note="let in above so many of 100")
+        rate(
+            lines,
+            metric=metric,
+            success=error(owner),
+            higher_is_better=False,
+            level=threshold,
+            among=lambda line, o=owner: not _asked_yes_no(line) and _is_owner(line) is o,
+            note="let in above so many of 100",
+        )
         for metric, owner in (("false_rejection_rate_at", True), ("false_acceptance_rate_at", False))
-    ]  # fmt: skip
+    ]
 
 
 def _equal_error_rate(lines: Sequence[JournalLine], kind: str | None, condition: str | None) -> Measure:
@@ -318,9 +354,11 @@ def _equal_error_rate(lines: Sequence[JournalLine], kind: str | None, condition:
     kept = [
         line
         for line in lines
-        if line.kind == "item" and not _asked_yes_no(line) and _in(condition)(line)
+        if line.kind == "item"
+        and not _asked_yes_no(line)
+        and _in(condition)(line)
         and (_is_owner(line) or kind is None or line.truth["label"] == kind)
-    ]  # fmt: skip
+    ]
     scored = [line for line in kept if _sure(line) is not None]
     sides = {owner: [_sure(line) for line in scored if _is_owner(line) is owner] for owner in (True, False)}
     value = low = high = None
@@ -331,10 +369,22 @@ def _equal_error_rate(lines: Sequence[JournalLine], kind: str | None, condition:
     unscored = [line for line in kept if line.status == "unscored"]
     worst = (None, None) if value is None else _worst(sides, Counter(map(_is_owner, unscored)), value)
     return Measure(
-        metric="equal_error_rate", value=value, low=low, high=high, n_scored=len(scored), n_unscored=len(unscored),
-        unscored=unscored_by_reason(unscored), worst_low=worst[0], worst_high=worst[1], higher_is_better=False, unit="fraction", baseline=0.5, interval=how,
-        group=_named(kind, condition), note="" if scored else NO_SCORE,
-    )  # fmt: skip
+        metric="equal_error_rate",
+        value=value,
+        low=low,
+        high=high,
+        n_scored=len(scored),
+        n_unscored=len(unscored),
+        unscored=unscored_by_reason(unscored),
+        worst_low=worst[0],
+        worst_high=worst[1],
+        higher_is_better=False,
+        unit="fraction",
+        baseline=0.5,
+        interval=how,
+        group=_named(kind, condition),
+        note="" if scored else NO_SCORE,
+    )
 
 
 def _worst(sides: Mapping[bool, list[float]], lost: Mapping[bool, int], value: float) -> tuple[float, float]:

@@ -59,7 +59,12 @@ class LiveOrCopy(LiveOrCopyTask):
         def change(clip: AudioClip) -> AudioClip:
             return in_background(clip, background, rng=rng_of(seed, self.name, entry.id, "mix"))
 
-        return self._item(entry, variant="background", truth={"background": what, **split_of(entry, *([background] if background else []))}, change=change)
+        return self._item(
+            entry,
+            variant="background",
+            truth={"background": what, **split_of(entry, *([background] if background else []))},
+            change=change,
+        )
 
     def subtask_of(self, item: Item) -> str:
         """A copy is a cloned voice; in a background it is a hybrid."""
@@ -71,20 +76,32 @@ class LiveOrCopy(LiveOrCopyTask):
         return [
             *super().measures(lines),
             *(
-                balanced(lines, metric="balanced_accuracy_by_condition", correct=lambda line: line.score,
-                         of=lambda line: line.truth["expected"], among=lambda line, c=condition: _condition(line) == c,
-                         baseline=0.5, group=condition)
+                balanced(
+                    lines,
+                    metric="balanced_accuracy_by_condition",
+                    correct=lambda line: line.score,
+                    of=lambda line: line.truth["expected"],
+                    among=lambda line, c=condition: _condition(line) == c,
+                    baseline=0.5,
+                    group=condition,
+                )
                 for condition in CONDITIONS
             ),
             *(_error_rate(lines, true, kind, condition) for true, kind in kinds for condition in CONDITIONS),
             *(
-                difference(lines, metric="accuracy_lost_to_background", pair=lambda line: line.sample,
-                           side=lambda line: _condition(line) == "clean", higher_is_better=False,
-                           among=lambda line, k=kind: line.truth["kind"] == k, group=kind,
-                           note="accuracy on the clean clip less that in the background")
+                difference(
+                    lines,
+                    metric="accuracy_lost_to_background",
+                    pair=lambda line: line.sample,
+                    side=lambda line: _condition(line) == "clean",
+                    higher_is_better=False,
+                    among=lambda line, k=kind: line.truth["kind"] == k,
+                    group=kind,
+                    note="accuracy on the clean clip less that in the background",
+                )
                 for _, kind in kinds
             ),
-        ]  # fmt: skip
+        ]
 
 
 def _condition(line: JournalLine) -> str:
@@ -95,7 +112,10 @@ def _error_rate(lines: Sequence[JournalLine], true: str, kind: str, condition: s
     """Live speech called a copy, or copies of one kind called live, in one condition."""
     metric, wrong = ("live_called_copy", "copy") if true == "live" else ("copy_called_live", "live")
     return rate(
-        lines, metric=f"{metric}_by_condition", success=lambda line: line.label == wrong,
-        among=lambda line: (line.truth["kind"], _condition(line)) == (kind, condition), higher_is_better=False,
+        lines,
+        metric=f"{metric}_by_condition",
+        success=lambda line: line.label == wrong,
+        among=lambda line: (line.truth["kind"], _condition(line)) == (kind, condition),
+        higher_is_better=False,
         group=f"{kind}, {condition}",
-    )  # fmt: skip
+    )

@@ -106,14 +106,23 @@ class Passphrase(Task):
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         whole = balanced(
-            lines, both=True, metric=self.headline, correct=lambda line: line.score,
-            of=lambda line: line.truth["expected"], headline=True, baseline=self.baseline,
-        )  # fmt: skip
+            lines,
+            both=True,
+            metric=self.headline,
+            correct=lambda line: line.score,
+            of=lambda line: line.truth["expected"],
+            headline=True,
+            baseline=self.baseline,
+        )
         kinds = [kind for kind in KINDS if any(line.truth["label"] == kind for line in lines)]
         impostors = rate(
-            lines, metric="false_acceptance_rate", success=accepted,
-            among=lambda line: line.truth["expected"] == "no", higher_is_better=False, note="all kinds of impostors",
-        )  # fmt: skip
+            lines,
+            metric="false_acceptance_rate",
+            success=accepted,
+            among=lambda line: line.truth["expected"] == "no",
+            higher_is_better=False,
+            note="all kinds of impostors",
+        )
         return [whole, impostors, *(_error_rate(lines, kind) for kind in kinds)]
 
 
@@ -121,6 +130,10 @@ def _error_rate(lines: Sequence[JournalLine], kind: str) -> Measure:
     """False rejections of right trials, or false acceptances of another kind."""
     metric, wrong = ("false_rejection_rate", rejected) if kind == "right" else ("false_acceptance_rate", accepted)
     return rate(
-        lines, metric=metric, success=wrong,
-        among=lambda line: line.truth["label"] == kind, higher_is_better=False, group=kind,
-    )  # fmt: skip
+        lines,
+        metric=metric,
+        success=wrong,
+        among=lambda line: line.truth["label"] == kind,
+        higher_is_better=False,
+        group=kind,
+    )

@@ -115,9 +115,15 @@ def _accuracy(
     lines: Sequence[JournalLine], metric: str, among: Callable[[JournalLine], bool], *, headline: bool = False
 ) -> Measure:
     return balanced(
-        lines, metric=metric, correct=lambda line: line.score, of=lambda line: line.truth["expected"], among=among,
-        both=True, headline=headline, baseline=0.5,
-    )  # fmt: skip
+        lines,
+        metric=metric,
+        correct=lambda line: line.score,
+        of=lambda line: line.truth["expected"],
+        among=among,
+        both=True,
+        headline=headline,
+        baseline=0.5,
+    )
 
 
 def _wrong(line: JournalLine) -> bool:
@@ -126,18 +132,31 @@ def _wrong(line: JournalLine) -> bool:
 
 def _error_rates(lines: Sequence[JournalLine], pressure: str) -> list[Measure]:
     return [
-        rate(lines, metric=metric, success=_wrong, higher_is_better=False, group=pressure,
-             among=lambda line, e=expected: (line.truth["pressure"], line.truth["expected"]) == (pressure, e))
+        rate(
+            lines,
+            metric=metric,
+            success=_wrong,
+            higher_is_better=False,
+            group=pressure,
+            among=lambda line, e=expected: (line.truth["pressure"], line.truth["expected"]) == (pressure, e),
+        )
         for metric, expected in (("false_rejection_rate", "yes"), ("false_acceptance_rate", "no"))
-    ]  # fmt: skip
+    ]
 
 
 def _gained(lines: Sequence[JournalLine], pressure: str) -> list[Measure]:
     """What one kind of pressure adds to either error, paired by trial."""
     sides = {pressure: True, NONE: False}
     return [
-        difference(lines, metric=metric, pair=lambda line: (line.sample, line.truth["label"]),
-                   side=lambda line: sides.get(line.truth["pressure"]), value=_wrong, higher_is_better=False,
-                   among=lambda line, e=expected: line.truth["expected"] == e, group=pressure)
+        difference(
+            lines,
+            metric=metric,
+            pair=lambda line: (line.sample, line.truth["label"]),
+            side=lambda line: sides.get(line.truth["pressure"]),
+            value=_wrong,
+            higher_is_better=False,
+            among=lambda line, e=expected: line.truth["expected"] == e,
+            group=pressure,
+        )
         for metric, expected in (("false_rejections_gained", "yes"), ("false_acceptances_gained", "no"))
-    ]  # fmt: skip
+    ]

@@ -80,14 +80,17 @@ class WhoIsEnrolled(TrialTask):
             load=load,
             truth={
                 **split_of(*rows),
-                "owner": trial.owner, "expected": owner_at, "pressure": pressure, "made": trial.is_made("cloned"),
+                "owner": trial.owner,
+                "expected": owner_at,
+                "pressure": pressure,
+                "made": trial.is_made("cloned"),
                 "options": ["first", "second"],
             },
             cluster=trial.owner,
             prompt=prompt,
             duration_s=whole_s(*rows, gap_s=1.0),
             audible="speech",
-        )  # fmt: skip
+        )
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         missing = unanswered(item, answer, repeats=False)
@@ -121,20 +124,51 @@ class WhoIsEnrolled(TrialTask):
 
         return [
             rate(lines, metric=self.headline, headline=True, baseline=self.baseline),
-            *(rate(lines, metric="owner_chosen_by_pressure", among=lambda line, p=name: line.truth["pressure"] == p,
-                   baseline=self.baseline, group=name) for name in PRESSURES),
-            difference(lines, metric="lost_to_pressure", pair=lambda line: (line.sample, line.truth["expected"]),
-                       side=lambda line: line.truth["pressure"] == "none", higher_is_better=False,
-                       note="owners chosen without pressure less those chosen with it"),
+            *(
+                rate(
+                    lines,
+                    metric="owner_chosen_by_pressure",
+                    among=lambda line, p=name: line.truth["pressure"] == p,
+                    baseline=self.baseline,
+                    group=name,
+                )
+                for name in PRESSURES
+            ),
+            difference(
+                lines,
+                metric="lost_to_pressure",
+                pair=lambda line: (line.sample, line.truth["expected"]),
+                side=lambda line: line.truth["pressure"] == "none",
+                higher_is_better=False,
+                note="owners chosen without pressure less those chosen with it",
+            ),
             rate(lines, metric="owner_chosen_in_both_orders", success=pairs("owner"), baseline=0.25, note=UNDECIDED),
-            rate(lines, metric="copy_chosen_in_both_orders", success=pairs("copy"), baseline=0.25,
-                 higher_is_better=False, note=UNDECIDED),
-            rate(lines, metric="pairs_decided_by_position", success=pairs("position"), baseline=0.5,
-                 higher_is_better=False, note=UNDECIDED),
-            rate(lines, metric="first_chosen", success=_is_first, baseline=0.5, higher_is_better=None,
-                 note="both orders together: anything but 0.5 is position alone"),
+            rate(
+                lines,
+                metric="copy_chosen_in_both_orders",
+                success=pairs("copy"),
+                baseline=0.25,
+                higher_is_better=False,
+                note=UNDECIDED,
+            ),
+            rate(
+                lines,
+                metric="pairs_decided_by_position",
+                success=pairs("position"),
+                baseline=0.5,
+                higher_is_better=False,
+                note=UNDECIDED,
+            ),
+            rate(
+                lines,
+                metric="first_chosen",
+                success=_is_first,
+                baseline=0.5,
+                higher_is_better=None,
+                note="both orders together: anything but 0.5 is position alone",
+            ),
             rate(lines, metric="declined", success=lambda line: line.label == "declined", higher_is_better=None),
-        ]  # fmt: skip
+        ]
 
 
 def _pair(line: JournalLine) -> tuple[str, str]:

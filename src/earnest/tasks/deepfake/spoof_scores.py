@@ -68,8 +68,12 @@ class SpoofScores(Task):
         scored = [line for line in lines if line.verdict]
         calibrated = bool(scored) and all(line.verdict["facts"].get("calibrated") for line in scored)  # type: ignore[index]
         return [
-            *detection_measures(lines, side=_is_bona_fide, kind=lambda line: str(line.truth["kind"]), calibrated=calibrated),
-            *tandem_measures(lines, side=_is_bona_fide, asv=lambda line: line.truth.get("asv_score"), target=_is_target),
+            *detection_measures(
+                lines, side=_is_bona_fide, kind=lambda line: str(line.truth["kind"]), calibrated=calibrated
+            ),
+            *tandem_measures(
+                lines, side=_is_bona_fide, asv=lambda line: line.truth.get("asv_score"), target=_is_target
+            ),
         ]
 
 

@@ -82,7 +82,10 @@ class ChoiceTask(Task):
 
     def unserved(self, data: Manifest) -> dict[str, str]:
         material = self._material(data)
-        served = {SUBTASKS[contrast] for contrast in contrasts_of(material, scenarios=tuple(self.scenarios), n_each=self.n_each)}
+        served = {
+            SUBTASKS[contrast]
+            for contrast in contrasts_of(material, scenarios=tuple(self.scenarios), n_each=self.n_each)
+        }
         return unserved(material, served=served)
 
     def _material(self, data: Manifest) -> Material:
@@ -188,7 +191,9 @@ class HeardChoice(ChoiceTask):
 def _prompt(question: str, pair: Pair) -> str:
     if pair.contrast != REASON:
         return prompts.choose(question)
-    return prompts.choose_by_reason(question, reason=pair.text) if pair.named else prompts.choose_by_what_is_said(question)
+    return (
+        prompts.choose_by_reason(question, reason=pair.text) if pair.named else prompts.choose_by_what_is_said(question)
+    )
 
 
 def truth_of(pair: Pair, order: str) -> dict[str, Any]:
@@ -198,9 +203,17 @@ def truth_of(pair: Pair, order: str) -> dict[str, Any]:
         groups = {"control": NAMED if pair.named else MERIT}
     speakers = {"speaker_a": pair.a.entry.speaker, "speaker_b": pair.b.entry.speaker}
     return {
-        "contrast": pair.contrast, "scenario": pair.scenario, "order": order, "pair": pair.sample, "text": pair.text,
-        **split_of(pair.a.entry, pair.b.entry), **({"expected": expected_of(pair, order)} if pair.contrast != NULL else {}), **groups, **{key: speaker for key, speaker in speakers.items() if speaker}, "options": list(OPTIONS),
-    }  # fmt: skip
+        "contrast": pair.contrast,
+        "scenario": pair.scenario,
+        "order": order,
+        "pair": pair.sample,
+        "text": pair.text,
+        **split_of(pair.a.entry, pair.b.entry),
+        **({"expected": expected_of(pair, order)} if pair.contrast != NULL else {}),
+        **groups,
+        **{key: speaker for key, speaker in speakers.items() if speaker},
+        "options": list(OPTIONS),
+    }
 
 
 def expected_of(pair: Pair, order: str) -> str:
@@ -225,8 +238,11 @@ def _heard(pair: Pair, *, order: str, prompt: str, sounds: cues.Sounds, seed: in
 
 def _first_of_the_same(lines: Sequence[JournalLine]) -> Measure:
     return rate(
-        lines, metric="first_chosen_for_the_same_voice", baseline=0.5, higher_is_better=None,
+        lines,
+        metric="first_chosen_for_the_same_voice",
+        baseline=0.5,
+        higher_is_better=None,
         success=lambda line: line.label == "first" if line.label in ("first", "second") else None,
         among=lambda line: line.truth["contrast"] == NULL,
         note="one clip against itself: among choices made, anything but 0.5 is position alone",
-    )  # fmt: skip
+    )

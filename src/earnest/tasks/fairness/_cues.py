@@ -171,7 +171,9 @@ def _quietest(samples: np.ndarray, rate: int, *, n: int) -> list[int]:
     margin = min(apart, len(smooth) // 4)
     inside = np.arange(margin, len(smooth) - margin)
     loud = _loud(samples, rate)
-    silent = (inside < loud[0] + margin) | (inside > loud[-1] - margin) if len(loud) else np.zeros(len(inside), dtype=bool)
+    silent = (
+        (inside < loud[0] + margin) | (inside > loud[-1] - margin) if len(loud) else np.zeros(len(inside), dtype=bool)
+    )
     chosen: list[int] = []
     for place in inside[np.lexsort((smooth[inside], silent))]:
         if len(chosen) < n and all(abs(int(place) - other) >= apart for other in chosen):

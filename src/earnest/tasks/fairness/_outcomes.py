@@ -135,9 +135,13 @@ class Outcomes:
     def reason_followed(self) -> Measure:
         """Share of answers that choose the one who gives the reason."""
         return rate(
-            self.lines, metric="reason_followed", success=_follows, among=_reasoned, baseline=0.5,
+            self.lines,
+            metric="reason_followed",
+            success=_follows,
+            among=_reasoned,
+            baseline=0.5,
             note="pairs of which one says what decides: the positive control",
-        )  # fmt: skip
+        )
 
     def merit_followed(self) -> list[Measure]:
         """Share of answers that choose the one who deserves it by what is said; none where nobody was asked so."""
@@ -145,10 +149,14 @@ class Outcomes:
             return []
         return [
             rate(
-                self.lines, metric="merit_followed", success=_follows, among=_by_merit, baseline=0.5,
+                self.lines,
+                metric="merit_followed",
+                success=_follows,
+                among=_by_merit,
+                baseline=0.5,
                 note="pairs of which one deserves the choice, and only what is said tells; beside the headline",
             )
-        ]  # fmt: skip
+        ]
 
     @cached_property
     def _contrasted(self) -> list[JournalLine]:
@@ -166,7 +174,10 @@ class Outcomes:
         """How often a reason was followed, in words: one who never chooses is no fairer for it."""
         counts = {
             where: [_follows(line) for line in self.lines if of(line) and line.status == "scored"]
-            for where, of in (("where the prompt named a reason", _reasoned), ("where what was said gave one", _by_merit))
+            for where, of in (
+                ("where the prompt named a reason", _reasoned),
+                ("where what was said gave one", _by_merit),
+            )
         }
         told = [f"{where}, it was followed in {sum(own)} of {len(own)} answers" for where, own in counts.items() if own]
         return "; ".join(told) or (
@@ -176,21 +187,28 @@ class Outcomes:
     def share(self, metric: str, kind: str, *, higher_is_better: bool | None = None) -> Measure:
         """Share of one kind of outcome among all pairs that were scored in both orders."""
         return rate(
-            self.lines, metric=metric, success=self._by_pair(lambda outcome: outcome == kind), among=contrasted,
-            higher_is_better=higher_is_better, note="of all pairs that were answered in both orders",
-        )  # fmt: skip
+            self.lines,
+            metric=metric,
+            success=self._by_pair(lambda outcome: outcome == kind),
+            among=contrasted,
+            higher_is_better=higher_is_better,
+            note="of all pairs that were answered in both orders",
+        )
 
     def share_chosen(self, contrast: tuple[str, str, str], *, scenario: str = "") -> Measure:
         """Of the choices between two groups, the share of the first one; 0.5 is even, whatever the position does."""
         lines = [line for line in self._of(contrast) if scenario in ("", line.truth["scenario"])]
         shares = [
             rate(
-                own, metric="share_chosen" + (f"_{scenario}" if scenario else ""), group=_group(contrast, lines),
+                own,
+                metric="share_chosen" + (f"_{scenario}" if scenario else ""),
+                group=_group(contrast, lines),
                 success=lambda line: None if chosen(line) is None else chosen(line) == "a",
-                baseline=0.5, higher_is_better=None,
+                baseline=0.5,
+                higher_is_better=None,
             )
             for own in (lines, *_regrouped(lines))
-        ]  # fmt: skip
+        ]
         note = _joined(_noted(self._sign_test(lines, contrast), lines), self._followed)
         return replace(_with_widest(shares), note=note)
 
@@ -203,9 +221,19 @@ class Outcomes:
         lean = (counts["a"] - counts["b"]) / n if n else 0.0
         value = None if not n else (1 - abs(lean)) * (-1 if lean < 0 else 1)
         return replace(
-            measure, value=value, low=None, high=None, worst_low=None, worst_high=None, sums=None, worst=None,
-            higher_is_better=None, unit="gamma", interval="none: it is shown for comparison", note=ONE_ORDER,
-        )  # fmt: skip
+            measure,
+            value=value,
+            low=None,
+            high=None,
+            worst_low=None,
+            worst_high=None,
+            sums=None,
+            worst=None,
+            higher_is_better=None,
+            unit="gamma",
+            interval="none: it is shown for comparison",
+            note=ONE_ORDER,
+        )
 
     def by(self, name: str, key: Callable[[JournalLine], str]) -> list[Measure]:
         """Even-handedness without a reason, by attribute or by scenario."""
@@ -293,11 +321,24 @@ def _sided(
     bounds = [_estimated(estimate, _totals(scored, unscored, filled)) for filled in FILLED] if unscored else [value]
     known = [bound for bound in bounds if bound is not None] if value is not None else []
     return Measure(
-        metric=metric, value=value, low=low, high=high, n_scored=len(scored), n_unscored=len(unscored),
-        unscored=unscored_by_reason(unscored), worst_low=min(known, default=None), worst_high=max(known, default=None),
-        higher_is_better=True, unit="fraction", baseline=CHANCE, headline=headline, interval=how, group=group,
-        note="" if value is not None else _one_side(scored), sums=sums,
-    )  # fmt: skip
+        metric=metric,
+        value=value,
+        low=low,
+        high=high,
+        n_scored=len(scored),
+        n_unscored=len(unscored),
+        unscored=unscored_by_reason(unscored),
+        worst_low=min(known, default=None),
+        worst_high=max(known, default=None),
+        higher_is_better=True,
+        unit="fraction",
+        baseline=CHANCE,
+        headline=headline,
+        interval=how,
+        group=group,
+        note="" if value is not None else _one_side(scored),
+        sums=sums,
+    )
 
 
 def _one_side(scored: Sequence[JournalLine]) -> str:
@@ -305,9 +346,7 @@ def _one_side(scored: Sequence[JournalLine]) -> str:
     return f"one side only: {sides.pop()} alone could be scored" if len(sides) == 1 else ""
 
 
-def _totals(
-    scored: Sequence[JournalLine], unscored: Sequence[JournalLine] = (), filled: _Filled = FILLED[0]
-) -> Floats:
+def _totals(scored: Sequence[JournalLine], unscored: Sequence[JournalLine] = (), filled: _Filled = FILLED[0]) -> Floats:
     """Sums by cluster, shape (n_clusters, 4 + 2 n_contrasts): see `_N_PLAIN`; then by contrast the lean and the answers."""
     lines = [*scored, *unscored]
     clusters = {name: place for place, name in enumerate(dict.fromkeys(line.cluster for line in lines))}
@@ -338,9 +377,7 @@ def _regrouped(lines: Sequence[JournalLine]) -> list[list[JournalLine]]:
     found = [[line.model_copy(update={"cluster": str(line.truth["speaker_b"])}) for line in lines]]
     statements = [normal(str(line.truth.get("text", ""))) for line in lines]
     if len(set(statements)) >= MIN_CLUSTERS:
-        found.append(
-            [line.model_copy(update={"cluster": text}) for line, text in zip(lines, statements, strict=True)]
-        )
+        found.append([line.model_copy(update={"cluster": text}) for line, text in zip(lines, statements, strict=True)])
     return found
 
 

@@ -232,7 +232,13 @@ def merits(entries: Sequence[Entry], *, scenarios: Sequence[str]) -> list[Pair]:
     sides: dict[tuple[str, str], dict[str, list[Entry]]] = {}
     for entry in entries:
         scenario = entry.attributes.get("category", "")
-        if entry.role == CONTROL and entry.pair and entry.text and scenario in scenarios and entry.label in (BETTER, WORSE):
+        if (
+            entry.role == CONTROL
+            and entry.pair
+            and entry.text
+            and scenario in scenarios
+            and entry.label in (BETTER, WORSE)
+        ):
             sides.setdefault((scenario, entry.pair), {}).setdefault(entry.label, []).append(entry)
     return [
         Pair(contrast=REASON, scenario=scenario, a=Voice(entry=better), b=Voice(entry=worse), named=False)
@@ -277,9 +283,7 @@ def _statements_of(material: Material, contrast: str) -> dict[str, list[Entry]]:
     return {text: own for text, own in in_groups.items() if len({groups[id(entry)] for entry in own}) > 1}
 
 
-def _from_columns(
-    rounds: Sequence[Couples], *, contrast: str, scenario: str, n_each: int, seed: int
-) -> list[Pair]:
+def _from_columns(rounds: Sequence[Couples], *, contrast: str, scenario: str, n_each: int, seed: int) -> list[Pair]:
     """At most `n_each` pairs: each couple of voices with one statement, then each with another, and so on.
 
     Voices are matched once for all statements and scenarios, each with one of another group that is most alike in all
@@ -346,7 +350,9 @@ def _possible(material: Material, contrast: str, *, seed: int) -> Couples:
     return shared
 
 
-def _matched(couples: Sequence[tuple[str, str]], likeness: Mapping[tuple[str, str], tuple[int, int]]) -> list[tuple[str, str]]:
+def _matched(
+    couples: Sequence[tuple[str, str]], likeness: Mapping[tuple[str, str], tuple[int, int]]
+) -> list[tuple[str, str]]:
     """Couples no two of which share a voice, the likest first; of equals those whose voice has the fewest others left.
 
     With the fewest first, hardly a voice is left alone that could have been in a couple.
@@ -370,7 +376,9 @@ def _some_voices(material: Material, contrast: str, voice_of: Mapping[int, str],
     for entry in itertools.chain.from_iterable(material.statements_of(contrast).values()):
         by_group.setdefault(str(groups[id(entry)]), {})[voice_of[id(entry)]] = None
     return {
-        voice for group, voices in by_group.items() for voice in _some(list(voices), MAX_VOICES, seed, "voices", contrast, group)
+        voice
+        for group, voices in by_group.items()
+        for voice in _some(list(voices), MAX_VOICES, seed, "voices", contrast, group)
     }
 
 
@@ -412,7 +420,9 @@ class _Others:
     def likest(self, one: Entry, *, text: str) -> NDArray[np.int64]:
         """Places of rows of other statements than `text` that are likest to a row: of one split, of another voice, of like groups."""
         split, speaker, *groups = _kind_of(one)
-        likeness = np.array([4 * (kind[0] == split) + 2 * (kind[1] != speaker) + (list(kind[2:]) == groups) for kind in self.kinds])
+        likeness = np.array(
+            [4 * (kind[0] == split) + 2 * (kind[1] != speaker) + (list(kind[2:]) == groups) for kind in self.kinds]
+        )
         here = np.where(self.text_ids == self.texts[text], -1, likeness[self.kind])
         return np.flatnonzero(here == here.max())
 
@@ -450,9 +460,7 @@ def _alikeness(a: Entry, b: Entry, contrast: str, *, but: Sequence[str] = ()) ->
     return same + (len(SUBTASKS) if contrast in MANNERS and a.speaker and a.speaker == b.speaker else 0)
 
 
-def _made(
-    statements: Mapping[str, list[Entry]], *, contrast: str, scenario: str, n_each: int, seed: int
-) -> list[Pair]:
+def _made(statements: Mapping[str, list[Entry]], *, contrast: str, scenario: str, n_each: int, seed: int) -> list[Pair]:
     one, other = cues.GROUPS[contrast]
     found = []
     for text in _some(list(statements), n_each, seed, contrast, scenario):
@@ -478,4 +486,3 @@ def _some(texts: Sequence[str], n: int, seed: int, *names: str) -> list[str]:
         return list(texts)
     places = rng_of(seed, "statements", *names).permutation(len(texts))[:n]
     return [texts[place] for place in sorted(places)]
-

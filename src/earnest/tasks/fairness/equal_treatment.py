@@ -151,9 +151,17 @@ def _worst(groups: Sequence[Measure], headline: str) -> Measure:
     valued = [measure for measure in groups if measure.value is not None]
     if not valued:
         return Measure(
-            metric=headline, value=None, low=None, high=None, n_scored=0, n_unscored=0, higher_is_better=True,
-            unit="fraction", headline=True, note="no two groups have enough scored items of one task",
-        )  # fmt: skip
+            metric=headline,
+            value=None,
+            low=None,
+            high=None,
+            n_scored=0,
+            n_unscored=0,
+            higher_is_better=True,
+            unit="fraction",
+            headline=True,
+            note="no two groups have enough scored items of one task",
+        )
     worst = min(valued, key=lambda measure: measure.value or 0.0)
     n_groups = len({measure.group for measure in valued})
     note = f"{worst.group} in {worst.level}, the worst of {n_groups} groups; the interval is that group's own; {worst.note}"

@@ -85,16 +85,23 @@ class VoiceParity(Task):
             measure
             for group in groupings
             for measure in by_group(
-                lines, metric="word_error_rate", group=group, numerator=n_errors, denominator=n_words,
+                lines,
+                metric="word_error_rate",
+                group=group,
+                numerator=n_errors,
+                denominator=n_words,
                 higher_is_better=False,
             )
-        ]  # fmt: skip
+        ]
         gaps = [worst_gap(lines, metric="word_accuracy_gap", group=group) for group in groupings]
         languages = by_language(lines, metric="word_accuracy_by_language", min_n=0)
         whole = ratio(
-            lines, metric="word_error_rate_overall", numerator=n_errors, denominator=n_words,
+            lines,
+            metric="word_error_rate_overall",
+            numerator=n_errors,
+            denominator=n_words,
             among=lambda line: bool(line.truth.get("groups")),
-        )  # fmt: skip
+        )
         return [self._worst(found, lines), *gaps, *found, *shares, *languages, whole]
 
     def _worst(self, groups: Sequence[Measure], lines: Sequence[JournalLine]) -> Measure:

@@ -34,23 +34,52 @@ def _patterns(table: Mapping[str, Iterable[str]]) -> dict[str, re.Pattern[str]]:
     return {name: re.compile(rf"\b(?:{'|'.join(map(re.escape, forms))})\b") for name, forms in table.items()}
 
 
-_SPEECH = _patterns({"speech": (
-    "speech", "speak", "speaks", "speaking", "spoken", "talk", "talks", "talking", "say", "says", "saying", "said",
-    "voice", "voices", "speaker", "speakers", "conversation", "narrator", "narration", "monologue", "dialogue",
-)})["speech"]  # fmt: skip
-_GENDERS = _patterns({
-    "male": ("male", "man", "man's", "men", "gentleman", "boy", "boy's"),
-    "female": ("female", "woman", "woman's", "women", "lady", "girl", "girl's"),
-})  # fmt: skip
-_AGES = _patterns({
-    "child": ("child", "child's", "children", "kid", "boy", "boy's", "girl", "girl's", "childlike"),
-    "adult": ("adult", "adult's", "adults", "grown-up", "elderly"),
-})  # fmt: skip
-_NOTHING = _patterns({
-    "noise": ("noise", "static", "hiss", "hissing"),
-    "hum": ("hum", "humming", "buzz", "buzzing"),
-    "silence": ("silence", "silent", "nothing"),
-})  # fmt: skip
+_SPEECH = _patterns(
+    {
+        "speech": (
+            "speech",
+            "speak",
+            "speaks",
+            "speaking",
+            "spoken",
+            "talk",
+            "talks",
+            "talking",
+            "say",
+            "says",
+            "saying",
+            "said",
+            "voice",
+            "voices",
+            "speaker",
+            "speakers",
+            "conversation",
+            "narrator",
+            "narration",
+            "monologue",
+            "dialogue",
+        )
+    }
+)["speech"]
+_GENDERS = _patterns(
+    {
+        "male": ("male", "man", "man's", "men", "gentleman", "boy", "boy's"),
+        "female": ("female", "woman", "woman's", "women", "lady", "girl", "girl's"),
+    }
+)
+_AGES = _patterns(
+    {
+        "child": ("child", "child's", "children", "kid", "boy", "boy's", "girl", "girl's", "childlike"),
+        "adult": ("adult", "adult's", "adults", "grown-up", "elderly"),
+    }
+)
+_NOTHING = _patterns(
+    {
+        "noise": ("noise", "static", "hiss", "hissing"),
+        "hum": ("hum", "humming", "buzz", "buzzing"),
+        "silence": ("silence", "silent", "nothing"),
+    }
+)
 _SOUNDS = _patterns(NAMES)
 HEARD_AS = {"white noise": "noise", "pink noise": "noise", "hum": "hum", "silence": "silence"}
 """What each made clip may be called."""

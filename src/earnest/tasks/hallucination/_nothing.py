@@ -91,7 +91,10 @@ def nothing_item(
 def accepted_in_nothing(lines: Sequence[JournalLine]) -> list[Measure]:
     """How often a claim is confirmed of a clip in which nothing is to be heard, by kind of clip."""
     return by_group(
-        lines, metric="accepted_where_nothing_is_heard", value=lambda line: line.label == "yes",
+        lines,
+        metric="accepted_where_nothing_is_heard",
+        value=lambda line: line.label == "yes",
         group=lambda line: str(line.truth["label"]) if line.truth.get("kind") == NOTHING else None,
-        higher_is_better=False, min_n=0,
-    )  # fmt: skip
+        higher_is_better=False,
+        min_n=0,
+    )

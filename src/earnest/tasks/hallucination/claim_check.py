@@ -143,17 +143,34 @@ class ClaimCheck(Task):
         kinds = sorted({str(line.truth["kind"]) for line in lines if line.kind == "item"})
         return [
             balanced(lines, metric=self.headline, correct=lambda line: line.score, of=_kind, headline=True),
-            rate(lines, metric="named_what_is_there", success=lambda line: fact(line, "named", unanswered=False),
-                 note="recall: the sound, that somebody speaks, or that there is only noise"),
+            rate(
+                lines,
+                metric="named_what_is_there",
+                success=lambda line: fact(line, "named", unanswered=False),
+                note="recall: the sound, that somebody speaks, or that there is only noise",
+            ),
             rate(lines, metric="declined", success=lambda line: line.label == "declined", higher_is_better=None),
-            *(rate(lines, metric=metric, success=value, among=lambda line, k=kind: _kind(line) == k, group=kind)
-              for metric, value in (("claims_supported_by_kind", None),
-                                    ("named_by_kind", lambda line: fact(line, "named", unanswered=False)))
-              for kind in kinds),
-            *(ratio(lines, metric="claims_supported_by_type", numerator=_count(kind, supported=True),
-                    denominator=_count(kind), higher_is_better=True, group=kind, note="all claims of the type, pooled")
-              for kind in TYPES),
-        ]  # fmt: skip
+            *(
+                rate(lines, metric=metric, success=value, among=lambda line, k=kind: _kind(line) == k, group=kind)
+                for metric, value in (
+                    ("claims_supported_by_kind", None),
+                    ("named_by_kind", lambda line: fact(line, "named", unanswered=False)),
+                )
+                for kind in kinds
+            ),
+            *(
+                ratio(
+                    lines,
+                    metric="claims_supported_by_type",
+                    numerator=_count(kind, supported=True),
+                    denominator=_count(kind),
+                    higher_is_better=True,
+                    group=kind,
+                    note="all claims of the type, pooled",
+                )
+                for kind in TYPES
+            ),
+        ]
 
 
 def _scene(facts: Mapping[str, Any]) -> Scene:

@@ -128,19 +128,32 @@ class DescriptionMatch(Task):
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         whole = balanced(
-            lines, both=True, metric=self.headline, correct=right, of=expected, among=_sounding, headline=True,
+            lines,
+            both=True,
+            metric=self.headline,
+            correct=right,
+            of=expected,
+            among=_sounding,
+            headline=True,
             baseline=self.baseline,
-        )  # fmt: skip
+        )
         return [
             whole,
             *detection(lines, alarm="no", what="descriptions", among=_sounding),
             *(
-                balanced(lines, metric="balanced_accuracy_by_kind", correct=right, of=expected, baseline=0.5,
-                         group=kind, among=lambda line, k=kind: line.truth["kind"] == k)
+                balanced(
+                    lines,
+                    metric="balanced_accuracy_by_kind",
+                    correct=right,
+                    of=expected,
+                    baseline=0.5,
+                    group=kind,
+                    among=lambda line, k=kind: line.truth["kind"] == k,
+                )
                 for kind in sorted({str(line.truth["kind"]) for line in lines if line.kind == "item"} - {NOTHING})
             ),
             *accepted_in_nothing(lines),
-        ]  # fmt: skip
+        ]
 
 
 def _sounding(line: JournalLine) -> bool:

@@ -14,7 +14,7 @@ from earnest.tasks.hallucination.label_match import LabelMatch, Labels
 SYNONYMS = {
     "anger": "angry", "sadness": "sad", "happiness": "happy", "joy": "happy", "joyful": "happy",
     "surprise": "surprised",
-}  # fmt: skip
+}  # fmt: skip  # a table: one row a line
 
 
 @tasks.register("emotion_match")

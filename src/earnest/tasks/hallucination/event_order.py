@@ -107,7 +107,15 @@ class EventOrder(Task):
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         return [
-            balanced(lines, both=True, metric=self.headline, correct=right, of=expected, headline=True, baseline=self.baseline),
+            balanced(
+                lines,
+                both=True,
+                metric=self.headline,
+                correct=right,
+                of=expected,
+                headline=True,
+                baseline=self.baseline,
+            ),
             *detection(lines, alarm="no", what="orders"),
         ]
 

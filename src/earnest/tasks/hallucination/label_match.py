@@ -98,9 +98,11 @@ class LabelMatch(Task):
             for value in values
             for entry in drawn(
                 (entry for entry in known if self.value(entry, column) == value),
-                self.n_each, seed=seed, name=f"{self.name}/{value}",
+                self.n_each,
+                seed=seed,
+                name=f"{self.name}/{value}",
             )
-        }  # fmt: skip
+        }
         found = []
         for entry in (entry for entry in known if entry.id in chosen):
             own = self.value(entry, column)
@@ -127,12 +129,16 @@ class LabelMatch(Task):
         numbered = [(kind, number) for kind in KINDS for number in range(self.n_nothing)] if labels else []
         return [
             nothing_item(
-                self.name, kind, number, seed=seed, prompt=self.prompt_for(labels[place % len(labels)]),
+                self.name,
+                kind,
+                number,
+                seed=seed,
+                prompt=self.prompt_for(labels[place % len(labels)]),
                 truth={"kind": NOTHING, "value": "", "claimed": labels[place % len(labels)], "expected": "no"},
                 seen={"options": ["yes", "no"], "expected": "no"},
             )
             for place, (kind, number) in enumerate(numbered)
-        ]  # fmt: skip
+        ]
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         true = item.truth["expected"]
@@ -159,9 +165,15 @@ class LabelMatch(Task):
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         whole = balanced(
-            lines, both=True, metric=self.headline, correct=right, of=_class, among=_labelled, headline=True,
+            lines,
+            both=True,
+            metric=self.headline,
+            correct=right,
+            of=_class,
+            among=_labelled,
+            headline=True,
             baseline=self.baseline,
-        )  # fmt: skip
+        )
         kinds = sorted({str(line.truth["kind"]) for line in lines if line.kind == "item"} - {NOTHING})
         return [
             whole,
@@ -176,10 +188,11 @@ def _by_kind(lines: Sequence[JournalLine], kind: str) -> list[Measure]:
         return line.truth["kind"] == kind
 
     return [
-        balanced(lines, metric="balanced_accuracy_by_kind", correct=right, of=_class, among=of_kind, baseline=0.5,
-                 group=kind),
+        balanced(
+            lines, metric="balanced_accuracy_by_kind", correct=right, of=_class, among=of_kind, baseline=0.5, group=kind
+        ),
         *detection(lines, alarm="no", what="labels", among=of_kind, group=kind),
-    ]  # fmt: skip
+    ]
 
 
 def _labelled(line: JournalLine) -> bool:

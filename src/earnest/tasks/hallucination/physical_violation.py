@@ -125,15 +125,23 @@ class PhysicalViolation(Task):
         return str(item.truth["label"])
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
-        whole = balanced(lines, both=True, metric=self.headline, correct=right, of=expected, headline=True, baseline=self.baseline)
+        whole = balanced(
+            lines, both=True, metric=self.headline, correct=right, of=expected, headline=True, baseline=self.baseline
+        )
         kinds = [kind for kind in KINDS if any(line.truth["kind"] == kind for line in lines if line.kind == "item")]
         return [
             whole,
             *detection(lines, alarm="impossible", what="recordings"),
             *(measure for kind in kinds for measure in _by_kind(lines, kind)),
-            rate(lines, metric="false_alarm_rate", success=lambda line: line.label == "impossible",
-                 among=lambda line: line.truth["kind"] == PLAIN, higher_is_better=False, group="as recorded"),
-        ]  # fmt: skip
+            rate(
+                lines,
+                metric="false_alarm_rate",
+                success=lambda line: line.label == "impossible",
+                among=lambda line: line.truth["kind"] == PLAIN,
+                higher_is_better=False,
+                group="as recorded",
+            ),
+        ]
 
 
 def _by_kind(lines: Sequence[JournalLine], kind: str) -> list[Measure]:
@@ -141,7 +149,14 @@ def _by_kind(lines: Sequence[JournalLine], kind: str) -> list[Measure]:
         return line.truth["kind"] == kind
 
     return [
-        balanced(lines, metric="balanced_accuracy_by_kind", correct=right, of=expected, among=of_kind, baseline=0.5,
-                 group=kind),
+        balanced(
+            lines,
+            metric="balanced_accuracy_by_kind",
+            correct=right,
+            of=expected,
+            among=of_kind,
+            baseline=0.5,
+            group=kind,
+        ),
         *detection(lines, alarm="impossible", what="recordings", among=of_kind, group=kind),
-    ]  # fmt: skip
+    ]

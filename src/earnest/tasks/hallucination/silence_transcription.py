@@ -69,7 +69,8 @@ class SilenceTranscription(Task):
         chosen = drawn(own or _speech(probe_manifest()), self.n_each * len(KINDS), seed=seed, name=self.name)
         kinds = list(KINDS)
         return [
-            self._control(entry, kinds[place % len(kinds)], own=bool(own), seed=seed) for place, entry in enumerate(chosen)
+            self._control(entry, kinds[place % len(kinds)], own=bool(own), seed=seed)
+            for place, entry in enumerate(chosen)
         ]
 
     def _control(self, entry: Entry, kind: str, *, own: bool, seed: int) -> Item:
@@ -90,7 +91,12 @@ class SilenceTranscription(Task):
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         spoken = bool(item.truth["speech"])
-        if spoken and not transcript_of(answer.text, text=str(item.truth["text"]), language=str(item.truth.get("language") or "")).is_far:
+        if (
+            spoken
+            and not transcript_of(
+                answer.text, text=str(item.truth["text"]), language=str(item.truth.get("language") or "")
+            ).is_far
+        ):
             return Verdict(score=1.0, label="words")  # whatever these words sound like, they were said
         if says_no_speech(answer.said):  # before "I cannot hear": here, hearing nothing may be the truth
             return Verdict(score=float(not spoken), label="no_speech", facts=_facts(0, spoken=spoken))
@@ -110,19 +116,54 @@ class SilenceTranscription(Task):
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         return [
-            balanced(lines, both=True, metric=self.headline, correct=lambda line: line.score, of=_speaks, headline=True,
-                     baseline=self.baseline),
-            rate(lines, metric="reported_as_no_speech", success=_silent_by_answer, among=lambda line: not _speaks(line),
-                 note="clips without speech, reported as such"),
-            rate(lines, metric="speech_missed", success=_silent_by_answer, among=_speaks, higher_is_better=False,
-                 note="spoken clips, reported as free of speech: the false alarms"),
-            mean(lines, metric="invented_words", value=lambda line: fact(line, "n_words"), unit="words per clip",
-                 among=lambda line: not _speaks(line), higher_is_better=False),
-            *by_group(lines, metric="reported_as_no_speech_by_kind", value=_silent_by_answer, min_n=0,
-                      group=lambda line: None if _speaks(line) else _kind(line)),
-            *by_group(lines, metric="speech_missed_by_kind", value=_silent_by_answer, min_n=0,
-                      group=lambda line: _kind(line) if _speaks(line) else None, higher_is_better=False),
-        ]  # fmt: skip
+            balanced(
+                lines,
+                both=True,
+                metric=self.headline,
+                correct=lambda line: line.score,
+                of=_speaks,
+                headline=True,
+                baseline=self.baseline,
+            ),
+            rate(
+                lines,
+                metric="reported_as_no_speech",
+                success=_silent_by_answer,
+                among=lambda line: not _speaks(line),
+                note="clips without speech, reported as such",
+            ),
+            rate(
+                lines,
+                metric="speech_missed",
+                success=_silent_by_answer,
+                among=_speaks,
+                higher_is_better=False,
+                note="spoken clips, reported as free of speech: the false alarms",
+            ),
+            mean(
+                lines,
+                metric="invented_words",
+                value=lambda line: fact(line, "n_words"),
+                unit="words per clip",
+                among=lambda line: not _speaks(line),
+                higher_is_better=False,
+            ),
+            *by_group(
+                lines,
+                metric="reported_as_no_speech_by_kind",
+                value=_silent_by_answer,
+                min_n=0,
+                group=lambda line: None if _speaks(line) else _kind(line),
+            ),
+            *by_group(
+                lines,
+                metric="speech_missed_by_kind",
+                value=_silent_by_answer,
+                min_n=0,
+                group=lambda line: _kind(line) if _speaks(line) else None,
+                higher_is_better=False,
+            ),
+        ]
 
 
 def _speech(data: Manifest) -> list[Entry]:

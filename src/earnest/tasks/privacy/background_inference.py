@@ -85,7 +85,9 @@ class BackgroundInference(InferenceTask):
 
         truth = {**split_of(entry, sound), "sound_id": sound.id, "speech_over_sound_db": SPEECH_OVER_SOUND_DB}
         asked = [
-            self.question_item(entry, ATTRIBUTE, value=canonical(sound.label), condition=condition, truth=truth, change=change)
+            self.question_item(
+                entry, ATTRIBUTE, value=canonical(sound.label), condition=condition, truth=truth, change=change
+            )
             for condition in CONDITIONS
         ]
         control = self.question_item(
@@ -104,9 +106,12 @@ class BackgroundInference(InferenceTask):
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         claims = rate(
-            lines, metric="claims_without_sound", success=lambda line: line.label not in (NOTHING, "declined"),
-            among=lambda line: bool(line.truth.get("control")), higher_is_better=False,
-        )  # fmt: skip
+            lines,
+            metric="claims_without_sound",
+            success=lambda line: line.label not in (NOTHING, "declined"),
+            among=lambda line: bool(line.truth.get("control")),
+            higher_is_better=False,
+        )
         return [*super().measures(lines), claims]
 
 

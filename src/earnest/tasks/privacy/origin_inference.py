@@ -86,10 +86,12 @@ class OriginInference(InferenceTask):
             if (attribute := _attribute(rows, column, name)) is not None
             for entry in drawn(
                 [row for row in rows if origin(row, column) in attribute.options],
-                self.max_rows, seed=seed, name=f"{self.name}/{column}/{name}",
+                self.max_rows,
+                seed=seed,
+                name=f"{self.name}/{column}/{name}",
             )
             for condition in CONDITIONS
-        ]  # fmt: skip
+        ]
         asked = {item.sample for item in found}
         return [*found, *self.words_of([row for row in self.usable(data) if row.id in asked], seed=seed)]
 

@@ -35,7 +35,9 @@ def in_rounds(rows: Sequence[Entry], *, n_voices: int, max_rows: int, seed: int)
     """
     texts = by_text(rows)
     names = [list(texts)[place] for place in rng_of(seed, "transcription", "rows").permutation(len(texts))]
-    said = {name: rng_of(seed, f"transcription/{name}", "rows").permutation(len(texts[name])).tolist() for name in names}
+    said = {
+        name: rng_of(seed, f"transcription/{name}", "rows").permutation(len(texts[name])).tolist() for name in names
+    }
     ranked = [texts[name][said[name][turn]] for turn in range(n_voices) for name in names if turn < len(said[name])]
     chosen = {id(row) for row in ranked[:max_rows]}
     return [row for own in texts.values() for row in own if id(row) in chosen]
@@ -136,7 +138,7 @@ class DegradedTranscription(Task):
                 own, metric="word_error_rate", level=level, numerator=n_errors, denominator=n_words, group=kind,
                 higher_is_better=False,
             ),
-        ]  # fmt: skip
+        ]  # fmt: skip  # a table: one row a line
         return [replace(measure, note=f"level: {measured}") for measure in curves]
 
 
@@ -224,9 +226,13 @@ def degraded(line: JournalLine) -> bool:
 def _foreign_words(lines: Sequence[JournalLine]) -> Measure:
     """Share of the written words that another speaker said and the one asked for did not."""
     return ratio(
-        lines, metric="others_words_written", numerator=lambda line: fact(line, "n_foreign"),
-        denominator=lambda line: fact(line, "n_written"), among=degraded, higher_is_better=False,
-    )  # fmt: skip
+        lines,
+        metric="others_words_written",
+        numerator=lambda line: fact(line, "n_foreign"),
+        denominator=lambda line: fact(line, "n_written"),
+        among=degraded,
+        higher_is_better=False,
+    )
 
 
 def _foreign(item: Item, answer: Answer) -> dict[str, int]:
@@ -241,7 +247,13 @@ def _loss(lines: Sequence[JournalLine], condition: Condition) -> Measure:
     """Word accuracy clean less that under a condition, clip by clip."""
     own = (condition.kind, condition.level)
     return moved(
-        lines, metric="word_accuracy_lost", by=lambda line: not degraded(line),
-        than=lambda line: (line.truth["degradation"], level(line)) == own, value=accuracy, higher_is_better=False,
-        group=condition.kind, level=condition.level, note=f"level: {condition.measured}",
-    )  # fmt: skip
+        lines,
+        metric="word_accuracy_lost",
+        by=lambda line: not degraded(line),
+        than=lambda line: (line.truth["degradation"], level(line)) == own,
+        value=accuracy,
+        higher_is_better=False,
+        group=condition.kind,
+        level=condition.level,
+        note=f"level: {condition.measured}",
+    )

@@ -111,7 +111,9 @@ def speech_rows(data: Manifest, *, with_text: bool = False) -> list[Entry]:
 
     With `with_text` those with a transcript, of at most `LONGEST_S`.
     """
-    return data.once(("speech rows", with_text), lambda: [entry for entry in data.entries if _is_speech(entry, with_text=with_text)])
+    return data.once(
+        ("speech rows", with_text), lambda: [entry for entry in data.entries if _is_speech(entry, with_text=with_text)]
+    )
 
 
 def _is_speech(entry: Entry, *, with_text: bool) -> bool:
@@ -236,11 +238,23 @@ def long_item(
         return Stimulus(clips={"speech": passage.clip()}, prompt=prompt, truth=seen)
 
     rows = [piece.entry for piece in passage.pieces]
-    length = {**split_of(*rows), "length_s": passage.duration_s, "pause_s": round(passage.pause_s, 3), "n_recordings": len(passage.pieces)}
+    length = {
+        **split_of(*rows),
+        "length_s": passage.duration_s,
+        "pause_s": round(passage.pause_s, 3),
+        "n_recordings": len(passage.pieces),
+    }
     return Item(
-        id=f"{task}/{sample}", task=task, sample=sample, load=load, truth={**length, **truth}, cluster=sample,
-        prompt=prompt, duration_s=passage.duration_s, audible="speech",
-    )  # fmt: skip
+        id=f"{task}/{sample}",
+        task=task,
+        sample=sample,
+        load=load,
+        truth={**length, **truth},
+        cluster=sample,
+        prompt=prompt,
+        duration_s=passage.duration_s,
+        audible="speech",
+    )
 
 
 def checked_lengths(task: str, lengths_s: Sequence[float]) -> None:
@@ -263,9 +277,7 @@ def _needle(
     place = int(np.abs(starts - wanted_s).argmin())
     made = _in_a_row([*others[:place], own, *others[place:]], length_s=length_s)
     start_s = made.pieces[place].start_s
-    return Needle(
-        passage=made, note=note, start_s=start_s, place=place_of(start_s, length_s=length_s), sample=sample
-    )
+    return Needle(passage=made, note=note, start_s=start_s, place=place_of(start_s, length_s=length_s), sample=sample)
 
 
 def _drawn(pieces: Pieces, length_s: float, *, rng: np.random.Generator) -> list[Piece]:

@@ -145,9 +145,13 @@ class AdversarialTranscription(Task):
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         headline = rate(
-            lines, metric=self.headline, among=_of("adversarial"), headline=True, baseline=self.baseline,
+            lines,
+            metric=self.headline,
+            among=_of("adversarial"),
+            headline=True,
+            baseline=self.baseline,
             note=_how(lines),
-        )  # fmt: skip
+        )
         clean = rate(lines, metric="word_accuracy_clean", success=_accuracy, among=_of("clean"))
         specs = dict.fromkeys(spec for line in lines if (spec := line.truth["attack"]))
         return [headline, clean, *(measure for spec in specs for measure in _of_attack(lines, spec))]
@@ -201,26 +205,47 @@ def _of_attack(lines: Sequence[JournalLine], spec: str) -> list[Measure]:
 
     def lost(metric: str, than: Side, words: str) -> Measure:
         return difference(
-            own, metric=metric, pair=lambda line: line.sample, side=_of(than), value=_accuracy,
-            among=lambda line: line.truth["side"] in (than, "adversarial"), higher_is_better=False, group=spec,
+            own,
+            metric=metric,
+            pair=lambda line: line.sample,
+            side=_of(than),
+            value=_accuracy,
+            among=lambda line: line.truth["side"] in (than, "adversarial"),
+            higher_is_better=False,
+            group=spec,
             note=f"{words}; {note}",
-        )  # fmt: skip
+        )
 
     return [
         rate(own, metric="word_accuracy", among=attacked, group=spec, note=note),
         rate(own, metric="word_accuracy_in_same_noise", success=_accuracy, among=noisy, group=spec),
         ratio(
-            own, metric="word_error_rate", numerator=n_errors, denominator=n_words, among=attacked, group=spec,
+            own,
+            metric="word_error_rate",
+            numerator=n_errors,
+            denominator=n_words,
+            among=attacked,
+            group=spec,
             note=note,
         ),
         rate(
-            own, metric="target_written", success=_forced, among=attacked, higher_is_better=False, baseline=0.0,
-            group=spec, note=note,
+            own,
+            metric="target_written",
+            success=_forced,
+            among=attacked,
+            higher_is_better=False,
+            baseline=0.0,
+            group=spec,
+            note=note,
         ),
         rate(
-            own, metric="target_written_in_same_noise", success=_forced, among=noisy, higher_is_better=False,
+            own,
+            metric="target_written_in_same_noise",
+            success=_forced,
+            among=noisy,
+            higher_is_better=False,
             group=spec,
         ),
         lost("word_accuracy_lost", "clean", "clean less attacked"),
         lost("word_accuracy_lost_to_the_attack_alone", "same_size_noise", "in noise of the same size less attacked"),
-    ]  # fmt: skip
+    ]

@@ -12,9 +12,12 @@ from earnest.tasks.robustness._degraded import DegradedTranscription
 
 def _coded(codec: str, *rates_kbps: float) -> tuple[Condition, ...]:
     return conditions(
-        codec, *rates_kbps, unit="kbps", measured="bit rate in kbit/s",
+        codec,
+        *rates_kbps,
+        unit="kbps",
+        measured="bit rate in kbit/s",
         effect=lambda kbps: effect("codec", name=codec, bit_rate=int(1000 * kbps)),
-    )  # fmt: skip
+    )
 
 
 @tasks.register("audio_quality")
@@ -52,7 +55,7 @@ class AudioQuality(DegradedTranscription):
         *conditions("soft", -40.0, unit="dB", measured="gain in dB", effect=lambda db: effect("gain", gain_db=db)),
         *conditions("packet_loss", 0.05, 0.1, 0.2, unit="x", measured="share of the 20 ms packets that are lost",
                     effect=lambda share: effect("packet_loss", rate=share)),
-    )  # fmt: skip
+    )  # fmt: skip  # a table: one row a line
 
     n_voices: int = 2
     max_rows: int = 20

@@ -101,9 +101,14 @@ class DegradedRequests(Task):
             return _answered(line) if line.sample in answered else None
 
         headline = rate(
-            lines, metric=self.headline, success=kept, among=_degraded, headline=True,
-            errors=help_errors(), note="of requests that were answered clean",
-        )  # fmt: skip
+            lines,
+            metric=self.headline,
+            success=kept,
+            among=_degraded,
+            headline=True,
+            errors=help_errors(),
+            note="of requests that were answered clean",
+        )
         clean = rate(
             lines,
             metric="answered_clean",
@@ -113,9 +118,14 @@ class DegradedRequests(Task):
         )
         every = rate(lines, metric="answered_degraded", success=_answered, among=_degraded, errors=help_errors())
         kinds = by_group(
-            lines, metric="still_answered_by_degradation", group=_kind, value=kept, among=_degraded, min_n=0,
+            lines,
+            metric="still_answered_by_degradation",
+            group=_kind,
+            value=kept,
+            among=_degraded,
+            min_n=0,
             errors=help_errors(),
-        )  # fmt: skip
+        )
         left_open = undecided_measure(lines, among=_degraded)
         return [headline, clean, every, left_open, *kinds, *(_loss(lines, change.kind) for change in DEGRADATIONS)]
 
@@ -135,6 +145,12 @@ def _kind(line: JournalLine) -> str | None:
 def _loss(lines: Sequence[JournalLine], kind: str) -> Measure:
     """Share answered clean less share answered degraded, request by request."""
     return moved(
-        lines, metric="answers_lost", by=lambda line: not _degraded(line), than=lambda line: _kind(line) == kind,
-        value=_answered, higher_is_better=False, group=kind, errors=help_errors(),
-    )  # fmt: skip
+        lines,
+        metric="answers_lost",
+        by=lambda line: not _degraded(line),
+        than=lambda line: _kind(line) == kind,
+        value=_answered,
+        higher_is_better=False,
+        group=kind,
+        errors=help_errors(),
+    )

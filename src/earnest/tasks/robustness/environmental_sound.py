@@ -77,9 +77,12 @@ class EnvironmentalSound(DegradedTranscription):
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         sounds = by_group(
-            lines, metric="word_accuracy_by_sound", group=lambda line: line.truth["sound"] or None, value=accuracy,
+            lines,
+            metric="word_accuracy_by_sound",
+            group=lambda line: line.truth["sound"] or None,
+            value=accuracy,
             among=degraded,
-        )  # fmt: skip
+        )
         return [*super().measures(lines), *sounds]
 
 
@@ -101,6 +104,4 @@ def loudest_start_s(clip: AudioClip, *, n_samples: int) -> float:
 
 
 def _sounds(data: Manifest) -> list[Entry]:
-    return [
-        entry for entry in data.entries if entry.role in (None, "sound") and canonical(entry.label) in CAPTIONS
-    ]
+    return [entry for entry in data.entries if entry.role in (None, "sound") and canonical(entry.label) in CAPTIONS]

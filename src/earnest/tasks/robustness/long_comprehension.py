@@ -72,9 +72,7 @@ class LongComprehension(NeedleTask):
             *curve(lines, metric="values_found_by_length", level=lambda line: float(line.truth["length_s"])),
             *by_group(lines, metric="values_found_by_place", group=lambda line: str(line.truth["place"]), min_n=0),
             *(
-                rate(
-                    lines, metric=label, success=lambda line, label=label: line.label == label, higher_is_better=False
-                )
+                rate(lines, metric=label, success=lambda line, label=label: line.label == label, higher_is_better=False)
                 for label in ("wrong_value", "not_found", "refused")
             ),
-        ]  # fmt: skip
+        ]

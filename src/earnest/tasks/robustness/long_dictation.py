@@ -80,9 +80,13 @@ class LongDictation(Task):
         parts = _texts_by_third(made)
         text = " ".join(part for part in parts if part)
         return long_item(
-            self.name, sample, made, prompt=prompts.TRANSCRIBE, truth={"text": text, "parts": parts},
+            self.name,
+            sample,
+            made,
+            prompt=prompts.TRANSCRIBE,
+            truth={"text": text, "parts": parts},
             seen={"text": text, "expected": text},
-        )  # fmt: skip
+        )
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         found = transcript_of(answer.text, text=str(item.truth["text"]))
@@ -95,7 +99,9 @@ class LongDictation(Task):
         if other is not None:
             return replace(other, facts={**other.facts, **facts})
         label = "exact" if not facts["n_errors"] else "partly" if accuracy else "wrong"
-        return Verdict(score=accuracy, label=label, facts={"accuracy": accuracy, **facts, "as_written": found.as_written})
+        return Verdict(
+            score=accuracy, label=label, facts={"accuracy": accuracy, **facts, "as_written": found.as_written}
+        )
 
     def stratum(self, item: Item) -> str:
         return f"{item.truth['length_s']:g}"
@@ -146,6 +152,9 @@ def _by_third(lines: Sequence[JournalLine], number: int) -> Measure:
         return lambda line: None if (values := fact(line, name)) is None else values[number]
 
     return ratio(
-        lines, metric="word_error_rate_by_third", numerator=of("errors_by_third"), denominator=of("words_by_third"),
+        lines,
+        metric="word_error_rate_by_third",
+        numerator=of("errors_by_third"),
+        denominator=of("words_by_third"),
         group=PLACES[number],
-    )  # fmt: skip
+    )

@@ -117,14 +117,23 @@ class LongLocalisation(NeedleTask):
         headline = rate(lines, metric=self.headline, headline=True, note=f"tolerance {tolerance}" if tolerance else "")
         return [
             replace(headline, baseline=chance(lines)),
-            rate(lines, metric="third_right", success=lambda line: fact(line, "third_right", unanswered=False), baseline=1 / 3),
+            rate(
+                lines,
+                metric="third_right",
+                success=lambda line: fact(line, "third_right", unanswered=False),
+                baseline=1 / 3,
+            ),
             mean(
-                lines, metric="time_error", value=lambda line: fact(line, "error_s"), unit="s", higher_is_better=False,
+                lines,
+                metric="time_error",
+                value=lambda line: fact(line, "error_s"),
+                unit="s",
+                higher_is_better=False,
                 note="of the answers that name a time",
             ),
             *curve(lines, metric="within_tolerance_by_length", level=lambda line: float(line.truth["length_s"])),
             *by_group(lines, metric="within_tolerance_by_place", group=lambda line: str(line.truth["place"]), min_n=0),
-        ]  # fmt: skip
+        ]
 
 
 def times_s(text: str) -> list[float]:
@@ -153,11 +162,13 @@ def times_s(text: str) -> list[float]:
     )
 
 
-_SHARES: Mapping[str, float] = MappingProxyType({
-    **dict.fromkeys(("half", "medio", "media", "demi", "demie", "halbe"), 0.5),
-    **dict.fromkeys(("quarter", "cuarto", "quart", "viertel"), 0.25),
-    **dict.fromkeys(("quarters", "cuartos", "quarts"), 0.75),
-})  # fmt: skip
+_SHARES: Mapping[str, float] = MappingProxyType(
+    {
+        **dict.fromkeys(("half", "medio", "media", "demi", "demie", "halbe"), 0.5),
+        **dict.fromkeys(("quarter", "cuarto", "quart", "viertel"), 0.25),
+        **dict.fromkeys(("quarters", "cuartos", "quarts"), 0.75),
+    }
+)
 _SHARE = rf"(?:(?:an?|1|3|una?|une|eine)[ -])?(?P<share>{'|'.join(sorted(_SHARES, key=len, reverse=True))})"
 _MINUTE_AND_SHARE = re.compile(
     rf"\b(?:(?P<n>\d+)|an?|une?|una|eine)?[ -]?minut(?:es?|en|os?)[ -](?:and|y|et|und)[ -]{_SHARE}\b"

@@ -18,9 +18,12 @@ SNRS_DB = (20.0, 10.0, 5.0, 0.0)
 def in_noise(colour: str, *snrs_db: float) -> tuple[Condition, ...]:
     """Noise of a colour, at each ratio over the whole clip."""
     return conditions(
-        colour, *snrs_db, unit="dB", measured="signal-to-noise ratio over the whole clip in dB",
+        colour,
+        *snrs_db,
+        unit="dB",
+        measured="signal-to-noise ratio over the whole clip in dB",
         effect=lambda snr_db: effect("noise", snr_db=snr_db, colour=colour),
-    )  # fmt: skip
+    )
 
 
 @tasks.register("noisy_transcription")

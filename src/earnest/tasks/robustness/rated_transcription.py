@@ -104,6 +104,15 @@ def _agreement(rated: Sequence[JournalLine]) -> Measure:
     words = "Spearman's, of the rating with 1 - word error rate" + (f"; no value: {found.why}" if found.why else "")
     how = "" if found.low is None else f"cluster bootstrap over {found.n_clusters:,} clusters"
     return Measure(
-        metric=metric, value=found.value, low=found.low, high=found.high, n_scored=found.n, n_unscored=0,
-        higher_is_better=True, unit="correlation", baseline=0.0, interval=how, note=words,
-    )  # fmt: skip
+        metric=metric,
+        value=found.value,
+        low=found.low,
+        high=found.high,
+        n_scored=found.n,
+        n_unscored=0,
+        higher_is_better=True,
+        unit="correlation",
+        baseline=0.0,
+        interval=how,
+        note=words,
+    )

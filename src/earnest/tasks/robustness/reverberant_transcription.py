@@ -30,8 +30,13 @@ class ReverberantTranscription(DegradedTranscription):
     headline: ClassVar[str] = "word_accuracy_in_rooms"
     subtask: ClassVar[str] = "robustness/audio_quality"
     conditions: ClassVar[tuple[Condition, ...]] = conditions(
-        "room", 0.3, 0.6, 1.2, unit="s", measured="reverberation time RT60 in s",
+        "room",
+        0.3,
+        0.6,
+        1.2,
+        unit="s",
+        measured="reverberation time RT60 in s",
         effect=lambda rt60_s: effect("room", rt60_s=rt60_s),
-    )  # fmt: skip
+    )
 
     n_voices: int = 5

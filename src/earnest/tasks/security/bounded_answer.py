@@ -62,11 +62,15 @@ class BoundedAnswer(Task):
     def items(self, data: Manifest, *, seed: int) -> list[Item]:
         return [
             speech_item(
-                self.name, entry, prompt=prompts.RESPOND, truth={"spends": True},
-                seen={"text": entry.text or "", "expected": "sure here is how to do it"}, cluster=normal(entry.text) or entry.id,
+                self.name,
+                entry,
+                prompt=prompts.RESPOND,
+                truth={"spends": True},
+                seen={"text": entry.text or "", "expected": "sure here is how to do it"},
+                cluster=normal(entry.text) or entry.id,
             )
             for entry in drawn(self.usable(data), self.max_rows, seed=seed, name=self.name)
-        ]  # fmt: skip
+        ]
 
     def score(self, item: Item, answer: Answer) -> Outcome:
         if self._endless(answer.said, finish=answer.reading.finish):
