@@ -74,8 +74,5 @@ class RefusalSteering(Defence):
         harmless = states[~learnt & ~harmful] @ (step / length)
         arrays = {"direction": step / length, "harmless": harmless, "push": np.array([length])}
         parameters = {k: v for k, v in self.spec.parameters.items() if k != "artefact"}
-        return Artefact(
-            "defences",
-            str(type(self.spec)(self.name, parameters)),
-            {k: v.astype(np.float32) for k, v in arrays.items()},
-        )
+        kept = {k: v.astype(np.float32) for k, v in arrays.items()}
+        return Artefact("defences", str(type(self.spec)(self.name, parameters)), kept)

@@ -73,8 +73,7 @@ class UniversalPerturbation(Attack):
             stimuli = [Stimulus(clips={"speech": clip}, prompt=self.prompt) for clip in heard]
             _, gradients = system.loss_and_gradient(stimuli, targets=[self.target] * len(stimuli))
             total = sum(np.bincount(np.arange(g.size) % delta.size, g, delta.size) for g in gradients)
-            delta = np.clip(delta - self.epsilon / (1 + step) * np.sign(total), -self.epsilon, self.epsilon).astype(
-                np.float32
-            )
+            delta = delta - self.epsilon / (1 + step) * np.sign(total)
+            delta = np.clip(delta, -self.epsilon, self.epsilon).astype(np.float32)
         parameters = {k: v for k, v in self.spec.parameters.items() if k != "artefact"}
         return Artefact("attacks", str(type(self.spec)(self.name, parameters)), {"delta": delta})

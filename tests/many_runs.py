@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from earnest.engine.clips import ClipStore
+from earnest.engine.clips import ClipStore, clip_path
 from earnest.records import Item
 from earnest.runs import suite as suites
 
@@ -57,7 +57,7 @@ def _kept_once(keep: Callable[[ClipStore, object], str]) -> Callable:
         first = files.get(clip.digest)
         if first is None:
             name = keep(self, clip)
-            files[clip.digest] = self._folder / f"{name}.flac"
+            files[clip.digest] = clip_path(self._folder.parent, name)
             return name
         own = self._folder / first.name
         if not own.exists():

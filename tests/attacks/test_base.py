@@ -113,7 +113,9 @@ def test_the_way_back_goes_through_the_draw_of_the_way_there():
 
 def test_more_draws_find_the_way_where_one_wavers():
     def gain(eot):
-        attack = ProjectedGradientDescent(epsilon=64 * STEP, steps=12, step_size=0.08, eot=eot, check_every=0)
+        attack = ProjectedGradientDescent(
+            epsilon=64 * STEP, steps=12, step_size=0.08, last_step=1, momentum=0, eot=eot, check_every=0
+        )
         model = LinearModel(alternating(), threshold=1e9)
         stimulus = toy_stimulus(n_samples=400)
         attempt = run(attack, [stimulus], model=model, defences=[Flipping()]).attempts[0]

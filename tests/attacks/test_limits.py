@@ -73,7 +73,9 @@ def test_seconds_end_a_search(monkeypatch):
 def test_a_descent_that_is_cut_short_gives_its_best():
     stimulus = toy_stimulus()
     model = LinearModel(np.random.default_rng(9).standard_normal(1600).astype(np.float32), threshold=1e9)
-    attack = ProjectedGradientDescent(epsilon=64 * STEP, steps=20, check_every=2, queries=3)
+    attack = ProjectedGradientDescent(
+        epsilon=64 * STEP, steps=20, step_size=0.1, last_step=1, momentum=0, check_every=2, queries=3
+    )
     (attempt,) = run(attack, [stimulus], model=model).attempts
     assert (attack.max_queries, attack.most_queries) == (10, 3)
     assert (attempt.n_queries, attempt.drawn["step"], attempt.drawn["ended_by"]) == (3, 8, "queries")

@@ -41,6 +41,10 @@ def test_a_manifest(data, monkeypatch, fault, place):
     monkeypatch.setattr(Path, place, raising(fault))
     if place == "is_file":  # of the recording alone
         monkeypatch.setattr(Path, "is_file", lambda path: raising(fault)() if path.name == "a.wav" else path.exists())
+        look = os.lstat
+        monkeypatch.setattr(
+            os, "lstat", lambda path, **to: raising(fault)() if str(path).endswith("a.wav") else look(path, **to)
+        )
     with pytest.raises(MachineFailed, match="run the same command again"):
         Manifest.read(data)
 

@@ -121,7 +121,7 @@ def test_all_faults_of_a_file_are_told_at_once(call: Call, tmp_path: Path) -> No
     done = call("run", "core", "--dry-run")
     assert done.returncode == 2
     for fault in (
-        "[run] modle: no option of `earnest run` is called so; did you mean 'model'?",
+        "[run] modle: no option of `earnest run` has this name; did you mean 'model'?",
         '[run] limit: must be a whole number, got "ten"',
         "[run] seed: must be a whole number, got 1.5",
         "[run] faithful: must be true or false, got 1",
@@ -192,7 +192,7 @@ def test_init_writes_a_file_that_passes_its_own_check(call: Call, tmp_path: Path
     )
     assert plan_of(call, "--limit", "1")["suite"] == "quick"
     again = call("init")
-    assert again.returncode == 2 and "is there already" in again.stderr
+    assert again.returncode == 2 and "exists already" in again.stderr
 
 
 def test_init_writes_nothing_that_could_not_be_run(call: Call, tmp_path: Path) -> None:

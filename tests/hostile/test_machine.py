@@ -150,7 +150,7 @@ def test_a_suite_of_brackets_or_of_aliases_is_refused(call, tmp_path) -> None:
 def test_what_nobody_foresaw_is_one_line_and_where_it_was(call, monkeypatch, capsys) -> None:
     from earnest.cli import main
 
-    monkeypatch.setattr("earnest.report.write", lambda folder: {}["unforeseen"])
+    monkeypatch.setattr("earnest.report.write", lambda folder, **options: {}["unforeseen"])
     with pytest.raises(SystemExit) as left:
         main(["report", "anything"])
     told = capsys.readouterr().err

@@ -114,7 +114,7 @@ def test_a_matrix_is_one_folder_with_each_cell_once(tmp_path: Path, capsys: pyte
     told = capsys.readouterr().out
     assert "no defence" in told and "codec:format=mu_law+refusal_guard" in told
     page = (out / "report.html").read_text(encoding="utf-8")
-    assert page.count('<div class="grid">') == 1 and "1 task in 12 conditions" in page
+    assert page.count("Attack success by defence") >= 1 and "1 task in 12 conditions" in page
     (grid,) = earnest.Run.open(out).grids
     assert grid.columns == ((), ("codec:format=mu_law",), ("refusal_guard",), ("codec:format=mu_law", "refusal_guard"))
     assert grid.rows == ("", "best_of_n:n=2", "noise:snr_db=10")

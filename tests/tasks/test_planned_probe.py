@@ -19,7 +19,7 @@ ASKING = [
 OF_SEVERAL_ROWS = ("long_dictation", "long_comprehension", "long_localisation")
 """Tasks whose items are put together from rows of any split."""
 IN_SPANISH = {
-    "benign_compliance", "degraded_requests", "emotional_requests", "harmful_refusal", "persona_refusal", "private_note", "voice_parity",
+    "benign_compliance", "bounded_answer", "degraded_requests", "emotional_requests", "harmful_refusal", "persona_refusal", "private_note", "voice_parity",
     "written_requests",
 }  # fmt: skip  # a table: one row a line
 

@@ -146,7 +146,7 @@ class Map:
 def day_of(work: Work) -> datetime.date:
     """Its day; the middle of the month that an arXiv id tells, or of the year, where no day is known.
 
-    >>> day_of(Work(id="doe2026-example", title="Some work", issued=2026, kind="study", ids={"arxiv": "2605.00001"}))
+    >>> day_of(Work(id="earnest2026-toolkit", title="Some work", issued=2026, kind="study", ids={"arxiv": "2605.00001"}))
     datetime.date(2026, 5, 15)
     """
     if not isinstance(work.issued, int):

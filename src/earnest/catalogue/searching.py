@@ -137,13 +137,33 @@ def commands(work: Work) -> list[str]:
     return sorted(found, key=lambda command: not command.startswith("earnest run"))[:MOST_COMMANDS]
 
 
+_GIVEN = {
+    "advwave_blackbox": ":writer=WRITER",
+    "pair_audio": ":writer=WRITER",
+    **dict.fromkeys(
+        (
+            "refusal_ablation",
+            "mute",
+            "iambad",
+            "task_override",
+            "selective",
+            "universal_additive",
+            "grm",
+            "audiojailbreak_universal",
+        ),
+        ":artefact=FITTED",
+    ),
+}
+"""What an attack must be given: the specification of a model that writes, or what `earnest fit attacks/NAME` has written."""
+
+
 def command_for(run: Runs) -> str:
     """The command that shows a component at work, on the embedded model where it needs one."""
     kind, _, name = run.component.partition("/")
     on = "--model earnest/reference --limit 4"
     out = f"--out runs/{name}"
     if kind == "attacks":
-        return f"earnest run core --task harmful_refusal {on} --attack {name} {out}"
+        return f"earnest run core --task harmful_refusal {on} --attack {name}{_GIVEN.get(name, '')} {out}"
     if kind == "defences":
         return f"earnest run core --task harmful_refusal {on} --defence {name} {out}"
     if kind == "tasks" and name.startswith("audiotrust_"):
