@@ -21,7 +21,11 @@ QUICK = [command for command in FIRST if command.startswith("earnest list")]
 RUNS = [command for command in FIRST if command.startswith("earnest run")]
 
 
-SHORTER = {"--attack pgd": "--attack pgd:steps=3", "--attack best_of_n": "--attack best_of_n:n=3"}
+SHORTER = {
+    "--attack pgd": "--attack pgd:steps=3",
+    "--attack best_of_n": "--attack best_of_n:n=3",
+    **{f"--attack {name}": f"--attack {name}:queries=60" for name in ("genetic", "nes", "square")},
+}
 """What a command is run with here in place of an attack's defaults, which take half a minute."""
 
 
