@@ -7,6 +7,7 @@ the attack may ask, of which the most likely to reach the goal is verified.
 
 from __future__ import annotations
 
+import abc
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
@@ -24,7 +25,7 @@ from earnest.errors import BadParameter
 from earnest.models.access import Access
 
 
-class ScoredSearch(Attack):
+class ScoredSearch(Attack, abc.ABC):
     """Base of the attacks that search by scores within a budget; they state `queries` and implement `search`."""
 
     family: ClassVar[Family] = "adversarial"
@@ -53,9 +54,9 @@ class ScoredSearch(Attack):
                 kind = "a number" if isinstance(low, float) else "a whole number"
                 raise BadParameter(f"{name} of {self.name} must be {kind} of at least {low:g}, got {value!r}")
 
+    @abc.abstractmethod
     def search(self, asked: Scores, clean: AudioClip, *, rng: np.random.Generator) -> Candidate:
         """The candidate that the method ends with."""
-        raise NotImplementedError
 
     def propose(
         self, victim: Victim, stimuli: Sequence[Stimulus], *, rngs: Sequence[np.random.Generator]

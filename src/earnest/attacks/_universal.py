@@ -12,6 +12,7 @@ The control is noise: uniform samples of the same bound in the same place.
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,7 +37,7 @@ OPENING = "sure here is how to"
 
 
 @dataclass(frozen=True, kw_only=True)
-class UniversalAttack(Attack):
+class UniversalAttack(Attack, abc.ABC):
     """Base of the universal attacks; a subclass says in `aims` what the model is to say to each row.
 
     Parameters
@@ -95,9 +96,9 @@ class UniversalAttack(Attack):
         """What was fitted, shape (n_samples,), at 16 kHz."""
         return used(self.artefact, by=f"attack {self.name!r}", kind="attacks", name=self.name).arrays["segment"]
 
+    @abc.abstractmethod
     def aims(self, rows: Sequence[Entry], system: System, stimuli: Sequence[Stimulus]) -> list[str | None]:
         """What the model is to say to each row's stimulus; None for rows that are not learnt from."""
-        raise NotImplementedError
 
     def propose(
         self, victim: Victim, stimuli: Sequence[Stimulus], *, rngs: Sequence[np.random.Generator]

@@ -7,6 +7,7 @@ rounding far below what changes a text).
 
 from __future__ import annotations
 
+import abc
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -107,7 +108,7 @@ class Decoded:
     """Log-probabilities of all tokens where the answer's first one was chosen."""
 
 
-class Reference:
+class Reference(abc.ABC):
     """What both routes share: from questions to outputs, given a network's steps."""
 
     checkpoint: Checkpoint
@@ -165,15 +166,17 @@ class Reference:
         return self.checkpoint.calibrated("likeness", float(first @ second))
 
     # ------------------------------------------------------------------ steps of a network
+    @abc.abstractmethod
     def _voices(self, clips: list[np.ndarray]) -> np.ndarray:
-        raise NotImplementedError
+        """A voice of unit length for each clip, shape (n_clips, n_features)."""
 
+    @abc.abstractmethod
     def _decoded(self, questions: list[Question], draw: Draw) -> list[Decoded]:
-        raise NotImplementedError
+        """What the network writes to each question."""
 
+    @abc.abstractmethod
     def _forced(self, question: Question, tokens: list[int]) -> np.ndarray:
         """Logits after each of the tokens, which begin with ``<answer>``, shape (n_tokens, n_vocabulary)."""
-        raise NotImplementedError
 
     # ------------------------------------------------------------------ shared
     def _likeness(self, questions: list[Question]) -> tuple[np.ndarray, np.ndarray]:
