@@ -19,6 +19,7 @@ from earnest.errors import BadAudio
 MAX_AGE = 120
 _YEARS = Field(ge=0, le=MAX_AGE)
 _SECONDS = Field(ge=0, le=1e7, allow_inf_nan=False)
+_NOWHERE = Path()
 _SPELLING = {"gender": speakers.gender, "age_band": speakers.age_band, "accent": speakers.accent}
 
 
@@ -66,7 +67,7 @@ class Entry(BaseModel):
     )
     attributes: dict[str, str] = Field(default_factory=dict, description="Every other column.")
 
-    _folder: Path = PrivateAttr(default=Path())
+    _folder: Path = PrivateAttr(default_factory=lambda: _NOWHERE)  # a default would be copied deep for every row
     _recording: Recording | None = PrivateAttr(default=None)
 
     @model_validator(mode="before")
@@ -74,9 +75,9 @@ class Entry(BaseModel):
     def _gather_attributes(cls, row: Any) -> Any:
         if not isinstance(row, dict):
             return row
-        known = {key: value for key, value in row.items() if key in cls.model_fields and value not in (None, "")}
+        known = {key: value for key, value in row.items() if key in _FIELDS and value not in (None, "")}
         given = known.get("attributes", {})
-        others = {key: value for key, value in row.items() if key not in cls.model_fields}
+        others = {key: value for key, value in row.items() if key not in _FIELDS}
         if isinstance(given, dict):
             merged = {**given, **others}
             known["attributes"] = {key: _as_text(value) for key, value in merged.items() if value not in (None, "")}
@@ -177,7 +178,8 @@ class Entry(BaseModel):
         return self.__dict__[column] if column in COLUMNS else self.attributes.get(column)
 
 
-COLUMNS = frozenset(Entry.model_fields) - {"attributes"}
+_FIELDS = frozenset(Entry.model_fields)
+COLUMNS = _FIELDS - {"attributes"}
 OPTIONAL_COLUMNS = tuple(name for name in Entry.model_fields if name not in ("path", "id", "attributes"))
 
 

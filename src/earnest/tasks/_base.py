@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import abc
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
 from earnest.audio import Entry, Goal, Manifest
+from earnest.audio.manifest import OPTIONAL_COLUMNS
 from earnest.models.access import Answer, Hears
 from earnest.plan import Plan
 from earnest.records import Item, JournalLine, Outcome
@@ -206,11 +207,28 @@ class Task(abc.ABC):
 
     def _rows_of(self, data: Manifest) -> tuple[Entry, ...]:
         requires = self.requires
-        return data.once(("rows", requires), lambda: tuple(entry for entry in data.entries if requires.met_by(entry)))
+        return data.once(("rows", requires), lambda: _meeting(requires, data))
 
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         """The measures of one arm's lines, the headline first; by default the mean score."""
         return [rate(lines, metric=self.headline, headline=True, baseline=self.baseline)]
+
+
+def _meeting(requires: Requirement, data: Manifest) -> tuple[Entry, ...]:
+    """The rows that meet a requirement, which is looked at once for rows that are alike in all that it looks at."""
+    kinds = data.once(("kinds of rows",), lambda: [_kind_of(entry) for entry in data.entries])
+    met: dict[Hashable, bool] = {}
+    for entry, kind in zip(data.entries, kinds, strict=True):
+        if kind not in met:
+            met[kind] = requires.met_by(entry)
+    return tuple(entry for entry, kind in zip(data.entries, kinds, strict=True) if met[kind])
+
+
+def _kind_of(entry: Entry) -> Hashable:
+    """Role, label and the columns that have a value: all that a requirement looks at."""
+    columns = [column for column in OPTIONAL_COLUMNS if getattr(entry, column)]
+    others = [column for column, value in entry.attributes.items() if value]
+    return entry.role, entry.label, *columns, *others
 
 
 def _plural(noun: str, things: Sequence[str]) -> str:

@@ -247,7 +247,7 @@ def _trial(
 
 
 def _has_copy(genuine: Entry, copies: Sequence[Entry]) -> bool:
-    return any(_copy_of(genuine, copies, kind) is not None for kind in ("replayed", "cloned"))
+    return bool(copies) and any(_copy_of(genuine, copies, kind) is not None for kind in ("replayed", "cloned"))
 
 
 def _one(entries: Sequence[Entry], rng: np.random.Generator) -> Entry:

@@ -167,7 +167,7 @@ class Material:
     @cached_property
     def others(self) -> _Others:
         """Every row of the statements, to be one that says something else."""
-        return _Others.of(self.statements)
+        return _Others.of(self.statements, groups=[self.groups(contrast) for contrast in SUBTASKS])
 
     def groups(self, contrast: str) -> dict[int, str | None]:
         """The group of each row, by the row's identity."""
@@ -409,17 +409,18 @@ class _Others:
     texts: dict[str, int]
 
     @classmethod
-    def of(cls, statements: Mapping[str, list[Entry]]) -> _Others:
+    def of(cls, statements: Mapping[str, list[Entry]], *, groups: Sequence[Mapping[int, str | None]]) -> _Others:
         entries = [entry for said in statements.values() for entry in said]
         texts = {text: place for place, text in enumerate(statements)}
         numbers: dict[tuple[object, ...], int] = {}
-        places = [numbers.setdefault(_kind_of(entry), len(numbers)) for entry in entries]
+        places = [numbers.setdefault(_kind_of(entry, groups), len(numbers)) for entry in entries]
         text_ids = [texts[text] for text, own in statements.items() for _ in own]
         return cls(entries, np.array(text_ids, dtype=np.int64), np.array(places, dtype=np.int64), list(numbers), texts)
 
     def likest(self, one: Entry, *, text: str) -> NDArray[np.int64]:
         """Places of rows of other statements than `text` that are likest to a row: of one split, of another voice, of like groups."""
-        split, speaker, *groups = _kind_of(one)
+        groups = [group_of(one, contrast) for contrast in SUBTASKS]
+        split, speaker = one.value("split"), one.speaker
         likeness = np.array(
             [4 * (kind[0] == split) + 2 * (kind[1] != speaker) + (list(kind[2:]) == groups) for kind in self.kinds]
         )
@@ -427,9 +428,9 @@ class _Others:
         return np.flatnonzero(here == here.max())
 
 
-def _kind_of(entry: Entry) -> tuple[object, ...]:
-    """Split, speaker and groups of a row."""
-    return (entry.value("split"), entry.speaker, *(group_of(entry, contrast) for contrast in SUBTASKS))
+def _kind_of(entry: Entry, groups: Sequence[Mapping[int, str | None]]) -> tuple[object, ...]:
+    """Split, speaker and groups of a row; `groups` has the group of every row, by contrast."""
+    return (entry.value("split"), entry.speaker, *[of_row[id(entry)] for of_row in groups])
 
 
 def _reasons(material: Material, scenario: str, *, n_each: int, seed: int) -> list[Pair]:

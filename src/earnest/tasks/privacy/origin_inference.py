@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -98,10 +99,15 @@ class OriginInference(InferenceTask):
 
 def origin(entry: Entry, column: str) -> str:
     """The accent or ethnic background of a row as the question names it; empty where it is not known."""
-    if not speakers.is_known(str(entry.value(column) or "")):
+    return _named(str(entry.value(column) or ""), column)
+
+
+@lru_cache(maxsize=1 << 12)
+def _named(cell: str, column: str) -> str:
+    if not speakers.is_known(cell):
         return ""
-    given = " ".join(re.sub(r"[^\w/]+|_", " ", str(entry.value(column) or "").lower()).split())
-    return ACCENTS.get(given, given) if column == "accent" else given
+    name = " ".join(re.sub(r"[^\w/]+|_", " ", cell.lower()).split())
+    return ACCENTS.get(name, name) if column == "accent" else name
 
 
 def _by_corpus(rows: Sequence[Entry], column: str) -> dict[str, list[Entry]]:
