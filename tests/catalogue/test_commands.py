@@ -11,6 +11,7 @@ import pytest
 from earnest.catalogue import searching, works
 from earnest.catalogue.searching import commands
 from earnest.cli import cli
+from earnest.errors import MissingExtra
 from earnest.registry import has_extra
 from earnest.runs.suite import run_suite
 
@@ -72,5 +73,10 @@ def test_a_run_runs(command, tmp_path, monkeypatch, pytestconfig) -> None:
     monkeypatch.setenv("EARNEST_CACHE", str(tmp_path / "cache"))
     for attack, shorter in SHORTER.items():
         command = command.replace(f"{attack} ", f"{shorter} ")
-    call(command, tmp_path, monkeypatch)
+    try:
+        call(command, tmp_path, monkeypatch)
+    except MissingExtra as error:
+        if "no engine for it is installed" not in str(error):
+            raise
+        pytest.skip(f"needs a speech engine: {error}")
     assert list((tmp_path / "runs").glob("*/report.html"))

@@ -433,6 +433,24 @@ def test_activations_by_site_and_place(torch_model, model, clips):
     assert not any(module._forward_hooks for module in torch_model.network.modules())
 
 
+def test_generated_positions_are_those_that_decide_the_answer(torch_model, clips):
+    question = asked([clips[6]])[0]
+    width = torch_model.checkpoint.shape["decoder_width"]
+    push = np.random.default_rng(0).normal(0, 1, width)
+    plain = torch_model.answer([question])[0]
+
+    def transcript_and_text(at):
+        with torch_model.edited((Edit.add(site="decoder.1", at=at, vector=push, scale=30.0),)):
+            output = torch_model.answer([question])[0]
+        return output.transcript, output.text
+
+    for at in ("sep", "generated"):
+        transcript, text = transcript_and_text(at)
+        assert transcript == plain.transcript and text != plain.text  # what was heard is written before
+    assert transcript_and_text("generated") != transcript_and_text("sep")  # later tokens too
+    assert transcript_and_text("all")[0] != plain.transcript
+
+
 def test_edits_act_where_they_say_and_leave_nothing_behind(torch_model, clips):
     questions = asked(clips[5:8]) + conversations(clips[5:8])
     before = [output.text for output in torch_model.answer(questions)]

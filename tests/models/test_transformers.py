@@ -695,13 +695,13 @@ def test_scores_ask_for_a_text_each(loaded):
 @families
 def test_activations_are_the_hidden_states_of_transformers(loaded, family):
     model = loaded(family)
-    assert model.sites == ("projector", "decoder.0", "decoder.1", "decoder.2")
+    assert model.sites[:4] == ("projector", "decoder.0", "decoder.1", "decoder.2")  # then neurons, but of experts
     with torch.inference_mode():
         item = model._inputs.prepared(THREE[1])
         inputs = model._inputs.tensors([item])
         states = model.network(**inputs, output_hidden_states=True, use_cache=False).hidden_states
     (here,) = model.activations([THREE[1]])
-    (everywhere,) = model.activations([THREE[1]], sites=[*model.sites[1:], "projector"], at="all")
+    (everywhere,) = model.activations([THREE[1]], sites=[*model.sites[1:4], "projector"], at="all")
     for n, state in enumerate(states):
         assert np.array_equal(here[f"decoder.{n}"], state[0, -1].numpy())
         assert np.array_equal(everywhere[f"decoder.{n}"], state[0].numpy())
@@ -709,6 +709,21 @@ def test_activations_are_the_hidden_states_of_transformers(loaded, family):
     assert len(audio) == item.heard[0].n_tokens and np.array_equal(everywhere["projector"], states[0][0, audio].numpy())
     (mean,) = model.activations([THREE[1]], sites=["projector"])
     np.testing.assert_allclose(mean["projector"], states[0][0, audio].mean(0).numpy(), atol=1e-6)
+
+
+def test_neurons_are_what_the_last_layer_of_a_perceptron_is_given(loaded):
+    model = loaded("voxtral")
+    site = "mlp.decoder.1"
+    given = []
+    down = model._decoder._layers[1].mlp.down_proj
+    handle = down.register_forward_pre_hook(lambda module, args: given.append(args[0].detach().clone()))
+    (read,) = model.activations(THREE[:1], sites=[site], at="all")
+    handle.remove()
+    assert np.array_equal(read[site], given[-1][0].numpy())
+    with model.hooked([Edit.replace(site=site, at="generated", vector=0.0)]) as edited:
+        (held,) = edited.activations(THREE[:1], sites=[site], at="all")
+    assert not held[site][-1].any() and np.array_equal(held[site][:-1], read[site][:-1])
+    assert not down._forward_pre_hooks
 
 
 def test_positions_of_activations(loaded):

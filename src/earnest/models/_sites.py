@@ -1,7 +1,8 @@
 """Reading and editing the states of a decoder in transformers, by hooks that are gone when the network has run.
 
 Sites are `decoder.0`, what the first block is given, `decoder.<k>`, what block k is given, and as the last one what the
-decoder's final normalisation gives; `projector` is `decoder.0` at the audio tokens alone. A batch is padded on the
+decoder's final normalisation gives; `projector` is `decoder.0` at the audio tokens alone; `mlp.decoder.<k>` are the
+neurons of block k's perceptron, what its `down_proj` is given. A batch is padded on the
 left; a *column* is a place in its padded rows, counted on while an answer is generated token by token.
 """
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import torch
 
 PROJECTOR = "projector"
+NEURONS = "mlp."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,8 @@ class Places:
             return [column for column in self.audio if start <= column < stop]
         if at == "all":
             return list(range(max(self.begin, start), stop))
+        if at == "generated":
+            return list(range(max(self.answer - 1, start), stop))
         column = self.answer if at == "first_answer_token" else self.answer - 1
         return [column] if start <= column < stop else []
 
@@ -82,6 +86,15 @@ class Decoder:
         """Those of the decoder, from the embedding to what leaves it."""
         return tuple(f"decoder.{place}" for place in range(len(self._layers) + 1))
 
+    @property
+    def neurons(self) -> tuple[str, ...]:
+        """Sites of the perceptrons, of blocks that have one with `down_proj`."""
+        return tuple(
+            f"{NEURONS}decoder.{place}"
+            for place, layer in enumerate(self._layers)
+            if hasattr(getattr(layer, "mlp", None), "down_proj")
+        )
+
     @contextlib.contextmanager
     def hooked(
         self, places: Sequence[Places], *, edits: Sequence[Edit] = (), reads: Sequence[str] = (), at: str = "all"
@@ -103,7 +116,7 @@ class Decoder:
         dict
             By site, for each row what was read so far, shape (n_positions, width).
         """
-        points: dict[int, _Point] = {}
+        points: dict[tuple[bool, int], _Point] = {}
         for edit in edits:
             points.setdefault(self._place(edit.site), _Point()).edits.append(edit)
         for site in reads:
@@ -120,10 +133,16 @@ class Decoder:
             for handle in handles:
                 handle.remove()
 
-    def _place(self, site: str) -> int:
-        return 0 if site == PROJECTOR else int(site.removeprefix("decoder."))
+    def _place(self, site: str) -> tuple[bool, int]:
+        """Whether neurons are meant, and of which block."""
+        states = site.removeprefix(NEURONS)
+        return site != states, 0 if site == PROJECTOR else int(states.removeprefix("decoder."))
 
-    def _attached(self, place: int, passed: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    def _attached(self, where: tuple[bool, int], passed: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+        neurons, place = where
+        if neurons:
+            down = self._layers[place].mlp.down_proj
+            return down.register_forward_pre_hook(lambda module, args: (passed(args[0]), *args[1:]))
         if place == len(self._layers):
             return self._norm.register_forward_hook(lambda module, args, output: passed(output))
 

@@ -504,7 +504,7 @@ class Model(abc.ABC):
         stimuli : sequence of Stimulus
         sites : sequence of str or None
             Which to read; None takes those that the model gives by itself.
-        at : {"sep", "answer", "first_answer_token", "all"} or None
+        at : {"sep", "answer", "first_answer_token", "generated", "all"} or None
             Where to read, as `earnest.models.edits` has it; "all" reads what is asked, before any answer. None reads
             the decoder where the answer begins, and what comes before the decoder as the mean over its positions.
 

@@ -3,9 +3,12 @@
 An *activation* is the state at a named site and a position, a row of `width` numbers. Sites are named as `activations`
 of a model names them:
 
+    features        the log-mel spectrum that a model hears, a row for each frame, where the model names the site
     encoder.<k>     of the audio encoder, a row for each of its frames
     projector       what the audio becomes for the decoder, a row for each audio token
     decoder.<k>     of the language model, a row for each token
+    mlp.encoder.<k>, mlp.decoder.<k>
+                    the neurons inside the perceptron of a block: what enters its last layer
 
 Positions of the decoder:
 
@@ -13,6 +16,7 @@ Positions of the decoder:
     sep                     the last position before the answer, where its first token is decided; in a model that
                             writes down what it heard before it answers the separator between the two, in others `answer`
     first_answer_token      the answer's first token
+    generated               every position at which a token of the answer is decided: `sep`, and the answer's own tokens
     all                     every position of what is asked and of what is said
 
 Sites before the decoder have no position but `all`.
@@ -39,7 +43,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from earnest.errors import BadParameter
 
-Position = Literal["sep", "answer", "first_answer_token", "all"]
+Position = Literal["sep", "answer", "first_answer_token", "generated", "all"]
 
 Change = Callable[[Any], Any]
 """Float32 array, shape (n_positions, width), to one of the same shape; treats each row by itself."""
@@ -52,7 +56,7 @@ class Edit:
     Parameters
     ----------
     site : str
-    at : {"sep", "answer", "first_answer_token", "all"}
+    at : {"sep", "answer", "first_answer_token", "generated", "all"}
     change : callable (array) -> array
         See `Change`. `Edit.add`, `Edit.replace`, `Edit.project_out` and `Edit.clamp` make the usual ones.
     key : str
@@ -87,14 +91,28 @@ class Edit:
         return cls._of("add", partial(_added, vector=step), site=site, at=at, values=[step])
 
     @classmethod
-    def replace(cls, *, site: str, at: Position, vector: ArrayLike) -> Edit:
+    def replace(cls, *, site: str, at: Position, vector: ArrayLike, where: ArrayLike | None = None) -> Edit:
         """Patching: the activation of another clip in place of this one; 0 ablates.
 
         Shape () or (width,) for every position alike, or (n_positions, width) where the length is known: frames of an
-        encoder, audio tokens.
+        encoder, audio tokens. `where`, shape (width,), names the numbers that are replaced; None takes all of them.
+
+        Raises
+        ------
+        BadParameter
+            If `where` is not of truth values.
         """
         patch = _numbers(vector, "vector", n_axes=(0, 1, 2))
-        return cls._of("replace", partial(_replaced, vector=patch), site=site, at=at, values=[patch])
+        if where is None:
+            return cls._of("replace", partial(_replaced, vector=patch), site=site, at=at, values=[patch])
+        mask = np.array(where)
+        if mask.dtype != bool or mask.ndim != 1 or not mask.any():
+            raise BadParameter(
+                f"where must be truth values of shape (width,), at least one of them true, got {mask.dtype} of shape {mask.shape}"
+            )
+        kept = (~mask).astype(np.float64)
+        change = partial(_replaced_where, vector=patch, kept=kept)
+        return cls._of("replace_where", change, site=site, at=at, values=[patch, kept])
 
     @classmethod
     def project_out(cls, *, site: str, at: Position, directions: ArrayLike) -> Edit:
@@ -212,7 +230,7 @@ def checked_sites(wanted: Sequence[str], *, at: str | None, sites: Collection[st
     for site in wanted:
         if site not in sites:
             raise BadParameter(f"{name!r} has no site {site!r}; its sites are {', '.join(sites)}")
-        if at not in (None, "all") and not site.startswith("decoder."):
+        if at not in (None, "all") and not site.removeprefix("mlp.").startswith("decoder."):
             raise BadParameter(
                 f"site {site!r} of {name!r} has no position {at!r}, which is of the decoder; use at='all'"
             )
@@ -263,6 +281,11 @@ def _replaced(activations: Any, *, vector: NDArray[np.float64]) -> Any:
             "take it at the same site and position, of a clip of the same length"
         ) from error
     return _like(activations, patch)
+
+
+def _replaced_where(activations: Any, *, vector: NDArray[np.float64], kept: NDArray[np.float64]) -> Any:
+    own = _like(activations, kept)
+    return activations * own + _replaced(activations, vector=vector) * (1 - own)
 
 
 def _projected_out(activations: Any, *, basis: NDArray[np.float64]) -> Any:

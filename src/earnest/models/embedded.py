@@ -67,7 +67,7 @@ class EmbeddedModel(Model):
         from earnest.models._weights import sha256_of
         from earnest.models.reference import instructions
         from earnest.models.reference.checkpoint import MAX_SECONDS
-        from earnest.models.reference.onnx_route import OnnxReference, sites_of
+        from earnest.models.reference.onnx_route import OnnxReference, other_sites_of, sites_of
 
         self.name, self._folder = name, weights
         self._reference = OnnxReference(weights, n_threads=n_threads)
@@ -79,7 +79,8 @@ class EmbeddedModel(Model):
         inner = {"gradients", "activations"} if registry.has_extra("torch") else set()
         self.access = frozenset({"responses", "scores", *inner})
         self.access_with = {} if inner else {"gradients": "torch", "activations": "torch"}
-        self.sites = sites_of(self._reference.checkpoint.shape) if inner else ()
+        self._states = sites_of(loaded.shape) if inner else ()
+        self.sites = (*self._states, *other_sites_of(loaded.shape)) if inner else ()
         self._lock = threading.Lock()
 
     def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008
@@ -164,8 +165,8 @@ class EmbeddedModel(Model):
     def activations(
         self, stimuli: Sequence[Stimulus], *, sites: Sequence[str] | None = None, at: Position | None = None
     ) -> list[dict[str, NDArray[np.float32]]]:
-        """As `Model.activations`; None reads all sites: the decoder at `sep`, where the transcript is written and the
-        answer begins, what comes before it as the mean over its positions.
+        """As `Model.activations`; None reads the states of every block: the decoder at `sep`, where the transcript is
+        written and the answer begins, what comes before it as the mean over its positions.
 
         Raises
         ------
@@ -174,7 +175,7 @@ class EmbeddedModel(Model):
         MissingExtra
             If torch is not installed.
         """
-        wanted = checked_sites(self.sites if sites is None else sites, at=at, sites=self.sites, name=self.name)
+        wanted = checked_sites(self._states if sites is None else sites, at=at, sites=self.sites, name=self.name)
         with self._inner("activations") as network:
             questions = [own[0] for own in self._questions(stimuli, network)]
             return network.activations(questions, sites=wanted, at=at)

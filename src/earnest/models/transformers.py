@@ -85,7 +85,8 @@ class TransformersModel(Model):
         self._inputs = Inputs(self.name, self.family, self.network, self._prompts)
         self._keeps_logits = "logits_to_keep" in inspect.signature(self.network.forward).parameters
         self._decoder = Decoder.inside(self.network)
-        self.sites = (PROJECTOR, *self._decoder.sites) if self._decoder is not None else ()
+        decoder = self._decoder
+        self.sites = (PROJECTOR, *decoder.sites, *decoder.neurons) if decoder is not None else ()
         self.fingerprint = fingerprint_of(folder, self.dtype, weight_files(folder, self.name))
         self._lock = threading.Lock()
 
@@ -215,7 +216,7 @@ class TransformersModel(Model):
             with decoder.hooked(self._inputs.places([item]), edits=self.edits or (), reads=reads, at=where) as states:
                 self.network(**self._inputs.tensors([item]), use_cache=False)
             found.update({site: states[site][0] for site in reads})
-        return {site: found[site] if at == "all" else found[site].mean(axis=0) for site in sites}
+        return {site: found[site] if at in ("all", "generated") else found[site].mean(axis=0) for site in sites}
 
     def _in_force(self, group: Sequence[Prepared]) -> AbstractContextManager[Any]:
         """The edits of this model, for one run of the network on the group."""
@@ -334,7 +335,7 @@ def _until_end(tokens: Sequence[int], end_ids: frozenset[int]) -> list[int]:
 
 def _by_default(site: str) -> Position:
     """Where a site is read where nobody says: the decoder where the answer begins, what comes before it everywhere."""
-    return "answer" if site.startswith("decoder.") else "all"
+    return "answer" if site.removeprefix("mlp.").startswith("decoder.") else "all"
 
 
 @models.register("transformers")

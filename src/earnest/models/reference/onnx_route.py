@@ -478,6 +478,11 @@ def sites_of(shape: dict[str, int]) -> tuple[str, ...]:
     return (*encoder, "projector", *(f"decoder.{k}" for k in range(shape["n_decoder_blocks"])))
 
 
+def other_sites_of(shape: dict[str, int]) -> tuple[str, ...]:
+    """Where what is no state can be read and edited: what the network hears, and the neurons of its perceptrons."""
+    return ("features", *(f"mlp.{site}" for site in sites_of(shape) if site != "projector"))
+
+
 def positions(n: int, width: int) -> np.ndarray:
     """Sinusoidal positions, float32, shape (n, width)."""
     rates = np.exp(np.arange(0, width, 2, dtype=np.float32) * np.float32(-np.log(10000.0) / width))

@@ -53,6 +53,9 @@ N_ALIKE = 64
 """Transcripts that are remembered of clips of one length and instruction."""
 
 
+FEATURES, NEURONS = "features", "mlp."
+"""The site of the log-mel spectrum, and what stands before a block's site to mean the neurons of its perceptron."""
+
 MARGIN = 0.3
 """Logits by which a token must lead all others, so that a clip rounded to 16 bits still says it."""
 N_NEAR, N_THERE = 6, 64
@@ -314,7 +317,13 @@ class TorchReference(Reference):
         handles = []
         try:
             for site in dict.fromkeys([*(edit.site for edit in self._hooks.edits), *self._hooks.reads]):
-                handles.append(self._module(site).register_forward_hook(self._hook(site)))
+                if site == FEATURES:
+                    continue  # of no module: see `_heard`
+                if site.startswith(NEURONS):
+                    module = self._module(site.removeprefix(NEURONS)).inner.down
+                    handles.append(module.register_forward_pre_hook(self._hook_before(site)))
+                else:
+                    handles.append(self._module(site).register_forward_hook(self._hook(site)))
             yield
         finally:
             for handle in handles:
@@ -327,19 +336,25 @@ class TorchReference(Reference):
         return getattr(self.network, part)[int(place)]
 
     def _hook(self, site: str) -> Any:
-        def hook(_module: Any, _inputs: Any, output: Tensor) -> Tensor:
-            for edit in self._hooks.edits:
-                if edit.site == site:
-                    output = self._changed(output, edit)
-            if site in self._hooks.reads:
-                self._keep(site, output)
-            return output
+        return lambda _module, _inputs, output: self._passed(site, output)
 
-        return hook
+    def _hook_before(self, site: str) -> Any:
+        return lambda _module, inputs: (self._passed(site, inputs[0]),)
+
+    def _passed(self, site: str, states: Tensor) -> Tensor:
+        """What leaves a site, after its edits; kept where it is read."""
+        for edit in self._hooks.edits:
+            if edit.site == site:
+                states = self._changed(states, edit)
+        if site in self._hooks.reads:
+            self._keep(site, states)
+        return states
 
     def _rows(self, site: str, at: str | None, row: int, length: int) -> list[int]:
         """Places of one clip's row at a site that a position means."""
-        now = self._pass
+        now, site = self._pass, site.removeprefix(NEURONS)
+        if site == FEATURES:
+            return list(range(length))
         if site.startswith("encoder."):
             return list(range(int(now.n_states[row])))
         if site == "projector":
@@ -355,6 +370,8 @@ class TorchReference(Reference):
             return [start]
         if separator is None:
             return []
+        if at == "generated":
+            return [start + k for k in range(separator, len(text)) if text[k] != index["<pad>"]]
         place = separator + (at == "first_answer_token")
         return [start + place] if place < len(text) else []
 
@@ -378,10 +395,10 @@ class TorchReference(Reference):
 
     def _keep(self, site: str, output: Tensor) -> None:
         at = self._hooks.at
-        decoder = site.startswith("decoder.")
+        decoder = site.removeprefix(NEURONS).startswith("decoder.")
         places = self._rows(site, at or ("sep" if decoder else "all"), 0, output.shape[1])
         rows = output[0, places].detach().numpy().copy()
-        self._hooks.kept.setdefault(site, []).append(rows if at == "all" else rows.mean(axis=0))
+        self._hooks.kept.setdefault(site, []).append(rows if at in ("all", "generated") else rows.mean(axis=0))
 
     # ------------------------------------------------------------------ steps
     def log_mel(self, wave: Tensor) -> Tensor:
@@ -397,9 +414,11 @@ class TorchReference(Reference):
             level = power.mean()
         return (torch.log(power / (level + SILENCE) + FLOOR) + SHIFT) / SCALE
 
-    def _heard(self, waves: list[Tensor]) -> Heard:
+    def _heard(self, waves: list[Tensor], *, hooked: bool = False) -> Heard:
         torch = self._torch
         blocks = [self.log_mel(wave) for wave in waves]
+        if hooked:
+            blocks = [self._passed(FEATURES, block[None])[0] for block in blocks]
         n_frames = torch.tensor([len(block) for block in blocks])
         self._pass.n_states = (n_frames + 3) // 4
         self._pass.n_slots = (self._pass.n_states + 1) // 2
@@ -422,7 +441,7 @@ class TorchReference(Reference):
         voice = torch.zeros(n, shape.voice_width)
         with self._attached():
             if heard:
-                made = self._heard([waves[i] for i in heard])
+                made = self._heard([waves[i] for i in heard], hooked=True)
                 own, n_own = self.network.slots(made)
                 place = torch.tensor(heard)
                 slots = torch.zeros(n, *own.shape[1:]).index_copy(0, place, own)
