@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,11 +25,7 @@ class Place:
     arm: Arm
 
     def finding(self, measure: Measure) -> Finding:
-        """The measure as a finding of this place, with the sums that it was made of.
-
-        Where a defence reads answers as the measure's reader does, the note says so.
-        """
-        same = measure.reader and measure.reader in guard_readers(self.arm.defences)
+        """The measure as a finding of this place, with the sums that it was made of."""
         found = Finding(
             id=finding_id(self.pillar, self.task, measure, arm=self.arm),
             pillar=self.pillar,
@@ -51,7 +47,7 @@ class Place:
             threat_model=threat_model(self.plan, self.arm),
             headline=measure.headline,
             interval=measure.interval,
-            note="; ".join(part for part in (measure.note, SAME_READER if same else "") if part),
+            note=measure.note,
             group=measure.group,
             level=measure.level,
         )
@@ -149,16 +145,6 @@ def sides_of(task: Any | None, *, version: int | None = None) -> Sides | None:
     if task is None or (version is not None and getattr(task, "version", version) != version):
         return None
     return getattr(task, "sides", None)
-
-
-SAME_READER = "guard and judge are the same reader, so the gain is overstated"
-"""What a finding says under a defence that decides by what the judge decides by."""
-
-
-def guard_readers(defences: Sequence[str]) -> frozenset[str]:
-    """Name and version of the readers by which the defences of an arm decide about answers; empty without any."""
-    names = [registry.parse_spec(spec).name for spec in defences]
-    return frozenset(filter(None, (getattr(_registered("defences", name), "reader", "") for name in names)))
 
 
 def _registered(kind: str, name: str) -> Any | None:
