@@ -30,6 +30,7 @@ from earnest.artefacts import Artefact
 from earnest.audio import AudioClip, Entry, Stimulus
 from earnest.errors import BadParameter
 from earnest.models.access import Answer, Model, Passed, Screened, System
+from earnest.models.guards import Guards
 from earnest.registry import Registry, Spec
 
 defences = Registry("defences")
@@ -114,6 +115,18 @@ class Defence(abc.ABC):
                 "straight-through gradient; override `backward`"
             )
         return gradient
+
+    @property
+    def reads_transcript(self) -> bool:
+        """Whether it decides by what the model writes down of the clip, so that an attack has to drive that too."""
+        return False
+
+    def lets_by(self, target: str, *, guards: Guards) -> bool:
+        """Whether it would let by a model that writes down and says what a search drives it to (`Target.transcript`).
+
+        Asked by attacks that know the defence, before their first step, where `reads_transcript` says so.
+        """
+        return True
 
     def instruct(self, stimulus: Stimulus) -> Stimulus:
         """The stimulus with the prompts that the model gets instead; by default the same. Its clips stay."""

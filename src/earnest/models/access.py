@@ -475,6 +475,13 @@ class Model(abc.ABC):
         """
         return list(targets)
 
+    def aims(self, stimuli: Sequence[Stimulus], *, targets: Sequence[str], n: int) -> list[list[str]]:
+        """At most so many ways to drive each target, the best first, which is what `aimed` gives; by default that one.
+
+        For a search against a defence that reads what the model writes down: it takes the first that the defence lets by.
+        """
+        return [[aim] for aim in self.aimed(stimuli, targets=targets)]
+
     def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> NDArray[np.float64]:
         """Log-probability of each text as the whole answer to its stimulus, in nats; behind the access "scores".
 
@@ -727,6 +734,7 @@ _DOORS: Mapping[str, Callable[..., Any]] = {
     "ask_one": _door_of_ask_one,
     "loss_and_gradient": _door_of_inner,
     "aimed": _door_of_inner,
+    "aims": _door_of_inner,
     "score": _door_of_inner,
     "activations": _door_of_inner,
 }
@@ -979,9 +987,21 @@ class System:
         return losses, back
 
     def aimed(self, stimuli: Sequence[Stimulus], *, targets: Sequence[str], draw: int = 0) -> list[str]:
-        """As `Model.aimed`, through the defences that stand before the model and with those around it."""
+        """As `Model.aimed`, through the defences that stand before the model and with those around it.
+
+        Where a defence tells which targets get by it (`Defence.lets_by`), the first of `MOST_AIMS` that gets by all.
+        """
         unscreened = self.unscreened
-        return self.inner.aimed([unscreened.defended(stimulus, draw=draw) for stimulus in stimuli], targets=targets)
+        defended = [unscreened.defended(stimulus, draw=draw) for stimulus in stimuli]
+        readers = [defence for defence in self.defences if getattr(defence, "reads_transcript", False)]
+        if not readers:
+            return self.inner.aimed(defended, targets=targets)
+        every = self.inner.aims(defended, targets=targets, n=MOST_AIMS)
+        guards = Guards(self.inner, self.models)
+        return [
+            next((aim for aim in aims if all(one.lets_by(aim, guards=guards) for one in readers)), aims[0])  # type: ignore[attr-defined]
+            for aims in every
+        ]
 
     def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str], *, draw: int = 0) -> NDArray[np.float64]:
         """As `Model.score`, through the defences that stand before the model and with those around it.
@@ -1038,6 +1058,9 @@ class _Unscreened(System):
     def _screened(self, defence: Defence, stimulus: Stimulus, guards: Guards | None) -> Screened:
         return Passed()
 
+
+MOST_AIMS = 24
+"""Ways to drive a target that a search tries against defences which read what the model writes down."""
 
 CLEAN_DRAW, VERIFY_DRAW, FIRST_SEARCH_DRAW = 0, 1, 2
 """Draws of random defences and of the model's sampling: what an attack has seen is never what it is judged on."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from earnest.errors import ModelFailed
@@ -79,6 +79,15 @@ class Guards:
         self._answered_ms += reply.duration_ms or 1e3 * passed_s
         self._used.update({key: n for key, n in reply.usage.items() if key != "cached"})
         return reply
+
+    def score(self, stimulus: Stimulus, texts: Sequence[str]) -> list[float]:
+        """Log-probability of each text as the system's own model's answer (`Model.score`); one call of the account."""
+        begun = time.perf_counter()
+        scores = self._subject.score([stimulus] * len(texts), list(texts))
+        self._used["calls"] += 1
+        self._answered_ms += 1e3 * (time.perf_counter() - begun)
+        self._waited_s += time.perf_counter() - begun
+        return [float(score) for score in scores]
 
     def took_ms(self, passed_s: float) -> float:
         """Milliseconds that defences took, of the seconds that passed meanwhile.
