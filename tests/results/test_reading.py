@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from earnest.metrics.calibration import JudgeCounts, folded_interval
 from earnest.metrics.refusal import judge_counts
-from earnest.plan import Plan, PlannedTask
+from earnest.plan import Plan, PlannedArm, PlannedTask
 from earnest.records import NO_ANSWER, Arm, JournalLine
 from earnest.results import balanced, by_group, difference, rate, worst_gap
 from earnest.results.build import build_from
 from earnest.results.gaps import gaps
+from earnest.results.naming import Place
 from earnest.results.reach import within_reach
 from earnest.results.reading import ReaderErrors, excess, help_errors, refusal_errors
 
@@ -366,3 +367,18 @@ def test_what_an_interval_is_wider_by_is_told_side_by_side_and_nothing_where_an_
     assert excess(inner, outer) == (0.0, 0.0)  # narrower is not less than no wider
     for field in ("value", "low", "high"):
         assert excess(dataclasses.replace(outer, **{field: None}), inner) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(("family", "marked"), [("adversarial", True), ("corruption", False)])
+def test_findings_under_an_attack_of_a_family_that_the_defence_saw_say_so(family: str, marked: bool) -> None:
+    arm = Arm(attack="pgd", defences=("waveform_guard:artefact=abc",))
+    plan = plan_with("smoothing").model_copy(
+        update={
+            "arms": (PlannedArm(), PlannedArm(attack="pgd", defences=arm.defences, family="adversarial")),
+            "artefacts": {"abc": {"kind": "defences", "about": {"families": [family]}}},
+        }
+    )
+    measure = rate(some(3, 5), metric="attack_on_target_rate", note="of 8")
+    found = Place(plan, "safety", "t", arm).finding(measure)
+    assert found.note == ("of 8; the defence was fitted to attacks of this family" if marked else "of 8")
+    assert Place(plan, "safety", "t", Arm()).finding(measure).note == "of 8"

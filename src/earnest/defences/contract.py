@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,7 +20,7 @@ from earnest.errors import BadData, BadParameter
 from earnest.models.access import Answer, Model
 
 Outcome = Literal["execute", "clarify", "confirm", "block", "hand_off"]
-ORDER: tuple[Outcome, ...] = get_args(Outcome)
+ORDER: tuple[Outcome, ...] = ("execute", "clarify", "confirm", "hand_off", "block")
 """From the freest to the strictest; of several calls in one answer the strictest outcome holds for all."""
 
 SAYS: Mapping[str, str] = {

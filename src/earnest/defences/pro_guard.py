@@ -32,8 +32,8 @@ class ProGuard(Defence):
     A = 0.35 text + 0.40 prosody + 0.25 refusal, each in [0, 1], and below 0.62 the answer is withheld; where a model gives
     no scores of texts, A = 0.55 text + 0.45 prosody and the threshold is 0.55. *Text* is 1 for a transcript that is
     harmless and 0 for one that is not; *prosody* is max(0, 1 - z / 2.5) with the largest z-score of pitch, rate of speech
-    and level; *refusal* is 1 / (1 + exp(-5 L)), L being by how many nats per word a refusal is more likely than the
-    beginning of a helpful answer: where the model would refuse anyhow, nothing has to be withheld. `details` gain
+    and level, the pitch being the median by autocorrelation; *refusal* is 1 / (1 + exp(-5 L)), L being by how many nats per word a refusal is more likely than the
+    beginning of a helpful answer, both taken as whole answers with their end: where the model would refuse anyhow, nothing has to be withheld. `details` gain
     `pro_guard` with A and its parts. A clip without a voiced frame has no pitch, one without a transcript no rate, and
     silence no level; what is left decides, and where nothing is left prosody counts as 0.
 

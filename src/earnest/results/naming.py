@@ -25,7 +25,11 @@ class Place:
     arm: Arm
 
     def finding(self, measure: Measure) -> Finding:
-        """The measure as a finding of this place, with the sums that it was made of."""
+        """The measure as a finding of this place, with the sums that it was made of.
+
+        Under an attack of a family that a defence of the arm was fitted to, the note says so.
+        """
+        seen = SEEN_FAMILY if family_seen(self.plan, self.arm) else ""
         found = Finding(
             id=finding_id(self.pillar, self.task, measure, arm=self.arm),
             pillar=self.pillar,
@@ -47,7 +51,7 @@ class Place:
             threat_model=threat_model(self.plan, self.arm),
             headline=measure.headline,
             interval=measure.interval,
-            note=measure.note,
+            note="; ".join(part for part in (measure.note, seen) if part),
             group=measure.group,
             level=measure.level,
         )
@@ -145,6 +149,20 @@ def sides_of(task: Any | None, *, version: int | None = None) -> Sides | None:
     if task is None or (version is not None and getattr(task, "version", version) != version):
         return None
     return getattr(task, "sides", None)
+
+
+SEEN_FAMILY = "the defence was fitted to attacks of this family"
+"""What a finding says that tells nothing of attacks which a defence has not seen."""
+
+
+def family_seen(plan: Plan, arm: Arm) -> bool:
+    """Whether a defence of an arm was fitted to attacks of the family of the arm's attack (`families` of its artefact)."""
+    planned = plan.by_arm.get(arm)
+    if planned is None or planned.family is None:
+        return False
+    fitted = [str(registry.parse_spec(spec).parameters.get("artefact", "")) for spec in arm.defences]
+    about = [plan.artefacts.get(sha, {}).get("about", {}) for sha in fitted if sha]
+    return any(planned.family in (facts.get("families") or ()) for facts in about if isinstance(facts, dict))
 
 
 def _registered(kind: str, name: str) -> Any | None:
