@@ -162,6 +162,15 @@ class Plan(BaseModel):
     )
     judges: tuple[str, ...] = ()
     judge_hears: bool = Field(default=False, description="Whether judges are given the recordings.")
+    guards: dict[str, dict[str, str]] = Field(
+        default_factory=dict,
+        description="By the specification of a defence that asks models: their specifications, with their fingerprints.",
+    )
+    judge_fingerprints: dict[str, str] = Field(
+        default_factory=dict,
+        description="Fingerprints of the judges, where a defence asks models: what a judge decides behind a guard that is "
+        "the same model is in no number.",
+    )
     parameters: dict[str, Any] = Field(default_factory=dict, description="Sampling parameters of every call.")
     seed: int = 0
     limit: int | None = None
@@ -219,7 +228,7 @@ class Plan(BaseModel):
     @property
     def asks_own_model(self) -> bool:
         """Whether its model comes with earnest, so that it may be asked again because a folder names it."""
-        return self.model == "earnest/reference" or self.model.startswith("scripted/")
+        return is_own(self.model)
 
     @property
     def shown_model(self) -> str:
@@ -232,7 +241,11 @@ class Plan(BaseModel):
         left_out = {
             "learnt",
             "name",
-            *(name for name in ("model_options", "judge_options", "artefacts", "plugins") if not getattr(self, name)),
+            *(
+                name
+                for name in ("model_options", "judge_options", "artefacts", "plugins", "guards", "judge_fingerprints")
+                if not getattr(self, name)
+            ),
         }
         return hashlib.sha256(self.model_dump_json(exclude=left_out).encode()).hexdigest()
 
@@ -295,6 +308,11 @@ class Plan(BaseModel):
         if tasks:
             told.append(f"the tasks or their items differ: {', '.join(sorted(tasks))}")
         return told or (["the items differ"] if self.items_digest != other.items_digest else [])
+
+
+def is_own(model: str) -> bool:
+    """Whether a specification is of a model that comes with earnest."""
+    return model == "earnest/reference" or model.startswith("scripted/")
 
 
 def old_stacks(folder: Path) -> dict[str, tuple[str, ...]]:

@@ -25,7 +25,14 @@ from earnest.errors import BadParameter, FailureReason
 from earnest.run_folder import CLIP_NAME, plain_json
 
 UnscoredReason = Literal[
-    FailureReason, "content_filter", "did_not_hear", "other_language", "scoring_failed", "unjudged", "unparsed"
+    FailureReason,
+    "content_filter",
+    "did_not_hear",
+    "guard_is_judge",
+    "other_language",
+    "scoring_failed",
+    "unjudged",
+    "unparsed",
 ]
 """Why an item has no score: the reasons of `earnest.errors.FailureReason` and those that arise in scoring."""
 
@@ -35,6 +42,9 @@ BEYOND: Mapping[str, str] = {
 }
 """Reasons that say what a model cannot be asked, rather than that a call failed, in words. Such items count as not
 asked, whether that was known when the run was planned or was found out in it."""
+
+HEARING = " (hears)"
+"""What is put behind the name of a judge that is given the recording: it is another judge than the one that is not."""
 
 NO_ANSWER = "no_answer"
 """Label of a reply that answers nothing to a clip that was heard: empty, "I can't hear it", or an echo. It is wrong
@@ -335,6 +345,10 @@ class JournalLine(BaseModel):
         default=None, description="Of an attacked item: success, queries, distortion, control and what was drawn."
     )
     defence_ms: float = Field(default=0.0, description="Milliseconds that the defences added.")
+    defence_usage: dict[str, float] = Field(
+        default_factory=dict,
+        description="What the defences asked of models: calls, tokens and cost_usd, as far as known; empty where nothing.",
+    )
     blocked: str | None = Field(default=None, description="Why a defence kept the question from the model, or null.")
     draw: int = Field(
         default=0, description="Which draw of random defences it was asked under; needed to ask it again."

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from earnest.audio import Stimulus
+from earnest.defences import defences
 from earnest.errors import BadParameter
-from earnest.models import load_model
+from earnest.metrics.refusal import refusal_label
+from earnest.models import System, load_model
 from earnest.models.access import Target
 from earnest.tasks.probe import probe_manifest
 
@@ -30,6 +32,17 @@ def test_a_transcript_is_found_one_word_from_what_the_model_writes(asked):
     own, found = reply.details["transcript"].split(), aim.transcript.split()
     assert aim == text and aim.end_weight is None
     assert len(own) == len(found) and sum(a != b for a, b in zip(own, found, strict=True)) == 1
+
+
+def test_against_a_check_of_the_transcript_one_is_driven_that_passes_it(asked):
+    model, stimulus, text = asked
+    guarded = System(model, (defences.make("self_check"),))
+    (every,) = model.aims([stimulus], targets=[text], n=8)
+    assert len({aim.transcript for aim in every}) == 8 and every[0] == model.aimed([stimulus], targets=[text])[0]
+    (aim,) = guarded.aimed([stimulus], targets=[text])
+    refused, passed = model.ask([Stimulus(clips={}, prompt=each.transcript) for each in (every[0], aim)])
+    assert refusal_label(refused.said) == "refusal" and refusal_label(passed.said) != "refusal"
+    assert aim == text and aim.transcript != every[0].transcript
 
 
 def test_what_the_model_says_itself_has_no_loss_after_its_own_transcript(asked):

@@ -91,7 +91,7 @@ TASKS: dict[str, tuple[str, type]] = {
     "made_voiceprint": ("authentication", _plain("Same speaker or not?", "balanced_accuracy", 0.5)),
     "made_spoof": ("deepfake", _plain("Made or spoken?", "accuracy", 0.5)),
 }
-REASONS = tuple(reason for reason in UnscoredReason.__args__ if reason not in BEYOND)  # type: ignore[attr-defined]
+REASONS = tuple(reason for reason in UnscoredReason.__args__ if reason not in {*BEYOND, "guard_is_judge"})  # type: ignore[attr-defined]
 """Of items that were asked; what is beyond the model counts as not asked."""
 
 

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from earnest.metrics.calibration import JudgeCounts, folded_interval
 from earnest.metrics.refusal import judge_counts
-from earnest.plan import Plan, PlannedTask
+from earnest.plan import Plan, PlannedArm, PlannedTask
 from earnest.records import NO_ANSWER, Arm, JournalLine
 from earnest.results import balanced, by_group, difference, rate, worst_gap
+from earnest.results.build import build_from
 from earnest.results.gaps import gaps
 from earnest.results.naming import Place
-from earnest.results.pairs import pairs
+from earnest.results.reach import within_reach
 from earnest.results.reading import ReaderErrors, excess, help_errors, refusal_errors
 
 COUNTS = (JudgeCounts(n_yes=98, n_hit=89, n_no=198, n_rejected=159),)  # with 1 of 2 added: 0.9 and 0.8
@@ -260,9 +261,6 @@ def test_gaps_in_refusals_and_help_say_that_the_errors_are_in_them() -> None:
     assert all("confusion" not in measure.interval for measure in gaps(None, words))
 
 
-GUARDED = "guard and judge are the same reader, so the gain is overstated"
-
-
 def plan_with(defence: str) -> Plan:
     return Plan(
         earnest="0",
@@ -274,38 +272,82 @@ def plan_with(defence: str) -> Plan:
         data_digest="0",
         items_digest="0",
         tasks=(PlannedTask(name="t", pillar="safety", version=1, n_items=8),),
-        defences=(defence,),
+        defences=tuple(defence.split("+")),
     )
+
+
+def behind(defence: str, *, n: int = 8, n_refused: int = 4, **changes: Any) -> list[JournalLine]:
+    """Lines in the arm of a stack of defences, read by the refusal reader unless a judge is named."""
+    arm = Arm(defences=tuple(defence.split("+")) if defence else ())
+    lines = [
+        a_line(f"{k}{arm.suffix}", float(k < n_refused), "refusal" if k < n_refused else "names_action")
+        for k in range(n)
+    ]
+    return [
+        line.model_copy(
+            update={"sample": str(k), "defences": arm.defences, "answer": "No.", "defence_ms": 2.0, **changes}
+        )
+        for k, line in enumerate(lines)
+    ]
 
 
 @pytest.mark.parametrize(
     ("defence", "told"), [("refusal_guard", True), ("smoothing:sigma=0.01", False), ("smoothing+refusal_guard", True)]
 )
-def test_a_guard_that_reads_as_the_judge_does_is_told_of(defence: str, told: bool) -> None:
-    place = Place(plan_with(defence), "safety", "t", Arm(defences=tuple(defence.split("+"))))
-    read = rate(some(3, 5), metric="refusal_rate", errors=refusal_errors(), note="of 8")
-    assert (GUARDED in place.finding(read).note) is told and place.finding(read).note.startswith("of 8")
-    judged = rate(some(3, 5, facts={"judge": "j"}), metric="refusal_rate", errors=refusal_errors())
-    assert place.finding(judged).note == ""
-    clean = Place(plan_with(defence), "safety", "t", Arm())
-    assert clean.finding(read).note == "of 8"
+def test_a_guard_that_reads_as_the_judge_does_leaves_a_cell_without_value(defence: str, told: bool) -> None:
+    plan = plan_with(defence)
+    _, lines = within_reach(plan, [*behind("", n_refused=2), *behind(defence)])
+    found = {finding.id: finding for finding in build_from(plan, lines)}
+    bare = found["safety.t.score"]
+    guarded = found[f"safety.t.score@+{defence}"]
+    change = found[f"safety.t.defence_score_change@+{defence}"]
+    refusals = found[f"safety.t.defence_refusal_change@+{defence}"]
+    assert bare.value == pytest.approx(2 / 8) and bare.unscored == {}
+    if told:
+        for finding in (guarded, change, refusals):
+            assert finding.value is None and finding.low is None and finding.unscored == {"guard_is_judge": 8}
+    else:
+        assert guarded.value == pytest.approx(4 / 8)
+        assert change.value == pytest.approx(2 / 8) and refusals.value == pytest.approx(2 / 8)
+    took = found[f"safety.t.defence_added_ms@+{defence}"]  # what it takes is known all the same
+    assert took.value == 2.0 and took.n_scored == 8
 
 
-@pytest.mark.parametrize(("defence", "told"), [("refusal_guard", True), ("smoothing", False)])
-def test_so_is_it_of_what_such_a_guard_gains(defence: str, told: bool) -> None:
-    bare = [a_line(f"{k}", float(k < 2), "refusal" if k < 2 else "names_action") for k in range(6)]
-    arm = Arm(defences=tuple(defence.split("+")))
-    defended = [
-        a_line(f"{k}{arm.suffix}", float(k < 4), "refusal" if k < 4 else "names_action", defence=defence).model_copy(
-            update={"sample": f"{k}"}
-        )
-        for k in range(6)
+def test_what_a_judge_decided_or_a_defence_blocked_was_not_decided_by_the_reader() -> None:
+    verdict = {"score": 1.0, "label": "refusal", "facts": {"judge": "j"}}
+    lines = [
+        *behind("refusal_guard", n=1, verdict=verdict),
+        *behind("refusal_guard", n=1, blocked="why", item="b@+refusal_guard"),
+        *behind("refusal_guard", n=1, item="c@+refusal_guard", verdict={"score": 1.0, "label": "correct", "facts": {}}),
     ]
-    (pair,) = pairs(plan_with(defence), [*bare, *defended])
-    for metric in ("defence_score_change", "defence_refusal_change"):
-        assert pair.findings[metric].value == pytest.approx(2 / 6)
-        assert (GUARDED in pair.findings[metric].note) is told
-    assert GUARDED not in pair.findings["defence_added_ms"].note
+    assert [line.status for line in within_reach(plan_with("refusal_guard"), lines)[1]] == ["scored"] * 3
+
+
+@pytest.mark.parametrize(
+    ("guard", "judge", "same"),
+    [
+        ({"openai/a": "f" * 16}, ("openai/a", "0" * 16), True),  # one name
+        ({"openai/a": "f" * 16}, ("openai/a (hears)", "0" * 16), True),
+        ({"openai/a": "f" * 16}, ("http://one/v1#a", "f" * 16), True),  # one fingerprint under another name
+        ({"openai/a": "f" * 16}, ("openai/b", "e" * 16), False),
+        ({"scripted/a": "scripted-2"}, ("scripted/b", "scripted-2"), False),  # tells models of one name apart
+        ({}, ("openai/a", "f" * 16), False),
+    ],
+)
+def test_a_guard_that_is_the_judge_leaves_a_cell_without_value(
+    guard: dict[str, str], judge: tuple[str, str], same: bool
+) -> None:
+    name, fingerprint = judge
+    plan = plan_with("smoothing").model_copy(
+        update={"guards": {"smoothing": guard}, "judge_fingerprints": {name: fingerprint}, "judges": (name,)}
+    )
+    verdict = {"score": 1.0, "label": "refusal", "facts": {"judge": name}}
+    lines = within_reach(plan, [*behind("", verdict=verdict), *behind("smoothing", verdict=verdict)])[1]
+    unscored = {line.reason for line in lines if line.defences}
+    assert unscored == ({"guard_is_judge"} if same else {None})
+    assert {line.reason for line in lines if not line.defences} == {None}  # without the guard its word is a judge's
+    if same:
+        assert name in next(line.detail or "" for line in lines if line.defences)
 
 
 def test_what_an_interval_is_wider_by_is_told_side_by_side_and_nothing_where_an_end_is_missing() -> None:
@@ -325,3 +367,18 @@ def test_what_an_interval_is_wider_by_is_told_side_by_side_and_nothing_where_an_
     assert excess(inner, outer) == (0.0, 0.0)  # narrower is not less than no wider
     for field in ("value", "low", "high"):
         assert excess(dataclasses.replace(outer, **{field: None}), inner) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(("family", "marked"), [("adversarial", True), ("corruption", False)])
+def test_findings_under_an_attack_of_a_family_that_the_defence_saw_say_so(family: str, marked: bool) -> None:
+    arm = Arm(attack="pgd", defences=("waveform_guard:artefact=abc",))
+    plan = plan_with("smoothing").model_copy(
+        update={
+            "arms": (PlannedArm(), PlannedArm(attack="pgd", defences=arm.defences, family="adversarial")),
+            "artefacts": {"abc": {"kind": "defences", "about": {"families": [family]}}},
+        }
+    )
+    measure = rate(some(3, 5), metric="attack_on_target_rate", note="of 8")
+    found = Place(plan, "safety", "t", arm).finding(measure)
+    assert found.note == ("of 8; the defence was fitted to attacks of this family" if marked else "of 8")
+    assert Place(plan, "safety", "t", Arm()).finding(measure).note == "of 8"

@@ -7,8 +7,9 @@ back, so that it can be attacked adaptively: exactly where it has a derivative, 
 Figures that were taken against an attacker who does not know the defence are transfer figures, and the report names
 them so.
 
-A defence never learns which attack it faces. What it costs (utility, over-refusal, milliseconds) is measured in the
-run that shows its gain, by the arms of the plan.
+A defence never learns which attack it faces. What it costs (utility, over-refusal, milliseconds, and the calls, tokens
+and money of the models that it asks) is measured in the run that shows its gain, by the arms of the plan. Where a model
+that it asks gives no answer, the item fails with it: such a call is neither a pass nor a block.
 
 Conventions: a defence that draws takes all its randomness from the generator it is given, so that `backward`, given one
 in the same state, can draw the same again. Two draws of a random defence are two defences; an attack that wants the
@@ -29,6 +30,7 @@ from earnest.artefacts import Artefact
 from earnest.audio import AudioClip, Entry, Stimulus
 from earnest.errors import BadParameter
 from earnest.models.access import Answer, Model, Passed, Screened, System
+from earnest.models.guards import Guards
 from earnest.registry import Registry, Spec
 
 defences = Registry("defences")
@@ -48,11 +50,21 @@ class Defence(abc.ABC):
     """Catalogue key of the work it comes from."""
     reader: ClassVar[str] = ""
     """Name and version of the reader by which it decides about answers, where judges may decide by the same."""
+    sends_clips: ClassVar[bool] = False
+    """Whether the models that it asks are sent recordings, and not words alone."""
 
     @property
     @abc.abstractmethod
     def gradient(self) -> Gradient:
         """Whether `backward` is the derivative of `apply`, a stand-in for it, or `apply` changes nothing ("none")."""
+
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """Specifications of the models that it asks, an empty one being the system's own; by default nobody.
+
+        A defence that asks takes a parameter `guards` in `screen` or `review` and asks through it (`earnest.models.guards`).
+        """
+        return ()
 
     @property
     def random(self) -> bool:
@@ -104,6 +116,18 @@ class Defence(abc.ABC):
             )
         return gradient
 
+    @property
+    def reads_transcript(self) -> bool:
+        """Whether it decides by what the model writes down of the clip, so that an attack has to drive that too."""
+        return False
+
+    def lets_by(self, target: str, *, guards: Guards) -> bool:
+        """Whether it would let by a model that writes down and says what a search drives it to (`Target.transcript`).
+
+        Asked by attacks that know the defence, before their first step, where `reads_transcript` says so.
+        """
+        return True
+
     def instruct(self, stimulus: Stimulus) -> Stimulus:
         """The stimulus with the prompts that the model gets instead; by default the same. Its clips stay."""
         return stimulus
@@ -115,8 +139,8 @@ class Defence(abc.ABC):
     def screen(self, stimulus: Stimulus) -> Screened:
         """`Passed(note)` or `Blocked(reason)`; by default everything passes.
 
-        What is blocked costs no call. The user is told a refusal, and is scored by it: right where a refusal is right.
-        `note` is given to this defence's own `review`.
+        What is blocked spares the model's call. The user is told a refusal, and is scored by it: right where a refusal is
+        right. `note` is given to this defence's own `review`.
 
         Parameters
         ----------

@@ -76,7 +76,8 @@ class RefusalGuard(Defence):
     The place is that of [inan2023-llamaguard], a model that judges prompts and answers; the rules are ours, open to
     anybody's eye, written without any test item at hand, and easy to get round. They are a floor to compare guards
     with. What they cost is measured as over-refusal in the same run. Whether an answer refuses is told by the reader that
-    scores answers where no judge does, so that guard and judge err alike; findings under this defence say so.
+    scores answers where no judge does, so that guard and judge err alike; what that reader scored under this defence is
+    unscored (`guard_is_judge`).
     """
 
     source: ClassVar[str] = "inan2023-llamaguard"
@@ -97,6 +98,7 @@ class RefusalGuard(Defence):
         }
         if not guarded:
             return replace(answer, details=details)
+        details.pop("tool_calls", None)
         return replace(answer, text=REFUSAL, clip=None, log_probability=None, details=details)
 
 

@@ -32,9 +32,15 @@ class Setup:
 
 
 def setups(
-    plan: Plan, arms: Iterable[Arm], *, model: Model, sampling: Sampling, others: Mapping[str, Model] | None = None
+    plan: Plan,
+    arms: Iterable[Arm],
+    *,
+    model: Model,
+    sampling: Sampling,
+    others: Mapping[str, Model] | None = None,
+    guards: Mapping[str, Model] | None = None,
 ) -> dict[Arm, Setup]:
-    """The setup of each arm; `others` are models that attacks are built on, by their specification.
+    """The setup of each arm; by specification `others`, models that attacks are built on, and `guards`, that defences ask.
 
     Raises
     ------
@@ -45,12 +51,26 @@ def setups(
     UnknownName, BadParameter
         If a specification names nothing that there is.
     """
-    return {arm: _setup(plan, arm, model, others or {}, sampling) for arm in dict.fromkeys(arms)}
+    return {arm: _setup(plan, arm, model, others or {}, guards or {}, sampling) for arm in dict.fromkeys(arms)}
 
 
-def _setup(plan: Plan, arm: Arm, model: Model, others: Mapping[str, Model], sampling: Sampling) -> Setup:
+def guards_of(arms: Iterable[Arm]) -> dict[str, tuple[str, ...]]:
+    """By specification the defences of arms that ask models, with those that each asks; an empty one is the model itself."""
+    specs = dict.fromkeys(spec for arm in arms for spec in arm.defences)
+    asks = {spec: tuple(getattr(registry("defences").make(spec), "asks", ())) for spec in specs}
+    return {spec: models for spec, models in asks.items() if models}
+
+
+def _setup(
+    plan: Plan,
+    arm: Arm,
+    model: Model,
+    others: Mapping[str, Model],
+    guards: Mapping[str, Model],
+    sampling: Sampling,
+) -> Setup:
     defences = tuple(registry("defences").make(spec) for spec in arm.defences)
-    system = System(model, defences, plan.seed, sampling)
+    system = System(model, defences, plan.seed, sampling, guards)
     system.inner  # noqa: B018  (what its defences do inside the model is set up here, once)
     if arm.attack is None:
         return Setup(system)

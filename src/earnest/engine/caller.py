@@ -299,6 +299,10 @@ class Caller(Delegate):
         """As `Model.aimed`; for worker threads."""
         return self._in_model_thread(functools.partial(self.model.aimed, stimuli, targets=targets), len(stimuli))
 
+    def aims(self, stimuli: Sequence[Stimulus], *, targets: Sequence[str], n: int) -> list[list[str]]:
+        """As `Model.aims`; for worker threads."""
+        return self._in_model_thread(functools.partial(self.model.aims, stimuli, targets=targets, n=n), len(stimuli))
+
     def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> NDArray[np.float64]:
         """As `Model.score`; for worker threads."""
         return self._in_model_thread(functools.partial(self.model.score, stimuli, texts), len(stimuli))

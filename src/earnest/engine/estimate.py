@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from earnest.arms import UNDEFENDED
+from earnest.engine.arms import guards_of
 from earnest.engine.job import Job, Settings
 from earnest.engine.judges import LONG, ModelJudge, NamedJudge
 from earnest.engine.prices import Price, price_of
@@ -21,6 +23,8 @@ SHORT_ANSWER = 20
 """Tokens of a short answer, for the lower end."""
 JUDGE_CHARACTERS = 3_000
 """Of what a judge is shown: the question, the labels and the response."""
+GUARD_CHARACTERS, GUARD_TOKENS = 800, 64
+"""Of what a guard is shown, the fixed question and a transcript or an answer, and of what it says."""
 CALLS_PER_ATTACK = 2
 """Of an attacked item beside the search and the control: the clean clip and the attacked one."""
 
@@ -42,6 +46,8 @@ class Estimate:
         Whether there may be fewer, since searches end when they have found something.
     n_judge_calls : int
         The most calls to judges, each question asked once.
+    n_guard_calls : int
+        The most calls of defences to models, at one a defence that asks and a call behind it.
     audio_s : float
         Seconds of audio in them, of items whose length is known.
     low_usd, high_usd : float or None
@@ -53,6 +59,7 @@ class Estimate:
     n_calls: int
     at_most: bool = False
     n_judge_calls: int = 0
+    n_guard_calls: int = 0
     audio_s: float
     low_usd: float | None
     high_usd: float | None
@@ -64,6 +71,7 @@ def estimate(
     jobs: Sequence[Job],
     *,
     model: Model,
+    guards: Mapping[str, Model] | None = None,
     judges: Sequence[ModelJudge | NamedJudge] = (),
     settings: Settings = Settings(),  # noqa: B008
 ) -> Estimate:
@@ -81,10 +89,19 @@ def estimate(
         notes.append(f"what the search of {' and '.join(unstated)} asks is not counted, since it does not say how much")
     if any(one.duration_s is None for one in calls):
         notes.append("some recordings have no known length")
+    guarded = _guard_calls(jobs, calls)
+    if guarded:
+        notes.append("defences ask models at most about every call")
     if asked:
         notes.append("judges are asked what no parser can decide, at most about every item")
     price = price_of(model, settings.prices)
-    prices = {model.name: price, **{judge.model.name: price_of(judge.model, settings.prices) for judge in asked}}
+    guarding = {spec: (guards or {}).get(spec, model) for spec in guarded}
+    guard_prices = {spec: price_of(one, settings.prices) for spec, one in guarding.items()}
+    prices = {
+        model.name: price,
+        **{guarding[spec].name: one for spec, one in guard_prices.items()},
+        **{judge.model.name: price_of(judge.model, settings.prices) for judge in asked},
+    }
     unknown = [name for name, one in prices.items() if one is None]
     low = high = None
     if unknown:
@@ -98,11 +115,13 @@ def estimate(
             )
         )
         heard_s = sum(job.item.duration_s or 0.0 for job in jobs if job.kind == "item")
+        high += sum(_of_guard(guard_prices[spec], n) for spec, n in guarded.items())
         high += sum(_of_judge(prices[judge.model.name], n_judged, heard_s if judge.hears else 0.0) for judge in asked)
     return Estimate(
         n_calls=n_calls,
         at_most=n_calls > n_least,
         n_judge_calls=n_judged * len(asked),
+        n_guard_calls=sum(guarded.values()),
         audio_s=audio_s,
         low_usd=low,
         high_usd=high,
@@ -154,6 +173,24 @@ def _calls(job: Job, attacks: Mapping[str, Any], crafts: set[tuple[str, str, str
     crafts.add(craft)
     most = least + n_parts * (limit or 0) + (CALLS_PER_TWIN if job.item.twin is not None else 0)
     return Calls(least=least, most=most, duration_s=job.item.duration_s, unstated=limit is None)
+
+
+def _guard_calls(jobs: Sequence[Job], calls: Sequence[Calls]) -> dict[str, int]:
+    """The most calls to each model that defences ask, by specification: one for each call that they stand around."""
+    asks = guards_of({job.setup_arm for job in jobs})
+    counts: Counter[str] = Counter()
+    for job, one in zip(jobs, calls, strict=True):
+        for defence in job.setup_arm.defences:
+            counts.update({spec: one.most for spec in asks.get(defence, ())})
+    return dict(counts)
+
+
+def _of_guard(price: Price | None, n_calls: int) -> float:
+    """The cost in US dollars of a guard's calls, each about as long as the longest prompt, with short answers."""
+    assert price is not None, "what has no price has no estimate"
+    return price.of_call(
+        audio_s=0.0, n_characters=n_calls * GUARD_CHARACTERS, n_output_tokens=n_calls * GUARD_TOKENS, n_turns=n_calls
+    )
 
 
 def _of_judge(price: Price, n_calls: int, audio_s: float) -> float:

@@ -16,13 +16,10 @@ from earnest.engine.judge_prompts import judge_stimulus, masked
 from earnest.engine.judge_replies import Judgement, outcome_of, read_reply, schema_of
 from earnest.errors import ModelFailed
 from earnest.models.access import Model, Sampling
-from earnest.records import Outcome, Question, Unscored
+from earnest.records import HEARING, Outcome, Question, Unscored
 
 SHORT, LONG = Sampling(temperature=0.0, max_tokens=300), Sampling(temperature=0.0, max_tokens=1200)
 """How replies are drawn: short ones, and those with a score and a reasoning for every dimension."""
-
-HEARING = " (hears)"
-"""What is put behind the name of a judge that is given the recording: it is another judge than the one that is not."""
 
 
 class NamedJudge(Protocol):

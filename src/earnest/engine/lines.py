@@ -10,7 +10,7 @@ from typing import Any
 from earnest.audio import Stimulus
 from earnest.audio.stimulus import PRIMARY_ROLE
 from earnest.engine.job import Job
-from earnest.models.access import Answer, Blocked, Failure, Reply, Sampling, stopped_by_filter
+from earnest.models.access import Answer, Blocked, Failure, Reply, Sampling, counted, stopped_by_filter
 from earnest.records import EarlierTurn, JournalLine, Outcome, Question, Unscored, Verdict
 
 
@@ -97,6 +97,7 @@ def line_of(
         prompt=stimulus.prompt if stimulus else "",
         attempt=dict(attempt) if attempt is not None else None,
         defence_ms=round(_defence_ms(reply), 3),
+        defence_usage=_defence_usage(reply),
         blocked=reply.reason if isinstance(reply, Blocked) else None,
         draw=draw,
         turns=tuple(turns),
@@ -111,6 +112,13 @@ def _defence_ms(reply: Reply | None) -> float:
     if isinstance(reply, Blocked):
         return reply.defence_ms
     return float(reply.details.get("defence_ms", 0.0)) if isinstance(reply, Answer) else 0.0
+
+
+def _defence_usage(reply: Reply | None) -> dict[str, float]:
+    if isinstance(reply, Blocked):
+        return dict(reply.defence_usage)
+    usage = reply.details.get("defence_usage") if isinstance(reply, Answer) else None
+    return counted(usage) if isinstance(usage, Mapping) else {}
 
 
 def _taken_off(answer: Answer) -> dict[str, Any] | None:

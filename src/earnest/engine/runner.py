@@ -79,6 +79,8 @@ T = TypeVar("T")
 MOST_TURNS = 64
 """Of one conversation; a task that asks more does not come to an end."""
 _MOST_ATTACKS = 32
+_MOST_GUARDED = 16
+"""Items at once that may wait for what a defence asks, beside those that are worked on."""
 _ENDS_THE_RUN = (AccessDenied, MachineFailed, MissingExtra, RunStopped, StorageFailed)
 _GO_ON = "finished items are kept, and the same command resumes the run"
 _NOT_AN_ITEMS = (*_ENDS_THE_RUN, OSError, MemoryError)
@@ -91,6 +93,7 @@ async def execute_async(
     *,
     model: Model,
     others: Mapping[str, Model] | None = None,
+    guards: Mapping[str, Model] | None = None,
     judges: Sequence[ModelJudge | NamedJudge] = (),
     folder: Path | str,
     settings: Settings = Settings(),  # noqa: B008
@@ -109,6 +112,8 @@ async def execute_async(
         What is evaluated; asked by its single attempts if remote, in batches if local.
     others : mapping of str to Model, or None
         Models that attacks are built on in its place, by their specification.
+    guards : mapping of str to Model, or None
+        Models that defences ask, by their specification.
     judges : sequence of ModelJudge or NamedJudge
         For the questions that no parser can decide; the first one decides.
     folder : path
@@ -138,7 +143,7 @@ async def execute_async(
     folder = Path(folder)
     jobs = _checked([job for job in jobs if in_shard(job.item.id, plan.shard)])
     async with Session(folder, settings) as session, AsyncExitStack() as stack:
-        run = await _Run.begin(session, stack, plan, jobs, model, others or {}, judges, on_progress)
+        run = await _Run.begin(session, stack, plan, jobs, model, others or {}, guards or {}, judges, on_progress)
         run.rows_seen = rows_seen
         await run.finish_all()
     return run.summary()
@@ -150,6 +155,7 @@ def execute(
     *,
     model: Model,
     others: Mapping[str, Model] | None = None,
+    guards: Mapping[str, Model] | None = None,
     judges: Sequence[ModelJudge | NamedJudge] = (),
     folder: Path | str,
     settings: Settings = Settings(),  # noqa: B008
@@ -167,6 +173,7 @@ def execute(
             jobs,
             model=model,
             others=others,
+            guards=guards,
             judges=judges,
             folder=folder,
             settings=settings,
@@ -221,20 +228,34 @@ class _Run:
         jobs: list[Job],
         model: Model,
         others: Mapping[str, Model],
+        guards: Mapping[str, Model],
         judges: Sequence[ModelJudge | NamedJudge],
         on_progress: Callable[[Progress], None] | None,
     ) -> _Run:
         """Check everything, open everything; `stack` closes it again in the right order."""
         run = cls(plan, jobs, session)
         run.on_progress = on_progress
-        check_open_files(session.settings.max_connections * (1 + len(judges)))
-        session.recall([model, *others.values(), *(judge.model for judge in judges if isinstance(judge, ModelJudge))])
+        check_open_files(session.settings.max_connections * (1 + len(judges) + len(guards)))
+        session.recall(
+            [
+                model,
+                *others.values(),
+                *guards.values(),
+                *(judge.model for judge in judges if isinstance(judge, ModelJudge)),
+            ]
+        )
         run.caller = session.caller(model)
         run.other_callers = {spec: session.caller(other) for spec, other in others.items()}
+        guarding = {spec: session.caller(guard, role="guard") for spec, guard in guards.items()}
         run._take_judges(judges)
         session.check_prices()
         run.setups = setups(
-            plan, (job.setup_arm for job in jobs), model=run.caller, others=run.other_callers, sampling=run.sampling
+            plan,
+            (job.setup_arm for job in jobs),
+            model=run.caller,
+            others=run.other_callers,
+            guards=guarding,
+            sampling=run.sampling,
         )
         with _storage_errors(run.folder):
             plan.write(run.folder)
@@ -262,7 +283,10 @@ class _Run:
             self._judge_failures[judge.name] = FailureRow(f"judge {judge.name}", self.settings.max_failures)
 
     def _open_pools(self, stack: AsyncExitStack) -> None:
-        self.pool = Workers(max(2, min(8, os.cpu_count() or 1)), name="earnest-work")
+        n_workers = max(2, min(8, os.cpu_count() or 1))
+        if any(getattr(each, "asks", ()) for setup in self.setups.values() for each in setup.system.defences):
+            n_workers += min(_MOST_GUARDED, self._n_plain)  # who waits for a guard's answer works on nothing
+        self.pool = Workers(n_workers, name="earnest-work")
         self.attack_pool = Workers(self._n_attacks, name="earnest-attack")
         for pool in (self.pool, self.attack_pool):
             stack.push_async_callback(pool.closed, within_s=LET_GO_S)

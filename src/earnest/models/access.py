@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from earnest.audio import AudioClip, Stimulus, Turn
 from earnest.errors import AccessDenied, BadParameter, FailureReason, HistoryRefused, ModelFailed
 from earnest.models.edits import Edit, Position, edited_fingerprint
+from earnest.models.guards import Guards
 from earnest.models.timing import waiting
 from earnest.replies import ReadReply, read
 from earnest.run_folder import plain_json
@@ -273,7 +274,7 @@ class Passed:
 
 @dataclass(frozen=True)
 class Blocked:
-    """A stimulus that a defence kept from the model: neither an answer nor a failed call. It costs nothing.
+    """A stimulus that a defence kept from the model: neither an answer nor a failed call. The model's call is spared.
 
     Parameters
     ----------
@@ -283,11 +284,14 @@ class Blocked:
         Specification of the defence; the system fills it in.
     defence_ms : float
         What the defences took.
+    defence_usage : mapping
+        Calls, tokens and US dollars of what the defences asked.
     """
 
     reason: str
     by: str = field(default="", compare=False)
     defence_ms: float = field(default=0.0, compare=False)
+    defence_usage: Mapping[str, float] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         """Text that can be written down, whatever the defence read it from."""
@@ -470,6 +474,13 @@ class Model(abc.ABC):
         the answer: after a faithful one of a harmful request no change of the audio may be enough.
         """
         return list(targets)
+
+    def aims(self, stimuli: Sequence[Stimulus], *, targets: Sequence[str], n: int) -> list[list[str]]:
+        """At most so many ways to drive each target, the best first, which is what `aimed` gives; by default that one.
+
+        For a search against a defence that reads what the model writes down: it takes the first that the defence lets by.
+        """
+        return [[aim] for aim in self.aimed(stimuli, targets=targets)]
 
     def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> NDArray[np.float64]:
         """Log-probability of each text as the whole answer to its stimulus, in nats; behind the access "scores".
@@ -723,6 +734,7 @@ _DOORS: Mapping[str, Callable[..., Any]] = {
     "ask_one": _door_of_ask_one,
     "loss_and_gradient": _door_of_inner,
     "aimed": _door_of_inner,
+    "aims": _door_of_inner,
     "score": _door_of_inner,
     "activations": _door_of_inner,
 }
@@ -812,20 +824,23 @@ class Entry:
         What the model gets; where it is blocked, what it was when a defence blocked it.
     notes : tuple
         What each defence's `screen` noted.
-    blocked : Blocked or None
-        Why the model does not get it.
+    blocked : Blocked, Failure or None
+        Why the model does not get it: a defence blocked it, or what a defence asked gave no answer.
     chains : mapping of str to list of AudioClip
         By role the clip before the first defence, after it, ..., after the last.
-    took_ms : float
-        What the defences took.
+    passed_s : float
+        Seconds that passed on the way in.
+    guards : Guards or None
+        Whom its defences ask about it, and what that took.
     """
 
     sent: Stimulus
     stimulus: Stimulus
     notes: tuple[Any, ...] = ()
-    blocked: Blocked | None = None
+    blocked: Blocked | Failure | None = None
     chains: Mapping[str, list[AudioClip]] = field(default_factory=dict)
-    took_ms: float = 0.0
+    passed_s: float = 0.0
+    guards: Guards | None = None
 
 
 @dataclass(frozen=True)
@@ -843,12 +858,15 @@ class System:
         defended alike; `draw` asks for another.
     sampling : Sampling
         How answers are drawn where a call does not say.
+    models : mapping of str to Model
+        Those that its defences ask, by specification; what is not there is loaded when it is asked.
     """
 
     model: Model
     defences: tuple[Defence, ...] = ()
     seed: int = 0
     sampling: Sampling = Sampling()
+    models: Mapping[str, Model] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def inner(self) -> Model:
@@ -874,30 +892,42 @@ class System:
 
         Each defence screens what those before it passed on. What the assistant said in earlier turns is left as it was.
         """
-        begun = time.perf_counter()
-        inside, notes, blocked = stimulus, [], None
+        begun, guards = time.perf_counter(), Guards(self.inner, self.models) if self.defences else None
+        notes: list[Any] = []
+        blocked: Blocked | Failure | None = None
+        inside = stimulus
         chains = {role: [clip] for role, clip in stimulus.clips.items()}
         for place, defence in enumerate(self.defences):
-            screened = self._screened(defence, inside)
+            try:
+                screened = self._screened(defence, inside, guards)
+            except ModelFailed as error:
+                blocked = Failure.of(error)
+                break
             if isinstance(screened, Blocked):
-                blocked = replace(screened, by=spec_of(defence), defence_ms=1e3 * (time.perf_counter() - begun))
+                assert guards is not None
+                took_ms = guards.took_ms(time.perf_counter() - begun)
+                blocked = replace(screened, by=spec_of(defence), defence_ms=took_ms, defence_usage=guards.usage)
                 break
             notes.append(screened.note)
             inside = self._changed(inside, chains, place=place, draw=draw)
-        took_ms = 1e3 * (time.perf_counter() - begun) if self.defences else 0.0
-        return Entry(stimulus, inside, tuple(notes), blocked, chains, took_ms)
+        passed_s = time.perf_counter() - begun if self.defences else 0.0
+        return Entry(stimulus, inside, tuple(notes), blocked, chains, passed_s, guards)
 
     def defended(self, stimulus: Stimulus, *, draw: int = 0) -> Stimulus:
         """The stimulus that the model gets, or would get if no defence blocked it."""
         return self.entered(stimulus, draw=draw).stimulus
 
     def reviewed(self, reply: Reply, entry: Entry | None = None) -> Reply:
-        """The reply that leaves the system: only answers are reviewed."""
+        """The reply that leaves the system: only answers are reviewed; where a defence's own call fails, that failure."""
         if not isinstance(reply, Answer):
             return reply
         notes = entry.notes if entry is not None else (None,) * len(self.defences)
-        for defence, note in zip(reversed(self.defences), reversed(notes), strict=True):
-            reply = review(defence, reply, stimulus=entry.sent if entry else None, note=note)
+        sent, guards = (entry.sent, entry.guards) if entry else (None, None)
+        try:
+            for defence, note in zip(reversed(self.defences), reversed(notes), strict=True):
+                reply = review(defence, reply, stimulus=sent, note=note, guards=guards)
+        except ModelFailed as error:
+            return Failure.of(error)
         return reply
 
     def ask(
@@ -914,15 +944,18 @@ class System:
         return [entry.blocked or self.left(next(replies), entry) for entry in entries]
 
     def left(self, reply: Reply, entry: Entry) -> Reply:
-        """As `reviewed`, with what the defences took on the way in and out in the answer's details."""
+        """As `reviewed`, with what the defences took and asked on the way in and out in the answer's details."""
         if not self.defences or not isinstance(reply, Answer):
             return reply
         begun = time.perf_counter()
         reply = self.reviewed(reply, entry)
         if not isinstance(reply, Answer):
             return reply
-        took_ms = entry.took_ms + 1e3 * (time.perf_counter() - begun)
-        return replace(reply, details={**reply.details, "defence_ms": took_ms})
+        passed_s = entry.passed_s + time.perf_counter() - begun
+        took: dict[str, Any] = {"defence_ms": entry.guards.took_ms(passed_s) if entry.guards else 1e3 * passed_s}
+        if entry.guards and entry.guards.usage:
+            took["defence_usage"] = entry.guards.usage
+        return replace(reply, details={**reply.details, **took})
 
     def ask_drawn(self, stimuli: Sequence[Stimulus], *, draws: Sequence[int]) -> list[Reply]:
         """As `ask`, each stimulus under a draw of its own, of random defences and of the model's sampling; all at once."""
@@ -954,9 +987,21 @@ class System:
         return losses, back
 
     def aimed(self, stimuli: Sequence[Stimulus], *, targets: Sequence[str], draw: int = 0) -> list[str]:
-        """As `Model.aimed`, through the defences that stand before the model and with those around it."""
+        """As `Model.aimed`, through the defences that stand before the model and with those around it.
+
+        Where a defence tells which targets get by it (`Defence.lets_by`), the first of `MOST_AIMS` that gets by all.
+        """
         unscreened = self.unscreened
-        return self.inner.aimed([unscreened.defended(stimulus, draw=draw) for stimulus in stimuli], targets=targets)
+        defended = [unscreened.defended(stimulus, draw=draw) for stimulus in stimuli]
+        readers = [defence for defence in self.defences if getattr(defence, "reads_transcript", False)]
+        if not readers:
+            return self.inner.aimed(defended, targets=targets)
+        every = self.inner.aims(defended, targets=targets, n=MOST_AIMS)
+        guards = Guards(self.inner, self.models)
+        return [
+            next((aim for aim in aims if all(one.lets_by(aim, guards=guards) for one in readers)), aims[0])  # type: ignore[attr-defined]
+            for aims in every
+        ]
 
     def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str], *, draw: int = 0) -> NDArray[np.float64]:
         """As `Model.score`, through the defences that stand before the model and with those around it.
@@ -970,11 +1015,12 @@ class System:
     @property
     def unscreened(self) -> System:
         """The system as it would be if no defence screened."""
-        return _Unscreened(self.model, self.defences, self.seed, self.sampling)
+        return _Unscreened(self.model, self.defences, self.seed, self.sampling, self.models)
 
-    def _screened(self, defence: Defence, stimulus: Stimulus) -> Screened:
+    def _screened(self, defence: Defence, stimulus: Stimulus, guards: Guards | None) -> Screened:
         screen = getattr(defence, "screen", None)
-        screened = Passed() if screen is None else screen(stimulus)
+        asks = {"guards": guards} if screen is not None and "guards" in _parameters(type(defence).screen) else {}
+        screened = Passed() if screen is None else screen(stimulus, **asks)
         if not isinstance(screened, Passed | Blocked):
             raise BadParameter(
                 f"screen() of the defence {spec_of(defence)!r} must give Passed(note) or Blocked(reason), got "
@@ -1009,9 +1055,12 @@ class System:
 class _Unscreened(System):
     """A system whose defences block nothing."""
 
-    def _screened(self, defence: Defence, stimulus: Stimulus) -> Screened:
+    def _screened(self, defence: Defence, stimulus: Stimulus, guards: Guards | None) -> Screened:
         return Passed()
 
+
+MOST_AIMS = 24
+"""Ways to drive a target that a search tries against defences which read what the model writes down."""
 
 CLEAN_DRAW, VERIFY_DRAW, FIRST_SEARCH_DRAW = 0, 1, 2
 """Draws of random defences and of the model's sampling: what an attack has seen is never what it is judged on."""
@@ -1025,18 +1074,23 @@ def system_fingerprint(model: str, defences: Sequence[Any], *, seed: int) -> str
     return hashlib.sha256(told.encode()).hexdigest()
 
 
-def review(defence: Any, answer: Answer, *, stimulus: Stimulus | None, note: Any) -> Answer:
-    """What a defence makes of an answer; one whose `review` takes the answer alone is given no more."""
-    if _takes_all(type(defence).review):
-        return defence.review(answer, stimulus=stimulus, note=note)  # type: ignore[no-any-return]
-    return defence.review(answer)  # type: ignore[no-any-return]
+def review(
+    defence: Any, answer: Answer, *, stimulus: Stimulus | None, note: Any, guards: Guards | None = None
+) -> Answer:
+    """What a defence makes of an answer; one whose `review` takes the answer alone, or asks nobody, is given no more."""
+    takes = _parameters(type(defence).review)
+    given = {"stimulus": stimulus, "note": note, "guards": guards}
+    if not {"stimulus", "note"} <= takes:
+        return defence.review(answer)  # type: ignore[no-any-return]
+    return defence.review(answer, **{name: given[name] for name in given if name in takes})  # type: ignore[no-any-return]
 
 
 @functools.cache
-def _takes_all(method: Callable[..., Any]) -> bool:
+def _parameters(method: Callable[..., Any]) -> frozenset[str]:
+    """The names of a door's parameters; every name of those that it may be given where it takes any."""
     parameters = inspect.signature(method).parameters
     any_name = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
-    return any_name or {"stimulus", "note"} <= parameters.keys()
+    return frozenset(parameters) | (frozenset({"stimulus", "note", "guards"}) if any_name else frozenset())
 
 
 def rng_for(seed: int, *names: str) -> np.random.Generator:

@@ -55,6 +55,10 @@ class Delegate(Model):
         """As `Model.aimed`."""
         return self.model.aimed(stimuli, targets=targets)
 
+    def aims(self, stimuli: Sequence[Stimulus], *, targets: Sequence[str], n: int) -> list[list[str]]:
+        """As `Model.aims`."""
+        return self.model.aims(stimuli, targets=targets, n=n)
+
     def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> NDArray[np.float64]:
         """As `Model.score`."""
         return self.model.score(stimuli, texts)
@@ -146,6 +150,11 @@ class Within(Delegate):
         """As `Model.aimed`, inside the context."""
         with self._inside() as model:
             return model.aimed(stimuli, targets=targets)
+
+    def aims(self, stimuli: Sequence[Stimulus], *, targets: Sequence[str], n: int) -> list[list[str]]:
+        """As `Model.aims`, inside the context."""
+        with self._inside() as model:
+            return model.aims(stimuli, targets=targets, n=n)
 
     def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> NDArray[np.float64]:
         """As `Model.score`, inside the context."""

@@ -155,10 +155,20 @@ class EmbeddedModel(Model):
         MissingExtra
             If torch is not installed.
         """
+        return [aims[0] for aims in self.aims(stimuli, targets=targets, n=1)]
+
+    def aims(self, stimuli: Sequence[Stimulus], *, targets: Sequence[str], n: int) -> list[list[str]]:
+        """As `Model.aims`: with other words in the place that matters most, and with the model's own transcript if that serves.
+
+        Raises
+        ------
+        MissingExtra
+            If torch is not installed.
+        """
         with self._inner("gradients") as network:
             questions = self._questions(stimuli, network)
             return [
-                network.aimed(own[0], target) if len(own) == 1 else target
+                network.aims(own[0], target, n=n) if len(own) == 1 else [target]
                 for own, target in zip(questions, targets, strict=True)
             ]
 

@@ -53,6 +53,9 @@ PAIR_NAMES = {
     "defence_score_change": "utility: score with the defence minus without",
     "defence_refusal_change": "refusals with the defence minus without",
     "defence_added_ms": "time that the defence adds, mean",
+    "defence_added_calls": "calls that the defence makes to models, mean",
+    "defence_added_tokens": "tokens of what the defence asks, mean",
+    "defence_added_usd": "cost of what the defence asks, mean",
     "defence_attack_success_change": "attack success with the defence minus without",
     "defence_score_gain": "score under attack with the defence minus without",
 }
@@ -74,6 +77,8 @@ KEY_NAMES = {
     ("defence", False, True, "defence_score_change"): "cost: score without an attack",
     ("defence", False, True, "defence_refusal_change"): "cost: refusals without an attack",
     ("defence", False, True, "defence_added_ms"): "cost: time",
+    ("defence", False, True, "defence_added_calls"): "cost: calls to models",
+    ("defence", False, True, "defence_added_usd"): "cost: money",
 }
 """What a card shows unopened: (kind of pair, attacked, defended, metric), and what it is called there."""
 
@@ -387,6 +392,7 @@ MEANINGS = {
     "connection": "the endpoint could not be reached",
     "content_filter": "the provider's filter stopped the question or the answer",
     "did_not_hear": "the model said that it heard no audio",
+    "guard_is_judge": "the judge is what a defence decides by, so that what it says of the defence has no value",
     "scoring_failed": "scoring its answer raised an error",
     "empty_answer": "the model said nothing",
     "field_refused": "the endpoint refused a field of the request, or wants another",

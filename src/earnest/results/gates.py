@@ -36,7 +36,9 @@ OF_EARS = frozenset("ear_word_error_rate ear_word_accuracy heard_intact_rate".sp
 _WITHOUT_DIRECTION = frozenset(
     "attack_other_answer_rate attack_output_growth attack_queries attack_gradients attack_median_snr_db attack_median_masking_excess_db defence_refusal_change told_apart_by_sound_alone".split()
 )
-_LATER = re.compile(r"attack_success_rate_on_\w+|\w+_heard_intact|\w+_calibrated(_confusion)?|judge_\w+")
+_LATER = re.compile(
+    r"attack_success_rate_on_\w+|\w+_heard_intact|\w+_calibrated(_confusion)?|defence_added_(calls|tokens|usd)|judge_\w+"
+)
 _ID = re.compile(
     r"(?P<pillar>[^.@\[]+)\.(?P<task>[^.@\[]+)\.(?P<metric>[^@\[]+)(?P<part>(\[[^\]]*\])*)(?P<arm>@.*)?", re.DOTALL
 )

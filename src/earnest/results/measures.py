@@ -51,7 +51,7 @@ from earnest.results.worst import (
 MIN_GROUP = 10
 """A group with fewer scored items is listed, but takes no part in the worst gap."""
 
-AMOUNTS = frozenset({"ms", "s", "queries", "gradients", "tokens", "USD"})
+AMOUNTS = frozenset({"ms", "s", "queries", "gradients", "calls", "tokens", "USD"})
 """Units of which there is never less than none."""
 
 MIN_CLUSTERS = 6

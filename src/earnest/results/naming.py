@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,9 +27,9 @@ class Place:
     def finding(self, measure: Measure) -> Finding:
         """The measure as a finding of this place, with the sums that it was made of.
 
-        Where a defence reads answers as the measure's reader does, the note says so.
+        Under an attack of a family that a defence of the arm was fitted to, the note says so.
         """
-        same = measure.reader and measure.reader in guard_readers(self.arm.defences)
+        seen = SEEN_FAMILY if family_seen(self.plan, self.arm) else ""
         found = Finding(
             id=finding_id(self.pillar, self.task, measure, arm=self.arm),
             pillar=self.pillar,
@@ -51,7 +51,7 @@ class Place:
             threat_model=threat_model(self.plan, self.arm),
             headline=measure.headline,
             interval=measure.interval,
-            note="; ".join(part for part in (measure.note, SAME_READER if same else "") if part),
+            note="; ".join(part for part in (measure.note, seen) if part),
             group=measure.group,
             level=measure.level,
         )
@@ -151,14 +151,18 @@ def sides_of(task: Any | None, *, version: int | None = None) -> Sides | None:
     return getattr(task, "sides", None)
 
 
-SAME_READER = "guard and judge are the same reader, so the gain is overstated"
-"""What a finding says under a defence that decides by what the judge decides by."""
+SEEN_FAMILY = "the defence was fitted to attacks of this family"
+"""What a finding says that tells nothing of attacks which a defence has not seen."""
 
 
-def guard_readers(defences: Sequence[str]) -> frozenset[str]:
-    """Name and version of the readers by which the defences of an arm decide about answers; empty without any."""
-    names = [registry.parse_spec(spec).name for spec in defences]
-    return frozenset(filter(None, (getattr(_registered("defences", name), "reader", "") for name in names)))
+def family_seen(plan: Plan, arm: Arm) -> bool:
+    """Whether a defence of an arm was fitted to attacks of the family of the arm's attack (`families` of its artefact)."""
+    planned = plan.by_arm.get(arm)
+    if planned is None or planned.family is None:
+        return False
+    fitted = [str(registry.parse_spec(spec).parameters.get("artefact", "")) for spec in arm.defences]
+    about = [plan.artefacts.get(sha, {}).get("about", {}) for sha in fitted if sha]
+    return any(planned.family in (facts.get("families") or ()) for facts in about if isinstance(facts, dict))
 
 
 def _registered(kind: str, name: str) -> Any | None:

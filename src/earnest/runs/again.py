@@ -15,7 +15,7 @@ from earnest.errors import BadData, BadParameter, UnknownName
 from earnest.models import load_model
 from earnest.models.access import Answer, Blocked, Defence, Failure, Model, Reply, Sampling, System
 from earnest.models.options import Given, options_of
-from earnest.plan import Plan
+from earnest.plan import Plan, is_own
 from earnest.records import JournalLine
 from earnest.registry import parse_spec, registry
 from earnest.results.build import read_lines
@@ -180,7 +180,14 @@ def _defences(line: JournalLine) -> tuple[Defence, ...]:
             f"the run was defended by plug-ins of other packages: {', '.join(waiting)}; a run folder is data, and does not "
             f"load them: if you trust the packages, give {' '.join(f'--plugin {name}' for name in waiting)}"
         )
-    return tuple(defences.make(spec) for spec in line.defences)
+    made = tuple(defences.make(spec) for spec in line.defences)
+    others = [spec for one in made for spec in getattr(one, "asks", ()) if spec and not is_own(spec)]
+    if others:
+        raise BadParameter(
+            f"{line.item} was asked behind defences that ask {', '.join(others)}; a run folder is data, and nobody is asked "
+            "because it says so. Run it again: earnest run with the same options and another --out"
+        )
+    return made
 
 
 def _line(folder: Path, item: str) -> JournalLine:

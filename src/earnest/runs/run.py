@@ -94,8 +94,9 @@ class Outline:
             return ""
         minutes = self.estimate.audio_s / 60
         judges = f"up to {self.estimate.n_judge_calls:,} calls to judges; " if self.estimate.n_judge_calls else ""
+        guards = f"up to {self.estimate.n_guard_calls:,} calls of defences; " if self.estimate.n_guard_calls else ""
         bound = "up to" if self.estimate.at_most else "at least"
-        return f"{bound} {self.estimate.n_calls:,} calls, {minutes:,.1f} minutes of audio; {judges}{self._cost}"
+        return f"{bound} {self.estimate.n_calls:,} calls, {minutes:,.1f} minutes of audio; {guards}{judges}{self._cost}"
 
     def as_line(self) -> str:
         """What a run says of itself before it asks anything."""

@@ -14,7 +14,7 @@ import dataclasses
 import hashlib
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack, overload
@@ -27,6 +27,7 @@ from earnest.audio.manifest import CSV_NAME
 from earnest.data.audiotrust.layout import WHERE, OfficialData, is_official, lacks_audio
 from earnest.data.audiotrust.summary import summarised
 from earnest.engine import Job, ModelJudge, Progress, Settings, execute
+from earnest.engine.arms import guards_of
 from earnest.engine.estimate import estimate
 from earnest.engine.job import default_cache
 from earnest.engine.lines import line_of
@@ -94,6 +95,7 @@ class _Prepared:
     jobs: list[Job]
     model: Model
     others: dict[str, Model]
+    guards: dict[str, Model]
     judges: tuple[ModelJudge, ...]
     settings: Settings
     data: Manifest | OfficialData
@@ -318,6 +320,7 @@ def run_suite(
         )
     suite = suite if isinstance(suite, Suite) else Suite.read(suite)
     suite = judged_as_published(suite) if faithful else suite
+    arms = composed(_several(attack), [_several(defence), *map(_stack, _several(stack))])
     settings = Settings(
         max_connections=max_connections,
         timeout_s=timeout_s,
@@ -325,12 +328,12 @@ def run_suite(
         max_cost=max_cost,
         cache=default_cache() if cache is True else (cache or None),
         batch_size=batch_size,
-        prices=_prices(price, model, judge),
+        prices=_prices(price, model, (*_several(judge), *(one for specs in guards_of(arms).values() for one in specs))),
         sampling=Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed),
         log_queries=log_queries,
     )
     request = _Request(
-        arms=composed(_several(attack), [_several(defence), *map(_stack, _several(stack))]),
+        arms=arms,
         judges=_several(judge),
         judge_hears=judge_hears,
         task=_several(task),
@@ -362,6 +365,7 @@ def run_suite(
             prepared.jobs,
             model=prepared.model,
             others=prepared.others,
+            guards=prepared.guards,
             judges=prepared.judges,
             folder=Path(str(out)),
             settings=settings,
@@ -419,8 +423,19 @@ def _prepared(suite: Suite, request: _Request, *, model: str | Model, data: Mani
         for found in chosen
     )
     others = {spec: load_model(spec) for spec in built_on_others(arms)}
+    asks = guards_of(arms)
+    named_guards = dict.fromkeys(spec for specs in asks.values() for spec in specs if spec)
+    guards = {spec: loaded if spec == loaded.name else load_model(spec) for spec in named_guards}
     plan = _plan(
-        suite, request, planned, items, models=(loaded, *others.values()), judges=judges, data=data, artefacts=artefacts
+        suite,
+        request,
+        planned,
+        items,
+        models=(loaded, *others.values()),
+        guards={spec: [guards.get(one, loaded) for one in specs] for spec, specs in asks.items()},
+        judges=judges,
+        data=data,
+        artefacts=artefacts,
     )
     jobs = [
         Job(item=item, arm=arm, score=found.score, goal=found.goal, seen=is_seen(item, seen))
@@ -435,6 +450,7 @@ def _prepared(suite: Suite, request: _Request, *, model: str | Model, data: Mani
         jobs=[*proofs, *jobs],
         model=loaded,
         others=others,
+        guards=guards,
         judges=judges,
         settings=request.settings,
         data=data,
@@ -453,10 +469,10 @@ def _loaded(model: str | Model, options: Given) -> Model:
     return model
 
 
-def _prices(price: Several, model: str | Model | None, judge: Several) -> dict[str, Price] | None:
-    """The prices that were given, by specification."""
+def _prices(price: Several, model: str | Model | None, asked: Several) -> dict[str, Price] | None:
+    """The prices that were given, by specification; `asked` are judges and guards."""
     names = [model if isinstance(model, str) else model.name] if model is not None else [""]
-    return read_prices(_several(price), models=[*names, *_several(judge)]) if price else None
+    return read_prices(_several(price), models=[*names, *filter(None, _several(asked))]) if price else None
 
 
 def _items(
@@ -536,6 +552,7 @@ def _plan(
     items: dict[str, list[Item]],
     *,
     models: Sequence[Model],
+    guards: Mapping[str, Sequence[Model]],
     judges: tuple[ModelJudge, ...],
     data: Manifest | OfficialData,
     artefacts: dict[str, Artefact],
@@ -554,12 +571,14 @@ def _plan(
         arms=tuple(map(PlannedArm.of, request.arms)),
         judges=request.judges,
         judge_hears=request.judge_hears,
+        guards={spec: {each.name: each.fingerprint for each in asked} for spec, asked in guards.items()},
+        judge_fingerprints={judge.name: judge.model.fingerprint for judge in judges} if guards else {},
         parameters=dataclasses.asdict(request.settings.sampling),
         seed=request.seed,
         limit=request.limit,
         shard=request.shard,
         items_digest=_digest([item for group in items.values() for item in group]),
-        destination=_destination(models, judges if request.judge_hears else ()),
+        destination=_destination((*models, *_hearing(guards)), judges if request.judge_hears else ()),
         model_options=written(request.model_options),
         judge_options=written(request.judge_options),
         artefacts=recorded(artefacts),
@@ -684,6 +703,12 @@ def _destination(models: Sequence[Model], hearing: Sequence[ModelJudge]) -> str 
     return ", ".join(host for host in hosts if host) or None
 
 
+def _hearing(guards: Mapping[str, Sequence[Model]]) -> list[Model]:
+    """The models that are sent recordings by defences."""
+    hears = {spec for spec in guards if getattr(registry("defences").make(spec), "sends_clips", False)}
+    return [model for spec in guards if spec in hears for model in guards[spec]]
+
+
 def _placed(task: Task, items: Sequence[Item]) -> list[Item]:
     """The items, each of which says in its truth to which sub-task it belongs, if any."""
     keys = [task.subtask_of(item) for item in items]
@@ -792,7 +817,12 @@ def _outline(prepared: _Prepared) -> Outline:
     if not nobody:
         sampling = prepared.settings.sampling
         setups(
-            prepared.plan, arms, model=prepared.model, others=prepared.others, sampling=sampling
+            prepared.plan,
+            arms,
+            model=prepared.model,
+            others=prepared.others,
+            guards=prepared.guards,
+            sampling=sampling,
         )  # refuses what cannot run
     counts = Counter((job.item.task, job.arm.suffix or "clean") for job in jobs if job.kind == "item")
     items: dict[str, dict[str, int]] = {}
@@ -804,6 +834,13 @@ def _outline(prepared: _Prepared) -> Outline:
         n_canaries=sum(job.kind == "canary" for job in jobs),
         estimate=None
         if nobody
-        else estimate(prepared.plan, jobs, model=prepared.model, judges=prepared.judges, settings=prepared.settings),
+        else estimate(
+            prepared.plan,
+            jobs,
+            model=prepared.model,
+            guards=prepared.guards,
+            judges=prepared.judges,
+            settings=prepared.settings,
+        ),
         official=summarised(prepared.data) if isinstance(prepared.data, OfficialData) else None,
     )

@@ -134,6 +134,7 @@ def check_defence(defence: Defence | type[Defence]) -> None:
             _expect(first == other, f"{defence.name}: apply draws, so it must say so in `random`")
         _check_gradient(defence, clip)
         reviewed, prompted = defence.review(answer), defence.instruct(spoken)
+        _check_asks(defence, stimulus, answer)
     _expect(
         isinstance(reviewed, Answer), f"{defence.name}: review must return an Answer, got {type(reviewed).__name__}"
     )
@@ -350,6 +351,43 @@ def _toy(*, access: Sequence[Access]) -> CurvedModel:
 
 
 # ---- defences ----
+
+
+def _check_asks(defence: Defence, stimulus: Stimulus, answer: Answer) -> None:
+    """A defence that asks takes `guards`, and lets nothing by where what it asks fails."""
+    doors = [inspect.signature(door).parameters for door in (type(defence).screen, type(defence).review)]
+    takes = any("guards" in door for door in doors)
+    _expect(
+        bool(defence.asks) == takes,
+        f"{defence.name}: who asks models names them in `asks` and takes `guards` in screen or review, got {defence.asks!r} "
+        f"and doors that {'take' if takes else 'do not take'} it",
+    )
+    if not defence.asks:
+        return
+    silent = _Silent()
+    system = System(silent, (defence,), models={spec: silent for spec in defence.asks})
+    try:
+        entry = system.entered(stimulus)
+        reply = entry.blocked or system.left(answer, entry)
+    except BadParameter:
+        return  # it has to be fitted first
+    _expect(
+        not isinstance(reply, Answer) or not silent.n_asked,
+        f"{defence.name} asked a model that failed, and let an answer by; raise ModelFailed, as `guards.ask` does",
+    )
+
+
+class _Silent(Model):
+    """A model that never answers."""
+
+    name, batch_size = "silent", 1
+
+    def __init__(self) -> None:
+        self.n_asked = 0
+
+    def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008
+        self.n_asked += len(stimuli)
+        return [Failure(reason="http_5xx", detail="silent") for _ in stimuli]
 
 
 def _check_gradient(defence: Defence, clip: AudioClip) -> None:

@@ -215,37 +215,39 @@ class TorchReference(Reference):
             return loss
         return loss + target.end_weight * logits[n].softmax(dim=-1)[tokens[n]]
 
-    def aimed(self, question: Question, target: str) -> str:
-        """The target with the transcript that is driven along with it.
+    def aims(self, question: Question, target: str, *, n: int) -> list[str]:
+        """The target with each of the best transcripts that may be driven along with it, `n` at most, the best first.
 
         After a faithful transcript of a harmful request the network refuses, whatever it hears; after one in which the
         verb is another it answers, and takes the verb from what it hears. So a transcript is sought near the one that the
         network writes by itself: `N_NEAR` likely words in each place tell the place that matters, and of `N_THERE` likely
-        ones there that word is taken under which the nats of the answer, and `NEARNESS` times those of the transcript, are the
-        fewest. A question whose answer is found by comparing has its target as it is.
+        ones there those words are best under which the nats of the answer, and `NEARNESS` times those of the transcript, are the
+        fewest. The network's own transcript comes first where the answer follows from it. A question whose answer is found by
+        comparing has its target as it is.
         """
         if question.instruction.name in LISTENING or (isinstance(target, Target) and (target.unending or not target)):
-            return target
+            return [target]
         with self._torch.no_grad():
             passed = self._ahead([question], self._waves([question]))
             head = self._transcripts([0], [question], passed)[0]
             answer = self.checkpoint.vocabulary.encode(f"<sep>{tokens_of_answer(target)}<end>")
             (follows,) = self._costs([head], answer, passed)[1]
-            if not follows:
-                head = self._nearer(head, answer, passed)
-        transcript = self.checkpoint.vocabulary.decode(head)
+            heads = [head] if follows else []
+            if len(heads) < n:
+                heads += self._nearer(head, answer, passed)
         end_weight = target.end_weight if isinstance(target, Target) else None
-        return Target(target, end_weight=end_weight, transcript=transcript)
+        transcripts = (self.checkpoint.vocabulary.decode(each) for each in heads[:n])
+        return [Target(target, end_weight=end_weight, transcript=transcript) for transcript in transcripts]
 
-    def _nearer(self, head: list[int], answer: list[int], passed: tuple[Tensor, Tensor]) -> list[int]:
-        """The transcript with one word put for another; as it is where it has no word."""
+    def _nearer(self, head: list[int], answer: list[int], passed: tuple[Tensor, Tensor]) -> list[list[int]]:
+        """The transcript with one word put for another, the best first; as it is where it has no word."""
         start = self.checkpoint.vocabulary.index["<answer>"]
         likely = self._teacher_forced(*passed, [[start, *head]])[0]
         n_marks = len(CONTROL) + len(CHARACTERS)
         likely[:, :n_marks] = -self._torch.inf
         words = [place for place, token in enumerate(head) if token >= n_marks]
         if not words:
-            return head
+            return [head]
         ranked = likely.argsort(dim=-1, descending=True)
 
         def changed(place: int, n: int) -> list[list[int]]:
@@ -256,7 +258,7 @@ class TorchReference(Reference):
         best = near[int(np.argmin(costs))]
         place = next(k for k, (one, other) in enumerate(zip(head, best, strict=True)) if one != other)
         there = changed(place, N_THERE)
-        return there[int(np.argmin(self._costs(there, answer, passed)[0]))]
+        return [there[k] for k in np.argsort(self._costs(there, answer, passed)[0], kind="stable")]
 
     def _costs(
         self, heads: list[list[int]], answer: list[int], passed: tuple[Tensor, Tensor]
