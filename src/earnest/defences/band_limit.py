@@ -40,15 +40,14 @@ class BandLimit(Defence):
 
     Notes
     -----
-    A band is one of the preprocessings of [rajaratnam2018-isolated]; the default is that of a telephone, wider at the
-    top. The filter is linear and symmetric in time, and so its own adjoint. The shelves follow the clip; their gradient is
+    A band is one of the preprocessings of [rajaratnam2018-isolated]; the edges are ours, and keep most of speech. The filter is linear and symmetric in time, and so its own adjoint. The shelves follow the clip; their gradient is
     that of the filter for the corners as they are, a stand-in. Where the work uses shelving filters of an effects
     program, ours are raised cosines over an octave on either side of the corner, without delay.
     """
 
     source: ClassVar[str] = "rajaratnam2018-isolated"
 
-    low_hz: float = 300.0
+    low_hz: float = 80.0
     high_hz: float | None = 4000.0
     kind: Literal["band", "shelves"] = "band"
 

@@ -57,7 +57,9 @@ class MelInversion(Defence):
         for name, low, high in (("n_mels", 10, 512), ("iterations", 0, 200)):
             value = getattr(self, name)
             if not (isinstance(value, int) and low <= value <= high):
-                raise BadParameter(f"{name} of mel_inversion must be a whole number from {low} to {high}, got {value!r}")
+                raise BadParameter(
+                    f"{name} of mel_inversion must be a whole number from {low} to {high}, got {value!r}"
+                )
 
     def apply(self, clip: AudioClip, *, rng: np.random.Generator) -> AudioClip:
         """The clip as its mel spectrogram sounds."""

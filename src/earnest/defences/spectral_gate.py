@@ -59,7 +59,12 @@ class SpectralGate(Defence):
     smooth_ms: float = 50.0
 
     def __post_init__(self) -> None:
-        for name, low, high in (("n_std", -10, 10), ("reduction", 0, 1), ("smooth_hz", 0, 5000), ("smooth_ms", 0, 1000)):
+        for name, low, high in (
+            ("n_std", -10, 10),
+            ("reduction", 0, 1),
+            ("smooth_hz", 0, 5000),
+            ("smooth_ms", 0, 1000),
+        ):
             if not low <= getattr(self, name) <= high:
                 raise BadParameter(
                     f"{name} of spectral_gate must lie from {low} to {high}, got {getattr(self, name)!r}"
@@ -112,5 +117,3 @@ def _triangle(reach: int) -> NDArray[np.float64]:
     """Weights that fall evenly to 0 just beyond `reach` places on either side, in sum 1."""
     weights = (reach + 1 - np.abs(np.arange(-reach, reach + 1))).astype(np.float64)
     return weights / weights.sum()
-
-
