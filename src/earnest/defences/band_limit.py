@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from earnest.audio import AudioClip, effects
 from earnest.audio.spectra import stft_power
 from earnest.defences._base import Defence, Gradient, defences
+from earnest.defences._sounding import sounding
 from earnest.errors import BadParameter
 
 KINDS = ("band", "shelves")
@@ -66,7 +67,8 @@ class BandLimit(Defence):
 
     def apply(self, clip: AudioClip, *, rng: np.random.Generator) -> AudioClip:
         """The clip within the band, or between the shelves."""
-        return clip.with_samples(self._filtered(clip.samples, clip))
+        filtered = self._filtered(clip.samples, clip)
+        return sounding(filtered, clip=clip, by="band_limit", instead="widen the band")
 
     def backward(
         self, gradient: NDArray[np.float32], *, clip: AudioClip, rng: np.random.Generator

@@ -12,6 +12,7 @@ from earnest.audio import AudioClip, effects
 from earnest.audio.levels import power
 from earnest.audio.spectra import band_powers
 from earnest.defences._base import Defence, Gradient, defences
+from earnest.defences._sounding import sounding
 from earnest.errors import BadParameter
 
 EDGE_HZ = 20.0
@@ -55,7 +56,8 @@ class BandMask(Defence):
         """The clip with the band emptied."""
         if self.low_hz >= clip.sample_rate / 2:
             return clip
-        return clip.with_samples(self._masked(clip.samples, clip.sample_rate))
+        masked = self._masked(clip.samples, clip.sample_rate)
+        return sounding(masked, clip=clip, by="band_mask", instead="narrow the band")
 
     def backward(
         self, gradient: NDArray[np.float32], *, clip: AudioClip, rng: np.random.Generator

@@ -9,7 +9,8 @@ import numpy as np
 
 from earnest.audio import AudioClip, effects
 from earnest.defences._base import Defence, Gradient, defences
-from earnest.errors import BadAudio, BadParameter
+from earnest.defences._sounding import sounding
+from earnest.errors import BadParameter
 
 
 @defences.register("quantise")
@@ -50,9 +51,4 @@ class Quantise(Defence):
     def apply(self, clip: AudioClip, *, rng: np.random.Generator) -> AudioClip:
         """The clip on the coarser lattice."""
         samples, _ = effects.quantise(clip.samples, clip.sample_rate, n_bits=17 - self.q.bit_length())
-        if not samples.any() and clip.peak > 0:
-            raise BadAudio(
-                f"quantise leaves nothing of a clip whose peak is {clip.peak:.3g}: every sample must reach {self.q / 65536:.3g} "
-                f"to be heard at q={self.q}; take a smaller q"
-            )
-        return clip.with_samples(samples)
+        return sounding(samples, clip=clip, by="quantise", instead="take a smaller q")

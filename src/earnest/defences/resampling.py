@@ -12,6 +12,7 @@ from earnest.audio import AudioClip
 from earnest.audio.clip import checked_rate
 from earnest.audio.resampling import fitted, resampled, transposed
 from earnest.defences._base import Defence, Gradient, defences
+from earnest.defences._sounding import sounding
 
 
 @defences.register("resampling")
@@ -47,7 +48,8 @@ class Resampling(Defence):
         if clip.sample_rate <= self.sample_rate:
             return clip
         lower = resampled(clip.samples, clip.sample_rate, to=self.sample_rate)
-        return clip.with_samples(fitted(resampled(lower, self.sample_rate, to=clip.sample_rate), clip.n_samples))
+        back = fitted(resampled(lower, self.sample_rate, to=clip.sample_rate), clip.n_samples)
+        return sounding(back, clip=clip, by="resampling", instead="raise the lower rate")
 
     def backward(
         self, gradient: NDArray[np.float32], *, clip: AudioClip, rng: np.random.Generator
