@@ -242,7 +242,7 @@ def turned(system, stimulus, clip, certificate, *, seed, n_votes):
     return 2 * said.count(certificate.decision) <= n_votes
 
 
-def inside(n_clips, n_each, *, n, steps, n_votes, log=None):
+def inside(n_clips, n_each, *, n, steps, n_votes, sigma=0.01, log=None):
     """Decisions turned by random changes and by attacks inside certified radii: (attacks, turned by them, random, turned)."""
     from earnest.attacks import attacks
     from earnest.models import load_model
@@ -257,20 +257,25 @@ def inside(n_clips, n_each, *, n, steps, n_votes, log=None):
         if item.truth.get("side", "harmful") != "harmful" and not item.id.endswith("harmful"):
             continue
         stimulus = replace(item.load(), goal=task.goal(item))
-        certificate = certify(system, stimulus, rng=rng(1), n_first=20, n=n, batch=32)
+        certificate = certify(system, stimulus, rng=rng(1), sigma=sigma, n_first=20, n=n, batch=32)
         if certificate.abstained:
             continue
         found.append(certificate)
         clean, radius = stimulus.clip, certificate.radius
-        smoothed = System(system.model, (RandomisedSmoothing(sigma=certificate.sigma, k=2),))
+        smoothed = System(system.model, (RandomisedSmoothing(sigma=certificate.sigma, k=1),))
         for number in range(n_each):
             votes = {"seed": number, "n_votes": n_votes}
-            direction = rng(number).standard_normal(clean.n_samples)
-            change = (0.99 * radius / np.linalg.norm(direction)) * direction
-            results[2] += 1
-            results[3] += turned(
-                system, stimulus, clean.with_samples((clean.samples + change).astype(np.float32)), certificate, **votes
-            )
+            if number % 4 == 0:
+                direction = rng(number).standard_normal(clean.n_samples)
+                change = (0.99 * radius / np.linalg.norm(direction)) * direction
+                results[2] += 1
+                results[3] += turned(
+                    system,
+                    stimulus,
+                    clean.with_samples((clean.samples + change).astype(np.float32)),
+                    certificate,
+                    **votes,
+                )
             attack = attacks.make(
                 f"pgd:l2={0.98 * radius:.9f},steps={steps},check_every=0,random_start={'true' if number else 'false'}"
             )
@@ -287,7 +292,7 @@ def inside(n_clips, n_each, *, n, steps, n_votes, log=None):
 @pytest.mark.slow
 def test_no_attack_inside_a_certified_radius_turns_the_decision():
     pytest.importorskip("torch")
-    found, (n_attacks, n_turned, n_random, n_turned_at_random) = inside(4, 10, n=500, steps=8, n_votes=31)
-    assert len(found) == 4 and (n_attacks, n_random) == (40, 40)
+    found, (n_attacks, n_turned, n_random, n_turned_at_random) = inside(4, 8, n=300, steps=5, n_votes=11)
+    assert len(found) == 4 and (n_attacks, n_random) == (32, 8)
     assert (n_turned, n_turned_at_random) == (0, 0)
     assert all(certificate.snr_db > 45 for certificate in found)
