@@ -452,12 +452,14 @@ def quantise(samples: np.ndarray, sample_rate: int, *, n_bits: int, rng: np.rand
     samples = _checked(samples, sample_rate)
     if not (2 <= n_bits <= 16 and int(n_bits) == n_bits):
         raise BadParameter(f"n_bits must be a whole number from 2 to 16, got {n_bits!r}; 8 is a telephone's")
-    scale = np.float32(2 ** (int(n_bits) - 1))
-    steps = samples * scale
-    np.rint(steps, out=steps)
-    if steps.max() >= scale or steps.min() < -scale:  # looking costs less than clipping
-        np.clip(steps, -scale, scale - np.float32(1.0), out=steps)
-    steps *= np.float32(1.0) / scale  # a power of two: exact
+    step = np.float32(2.0 ** (1 - int(n_bits)))
+    # around 1.5 * 2^23 steps float32 holds whole steps alone, so that adding it rounds, ties to even, in one pass
+    far = np.float32(1.5 * 2**23) * step
+    steps = samples + far
+    steps -= far
+    top = np.float32(1.0) - step
+    if steps.max() > top or steps.min() < -1.0:  # looking costs less than clipping
+        np.clip(steps, np.float32(-1.0), top, out=steps)
     return steps, {"n_bits": int(n_bits), "n_clipped": 0}  # nothing lies beyond full scale by now
 
 
