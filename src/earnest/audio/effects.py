@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from earnest.audio import coding, noises, rooms
-from earnest.audio.clip import AudioClip, check_samples, checked_rate
+from earnest.audio.clip import AudioClip, check_form, check_samples, checked_rate
 from earnest.audio.concealment import concealed
 from earnest.audio.levels import n_clipped, power
 from earnest.audio.resampling import fitted, resampled
@@ -449,16 +449,19 @@ def quantise(samples: np.ndarray, sample_rate: int, *, n_bits: int, rng: np.rand
     n_bits : int
         From 2 to 16.
     """
-    samples = _checked(samples, sample_rate)
+    check_form(samples)
+    checked_rate(sample_rate)
     if not (2 <= n_bits <= 16 and int(n_bits) == n_bits):
         raise BadParameter(f"n_bits must be a whole number from 2 to 16, got {n_bits!r}; 8 is a telephone's")
     step = np.float32(2.0 ** (1 - int(n_bits)))
     # around 1.5 * 2^23 steps float32 holds whole steps alone, so that adding it rounds, ties to even, in one pass
     far = np.float32(1.5 * 2**23) * step
-    steps = samples + far
-    steps -= far
+    with np.errstate(invalid="ignore"):
+        steps = samples + far
+        steps -= far
     top = np.float32(1.0) - step
-    if steps.max() > top or steps.min() < -1.0:  # looking costs less than clipping
+    if not (steps.max() <= top and steps.min() >= -1.0):  # looking costs less than clipping
+        check_samples(samples)  # a value that is not finite comes here too
         np.clip(steps, np.float32(-1.0), top, out=steps)
     return steps, {"n_bits": int(n_bits), "n_clipped": 0}  # nothing lies beyond full scale by now
 
