@@ -304,6 +304,18 @@ def checked_rate(sample_rate: Any) -> int:
 
 def check_samples(samples: Any) -> None:
     """Refuse what is not a float32 array of shape (n_samples,), finite, with at least one sample."""
+    check_form(samples)
+    with np.errstate(over="ignore", invalid="ignore"):
+        energy = float(np.dot(samples, samples))  # one quick pass; only where it fails is each sample looked at
+    if not math.isfinite(energy) and not np.isfinite(samples).all():
+        n_bad = int(np.count_nonzero(~np.isfinite(samples)))
+        raise BadAudio(
+            f"samples must be finite, got {n_bad} of {samples.size} that are NaN or infinite; mend the source"
+        )
+
+
+def check_form(samples: Any) -> None:
+    """Refuse what is not a float32 array of shape (n_samples,) with at least one sample; values are not looked at."""
     expected = "samples must be a float32 array of shape (n_samples,)"
     if not isinstance(samples, np.ndarray):
         raise BadAudio(f"{expected}, got {type(samples).__name__}; convert with np.asarray(..., dtype=np.float32)")
@@ -316,13 +328,6 @@ def check_samples(samples: Any) -> None:
         raise BadAudio(f"{expected}, got a {samples.dtype} array of shape {samples.shape}; {fix}")
     if samples.size == 0:
         raise BadAudio(f"{expected} with at least one sample, got none; leave the item out")
-    with np.errstate(over="ignore", invalid="ignore"):
-        energy = float(np.dot(samples, samples))  # one quick pass; only where it fails is each sample looked at
-    if not math.isfinite(energy) and not np.isfinite(samples).all():
-        n_bad = int(np.count_nonzero(~np.isfinite(samples)))
-        raise BadAudio(
-            f"samples must be finite, got {n_bad} of {samples.size} that are NaN or infinite; mend the source"
-        )
 
 
 def _read_only(samples: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from earnest.audio import coding, noises, rooms
-from earnest.audio.clip import AudioClip, check_samples, checked_rate
+from earnest.audio.clip import AudioClip, check_form, check_samples, checked_rate
 from earnest.audio.concealment import concealed
 from earnest.audio.levels import n_clipped, power
 from earnest.audio.resampling import fitted, resampled
@@ -34,6 +34,9 @@ from earnest.errors import BadParameter, UnknownName
 
 Drawn = dict[str, Any]
 Changed = tuple[np.ndarray, Drawn]
+
+Response = Callable[[np.ndarray], np.ndarray]
+"""Gains by frequency in Hz."""
 
 MEASURED = ("n_clipped", "gain_applied_db")
 """Keys of `drawn` that are outcomes, not parameters."""
@@ -372,13 +375,54 @@ def band_limit(
     drawn = {"low_hz": low_hz, "high_hz": high_hz}
     if low_hz == 0 and top >= sample_rate / 2:
         return _with_outcome(samples.copy(), drawn)
+    padded = _filter_length(len(samples), sample_rate)
+    kept = _band(padded, sample_rate, low_hz, top)
+    return _with_outcome(_through(samples, kept, padded), drawn)
+
+
+def filtered(samples: np.ndarray, sample_rate: int, *, gain: Response) -> np.ndarray:
+    """Samples with each frequency multiplied by a real gain, without delay; a linear map that is its own adjoint.
+
+    Parameters
+    ----------
+    samples : float32 array, shape (n_samples,)
+    sample_rate : int
+        In Hz.
+    gain : callable (frequency_hz) -> array of the same shape
+        Of a smooth curve: what it spreads over time beyond 50 ms comes round to the other end.
+
+    Returns
+    -------
+    float32 array, shape (n_samples,)
+    """
     from scipy import fft
 
-    padded = fft.next_fast_len(len(samples) + sample_rate // 20, real=True)
+    padded = _filter_length(len(samples), sample_rate)
+    return _through(samples, gain(fft.rfftfreq(padded, 1.0 / sample_rate)).astype(np.float32), padded)
+
+
+def _filter_length(n_samples: int, sample_rate: int) -> int:
+    """The clip and 50 ms of silence, and what makes the transform fast."""
+    from scipy import fft
+
+    return int(fft.next_fast_len(n_samples + sample_rate // 20, real=True))
+
+
+def _through(samples: np.ndarray, gains: np.ndarray, padded: int) -> np.ndarray:
+    from scipy import fft
+
+    spectrum = fft.rfft(samples, padded)
+    spectrum *= gains
+    return fft.irfft(spectrum, padded, overwrite_x=True)[: len(samples)]
+
+
+@lru_cache(maxsize=16)
+def _band(padded: int, sample_rate: int, low_hz: float, high_hz: float) -> np.ndarray:
+    """The gains of a band, float32, read-only."""
     frequency = np.fft.rfftfreq(padded, 1.0 / sample_rate)
-    kept = _edge(frequency, low_hz) * (1.0 - _edge(frequency, top))
-    changed = fft.irfft(fft.rfft(samples, padded) * kept.astype(np.float32), padded)[: len(samples)]
-    return _with_outcome(np.ascontiguousarray(changed), drawn)
+    kept = (_edge(frequency, low_hz) * (1.0 - _edge(frequency, high_hz))).astype(np.float32)
+    kept.flags.writeable = False
+    return kept
 
 
 def gain(samples: np.ndarray, sample_rate: int, *, gain_db: float, rng: np.random.Generator | None = None) -> Changed:
@@ -405,14 +449,21 @@ def quantise(samples: np.ndarray, sample_rate: int, *, n_bits: int, rng: np.rand
     n_bits : int
         From 2 to 16.
     """
-    samples = _checked(samples, sample_rate)
+    check_form(samples)
+    checked_rate(sample_rate)
     if not (2 <= n_bits <= 16 and int(n_bits) == n_bits):
         raise BadParameter(f"n_bits must be a whole number from 2 to 16, got {n_bits!r}; 8 is a telephone's")
-    scale = np.float32(2 ** (int(n_bits) - 1))
-    steps = samples * scale
-    np.rint(steps, out=steps)
-    np.clip(steps, -scale, scale - np.float32(1.0), out=steps)
-    return _with_outcome(steps / scale, {"n_bits": int(n_bits)})
+    step = np.float32(2.0 ** (1 - int(n_bits)))
+    # around 1.5 * 2^23 steps float32 holds whole steps alone, so that adding it rounds, ties to even, in one pass
+    far = np.float32(1.5 * 2**23) * step
+    with np.errstate(invalid="ignore"):
+        steps = samples + far
+        steps -= far
+    top = np.float32(1.0) - step
+    if not (steps.max() <= top and steps.min() >= -1.0):  # looking costs less than clipping
+        check_samples(samples)  # a value that is not finite comes here too
+        np.clip(steps, np.float32(-1.0), top, out=steps)
+    return steps, {"n_bits": int(n_bits), "n_clipped": 0}  # nothing lies beyond full scale by now
 
 
 def packet_loss(

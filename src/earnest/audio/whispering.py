@@ -11,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from earnest.audio.prediction import predictors
+
 FRAME_S = 0.025
 ORDER_PER_KHZ = 1.0
 """Poles for each kHz of the sample rate, and four for what the glottis and the lips add."""
@@ -55,20 +57,6 @@ def _breathed(frame: NDArray[np.float64], order: int, rng: np.random.Generator) 
     noise = rng.standard_normal(len(frame))  # drawn for silence too: what a frame gets does not depend on others
     if energy <= 1e-10:
         return np.zeros(len(frame))
-    response = np.fft.rfft(noise) / np.abs(np.fft.rfft(_predictor(frame, order), len(frame)))
+    response = np.fft.rfft(noise) / np.abs(np.fft.rfft(predictors(frame[None], order)[0], len(frame)))
     made = np.fft.irfft(response, len(frame))
     return made * np.sqrt(energy / float(np.dot(made, made)))
-
-
-def _predictor(frame: NDArray[np.float64], order: int) -> NDArray[np.float64]:
-    """1, -a1, ..., -ap of linear prediction (autocorrelation, Levinson and Durbin's recursion)."""
-    spectrum = np.fft.rfft(frame, 2 * len(frame))
-    correlation = np.fft.irfft(spectrum.real**2 + spectrum.imag**2)[: order + 1]
-    correlation[0] *= 1 + 1e-6  # white noise 60 dB under the frame keeps the recursion stable
-    taps, error = np.array([1.0]), correlation[0]
-    for step in range(1, order + 1):
-        reflection = -float(np.dot(taps, correlation[step:0:-1][: len(taps)])) / error
-        longer = np.append(taps, 0.0)
-        taps = longer + reflection * longer[::-1]
-        error *= 1 - reflection**2
-    return taps

@@ -30,6 +30,7 @@ COMMANDS = {
         "Attack a model towards one goal, try the hits on another model, or list attacks.",
     ),
     "matrix": ("earnest.cli.run", "Test attacks against defences in one run folder; each cell is computed once."),
+    "certify": ("earnest.cli.certify", "Bound which changes of a clip a smoothed decision withstands."),
     "fit": ("earnest.cli.fit", "Fit an attack, a defence or a detector to a split of the data."),
     "poison": ("earnest.cli.poison", "Write training data with a backdoor, to test defences."),
     "init": ("earnest.cli.init", "Write or check earnest.toml, the settings of `earnest run` in a folder."),

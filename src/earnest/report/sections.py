@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from earnest.plan import Plan
 from earnest.records import Arm
+from earnest.report.certified import certificate_words
 from earnest.report.gather import Report
 from earnest.report.judges import destinations, judges_of
 from earnest.report.numbers import interval, interval_of, is_signed, shown, value_of, words
@@ -324,7 +325,7 @@ def _pair_card(report: Report, task: str, members: Sequence[Pair]) -> PairCard:
             for metric, finding in pair.findings.items()
         )
         threat = next(iter(pair.findings.values())).threat_model
-        parts.append((arm_words(pair.arm), _power(threat, pair.control), rows))
+        parts.append((arm_words(pair.arm), _power(report, threat, pair.control), rows))
     return PairCard(title=title_of(report, task), task=task, key=key_rows(members), parts=tuple(parts))
 
 
@@ -340,7 +341,7 @@ def powers(report: Report) -> list[tuple[str, str]]:
     for pair in report.pairs:
         if pair.kind == "attack":
             threat = next(iter(pair.findings.values())).threat_model
-            found.setdefault(arm_words(pair.arm), _power(threat, pair.control))
+            found.setdefault(arm_words(pair.arm), _power(report, threat, pair.control))
     return list(found.items())
 
 
@@ -520,7 +521,7 @@ def _measure_name(finding: Finding) -> str:
     return ", ".join(parts)
 
 
-def _power(threat: ThreatModel, control: str | None) -> str:
+def _power(report: Report, threat: ThreatModel, control: str | None) -> str:
     told = []
     if threat.attack:
         told.append(f"the attacker is granted {threat.access}")
@@ -528,6 +529,8 @@ def _power(threat: ThreatModel, control: str | None) -> str:
         told += ["knows the defence"] if threat.knows_defence else []
         told += ["does not know the defence: transfer figures"] if threat.knows_defence is False else []
     told += [f"control: {words(control)}"] if control else []
+    about = certificate_words(threat.attack, threat.defences, model=report.plan.model, folder=report.folder)
+    told += [about] if about else []
     return "; ".join(told)
 
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from earnest.attacks._base import Family, attacks
 from earnest.attacks._presented import Presented
 from earnest.audio import AudioClip, spectra
+from earnest.audio.short_time import Grid, griffin_lim
 from earnest.errors import BadParameter
 
-FRAME_S, HOP_S = 0.05, 0.0125
+FRAME_S = 0.05
 
 
 @attacks.register("vocoder_evasion")
@@ -66,33 +67,8 @@ class VocoderEvasion(Presented):
 
 def from_mels(samples: NDArray[np.float32], sample_rate: int, *, n_mels: int, iterations: int) -> NDArray[np.float32]:
     """What can be heard of the samples through a mel spectrogram, of the same length."""
-    frame = 2 * (round(FRAME_S * sample_rate) // 2)
-    hop = max(1, round(HOP_S * sample_rate))
-    window = spectra.hann(frame).astype(np.float64)
-    padded = np.pad(samples.astype(np.float64), (frame, 2 * frame))
-    magnitude = np.abs(_stft(padded, window, hop))
-    filters = spectra.mel_filters(sample_rate=sample_rate, n_fft=frame, n_mels=n_mels).astype(np.float64)
-    power = np.maximum((magnitude**2 @ filters) @ np.linalg.pinv(filters), 0)
-    wanted, phase = np.sqrt(power), np.ones_like(magnitude, dtype=complex)
-    for _ in range(iterations):
-        made = _istft(wanted * phase, window, hop, len(padded))
-        again = _stft(made, window, hop)
-        phase = again / np.maximum(np.abs(again), 1e-12)
-    return _istft(wanted * phase, window, hop, len(padded))[frame : frame + len(samples)].astype(np.float32)
-
-
-def _stft(samples: NDArray[np.float64], window: NDArray[np.float64], hop: int) -> NDArray[np.complex128]:
-    return np.fft.rfft(spectra.frames(samples, frame_length=len(window), hop_length=hop) * window, axis=1)
-
-
-def _istft(
-    spectrum: NDArray[np.complex128], window: NDArray[np.float64], hop: int, n_samples: int
-) -> NDArray[np.float64]:
-    """Least squares inverse [griffin1984-signal, equation 6]."""
-    frames = np.fft.irfft(spectrum, len(window), axis=1) * window
-    made, weight = np.zeros(n_samples), np.full(n_samples, 1e-8)
-    for place, frame in enumerate(frames):
-        begin = place * hop
-        made[begin : begin + len(window)] += frame
-        weight[begin : begin + len(window)] += window**2
-    return made / weight
+    grid = Grid.of(FRAME_S, sample_rate)
+    filters = spectra.mel_filters(sample_rate=sample_rate, n_fft=grid.frame, n_mels=n_mels).astype(np.float64)
+    power = np.square(np.abs(grid.spectra(samples.astype(np.float64)))) @ filters @ np.linalg.pinv(filters)
+    magnitudes = np.sqrt(np.maximum(power, 0))
+    return griffin_lim(magnitudes, grid=grid, n_samples=len(samples), iterations=iterations)[0].astype(np.float32)
