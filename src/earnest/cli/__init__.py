@@ -32,6 +32,7 @@ COMMANDS = {
     "matrix": ("earnest.cli.run", "Test attacks against defences in one run folder; each cell is computed once."),
     "fit": ("earnest.cli.fit", "Fit an attack, a defence or a detector to a split of the data."),
     "poison": ("earnest.cli.poison", "Write training data with a backdoor, to test defences."),
+    "watermark": ("earnest.cli.watermark", "Mark recordings, find the mark, and test which edits it survives."),
     "init": ("earnest.cli.init", "Write or check earnest.toml, the settings of `earnest run` in a folder."),
     "report": ("earnest.cli.look", "Write a run's report again, or compare runs."),
     "view": ("earnest.cli.look", "Serve a run's report on this machine."),
