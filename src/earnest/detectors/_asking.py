@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self
 
 from earnest.audio import AudioClip, Stimulus
 from earnest.detectors._base import Detector
@@ -22,6 +22,7 @@ from earnest.errors import BadParameter, ModelFailed
 from earnest.models import load_model
 from earnest.models.access import Answer, Failure, Model, Sampling
 
+COMPARED = ("transcript", "answer", "both")
 RESPOND = "Listen to the speaker and answer in one sentence."
 
 
@@ -57,21 +58,18 @@ class AskingDetector(Detector):
         Specification of the model that is asked; `earnest list models` shows the forms.
     prompt : str
         What it is asked.
-    compare : {"transcript", "answer"}
-        Which of its words count: what it says that it heard (`details["transcript"]` of an answer), or its answer.
+    compare : {"transcript", "answer", "both"}
+        Which of its words count: what it says that it heard (`details["transcript"]` of an answer), its answer, or both alike.
     """
-
-    texts: ClassVar[bool] = True
-    """Whether words of answers are compared, so that `prompt` and `compare` bear on the score."""
 
     model: str = "earnest/reference"
     prompt: str = RESPOND
-    compare: Literal["transcript", "answer"] = "transcript"
+    compare: Literal["transcript", "answer", "both"] = "transcript"
 
     def __post_init__(self) -> None:
-        if self.compare not in ("transcript", "answer"):
+        if self.compare not in COMPARED:
             raise BadParameter(
-                f"compare of detector {self.name!r} must be 'transcript' or 'answer', got {self.compare!r}"
+                f"compare of detector {self.name!r} must be one of {', '.join(COMPARED)}, got {self.compare!r}"
             )
 
     @cached_property
@@ -126,23 +124,33 @@ class AskingDetector(Detector):
                 )
         return [reply for reply in replies if isinstance(reply, Answer)]
 
-    def words(self, answer: Answer) -> str:
-        """The words of an answer that count, in lower case, spaces made single.
+    def words(self, answer: Answer) -> list[str]:
+        """The texts of an answer that count, in lower case, spaces made single.
 
         Raises
         ------
         BadParameter
             If transcripts are compared, and the model gives none.
         """
-        if self.compare == "answer":
-            return " ".join(answer.said.lower().split())
+        texts = [] if self.compare == "answer" else [self.transcript(answer)]
+        texts += [] if self.compare == "transcript" else [answer.said]
+        return [" ".join(text.lower().split()) for text in texts]
+
+    def transcript(self, answer: Answer) -> str:
+        """What the model says that it heard.
+
+        Raises
+        ------
+        BadParameter
+            If it does not say.
+        """
         transcript = answer.details.get("transcript")
         if not isinstance(transcript, str):
             raise BadParameter(
-                f"compare=transcript of detector {self.name!r} needs a model that says what it heard, but {self.asked.name!r} gives no "
-                "transcript with its answers; take compare=answer, with prompt=Transcribe the speech. for its transcript"
+                f"detector {self.name!r} compares transcripts, but {self.asked.name!r} gives none with its answers; "
+                "take compare=answer, with prompt=Transcribe the speech. where transcripts are wanted"
             )
-        return " ".join(transcript.lower().split())
+        return transcript
 
 
 def usage_of(answers: Sequence[Answer]) -> dict[str, float]:

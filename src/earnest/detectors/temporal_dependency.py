@@ -44,11 +44,13 @@ class TemporalDependency(AskingDetector):
         "asks the model twice; a change of one word late in the clip agrees with the first part; an attack on parts as well passes"
     )
 
-    share: float = 0.8
-    measure: Literal["cer", "wer", "lcp"] = "cer"
+    share: float = 0.67
+    measure: Literal["cer", "wer", "lcp"] = "lcp"
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.compare == "both":
+            raise BadParameter("compare of temporal_dependency must be transcript or answer, got 'both'; an answer to a part is another one")
         if not 0 < self.share < 1:
             raise BadParameter(f"share of temporal_dependency must lie between 0 and 1, got {self.share!r}")
         if self.measure not in MEASURES:
@@ -60,7 +62,7 @@ class TemporalDependency(AskingDetector):
         if not 0 < n_samples < clip.n_samples:
             raise BadAudio(f"a clip must be long enough to be cut, got {clip.n_samples} samples")
         answers = self.answers([clip.with_samples(clip.samples[:n_samples]), clip])
-        part, whole = (self.words(answer) for answer in answers)
+        part, whole = (self.words(answer)[0] for answer in answers)
         return Evidence(
             score=agreement(part, whole, measure=self.measure),
             n_calls=len(answers),

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +26,9 @@ from earnest.registry import registry
 class TransformDisagreement(AskingDetector):
     """How far the model's words for a clip differ from those for the clip after a transform [hussain2021-waveguard].
 
-    A change crafted for one waveform seldom survives another one, while speech does. The score is minus the character error
-    rate of the two transcripts, their edit distance over the length of the longer, in [-1, 0]; of several transforms the
-    largest counts. It is no likelihood ratio; set its threshold on benign clips of your own (`screening:threshold=`).
+    A change crafted for one waveform seldom survives another one, while speech does. Of two texts the error rate is their edit distance
+    over the length of the longer. The score is minus its mean over transforms, and over transcript and answer where both are compared,
+    in [-1, 0]. It is no likelihood ratio; set its threshold on benign clips of your own (`screening:threshold=`).
 
     A transform is written as a defence, whose `apply` it is, so that an attack which knows the detector is `pgd` on
     `against(model)`: there loss and gradient are the mean over the clip as it is and after each transform. In front of a
@@ -42,8 +42,9 @@ class TransformDisagreement(AskingDetector):
 
     Notes
     -----
-    The work has quantisation, resampling, filters, mel inversion and linear prediction, each alone, thresholds set for each;
-    here any input defence will do.
+    The work compares transcripts of a recogniser, by quantisation, resampling, filters, mel inversion and linear prediction, each alone with
+    a threshold of its own. Here any input defence will do, several are averaged, and answers count as well: an attack on a model that
+    answers may change one word of the transcript and all of the answer.
     """
 
     source: ClassVar[str] = "hussain2021-waveguard"
@@ -53,7 +54,8 @@ class TransformDisagreement(AskingDetector):
         "that the transforms were part of may pass"
     )
 
-    transforms: str = "smoothing:kind=median;width_ms=0.3|codec:format=mu_law"
+    compare: Literal["transcript", "answer", "both"] = "both"
+    transforms: str = "smoothing:kind=median;width_ms=0.3|codec:format=gsm"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -69,7 +71,7 @@ class TransformDisagreement(AskingDetector):
         return tuple(registry("defences").make(spec.replace(";", ",")) for spec in specs)
 
     def evidence(self, clip: AudioClip) -> Evidence:
-        """Minus the largest character error rate between the words before and after a transform."""
+        """Minus the mean error rate between the words before and after each transform."""
         changed = [
             transform.apply(clip, rng=rng_for(0, "transform", str(transform.spec), clip.digest))
             for transform in self._transforms
@@ -77,7 +79,7 @@ class TransformDisagreement(AskingDetector):
         answers = self.answers([clip, *changed])
         before, *after = [self.words(answer) for answer in answers]
         return Evidence(
-            score=-max(disagreement(before, words) for words in after),
+            score=-float(np.mean([[disagreement(*pair) for pair in zip(before, words, strict=True)] for words in after])),
             n_calls=len(answers),
             usage=usage_of(answers),
             details={"before": before, "after": after},
