@@ -69,9 +69,9 @@ def test_a_mouth_in_step_and_one_that_is_late(tmp_path: Path) -> None:
 
 
 def test_sound_is_read_from_when_the_picture_begins() -> None:
-    clip = AudioClip(np.arange(1, 6, dtype=np.float32) / 8, 10)
-    assert _shifted(clip, 0.2).samples.tolist() == [0, 0, 0.125, 0.25, 0.375, 0.5, 0.625]
-    assert _shifted(clip, -0.3).samples.tolist() == [0.5, 0.625]
+    clip = AudioClip(np.arange(1, 6, dtype=np.float32) / 8, 1000)
+    assert _shifted(clip, 0.002).samples.tolist() == [0, 0, 0.125, 0.25, 0.375, 0.5, 0.625]
+    assert _shifted(clip, -0.003).samples.tolist() == [0.5, 0.625]
     with pytest.raises(BadAudio, match="must begin within 60 s"):
         _shifted(clip, 61.0)
 
