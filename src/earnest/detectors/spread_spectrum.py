@@ -70,7 +70,7 @@ class SpreadSpectrum(Watermark):
     -----
     As in [kirovski2003-spread] the mark lies in the logarithm of spectral magnitudes, is repeated against shifts of time, and is
     looked for at several of them. Ours are the bands in octaves (a change of pitch moves all of them alike), the whitening against neighbours and the
-    bound. The published scheme's psychoacoustic and cepstral filters are not here. [cox1997-spread] has the idea.
+    bound. The published scheme's psychoacoustic and cepstral filters are not here.
     """
 
     source: ClassVar[str] = "kirovski2003-spread"
