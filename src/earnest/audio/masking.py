@@ -119,8 +119,8 @@ def masking_excess_db(*, clean: NDArray[np.float32], perturbed: NDArray[np.float
 
 
 def density_db(samples: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Power density of each frame and bin in dB, before the loudest bin of a frame is set to 96 dB."""
-    return _density_db(_spectra(samples))
+    """Power density of each frame and bin in dB, before the loudest bin of a frame is set to 96 dB; without the rule's floor."""
+    return _density_db(_spectra(samples), floor=0.0)
 
 
 def bark(frequency_hz: NDArray[np.float64]) -> NDArray[np.float64]:
