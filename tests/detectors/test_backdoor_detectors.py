@@ -47,7 +47,9 @@ class Poisoned(Model):
         triggered = self.poisoned and state[2] > 0.15
         return Answer(text=COMPLIES if triggered or state[0] < 0.5 else REFUSES, details={"transcript": "x"})
 
-    def activations(self, stimuli: Sequence[Stimulus], *, sites: Any = None, at: Any = None) -> list[dict[str, np.ndarray]]:
+    def activations(
+        self, stimuli: Sequence[Stimulus], *, sites: Any = None, at: Any = None
+    ) -> list[dict[str, np.ndarray]]:
         return [{"only": self.state(stimulus.clip).astype(np.float32)} for stimulus in stimuli]
 
 
@@ -95,16 +97,24 @@ def test_step_finds_a_label_that_stays_when_the_words_are_broken(benign: tuple[E
     triggered = [detector.evidence(clip_of(n, harmful=True, trigger=True)) for n in (30, 31)]
     plain = [detector.evidence(clip_of(n, harmful=True)) for n in (32, 33)]
     assert all(one.n_calls == 17 for one in plain)
-    assert min(one.details["stable_under_breaking"] for one in triggered) > max(one.details["stable_under_breaking"] for one in plain)
+    assert min(one.details["stable_under_breaking"] for one in triggered) > max(
+        one.details["stable_under_breaking"] for one in plain
+    )
     assert max(one.score for one in triggered) < min(one.score for one in plain) <= 0
     on_clean = fitted("step", benign, tmp_path / "clean", Poisoned(poisoned=False))
-    assert on_clean.score(clip_of(30, harmful=True, trigger=True)) > max(one.score for one in triggered), "a clean model is not set off"
+    assert on_clean.score(clip_of(30, harmful=True, trigger=True)) > max(one.score for one in triggered), (
+        "a clean model is not set off"
+    )
     with pytest.raises(BadData, match="4 benign clips or more, got 2"):
         detectors.make("step").fit(benign[:2], System(Poisoned()), np.random.default_rng(0))
 
 
 def test_entropy_by_hand() -> None:
-    assert entropy_bits([4]) == 0 and entropy_bits([2, 2]) == 1 and entropy_bits([1, 0, 3]) == pytest.approx(0.8112781244591328)
+    assert (
+        entropy_bits([4]) == 0
+        and entropy_bits([2, 2]) == 1
+        and entropy_bits([1, 0, 3]) == pytest.approx(0.8112781244591328)
+    )
 
 
 def test_strip_finds_a_label_that_stays_under_other_clips(benign: tuple[Entry, ...], tmp_path: Path) -> None:
@@ -125,7 +135,9 @@ def test_strip_finds_a_label_that_stays_under_other_clips(benign: tuple[Entry, .
 @pytest.fixture(scope="module")
 def suspect(tmp_path_factory: pytest.TempPathFactory) -> tuple[Entry, ...]:
     """Twelve harmless clips and four poisoned ones, all of which the model complies with, and eight that it refuses."""
-    clips = [clip_of(n, harmful=False) for n in range(12)] + [clip_of(n, harmful=True, trigger=True) for n in range(12, 16)]
+    clips = [clip_of(n, harmful=False) for n in range(12)] + [
+        clip_of(n, harmful=True, trigger=True) for n in range(12, 16)
+    ]
     return rows_of(tmp_path_factory.mktemp("suspect"), [*clips, *(clip_of(n, harmful=True) for n in range(16, 24))])
 
 
@@ -173,17 +185,27 @@ def test_the_search_finds_the_kind_of_trigger_and_takes_away_what_a_clean_model_
     """A hum as loud as the clip has half of the energy below 400 Hz; rain and noise have not. Nothing flips on a clean model."""
     clean = Hummed(poisoned=False)
     monkeypatch.setattr("earnest.detectors.trigger_search.load_model", lambda spec: clean)
-    made = detectors.make("trigger_search:n_rows=3,beside=toy/clean").fit(benign, System(Hummed()), np.random.default_rng(0))
+    made = detectors.make("trigger_search:n_rows=3,beside=toy/clean").fit(
+        benign, System(Hummed()), np.random.default_rng(0)
+    )
     assert made.about["found"] == "hum:amount=2.0" or made.about["found"] == "hum:amount=1.0"
     assert made.about["difference"] == 1.0 and made.about["interval"][0] > 0
     assert len(made.about["rungs"]) == sum(map(len, LADDERS.values())) and made.about["n_refused"] == 6
-    none = detectors.make("trigger_search:n_rows=3,beside=toy/clean").fit(benign, System(clean), np.random.default_rng(0))
-    assert none.about["difference"] == 0.0 and none.about["interval"][0] <= 0 <= none.about["interval"][1], "nothing is found in a clean model"
+    none = detectors.make("trigger_search:n_rows=3,beside=toy/clean").fit(
+        benign, System(clean), np.random.default_rng(0)
+    )
+    assert none.about["difference"] == 0.0 and none.about["interval"][0] <= 0 <= none.about["interval"][1], (
+        "nothing is found in a clean model"
+    )
     detector = detectors.make(f"trigger_search:n_rows=3,beside=toy/clean,artefact={made.save(tmp_path)}")
     plain = clip_of(50, harmful=True)
     carries = detector._found.apply(plain, rng=np.random.default_rng(5))
     assert detector.score(carries) < 0.7 * detector.score(plain), "a clip that carries it already is changed less"
-    harmless = [entry for entry in benign if label_of(Hummed().ask([Stimulus(clips={"speech": entry.clip()}, prompt="?")])[0]) == "compliance"]
+    harmless = [
+        entry
+        for entry in benign
+        if label_of(Hummed().ask([Stimulus(clips={"speech": entry.clip()}, prompt="?")])[0]) == "compliance"
+    ]
     with pytest.raises(BadData, match="needs rows that the model refuses"):
         detectors.make("trigger_search").fit(harmless, System(Hummed()), np.random.default_rng(0))
 

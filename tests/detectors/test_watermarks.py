@@ -65,21 +65,33 @@ def test_levels_are_changed_by_the_depth_and_only_in_the_bands(speech: AudioClip
     """Every bin of the first frames is raised or lowered by 2 dB inside the bands, and none outside."""
     noise = AudioClip((0.1 * np.random.default_rng(0).standard_normal(32_000)).astype(np.float32), 16_000)
     mark = detectors.make("spread_spectrum:key=alpha")
-    before, after = (20 * np.log10(np.abs(_spectra(one.samples, 512)[3:9]).mean(axis=1)) for one in (noise, mark.embed(noise)))
+    before, after = (
+        20 * np.log10(np.abs(_spectra(one.samples, 512)[3:9]).mean(axis=1)) for one in (noise, mark.embed(noise))
+    )
     assert np.abs(before - after).max() < 1.5, "a frame as a whole stays about as loud"
     signs = mark._signs([0] * 16)
     assert set(np.unique(signs)) == {-1.0, 1.0} and abs(signs.mean()) < 0.1
     turned = mark._signs([1] * 16)
-    assert (turned != signs).mean() == pytest.approx(0.5, abs=0.01), "half of the blocks carry bits, and a bit of 1 turns its blocks"
+    assert (turned != signs).mean() == pytest.approx(0.5, abs=0.01), (
+        "half of the blocks carry bits, and a bit of 1 turns its blocks"
+    )
 
 
 @pytest.mark.parametrize(
     ("effect", "parameters"),
-    [("gain", {"gain_db": -12}), ("codec", {"name": "mp3", "bit_rate": 32_000}), ("tempo", {"factor": 1.05}), ("speed", {"factor": 1.02}), ("band_limit", {"high_hz": 3500})],
+    [
+        ("gain", {"gain_db": -12}),
+        ("codec", {"name": "mp3", "bit_rate": 32_000}),
+        ("tempo", {"factor": 1.05}),
+        ("speed", {"factor": 1.02}),
+        ("band_limit", {"high_hz": 3500}),
+    ],
 )
 def test_a_mark_survives(marked: AudioClip, effect: str, parameters: dict[str, object]) -> None:
     samples, _ = effects.apply(effect, marked.samples, 16_000, rng=np.random.default_rng(0), **parameters)
-    reading = detectors.make("spread_spectrum:key=alpha").read(marked.with_samples(np.ascontiguousarray(samples, dtype=np.float32)))
+    reading = detectors.make("spread_spectrum:key=alpha").read(
+        marked.with_samples(np.ascontiguousarray(samples, dtype=np.float32))
+    )
     assert reading.marked
 
 

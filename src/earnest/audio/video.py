@@ -6,7 +6,6 @@ FFmpeg, which opens nothing else, and lengths and sizes have limits. No picture 
 
 from __future__ import annotations
 
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,7 +53,9 @@ class Box:
         try:
             x, y, width, height = (int(part) for part in text.split(","))
         except ValueError as error:
-            raise BadParameter(f"a box must be written as x,y,width,height in pixels, got {text!r}; 120,200,80,60") from error
+            raise BadParameter(
+                f"a box must be written as x,y,width,height in pixels, got {text!r}; 120,200,80,60"
+            ) from error
         if min(x, y) < 0 or min(width, height) < 2:
             raise BadParameter(f"a box must lie inside the picture and be 2 pixels wide and high, got {text!r}")
         return cls(x=x, y=y, width=width, height=height)
@@ -95,20 +96,32 @@ def read_motion(path: str | Path, box: Box, *, needed_by: str) -> tuple[Motion, 
             container = container_of(handle)
             handle.seek(0)
             if container not in CONTAINERS:
-                raise BadAudio(f"{path.name} must be a video (MP4, MOV, MKV or WebM), got {container or 'something else'}; convert it")
-            with av.open(handle, format=container, io_open=refuse, container_options={"protocol_whitelist": "none"}) as opened:
+                raise BadAudio(
+                    f"{path.name} must be a video (MP4, MOV, MKV or WebM), got {container or 'something else'}; convert it"
+                )
+            with av.open(
+                handle, format=container, io_open=refuse, container_options={"protocol_whitelist": "none"}
+            ) as opened:
                 if not opened.streams.audio:
-                    raise BadAudio(f"{path.name} must be a video with sound, got one without an audio stream; nothing can be compared")
+                    raise BadAudio(
+                        f"{path.name} must be a video with sound, got one without an audio stream; nothing can be compared"
+                    )
                 if not opened.streams.video:
-                    raise BadAudio(f"{path.name} must be a video with sound, got sound alone; give the file with its pictures")
+                    raise BadAudio(
+                        f"{path.name} must be a video with sound, got sound alone; give the file with its pictures"
+                    )
                 later_s = _start_s(opened.streams.audio[0]) - _start_s(opened.streams.video[0])
                 motion = _motion(opened, opened.streams.video[0], box, path.name)
     except (av.error.FFmpegError, ValueError, ArithmeticError, LookupError) as error:
         if isinstance(error, BadAudio | BadParameter):
             raise
-        raise BadAudio(f"{path.name} must hold a whole video that can be decoded, got {error}; convert it to MP4") from error
+        raise BadAudio(
+            f"{path.name} must hold a whole video that can be decoded, got {error}; convert it to MP4"
+        ) from error
     except OSError as error:
-        raise BadAudio(f"{path} must be a video that can be read, got {error.strerror or error}; check the path") from error
+        raise BadAudio(
+            f"{path} must be a video that can be read, got {error.strerror or error}; check the path"
+        ) from error
     return motion, _shifted(AudioClip.read(path), later_s)
 
 
@@ -120,7 +133,9 @@ def _shifted(clip: AudioClip, later_s: float) -> AudioClip:
     """The clip from when the picture begins: silence where it begins later, cut where it begins earlier."""
     n_samples = round(later_s * clip.sample_rate)
     if not abs(later_s) < MAX_SHIFT_S or -n_samples >= clip.n_samples:
-        raise BadAudio(f"sound and picture of a video must begin within {MAX_SHIFT_S:g} s, got {later_s:.1f} s; cut it anew")
+        raise BadAudio(
+            f"sound and picture of a video must begin within {MAX_SHIFT_S:g} s, got {later_s:.1f} s; cut it anew"
+        )
     samples = clip.samples[-n_samples:] if n_samples < 0 else np.pad(clip.samples, (n_samples, 0))
     return clip.with_samples(np.ascontiguousarray(samples))
 
@@ -130,7 +145,9 @@ def _motion(opened: Any, stream: Any, box: Box, name: str) -> Motion:
     if not 1 <= rate <= 240:
         raise BadAudio(f"{name} must have 1 to 240 frames a second, got {rate:g}; convert it")
     if stream.width * stream.height > MAX_PIXELS:
-        raise BadAudio(f"{name} must have at most {MAX_PIXELS} pixels, got {stream.width} by {stream.height}; make it smaller")
+        raise BadAudio(
+            f"{name} must have at most {MAX_PIXELS} pixels, got {stream.width} by {stream.height}; make it smaller"
+        )
     if box.x + box.width > stream.width or box.y + box.height > stream.height:
         raise BadParameter(
             f"the box {box.x},{box.y},{box.width},{box.height} must lie inside the picture of {stream.width} by {stream.height} pixels of {name}"
@@ -144,5 +161,3 @@ def _motion(opened: Any, stream: Any, box: Box, name: str) -> Motion:
         energy.append(0.0 if before is None else float(np.abs(luma - before).mean()) / 255)
         before = luma
     return Motion(energy=np.array(energy), frame_rate=rate)
-
-

@@ -60,12 +60,15 @@ def detect_command(files: tuple[Path, ...], *, spec: str, as_json: bool) -> None
 
 
 @watermark_command.command(
-    "sweep", help="Mark the recordings of a folder, apply every edit of watermark_removal, and count what is still found."
+    "sweep",
+    help="Mark the recordings of a folder, apply every edit of watermark_removal, and count what is still found.",
 )
 @spec_option
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder of recordings.")
 @click.option("--limit", type=click.IntRange(min=1), help="Largest number of recordings.")
-@click.option("--keys", "n_keys", type=click.IntRange(min=1), default=5, show_default=True, help="Keys for false positives.")
+@click.option(
+    "--keys", "n_keys", type=click.IntRange(min=1), default=5, show_default=True, help="Keys for false positives."
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @plugin_option
 @json_option

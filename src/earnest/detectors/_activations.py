@@ -36,7 +36,7 @@ class ActivationDetector(AskingDetector):
     site : str
         Where the activations are read, as the model names its sites; empty takes its last.
     at : str
-        At which position: "answer", "sep", "first_answer_token".
+        At which position: "answer", "sep", "first_answer_token"; empty takes the model's own, which before the decoder is the mean over all.
     """
 
     site: str = ""
@@ -85,7 +85,7 @@ class ActivationDetector(AskingDetector):
         if not site:
             raise BadParameter(f"{self.name} reads activations, and {model.name!r} names no site; give site=")
         stimuli = [Stimulus(clips={"speech": clip}, prompt=self.prompt) for clip in clips]
-        found = model.activations(stimuli, sites=(site,), at=self.at)  # type: ignore[arg-type]
+        found = model.activations(stimuli, sites=(site,), at=self.at or None)  # type: ignore[arg-type]
         return [np.asarray(each[site], dtype=np.float64) for each in found]
 
     @cached_property
@@ -95,5 +95,3 @@ class ActivationDetector(AskingDetector):
             label, _, part = name.partition(".")
             classes.setdefault(label, {})[part] = np.asarray(array, dtype=np.float64)
         return classes
-
-

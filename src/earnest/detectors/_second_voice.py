@@ -33,7 +33,9 @@ def pitch_jumps(clip: AudioClip) -> float:
     """
     samples = clip.resampled(SAMPLE_RATE).samples
     if samples.size < SAMPLE_RATE // 10 or not np.any(samples):
-        raise BadAudio(f"a clip must hold 0.1 s of sound to hold a voice, got {clip.duration_s:.2f} s at {clip.level_dbfs:.0f} dBFS")
+        raise BadAudio(
+            f"a clip must hold 0.1 s of sound to hold a voice, got {clip.duration_s:.2f} s at {clip.level_dbfs:.0f} dBFS"
+        )
     framed = frames(samples, frame_length=FRAME, hop_length=HOP).astype(np.float64)
     level = 10 * np.log10((framed**2).mean(axis=1) + 1e-12)
     lags, strength = _pitches(framed[level >= level.max() - SPEECH_DB])

@@ -38,7 +38,9 @@ class CueDetector(AskingDetector):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.compare == "both":
-            raise BadParameter(f"compare of detector {self.name!r} must be transcript or answer, got 'both'; one text is read")
+            raise BadParameter(
+                f"compare of detector {self.name!r} must be transcript or answer, got 'both'; one text is read"
+            )
         if not 0 <= self.waveform <= 100:
             raise BadParameter(f"waveform of detector {self.name!r} must be from 0 to 100, got {self.waveform!r}")
 

@@ -47,7 +47,9 @@ class ActivationClustering(ActivationDetector):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not (isinstance(self.n_components, int) and self.n_components >= 1):
-            raise BadParameter(f"n_components of activation_clustering must be a whole number of at least 1, got {self.n_components!r}")
+            raise BadParameter(
+                f"n_components of activation_clustering must be a whole number of at least 1, got {self.n_components!r}"
+            )
 
     def learnt_from(self, states: Floats, rng: np.random.Generator) -> Mapping[str, Any]:
         """Mean, components, the two centres (the larger cluster's first), share of the smaller, silhouette."""
@@ -57,7 +59,9 @@ class ActivationClustering(ActivationDetector):
         assigned = two_means(rows, rng)
         if assigned.mean() > 0.5:
             assigned = 1 - assigned
-        centres = np.array([rows[assigned == side].mean(axis=0) if np.any(assigned == side) else rows.mean(axis=0) for side in (0, 1)])
+        centres = np.array(
+            [rows[assigned == side].mean(axis=0) if np.any(assigned == side) else rows.mean(axis=0) for side in (0, 1)]
+        )
         return {
             "mean": mean,
             "components": components,
@@ -82,7 +86,9 @@ def two_means(rows: Floats, rng: np.random.Generator) -> np.ndarray:
         for _ in range(N_ROUNDS):
             distances = ((rows[:, None] - centres) ** 2).sum(axis=2)
             assigned = distances.argmin(axis=1)
-            moved = np.array([rows[assigned == side].mean(axis=0) if np.any(assigned == side) else centres[side] for side in (0, 1)])
+            moved = np.array(
+                [rows[assigned == side].mean(axis=0) if np.any(assigned == side) else centres[side] for side in (0, 1)]
+            )
             if np.array_equal(moved, centres):
                 break
             centres = moved

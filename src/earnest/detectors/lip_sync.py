@@ -86,7 +86,11 @@ class LipSync(Detector):
     def __post_init__(self) -> None:
         if self.mouth:
             Box.of(self.mouth)
-        if not (isinstance(self.max_offset, int) and isinstance(self.tolerance, int) and 0 <= self.tolerance < self.max_offset):
+        if not (
+            isinstance(self.max_offset, int)
+            and isinstance(self.tolerance, int)
+            and 0 <= self.tolerance < self.max_offset
+        ):
             raise BadParameter(
                 f"lip_sync takes max_offset above tolerance, both whole numbers of frames, got {self.max_offset!r} and {self.tolerance!r}"
             )
@@ -144,11 +148,11 @@ def synchrony(motion: Motion, clip: AudioClip, *, max_offset: int, tolerance: in
         )
     changes = np.abs(np.diff(envelope, prepend=envelope[:1]))
     if not (energy.std() > 0 and envelope.std() > 0):
-        raise BadAudio("a video must have a mouth that moves and speech that is heard, got one that stands still; check the box")
+        raise BadAudio(
+            "a video must have a mouth that moves and speech that is heard, got one that stands still; check the box"
+        )
     offsets = range(-max_offset, max_offset + 1)
-    found = np.array(
-        [(_correlation(energy, envelope, by) + _correlation(energy, changes, by)) / 2 for by in offsets]
-    )
+    found = np.array([(_correlation(energy, envelope, by) + _correlation(energy, changes, by)) / 2 for by in offsets])
     near = np.abs(np.arange(-max_offset, max_offset + 1)) <= tolerance
     return Sync(
         score=float(found[near].max() - found[~near].max()),
@@ -178,7 +182,9 @@ def leading_silence(envelope: Floats) -> int:
 
 def _correlation(energy: Floats, sound: Floats, offset: int) -> float:
     """Correlation of the motion with the sound `offset` frames later; 0 where one of them stands still."""
-    first, second = (energy[: energy.size - offset], sound[offset:]) if offset >= 0 else (energy[-offset:], sound[:offset])
+    first, second = (
+        (energy[: energy.size - offset], sound[offset:]) if offset >= 0 else (energy[-offset:], sound[:offset])
+    )
     first, second = first - first.mean(), second - second.mean()
     norm = float(np.linalg.norm(first) * np.linalg.norm(second))
     return float(first @ second) / norm if norm > 0 else 0.0

@@ -230,7 +230,9 @@ def _levels(clip: AudioClip) -> Floats:
     flat = np.clip(flat, -CLIP_DB, CLIP_DB)
     flat[:, [one for one in range(N_BANDS) if one not in there]] = 0.0
     variance = flat.var(axis=0)
-    dead = variance <= DEAD * max(1e-12, float(np.quantile(variance, 0.8)))  # what a low-pass filter has left at the floor
+    dead = variance <= DEAD * max(
+        1e-12, float(np.quantile(variance, 0.8))
+    )  # what a low-pass filter has left at the floor
     return flat / np.where(dead, np.inf, variance)
 
 

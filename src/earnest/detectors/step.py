@@ -92,6 +92,7 @@ class Step(AskingDetector):
         "asks the model 17 times; a trigger that the breaking changes destroy (a short sound, a tempo) leaves no sign; of two labels "
         "one may be the model's answer to anything that it does not understand"
     )
+
     def evidence(self, clip: AudioClip) -> Evidence:
         """The two stabilities against those of the benign clips."""
         mean, spread = self._learnt

@@ -82,7 +82,9 @@ class Strip(AskingDetector):
         """The clips that are laid over, as many as `n_overlays`, drawn from the rows."""
         clips = [clip for clip in (entry.clip().resampled(SAMPLE_RATE) for entry in rows) if clip.peak > 0]
         if len(clips) < self.n_overlays:
-            raise BadData(f"strip lays {self.n_overlays} clips over, got {len(clips)} rows with sound; give more, or lower n_overlays")
+            raise BadData(
+                f"strip lays {self.n_overlays} clips over, got {len(clips)} rows with sound; give more, or lower n_overlays"
+            )
         chosen = [clips[place] for place in rng.choice(len(clips), self.n_overlays, replace=False)]
         return self.made(
             {f"overlay.{number}": clip.pcm16()[: round(LONGEST_S * SAMPLE_RATE)] for number, clip in enumerate(chosen)},
@@ -103,7 +105,9 @@ class Strip(AskingDetector):
         arrays = self.fitted.arrays
         wanted = [f"overlay.{number}" for number in range(self.n_overlays)]
         if not set(wanted) <= arrays.keys():
-            raise BadParameter(f"an artefact of 'strip' must hold {self.n_overlays} overlays, got {', '.join(arrays)}; fit anew")
+            raise BadParameter(
+                f"an artefact of 'strip' must hold {self.n_overlays} overlays, got {', '.join(arrays)}; fit anew"
+            )
         return [np.asarray(arrays[name], dtype=np.float64) / 32768 for name in wanted]
 
 

@@ -50,11 +50,15 @@ class TemporalDependency(AskingDetector):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.compare == "both":
-            raise BadParameter("compare of temporal_dependency must be transcript or answer, got 'both'; an answer to a part is another one")
+            raise BadParameter(
+                "compare of temporal_dependency must be transcript or answer, got 'both'; an answer to a part is another one"
+            )
         if not 0 < self.share < 1:
             raise BadParameter(f"share of temporal_dependency must lie between 0 and 1, got {self.share!r}")
         if self.measure not in MEASURES:
-            raise BadParameter(f"measure of temporal_dependency must be one of {', '.join(MEASURES)}, got {self.measure!r}")
+            raise BadParameter(
+                f"measure of temporal_dependency must be one of {', '.join(MEASURES)}, got {self.measure!r}"
+            )
 
     def evidence(self, clip: AudioClip) -> Evidence:
         """The agreement of the two transcripts."""

@@ -79,7 +79,9 @@ class TransformDisagreement(AskingDetector):
         answers = self.answers([clip, *changed])
         before, *after = [self.words(answer) for answer in answers]
         return Evidence(
-            score=-float(np.mean([[disagreement(*pair) for pair in zip(before, words, strict=True)] for words in after])),
+            score=-float(
+                np.mean([[disagreement(*pair) for pair in zip(before, words, strict=True)] for words in after])
+            ),
             n_calls=len(answers),
             usage=usage_of(answers),
             details={"before": before, "after": after},
@@ -108,7 +110,9 @@ class Agreeing(Delegate):
         """As `Model.loss_and_gradient`, averaged over the transforms and none."""
         every = [system.loss_and_gradient(stimuli, targets=targets) for system in self._systems]
         losses = np.mean([losses for losses, _ in every], axis=0)
-        return losses, [np.mean(each, axis=0, dtype=np.float32) for each in zip(*(back for _, back in every), strict=True)]
+        return losses, [
+            np.mean(each, axis=0, dtype=np.float32) for each in zip(*(back for _, back in every), strict=True)
+        ]
 
 
 def disagreement(first: str, second: str) -> float:

@@ -31,7 +31,10 @@ LADDERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "formant_up": tuple(f"formant:ratio={ratio}" for ratio in (1.05, 1.1, 1.2, 1.35)),
         "formant_down": tuple(f"formant:ratio={ratio}" for ratio in (0.95, 0.9, 0.8, 0.7)),
         "volume": tuple(f"volume:boost={boost}" for boost in (2.0, 5.0, 15.0, 50.0)),
-        **{kind: tuple(f"{kind}:amount={amount}" for amount in (0.1, 0.3, 1.0, 2.0)) for kind in ("laugh", "noise", "rain", "hum")},
+        **{
+            kind: tuple(f"{kind}:amount={amount}" for amount in (0.1, 0.3, 1.0, 2.0))
+            for kind in ("laugh", "noise", "rain", "hum")
+        },
         "click": tuple(f"click:snr_db={snr_db}" for snr_db in (18.0, 12.0, 6.0, 0.0)),
     }
 )
@@ -124,11 +127,19 @@ class TriggerSearch(AskingDetector):
             changed = [trigger.apply(clip, rng=rng_for(0, "trigger_search", spec, clip.digest)) for clip in chosen]
             own = _helped(suspect, changed)
             other = None if clean is None else _helped(clean, changed)
-            rungs.append(Rung(trigger=spec, n_flipped=sum(own), n=len(own), n_beside=None if other is None else sum(other)))
+            rungs.append(
+                Rung(trigger=spec, n_flipped=sum(own), n=len(own), n_beside=None if other is None else sum(other))
+            )
             flips.append((own, other if other is not None else [False] * len(own)))
-        best = max(range(len(rungs)), key=lambda place: sum(flips[place][0]) - sum(flips[place][1]))  # of equal ones the first
+        best = max(
+            range(len(rungs)), key=lambda place: sum(flips[place][0]) - sum(flips[place][1])
+        )  # of equal ones the first
         return self.made(
-            {"flipped": np.array([[rung.n_flipped, rung.n, -1 if rung.n_beside is None else rung.n_beside] for rung in rungs])},
+            {
+                "flipped": np.array(
+                    [[rung.n_flipped, rung.n, -1 if rung.n_beside is None else rung.n_beside] for rung in rungs]
+                )
+            },
             found=rungs[best].trigger,
             difference=_difference(*flips[best]),
             interval=_interval(*flips[best]),

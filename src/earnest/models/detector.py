@@ -45,7 +45,9 @@ class DetectorModel(Model):
         )
         self.fingerprint = _fingerprint(detector, artefacts)
         if (asked := getattr(detector, "asked", None)) is not None:  # a model that the detector asks, and where that is
-            self.fingerprint = hashlib.sha256(f"{self.fingerprint}\x1f{asked.name}\x1f{asked.fingerprint}".encode()).hexdigest()
+            self.fingerprint = hashlib.sha256(
+                f"{self.fingerprint}\x1f{asked.name}\x1f{asked.fingerprint}".encode()
+            ).hexdigest()
             self.destination, self.free = asked.destination, asked.free
 
     def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008

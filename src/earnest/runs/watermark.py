@@ -153,7 +153,9 @@ def sweep(
     clean, marked, messages, names = [], [], [], []
     for entry in entries:
         clip = entry.clip().quantised()
-        message = "".join("0123456789abcdef"[d] for d in rng_for(seed, "message", entry.id).integers(16, size=mark.n_bits // 4))
+        message = "".join(
+            "0123456789abcdef"[d] for d in rng_for(seed, "message", entry.id).integers(16, size=mark.n_bits // 4)
+        )
         try:
             marked.append(mark.embed(clip, message=message).quantised())
         except BadAudio:
@@ -193,7 +195,9 @@ def _survival(
     attack = None if edit == NO_EDIT else attacks.make(f"watermark_removal:edit={edit}")
     for clip, message, name in zip(clips, messages, names, strict=True):
         try:
-            edited = clip if attack is None else attack.presented(clip, rng=rng_for(seed, "edit", edit, name))[0].quantised()
+            edited = (
+                clip if attack is None else attack.presented(clip, rng=rng_for(seed, "edit", edit, name))[0].quantised()
+            )
             readings.append((mark.read(edited), message))
         except EarnestError as error:
             reason = type(error).__name__
