@@ -95,10 +95,10 @@ def test_injections_that_the_attack_plays_and_what_the_tools_play_by_themselves(
 
 
 def test_how_often_the_pitch_jumps() -> None:
-    """One tone never jumps; two that take turns every 40 ms jump at each turn; an octave apart only what lies between counts."""
+    """One tone never jumps; two that take turns every 40 ms jump at each turn; one octave up is no jump."""
     assert pitch_jumps(tone(150.0)) == 0.0
     turns = tone(*([120.0, 170.0] * 10), seconds=0.04)
-    assert pitch_jumps(turns) > 0.3 > pitch_jumps(tone(*([110.0, 220.0] * 10), seconds=0.04))
+    assert pitch_jumps(turns) > 0.1 and pitch_jumps(tone(110.0, 220.0)) < 0.05
     weighted = detectors.make("jailbreak:waveform=10").asking(Said("hello"))
     assert weighted.score(turns) == pytest.approx(-10 * pitch_jumps(turns))
     assert detectors.make("jailbreak").asking(Said("hello")).score(turns) == 0
