@@ -378,6 +378,7 @@ EXTRAS = {
     "altair": "figures",
     "vl_convert": "figures",
     "espeakng_loader": "train",
+    "audioseal": "watermark",
 }
 """Which extra of earnest brings a module."""
 

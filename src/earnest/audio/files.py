@@ -378,7 +378,7 @@ def _by_pyav(handle: BinaryIO, container: str, request: _Request) -> tuple[np.nd
     av = registry.extra("av", needed_by=f"reading {request.name}")
     try:
         with av.open(
-            handle, format=container, io_open=_refuse, container_options={"protocol_whitelist": "none"}
+            handle, format=container, io_open=refuse, container_options={"protocol_whitelist": "none"}
         ) as opened:
             stream = next(iter(opened.streams.audio), None)
             if stream is None or stream.codec_context is None:
@@ -420,7 +420,7 @@ def _blocks_by_pyav(av: Any, opened: Any, stream: Any, request: _Request) -> lis
     return blocks
 
 
-def _refuse(url: str, flags: int, options: Any) -> Any:
+def refuse(url: str, flags: int, options: Any) -> Any:
     """Open nothing: a file that names another one is read without it."""
     raise PermissionError(f"a file must hold its own audio, got one that names {url!r}")
 

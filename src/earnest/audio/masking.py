@@ -118,6 +118,11 @@ def masking_excess_db(*, clean: NDArray[np.float32], perturbed: NDArray[np.float
     return Masking.of(clean, sample_rate).excess_db(perturbed - clean)
 
 
+def density_db(samples: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Power density of each frame and bin in dB, before the loudest bin of a frame is set to 96 dB; without the rule's floor."""
+    return _density_db(_spectra(samples), floor=0.0)
+
+
 def bark(frequency_hz: NDArray[np.float64]) -> NDArray[np.float64]:
     """Critical-band rate in Bark."""
     return 13 * np.arctan(0.00076 * frequency_hz) + 3.5 * np.arctan((frequency_hz / 7500.0) ** 2)

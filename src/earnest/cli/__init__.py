@@ -33,6 +33,7 @@ COMMANDS = {
     "certify": ("earnest.cli.certify", "Bound which changes of a clip a smoothed decision withstands."),
     "fit": ("earnest.cli.fit", "Fit an attack, a defence or a detector to a split of the data."),
     "poison": ("earnest.cli.poison", "Write training data with a backdoor, to test defences."),
+    "watermark": ("earnest.cli.watermark", "Mark recordings, find the mark, and test which edits it survives."),
     "init": ("earnest.cli.init", "Write or check earnest.toml, the settings of `earnest run` in a folder."),
     "report": ("earnest.cli.look", "Write a run's report again, or compare runs."),
     "view": ("earnest.cli.look", "Serve a run's report on this machine."),

@@ -20,8 +20,8 @@ class Screening(Defence):
 
     A calibrated detector brings its threshold, 0, where both sides are equally likely; any other needs one. Clips in which
     the detector finds nothing to go by (silence) are blocked too, since who can send them unseen gets round it. An attack that is to pass
-    it has to change what the detector hears; its gradient is not given to attackers, so that figures against white-box attacks
-    are those of one who does not know the detector.
+    it has to change what the detector hears. Most detectors give attackers no gradient, so that figures against white-box attacks
+    are those of one who does not know the detector; one that has a method `against(model)` (`transform_disagreement`) does.
 
     Parameters
     ----------
@@ -61,9 +61,10 @@ class Screening(Defence):
         return made, float(threshold)
 
     def around(self, model: Model) -> Model:
-        """The model as it is; that the detector was fitted and has a threshold is found out here, before anything is asked."""
-        self._detector  # noqa: B018
-        return model
+        """The model, with the detector's own gradient if it has one; whether the detector is ready is checked here as well."""
+        detector, _ = self._detector
+        against = getattr(detector, "against", None)
+        return model if against is None else against(model)
 
     def screen(self, stimulus: Stimulus) -> Screened:
         detector, threshold = self._detector

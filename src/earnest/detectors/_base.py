@@ -14,7 +14,7 @@ import abc
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -92,6 +92,8 @@ class Detector(abc.ABC):
     """What it was tested under; for its card."""
     limits: ClassVar[str] = ""
     """What it cannot do; for its card."""
+    takes: ClassVar[Literal["audio", "video"]] = "audio"
+    """What it scores: clips, or (by a method `score_file` of its own) videos with sound."""
 
     artefact: str = ""
 

@@ -8,7 +8,7 @@ from earnest.audio import Entry
 from earnest.errors import BadData
 
 BONA_FIDE = frozenset({"bona fide", "bonafide", "genuine", "live", "human"})
-SPOOF = frozenset({"spoof", "spoofed", "fake", "copy", "cloned", "replayed", "synthetic"})
+SPOOF = frozenset({"spoof", "spoofed", "fake", "copy", "cloned", "replayed", "synthetic", "adversarial", "attacked"})
 
 
 def is_bona_fide(entry: Entry) -> bool | None:

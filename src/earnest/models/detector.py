@@ -44,6 +44,11 @@ class DetectorModel(Model):
             "" if detector.calibrated else "scores of this detector are not calibrated: they rank, and 0 means nothing"
         )
         self.fingerprint = _fingerprint(detector, artefacts)
+        if (asked := getattr(detector, "asked", None)) is not None:  # a model that the detector asks, and where that is
+            self.fingerprint = hashlib.sha256(
+                f"{self.fingerprint}\x1f{asked.name}\x1f{asked.fingerprint}".encode()
+            ).hexdigest()
+            self.destination, self.free = asked.destination, asked.free
 
     def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008
         """An answer without words for each, its `value` the detector's score."""
@@ -52,9 +57,16 @@ class DetectorModel(Model):
     def _reply(self, stimulus: Stimulus) -> Reply:
         begun = time.perf_counter()
         try:
-            score = self.detector.score(stimulus.joined() if len(stimulus.clips) > 1 else stimulus.clip)
+            clip = stimulus.joined() if len(stimulus.clips) > 1 else stimulus.clip
+            evidence = self.detector.evidence(clip) if hasattr(self.detector, "evidence") else None
+            score = self.detector.score(clip) if evidence is None else evidence.score
             ms = 1e3 * (time.perf_counter() - begun)
-            return Answer(text="", value=score, duration_ms=ms, details={"calibrated": self.detector.calibrated})
+            details = {"calibrated": self.detector.calibrated}
+            if evidence is not None:
+                details |= {"n_calls": evidence.n_calls, **evidence.details}
+            return Answer(
+                text="", value=score, duration_ms=ms, details=details, usage={} if evidence is None else evidence.usage
+            )
         except BadAudio as error:
             return Failure(reason="bad_audio", detail=str(error))
         except ModelFailed as error:
