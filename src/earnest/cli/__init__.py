@@ -31,6 +31,7 @@ COMMANDS = {
     ),
     "matrix": ("earnest.cli.run", "Test attacks against defences in one run folder; each cell is computed once."),
     "fit": ("earnest.cli.fit", "Fit an attack, a defence or a detector to a split of the data."),
+    "detect": ("earnest.cli.detect", "Score recordings with a detector: spoofed speech, say."),
     "poison": ("earnest.cli.poison", "Write training data with a backdoor, to test defences."),
     "init": ("earnest.cli.init", "Write or check earnest.toml, the settings of `earnest run` in a folder."),
     "report": ("earnest.cli.look", "Write a run's report again, or compare runs."),

@@ -65,9 +65,14 @@ def _fingerprint(detector: Any, artefacts: tuple[str, ...]) -> str:
     """Changes with the detector's own file, the version of earnest and what it was fitted to."""
     path = getattr(sys.modules.get(type(detector).__module__), "__file__", None)
     source = Path(path).read_bytes() if path and Path(path).is_file() else b""
-    return hashlib.sha256(b"\n".join([earnest.__version__.encode(), *map(str.encode, artefacts), source])).hexdigest()[
-        :32
-    ]
+    return hashlib.sha256(
+        b"\n".join([earnest.__version__.encode(), *map(str.encode, artefacts), *_identity(detector), source])
+    ).hexdigest()[:32]
+
+
+def _identity(detector: Any) -> list[bytes]:
+    identity = getattr(detector, "identity", "")
+    return [identity.encode()] if identity else []
 
 
 @models.register("detector")
@@ -87,6 +92,5 @@ def detector(rest: str, **options: Any) -> Model:
         )
     spec, artefact = pinned(parse_spec(rest), load)
     made = registry("detectors").make(spec)
-    if artefact is not None or made.learns:
-        made.fitted  # noqa: B018  (what is lacking is told before the run, and not by its first item)
+    made.check()  # what is lacking is told before the run, and not by its first item
     return DetectorModel(made, name=f"detector/{spec}", artefacts=(artefact.sha,) if artefact else ())
