@@ -24,7 +24,7 @@ from earnest.detectors._base import Detector
 from earnest.detectors._labels import is_bona_fide
 from earnest.errors import BadAudio, BadParameter
 from earnest.metrics.detection import equal_error_rate
-from earnest.metrics.intervals import cluster_bootstrap
+from earnest.metrics.intervals import percentile_interval
 
 Floats = NDArray[np.float64]
 Raw = Callable[[AudioClip], float]
@@ -172,21 +172,38 @@ class _Scored:
             return {"equal_error_rate": None, **counts}
         signed = self.values * (-1 if line[0] < 0 else 1)
         table = np.stack([signed, self.bona_fide], axis=1)
-        value, n_clusters = _error_rate(table), len(set(self.clusters))
-        low = high = None
-        if n_clusters > 1:
-            interval = cluster_bootstrap(
-                table, clusters=self.clusters, rng=rng, statistic=_error_rate, n_resamples=N_RESAMPLES
-            )
-            low, high = round(interval.low, 4), round(interval.high, 4)
+        value, n_clusters = error_rate(table), len(set(self.clusters))
+        low, high = error_rate_interval(table, clusters=self.clusters, rng=rng)
         return {"equal_error_rate": round(value, 4), "low": low, "high": high, "n_clusters": n_clusters, **counts}
 
 
-def _error_rate(table: Floats) -> float:
+def error_rate(table: Floats) -> float:
+    """Equal error rate of rows of a score and of 1 for bona fide, 0 for spoofed; both must be there."""
     ours = table[:, 1] == 1
-    if ours.all() or not ours.any():
-        return 0.5  # a draw without one side tells nothing
     return equal_error_rate(bona_fide=table[ours, 0], spoof=table[~ours, 0])
+
+
+def error_rate_interval(
+    table: Floats, *, clusters: Sequence[str], rng: np.random.Generator, n_resamples: int = N_RESAMPLES
+) -> tuple[float | None, float | None]:
+    """95 % percentile interval of `error_rate` by draws of whole clusters; None and None where there is one alone.
+
+    Draws that miss one side have no error rate and are left out, so that where one side is a single cluster (one voice of
+    a synthesiser) the interval is that of the other side alone.
+    """
+    names, places = np.unique(np.asarray(clusters), return_inverse=True)
+    if len(names) < 2:
+        return None, None
+    inside = [np.flatnonzero(places == place) for place in range(len(names))]
+    draws = []
+    for _ in range(n_resamples):
+        rows = table[np.concatenate([inside[place] for place in rng.integers(len(names), size=len(names))])]
+        if 0 < rows[:, 1].sum() < len(rows):
+            draws.append(error_rate(rows))
+    if not draws:
+        return None, None
+    interval = percentile_interval(draws)
+    return round(interval.low, 4), round(interval.high, 4)
 
 
 def _scores(held: Sequence[Held], change: Callable[[AudioClip], AudioClip] | None) -> _Scored:
