@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import earnest
 from earnest.artefacts import load, pinned
@@ -35,11 +35,12 @@ class DetectorModel(Model):
     """
 
     batch_size = 8
-    gives = "value"
+    gives: Literal["words", "value", "comparison"] = "value"
     takes_text_alone = False
 
     def __init__(self, detector: Any, *, name: str, artefacts: tuple[str, ...] = ()) -> None:
         self.detector, self.name, self.artefacts = detector, name, artefacts
+        self.gives = "comparison" if hasattr(detector, "verify") and not detector.enrolled else "value"
         self.note = (
             "" if detector.calibrated else "scores of this detector are not calibrated: they rank, and 0 means nothing"
         )
@@ -52,13 +53,20 @@ class DetectorModel(Model):
     def _reply(self, stimulus: Stimulus) -> Reply:
         begun = time.perf_counter()
         try:
-            score = self.detector.score(stimulus.joined() if len(stimulus.clips) > 1 else stimulus.clip)
+            score = self._score(stimulus)
             ms = 1e3 * (time.perf_counter() - begun)
             return Answer(text="", value=score, duration_ms=ms, details={"calibrated": self.detector.calibrated})
         except BadAudio as error:
             return Failure(reason="bad_audio", detail=str(error))
         except ModelFailed as error:
             return Failure.of(error)
+
+    def _score(self, stimulus: Stimulus) -> float:
+        """Of a verifier, its last clip against those before it; of any other detector, the whole."""
+        if self.gives == "comparison":
+            *enrolled, attempt = stimulus.clips.values()
+            return float(self.detector.verify(enrolled, attempt))
+        return float(self.detector.score(stimulus.joined() if len(stimulus.clips) > 1 else stimulus.clip))
 
 
 def _fingerprint(detector: Any, artefacts: tuple[str, ...]) -> str:

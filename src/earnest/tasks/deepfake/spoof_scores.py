@@ -37,7 +37,7 @@ class SpoofScores(Task):
     headline: ClassVar[str] = "accuracy_at_equal_error"
     baseline: ClassVar[float | None] = 0.5
     needs: ClassVar[Hears] = "voice"
-    takes: ClassVar[Literal["words", "value"]] = "value"
+    takes: ClassVar[Literal["words", "value", "comparison"]] = "value"
     requires: ClassVar[Requirement] = Requirement(columns=("label",), labels=tuple(sorted(BONA_FIDE | SPOOF)))
     reads: ClassVar[tuple[str, ...]] = ("attack", "asv_score", "trial")
     design: ClassVar[str] = "both bona fide and spoofed speech"
