@@ -1,10 +1,10 @@
 """A voice as a vector, learnt in seconds: statistics of cepstra over a mixture, discriminating directions, and a ratio.
 
 Cepstra of 24 coefficients and their slopes are gathered over the Gaussians of a mixture; how far each mean of a clip lies
-from the mixture's own, shrunk where little was heard [reynolds2000-ubm], is one long vector. Principal directions, then
-those that part speakers best (linear discriminant analysis), make it short; it is scaled to one length
-[garciaromero2011-length], and two vectors are compared by the log-likelihood ratio of a Gaussian model of speakers and of
-what varies within one [ioffe2006-plda].
+from the mixture's own, shrunk where little was heard (relevance adaptation), is one long vector. Principal directions,
+then those that part speakers best (linear discriminant analysis), make it short, and it is scaled to one length. Two
+vectors are compared by the log-likelihood ratio of a Gaussian model of speakers and of what varies within one
+(probabilistic linear discriminant analysis).
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def _row(path: str, place: int, one: dict[str, Any]) -> Row:
     audio, picture = _TYPES[one["modify_type"]]
     name = str(one["file"])
     split = str(one.get("split") or PurePosixPath(path).name.partition("_")[0])
-    cells = {"path": name, "id": f"{split}/{name}", "split": split}
+    cells = {"path": name, "id": f"{split}/{name}", "split": split, "benchmark": "AV-Deepfake1M"}
     cells |= sound_cells(audio=audio, picture=picture, attack=str(one.get("audio_model") or "unnamed"))
     speaker = PurePosixPath(name).parts[0]
     cells |= {"speaker": speaker} if speaker.startswith("id") else {}

@@ -46,7 +46,7 @@ def _row(path: str, place: str, cells: dict[str, str]) -> Row:
     audio, picture = _TYPES[cells["type"]]
     folder = PurePosixPath(cells.get("folder") or ".")
     within = PurePosixPath(*folder.parts[1:]) if folder.parts[:1] == ("FakeAVCeleb",) else folder
-    kept = {"path": str(within / cells["path"]), "id": str(within / cells["path"])}
+    kept = {"path": str(within / cells["path"]), "id": str(within / cells["path"]), "benchmark": "FakeAVCeleb"}
     kept |= {"speaker": cells["source"], "gender": {"men": "male", "women": "female"}.get(cells["gender"], "")}
     kept |= sound_cells(audio=audio, picture=picture, attack=cells["method"])
     at = PurePosixPath(path).parent.as_posix()

@@ -70,7 +70,7 @@ def sound_cells(*, audio: bool, picture: bool, attack: str) -> dict[str, str]:
 
 def _row(path: str, place: int, one: dict[str, Any]) -> Row:
     audio, picture = bool(one["modify_audio"]), bool(one["modify_video"])
-    cells = {"path": str(one["file"]), "id": str(one["file"])}
+    cells = {"path": str(one["file"]), "id": str(one["file"]), "benchmark": "LAV-DF"}
     cells |= sound_cells(audio=audio, picture=picture, attack="both" if picture else "audio alone")
     cells |= {"split": str(one["split"])} if one.get("split") else {}
     at = PurePosixPath(path).parent.as_posix()
