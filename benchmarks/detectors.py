@@ -31,6 +31,7 @@ from earnest.audio.silence import without_leading_silence
 from earnest.detectors import detectors
 from earnest.detectors._calibrated import error_rate as equal_error_rate_of
 from earnest.detectors._calibrated import error_rate_interval, over_telephone
+from earnest.metrics.detection import cllr_bits, min_dcf
 
 DATA = Path(os.environ.get("EARNEST_DATA", "data"))
 CHANGES: dict[str, Callable[[AudioClip], AudioClip]] = {
@@ -202,16 +203,71 @@ def _scored_with(artefact: Any, spec: str, rows: Sequence[Entry]) -> list[Score]
         return scored(rows, fitted.score, lambda clip: clip)
 
 
+def verification(given: argparse.Namespace) -> dict[str, Any]:
+    """All pairs of the speakers of `test-other`; learnt from train-clean-100 and speechocean762, with nobody in common."""
+    rows = Manifest.read(DATA / "librispeech").entries
+    test = [e for e in rows if e.attributes["subset"] == "test-other"]
+    learnt = [
+        *(e for e in rows if e.attributes["subset"] != "test-other"),
+        *Manifest.read(DATA / "speechocean762").entries,
+    ]
+    begun = time.process_time()
+    artefact = detectors.make("speaker").fit(learnt, None, np.random.default_rng(0))
+    fit_s = time.process_time() - begun
+    with tempfile.TemporaryDirectory() as folder:
+        verifier = detectors.make(f"speaker:artefact={artefact.save(folder)}")
+        verifier.check()
+    clips = [e.clip() for e in test]
+
+    def ratios(enrolled: Sequence[AudioClip], attempts: Sequence[AudioClip]) -> Callable[[int, int], float]:
+        return lambda a, b: verifier.verify([enrolled[a]], attempts[b])
+
+    ways: dict[str, Callable[[int, int], float]] = {
+        "speaker": ratios(clips, clips),
+        "speaker, attempts over a telephone": ratios(clips, [over_telephone(clip) for clip in clips]),
+    }
+    try:
+        from resemblyzer import VoiceEncoder, preprocess_wav
+    except ImportError:
+        pass
+    else:
+        encoder = VoiceEncoder("cpu", verbose=False)
+        for name, change in (
+            ("Resemblyzer", lambda clip: clip),
+            ("Resemblyzer, attempts over a telephone", over_telephone),
+        ):
+            left = [encoder.embed_utterance(preprocess_wav(clip.samples, source_sr=16_000)) for clip in clips]
+            right = [encoder.embed_utterance(preprocess_wav(change(clip).samples, source_sr=16_000)) for clip in clips]
+            ways[name] = lambda a, b, left=left, right=right: float(left[a] @ right[b])
+    found: dict[str, Any] = {"fit, processor s": round(fit_s, 1), "checks of the fit": dict(artefact.about["checks"])}
+    for name, ratio in ways.items():
+        scores = [
+            Score(ratio(a, b), test[a].speaker == test[b].speaker, "other", test[a].speaker or "")
+            for a in range(len(test))
+            for b in range(a + 1, len(test))
+        ]
+        same, apart = ([s.value for s in scores if s.ours is side] for side in (True, False))
+        found[name] = error_rate(scores) | {
+            f"min_dcf at {p:g}": round(min_dcf(bona_fide=same, spoof=apart, p_spoof=1 - p, c_fa=1), 4)
+            for p in (0.01, 0.05)
+        }
+        if name.startswith("speaker"):
+            found[name]["cllr_bits"] = round(cllr_bits(bona_fide=same, spoof=apart), 4)
+        tell(given, name, found[name])
+    tell(given, "fit", {key: found[key] for key in ("fit, processor s", "checks of the fit")})
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("speed", "aasist", "baselines"))
+    parser.add_argument("part", choices=("speed", "aasist", "baselines", "verification"))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folds", type=int, default=4)
     parser.add_argument("--detectors", nargs="+", default=["lfcc_gmm:checks=false", "cqcc_gmm:checks=false"])
     parser.add_argument("--held-out", nargs="*", default=[])
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    found = {"speed": speed, "aasist": aasist, "baselines": baselines}[given.part](given)
+    found = {"speed": speed, "aasist": aasist, "baselines": baselines, "verification": verification}[given.part](given)
     if given.json:
         print(json.dumps(found, indent=1))
 
