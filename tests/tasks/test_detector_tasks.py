@@ -13,7 +13,7 @@ from earnest.benchmarks.detection import published_beside, published_scores
 from earnest.catalogue.work import works
 from earnest.models.access import Answer
 from earnest.records import JournalLine, Verdict
-from earnest.runs.suite import suite
+from earnest.runs.suite import Suite
 from earnest.tasks import Task, tasks
 
 RATE = 16_000
@@ -42,7 +42,9 @@ def lines_of(task: Task, data: Manifest) -> list[JournalLine]:
         assert isinstance(verdict, Verdict)
         lines.append(
             JournalLine(
-                id=item.id,
+                item=item.id,
+                model="detector/by_silence",
+                prompt_hash="0" * 64,
                 task=item.task,
                 sample=item.sample,
                 kind="item",
@@ -59,7 +61,7 @@ def lines_of(task: Task, data: Manifest) -> list[JournalLine]:
 def test_a_detector_of_silence_is_found_out(data: Manifest) -> None:
     task = tasks.make("spoof_shortcuts")
     lines = lines_of(task, data)
-    assert len(lines) == 3 * 8 and len({line.id for line in lines}) == 24
+    assert len(lines) == 3 * 8 and len({line.item for line in lines}) == 24
     headline, *rates = task.measures(lines)
     assert {rate.group: rate.value for rate in rates} == {
         "as_it_is": 0.0,
@@ -80,6 +82,6 @@ def test_published_results_stand_beside_ones_own(data: Manifest) -> None:
 
 
 def test_suites() -> None:
-    assert [task.name for task in suite("deepfake").tasks] == ["spoof_scores", "spoof_shortcuts"]
-    assert [task.name for task in suite("verification").tasks] == ["speaker_verification"]
+    assert [task.name for task in Suite.read("deepfake").tasks] == ["spoof_scores", "spoof_shortcuts"]
+    assert [task.name for task in Suite.read("verification").tasks] == ["speaker_verification"]
     assert tasks.make("spoof_shortcuts").takes == "value" and tasks.make("speaker_verification").takes == "comparison"

@@ -231,7 +231,7 @@ class Detector(abc.ABC):
             fitted_on=told,
             conditions={**self.conditions, **{name: _measured(checks[key]) for name, key in _CHECKED if key in checks}},
             licence=str(about.get("licence", NOT_TESTED)),
-            note=self.limits,
+            note="; ".join(filter(None, [self.limits, _TURNED if checks.get("turned") else ""])),
             window_s=self.window_s,
             seconds_to_decision=self.window_s,
             false_alarms_per_call=checks.get("false_alarms_per_call"),
@@ -239,6 +239,10 @@ class Detector(abc.ABC):
         )
 
 
+_TURNED = (
+    "on the rows that were held out, spoofed speech had the higher raw scores, and the calibration turns them round: "
+    "what was learnt does not carry over, and more or other data is needed"
+)
 _CHECKED = (("leading silence", "without_leading_silence"), ("telephone", "telephone"))
 
 
