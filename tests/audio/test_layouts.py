@@ -333,6 +333,104 @@ def test_asvspoof_protocols(tmp_path, name, lines, attack):
     assert f"protocols/{name}: 1 of its 3 trials have no recording in this folder" in manifest.notes
 
 
+@pytest.mark.parametrize(
+    ("line", "benchmark"),
+    [
+        ("LA_0079 LA_T_1 - - bonafide", "ASVspoof 2019 LA"),
+        ("PA_0079 PA_D_1 aaa - bonafide", "ASVspoof 2019 PA"),
+        ("LA_0009 LA_E_1 alaw ita_tx A07 spoof notrim eval", "ASVspoof 2021 LA"),
+        ("LA_0023 DF_E_1 nocodec asvspoof A14 spoof notrim progress traditional_vocoder - - - -", "ASVspoof 2021 DF"),
+        ("T_4850 T_1 F - - - AC1 A05 spoof -", "ASVspoof 5"),
+    ],
+)
+def test_asvspoof_benchmarks_are_named(tmp_path, line, benchmark):
+    put(tmp_path, f"flac/{line.split()[1]}.flac")
+    write(tmp_path, {"protocol.txt": line + "\n"})
+    assert Manifest.read(tmp_path).entries[0].attributes["benchmark"] == benchmark
+
+
+def test_in_the_wild(tmp_path):
+    put(tmp_path, "0.wav", "1.wav")
+    write(tmp_path, {"meta.csv": "file,speaker,label\n0.wav,Alec Guinness,spoof\n1.wav,Barack Obama,bona-fide\n"})
+    assert told(Manifest.read(tmp_path), "path", "speaker", "label") == [
+        ("0.wav", "Alec Guinness", "spoof"),
+        ("1.wav", "Barack Obama", "bona-fide"),
+    ]
+
+
+def test_lav_df(tmp_path):
+    put(tmp_path, "train/000000.wav", "train/000001.wav", "test/000002.wav")
+    rows = [
+        {"file": "train/000000.wav", "n_fakes": 0, "modify_video": False, "modify_audio": False, "split": "train"},
+        {"file": "train/000001.wav", "n_fakes": 1, "modify_video": True, "modify_audio": False, "split": "train"},
+        {"file": "test/000002.wav", "n_fakes": 1, "modify_video": True, "modify_audio": True, "split": "test"},
+        {"file": "test/000003.wav", "n_fakes": 1, "modify_video": False, "modify_audio": True, "split": "test"},
+    ]
+    write(tmp_path, {"metadata.json": json.dumps(rows)})
+    manifest = Manifest.read(tmp_path)
+    assert told(manifest, "path", "label", "attack", "modified", "split") == [
+        ("train/000000.wav", "bona_fide", None, "nothing", "train"),
+        ("train/000001.wav", "bona_fide", None, "picture", "train"),
+        ("test/000002.wav", "spoof", "both", "audio and picture", "test"),
+    ]
+    assert "metadata.json: 1 of its 4 recordings are not in this folder" in manifest.notes
+    write(tmp_path, {"metadata.json": json.dumps([*rows, {"file": "x.wav"}])})
+    with pytest.raises(BadData, match="1 of 5 objects lack one of file, modify_audio, modify_video"):
+        Manifest.read(tmp_path)
+
+
+def test_av_deepfake1m(tmp_path):
+    put(
+        tmp_path,
+        "val/id1/a/0/real.wav",
+        "val/id1/a/0/fake_audio_fake_video.wav",
+        "val/id2/b/0/real_audio_fake_video.wav",
+    )
+    rows = [
+        {"file": "id1/a/0/real.wav", "split": "val", "modify_type": "real", "audio_model": None},
+        {
+            "file": "id1/a/0/fake_audio_fake_video.wav",
+            "split": "val",
+            "modify_type": "both_modified",
+            "audio_model": "yourtts",
+        },
+        {"file": "id2/b/0/real_audio_fake_video.wav", "split": "val", "modify_type": "visual_modified"},
+    ]
+    write(tmp_path, {"val_metadata.json": json.dumps(rows)})
+    assert told(Manifest.read(tmp_path), "path", "speaker", "label", "attack", "split", "benchmark") == [
+        ("val/id1/a/0/real.wav", "id1", "bona_fide", None, "val", "AV-Deepfake1M"),
+        ("val/id1/a/0/fake_audio_fake_video.wav", "id1", "spoof", "yourtts", "val", "AV-Deepfake1M"),
+        ("val/id2/b/0/real_audio_fake_video.wav", "id2", "bona_fide", None, "val", "AV-Deepfake1M"),
+    ]
+    write(tmp_path, {"val_metadata.json": json.dumps([{**rows[0], "modify_type": "cut"}])})
+    with pytest.raises(BadData, match="modify_type must be one of real, .* got cut"):
+        Manifest.read(tmp_path)
+
+
+def test_fakeavceleb(tmp_path):
+    put(
+        tmp_path,
+        "RealVideo-RealAudio/African/men/id00076/00109.wav",
+        "FakeVideo-FakeAudio/African/women/id00166/00010_0.wav",
+    )
+    lines = (
+        "source,target1,target2,method,category,type,race,gender,path,\n"
+        "id00076,-,-,real,A,RealVideo-RealAudio,African,men,00109.wav,FakeAVCeleb/RealVideo-RealAudio/African/men/id00076\n"
+        "id00166,id1,-,faceswap-wav2lip,D,FakeVideo-FakeAudio,African,women,00010_0.wav,FakeAVCeleb/FakeVideo-FakeAudio/African/women/id00166\n"
+        "id00166,id1,-,rtvc,C,RealVideo-FakeAudio,African,women,gone.wav,FakeAVCeleb/RealVideo-FakeAudio/African/women/id00166\n"
+    )
+    write(tmp_path, {"meta_data.csv": lines})
+    manifest = Manifest.read(tmp_path)
+    assert told(manifest, "speaker", "gender", "label", "attack") == [
+        ("id00076", "male", "bona_fide", None),
+        ("id00166", "female", "spoof", "faceswap-wav2lip"),
+    ]
+    assert "meta_data.csv: 1 of its 3 recordings are not in this folder" in manifest.notes
+    write(tmp_path, {"meta_data.csv": lines.replace("RealVideo-RealAudio,African", "Real,African")})
+    with pytest.raises(BadData, match="meta_data.csv line 2: type must be one of"):
+        Manifest.read(tmp_path)
+
+
 def test_voxceleb_trials(tmp_path):
     put(tmp_path, "wav/id1/x/1.wav", "wav/id1/y/2.wav", "wav/id2/z/1.wav")
     write(

@@ -32,6 +32,7 @@ COMMANDS = {
     "matrix": ("earnest.cli.run", "Test attacks against defences in one run folder; each cell is computed once."),
     "certify": ("earnest.cli.certify", "Bound which changes of a clip a smoothed decision withstands."),
     "fit": ("earnest.cli.fit", "Fit an attack, a defence or a detector to a split of the data."),
+    "detect": ("earnest.cli.detect", "Score recordings with a detector: spoofed speech, say."),
     "poison": ("earnest.cli.poison", "Write training data with a backdoor, to test defences."),
     "watermark": ("earnest.cli.watermark", "Mark recordings, find the mark, and test which edits it survives."),
     "init": ("earnest.cli.init", "Write or check earnest.toml, the settings of `earnest run` in a folder."),

@@ -51,13 +51,12 @@ class Screening(Defence):
     @cached_property
     def _detector(self) -> tuple[Any, float]:
         made = registry("detectors").make(self._spec)
+        made.check()  # what is lacking is told here, and not by the first clip
         threshold = made.threshold if self.threshold is None else self.threshold
         if threshold is None:
             raise BadParameter(
                 f"detector {self.detector!r} is not calibrated and has no threshold of its own; give threshold="
             )
-        if made.learns:
-            made.fitted  # noqa: B018  (what is lacking is told here, and not by the first clip)
         return made, float(threshold)
 
     def around(self, model: Model) -> Model:

@@ -21,7 +21,7 @@ import numpy as np
 from earnest.artefacts import Artefact, check_parameters, used
 from earnest.audio import AudioClip, Entry
 from earnest.models.access import System
-from earnest.registry import Registry, Spec
+from earnest.registry import Registry, Spec, parse_spec
 
 detectors = Registry("detectors")
 
@@ -50,6 +50,17 @@ class Card:
         Of what it learnt.
     note : str
         What it cannot do.
+    window_s : float or None
+        Length of what one decision is made on; None where it is the whole clip.
+    seconds_to_decision : float or None
+        Of speech that has to be there before the first decision, without the time that computing takes; None where it
+        is the whole clip.
+    false_alarms_per_call : float or None
+        Decisions against bona fide speech that a call of five minutes is expected to have at the threshold, if its
+        windows are like the bona fide clips that the fit has measured; None where nobody has.
+    checks : mapping
+        What the fit has measured on rows that were held out: the error rate as it is, without leading silence and over
+        a telephone line.
     """
 
     detector: str
@@ -60,13 +71,25 @@ class Card:
     conditions: Mapping[str, str] = field(default_factory=dict)
     licence: str = NOT_TESTED
     note: str = ""
+    window_s: float | None = None
+    seconds_to_decision: float | None = None
+    false_alarms_per_call: float | None = None
+    checks: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The card as JSON values; conditions that nobody tested are named as such."""
         tested = {
-            name: NOT_TESTED for name in ("codec", "noise", "length", "language", "replay", "false alarms a call")
+            name: NOT_TESTED
+            for name in ("leading silence", "telephone", "codec", "noise", "length", "language", "replay")
         }
-        return {**asdict(self), "fitted_on": dict(self.fitted_on), "conditions": {**tested, **self.conditions}}
+        alarms = NOT_TESTED if self.false_alarms_per_call is None else self.false_alarms_per_call
+        return {
+            **asdict(self),
+            "fitted_on": dict(self.fitted_on),
+            "conditions": {**tested, **self.conditions},
+            "checks": dict(self.checks) or NOT_TESTED,
+            "false_alarms_per_call": alarms,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +117,11 @@ class Detector(abc.ABC):
     """What it cannot do; for its card."""
     takes: ClassVar[Literal["audio", "video"]] = "audio"
     """What it scores: clips, or (by a method `score_file` of its own) videos with sound."""
+
+    window_s: ClassVar[float | None] = None
+    """Length of what one decision is made on; None where it is the whole clip."""
+    sample_rate: ClassVar[int | None] = None
+    """To which clips are resampled inside, in Hz; None where they are taken as they are."""
 
     artefact: str = ""
 
@@ -164,25 +192,66 @@ class Detector(abc.ABC):
         return artefact
 
     @property
+    def fitted_parameters(self) -> Mapping[str, Any]:
+        """The parameters that it was fitted with, those at their default left out."""
+        return {key: value for key, value in parse_spec(self.fitted.spec).parameters.items() if key != "artefact"}
+
+    @property
     def learns(self) -> bool:
         """Whether there is anything to fit."""
         return type(self).fit is not Detector.fit
 
     @property
+    def ready(self) -> bool:
+        """Whether it can score as it is; by default where it was fitted, or has nothing to fit."""
+        return bool(self.artefact) or not self.learns
+
+    @property
+    def identity(self) -> str:
+        """What decides its numbers beside its code, parameters and artefact: a digest of a user's weights; by default empty."""
+        return ""
+
+    def check(self) -> None:
+        """Raise now what would keep it from scoring: what was not fitted, what cannot be read, what is not installed."""
+        if self.artefact or not self.ready:
+            self.fitted  # noqa: B018  (read here, and not by the first clip)
+
+    @property
     def card(self) -> Card:
         """What is known of it, fitted or not."""
         about = self.fitted.about if self.artefact else {}
+        checks = about.get("checks", {})
         told = {key: about[key] for key in ("data", "data_digest", "split", "earnest", "fitted") if key in about}
         if isinstance(told.get("split"), dict):
             told["split"] = {key: value for key, value in told["split"].items() if not isinstance(value, list)}
-        ready = bool(self.artefact) or not self.learns
+        ready = self.ready
         return Card(
             detector=str(self.spec),
             detects=self.detects,
             calibrated=self.calibrated if ready else False,
             threshold=self.threshold if ready else None,
             fitted_on=told,
-            conditions=dict(self.conditions),
+            conditions={**self.conditions, **{name: _measured(checks[key]) for name, key in _CHECKED if key in checks}},
             licence=str(about.get("licence", NOT_TESTED)),
-            note=self.limits,
+            note="; ".join(filter(None, [self.limits, _TURNED if checks.get("turned") else ""])),
+            window_s=self.window_s,
+            seconds_to_decision=self.window_s,
+            false_alarms_per_call=checks.get("false_alarms_per_call"),
+            checks=checks,
         )
+
+
+_TURNED = (
+    "on the rows that were held out, spoofed speech had the higher raw scores, and the calibration turns them round: "
+    "what was learnt does not carry over, and more or other data is needed"
+)
+_CHECKED = (("leading silence", "without_leading_silence"), ("telephone", "telephone"))
+
+
+def _measured(check: Mapping[str, Any]) -> str:
+    """A check of a fit in words."""
+    value, low, high = (check.get(name) for name in ("equal_error_rate", "low", "high"))
+    if value is None:
+        return f"no error rate: {check.get('n_unscored', 0)} clips unscored"
+    interval = "no interval" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+    return f"equal error rate {value:.3f} ({interval}; {check['n_bona_fide']} bona fide and {check['n_spoof']} spoofed clips)"

@@ -395,7 +395,7 @@ class Model(abc.ABC):
     """Whether asking it costs nothing though it is asked by a request: its endpoint is on this machine."""
     timeout_s: float | None = None
     """Longest wait for a reply, where it has one of its own."""
-    gives: Literal["words", "value"] = "words"
+    gives: Literal["words", "value", "comparison"] = "words"
     """What it answers with: words, or (a detector) a number. Tasks that read words are beyond one that gives numbers."""
     artefacts: tuple[str, ...] = ()
     """SHA-256 of what it was fitted to, where that is an artefact of earnest."""

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import earnest
 from earnest.artefacts import load, pinned
@@ -35,11 +35,12 @@ class DetectorModel(Model):
     """
 
     batch_size = 8
-    gives = "value"
+    gives: Literal["words", "value", "comparison"] = "value"
     takes_text_alone = False
 
     def __init__(self, detector: Any, *, name: str, artefacts: tuple[str, ...] = ()) -> None:
         self.detector, self.name, self.artefacts = detector, name, artefacts
+        self.gives = "comparison" if hasattr(detector, "verify") and not detector.enrolled else "value"
         self.note = (
             "" if detector.calibrated else "scores of this detector are not calibrated: they rank, and 0 means nothing"
         )
@@ -57,9 +58,7 @@ class DetectorModel(Model):
     def _reply(self, stimulus: Stimulus) -> Reply:
         begun = time.perf_counter()
         try:
-            clip = stimulus.joined() if len(stimulus.clips) > 1 else stimulus.clip
-            evidence = self.detector.evidence(clip) if hasattr(self.detector, "evidence") else None
-            score = self.detector.score(clip) if evidence is None else evidence.score
+            score, evidence = self._score(stimulus)
             ms = 1e3 * (time.perf_counter() - begun)
             details = {"calibrated": self.detector.calibrated}
             if evidence is not None:
@@ -72,14 +71,28 @@ class DetectorModel(Model):
         except ModelFailed as error:
             return Failure.of(error)
 
+    def _score(self, stimulus: Stimulus) -> tuple[float, Any]:
+        """Of a verifier, its last clip against those before it; of any other, the whole, and what it was told where it asks."""
+        if self.gives == "comparison":
+            *enrolled, attempt = stimulus.clips.values()
+            return float(self.detector.verify(enrolled, attempt)), None
+        clip = stimulus.joined() if len(stimulus.clips) > 1 else stimulus.clip
+        evidence = self.detector.evidence(clip) if hasattr(self.detector, "evidence") else None
+        return float(self.detector.score(clip) if evidence is None else evidence.score), evidence
+
 
 def _fingerprint(detector: Any, artefacts: tuple[str, ...]) -> str:
     """Changes with the detector's own file, the version of earnest and what it was fitted to."""
     path = getattr(sys.modules.get(type(detector).__module__), "__file__", None)
     source = Path(path).read_bytes() if path and Path(path).is_file() else b""
-    return hashlib.sha256(b"\n".join([earnest.__version__.encode(), *map(str.encode, artefacts), source])).hexdigest()[
-        :32
-    ]
+    return hashlib.sha256(
+        b"\n".join([earnest.__version__.encode(), *map(str.encode, artefacts), *_identity(detector), source])
+    ).hexdigest()[:32]
+
+
+def _identity(detector: Any) -> list[bytes]:
+    identity = getattr(detector, "identity", "")
+    return [identity.encode()] if identity else []
 
 
 @models.register("detector")
@@ -99,6 +112,5 @@ def detector(rest: str, **options: Any) -> Model:
         )
     spec, artefact = pinned(parse_spec(rest), load)
     made = registry("detectors").make(spec)
-    if artefact is not None or made.learns:
-        made.fitted  # noqa: B018  (what is lacking is told before the run, and not by its first item)
+    made.check()  # what is lacking is told before the run, and not by its first item
     return DetectorModel(made, name=f"detector/{spec}", artefacts=(artefact.sha,) if artefact else ())

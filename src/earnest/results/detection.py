@@ -175,7 +175,14 @@ def accuracy_at_equal_error(error: Measure) -> Measure:
 
 
 def cost(
-    trials: Trials, metric_of: Callable[..., float], *, metric: str, unit: str = "cost", most: float | None = None
+    trials: Trials,
+    metric_of: Callable[..., float],
+    *,
+    metric: str,
+    unit: str = "cost",
+    most: float | None = None,
+    level: float | None = None,
+    note: str = "ASVspoof 5's prior and costs",
 ) -> Measure:
     """A detection cost with an interval by clusters; lower is better, and 1 is a detector that tells nothing."""
     value = trials.of(metric_of)
@@ -195,7 +202,8 @@ def cost(
         bounds=bounds,
         baseline=1.0,
         n_bins=64,
-        note="ASVspoof 5's prior and costs",
+        level=level,
+        note=note,
     )
 
 

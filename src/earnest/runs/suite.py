@@ -84,7 +84,7 @@ __all__ = [
 
 Several = str | Sequence[str]
 
-IN_WORDS = {"words": "words", "value": "numbers"}
+IN_WORDS = {"words": "words", "value": "numbers", "comparison": "ratios of two voices"}
 
 
 @dataclass(frozen=True, kw_only=True)

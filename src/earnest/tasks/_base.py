@@ -102,7 +102,7 @@ class Task(abc.ABC):
     """Form of the data that it reads, as suites name it; items of another form than a manifest are the official ones."""
     needs: ClassVar[Hears] = "words"
     """What of the sound it is about; a model that gets words alone is not asked about voices or sounds."""
-    takes: ClassVar[Literal["words", "value"]] = "words"
+    takes: ClassVar[Literal["words", "value", "comparison"]] = "words"
     """What it reads: answers in words, or (of detectors) numbers."""
     together: ClassVar[Callable[[Plan, Sequence[JournalLine]], list[Finding]] | None] = None
     """What the tasks of its benchmark give together, from a plan and its lines: a `staticmethod`, the same for all of them."""

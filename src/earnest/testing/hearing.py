@@ -54,7 +54,7 @@ def check_detector(
             own == ("detectors", detector.name),
             f"{detector.name}: fit must return its own artefact, got one of {'/'.join(own)}",
         )
-    if detector.takes != "audio" or (detector.learns and not detector.artefact):
+    if detector.takes != "audio" or not detector.ready:
         return
     stimuli = [toy_stimulus(seed=seed, n_samples=8000 + 160 * seed) for seed in range(3)]
     heard = list(clips) or [stimulus.clip for stimulus in stimuli]

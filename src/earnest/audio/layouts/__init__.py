@@ -22,6 +22,9 @@ from earnest.audio.tables import Reading, is_unicode, not_unicode
 READERS = (
     ("common_voice", "Common Voice"),
     ("asvspoof", "an ASVspoof protocol"),
+    ("lav_df", "LAV-DF"),
+    ("av_deepfake1m", "AV-Deepfake1M"),
+    ("fakeavceleb", "FakeAVCeleb"),
     ("librispeech", "LibriSpeech"),
     ("vctk", "VCTK"),
     ("kaldi", "a Kaldi or ESPnet data directory"),

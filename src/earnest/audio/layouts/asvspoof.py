@@ -4,7 +4,8 @@
     LA_0009 LA_E_9332881 alaw ita_tx A07 spoof notrim eval                     2021
     T_4850 T_0000000000 F - - - AC1 A05 spoof -                                ASVspoof 5
 
-The column before the key is the attack; ASVspoof 5 tells the speaker's gender in the third.
+The column before the key is the attack; ASVspoof 5 tells the speaker's gender in the third. Which challenge a trial is of
+follows from its file's name and the number of columns, and is kept in the column `benchmark`.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ def _of_protocol(tree: Tree, path: str, reading: Reading) -> dict[str, Row]:
 
 def _cells(file: str, words: list[str], key: int, path: str) -> dict[str, str]:
     cells = {"path": file, "id": words[1], "speaker": words[0], "label": _KEYS[words[key]]}
+    cells |= {"benchmark": name} if (name := _benchmark(words)) else {}
     if words[key] == "spoof" and words[key - 1] not in ("-", "bonafide"):
         cells["attack"] = words[key - 1]
     if words[2] in _GENDERS:
@@ -66,3 +68,10 @@ def _cells(file: str, words: list[str], key: int, path: str) -> dict[str, str]:
         (name for name in ("train", "dev", "eval", "progress") if name in PurePosixPath(path).name.lower()), ""
     )
     return cells | ({"split": split} if split else {})
+
+
+def _benchmark(words: list[str]) -> str:
+    track = words[1].partition("_")[0]
+    if track in ("LA", "PA", "DF"):
+        return f"ASVspoof {2019 if len(words) == 5 else 2021} {track}"
+    return "ASVspoof 5" if track in ("T", "D", "E") and len(words) >= 9 else ""

@@ -1,7 +1,8 @@
 """VoxCeleb: lists of trials (`1 id10270/x6uYqmx31kE/00001.wav id10270/8jEAjG6SegY/00008.wav`), and `vox1_meta.csv`.
 
-A row is a recording that a trial names, with its speaker, the first folder of its path. Tasks that compare voices pair
-recordings themselves, by speaker; so the trials' own pairs are not kept, but whether they agree with the speakers is checked.
+A row is a recording that a trial names, with its speaker, the first folder of its path. The trials themselves are kept in
+the column `trials` of the first recording, one a line (`1 id10270/8jEAjG6SegY/00008.wav`), with the name of each recording
+in `trial_id`; `speaker_verification` asks them as they are. Whether they agree with the speakers is checked.
 """
 
 from __future__ import annotations
@@ -20,19 +21,30 @@ _WHERE = ("", "wav", "test/wav", "dev/wav", "vox1_test_wav", "vox1_dev_wav", "aa
 def rows(tree: Tree, reading: Reading) -> list[Row] | None:
     """A row for each recording that a trial names; None where no text is a list of trials."""
     found: dict[str, Row] = {}
+    trials: dict[str, dict[str, None]] = {}
     for path in tree.texts:
         if path.lower().endswith(".txt"):
-            _add_trials(tree, path, found, reading)
+            _add_trials(tree, path, found, trials, reading)
     if not found:
         return None
     genders = _genders(tree, reading)
     return [
-        Row(place=row.place, cells={**row.cells, **genders.get(row.cells["speaker"], {})}, bases=row.bases)
-        for row in found.values()
+        Row(
+            place=row.place,
+            cells={**row.cells, **genders.get(row.cells["speaker"], {}), **_kept(trials, file)},
+            bases=row.bases,
+        )
+        for file, row in found.items()
     ]
 
 
-def _add_trials(tree: Tree, path: str, rows: dict[str, Row], reading: Reading) -> None:
+def _kept(trials: dict[str, dict[str, None]], file: str) -> dict[str, str]:
+    return {"trials": "\n".join(trials[file])} if file in trials else {}
+
+
+def _add_trials(
+    tree: Tree, path: str, rows: dict[str, Row], trials: dict[str, dict[str, None]], reading: Reading
+) -> None:
     trial = reading.trial()
     text = tables.text_of(tree.folder / path, path, trial) or ""
     if not _TRIAL.fullmatch(text.partition("\n")[0].strip()):
@@ -55,10 +67,12 @@ def _add_trials(tree: Tree, path: str, rows: dict[str, Row], reading: Reading) -
             reading.faults.append(
                 f"{place}: {parts['same']} says otherwise than its speakers {speakers[0]} and {speakers[1]}; mend the line"
             )
+        trials.setdefault(files[0], {})[f"{parts['same']} {files[1]}"] = None
         for file, speaker in zip(files, speakers):
-            rows.setdefault(file, Row(place=place, cells={"path": file, "id": file, "speaker": speaker}, bases=_WHERE))
+            cells = {"path": file, "id": file, "speaker": speaker, "trial_id": file}
+            rows.setdefault(file, Row(place=place, cells=cells, bases=_WHERE))
     reading.note(
-        f"{path}: {n_trials} trials were read for which recordings are whose; tasks make their own pairs of voices"
+        f"{path}: {n_trials} trials were read; speaker_verification asks them, other tasks make their own pairs of voices"
     )
 
 

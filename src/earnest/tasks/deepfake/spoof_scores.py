@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 from earnest.audio import Entry, Manifest
+from earnest.benchmarks.detection import published_beside
 from earnest.models.access import Answer, Hears
 from earnest.records import Item, JournalLine, Outcome, Unscored, Verdict
 from earnest.results import Measure
@@ -37,9 +38,9 @@ class SpoofScores(Task):
     headline: ClassVar[str] = "accuracy_at_equal_error"
     baseline: ClassVar[float | None] = 0.5
     needs: ClassVar[Hears] = "voice"
-    takes: ClassVar[Literal["words", "value"]] = "value"
+    takes: ClassVar[Literal["words", "value", "comparison"]] = "value"
     requires: ClassVar[Requirement] = Requirement(columns=("label",), labels=tuple(sorted(BONA_FIDE | SPOOF)))
-    reads: ClassVar[tuple[str, ...]] = ("attack", "asv_score", "trial")
+    reads: ClassVar[tuple[str, ...]] = ("attack", "asv_score", "trial", "benchmark")
     design: ClassVar[str] = "both bona fide and spoofed speech"
 
     def items(self, data: Manifest, *, seed: int) -> list[Item]:
@@ -50,7 +51,7 @@ class SpoofScores(Task):
     def _item(self, entry: Entry) -> Item:
         side = "bona_fide" if canonical(entry.label) in BONA_FIDE else "spoof"
         kind = entry.attributes.get("attack", "") if side == "spoof" else ""
-        truth = {"expected": side, "kind": kind or canonical(entry.label), **_verifier(entry)}
+        truth = {"expected": side, "kind": kind or canonical(entry.label), **_verifier(entry), **_benchmark(entry)}
         return speech_item(self.name, entry, prompt="", truth=truth, cluster=entry.speaker or entry.text or "")
 
     def score(self, item: Item, answer: Answer) -> Outcome:
@@ -67,14 +68,36 @@ class SpoofScores(Task):
     def measures(self, lines: Sequence[JournalLine]) -> list[Measure]:
         scored = [line for line in lines if line.verdict]
         calibrated = bool(scored) and all(line.verdict["facts"].get("calibrated") for line in scored)  # type: ignore[index]
+        found = detection_measures(
+            lines, side=_is_bona_fide, kind=lambda line: str(line.truth["kind"]), calibrated=calibrated
+        )
         return [
-            *detection_measures(
-                lines, side=_is_bona_fide, kind=lambda line: str(line.truth["kind"]), calibrated=calibrated
-            ),
+            *with_published(found, lines),
             *tandem_measures(
                 lines, side=_is_bona_fide, asv=lambda line: line.truth.get("asv_score"), target=_is_target
             ),
         ]
+
+
+def _benchmark(entry: Entry) -> dict[str, str]:
+    name = entry.attributes.get("benchmark", "")
+    return {"benchmark": name} if name else {}
+
+
+def with_published(measures: Sequence[Measure], lines: Sequence[JournalLine]) -> list[Measure]:
+    """The measures, with what was published on the benchmark that all rows are of in the note of the error rate."""
+    names = sorted({str(line.truth.get("benchmark", "")) for line in lines if line.kind == "item"})
+    beside = {
+        one.metric: published_beside(names, metric=one.metric)
+        for one in measures
+        if one.group is None and one.level is None
+    }
+    return [
+        replace(one, note="; ".join(filter(None, [one.note, beside[one.metric]])))
+        if one.group is None and beside.get(one.metric)
+        else one
+        for one in measures
+    ]
 
 
 def _verifier(entry: Entry) -> dict[str, Any]:
