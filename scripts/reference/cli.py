@@ -14,7 +14,7 @@ import torch
 from earnest.models.reference.onnx_route import OnnxReference
 from earnest.models.reference.vocabulary import Vocabulary
 
-from . import aims, data, evaluate, family, grammar, rules, speak
+from . import aims, data, evaluate, family, grammar, recordings, rules, speak
 from .export import export
 from .train import new_run, sampler_of, train
 
@@ -32,6 +32,9 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         type=Path,
         metavar="OUT",
         help="train, export and measure siblings in OUT, one folder each; what is there is kept",
+    )
+    target.add_argument(
+        "--recordings", type=Path, metavar="OUT", help="write training speech as recordings, to fit defences to"
     )
     parser.add_argument("--work", type=Path, help="folder for training data and checkpoints (default: OUT/work)")
     parser.add_argument(
@@ -74,6 +77,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+MOST_RECORDINGS = 1000
 NEURAL_SHARES = {"kokoro": 0.06, "pico": 0.036, "hibari": 0.016}
 """Clips of slow synthesisers, where they are installed, against the synthetic ones."""
 
@@ -134,6 +138,10 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _arguments(argv)
     torch.set_num_threads(arguments.threads)
     chosen = arguments.recipe or []
+    if arguments.recordings:
+        n = recordings.write(arguments.recordings, min(arguments.n_items, MOST_RECORDINGS), arguments.seed)
+        sys.stdout.write(f"{n} recordings written to {arguments.recordings}\n")
+        return 0
     if arguments.siblings:
         recipes = [recipe for recipe in chosen if recipe != "scratch"] or list(family.RECIPES)
         sys.stdout.write(
