@@ -24,7 +24,7 @@ import numpy as np
 from earnest import registry
 from earnest.artefacts import Artefact, check_parameters, used
 from earnest.audio import Entry, Stimulus
-from earnest.defences._base import Defence, Gradient
+from earnest.defences._base import Defence, Gradient, defences
 from earnest.defences.refusal_guard import REFUSAL
 from earnest.errors import BadParameter
 from earnest.metrics.refusal import refusal_label
@@ -108,7 +108,7 @@ class TrainedDefence(Defence):
         AccessDenied
             If the model's network is out of reach.
         """
-        artefact = used(self.artefact, by=f"defence {self.name!r}", kind="defences", name=self.name)
+        artefact = self._artefact
         check_parameters(artefact, self.spec)
         arrays = dict(artefact.arrays)
         fitted_to = bytes(arrays.pop(OF, np.zeros(0, np.uint8))).decode()
@@ -118,6 +118,15 @@ class TrainedDefence(Defence):
                 f"{model.fingerprint[:24]!r}; fit it to this model. Of two defences that change weights one can be used"
             )
         return model.with_weights(self.weights_in(arrays, model))
+
+    @property
+    def _artefact(self) -> Artefact:
+        return used(self.artefact, by=f"defence {self.name!r}", kind="defences", name=self.name)
+
+    @property
+    def fitted_with(self) -> Any:
+        """The same defence with the parameters of its fit, which need not be repeated in use."""
+        return defences.make(self._artefact.spec)
 
     def weights_in(self, arrays: Mapping[str, Any], model: Model) -> Weights:
         """The weights that an artefact's arrays hold for the model; by default as they are."""
@@ -217,6 +226,12 @@ def drawn(lessons: Sequence[Lesson], n: int, rng: np.random.Generator) -> list[L
     ]
 
 
+def some(lessons: Sequence[Lesson], n: int, rng: np.random.Generator) -> list[Lesson]:
+    """At most `n` lessons, drawn without regard to what they are."""
+    places = rng.choice(len(lessons), min(n, len(lessons)), replace=False)
+    return [lessons[place] for place in sorted(places)]
+
+
 def mean_loss(learner: Learner, lessons: Sequence[Lesson]) -> Tensor:
     """Mean loss of lessons."""
     return learner.losses(
@@ -263,6 +278,43 @@ def train(
         optimiser.step()
         losses.append(float(value.detach()))
     return losses
+
+
+def fine_tuned(
+    learner: Learner,
+    lessons: Sequence[Lesson],
+    by: Any,
+    *,
+    before: Weights,
+    rng: np.random.Generator,
+    penalty: Callable[[Tensor], Tensor] = lambda loss: loss,
+) -> dict[str, Any]:
+    """What changed against `before` after plain training on lessons by the numbers of a defence.
+
+    Parameters
+    ----------
+    by : defence with `steps`, `batch_size` and `learning_rate`
+    penalty : callable
+        What is made of the loss of a batch.
+    """
+    train(
+        learner.module,
+        lambda batch: penalty(mean_loss(learner, batch)),
+        (drawn(lessons, by.batch_size, rng) for _ in range(by.steps)),
+        n_steps=by.steps,
+        learning_rate=by.learning_rate,
+    )
+    return changed(learner, before)
+
+
+def share_right(learner: Learner, lessons: Sequence[Lesson]) -> float:
+    """Share of lessons that the network answers by now as they say."""
+    replies = learner.model.ask([lesson.stimulus for lesson in lessons])
+    right = [
+        isinstance(reply, Answer) and reply.said.strip() == lesson.answer.strip()
+        for reply, lesson in zip(replies, lessons, strict=True)
+    ]
+    return float(np.mean(right))
 
 
 def check_counts(defence: Defence, **least: float) -> None:

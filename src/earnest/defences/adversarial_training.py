@@ -17,6 +17,7 @@ from earnest.defences._training import (
     check_counts,
     drawn,
     mean_loss,
+    some,
     train,
 )
 from earnest.errors import BadParameter
@@ -54,6 +55,8 @@ class AdversarialTraining(TrainedDefence):
         Steps of training, and of the attack in each.
     n_attacked, n_kept : int
         Attacked and ordinary clips in a step.
+    n_rows : int
+        Harmful rows of the fit that are attacked, drawn; all others are ordinary lessons alone.
     snr_db, max_snr_db : float
         Range from which the SNR of each attack is drawn.
     learning_rate : float
@@ -71,17 +74,18 @@ class AdversarialTraining(TrainedDefence):
 
     source: ClassVar[str] = "madry2017-pgd"
 
-    steps: int = 120
+    steps: int = 70
     inner_steps: int = 10
     n_attacked: int = 8
     n_kept: int = 16
+    n_rows: int = 120
     snr_db: float = 19.0
     max_snr_db: float = 30.0
     learning_rate: float = 4e-4
     behind: str = ""
 
     def __post_init__(self) -> None:
-        check_counts(self, steps=1, inner_steps=1, n_attacked=1, n_kept=1, learning_rate=0.0)
+        check_counts(self, steps=1, inner_steps=1, n_attacked=1, n_kept=1, n_rows=1, learning_rate=0.0)
         if not -20 <= self.snr_db <= self.max_snr_db <= 120:
             raise BadParameter(
                 f"snr_db and max_snr_db of {self.name} must lie in [-20, 120] and in this order, got {self.snr_db!r} and "
@@ -100,7 +104,7 @@ class AdversarialTraining(TrainedDefence):
             raise BadParameter(
                 f"{self.name} attacks harmful rows towards their action, and none states one; add the column `action`"
             )
-        before = learner.weights()
+        harmful, before = some(harmful, self.n_rows, rng), learner.weights()
 
         def loss(batch: Batch) -> Any:
             attacked, kept = batch
