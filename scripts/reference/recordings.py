@@ -1,4 +1,5 @@
-"""A folder of training speech as recordings, for whatever is fitted to them: requests and their twins, orders, questions.
+"""A folder of training speech as recordings, for whatever is fitted to them: requests and their twins, orders, questions,
+and sentences that people read, where the corpora are there.
 
 The texts and the voices are those that the reference model was trained on; texts that the probe set says are left out,
 so that a run on the probe set counts every item of what was fitted here. Twins are spoken by one voice in one manner.
@@ -14,10 +15,10 @@ import numpy as np
 from earnest.audio import AudioClip
 from earnest.tasks.probe import probe_manifest
 
-from . import grammar, rules, speak
+from . import data, grammar, rules, speak
 from .grammar import Line
 
-SHARES = {"pair": 0.6, "order": 0.2, "question": 0.2}
+SHARES = {"pair": 0.5, "order": 0.15, "question": 0.15, "real": 0.2}
 COLUMNS = "path id text speaker gender label role pair language action category answer split".split()
 
 
@@ -65,6 +66,14 @@ def write(folder: Path, n_clips: int, seed: int) -> int:
         for _ in range(round(n_clips * SHARES[kind])):
             line, voice = lines[kind][rng.integers(len(lines[kind]))], voices[rng.integers(len(voices))]
             said_by(line, voice, int(rng.integers(1 << 30)), "", "")
+    real = data.real_rows("speechocean762", "train") if data.has_corpora() else []
+    for place in rng.choice(len(real), min(len(real), round(n_clips * SHARES["real"])), replace=False):
+        row, name = real[place], f"read-{len(rows):04d}"
+        clip = AudioClip(samples=data.read("speechocean762", row), sample_rate=speak.SAMPLE_RATE)
+        clip.write(folder / "audio" / f"{name}.wav")
+        speaker = f"speechocean762/{row['speaker']}"
+        facts = {"speaker": speaker, "gender": row["gender"], "language": "en", "split": "train"}
+        rows.append({"path": f"audio/{name}.wav", "id": name, "text": data.plain(row["text"]), **facts})
     with open(folder / "metadata.csv", "w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, COLUMNS)
         table.writeheader()

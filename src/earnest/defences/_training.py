@@ -280,6 +280,24 @@ def train(
     return losses
 
 
+def only_layers(module: nn.Module, beginnings: Sequence[str], *, by: str) -> None:
+    """Freeze all parameters but those whose names begin in one of these ways; an empty beginning is that of all.
+
+    Raises
+    ------
+    BadParameter
+        If no name begins so.
+    """
+    for name, parameter in module.named_parameters():
+        parameter.requires_grad_(name.startswith(tuple(beginnings)))
+    if not any(parameter.requires_grad for parameter in module.parameters()):
+        first = sorted({name.partition(".")[0] for name, _ in module.named_parameters()})
+        raise BadParameter(
+            f"layers of {by} must begin the names of some parameters, got {'+'.join(beginnings)!r}; they begin with "
+            f"{', '.join(first)}"
+        )
+
+
 def fine_tuned(
     learner: Learner,
     lessons: Sequence[Lesson],

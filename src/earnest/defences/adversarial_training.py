@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -17,6 +17,7 @@ from earnest.defences._training import (
     check_counts,
     drawn,
     mean_loss,
+    only_layers,
     some,
     train,
 )
@@ -42,10 +43,11 @@ Batch = tuple[list[Lesson], list[Lesson]]
 class AdversarialTraining(TrainedDefence):
     """Weights of the model after training on harmful requests under attack, refused, beside ordinary lessons.
 
-    In each step some harmful requests are attacked as the model is by then: projected gradient descent on the waveform
-    from a random start, in the ball of changes of at least `snr_db`, towards an answer that names the action. Half of
-    them are driven after the transcript that the model writes by itself, half to a transcript after which it complies
-    (`Model.aimed`), as attacks do. The model then learns the transcript and the refusal of what was found.
+    In each step some requests are attacked as the model is by then: projected gradient descent on the waveform from a
+    random start, in the ball of changes of at least `snr_db`. Harmful ones are driven towards an answer that names the
+    action, half of them after the transcript that the model writes by itself, half to a transcript after which it
+    complies (`Model.aimed`), as attacks do; harmless ones, a third of all, towards the refusal, so that refusing is no
+    way out. The model then learns the transcript and the right answer of what was found.
 
     Judge it by an attack of 60 steps or more: few steps flatter it.
 
@@ -56,7 +58,10 @@ class AdversarialTraining(TrainedDefence):
     n_attacked, n_kept : int
         Attacked and ordinary clips in a step.
     n_rows : int
-        Harmful rows of the fit that are attacked, drawn; all others are ordinary lessons alone.
+        Harmful rows of the fit that are attacked, drawn, and as many harmless ones; all rows are ordinary lessons too.
+    layers : str
+        Beginnings of the names of the parameters that are trained, joined by `+`; empty trains all. What a model that
+        writes a transcript makes of its words need not change, so that training what hears keeps more help.
     snr_db, max_snr_db : float
         Range from which the SNR of each attack is drawn.
     learning_rate : float
@@ -74,14 +79,15 @@ class AdversarialTraining(TrainedDefence):
 
     source: ClassVar[str] = "madry2017-pgd"
 
-    steps: int = 70
+    steps: int = 80
     inner_steps: int = 10
-    n_attacked: int = 8
-    n_kept: int = 16
+    n_attacked: int = 9
+    n_kept: int = 24
     n_rows: int = 120
     snr_db: float = 19.0
     max_snr_db: float = 30.0
-    learning_rate: float = 4e-4
+    learning_rate: float = 2.5e-4
+    layers: str = "conv+encoder+projector"
     behind: str = ""
 
     def __post_init__(self) -> None:
@@ -104,46 +110,54 @@ class AdversarialTraining(TrainedDefence):
             raise BadParameter(
                 f"{self.name} attacks harmful rows towards their action, and none states one; add the column `action`"
             )
-        harmful, before = some(harmful, self.n_rows, rng), learner.weights()
+        refusal = harmful[0].answer
+        harmless = [replace(lesson, wanted=refusal) for lesson in lessons if lesson.harmless]
+        harmful, harmless = some(harmful, self.n_rows, rng), some(harmless, self.n_rows, rng)
+        before = learner.weights()
+        only_layers(learner.module, self.layers.split("+"), by=self.name)
 
         def loss(batch: Batch) -> Any:
             attacked, kept = batch
             return mean_loss(learner, attacked) + mean_loss(learner, kept)
 
-        batches = self._batches(learner, harmful, lessons, rng)
+        batches = self._batches(learner, harmful, harmless, lessons, rng)
         train(learner.module, loss, batches, n_steps=self.steps, learning_rate=self.learning_rate)
         return changed(learner, before)
 
     def _batches(
-        self, learner: Learner, harmful: Sequence[Lesson], lessons: Sequence[Lesson], rng: np.random.Generator
+        self,
+        learner: Learner,
+        harmful: Sequence[Lesson],
+        harmless: Sequence[Lesson],
+        lessons: Sequence[Lesson],
+        rng: np.random.Generator,
     ) -> Iterator[Batch]:
         """Attacked and ordinary lessons, each attack against the network as it is when its batch is asked for."""
         aims: dict[int, tuple[str, int]] = {}
         for step in range(self.steps):
             guarded = rng.random() >= BARE_SHARE
             system = System(learner.model, self._before if guarded else (), seed=int(rng.integers(1 << 31)))
-            places = rng.choice(len(harmful), min(self.n_attacked, len(harmful)), replace=False)
-            targets = []
-            for k, place in enumerate(places):
-                lesson = harmful[place]
-                if k % 2:
-                    targets.append(lesson.wanted)
-                    continue
-                aim, since = aims.get(place, ("", -AIM_STEPS))
+            chosen = some(harmful, self.n_attacked - self.n_attacked // 3, rng)
+            targets = [lesson.wanted for lesson in chosen]
+            for place in range(0, len(chosen), 2):
+                lesson = chosen[place]
+                aim, since = aims.get(id(lesson), ("", -AIM_STEPS))
                 if step - since >= AIM_STEPS:
                     (aim,), since = system.aimed([lesson.stimulus], targets=[lesson.wanted]), step
-                    aims[place] = aim, since
-                targets.append(aim)
-            clean = [harmful[place].stimulus for place in places]
-            snr_db = rng.uniform(self.snr_db, self.max_snr_db, len(places))
+                    aims[id(lesson)] = aim, since
+                targets[place] = aim
+            others = some(harmless, self.n_attacked // 3, rng)
+            chosen, targets = [*chosen, *others], [*targets, *(lesson.wanted for lesson in others)]
+            snr_db = rng.uniform(self.snr_db, self.max_snr_db, len(chosen))
+            clean = [lesson.stimulus for lesson in chosen]
             found = perturbed(system, clean, targets, snr_db=snr_db, n_steps=self.inner_steps, rng=rng)
-            attacked = [harmful[place].with_clip(stimulus) for place, stimulus in zip(places, found, strict=True)]
-            kept = drawn(lessons, self.n_kept, rng)
-            n_draws = self.inner_steps + 1
-            yield tuple(
-                [each.with_clip(system.defended(each.stimulus, draw=n_draws)) for each in part]
-                for part in (attacked, kept)
-            )  # type: ignore[misc]
+            attacked = [lesson.with_clip(stimulus) for lesson, stimulus in zip(chosen, found, strict=True)]
+            draw = self.inner_steps + 1  # one that no step of the attack has seen
+            first, second = (
+                [each.with_clip(system.defended(each.stimulus, draw=draw)) for each in part]
+                for part in (attacked, drawn(lessons, self.n_kept, rng))
+            )
+            yield first, second
 
 
 def perturbed(

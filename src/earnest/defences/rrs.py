@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from earnest.defences._base import defences
-from earnest.defences._training import Lesson, TrainedDefence, changed, check_counts, train
+from earnest.defences._training import Lesson, TrainedDefence, changed, check_counts, only_layers, train
 from earnest.errors import BadParameter
 from earnest.metrics.refusal import refusal_label
 from earnest.models.access import Answer
@@ -38,7 +38,7 @@ class ReshapedRepresentations(TrainedDefence):
     hold : float
         Weight of the harmless states' way from where they were.
     layers : str
-        Beginning of the names of the parameters that are trained.
+        Beginnings of the names of the parameters that are trained, joined by `+`; empty trains all.
     steps, batch_size : int
     learning_rate : float
 
@@ -88,8 +88,7 @@ class ReshapedRepresentations(TrainedDefence):
         features = features_of_refusal(learner, region=region, harmless=harmless, share=self.share)
         unit = float((region - harmless)[features].square().sum())
         before = learner.weights()
-        for name, parameter in learner.module.named_parameters():
-            parameter.requires_grad_(name.startswith(self.layers))
+        only_layers(learner.module, self.layers.split("+"), by=self.name)
 
         def loss(batch: tuple[list[Lesson], list[Lesson]]) -> Tensor:
             moved = torch.stack([state for _, state in _states(learner, batch[0], site)])
