@@ -32,7 +32,7 @@ torch = pytest.importorskip("torch", reason='needs pip install "earnest[torch]"'
 
 NAMES = ("adversarial_training", "fine_mixing", "fine_pruning", "gradient_norm_finetuning", "rrs", "safety_lora")
 QUICK = {
-    "adversarial_training": "steps=1,inner_steps=1,n_attacked=2,n_kept=2",
+    "adversarial_training": "steps=1,inner_steps=1,n_attacked=3,n_kept=2",
     "fine_mixing": "steps=1,batch_size=2,keep=0.5",
     "fine_pruning": "steps=1,batch_size=2,n_rows=2,most=0.1",
     "gradient_norm_finetuning": "steps=1,batch_size=2",
@@ -261,28 +261,46 @@ def test_the_inner_attack_stays_in_its_ball_and_goes_down_the_loss():
     assert (losses[2] < losses[0]).all() and (losses[2] < losses[1]).all()
 
 
-def test_what_it_trains_on_has_passed_the_defences_that_it_stands_behind(model, rows, monkeypatch):
-    """Attacked and ordinary clips alike, in the steps that are not bare."""
+def test_harmful_requests_are_driven_to_comply_and_harmless_ones_to_be_refused_and_both_learn_what_is_right(
+    model, rows, monkeypatch
+):
+    """Through the defences that the model is to stand behind, in the steps that are not bare; the decoder stays."""
     from earnest.defences import adversarial_training as module
 
-    seen = []
+    driven, learned = [], []
+
+    def attack(system, stimuli, targets, **_options):
+        driven.append((system, [str(target) for target in targets]))
+        return stimuli
+
+    def first_loss(learner, lessons):
+        learned.append(lessons)
+        return learner.losses([lessons[0].stimulus], [lessons[0].answer], heard=[lessons[0].heard]).mean()
+
     monkeypatch.setattr(module, "BARE_SHARE", 0.0)
-    monkeypatch.setattr(
-        module,
-        "mean_loss",
-        lambda learner, lessons: (
-            seen.append(lessons) or learner.losses([each.stimulus for each in lessons[:1]], ["no"], heard=["no"]).mean()
-        ),
-    )
-    defence = defences.make(
-        "adversarial_training:steps=1,inner_steps=1,n_attacked=1,n_kept=1,behind=quantise_to_nothing"
-    )
-    learner = model.learner()
-    defence.trained(learner, lessons_of(rows, System(model), by="x"), np.random.default_rng(0))
-    attacked, kept = seen
-    assert (
-        attacked[0].harmful and not attacked[0].stimulus.clip.samples.any() and not kept[0].stimulus.clip.samples.any()
-    )
+    monkeypatch.setattr(module, "perturbed", attack)
+    monkeypatch.setattr(module, "mean_loss", first_loss)
+    defence = defences.make("adversarial_training:steps=1,n_attacked=3,n_kept=4,behind=silencing")
+    learner, before = model.learner(), model.learner().weights()
+    arrays = defence.trained(learner, lessons_of(rows, System(model), by="x"), np.random.default_rng(0))
+    ((system, targets),) = driven
+    actions = {row.attributes["action"] for row in rows if row.label == "harmful"}
+    assert {target.removeprefix("sure here is how to ") for target in targets[:2]} == actions
+    assert targets[2] == "sorry i cannot help with that"
+    assert [type(one).__name__ for one in system.defences] == ["Silencing"] and system.model is learner.model
+    attacked, kept = learned
+    assert [each.harmful for each in attacked] == [True, True, False] and len(kept) == 4
+    assert attacked[0].answer == targets[2] and attacked[2].answer.startswith("sure here is how to")
+    assert not any(each.stimulus.clip.samples.any() for each in (*attacked, *kept))
+    names = {name.removeprefix("weights.") for name in arrays}
+    assert names and not any(name.startswith(("decoder", "next_token", "tokens")) for name in names)
+    assert names <= before.keys()
+    with pytest.raises(
+        BadParameter, match="must begin the names of some parameters, got 'brain'; they begin with char"
+    ):
+        replace(defence, layers="brain").trained(
+            model.learner(), lessons_of(rows, System(model), by="x"), np.random.default_rng(0)
+        )
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -297,14 +315,14 @@ def _silence():
 
         source: ClassVar[str] = "nobody2026-silence"
         gradient: ClassVar[str] = "stand_in"
-        name: ClassVar[str] = "quantise_to_nothing"
+        name: ClassVar[str] = "silencing"
 
         def apply(self, clip, *, rng):
             return clip.with_samples(np.zeros_like(clip.samples))
 
-    defences._found["quantise_to_nothing"] = Silencing
+    defences._found["silencing"] = Silencing
     yield
-    del defences._found["quantise_to_nothing"]
+    del defences._found["silencing"]
 
 
 # ------------------------------------------------------------------ fine-mixing

@@ -32,7 +32,7 @@ from earnest.errors import BadParameter
 from earnest.models import models
 from earnest.models.access import Answer, Failure, Model, Reply, Sampling
 from earnest.models.edits import Edit, Position, checked_edits, checked_sites
-from earnest.models.learner import Learner, Weights
+from earnest.models.learner import Learner, Weights, keeping
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -323,9 +323,13 @@ class EmbeddedLearner(Learner):
 
     def states(self, stimuli: Sequence[Stimulus], *, site: str, heard: Sequence[str | None]) -> Tensor:
         """As `Learner.states`: at the separator, behind the transcript."""
-        checked_sites([site], at="sep", sites=self._own.sites, name=self._own.name)
-        with self._own._inner("training") as network:
-            return network.states(self._questions(stimuli, network), site=site, heard=heard)
+        import torch
+
+        kept: list[Tensor] = []
+        (edit,) = checked_edits([keeping(site, kept)], sites=self._own.sites, name=self._own.name)
+        with self._own._inner("training") as network, network.edited((edit,)):
+            network.losses(self._questions(stimuli, network), [""] * len(stimuli), heard=heard)
+        return torch.cat(kept[-len(stimuli) :])  # those before are of transcripts that it wrote
 
     def logits(self, states: Tensor) -> Tensor:
         """As `Learner.logits`."""

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earnest.errors import BadParameter
+from earnest.models.edits import Edit
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -54,15 +55,25 @@ class Learner(abc.ABC):
 
     @abc.abstractmethod
     def states(self, stimuli: Sequence[Stimulus], *, site: str, heard: Sequence[str | None]) -> Tensor:
-        """States at a site of the decoder where the answer begins, float tensor, shape (n_stimuli, width)."""
+        """States at a site of the decoder where the answer's first token is decided, shape (n_stimuli, width)."""
 
     @abc.abstractmethod
     def logits(self, states: Tensor) -> Tensor:
-        """Of states behind the last block, the logits of the first token of the answer, shape (n_stimuli, n_tokens)."""
+        """Of states at the last site, the logits of the answer's first token, shape (n_stimuli, n_tokens)."""
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
         """The parameters as they are by now, copied."""
         return weights_of(self.module)
+
+
+def keeping(site: str, kept: list[Tensor]) -> Edit:
+    """An edit that changes nothing and appends the states that it sees, row by row, as tensors that pass gradients."""
+
+    def keep(rows: Tensor) -> Tensor:
+        kept.append(rows)
+        return rows
+
+    return Edit(site=site, at="sep", change=keep, differentiable=True)
 
 
 def weights_of(module: Any) -> dict[str, NDArray[np.float32]]:

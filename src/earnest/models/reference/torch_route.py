@@ -313,20 +313,6 @@ class TorchReference(Reference):
             texts.append([*encode("<answer>"), *(head or [])[: MAX_TEXT - len(tail)], *tail][: MAX_TEXT + 1])
         return texts, [place in own for place in range(len(heads))]
 
-    def states(self, questions: Sequence[Question], *, site: str, heard: Sequence[str | None]) -> Tensor:
-        """States at a site of the decoder at the separator, shape (n_questions, width), which reach the parameters."""
-        separator = self.checkpoint.vocabulary.index["<sep>"]
-        texts, _ = self._spoken(questions, [""] * len(questions), heard)
-        ahead, counts = self._ahead(list(questions), self._waves(questions))
-        kept: list[Tensor] = []
-        handle = self._module(site).register_forward_hook(lambda _module, _inputs, output: kept.append(output))
-        try:
-            self._teacher_forced(ahead, counts, texts)
-        finally:
-            handle.remove()
-        places = [ahead.shape[1] + text.index(separator) for text in texts]
-        return kept[-1][self._torch.arange(len(texts)), self._torch.tensor(places)]
-
     def activations(
         self, questions: Sequence[Question], *, sites: Sequence[str], at: str | None
     ) -> list[dict[str, np.ndarray]]:
