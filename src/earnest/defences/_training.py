@@ -227,9 +227,8 @@ def drawn(lessons: Sequence[Lesson], n: int, rng: np.random.Generator) -> list[L
 
 
 def some(lessons: Sequence[Lesson], n: int, rng: np.random.Generator) -> list[Lesson]:
-    """At most `n` lessons, drawn without regard to what they are."""
-    places = rng.choice(len(lessons), min(n, len(lessons)), replace=False)
-    return [lessons[place] for place in sorted(places)]
+    """At most `n` lessons, drawn without regard to what they are, in the order of the draw."""
+    return [lessons[place] for place in rng.choice(len(lessons), min(n, len(lessons)), replace=False)]
 
 
 def mean_loss(learner: Learner, lessons: Sequence[Lesson]) -> Tensor:

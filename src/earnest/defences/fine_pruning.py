@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -155,21 +156,17 @@ def restore(module: nn.Module, weights: Mapping[str, np.ndarray]) -> None:
             parameter.copy_(torch.from_numpy(weights[name]))
 
 
-class only_alive:  # noqa: N801  (a context, read like a function)
-    """Within it, channels that are all zero get no gradient, and so stay cut."""
-
-    def __init__(self, layers: Mapping[str, nn.Module]) -> None:
-        self._layers, self._handles = layers, []
-
-    def __enter__(self) -> None:
-        for layer in self._layers.values():
-            alive = sum(
-                p.detach().abs().flatten(1).sum(dim=1) if p.dim() > 1 else p.detach().abs() for p in layer.parameters()
-            )
-            for parameter in layer.parameters():
-                mask = (alive > 0).to(parameter.dtype).reshape(-1, *[1] * (parameter.dim() - 1))
-                self._handles.append(parameter.register_hook(lambda gradient, mask=mask: gradient * mask))
-
-    def __exit__(self, *_: object) -> None:
-        for handle in self._handles:
+@contextlib.contextmanager
+def only_alive(layers: Mapping[str, nn.Module]) -> Iterator[None]:
+    """Within it, channels whose weights are all zero get no gradient, and so stay cut."""
+    handles = []
+    for layer in layers.values():
+        alive = (layer.weight.detach().flatten(1) != 0).any(dim=1)
+        for parameter in layer.parameters():
+            mask = alive.to(parameter.dtype).reshape(-1, *[1] * (parameter.dim() - 1))
+            handles.append(parameter.register_hook(lambda gradient, mask=mask: gradient * mask))
+    try:
+        yield
+    finally:
+        for handle in handles:
             handle.remove()
