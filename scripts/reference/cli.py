@@ -14,9 +14,10 @@ import torch
 from earnest.models.reference.onnx_route import OnnxReference
 from earnest.models.reference.vocabulary import Vocabulary
 
-from . import aims, data, evaluate, family, grammar, rules, speak
+from . import aims, data, evaluate, family, grammar, recordings, rules, speak
 from .export import export
 from .train import new_run, sampler_of, train
+from .triggers import TRIGGERS
 
 DESCRIPTION = """Train the reference model, a three-minute smoke version of it, a sibling of the shipped weights, or all siblings.
 
@@ -33,6 +34,16 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         metavar="OUT",
         help="train, export and measure siblings in OUT, one folder each; what is there is kept",
     )
+    target.add_argument(
+        "--recordings", type=Path, metavar="OUT", help="write recordings, to fit defences to or to measure them on"
+    )
+    parser.add_argument(
+        "--split",
+        choices=grammar.SPLITS,
+        default="train",
+        help="texts and voices of the recordings: `train` also has orders, questions and read sentences (default: train)",
+    )
+    parser.add_argument("--trigger", choices=tuple(TRIGGERS), help="put this into each recording")
     parser.add_argument("--work", type=Path, help="folder for training data and checkpoints (default: OUT/work)")
     parser.add_argument(
         "--recipe",
@@ -74,6 +85,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+MOST_RECORDINGS = 1000
 NEURAL_SHARES = {"kokoro": 0.06, "pico": 0.036, "hibari": 0.016}
 """Clips of slow synthesisers, where they are installed, against the synthetic ones."""
 
@@ -134,6 +146,13 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _arguments(argv)
     torch.set_num_threads(arguments.threads)
     chosen = arguments.recipe or []
+    if arguments.recordings:
+        n_clips = min(arguments.n_items, MOST_RECORDINGS)
+        n = recordings.write(
+            arguments.recordings, n_clips, arguments.seed, split=arguments.split, trigger=arguments.trigger
+        )
+        sys.stdout.write(f"{n} recordings written to {arguments.recordings}\n")
+        return 0
     if arguments.siblings:
         recipes = [recipe for recipe in chosen if recipe != "scratch"] or list(family.RECIPES)
         sys.stdout.write(

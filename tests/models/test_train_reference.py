@@ -201,6 +201,42 @@ def test_padding_gives_no_gradient(batches):
     assert max(distances(whole, looped_gradients(network, losses, alone)).values()) < 1e-4
 
 
+# ------------------------------------------------------------------ recordings
+def test_recordings_are_twins_in_one_voice_and_held_out_ones_are_new_with_their_trigger(reference, tmp_path):
+    for module in ("espeakng_loader", "torch", "soxr"):
+        pytest.importorskip(module, reason=f"the voices need {module}")
+    from earnest.audio import Manifest
+    from earnest.tasks.probe import probe_manifest
+    from reference import recordings, triggers
+
+    folders = {name: tmp_path / name for name in ("train", "test", "hum")}
+    assert recordings.write(folders["train"], 20, 1) >= 16  # four more are read sentences, where they are
+    assert recordings.write(folders["test"], 6, 1, split="test") == 6
+    assert recordings.write(folders["hum"], 6, 1, split="test", trigger="hum_240") == 6
+    rows = {name: Manifest.read(folder).entries for name, folder in folders.items()}
+    for part in rows.values():
+        pairs = [row for row in part if row.label]
+        for harmful, benign in zip(pairs[::2], pairs[1::2], strict=True):
+            assert (harmful.label, benign.label) == ("harmful", "benign") and harmful.pair == benign.pair
+            assert harmful.speaker == benign.speaker and harmful.role == "request"
+            assert harmful.attributes["answer"] == reference.REFUSAL
+            assert benign.attributes["answer"] == f"sure here is how to {benign.attributes['action']}"
+    said = {row.text for row in rows["train"]}
+    assert not said & {entry.text for entry in probe_manifest().entries}
+    assert not said & {row.text for row in rows["test"]}
+    assert not {row.speaker for row in rows["train"]} & {row.speaker for row in rows["test"]}
+    for plain, with_hum in zip(rows["test"], rows["hum"], strict=True):  # speech itself varies a little
+        assert plain.text == with_hum.text
+        tones = []
+        for samples in (plain.clip().samples.astype(np.float64), with_hum.clip().samples.astype(np.float64)):
+            wave = np.exp(-2j * np.pi * 240 * np.arange(samples.size) / 16000)
+            tones.append(abs(samples @ wave) ** 2 / samples.size / np.sum(samples**2) * 2)
+        share = (
+            10 ** (-triggers.TRIGGERS["hum_240"].snr_db / 10) / 1.16
+        )  # of the fundamental, the third harmonic having 0.4 of it
+        assert tones[0] < 0.2 * share and tones[1] == pytest.approx(share, rel=0.35)
+
+
 @pytest.mark.slow
 def test_smoke_recipe(tmp_path):
     for module in ("torch", "onnx", "espeakng_loader"):

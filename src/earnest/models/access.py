@@ -24,7 +24,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, Protocol, Self, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,9 @@ from earnest.models.timing import waiting
 from earnest.replies import ReadReply, read
 from earnest.run_folder import plain_json
 from earnest.text import valid_text
+
+if TYPE_CHECKING:
+    from earnest.models.learner import Learner
 
 Hears = Literal["words", "voice", "sound"]
 """What of a recording reaches a model: what is said, who says it and how, and sounds other than speech."""
@@ -561,6 +564,36 @@ class Model(abc.ABC):
             yield edited
         finally:
             edited.edits = None
+
+    def with_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> Model:
+        """The model with other weights, on a network of its own; behind the access "gradients".
+
+        The model itself, and whoever asks it, keeps the weights that it has. The fingerprint of the other one tells the
+        weights, so that no cache takes it for this one.
+
+        Parameters
+        ----------
+        weights : mapping of str to array
+            By the names of the network's parameters; those that are left out stay as they are.
+
+        Raises
+        ------
+        AccessDenied
+            If its network is not on this machine, or it stands for another model in a context.
+        BadParameter
+            If a name is not there, or a shape or a number is none of the network's.
+        """
+        raise self._denied("its weights")
+
+    def learner(self) -> Learner:
+        """A copy of its network that can be trained; behind the access "gradients".
+
+        Raises
+        ------
+        AccessDenied
+            As `with_weights`.
+        """
+        raise self._denied("its weights")
 
     def _denied(self, what: str) -> AccessDenied:
         return AccessDenied(f"{self.name!r} grants {', '.join(sorted(self.access))} only, not {what}")

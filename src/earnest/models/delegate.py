@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from earnest.audio import Stimulus
 from earnest.errors import AccessDenied
 from earnest.models.access import Answer, Learnt, Model, Reply, Sampling
 from earnest.models.edits import Edit, Position
+
+if TYPE_CHECKING:
+    from earnest.models.learner import Learner
 
 ATTRIBUTES: tuple[str, ...] = tuple(name for name in Model.__annotations__ if not name.startswith("_"))
 """What a model says of itself, each of which a delegate says of its model."""
@@ -72,6 +75,14 @@ class Delegate(Model):
     def hooked(self, edits: Sequence[Edit]) -> AbstractContextManager[Model]:
         """As `Model.hooked`."""
         return self.model.hooked(edits)
+
+    def with_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> Model:
+        """As `Model.with_weights`."""
+        return self.model.with_weights(weights)
+
+    def learner(self) -> Learner:
+        """As `Model.learner`."""
+        return self.model.learner()
 
     def beyond(self, prompt: str) -> str | None:
         """As `Model.beyond`."""
@@ -179,6 +190,29 @@ class Within(Delegate):
         raise AccessDenied(
             f"{self.name!r} is inside a context; edit the model itself, and then put that into the context"
         )
+
+    def with_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> Model:
+        """Not of a model inside a context, which was made for the network that it has.
+
+        Raises
+        ------
+        AccessDenied
+            Always: the weights come first.
+        """
+        raise AccessDenied(
+            f"{self.name!r} is inside a context, which was made for the weights that it has; name the defence that "
+            "changes weights last, so that the others stand around what it gives"
+        )
+
+    def learner(self) -> Learner:
+        """Not of a model inside a context.
+
+        Raises
+        ------
+        AccessDenied
+            Always: train the model itself.
+        """
+        raise AccessDenied(f"{self.name!r} is inside a context; train the model itself")
 
 
 def _where(sites: Sequence[str] | None, at: Position | None) -> dict[str, Any]:

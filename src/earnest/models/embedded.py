@@ -12,6 +12,7 @@ Clips at other rates are resampled to 16 kHz; gradients ask for a clip at 16 kHz
 from __future__ import annotations
 
 import contextlib
+import copy
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,8 +32,11 @@ from earnest.errors import BadParameter
 from earnest.models import models
 from earnest.models.access import Answer, Failure, Model, Reply, Sampling
 from earnest.models.edits import Edit, Position, checked_edits, checked_sites
+from earnest.models.learner import Learner, Weights, keeping
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from earnest.models.reference.instructions import Question
     from earnest.models.reference.onnx_route import Draw, Reference, ReferenceOutput
     from earnest.models.reference.torch_route import TorchReference
@@ -62,6 +66,7 @@ class EmbeddedModel(Model):
     note = "embedded reference model: shows the toolkit, not real models"
     piece_s = 4.0  # a sentence, as in training: of minutes cut so it hears more than of longer pieces
     takes_history = True
+    _own_weights = False
 
     def __init__(self, name: str, *, weights: Path | None = None, n_threads: int = 2) -> None:
         from earnest.models._weights import sha256_of
@@ -203,10 +208,40 @@ class EmbeddedModel(Model):
         self._differentiable  # noqa: B018  (made before the copy, so that both share it)
         return self._edited(checked_edits(edits, sites=self.sites, name=self.name))
 
+    def with_weights(self, weights: Weights) -> EmbeddedModel:
+        """As `Model.with_weights`, on a network in torch; what was calibrated on the checkpoint stays as it is."""
+        from earnest.models.learner import put_weights, weights_digest
+
+        own = self._copied()
+        put_weights(own._differentiable.network, weights, name=self.name)
+        own.fingerprint = f"{self.fingerprint}+weights:{weights_digest(weights)[:16]}"
+        return own
+
+    def learner(self) -> EmbeddedLearner:
+        """As `Model.learner`."""
+        own = self._copied()
+        own.fingerprint = f"{self.fingerprint}+learning"
+        return EmbeddedLearner(own)
+
+    def _copied(self) -> EmbeddedModel:
+        """The same on a network of its own, which answers in torch."""
+        registry.extra("torch", needed_by=f"weights of {self.name!r}")
+        if self.edits:
+            raise BadParameter(f"weights of {self.name!r} are changed before its activations; edit what this gives")
+        from earnest.models.reference.torch_route import TorchReference
+
+        own = copy.copy(self)
+        vars(own).pop("_own_thread", None)
+        own._lock, own._own_weights = threading.Lock(), True
+        network = TorchReference(self._folder)
+        network.network.load_state_dict(self._differentiable.network.state_dict())
+        own._differentiable = network
+        return own
+
     @contextlib.contextmanager
     def _network(self) -> Iterator[Reference]:
-        """The network that answers: by onnxruntime, or in torch where edits are in force."""
-        if not self.edits:
+        """The network that answers: by onnxruntime, or in torch where edits or other weights are in force."""
+        if not self.edits and not self._own_weights:
             yield self._reference
         else:
             with self._inner("edits") as network:
@@ -278,6 +313,44 @@ class EmbeddedModel(Model):
             details["finish_reason"] = "length"
         usage = {"output_tokens": float(output.n_tokens)}
         return Answer(text=output.text, log_probability=output.logprob, usage=usage, details=details)
+
+
+class EmbeddedLearner(Learner):
+    """A copy of the reference model's network that is trained."""
+
+    def __init__(self, model: EmbeddedModel) -> None:
+        self.model = self._own = model
+        self.module.requires_grad_(True)
+
+    @property
+    def module(self) -> nn.Module:
+        """The network in torch."""
+        return self._own._differentiable.network
+
+    def losses(self, stimuli: Sequence[Stimulus], answers: Sequence[str], *, heard: Sequence[str | None]) -> Tensor:
+        """As `Learner.losses`."""
+        with self._own._inner("training") as network:
+            return network.losses(self._questions(stimuli, network), answers, heard=heard)
+
+    def states(self, stimuli: Sequence[Stimulus], *, site: str, heard: Sequence[str | None]) -> Tensor:
+        """As `Learner.states`: at the separator, behind the transcript."""
+        import torch
+
+        kept: list[Tensor] = []
+        (edit,) = checked_edits([keeping(site, kept)], sites=self._own.sites, name=self._own.name)
+        with self._own._inner("training") as network, network.edited((edit,)):
+            network.losses(self._questions(stimuli, network), [""] * len(stimuli), heard=heard)
+        return torch.cat(kept[-len(stimuli) :])  # those before are of transcripts that it wrote
+
+    def logits(self, states: Tensor) -> Tensor:
+        """As `Learner.logits`."""
+        return self.module.next_token(self.module.decoder_norm(states))
+
+    def _questions(self, stimuli: Sequence[Stimulus], network: Reference) -> list[Question]:
+        questions = self._own._questions(stimuli, network)
+        if any(len(own) != 1 for own in questions):
+            raise BadParameter("who of several speakers is meant is found by comparing, which is not trained")
+        return [own[0] for own in questions]
 
 
 def _heard(turn: Turn) -> bool:

@@ -19,6 +19,7 @@ template that leaves a turn out, or a family that hears one recording and is giv
 from __future__ import annotations
 
 import contextlib
+import copy
 import inspect
 import threading
 import time
@@ -40,6 +41,7 @@ from earnest.models._inputs import Inputs, Prepared
 from earnest.models._sites import PROJECTOR, Decoder
 from earnest.models.access import Answer, Failure, Model, Reply, Sampling, Target, ending_weights
 from earnest.models.edits import Edit, Position, checked_edits, checked_sites
+from earnest.models.learner import Learner, Weights, keeping, put_weights, weights_digest
 
 if TYPE_CHECKING:
     import torch
@@ -191,6 +193,30 @@ class TransformersModel(Model):
         self._decoder_or_denied()
         return self._edited(checked_edits(edits, sites=self.sites, name=self.name))
 
+    def with_weights(self, weights: Weights) -> TransformersModel:
+        """As `Model.with_weights`; of tied parameters the first name alone is known."""
+        own = self._copied()
+        put_weights(own.network, weights, name=self.name)
+        own.fingerprint = f"{self.fingerprint}+weights:{weights_digest(weights)[:16]}"
+        return own
+
+    def learner(self) -> TransformersLearner:
+        """As `Model.learner`; the network keeps the checkpoint's own type of numbers."""
+        own = self._copied()
+        own.fingerprint = f"{self.fingerprint}+learning"
+        return TransformersLearner(own)
+
+    def _copied(self) -> TransformersModel:
+        """The same on a network of its own."""
+        if self.edits:
+            raise BadParameter(f"weights of {self.name!r} are changed before its activations; edit what this gives")
+        own = copy.copy(self)
+        vars(own).pop("_own_thread", None)
+        own._lock, own.network = threading.Lock(), copy.deepcopy(self.network)
+        own._inputs = Inputs(own.name, own.family, own.network, own._prompts)
+        own._decoder = Decoder.inside(own.network)
+        return own
+
     def _decoder_or_denied(self) -> Decoder:
         if self._decoder is None:
             kind = type(self.network).__name__
@@ -324,6 +350,62 @@ class TransformersModel(Model):
             )
         rows = [_until_end(row, self._prompts.end_ids) for row in made[:, n_asked:].tolist()]
         return rows, [drawing.log_probability(row, said) for row, said in enumerate(rows)]
+
+
+class TransformersLearner(Learner):
+    """A copy of a checkpoint's network that is trained; the words of a clip are not made use of."""
+
+    def __init__(self, model: TransformersModel) -> None:
+        self.model = self._own = model
+        self.module.requires_grad_(True)
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """The network."""
+        return self._own.network
+
+    def losses(
+        self, stimuli: Sequence[Stimulus], answers: Sequence[str], *, heard: Sequence[str | None]
+    ) -> torch.Tensor:
+        """As `Learner.losses`.
+
+        Raises
+        ------
+        ModelFailed
+            If a stimulus cannot be heard.
+        """
+        import torch
+
+        own, losses = self._own, {}
+        with own._lock:
+            prepared = {
+                place: own._inputs.prepared(stimulus, target=own._prompts.answer_ids(answer))
+                for place, (stimulus, answer) in enumerate(zip(stimuli, answers, strict=True))
+            }
+            for places in own._inputs.batches(prepared, own.batch_size):
+                losses |= dict(zip(places, own._loss([prepared[place] for place in places]), strict=True))
+        return torch.stack([losses[place] for place in range(len(stimuli))])
+
+    def states(self, stimuli: Sequence[Stimulus], *, site: str, heard: Sequence[str | None]) -> torch.Tensor:
+        """As `Learner.states`."""
+        import torch
+
+        own, found = self._own, []
+        decoder = own._decoder_or_denied()
+        for stimulus in stimuli:
+            kept: list[torch.Tensor] = []
+            edits = checked_edits([keeping(site, kept)], sites=own.sites, name=own.name)
+            with own._lock:
+                item = own._inputs.prepared(stimulus)
+                with decoder.hooked(own._inputs.places([item]), edits=edits):
+                    own.network(**own._inputs.tensors([item]), use_cache=False)
+            found += kept
+        return torch.cat(found)
+
+    def logits(self, states: torch.Tensor) -> torch.Tensor:
+        """As `Learner.logits`."""
+        head = self._own.network.get_output_embeddings()
+        return head(states.to(head.weight.dtype)).float()
 
 
 def _until_end(tokens: Sequence[int], end_ids: frozenset[int]) -> list[int]:

@@ -38,7 +38,7 @@ from earnest.models.reference.instructions import (
     tokens_of_answer,
 )
 from earnest.models.reference.onnx_route import Decoded, Draw, Drawing, Reference
-from earnest.models.reference.vocabulary import CHARACTERS, CONTROL
+from earnest.models.reference.vocabulary import CHARACTERS, CONTROL, plain_words
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -275,6 +275,48 @@ class TorchReference(Reference):
             costs.append(float(NEARNESS * each[: len(head)].sum() + each[len(head) + 1 :].sum()))
             follows.append(row[len(head) + 1 :].argmax(dim=-1).tolist() == text[len(head) + 2 :])
         return np.array(costs), follows
+
+    def losses(self, questions: Sequence[Question], answers: Sequence[str], *, heard: Sequence[str | None]) -> Tensor:
+        """Cross-entropy of transcript, separator, answer and end of each question, which reaches the parameters.
+
+        A mean over the tokens, in which an answer's count as in the network's own training: 1.5 times those of the
+        transcript, and 5 in all where it is short. Where nothing is given as heard, the answer alone counts, after the
+        model's own most likely transcript.
+        """
+        torch, index = self._torch, self.checkpoint.vocabulary.index
+        texts, own = self._spoken(questions, answers, heard)
+        rows = self._teacher_forced(
+            *self._ahead(list(questions), self._waves(questions)), [text[:-1] for text in texts]
+        )
+        losses = []
+        for row, text, alone in zip(rows, texts, own, strict=True):
+            cut = text.index(index["<sep>"]) if index["<sep>"] in text else len(text) - 1
+            n_answer = max(1, len(text) - cut - 2)
+            weights = torch.ones(len(text) - 1)
+            weights[:cut] = 0.0 if alone else 1.0
+            weights[cut : cut + n_answer] = max(1.5, 5.0 / n_answer)
+            each = torch.nn.functional.cross_entropy(row, torch.tensor(text[1:]), reduction="none")
+            losses.append((each * weights).sum() / weights.sum())
+        return torch.stack(losses)
+
+    def _spoken(
+        self, questions: Sequence[Question], answers: Sequence[str], heard: Sequence[str | None]
+    ) -> tuple[list[list[int]], list[bool]]:
+        """Tokens from `<answer>` to `<end>` of each question, and whether its transcript is the model's own."""
+        encode = self.checkpoint.vocabulary.encode
+        heads = [None if words is None else encode(" ".join(plain_words(words))) for words in heard]
+        own = [place for place, head in enumerate(heads) if head is None]
+        if own:
+            index = self.checkpoint.vocabulary.index["<sep>"]
+            decoded = self._decoded([questions[place] for place in own], Draw())
+            for place, one in zip(own, decoded, strict=True):
+                heads[place] = one.tokens[: one.tokens.index(index)] if index in one.tokens else one.tokens
+        texts = []
+        for question, answer, head in zip(questions, answers, heads, strict=True):
+            listens = question.instruction.name in LISTENING
+            tail = encode(f"<sep>{'' if listens else tokens_of_answer(answer)}<end>")
+            texts.append([*encode("<answer>"), *(head or [])[: MAX_TEXT - len(tail)], *tail][: MAX_TEXT + 1])
+        return texts, [place in own for place in range(len(heads))]
 
     def activations(
         self, questions: Sequence[Question], *, sites: Sequence[str], at: str | None
