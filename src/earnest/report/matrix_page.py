@@ -134,7 +134,10 @@ def as_html(matrix: Matrix, folder: Path | None = None) -> str:
         .render(
             matrix=matrix,
             squares=squares(matrix),
-            fronts=[(one, *(_front_figure(matrix, one, width=width) for width in (WIDE_PX, NARROW_PX))) for one in matrix.fronts],
+            fronts=[
+                (one, *(_front_figure(matrix, one, width=width) for width in (WIDE_PX, NARROW_PX)))
+                for one in matrix.fronts
+            ],
             heard=[(one, heard(folder, one, budget)) for one in matrix.survivors],
             held=held_stacks(matrix),
             summary=summary(matrix),
@@ -252,7 +255,9 @@ def summary(matrix: Matrix) -> list[str]:
         told.append(f"{found.note[0].upper()}{found.note[1:]}.")
     n_without = sum(bool(one.no_value) for one in matrix.cells)
     if n_without:
-        told.append(f"{n_without} of {len(matrix.cells)} cells have no value, since guard and judge are the same reader.")
+        told.append(
+            f"{n_without} of {len(matrix.cells)} cells have no value, since guard and judge are the same reader."
+        )
     return told
 
 

@@ -504,18 +504,26 @@ def scatter_plot(
     below = width < 500
     right = width - 14 if below else 0.6 * width
     xs = scale([e for one in drawn for e in (one.x.value, one.x.low, one.x.high)], unit=x_unit, begin=56, end=right)
-    ys = scale([e for one in drawn for e in (one.y.value, one.y.low, one.y.high)], unit=y_unit, begin=height - 44, end=26)
+    ys = scale(
+        [e for one in drawn for e in (one.y.value, one.y.low, one.y.high)], unit=y_unit, begin=height - 44, end=26
+    )
     parts = [*_value_axis(ys, left=46, right=right, name=y_name)]
     parts.append(_ground(xs, top=26, bottom=height - 44, name=", ".join((x_name, unit_text(x_unit))), signed=False))
     best = sorted((one for one in drawn if one.front), key=lambda one: (one.x.value, one.y.value))  # type: ignore[return-value,arg-type]
     if len(best) > 1:
-        parts.append(element("g", element("path", d=_steps(best, xs, ys, falls=x_falls), class_="p-curve"), class_="p-s2"))
+        parts.append(
+            element("g", element("path", d=_steps(best, xs, ys, falls=x_falls), class_="p-curve"), class_="p-s2")
+        )
     names: list[Markup] = []
     for number, one in enumerate(points, start=1):
         if one in drawn:
             parts.append(_point(one, number, xs, ys, x_unit=x_unit, y_unit=y_unit))
         y = height + 4 + 16 * number if below else 26 + 16 * number
-        label = fitted(f"{number}  {one.label}{'' if one in drawn else ' (no value)'}", (width - 16) if below else width - right - 24, 12)
+        label = fitted(
+            f"{number}  {one.label}{'' if one in drawn else ' (no value)'}",
+            (width - 16) if below else width - right - 24,
+            12,
+        )
         names.append(text(label, 8 if below else right + 22, y, class_="p-strong" if one.front else None))
     header = ("", x_name, "95 % interval", y_name, "95 % interval", "on the front")
     table = tuple(
@@ -553,7 +561,14 @@ def _point(one: Point, number: int, xs: Scale, ys: Scale, *, x_unit: str, y_unit
         spans.append(line(x, ys.at(one.y.low), x, ys.at(one.y.high), class_="p-range p-thin"))  # type: ignore[arg-type]
     said = f"{one.label}: {' '.join(one.x.written(x_unit))}; {' '.join(one.y.written(y_unit))}"
     label = text(str(number), x + 7, y - 6, class_="p-tiny")
-    return element("g", element("title", said), *spans, mark(2 if one.front else 0, x, y), label, class_="p-s2" if one.front else "p-s0")
+    return element(
+        "g",
+        element("title", said),
+        *spans,
+        mark(2 if one.front else 0, x, y),
+        label,
+        class_="p-s2" if one.front else "p-s0",
+    )
 
 
 def _told(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

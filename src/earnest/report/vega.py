@@ -133,7 +133,10 @@ def scatter(points: Sequence[Point], *, x_name: str, y_name: str, x_unit: str, y
     layers = [
         {"mark": rule, "encoding": {"x": {"field": "x_low", **x}, "x2": {"field": "x_high"}, "y": at["y"]}},
         {"mark": rule, "encoding": {"x": at["x"], "y": {"field": "y_low", **y}, "y2": {"field": "y_high"}}},
-        {"mark": {"type": "point", "filled": True, "size": 60}, "encoding": {**at, "color": {"field": "front", "type": "nominal"}}},
+        {
+            "mark": {"type": "point", "filled": True, "size": 60},
+            "encoding": {**at, "color": {"field": "front", "type": "nominal"}},
+        },
         {"mark": {"type": "text", "dx": 8, "align": "left"}, "encoding": {**at, "text": {"field": "name"}}},
     ]
     return _text(title, values, {"width": 420, "height": 320, "layer": layers})

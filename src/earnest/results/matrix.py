@@ -120,7 +120,8 @@ class Column(_Form):
     added_usd: Number | None = Field(default=None, description="Per call; null where no price is known.")
     no_value: str = ""
     worst: Number | None = Field(
-        default=None, description="The attack that reaches most, by whichever knowledge; null where cells have no value."
+        default=None,
+        description="The attack that reaches most, by whichever knowledge; null where cells have no value.",
     )
     worst_attack: str | None = None
 
@@ -406,7 +407,9 @@ def _tokens(line: JournalLine) -> float | None:
 
 def worst_cell(cells: Sequence[MatrixCell], stack: tuple[str, ...]) -> MatrixCell | None:
     """The cell of a stack in which an attack reaches most; of equal ones the first. None where no cell has a value."""
-    valued = [cell for cell in cells if cell.defences == stack and not cell.no_value and cell.on_target.value is not None]
+    valued = [
+        cell for cell in cells if cell.defences == stack and not cell.no_value and cell.on_target.value is not None
+    ]
     return max(valued, key=lambda cell: cell.on_target.value or 0.0, default=None)
 
 
@@ -681,7 +684,12 @@ def verified(
     tries: dict[str, set[Arm]] = {}
     for line in lines:
         arm = line.arm
-        if line.kind != "item" or line.task != attacked or arm.attack not in attempts or arm.defences != chosen.defences:
+        if (
+            line.kind != "item"
+            or line.task != attacked
+            or arm.attack not in attempts
+            or arm.defences != chosen.defences
+        ):
             continue
         attack = attempts[arm.attack]
         tries.setdefault(attack, set()).add(arm)
@@ -708,12 +716,12 @@ def verified(
     ]
 
 
-def predictions_for(
-    chosen: Candidate, broken: Mapping[tuple[str, tuple[str, ...]], Broken]
-) -> dict[str, Number]:
+def predictions_for(chosen: Candidate, broken: Mapping[tuple[str, tuple[str, ...]], Broken]) -> dict[str, Number]:
     """What the assumption says of each attack on a stack."""
     attacks = dict.fromkeys(attack for attack, _ in broken)
     return {
-        attack: Number.counted(*predicted([broken[attack, (name,)] for name in chosen.defences]), higher_is_better=False)
+        attack: Number.counted(
+            *predicted([broken[attack, (name,)] for name in chosen.defences]), higher_is_better=False
+        )
         for attack in attacks
     }

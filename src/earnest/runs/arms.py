@@ -37,9 +37,7 @@ def stack_of(text: str) -> tuple[str, ...]:
     return tuple(parts)
 
 
-def composed(
-    attacks: Sequence[str], stacks: Sequence[Sequence[str]], *, transfers: bool = False
-) -> tuple[Arm, ...]:
+def composed(attacks: Sequence[str], stacks: Sequence[Sequence[str]], *, transfers: bool = False) -> tuple[Arm, ...]:
     """Every arm once: for no defence and each stack the clean one, each attack, and each attack that knows no defence.
 
     The last are white-box attacks alone, which differ much where they do not know the defence, or with `transfers` every

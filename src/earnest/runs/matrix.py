@@ -26,7 +26,7 @@ from earnest.engine import Progress, read_journal
 from earnest.engine.ledger_file import read_spent
 from earnest.engine.timings import TimingLine, read_timings
 from earnest.errors import BadAudio, BadData, BadParameter
-from earnest.metrics.detection import det_curve, equal_error_rate, equal_error_rate_interval
+from earnest.metrics.detection import equal_error_rate, equal_error_rate_interval
 from earnest.plan import Plan
 from earnest.records import JournalLine
 from earnest.registry import Spec, parse_spec, registry
@@ -54,8 +54,9 @@ from earnest.results.pairs import base_item
 from earnest.run_folder import clip_file, read_json, write_whole
 from earnest.runs.arms import searches, stack_of
 from earnest.runs.artefacts import canonical
-from earnest.runs.parts import PARTS_A_WORKER, Carry, by_processes, has_parts, joined, parts_of, work_of
-from earnest.runs.run import Run
+from earnest.runs.parts import PARTS_A_WORKER, Carry, Part, by_processes, has_parts, joined, parts_of, work_of
+from earnest.runs.run import Outline, Run
+from earnest.runs.suite import run_suite
 from earnest.runs.suite_file import Suite, resolve
 
 SUITE, UTILITY = "matrix", "benign_compliance"
@@ -141,7 +142,7 @@ def run_matrix(
     verify_stack: str | None = None,
     restarts: int = RESTARTS,
     least_utility: float | None = None,
-    on_forecast: Callable[[Forecast, Plan], None] | None = None,
+    on_forecast: Callable[[str], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     **options: Any,
 ) -> MatrixRun | Forecast:
@@ -184,7 +185,7 @@ def run_matrix(
     least_utility : float or None
         Share of harmless items that a stack must answer well; None takes what the bare model answers, less 0.1.
     on_forecast : callable or None
-        Called with the forecast and the plan before the run goes on.
+        Called with the forecast of the whole and of each cell, in words, before the run goes on.
     on_progress : callable or None
     options
         Of `run_suite`: data, limit, seed, price, batch_size, ...
@@ -211,7 +212,7 @@ def run_matrix(
     sitting = _Sitting(request, carry=carry if in_parts else None, n_at_once=at_once, on_progress=on_progress)
     kept = sitting.forecast(probe_items)
     if on_forecast is not None:
-        on_forecast(kept.forecast, Plan.read(sitting.folders[0]))
+        on_forecast(forecast_text(kept))
     if forecast_only:
         return kept.forecast
     run = sitting.whole()
@@ -225,13 +226,41 @@ def run_matrix(
     return MatrixRun(folder=run.folder, run=run, matrix=matrix)
 
 
+def outlined(suite: str = SUITE, **options: Any) -> Outline:
+    """What a matrix with these options of `run_matrix` would ask, as a dry run of it says; the run of the best stack apart."""
+    own = {name: options.pop(name, None) for name in ("attack", "defence", "stack", "attacked", "utility")}
+    request = _request(suite, options.pop("model", None), Path(), **{**own, "options": options})
+    left_out = ("gates", "baseline", "baseline_margin")
+    return run_suite(dry_run=True, **{name: value for name, value in request.work.items() if name not in left_out})
+
+
+def forecast_text(kept: _Kept) -> str:
+    """The forecast in words: each arm's items, seconds, queries and gradients, and the whole."""
+    lines = []
+    for timed, effort in kept.arms:
+        arm = timed.arm.suffix or "clean"
+        asked = (
+            f", {effort.queries:.1f} queries and {effort.gradients or 0:.1f} gradients an item"
+            if effort.queries is not None
+            else ""
+        )
+        lines.append(f"  {effort.seconds:7.1f} s  {arm}: {effort.n_items} items{asked}")
+    made = kept.forecast
+    money = "cost unknown" if made.usd is None else "free" if made.usd == 0 else f"{made.usd:.2f} USD"
+    total = (
+        f"forecast from {made.probe_items} items a cell: {made.seconds / 60:.1f} min by {made.processes} "
+        f"{'process' if made.processes == 1 else 'processes'} as busy as now, {made.cpu_seconds / 60:.1f} min of processor time, {money}"
+    )
+    return "\n".join([*lines, total])
+
+
 def _request(
     suite: str,
     model: Any,
     out: Path,
-    attack: Several,
-    defence: Several,
-    stack: Sequence[str | Sequence[str]],
+    attack: Several | None,
+    defence: Several | None,
+    stack: Sequence[str | Sequence[str]] | None,
     attacked: str | None,
     utility: str | None,
     options: Mapping[str, Any],
@@ -303,8 +332,12 @@ class _Sitting:
             self.kept = _read_kept(path)
             return self.kept
         begun = time.monotonic()
-        probed = self.parts[: self.n_at_once]
+        probed = list(self.parts[: self.n_at_once])
         self._do(probed, probe=probe_items)
+        while len(probed) < len(self.parts) and _untimed([part.folder for part in probed]):
+            further = self.parts[len(probed) : len(probed) + self.n_at_once]
+            self._do(further, probe=probe_items)
+            probed += further
         took_s = time.monotonic() - begun
         folders = [part.folder for part in probed] or [self.request.out]
         self.kept = _forecast(folders, took_s, probe_items, n_at_once=self.n_at_once, n_parts=len(self.parts) or 1)
@@ -313,29 +346,25 @@ class _Sitting:
 
     def whole(self) -> Run:
         """Everything that is left, and the run."""
-        from earnest.runs.suite import run_suite
-
         begun = time.monotonic()
         try:
-            self._do(self.parts, probe=0)
+            run = self._do(self.parts, probe=0)
         finally:
             assert self.kept is not None
             self.kept = self.kept.model_copy(update={"sittings": (*self.kept.sittings, time.monotonic() - begun)})
             self._keep()
-        if not self.parts:
-            return Run.open(self.request.out)
+        if run is not None:
+            return run
         joined(self.request.out, self.parts)
         return run_suite(out=self.request.out, probe=0, **self.request.work)
 
-    def _do(self, parts: Sequence[Any], *, probe: int) -> None:
-        from earnest.runs.suite import run_suite
-
+    def _do(self, parts: Sequence[Part], *, probe: int) -> Run | None:
+        """Carry out the parts; without any, the run itself, which comes back."""
         work = {**self.request.work, "probe": probe}
         if self.carry is None:
-            run_suite(out=self.request.out, on_progress=self.on_progress, **work)
-            return
-        suite = work.pop("suite")
-        self.carry(work_of(suite, work, n_parts=len(self.parts)), parts)
+            return run_suite(out=self.request.out, on_progress=self.on_progress, **work)
+        self.carry(work_of(work.pop("suite"), work, n_parts=len(self.parts)), parts)
+        return None
 
     def _keep(self) -> None:
         assert self.kept is not None
@@ -362,9 +391,7 @@ def _read_kept(path: Path) -> _Kept:
         raise BadData(f"{path} cannot be read: {str(error)[:300]}; delete it, and a new forecast is made") from error
 
 
-def _forecast(
-    folders: Sequence[Path], took_s: float, probe_items: int, *, n_at_once: int, n_parts: int
-) -> _Kept:
+def _forecast(folders: Sequence[Path], took_s: float, probe_items: int, *, n_at_once: int, n_parts: int) -> _Kept:
     """What the whole will take, from what some items of each arm did.
 
     Each arm takes as long for each of its items as it did for those of the probe. What a worker took beyond its arms (its
@@ -387,7 +414,8 @@ def _forecast(
         arms.append((one, effort))
         in_arms_s += one.wall_s
         left_s += one.wall_s / one.n_items * max(0, n - one.n_items)
-    start_s = max(0.0, took_s - in_arms_s / len(folders))
+    n_rounds = -(-len(folders) // n_at_once)
+    start_s = max(0.0, took_s - in_arms_s / min(n_at_once, len(folders))) / n_rounds
     in_flight = min(n_at_once, n_parts)
     total_s = took_s + left_s / in_flight + start_s * n_parts / in_flight * (n_parts > 1)
     forecast = Forecast(
@@ -400,9 +428,7 @@ def _forecast(
     return _Kept(forecast=forecast, arms=tuple(arms), sittings=(took_s,))
 
 
-def _usd(
-    arms: Sequence[tuple[TimingLine, Effort]], lines: Sequence[JournalLine], *, spent: float
-) -> float | None:
+def _usd(arms: Sequence[tuple[TimingLine, Effort]], lines: Sequence[JournalLine], *, spent: float) -> float | None:
     """US dollars of the whole: the lines tell how they are shared among arms, the account what was paid beside them."""
     told = [_cost(line) for line in lines if line.kind == "item"]
     if None in told or any(effort.usd is None for _, effort in arms):
@@ -552,7 +578,9 @@ def detector_rows(
         bona_fide = scores.of(dict.fromkeys(name for line in clean.values() for name in line.clips.values()))
         for attack in (*crafted, *(["all"] if len(crafted) > 1 else [])):
             names = crafted[attack] if attack in crafted else list(itertools.chain.from_iterable(crafted.values()))
-            rows.append(_row(spec, attack, bona_fide, scores.of(dict.fromkeys(names)), n=len(set(names)), n_clean=len(clean)))
+            rows.append(
+                _row(spec, attack, bona_fide, scores.of(dict.fromkeys(names)), n=len(set(names)), n_clean=len(clean))
+            )
     return rows
 
 
@@ -593,7 +621,9 @@ def _row(
         "n_unscored": n - len(spoof) + n_clean - len(bona_fide),
     }
     if len(bona_fide) < 2 or len(spoof) < 2:
-        return DetectorRow(**about, note="fewer than two clips on a side: the attack changed none, or the detector told of none")
+        return DetectorRow(
+            **about, note="fewer than two clips on a side: the attack changed none, or the detector told of none"
+        )
     sides = {"bona_fide": np.array(bona_fide), "spoof": np.array(spoof)}
     ends = equal_error_rate_interval(**sides, rng=np.random.default_rng(0))
     eer = equal_error_rate(**sides)
@@ -603,7 +633,11 @@ def _row(
     return DetectorRow(
         **about,
         equal_error_rate=Number(
-            value=eer, low=min(ends.low, eer), high=max(ends.high, eer), n=len(bona_fide) + len(spoof), higher_is_better=False
+            value=eer,
+            low=min(ends.low, eer),
+            high=max(ends.high, eer),
+            n=len(bona_fide) + len(spoof),
+            higher_is_better=False,
         ),
         at_one_percent=Number.counted(n_told, len(spoof), higher_is_better=True),
         false_alarms=n_false,
@@ -634,10 +668,10 @@ def _checked(
     on_progress: Callable[[Progress], None] | None,
 ) -> Search:
     """The search with the run of the chosen stack, under restarts of every attack that draws."""
-    from earnest.runs.suite import run_suite
-
     attempts = {attempt: attack for attack in request.attacks for attempt in restarted(attack, restarts)}
-    options = {**request.work, "attack": tuple(attempts), "stack": (chosen.defences,)}
+    left_out = ("gates", "baseline", "baseline_margin")
+    work = {name: value for name, value in request.work.items() if name not in left_out}
+    options = {**work, "attack": tuple(attempts), "stack": (chosen.defences,)}
     checked = run_suite(out=request.out / VERIFIED, on_progress=on_progress, **options)
     lines = checked.results.within_reach[1]
     known = broken_items(run.results.within_reach[1], attacked=request.attacked)
@@ -645,9 +679,7 @@ def _checked(
     told = verified(chosen, predictions, lines, attacked=request.attacked, attempts=attempts)
     cells = matrix_cells(checked.plan, checked.results.pairs, attacked=request.attacked)
     stacks = [chosen.defences]
-    held = columns(
-        checked.plan, lines, checked.findings, cells, utility=request.utility, inside=_inside(stacks)
-    )
+    held = columns(checked.plan, lines, checked.findings, cells, utility=request.utility, inside=_inside(stacks))
     column = next(one for one in held if one.defences == chosen.defences)
     return found.model_copy(
         update={"verified": tuple(told), "utility": column.utility, "added_ms": column.added_ms, "restarts": restarts}
@@ -663,4 +695,7 @@ def restarted(attack: str, n: int) -> list[str]:
         return [attack]
     spec, made = parse_spec(attack), registry("attacks").make(attack)
     anew = {"random_start": True} if hasattr(made, "random_start") else {}
-    return [attack, *(canonical(str(Spec(spec.name, {**spec.parameters, **anew, "restart": turn}))) for turn in range(1, n))]
+    return [
+        attack,
+        *(canonical(str(Spec(spec.name, {**spec.parameters, **anew, "restart": turn}))) for turn in range(1, n)),
+    ]

@@ -124,6 +124,24 @@ def carry_out(work: Work, part: Part) -> None:
     run_suite(options.pop("suite"), shard=part.shard, out=part.folder, pages=False, **options)
 
 
+def run_in_parts(suite: str, *, out: Path, carry: Carry, n_workers: int, options: Mapping[str, Any]) -> Any:
+    """As `run_suite` with these options, carried out in parts; the run.
+
+    Raises
+    ------
+    PlanMismatch
+        If the folder holds a run that was begun without parts.
+    RunStopped
+        If a part could not be done; what is finished is kept, and the same call resumes the run.
+    """
+    from earnest.runs.suite import run_suite
+
+    parts = parts_of(out, n=PARTS_A_WORKER * n_workers)
+    carry(work_of(suite, options, n_parts=len(parts)), parts)
+    joined(out, parts)
+    return run_suite(suite, out=out, **options)
+
+
 # ---------------------------------------------------------------- processes
 
 
@@ -180,9 +198,7 @@ class _Processes:
                 f"the workers of part {worker.part.shard} ended {how}, {worker.n_tries} of them; finished items are kept, and the same "
                 "command resumes the run"
             )
-        warnings.warn(
-            f"the worker of part {worker.part.shard} ended {how}; another one resumes the part", stacklevel=4
-        )
+        warnings.warn(f"the worker of part {worker.part.shard} ended {how}; another one resumes the part", stacklevel=4)
         self.waiting.append((worker.part, worker.n_tries + 1))
 
     def _tell(self) -> None:

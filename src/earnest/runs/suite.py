@@ -21,6 +21,7 @@ from typing import Any, Literal, TypedDict, Unpack, overload
 
 import earnest
 from earnest import collector, report
+from earnest.arms import UNDEFENDED
 from earnest.artefacts import Artefact
 from earnest.audio import Manifest, hub
 from earnest.audio.manifest import CSV_NAME
@@ -394,7 +395,9 @@ def run_suite(
         )
     except RunStopped:
         if pages:
-            report.write(Path(str(out)), gates=gates, note=_note(prepared) or None)  # of what was done, for those who look
+            report.write(
+                Path(str(out)), gates=gates, note=_note(prepared) or None
+            )  # of what was done, for those who look
         raise
     run = Run(folder=Path(str(out)), plan=Plan.read(Path(str(out))), summary=summary)
     if probe or not pages:
@@ -785,13 +788,20 @@ def _stands_in(task: Task, arm: Arm, *, among: Sequence[str] = ()) -> bool:
 
 
 def _probed(prepared: _Prepared, n_items: int) -> Callable[[Job], bool]:
-    """Whether a job is one of the few of its task and arm by which a run is timed; each arm has others, in turn."""
+    """Whether a job is one of the few of its task and arm by which a run is timed; each arm has others, in turn.
+
+    What was crafted on the bare model and is only tried on a stack is tried with the items of the bare arm, so that it finds
+    them crafted, as it does in the whole run.
+    """
     by_cell: dict[tuple[Arm, str], list[Job]] = {}
     for job in prepared.jobs:
         if job.kind == "item" and in_shard(job.item.id, prepared.plan.shard):
             by_cell.setdefault((job.arm, job.item.task), []).append(job)
+    turns = {cell: turn for turn, cell in enumerate(by_cell)}
     chosen: set[str] = set()
-    for turn, jobs in enumerate(by_cell.values()):
+    for (arm, task), jobs in by_cell.items():
+        made_in = Arm(attack=arm.attack) if arm.crafted_on == UNDEFENDED else arm
+        turn = turns.get((made_in, task), turns[arm, task])
         chosen |= {jobs[(n_items * turn + place) % len(jobs)].id for place in range(n_items)}
     return lambda job: job.id in chosen
 
