@@ -391,6 +391,12 @@ def _read_kept(path: Path) -> _Kept:
         raise BadData(f"{path} cannot be read: {str(error)[:300]}; delete it, and a new forecast is made") from error
 
 
+def _untimed(folders: Sequence[Path]) -> bool:
+    """Whether an arm of the plan was not timed in any of the folders: a small part may hold no item of it."""
+    timed = _by_arm(itertools.chain.from_iterable(read_timings(folder) for folder in folders))
+    return any(arm not in timed or not timed[arm].n_items for arm in Plan.read(folders[0]).by_arm)
+
+
 def _forecast(folders: Sequence[Path], took_s: float, probe_items: int, *, n_at_once: int, n_parts: int) -> _Kept:
     """What the whole will take, from what some items of each arm did.
 
@@ -675,7 +681,8 @@ def _checked(
     checked = run_suite(out=request.out / VERIFIED, on_progress=on_progress, **options)
     lines = checked.results.within_reach[1]
     known = broken_items(run.results.within_reach[1], attacked=request.attacked)
-    predictions = predictions_for(chosen, known)
+    made = predictions_for(chosen, known)
+    predictions = {attack: made[attack] for attack in request.attacks if attack in made}
     told = verified(chosen, predictions, lines, attacked=request.attacked, attempts=attempts)
     cells = matrix_cells(checked.plan, checked.results.pairs, attacked=request.attacked)
     stacks = [chosen.defences]
