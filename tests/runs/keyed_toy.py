@@ -30,10 +30,11 @@ class Keyed(Model):
     def ask(self, stimuli, *, sampling=None):
         if wait := os.environ.get("TOY_WAIT_S"):
             time.sleep(float(wait) * len(stimuli))
-        if os.environ.get("TOY_DIES") and not os.path.exists(os.environ["TOY_DIES"]):
-            if stimuli[0].clips and float(np.abs(stimuli[0].clip.samples[0])) > 0.5:
-                open(os.environ["TOY_DIES"], "w").close()
-                os.kill(os.getpid(), 9)
+        fatal = os.environ.get("TOY_DIES")
+        keyed_first = bool(stimuli[0].clips) and float(np.abs(stimuli[0].clip.samples[0])) > 0.5
+        if fatal and keyed_first and not os.path.exists(fatal):
+            open(fatal, "w").close()
+            os.kill(os.getpid(), 9)
         return [Answer(text=self._said(stimulus)) for stimulus in stimuli]
 
     @staticmethod
@@ -105,5 +106,3 @@ class Stop(Defence):
 
     def screen(self, stimulus):
         return Blocked("odd") if stimulus.clip.n_samples % 2 else Passed()
-
-

@@ -59,7 +59,10 @@ def test_who_knows_a_defence_gets_through_where_who_does_not_fails(made) -> None
     assert (adaptive.knowledge, adaptive.on_target.value, adaptive.complied.value) == ("adaptive", 1.0, 1.0)
     assert (transfer.knowledge, transfer.on_target.value, transfer.on_target.n) == ("transfer", 0.0, 6)
     assert 0.3 < transfer.on_target.high < 0.5  # none of six says no more
-    assert [cell(matrix, "toy_key", "toy_mute", knows=knows).on_target.value for knows in ("adaptive", "transfer")] == [0, 0]
+    assert [cell(matrix, "toy_key", "toy_mute", knows=knows).on_target.value for knows in ("adaptive", "transfer")] == [
+        0,
+        0,
+    ]
 
 
 def test_an_attack_that_asks_nothing_is_measured_once_for_both(made) -> None:
@@ -177,7 +180,9 @@ def test_the_forecast_counts_every_cell_and_what_was_timed_is_what_was_asked(mad
     assert sum(line.n_items for line in timed) == sum(line.kind == "item" for line in read_journal(made.folder))
 
 
-def test_the_forecast_of_a_steady_model_is_within_thirty_percent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_forecast_of_a_steady_model_is_within_thirty_percent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TOY_WAIT_S", "0.01")
     told: list[str] = []
     out = tmp_path / "run"
@@ -241,7 +246,9 @@ def test_a_worker_that_is_killed_is_begun_again_and_loses_no_finished_cell(
     """The first key that is asked of any worker kills it, once; its part is resumed."""
     monkeypatch.setenv("TOY_DIES", str(tmp_path / "died"))
     out = tmp_path / "run"
-    work = work_of("matrix", {**HERE, "attack": "toy_key", "stack": ("toy_flip",), "attacked": ("harmful_refusal",)}, n_parts=1)
+    work = work_of(
+        "matrix", {**HERE, "attack": "toy_key", "stack": ("toy_flip",), "attacked": ("harmful_refusal",)}, n_parts=1
+    )
     with pytest.warns(UserWarning, match="the worker of part 1/1 ended by SIGKILL; another one resumes the part"):
         by_processes(1)(work, [Part("1/1", out)])
     assert (tmp_path / "died").exists()

@@ -25,7 +25,11 @@ from earnest.cli.run import ATTACK, PROCESSES, RAY, STACK, carrier, say_first, s
     "--defence", "defences", multiple=True, metavar="SPEC", help="Add a column with this defence alone; repeatable."
 )
 @STACK
-@click.option("--attacked", metavar="TASK", help="Task whose items are attacked; default: the first with goals.")
+@click.option(
+    "--attacked",
+    metavar="TASK",
+    help="Task whose items are attacked; default: harmful_refusal, or the first with goals.",
+)
 @click.option(
     "--utility", metavar="TASK", help="Task whose headline is help; default: benign_compliance, or the first other one."
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,133 @@ def write_matrix(matrix: Matrix, folder: Path) -> Path:
 def as_json(matrix: Matrix) -> str:
     """The text of `matrix.json`."""
     return json.dumps(plain_json(matrix.model_dump(mode="json")), indent=1, ensure_ascii=False) + "\n"
+
+
+def shipped(matrix: Matrix) -> Matrix:
+    """What may be published of a matrix: no answer, no clip, and of the cells no times, which are one machine's."""
+    return matrix.model_copy(
+        update={
+            "cells": tuple(one.model_copy(update={"forecast": None, "took": None}) for one in matrix.cells),
+            "survivors": tuple(
+                one.model_copy(update={"answer": "", "clip": None, "clean_clip": None}) for one in matrix.survivors
+            ),
+        }
+    )
+
+
+def shipped_text(matrix: Matrix) -> str:
+    """The text of the file that ships: a cell a line, four decimals, nothing that is at its default."""
+    held = _rounded(shipped(matrix).model_dump(mode="json", exclude_defaults=True))
+    parts = []
+    for key, value in held.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            rows = ",\n".join(json.dumps(one, ensure_ascii=False, separators=(",", ":")) for one in value)
+            parts.append(f"{json.dumps(key)}: [\n{rows}\n]")
+        else:
+            parts.append(f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False, separators=(',', ':'))}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 4)
+    if isinstance(value, dict):
+        return {key: _rounded(one) for key, one in value.items()}
+    return [_rounded(one) for one in value] if isinstance(value, list) else value
+
+
+def as_markdown(held: Mapping[str, Any]) -> str:
+    """The page of the documentation, from the JSON values of a matrix."""
+    matrix = Matrix.model_validate(held)
+    plain = [("attack", *(f"`{shown_stack(one)}`" if one else "no defence" for one in matrix.stacks))]
+    for attack, row in squares(matrix):
+        plain.append((f"`{attack}`", *map(_square, row)))
+    intervals = [("attack", "stack", "knowledge", "on target", "complied", "control on target", "twin still helped")]
+    for one in matrix.cells:
+        numbers = (
+            ("no value",) * 3
+            if one.no_value
+            else tuple(map(counted, (one.on_target, one.complied, one.control_on_target)))
+        )
+        knowledge = one.knowledge if one.defences else "–"
+        intervals.append((f"`{one.attack}`", _stack(one.defences), knowledge, *numbers, counted(one.twin_helped)))
+    costs = [
+        ("stack", "worst attack reaches", "harmless items answered well", "harmless requests refused", "added per call")
+    ]
+    for column in matrix.columns:
+        worst = (
+            "no value"
+            if column.no_value
+            else f"{counted(column.worst)}, `{column.worst_attack}`"
+            if column.worst
+            else UNKNOWN
+        )
+        added = "0 ms" if not column.defences else counted(column.added_ms)
+        costs.append((_stack(column.defences), worst, counted(column.utility), counted(column.over_refusal), added))
+    parts = [
+        "# The matrix of the reference model",
+        "This page is made by `scripts/reference_matrix` from the file that ships with earnest and fills the catalogue's map of attacks "
+        "by defences. Every number is about the embedded reference model on its probe set. It shows what the toolkit measures, and says "
+        "nothing about real models.",
+        f"{len(matrix.attacks)} attacks, {len(matrix.stacks) - 1} stacks of defences, {matrix.n_items} items of `{matrix.attacked}`; help is "
+        f"measured by `{matrix.utility}`; seed {matrix.seed}; earnest {matrix.earnest}. {forecast_words(matrix)}",
+        *summary(matrix),
+        "## On target: adaptive / transfer, with the items judged",
+        "Adaptive: made against the defended system. Transfer: made on the bare model. One number stands where the attack searches nothing.",
+        _table(plain),
+        "## What each stack costs",
+        _table(costs),
+    ]
+    found = matrix.search
+    if found is not None:
+        parts += ["## The best stack of up to three", found.assumption]
+        rows = [("stack, as predicted", "worst attack reaches", "harmless items answered well", "added per call")]
+        for each in found.candidates:
+            rows.append(
+                (
+                    _stack(each.defences),
+                    f"{counted(each.worst)}, `{each.worst_attack}`",
+                    counted(each.utility),
+                    f"{each.added_ms:.2f} ms",
+                )
+            )
+        parts += [
+            f"{found.n_candidates} stacks were compared; each had to answer {found.least_utility:.0%} of harmless items well."
+            + "".join(f" `{name}` was not tried: {why}." for name, why in found.left_out.items()),
+            _table(rows),
+        ]
+    if found is not None and found.best is not None and found.verified:
+        rows = [("attack", "predicted", "any attempt", "first adaptive attempt", "attempts")]
+        for check in found.verified:
+            rows.append(
+                (f"`{check.attack}`", *map(counted, (check.predicted, check.truth, check.first)), str(check.n_attempts))
+            )
+        rows.append(("harmless items answered well", counted(found.best.utility), counted(found.utility), "", ""))
+        parts += [f"### {_stack(found.best.defences)}: the prediction beside its own run", _table(rows)]
+    if matrix.detectors:
+        rows = [("detector", "attack", "equal error rate", "told at 1 % false alarms", "false alarms")]
+        for row in matrix.detectors:
+            rows.append(
+                (
+                    f"`{row.detector}`",
+                    f"`{row.attack}`",
+                    counted(row.equal_error_rate),
+                    counted(row.at_one_percent),
+                    f"{row.false_alarms} of {row.n_clean}",
+                )
+            )
+        parts += ["## Detectors on the clips crafted on the bare model", _table(rows)]
+    parts += ["## Every cell", _table(intervals)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _stack(defences: Sequence[str]) -> str:
+    return " + ".join(f"`{one}`" for one in defences) or "no defence"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    lines = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def as_csv(matrix: Matrix) -> str:

@@ -59,7 +59,7 @@ from earnest.runs.run import Outline, Run
 from earnest.runs.suite import run_suite
 from earnest.runs.suite_file import Suite, resolve
 
-SUITE, UTILITY = "matrix", "benign_compliance"
+SUITE, ATTACKED, UTILITY = "matrix", "harmful_refusal", "benign_compliance"
 FORECAST, VERIFIED = "forecast.json", "verified"
 PROBE_ITEMS, RESTARTS = 2, 3
 MOST_LOST = 0.1
@@ -163,8 +163,8 @@ def run_matrix(
     stack : sequence of str or of sequences
         Further columns: `codec+smoothing`.
     attacked, utility : str or None
-        Tasks of the suite: whose items are attacked, by default the first with goals; and whose headline is help, by default
-        `benign_compliance`, or the first other one.
+        Tasks of the suite: whose items are attacked, by default `harmful_refusal`, or the first with goals; and whose headline
+        is help, by default `benign_compliance`, or the first other one.
     detector : str or sequence of str
         Detectors that are given the clips crafted on the bare model, beside the clean ones.
     processes : int
@@ -280,7 +280,7 @@ def _request(
     tasks = resolve(Suite.read(suite), task=_several(options.get("task")), pillar=_several(options.get("pillar")))
     names = [task.name for task in tasks]
     aims = [task.name for task in tasks if task.has_goals]
-    attacked = attacked.replace("-", "_") if attacked else next(iter(aims), "")
+    attacked = attacked.replace("-", "_") if attacked else ATTACKED if ATTACKED in aims else next(iter(aims), "")
     if attacked not in aims:
         raise BadParameter(
             f"a matrix needs a task whose items an attack can aim at, one of {', '.join(aims) or 'none in this suite'}, got {attacked!r}"
