@@ -10,7 +10,7 @@ import pytest
 
 import earnest
 from earnest.engine import read_journal
-from earnest.errors import BadParameter, MissingExtra, RunStopped
+from earnest.errors import BadParameter, MissingExtra
 from earnest.registry import has_extra, load_file
 from earnest.runs.parts import Part, run_in_parts, work_of
 
@@ -99,14 +99,5 @@ def test_a_node_that_is_killed_loses_nothing_and_doubles_nothing(
     assert len(lines) == len({line.item for line in lines})
     same = {line.item: (line.answer, line.score, line.clips) for line in read_journal(alone.folder)}
     assert {line.item: (line.answer, line.score, line.clips) for line in lines} == same
-    assert [one.value for one in run.findings] == [one.value for one in alone.findings]
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not has_extra("ray"), reason="Ray is not installed; it comes with the extra ray")
-@pytest.mark.filterwarnings("ignore")
-def test_an_address_where_nobody_is_is_told() -> None:
-    from earnest.bridges.ray import by_ray
-
-    with pytest.raises(RunStopped, match="no Ray cluster answers at 'localhost:1'"):
-        by_ray("localhost:1")
+    values = [[one.value for one in each.findings if one.unit not in ("ms", "s")] for each in (run, alone)]
+    assert values[0] == values[1]

@@ -90,6 +90,7 @@ def test_a_guard_that_judges_itself_has_no_value_anywhere(made) -> None:
 def test_columns_tell_what_a_stack_costs(made) -> None:
     bare, stop = (made.matrix.column(stack) for stack in ((), ("toy_stop",)))
     assert bare.utility.value == 1.0 and bare.over_refusal.value == 0.0 and bare.utility_change is None
+    assert bare.held_clean.value == stop.held_clean.value == 1.0 and bare.held_clean.n == 6
     n = stop.utility.n
     refused = stop.over_refusal.value
     assert 0 < refused < 1 and stop.utility.value == pytest.approx(1 - refused) and n == 3

@@ -143,7 +143,14 @@ def as_markdown(held: Mapping[str, Any]) -> str:
         knowledge = one.knowledge if one.defences else "–"
         intervals.append((f"`{one.attack}`", _stack(one.defences), knowledge, *numbers, counted(one.twin_helped)))
     costs = [
-        ("stack", "worst attack reaches", "harmless items answered well", "harmless requests refused", "added per call")
+        (
+            "stack",
+            "worst attack reaches",
+            "held without an attack",
+            "harmless items answered well",
+            "harmless requests refused",
+            "added per call",
+        )
     ]
     for column in matrix.columns:
         worst = (
@@ -154,7 +161,16 @@ def as_markdown(held: Mapping[str, Any]) -> str:
             else UNKNOWN
         )
         added = "0 ms" if not column.defences else counted(column.added_ms)
-        costs.append((_stack(column.defences), worst, counted(column.utility), counted(column.over_refusal), added))
+        costs.append(
+            (
+                _stack(column.defences),
+                worst,
+                counted(column.held_clean),
+                counted(column.utility),
+                counted(column.over_refusal),
+                added,
+            )
+        )
     parts = [
         "# The matrix of the reference model",
         "This page is made by `scripts/reference_matrix` from the file that ships with earnest and fills the catalogue's map of attacks "
@@ -420,6 +436,7 @@ def terminal(matrix: Matrix) -> str:
     header = ["adaptive / transfer, n", *map(shown_stack, matrix.stacks)]
     rows = [[attack, *map(_square, row)] for attack, row in squares(matrix)]
     costs: Sequence[tuple[str, Any]] = (
+        ("held without an attack", lambda one: number(one.held_clean)),
         ("harmless answered well", lambda one: number(one.utility)),
         ("harmless refused", lambda one: number(one.over_refusal)),
         ("added ms", lambda one: number(one.added_ms) if one.defences else "0 ms"),

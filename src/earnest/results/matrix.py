@@ -115,6 +115,10 @@ class Column(_Form):
     utility_change: Number | None = Field(default=None, description="With the stack minus without it, item by item.")
     over_refusal: Number | None = Field(default=None, description="Harmless requests that are refused.")
     over_refusal_change: Number | None = None
+    held_clean: Number | None = Field(
+        default=None,
+        description="The headline of the attacked task without an attack: a stack that gives in by itself shows here.",
+    )
     added_ms: Number | None = Field(default=None, description="Per call.")
     added_tokens: Number | None = Field(default=None, description="Per call; null where the model does not tell.")
     added_usd: Number | None = Field(default=None, description="Per call; null where no price is known.")
@@ -311,6 +315,7 @@ def columns(
     findings: Sequence[Finding],
     cells: Sequence[MatrixCell],
     *,
+    attacked: str,
     utility: str,
     inside: Iterable[tuple[str, ...]] = (),
 ) -> list[Column]:
@@ -318,8 +323,8 @@ def columns(
 
     Parameters
     ----------
-    utility : str
-        The task whose headline is help.
+    attacked, utility : str
+        The task that is attacked, and the one whose headline is help.
     inside : iterable of tuple of str
         Stacks of which a member reaches into the model or asks it again, so that its answers themselves take longer.
     """
@@ -330,7 +335,17 @@ def columns(
     bare, within = by_arm.get(Arm(), []), set(inside)
     stacks = dict.fromkeys(((), *plan.stacks))
     return [
-        _column(plan, stack, bare, by_arm.get(Arm(defences=stack), []), findings, cells, utility, deep=stack in within)
+        _column(
+            plan,
+            stack,
+            bare,
+            by_arm.get(Arm(defences=stack), []),
+            findings,
+            cells,
+            attacked,
+            utility,
+            deep=stack in within,
+        )
         for stack in stacks
     ]
 
@@ -342,6 +357,7 @@ def _column(
     lines: Sequence[JournalLine],
     findings: Sequence[Finding],
     cells: Sequence[MatrixCell],
+    attacked: str,
     utility: str,
     *,
     deep: bool,
@@ -350,6 +366,7 @@ def _column(
     of_task = [one for one in findings if one.task == utility and one.threat_model.arm == arm]
     help_, before = ([line for line in some if line.task == utility] for some in (lines, bare))
     headline = next((one for one in of_task if one.headline), None)
+    held = next((o for o in findings if o.task == attacked and o.headline and o.threat_model.arm == arm), None)
     refused = next((one for one in of_task if one.metric == "over_refusal_rate"), None)
     why = why_no_value(stack, plan)
     worst = None if why else worst_cell(cells, stack)
@@ -357,6 +374,7 @@ def _column(
         defences=stack,
         utility=Number(value=None, n=0) if headline is None else Number.of(headline),
         over_refusal=_number(refused),
+        held_clean=_number(held),
         no_value=why,
         worst=None if worst is None else worst.on_target,
         worst_attack=None if worst is None else worst.attack,

@@ -205,6 +205,8 @@ def run_matrix(
         raise BadParameter(f"least_utility must be a share from 0 to 1, got {least_utility!r}")
     chosen_stack = None if verify_stack is None else tuple(canonical(one) for one in stack_of(verify_stack))
     told = [canonical(one) for one in _several(detector)]
+    for one in told:
+        registry("detectors").make(one)  # what cannot be made is said before anything is asked
     at_once = n_workers or processes
     if carry is None and (at_once > 1 or has_parts(request.out)):
         carry = by_processes(at_once, on_progress=on_progress)
@@ -514,7 +516,15 @@ def _matrix(
         )
         for cell in matrix_cells(plan, made.pairs, attacked=request.attacked)
     ]
-    held = columns(plan, lines, made.findings, cells, utility=request.utility, inside=_inside(request.stacks))
+    held = columns(
+        plan,
+        lines,
+        made.findings,
+        cells,
+        attacked=request.attacked,
+        utility=request.utility,
+        inside=_inside(request.stacks),
+    )
     broken, helped = broken_items(lines, attacked=request.attacked), helped_items(lines, utility=request.utility)
     bare = held[0].utility.value
     least = least_utility if least_utility is not None else max(0.0, (bare or 0.0) - MOST_LOST)
@@ -686,7 +696,15 @@ def _checked(
     told = verified(chosen, predictions, lines, attacked=request.attacked, attempts=attempts)
     cells = matrix_cells(checked.plan, checked.results.pairs, attacked=request.attacked)
     stacks = [chosen.defences]
-    held = columns(checked.plan, lines, checked.findings, cells, utility=request.utility, inside=_inside(stacks))
+    held = columns(
+        checked.plan,
+        lines,
+        checked.findings,
+        cells,
+        attacked=request.attacked,
+        utility=request.utility,
+        inside=_inside(stacks),
+    )
     column = next(one for one in held if one.defences == chosen.defences)
     return found.model_copy(
         update={"verified": tuple(told), "utility": column.utility, "added_ms": column.added_ms, "restarts": restarts}
