@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 import earnest
 from earnest.engine import read_journal
-from earnest.errors import BadParameter, MissingExtra
+from earnest.errors import BadParameter, MissingExtra, RunStopped
 from earnest.registry import has_extra, load_file
 from earnest.runs.parts import Part, run_in_parts, work_of
 
@@ -34,6 +35,20 @@ def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
         by_ray("auto")
     with pytest.raises(BadParameter, match="needs an address"):
         by_ray(" ")
+
+
+def test_an_address_where_nobody_listens_is_said_at_once() -> None:
+    from earnest.bridges.ray import check_reachable
+
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        for address in (f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}"):  # bound, and nobody listens
+            with pytest.raises(RunStopped, match="no Ray cluster answers at .*begin one with"):
+                check_reachable(address)
+        held.listen()
+        check_reachable(f"127.0.0.1:{port}")
+    check_reachable("auto")
 
 
 def test_a_node_gives_back_a_whole_folder_and_resumes_what_it_was_given(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ calls of those in flight are made (and paid) again. Small parts lose little.
 
 from __future__ import annotations
 
+import re
+import socket
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +22,7 @@ from earnest.registry import extra
 from earnest.runs.parts import MOST_TRIES, Carry, Part, Work, carry_out, is_whole, packed, unpacked
 
 LOOK_S = 1.0
+CONNECT_S = 5.0
 
 
 def by_ray(address: str, *, on_progress: Callable[[Progress], None] | None = None) -> tuple[Carry, int]:
@@ -42,6 +45,7 @@ def by_ray(address: str, *, on_progress: Callable[[Progress], None] | None = Non
     if not address.strip():
         raise BadParameter("a Ray cluster needs an address: HOST:PORT, ray://HOST:PORT, or auto; got an empty one")
     ray: Any = extra("ray", needed_by="--ray")
+    check_reachable(address)
     if not ray.is_initialized():
         try:
             ray.init(address=address, log_to_driver=False, logging_level="warning")
@@ -67,6 +71,25 @@ def by_ray(address: str, *, on_progress: Callable[[Progress], None] | None = Non
                 on_progress(_progress(n_done, len(parts), in_flight=len(at_work)))
 
     return carry, n_cpus
+
+
+def check_reachable(address: str) -> None:
+    """See that somebody listens at HOST:PORT, which Ray itself would try for minutes.
+
+    Raises
+    ------
+    RunStopped
+        If nobody does.
+    """
+    match = re.fullmatch(r"(?:ray://)?(.+):(\d{1,5})", address.strip())
+    if match is None:
+        return
+    try:
+        socket.create_connection((match[1].strip("[]"), int(match[2])), timeout=CONNECT_S).close()
+    except (OSError, OverflowError) as error:
+        raise RunStopped(
+            f"no Ray cluster answers at {address!r}: {error}; begin one with `ray start --head`, or correct the address"
+        ) from error
 
 
 def _given(part: Part) -> bytes:
