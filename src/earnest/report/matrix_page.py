@@ -95,15 +95,24 @@ def as_json(matrix: Matrix) -> str:
 
 
 def shipped(matrix: Matrix) -> Matrix:
-    """What may be published of a matrix: no answer, no clip, and of the cells no times, which are one machine's."""
+    """What may be published of a matrix, and small: no answer, no clip, and of the cells neither times, which are one machine's,
+    nor the direction of each number, which is that of its name."""
     return matrix.model_copy(
         update={
-            "cells": tuple(one.model_copy(update={"forecast": None, "took": None}) for one in matrix.cells),
+            "cells": tuple(map(_shipped_cell, matrix.cells)),
             "survivors": tuple(
                 one.model_copy(update={"answer": "", "clip": None, "clean_clip": None}) for one in matrix.survivors
             ),
         }
     )
+
+
+def _shipped_cell(cell: MatrixCell) -> MatrixCell:
+    named = {name: getattr(cell, name) for name in ("on_target", "complied", "control_on_target", "twin_helped")}
+    plain = {
+        name: None if one is None else one.model_copy(update={"higher_is_better": None}) for name, one in named.items()
+    }
+    return cell.model_copy(update={**plain, "forecast": None, "took": None})
 
 
 def shipped_text(matrix: Matrix) -> str:
