@@ -38,7 +38,7 @@ from earnest.cli.run import ATTACK, PROCESSES, RAY, STACK, carrier, say_first, s
     "detectors",
     multiple=True,
     metavar="SPEC",
-    help="Detector that is given the crafted clips beside the clean ones; repeatable.",
+    help="Detector that is given the crafted clips and the clean ones; repeatable.",
 )
 @click.option(
     "--probe-items",

@@ -219,7 +219,7 @@ def as_markdown(held: Mapping[str, Any]) -> str:
                 (f"`{check.attack}`", *map(counted, (check.predicted, check.truth, check.first)), str(check.n_attempts))
             )
         rows.append(("harmless items answered well", counted(found.best.utility), counted(found.utility), "", ""))
-        parts += [f"### {_stack(found.best.defences)}: the prediction beside its own run", _table(rows)]
+        parts += [f"### {_stack(found.best.defences)}: the prediction compared with its own run", _table(rows)]
     if matrix.detectors:
         rows = [("detector", "attack", "equal error rate", "told at 1 % false alarms", "false alarms")]
         for row in matrix.detectors:
