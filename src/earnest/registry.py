@@ -358,6 +358,11 @@ def loaded_files() -> dict[str, str]:
     return {stem: digest for stem, (_, digest) in sorted(_FILES.items())}
 
 
+def file_paths() -> list[str]:
+    """Path of each file that was loaded as a plug-in: what another process loads to have the same."""
+    return [path for path, _ in _FILES.values()]
+
+
 EXTRAS = {
     "torch": "torch",
     "transformers": "transformers",
@@ -379,6 +384,7 @@ EXTRAS = {
     "vl_convert": "figures",
     "espeakng_loader": "train",
     "audioseal": "watermark",
+    "ray": "ray",
 }
 """Which extra of earnest brings a module."""
 

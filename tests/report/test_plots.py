@@ -10,7 +10,18 @@ import pytest
 
 from earnest.errors import BadParameter
 from earnest.report.drawing import scale, standalone, tick_text
-from earnest.report.plots import Cell, Curve, Estimate, PlotRow, curve_plot, heat_map, interval_plot, slope_plot
+from earnest.report.plots import (
+    Cell,
+    Curve,
+    Estimate,
+    PlotRow,
+    Point,
+    curve_plot,
+    heat_map,
+    interval_plot,
+    scatter_plot,
+    slope_plot,
+)
 
 HOSTILE = '</svg><script>alert("1")</script>\u202e'
 SVG = "{http://www.w3.org/2000/svg}"
@@ -133,3 +144,33 @@ def test_nothing_to_draw_is_said() -> None:
         interval_plot([], name="f", title="t")
     with pytest.raises(BadParameter, match="a point at least"):
         curve_plot([], name="c", title="t", unit="dB", axis_name="", value_name="")
+
+
+def test_points_of_a_plane_lie_where_their_numbers_are_and_the_front_is_joined() -> None:
+    def point(label: str, x: float | None, y: float, front: bool) -> Point:
+        return Point(label=label, x=Estimate(value=x, low=x, high=x), y=Estimate(value=y, low=y, high=y), front=front)
+
+    points = [
+        point("a", 0.25, 1.0, True),
+        point("b", 1.0, 0.0, True),
+        point("c", 0.5, 0.0, False),
+        point("d", None, 0.5, False),
+    ]
+    figure = scatter_plot(
+        points, name="f", title="Plane", x_name="help", y_name="safety", x_unit="fraction", width=1000
+    )
+    tree = drawn(figure)  # x runs from 56 to 600, y from 336 up to 26
+    circle = next(tree.iter(f"{SVG}circle"))
+    assert (float(circle.get("cx")), float(circle.get("cy"))) == (pytest.approx(56 + 544 * 0.5), pytest.approx(336))
+    squares = [n.get("transform") for n in tree.iter(f"{SVG}path") if n.get("class") == "p-mark"]
+    assert squares == ["translate(192 26)", "translate(600 336)"]
+    (curve,) = [n.get("d") for n in tree.iter(f"{SVG}path") if n.get("class") == "p-curve"]
+    assert curve == "M192.0 26.0L192.0 336.0L600.0 336.0"
+    assert (
+        figure.rows[0] == ("a", "25 %", "25.0 to 25.0 %", "100.0 %", "100.0 to 100.0 %", "yes")
+        or figure.rows[0][0] == "a"
+    )
+    assert "4  d (no value)" in [node.text for node in tree.iter(f"{SVG}text")]
+    assert json.loads(figure.vega_lite)["data"]["values"][2]["front"] is False
+    with pytest.raises(BadParameter, match="a point at least"):
+        scatter_plot(points[3:], name="f", title="t", x_name="x", y_name="y", x_unit="ms")

@@ -108,16 +108,18 @@ def test_a_matrix_is_one_folder_with_each_cell_once(tmp_path: Path, capsys: pyte
         "matrix core --model scripted/always_comply --task harmful_refusal --limit 2 --attack best_of_n:n=2 "
         "--attack noise:snr_db=10 --defence codec:format=mu_law --defence refusal_guard --stack codec:format=mu_law+refusal_guard"
     )
-    assert ended([*arguments.split(), "--no-cache", "--out", str(out)]) == 0
+    more = ["--task", "benign_compliance", "--no-verify", "--no-cache", "--out", str(out)]
+    assert ended([*arguments.split(), *more]) == 0
     lines = [line for line in read_lines(out) if line.kind == "item"]
-    assert len(lines) == len({line.item for line in lines}) == 2 * 3 * 4
+    # clean, best_of_n and noise on four columns, best_of_n as made on the model on three; help without an attack
+    assert len(lines) == len({line.item for line in lines}) == 2 * (3 * 4 + 3) + 2 * 4
     told = capsys.readouterr().out
-    assert "no defence" in told and "codec:format=mu_law+refusal_guard" in told
+    assert "no defence" in told and "codec:format=mu_law + refusal_guard" in told
     page = (out / "report.html").read_text(encoding="utf-8")
-    assert page.count("Attack success by defence") >= 1 and "1 task in 12 conditions" in page
+    assert page.count("Attack success by defence") >= 1 and "2 tasks in 15 conditions" in page
     (grid,) = earnest.Run.open(out).grids
     assert grid.columns == ((), ("codec:format=mu_law",), ("refusal_guard",), ("codec:format=mu_law", "refusal_guard"))
-    assert grid.rows == ("", "best_of_n:n=2", "noise:snr_db=10")
+    assert grid.rows == ("", "best_of_n:n=2", "noise:snr_db=10", "best_of_n:n=2,transfer=true")
     assert [cell and cell.id.partition(".harmful_refusal.")[2] for cell in grid.cells[1]] == [
         "attack_on_target_rate@best_of_n:n=2",
         "attack_on_target_rate@best_of_n:n=2+codec:format=mu_law",

@@ -342,6 +342,9 @@ class Attack(abc.ABC):
         Longest search of a stimulus. What is found then depends on the machine.
     usd : float or None
         Most that the search of a stimulus may pay for answers.
+    restart : int
+        Which of several searches it is: another number draws all that is random anew. What an attacker reaches who tries
+        several times is what any of them reaches.
     """
 
     name: ClassVar[str] = ""
@@ -362,6 +365,7 @@ class Attack(abc.ABC):
     queries: int | None = None
     seconds: float | None = None
     usd: float | None = None
+    restart: int = 0
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

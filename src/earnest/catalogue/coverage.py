@@ -76,6 +76,10 @@ class Tested:
         Items.
     metric, model, run : str
         What was measured, of which model, in which folder.
+    knowledge : str
+        `adaptive` or `transfer`; empty where that makes no difference or is not told.
+    of : str
+        The attack and the defence with their parameters, where they are known.
     """
 
     attack: str
@@ -87,6 +91,8 @@ class Tested:
     metric: str
     model: str
     run: str
+    knowledge: str = ""
+    of: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,8 +141,9 @@ class Coverage:
             lines.append(f"{self.imbalance:.1f} works on attacks for every one on a defence")
         for pair in self.matrix:
             interval = "" if pair.low is None or pair.high is None else f" ({pair.low:.0%} to {pair.high:.0%})"
+            knowledge = f", {pair.knowledge}" if pair.knowledge else ""
             lines.append(
-                f"{pair.attack} against {pair.defence}: {pair.value:.0%}{interval}, n {pair.n}, {pair.model}, {pair.run}"
+                f"{pair.of or f'{pair.attack} against {pair.defence}'}: {pair.value:.0%}{interval}, n {pair.n}{knowledge}, {pair.model}, {pair.run}"
             )
         return "\n".join(lines)
 
@@ -146,9 +153,14 @@ class Coverage:
 
 
 def coverage(
-    works: Mapping[str, Work], *, attacks: Sequence[str], defences: Sequence[str], runs: Iterable[Path] = ()
+    works: Mapping[str, Work],
+    *,
+    attacks: Sequence[str],
+    defences: Sequence[str],
+    runs: Iterable[Path] = (),
+    tested: Iterable[Tested] = (),
 ) -> Coverage:
-    """The map of `works`; what was evaluated comes from the run folders `runs`.
+    """The map of `works`; what was evaluated comes from the run folders `runs`, and from what is known as `tested`.
 
     Raises
     ------
@@ -163,7 +175,7 @@ def coverage(
         cells=tuple(_cell(pillar, kind, trust, evaluated) for pillar in PILLARS for kind in KINDS),
         attacks=tuple(attacks),
         defences=("none", *defences),
-        matrix=tuple(pair for folder, report in reports for pair in _tested(folder, report)),
+        matrix=(*(pair for folder, report in reports for pair in _tested(folder, report)), *tested),
         years=_years(trust),
         evaluated_from=tuple(folder.name for folder in folders),
     )

@@ -24,6 +24,7 @@ from earnest.catalogue.coverage import KINDS, Coverage, coverage
 from earnest.catalogue.drawing import coverage_picture, map_picture, related_work
 from earnest.catalogue.exporting import bibtex, csl, markdown, ris
 from earnest.catalogue.feed import atom_feed, entered_since, latest
+from earnest.catalogue.reference import reference_tests
 from earnest.catalogue.searching import commands, registered
 from earnest.catalogue.taxonomy import ATLAS, ATLAS_EDITION, OWASP, OWASP_EDITION, TOPICS
 from earnest.catalogue.work import Work, works
@@ -89,7 +90,9 @@ def write_site(
         If a run folder has no report that can be read.
     """
     out, chosen = Path(out), works() if of is None else of
-    covered = coverage(chosen, attacks=registered("attacks"), defences=registered("defences"), runs=runs)
+    covered = coverage(
+        chosen, attacks=registered("attacks"), defences=registered("defences"), runs=runs, tested=reference_tests()
+    )
     every = list(chosen.values())
     read = {
         "index.html": page_of(chosen, covered),

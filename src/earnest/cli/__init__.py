@@ -29,7 +29,10 @@ COMMANDS = {
         "earnest.cli.attack",
         "Attack a model towards one goal, try the hits on another model, or list attacks.",
     ),
-    "matrix": ("earnest.cli.run", "Test attacks against defences in one run folder; each cell is computed once."),
+    "matrix": (
+        "earnest.cli.matrix",
+        "Test attacks against defences, with a forecast, what each costs, and the best stack.",
+    ),
     "certify": ("earnest.cli.certify", "Bound which changes of a clip a smoothed decision withstands."),
     "fit": ("earnest.cli.fit", "Fit an attack, a defence or a detector to a split of the data."),
     "detect": ("earnest.cli.detect", "Score recordings with a detector: spoofed speech, say."),

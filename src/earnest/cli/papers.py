@@ -115,9 +115,12 @@ def new_command(*, since: datetime.datetime, atom: bool, as_json: bool) -> int:
 def coverage_command(runs: tuple[Path, ...], *, as_json: bool) -> None:
     from earnest.catalogue import works
     from earnest.catalogue.coverage import coverage
+    from earnest.catalogue.reference import reference_tests
     from earnest.catalogue.searching import registered
 
-    found = coverage(works(), attacks=registered("attacks"), defences=registered("defences"), runs=runs)
+    found = coverage(
+        works(), attacks=registered("attacks"), defences=registered("defences"), runs=runs, tested=reference_tests()
+    )
     print_json(found.as_json()) if as_json else click.echo(found.as_text())
 
 

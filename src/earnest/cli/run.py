@@ -1,4 +1,4 @@
-"""`earnest run`: a suite of tasks over a model; `earnest matrix`: attacks against defences."""
+"""`earnest run`: a suite of tasks over a model."""
 
 from __future__ import annotations
 
@@ -150,6 +150,21 @@ SHARED = (
 """What `run` and `matrix` are given alike."""
 
 
+PROCESSES = click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Carry out the run in parts, by N processes of this machine at once.",
+)
+RAY = click.option(
+    "--ray",
+    metavar="ADDRESS",
+    help="Carry out the run in parts on a Ray cluster (HOST:PORT, ray://HOST:PORT or auto); needs the extra ray.",
+)
+
+
 def shared_options(command: T) -> T:
     """The command with the options of every run."""
     for option in reversed(SHARED):
@@ -172,6 +187,8 @@ def shared_options(command: T) -> T:
     help="Defence of one stack, which adds a defended arm; repeatable, applied in order.",
 )
 @STACK
+@PROCESSES
+@RAY
 @project_options
 @click.pass_context
 def run_command(
@@ -184,38 +201,6 @@ def run_command(
     **options: Any,
 ) -> int:
     return evaluated(context, arms={"attack": attacks, "defence": defences, "stack": stacks}, **options)
-
-
-@click.command(
-    "matrix",
-    cls=ProjectCommand,
-    help="Test attacks against defences on SUITE: each --attack is a row, each --defence and each --stack a column. One run "
-    "folder holds all cells, and each cell is computed once.",
-)
-@shared_options
-@ATTACK
-@click.option(
-    "--defence", "defences", multiple=True, metavar="SPEC", help="Add a column with this defence alone; repeatable."
-)
-@STACK
-@project_options
-@click.pass_context
-def matrix_command(
-    context: click.Context,
-    /,
-    *,
-    attacks: tuple[str, ...],
-    defences: tuple[str, ...],
-    stacks: tuple[str, ...],
-    **options: Any,
-) -> int:
-    if not attacks:
-        raise click.UsageError(
-            "a matrix needs an attack: add --attack noise:snr_db=10; `earnest list attacks` shows all"
-        )
-    if not (defences or stacks):
-        raise click.UsageError("a matrix needs a defence: add --defence codec; `earnest list defences` shows all")
-    return evaluated(context, arms={"attack": attacks, "stack": (*((one,) for one in defences), *stacks)}, **options)
 
 
 def evaluated(
@@ -236,11 +221,14 @@ def evaluated(
     config: str | None,
     project: Path | None,
     no_project: bool,
+    processes: int,
+    ray: str | None,
     **options: Any,
 ) -> int:
     """Run what was asked for in these arms, and tell of it; the exit status."""
     from earnest.cli._progress import progress_bar
     from earnest.cli._watch import works_in
+    from earnest.runs.parts import run_in_parts
     from earnest.runs.suite import run_suite
 
     file = context.meta.get("earnest.project")
@@ -272,7 +260,17 @@ def evaluated(
         return 0
     works_in(Path(str(out)))
     with progress_bar(str(model)) as on_progress:
-        run = run_suite(out=out, on_outline=_say_first, on_progress=on_progress, gates=gates, **choice)
+        carry, n_workers = carrier(Path(str(out)), processes=processes, ray=ray, on_progress=on_progress)
+        if carry is None:
+            run = run_suite(out=out, on_outline=say_first, on_progress=on_progress, gates=gates, **choice)
+        else:
+            if choice["shard"]:
+                raise click.UsageError("--shard is one part by hand; leave it out with --processes and --ray")
+            say_first(run_suite(dry_run=True, **choice))
+            whole = {name: value for name, value in choice.items() if name != "suite"}
+            run = run_in_parts(
+                suite, out=Path(str(out)), carry=carry, n_workers=n_workers, options={**whole, "gates": gates}
+            )
     outcome = [*(run.gate(gate) for gate in gates), *run.against]
     if as_json:
         print_json(run.as_json(gates=outcome))
@@ -287,6 +285,21 @@ def evaluated(
     return 0 if all(gate.passed for gate in outcome) else 1
 
 
-def _say_first(outline: Any) -> None:
+def carrier(out: Path, *, processes: int, ray: str | None, on_progress: Callable[[Any], None]) -> tuple[Any, int]:
+    """What carries out the parts of a run, and how many it does at once; None where the run has no parts."""
+    from earnest.runs.parts import by_processes, has_parts
+
+    if ray is not None and processes > 1:
+        raise click.UsageError("a run is carried out by --processes or by --ray, got both; leave one out")
+    if ray is not None:
+        from earnest.bridges.ray import by_ray
+
+        return by_ray(ray, on_progress=on_progress)
+    if processes > 1 or has_parts(out):
+        return by_processes(processes, on_progress=on_progress), processes
+    return None, 1
+
+
+def say_first(outline: Any) -> None:
     """Calls, minutes of audio, cost, and where recordings go, before the first call."""
     click.echo(outline.as_line(), err=True)

@@ -81,7 +81,8 @@ class ActivationDetector(AskingDetector):
         return self.made(arrays, n_rows={label: labels.count(label) for label in sorted(set(labels))})
 
     def _states(self, model: Model, clips: Sequence[AudioClip]) -> list[Floats]:
-        site = self.site or (model.sites[-1] if model.sites else "")
+        states = [site for site in model.sites if not site.startswith("mlp.")]
+        site = self.site or (states[-1] if states else "")
         if not site:
             raise BadParameter(f"{self.name} reads activations, and {model.name!r} names no site; give site=")
         stimuli = [Stimulus(clips={"speech": clip}, prompt=self.prompt) for clip in clips]

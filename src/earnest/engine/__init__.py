@@ -17,7 +17,7 @@ from earnest.engine.judges import ModelJudge
 from earnest.engine.lines import heard_by
 from earnest.engine.prices import Ledger, Price
 from earnest.engine.runner import execute, execute_async
-from earnest.engine.shards import in_shard, lacking, merge
+from earnest.engine.shards import in_shard, lacking, merge, parse_shard
 
 __all__ = [
     "AnswerCache",
@@ -42,5 +42,6 @@ __all__ = [
     "in_shard",
     "lacking",
     "merge",
+    "parse_shard",
     "read_journal",
 ]

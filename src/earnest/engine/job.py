@@ -101,6 +101,8 @@ class Settings:
         How answers are drawn.
     log_queries : bool
         Whether `queries.jsonl` in the run folder gets a line for each question that an attack asks.
+    time_arms : bool
+        Whether `timings.jsonl` in the run folder gets a line for the work on each arm.
     """
 
     max_connections: int = 16
@@ -113,6 +115,7 @@ class Settings:
     batch_size: int | None = None
     sampling: Sampling = Sampling()
     log_queries: bool = False
+    time_arms: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (

@@ -19,7 +19,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -45,6 +45,7 @@ from earnest.engine.planned import write_items
 from earnest.engine.session import Session
 from earnest.engine.shards import in_shard
 from earnest.engine.stopping import finished
+from earnest.engine.timings import Timings
 from earnest.engine.workers import Workers
 from earnest.errors import (
     AccessDenied,
@@ -99,6 +100,7 @@ async def execute_async(
     settings: Settings = Settings(),  # noqa: B008
     on_progress: Callable[[Progress], None] | None = None,
     rows_seen: frozenset[str] = frozenset(),
+    part: Callable[[Job], bool] | None = None,
 ) -> Summary:
     """Ask and score every job that the run folder does not hold yet.
 
@@ -123,6 +125,9 @@ async def execute_async(
         Called on the event loop a few times a second; must not block.
     rows_seen : frozenset of str
         SHA-256 of clips that an artefact of the run was fitted to; items that hold one are marked as seen.
+    part : callable or None
+        Whether a job is done in this sitting, canaries always are; None: all are. The folder still names every job, and the
+        same call without it does the rest.
 
     Returns
     -------
@@ -144,7 +149,7 @@ async def execute_async(
     jobs = _checked([job for job in jobs if in_shard(job.item.id, plan.shard)])
     async with Session(folder, settings) as session, AsyncExitStack() as stack:
         run = await _Run.begin(session, stack, plan, jobs, model, others or {}, guards or {}, judges, on_progress)
-        run.rows_seen = rows_seen
+        run.rows_seen, run.part = rows_seen, part
         await run.finish_all()
     return run.summary()
 
@@ -161,6 +166,7 @@ def execute(
     settings: Settings = Settings(),  # noqa: B008
     on_progress: Callable[[Progress], None] | None = None,
     rows_seen: frozenset[str] = frozenset(),
+    part: Callable[[Job], bool] | None = None,
 ) -> Summary:
     """As `execute_async`, for code without an event loop; inside one (a notebook) it runs in a thread of its own.
 
@@ -179,6 +185,7 @@ def execute(
             settings=settings,
             on_progress=on_progress,
             rows_seen=rows_seen,
+            part=part,
         )
     )
 
@@ -206,6 +213,8 @@ class _Run:
         self._canary_lines: dict[str, JournalLine] = {}
         self._finished: set[str] = set()
         self.rows_seen: frozenset[str] = frozenset()
+        self.part: Callable[[Job], bool] | None = None
+        self.timings: Timings | None = None
         self.pace = Pace(())
         self._n_expected: dict[str, float] = {}
         self.journal: Journal
@@ -268,6 +277,9 @@ class _Run:
             stack.callback(run.crafts.close)
             if session.settings.log_queries:
                 run.query_log = stack.enter_context(QueryLog(run.folder / QUERIES))
+        if session.settings.time_arms:
+            run.timings = Timings(run.folder)
+            stack.callback(run.timings.close)
         run._open_pools(stack)
         # what was pushed last is closed first: worker threads must be let go before their pools are waited for
         stack.push_async_callback(session.close_callers)
@@ -327,7 +339,7 @@ class _Run:
 
     async def finish_all(self) -> None:
         """Finish every job that is left: canaries, then plain arms, so that attacks find clean answers in the cache."""
-        left = [job for job in self.jobs if job.id not in self._finished]
+        left = [job for job in self.jobs if job.id not in self._finished and self._is_due(job)]
         canaries = [job for job in left if job.kind == "canary"]
         plain = [job for job in left if job.kind == "item" and not self._is_attacked(job)]
         attacked = [job for job in left if job.kind == "item" and self._is_attacked(job)]
@@ -339,11 +351,21 @@ class _Run:
             self.caller.rely()
             for arm in self._arms(plain):  # one after the other: two systems never stand around one network at once
                 alike = self._ordered([job for job in plain if job.arm == arm])
-                await self._in_parallel((self._finish(job) for job in alike), self._n_plain)
+                with self._timed(arm):
+                    await self._in_parallel((self._finish(job) for job in alike), self._n_plain)
             for arm in self._arms(attacked):
                 alike = self._ordered([job for job in attacked if job.setup_arm == arm])
-                await self._in_parallel((self._attack(group) for group in self._groups(alike)), self._n_attacks)
+                with self._timed(arm):
+                    await self._in_parallel((self._attack(group) for group in self._groups(alike)), self._n_attacks)
         self._check_whole()
+
+    def _is_due(self, job: Job) -> bool:
+        """Whether it is done in this sitting."""
+        return self.part is None or job.kind == "canary" or self.part(job)
+
+    def _timed(self, arm: Arm) -> AbstractContextManager[None]:
+        """Times the work on an arm, where that is wanted."""
+        return nullcontext() if self.timings is None else self.timings.of(arm, lambda: self.n_done)
 
     def _check_canaries(self, canaries: list[Job]) -> None:
         """Stop where calls for canaries failed, one and all, or answers were swapped: with all else it would be alike."""
@@ -364,7 +386,7 @@ class _Run:
 
     def _check_whole(self) -> None:
         """Every item that was planned has a line, or the run says which has not."""
-        missing = [job.id for job in self.jobs if job.id not in self._finished]
+        missing = [job.id for job in self.jobs if job.id not in self._finished and self._is_due(job)]
         if missing:
             names = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
             raise RunStopped(

@@ -120,6 +120,25 @@ class Curve:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Point:
+    """A point of a plot in a plane.
+
+    Parameters
+    ----------
+    label : str
+    x, y : Estimate
+        A value of None on either axis: the point is named and not drawn.
+    front : bool
+        Whether no other point is better in both.
+    """
+
+    label: str
+    x: Estimate
+    y: Estimate
+    front: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cell:
     """A cell of a heat map.
 
@@ -211,4 +230,4 @@ def cell_table(
     return ("", *columns), tuple((label, *map(told, cells)) for label, cells in rows)
 
 
-__all__ = ["Cell", "Curve", "Estimate", "Figure", "PlotRow", "cell_table", "row_table"]
+__all__ = ["Cell", "Curve", "Estimate", "Figure", "PlotRow", "Point", "cell_table", "row_table"]

@@ -1,7 +1,7 @@
 """Plots of a report as inline SVG, each with its numbers as a table and as a Vega-Lite specification.
 
-Four kinds: intervals in rows (forest plot, dot plot of groups, ranks), pairs that go from one condition to another,
-curves over the strength of a degradation, and a heat map. What is drawn are `Estimate`s; the table and the specification
+Five kinds: intervals in rows (forest plot, dot plot of groups, ranks), pairs that go from one condition to another,
+curves over the strength of a degradation, points in a plane, and a heat map. What is drawn are `Estimate`s; the table and the specification
 are made from the same ones, so that none of the three can differ from the others.
 """
 
@@ -33,7 +33,7 @@ from earnest.report.drawing import (
     unit_text,
     wrapped,
 )
-from earnest.report.estimates import Cell, Curve, Estimate, Figure, PlotRow, cell_table, row_table
+from earnest.report.estimates import Cell, Curve, Estimate, Figure, PlotRow, Point, cell_table, row_table
 
 WIDE_PX, NARROW_PX = 760.0, 360.0
 """Widths of a plot on a desktop and on a phone."""
@@ -471,6 +471,106 @@ def _cell(cell: Cell | None, x: float, y: float, *, wide: float, unit: str, ends
     return element("g", element("title", cell.said), drawn, *content) if cell.said else drawn + Markup("").join(content)
 
 
+def scatter_plot(
+    points: Sequence[Point],
+    *,
+    name: str,
+    title: str,
+    x_name: str,
+    y_name: str,
+    x_unit: str,
+    y_unit: str = "fraction",
+    x_falls: bool = False,
+    width: float = WIDE_PX,
+    height: float = 380.0,
+) -> Figure:
+    """Points in a plane, each with its number and its name beside the plot; those of the front joined by steps.
+
+    Parameters
+    ----------
+    points : sequence of Point
+        Numbered in their order.
+    name, title : str
+        As in `interval_plot`.
+    x_name, y_name, x_unit, y_unit : str
+    x_falls : bool
+        Whether less is better on the axis from left to right; more is better upwards.
+    width, height : float
+        In pixels; under 500 the names stand below the plot.
+    """
+    drawn = [one for one in points if one.x.value is not None and one.y.value is not None]
+    if not drawn:
+        raise BadParameter("a plot of points must have a point at least, got none; leave the figure out")
+    below = width < 500
+    right = width - 14 if below else 0.6 * width
+    xs = scale([e for one in drawn for e in (one.x.value, one.x.low, one.x.high)], unit=x_unit, begin=56, end=right)
+    ys = scale(
+        [e for one in drawn for e in (one.y.value, one.y.low, one.y.high)], unit=y_unit, begin=height - 44, end=26
+    )
+    parts = [*_value_axis(ys, left=46, right=right, name=y_name)]
+    parts.append(_ground(xs, top=26, bottom=height - 44, name=", ".join((x_name, unit_text(x_unit))), signed=False))
+    best = sorted((one for one in drawn if one.front), key=lambda one: (one.x.value, one.y.value))  # type: ignore[return-value,arg-type]
+    if len(best) > 1:
+        parts.append(
+            element("g", element("path", d=_steps(best, xs, ys, falls=x_falls), class_="p-curve"), class_="p-s2")
+        )
+    names: list[Markup] = []
+    for number, one in enumerate(points, start=1):
+        if one in drawn:
+            parts.append(_point(one, number, xs, ys, x_unit=x_unit, y_unit=y_unit))
+        y = height + 4 + 16 * number if below else 26 + 16 * number
+        label = fitted(
+            f"{number}  {one.label}{'' if one in drawn else ' (no value)'}",
+            (width - 16) if below else width - right - 24,
+            12,
+        )
+        names.append(text(label, 8 if below else right + 22, y, class_="p-strong" if one.front else None))
+    header = ("", x_name, "95 % interval", y_name, "95 % interval", "on the front")
+    table = tuple(
+        (one.label, *one.x.written(x_unit), *one.y.written(y_unit), "yes" if one.front else "no") for one in points
+    )
+    total = height + (16 * len(points) + 14 if below else max(0.0, 16.0 * len(points) + 40 - height))
+    return Figure(
+        name=name,
+        title=title,
+        svg=svg(
+            Markup("").join([*parts, *names]), width=width, height=total, title=title, description=_told(header, table)
+        ),
+        header=header,
+        rows=table,
+        vega_lite=vega.scatter(points, x_name=x_name, y_name=y_name, x_unit=x_unit, y_unit=y_unit, title=title),
+    )
+
+
+def _steps(best: Sequence[Point], xs: Scale, ys: Scale, *, falls: bool) -> str:
+    """The path along the front, level and then upright, so that what it bounds is what no stack reaches."""
+    at = [(xs.at(one.x.value), ys.at(one.y.value)) for one in best]  # type: ignore[arg-type]
+    path = f"M{at[0][0]:.1f} {at[0][1]:.1f}"
+    for (x0, y0), (x1, y1) in itertools.pairwise(at):
+        corner = (x1, y0) if falls else (x0, y1)
+        path += f"L{corner[0]:.1f} {corner[1]:.1f}L{x1:.1f} {y1:.1f}"
+    return path
+
+
+def _point(one: Point, number: int, xs: Scale, ys: Scale, *, x_unit: str, y_unit: str) -> Markup:
+    x, y = xs.at(one.x.value), ys.at(one.y.value)  # type: ignore[arg-type]
+    spans = []
+    if one.x.has_interval:
+        spans.append(line(xs.at(one.x.low), y, xs.at(one.x.high), y, class_="p-range p-thin"))  # type: ignore[arg-type]
+    if one.y.has_interval:
+        spans.append(line(x, ys.at(one.y.low), x, ys.at(one.y.high), class_="p-range p-thin"))  # type: ignore[arg-type]
+    said = f"{one.label}: {' '.join(one.x.written(x_unit))}; {' '.join(one.y.written(y_unit))}"
+    label = text(str(number), x + 7, y - 6, class_="p-tiny")
+    return element(
+        "g",
+        element("title", said),
+        *spans,
+        mark(2 if one.front else 0, x, y),
+        label,
+        class_="p-s2" if one.front else "p-s0",
+    )
+
+
 def _told(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """The description of an image: how much it shows; the numbers stand in the table that goes with it."""
     what = "1 row" if len(rows) == 1 else f"{len(rows)} rows"
@@ -478,6 +578,6 @@ def _told(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 __all__ = [
-    "NARROW_PX", "TEXT_PX", "WIDE_PX", "Cell", "Curve", "Estimate", "Figure", "PlotRow",
-    "curve_plot", "heat_map", "interval_plot", "slope_plot",
+    "NARROW_PX", "TEXT_PX", "WIDE_PX", "Cell", "Curve", "Estimate", "Figure", "PlotRow", "Point",
+    "curve_plot", "heat_map", "interval_plot", "scatter_plot", "slope_plot",
 ]  # fmt: skip  # a table: one row a line

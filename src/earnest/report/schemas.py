@@ -15,6 +15,7 @@ MODELS = {
     "finding": "earnest.results.finding:Finding",
     "journal": "earnest.records:JournalLine",
     "judgement": "earnest.records:JudgementLine",
+    "matrix": "earnest.results.matrix:Matrix",
     "manifest": "earnest.audio.manifest:Entry",
     "report": "earnest.report.gather:ReportFile",
     "suite": "earnest.runs.suite_file:Suite",
@@ -22,7 +23,7 @@ MODELS = {
 }
 """The pydantic model of each schema, as `module:name`."""
 
-WRITTEN = frozenset({"finding", "journal", "judgement", "report"})
+WRITTEN = frozenset({"finding", "journal", "judgement", "matrix", "report"})
 """Kinds that earnest writes, whose schemas hold what is worked out when they are written too."""
 
 FOLDER = Path(__file__).parent / "schema"

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from earnest.report.estimates import Cell, Curve, Estimate, PlotRow
+from earnest.report.estimates import Cell, Curve, Estimate, PlotRow, Point
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 COLOURS = ("#0067a3", "#c24e00", "#00795a", "#a34a7f", "#454c57", "#8a6a00")
@@ -109,6 +109,37 @@ def heat_map(
         {"mark": "text", "encoding": {"text": {**number, **_format(unit)}}},
     ]
     return _text(title, values, {"width": {"step": 90}, "height": {"step": 40}, "encoding": encoding, "layer": layers})
+
+
+def scatter(points: Sequence[Point], *, x_name: str, y_name: str, x_unit: str, y_unit: str, title: str) -> str:
+    """Of `plots.scatter_plot`."""
+    values = [
+        {
+            "name": one.label,
+            "x": one.x.value,
+            "x_low": one.x.low,
+            "x_high": one.x.high,
+            "y": one.y.value,
+            "y_low": one.y.low,
+            "y_high": one.y.high,
+            "front": one.front,
+        }
+        for one in points
+    ]
+    x = {"type": "quantitative", "title": x_name, "axis": _format(x_unit)}
+    y = {"type": "quantitative", "title": y_name, "axis": _format(y_unit)}
+    at = {"x": {"field": "x", **x}, "y": {"field": "y", **y}}
+    rule = {"type": "rule", "opacity": 0.45}
+    layers = [
+        {"mark": rule, "encoding": {"x": {"field": "x_low", **x}, "x2": {"field": "x_high"}, "y": at["y"]}},
+        {"mark": rule, "encoding": {"x": at["x"], "y": {"field": "y_low", **y}, "y2": {"field": "y_high"}}},
+        {
+            "mark": {"type": "point", "filled": True, "size": 60},
+            "encoding": {**at, "color": {"field": "front", "type": "nominal"}},
+        },
+        {"mark": {"type": "text", "dx": 8, "align": "left"}, "encoding": {**at, "text": {"field": "name"}}},
+    ]
+    return _text(title, values, {"width": 420, "height": 320, "layer": layers})
 
 
 def _name(series: Sequence[str], one: Estimate) -> str:

@@ -37,10 +37,11 @@ def stack_of(text: str) -> tuple[str, ...]:
     return tuple(parts)
 
 
-def composed(attacks: Sequence[str], stacks: Sequence[Sequence[str]]) -> tuple[Arm, ...]:
+def composed(attacks: Sequence[str], stacks: Sequence[Sequence[str]], *, transfers: bool = False) -> tuple[Arm, ...]:
     """Every arm once: for no defence and each stack the clean one, each attack, and each attack that knows no defence.
 
-    The last are white-box attacks alone, which differ much where they do not know the defence.
+    The last are white-box attacks alone, which differ much where they do not know the defence, or with `transfers` every
+    attack that searches: what one makes that looks at no system is the same whatever it knows.
 
     Parameters
     ----------
@@ -48,6 +49,8 @@ def composed(attacks: Sequence[str], stacks: Sequence[Sequence[str]]) -> tuple[A
         Specifications. `transfer=true` builds an attack on the undefended model, `crafted_on=SPEC` on another one.
     stacks : sequence of sequence of str
         Specifications of defences, in order.
+    transfers : bool
+        Whether every attack that searches is also asked as made by who knows no defence.
 
     Raises
     ------
@@ -63,7 +66,11 @@ def composed(attacks: Sequence[str], stacks: Sequence[Sequence[str]]) -> tuple[A
     for stack in dict.fromkeys(((), *checked)):
         arms.append(Arm(defences=stack))
         arms += [_on(arm, stack) for arm in crafted]
-        arms += [Arm(attack=a.attack, crafted_on=UNDEFENDED, defences=stack) for a in crafted if stack and _differs(a)]
+        arms += [
+            Arm(attack=a.attack, crafted_on=UNDEFENDED, defences=stack)
+            for a in crafted
+            if stack and _differs(a, every=transfers)
+        ]
     return tuple(dict.fromkeys(arms))
 
 
@@ -78,10 +85,18 @@ def _on(arm: Arm, stack: tuple[str, ...]) -> Arm:
     return Arm(attack=arm.attack, crafted_on=on, defences=stack)
 
 
-def _differs(arm: Arm) -> bool:
+def _differs(arm: Arm, *, every: bool) -> bool:
     """Whether an attack is asked in an arm of its own as who does not know the defences makes it."""
     assert arm.attack is not None
-    return arm.crafted_on is None and registry("attacks").make(arm.attack).needs == "gradients"
+    if arm.crafted_on is not None:
+        return False
+    return searches(arm.attack) if every else registry("attacks").make(arm.attack).needs == "gradients"
+
+
+def searches(attack: str) -> bool:
+    """Whether what an attack makes depends on the system that it is made on: it asks it, or needs more than answers."""
+    made = registry("attacks").make(attack)
+    return made.needs != "responses" or getattr(made, "most_queries", None) != 0
 
 
 def _crafted(text: str) -> Arm:

@@ -21,6 +21,7 @@ from typing import Any, Literal, TypedDict, Unpack, overload
 
 import earnest
 from earnest import collector, report
+from earnest.arms import UNDEFENDED
 from earnest.artefacts import Artefact
 from earnest.audio import Manifest, hub
 from earnest.audio.manifest import CSV_NAME
@@ -32,6 +33,7 @@ from earnest.engine.estimate import estimate
 from earnest.engine.job import default_cache
 from earnest.engine.lines import line_of
 from earnest.engine.prices import Price, read_prices
+from earnest.engine.shards import in_shard
 from earnest.errors import BadData, BadParameter, MissingExtra, RunStopped
 from earnest.models import load_model
 from earnest.models.access import Model, Sampling
@@ -120,6 +122,7 @@ class _Request:
     data_name: str | None
     complete: bool
     name: str = ""
+    attacked: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Tell of faults that no data can mend."""
@@ -168,6 +171,10 @@ class RunOptions(TypedDict, total=False):
     max_tokens: int
     name: str
     log_queries: bool
+    attacked: Several | None
+    transfers: bool
+    probe: int | None
+    pages: bool
     gates: Sequence[str] | None
     baseline: str | Path | None
     baseline_margin: float | None
@@ -215,6 +222,10 @@ def run_suite(
     dry_run: bool = False,
     name: str = "",
     log_queries: bool = False,
+    attacked: Several | None = None,
+    transfers: bool = False,
+    probe: int | None = None,
+    pages: bool = True,
     gates: Sequence[str] | None = None,
     baseline: str | Path | None = None,
     baseline_margin: float | None = None,
@@ -278,6 +289,17 @@ def run_suite(
         What the model is called in reports and on leaderboards; empty: its specification, or the name that the run has.
     log_queries : bool
         Whether `queries.jsonl` in the run folder gets a line for each question that an attack asks.
+    attacked : str, sequence of str or None
+        Only these tasks are asked in attacked arms; None: all that an attack can be put on.
+    transfers : bool
+        Whether every attack that searches has arms in which it was made on the bare model; by default those that need
+        gradients.
+    probe : int or None
+        Ask only so many items of each task in every arm, others from arm to arm, to see how long they take; the run is not
+        finished then and has no report, and the same call without it does the rest. Arms are timed (`timings.jsonl`) where
+        it is given; 0 asks everything and times it.
+    pages : bool
+        Whether the report is written; a part of a run needs none.
     gates : sequence of str or None
         Conditions such as `safety=0.9`, shown in the report; what the plan cannot establish is refused before the first call.
     baseline : path or None
@@ -320,7 +342,7 @@ def run_suite(
         )
     suite = suite if isinstance(suite, Suite) else Suite.read(suite)
     suite = judged_as_published(suite) if faithful else suite
-    arms = composed(_several(attack), [_several(defence), *map(_stack, _several(stack))])
+    arms = composed(_several(attack), [_several(defence), *map(_stack, _several(stack))], transfers=transfers)
     settings = Settings(
         max_connections=max_connections,
         timeout_s=timeout_s,
@@ -331,6 +353,7 @@ def run_suite(
         prices=_prices(price, model, (*_several(judge), *(one for specs in guards_of(arms).values() for one in specs))),
         sampling=Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed),
         log_queries=log_queries,
+        time_arms=probe is not None,
     )
     request = _Request(
         arms=arms,
@@ -347,6 +370,7 @@ def run_suite(
         data_name=PROBE if data is None else None,
         complete=not (dry_run or allow_missing),
         name=_plain_name(name),
+        attacked=tuple(name.replace("-", "_") for name in _several(attacked)),
     )
     with collector.paused():
         found = _data(suite, data, allow_missing=allow_missing)
@@ -371,11 +395,17 @@ def run_suite(
             settings=settings,
             on_progress=on_progress,
             rows_seen=prepared.rows_seen,
+            part=_probed(prepared, probe) if probe else None,
         )
     except RunStopped:
-        report.write(Path(str(out)), gates=gates, note=_note(prepared) or None)  # of what was done, for those who look
+        if pages:
+            report.write(
+                Path(str(out)), gates=gates, note=_note(prepared) or None
+            )  # of what was done, for those who look
         raise
     run = Run(folder=Path(str(out)), plan=Plan.read(Path(str(out))), summary=summary)
+    if probe or not pages:
+        return run
     run = run if beside is None else run.judged_against(beside, margin=baseline_margin)
     report.write(run.results, gates=gates, against=run.against, note=_note(prepared) or None)
     return run
@@ -385,6 +415,10 @@ def _prepared(suite: Suite, request: _Request, *, model: str | Model, data: Mani
     """Everything resolved and checked; nothing asked, nothing written."""
     request.check()
     chosen = resolve(suite, task=request.task, pillar=request.pillar)
+    if unknown := sorted(set(request.attacked) - {found.name for found in chosen}):
+        raise BadParameter(
+            f"attacked tasks must be among those that are run, {', '.join(found.name for found in chosen[:8])}, got {', '.join(unknown)}"
+        )
     if isinstance(data, Manifest) and (told := slips(data, chosen)):
         warnings.warn(f"{str(data.folder)!r}: {'; '.join(told)}", stacklevel=3)
     every, lacks = _items(chosen, request, data)
@@ -419,6 +453,7 @@ def _prepared(suite: Suite, request: _Request, *, model: str | Model, data: Mani
             subtasks=subtasks.get(found.name, {}),
             beyond=within[found.name].beyond if found.name in within else {},
             n_seen=sum(is_seen(item, seen) for item in items.get(found.name, ())),
+            attacked=request.attacked,
         )
         for found in chosen
     )
@@ -441,7 +476,7 @@ def _prepared(suite: Suite, request: _Request, *, model: str | Model, data: Mani
         Job(item=item, arm=arm, score=found.score, goal=found.goal, seen=is_seen(item, seen))
         for arm in plan.by_arm
         for found in chosen
-        if _stands_in(found, arm)
+        if _stands_in(found, arm, among=request.attacked)
         for item in items.get(found.name, ())
     ]
     proofs = [Job(item=item, arm=Arm(), score=Canary().score, kind="canary") for item in canaries]
@@ -734,6 +769,7 @@ def _planned(
     subtasks: dict[str, int],
     beyond: dict[str, int],
     n_seen: int,
+    attacked: tuple[str, ...],
 ) -> PlannedTask:
     rows: Any = data  # in the form that the suite's tasks read
     unserved = task.unserved(rows)
@@ -750,7 +786,9 @@ def _planned(
         not_run=lack,
         beyond=beyond,
         own_arms=tuple(map(PlannedArm.of, own_arms)),
-        unattacked=tuple(dict.fromkeys(arm.attack for arm in arms if arm.attack and not _stands_in(task, arm))),
+        unattacked=tuple(
+            dict.fromkeys(arm.attack for arm in arms if arm.attack and not _stands_in(task, arm, among=attacked))
+        ),
         subtasks=subtasks,
         unserved=unserved,
     )
@@ -761,15 +799,36 @@ def _own_arms(items: Sequence[Item]) -> tuple[Arm, ...]:
     return tuple(dict.fromkeys(item.own_attack.arm() for item in items if item.own_attack is not None))
 
 
-def _stands_in(task: Task, arm: Arm) -> bool:
-    """Whether a task is asked in an arm."""
+def _stands_in(task: Task, arm: Arm, *, among: Sequence[str] = ()) -> bool:
+    """Whether a task is asked in an arm; of attacked ones only those `among` the named, where any is."""
     if arm.attack is None:
         return True
+    if among and task.name not in among:
+        return False
     attack = registry("attacks").get(parse_spec(arm.attack).name)
     if only := getattr(attack, "only", ()):
         return task.registered in only
     family = getattr(attack, "family", "")
     return task.single_clip if family == "corruption" else task.has_goals
+
+
+def _probed(prepared: _Prepared, n_items: int) -> Callable[[Job], bool]:
+    """Whether a job is one of the few of its task and arm by which a run is timed; each arm has others, in turn.
+
+    What was crafted on the bare model and is only tried on a stack is tried with the items of the bare arm, so that it finds
+    them crafted, as it does in the whole run.
+    """
+    by_cell: dict[tuple[Arm, str], list[Job]] = {}
+    for job in prepared.jobs:
+        if job.kind == "item" and in_shard(job.item.id, prepared.plan.shard):
+            by_cell.setdefault((job.arm, job.item.task), []).append(job)
+    turns = {cell: turn for turn, cell in enumerate(by_cell)}
+    chosen: set[str] = set()
+    for (arm, task), jobs in by_cell.items():
+        made_in = Arm(attack=arm.attack) if arm.crafted_on == UNDEFENDED else arm
+        turn = turns.get((made_in, task), turns[arm, task])
+        chosen |= {jobs[(n_items * turn + place) % len(jobs)].id for place in range(n_items)}
+    return lambda job: job.id in chosen
 
 
 def _note(prepared: _Prepared) -> str:
