@@ -48,7 +48,7 @@ from earnest.attacks._candidate import HELD, TEXTS, Budgets, Candidate, as_files
 from earnest.attacks._craft import Crafted, Crafts, craft_key, crafting, fingerprint_of
 from earnest.attacks._limits import Limits, Log
 from earnest.attacks._twins import TwinTrial, change_on, twin_trials
-from earnest.attacks._victim import Victim, complied, drawn_replies, reached, told_of
+from earnest.attacks._victim import Victim, complied, drawn_replies, marked, reached, told_of
 from earnest.audio import AudioClip, Entry, Stimulus
 from earnest.errors import AccessDenied, BadParameter
 from earnest.metrics.intervals import wilson
@@ -214,6 +214,7 @@ class Attempt(Trial):
             "clean_answer_tokens": _n_tokens(self.clean),
             "control_answer": _text(self.control_answer),
             "clean_answer": _text(self.clean),
+            "told": list(self.answer.told) if isinstance(self.answer, Answer) else [],
             "drawn": dict(self.drawn),
             "draw": VERIFY_DRAW,
         }
@@ -597,7 +598,9 @@ class Attack(abc.ABC):
         return [
             self._trial(
                 one,
-                answer=replies.get(place) or Failure(reason="attack_failed", detail=one.fault),
+                answer=marked(replies[place], clean=one.before, asked=one.stimulus, drawn=one.drawn)
+                if place in replies
+                else Failure(reason="attack_failed", detail=one.fault),
                 first_success=one.first_success if adaptive else None,
             )
             for place, one in enumerate(crafted)

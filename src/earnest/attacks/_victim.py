@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
@@ -164,7 +164,12 @@ class Victim:
         numbers = self._numbers([place for place, _ in questions])
         stimuli = [candidate.applied(self.stimuli[place], budgets=self._budgets) for place, candidate in questions]
         draws = [FIRST_SEARCH_DRAW + (number if draw is None else draw) for number in numbers]
-        replies = drawn_replies(self._system, stimuli, draws=draws)
+        replies = [
+            marked(reply, clean=self.stimuli[place], asked=asked, drawn=candidate.drawn)
+            for (place, candidate), asked, reply in zip(
+                questions, stimuli, drawn_replies(self._system, stimuli, draws=draws), strict=True
+            )
+        ]
         for (place, candidate), number, reply, asked in zip(questions, numbers, replies, stimuli, strict=True):
             self._enter(place, number, reply)
             self.accounts[place].last = candidate
@@ -335,7 +340,8 @@ def reached(stimulus: Stimulus, reply: Reply) -> bool | None:
         return None
     if not isinstance(reply, Answer):
         return False
-    return stimulus.goal.reached_by(reply.said, finish=reply.reading.finish)
+    goal = stimulus.goal
+    return goal.reached_by(reply.said, own=reply.own(repeats=goal.repeats), finish=reply.reading.finish)
 
 
 def complied(stimulus: Stimulus, reply: Reply) -> bool | None:
@@ -344,7 +350,32 @@ def complied(stimulus: Stimulus, reply: Reply) -> bool | None:
         return None
     if not isinstance(reply, Answer):
         return False
-    return stimulus.goal.complied(reply.said, finish=reply.reading.finish)
+    goal = stimulus.goal
+    return goal.complied(reply.said, own=reply.own(repeats=goal.repeats), finish=reply.reading.finish)
+
+
+SAID = "said"
+"""In what a candidate tells of how it was drawn: the words, or the list of them, that an attack says in its clips."""
+
+
+def spoken_in(drawn: Mapping[str, Any]) -> tuple[str, ...]:
+    """The words that an attack says in its clips, by what tells how they were drawn."""
+    said = drawn.get(SAID, ())
+    return (said,) if isinstance(said, str) else tuple(map(str, said))
+
+
+def told_to(clean: Stimulus, asked: Stimulus, drawn: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What an attack told a model: texts in place of the item's own or beside them, and words that it said aloud."""
+    own = {clean.prompt, clean.system_prompt, *(turn.text for turn in clean.history)}
+    turns = (turn.text for turn in asked.history if turn.role == "user")
+    texts = (text for text in (asked.prompt, asked.system_prompt, *turns) if text and text not in own)
+    return tuple(dict.fromkeys(texts)), spoken_in(drawn)
+
+
+def marked(reply: Reply, *, clean: Stimulus, asked: Stimulus, drawn: Mapping[str, Any]) -> Reply:
+    """A reply that knows what the attack told the model, so that an echo of it is read as one."""
+    told, spoken = told_to(clean, asked, drawn)
+    return replace(reply, told=told, spoken=spoken) if isinstance(reply, Answer) and (told or spoken) else reply
 
 
 def told_of(stimulus: Stimulus, reply: Reply) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from earnest.audio import AudioClip, Stimulus, Turn
 from earnest.errors import AccessDenied, BadParameter, FailureReason, HistoryRefused, ModelFailed
 from earnest.models.edits import Edit, Position, edited_fingerprint
 from earnest.models.timing import waiting
-from earnest.replies import ReadReply, read
+from earnest.replies import ReadReply, read, without_repetition
 from earnest.run_folder import plain_json
 from earnest.text import valid_text
 
@@ -164,6 +164,9 @@ class Answer:
         Of the whole answer, for models that grant scores.
     value : float or None
         Of a subject that answers with a number (`Model.gives`): its number, finite.
+    told, spoken : tuple of str
+        What an attack told the model in words, and what it said aloud, in place of the item's own or beside it: an answer
+        that only repeats it is no answer. No model sets them.
     details : mapping
         JSON values that a model adds: `transcript` (what it heard), `finish_reason`, `reasoning` (what it thought beside
         its answer), `revision`; `blocked` and `filter` (what it said) where a provider's filter stopped it. `cut` says what was left out of a text that was too long.
@@ -181,6 +184,8 @@ class Answer:
     log_probability: float | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     value: float | None = None
+    told: tuple[str, ...] = field(default=(), compare=False)
+    spoken: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         """The one gate for what models say: behind it there are only texts that can be read, scored and written down."""
@@ -214,6 +219,17 @@ class Answer:
     def said(self) -> str:
         """The answer itself, without reasoning, preamble and wrapping: what every interpretation goes by."""
         return self.reading.answer
+
+    def own(self, *, repeats: bool) -> str:
+        """What it says without the sentences that only repeat what an attack told the model.
+
+        Parameters
+        ----------
+        repeats : bool
+            Whether to say again what was said aloud may be what was asked for, as in transcription.
+        """
+        sources = self.told if repeats else (*self.told, *self.spoken)
+        return without_repetition(self.said, sources=sources) if sources else self.said
 
 
 def _finite(value: Any) -> float:

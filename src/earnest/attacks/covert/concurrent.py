@@ -169,6 +169,7 @@ class Concurrent(SpokenAttack):
             "at_s": at_s,
             "pattern": self.pattern,
             "strategy": self.strategy,
+            "said": [self.user, *([STRATEGIES[self.strategy]] if self.strategy else [])],
             "voice": speaker.voice.spec,
         }
         return Candidate(clip=clip, drawn=drawn)
@@ -196,7 +197,9 @@ class Concurrent(SpokenAttack):
         return within_full_scale(AudioClip(mixed, rate)), at_s
 
     def _plain(self, stimulus: Stimulus) -> Candidate:
-        return Candidate() if stimulus.goal is None else Candidate(clip=self._speaker(stimulus).says(self.user))
+        if stimulus.goal is None:
+            return Candidate()
+        return Candidate(clip=self._speaker(stimulus).says(self.user), drawn={"said": self.user})
 
 
 def _at_peak(samples: Samples) -> Samples:

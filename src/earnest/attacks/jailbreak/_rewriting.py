@@ -132,7 +132,7 @@ class Rewriting(Attack, abc.ABC):
             text = None if written is None else field_of(written, "prompt")
             if text is None or not any(sign.isalnum() for sign in text):
                 continue
-            candidate = Candidate(clip=speaker.says(text[:1000]))
+            candidate = Candidate(clip=speaker.says(text[:1000]), drawn={"said": text[:1000]})
             try:
                 (reply,) = victim.ask([(place, candidate)])
             except LimitReached as error:
@@ -143,6 +143,7 @@ class Rewriting(Attack, abc.ABC):
                 drawn = {
                     "round": number,
                     "text": text,
+                    "said": text[:1000],
                     "score": past[-1].score,
                     "voice": speaker.voice.spec,
                     **writer.facts,
