@@ -31,6 +31,7 @@ losses and clips then agree to 1e-4 of what was changed, not to the bit.
 from __future__ import annotations
 
 import abc
+import copy
 import dataclasses
 import math
 from collections import Counter
@@ -38,7 +39,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -52,7 +53,7 @@ from earnest.attacks._victim import Victim, complied, drawn_replies, marked, rea
 from earnest.audio import AudioClip, Entry, Stimulus
 from earnest.errors import AccessDenied, BadParameter
 from earnest.metrics.intervals import wilson
-from earnest.models.access import CLEAN_DRAW, VERIFY_DRAW, Access, Answer, Failure, Reply, System, rng_for
+from earnest.models.access import CLEAN_DRAW, VERIFY_DRAW, Access, Answer, Failure, Model, Reply, System, rng_for
 from earnest.registry import Registry, Spec
 
 attacks = Registry("attacks")
@@ -363,6 +364,27 @@ class Attack(abc.ABC):
     queries: int | None = None
     seconds: float | None = None
     usd: float | None = None
+
+    _models: ClassVar[Mapping[str, Any]] = {}
+
+    @property
+    def writers(self) -> tuple[str, ...]:
+        """The models that write for it, by specification; by default none."""
+        return ()
+
+    @property
+    def max_writer_calls(self) -> int:
+        """How often it asks them about a stimulus at most."""
+        return 0
+
+    def lent(self, models: Mapping[str, Model]) -> Self:
+        """The same attack, which asks these models in the place of those that it would load itself, by specification.
+
+        A run lends it callers, so that what its writers are asked is kept, counted, paid and limited like any call.
+        """
+        made = copy.copy(self)
+        object.__setattr__(made, "_models", dict(models))
+        return made
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

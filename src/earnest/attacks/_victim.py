@@ -212,6 +212,10 @@ class Victim:
         for place in sorted(set(range(len(candidates))).difference(self.searched(candidates))):
             yield place, Candidate(fault=candidates[place].fault)
 
+    def paid(self, place: int, cost: float) -> None:
+        """Count what a search paid beside its questions to the victim, in US dollars: a model that writes for it, say."""
+        self.accounts[place].cost += cost
+
     def reached(self, place: int, reply: Reply) -> bool | None:
         """Whether `reply` reaches the goal of `place`; None where there is no goal, no answer or no telling."""
         return reached(self.stimuli[place], reply)

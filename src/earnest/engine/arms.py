@@ -34,7 +34,7 @@ class Setup:
 def setups(
     plan: Plan, arms: Iterable[Arm], *, model: Model, sampling: Sampling, others: Mapping[str, Model] | None = None
 ) -> dict[Arm, Setup]:
-    """The setup of each arm; `others` are models that attacks are built on, by their specification.
+    """The setup of each arm; `others` are models that attacks are built on, or that write for them, by their specification.
 
     Raises
     ------
@@ -55,6 +55,8 @@ def _setup(plan: Plan, arm: Arm, model: Model, others: Mapping[str, Model], samp
     if arm.attack is None:
         return Setup(system)
     attack = registry("attacks").make(arm.attack)
+    if writers := getattr(attack, "writers", ()):
+        attack = attack.lent({spec: others[spec] for spec in writers if spec in others})
     crafted_on = None
     if arm.crafted_on is not None:
         built_on = model if arm.crafted_on == UNDEFENDED else others[arm.crafted_on]

@@ -41,7 +41,7 @@ from earnest.registry import Spec, has_extra, loaded_files, parse_spec, registry
 from earnest.results.baseline import Baseline, check_margin
 from earnest.results.gates import check_gates
 from earnest.runs.again import Replay, in_words, probe_hearing, replay
-from earnest.runs.arms import built_on_others, composed, stack_of
+from earnest.runs.arms import built_on_others, composed, stack_of, writers_of
 from earnest.runs.artefacts import artefacts_of, is_seen, recorded, rows_seen, seen_samples
 from earnest.runs.data_check import DataCheck, check_data, check_official, slips
 from earnest.runs.fit import FitOutline, fit
@@ -418,7 +418,7 @@ def _prepared(suite: Suite, request: _Request, *, model: str | Model, data: Mani
         )
         for found in chosen
     )
-    others = {spec: load_model(spec) for spec in built_on_others(arms)}
+    others = {spec: load_model(spec) for spec in dict.fromkeys((*built_on_others(arms), *writers_of(arms)))}
     plan = _plan(
         suite, request, planned, items, models=(loaded, *others.values()), judges=judges, data=data, artefacts=artefacts
     )
@@ -804,6 +804,13 @@ def _outline(prepared: _Prepared) -> Outline:
         n_canaries=sum(job.kind == "canary" for job in jobs),
         estimate=None
         if nobody
-        else estimate(prepared.plan, jobs, model=prepared.model, judges=prepared.judges, settings=prepared.settings),
+        else estimate(
+            prepared.plan,
+            jobs,
+            model=prepared.model,
+            others=prepared.others,
+            judges=prepared.judges,
+            settings=prepared.settings,
+        ),
         official=summarised(prepared.data) if isinstance(prepared.data, OfficialData) else None,
     )
