@@ -487,6 +487,14 @@ class Model(abc.ABC):
         """
         return list(targets)
 
+    def aimed_together(self, stimuli: Sequence[Stimulus], *, targets: Sequence[str]) -> list[str]:
+        """The targets as one change for all of these stimuli does best to drive them; by default as they are.
+
+        One change cannot turn another word of each transcript into a third: a model that writes one before it answers
+        gives targets with a transcript that is the same for all.
+        """
+        return list(targets)
+
     def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> NDArray[np.float64]:
         """Log-probability of each text as the whole answer to its stimulus, in nats; behind the access "scores".
 
@@ -739,6 +747,7 @@ _DOORS: Mapping[str, Callable[..., Any]] = {
     "ask_one": _door_of_ask_one,
     "loss_and_gradient": _door_of_inner,
     "aimed": _door_of_inner,
+    "aimed_together": _door_of_inner,
     "score": _door_of_inner,
     "activations": _door_of_inner,
 }
@@ -973,6 +982,12 @@ class System:
         """As `Model.aimed`, through the defences that stand before the model and with those around it."""
         unscreened = self.unscreened
         return self.inner.aimed([unscreened.defended(stimulus, draw=draw) for stimulus in stimuli], targets=targets)
+
+    def aimed_together(self, stimuli: Sequence[Stimulus], *, targets: Sequence[str], draw: int = 0) -> list[str]:
+        """As `Model.aimed_together`, through the defences that stand before the model and with those around it."""
+        unscreened = self.unscreened
+        heard = [unscreened.defended(stimulus, draw=draw) for stimulus in stimuli]
+        return self.inner.aimed_together(heard, targets=targets)
 
     def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str], *, draw: int = 0) -> NDArray[np.float64]:
         """As `Model.score`, through the defences that stand before the model and with those around it.

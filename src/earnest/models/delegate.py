@@ -55,6 +55,10 @@ class Delegate(Model):
         """As `Model.aimed`."""
         return self.model.aimed(stimuli, targets=targets)
 
+    def aimed_together(self, stimuli: Sequence[Stimulus], *, targets: Sequence[str]) -> list[str]:
+        """As `Model.aimed_together`."""
+        return self.model.aimed_together(stimuli, targets=targets)
+
     def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> NDArray[np.float64]:
         """As `Model.score`."""
         return self.model.score(stimuli, texts)
@@ -146,6 +150,11 @@ class Within(Delegate):
         """As `Model.aimed`, inside the context."""
         with self._inside() as model:
             return model.aimed(stimuli, targets=targets)
+
+    def aimed_together(self, stimuli: Sequence[Stimulus], *, targets: Sequence[str]) -> list[str]:
+        """As `Model.aimed_together`, inside the context."""
+        with self._inside() as model:
+            return model.aimed_together(stimuli, targets=targets)
 
     def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> NDArray[np.float64]:
         """As `Model.score`, inside the context."""
