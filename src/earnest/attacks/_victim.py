@@ -39,6 +39,10 @@ class Account:
     """What was asked last: what a search that is cut short has."""
 
 
+_FOR_NOW = frozenset({"cancelled", "over_budget"})
+"""Reasons for which a call was not made in this sitting, and may be in another: a search with one is not what it would have been."""
+
+
 class Victim:
     """A system as an attack sees it: everything asked is counted, stimulus by stimulus.
 
@@ -317,7 +321,7 @@ class Victim:
         account.n_queries = max(account.n_queries, number)
         if isinstance(reply, Failure):
             account.n_failed_queries += 1
-            account.may_pass |= reply.passing
+            account.may_pass |= reply.passing or reply.reason in _FOR_NOW
         if isinstance(reply, Answer) and not reply.usage.get("cached"):
             account.cost += reply.usage.get("cost_usd", 0.0)
         if account.first_success is None and self.reached(place, reply):
