@@ -56,6 +56,20 @@ def test_what_the_model_says_itself_has_no_loss_after_its_own_transcript(asked):
     assert np.isfinite(steep).all() and steep.any()
 
 
+def test_one_change_for_all_is_aimed_at_the_answer_after_no_transcript(asked):
+    """One change cannot turn a word of each transcript into another; led into the answer after none, the model says what it hears."""
+    model, stimulus, text = asked
+    (aim,) = model.aimed_together([stimulus], targets=[text])
+    assert (aim, aim.transcript, aim.end_weight) == (text, "", None)
+    ((loss,), (gradient,)) = model.loss_and_gradient([stimulus], targets=[aim])
+    assert loss > 1 and np.isfinite(gradient).all() and gradient.any()
+    (reply,) = model.ask([stimulus])
+    after_own = Target(reply.text, end_weight=None, transcript=reply.details["transcript"])
+    assert model.loss_and_gradient([stimulus], targets=[after_own])[0][0] < loss
+    compared = Stimulus(clips=stimulus.clips, prompt="Transcribe the speech.")
+    assert [type(aim) for aim in model.aimed_together([compared], targets=["open the door"])] == [str]
+
+
 def test_where_answers_are_compared_a_target_stays_as_it_is(asked):
     model, stimulus, _ = asked
     compared = Stimulus(clips=stimulus.clips, prompt="Transcribe the speech.")

@@ -243,6 +243,24 @@ def test_disguises_do_what_they_are_called():
     assert 10 * np.log10(power(speech) / power(noisy - speech)) == pytest.approx(-5, abs=0.1)
 
 
+def test_a_dialect_says_claim_and_instruction_anew_in_another_accent(monkeypatch):
+    with pytest.raises(BadParameter, match="accents are known of the engines espeak, flite, got 'toy'"):
+        attacks.make("concurrent:voice=toy,pattern=dialect").ready()
+    monkeypatch.setattr(concurrent, "ACCENTS", {"toy": ("scots", "welsh")})
+    ToyVoice.said.clear()
+    attack = attacks.make("concurrent:voice=toy,pattern=dialect,user=hello")
+    attack.ready()
+    attempts = [
+        attack.run(System(Listener(lambda s: "no")), [request(seed=k)], rng=np.random.default_rng(k)).attempts[0]
+        for k in range(6)
+    ]
+    by_voice = {voice: {text for own, text in ToyVoice.said if own == voice} for voice, _ in ToyVoice.said}
+    claim = concurrent.STRATEGIES["task_complete"]
+    assert by_voice["scots"] == by_voice["welsh"] == {claim, REQUEST}, "both are drawn, and say the same"
+    assert "hello" in by_voice["plain"] and claim not in by_voice["plain"]
+    assert all(attempt.drawn["pattern"] == "dialect" and attempt.clip.peak > 0 for attempt in attempts)
+
+
 @pytest.mark.parametrize("pattern", concurrent.PATTERNS)
 def test_the_control_is_the_user_alone(pattern):
     attempt = run(f"concurrent:pattern={pattern}")[0].attempts[0]

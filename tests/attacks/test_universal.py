@@ -52,12 +52,12 @@ def test_a_segment_goes_to_the_edge_of_the_bound_and_stands_before_the_clip():
     default = attacks.make("mute")
     assert (default.length_s, default.epsilon) == (0.64, 0.02)
     model = Any(weights(), threshold=100.0)
-    attack, artefact = fitted("mute:length_s=0.02,steps=40,epsilon=0.01,batch=2", [Row(1), Row(2), Row(3)], model)
+    attack, artefact = fitted("mute:length_s=0.02,steps=60,epsilon=0.01,batch=2", [Row(1), Row(2), Row(3)], model)
     assert {str(aim) for aim in model.aims} == {""} and all(isinstance(aim, Target) for aim in model.aims)
     # 320 samples stand where the weights begin, whatever the clip is: each goes as far as it may the way of its weight
     np.testing.assert_allclose(artefact.arrays["segment"], 0.01 * np.sign(weights()[:320]), atol=1e-6)
     losses = artefact.arrays["losses"]
-    assert losses.shape == (40,) and losses[-1] < losses[0]
+    assert losses.shape == (60,) and losses[-1] < losses[0]
     stimulus = toy_stimulus(seed=7, n_samples=500)
     (attempt,) = attack.run(System(Any(weights(), threshold=1e9)), [stimulus], rng=np.random.default_rng(0)).attempts
     assert attempt.clip.n_samples == 820 and np.array_equal(attempt.clip.samples[320:], stimulus.clip.samples)
@@ -81,13 +81,52 @@ def test_a_fit_begins_within_a_tenth_of_the_bound():
 def test_an_additive_change_is_repeated_over_the_clip():
     model = Any(np.tile(weights(80), 20), threshold=1e9)  # the weights repeat every 80 samples
     rows = [Row(k, action="open a door") for k in range(4)]
-    attack, artefact = fitted("universal_additive:length_s=0.005,steps=40,batch=2", rows, model)
+    attack, artefact = fitted("universal_additive:length_s=0.005,steps=60,batch=2", rows, model)
     assert set(model.aims) == {"sure here is how to open a door"}
     np.testing.assert_allclose(artefact.arrays["segment"], 0.01 * np.sign(weights(80)), atol=1e-6)
     stimulus = toy_stimulus(seed=7, n_samples=500)
     (attempt,) = attack.run(System(model), [stimulus], rng=np.random.default_rng(0)).attempts
     change = attempt.clip.samples - stimulus.clip.samples
     np.testing.assert_allclose(change, np.resize(artefact.arrays["segment"], 500), atol=STEP)
+
+
+def test_an_additive_change_may_have_one_snr_on_every_clip():
+    model = Any(np.tile(weights(80), 20), threshold=1e9)
+    rows = [Row(k, action="open a door") for k in range(4)]
+    attack, artefact = fitted("universal_additive:length_s=0.005,steps=60,batch=2,snr_db=15", rows, model)
+    assert np.array_equal(np.sign(artefact.arrays["segment"]), np.sign(weights(80)))
+    stimuli = [toy_stimulus(seed=7, n_samples=500), toy_stimulus(seed=8, n_samples=640)]
+    loud = [each.with_clip(each.clip.with_samples(k * each.clip.samples)) for k, each in zip((1, 0.25), stimuli)]
+    attempts = attack.run(System(model), loud, rng=np.random.default_rng(0)).attempts
+    assert [attempt.distortion.snr_db for attempt in attempts] == pytest.approx([15, 15], abs=0.05)
+    assert [attempt.control_trial.distortion.snr_db for attempt in attempts] == pytest.approx([15, 15], abs=0.05)
+    changes = [attempt.clip.samples - each.clip.samples for attempt, each in zip(attempts, loud)]
+    assert all(change[:80] @ artefact.arrays["segment"] > 0 for change in changes)
+    with pytest.raises(BadParameter, match="snr_db of universal_additive must be from -20 to 60, got 99"):
+        attacks.make("universal_additive:snr_db=99")
+
+
+class Writing(Any):
+    """Writes a transcript before it answers."""
+
+    def aimed_together(self, stimuli, *, targets):
+        return [Target(target, end_weight=None, transcript="") for target in targets]
+
+
+@pytest.mark.parametrize(("spec", "driven"), [("iambad", True), ("universal_additive", True), ("mute", False)])
+def test_other_words_than_the_models_own_are_driven_with_what_it_writes_before_them(spec, driven):
+    model = Writing(weights(), threshold=1e9)
+    fitted(f"{spec}:length_s=0.01,steps=2", [Row(1, action="a b"), Row(2, action="c d")], model)
+    assert {getattr(aim, "transcript", None) == "" for aim in model.aims} == {driven}
+
+
+def test_the_rate_falls_to_a_tenth():
+    _, artefact = fitted("mute:length_s=0.02,steps=2,epsilon=0.5,batch=2", [Row(1)], Any(weights(), threshold=100.0))
+    begun = (0.05 * np.random.default_rng(0).uniform(-1, 1, 320)).astype(np.float32)
+    moved = np.abs(
+        artefact.arrays["segment"] - begun
+    )  # the toy's gradient is always the same: both steps are whole ones
+    np.testing.assert_allclose(moved, 0.05 * 0.5 * (1 + 0.1), rtol=1e-3)
 
 
 @pytest.mark.source("attacks/iambad", of="gupta2025-bad", at="the abstract and page 1: one segment for all prompts")

@@ -10,6 +10,7 @@ import pytest
 
 from earnest.errors import BadParameter
 from earnest.report.drawing import scale, standalone, tick_text
+from earnest.report.estimates import AS_IT_IS, CONTROL, DEFENDED, OTHER_RUN
 from earnest.report.plots import (
     Cell,
     Curve,
@@ -66,6 +67,23 @@ def test_two_conditions_have_two_shapes_and_a_legend() -> None:
     classes = [node.get("class") for node in drawn(figure).iter() if "p-mark" in (node.get("class") or "")]
     assert classes.count("p-mark") == 2 and classes.count("p-mark p-hollow") == 2  # in the plot, and in the legend
     assert {"clean", "defended"} <= {node.text for node in drawn(figure).iter(f"{SVG}text")}
+
+
+def test_a_meaning_has_one_mark_in_every_figure() -> None:
+    """The control is the third mark, whether or not there is a defended system, which is the second."""
+    assert (AS_IT_IS, DEFENDED, CONTROL, OTHER_RUN) == (0, 1, 2, 3)
+    row = PlotRow(label="a", marks=(Estimate(value=0.2, n=5), Estimate(value=0.9, n=4, series=CONTROL)))
+    figure = interval_plot([row], name="f", title="t", series=("attack", "", "control"))
+    assert [row[:3] for row in figure.rows] == [("a", "attack", "20 %"), ("a", "control", "90 %")]
+    groups = [node.get("class") for node in drawn(figure).iter(f"{SVG}g")]
+    assert groups.count("p-s0") == groups.count("p-s2") == 2 and "p-s1" not in groups  # in the plot, and in the legend
+    scale = json.loads(figure.vega_lite)["layer"][1]["encoding"]["shape"]["scale"]
+    assert scale == {"domain": ["attack", "control"], "range": ["circle", "square"]}
+    pair = PlotRow(label="b", marks=(Estimate(value=0.2, n=5), Estimate(value=0.9, n=4, series=OTHER_RUN)))
+    slopes = slope_plot([pair], name="s", title="t", sides=("baseline", "other run"))
+    assert [row[1] for row in slopes.rows] == ["baseline", "other run"]
+    paths = [node.get("d") for node in drawn(slopes).iter(f"{SVG}path") if "p-mark" in (node.get("class") or "")]
+    assert len(paths) == 1 and paths[0].startswith("M0 -5.4"), "a triangle"
 
 
 def test_a_curve_is_broken_where_few_items_are() -> None:

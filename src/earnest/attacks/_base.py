@@ -31,6 +31,7 @@ losses and clips then agree to 1e-4 of what was changed, not to the bit.
 from __future__ import annotations
 
 import abc
+import copy
 import dataclasses
 import math
 from collections import Counter
@@ -38,7 +39,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -48,11 +49,11 @@ from earnest.attacks._candidate import HELD, TEXTS, Budgets, Candidate, as_files
 from earnest.attacks._craft import Crafted, Crafts, craft_key, crafting, fingerprint_of
 from earnest.attacks._limits import Limits, Log
 from earnest.attacks._twins import TwinTrial, change_on, twin_trials
-from earnest.attacks._victim import Victim, complied, drawn_replies, reached, told_of
+from earnest.attacks._victim import Victim, complied, drawn_replies, marked, reached, told_of
 from earnest.audio import AudioClip, Entry, Stimulus
 from earnest.errors import AccessDenied, BadParameter
 from earnest.metrics.intervals import wilson
-from earnest.models.access import CLEAN_DRAW, VERIFY_DRAW, Access, Answer, Failure, Reply, System, rng_for
+from earnest.models.access import CLEAN_DRAW, VERIFY_DRAW, Access, Answer, Failure, Model, Reply, System, rng_for
 from earnest.registry import Registry, Spec
 
 attacks = Registry("attacks")
@@ -214,6 +215,7 @@ class Attempt(Trial):
             "clean_answer_tokens": _n_tokens(self.clean),
             "control_answer": _text(self.control_answer),
             "clean_answer": _text(self.clean),
+            "told": list(self.answer.told) if isinstance(self.answer, Answer) else [],
             "drawn": dict(self.drawn),
             "draw": VERIFY_DRAW,
         }
@@ -366,6 +368,27 @@ class Attack(abc.ABC):
     seconds: float | None = None
     usd: float | None = None
     restart: int = 0
+
+    _models: ClassVar[Mapping[str, Any]] = {}
+
+    @property
+    def writers(self) -> tuple[str, ...]:
+        """The models that write for it, by specification; by default none."""
+        return ()
+
+    @property
+    def max_writer_calls(self) -> int:
+        """How often it asks them about a stimulus at most."""
+        return 0
+
+    def lent(self, models: Mapping[str, Model]) -> Self:
+        """The same attack, which asks these models in the place of those that it would load itself, by specification.
+
+        A run lends it callers, so that what its writers are asked is kept, counted, paid and limited like any call.
+        """
+        made = copy.copy(self)
+        object.__setattr__(made, "_models", dict(models))
+        return made
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -601,7 +624,9 @@ class Attack(abc.ABC):
         return [
             self._trial(
                 one,
-                answer=replies.get(place) or Failure(reason="attack_failed", detail=one.fault),
+                answer=marked(replies[place], clean=one.before, asked=one.stimulus, drawn=one.drawn)
+                if place in replies
+                else Failure(reason="attack_failed", detail=one.fault),
                 first_success=one.first_success if adaptive else None,
             )
             for place, one in enumerate(crafted)

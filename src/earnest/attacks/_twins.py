@@ -15,7 +15,7 @@ import numpy as np
 from earnest.attacks._budget import energy, padded
 from earnest.attacks._candidate import as_files, held_role
 from earnest.attacks._craft import Crafted
-from earnest.attacks._victim import drawn_replies
+from earnest.attacks._victim import drawn_replies, marked
 from earnest.audio import AudioClip, Stimulus, Twin
 from earnest.errors import BadAudio
 from earnest.models.access import CLEAN_DRAW, VERIFY_DRAW, Answer, Failure, Reply, System
@@ -60,7 +60,8 @@ def twin_trials(
     after = drawn_replies(taken, [pair[2] for pair in pairs.values()], draws=[VERIFY_DRAW] * len(pairs))
     return {
         place: TwinTrial(answer=late, clean=early, served=_served(twin, late), served_clean=_served(twin, early))
-        for (place, (twin, _, _)), early, late in zip(pairs.items(), clean, after, strict=True)
+        for (place, (twin, before, asked)), early, reply in zip(pairs.items(), clean, after, strict=True)
+        for late in [marked(reply, clean=before, asked=asked, drawn={})]
     }
 
 
@@ -107,4 +108,4 @@ def _pair(
 def _served(twin: Twin, reply: Reply) -> bool | None:
     if isinstance(reply, Failure):
         return None
-    return twin.served(reply.said) if isinstance(reply, Answer) else False
+    return twin.served(reply.own(repeats=False)) if isinstance(reply, Answer) else False

@@ -34,6 +34,8 @@ from earnest.models.access import System
 from earnest.registry import Spec
 
 OPENING = "sure here is how to"
+LAST_RATE = 0.1
+"""Of the learning rate, what is left of it in the last step; between them it falls evenly."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +55,7 @@ class UniversalAttack(Attack, abc.ABC):
     steps, batch : int
         Steps of the fit, and rows of each.
     learning_rate : float
-        Of Adam, as a share of `epsilon`.
+        Of Adam at the first step, as a share of `epsilon`; it falls to a tenth.
     """
 
     family: ClassVar[Family] = "adversarial"
@@ -61,6 +63,9 @@ class UniversalAttack(Attack, abc.ABC):
     together: ClassVar[bool] = True
     added: ClassVar[bool] = False
     """Whether it is added to the whole clip, over and over, and not put before it."""
+    other_words: ClassVar[bool] = False
+    """Whether the answers that are sought are others than the model gives by itself, so that what it writes down before
+    them must be driven too (`Model.aimed_together`)."""
 
     artefact: str = ""
     length_s: float = 0.64
@@ -121,10 +126,15 @@ class UniversalAttack(Attack, abc.ABC):
             noise = (self.epsilon * rng.uniform(-1, 1, self.segment.size)).astype(np.float32)
             yield self.changed(stimulus.clip, noise) if place in searched else Candidate(fault=candidates[place].fault)
 
+    def gain(self, clip: AudioClip, segment: NDArray[np.float32]) -> float:
+        """What a segment is multiplied by when it is added to a clip."""
+        return 1.0
+
     def changed(self, clip: AudioClip, segment: NDArray[np.float32]) -> Candidate:
         """The clip with a segment before it, or added to it."""
         if self.added:
-            return Candidate(clip=clip.with_samples(clip.samples + np.resize(segment, clip.n_samples)))
+            change = np.float32(self.gain(clip, segment)) * np.resize(segment, clip.n_samples)
+            return Candidate(clip=clip.with_samples(clip.samples + change))
         return Candidate(clip=clip.with_samples(np.concatenate([segment, clip.samples])), n_before=segment.size)
 
     def fit(self, rows: Sequence[Entry], system: System | None, rng: np.random.Generator) -> Artefact:
@@ -150,6 +160,9 @@ class UniversalAttack(Attack, abc.ABC):
             raise BadParameter(
                 f"{self.name} has nothing to learn from in {len(rows)} rows; see its documentation for the rows that it needs"
             )
+        if self.other_words:
+            driven = system.aimed_together([stimulus for stimulus, _ in learnt], targets=[aim for _, aim in learnt])
+            learnt = [(stimulus, aim) for (stimulus, _), aim in zip(learnt, driven, strict=True)]
         segment, losses = self._descended(system, learnt, rng)
         parameters = {k: v for k, v in self.spec.parameters.items() if k not in ("artefact", "transfer")}
         arrays = {"segment": segment, "losses": np.array(losses, np.float32)}
@@ -162,12 +175,16 @@ class UniversalAttack(Attack, abc.ABC):
         size = round(self.length_s * learnt[0][0].clip.sample_rate)
         segment = (0.1 * self.epsilon * rng.uniform(-1, 1, size)).astype(np.float32)
         adam, losses = Adam(size), []
-        for _ in range(self.steps):
+        for step in range(self.steps):
+            rate = self.learning_rate * self.epsilon * (1 - (1 - LAST_RATE) * step / max(1, self.steps - 1))
             drawn = [learnt[int(k)] for k in rng.choice(len(learnt), min(self.batch, len(learnt)), replace=False)]
             asked = [s.with_clip(self.changed(s.clip, segment).clip or s.clip) for s, _ in drawn]
             found, gradients = system.loss_and_gradient(asked, targets=[aim for _, aim in drawn])
-            total = sum((self._of_segment(gradient, size) for gradient in gradients), np.zeros(size))
-            step = adam.step((total / len(drawn)).astype(np.float32), learning_rate=self.learning_rate * self.epsilon)
+            gains = [self.gain(stimulus.clip, segment) for stimulus, _ in drawn]
+            total = sum(
+                (k * self._of_segment(each, size) for k, each in zip(gains, gradients, strict=True)), np.zeros(size)
+            )
+            step = adam.step((total / len(drawn)).astype(np.float32), learning_rate=rate)
             segment = np.clip(segment - step, -self.epsilon, self.epsilon)
             losses.append(float(np.mean(found)))
         return segment, losses

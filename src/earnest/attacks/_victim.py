@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
@@ -37,6 +37,10 @@ class Account:
     """Whether a call failed that may succeed later, so that the search is not what it would have been."""
     last: Candidate | None = None
     """What was asked last: what a search that is cut short has."""
+
+
+_FOR_NOW = frozenset({"cancelled", "over_budget"})
+"""Reasons for which a call was not made in this sitting, and may be in another: a search with one is not what it would have been."""
 
 
 class Victim:
@@ -164,7 +168,12 @@ class Victim:
         numbers = self._numbers([place for place, _ in questions])
         stimuli = [candidate.applied(self.stimuli[place], budgets=self._budgets) for place, candidate in questions]
         draws = [FIRST_SEARCH_DRAW + (number if draw is None else draw) for number in numbers]
-        replies = drawn_replies(self._system, stimuli, draws=draws)
+        replies = [
+            marked(reply, clean=self.stimuli[place], asked=asked, drawn=candidate.drawn)
+            for (place, candidate), asked, reply in zip(
+                questions, stimuli, drawn_replies(self._system, stimuli, draws=draws), strict=True
+            )
+        ]
         for (place, candidate), number, reply, asked in zip(questions, numbers, replies, stimuli, strict=True):
             self._enter(place, number, reply)
             self.accounts[place].last = candidate
@@ -206,6 +215,10 @@ class Victim:
         """The places that a control does not search, with why not where the attack had a fault."""
         for place in sorted(set(range(len(candidates))).difference(self.searched(candidates))):
             yield place, Candidate(fault=candidates[place].fault)
+
+    def paid(self, place: int, cost: float) -> None:
+        """Count what a search paid beside its questions to the victim, in US dollars: a model that writes for it, say."""
+        self.accounts[place].cost += cost
 
     def reached(self, place: int, reply: Reply) -> bool | None:
         """Whether `reply` reaches the goal of `place`; None where there is no goal, no answer or no telling."""
@@ -308,7 +321,7 @@ class Victim:
         account.n_queries = max(account.n_queries, number)
         if isinstance(reply, Failure):
             account.n_failed_queries += 1
-            account.may_pass |= reply.passing
+            account.may_pass |= reply.passing or reply.reason in _FOR_NOW
         if isinstance(reply, Answer) and not reply.usage.get("cached"):
             account.cost += reply.usage.get("cost_usd", 0.0)
         if account.first_success is None and self.reached(place, reply):
@@ -335,7 +348,8 @@ def reached(stimulus: Stimulus, reply: Reply) -> bool | None:
         return None
     if not isinstance(reply, Answer):
         return False
-    return stimulus.goal.reached_by(reply.said, finish=reply.reading.finish)
+    goal = stimulus.goal
+    return goal.reached_by(reply.said, own=reply.own(repeats=goal.repeats), finish=reply.reading.finish)
 
 
 def complied(stimulus: Stimulus, reply: Reply) -> bool | None:
@@ -344,7 +358,32 @@ def complied(stimulus: Stimulus, reply: Reply) -> bool | None:
         return None
     if not isinstance(reply, Answer):
         return False
-    return stimulus.goal.complied(reply.said, finish=reply.reading.finish)
+    goal = stimulus.goal
+    return goal.complied(reply.said, own=reply.own(repeats=goal.repeats), finish=reply.reading.finish)
+
+
+SAID = "said"
+"""In what a candidate tells of how it was drawn: the words, or the list of them, that an attack says in its clips."""
+
+
+def spoken_in(drawn: Mapping[str, Any]) -> tuple[str, ...]:
+    """The words that an attack says in its clips, by what tells how they were drawn."""
+    said = drawn.get(SAID, ())
+    return (said,) if isinstance(said, str) else tuple(map(str, said))
+
+
+def told_to(clean: Stimulus, asked: Stimulus, drawn: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What an attack told a model: texts in place of the item's own or beside them, and words that it said aloud."""
+    own = {clean.prompt, clean.system_prompt, *(turn.text for turn in clean.history)}
+    turns = (turn.text for turn in asked.history if turn.role == "user")
+    texts = (text for text in (asked.prompt, asked.system_prompt, *turns) if text and text not in own)
+    return tuple(dict.fromkeys(texts)), spoken_in(drawn)
+
+
+def marked(reply: Reply, *, clean: Stimulus, asked: Stimulus, drawn: Mapping[str, Any]) -> Reply:
+    """A reply that knows what the attack told the model, so that an echo of it is read as one."""
+    told, spoken = told_to(clean, asked, drawn)
+    return replace(reply, told=told, spoken=spoken) if isinstance(reply, Answer) and (told or spoken) else reply
 
 
 def told_of(stimulus: Stimulus, reply: Reply) -> dict[str, Any]:

@@ -40,7 +40,8 @@ def setups(
     others: Mapping[str, Model] | None = None,
     guards: Mapping[str, Model] | None = None,
 ) -> dict[Arm, Setup]:
-    """The setup of each arm; by specification `others`, models that attacks are built on, and `guards`, that defences ask.
+    """The setup of each arm; by specification `others`, models that attacks are built on or that write for them, and `guards`,
+    models that defences ask.
 
     Raises
     ------
@@ -75,6 +76,8 @@ def _setup(
     if arm.attack is None:
         return Setup(system)
     attack = registry("attacks").make(arm.attack)
+    if writers := getattr(attack, "writers", ()):
+        attack = attack.lent({spec: others[spec] for spec in writers if spec in others})
     crafted_on = None
     if arm.crafted_on is not None:
         built_on = model if arm.crafted_on == UNDEFENDED else others[arm.crafted_on]

@@ -303,6 +303,12 @@ class Caller(Delegate):
         """As `Model.aims`; for worker threads."""
         return self._in_model_thread(functools.partial(self.model.aims, stimuli, targets=targets, n=n), len(stimuli))
 
+    def aimed_together(self, stimuli: Sequence[Stimulus], *, targets: Sequence[str]) -> list[str]:
+        """As `Model.aimed_together`; for worker threads."""
+        return self._in_model_thread(
+            functools.partial(self.model.aimed_together, stimuli, targets=targets), len(stimuli)
+        )
+
     def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> NDArray[np.float64]:
         """As `Model.score`; for worker threads."""
         return self._in_model_thread(functools.partial(self.model.score, stimuli, texts), len(stimuli))

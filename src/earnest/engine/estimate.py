@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from earnest.arms import UNDEFENDED
@@ -25,6 +26,8 @@ JUDGE_CHARACTERS = 3_000
 """Of what a judge is shown: the question, the labels and the response."""
 GUARD_CHARACTERS, GUARD_TOKENS = 800, 64
 """Of what a guard is shown, the fixed question and a transcript or an answer, and of what it says."""
+WRITER_CHARACTERS, WRITER_TOKENS = 3_000, 1_024
+"""Of what a model that writes for an attack is told, and the longest that it may write."""
 CALLS_PER_ATTACK = 2
 """Of an attacked item beside the search and the control: the clean clip and the attacked one."""
 
@@ -48,6 +51,8 @@ class Estimate:
         The most calls to judges, each question asked once.
     n_guard_calls : int
         The most calls of defences to models, at one a defence that asks and a call behind it.
+    n_writer_calls : int
+        The most calls to models that write for attacks; their cost is in `high_usd`.
     audio_s : float
         Seconds of audio in them, of items whose length is known.
     low_usd, high_usd : float or None
@@ -60,6 +65,7 @@ class Estimate:
     at_most: bool = False
     n_judge_calls: int = 0
     n_guard_calls: int = 0
+    n_writer_calls: int = 0
     audio_s: float
     low_usd: float | None
     high_usd: float | None
@@ -72,6 +78,7 @@ def estimate(
     *,
     model: Model,
     guards: Mapping[str, Model] | None = None,
+    others: Mapping[str, Model] = MappingProxyType({}),
     judges: Sequence[ModelJudge | NamedJudge] = (),
     settings: Settings = Settings(),  # noqa: B008
 ) -> Estimate:
@@ -97,9 +104,14 @@ def estimate(
     price = price_of(model, settings.prices)
     guarding = {spec: (guards or {}).get(spec, model) for spec in guarded}
     guard_prices = {spec: price_of(one, settings.prices) for spec, one in guarding.items()}
+    writers: Counter[str] = Counter()
+    for one in calls:
+        writers.update(one.writers)
+    written_by = {spec: price_of(others[spec], settings.prices) for spec in writers if spec in others}
     prices = {
         model.name: price,
         **{guarding[spec].name: one for spec, one in guard_prices.items()},
+        **written_by,
         **{judge.model.name: price_of(judge.model, settings.prices) for judge in asked},
     }
     unknown = [name for name, one in prices.items() if one is None]
@@ -116,12 +128,14 @@ def estimate(
         )
         heard_s = sum(job.item.duration_s or 0.0 for job in jobs if job.kind == "item")
         high += sum(_of_guard(guard_prices[spec], n) for spec, n in guarded.items())
+        high += sum(_of_writer(prices[spec], writers[spec]) for spec in written_by)
         high += sum(_of_judge(prices[judge.model.name], n_judged, heard_s if judge.hears else 0.0) for judge in asked)
     return Estimate(
         n_calls=n_calls,
         at_most=n_calls > n_least,
         n_judge_calls=n_judged * len(asked),
         n_guard_calls=sum(guarded.values()),
+        n_writer_calls=writers.total(),
         audio_s=audio_s,
         low_usd=low,
         high_usd=high,
@@ -137,6 +151,7 @@ class Calls:
     most: int
     duration_s: float | None
     unstated: bool = False
+    writers: Mapping[str, int] = field(default_factory=dict)
 
 
 def calls_of(jobs: Sequence[Job], *, cached: bool = True) -> list[Calls]:
@@ -169,10 +184,23 @@ def _calls(job: Job, attacks: Mapping[str, Any], crafts: set[tuple[str, str, str
         return Calls(least=most, most=most, duration_s=job.item.duration_s)
     built_on = job.arm.crafted_on or job.arm.stack
     craft = (job.item.id, str(attack.craft_spec), "" if built_on == UNDEFENDED else built_on)
-    limit = 0 if craft in crafts else attack.most_queries
+    shared = craft in crafts
+    limit = 0 if shared else attack.most_queries
     crafts.add(craft)
+    writers = {} if shared else dict.fromkeys(getattr(attack, "writers", ()), getattr(attack, "max_writer_calls", 0))
     most = least + n_parts * (limit or 0) + (CALLS_PER_TWIN if job.item.twin is not None else 0)
-    return Calls(least=least, most=most, duration_s=job.item.duration_s, unstated=limit is None)
+    return Calls(least=least, most=most, duration_s=job.item.duration_s, unstated=limit is None, writers=writers)
+
+
+def _of_writer(price: Price | None, n_calls: int) -> float:
+    """The cost in US dollars of a writer's calls at their longest."""
+    assert price is not None
+    return price.of_call(
+        audio_s=0.0,
+        n_characters=n_calls * WRITER_CHARACTERS,
+        n_output_tokens=n_calls * WRITER_TOKENS,
+        n_turns=n_calls,
+    )
 
 
 def _guard_calls(jobs: Sequence[Job], calls: Sequence[Calls]) -> dict[str, int]:

@@ -559,6 +559,8 @@ class _Run:
         if question is not None:
             if stimulus.history and not question.earlier:
                 question = replace(question, earlier=earlier_text(stimulus))
+            if clean is not None and question.prompt == clean.prompt != stimulus.prompt:
+                question = replace(question, prompt=stimulus.prompt)  # what an attack asked in its place
             heard = await self._in_pool(_as_kept, stimulus) if self.plan.judge_hears else {}
             try:
                 outcome, said = await judged(question, self.judges, subject=self.plan.model, clips=heard)

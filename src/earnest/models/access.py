@@ -34,7 +34,7 @@ from earnest.errors import AccessDenied, BadParameter, FailureReason, HistoryRef
 from earnest.models.edits import Edit, Position, edited_fingerprint
 from earnest.models.guards import Guards
 from earnest.models.timing import waiting
-from earnest.replies import ReadReply, read
+from earnest.replies import ReadReply, read, without_repetition
 from earnest.run_folder import plain_json
 from earnest.text import valid_text
 
@@ -168,6 +168,9 @@ class Answer:
         Of the whole answer, for models that grant scores.
     value : float or None
         Of a subject that answers with a number (`Model.gives`): its number, finite.
+    told, spoken : tuple of str
+        What an attack told the model in words, and what it said aloud, in place of the item's own or beside it: an answer
+        that only repeats it is no answer. No model sets them.
     details : mapping
         JSON values that a model adds: `transcript` (what it heard), `finish_reason`, `reasoning` (what it thought beside
         its answer), `revision`; `blocked` and `filter` (what it said) where a provider's filter stopped it. `cut` says what was left out of a text that was too long.
@@ -185,6 +188,8 @@ class Answer:
     log_probability: float | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     value: float | None = None
+    told: tuple[str, ...] = field(default=(), compare=False)
+    spoken: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         """The one gate for what models say: behind it there are only texts that can be read, scored and written down."""
@@ -218,6 +223,17 @@ class Answer:
     def said(self) -> str:
         """The answer itself, without reasoning, preamble and wrapping: what every interpretation goes by."""
         return self.reading.answer
+
+    def own(self, *, repeats: bool) -> str:
+        """What it says without the sentences that only repeat what an attack told the model.
+
+        Parameters
+        ----------
+        repeats : bool
+            Whether to say again what was said aloud may be what was asked for, as in transcription.
+        """
+        sources = self.told if repeats else (*self.told, *self.spoken)
+        return without_repetition(self.said, sources=sources) if sources else self.said
 
 
 def _finite(value: Any) -> float:
@@ -484,6 +500,14 @@ class Model(abc.ABC):
         For a search against a defence that reads what the model writes down: it takes the first that the defence lets by.
         """
         return [[aim] for aim in self.aimed(stimuli, targets=targets)]
+
+    def aimed_together(self, stimuli: Sequence[Stimulus], *, targets: Sequence[str]) -> list[str]:
+        """The targets as one change for all of these stimuli does best to drive them; by default as they are.
+
+        One change cannot turn another word of each transcript into a third: a model that writes one before it answers
+        gives targets with a transcript that is the same for all.
+        """
+        return list(targets)
 
     def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> NDArray[np.float64]:
         """Log-probability of each text as the whole answer to its stimulus, in nats; behind the access "scores".
@@ -768,6 +792,7 @@ _DOORS: Mapping[str, Callable[..., Any]] = {
     "loss_and_gradient": _door_of_inner,
     "aimed": _door_of_inner,
     "aims": _door_of_inner,
+    "aimed_together": _door_of_inner,
     "score": _door_of_inner,
     "activations": _door_of_inner,
 }
@@ -1035,6 +1060,12 @@ class System:
             next((aim for aim in aims if all(one.lets_by(aim, guards=guards) for one in readers)), aims[0])  # type: ignore[attr-defined]
             for aims in every
         ]
+
+    def aimed_together(self, stimuli: Sequence[Stimulus], *, targets: Sequence[str], draw: int = 0) -> list[str]:
+        """As `Model.aimed_together`, through the defences that stand before the model and with those around it."""
+        unscreened = self.unscreened
+        heard = [unscreened.defended(stimulus, draw=draw) for stimulus in stimuli]
+        return self.inner.aimed_together(heard, targets=targets)
 
     def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str], *, draw: int = 0) -> NDArray[np.float64]:
         """As `Model.score`, through the defences that stand before the model and with those around it.

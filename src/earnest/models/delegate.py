@@ -62,6 +62,10 @@ class Delegate(Model):
         """As `Model.aims`."""
         return self.model.aims(stimuli, targets=targets, n=n)
 
+    def aimed_together(self, stimuli: Sequence[Stimulus], *, targets: Sequence[str]) -> list[str]:
+        """As `Model.aimed_together`."""
+        return self.model.aimed_together(stimuli, targets=targets)
+
     def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> NDArray[np.float64]:
         """As `Model.score`."""
         return self.model.score(stimuli, texts)
@@ -166,6 +170,11 @@ class Within(Delegate):
         """As `Model.aims`, inside the context."""
         with self._inside() as model:
             return model.aims(stimuli, targets=targets, n=n)
+
+    def aimed_together(self, stimuli: Sequence[Stimulus], *, targets: Sequence[str]) -> list[str]:
+        """As `Model.aimed_together`, inside the context."""
+        with self._inside() as model:
+            return model.aimed_together(stimuli, targets=targets)
 
     def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> NDArray[np.float64]:
         """As `Model.score`, inside the context."""

@@ -177,6 +177,24 @@ class EmbeddedModel(Model):
                 for own, target in zip(questions, targets, strict=True)
             ]
 
+    def aimed_together(self, stimuli: Sequence[Stimulus], *, targets: Sequence[str]) -> list[str]:
+        """As `Model.aimed_together`: with an empty transcript.
+
+        After the faithful transcript of a harmful request the network refuses; after none it takes from what it hears
+        what it is asked for, so that it need only be led into the answer.
+
+        Raises
+        ------
+        MissingExtra
+            If torch is not installed.
+        """
+        with self._inner("gradients") as network:
+            questions = self._questions(stimuli, network)
+            return [
+                network.aimed_together(own[0], target) if len(own) == 1 else target
+                for own, target in zip(questions, targets, strict=True)
+            ]
+
     def activations(
         self, stimuli: Sequence[Stimulus], *, sites: Sequence[str] | None = None, at: Position | None = None
     ) -> list[dict[str, NDArray[np.float32]]]:

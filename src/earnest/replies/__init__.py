@@ -9,14 +9,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from earnest.replies._echo import without_echo
+from earnest.replies._echo import without_echo, without_repetition
 from earnest.replies._language import language_of
 from earnest.replies._reasoning import parted, sections
 from earnest.replies._tables import word_set
 from earnest.replies._transcripts import transcripts
 from earnest.replies._wrapping import peeled
 
-__all__ = ["ReadReply", "finish_of", "language_of", "read", "transcripts", "without_echo", "without_reasoning"]
+__all__ = [
+    "ReadReply",
+    "finish_of",
+    "language_of",
+    "read",
+    "transcripts",
+    "without_echo",
+    "without_reasoning",
+    "without_repetition",
+]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from earnest.records import Arm, JournalLine
-from earnest.report.estimates import Cell, Estimate, Figure, PlotRow
+from earnest.report.estimates import CONTROL as CONTROL_MARK
+from earnest.report.estimates import DEFENDED, Cell, Estimate, Figure, PlotRow
 from earnest.report.gather import Report
 from earnest.report.numbers import interval, interval_of, shown, value_of, words
 from earnest.report.plots import NARROW_PX, WIDE_PX, heat_map, interval_plot
@@ -166,12 +167,12 @@ def attack_figure(
     rows = []
     for one in bare:
         marks = [Estimate.of(one.success)]
-        marks += [Estimate.of(one.control, series=1)] if one.control else []
+        marks += [Estimate.of(one.control, series=CONTROL_MARK)] if one.control else []
         through = defended.get((one.task, one.arm.attack))
-        marks += [Estimate.of(through.success, series=2)] if through else []
+        marks += [Estimate.of(through.success, series=DEFENDED)] if through else []
         label = words(one.task) + (f", {one.arm.shown_attack}" if len(attacks) > 1 else "")
         rows.append(PlotRow(label=label, marks=tuple(marks), href=f"#task-{one.task}", about=one.title))
-    series = ["attack", "control"] + (["attack on the defended system"] if defended else [])
+    series = ("attack", "attack on the defended system" if defended else "", "control")
     return interval_plot(
         rows,
         name=name,

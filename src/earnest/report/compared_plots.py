@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from earnest.report.comparison_words import title_of_shift, turned
-from earnest.report.estimates import Estimate, Figure, PlotRow
+from earnest.report.estimates import AS_IT_IS, OTHER_RUN, Estimate, Figure, PlotRow
 from earnest.report.gather import Report
 from earnest.report.plots import NARROW_PX, WIDE_PX, interval_plot, slope_plot
 from earnest.report.sections import arm_words
@@ -106,7 +106,7 @@ def _slopes(shifts: Sequence[Shift], other: Report, names: tuple[str, str], suff
                     verdict=VERDICTS.get(one.verdict, "same"),
                     about=turned(one),
                 )
-                for place, value in enumerate((one.first, one.second))
+                for place, value in ((AS_IT_IS, one.first), (OTHER_RUN, one.second))
             ),
             href=_href(one, suffix),
         )

@@ -170,7 +170,10 @@ LEGEND_PX = 19.0
 
 
 def legend(names: Sequence[str], x: float, y: float, *, width: float, chance: str = "") -> tuple[Markup, int]:
-    """What each mark stands for, and the dashed tick where there is one; and how many lines that takes."""
+    """What each mark stands for, and the dashed tick where there is one; and how many lines that takes.
+
+    A mark without a name is none of this plot's, and is left out.
+    """
     parts, begin, n_lines = [], x, 1
 
     def room(name: str) -> None:
@@ -179,6 +182,8 @@ def legend(names: Sequence[str], x: float, y: float, *, width: float, chance: st
             x, y, n_lines = begin, y + LEGEND_PX, n_lines + 1
 
     for number, name in enumerate(names):
+        if not name:
+            continue
         room(name)
         parts.append(element("g", mark(number, x + 6, y - 4), class_=f"p-s{number % len(MARKS)}"))
         parts.append(text(name, x + 17, y, class_="p-soft"))

@@ -10,6 +10,9 @@ from markupsafe import Markup
 from earnest.report.numbers import UNKNOWN, interval, shown
 from earnest.results.finding import Finding
 
+AS_IT_IS, DEFENDED, CONTROL, OTHER_RUN = 0, 1, 2, 3
+"""What a mark means where one figure is read beside another, by `Estimate.series`: a circle, a diamond, a square, a triangle."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:

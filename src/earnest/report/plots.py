@@ -69,7 +69,7 @@ def interval_plot(
     title : str
         What it shows, as the name of the image.
     series : sequence of str
-        Names of the marks, by `Estimate.series`; a single one gets no legend.
+        Names of the marks, by `Estimate.series`, empty for those that the plot has none of; a single one gets no legend.
     unit, axis_name : str
         Of the axis.
     chance_name : str
@@ -97,7 +97,7 @@ def interval_plot(
     if len(named) > 1 or any(row.chance is not None for row in rows):
         has_chance = any(row.chance is not None for row in rows)
         key, n_lines = legend(
-            named if len(named) > 1 else [], 8, height + 12, width=width, chance=chance_name if has_chance else ""
+            series if len(named) > 1 else [], 8, height + 12, width=width, chance=chance_name if has_chance else ""
         )
         parts.append(key)
         height += 3 + LEGEND_PX * n_lines
@@ -220,7 +220,10 @@ def slope_plot(
     places = _spread([axis.at(row.marks[1].value) for row in pairs], low=24, high=height - 18)  # type: ignore[arg-type]
     for row, label_y in zip(pairs, places, strict=True):
         parts.append(_slope(row, axis, left=left, right=right, label_y=label_y, room=room - 18, unit=unit))
-    header, table = row_table(pairs, series=sides, unit=unit, signed=False, chance_name="chance level")
+    placed = [
+        replace(row, marks=tuple(replace(one, series=place) for place, one in enumerate(row.marks))) for row in pairs
+    ]
+    header, table = row_table(placed, series=sides, unit=unit, signed=False, chance_name="chance level")
     return Figure(
         name=name,
         title=title,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from earnest.plan import Plan
 from earnest.records import Arm
-from earnest.report.estimates import Estimate, Figure, PlotRow
+from earnest.report.estimates import AS_IT_IS, DEFENDED, Estimate, Figure, PlotRow
 from earnest.report.gather import Report
 from earnest.report.numbers import words
 from earnest.report.plots import NARROW_PX, WIDE_PX, interval_plot
@@ -69,7 +69,11 @@ def task_forest(report: Report, *, width: float = WIDE_PX, by_distance: bool = F
 
 
 def _row(report: Report, task: str, found: Sequence[Finding | None], *, heading: str) -> PlotRow:
-    marks = tuple(Estimate.of(one, series=number) for number, one in enumerate(found) if one is not None)
+    marks = tuple(
+        Estimate.of(one, series=number)
+        for number, one in zip((AS_IT_IS, DEFENDED), found, strict=True)
+        if one is not None
+    )
     first = found[0]
     return PlotRow(
         label=words(task),

@@ -156,13 +156,18 @@ def _format(unit: str) -> dict[str, str]:
 
 
 def _colour(names: Sequence[str]) -> dict[str, Any]:
-    scale = {"domain": list(names), "range": [COLOURS[place % len(COLOURS)] for place in range(len(names))]}
+    scale = {"domain": [name for name in names if name], "range": _by_place(COLOURS, names)}
     return {"color": {"field": "condition", "type": "nominal", "scale": scale, "title": None}}
 
 
 def _shape(names: Sequence[str]) -> dict[str, Any]:
-    scale = {"domain": list(names), "range": [SHAPES[place % len(SHAPES)] for place in range(len(names))]}
+    scale = {"domain": [name for name in names if name], "range": _by_place(SHAPES, names)}
     return {"shape": {"field": "condition", "type": "nominal", "scale": scale, "title": None}}
+
+
+def _by_place(kinds: Sequence[str], names: Sequence[str]) -> list[str]:
+    """The kind of each series that has a name, by its place among all."""
+    return [kinds[place % len(kinds)] for place, name in enumerate(names) if name]
 
 
 def _text(title: str, values: Sequence[dict[str, Any]], rest: dict[str, Any]) -> str:

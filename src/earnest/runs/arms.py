@@ -79,6 +79,13 @@ def built_on_others(arms: Sequence[Arm]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(arm.crafted_on for arm in arms if arm.crafted_on not in (None, UNDEFENDED)))  # type: ignore[misc]
 
 
+def writers_of(arms: Sequence[Arm]) -> tuple[str, ...]:
+    """The specifications of the models that write for attacks."""
+    specs = dict.fromkeys(arm.attack for arm in arms if arm.attack is not None)
+    made = [registry("attacks").make(spec) for spec in specs]
+    return tuple(dict.fromkeys(spec for attack in made for spec in getattr(attack, "writers", ())))
+
+
 def _on(arm: Arm, stack: tuple[str, ...]) -> Arm:
     """The attack on a stack; where there is none, to know no defence is to know all."""
     on = None if arm.crafted_on == UNDEFENDED and not stack else arm.crafted_on

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from earnest.attacks import SuccessAt
+from earnest.attacks._victim import spoken_in
 from earnest.audio import AudioClip, Goal, Stimulus
 from earnest.engine import clip_path
 from earnest.errors import BadData, BadParameter
@@ -141,6 +142,7 @@ def _hit(line: JournalLine, planned: Any, plan: Plan) -> dict[str, Any]:
         "defences": list(line.defences),
         "answer": line.answer,
         "drawn": told.get("drawn", {}),
+        "told": told.get("told", []),
         **{name: told.get(name) for name in _COSTS},
         "control_on_target": told.get("control_on_target"),
         "twin_served": told.get("twin_served"),
@@ -240,8 +242,12 @@ def _unloaded() -> Stimulus:
 
 def _tried(hit: Mapping[str, Any], goal: Goal, reply: Reply) -> Tried:
     said = reply.said if isinstance(reply, Answer) else None
-    finish = reply.reading.finish if isinstance(reply, Answer) else ""
     blocked = isinstance(reply, Blocked)
+    read: dict[str, Any] = {}
+    if isinstance(reply, Answer):
+        spoken = spoken_in(hit.get("drawn", {}))
+        marked = replace(reply, told=tuple(map(str, hit.get("told", ()))), spoken=spoken)
+        read = {"own": marked.own(repeats=goal.repeats), "finish": reply.reading.finish}
     now = (
         f"none: {reply.reason}"
         if isinstance(reply, Failure)
@@ -254,6 +260,6 @@ def _tried(hit: Mapping[str, Any], goal: Goal, reply: Reply) -> Tried:
         attack=hit["attack"],
         before=hit["answer"] or "",
         now=now,
-        on_target=False if blocked else None if said is None else goal.reached_by(said, finish=finish),
-        complied=False if blocked else None if said is None else goal.complied(said, finish=finish),
+        on_target=False if blocked else None if said is None else goal.reached_by(said, **read),
+        complied=False if blocked else None if said is None else goal.complied(said, **read),
     )

@@ -95,6 +95,9 @@ class Outline:
         minutes = self.estimate.audio_s / 60
         judges = f"up to {self.estimate.n_judge_calls:,} calls to judges; " if self.estimate.n_judge_calls else ""
         guards = f"up to {self.estimate.n_guard_calls:,} calls of defences; " if self.estimate.n_guard_calls else ""
+
+        if self.estimate.n_writer_calls:
+            judges = f"up to {self.estimate.n_writer_calls:,} calls to models that write for attacks; {judges}"
         bound = "up to" if self.estimate.at_most else "at least"
         return f"{bound} {self.estimate.n_calls:,} calls, {minutes:,.1f} minutes of audio; {guards}{judges}{self._cost}"
 

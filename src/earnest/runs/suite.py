@@ -44,7 +44,7 @@ from earnest.registry import Spec, has_extra, loaded_files, parse_spec, registry
 from earnest.results.baseline import Baseline, check_margin
 from earnest.results.gates import check_gates
 from earnest.runs.again import Replay, in_words, probe_hearing, replay
-from earnest.runs.arms import built_on_others, composed, stack_of
+from earnest.runs.arms import built_on_others, composed, stack_of, writers_of
 from earnest.runs.artefacts import artefacts_of, is_seen, recorded, rows_seen, seen_samples
 from earnest.runs.data_check import DataCheck, check_data, check_official, slips
 from earnest.runs.fit import FitOutline, fit
@@ -457,7 +457,7 @@ def _prepared(suite: Suite, request: _Request, *, model: str | Model, data: Mani
         )
         for found in chosen
     )
-    others = {spec: load_model(spec) for spec in built_on_others(arms)}
+    others = {spec: load_model(spec) for spec in dict.fromkeys((*built_on_others(arms), *writers_of(arms)))}
     asks = guards_of(arms)
     named_guards = dict.fromkeys(spec for specs in asks.values() for spec in specs if spec)
     guards = {spec: loaded if spec == loaded.name else load_model(spec) for spec in named_guards}
@@ -898,6 +898,7 @@ def _outline(prepared: _Prepared) -> Outline:
             jobs,
             model=prepared.model,
             guards=prepared.guards,
+            others=prepared.others,
             judges=prepared.judges,
             settings=prepared.settings,
         ),

@@ -57,6 +57,7 @@ class AudioJailbreakUniversal(UniversalAttack):
     """
 
     source: ClassVar[str] = "chen2025-audiojailbreak"
+    other_words: ClassVar[bool] = True
     control_name: ClassVar[str | None] = "same_size_noise"
 
     length_s: float = 1.0

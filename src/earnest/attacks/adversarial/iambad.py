@@ -28,21 +28,25 @@ class IAmBad(UniversalAttack):
     prompt : str
         What the model is asked while it is fitted.
     steps, batch : int
-        Steps of the fit, and rows of each: not told in what was read.
+        Steps of the fit, and rows of each: not told in what was read, here what the embedded model takes.
     learning_rate : float
-        Of Adam, as a share of `epsilon`: not told in what was read.
+        Of Adam at the first step, as a share of `epsilon`; it falls to a tenth. Not told in what was read.
 
     Notes
     -----
     Follows [gupta2025-bad] as its abstract tells: one change of a base clip (here silence before the speech) that is universal over
     prompts, in loud and stealthy forms. Departs in its targets: openings of complying answers to each request where the work takes
-    a set of toxic sentences, which say nothing of success on target.
+    a set of toxic sentences, which say nothing of success on target. Of a model that writes a transcript before it
+    answers that is driven too, to none (`Model.aimed_together`).
     """
 
     source: ClassVar[str] = "gupta2025-bad"
+    other_words: ClassVar[bool] = True
 
     length_s: float = 1.0
     epsilon: float = 0.1
+    batch: int = 6
+    learning_rate: float = 0.15
 
     def aims(self, rows: Sequence[Entry], system: System, stimuli: Sequence[Stimulus]) -> list[str | None]:
         """How a complying answer to each harmful row begins."""

@@ -30,7 +30,7 @@ class Mute(UniversalAttack):
     steps, batch : int
         Steps of the fit, and rows of each: 40 to 160 epochs of batches of 16 in the work.
     learning_rate : float
-        Of Adam, as a share of `epsilon`: 0.001 of full scale in the work, which is 0.05.
+        Of Adam at the first step, as a share of `epsilon`; it falls to a tenth: 0.001 of full scale in the work, which is 0.05.
 
     Notes
     -----

@@ -31,7 +31,7 @@ class Selective(UniversalAttack):
     steps, batch : int
         Steps of the fit, and rows of each: not told in what was read.
     learning_rate : float
-        Of Adam, as a share of `epsilon`: 0.05, as for muting.
+        Of Adam at the first step, as a share of `epsilon`; it falls to a tenth: 0.05, as for muting.
     attribute, value : str
         Column of the data, and its value for those who are to be silenced.
 

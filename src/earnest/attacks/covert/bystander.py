@@ -62,7 +62,7 @@ class Bystander(SpokenAttack):
     def said(self, stimulus: Stimulus, speaker: Speaker, rng: np.random.Generator) -> Candidate:
         """The user, and the bystander behind."""
         clip, at_s = self._mixed(stimulus.clip, speaker)
-        return Candidate(clip=clip, drawn={"at_s": at_s, "voice": speaker.voice.spec})
+        return Candidate(clip=clip, drawn={"at_s": at_s, "said": self.user, "voice": speaker.voice.spec})
 
     def distorted(self, crafted: Crafted, clip: AudioClip) -> AudioClip | None:
         """Another recording as the bystander's."""
@@ -74,4 +74,6 @@ class Bystander(SpokenAttack):
         return within_full_scale(laid_over(user, clip, ratio_db=self.ratio_db, at_s=at_s)), at_s
 
     def _plain(self, stimulus: Stimulus) -> Candidate:
-        return Candidate() if stimulus.goal is None else Candidate(clip=self._speaker(stimulus).says(self.user))
+        if stimulus.goal is None:
+            return Candidate()
+        return Candidate(clip=self._speaker(stimulus).says(self.user), drawn={"said": self.user})

@@ -69,10 +69,13 @@ class ReadAloud(SpokenAttack):
         before, behind = DOCUMENTS[self.document]
         text = f"{before} {LEAD_IN}{words_of(stimulus)}. {behind}"
         return Candidate(
-            clip=speaker.says(text), prompt=PROMPT, drawn={"document": self.document, "voice": speaker.voice.spec}
+            clip=speaker.says(text),
+            prompt=PROMPT,
+            drawn={"document": self.document, "said": text, "voice": speaker.voice.spec},
         )
 
     def _plain(self, stimulus: Stimulus) -> Candidate:
         if stimulus.goal is None:
             return Candidate()
-        return Candidate(clip=self._speaker(stimulus).says(" ".join(DOCUMENTS[self.document])), prompt=PROMPT)
+        text = " ".join(DOCUMENTS[self.document])
+        return Candidate(clip=self._speaker(stimulus).says(text), prompt=PROMPT, drawn={"said": text})

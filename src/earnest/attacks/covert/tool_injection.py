@@ -101,8 +101,9 @@ class ToolInjection(SpokenAttack):
 
     def _played(self, stimulus: Stimulus, speaker: Speaker, instruction: str) -> Candidate:
         asked, before, behind = TOOLS[self.tool]
-        drawn = {"tool": self.tool, "strategy": self.strategy, "voice": speaker.voice.spec}
-        clip = speaker.says(f"{before}{instruction} {behind}")
+        text = f"{before}{instruction} {behind}"
+        drawn = {"tool": self.tool, "strategy": self.strategy, "said": text, "voice": speaker.voice.spec}
+        clip = speaker.says(text)
         if not self.turns:
             return Candidate(clip=clip, prompt=asked, drawn=drawn)
         turns = (Turn(role="user", text=asked), Turn(role="assistant", text="One moment, I play it."))

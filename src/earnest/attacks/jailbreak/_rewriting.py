@@ -81,6 +81,16 @@ class Rewriting(Attack, abc.ABC):
         """As many as rewritings."""
         return self.rounds
 
+    @property
+    def writers(self) -> tuple[str, ...]:
+        """The one that rewrites."""
+        return (self.writer,) if self.writer else ()
+
+    @property
+    def max_writer_calls(self) -> int:
+        """One for each rewriting."""
+        return self.rounds
+
     @abc.abstractmethod
     def asked_of_writer(self, request: str, past: Sequence[Round]) -> tuple[str, str]:
         """System prompt and prompt of the next rewriting; the reply is to hold a JSON object with a field `prompt`."""
@@ -123,16 +133,21 @@ class Rewriting(Attack, abc.ABC):
         if fault := fault_of(stimulus):
             return Candidate(fault=fault)
         check_writer(self.writer, of=self.name)
-        speaker, writer = Speaker(load_voice(self.voice), stimulus.clip), Writer(self.writer)
+        speaker, writer = (
+            Speaker(load_voice(self.voice), stimulus.clip),
+            Writer(self.writer, self._models.get(self.writer)),
+        )
         past: list[Round] = []
         best, best_score = Candidate(fault=f"{self.writer} wrote nothing that could be used"), 0
         for number in range(1, self.rounds + 1):
             system_prompt, prompt = self.asked_of_writer(words_of(stimulus), past)
+            paid = writer.cost
             written = writer.written(prompt, system_prompt=system_prompt, seed=int(rng.integers(2**31)))
+            victim.paid(place, writer.cost - paid)
             text = None if written is None else field_of(written, "prompt")
             if text is None or not any(sign.isalnum() for sign in text):
                 continue
-            candidate = Candidate(clip=speaker.says(text[:1000]))
+            candidate = Candidate(clip=speaker.says(text[:1000]), drawn={"said": text[:1000]})
             try:
                 (reply,) = victim.ask([(place, candidate)])
             except LimitReached as error:
@@ -143,6 +158,7 @@ class Rewriting(Attack, abc.ABC):
                 drawn = {
                     "round": number,
                     "text": text,
+                    "said": text[:1000],
                     "score": past[-1].score,
                     "voice": speaker.voice.spec,
                     **writer.facts,

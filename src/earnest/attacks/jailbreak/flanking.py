@@ -79,7 +79,7 @@ class Flanking(SpokenAttack):
         return Candidate(
             clip=self._among(stimulus.clip, [speaker.says(question) for question in chosen]),
             prompt=PROMPT if self.answer_all else None,
-            drawn={"questions": chosen, "n_before": self.n_before, "voice": speaker.voice.spec},
+            drawn={"questions": chosen, "said": chosen, "n_before": self.n_before, "voice": speaker.voice.spec},
         )
 
     def distorted(self, crafted: Crafted, clip: AudioClip) -> AudioClip | None:

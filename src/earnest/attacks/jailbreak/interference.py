@@ -99,5 +99,10 @@ class AcousticInterference(Tries):
         clip = speaker.says(SENTENCES[manner])
         if seed is not None:
             clip = in_manner(clip, MANNERS[manner], rng=np.random.default_rng(seed))
-        drawn = {"manner": manner if seed is not None else "plain", "seed": seed, "voice": speaker.voice.spec}
+        drawn = {
+            "manner": manner if seed is not None else "plain",
+            "seed": seed,
+            "said": SENTENCES[manner],
+            "voice": speaker.voice.spec,
+        }
         return Candidate(clip=clip, prompt=words_of(stimulus), drawn=drawn)

@@ -60,7 +60,7 @@ class Narrative(SpokenAttack):
 
     def said(self, stimulus: Stimulus, speaker: Speaker, rng: np.random.Generator) -> Candidate:
         """The story with the request in it."""
+        text = FRAMES[self.frame].format(wish=wish_of(stimulus))
         return Candidate(
-            clip=speaker.says(FRAMES[self.frame].format(wish=wish_of(stimulus))),
-            drawn={"frame": self.frame, "voice": speaker.voice.spec},
+            clip=speaker.says(text), drawn={"frame": self.frame, "said": text, "voice": speaker.voice.spec}
         )

@@ -93,6 +93,16 @@ class Style(Tries):
     def n_tries(self) -> int:
         return self.tries
 
+    @property
+    def writers(self) -> tuple[str, ...]:
+        """The one that translates."""
+        return (self.writer,) if self.kind == "language" else ()
+
+    @property
+    def max_writer_calls(self) -> int:
+        """One for each try in another language."""
+        return self.tries if self.kind == "language" else 0
+
     def ready(self) -> None:
         """Refuse to begin where nobody can speak who has to.
 
@@ -146,7 +156,7 @@ class Style(Tries):
         speaker = Speaker(load_voice(self.voice), stimulus.clip).another(name)
         text = words_of(stimulus)
         if self.kind == "language":
-            writer = Writer(self.writer)
+            writer = Writer(self.writer, self._models.get(self.writer))
             translated = writer.written(f"Translate into {LANGUAGES[name]}, and write nothing else: {text}", seed=seed)
             if translated is None:
                 return Candidate(fault=f"{self.writer} did not translate into {LANGUAGES[name]}")

@@ -87,9 +87,9 @@ class Wrapper(SpokenAttack):
         frame = TEMPLATES[self.template]
         if self.channel == "written":
             return Candidate(prompt=frame.format(request="what the speaker asks"), drawn={"template": self.template})
+        text = frame.format(request=words_of(stimulus))
         return Candidate(
-            clip=speaker.says(frame.format(request=words_of(stimulus))),
-            drawn={"template": self.template, "voice": speaker.voice.spec},
+            clip=speaker.says(text), drawn={"template": self.template, "said": text, "voice": speaker.voice.spec}
         )
 
     def distorted(self, crafted: Crafted, clip: AudioClip) -> AudioClip | None:

@@ -239,6 +239,13 @@ class TorchReference(Reference):
         transcripts = (self.checkpoint.vocabulary.decode(each) for each in heads[:n])
         return [Target(target, end_weight=end_weight, transcript=transcript) for transcript in transcripts]
 
+    def aimed_together(self, question: Question, target: str) -> str:
+        """The target after an empty transcript; as it is where `aimed` leaves it so too."""
+        if question.instruction.name in LISTENING or (isinstance(target, Target) and (target.unending or not target)):
+            return target
+        end_weight = target.end_weight if isinstance(target, Target) else None
+        return Target(target, end_weight=end_weight, transcript="")
+
     def _nearer(self, head: list[int], answer: list[int], passed: tuple[Tensor, Tensor]) -> list[list[int]]:
         """The transcript with one word put for another, the best first; as it is where it has no word."""
         start = self.checkpoint.vocabulary.index["<answer>"]

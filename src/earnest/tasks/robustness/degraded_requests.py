@@ -57,7 +57,7 @@ class DegradedRequests(Task):
 
     pillar: ClassVar[str] = "robustness"
     title: ClassVar[str] = "Does it still help when the sound gets worse?"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     source: ClassVar[str] = "shah2024-speech"
     headline: ClassVar[str] = "still_answered"
     subtask: ClassVar[str] = "robustness/audio_quality"

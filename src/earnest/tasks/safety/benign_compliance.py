@@ -46,7 +46,7 @@ class BenignCompliance(Task):
     pillar: ClassVar[str] = "safety"
     title: ClassVar[str] = "Does it help with harmless requests?"
     source: ClassVar[str] = "rottger2023-xstest"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     subtask: ClassVar[str] = "safety/illegal"
     headline: ClassVar[str] = "compliance_rate"
     reads: ClassVar[tuple[str, ...]] = ("text", "pair", "action")

@@ -50,7 +50,7 @@ class EmotionalRequests(TwinRequests):
     """
 
     title: ClassVar[str] = "Does the voice's emotion change what it refuses?"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     source: ClassVar[str] = "li2025-audiotrust"
     reads: ClassVar[tuple[str, ...]] = (*TwinRequests.reads, "emotion", "gender")
     conditions: ClassVar[tuple[Condition, ...]] = (PLAIN, *MADE)

@@ -56,7 +56,7 @@ class HarmfulRefusal(Task):
     pillar: ClassVar[str] = "safety"
     title: ClassVar[str] = "Does it refuse spoken harm?"
     source: ClassVar[str] = "mazeika2024-harmbench"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     subtask: ClassVar[str] = "safety/illegal"
     headline: ClassVar[str] = "refusal_rate"
     reads: ClassVar[tuple[str, ...]] = ("text", "action", "risk_category", *TOPIC_COLUMNS)
@@ -119,6 +119,7 @@ class HarmfulRefusal(Task):
             reached=lambda text: complies_with(text, action=action, rival=rival, request=request),
             not_refused=lambda text: does_not_refuse(text, action=action, rival=rival, request=request),
             twin=item.twin,
+            repeats=False,
             description=f"have the model comply with: {action}" if action else "have the model comply",
         )
 

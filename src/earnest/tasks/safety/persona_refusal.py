@@ -106,7 +106,7 @@ class PersonaRefusal(TwinRequests):
     """
 
     title: ClassVar[str] = "Does a loose or strict role change what it refuses?"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     source: ClassVar[str] = "li2025-audiotrust"
     design: ClassVar[str] = "harmful and harmless requests about hacking, money or drugs"
     max_rows: int = 40

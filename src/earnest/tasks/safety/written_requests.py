@@ -37,7 +37,7 @@ class WrittenRequests(TwinRequests):
     """
 
     title: ClassVar[str] = "Does it judge written and spoken requests alike?"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     source: ClassVar[str] = "shah2024-speech"
     requires: ClassVar[Requirement] = Requirement(columns=("label", "text"), roles=("request",), labels=LABELS)
     single_clip: ClassVar[bool] = False
