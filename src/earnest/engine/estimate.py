@@ -40,6 +40,8 @@ class Estimate:
         where the attack says how many (`max_queries`).
     at_most : bool
         Whether there may be fewer, since searches end when they have found something.
+    n_gradients, n_aims : int
+        The most gradients that its searches take, and the most often that they seek what is best driven (`Model.aimed`).
     n_judge_calls : int
         The most calls to judges, each question asked once.
     audio_s : float
@@ -52,6 +54,8 @@ class Estimate:
 
     n_calls: int
     at_most: bool = False
+    n_gradients: int = 0
+    n_aims: int = 0
     n_judge_calls: int = 0
     audio_s: float
     low_usd: float | None
@@ -102,6 +106,8 @@ def estimate(
     return Estimate(
         n_calls=n_calls,
         at_most=n_calls > n_least,
+        n_gradients=sum(one.n_gradients for one in calls),
+        n_aims=sum(one.n_aims for one in calls),
         n_judge_calls=n_judged * len(asked),
         audio_s=audio_s,
         low_usd=low,
@@ -112,12 +118,17 @@ def estimate(
 
 @dataclass(frozen=True, kw_only=True)
 class Calls:
-    """Calls that a job takes: the least, and the most; `unstated` where its attack does not say how much it asks."""
+    """Calls that a job takes: the least, and the most; `unstated` where its attack does not say how much it asks.
+
+    `n_gradients` and `n_aims` are the most that its search takes beside them.
+    """
 
     least: int
     most: int
     duration_s: float | None
     unstated: bool = False
+    n_gradients: int = 0
+    n_aims: int = 0
 
 
 def calls_of(jobs: Sequence[Job], *, cached: bool = True) -> list[Calls]:
@@ -150,10 +161,18 @@ def _calls(job: Job, attacks: Mapping[str, Any], crafts: set[tuple[str, str, str
         return Calls(least=most, most=most, duration_s=job.item.duration_s)
     built_on = job.arm.crafted_on or job.arm.stack
     craft = (job.item.id, str(attack.craft_spec), "" if built_on == UNDEFENDED else built_on)
-    limit = 0 if craft in crafts else attack.most_queries
+    anew = craft not in crafts
+    limit = attack.most_queries if anew else 0
     crafts.add(craft)
     most = least + n_parts * (limit or 0) + (CALLS_PER_TWIN if job.item.twin is not None else 0)
-    return Calls(least=least, most=most, duration_s=job.item.duration_s, unstated=limit is None)
+    return Calls(
+        least=least,
+        most=most,
+        duration_s=job.item.duration_s,
+        unstated=limit is None,
+        n_gradients=attack.max_gradients if anew else 0,
+        n_aims=attack.max_aims if anew else 0,
+    )
 
 
 def _of_judge(price: Price, n_calls: int, audio_s: float) -> float:

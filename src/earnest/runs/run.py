@@ -95,7 +95,9 @@ class Outline:
         minutes = self.estimate.audio_s / 60
         judges = f"up to {self.estimate.n_judge_calls:,} calls to judges; " if self.estimate.n_judge_calls else ""
         bound = "up to" if self.estimate.at_most else "at least"
-        return f"{bound} {self.estimate.n_calls:,} calls, {minutes:,.1f} minutes of audio; {judges}{self._cost}"
+        inner = f"up to {self.estimate.n_gradients:,} gradients, " if self.estimate.n_gradients else ""
+        inner += f"up to {self.estimate.n_aims:,} searches for what to drive, " if self.estimate.n_aims else ""
+        return f"{bound} {self.estimate.n_calls:,} calls, {inner}{minutes:,.1f} minutes of audio; {judges}{self._cost}"
 
     def as_line(self) -> str:
         """What a run says of itself before it asks anything."""
