@@ -236,13 +236,26 @@ class TorchReference(Reference):
         encode = self.checkpoint.vocabulary.encode
         with self._torch.no_grad():
             passed = self._ahead([question], self._waves([question]))
-            heads = [self._transcripts([0], [question], passed)[0]]
+            follow = self._follower(passed)
+            heads = [self._greedy(follow)]
             if (given := getattr(target, "transcript", None)) is not None:
                 heads.append(encode(given))
             answer = encode(f"<sep>{tokens_of_answer(target)}<end>")
-            head = self._nearest(heads, answer, self._follower(passed))
+            head = self._nearest(heads, answer, follow)
         end_weight = target.end_weight if isinstance(target, Target) else None
         return Target(target, end_weight=end_weight, transcript=self.checkpoint.vocabulary.decode(head))
+
+    def _greedy(self, follow: _Follower) -> list[int]:
+        """The transcript that the network writes by itself; empty where it comes to no end of one."""
+        index = self.checkpoint.vocabulary.index
+        head: list[int] = []
+        while len(head) < MAX_TEXT:
+            (rows,) = follow([[index["<answer>"], *head]])
+            token = int(rows[-1].argmax())
+            if token in (index["<sep>"], index["<end>"]):
+                return head if token == index["<sep>"] else []
+            head.append(token)
+        return []
 
     def _nearest(self, heads: list[list[int]], answer: list[int], follow: _Follower) -> list[int]:
         """The transcript of least cost that was tried, starting from some.
