@@ -11,6 +11,7 @@ from earnest.attacks.adversarial.pgd import ProjectedGradientDescent
 from earnest.audio import AudioClip, Goal, Stimulus
 from earnest.errors import AccessDenied, BadParameter
 from earnest.models import System
+from earnest.models.access import Target
 from earnest.testing.toys import LinearModel, toy_stimulus
 
 STEP = 2.0**-15
@@ -67,7 +68,7 @@ def test_steps_and_projection_are_the_authors(steps, last):
 
 def test_under_an_snr_it_finds_the_direction_of_the_weights():
     stimulus = toy_stimulus()
-    (attempt,) = run(ProjectedGradientDescent(snr_db=20), [stimulus]).attempts
+    (attempt,) = run(ProjectedGradientDescent(snr_db=20, power=1), [stimulus]).attempts
     change = attempt.clip.samples.astype(np.float64) - stimulus.clip.samples
     cosine = np.dot(change, weights()) / np.linalg.norm(change) / np.linalg.norm(weights())
     assert cosine > 0.9999
@@ -116,7 +117,7 @@ def test_without_early_stop_the_success_of_least_loss_is_kept():
     stimulus, epsilon = toy_stimulus(), 64 * STEP
     model = LinearModel(weights())
     model.threshold = model.product(stimulus.clip.samples) + epsilon / 4 * float(np.abs(weights()).sum())
-    attack = ProjectedGradientDescent(epsilon=epsilon, steps=20, check_every=5, stop_early=False)
+    attack = ProjectedGradientDescent(epsilon=epsilon, steps=20, step_size=0.1, check_every=5, stop_early=False)
     (attempt,) = run(attack, [stimulus], model=model).attempts
     assert attempt.success and attempt.n_queries == 4 and attempt.drawn["step"] >= 10
     assert np.array_equal(np.unique(np.abs(attempt.clip.samples - stimulus.clip.samples)), [np.float32(epsilon)])
@@ -313,6 +314,7 @@ def test_it_may_be_built_on_a_surrogate_and_is_judged_on_the_system():
         ({"eot": 1.5}, "eot of pgd must be a whole number of at least 1, got 1.5"),
         ({"step_size": 0}, "step_size of pgd must be a positive share of the budget"),
         ({"momentum": 1.0}, r"momentum of pgd must lie in \[0, 1\)"),
+        ({"power": 0}, r"power of pgd must lie in \(0, 1\]"),
         ({"epsilon": 1e-6}, "epsilon must be 0 or lie from"),
     ],
 )
@@ -335,3 +337,37 @@ def test_steps_fall_evenly_to_the_last_one():
     (attempt,) = run(attack, [stimulus], model=LinearModel(np.ones(1, dtype=np.float32), threshold=1e9)).attempts
     risen = (attempt.clip.samples - stimulus.clip.samples) / np.float32(STEP)
     np.testing.assert_allclose(risen, [120 + 90 + 60], atol=1)
+
+
+def test_a_step_under_an_snr_goes_along_the_sizes_of_the_gradient_to_a_power():
+    stimulus = toy_stimulus(n_samples=2)
+    slopes = np.array([4, -1], dtype=np.float32)
+    for power, ratio in ((1.0, -4.0), (0.5, -2.0)):
+        attack = ProjectedGradientDescent(snr_db=10, steps=1, step_size=1, power=power, momentum=0, check_every=0)
+        (attempt,) = run(attack, [stimulus], model=LinearModel(slopes, threshold=1e9)).attempts
+        change = attempt.clip.samples.astype(np.float64) - stimulus.clip.samples
+        assert change[0] > 0 and change[0] / change[1] == pytest.approx(ratio, rel=0.02)
+
+
+class Aiming(LinearModel):
+    """Gives a target a transcript that counts how often it was aimed."""
+
+    def aimed(self, stimuli, *, targets):
+        self.asked_for = [*getattr(self, "asked_for", []), *targets]
+        n = [int(getattr(target, "transcript", None) or 0) for target in targets]
+        return [Target(target, end_weight=None, transcript=str(k + 1)) for target, k in zip(targets, n, strict=True)]
+
+    def loss_and_gradient(self, stimuli, *, targets):
+        self.driven = [*getattr(self, "driven", []), *(target.transcript for target in targets)]
+        return super().loss_and_gradient(stimuli, targets=[str(target) for target in targets])
+
+
+def test_what_is_driven_is_sought_anew_after_a_failed_look_in_the_first_half_and_counted():
+    model = Aiming(weights(), threshold=1e9)
+    attack = ProjectedGradientDescent(epsilon=64 * STEP, steps=8, step_size=0.05, check_every=2)
+    (attempt,) = run(attack, [toy_stimulus()], model=model).attempts
+    # looks after 2, 4, 6 and 8 steps; only the first is before the half
+    assert model.driven == ["1"] * 3 + ["2"] * 6
+    assert [getattr(target, "transcript", None) for target in model.asked_for] == [None, "1"]
+    assert (attempt.n_aims, attempt.n_gradients, attempt.facts()["n_aims"]) == (2, 9, 2)
+    assert attempt.n_aims <= attack.max_aims and attempt.n_gradients == attack.max_gradients

@@ -134,6 +134,23 @@ def test_the_estimate_counts_what_attacks_and_their_controls_may_ask(attack, def
     assert found.note == ""
 
 
+def test_the_estimate_counts_the_gradients_of_a_search_once_and_how_often_it_seeks_what_to_drive() -> None:
+    name = "pgd:eot=2,steps=40"
+    arms = (
+        Arm(attack=name),
+        Arm(attack=name, defences=("codec",)),
+        Arm(attack=name, defences=("codec",), crafted_on=UNDEFENDED),
+    )
+    given = plan(3, arms=[{"attack": name}] * 3)
+    found = estimate(given, jobs(3, arms=arms), model=load_model("scripted/echo"))
+    # 41 gradients under 2 draws; looks after 10, 20, 30 and 40 steps, of which one is before the half; the third arm crafts none
+    assert (found.n_gradients, found.n_aims) == (3 * 2 * 82, 3 * 2 * 2)
+    asked = estimate(
+        plan(3, attack="best_of_n:n=4"), jobs(3, arms=(Arm(attack="best_of_n:n=4"),)), model=load_model("scripted/echo")
+    )
+    assert (asked.n_gradients, asked.n_aims) == (0, 0)
+
+
 def test_the_estimate_names_an_attack_that_does_not_say_how_much_it_asks(monkeypatch) -> None:
     from earnest.attacks.corruption.noise import AdditiveNoise
 

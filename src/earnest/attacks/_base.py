@@ -78,8 +78,9 @@ class Trial:
     first_success : int or None
         Number of the query (from 1) at which the search first reached the goal; None where it never did, or searched on
         another system than the judged one.
-    n_queries, n_failed_queries, n_gradients : int
-        What the search asked of its victim; the verification is not counted.
+    n_queries, n_failed_queries, n_gradients, n_aims : int
+        What the search asked of its victim; the verification is not counted. An aim is one search for what is best driven
+        (`Model.aimed`), which takes a model some passes without a gradient.
     distortion : Distortion
         Of the clip that the attacker holds.
     changed : mapping of str to mapping
@@ -105,6 +106,7 @@ class Trial:
     drawn: Mapping[str, Any] = field(default_factory=dict)
     cost: float = 0.0
     complied: bool | None = None
+    n_aims: int = 0
 
     @property
     def other_answer(self) -> bool | None:
@@ -193,6 +195,7 @@ class Attempt(Trial):
             "n_queries": self.n_queries,
             "n_failed_queries": self.n_failed_queries,
             "n_gradients": self.n_gradients,
+            "n_aims": self.n_aims,
             "cost_usd": self.cost,
             "snr_db": snr_db if snr_db is not None and math.isfinite(snr_db) else None,
             "peak": self.distortion.peak,
@@ -413,6 +416,16 @@ class Attack(abc.ABC):
     def max_queries(self) -> int | None:
         """Most questions that the search may ask about a stimulus, and the control as many; None where that is not stated."""
         return None
+
+    @property
+    def max_gradients(self) -> int:
+        """Most gradients that the search may take of a stimulus; 0 of a method that takes none."""
+        return 0
+
+    @property
+    def max_aims(self) -> int:
+        """How often the search may seek what of a stimulus is best driven (`Model.aimed`)."""
+        return 0
 
     @property
     def limits(self) -> Limits:
@@ -641,6 +654,7 @@ class Attack(abc.ABC):
             n_queries=crafted.n_queries,
             n_failed_queries=crafted.n_failed_queries,
             n_gradients=crafted.n_gradients,
+            n_aims=crafted.n_aims,
             distortion=_distortion(crafted),
             changed=_changed(crafted),
             within_budget=self._holds(crafted),

@@ -37,7 +37,7 @@ class Crafted:
         What an attacker sends: within the budgets, 16-bit.
     drawn : mapping
         What replays it.
-    n_queries, n_gradients : int
+    n_queries, n_gradients, n_aims : int
         What the search asked of its victim.
     cost : float
         Of its queries in US dollars, as the caller counts it: answers from the cache cost nothing.
@@ -67,6 +67,7 @@ class Crafted:
     place: int = field(default=0, kw_only=True)
     first_success: int | None = field(default=None, kw_only=True)
     n_failed_queries: int = field(default=0, kw_only=True)
+    n_aims: int = field(default=0, kw_only=True)
     n_before: int = field(default=0, kw_only=True)
     n_after: int = field(default=0, kw_only=True)
     fault: str = field(default="", kw_only=True)
@@ -197,6 +198,7 @@ def _crafted(attack: Attack, victim: Victim, place: int, candidate: Candidate) -
         drawn=candidate.drawn,
         n_queries=account.n_queries,
         n_gradients=account.n_gradients,
+        n_aims=account.n_aims,
         cost=account.cost,
         clean=clean,
         place=place,

@@ -48,6 +48,8 @@ class GradientAttack(Attack):
     """Length of the last step as a share of the first's; between them it falls evenly."""
     momentum: float = 0.0
     """Share of the last direction that is kept, after [dong2017-momentum]."""
+    power: float = 1.0
+    """Under `snr_db` a step goes along the gradient's sign times its size to this power: 1 is the gradient itself."""
     random_start: bool = False
     """Whether to begin at random within the budget instead of at the clean clip."""
     eot: int = 1
@@ -66,6 +68,16 @@ class GradientAttack(Attack):
     def max_queries(self) -> int:
         """As many as answers that it may look at."""
         return self.n_checks
+
+    @property
+    def max_gradients(self) -> int:
+        """One at each step and one of the last clip, under each of `eot` draws."""
+        return (self.steps + 1) * self.eot
+
+    @property
+    def max_aims(self) -> int:
+        """One at the beginning, and one after each look at an answer in the first half of the steps."""
+        return 1 + (((self.steps + 1) // 2 - 1) // self.check_every if self.check_every else 0)
 
     def propose(
         self, victim: Victim, stimuli: Sequence[Stimulus], *, rngs: Sequence[np.random.Generator]
@@ -164,11 +176,12 @@ class GradientAttack(Attack):
         return {place: loss / self.eot for place, loss in losses.items()}, gradients
 
     def aims(self, victim: Victim, paths: Mapping[int, Path]) -> dict[int, str]:
-        """The targets by place as the model is best driven to them, found from where each path begins (`Model.aimed`)."""
-        if new := {place: path.clip() for place, path in paths.items() if path.aim is None}:
-            found = victim.aimed(new, targets={place: self.aimed(victim.wanted(place)) for place in new})
+        """The targets by place as the model is best driven to them (`Model.aimed`): found from where a path is, and kept
+        until an answer has shown that the goal is not reached yet."""
+        if new := {place: path.clip() for place, path in paths.items() if not path.aimed}:
+            found = victim.aimed(new, targets={p: paths[p].aim or self.aimed(victim.wanted(p)) for p in new})
             for place, aim in found.items():
-                paths[place].aim = aim
+                paths[place].take_aim(aim)
         return {place: path.aim or "" for place, path in paths.items()}
 
     def _checked(self, victim: Victim, paths: Mapping[int, Path], step: int) -> set[int]:
@@ -187,7 +200,7 @@ def check_descent(attack: GradientAttack) -> None:
     ------
     BadParameter
         If steps, eot or check_every is no whole number that is large enough, or step_size no positive share, or last_step
-        not in (0, 1], or momentum not in [0, 1).
+        not in (0, 1], or momentum not in [0, 1), or power not in (0, 1].
     """
     for name, least in (("steps", 1), ("eot", 1), ("check_every", 0)):
         value = getattr(attack, name)
@@ -201,6 +214,8 @@ def check_descent(attack: GradientAttack) -> None:
         raise BadParameter(f"last_step of {attack.name} must lie in (0, 1], got {attack.last_step!r}")
     if not 0 <= attack.momentum < 1:
         raise BadParameter(f"momentum of {attack.name} must lie in [0, 1), got {attack.momentum!r}")
+    if not 0 < attack.power <= 1:
+        raise BadParameter(f"power of {attack.name} must lie in (0, 1], got {attack.power!r}")
 
 
 class Path:
@@ -215,10 +230,18 @@ class Path:
         self._step, self._loss, self._first_loss, self._stopped = 0, math.inf, math.inf, ""
         self.aim: str | None = None
         """The target as it is driven, once it is known."""
+        self.aimed = False
+        """Whether it need not be sought again."""
 
     def clip(self) -> AudioClip:
         """The iterate."""
         return _clip(self._here, self._clean)
+
+    def take_aim(self, aim: str) -> None:
+        """Another target, or the same once more; what was followed towards another one is forgotten."""
+        if self.aim is not None and getattr(aim, "transcript", None) != getattr(self.aim, "transcript", None):
+            self._direction = None
+        self.aim, self.aimed = aim, True
 
     def asked(self) -> Candidate:
         """The iterate as it is asked."""
@@ -239,7 +262,8 @@ class Path:
         self._successful = True
 
     def note_failure(self) -> None:
-        """The iterate was asked and did not reach the goal."""
+        """The iterate was asked and did not reach the goal: in the first half what is best driven is sought anew."""
+        self.aimed = 2 * self._step >= self._attack.steps
 
     def advance(self, gradient: NDArray[np.float32]) -> bool:
         """Take a step against the gradient; False where it leads nowhere (zero, or not finite)."""
@@ -288,6 +312,8 @@ class Path:
         )
         if not self._budget.round:
             return np.float32(share * self._budget.epsilon) * np.sign(direction)
+        if self._attack.power != 1:
+            direction = np.sign(direction) * np.abs(direction) ** np.float32(self._attack.power)
         length = math.sqrt(energy(direction))
         return direction * np.float32(share * self._radius / length) if length else direction
 

@@ -99,6 +99,10 @@ class ShrinkingPath(Path):
         self._bound = SHRINK * min(self._bound, float(np.abs(self._change).max()))
         self._place()
 
+    def note_failure(self) -> None:
+        """Until there is a success, what is best driven is sought anew."""
+        self.aimed = self._successful
+
     def advance(self, gradient: NDArray[np.float32]) -> bool:
         """A step of Adam on the signs."""
         self._stopped = useless_gradient(gradient)

@@ -29,6 +29,8 @@ class Account:
     n_queries: int = 0
     n_failed_queries: int = 0
     n_gradients: int = 0
+    n_aims: int = 0
+    """How often it was sought what is best driven (`Model.aimed`)."""
     first_success: int | None = None
     """At which of its queries, from 1, it first reached its goal."""
     cost: float = 0.0
@@ -265,10 +267,12 @@ class Victim:
         )
 
     def aimed(self, clips: Mapping[int, AudioClip], *, targets: Mapping[int, str]) -> dict[int, str]:
-        """The targets as a search does best to drive them from these clips (`Model.aimed`); asked once, before the first step."""
+        """The targets as a search does best to drive them from these clips (`Model.aimed`); a goal to be driven away from is as it is."""
         stimuli = [self.stimuli[place].with_clip(clip) for place, clip in clips.items()]
         wanted = [targets[place] if self._sign(place) > 0 else None for place in clips]
         towards = [(s, text) for s, text in zip(stimuli, wanted, strict=True) if text is not None]
+        for place, text in zip(clips, wanted, strict=True):
+            self.accounts[place].n_aims += text is not None
         found = iter(
             self._system.aimed([s for s, _ in towards], targets=[text for _, text in towards]) if towards else ()
         )

@@ -46,6 +46,7 @@ class CraftLine(BaseModel):
     n_queries: int = 0
     n_failed_queries: int = 0
     n_gradients: int = 0
+    n_aims: int = 0
     first_success: int | None = None
     cost: float = Field(default=0.0, description="Of the search in US dollars.")
     n_before: int = 0
@@ -58,7 +59,7 @@ class CraftLine(BaseModel):
         return json.dumps(plain_json(fields), ensure_ascii=False, separators=(",", ":"))
 
 
-_AS_THEY_ARE = ("drawn", "n_queries", "n_failed_queries", "n_gradients", "first_success", "cost", "n_before", "n_after",
+_AS_THEY_ARE = ("drawn", "n_queries", "n_failed_queries", "n_gradients", "n_aims", "first_success", "cost", "n_before", "n_after",
                 "fault", "crafted_on")  # fmt: skip  # a table: one row a line
 
 

@@ -47,6 +47,8 @@ class Estimate:
         where the attack says how many (`max_queries`).
     at_most : bool
         Whether there may be fewer, since searches end when they have found something.
+    n_gradients, n_aims : int
+        The most gradients that its searches take, and the most often that they seek what is best driven (`Model.aimed`).
     n_judge_calls : int
         The most calls to judges, each question asked once.
     n_guard_calls : int
@@ -63,6 +65,8 @@ class Estimate:
 
     n_calls: int
     at_most: bool = False
+    n_gradients: int = 0
+    n_aims: int = 0
     n_judge_calls: int = 0
     n_guard_calls: int = 0
     n_writer_calls: int = 0
@@ -133,6 +137,8 @@ def estimate(
     return Estimate(
         n_calls=n_calls,
         at_most=n_calls > n_least,
+        n_gradients=sum(one.n_gradients for one in calls),
+        n_aims=sum(one.n_aims for one in calls),
         n_judge_calls=n_judged * len(asked),
         n_guard_calls=sum(guarded.values()),
         n_writer_calls=writers.total(),
@@ -145,13 +151,18 @@ def estimate(
 
 @dataclass(frozen=True, kw_only=True)
 class Calls:
-    """Calls that a job takes: the least, and the most; `unstated` where its attack does not say how much it asks."""
+    """Calls that a job takes: the least, and the most; `unstated` where its attack does not say how much it asks.
+
+    `n_gradients` and `n_aims` are the most that its search takes beside them.
+    """
 
     least: int
     most: int
     duration_s: float | None
     unstated: bool = False
     writers: Mapping[str, int] = field(default_factory=dict)
+    n_gradients: int = 0
+    n_aims: int = 0
 
 
 def calls_of(jobs: Sequence[Job], *, cached: bool = True) -> list[Calls]:
@@ -184,12 +195,20 @@ def _calls(job: Job, attacks: Mapping[str, Any], crafts: set[tuple[str, str, str
         return Calls(least=most, most=most, duration_s=job.item.duration_s)
     built_on = job.arm.crafted_on or job.arm.stack
     craft = (job.item.id, str(attack.craft_spec), "" if built_on == UNDEFENDED else built_on)
-    shared = craft in crafts
-    limit = 0 if shared else attack.most_queries
+    anew = craft not in crafts
+    limit = attack.most_queries if anew else 0
     crafts.add(craft)
-    writers = {} if shared else dict.fromkeys(getattr(attack, "writers", ()), getattr(attack, "max_writer_calls", 0))
+    writers = dict.fromkeys(getattr(attack, "writers", ()), getattr(attack, "max_writer_calls", 0)) if anew else {}
     most = least + n_parts * (limit or 0) + (CALLS_PER_TWIN if job.item.twin is not None else 0)
-    return Calls(least=least, most=most, duration_s=job.item.duration_s, unstated=limit is None, writers=writers)
+    return Calls(
+        least=least,
+        most=most,
+        duration_s=job.item.duration_s,
+        unstated=limit is None,
+        n_gradients=attack.max_gradients if anew else 0,
+        n_aims=attack.max_aims if anew else 0,
+        writers=writers,
+    )
 
 
 def _of_writer(price: Price | None, n_calls: int) -> float:

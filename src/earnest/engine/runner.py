@@ -625,7 +625,7 @@ class _Run:
         if line.kind == "canary":
             self._canary_lines[line.item] = line
         attempt = line.attempt or {}
-        n_calls = 1.0 + attempt.get("n_queries", 0) + attempt.get("n_gradients", 0)
+        n_calls = 1.0 + sum(attempt.get(name, 0) for name in ("n_queries", "n_gradients", "n_aims"))
         self.pace.finished(
             self._left_of(self._by_id[line.item]),
             call_s=line.duration_ms / 1e3,

@@ -59,7 +59,7 @@ class Target(str):
     - with `unending` how likely the answer is to end at any place of the text, which is not driven itself: the mean over
       these places of -log(1 - p(end)), later ones counting more (4 exp(4 t / n), as [cheng2026-neverstop] weighs them);
     - with a `transcript`, of a model that writes one before it answers, what the answer follows from: the sum over the
-      transcript's tokens, the separator and the text's of max(0, 0.3 + best other logit - own logit), the margin by which
+      transcript's tokens, the separator and the text's of max(0, 0.1 + best other logit - own logit), the margin by which
       a greedy decoder fails to say them ([carlini2018-audio]), plus what is wanted of the end.
 
     Parameters
@@ -490,7 +490,8 @@ class Model(abc.ABC):
         """The targets as a search does best to drive them on these stimuli; by default as they are.
 
         A model that writes something down before it answers gives targets with the `transcript` after which it gives
-        the answer: after a faithful one of a harmful request no change of the audio may be enough.
+        the answer: after a faithful one of a harmful request no change of the audio may be enough. A target that has a
+        transcript already keeps it unless there is a better one for this audio.
         """
         return list(targets)
 

@@ -27,7 +27,7 @@ from earnest.registry import registry
 from earnest.run_folder import read_text, strict_json, taken_as_data, write_whole
 
 HITS = "hits.jsonl"
-_COSTS = ("n_queries", "n_gradients", "cost_usd", "first_success", "snr_db", "peak", "masking_excess_db")
+_COSTS = ("n_queries", "n_gradients", "n_aims", "cost_usd", "first_success", "snr_db", "peak", "masking_excess_db")
 _FIELDS = ("item", "task", "registered", "parameters", "truth", "clips", "prompt", "attack", "model", "answer")
 
 

@@ -99,7 +99,9 @@ class Outline:
         if self.estimate.n_writer_calls:
             judges = f"up to {self.estimate.n_writer_calls:,} calls to models that write for attacks; {judges}"
         bound = "up to" if self.estimate.at_most else "at least"
-        return f"{bound} {self.estimate.n_calls:,} calls, {minutes:,.1f} minutes of audio; {guards}{judges}{self._cost}"
+        inner = f"up to {self.estimate.n_gradients:,} gradients, " if self.estimate.n_gradients else ""
+        inner += f"up to {self.estimate.n_aims:,} searches for what to drive, " if self.estimate.n_aims else ""
+        return f"{bound} {self.estimate.n_calls:,} calls, {inner}{minutes:,.1f} minutes of audio; {guards}{judges}{self._cost}"
 
     def as_line(self) -> str:
         """What a run says of itself before it asks anything."""

@@ -91,6 +91,11 @@ class NeverStop(GradientAttack):
         """One at the beginning, then those of the checks."""
         return 1 + self.n_checks
 
+    @property
+    def max_aims(self) -> int:
+        """None: what the model says itself is driven."""
+        return 0
+
     def lacking(self, victim: Victim, place: int) -> Candidate | None:
         """Any goal will do."""
         return None if place in victim.open else Candidate()

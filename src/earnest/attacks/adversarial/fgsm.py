@@ -48,6 +48,11 @@ class FastGradientSign(GradientAttack):
             raise BadParameter(f"eot of fgsm must be a whole number of at least 1, got {self.eot!r}")
 
     @property
+    def max_gradients(self) -> int:
+        """One, under each of `eot` draws."""
+        return self.eot
+
+    @property
     def budget(self) -> Budget:
         """`epsilon`."""
         return Budget(epsilon=self.epsilon)

@@ -82,6 +82,11 @@ class Malafide(Attack):
         """As many as answers that it may look at."""
         return math.ceil(self.steps / self.check_every) if self.check_every else 0
 
+    @property
+    def max_gradients(self) -> int:
+        """One at each step."""
+        return self.steps
+
     def propose(
         self, victim: Victim, stimuli: Sequence[Stimulus], *, rngs: Sequence[np.random.Generator]
     ) -> list[Candidate]:

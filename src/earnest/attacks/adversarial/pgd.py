@@ -24,7 +24,7 @@ class ProjectedGradientDescent(GradientAttack):
     """A small change of the waveform that lowers the loss of the goal's target text, step by step within a budget.
 
     Each step moves every sample by the sign of the gradient (under `epsilon` alone), or the clip along the gradient
-    (under `snr_db`), and goes back into the budget. Every `check_every` steps the system is asked with the clip as a
+    with its sizes to the power of `power` (under `snr_db`), and goes back into the budget. Every `check_every` steps the system is asked with the clip as a
     16-bit file would hold it; with `stop_early` the first clip that reaches the goal is taken. Otherwise the proposal
     is the clip of least loss among those that reached the goal when asked, else among all.
 
@@ -49,6 +49,9 @@ class ProjectedGradientDescent(GradientAttack):
         Length of the last step as a share of the first's, between which it falls evenly; 1 keeps all alike.
     momentum : float in [0, 1)
         Share of the last direction that is kept, after [dong2017-momentum]; 0 keeps none.
+    power : float in (0, 1]
+        Under `snr_db` or `l2`, samples move by their share of the direction to this power: 1 goes along the gradient, as
+        the steepest descent within a length does, and less lets more samples take part. No matter under `epsilon` alone.
     random_start : bool
         Whether to begin at random within the budget instead of at the clean clip.
     eot : int
@@ -70,9 +73,10 @@ class ProjectedGradientDescent(GradientAttack):
     Notes
     -----
     Departs from [madry2017-pgd] in seeking a target, in starting at the clean clip, and in keeping the best iterate
-    rather than the last; and in steps that shrink and keep half of the last direction, which reach more goals in few steps. A
-    model that writes a transcript before it answers is driven to one after which it answers (`Model.aimed`): after a
-    faithful one it refuses whatever it hears. With `keep` and `eos_weight` it is the sparse attack of [fang2026-tago]: a quarter of the tokens
+    rather than the last; and in steps that shrink, keep three quarters of the last direction and go along the root of the gradient's sizes, which
+    reach more goals in few steps. A model that writes a transcript before it answers is driven to one after which it answers
+    (`Model.aimed`): after a faithful one it refuses whatever it hears. Where a look at the answer in the first half of the
+    steps finds the goal not reached, that transcript is sought anew for the clip as it is then. With `keep` and `eos_weight` it is the sparse attack of [fang2026-tago]: a quarter of the tokens
     and a weight of 1, say; the work stops at a loss of 0.105, here an answer decides. [olivier2022-whisper] attacks speech recognition likewise, at 35 to 40 dB SNR.
     """
 
@@ -83,9 +87,10 @@ class ProjectedGradientDescent(GradientAttack):
     l2: float | None = None
     masking_db: float | None = None
     steps: int = 100
-    step_size: float = 0.2
+    step_size: float = 0.4
     last_step: float = 0.1
-    momentum: float = 0.5
+    momentum: float = 0.75
+    power: float = 0.5
     random_start: bool = False
     eot: int = 1
     keep: float = 1.0

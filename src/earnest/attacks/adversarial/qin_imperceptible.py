@@ -128,7 +128,9 @@ class _MaskedPath(ShrinkingPath):
 
     def note_failure(self) -> None:
         """In the second stage the weight of what can be heard falls."""
-        if self._second and self._step % LOWERED_EVERY == 0:
+        if not self._second:
+            super().note_failure()
+        elif self._step % LOWERED_EVERY == 0:
             self._alpha = max(LOWERED * self._alpha, ALPHA_FLOOR)
 
     def advance(self, gradient: NDArray[np.float32]) -> bool:

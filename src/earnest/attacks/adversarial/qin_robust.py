@@ -98,6 +98,11 @@ class QinRobust(GradientAttack):
         """Each check asks in `heard_in` rooms."""
         return self.n_checks * self.heard_in
 
+    @property
+    def max_gradients(self) -> int:
+        """One in each room of each step, and of the last clip."""
+        return (self.steps + 1) * self.rooms
+
     def path(self, stimulus: Stimulus, *, rng: np.random.Generator) -> Path:
         """The iterates of one clip, with the rooms that are drawn for it."""
         return _PlayedPath(self, stimulus.clip, rng=rng)

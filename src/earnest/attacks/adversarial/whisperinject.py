@@ -108,6 +108,16 @@ class WhisperInject(GradientAttack):
         """Those of both stages."""
         return self.n_looks * self.rollouts + self.n_checks
 
+    @property
+    def max_gradients(self) -> int:
+        """Those of both stages."""
+        return self.first_steps + super().max_gradients
+
+    @property
+    def max_aims(self) -> int:
+        """None: what the model says itself is driven."""
+        return 0
+
     def ready(self) -> None:
         """Refuse to begin where nobody can speak.
 

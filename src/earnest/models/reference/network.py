@@ -66,9 +66,16 @@ class Attention(Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+    def parts(self, x: Tensor) -> Tensor:
+        """Queries, keys and values, shape (3, n, heads, length, width of a head)."""
         n, length, width = x.shape
-        q, k, v = self.qkv(x).view(n, length, 3, self.n_heads, width // self.n_heads).permute(2, 0, 3, 1, 4)
+        return self.qkv(x).view(n, length, 3, self.n_heads, width // self.n_heads).permute(2, 0, 3, 1, 4)
+
+    def forward(self, x: Tensor, mask: Tensor, before: Tensor | None = None) -> Tensor:
+        n, length, width = x.shape
+        q, k, v = self.parts(x)
+        if before is not None:  # keys and values of what stands before, the same for every row
+            k, v = (torch.cat([old.expand(n, -1, -1, -1), new], dim=2) for old, new in zip(before, (k, v), strict=True))
         mixed = (
             torch.softmax(q @ k.transpose(2, 3) * (width // self.n_heads) ** -0.5 + mask.to(q.dtype), dim=-1).to(
                 v.dtype
@@ -121,8 +128,8 @@ class DecoderBlock(Module):
         self.attention = Attention(shape.decoder_width, shape.decoder_heads)
         self.inner = Inner(shape.decoder_width, shape.decoder_inner)
 
-    def forward(self, x: Tensor, mask: Tensor, drop: float) -> Tensor:
-        x = x + F.dropout(self.attention(self.norm_attention(x), mask), drop, self.training)
+    def forward(self, x: Tensor, mask: Tensor, drop: float, before: Tensor | None = None) -> Tensor:
+        x = x + F.dropout(self.attention(self.norm_attention(x), mask, before), drop, self.training)
         return x + F.dropout(self.inner(self.norm_inner(x)), drop, self.training)
 
 
@@ -295,6 +302,32 @@ class Network(Module):
         for block in self.decoder:
             x = block(x, mask, drop)
         return self.next_token(self.decoder_norm(x[:, a:]))
+
+    def remembered(self, ahead: Tensor, counts: Tensor) -> list[Tensor]:
+        """Keys and values of what stands before a text, by block: it does not see the text, and is the same for every one.
+
+        Parameters
+        ----------
+        ahead : float32 tensor, shape (1, ahead, decoder_width)
+        counts : bool tensor, shape (1, ahead)
+            Both of `ahead`.
+        """
+        x, out = ahead, []
+        mask = torch.where(counts, 0.0, FORBIDDEN)[:, None, None]
+        for block in self.decoder:
+            out.append(block.attention.parts(block.norm_attention(x))[1:])
+            x = block(x, mask, 0.0)
+        return out
+
+    def decode_after(self, memory: list[Tensor], counts: Tensor, text: Tensor) -> Tensor:
+        """As `decode`, of many texts behind one clip, of which `remembered` holds what does not change."""
+        n, t = text.shape
+        backward = torch.ones(t, t, dtype=torch.bool, device=text.device).tril()
+        mask = torch.where(torch.cat([counts.expand(t, -1), backward], dim=1), 0.0, FORBIDDEN)
+        x = self.tokens(text) + self.text_position(torch.arange(t, device=text.device))
+        for block, before in zip(self.decoder, memory, strict=True):
+            x = block(x, mask, 0.0, before)
+        return self.next_token(self.decoder_norm(x))
 
     def forward(
         self,

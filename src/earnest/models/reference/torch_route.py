@@ -6,7 +6,8 @@ Needs the extra ``earnest[torch]``. Importing this module needs nothing; making 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
     from earnest.models.reference.network import Heard, Network
 
+    _Follower = Callable[[list[list[int]]], list[Tensor]]
+
 N_REMEMBERED = 512
 """Lengths and instructions of clips whose transcripts are remembered."""
 N_SETTLING = 6
@@ -56,12 +59,16 @@ N_ALIKE = 64
 FEATURES, NEURONS = "features", "mlp."
 """The site of the log-mel spectrum, and what stands before a block's site to mean the neurons of its perceptron."""
 
-MARGIN = 0.3
+MARGIN = 0.1
 """Logits by which a token must lead all others, so that a clip rounded to 16 bits still says it."""
-N_NEAR, N_THERE = 6, 64
-"""Words that are tried in every place of a transcript, and then in the best place."""
-NEARNESS = 1.0
-"""Weight of the transcript's own nats, which the audio has yet to bring down, beside those of the answer after it."""
+N_NEAR, N_THERE = 5, 32
+"""Edits that are tried in every place of a transcript, and in the best place."""
+N_AT_ONCE = 16
+"""Transcripts that are tried at once."""
+N_ROUNDS = 2
+"""Words of a transcript that are changed, one after the other."""
+FOLLOWING = 3.0
+"""Weight of the logits by which the answer fails to follow beside those by which the transcript fails, which the audio brings down."""
 
 
 def _torch() -> Any:
@@ -206,37 +213,40 @@ class TorchReference(Reference):
 
     def _of_margins(self, logits: Tensor, tokens: list[int], target: Target) -> Tensor:
         """By how much greedy decoding fails to write transcript, separator and target; `tokens` are theirs, with the end."""
-        torch = self._torch
         n = len(tokens) - (target.end_weight is not None and tokens[-1] == self.checkpoint.vocabulary.index["<end>"])
-        own = torch.tensor(tokens[:n])[:, None]
-        best_other = logits[:n].scatter(1, own, -torch.inf).amax(dim=1)
-        loss = torch.relu(MARGIN + best_other - logits[:n].gather(1, own)[:, 0]).sum()
+        loss = self._failures(logits[:n], tokens[:n]).sum()
         if n == len(tokens):
             return loss
         return loss + target.end_weight * logits[n].softmax(dim=-1)[tokens[n]]
 
+    def _failures(self, logits: Tensor, tokens: list[int]) -> Tensor:
+        """By how many logits each token fails to lead all others by `MARGIN`, shape (n_tokens,)."""
+        own = self._torch.tensor(tokens)[:, None]
+        best_other = logits.scatter(1, own, -self._torch.inf).amax(dim=1)
+        return self._torch.relu(MARGIN + best_other - logits.gather(1, own)[:, 0])
+
     def aims(self, question: Question, target: str, *, n: int) -> list[str]:
         """The target with each of the best transcripts that may be driven along with it, `n` at most, the best first.
 
-        After a faithful transcript of a harmful request the network refuses, whatever it hears; after one in which the
-        verb is another it answers, and takes the verb from what it hears. So a transcript is sought near the one that the
-        network writes by itself: `N_NEAR` likely words in each place tell the place that matters, and of `N_THERE` likely
-        ones there those words are best under which the nats of the answer, and `NEARNESS` times those of the transcript, are the
-        fewest. The network's own transcript comes first where the answer follows from it. A question whose answer is found by
-        comparing has its target as it is.
+        After a faithful transcript of a harmful request the network refuses, whatever it hears; after one in which a word
+        is another it mostly answers, and takes what it names from what it hears and wrote. So a transcript is sought near
+        the one that the network writes by itself, and near the one that the target has already, if any: one by which
+        greedy decoding is the nearest to saying both (`_costs`), the answer counting `FOLLOWING` times. Up to `N_ROUNDS`
+        words are changed in turn. A question whose answer is found by comparing has its target as it is.
         """
         if question.instruction.name in LISTENING or (isinstance(target, Target) and (target.unending or not target)):
             return [target]
+        encode = self.checkpoint.vocabulary.encode
         with self._torch.no_grad():
             passed = self._ahead([question], self._waves([question]))
-            head = self._transcripts([0], [question], passed)[0]
-            answer = self.checkpoint.vocabulary.encode(f"<sep>{tokens_of_answer(target)}<end>")
-            (follows,) = self._costs([head], answer, passed)[1]
-            heads = [head] if follows else []
-            if len(heads) < n:
-                heads += self._nearer(head, answer, passed)
+            follow = self._follower(passed)
+            heads = [self._greedy(follow)]
+            if (given := getattr(target, "transcript", None)) is not None:
+                heads.append(encode(given))
+            answer = encode(f"<sep>{tokens_of_answer(target)}<end>")
+            nearest = self._nearest(heads, answer, follow)
         end_weight = target.end_weight if isinstance(target, Target) else None
-        transcripts = (self.checkpoint.vocabulary.decode(each) for each in heads[:n])
+        transcripts = (self.checkpoint.vocabulary.decode(head) for head in nearest[:n])
         return [Target(target, end_weight=end_weight, transcript=transcript) for transcript in transcripts]
 
     def aimed_together(self, question: Question, target: str) -> str:
@@ -246,42 +256,116 @@ class TorchReference(Reference):
         end_weight = target.end_weight if isinstance(target, Target) else None
         return Target(target, end_weight=end_weight, transcript="")
 
-    def _nearer(self, head: list[int], answer: list[int], passed: tuple[Tensor, Tensor]) -> list[list[int]]:
-        """The transcript with one word put for another, the best first; as it is where it has no word."""
-        start = self.checkpoint.vocabulary.index["<answer>"]
-        likely = self._teacher_forced(*passed, [[start, *head]])[0]
+    def _greedy(self, follow: _Follower) -> list[int]:
+        """The transcript that the network writes by itself; empty where it comes to no end of one."""
+        index = self.checkpoint.vocabulary.index
+        head: list[int] = []
+        while len(head) < MAX_TEXT:
+            (rows,) = follow([[index["<answer>"], *head]])
+            token = int(rows[-1].argmax())
+            if token in (index["<sep>"], index["<end>"]):
+                return head if token == index["<sep>"] else []
+            head.append(token)
+        return []
+
+    def _nearest(self, heads: list[list[int]], answer: list[int], follow: _Follower) -> list[list[int]]:
+        """The transcripts that were tried, starting from some, those of least cost first.
+
+        In each round edits of one word in every place are tried of the best, then more words in the place where one did
+        most. What is before the edited place already costs what it costs, and the edited word too: an edit for which that
+        alone is more than the least cost so far is passed over.
+        """
+        costs: dict[tuple[int, ...], float] = {}
+
+        def tried(some: list[tuple[float, list[int]]]) -> None:
+            left = sorted((least, head) for least, head in some if tuple(head) not in costs)
+            while left:
+                most = min(costs.values(), default=math.inf)
+                now, left = [head for least, head in left[:N_AT_ONCE] if least < most], left[N_AT_ONCE:]
+                if not now:
+                    break
+                costs.update(zip(map(tuple, now), self._costs(now, answer, follow), strict=True))
+
+        tried([(0.0, head) for head in heads])
+        for _ in range(N_ROUNDS):
+            best = min(costs, key=lambda head: costs[head])
+            if costs[best] == 0:
+                break
+            edits = self._edits(list(best), answer, follow)
+            before = set(costs)
+            tried([edit for some in edits for edit in some[:N_NEAR]])
+            there = [
+                min((costs[tuple(head)] for _, head in some if tuple(head) in costs), default=math.inf)
+                for some in edits[:-1]
+            ]
+            if there and min(there) < math.inf:
+                tried(edits[int(np.argmin(there))])
+            if min(costs, key=lambda head: costs[head]) in before:
+                break
+        return [list(head) for head in sorted(costs, key=lambda head: costs[head])]
+
+    def _edits(self, head: list[int], answer: list[int], follow: _Follower) -> list[list[tuple[float, list[int]]]]:
+        """Edits of a transcript with the least that each can cost, the likeliest first: for each word others and none in
+        its place, and at last those that put in a word of the answer that is missing."""
         n_marks = len(CONTROL) + len(CHARACTERS)
-        likely[:, :n_marks] = -self._torch.inf
-        words = [place for place, token in enumerate(head) if token >= n_marks]
-        if not words:
-            return [head]
-        ranked = likely.argsort(dim=-1, descending=True)
+        whole = [*head, self.checkpoint.vocabulary.index["<sep>"]]
+        (rows,) = follow([[self.checkpoint.vocabulary.index["<answer>"], *head]])
+        behind = np.concatenate(
+            [[0.0], np.cumsum(self._failures(rows, whole).numpy())]
+        )  # what stands before each place
+        fails = (rows.amax(dim=1, keepdim=True) - rows).numpy()
+        out = []
+        for place, token in enumerate(head):
+            if token < n_marks:
+                continue
+            words = n_marks + np.argsort(fails[place, n_marks:], kind="stable")[: N_THERE + 1]
+            some = [
+                (behind[place] + fails[place, word], [*head[:place], word, *head[place + 1 :]])
+                for word in words.tolist()
+                if word != token
+            ]
+            some.insert(
+                N_NEAR - 1, (behind[place] + fails[place, whole[place + 1]], [*head[:place], *head[place + 1 :]])
+            )
+            out.append(some)
+        missing = [word for word in dict.fromkeys(answer) if word >= n_marks and word not in head]
+        put = [
+            (behind[place] + fails[place, word], [*head[:place], word, *head[place + width :]])
+            for word in missing
+            for place in range(len(whole))
+            for width in (0, 1)
+            if place + width <= len(head)
+        ]
+        return [*out, sorted(put)]
 
-        def changed(place: int, n: int) -> list[list[int]]:
-            return [[*head[:place], k, *head[place + 1 :]] for k in ranked[place, :n].tolist() if k != head[place]]
+    def _follower(self, passed: tuple[Tensor, Tensor]) -> _Follower:
+        """What gives the logits of texts behind one clip; where nothing is edited, what stands before them is worked out once."""
+        torch = self._torch
+        ahead, counts = passed
+        if self._hooks.edits:
+            return lambda rows: self._teacher_forced(
+                ahead.expand(len(rows), -1, -1), counts.expand(len(rows), -1), rows
+            )
+        memory = self.network.remembered(ahead, counts)
 
-        near = [each for place in words for each in changed(place, N_NEAR)]
-        costs, _ = self._costs(near, answer, passed)
-        best = near[int(np.argmin(costs))]
-        place = next(k for k, (one, other) in enumerate(zip(head, best, strict=True)) if one != other)
-        there = changed(place, N_THERE)
-        return [there[k] for k in np.argsort(self._costs(there, answer, passed)[0], kind="stable")]
+        def follow(rows: list[list[int]]) -> list[Tensor]:
+            text = torch.nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True)
+            logits = self.network.decode_after(memory, counts, text)
+            return [row[: len(own)] for row, own in zip(logits, rows, strict=True)]
 
-    def _costs(
-        self, heads: list[list[int]], answer: list[int], passed: tuple[Tensor, Tensor]
-    ) -> tuple[np.ndarray, list[bool]]:
-        """Of each transcript: nats of the answer and, less heavily, of itself; and whether the answer follows from it."""
-        torch, start = self._torch, self.checkpoint.vocabulary.index["<answer>"]
-        texts = [[start, *head, *answer] for head in heads]
-        ahead, counts = (part.expand(len(texts), *part.shape[1:]) for part in passed)
-        costs, follows = [], []
-        for row, text, head in zip(
-            self._teacher_forced(ahead, counts, [t[:-1] for t in texts]), texts, heads, strict=True
-        ):
-            each = torch.nn.functional.cross_entropy(row, torch.tensor(text[1:]), reduction="none")
-            costs.append(float(NEARNESS * each[: len(head)].sum() + each[len(head) + 1 :].sum()))
-            follows.append(row[len(head) + 1 :].argmax(dim=-1).tolist() == text[len(head) + 2 :])
-        return np.array(costs), follows
+        return follow
+
+    def _costs(self, heads: list[list[int]], answer: list[int], follow: _Follower) -> list[float]:
+        """Of each transcript: logits by which greedy decoding fails to say it, and, more heavily, the answer after it."""
+        if not heads:
+            return []
+        start = self.checkpoint.vocabulary.index["<answer>"]
+        texts = [[start, *head, *answer][: MAX_TEXT + 1] for head in heads]
+        costs = []
+        for row, text, head in zip(follow([text[:-1] for text in texts]), texts, heads, strict=True):
+            fails = self._failures(row, text[1:])
+            costs.append(float(fails[: len(head) + 1].sum() + FOLLOWING * fails[len(head) + 1 :].sum()))
+        return costs
 
     def losses(self, questions: Sequence[Question], answers: Sequence[str], *, heard: Sequence[str | None]) -> Tensor:
         """Cross-entropy of transcript, separator, answer and end of each question, which reaches the parameters.
