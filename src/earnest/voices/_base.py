@@ -141,7 +141,7 @@ def load_voice(spec: str = ANY) -> Voice:
         found = installed()
         if not found:
             raise MissingExtra(
-                "speech is to be made, and no engine for it is installed; install one, on Debian with: apt install espeak-ng "
+                "speech is to be made, and no engine for it is installed; install one, on Debian with: apt install espeak-ng, or: pip install espeakng-loader "
                 f"(engines that earnest knows: {', '.join(PREFERRED)})"
             )
         return voices.get(found[0])("")  # type: ignore[no-any-return]
