@@ -149,7 +149,9 @@ def test_what_a_mel_spectrogram_leaves_has_the_mels_and_not_the_samples():
 def test_every_edit_leaves_something_else_that_still_sounds(edit):
     stimulus = request().with_clip(voice(150))
     attempt = run(f"watermark_removal:edit={edit}", stimulus)
-    assert attempt.clip != stimulus.clip and attempt.clip.level_dbfs == pytest.approx(stimulus.clip.level_dbfs, abs=3)
+    softer = {"gain": 13, "high_pass": 13, "clipping": 20}  # edits that take level away
+    near = pytest.approx(stimulus.clip.level_dbfs, abs=softer.get(edit, 3))
+    assert attempt.clip != stimulus.clip and attempt.clip.level_dbfs == near
     assert attempt.control_trial.stimulus.clip == stimulus.clip
 
 
