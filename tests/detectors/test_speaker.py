@@ -60,6 +60,10 @@ def fitted(rows: tuple[Entry, ...], tmp_path_factory: pytest.TempPathFactory) ->
     return made.save(tmp_path_factory.mktemp("fitted"))
 
 
+def test_one_seed_gives_one_artefact(rows: tuple[Entry, ...]) -> None:
+    check_detector(detectors.make("speaker:n_components=2,n_principal=8,n_directions=4"), rows=rows)
+
+
 def test_the_ratio_is_that_of_two_gaussians() -> None:
     """One direction: variance 3 between and 1 within; the same speaker's pair has covariance 3, two speakers' 0."""
     empty = Mixture(weights=np.ones(1), means=np.zeros((1, 1)), variances=np.ones((1, 1)))

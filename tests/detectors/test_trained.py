@@ -110,6 +110,15 @@ def test_a_detector_that_goes_by_silence_is_found_out(tmp_path: Path) -> None:
     assert "telephone" not in fitted_line(held, rng=np.random.default_rng(0), window_s=None, checked=False).checks
 
 
+def test_scores_that_point_the_wrong_way_tell_nothing(rows: tuple[Entry, ...]) -> None:
+    """They are not turned round: the order stays, and every ratio is about 0."""
+    wrong = {entry.clip().digest: (-1.0 if n % 2 == 0 else 1.0) for n, entry in enumerate(rows)}
+    held = [Held(rows=rows, raw=lambda clip: wrong[clip.digest])]
+    found = fitted_line(held, rng=np.random.default_rng(0), window_s=4.0, checked=False)
+    assert found.line.tolist() == [1e-6, 0.0] and found.checks["tells_nothing"]
+    assert found.checks["as_it_is"]["equal_error_rate"] == 1.0
+
+
 def test_false_alarms_of_a_call_are_counted_in_windows(rows: tuple[Entry, ...]) -> None:
     """One of eight bona fide clips scores like spoofed ones: 1/8 of 75 windows of 4 s in five minutes."""
     scores = {entry.clip().digest: (1.0 if n % 2 == 0 and n else -1.0) for n, entry in enumerate(rows)}

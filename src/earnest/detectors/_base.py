@@ -233,7 +233,7 @@ class Detector(abc.ABC):
             fitted_on=told,
             conditions={**self.conditions, **{name: _measured(checks[key]) for name, key in _CHECKED if key in checks}},
             licence=str(about.get("licence", NOT_TESTED)),
-            note="; ".join(filter(None, [self.limits, _TURNED if checks.get("turned") else ""])),
+            note="; ".join(filter(None, [self.limits, _TELLS_NOTHING if checks.get("tells_nothing") else ""])),
             window_s=self.window_s,
             seconds_to_decision=self.window_s,
             false_alarms_per_call=checks.get("false_alarms_per_call"),
@@ -241,9 +241,9 @@ class Detector(abc.ABC):
         )
 
 
-_TURNED = (
-    "on the rows that were held out, spoofed speech had the higher raw scores, and the calibration turns them round: "
-    "what was learnt does not carry over, and more or other data is needed"
+_TELLS_NOTHING = (
+    "on the rows that were held out its scores did not separate bona fide from spoofed speech, so that its ratios are about "
+    "0 and only rank; give more or other data"
 )
 _CHECKED = (("leading silence", "without_leading_silence"), ("telephone", "telephone"))
 
