@@ -52,7 +52,7 @@ COMMANDS = {
     ),
     "merge": ("earnest.cli.data", "Join the shards of a run."),
     "doctor": ("earnest.cli.doctor", "Show what is installed and missing, and test whether an endpoint hears."),
-    "schema": ("earnest.cli.export", "Print the JSON Schema of a finding, journal, manifest, suite or work."),
+    "schema": ("earnest.cli.export", "Print the JSON Schema of a finding, journal, manifest, matrix, suite or work."),
     "leaderboard": ("earnest.cli.leaderboard", "Rank runs, and show them with the published models."),
     "export": ("earnest.cli.export", "Write a run in the format of another tool."),
 }

@@ -11,7 +11,9 @@ from earnest.cli import plugin_option
 
 
 @click.command("schema", help="Print the JSON Schema of a file that earnest reads or writes.")
-@click.argument("kind", type=click.Choice(["finding", "journal", "judgement", "manifest", "suite", "work", "report"]))
+@click.argument(
+    "kind", type=click.Choice(["finding", "journal", "judgement", "manifest", "matrix", "suite", "work", "report"])
+)
 def schema_command(kind: str) -> None:
     click.echo(
         resources.files("earnest.report").joinpath("schema", f"{kind}.json").read_text(encoding="utf-8"), nl=False
