@@ -54,7 +54,12 @@ def test_detectors(name: str, rows: tuple[Entry, ...]) -> None:
     if name == "audioseal":
         pytest.skip("its weights are a download; tests/detectors/test_watermarks.py has its networks with random ones")
     asks = issubclass(detectors.get(name), AskingDetector)
-    elsewhere = ("aasist", "aasist_l", "likelihood", "speaker")  # they need weights, a model or more speakers to be fitted
+    elsewhere = (
+        "aasist",
+        "aasist_l",
+        "likelihood",
+        "speaker",
+    )  # they need weights, a model or more speakers to be fitted
     unfitted = name in NEEDS_ANSWERS or name in elsewhere
     check_detector(
         detectors.make(quick.get(name, name)),
