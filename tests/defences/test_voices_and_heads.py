@@ -43,13 +43,13 @@ def noise(seed: int, *, slope: float = 0.0, seconds: float = 1.0) -> AudioClip:
 def test_voices_of_one_colour_are_more_alike_than_others_and_both_orders_are_alike() -> None:
     voice = CepstralLikeness()
     same, other = (
-        voice.likeness(noise(0, slope=-0.5), noise(1, slope=-0.5)),
-        voice.likeness(noise(0, slope=-0.5), noise(1, slope=0.8)),
+        voice.verify([noise(0, slope=-0.5)], noise(1, slope=-0.5)),
+        voice.verify([noise(0, slope=-0.5)], noise(1, slope=0.8)),
     )
-    assert voice.likeness(noise(0), noise(0)) == pytest.approx(1) and other < same <= 1
-    assert voice.likeness(noise(0), noise(2, slope=1)) == voice.likeness(noise(2, slope=1), noise(0))
+    assert voice.verify([noise(0)], noise(0)) == pytest.approx(1) and other < same <= 1
+    assert voice.verify([noise(0)], noise(2, slope=1)) == pytest.approx(voice.verify([noise(2, slope=1)], noise(0)))
     with pytest.raises(BadAudio, match="0.2 s that are not silent, got 0.10 s"):
-        voice.likeness(noise(0), noise(0, seconds=0.1))
+        voice.verify([noise(0)], noise(0, seconds=0.1))
 
 
 def test_only_the_enrolled_voice_is_served(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_only_the_enrolled_voice_is_served(tmp_path: Path) -> None:
 def test_what_the_gate_lacks_is_told_before_anything_is_asked() -> None:
     with pytest.raises(BadParameter, match="has no threshold of its own"):
         defences.make("owner_gate").around(Answering())
-    with pytest.raises(BadParameter, match="must compare two clips with `likeness"):
+    with pytest.raises(BadParameter, match="must compare clips with `verify"):
         defences.make("owner_gate:verifier=lfcc_gmm,threshold=0").around(Answering())
     with pytest.raises(BadParameter, match="must be a finite number, got nan"):
         replace(defences.make("owner_gate"), threshold=math.nan)

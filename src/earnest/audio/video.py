@@ -20,6 +20,7 @@ from earnest.audio.files import refuse
 from earnest.errors import BadAudio, BadParameter
 
 CONTAINERS = ("mov", "matroska")
+VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm"})
 MAX_PIXELS = 4096 * 2304
 MAX_FRAMES = 100_000
 MAX_SHIFT_S = 60.0

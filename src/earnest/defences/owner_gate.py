@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -38,8 +39,8 @@ class OwnerGate(Defence):
     Parameters
     ----------
     verifier : str
-        Specification of a detector that has a method `likeness(enrolment, attempt)`, a float; empty takes the cepstral
-        likeness below, a floor and no recogniser of speakers.
+        Specification of a detector that verifies speakers, `speaker:artefact=...`; empty takes the cepstral likeness below, a
+        floor and no recogniser of speakers. With parameters it is written in quotes.
     enrolment : str
         A sound file; empty takes the clip of the question's role.
     threshold : float or None
@@ -66,9 +67,9 @@ class OwnerGate(Defence):
     @cached_property
     def _verifier(self) -> Any:
         made = registry("detectors").make(parse_spec(self.verifier)) if self.verifier else CepstralLikeness()
-        if not callable(getattr(made, "likeness", None)):
+        if not callable(getattr(made, "verify", None)):
             raise BadParameter(
-                f"verifier of {self.name} must compare two clips with `likeness(enrolment, attempt)`, and "
+                f"verifier of {self.name} must compare clips with `verify(enrolled, clip)`, and "
                 f"{self.verifier!r} does not; name a detector for speaker verification"
             )
         return made
@@ -105,7 +106,7 @@ class OwnerGate(Defence):
         scores = {}
         for name, clip in attempts.items():
             try:
-                scores[name] = float(self._verifier.likeness(enrolled, clip))
+                scores[name] = float(self._verifier.verify([enrolled], clip))
             except BadAudio as error:
                 return Blocked(f"the voice of the clip {name!r} cannot be compared: {error}")
             if not scores[name] > self._least:
@@ -118,16 +119,17 @@ class CepstralLikeness:
 
     threshold: float | None = None
 
-    def likeness(self, enrolment: AudioClip, attempt: AudioClip) -> float:
-        """In [-1, 1], higher meaning more alike; no threshold of its own fits every channel.
+    def verify(self, enrolled: Sequence[AudioClip], clip: AudioClip) -> float:
+        """The mean over the enrolled clips, in [-1, 1], higher meaning more alike; no threshold fits every channel.
 
         Raises
         ------
         BadAudio
             If a clip is silent or shorter than 0.2 s.
         """
-        one, other = self._vector(enrolment), self._vector(attempt)
-        return float(np.dot(one, other) / (np.linalg.norm(one) * np.linalg.norm(other)))
+        attempt = self._vector(clip)
+        owned = [self._vector(one) for one in enrolled]
+        return float(np.mean([one @ attempt / (np.linalg.norm(one) * np.linalg.norm(attempt)) for one in owned]))
 
     @staticmethod
     def _vector(clip: AudioClip) -> NDArray[np.float64]:

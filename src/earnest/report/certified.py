@@ -1,8 +1,8 @@
 """Where a report may write "certified": beside an attack whose whole budget lies inside every certificate, and nowhere else.
 
 A certificate (`earnest certify`) says of one clip that no change shorter than a radius turns a decision. For speech such a
-radius lies at 50 to 62 dB SNR; an attack that is given 30 dB may make a change ten times as long, and what it reaches is
-a rate like any other. No other file of the report holds the word; a test sees to it.
+radius lies at 50 to 62 dB SNR at sigma 0.01, and higher at a smaller sigma; an attack that is given 30 dB may make a change
+ten times as long, and what it reaches is a rate like any other. No other file of the report holds the word; a test sees to it.
 """
 
 from __future__ import annotations

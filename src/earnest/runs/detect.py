@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from earnest.artefacts import load, pinned
 from earnest.audio import AudioClip
 from earnest.audio.files import AUDIO_SUFFIXES
+from earnest.audio.video import VIDEO_SUFFIXES
 from earnest.detectors import Card, Detector, detectors
 from earnest.errors import BadAudio, BadData, ModelFailed
 from earnest.registry import parse_spec
@@ -122,8 +123,8 @@ def detect(files: Iterable[str | Path], detector: str | Detector, *, threshold: 
     BadData
         If there are no files.
     """
-    paths = _recordings(files)
     made, name = _made(detector)
+    paths = _recordings(files, suffixes=VIDEO_SUFFIXES if made.takes == "video" else AUDIO_SUFFIXES)
     made.check()
     threshold = made.threshold if threshold is None else threshold
     found = tuple(_scored(path, made, threshold) for path in paths)
@@ -137,12 +138,10 @@ def _made(detector: str | Detector) -> tuple[Detector, str]:
     return detectors.make(spec), str(spec)
 
 
-def _recordings(files: Iterable[str | Path]) -> list[Path]:
+def _recordings(files: Iterable[str | Path], *, suffixes: Collection[str]) -> list[Path]:
     paths: list[Path] = []
     for given in map(Path, files):
-        inside = (
-            sorted(path for path in given.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES) if given.is_dir() else []
-        )
+        inside = sorted(path for path in given.rglob("*") if path.suffix.lower() in suffixes) if given.is_dir() else []
         if given.is_dir() and not inside:
             raise BadData(f"the folder {str(given)!r} must hold recordings, got none; name files, or another folder")
         paths += inside or [given]
@@ -152,22 +151,29 @@ def _recordings(files: Iterable[str | Path]) -> list[Path]:
 
 
 def _scored(path: Path, detector: Detector, threshold: float | None) -> FileScore:
-    one = FileScore(file=str(path))
+    one, begun = FileScore(file=str(path)), time.process_time()
     try:
-        clip = AudioClip.read(path)
-        one = replace(one, duration_s=round(clip.duration_s, 3), notes=_notes(clip, detector))
-        begun = time.process_time()
-        score = detector.score(clip)
-        took = time.process_time() - begun
+        if detector.takes == "video":
+            score = float(detector.score_file(path))  # type: ignore[attr-defined]
+        else:
+            clip = AudioClip.read(path)
+            one = replace(
+                one,
+                duration_s=round(clip.duration_s, 3),
+                heard_s=round(_heard_s(clip, detector), 3),
+                notes=_notes(clip, detector),
+            )
+            begun = time.process_time()
+            score = float(detector.score(clip))
     except (BadAudio, ModelFailed) as error:
-        return replace(one, error=str(error))
+        return replace(one, heard_s=None, error=str(error))
+    took = time.process_time() - begun
     decision = None if threshold is None else "bona_fide" if score > threshold else "detected"
     return replace(
         one,
         score=score,
         log_likelihood_ratio=score if detector.calibrated else None,
         decision=decision,
-        heard_s=round(_heard_s(clip, detector), 3),
         compute_s=round(took, 4),
     )
 
@@ -197,7 +203,8 @@ def _lines_of(one: FileScore, detects: str) -> list[str]:
     if one.error:
         return [f"{one.file}: not scored: {one.error}"]
     says = {"bona_fide": "above the threshold", "detected": detects}.get(one.decision or "", "no decision")
-    line = f"{one.file}: {one.score:+.3f}  {says}  ({one.duration_s:.2f} s of audio, {one.compute_s:.2f} s of processor time)"
+    audio = f"{one.duration_s:.2f} s of audio, " if one.duration_s is not None else ""
+    line = f"{one.file}: {one.score:+.3f}  {says}  ({audio}{one.compute_s:.2f} s of processor time)"
     return [line, *(f"    {note}" for note in one.notes)]
 
 
