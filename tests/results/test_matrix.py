@@ -123,6 +123,7 @@ def test_the_search_takes_the_stack_that_the_worst_attack_reaches_least_among_th
 def test_help_that_is_asked_for_rules_out_what_is_safer() -> None:
     found = search(COLUMNS, BROKEN, HELPED, least_utility=0.9)
     assert found.best is not None and found.best.defences == ("x",)  # the only one that answers all four
+    assert found.candidates[0] == found.best and not found.candidates[1].allowed
     none = search(COLUMNS[2:], BROKEN, HELPED, least_utility=0.9)
     assert none.best is None and "90%" in none.note and len(none.candidates) == 3
 
