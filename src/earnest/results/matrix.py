@@ -19,13 +19,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from earnest.arms import UNDEFENDED, Arm
 from earnest.errors import BadParameter
 from earnest.metrics.intervals import wilson
-from earnest.metrics.refusal import READER
 from earnest.plan import Plan
 from earnest.records import JournalLine
 from earnest.results.finding import Finding
 from earnest.results.measures import Measure
-from earnest.results.naming import guard_readers
 from earnest.results.pairs import ON_TARGET, Pair, base_item, cost_of, paired
+from earnest.results.reach import judging_guards
 
 Knowledge = Literal["transfer", "adaptive", "either"]
 
@@ -301,7 +300,7 @@ def _knowledge(arm: Arm, *, searched: bool) -> Knowledge:
 
 def why_no_value(defences: Sequence[str], plan: Plan) -> str:
     """Why numbers behind a stack say nothing: a guard in it decides by what the judge decides by; empty where none does."""
-    same = sorted(guard_readers(defences) & {READER, *plan.judges})
+    same = judging_guards(plan, Arm(defences=tuple(defences)))
     return f"{NO_VALUE}: {', '.join(same)}" if same else ""
 
 

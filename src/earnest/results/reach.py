@@ -87,6 +87,17 @@ class _Guards:
         return ""
 
 
+def judging_guards(plan: Plan, arm: Arm) -> list[str]:
+    """The judges of a run by which the defences of an arm decide too; empty where guard and judge are apart."""
+    guards = _Guards.of(plan, arm)
+    models = (
+        judge
+        for judge in plan.judges
+        if judge.removesuffix(HEARING) in guards.names or plan.judge_fingerprints.get(judge) in guards.fingerprints
+    )
+    return sorted({*models, *(guards.readers & {READER})})
+
+
 def left_out(plan: Plan) -> dict[str, str]:
     """Why a task is not asked, or how many of its items are not and why, by task; others are not in it."""
     parts = {
