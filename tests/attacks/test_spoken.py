@@ -93,6 +93,7 @@ def test_what_is_made_is_as_loud_as_the_recording():
 
 def test_no_engine_is_told_before_anything_is_made(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda program: None)
+    monkeypatch.setattr("earnest.voices.espeak.Espeak.is_installed", classmethod(lambda kind: False))
     with pytest.raises(MissingExtra, match="install it, on Debian with: apt install espeak-ng"):
         attacks.make("narrative:voice=espeak").run(
             System(Listener(lambda s: "no")), [request()], rng=np.random.default_rng(0)
@@ -137,6 +138,7 @@ def test_a_run_is_refused_before_its_first_call_where_nobody_can_speak(spec, tmp
     import earnest
 
     monkeypatch.setattr("shutil.which", lambda program: None)
+    monkeypatch.setattr("earnest.voices.espeak.Espeak.is_installed", classmethod(lambda kind: False))
     with pytest.raises(MissingExtra, match="no engine for it is installed"):
         earnest.run(
             "core", model="scripted/always_refuse", out=tmp_path / "run", task="harmful_refusal", limit=1, attack=spec
@@ -146,6 +148,7 @@ def test_a_run_is_refused_before_its_first_call_where_nobody_can_speak(spec, tmp
 
 def test_an_attack_that_needs_nobody_to_speak_is_ready(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda program: None)
+    monkeypatch.setattr("earnest.voices.espeak.Espeak.is_installed", classmethod(lambda kind: False))
     for spec in ("wrapper:channel=written", "style:kind=emotion", "opus"):
         attacks.make(spec).ready()
     with pytest.raises(BadParameter, match="pair_audio needs a model that writes"):

@@ -12,7 +12,7 @@ from earnest.catalogue import searching, works
 from earnest.catalogue.searching import commands
 from earnest.cli import cli
 from earnest.errors import MissingExtra
-from earnest.registry import has_extra
+from earnest.registry import has_extra, registry
 from earnest.runs.suite import run_suite
 
 DATA = Path(os.environ.get("EARNEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -20,6 +20,7 @@ RUNNABLE = {work.id: commands(work) for work in works().values() if work.runs_in
 FIRST = {found[0]: key for key, found in reversed(RUNNABLE.items())}
 QUICK = [command for command in FIRST if command.startswith("earnest list")]
 RUNS = [command for command in FIRST if command.startswith("earnest run")]
+FITS = [command for command in FIRST if command.startswith("earnest fit")]  # tests/detectors fits them
 
 
 SHORTER = {
@@ -40,7 +41,10 @@ def call(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_runnable_work_has_commands() -> None:
     assert len(RUNNABLE) > 25
     assert all(RUNNABLE.values()), [key for key, found in RUNNABLE.items() if not found]
-    assert set(FIRST) == {*QUICK, *RUNS}
+    assert set(FIRST) == {*QUICK, *RUNS, *FITS}
+    assert all(
+        command.split()[2] in {f"detectors/{name}" for name in registry("detectors").names()} for command in FITS
+    )
 
 
 @pytest.mark.parametrize("command", QUICK)

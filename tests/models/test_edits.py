@@ -109,7 +109,7 @@ def test_fingerprints_tell_every_list_of_edits_apart():
     [
         (
             lambda: Edit.add(site="decoder.1", at="end", vector=[1.0]),
-            "at must be one of sep, answer, first_answer_token, all",
+            "at must be one of sep, answer, first_answer_token, generated, all",
         ),
         (
             lambda: Edit.add(**HERE, vector=[[1.0]]),

@@ -62,7 +62,7 @@ def test_training_changes_the_copy_and_its_weights_can_be_put_into_another(model
 
 
 def test_states_and_logits_are_those_that_can_be_read(model, stimuli):
-    learner, last = model.learner(), model.sites[-1]
+    learner, last = model.learner(), [site for site in model.sites if site.startswith("decoder.")][-1]
     states = learner.states(stimuli, site=last, heard=[None, None])
     read = model.activations(stimuli, sites=[last], at="sep")
     np.testing.assert_allclose(states.detach().numpy(), [one[last] for one in read], atol=1e-5)

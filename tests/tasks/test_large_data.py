@@ -119,8 +119,9 @@ def test_what_tasks_ask_of_the_rows_is_worked_out_once(monkeypatch: pytest.Monke
     assert task.lacking(data) is None
     first = task.usable(data)
     first.clear()  # a list of its own
-    assert task.usable(data) and len(asked) == 50
-    assert registry("tasks").make("voice_parity").usable(data) == task.usable(data) and len(asked) == 50
+    n_kinds = len(asked)  # rows that are alike in role, label and filled columns are looked at once
+    assert task.usable(data) and 0 < n_kinds < 50
+    assert registry("tasks").make("voice_parity").usable(data) == task.usable(data) and len(asked) == n_kinds
 
 
 def test_what_was_worked_out_of_rows_is_not_that_of_others() -> None:

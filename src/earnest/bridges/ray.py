@@ -51,7 +51,7 @@ def by_ray(address: str, *, on_progress: Callable[[Progress], None] | None = Non
             ray.init(address=address, log_to_driver=False, logging_level="warning")
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise RunStopped(
-                f"no Ray cluster answers at {address!r}: {str(error)[:300]}; begin one with `ray start --head`"
+                f"no Ray cluster answers at {address!r}: {str(error)[:300]}; begin one (`ray start`)"
             ) from error
     n_cpus = max(1, int(ray.cluster_resources().get("CPU", 1)))
 
@@ -88,7 +88,7 @@ def check_reachable(address: str) -> None:
         socket.create_connection((match[1].strip("[]"), int(match[2])), timeout=CONNECT_S).close()
     except (OSError, OverflowError) as error:
         raise RunStopped(
-            f"no Ray cluster answers at {address!r}: {error}; begin one with `ray start --head`, or correct the address"
+            f"no Ray cluster answers at {address!r}: {error}; begin one (`ray start`), or correct the address"
         ) from error
 
 

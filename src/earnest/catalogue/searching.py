@@ -156,6 +156,28 @@ _GIVEN = {
 }
 """What an attack must be given: the specification of a model that writes, or what `earnest fit attacks/NAME` has written."""
 
+_GIVEN_TO_DEFENCES = {
+    "owner_gate": ":threshold=0.9",
+    "transcript_guard": ":model=scripted/always_refuse",
+    **dict.fromkeys(
+        (
+            "activation_clamp",
+            "adversarial_training",
+            "almguard",
+            "fine_mixing",
+            "fine_pruning",
+            "gradient_norm_finetuning",
+            "refusal_steering",
+            "rrs",
+            "safety_lora",
+            "spirit",
+            "waveform_guard",
+        ),
+        ":artefact=FITTED",
+    ),
+}
+"""What a defence must be given: a number, a model, or what `earnest fit defences/NAME` has written."""
+
 
 def command_for(run: Runs) -> str:
     """The command that shows a component at work, on the embedded model where it needs one."""
@@ -165,9 +187,11 @@ def command_for(run: Runs) -> str:
     if kind == "attacks":
         return f"earnest run core --task harmful_refusal {on} --attack {name}{_GIVEN.get(name, '')} {out}"
     if kind == "defences":
-        return f"earnest run core --task harmful_refusal {on} --defence {name} {out}"
+        return f"earnest run core --task harmful_refusal {on} --defence {name}{_GIVEN_TO_DEFENCES.get(name, '')} {out}"
     if kind == "tasks" and name.startswith("audiotrust_"):
         return f"earnest run audiotrust --data AudioTrust --task {name} --dry-run"
+    if name in _OF_DETECTORS:
+        return f"earnest run {_OF_DETECTORS[name]} --data RECORDINGS --model detector/FITTED --dry-run"
     if name in _NEEDS_RECORDINGS:
         return f"earnest run core --data RECORDINGS --task {name} --dry-run"
     if name in _BEYOND_EMBEDDED:
@@ -181,6 +205,9 @@ def command_for(run: Runs) -> str:
         return f"earnest fit detectors/{name} --out fitted/{name}"
     return f"earnest list {kind} --name {name}"
 
+
+_OF_DETECTORS = {"spoof_shortcuts": "deepfake", "speaker_verification": "verification"}
+"""Tasks that ask detectors, and their suites."""
 
 _NEEDS_RECORDINGS = {"spoof_detection", "emotion_match"}
 """Tasks that the embedded recordings do not serve."""

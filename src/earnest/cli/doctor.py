@@ -33,7 +33,9 @@ GIVES = {
     "pyarrow": "parquet files with audio, such as AudioTrust's on the Hugging Face hub, and `earnest export --parquet`",
     "pandas": "runs as data frames: `Run.frame()`",
     "onnx": "training the reference model",
-    "espeakng_loader": "speech for training the reference model",
+    "espeakng_loader": "speech for training the reference model, and the voice `espeak` without the program",
+    "audioseal": "AudioSeal's watermark, with its own weights",
+    "ray": "runs and matrices on a Ray cluster: `--ray ADDRESS`",
 }
 ARRIVAL = {
     "heard": "hears",

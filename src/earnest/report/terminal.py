@@ -102,7 +102,8 @@ def _costs(pairs: Sequence[Pair]) -> list[str]:
             told.append(
                 f"  the defence's cost: no change of {what} is shown in {len(measured) - len(moved)} of {len(measured)} tasks"
             )
-    times = sorted(pair.findings["defence_added_ms"].value for pair in pairs if "defence_added_ms" in pair.findings)
+    added = [pair.findings["defence_added_ms"].value for pair in pairs if "defence_added_ms" in pair.findings]
+    times = sorted(value for value in added if value is not None)
     if times:
         told.append(f"  the defence's cost: {times[0]:.3g} to {times[-1]:.3g} ms per call, by task")
     return told

@@ -40,6 +40,7 @@ def spoken(text: str, voice: str) -> tuple[int, bytes]:
     rate = library.espeak_Initialize(SYNCHRONOUS, 0, str(espeakng_loader.get_data_path()).encode(), 0)
     if rate <= 0:
         raise SystemExit(f"the library of eSpeak NG could not begin, code {rate}")
+    library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # its noise is else seeded by the clock
     if library.espeak_SetVoiceByName(voice.encode()):
         raise SystemExit(f"eSpeak NG has no voice {voice!r}")
     chunks: list[bytes] = []

@@ -16,7 +16,7 @@ from earnest.records import Item, JournalLine, Outcome, Unscored, Verdict
 from earnest.results import Measure
 from earnest.results.detection import accuracy_at_equal_error, cost, equal_error, trials
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import facts, rng_of, split_of, whole_s
+from earnest.tasks._items import facts, rng_of, same_split, split_of, whole_s
 
 P_TARGETS = (0.01, 0.05)
 """Priors of the same speaker at which the detection cost is told, as in the evaluations of NIST and VoxCeleb."""
@@ -130,15 +130,23 @@ def _drawn(rows: Sequence[Entry], n: int, rng: np.random.Generator) -> list[Pair
     by_speaker: dict[str, list[Entry]] = {}
     for entry in rows:
         by_speaker.setdefault(entry.speaker or "", []).append(entry)
-    own = [(a, b, True) for some in by_speaker.values() for place, a in enumerate(some) for b in some[place + 1 :]]
+    own = [
+        (a, b, True)
+        for some in by_speaker.values()
+        for place, a in enumerate(some)
+        for b in some[place + 1 :]
+        if same_split(a, b)
+    ]
     same = [own[place] for place in rng.permutation(len(own))[: n // 2]]
     others: dict[tuple[str, str], Pair] = {}
     for _ in range(20 * n):
         if len(others) >= len(same) or len(by_speaker) < 2:
             break
         first = rows[int(rng.integers(len(rows)))]
-        alike = [entry for entry in rows if entry.speaker != first.speaker and entry.gender == first.gender]
-        pool = alike or [entry for entry in rows if entry.speaker != first.speaker]
+        strangers = [entry for entry in rows if entry.speaker != first.speaker and same_split(entry, first)]
+        pool = [entry for entry in strangers if entry.gender == first.gender] or strangers
+        if not pool:
+            continue
         second = pool[int(rng.integers(len(pool)))]
         if (second.id, first.id) not in others:
             others.setdefault((first.id, second.id), (first, second, False))
