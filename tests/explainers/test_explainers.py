@@ -87,7 +87,9 @@ def test_occlusion_finds_the_place_and_the_sentence_counts_draws() -> None:
     muting = made.file.muting
     assert (muting.changed, muting.n, made.file.unit) == (10, 10, "share of draws")
     assert 0 < muting.random_changed < 8 and 0.69 < muting.low < 0.73
-    said = "Muting 0.2 s between 0.5 s and 0.8 s ends the refusal in 10 of 10 draws; a random mask of the same size in "
+    said = (
+        "Muting 0.25 s between 0.50 s and 0.75 s ends the refusal in 10 of 10 draws; a random mask of the same size in "
+    )
     assert made.file.sentence == said + f"{muting.random_changed} of 10."
 
 
@@ -201,3 +203,19 @@ def test_the_page_shows_that_a_map_does_not_beat_random(tmp_path: Path) -> None:
     assert "does not beat random maps" in made._repr_html_() and "does not beat random maps" in made.as_text()
     x = made.sounds["Evidence muted"].samples + made.sounds["All but the evidence muted"].samples
     np.testing.assert_allclose(x, CLIP.samples, atol=1e-6)
+
+
+def test_an_item_of_a_run_is_explained_from_the_command_line(tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    import earnest
+    from earnest.cli.explain import explain_command
+    from earnest.results.build import read_lines
+
+    run = earnest.run("core", model="scripted/always_refuse", task="harmful_refusal", limit=1, out=tmp_path / "run")
+    item = next(line.item for line in read_lines(run.folder) if line.kind == "item" and line.answer)
+    given = [str(run.folder), item, "--decision", "refuse", "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(explain_command, given, standalone_mode=False)
+    assert done.exception is None and done.return_value == 1, done.output
+    assert "ends the refusal in 0 of 10 draws" in done.output and "does not beat random maps" in done.output
+    assert (tmp_path / "out" / "explanation.html").is_file()

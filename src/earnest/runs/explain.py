@@ -51,6 +51,8 @@ class Explanation:
                 f"  deletion area {curve.area:.2f} (lower is better), random maps {curve.random:.2f} "
                 f"[{curve.random_low:.2f}, {curve.random_high:.2f}], n = {self.file.n_random}"
             )
+        if self.file.complete_gap is not None and self.file.complete_gap > 0.05:
+            lines.append(f"  The values miss the sum that the method promises by {100 * self.file.complete_gap:.0f} %.")
         if not self.file.beats_random:
             lines.append("  This map does not beat random maps: do not take it as the reason.")
         return "\n".join(lines)
@@ -216,6 +218,6 @@ def _sentence(muting: Muting, seconds: float, *, start: float, end: float, asked
         asked.decision.name, f"ends the decision {asked.decision.name!r}"
     )
     return (
-        f"Muting {seconds:.1f} s between {start:.1f} s and {end:.1f} s {becomes} in {muting.changed} of {muting.n} draws; "
+        f"Muting {seconds:.2f} s between {start:.2f} s and {end:.2f} s {becomes} in {muting.changed} of {muting.n} draws; "
         f"a random mask of the same size in {muting.random_changed} of {muting.n}."
     )
