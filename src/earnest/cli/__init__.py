@@ -34,6 +34,7 @@ COMMANDS = {
         "Test attacks against defences, with a forecast, what each costs, and the best stack.",
     ),
     "certify": ("earnest.cli.certify", "Bound which changes of a clip a smoothed decision withstands."),
+    "explain": ("earnest.cli.explain", "Show which part of a clip decided an answer, and test whether that is so."),
     "fit": ("earnest.cli.fit", "Fit an attack, a defence or a detector to a split of the data."),
     "detect": ("earnest.cli.detect", "Score recordings with a detector: spoofed speech, say."),
     "poison": ("earnest.cli.poison", "Write training data with a backdoor, to test defences."),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 MODELS = {
+    "explanation": "earnest.report.explanation:ExplanationFile",
     "finding": "earnest.results.finding:Finding",
     "journal": "earnest.records:JournalLine",
     "judgement": "earnest.records:JudgementLine",
@@ -23,7 +24,7 @@ MODELS = {
 }
 """The pydantic model of each schema, as `module:name`."""
 
-WRITTEN = frozenset({"finding", "journal", "judgement", "matrix", "report"})
+WRITTEN = frozenset({"explanation", "finding", "journal", "judgement", "matrix", "report"})
 """Kinds that earnest writes, whose schemas hold what is worked out when they are written too."""
 
 FOLDER = Path(__file__).parent / "schema"

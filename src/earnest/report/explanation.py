@@ -1,0 +1,187 @@
+"""An explanation as a file and as a page that needs no network: the map, the sounds, and how far to trust it."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from earnest.audio import AudioClip
+from earnest.report.pictures import HEIGHT, WIDTH, data_uri, png, spectrogram
+from earnest.run_folder import write_whole
+
+MAP_HEIGHT = 60
+"""Height of the bars of a map of time, in pixels."""
+
+PAGE, FILE = "explanation.html", "explanation.json"
+
+_STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;color:#111;background:#fff}
+svg,img{max-width:100%;height:auto;display:block}table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;text-align:left}
+.warn{border:2px solid #111;padding:.5rem .8rem}figure{margin:1rem 0}audio{width:100%}"""
+
+
+class Tile(BaseModel):
+    """A tile with its share in the decision: from and to in seconds and Hz."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    start_s: float
+    end_s: float
+    low_hz: float
+    high_hz: float
+    value: float
+    evidence: bool
+
+
+class Area(BaseModel):
+    """An area under a curve beside random maps: mean, and the range of the middle 95 % of them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    area: float
+    random: float
+    random_low: float
+    random_high: float
+    p: float
+
+
+class Muted(BaseModel):
+    """Draws in which muting the evidence, or a random mask of its size, changed the decision; Wilson intervals of 95 %."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seconds: float
+    n: int
+    changed: int
+    low: float
+    high: float
+    random_changed: int
+    random_low: float
+    random_high: float
+
+
+class ExplanationFile(BaseModel):
+    """`explanation.json`: one decision, the map that explains it, and the tests of that map."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: int = 1
+    item: str
+    model: str
+    method: str
+    source: str
+    decision: str
+    answer: str
+    against: str | None
+    unit: str = Field(description="What a tile's value is counted in.")
+    baseline: str = Field(description="What stands in the place of a muted tile in the tests.")
+    tiles: list[Tile]
+    complete_gap: float | None = Field(
+        description="Share by which the values miss the sum that the method promises; null where it promises none."
+    )
+    deletion: Area | None = Field(
+        description="Lower is better; null where muting the whole clip does not lower the decision."
+    )
+    insertion: Area | None = Field(description="Higher is better.")
+    infidelity: float | None = Field(description="0 predicts all that muting does, 1 nothing.")
+    n_random: int
+    beats_random: bool
+    muting: Muted
+    n_queries: int
+    seed: int
+    sentence: str
+
+
+def write(made: ExplanationFile, sounds: dict[str, AudioClip], folder: Path) -> list[Path]:
+    """Write `explanation.json` and `explanation.html`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / FILE, (made.model_dump_json(indent=2) + "\n").encode())
+    write_whole(folder / PAGE, page(made, sounds).encode())
+    return [folder / FILE, folder / PAGE]
+
+
+def page(made: ExplanationFile, sounds: dict[str, AudioClip]) -> str:
+    """The whole page."""
+    title = html.escape(f"Why {made.decision}: {made.item}")
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style></head>'
+        f"<body><h1>{title}</h1>{fragment(made, sounds)}</body></html>\n"
+    )
+
+
+def fragment(made: ExplanationFile, sounds: dict[str, AudioClip]) -> str:
+    """What a page and a notebook show; `sounds` are players by name, of which the first is the clip with the map."""
+    clip = next(iter(sounds.values()))
+    warning = (
+        ""
+        if made.beats_random
+        else '<p class="warn"><strong>This map does not beat random maps.</strong> Do not take it as the reason.</p>'
+    )
+    players = "".join(
+        f'<figure><figcaption>{html.escape(name)}</figcaption><audio controls preload="none" '
+        f'src="{data_uri(sound.flac_bytes(), "audio/flac")}"></audio></figure>'
+        for name, sound in sounds.items()
+    )
+    asked = f"{made.model} answers: “{made.answer[:300]}”"
+    return (
+        f"<p>{html.escape(made.sentence)}</p>{warning}<p>{html.escape(asked)}</p><figure>{drawing(made, clip)}<figcaption>Spectrogram, "
+        "0 Hz to half the sample rate, and the map: solid tiles speak for the decision, hatched ones against it; frames "
+        f"mark the evidence. Largest value {max(abs(t.value) for t in made.tiles):.3g} ({html.escape(made.unit)})."
+        f"</figcaption></figure>{players}{_table(made)}"
+    )
+
+
+def drawing(made: ExplanationFile, clip: AudioClip) -> str:
+    """The spectrogram with the map under it: grey by size, hatched where negative, so that print and any eye can read it."""
+    top = max((abs(tile.value) for tile in made.tiles), default=0.0) or 1.0
+    highest, length = clip.sample_rate / 2, clip.duration_s
+    marks = []
+    for tile in made.tiles:
+        x, width = WIDTH * tile.start_s / length, WIDTH * (tile.end_s - tile.start_s) / length
+        y = HEIGHT + 4 + MAP_HEIGHT * (1 - tile.high_hz / highest)
+        height = MAP_HEIGHT * (tile.high_hz - tile.low_hz) / highest
+        share = abs(tile.value) / top
+        fill = "#111" if tile.value >= 0 else "url(#against)"
+        frame = ' stroke="#d98c1f" stroke-width="2"' if tile.evidence else ""
+        marks.append(
+            f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" fill="{fill}" '
+            f'fill-opacity="{share:.3f}"{frame}><title>{tile.start_s:.2f} to {tile.end_s:.2f} s: {tile.value:.3g}</title></rect>'
+        )
+        if tile.evidence:
+            marks.append(f'<path d="M{x:.1f} 1H{x + width:.1f}" stroke="#d98c1f" stroke-width="3"/>')
+    hatch = (
+        '<defs><pattern id="against" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
+        '<path d="M0 0V5" stroke="#111" stroke-width="2"/></pattern></defs>'
+    )
+    whole = HEIGHT + MAP_HEIGHT + 22
+    return (
+        f'<svg role="img" aria-label="{html.escape(made.sentence, quote=True)}" viewBox="0 0 {WIDTH} {whole}" width="{WIDTH * 1.6:.0f}">{hatch}'
+        f'<image href="{data_uri(png(spectrogram(clip)), "image/png")}" width="{WIDTH}" height="{HEIGHT}"/>{"".join(marks)}'
+        f'<text x="0" y="{whole - 4}" font-size="12">0 s</text><text x="{WIDTH}" y="{whole - 4}" font-size="12" '
+        f'text-anchor="end">{length:.2f} s</text></svg>'
+    )
+
+
+def _table(made: ExplanationFile) -> str:
+    rows = []
+    for name, curve, better in (
+        ("Deletion area", made.deletion, "lower"),
+        ("Insertion area", made.insertion, "higher"),
+    ):
+        shown = (
+            "none: muting the whole clip does not lower the decision"
+            if curve is None
+            else f"{curve.area:.2f}; random maps {curve.random:.2f} [{curve.random_low:.2f}, {curve.random_high:.2f}], "
+            f"p = {curve.p:.2f}, n = {made.n_random}"
+        )
+        rows.append((f"{name} ({better} is better)", shown))
+    rows.append(("Infidelity (0 is best, 1 is worst)", "none" if made.infidelity is None else f"{made.infidelity:.2f}"))
+    if made.complete_gap is not None:
+        rows.append(("Values miss their sum by", f"{100 * made.complete_gap:.1f} %"))
+    rows.append(("Method, questions asked", f"{made.method}, {made.n_queries:,}"))
+    return (
+        "<table>"
+        + "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>" for name, text in rows)
+        + "</table>"
+    )

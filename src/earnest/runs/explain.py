@@ -1,0 +1,223 @@
+"""Why an item of a run was answered as it was: a map over its clip, tested before it is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from earnest.audio import AudioClip, Stimulus
+from earnest.errors import BadParameter
+from earnest.explainers import Asked, Decision, Explainer, Map, Tiles, explainers
+from earnest.explainers._base import Baseline, check_access
+from earnest.explainers._trust import Curve, Muting, Trust, trust_of
+from earnest.models import load_model
+from earnest.models.access import Model, Sampling, System
+from earnest.models.options import Given, options_of
+from earnest.plan import Plan
+from earnest.registry import Spec
+from earnest.report.explanation import Area, ExplanationFile, Muted, Tile, fragment, write
+from earnest.run_folder import taken_as_data
+from earnest.runs.again import _checked_model, _defences, _line, _stimulus
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """A tested explanation, with what can be heard of it; a notebook shows and plays it.
+
+    Parameters
+    ----------
+    file : ExplanationFile
+        What `explanation.json` holds.
+    sounds : dict of str to AudioClip
+        The clip, the clip with the evidence muted, and with all but the evidence muted.
+    """
+
+    file: ExplanationFile
+    sounds: dict[str, AudioClip]
+
+    def as_json(self) -> dict[str, Any]:
+        """The explanation as JSON values."""
+        return self.file.model_dump(mode="json")
+
+    def as_text(self) -> str:
+        """The explanation for a terminal."""
+        lines = [f"{self.file.item}, decision {self.file.decision}, by {self.file.method}", f"  {self.file.sentence}"]
+        curve = self.file.deletion
+        if curve is not None:
+            lines.append(
+                f"  deletion area {curve.area:.2f} (lower is better), random maps {curve.random:.2f} "
+                f"[{curve.random_low:.2f}, {curve.random_high:.2f}], n = {self.file.n_random}"
+            )
+        if self.file.complete_gap is not None and self.file.complete_gap > 0.05:
+            lines.append(f"  The values miss the sum that the method promises by {100 * self.file.complete_gap:.0f} %.")
+        if not self.file.beats_random:
+            lines.append("  This map does not beat random maps: do not take it as the reason.")
+        return "\n".join(lines)
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Write `explanation.json` and `explanation.html` into a folder."""
+        return write(self.file, self.sounds, Path(folder))
+
+    def _repr_html_(self) -> str:
+        return fragment(self.file, self.sounds)
+
+
+def explain(
+    folder: str | Path,
+    item: str,
+    *,
+    method: str = "occlusion",
+    decision: str,
+    model: str | Model | None = None,
+    model_options: Given = (),
+    **options: Any,
+) -> Explanation:
+    """Explain a decision on an item of a run; its model is asked anew, as `replay` asks it.
+
+    Parameters
+    ----------
+    method : str
+        Specification of an explainer.
+    decision : str
+        See `earnest.explainers.Decision`.
+    model : str or Model or None
+        As for `replay`: a run folder is data, and only earnest's own models are asked because it names them.
+    options
+        Those of `explain_stimulus`.
+    """
+    folder, explainer, wanted = Path(folder), explainers.make(method), Decision(decision)
+    with taken_as_data(folder):
+        plan, line = Plan.read(folder), _line(folder, item)
+        stimulus, sampling = _stimulus(folder, line), Sampling(**line.parameters)
+        defences = _defences(line)
+    asked = (
+        model
+        if isinstance(model, Model)
+        else load_model(_checked_model(plan, model), **options_of(plan.model, model_options))
+    )
+    system = System(asked, defences, plan.seed, sampling)
+    return explain_stimulus(system, stimulus, explainer=explainer, decision=wanted, item=item, **options)
+
+
+def explain_stimulus(
+    system: System,
+    stimulus: Stimulus,
+    *,
+    explainer: Explainer,
+    decision: Decision,
+    item: str = "clip",
+    against: str | None = None,
+    seconds: float = 0.25,
+    bands: int = 1,
+    draws: int | None = None,
+    n_random: int = 19,
+    seed: int = 0,
+) -> Explanation:
+    """Explain a decision on a stimulus.
+
+    Parameters
+    ----------
+    against : str or None
+        The answer to compare with; None compares with every other one.
+    seconds, bands : float, int
+        Of a tile; see `earnest.explainers.Tiles`.
+    draws : int or None
+        Answers to each clip where the model grants no scores, and in the sentence; None takes one for each clip and ten in the sentence.
+    n_random : int
+        Random maps, at least 19.
+    """
+    if n_random < 19:
+        raise BadParameter(
+            f"n_random must be at least 19, got {n_random!r}; fewer cannot tell a map from chance at 5 %"
+        )
+    check_access(system, explainer.needs, of=explainer.name)
+    asked = Asked(system, stimulus, decision, against=against, draws=draws or 1, sampling=system.sampling)
+    tiles = Tiles(asked.clip, seconds=seconds, bands=bands)
+    found = explainer.explain(asked, tiles, seed=seed)
+    baseline: Baseline = getattr(explainer, "baseline", "silence")
+    trust = trust_of(found, asked, tiles, n_random=n_random, draws=draws or 10, baseline=baseline, seed=seed)
+    file = _file(found, trust, asked, tiles, explainer=explainer, item=item, baseline=baseline, seed=seed)
+    mask = np.zeros(len(tiles), bool)
+    mask[list(trust.muting.tiles)] = True
+    without, alone = tiles.muted(np.stack([mask, ~mask]), baseline=baseline, seed=seed)
+    sounds = {"The clip": asked.clip, "Evidence muted": without, "All but the evidence muted": alone}
+    return Explanation(file=file, sounds=sounds)
+
+
+def _file(
+    found: Map, trust: Trust, asked: Asked, tiles: Tiles, *, explainer: Explainer, item: str, baseline: str, seed: int
+) -> ExplanationFile:
+    edges = tiles.edges / tiles.clip.sample_rate
+    width = tiles.clip.sample_rate / 2 / tiles.bands
+    shown = []
+    for place, value in enumerate(found.values):
+        time, band = divmod(place, tiles.bands)
+        shown.append(
+            Tile(
+                start_s=float(edges[time]),
+                end_s=float(edges[time + 1]),
+                low_hz=band * width,
+                high_hz=(band + 1) * width,
+                value=float(value),
+                evidence=place in trust.muting.tiles,
+            )
+        )
+    muting, times = trust.muting, {tile // tiles.bands for tile in trust.muting.tiles}
+    seconds = float(sum(edges[time + 1] - edges[time] for time in times))
+    gradients = explainer.needs == "gradients"
+    return ExplanationFile(
+        item=item,
+        model=asked.system.model.name,
+        method=str(Spec.of(explainer)),
+        source=explainer.source,
+        decision=asked.decision.name,
+        answer=asked.answer,
+        against=asked.against,
+        unit="mean log-probability of the answer's tokens" if gradients else asked.unit,
+        baseline=baseline,
+        tiles=shown,
+        complete_gap=found.gap,
+        deletion=_area(trust.deletion),
+        insertion=_area(trust.insertion),
+        infidelity=trust.infidelity,
+        n_random=trust.n_random,
+        beats_random=trust.beats_random,
+        muting=_muted(muting, seconds),
+        n_queries=asked.n_queries,
+        seed=seed,
+        sentence=_sentence(
+            muting, seconds, start=float(edges[min(times)]), end=float(edges[max(times) + 1]), asked=asked
+        ),
+    )
+
+
+def _area(curve: Curve | None) -> Area | None:
+    if curve is None:
+        return None
+    return Area(area=curve.area, random=curve.random, random_low=curve.low, random_high=curve.high, p=curve.p)
+
+
+def _muted(muting: Muting, seconds: float) -> Muted:
+    return Muted(
+        seconds=seconds,
+        n=muting.n,
+        changed=muting.changed,
+        low=muting.interval[0],
+        high=muting.interval[1],
+        random_changed=muting.random_changed,
+        random_low=muting.random_interval[0],
+        random_high=muting.random_interval[1],
+    )
+
+
+def _sentence(muting: Muting, seconds: float, *, start: float, end: float, asked: Asked) -> str:
+    becomes = {"refuse": "ends the refusal", "comply": "ends the compliance"}.get(
+        asked.decision.name, f"ends the decision {asked.decision.name!r}"
+    )
+    return (
+        f"Muting {seconds:.2f} s between {start:.2f} s and {end:.2f} s {becomes} in {muting.changed} of {muting.n} draws; "
+        f"a random mask of the same size in {muting.random_changed} of {muting.n}."
+    )
