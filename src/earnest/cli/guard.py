@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -50,14 +51,25 @@ def check_command(policy: Path, *, as_json: bool) -> None:
 @guard_command.command("listen", help="Decisions of a policy on the recording CLIP.")
 @click.argument("clip", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--policy", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=True)
+@click.option(
+    "--record", "recording", type=click.Path(path_type=Path), help="Write scores and decisions to this new file."
+)
 @json_option
-def listen_command(clip: Path, *, policy: Path, as_json: bool) -> None:
+def listen_command(clip: Path, *, policy: Path, recording: Path | None, as_json: bool) -> None:
     from earnest.audio import AudioClip
+    from earnest.errors import BadParameter
     from earnest.guard import Session, read_policy
 
     heard = AudioClip.read(clip)
     session = Session(read_policy(policy), heard.sample_rate)
     decisions = session.push(heard.samples)
+    if recording is not None:
+        from earnest.guard.recording import KEY, record
+
+        if recording.exists():
+            raise BadParameter(f"{recording} exists and is kept; give another name")
+        text = policy.read_text(encoding="utf-8")
+        record(recording, heard.samples, heard.sample_rate, text, key=os.environ.get(KEY, ""))
     if as_json:
         print_json(
             {
@@ -75,3 +87,34 @@ def listen_command(clip: Path, *, policy: Path, as_json: bool) -> None:
     click.echo(f"{len(decisions)} decisions on {session.n_blocks} blocks of 20 ms")
     for name, count in session.not_scored.items():
         click.echo(f"{name}: {count} blocks not scored, because the sample rate does not carry its band")
+
+
+@guard_command.command("replay", help="Decide again on the recorded SESSION; exit 1 where a decision differs.")
+@click.argument("session", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@json_option
+def replay_command(session: Path, *, as_json: bool) -> None:
+    from earnest.guard.recording import KEY, replayed
+
+    decisions, same = replayed(session, key=os.environ.get(KEY, ""))
+    if as_json:
+        print_json({"same": same, "decisions": [asdict(one) for one in decisions]})
+    else:
+        click.echo(f"{len(decisions)} decisions, {'equal to' if same else 'different from'} the recorded ones")
+    if not same:
+        raise SystemExit(1)
+
+
+@guard_command.group("audit", help="Check the chain of a recorded session.")
+def audit_group() -> None:
+    pass
+
+
+@audit_group.command("verify", help="Whether the chain of SESSION holds, and whether the session ended.")
+@click.argument("session", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def verify_command(session: Path) -> None:
+    from earnest.guard.recording import KEY, verified
+
+    read = verified(session, key=os.environ.get(KEY, ""))
+    click.echo(f"{len(read.lines)} lines, the chain holds; the session {'ended' if read.ended else 'was not ended'}")
+    if read.torn:
+        click.echo("a torn last line was cut")

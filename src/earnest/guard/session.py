@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +52,10 @@ class Session:
 
     def push(self, frame: np.ndarray) -> list[Decision]:
         """Decisions that this frame completes; mono samples, floats from -1 to 1 at the session's rate."""
+        return [one for scores in self.scores(frame) for one in self.decide(scores)]
+
+    def scores(self, frame: np.ndarray) -> Iterator[dict[str, float | None]]:
+        """The scores of every block that this frame completes, by detector."""
         frame = np.asarray(frame)
         if frame.ndim != 1 or frame.dtype.kind != "f":
             raise BadAudio(
@@ -59,15 +64,13 @@ class Session:
         if not np.isfinite(frame).all():
             raise BadAudio("the frame holds samples that are not finite; repair the source of the stream")
         if self.policy.mode == "off":
-            return []
+            return
         samples = np.concatenate([self._rest, frame.astype(np.float32)])
         whole = len(samples) // self._size * self._size
         self._rest = samples[whole:].copy()
-        found: list[Decision] = []
         for start in range(0, whole, self._size):
             block = samples[start : start + self._size]
-            found += self.decide({name: FRAME_SCORES[name](block, self.sample_rate) for name in self._detectors})
-        return found
+            yield {name: FRAME_SCORES[name](block, self.sample_rate) for name in self._detectors}
 
     def decide(self, scores: dict[str, float | None]) -> list[Decision]:
         """Decisions on the scores of the next block, the weakest action first."""
