@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def near_ultrasonic(block: np.ndarray, sample_rate: int) -> float | None:
     """Share of the energy from 16 kHz up, under a Hann window; None where the sample rate cannot carry that band."""
     if sample_rate <= 2 * NEAR_ULTRASONIC_HZ:
         return None
-    energy = np.abs(np.fft.rfft(block * np.hanning(len(block)))) ** 2
+    energy = np.abs(np.fft.rfft(block * _window(len(block)))) ** 2
     total = float(energy.sum())
     first = math.ceil(NEAR_ULTRASONIC_HZ * len(block) / sample_rate)
     return float(energy[first:].sum()) / total if total > 0 else 0.0
@@ -38,9 +39,20 @@ def dtmf(block: np.ndarray, sample_rate: int) -> float:
     total = float(np.dot(block, block))
     if level(block, sample_rate) < -50:
         return 0.0
-    angles = 2 * np.pi / sample_rate * np.outer((*ROWS_HZ, *COLUMNS_HZ), np.arange(len(block)))
-    shares = 2 / (len(block) * total) * ((np.cos(angles) @ block) ** 2 + (np.sin(angles) @ block) ** 2)
+    cosines, sines = _tones(len(block), sample_rate)
+    shares = 2 / (len(block) * total) * ((cosines @ block) ** 2 + (sines @ block) ** 2)
     return 2 * float(min(shares[:4].max(), shares[4:].max()))
+
+
+@lru_cache(8)
+def _window(size: int) -> np.ndarray:
+    return np.hanning(size)
+
+
+@lru_cache(8)
+def _tones(size: int, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
+    angles = 2 * np.pi / sample_rate * np.outer((*ROWS_HZ, *COLUMNS_HZ), np.arange(size))
+    return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
 
 
 FRAME_SCORES: dict[str, Callable[[np.ndarray, int], float | None]] = {
