@@ -33,7 +33,7 @@ def init_command(policy: Path) -> None:
 
 
 @guard_command.command("check", help="What each rule of POLICY can enforce on each route, or all its faults.")
-@click.argument("policy", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("policy", type=click.Path(path_type=Path, dir_okay=False))
 @json_option
 def check_command(policy: Path, *, as_json: bool) -> None:
     from earnest.guard import enforcement, read_policy
@@ -49,8 +49,8 @@ def check_command(policy: Path, *, as_json: bool) -> None:
 
 
 @guard_command.command("listen", help="Decisions of a policy on the recording CLIP.")
-@click.argument("clip", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--policy", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=True)
+@click.argument("clip", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--policy", type=click.Path(path_type=Path, dir_okay=False), required=True)
 @click.option(
     "--record", "recording", type=click.Path(path_type=Path), help="Write scores and decisions to this new file."
 )
@@ -90,7 +90,7 @@ def listen_command(clip: Path, *, policy: Path, recording: Path | None, as_json:
 
 
 @guard_command.command("replay", help="Decide again on the recorded SESSION; exit 1 where a decision differs.")
-@click.argument("session", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("session", type=click.Path(path_type=Path, dir_okay=False))
 @json_option
 def replay_command(session: Path, *, as_json: bool) -> None:
     from earnest.guard.recording import KEY, replayed
@@ -110,7 +110,7 @@ def audit_group() -> None:
 
 
 @audit_group.command("verify", help="Whether the chain of SESSION holds, and whether the session ended.")
-@click.argument("session", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("session", type=click.Path(path_type=Path, dir_okay=False))
 def verify_command(session: Path) -> None:
     from earnest.guard.recording import KEY, verified
 
