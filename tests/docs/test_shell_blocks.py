@@ -44,6 +44,7 @@ NEEDS = {
     "torch": "the extra torch, and gradients of the embedded model for many minutes",
     "list": "a list of works that its reader has",
     "keys": "keys and endpoints of one's own",
+    "recording": "a recording of one's own",
     "spoofed": "recordings of live and of spoofed speech",
 }
 QUICK = {"leaderboard.md"}
