@@ -17,7 +17,7 @@ from earnest.cli import cli
 from earnest.registry import _FILES, Registry, has_extra, load_file
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-MINE = ("trained_detector", "universal_perturbation", "stream_level", "refusal_steering", "two_turns")
+MINE = ("trained_detector", "universal_perturbation", "stream_level", "own_steering", "two_turns")
 Earnest = Callable[..., str]
 
 
@@ -235,11 +235,11 @@ def test_a_stream_of_levels(tmp_path: Path, earnest_says: Earnest) -> None:
 @pytest.mark.skipif(not has_extra("torch"), reason="needs the extra torch")
 def test_a_hooked_and_calibrated_defence(tmp_path: Path, earnest_says: Earnest) -> None:
     """Calibrated to move every request it changes what is answered; calibrated to move next to none it does not; nobody else notices."""
-    plugin, model = ("--plugin", EXAMPLES / "refusal_steering.py"), ("--model", "earnest/reference")
+    plugin, model = ("--plugin", EXAMPLES / "own_steering.py"), ("--model", "earnest/reference")
     said: dict[str, dict[tuple[str, bool], str]] = {}
-    earnest_says("fit", "defences/refusal_steering", *plugin, *model, "--split", "train", "--out", tmp_path / "fitted")
+    earnest_says("fit", "defences/own_steering", *plugin, *model, "--split", "train", "--out", tmp_path / "fitted")
     for name, rate in (("every", 1.0), ("few", 0.0)):
-        spec = f"refusal_steering:false_positive_rate={rate},artefact={tmp_path / 'fitted'}"
+        spec = f"own_steering:false_positive_rate={rate},artefact={tmp_path / 'fitted'}"
         earnest_says(
             "run",
             "core",

@@ -1,8 +1,8 @@
 """A defence inside the model: pushed towards refusal where what it heard looks harmful from within.
 
-    earnest fit defences/refusal_steering --plugin examples/refusal_steering.py --data DATA --split train --model MODEL --out fitted
-    earnest run core --pillar safety --model MODEL --defence refusal_steering:artefact=fitted \
-        --plugin examples/refusal_steering.py --data DATA --out runs/steered
+    earnest fit defences/own_steering --plugin examples/own_steering.py --data DATA --split train --model MODEL --out fitted
+    earnest run core --pillar safety --model MODEL --defence own_steering:artefact=fitted \
+        --plugin examples/own_steering.py --data DATA --out runs/steered
 
 The fit takes the activations of spoken requests, labelled `harmful` and `benign`, where the answer begins. On half of the rows it
 learns the direction from one mean to the other; on the rest it calibrates how far along it only a stated share of harmless ones lies.
@@ -20,7 +20,7 @@ from earnest.defences import Defence, defences
 from earnest.models.edits import Edit
 
 
-@defences.register("refusal_steering")
+@defences.register("own_steering")
 @dataclass(frozen=True, kw_only=True)
 class RefusalSteering(Defence):
     """Activations that look harmful are moved on along the direction in which they do.
