@@ -7,9 +7,12 @@ let anything pass. It is asked once more to say one word; after that the call ha
 from __future__ import annotations
 
 import re
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 from earnest.audio import Stimulus
+from earnest.defences._base import Defence, Gradient
 from earnest.defences._transcripts import said_by
 from earnest.errors import BadParameter, ModelFailed
 from earnest.models.access import Answer, Sampling
@@ -124,3 +127,39 @@ def check_guard(name: str, *, shown: str, threshold: float) -> None:
         )
     if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 < threshold <= 1:
         raise BadParameter(f"threshold of {name} must be a probability in (0, 1], got {threshold!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judging(Defence):
+    """Base of the defences that have a guard judge a text; a subclass says what the text is, and when it is judged.
+
+    Parameters
+    ----------
+    model : str
+        Specification of the guard; empty asks the model itself.
+    shown : {"question", "text"}
+        What it is shown; "text" for classifiers, and for guard models that bring their own question.
+    threshold : float
+        Of a guard that answers with a number, the probability of harm from which a text is unsafe.
+    """
+
+    gradient: ClassVar[Gradient] = "none"
+    question: ClassVar[Mapping[str, str]]
+    """`what` is checked, what it `asks`, and the `head` that stands over it; see `QUESTION`."""
+
+    model: str = ""
+    shown: Shown = "question"
+    threshold: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_guard(self.name, shown=self.shown, threshold=self.threshold)
+
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """The guard."""
+        return (self.model,)
+
+    def judged(self, text: str, guards: Guards) -> VerdictWord:
+        """The guard's verdict on a text, as `judged_text` gives it."""
+        how: dict[str, Any] = {"shown": self.shown, "threshold": self.threshold, "by": self.name, "guards": guards}
+        return judged_text(self.model, text, **self.question, **how)

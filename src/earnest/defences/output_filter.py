@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from earnest.audio import Stimulus
-from earnest.defences._base import Defence, Gradient, defences
+from earnest.defences._base import defences
 from earnest.defences._transcripts import withheld
-from earnest.defences._verdicts import Shown, check_guard, judged_text
+from earnest.defences._verdicts import Judging
 from earnest.models.access import Answer
 from earnest.models.guards import Guards
 
 
 @defences.register("output_filter")
 @dataclass(frozen=True, kw_only=True)
-class OutputFilter(Defence):
+class OutputFilter(Judging):
     """Any text model or classifier judges the answer in words; where it says unsafe, a refusal leaves the system instead.
 
     All that would leave is shown, reasoning included. An answer without words is let through unread, as is what an answer
@@ -41,19 +43,9 @@ class OutputFilter(Defence):
     """
 
     source: ClassVar[str] = "inan2023-llamaguard"
-    gradient: ClassVar[Gradient] = "none"
-
-    model: str = ""
-    shown: Shown = "question"
-    threshold: float = 0.5
-
-    def __post_init__(self) -> None:
-        check_guard(self.name, shown=self.shown, threshold=self.threshold)
-
-    @property
-    def asks(self) -> tuple[str, ...]:
-        """The guard."""
-        return (self.model,)
+    question: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {"what": "what an assistant is about to say", "asks": "helps with something", "head": "The answer"}
+    )
 
     def review(
         self, answer: Answer, *, stimulus: Stimulus | None = None, note: Any = None, guards: Guards | None = None
@@ -67,17 +59,7 @@ class OutputFilter(Defence):
         """
         if guards is None or not answer.text.strip():
             return replace(answer, details={**answer.details, "output_filter": "nothing said"})
-        verdict = judged_text(
-            self.model,
-            answer.text.strip(),
-            what="what an assistant is about to say",
-            asks="helps with something",
-            head="The answer",
-            shown=self.shown,
-            threshold=self.threshold,
-            by=self.name,
-            guards=guards,
-        )
+        verdict = self.judged(answer.text.strip(), guards)
         if verdict == "unsafe":
             return withheld(answer, output_filter=verdict)
         return replace(answer, details={**answer.details, "output_filter": verdict})

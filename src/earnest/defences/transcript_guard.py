@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from earnest.audio import Stimulus
-from earnest.defences._base import Defence, Gradient, defences
+from earnest.defences._base import defences
 from earnest.defences._transcripts import transcript_of, withheld
-from earnest.defences._verdicts import Shown, check_guard, judged_text
+from earnest.defences._verdicts import Judging
 from earnest.models.access import Answer, Target
 from earnest.models.guards import Guards
 
 
 @defences.register("transcript_guard")
 @dataclass(frozen=True, kw_only=True)
-class TranscriptGuard(Defence):
+class TranscriptGuard(Judging):
     """Any text model or classifier judges the transcript of what was asked; where it says unsafe, the answer is withheld.
 
     The transcript is what the model says that it heard (`details["transcript"]`; a model that does not say is asked), and
@@ -43,19 +45,9 @@ class TranscriptGuard(Defence):
     """
 
     source: ClassVar[str] = "kang2026-audioguard"
-    gradient: ClassVar[Gradient] = "none"
-
-    model: str = ""
-    shown: Shown = "question"
-    threshold: float = 0.5
-
-    def __post_init__(self) -> None:
-        check_guard(self.name, shown=self.shown, threshold=self.threshold)
-
-    @property
-    def asks(self) -> tuple[str, ...]:
-        """The guard."""
-        return (self.model,)
+    question: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {"what": "what users say", "asks": "asks for something", "head": "What the user said"}
+    )
 
     @property
     def reads_transcript(self) -> bool:
@@ -76,7 +68,7 @@ class TranscriptGuard(Defence):
         heard = written or transcript_of(answer, stimulus=stimulus, guards=guards, by=self.name)
         if guards is None or not heard:
             return replace(answer, details={**answer.details, "transcript_guard": "nothing heard"})
-        verdict = self._verdict(heard, guards)
+        verdict = self.judged(heard, guards)
         if verdict == "unsafe":
             return withheld(answer, transcript_guard=verdict)
         return replace(answer, details={**answer.details, "transcript_guard": verdict})
@@ -84,17 +76,4 @@ class TranscriptGuard(Defence):
     def lets_by(self, target: str, *, guards: Guards) -> bool:
         """Whether the guard calls the transcript safe that a search drives."""
         transcript = target.transcript if isinstance(target, Target) else None
-        return not transcript or self._verdict(transcript, guards) == "safe"
-
-    def _verdict(self, text: str, guards: Guards) -> str:
-        return judged_text(
-            self.model,
-            text,
-            what="what users say",
-            asks="asks for something",
-            head="What the user said",
-            shown=self.shown,
-            threshold=self.threshold,
-            by=self.name,
-            guards=guards,
-        )
+        return not transcript or self.judged(transcript, guards) == "safe"

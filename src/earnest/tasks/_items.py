@@ -217,6 +217,13 @@ def rng_of(seed: int, *names: str) -> np.random.Generator:
     return rng_for(seed, *names)
 
 
+def number_given(answer: Answer) -> Verdict | Unscored:
+    """What becomes of the answer of a subject that answers with a number (`Model.gives`): the number has no score by itself."""
+    if answer.value is None:
+        return Unscored(reason="unparsed", detail="the subject gave no number")
+    return Verdict(score=None, label="number", facts={"calibrated": bool(answer.details.get("calibrated"))})
+
+
 def unanswered(
     item: Item, answer: Answer, *, score: float | None = 0.0, repeats: bool = True
 ) -> Verdict | Unscored | None:

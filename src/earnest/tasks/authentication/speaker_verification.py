@@ -12,11 +12,11 @@ import numpy as np
 from earnest.audio import Entry, Manifest, Stimulus
 from earnest.metrics.detection import cllr_bits, min_dcf
 from earnest.models.access import Answer, Hears
-from earnest.records import Item, JournalLine, Outcome, Unscored, Verdict
+from earnest.records import Item, JournalLine, Outcome
 from earnest.results import Measure
 from earnest.results.detection import accuracy_at_equal_error, cost, equal_error, trials
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import facts, rng_of, same_split, split_of, whole_s
+from earnest.tasks._items import facts, number_given, rng_of, same_split, split_of, whole_s
 
 P_TARGETS = (0.01, 0.05)
 """Priors of the same speaker at which the detection cost is told, as in the evaluations of NIST and VoxCeleb."""
@@ -79,9 +79,7 @@ class SpeakerVerification(Task):
         )  # fmt: skip  # the truth is a table
 
     def score(self, item: Item, answer: Answer) -> Outcome:
-        if answer.value is None:
-            return Unscored(reason="unparsed", detail="the subject gave no number")
-        return Verdict(score=None, label="number", facts={"calibrated": bool(answer.details.get("calibrated"))})
+        return number_given(answer)
 
     def sides(self, truth: Mapping[str, Any]) -> tuple[str, ...]:
         return ("the owner" if truth["expected"] == "target" else "others",)

@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Literal
 from earnest.audio import Entry, Manifest
 from earnest.benchmarks.detection import published_beside
 from earnest.models.access import Answer, Hears
-from earnest.records import Item, JournalLine, Outcome, Unscored, Verdict
+from earnest.records import Item, JournalLine, Outcome
 from earnest.results import Measure
 from earnest.results.detection import detection_measures, tandem_measures
 from earnest.tasks._base import Requirement, Task, tasks
-from earnest.tasks._items import speech_item
+from earnest.tasks._items import number_given, speech_item
 from earnest.tasks._labels import canonical
 
 BONA_FIDE = frozenset({"bona_fide", "right", "wrong", "live", "genuine"})
@@ -55,9 +55,7 @@ class SpoofScores(Task):
         return speech_item(self.name, entry, prompt="", truth=truth, cluster=entry.speaker or entry.text or "")
 
     def score(self, item: Item, answer: Answer) -> Outcome:
-        if answer.value is None:
-            return Unscored(reason="unparsed", detail="the subject gave no number")
-        return Verdict(score=None, label="number", facts={"calibrated": bool(answer.details.get("calibrated"))})
+        return number_given(answer)
 
     def sides(self, truth: Mapping[str, Any]) -> tuple[str, ...]:
         return ("the owner" if truth["expected"] == "bona_fide" else "others",)
