@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,24 @@ import aiohttp
 import pytest
 from hypothesis import HealthCheck, settings
 
+from earnest.registry import _FILES, Registry
 from earnest.runs.suite import Suite
 
 settings.register_profile("earnest", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("earnest")  # how long an example takes says what else the machine is doing
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _plugin_files_of_a_module() -> Iterator[None]:
+    """What a test file has loaded with `load_file` is gone behind it: every plan names the plug-ins of its process."""
+    before = set(_FILES)
+    yield
+    for stem in set(_FILES) - before:
+        del _FILES[stem], sys.modules[stem]
+        for kind in Registry._all.values():
+            for name in [name for name, plugin in kind._found.items() if getattr(plugin, "__module__", "") == stem]:
+                del kind._found[name]
+
 
 BROWSER = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
 

@@ -20,6 +20,7 @@ RUNNABLE = {work.id: commands(work) for work in works().values() if work.runs_in
 FIRST = {found[0]: key for key, found in reversed(RUNNABLE.items())}
 QUICK = [command for command in FIRST if command.startswith("earnest list")]
 RUNS = [command for command in FIRST if command.startswith("earnest run")]
+EXPLAINS = [command for command in FIRST if command.startswith("earnest explain")]  # tests/explainers explains items
 FITS = [command for command in FIRST if command.startswith("earnest fit")]  # tests/detectors fits them
 
 
@@ -41,7 +42,7 @@ def call(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_runnable_work_has_commands() -> None:
     assert len(RUNNABLE) > 25
     assert all(RUNNABLE.values()), [key for key, found in RUNNABLE.items() if not found]
-    assert set(FIRST) == {*QUICK, *RUNS, *FITS}
+    assert set(FIRST) == {*QUICK, *RUNS, *FITS, *EXPLAINS}
     assert all(
         command.split()[2] in {f"detectors/{name}" for name in registry("detectors").names()} for command in FITS
     )

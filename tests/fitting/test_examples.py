@@ -23,15 +23,12 @@ Earnest = Callable[..., str]
 
 @pytest.fixture(autouse=True)
 def _forgotten() -> Iterator[None]:
-    others = dict(_FILES)  # what other tests have loaded is part of every plan
-    _FILES.clear()
     yield
     for stem in [*MINE, "linear_victim"]:
         sys.modules.pop(stem, None)
         _FILES.pop(stem, None)
         for registry in Registry._all.values():
             registry._found.pop(stem, None)
-    _FILES.update(others)
 
 
 @pytest.fixture
