@@ -9,8 +9,8 @@ no change of the waveform whose length (L2) is under the radius turns it. It hol
   limit that depends on the copy changes the length of what was added, and the radius is void [park2026-representation];
 - it is about the decision of infinitely many draws, which a vote of few may miss.
 
-A radius is small beside what an attack at a usual budget may do: its signal-to-noise ratio (`Certificate.snr_db`) lies at 50
-to 62 dB for speech where attacks are given 30. `Certificate.covers` says whether a change lies inside.
+A radius is small beside what an attack at a usual budget may do: its signal-to-noise ratio (`Certificate.snr_db`) lies at about
+52 to 58 dB at sigma 0.01, and at about 67 dB at 0.0025, on the requests of the probe set, where attacks are given 30. `Certificate.covers` says whether a change lies inside.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ class RandomisedSmoothing(Defence):
     Parameters
     ----------
     sigma : float
-        Standard deviation of the noise, full scale being 1, above 0 and up to 1.
+        Standard deviation of the noise, full scale being 1, above 0 and up to 1. On the requests of the probe set a
+        certificate's radius lies at a signal-to-noise ratio of about 52 to 58 dB at sigma 0.01, and of about 67 dB at 0.0025:
+        far below what an attack at 30 dB adds.
     k : int
         Copies, 1 to 1,000.
 
