@@ -139,47 +139,6 @@ def _rounded(value: Any) -> Any:
 def as_markdown(held: Mapping[str, Any]) -> str:
     """The page of the documentation, from the JSON values of a matrix."""
     matrix = Matrix.model_validate(held)
-    plain = [("attack", *(f"`{shown_stack(one)}`" if one else "no defence" for one in matrix.stacks))]
-    for attack, row in squares(matrix):
-        plain.append((f"`{attack}`", *map(_square, row)))
-    intervals = [("attack", "stack", "knowledge", "on target", "complied", "control on target", "twin still helped")]
-    for one in matrix.cells:
-        numbers = (
-            ("no value",) * 3
-            if one.no_value
-            else tuple(map(counted, (one.on_target, one.complied, one.control_on_target)))
-        )
-        knowledge = one.knowledge if one.defences else "–"
-        intervals.append((f"`{one.attack}`", _stack(one.defences), knowledge, *numbers, counted(one.twin_helped)))
-    costs = [
-        (
-            "stack",
-            "worst attack reaches",
-            "held without an attack",
-            "harmless items answered well",
-            "harmless requests refused",
-            "added per call",
-        )
-    ]
-    for column in matrix.columns:
-        worst = (
-            "no value"
-            if column.no_value
-            else f"{counted(column.worst)}, `{column.worst_attack}`"
-            if column.worst
-            else UNKNOWN
-        )
-        added = "0 ms" if not column.defences else counted(column.added_ms)
-        costs.append(
-            (
-                _stack(column.defences),
-                worst,
-                counted(column.held_clean),
-                counted(column.utility),
-                counted(column.over_refusal),
-                added,
-            )
-        )
     parts = [
         "# The matrix of the reference model",
         "This page is made by `scripts/reference_matrix` from the file that ships with earnest and fills the catalogue's map of attacks "
@@ -190,51 +149,93 @@ def as_markdown(held: Mapping[str, Any]) -> str:
         *summary(matrix),
         "## On target: adaptive / transfer, with the items judged",
         "Adaptive: made against the defended system. Transfer: made on the bare model. One number stands where the attack searches nothing.",
-        _table(plain),
+        _on_target(matrix),
         "## What each stack costs",
-        _table(costs),
+        _costs(matrix),
+        *_search(matrix),
     ]
-    found = matrix.search
-    if found is not None:
-        parts += ["## The best stack of up to three", found.assumption]
-        rows = [("stack, as predicted", "worst attack reaches", "harmless items answered well", "added per call")]
-        for each in found.candidates:
-            rows.append(
-                (
-                    _stack(each.defences),
-                    f"{counted(each.worst)}, `{each.worst_attack}`",
-                    counted(each.utility),
-                    f"{each.added_ms:.2f} ms",
-                )
-            )
-        parts += [
-            f"{found.n_candidates} stacks were compared; each had to answer {found.least_utility:.0%} of harmless items well."
-            + "".join(f" `{name}` was not tried: {why}." for name, why in found.left_out.items()),
-            _table(rows),
-        ]
-    if found is not None and found.best is not None and found.verified:
-        rows = [("attack", "predicted", "any attempt", "first adaptive attempt", "attempts")]
-        for check in found.verified:
-            rows.append(
-                (f"`{check.attack}`", *map(counted, (check.predicted, check.truth, check.first)), str(check.n_attempts))
-            )
-        rows.append(("harmless items answered well", counted(found.best.utility), counted(found.utility), "", ""))
-        parts += [f"### {_stack(found.best.defences)}: the prediction compared with its own run", _table(rows)]
     if matrix.detectors:
-        rows = [("detector", "attack", "equal error rate", "told at 1 % false alarms", "false alarms")]
-        for row in matrix.detectors:
-            rows.append(
-                (
-                    f"`{row.detector}`",
-                    f"`{row.attack}`",
-                    counted(row.equal_error_rate),
-                    counted(row.at_one_percent),
-                    f"{row.false_alarms} of {row.n_clean}",
-                )
-            )
-        parts += ["## Detectors on the clips crafted on the bare model", _table(rows)]
-    parts += ["## Every cell", _table(intervals)]
+        parts += ["## Detectors on the clips crafted on the bare model", _detectors(matrix)]
+    parts += ["## Every cell", _every_cell(matrix)]
     return "\n\n".join(parts) + "\n"
+
+
+def _on_target(matrix: Matrix) -> str:
+    head = ("attack", *(f"`{shown_stack(one)}`" if one else "no defence" for one in matrix.stacks))
+    return _table([head, *((f"`{attack}`", *map(_square, row)) for attack, row in squares(matrix))])
+
+
+def _every_cell(matrix: Matrix) -> str:
+    rows = [("attack", "stack", "knowledge", "on target", "complied", "control on target", "twin still helped")]
+    for one in matrix.cells:
+        numbers = (
+            ("no value",) * 3
+            if one.no_value
+            else tuple(map(counted, (one.on_target, one.complied, one.control_on_target)))
+        )
+        knowledge = one.knowledge if one.defences else "–"
+        rows.append((f"`{one.attack}`", _stack(one.defences), knowledge, *numbers, counted(one.twin_helped)))
+    return _table(rows)
+
+
+def _costs(matrix: Matrix) -> str:
+    rows = [
+        (
+            "stack",
+            "worst attack reaches",
+            "held without an attack",
+            "harmless items answered well",
+            "harmless requests refused",
+            "added per call",
+        )
+    ]
+    for column in matrix.columns:
+        worst = f"{counted(column.worst)}, `{column.worst_attack}`" if column.worst else UNKNOWN
+        rows.append(
+            (
+                _stack(column.defences),
+                "no value" if column.no_value else worst,
+                counted(column.held_clean),
+                counted(column.utility),
+                counted(column.over_refusal),
+                "0 ms" if not column.defences else counted(column.added_ms),
+            )
+        )
+    return _table(rows)
+
+
+def _search(matrix: Matrix) -> list[str]:
+    """What the search for a stack has found, and beside it the run of the stack where there was one."""
+    found = matrix.search
+    if found is None:
+        return []
+    rows = [("stack, as predicted", "worst attack reaches", "harmless items answered well", "added per call")]
+    for each in found.candidates:
+        worst = f"{counted(each.worst)}, `{each.worst_attack}`"
+        rows.append((_stack(each.defences), worst, counted(each.utility), f"{each.added_ms:.2f} ms"))
+    parts = [
+        "## The best stack of up to three",
+        found.assumption,
+        f"{found.n_candidates} stacks were compared; each had to answer {found.least_utility:.0%} of harmless items well."
+        + "".join(f" `{name}` was not tried: {why}." for name, why in found.left_out.items()),
+        _table(rows),
+    ]
+    if found.best is None or not found.verified:
+        return parts
+    rows = [("attack", "predicted", "any attempt", "first adaptive attempt", "attempts")]
+    for check in found.verified:
+        numbers = map(counted, (check.predicted, check.truth, check.first))
+        rows.append((f"`{check.attack}`", *numbers, str(check.n_attempts)))
+    rows.append(("harmless items answered well", counted(found.best.utility), counted(found.utility), "", ""))
+    return [*parts, f"### {_stack(found.best.defences)}: the prediction compared with its own run", _table(rows)]
+
+
+def _detectors(matrix: Matrix) -> str:
+    rows = [("detector", "attack", "equal error rate", "told at 1 % false alarms", "false alarms")]
+    for row in matrix.detectors:
+        rates = map(counted, (row.equal_error_rate, row.at_one_percent))
+        rows.append((f"`{row.detector}`", f"`{row.attack}`", *rates, f"{row.false_alarms} of {row.n_clean}"))
+    return _table(rows)
 
 
 def _stack(defences: Sequence[str]) -> str:
