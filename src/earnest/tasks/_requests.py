@@ -693,7 +693,7 @@ def _acts(own: str, *, action: str, request: str) -> bool:
 
 
 def _n_beyond_courtesy(text: str) -> int:
-    """How many words an answer holds beside a yes, a thank you or an offer of help."""
+    """How many words an answer holds beside a yes, a thank you, an apology or an offer of help."""
     kept = [part for part in sentences(plain(text)) if not only_greets(part)]
     return sum(word not in _COURTESIES for part in kept for word in words(part))
 
@@ -713,6 +713,10 @@ _COURTESIES = _EMPTY | {
     "alright",
     "welcome",
     "understood",
+    "sorry",
+    "apologise",
+    "apologize",
+    "apologies",
     "claro",
     "gracias",
     "hola",
