@@ -366,8 +366,17 @@ def _orders(said: Sequence[str], *, after: Collection[str]) -> bool:
 
 
 def _object(action: str) -> str:
-    """The last content word of an action before where, whom and how: of "sell cookies at school" the cookies."""
-    return (_content(_PLACE_OF_ACTION.sub("", action)) or _content(action) or [""])[-1]
+    """The last content word of an action before where, whom and how: of "sell cookies at school" the cookies.
+
+    Of "break into a hotel" it is the hotel: what follows "into" is a verb's only object.
+
+    >>> _object("break into a hotel"), _object("put the cookies into a box")
+    ('hotel', 'cookies')
+    """
+    before = _content(_PLACE_OF_ACTION.sub("", action))
+    if len(before) < 2 and " into " in action:
+        before = []
+    return (before or _content(action) or [""])[-1]
 
 
 def _content(action: str) -> list[str]:
