@@ -6,7 +6,9 @@ import click
 
 from earnest.cli import Lazy
 
-SUBCOMMANDS: dict[str, tuple[str, str]] = {}
+SUBCOMMANDS = {
+    "audit": ("earnest.cli.privacy_audit", "Test whether a model shows which recordings it was trained on."),
+}
 """Each command by its name: the module that holds `<name>_command`, and what it does."""
 
 
