@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -19,11 +20,13 @@ table{border-collapse:collapse;margin:1rem 0}td,th{padding:.25rem .9rem .25rem 0
 SPLIT = "split, not memory"
 
 
-class _Form(BaseModel):
+class Form(BaseModel):
+    """Base of what is written: nothing beside its fields, and unchanged."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class BlindArea(_Form):
+class BlindArea(Form):
     """Area of a classifier that knows no model, with the middle 95 % of the areas of sides that were drawn anew."""
 
     features: str
@@ -32,7 +35,7 @@ class BlindArea(_Form):
     band_high: float
 
 
-class MembershipRate(_Form):
+class MembershipRate(Form):
     """Members found at a rate of false alarms; null where there are too few non-members to tell."""
 
     false_positive_rate: float
@@ -42,7 +45,7 @@ class MembershipRate(_Form):
     n_nonmembers_needed: int
 
 
-class MembershipAttack(_Form):
+class MembershipAttack(Form):
     """One attack: area under the curve (0.5 is chance, higher is worse for privacy), 95 % interval over clusters, and rates."""
 
     attack: str
@@ -60,7 +63,7 @@ class MembershipAttack(_Form):
     n_unscored_nonmembers: int
 
 
-class UnscoredItem(_Form):
+class UnscoredItem(Form):
     """An item without a score of a model."""
 
     id: str
@@ -69,7 +72,7 @@ class UnscoredItem(_Form):
     reason: str
 
 
-class MembershipFile(_Form):
+class MembershipFile(Form):
     """`membership.json`: the blind baseline, and the attacks where it does not separate the sides."""
 
     version: int = 1
@@ -143,15 +146,12 @@ def _unscored(one: MembershipAttack) -> str:
 
 def page(made: MembershipFile) -> str:
     """The whole page."""
-    title = html.escape(f"Membership in the training set of {made.model}")
-    warning = f'<p class="warn"><strong>{SPLIT}.</strong> ' if made.verdict == SPLIT else "<p>"
-    note = f"<p>{html.escape(made.note)}</p>" if made.note else ""
-    blind = _table(
+    blind = table(
         ("Features", "Area", "Permutation band (95 %)"),
         [(one.features, f"{one.area:.3f}", f"{one.band_low:.3f} to {one.band_high:.3f}") for one in made.blind],
     )
     attacks = (
-        _table(
+        table(
             (
                 "Attack",
                 "Area (0.5 is chance)",
@@ -171,25 +171,62 @@ def page(made: MembershipFile) -> str:
             ],
         )
         if made.attacks
-        else "<p>No membership figure is given.</p>"
+        else "No membership figure is given."
     )
-    others = "".join(
-        f"<li>{html.escape(name)}: needs {html.escape(needs)}</li>" for name, needs in made.not_made.items()
+    others = table(("Attack", "Needs"), list(made.not_made.items()))
+    says = (
+        f"Classifiers that never see the model, cross-validated by {made.clustered_by} ({made.n_clusters:,} clusters), beside "
+        f"{made.n_draws:,} draws of the sides; p = {made.blind_p:.3f}. Such areas lie around or below 0.5 where nothing tells "
+        "the sides apart."
     )
-    unscored = "".join(
-        f"<li>{html.escape(one.id)} ({'member' if one.member else 'non-member'}, {html.escape(one.model)}): "
-        f"{html.escape(one.reason)}</li>"
-        for one in made.unscored[:50]
+    return document(
+        f"Membership in the training set of {made.model}",
+        [made.note, made.sentence],
+        [
+            ("Threat model", made.threat_model),
+            ("Blind baseline", says),
+            ("", blind),
+            ("Attacks", attacks),
+            ("Not made", others if made.not_made else ""),
+        ],
+        unscored=made.unscored,
+        warned=made.verdict == SPLIT,
     )
+
+
+class Markup(str):
+    """Text that is HTML already."""
+
+
+def document(
+    title: str,
+    paragraphs: Sequence[str],
+    sections: Sequence[tuple[str, str]],
+    *,
+    unscored: Sequence[UnscoredItem],
+    warned: bool = False,
+) -> str:
+    """A page: a title, paragraphs of which the last one carries the result, and sections of text or `Markup`."""
+    shown = html.escape(title)
+    listed = Markup(
+        "<ul>"
+        + "".join(
+            f"<li>{html.escape(one.id)} ({'member' if one.member else 'non-member'}"
+            f"{f', {html.escape(one.model)}' if one.model else ''}): {html.escape(one.reason)}</li>"
+            for one in unscored[:50]
+        )
+        + "</ul>"
+    )
+    parts = [f"<p>{html.escape(one)}</p>" for one in paragraphs[:-1] if one]
+    mark = ' class="warn"' if warned else ""
+    parts.append(f"<p{mark}><strong>{html.escape(paragraphs[-1])}</strong></p>")
+    for name, body in [*sections, (f"Unscored ({len(unscored):,})", listed if unscored else "")]:
+        if body:
+            parts.append(f"<h2>{html.escape(name)}</h2>" if name else "")
+            parts.append(body if isinstance(body, Markup) else f"<p>{html.escape(body)}</p>")
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style></head>'
-        f"<body><h1>{title}</h1>{note}{warning}{html.escape(made.sentence)}</p>"
-        f"<h2>Threat model</h2><p>{html.escape(made.threat_model)}</p>"
-        f"<h2>Blind baseline</h2><p>Classifiers that never see the model, cross-validated by {html.escape(made.clustered_by)} "
-        f"({made.n_clusters:,} clusters), beside {made.n_draws:,} draws of the sides; p = {made.blind_p:.3f}. Such areas lie "
-        f"around or below 0.5 where nothing tells the sides apart.</p>{blind}<h2>Attacks</h2>{attacks}"
-        f"{f'<h2>Not made</h2><ul>{others}</ul>' if others else ''}"
-        f"{f'<h2>Unscored ({len(made.unscored):,})</h2><ul>{unscored}</ul>' if unscored else ''}</body></html>\n"
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{shown}</title><style>{_STYLE}</style></head>'
+        f"<body><h1>{shown}</h1>{''.join(parts)}</body></html>\n"
     )
 
 
@@ -197,7 +234,8 @@ def _at(rate: MembershipRate) -> str:
     return f"Members found at {100 * rate.false_positive_rate:g} % false positives"
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
+    """A table of text."""
     cells = "".join(f"<th>{html.escape(name)}</th>" for name in head)
     body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><tr>{cells}</tr>{body}</table>"
+    return Markup(f"<table><tr>{cells}</tr>{body}</table>")
