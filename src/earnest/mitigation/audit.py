@@ -377,7 +377,7 @@ def sound_of(clip: AudioClip) -> Sound:
         "level_dbfs": level,
         "noise_dbfs": noise,
         "snr_db": level - noise,
-        "bandwidth_hz": _bandwidth_hz(spectrum[~quiet].mean(axis=0), size, rate),
+        "bandwidth_hz": 0.0 if quiet.all() else _bandwidth_hz(spectrum[~quiet].mean(axis=0), size, rate),
         "duration_s": clip.duration_s,
     }
     if not quiet.any():
