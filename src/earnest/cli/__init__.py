@@ -39,6 +39,7 @@ COMMANDS = {
     "detect": ("earnest.cli.detect", "Score recordings with a detector: spoofed speech, say."),
     "poison": ("earnest.cli.poison", "Write training data with a backdoor, to test defences."),
     "guard": ("earnest.cli.guard", "Decide on audio, frame by frame, under a policy."),
+    "redact": ("earnest.cli.redact", "Replace what is personal in recordings: numbers, names, addresses, dates."),
     "watermark": ("earnest.cli.watermark", "Mark recordings, find the mark, and test which edits it survives."),
     "init": ("earnest.cli.init", "Write or check earnest.toml, the settings of `earnest run` in a folder."),
     "report": ("earnest.cli.look", "Write a run's report again, or compare runs."),
