@@ -142,6 +142,9 @@ _CUES: dict[str, str] = {
 _REACH = 12
 """How many words behind its cue a number may begin."""
 
+_WHERE = frozenset("live lives living address deliver delivered moved".split())
+"""Words that announce where somebody lives."""
+
 _TITLES = frozenset("mister mr misses missus mrs ms miss doctor dr professor prof sir madam".split())
 _NOT_NAMES = frozenset(
     "i i'm i'll i've i'd monday tuesday wednesday thursday friday saturday sunday english okay ok yes no".split()
@@ -217,7 +220,18 @@ def _numbers(row: _Row) -> Iterator[PersonalWords]:
     for first, end in _runs(row):
         kind = _kind_of_number(row, first, end)
         if kind is not None:
-            yield PersonalWords(first, end, kind)
+            yield PersonalWords(_announced_from(row, first), end, kind)
+
+
+def _announced_from(row: _Row, first: int, *, most: int = 3) -> int:
+    """The first word behind what announces something, where a few words lie between: its beginning, misheard."""
+    begin = first
+    while begin and first - begin <= most and not row.ends[begin - 1]:
+        before = row.plain[begin - 1]
+        if before in _FUNCTION or before in _CUES:
+            return begin if before in ("is", "at", "to", "into", "on", "number", "it's") else first
+        begin -= 1
+    return first
 
 
 def _runs(row: _Row) -> Iterator[tuple[int, int]]:
@@ -288,6 +302,24 @@ def _mails(row: _Row) -> Iterator[PersonalWords]:
             yield from _spoken_mail(row, place, place + 1)
 
 
+def _announced_mails(row: _Row) -> Iterator[PersonalWords]:
+    """What follows "my email is", or "write to": an address may be heard as any words."""
+    for place, plain in enumerate(row.plain):
+        before = row.plain[max(0, place - 4) : place]
+        names_it = plain in ("is", "at", "to") and {"email", "mail"} & set(before)
+        writes_to = plain in ("to", "at") and {"write", "send", "contact"} & set(before) and place + 2 < len(row)
+        if not (names_it or writes_to) or row.ends[place]:
+            continue
+        end = place + 1
+        while end < len(row) and end - place <= 12 and (row.plain[end] not in _FUNCTION or row.plain[end] == "at"):
+            end += 1
+            if row.ends[end - 1] or row.words[end - 1].endswith(","):
+                break
+        told = row.plain[place + 1 : end]
+        if names_it and told or {"at", "dot", "underscore"} & set(told) or any("." in word for word in told):
+            yield PersonalWords(place + 1, end, "email")
+
+
 def _spoken_mail(row: _Row, place: int, end: int) -> Iterator[PersonalWords]:
     """From the first half to the ending, where an "at" or a cue stands before."""
     before = row.plain[max(0, place - 10) : place]
@@ -318,16 +350,18 @@ def _names(row: _Row) -> Iterator[PersonalWords]:
     for place, plain in enumerate(row.plain):
         if plain in _TITLES and place + 1 < len(row) and row.may_name(place + 1):
             yield PersonalWords(place, _end_of_name(row, place + 1, most=2), "name")
-        elif (
-            plain in GIVEN_NAMES
-            and row.plain[place] not in MONTHS
-            and (not row.cased or row.words[place][:1].isupper())
-        ):
-            yield PersonalWords(place, _end_of_name(row, place, most=3), "name")
-        elif place + 1 < len(row) and row.capital(place) and row.capital(place + 1) and not row.ends[place]:
+        elif _is_given_name(row, place) or _is_pair_of_capitals(row, place):
             yield PersonalWords(place, _end_of_name(row, place, most=3), "name")
         elif (begins := _announced(row, place)) is not None:
             yield PersonalWords(begins, _end_of_name(row, begins, most=3), "name")
+
+
+def _is_given_name(row: _Row, place: int) -> bool:
+    return row.plain[place] in GIVEN_NAMES and (not row.cased or row.words[place][:1].isupper())
+
+
+def _is_pair_of_capitals(row: _Row, place: int) -> bool:
+    return place + 1 < len(row) and row.capital(place) and row.capital(place + 1) and not row.ends[place]
 
 
 def _announced(row: _Row, place: int) -> int | None:
@@ -391,6 +425,8 @@ def _is_day(row: _Row, place: int) -> bool:
 
 def _addresses(row: _Row) -> Iterator[PersonalWords]:
     for place, plain in enumerate(row.plain):
+        if plain in ("at", "to", "is") and place + 2 < len(row) and row.digits[place + 1] and _tells_where(row, place):
+            yield PersonalWords(place + 1, _end_of_announced_address(row, place + 2), "address")
         if plain not in _STREETS or not place:
             continue
         first = place
@@ -400,14 +436,21 @@ def _addresses(row: _Row) -> Iterator[PersonalWords]:
         while first and row.digits[first - 1] and place - first < 8:
             first -= 1
         numbered = bool(row.digits[first])
+        first = _announced_from(row, first)
         if numbered or (named and row.capital(place)) or (named and _tells_where(row, first)):
             yield PersonalWords(first, _end_of_address(row, place + 1), "address")
 
 
 def _tells_where(row: _Row, first: int) -> bool:
-    return bool(
-        {"live", "lives", "address", "deliver", "moved", "at", "to"} & set(row.plain[max(0, first - 4) : first])
-    )
+    return bool(_WHERE & set(row.plain[max(0, first - 4) : first]))
+
+
+def _end_of_announced_address(row: _Row, end: int) -> int:
+    """Behind the words that follow the number of a house, up to a word that is no part of an address."""
+    most = end + 5
+    while end < min(most, len(row)) and not row.ends[end - 1] and (row.may_name(end) or row.digits[end]):
+        end += 1
+    return end
 
 
 def _end_of_address(row: _Row, end: int) -> int:
@@ -422,7 +465,14 @@ def _end_of_address(row: _Row, end: int) -> int:
     return end
 
 
-_RULES: tuple[Callable[[_Row], Iterator[PersonalWords]], ...] = (_numbers, _mails, _names, _dates, _addresses)
+_RULES: tuple[Callable[[_Row], Iterator[PersonalWords]], ...] = (
+    _numbers,
+    _mails,
+    _announced_mails,
+    _names,
+    _dates,
+    _addresses,
+)
 
 GIVEN_NAMES = frozenset(
     "aaron abigail adam ahmed aisha alan albert alice alison amanda amy andrea andrew angela anita ann anna anne anthony "
