@@ -35,12 +35,20 @@ from earnest.cli import print_json
     help="What is replaced: account, address, card, date, email, medical_id, name, number, phone; repeatable, default: all.",
 )
 @click.option(
-    "--pad",
-    "pad_s",
+    "--pad-before",
+    "pad_before_s",
     type=click.FloatRange(0, 5),
-    default=0.15,
+    default=0.1,
     show_default=True,
-    help="Seconds that are replaced on both sides of it.",
+    help="Seconds that are replaced before it.",
+)
+@click.option(
+    "--pad-after",
+    "pad_after_s",
+    type=click.FloatRange(0, 5),
+    default=0.3,
+    show_default=True,
+    help="Seconds that are replaced behind it.",
 )
 @click.option(
     "--on-failure",
@@ -111,7 +119,8 @@ def _redactor(
     verify_with: str | None,
     replace: str,
     kinds: tuple[str, ...],
-    pad_s: float,
+    pad_before_s: float,
+    pad_after_s: float,
     on_failure: str,
     presidio: bool,
 ) -> Any:
@@ -125,7 +134,8 @@ def _redactor(
         verifier=verify_with,
         kinds=kinds,
         replace=replace,  # type: ignore[arg-type]
-        pad_s=pad_s,
+        pad_before_s=pad_before_s,
+        pad_after_s=pad_after_s,
         on_failure=on_failure.replace("-", "_"),  # type: ignore[arg-type]
         finders=(Presidio(kinds=kinds),) if presidio else (),
     )

@@ -139,8 +139,8 @@ def coverage(
     >>> found.replaced_personal_s, found.replaced_other_s
     (2.0, 1.0)
     """
-    truth = padded(personal, duration_s=duration_s, pad_s=0.0)
-    made = () if done.failure and done.clip is None else padded(done.spans, duration_s=duration_s, pad_s=0.0)
+    truth = padded(personal, duration_s=duration_s)
+    made = () if done.failure and done.clip is None else padded(done.spans, duration_s=duration_s)
     personal_s = sum(one.end_s - one.start_s for one in truth)
     hit_s = sum(_shared(one, made) for one in truth)
     by_kind: dict[str, tuple[float, float]] = {}

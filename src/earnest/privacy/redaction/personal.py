@@ -142,6 +142,11 @@ _CUES: dict[str, str] = {
 _REACH = 12
 """How many words behind its cue a number may begin."""
 
+_SOUND_LIKE_DIGITS = frozenset(
+    "to too for fore free tree won wan ate oh o nein iron sex heaven hate sics niner".split()
+)
+"""Words that recognisers write for digits."""
+
 _WHERE = frozenset("live lives living address deliver delivered moved".split())
 """Words that announce where somebody lives."""
 
@@ -159,6 +164,7 @@ class _Row:
         self.plain = [word.lower().strip(".,;:!?\"'()[]-… $£€#") for word in words]
         self.ends = [word.rstrip("\"')").endswith((".", "?", "!")) for word in words]
         self.cased = any(word[:1].isupper() and place for place, word in enumerate(words)) or any(self.ends)
+        self.punctuated = any(word.endswith((",", ".", "?", "!")) for word in words)
         self.digits = [_n_digits(plain) for plain in self.plain]
 
     def __len__(self) -> int:
@@ -223,6 +229,19 @@ def _numbers(row: _Row) -> Iterator[PersonalWords]:
             yield PersonalWords(_announced_from(row, first), end, kind)
 
 
+def _announced_numbers(row: _Row) -> Iterator[PersonalWords]:
+    """What follows "my account number is" up to a comma, where some of it sounds like digits."""
+    for place, plain in enumerate(row.plain):
+        kind = row.cue(place, reach=4) if plain in ("is", "ends") else None
+        if not kind or kind == "date" or not row.punctuated or row.ends[place]:
+            continue
+        end = place + 1
+        while end < len(row) and end - place <= 20 and not row.ends[end - 1] and not row.words[end - 1].endswith(","):
+            end += 1
+        if sum(bool(row.digits[near]) or row.plain[near] in _SOUND_LIKE_DIGITS for near in range(place + 1, end)) >= 2:
+            yield PersonalWords(place + 1, end, kind)
+
+
 def _announced_from(row: _Row, first: int, *, most: int = 3) -> int:
     """The first word behind what announces something, where a few words lie between: its beginning, misheard."""
     begin = first
@@ -257,7 +276,7 @@ def _joins(row: _Row, place: int) -> bool:
         return any(beside) or any(near < len(row) and row.digits[near] for near in (place - 2, place + 2) if near >= 0)
     if spelled and plain not in ("a", "i"):
         return any(row.digits[max(0, place - 3) : place + 4])
-    return plain in ("a", "i") and word.isupper() and any(beside)
+    return plain in ("a", "i") and word.isupper() and len(beside) == 2 and all(beside)
 
 
 def _gap(row: _Row, run: Sequence[int], place: int) -> int:
@@ -278,14 +297,14 @@ def _kind_of_number(row: _Row, first: int, end: int) -> str | None:
     one_by_one = end - first >= 3 and all(count <= 1 for count in row.digits[first:end])
     if n_digits < (2 if cue else 3 if one_by_one else 4):
         return None
-    if cue is None and n_digits == 4 and _is_year(row, first, end):
+    if cue is None and _is_year(row, first, end):
         return None
     return cue or ("card" if 13 <= n_digits <= 19 else "phone" if 7 <= n_digits <= 12 else "number")
 
 
 def _is_year(row: _Row, first: int, end: int) -> bool:
     plain = row.plain[first:end]
-    written = len(plain) == 1 and plain[0][:2] in ("19", "20") and plain[0].isdecimal()
+    written = len(plain) == 1 and re.fullmatch(r"(19|20)\d\d", plain[0]) is not None
     return written or (len(plain) in (2, 3) and plain[0] in ("nineteen", "twenty"))
 
 
@@ -311,7 +330,10 @@ def _announced_mails(row: _Row) -> Iterator[PersonalWords]:
         if not (names_it or writes_to) or row.ends[place]:
             continue
         end = place + 1
-        while end < len(row) and end - place <= 12 and (row.plain[end] not in _FUNCTION or row.plain[end] == "at"):
+        any_word = bool(names_it) and row.punctuated  # a comma or a full stop will end it
+        while end < len(row) and end - place <= 12:
+            if not (any_word or row.plain[end] not in _FUNCTION or row.plain[end] == "at"):
+                break
             end += 1
             if row.ends[end - 1] or row.words[end - 1].endswith(","):
                 break
@@ -467,6 +489,7 @@ def _end_of_address(row: _Row, end: int) -> int:
 
 _RULES: tuple[Callable[[_Row], Iterator[PersonalWords]], ...] = (
     _numbers,
+    _announced_numbers,
     _mails,
     _announced_mails,
     _names,

@@ -36,8 +36,9 @@ from earnest.privacy.redaction.sound import (
     sample_range,
 )
 
-PAD_S = 0.15
-"""Added on both sides of a span: the times of words are this inexact."""
+PAD_BEFORE_S = 0.1
+PAD_AFTER_S = 0.3
+"""Added to a span: the times of words are this inexact, and their ends are told too early more often than too late."""
 BRIDGE_S = 0.25
 """What remains between two spans is replaced too if it is shorter."""
 UNHEARD_S = 0.8
@@ -46,6 +47,8 @@ LEAST_HEARD = 0.5
 """Share of the sound that must lie within words; else the recognition failed."""
 LEAST_SOUND_S = 0.3
 MOST_ROUNDS = 3
+STUCK_WORDS, STUCK_WORD_S, STUCK_S = 10, 0.04, 5.0
+"""Ten words of less than 40 ms in a piece of at least 5 s: a recogniser that repeats itself, as Whisper does on digits."""
 
 Finder = Callable[[Sequence[str]], Sequence[PersonalWords]]
 OnFailure = Literal["replace", "leave_out"]
@@ -102,8 +105,8 @@ class Redactor:
     kinds : collection of str
         What is looked for (`personal.KINDS`).
     replace : {"tone", "silence"}
-    pad_s : float
-        Time that is replaced on both sides of what is personal.
+    pad_before_s, pad_after_s : float
+        Time that is replaced before and behind what is personal.
     on_failure : {"replace", "leave_out"}
         What becomes of a recording that could not be recognised: all of it is replaced, or there is no result.
     finders : sequence of callable
@@ -124,7 +127,8 @@ class Redactor:
         verifier: Recogniser | str | None = None,
         kinds: Collection[str] = KINDS,
         replace: Replacement = "tone",
-        pad_s: float = PAD_S,
+        pad_before_s: float = PAD_BEFORE_S,
+        pad_after_s: float = PAD_AFTER_S,
         on_failure: OnFailure = "replace",
         finders: Sequence[Finder] = (),
     ) -> None:
@@ -133,12 +137,12 @@ class Redactor:
             raise BadParameter(f"replace must be {' or '.join(map(repr, REPLACEMENTS))}, got {replace!r}; choose one")
         if on_failure not in ON_FAILURE:
             raise BadParameter(f"on_failure must be {' or '.join(map(repr, ON_FAILURE))}, got {on_failure!r}")
-        if not 0 <= pad_s <= 5:
-            raise BadParameter(f"pad_s must be a time from 0 to 5 s, got {pad_s!r}; 0.15 is usual")
+        if not (0 <= pad_before_s <= 5 and 0 <= pad_after_s <= 5):
+            raise BadParameter(f"padding must be a time from 0 to 5 s, got {pad_before_s!r} and {pad_after_s!r}")
         self.recogniser = _loaded(recogniser)
         self.verifier = self.recogniser if verifier is None else _loaded(verifier)
-        self.kinds, self.replace, self.pad_s, self.on_failure = frozenset(kinds), replace, pad_s, on_failure
-        self._finders = tuple(finders)
+        self.kinds, self.replace, self.on_failure = frozenset(kinds), replace, on_failure
+        self._pad_before_s, self._pad_after_s, self._finders = pad_before_s, pad_after_s, tuple(finders)
 
     def redacted(self, clip: AudioClip) -> Redacted:
         """The recording without what is personal in it; of equal length and rate."""
@@ -148,7 +152,7 @@ class Redactor:
             if failure:
                 return self._failed(clip, failure, n_rounds=n_round)
             new = _outside(found, spans)
-            spans = padded([*spans, *found], duration_s=clip.duration_s, pad_s=0.0, bridge_s=BRIDGE_S)
+            spans = padded([*spans, *found], duration_s=clip.duration_s, bridge_s=BRIDGE_S)
             if n_round > 1 and not new:
                 break
         return Redacted(
@@ -167,8 +171,12 @@ class Redactor:
         texts = [word.text for word in words]
         found = [*personal_words(texts, kinds=self.kinds), *(one for find in self._finders for one in find(texts))]
         spans = [Span(words[one.first].start_s, words[one.end - 1].end_s, one.kind) for one in found]
-        spans = [one for one in spans if _outside([one], known)]
-        return [*padded(spans, duration_s=clip.duration_s, pad_s=self.pad_s), *unheard], ""
+        wider = [
+            Span(one.start_s - self._pad_before_s, one.end_s + self._pad_after_s, one.kind)
+            for one in spans
+            if _outside([one], known)
+        ]
+        return [*padded(wider, duration_s=clip.duration_s), *unheard], ""
 
     def _failed(self, clip: AudioClip, failure: str, *, n_rounds: int) -> Redacted:
         whole = (Span(0.0, clip.duration_s, "unheard"),)
@@ -187,15 +195,30 @@ def heard_words(recogniser: Recogniser, clip: AudioClip) -> tuple[HeardWord, ...
     words: list[HeardWord] = []
     begins = 0.0
     for piece in pieces_of(clip.resampled(SAMPLE_RATE)):
-        try:
-            heard = recogniser.words(piece)
-        except (RuntimeError, OSError) as error:
-            raise ModelFailed(f"{recogniser.name} broke at {begins:.1f} s: {error}", reason="model_error") from error
-        if any(not 0 <= word.start_s <= word.end_s for word in heard):
-            raise ModelFailed(f"{recogniser.name} told times that are none, at {begins:.1f} s", reason="bad_response")
-        words += [HeardWord(one.text, begins + one.start_s, begins + min(one.end_s, piece.duration_s)) for one in heard]
+        words += [
+            HeardWord(one.text, begins + one.start_s, begins + one.end_s)
+            for one in _words_of(recogniser, piece, place=f"at {begins:.1f} s")
+        ]
         begins += piece.duration_s
     return tuple(words)
+
+
+def _words_of(recogniser: Recogniser, piece: AudioClip, *, place: str) -> list[HeardWord]:
+    """The words of a piece; one in which the recogniser said the same for ever is heard again in two halves."""
+    try:
+        heard = recogniser.words(piece)
+    except (RuntimeError, OSError) as error:
+        raise ModelFailed(f"{recogniser.name} broke {place}: {error}", reason="model_error") from error
+    if any(not 0 <= word.start_s <= word.end_s for word in heard):
+        raise ModelFailed(f"{recogniser.name} told times that are none, {place}", reason="bad_response")
+    if sum(word.end_s - word.start_s < STUCK_WORD_S for word in heard) < STUCK_WORDS or piece.duration_s < STUCK_S:
+        return [HeardWord(one.text, one.start_s, min(one.end_s, piece.duration_s)) for one in heard]
+    words, begins = [], 0.0
+    for half in pieces_of(piece, longest_s=0.6 * piece.duration_s):
+        part = _words_of(recogniser, half, place=place)
+        words += [HeardWord(one.text, begins + one.start_s, begins + one.end_s) for one in part]
+        begins += half.duration_s
+    return words
 
 
 def _loaded(recogniser: Recogniser | str) -> Recogniser:
@@ -231,9 +254,9 @@ def _unheard(clip: AudioClip, words: Sequence[HeardWord], known: Sequence[Span])
     if n_sound < LEAST_SOUND_S * clip.sample_rate:
         return [], 1.0
     for word in words:
-        start, end = sample_range(Span(word.start_s - PAD_S, word.end_s + PAD_S, ""), clip)
+        start, end = sample_range(Span(word.start_s - PAD_BEFORE_S, word.end_s + PAD_AFTER_S, ""), clip)
         sounding[start:end] = False
     edges = np.flatnonzero(np.diff(np.concatenate([[0], sounding.astype(np.int8), [0]])))
     runs = [Span(a / clip.sample_rate, b / clip.sample_rate, "unheard") for a, b in zip(edges[::2], edges[1::2])]
-    joined = padded(runs, duration_s=clip.duration_s, pad_s=0.0, bridge_s=BRIDGE_S)
+    joined = padded(runs, duration_s=clip.duration_s, bridge_s=BRIDGE_S)
     return [one for one in joined if one.end_s - one.start_s >= UNHEARD_S], 1.0 - int(sounding.sum()) / n_sound

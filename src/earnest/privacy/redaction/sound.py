@@ -27,7 +27,7 @@ ABOVE_FLOOR_DB = 6.0
 """Frames count as sound that are at most 30 dB below the loud ones and 6 dB above the quiet ones."""
 
 
-def padded(spans: Sequence[Span], *, duration_s: float, pad_s: float, bridge_s: float = 0.0) -> tuple[Span, ...]:
+def padded(spans: Sequence[Span], *, duration_s: float, pad_s: float = 0.0, bridge_s: float = 0.0) -> tuple[Span, ...]:
     """The spans with `pad_s` on both sides, inside the recording, in order; those that touch, or almost, are joined.
 
     >>> padded([Span(1.0, 2.0, "card"), Span(2.2, 3.0, "name")], duration_s=3.0, pad_s=0.25)
@@ -59,7 +59,7 @@ def replaced(clip: AudioClip, spans: Sequence[Span], *, replace: Replacement = "
         If `replace` is neither "tone" nor "silence".
     """
     samples = clip.samples.copy()
-    stretches = [sample_range(one, clip) for one in padded(spans, duration_s=clip.duration_s, pad_s=0.0)]
+    stretches = [sample_range(one, clip) for one in padded(spans, duration_s=clip.duration_s)]
     fade = max(1, round(FADE_S * clip.sample_rate))
     down = np.linspace(1.0, 0.0, fade + 2, dtype=np.float32)[1:-1]
     for start, end in stretches:
