@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from earnest.audio import Stimulus
+from earnest.audio import AudioClip, Stimulus
 from earnest.errors import AccessDenied
 from earnest.models.access import Answer, Learnt, Model, Reply, Sampling
 from earnest.models.edits import Edit, Position
@@ -79,6 +79,10 @@ class Delegate(Model):
     def hooked(self, edits: Sequence[Edit]) -> AbstractContextManager[Model]:
         """As `Model.hooked`."""
         return self.model.hooked(edits)
+
+    def word_times(self, clip: AudioClip, words: Sequence[str]) -> list[tuple[float, float]]:
+        """As `Model.word_times`."""
+        return self.model.word_times(clip, words)
 
     def with_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> Model:
         """As `Model.with_weights`."""

@@ -66,6 +66,7 @@ class EmbeddedModel(Model):
     note = "embedded reference model: shows the toolkit, not real models"
     piece_s = 4.0  # a sentence, as in training: of minutes cut so it hears more than of longer pieces
     takes_history = True
+    holds_transcript = True
     _own_weights = False
 
     def __init__(self, name: str, *, weights: Path | None = None, n_threads: int = 2) -> None:
@@ -194,6 +195,17 @@ class EmbeddedModel(Model):
                 network.aimed_together(own[0], target) if len(own) == 1 else target
                 for own, target in zip(questions, targets, strict=True)
             ]
+
+    def word_times(self, clip: AudioClip, words: Sequence[str]) -> list[tuple[float, float]]:
+        """As `Model.word_times`, by forced alignment of the characters that the encoder hears, to 40 ms.
+
+        Raises
+        ------
+        MissingExtra
+            If torch is not installed.
+        """
+        with self._inner("times of words") as network:
+            return network.word_times(clip.resampled(SAMPLE_RATE).samples, words)
 
     def activations(
         self, stimuli: Sequence[Stimulus], *, sites: Sequence[str] | None = None, at: Position | None = None

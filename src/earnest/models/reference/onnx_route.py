@@ -17,6 +17,7 @@ import numpy as np
 import onnxruntime
 
 from earnest.errors import BadParameter
+from earnest.models.access import Target
 from earnest.models.reference.checkpoint import MAX_SECONDS, MAX_TEXT, Checkpoint, read_tensors
 from earnest.models.reference.features import HOP, N_FFT, N_MELS, SAMPLE_RATE, log_mel
 from earnest.models.reference.instructions import (
@@ -129,8 +130,8 @@ class Reference(abc.ABC):
     def score(self, questions: Sequence[Question], texts: Sequence[str]) -> np.ndarray:
         """Log-probability of each text as the whole answer, in nats, float64, shape (n_questions,).
 
-        Where the model writes down what it heard before it answers, this is given its own most likely transcript. Of
-        instructions by which it only listens it is that of the text as the transcript.
+        Where the model writes down what it heard before it answers, this is given its own most likely transcript, or the
+        one that a `Target` holds. Of instructions by which it only listens it is that of the text as the transcript.
 
         Raises
         ------
@@ -244,10 +245,14 @@ class Reference(abc.ABC):
             if question.instruction.name in LISTENING:
                 tokens, begin = encode(f"<answer>{text}<sep>"), 0
             else:
-                (decoded,) = self._decoded([question], Draw())
-                separator = index["<sep>"]
-                cut = decoded.tokens.index(separator) if separator in decoded.tokens else len(decoded.tokens)
-                head = [index["<answer>"], *decoded.tokens[:cut]]
+                if isinstance(text, Target) and text.held and text.transcript is not None:
+                    written = encode(text.transcript)
+                else:
+                    (decoded,) = self._decoded([question], Draw())
+                    separator = index["<sep>"]
+                    cut = decoded.tokens.index(separator) if separator in decoded.tokens else len(decoded.tokens)
+                    written = decoded.tokens[:cut]
+                head = [index["<answer>"], *written]
                 tokens, begin = [*head, *encode(f"<sep>{tokens_of_answer(text)}<end>")], len(head)
             tokens = tokens[: MAX_TEXT + 1]
             rows = log_softmax(self._forced(question, tokens[:-1]))

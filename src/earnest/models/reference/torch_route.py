@@ -143,6 +143,7 @@ class TorchReference(Reference):
         - instructions with an answer of their own (``respond``, ``disclose``, ...): the mean over the target's tokens and
           the end, after the transcript. With ``transcripts=None`` that transcript is the model's own most likely one for
           the clip as it is now; given transcripts are driven too (mean over transcript, separator and answer).
+        - a `Target` that holds its transcript: the mean over the answer's tokens and the end after that one.
         - ``transcribe`` and ``code_word``: the target is the transcript ("no speech": an empty one).
         - ``verify`` and ``match`` with a spoken text: "yes" drives the transcript to the phrase; "no" is ``-log(1 - p)``
           with p the mean token probability of the phrase.
@@ -181,11 +182,11 @@ class TorchReference(Reference):
             wanted, logits = self._on_the_way(list(questions), passed, targets, transcripts)
             losses = []
             for row, (tokens, first, avoided), target in zip(logits, wanted, targets, strict=True):
-                if isinstance(target, Target) and target.transcript is not None and first == 0 and not avoided:
-                    losses.append(self._of_margins(row, tokens[1:], target))
-                    continue
-                if isinstance(target, Target):
-                    losses.append(self._of_ending(row[first:], tokens[1 + first :], target))
+                if isinstance(target, Target) and not target.held:
+                    if target.transcript is not None and first == 0 and not avoided:
+                        losses.append(self._of_margins(row, tokens[1:], target))
+                    else:
+                        losses.append(self._of_ending(row[first:], tokens[1 + first :], target))
                     continue
                 each = torch.nn.functional.cross_entropy(row, torch.tensor(tokens[1:]), reduction="none")
                 mean = each[first:].mean()
@@ -408,6 +409,16 @@ class TorchReference(Reference):
             tail = encode(f"<sep>{'' if listens else tokens_of_answer(answer)}<end>")
             texts.append([*encode("<answer>"), *(head or [])[: MAX_TEXT - len(tail)], *tail][: MAX_TEXT + 1])
         return texts, [place in own for place in range(len(heads))]
+
+    def word_times(self, samples: np.ndarray, words: Sequence[str]) -> list[tuple[float, float]]:
+        """When each word is said, in seconds: from and to; empty where the text cannot be fitted to the clip."""
+        from earnest.models.reference.alignment import word_frames
+
+        with self._torch.no_grad():
+            states = self._heard([self._torch.from_numpy(samples.copy())]).states
+            heard = self.network.characters(states)[0].log_softmax(dim=-1).numpy()
+        step_s = 4 * HOP / SAMPLE_RATE
+        return [(begin * step_s, end * step_s) for begin, end in word_frames(heard, words)]
 
     def activations(
         self, questions: Sequence[Question], *, sites: Sequence[str], at: str | None
@@ -740,7 +751,8 @@ class TorchReference(Reference):
             given = transcripts[i] if transcripts is not None else getattr(target, "transcript", None)
             head = own[i] if given is None else encode(given)
             tokens = [*encode("<answer>"), *head, *encode(f"<sep>{tokens_of_answer(target)}<end>")][: MAX_TEXT + 1]
-            out.append((tokens, 0 if given is not None else min(len(head) + 1, len(tokens) - 2), False))
+            driven = given is not None and not getattr(target, "held", False)
+            out.append((tokens, 0 if driven else min(len(head) + 1, len(tokens) - 2), False))
         return out
 
 
