@@ -422,6 +422,8 @@ class Model(abc.ABC):
     """Whether it writes a transcript before it answers (`details["transcript"]`) and takes a `Target` that holds one."""
     sites: tuple[str, ...] = ()
     """Where its activations can be read and edited; empty where that is not said."""
+    n_heads: Mapping[str, int] = MappingProxyType({})
+    """Attention heads by their site, `heads.decoder.<k>`; empty where that is not said."""
     edits: tuple[Edit, ...] | None = ()
     """The edits in force (see `hooked`); None of a model whose `hooked` block is over."""
     learnt: Mapping[str, Learnt] = {}
@@ -575,6 +577,29 @@ class Model(abc.ABC):
             If the model grants none.
         """
         raise self._denied("activations")
+
+    def lens(self, states: NDArray[Any], *, site: str) -> NDArray[np.float32]:
+        """Logits of the next token if states of the decoder at a site were the last; behind the access "activations".
+
+        Parameters
+        ----------
+        states : float array, shape (n_states, width)
+        site : str
+            Where they were read.
+
+        Returns
+        -------
+        float32 array, shape (n_states, n_tokens)
+        """
+        raise self._denied("logits of its states")
+
+    def token_texts(self, tokens: Sequence[int]) -> list[str]:
+        """The text of each token of `lens`."""
+        raise self._denied("its tokens")
+
+    def first_token(self, text: str) -> int:
+        """The token that an answer of this text begins with."""
+        raise self._denied("its tokens")
 
     def word_times(self, clip: AudioClip, words: Sequence[str]) -> list[tuple[float, float]]:
         """When each of the words is said in a clip, in seconds: from and to; empty where the model cannot tell."""

@@ -80,6 +80,18 @@ class Delegate(Model):
         """As `Model.hooked`."""
         return self.model.hooked(edits)
 
+    def lens(self, states: NDArray[Any], *, site: str) -> NDArray[np.float32]:
+        """As `Model.lens`."""
+        return self.model.lens(states, site=site)
+
+    def token_texts(self, tokens: Sequence[int]) -> list[str]:
+        """As `Model.token_texts`."""
+        return self.model.token_texts(tokens)
+
+    def first_token(self, text: str) -> int:
+        """As `Model.first_token`."""
+        return self.model.first_token(text)
+
     def word_times(self, clip: AudioClip, words: Sequence[str]) -> list[tuple[float, float]]:
         """As `Model.word_times`."""
         return self.model.word_times(clip, words)

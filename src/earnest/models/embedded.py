@@ -87,6 +87,9 @@ class EmbeddedModel(Model):
         self.access_with = {} if inner else {"gradients": "torch", "activations": "torch"}
         self._states = sites_of(loaded.shape) if inner else ()
         self.sites = (*self._states, *other_sites_of(loaded.shape)) if inner else ()
+        shape = loaded.shape
+        n_heads = {"encoder": shape["n_heads"], "decoder": shape["decoder_heads"]}
+        self.n_heads = {site: n_heads[site.split(".")[1]] for site in self.sites if site.startswith("heads.")}
         self._lock = threading.Lock()
 
     def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008
@@ -224,6 +227,25 @@ class EmbeddedModel(Model):
         with self._inner("activations") as network:
             questions = [own[0] for own in self._questions(stimuli, network)]
             return network.activations(questions, sites=wanted, at=at)
+
+    def lens(self, states: NDArray[Any], *, site: str) -> NDArray[np.float32]:
+        """As `Model.lens`."""
+        checked_sites([site], at=None, sites=self._states, name=self.name)
+        import torch
+
+        with self._inner("activations") as network, torch.no_grad():
+            rows = torch.from_numpy(np.asarray(states, np.float32))
+            return network.network.next_token(network.network.decoder_norm(rows)).numpy()
+
+    def token_texts(self, tokens: Sequence[int]) -> list[str]:
+        """As `Model.token_texts`."""
+        return [self._reference.checkpoint.vocabulary.decode([token]) for token in tokens]
+
+    def first_token(self, text: str) -> int:
+        """As `Model.first_token`."""
+        from earnest.models.reference.instructions import tokens_of_answer
+
+        return self._reference.checkpoint.vocabulary.encode(f"{tokens_of_answer(text)}<end>")[0]
 
     def hooked(self, edits: Sequence[Edit]) -> AbstractContextManager[EmbeddedModel]:
         """As `Model.hooked`, on the network in torch.

@@ -484,8 +484,9 @@ def sites_of(shape: dict[str, int]) -> tuple[str, ...]:
 
 
 def other_sites_of(shape: dict[str, int]) -> tuple[str, ...]:
-    """Where what is no state can be read and edited: what the network hears, and the neurons of its perceptrons."""
-    return ("features", *(f"mlp.{site}" for site in sites_of(shape) if site != "projector"))
+    """Where what is no state can be read and edited: what the network hears, the neurons of its perceptrons, its heads."""
+    blocks = [site for site in sites_of(shape) if site != "projector"]
+    return ("features", *(f"mlp.{site}" for site in blocks), *(f"heads.{site}" for site in blocks))
 
 
 def positions(n: int, width: int) -> np.ndarray:

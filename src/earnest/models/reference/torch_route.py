@@ -16,7 +16,7 @@ import numpy as np
 
 from earnest.errors import AccessDenied, BadParameter, MissingExtra
 from earnest.models.access import Target, ending_weights
-from earnest.models.edits import Edit
+from earnest.models.edits import HEADS, NEURONS, Edit, block_of
 from earnest.models.reference.checkpoint import MAX_SECONDS, MAX_TEXT, Checkpoint, read_tensors
 from earnest.models.reference.features import (
     FLOOR,
@@ -56,8 +56,8 @@ N_ALIKE = 64
 """Transcripts that are remembered of clips of one length and instruction."""
 
 
-FEATURES, NEURONS = "features", "mlp."
-"""The site of the log-mel spectrum, and what stands before a block's site to mean the neurons of its perceptron."""
+FEATURES = "features"
+"""The site of the log-mel spectrum."""
 
 MARGIN = 0.1
 """Logits by which a token must lead all others, so that a clip rounded to 16 bits still says it."""
@@ -465,8 +465,9 @@ class TorchReference(Reference):
             for site in dict.fromkeys([*(edit.site for edit in self._hooks.edits), *self._hooks.reads]):
                 if site == FEATURES:
                     continue  # of no module: see `_heard`
-                if site.startswith(NEURONS):
-                    module = self._module(site.removeprefix(NEURONS)).inner.down
+                if site.startswith((NEURONS, HEADS)):
+                    block = self._module(block_of(site))
+                    module = block.inner.down if site.startswith(NEURONS) else block.attention.out
                     handles.append(module.register_forward_pre_hook(self._hook_before(site)))
                 else:
                     handles.append(self._module(site).register_forward_hook(self._hook(site)))
@@ -498,7 +499,7 @@ class TorchReference(Reference):
 
     def _rows(self, site: str, at: str | None, row: int, length: int) -> list[int]:
         """Places of one clip's row at a site that a position means."""
-        now, site = self._pass, site.removeprefix(NEURONS)
+        now, site = self._pass, block_of(site)
         if site == FEATURES:
             return list(range(length))
         if site.startswith("encoder."):
@@ -541,7 +542,7 @@ class TorchReference(Reference):
 
     def _keep(self, site: str, output: Tensor) -> None:
         at = self._hooks.at
-        decoder = site.removeprefix(NEURONS).startswith("decoder.")
+        decoder = block_of(site).startswith("decoder.")
         places = self._rows(site, at or ("sep" if decoder else "all"), 0, output.shape[1])
         rows = output[0, places].detach().numpy().copy()
         self._hooks.kept.setdefault(site, []).append(rows if at in ("all", "generated") else rows.mean(axis=0))
