@@ -101,7 +101,7 @@ class Provider:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         self.headers.append(dict(request.headers))
-        self.paths.append(request.path_qs)
+        self.paths.append(request.raw_path)
         if request.headers.get("Upgrade", "").lower() != "websocket":
             body = await request.read()
             self.received.append((time.monotonic(), WSMsgType.BINARY, body))
