@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import contextlib
 import gzip
 import json
 import logging
 import os
+import re
 import resource
 import signal
 import sys
@@ -70,9 +73,11 @@ def test_detectors_that_end_do_not_end_calls(fault: str, on_failure: str) -> Non
 
 def test_detectors_out_of_memory_fail_alone() -> None:
     async def play() -> None:
-        async with guarded(Provider(), rule("mute"), detector_memory_mb=700) as gateway, client(gateway) as one:
-            await one.say(pcm(400, loud=False))  # 26 MB of text, some 80 MB as floats, several times over
-            await until(lambda: gateway.ear.waiting == 0, seconds=20)
+        async with guarded(Provider(), rule("mute"), detector_memory_mb=170) as gateway, client(gateway) as one:
+            await one.say(pcm(240, loud=False))  # 15 MB of text, 23 MB as floats, several times over
+            await until(lambda: gateway.ear.waiting == 0 and bool(gateway.calls), seconds=20)
+            await until(lambda: next(iter(gateway.calls.values())).counts["unjudged"] == 1, seconds=20)
+            await until(lambda: gateway.ear.running, seconds=20)
             await one.say(LOUD)
             await until(lambda: len(gateway.decisions) == 1, seconds=20)
 
@@ -84,8 +89,6 @@ def test_frames_of_one_byte_and_of_ten_megabytes() -> None:
         provider = Provider()
         async with guarded(provider, rule("flag", hears="caller"), max_message_bytes=16 << 20) as gateway:
             async with client(gateway) as one:
-                import base64
-
                 data = base64.b64decode(LOUD)[:4000]
                 for at in range(len(data)):
                     await one.say(base64.b64encode(data[at : at + 1]).decode())
@@ -96,7 +99,8 @@ def test_frames_of_one_byte_and_of_ten_megabytes() -> None:
                 assert len(provider.received[-1][2]) > 10_000_000
                 await until(lambda: gateway.ear.waiting == 0, seconds=20)
             async with client(gateway) as one:
-                await one.socket.send_bytes(bytes(17 << 20))
+                with contextlib.suppress(ConnectionError):
+                    await one.socket.send_bytes(bytes(17 << 20))
                 await until(lambda: one.ended, seconds=10)
                 assert one.socket.close_code == 1009 and len(provider.received) == 4001
 
@@ -143,11 +147,8 @@ def test_a_provider_that_closes_garbles_refuses_or_is_gone() -> None:
             assert one.socket.close_code == 4008 and len(one.received) == 3
             await until(lambda: not gateway.calls)
 
-        def refuse(request: web.Request, body: bytes) -> web.Response:
-            return web.Response(status=401)
-
-        refusing = Provider(reply=refuse)
-        refusing.serve = lambda request: asyncio.sleep(0, web.Response(status=401))  # type: ignore[method-assign]
+        refusing = Provider()
+        refusing.refuses = 401
         async with guarded(refusing, rule("end")) as gateway:
             with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
                 async with client(gateway):
@@ -168,27 +169,19 @@ def test_a_provider_or_client_that_does_not_read_costs_bounded_memory() -> None:
     """The sender is slowed down; what waits in the gateway stays within its buffers."""
 
     async def play(mode: str) -> None:
-        async with guarded(Provider(), rule("mute", hears="agent", mode=mode)) as gateway:
-            provider_socket: list[web.WebSocketResponse] = []
-
-            async def deaf(provider: Provider, socket: web.WebSocketResponse) -> None:
-                provider_socket.append(socket)
-                await asyncio.sleep(60)
-
-            async with on_loopback(slow := Provider(deaf)) as address:
-                gateway._origin = f"http://{address}"
-                slow.serve = _not_reading  # type: ignore[method-assign]
-                async with client(gateway) as one:
-                    sent, text = 0, "x" * 100_000
-                    with pytest.raises(TimeoutError):
-                        async with asyncio.timeout(1.0):
-                            while sent < 100 << 20:
-                                await one.socket.send_str(text)
-                                sent += len(text)
-                    assert sent < 60 << 20
-                    for call in gateway.calls.values():
-                        if call.controls:
-                            assert call.to_upstream.n_bytes < 6 << 20
+        slow = Provider()
+        slow.serve = _not_reading  # type: ignore[method-assign]
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        async with guarded(slow, rule("mute", hears="agent", mode=mode)) as gateway, client(gateway) as one:
+            sent, text = 0, "x" * 100_000
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    while sent < 400 << 20:
+                        await one.socket.send_str(text)
+                        sent += len(text)
+            assert sent < 200 << 20  # most of it in the system's own socket buffers
+            assert all(not call.controls or call.to_upstream.n_bytes < 6 << 20 for call in gateway.calls.values())
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60_000
 
     asyncio.run(play("shadow"))
     asyncio.run(play("enforce"))
@@ -318,7 +311,8 @@ def test_a_clock_that_steps_changes_no_call(monkeypatch: pytest.MonkeyPatch) -> 
     async def play() -> None:
         async with guarded(Provider(), rule("mute", hears="caller")) as gateway, client(gateway) as one:
             for step in (0, 86_400, -86_400):
-                monkeypatch.setattr(time, "time", lambda step=step, now=time.time(): now + step)
+                stepped = time.time() + step
+                monkeypatch.setattr(time, "time", lambda stepped=stepped: stepped)
                 await one.say(LOUD, QUIET)
                 monkeypatch.undo()
             await until(lambda: len(gateway.decisions) >= 1 and gateway.ear.waiting == 0)
@@ -327,7 +321,7 @@ def test_a_clock_that_steps_changes_no_call(monkeypatch: pytest.MonkeyPatch) -> 
     asyncio.run(play())
 
 
-def test_nothing_planted_is_written_anywhere(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_key_no_word_and_no_audio_is_written_anywhere(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Keys, words and audio pass through, and appear in no log, audit, metric or state."""
     caplog.set_level(logging.DEBUG)
     words, key, own = "plantedwords", "sk-plantedclient", "sk-plantedown"
@@ -381,11 +375,7 @@ def test_sigterm_drains(tmp_path: Path) -> None:
             text = b""
             while b"clients:" not in text:
                 text = await asyncio.wait_for(process.stderr.readline(), 20)
-            port, admin = (
-                int(part.rstrip("/,"))
-                for part in text.decode().replace("\n", "").split(":")[2::3][:1]
-                + [text.decode().rsplit(":", 1)[1].strip().rstrip("/")]
-            )
+            port, admin = re.findall(r":(\d+)", text.decode())
             async with aiohttp.ClientSession() as session:
                 assert (await session.get(ADMIN.format(admin) + "/readyz")).status == 200
                 socket = await session.ws_connect(f"http://127.0.0.1:{port}/v1/realtime")
