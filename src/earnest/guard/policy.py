@@ -12,7 +12,20 @@ from earnest.errors import BadData
 from earnest.guard.frame_scores import FRAME_SCORES
 
 BLOCK_S = 0.02
-ACTIONS = ("observe", "annotate", "flag", "mute", "end")  # weakest first
+ACTIONS = (  # weakest first
+    "observe",
+    "annotate",
+    "flag",
+    "challenge",
+    "gate_tools",
+    "redact",
+    "mute",
+    "hold_turn",
+    "replace_response",
+    "transfer",
+    "end",
+)
+SAYING = ("challenge", "hold_turn", "replace_response")
 TEMPLATE = """\
 # What the guard watches for. `earnest guard check` prints what each rule can enforce.
 mode: shadow            # off, shadow (decide and record only), enforce, canary (enforce for a share of callers)
@@ -48,7 +61,25 @@ class Rule(_Strict):
     above: float | None = Field(default=None, allow_inf_nan=False)
     below: float | None = Field(default=None, allow_inf_nan=False)
     for_s: float = Field(default=BLOCK_S, allow_inf_nan=False, le=300)
-    action: Literal["observe", "annotate", "flag", "mute", "end"] = "observe"
+    action: Literal[
+        "observe",
+        "annotate",
+        "flag",
+        "challenge",
+        "gate_tools",
+        "redact",
+        "mute",
+        "hold_turn",
+        "replace_response",
+        "transfer",
+        "end",
+    ] = "observe"
+    hears: Literal["caller", "agent", "both"] = "both"
+    strength: Literal["prevent", "contain", "detect"] | None = None  # the least that a route must give
+    on_failure: Literal["open", "closed"] = "open"  # what happens when audio could not be judged
+    open_s: float = Field(default=30.0, gt=0, le=86_400, allow_inf_nan=False)  # how long mute and gate_tools last
+    tools: tuple[str, ...] = ()  # for gate_tools
+    say: str = ""  # for challenge, hold_turn and replace_response
 
     @field_validator("detector")
     @classmethod
@@ -70,6 +101,17 @@ class Rule(_Strict):
             raise ValueError("a rule has one condition; give either above or below")
         return self
 
+    @model_validator(mode="after")
+    def _equipped(self) -> Rule:
+        if bool(self.tools) != (self.action == "gate_tools"):
+            raise ValueError("gate_tools and tools belong together; list the names of the risky tools under tools")
+        if bool(self.say) != (self.action in SAYING):
+            raise ValueError(f"say belongs to {', '.join(SAYING)}; give the sentence there, and nowhere else")
+        return self
+
+    def hears_side(self, side: str) -> bool:
+        return self.hears in {side, "both"}
+
     def met(self, score: float) -> bool:
         return score > self.above if self.above is not None else score < self.below  # type: ignore[operator]
 
@@ -77,6 +119,7 @@ class Rule(_Strict):
 class Policy(_Strict):
     mode: Literal["off", "shadow", "enforce", "canary"] = "shadow"
     canary_share: float = Field(default=0.0, ge=0, le=1)
+    detector_timeout_s: float = Field(default=2.0, ge=0.05, le=60)  # no answer for this long is a failure
     rules: tuple[Rule, ...]
     lines: tuple[int, ...] = Field(default=(), exclude=True)  # where each rule stands in its file
 
@@ -94,6 +137,12 @@ class Policy(_Strict):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two rules are called {twice[0]!r}; give every rule its own name")
         return rules
+
+    def heard_from(self, side: str) -> Policy:
+        """The rules on one side of a call, `caller` or `agent`, each with its line."""
+        kept = [number for number, rule in enumerate(self.rules) if rule.hears_side(side)]
+        lines = tuple(self.lines[number] for number in kept) if self.lines else ()
+        return self.model_copy(update={"rules": tuple(self.rules[number] for number in kept), "lines": lines})
 
 
 def read_policy(path: str | Path) -> Policy:
@@ -138,17 +187,3 @@ def _line(node: Any, loc: tuple[int | str, ...]) -> int:
                 break
             line, node = pairs[0][0].start_mark.line + 1, pairs[0][1]
     return int(line)
-
-
-def enforcement(policy: Policy) -> list[dict[str, str]]:
-    """What each rule can do on the one route there is: frames handed over by a program, or read from a file.
-
-    The guard returns decisions and touches no audio, so no rule prevents; `contain` needs a program that applies them.
-    """
-    rows = []
-    for rule in policy.rules:
-        acts = rule.action in {"mute", "end"} and policy.mode in {"enforce", "canary"}
-        rows.append(
-            {"rule": rule.name, "action": rule.action, "file": "detect", "frames": "contain" if acts else "detect"}
-        )
-    return rows if policy.mode != "off" else [row | {"file": "off", "frames": "off"} for row in rows]

@@ -102,3 +102,8 @@ class Session:
                 )
             )
         return sorted(found, key=lambda one: ACTIONS.index(one.action))
+
+    def holding(self) -> list[str]:
+        """The rules whose condition has held for its time and still holds."""
+        pairs = zip(self.policy.rules, self._runs, self._needed, strict=True)
+        return [rule.name for rule, run, needed in pairs if run >= needed]
