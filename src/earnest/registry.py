@@ -385,6 +385,7 @@ EXTRAS = {
     "espeakng_loader": "train",
     "audioseal": "watermark",
     "ray": "ray",
+    "prometheus_client": "guard",
 }
 """Which extra of earnest brings a module."""
 
