@@ -41,6 +41,7 @@ COMMANDS = {
     "poison": ("earnest.cli.poison", "Write training data with a backdoor, to test defences."),
     "guard": ("earnest.cli.guard", "Decide on audio, frame by frame, under a policy."),
     "privacy": ("earnest.cli.privacy", "Test what a model keeps of its training data, and what protects it."),
+    "redact": ("earnest.cli.redact", "Replace what is personal in recordings: numbers, names, addresses, dates."),
     "watermark": ("earnest.cli.watermark", "Mark recordings, find the mark, and test which edits it survives."),
     "init": ("earnest.cli.init", "Write or check earnest.toml, the settings of `earnest run` in a folder."),
     "report": ("earnest.cli.look", "Write a run's report again, or compare runs."),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from earnest.audio import Stimulus
+from earnest.audio import AudioClip, Stimulus
 from earnest.errors import AccessDenied
 from earnest.models.access import Answer, Learnt, Model, Reply, Sampling, TokenScores
 from earnest.models.edits import Edit, Position
@@ -83,6 +83,22 @@ class Delegate(Model):
     def hooked(self, edits: Sequence[Edit]) -> AbstractContextManager[Model]:
         """As `Model.hooked`."""
         return self.model.hooked(edits)
+
+    def lens(self, states: NDArray[Any], *, site: str) -> NDArray[np.float32]:
+        """As `Model.lens`."""
+        return self.model.lens(states, site=site)
+
+    def token_texts(self, tokens: Sequence[int]) -> list[str]:
+        """As `Model.token_texts`."""
+        return self.model.token_texts(tokens)
+
+    def first_token(self, text: str) -> int:
+        """As `Model.first_token`."""
+        return self.model.first_token(text)
+
+    def word_times(self, clip: AudioClip, words: Sequence[str]) -> list[tuple[float, float]]:
+        """As `Model.word_times`."""
+        return self.model.word_times(clip, words)
 
     def with_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> Model:
         """As `Model.with_weights`."""

@@ -40,7 +40,7 @@ from earnest.models._drawing import Drawing
 from earnest.models._inputs import Inputs, Prepared
 from earnest.models._sites import PROJECTOR, Decoder
 from earnest.models.access import Answer, Failure, Model, Reply, Sampling, Target, TokenScores, ending_weights
-from earnest.models.edits import Edit, Position, checked_edits, checked_sites
+from earnest.models.edits import Edit, Position, block_of, checked_edits, checked_sites
 from earnest.models.learner import Learner, Weights, keeping, put_weights, weights_digest
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ class TransformersModel(Model):
         self._keeps_logits = "logits_to_keep" in inspect.signature(self.network.forward).parameters
         self._decoder = Decoder.inside(self.network)
         decoder = self._decoder
-        self.sites = (PROJECTOR, *decoder.sites, *decoder.neurons) if decoder is not None else ()
+        self.n_heads = decoder.heads if decoder is not None else {}
+        self.sites = (PROJECTOR, *decoder.sites, *decoder.neurons, *self.n_heads) if decoder is not None else ()
         self.fingerprint = fingerprint_of(folder, self.dtype, weight_files(folder, self.name))
         self._lock = threading.Lock()
 
@@ -197,6 +198,25 @@ class TransformersModel(Model):
         wanted = checked_sites(decoder.sites if sites is None else sites, at=at, sites=self.sites, name=self.name)
         with self._lock, torch.inference_mode():
             return [self._read(decoder, stimulus, wanted, at) for stimulus in stimuli]
+
+    def lens(self, states: NDArray[Any], *, site: str) -> NDArray[np.float32]:
+        """As `Model.lens`."""
+        import torch
+
+        decoder = self._decoder_or_denied()
+        checked_sites([site], at=None, sites=decoder.sites, name=self.name)
+        head = self.network.get_output_embeddings()
+        with self._lock, torch.inference_mode():
+            rows = torch.from_numpy(np.asarray(states, np.float32)).to(head.weight)
+            return head(decoder.at_the_end(rows, site=site)).float().cpu().numpy()  # type: ignore[no-any-return]
+
+    def token_texts(self, tokens: Sequence[int]) -> list[str]:
+        """As `Model.token_texts`."""
+        return [self._prompts.text([token]) for token in tokens]
+
+    def first_token(self, text: str) -> int:
+        """As `Model.first_token`."""
+        return self._prompts.answer_ids(text)[0]
 
     def hooked(self, edits: Sequence[Edit]) -> AbstractContextManager[TransformersModel]:
         """As `Model.hooked`; gradients pass through edits that say that they are differentiable."""
@@ -425,7 +445,7 @@ def _until_end(tokens: Sequence[int], end_ids: frozenset[int]) -> list[int]:
 
 def _by_default(site: str) -> Position:
     """Where a site is read where nobody says: the decoder where the answer begins, what comes before it everywhere."""
-    return "answer" if site.removeprefix("mlp.").startswith("decoder.") else "all"
+    return "answer" if block_of(site).startswith("decoder.") else "all"
 
 
 @models.register("transformers")

@@ -17,7 +17,7 @@ import numpy as np
 import onnxruntime
 
 from earnest.errors import BadParameter
-from earnest.models.access import TokenScores
+from earnest.models.access import Target, TokenScores
 from earnest.models.reference.checkpoint import MAX_SECONDS, MAX_TEXT, Checkpoint, read_tensors
 from earnest.models.reference.features import HOP, N_FFT, N_MELS, SAMPLE_RATE, log_mel
 from earnest.models.reference.instructions import (
@@ -134,8 +134,8 @@ class Reference(abc.ABC):
     def token_scores(self, questions: Sequence[Question], texts: Sequence[str]) -> list[TokenScores]:
         """How likely each token of a text is as the answer.
 
-        Where the model writes down what it heard before it answers, this is given its own most likely transcript. Of
-        instructions by which it only listens it is that of the text as the transcript.
+        Where the model writes down what it heard before it answers, this is given its own most likely transcript, or the
+        one that a `Target` holds. Of instructions by which it only listens it is that of the text as the transcript.
 
         Raises
         ------
@@ -244,10 +244,14 @@ class Reference(abc.ABC):
         if question.instruction.name in LISTENING:
             tokens, begin = encode(f"<answer>{text}<sep>"), 0
         else:
-            (decoded,) = self._decoded([question], Draw())
-            separator = index["<sep>"]
-            cut = decoded.tokens.index(separator) if separator in decoded.tokens else len(decoded.tokens)
-            head = [index["<answer>"], *decoded.tokens[:cut]]
+            if isinstance(text, Target) and text.held and text.transcript is not None:
+                written = encode(text.transcript)
+            else:
+                (decoded,) = self._decoded([question], Draw())
+                separator = index["<sep>"]
+                cut = decoded.tokens.index(separator) if separator in decoded.tokens else len(decoded.tokens)
+                written = decoded.tokens[:cut]
+            head = [index["<answer>"], *written]
             tokens, begin = [*head, *encode(f"<sep>{tokens_of_answer(text)}<end>")], len(head)
         tokens = tokens[: MAX_TEXT + 1]
         rows = log_softmax(self._forced(question, tokens[:-1]))
@@ -478,8 +482,9 @@ def sites_of(shape: dict[str, int]) -> tuple[str, ...]:
 
 
 def other_sites_of(shape: dict[str, int]) -> tuple[str, ...]:
-    """Where what is no state can be read and edited: what the network hears, and the neurons of its perceptrons."""
-    return ("features", *(f"mlp.{site}" for site in sites_of(shape) if site != "projector"))
+    """Where what is no state can be read and edited: what the network hears, the neurons of its perceptrons, its heads."""
+    blocks = [site for site in sites_of(shape) if site != "projector"]
+    return ("features", *(f"mlp.{site}" for site in blocks), *(f"heads.{site}" for site in blocks))
 
 
 def positions(n: int, width: int) -> np.ndarray:
