@@ -1,6 +1,5 @@
 """Training through a model, shadows, and unlearning, on a network small enough to know by heart."""
 
-
 import numpy as np
 import pytest
 
