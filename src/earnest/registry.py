@@ -385,6 +385,9 @@ EXTRAS = {
     "espeakng_loader": "train",
     "audioseal": "watermark",
     "ray": "ray",
+    "opacus": "dp",
+    "tenseal": "secure",
+    "mpyc": "secure",
 }
 """Which extra of earnest brings a module."""
 
