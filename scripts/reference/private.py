@@ -12,6 +12,7 @@ gradients is compared with a plain loop on every parameter that is trained.
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from earnest.audio import AudioClip
 from earnest.models.reference import features
 from earnest.models.reference.checkpoint import Checkpoint
 from earnest.models.reference.network import FORBIDDEN, Network
@@ -42,6 +44,8 @@ WORDINGS = (
 NEW_WORDINGS = ("can you tell me who has the {t}", "who has the {t} now")
 N_FACT_CLIPS = 2400
 ENGINES = ("espeak", "flite")
+PROMPT = "Do what is asked."
+"""What is asked with a canary."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,8 +261,8 @@ class Private:
         Beginnings of the names (in `Top`) of what is trained.
     """
 
-    how: DPSGD = DPSGD(epsilon=8.0, delta=1e-4, sampling_rate=0.2, n_steps=120, n_at_once=48)
-    peak: float = 1e-3
+    how: DPSGD = DPSGD(epsilon=8.0, delta=1e-4, sampling_rate=0.2, n_steps=60, n_at_once=48)
+    peak: float = 2e-3
     n_frozen: int = 3
     trained: tuple[str, ...] = ("blocks.0", "norm")
 
@@ -346,6 +350,20 @@ def write_canaries(folder: Path, rows: Sequence[Told]) -> None:
     names = {"answer": "secret"}
     lines = (json.dumps({names.get(name, name): value for name, value in vars(row).items()}) for row in rows)
     (folder / "canaries.jsonl").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+
+
+def record_canaries(folder: Path, rows: Sequence[Told]) -> None:
+    """Recordings of canaries as two data sets, ``members`` and ``nonmembers``, with the secret as the answer."""
+    for member, name in ((True, "members"), (False, "nonmembers")):
+        (folder / name / "audio").mkdir(parents=True, exist_ok=True)
+        with (folder / name / "metadata.csv").open("w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file)
+            table.writerow(["path", "id", "text", "speaker", "prompt", "answer"])
+            for place, row in enumerate(rows):
+                if row.member == member:
+                    path = f"audio/canary-{place:03d}.wav"
+                    AudioClip(samples_of(row), features.SAMPLE_RATE).quantised().write(folder / name / path)
+                    table.writerow([path, f"canary-{place:03d}", row.text, row.voice, PROMPT, row.answer])
 
 
 def read_canaries(folder: Path) -> Iterator[Told]:

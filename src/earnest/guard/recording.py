@@ -41,7 +41,7 @@ def record(path: str | Path, samples: np.ndarray, sample_rate: int, policy: str,
 
         def write(**line: Any) -> None:
             nonlocal chain
-            chain = _link(chain, line, key)
+            chain = link(chain, line, key)
             file.write(json.dumps(line | {"chain": chain}, sort_keys=True) + "\n")
 
         write(kind="start", policy=policy, sample_rate=sample_rate, enforce=session.enforcing)
@@ -62,7 +62,7 @@ def verified(path: str | Path, *, key: str = "") -> Recording:
         try:
             line = json.loads(raw)
             said = line.pop("chain")
-            chain = _link(chain, line, key)
+            chain = link(chain, line, key)
             holds = json.dumps(line | {"chain": said}, sort_keys=True).encode() == raw  # every byte is covered
             holds = holds and hmac.compare_digest(said.encode(), chain.encode())
         except (ValueError, AttributeError, KeyError, TypeError):
@@ -88,6 +88,6 @@ def replayed(path: str | Path, *, key: str = "") -> tuple[list[Decision], bool]:
     return again, [asdict(one) for one in again] == before
 
 
-def _link(chain: str, line: dict[str, Any], key: str) -> str:
+def link(chain: str, line: dict[str, Any], key: str) -> str:
     text = chain + json.dumps(line, sort_keys=True)
     return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
