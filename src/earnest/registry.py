@@ -389,6 +389,9 @@ EXTRAS = {
     "espeakng_loader": "train",
     "audioseal": "watermark",
     "ray": "ray",
+    "opacus": "dp",
+    "tenseal": "secure",
+    "mpyc": "secure",
     "prometheus_client": "guard",
 }
 """Which extra of earnest brings a module."""
