@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 KINDS = (
     "tasks", "attacks", "defences", "detectors", "explainers", "streams", "triggers", "models", "voices", "metrics", "suites", "judges",
-    "benchmarks",
+    "benchmarks", "anonymisers",
 )  # fmt: skip  # a table: one row a line
 """Every kind that `names` knows."""
 
@@ -385,6 +385,7 @@ EXTRAS = {
     "espeakng_loader": "train",
     "audioseal": "watermark",
     "ray": "ray",
+    "pyworld": "world",
 }
 """Which extra of earnest brings a module."""
 
