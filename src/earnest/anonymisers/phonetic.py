@@ -21,6 +21,8 @@ FRAME_S = 0.010
 QUIET_DB = 35.0
 """A frame so far below the loudest of its clip is no speech."""
 
+MOST_KEPT = 64
+
 VOICES = "espeak/en-us+m1;espeak/en-us+m3;espeak/en-us+m5;espeak/en-us+m7;espeak/en-us+f1;espeak/en-us+f2;espeak/en-us+f3;espeak/en-us+f5"
 
 
@@ -98,7 +100,19 @@ class PhoneticResynthesis(Anonymiser):
                 made[begin:end] = _fitted(voice.speak(text).resampled(clip.sample_rate), end - begin)
         return at_level_of(clip, made)
 
+    @cached_property
+    def _heard_before(self) -> dict[AudioClip, str]:
+        return {}
+
     def _heard(self, clip: AudioClip) -> str:
+        """The words of a clip; those of the last few are kept, for other voices of the same recording."""
+        if clip not in self._heard_before:
+            if len(self._heard_before) >= MOST_KEPT:
+                self._heard_before.clear()
+            self._heard_before[clip] = self._recognised(clip)
+        return self._heard_before[clip]
+
+    def _recognised(self, clip: AudioClip) -> str:
         (reply,) = self._listener.ask([Stimulus(clips={"speech": clip}, prompt="Transcribe.")])
         if not isinstance(reply, Answer):
             raise BadAudio(f"{self.recogniser} failed: {reply}; try again, or name another recogniser")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -62,10 +63,8 @@ class World(Anonymiser):
             return clip
         world = registry.extra("pyworld", needed_by="anonymiser 'world'")
         given = clip if clip.sample_rate >= LEAST_RATE else clip.resampled(LEAST_RATE)
-        samples, rate = given.samples.astype(np.float64), given.sample_rate
-        pitch, times = world.harvest(samples, rate)
-        envelope = world.cheaptrick(samples, pitch, times, rate)
-        aperiodicity = world.d4c(samples, pitch, times, rate)
+        rate = given.sample_rate
+        pitch, envelope, aperiodicity = _analysed(given)
         spoken = world.synthesize(
             pitch * drawn["pitch"],
             stretched(envelope, factor=drawn["formants"]),
@@ -74,6 +73,16 @@ class World(Anonymiser):
         )
         back = AudioClip(spoken.astype(np.float32), rate).resampled(clip.sample_rate).samples[: clip.n_samples]
         return at_level_of(clip, np.pad(back, (0, clip.n_samples - len(back))))
+
+
+@lru_cache(maxsize=1)
+def _analysed(clip: AudioClip) -> tuple[Floats, Floats, Floats]:
+    """Pitch, envelope and aperiodicity; kept for the next voice of the same clip, since the analysis takes most of the time."""
+    world = registry.extra("pyworld", needed_by="anonymiser 'world'")
+    samples, rate = clip.samples.astype(np.float64), clip.sample_rate
+    pitch, times = world.harvest(samples, rate)
+    envelope = world.cheaptrick(samples, pitch, times, rate)
+    return pitch, envelope, world.d4c(samples, pitch, times, rate)
 
 
 def stretched(spectra: Floats, *, factor: float) -> Floats:

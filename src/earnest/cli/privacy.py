@@ -6,7 +6,9 @@ import click
 
 from earnest.cli import Lazy
 
-SUBCOMMANDS: dict[str, tuple[str, str]] = {}
+SUBCOMMANDS: dict[str, tuple[str, str]] = {
+    "anonymisation": ("earnest.cli.privacy_anonymisation", "Test who can be recognised in anonymised recordings."),
+}
 """Each command by its name: the module that holds `<name>_command`, and what it does."""
 
 
