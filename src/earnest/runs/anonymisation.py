@@ -26,6 +26,7 @@ from earnest.metrics.intervals import cluster_bootstrap
 from earnest.metrics.transcription import spoken_edit_counts
 from earnest.models.access import Answer, Model, rng_for
 from earnest.models.loading import load_model
+from earnest.models.recognisers import load_recogniser
 from earnest.report.anonymisation import (
     AnonymisationFile,
     AttackerForm,
@@ -125,7 +126,7 @@ def evaluate(
     if not made:
         raise BadParameter("a method at least must be given; `earnest list anonymisers` shows all")
     pieces = pieces_of(manifest)
-    listener = load_model(recogniser) if isinstance(recogniser, str) else recogniser
+    listener = (load_recogniser(recogniser) or load_model(recogniser)) if isinstance(recogniser, str) else recogniser
     rows = _drawn_rows(manifest, n_words, seed=seed)
     clock = _Clock(total=len(made) * (len(pieces) + (len(rows) if listener else 0)), show=progress)
     clean = clean_voices(pieces)
