@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 KINDS = (
     "tasks", "attacks", "defences", "detectors", "explainers", "streams", "triggers", "models", "voices", "metrics", "suites", "judges",
-    "benchmarks", "mitigation",
+    "anonymisers", "benchmarks", "mitigation",
 )  # fmt: skip  # a table: one row a line
 """Every kind that `names` knows."""
 
@@ -393,6 +393,7 @@ EXTRAS = {
     "tenseal": "secure",
     "mpyc": "secure",
     "prometheus_client": "guard",
+    "pyworld": "world",
 }
 """Which extra of earnest brings a module."""
 
