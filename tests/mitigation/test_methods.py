@@ -156,27 +156,28 @@ def test_matched_subsets_drop_what_has_no_match() -> None:
 
 
 def test_counterfactual_voices_have_the_other_groups_pitch(tmp_path) -> None:
-    """A voice of 120 Hz and one of 200 Hz: each gets a twin of the other's pitch, the same label and speaker."""
+    """A voice of 120 Hz and one of 180 Hz: each gets a twin of the other's pitch, the same label and speaker."""
     from earnest.audio.voices_alike import median_pitch_hz
 
     (tmp_path / "metadata.csv").write_text("path,speaker,gender,label\n0.wav,m,male,good\n1.wav,f,female,bad\n")
-    for k, hz in enumerate((120, 200)):
+    for k, hz in enumerate((120, 180)):
         t = np.arange(16000) / 16000
-        tone = sum(np.sin(2 * np.pi * hz * h * t) / h for h in range(1, 12))
-        AudioClip((0.1 * tone).astype(np.float32), 16000).write(tmp_path / f"{k}.wav")
+        tones = sum(np.sin(2 * np.pi * hz * h * t) / h for h in range(1, 6000 // hz))
+        samples = 0.1 * tones * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * t))
+        AudioClip(samples.astype(np.float32), 16000).write(tmp_path / f"{k}.wav")
 
     class Pitch:
         def input_of(self, clip, text):
             return median_pitch_hz(clip)
 
     rows = replace(
-        rows_of([1, 0], [0, 1], inputs=[120.0, 200.0], speakers=["m", "f"]),
+        rows_of([1, 0], [0, 1], inputs=[120.0, 180.0], speakers=["m", "f"]),
         entries=tuple(Manifest.read(tmp_path)),
     )
     made = mitigation.make("counterfactual_voices").prepared(rows, Pitch(), np.random.default_rng(0))
     assert made.labels.tolist() == [1, 0, 1, 0] and made.groups.tolist() == [0, 1, 1, 0]
     assert made.speakers == ("m", "f", "m", "f")
-    assert made.inputs[2:] == pytest.approx((200, 120), rel=0.03)
+    assert made.inputs[2:] == pytest.approx((180, 120), rel=0.03)
     with pytest.raises(BadData, match="these rows have none"):
         mitigation.make("counterfactual_voices").prepared(replace(rows, entries=()), Pitch(), np.random.default_rng(0))
 
@@ -226,7 +227,7 @@ def test_the_gradient_is_reversed_and_scaled() -> None:
 def test_an_adversary_can_tell_the_groups_of_plain_states_and_not_of_reversed_ones() -> None:
     from earnest.detectors._discriminant import fitted_discriminant
 
-    rows, recipe = mixed_rows(400), recipes.make("log_mel:n_steps=300,width=8")
+    rows, recipe = mixed_rows(400), recipes.make("log_mel:n_steps=600,width=4,learning_rate=0.01")
     share = {}
     for strength in (0.0, 1.0):
         network = trained(recipe, rows, mitigation.make("gradient_reversal:most=4").at(strength), seed=0)
@@ -236,7 +237,7 @@ def test_an_adversary_can_tell_the_groups_of_plain_states_and_not_of_reversed_on
         found = fitted_discriminant(first=states[rows.groups == 1], second=states[rows.groups == 0])
         share[strength] = np.mean((found.scores(states) > 0) == (rows.groups == 1))
         assert right > 0.75  # it still knows the label
-    assert share[0.0] > 0.75 and share[1.0] < share[0.0] - 0.1
+    assert share[0.0] > 0.75 and share[1.0] < 0.65
 
 
 def test_the_penalty_of_equalised_odds_by_hand() -> None:
@@ -279,9 +280,9 @@ def test_group_thresholds_are_fairlearns(constraint) -> None:
     oracle = ThresholdOptimizer(
         estimator=same, constraints=constraint, objective="accuracy_score", prefit=True, predict_method="predict_proba"
     ).fit(logits, rows.labels, sensitive_features=rows.groups)
-    draws = [oracle.predict(logits, sensitive_features=rows.groups, random_state=k) for k in range(400)]
-    assert decided.decisions[:, 1] == pytest.approx(np.mean(draws, axis=0), abs=0.12)
-    assert np.mean(np.abs(decided.decisions[:, 1] - np.mean(draws, axis=0))) < 0.005
+    draws = [oracle.predict(logits, sensitive_features=rows.groups, random_state=k) for k in range(150)]
+    assert decided.decisions[:, 1] == pytest.approx(np.mean(draws, axis=0), abs=0.2)
+    assert np.mean(np.abs(decided.decisions[:, 1] - np.mean(draws, axis=0))) < 0.01
     found = rates(decided, rows)
     if constraint == "equalized_odds":
         assert rates(outputs, rows)[2] - rates(outputs, rows)[3] > 0.2

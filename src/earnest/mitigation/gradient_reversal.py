@@ -30,7 +30,8 @@ class GradientReversal(Mitigation):
     -----
     [ganin2016-dann], with the group in place of the domain: the factor rises as 2 / (1 + exp(-10 p)) - 1 with the share
     p of the training that is done. The adversary sees every group equally often, by weights. At a strength s the factor
-    is s times as large. States that hide the group do not make wrong labels right: where the labels of one group were
+    is s times as large. The adversary that is fooled is one of its width and training: a probe that is fitted to the
+    states of a wide layer afterwards may still find the group. States that hide the group do not make wrong labels right: where the labels of one group were
     flipped, hiding who speaks leaves the network to predict both labels of the same words.
     """
 
