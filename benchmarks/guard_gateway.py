@@ -126,6 +126,18 @@ async def load(port: int, streams: int, seconds: float) -> list[float]:
     return taken
 
 
+async def listening(port: int) -> None:
+    for _ in range(1200):
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.1)
+            continue
+        writer.close()
+        return
+    raise SystemExit(f"nothing listens on port {port} after two minutes")
+
+
 def family(pid: int) -> list[int]:
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [pid, *(one for child in children for one in family(int(child)))]
@@ -149,6 +161,7 @@ def main() -> None:
     asked.add_argument("--seconds", type=float, default=10)
     asked.add_argument("--port", type=int, default=8470)
     asked.add_argument("--all", action="store_true")
+    asked.add_argument("--json", action="store_true")
     asked.add_argument("--role", default="")
     given = asked.parse_args()
     port = given.port
@@ -164,7 +177,8 @@ def main() -> None:
     command = [sys.executable, __file__, "--port", str(port), "--role"]
     running = {role: subprocess.Popen([*command, role]) for role in roles}
     try:
-        time.sleep(5)
+        for at in range(3):
+            _run(listening(port + at))
         trips: dict[str, list[float]] = {"relay": [], "gateway": []}
         spent = dict.fromkeys(trips, 0.0)
         for _ in range(given.rounds):
@@ -173,21 +187,26 @@ def main() -> None:
                 trips[role] += _run(load(port + at, given.streams, given.seconds))
                 spent[role] += processor_s(running[role].pid) - before
         wall = given.rounds * (given.seconds + 1)
-        print(
-            f"{given.streams} streams, {given.rounds} rounds of {given.seconds:g} s each, load {os.getloadavg()[0]:.1f}"
-        )
+        made: dict[str, object] = {"streams": given.streams, "load": os.getloadavg()[0]}
         for role, times in trips.items():
-            p50, p99, p999 = np.quantile(times, (0.5, 0.99, 0.999))
+            p50, p99, p999 = (float(one) for one in np.quantile(times, (0.5, 0.99, 0.999)))
             share = spent[role] / wall / given.streams
+            made[role] = {"frames": len(times), "p50_ms": p50, "p99_ms": p99, "p99.9_ms": p999, "core_a_stream": share}
+            if not given.json:
+                print(
+                    f"{role}: {len(times)} frames, round trip p50 {p50:.2f} ms, p99 {p99:.2f} ms, p99.9 {p999:.2f} ms; "
+                    f"{100 * share:.3f} % of a core a stream, {1 / share:.0f} streams a core"
+                )
+        p50, p99 = np.quantile(trips["gateway"], (0.5, 0.99)) - np.quantile(trips["relay"], (0.5, 0.99))
+        ratio = spent["gateway"] / spent["relay"]
+        made |= {"added_p50_ms": float(p50), "added_p99_ms": float(p99), "processor_ratio": ratio}
+        if given.json:
+            print(json.dumps(made))
+        else:
             print(
-                f"{role}: {len(times)} frames, round trip p50 {p50:.2f} ms, p99 {p99:.2f} ms, p99.9 {p999:.2f} ms; "
-                f"{100 * share:.3f} % of a core a stream, {1 / share:.0f} streams a core"
+                f"added: p50 {p50:.2f} ms, p99 {p99:.2f} ms; processor time {ratio:.2f} times the relay's "
+                f"({given.streams} streams, load of the machine {os.getloadavg()[0]:.1f})"
             )
-        added = np.quantile(trips["gateway"], (0.5, 0.99)) - np.quantile(trips["relay"], (0.5, 0.99))
-        print(
-            f"added: p50 {added[0]:.2f} ms, p99 {added[1]:.2f} ms; "
-            f"processor time {spent['gateway'] / spent['relay']:.2f} times the relay's"
-        )
         if given.all:
             _run(load(port + 2, 200, 10))
             before = memory_mb(running["gateway"].pid)
