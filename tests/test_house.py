@@ -18,7 +18,7 @@ FLOORS = (
     ("pillars", "registry", "replies", "run_folder", "spreadsheets"),
     ("arms", "artefacts", "audio", "catalogue"),
     ("data", "records", "plan", "metrics", "models", "voices"),
-    ("attacks", "defences", "detectors", "explainers", "privacy", "results", "streams"),
+    ("attacks", "defences", "detectors", "explainers", "mitigation", "privacy", "results", "streams"),
     ("benchmarks",),
     ("engine", "guard", "report"),
     ("tasks",),

@@ -12,6 +12,7 @@ gradients is compared with a plain loop on every parameter that is trained.
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from earnest.audio import AudioClip
 from earnest.models.reference import features
 from earnest.models.reference.checkpoint import Checkpoint
 from earnest.models.reference.network import FORBIDDEN, Network
@@ -44,6 +46,8 @@ WORDINGS = (
 NEW_WORDINGS = ("can you tell me who has the {t}", "who has the {t} now")
 N_FACT_CLIPS = 2400
 ENGINES = ("espeak", "flite")
+PROMPT = "Do what is asked."
+"""What is asked with a canary."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -353,6 +357,20 @@ def write_canaries(folder: Path, rows: Sequence[Told]) -> None:
     names = {"answer": "secret"}
     lines = (json.dumps({names.get(name, name): value for name, value in vars(row).items()}) for row in rows)
     (folder / "canaries.jsonl").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+
+
+def record_canaries(folder: Path, rows: Sequence[Told]) -> None:
+    """Recordings of canaries as two data sets, ``members`` and ``nonmembers``, with the secret as the answer."""
+    for member, name in ((True, "members"), (False, "nonmembers")):
+        (folder / name / "audio").mkdir(parents=True, exist_ok=True)
+        with (folder / name / "metadata.csv").open("w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file)
+            table.writerow(["path", "id", "text", "speaker", "prompt", "answer"])
+            for place, row in enumerate(rows):
+                if row.member == member:
+                    path = f"audio/canary-{place:03d}.wav"
+                    AudioClip(samples_of(row), features.SAMPLE_RATE).quantised().write(folder / name / path)
+                    table.writerow([path, f"canary-{place:03d}", row.text, row.voice, PROMPT, row.answer])
 
 
 def read_canaries(folder: Path) -> Iterator[Told]:

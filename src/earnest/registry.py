@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 KINDS = (
     "tasks", "attacks", "defences", "detectors", "explainers", "streams", "triggers", "models", "voices", "metrics", "suites", "judges",
-    "benchmarks",
+    "benchmarks", "mitigation",
 )  # fmt: skip  # a table: one row a line
 """Every kind that `names` knows."""
 
@@ -369,6 +369,9 @@ EXTRAS = {
     "av": "codecs",
     "inspect_ai": "inspect",
     "pocketsphinx": "asr-small",
+    "presidio_analyzer": "pii",
+    "tldextract": "pii",
+    "flwr": "federated",
     "faster_whisper": "asr",
     "moonshine_voice": "moonshine",
     "tokenizers": "embeddings",
@@ -376,6 +379,7 @@ EXTRAS = {
     "pystoi": "quality",
     "pesq": "quality",
     "sklearn": "classifier",
+    "fairlearn": "fairness",
     "pyarrow": "parquet",
     "pandas": "pandas",
     "huggingface_hub": "hub",

@@ -27,6 +27,12 @@ from earnest.cli._endpoint import model_option
 @click.option(
     "--draws", type=click.IntRange(1), help="Answers to each clip, for models that answer differently each time."
 )
+@click.option(
+    "--transcript",
+    type=click.Choice(["free", "held"]),
+    help="Whether a model that writes one first keeps it while the clip changes; default: held for gradients.",
+)
+@click.option("--checks/--no-checks", default=True, help="Make the map again: in noise, random weights, other methods.")
 @click.option("--random", "n_random", type=click.IntRange(19), default=19, show_default=True, help="Random maps.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder; default: explanation/ here.")

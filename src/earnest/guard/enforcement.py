@@ -16,11 +16,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from earnest.errors import BadParameter
-from earnest.guard.policy import BLOCK_S, Policy, Rule
+from earnest.guard.policy import BLOCK_S, HOLDING, Policy, Rule
 
 NONE, DETECT, CONTAIN, PREVENT = ORDER = ("not enforceable", "detect", "contain", "prevent")
 SIDES = ("caller", "agent")
-HOLDING = ("mute", "replace_response", "end")  # prevented where the rule's side of the call is held back
 
 _RECORDED = {"observe": DETECT, "annotate": DETECT, "flag": DETECT}
 _STREAM = _RECORDED | {"redact": PREVENT, "mute": CONTAIN, "end": CONTAIN}

@@ -52,13 +52,51 @@ class Muted(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     seconds: float
-    n: int
+    n: int = Field(description="Draws that are observations of their own: 1 of a model that answers alike each time.")
     changed: int
     low: float
     high: float
+    random_n: int
     random_changed: int
     random_low: float
     random_high: float
+
+
+class Word(BaseModel):
+    """A word of the clip, when it is said, and what the tiles of that time count towards the decision."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: str
+    start_s: float
+    end_s: float
+    value: float
+
+
+class Alike(BaseModel):
+    """Mean rank correlation of the map with n others, and the middle 95 % of what random maps give."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mean: float
+    low: float
+    high: float
+    random_low: float
+    random_high: float
+    n: int
+
+
+class Checked(BaseModel):
+    """The map made again: in noise that is hardly heard, with other weights, by other methods."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    noise: Alike | None = Field(description="Maps of the clip in noise; 1 is stable.")
+    sensitivity: float | None = Field(description="Largest change in this noise as a share of the map's size.")
+    random_sensitivity: float | None = Field(description="The same of random maps, on average.")
+    weights: Alike | None = Field(description="Maps of the model with randomised weights; near 0 shows the model.")
+    labels: Alike | None = Field(description="The map of the model trained on randomised labels.")
+    methods: dict[str, Alike]
 
 
 class ExplanationFile(BaseModel):
@@ -76,7 +114,9 @@ class ExplanationFile(BaseModel):
     against: str | None
     unit: str = Field(description="What a tile's value is counted in.")
     baseline: str = Field(description="What stands in the place of a muted tile in the tests.")
+    transcript: str = Field(description="free, or held: the model keeps the transcript of the clip as it is.")
     tiles: list[Tile]
+    words: list[Word] = Field(description="Empty where no times of words are known.")
     complete_gap: float | None = Field(
         description="Share by which the values miss the sum that the method promises; null where it promises none."
     )
@@ -88,6 +128,7 @@ class ExplanationFile(BaseModel):
     n_random: int
     beats_random: bool
     muting: Muted
+    checks: Checked | None
     n_queries: int
     seed: int
     sentence: str
@@ -163,6 +204,33 @@ def drawing(made: ExplanationFile, clip: AudioClip) -> str:
     )
 
 
+def check_rows(checks: Checked | None) -> list[tuple[str, str]]:
+    """What the checks found, as a name and what is said of it."""
+    if checks is None:
+        return []
+    rows = []
+    if checks.noise is not None:
+        rows.append(("Rank correlation with maps in noise at 40 dB (1 is stable)", _alike(checks.noise)))
+    if checks.sensitivity is not None and checks.random_sensitivity is not None:
+        rows.append(
+            (
+                "Largest change in this noise, of the map's size (0 is stable)",
+                f"{checks.sensitivity:.2f}; random maps {checks.random_sensitivity:.2f} on average",
+            )
+        )
+    if checks.weights is not None:
+        rows.append(("With maps of randomised weights (0 shows the model)", _alike(checks.weights)))
+    if checks.labels is not None:
+        rows.append(("With the map after training on randomised labels (0 shows the labels)", _alike(checks.labels)))
+    rows += [(f"With the map by {name}", _alike(one)) for name, one in checks.methods.items()]
+    return rows
+
+
+def _alike(one: Alike) -> str:
+    interval = f" [{one.low:.2f}, {one.high:.2f}]" if one.n > 1 else ""
+    return f"{one.mean:.2f}{interval}, n = {one.n}; random maps [{one.random_low:.2f}, {one.random_high:.2f}]"
+
+
 def _table(made: ExplanationFile) -> str:
     rows = []
     for name, curve, better in (
@@ -179,6 +247,7 @@ def _table(made: ExplanationFile) -> str:
     rows.append(("Infidelity (0 is best, 1 is worst)", "none" if made.infidelity is None else f"{made.infidelity:.2f}"))
     if made.complete_gap is not None:
         rows.append(("Values miss their sum by", f"{100 * made.complete_gap:.1f} %"))
+    rows += check_rows(made.checks)
     rows.append(("Method, questions asked", f"{made.method}, {made.n_queries:,}"))
     return (
         "<table>"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,14 @@ import numpy as np
 from earnest.audio import AudioClip, Stimulus
 from earnest.errors import BadParameter
 from earnest.explainers import Asked, Decision, Explainer, Map, Tiles, explainers
-from earnest.explainers._base import Baseline, check_access
-from earnest.explainers._trust import Curve, Muting, Trust, trust_of
+from earnest.explainers._base import Baseline, Held, check_access
+from earnest.explainers._trust import Checks, Curve, Muting, Trust, checks_of, trust_of
 from earnest.models import load_model
 from earnest.models.access import Model, Sampling, System
 from earnest.models.options import Given, options_of
 from earnest.plan import Plan
 from earnest.registry import Spec
-from earnest.report.explanation import Area, ExplanationFile, Muted, Tile, fragment, write
+from earnest.report.explanation import Area, Checked, ExplanationFile, Muted, Tile, Word, check_rows, fragment, write
 from earnest.run_folder import taken_as_data
 from earnest.runs.again import _checked_model, _defences, _line, _stimulus
 
@@ -53,6 +54,7 @@ class Explanation:
             )
         if self.file.complete_gap is not None and self.file.complete_gap > 0.05:
             lines.append(f"  The values miss the sum that the method promises by {100 * self.file.complete_gap:.0f} %.")
+        lines += [f"  {name}: {text}" for name, text in check_rows(self.file.checks)]
         if not self.file.beats_random:
             lines.append("  This map does not beat random maps: do not take it as the reason.")
         return "\n".join(lines)
@@ -114,6 +116,10 @@ def explain_stimulus(
     bands: int = 1,
     draws: int | None = None,
     n_random: int = 19,
+    transcript: Held | None = None,
+    words: Sequence[tuple[str, float, float]] | None = None,
+    checks: bool = True,
+    shuffled: Model | None = None,
     seed: int = 0,
 ) -> Explanation:
     """Explain a decision on a stimulus.
@@ -128,18 +134,42 @@ def explain_stimulus(
         Answers to each clip where the model grants no scores, and in the sentence; None takes one for each clip and ten in the sentence.
     n_random : int
         Random maps, at least 19.
+    transcript : {"free", "held"} or None
+        Of a model that writes one before it answers; None holds it for methods by gradients, which are complete along a
+        line only where it does not change, and leaves it free for the others.
+    words : sequence of (str, float, float), or None
+        Words of the clip with their times in seconds, from and to. None takes the words that the model wrote down, where it
+        can tell when they are said.
+    checks : bool
+        Whether the map is made again in noise, with random weights and by other methods, where the model grants that.
+    shuffled : Model or None
+        The model trained on randomised labels, for that check; see `model_of_random_labels`.
     """
     if n_random < 19:
         raise BadParameter(
             f"n_random must be at least 19, got {n_random!r}; fewer cannot tell a map from chance at 5 %"
         )
     check_access(system, explainer.needs, of=explainer.name)
-    asked = Asked(system, stimulus, decision, against=against, draws=draws or 1, sampling=system.sampling)
+    if transcript is None:
+        transcript = "held" if explainer.needs == "gradients" and system.model.holds_transcript else "free"
+    asked = Asked(
+        system,
+        stimulus,
+        decision,
+        against=against,
+        draws=draws or 1,
+        sampling=system.sampling,
+        transcript=transcript,
+    )
     tiles = Tiles(asked.clip, seconds=seconds, bands=bands)
     found = explainer.explain(asked, tiles, seed=seed)
     baseline: Baseline = getattr(explainer, "baseline", "silence")
     trust = trust_of(found, asked, tiles, n_random=n_random, draws=draws or 10, baseline=baseline, seed=seed)
-    file = _file(found, trust, asked, tiles, explainer=explainer, item=item, baseline=baseline, seed=seed)
+    checked = checks_of(found, asked, tiles, explainer=explainer, shuffled=shuffled, seed=seed) if checks else None
+    heard = _word_times(asked) if words is None else list(words)
+    file = _file(
+        found, trust, checked, heard, asked, tiles, explainer=explainer, item=item, baseline=baseline, seed=seed
+    )
     mask = np.zeros(len(tiles), bool)
     mask[list(trust.muting.tiles)] = True
     without, alone = tiles.muted(np.stack([mask, ~mask]), baseline=baseline, seed=seed)
@@ -148,7 +178,17 @@ def explain_stimulus(
 
 
 def _file(
-    found: Map, trust: Trust, asked: Asked, tiles: Tiles, *, explainer: Explainer, item: str, baseline: str, seed: int
+    found: Map,
+    trust: Trust,
+    checked: Checks | None,
+    heard: Sequence[tuple[str, float, float]],
+    asked: Asked,
+    tiles: Tiles,
+    *,
+    explainer: Explainer,
+    item: str,
+    baseline: str,
+    seed: int,
 ) -> ExplanationFile:
     edges = tiles.edges / tiles.clip.sample_rate
     width = tiles.clip.sample_rate / 2 / tiles.bands
@@ -178,7 +218,12 @@ def _file(
         against=asked.against,
         unit="mean log-probability of the answer's tokens" if gradients else asked.unit,
         baseline=baseline,
+        transcript="free" if asked.held is None else "held",
         tiles=shown,
+        words=[
+            Word(text=text, start_s=start, end_s=end, value=_value_between(found, tiles, start, end))
+            for text, start, end in heard
+        ],
         complete_gap=found.gap,
         deletion=_area(trust.deletion),
         insertion=_area(trust.insertion),
@@ -186,12 +231,48 @@ def _file(
         n_random=trust.n_random,
         beats_random=trust.beats_random,
         muting=_muted(muting, seconds),
+        checks=None if checked is None else _checked(checked),
         n_queries=asked.n_queries,
         seed=seed,
         sentence=_sentence(
-            muting, seconds, start=float(edges[min(times)]), end=float(edges[max(times) + 1]), asked=asked
+            muting,
+            seconds,
+            start=float(edges[min(times)]),
+            end=float(edges[max(times) + 1]),
+            heard=_heard_in([(float(edges[time]), float(edges[time + 1])) for time in sorted(times)], heard),
+            asked=asked,
         ),
     )
+
+
+def _word_times(asked: Asked) -> list[tuple[str, float, float]]:
+    """The words that the model wrote down, with when it heard them, where it can tell."""
+    written = asked.details.get("transcript")
+    if not isinstance(written, str) or not written.strip() or len(asked.stimulus.clips) > 1:
+        return []
+    words = written.split()
+    times = asked.system.model.word_times(asked.clip, words)
+    return [(word, start, end) for word, (start, end) in zip(words, times, strict=True)] if times else []
+
+
+def _value_between(found: Map, tiles: Tiles, start_s: float, end_s: float) -> float:
+    """What tiles count, each by the share of it that lies in these seconds."""
+    edges = tiles.edges / tiles.clip.sample_rate
+    inside = np.clip(np.minimum(edges[1:], end_s) - np.maximum(edges[:-1], start_s), 0, None) / np.diff(edges)
+    return float(inside @ found.values.reshape(tiles.n_times, tiles.bands).sum(axis=1))
+
+
+def _heard_in(spans: Sequence[tuple[float, float]], heard: Sequence[tuple[str, float, float]]) -> list[str]:
+    """Words of which at least half is said within the spans."""
+    return [
+        text
+        for text, start, end in heard
+        if sum(max(0.0, min(end, until) - max(start, since)) for since, until in spans) >= 0.5 * max(end - start, 1e-9)
+    ]
+
+
+def _checked(checks: Checks) -> Checked:
+    return Checked.model_validate(asdict(checks))
 
 
 def _area(curve: Curve | None) -> Area | None:
@@ -207,17 +288,20 @@ def _muted(muting: Muting, seconds: float) -> Muted:
         changed=muting.changed,
         low=muting.interval[0],
         high=muting.interval[1],
+        random_n=muting.random_n,
         random_changed=muting.random_changed,
         random_low=muting.random_interval[0],
         random_high=muting.random_interval[1],
     )
 
 
-def _sentence(muting: Muting, seconds: float, *, start: float, end: float, asked: Asked) -> str:
+def _sentence(muting: Muting, seconds: float, *, start: float, end: float, heard: Sequence[str], asked: Asked) -> str:
     becomes = {"refuse": "ends the refusal", "comply": "ends the compliance"}.get(
         asked.decision.name, f"ends the decision {asked.decision.name!r}"
     )
+    words = f", at “{' '.join(heard)}”," if heard else ""
+    draws = "draws" if muting.n > 1 else "draw (the model answers alike each time)"
     return (
-        f"Muting {seconds:.2f} s between {start:.2f} s and {end:.2f} s {becomes} in {muting.changed} of {muting.n} draws; "
-        f"a random mask of the same size in {muting.random_changed} of {muting.n}."
+        f"Muting {seconds:.2f} s between {start:.2f} s and {end:.2f} s{words} {becomes} in {muting.changed} of {muting.n} "
+        f"{draws}; a random mask of the same size in {muting.random_changed} of {muting.random_n}."
     )
