@@ -90,6 +90,7 @@ class Provider:
         self.headers: list[dict[str, str]] = []
         self.paths: list[str] = []
         self.open = 0
+        self.refuses = 0
         self.closed_with: list[int | None] = []
 
     def events(self, kind: str = "") -> list[dict[str, Any]]:
@@ -101,7 +102,9 @@ class Provider:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         self.headers.append(dict(request.headers))
-        self.paths.append(request.path_qs)
+        self.paths.append(request.raw_path)
+        if self.refuses:
+            return web.Response(status=self.refuses)
         if request.headers.get("Upgrade", "").lower() != "websocket":
             body = await request.read()
             self.received.append((time.monotonic(), WSMsgType.BINARY, body))

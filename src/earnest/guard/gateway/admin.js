@@ -73,7 +73,7 @@ function evidence(one) {
 }
 
 function decisions(list) {
-  const latest = list.slice(-20).reverse(), key = JSON.stringify(latest.map((one) => [one.at, one.rule]));
+  const latest = list.slice(-12).reverse(), key = JSON.stringify(latest.map((one) => [one.at, one.rule]));
   if (key === shown) return;
   shown = key;
   $("decisions").replaceChildren(

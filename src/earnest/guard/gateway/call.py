@@ -502,9 +502,9 @@ class Call:
             self._failing.discard(side)
         for decision in answer.decisions:
             self._decided(side, decision)
-        if answer.holding and self.enforcing:
-            for name in answer.holding:
-                self._still(side, self._rules[name], answer.judged_s)
+        if answer.still and self.enforcing:
+            for name, until_s in answer.still.items():
+                self._still(side, self._rules[name], until_s)
         state.judged_s = max(state.judged_s, answer.judged_s)
         if self.controls:
             self._flush(side)
@@ -522,9 +522,9 @@ class Call:
         if rule.action == "flag":
             self.flagged.add(rule.name)
         if self.enforcing:
-            self._act(rule, side, float(decision["start_s"]), float(decision["end_s"]), note)
+            self._act(rule, side, float(decision["start_s"]), float(decision["until_s"]), note)
 
-    def _act(self, rule: Rule, side: str, start_s: float, end_s: float, note: dict[str, Any]) -> None:
+    def _act(self, rule: Rule, side: str, start_s: float, until_s: float, note: dict[str, Any]) -> None:
         state, action = self.sides[side], rule.action
         if action == "annotate":
             for own in self.dialect.annotation(note):
@@ -535,20 +535,17 @@ class Call:
             self._gates[rule.name] = time.monotonic() + rule.open_s
             asyncio.get_running_loop().call_later(rule.open_s + 0.01, self._settle_tools)
         elif action == "redact":
-            state.spans.append((rule.name, start_s, end_s))
+            state.spans.append((rule.name, start_s, until_s))
         elif action == "mute":
-            held = rule.strength == PREVENT
-            if held:
-                state.spans.append((rule.name, start_s, end_s))
-            if end_s > state.silent_s:
-                state.silent_from_s = end_s
-            state.silent_s = max(state.silent_s, end_s + rule.open_s)
-            if side == "agent" and not held:
+            if start_s > state.silent_s:
+                state.silent_from_s = start_s
+            state.silent_s = max(state.silent_s, until_s + rule.open_s)
+            if side == "agent" and rule.strength != PREVENT:
                 self._clear(self._active)
         elif action == "hold_turn":
             self._refused = rule
         elif action == "replace_response":
-            self._replace(rule, side, start_s, end_s)
+            self._replace(rule, side, start_s, until_s)
         elif action in {"end", "transfer"}:
             for own in self.dialect.closing(rule.name):
                 self._send("agent", Message.of(own))
@@ -558,17 +555,17 @@ class Call:
                 held_side.queue.clear()
             self.end(f"rule {rule.name}: {action}")
 
-    def _still(self, side: str, rule: Rule, judged_s: float) -> None:
+    def _still(self, side: str, rule: Rule, until_s: float) -> None:
         """The condition goes on after its decision: so do what silences it and what it keeps open."""
         state = self.sides[side]
-        if rule.action == "redact" or (rule.action == "mute" and rule.strength == PREVENT):
+        if rule.action == "redact":
             for at in range(len(state.spans) - 1, -1, -1):
                 name, start_s, end_s = state.spans[at]
                 if name == rule.name:
-                    state.spans[at] = (name, start_s, max(end_s, judged_s))
+                    state.spans[at] = (name, start_s, max(end_s, until_s))
                     break
         if rule.action == "mute":
-            state.silent_s = max(state.silent_s, judged_s + rule.open_s)
+            state.silent_s = max(state.silent_s, until_s + rule.open_s)
         if rule.action == "gate_tools":
             self._gates[rule.name] = time.monotonic() + rule.open_s
 

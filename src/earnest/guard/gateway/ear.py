@@ -33,11 +33,15 @@ _SIZE = struct.Struct("<I")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the detectors made of one event."""
+    """What the detectors made of one event.
+
+    A decision's `until_s` is how far its condition held within the event; `still` is the same for conditions that were
+    decided on before it.
+    """
 
     judged_s: float
-    decisions: list[dict[str, Any]]
-    holding: list[str]
+    decisions: list[dict[str, Any]] = field(default_factory=list)
+    still: dict[str, float] = field(default_factory=dict)
     not_judged: str = ""
 
 
@@ -95,7 +99,9 @@ class Ear:
         """Judge the sound, which begins `start_s` into its side of the call; the owner gets one answer."""
         end_s, size = start_s + sound.duration_s, len(sound.payload)
         if not self.running or self.waiting + size > WAITING_BYTES:
-            owner.answered(side, Answer(end_s, [], [], "no detector" if not self.running else "too much audio waits"))
+            owner.answered(
+                side, Answer(end_s, not_judged="no detector" if not self.running else "too much audio waits")
+            )
             return
         self.waiting += size
         self._batch.append((stream, side, sound.encoding, sound.sample_rate, start_s, sound.payload))
@@ -195,7 +201,7 @@ class Ear:
         for _, owners in sent:
             for owner, side, end_s, n_bytes in owners:
                 self.waiting -= n_bytes
-                owner.answered(side, Answer(end_s, [], [], "the detectors ended"))
+                owner.answered(side, Answer(end_s, not_judged="the detectors ended"))
 
 
 @dataclass(slots=True)
@@ -213,6 +219,7 @@ class _Side:
 
 def _judge(sides: dict[tuple[int, str], _Side], policy: Any, key: str, frame: tuple[Any, ...]) -> Answer:
     from earnest.guard.gateway.sound import decoded, samples
+    from earnest.guard.policy import BLOCK_S
     from earnest.guard.session import Session
 
     stream, side, encoding, sample_rate, start_s, payload = frame
@@ -229,14 +236,22 @@ def _judge(sides: dict[tuple[int, str], _Side], policy: Any, key: str, frame: tu
     data = heard.rest + raw
     whole = len(data) // width * width
     heard.rest = data[whole:]
-    found = []
-    for one in heard.session.push(samples(data[:whole], encoding)):
-        decision = asdict(one)
-        decision["start_s"] += heard.base_s
-        decision["end_s"] += heard.base_s
-        decision["fingerprint"] = {"from_s": heard.from_s, "n_bytes": heard.n_bytes, "hmac": heard.mark.hexdigest()}
-        found.append(decision)
-    return Answer(end_s, found, heard.session.holding())
+    found, latest, still = [], {}, {}
+    for scores in heard.session.scores(samples(data[:whole], encoding)):
+        for one in heard.session.decide(scores):
+            decision = asdict(one)
+            decision["start_s"] += heard.base_s
+            decision["end_s"] += heard.base_s
+            decision["fingerprint"] = {"from_s": heard.from_s, "n_bytes": heard.n_bytes, "hmac": heard.mark.hexdigest()}
+            found.append(decision)
+            latest[one.rule] = decision
+        now_s = heard.base_s + heard.session.n_blocks * BLOCK_S
+        for name in heard.session.holding():
+            if name in latest:
+                latest[name]["until_s"] = now_s
+            else:
+                still[name] = now_s
+    return Answer(end_s, found, still)
 
 
 def main() -> None:
@@ -271,7 +286,7 @@ def main() -> None:
                 answers.append(_judge(sides, policy, key, frame))
             except (EarnestError, ValueError, MemoryError, ArithmeticError) as error:
                 end_s = frame[4] + Sound(frame[5], frame[2], frame[3]).duration_s
-                answers.append(Answer(end_s, [], [], type(error).__name__))
+                answers.append(Answer(end_s, not_judged=type(error).__name__))
         _answer(outgoing, (number, time.perf_counter() - start, answers))
 
 

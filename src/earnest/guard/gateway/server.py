@@ -302,7 +302,7 @@ class Gateway:
         return self._number, name, trail, enforcing
 
     def _target(self, request: web.Request) -> URL:
-        path = request.rel_url.raw_path_qs
+        path = request.raw_path if request.raw_path.startswith("/") else request.rel_url.raw_path_qs  # as it came
         return URL(
             self._origin + ("" if self._path and path.startswith(self._path) else self._path) + path, encoded=True
         )

@@ -48,7 +48,7 @@ class Verdict:
     """What the rules ask for on one request or reply."""
 
     rules: list[Rule] = field(default_factory=list)
-    silence: dict[int, list[tuple[float, float]]] = field(default_factory=dict)  # spans by clip
+    silence: dict[int, dict[str, list[tuple[float, float]]]] = field(default_factory=dict)  # spans, by clip and rule
     unjudged: str = ""
 
     def first(self, *actions: str) -> Rule | None:
@@ -119,10 +119,10 @@ class Whole:
                 self._fail(side, answer.not_judged, verdict)
             for decision in answer.decisions:
                 self._decided(side, at, decision, verdict, len(channel) / sample_rate)
-            for name in answer.holding:
-                spans = verdict.silence.get(at, [])
+            for name, until_s in answer.still.items():
+                spans = verdict.silence.get(at, {}).get(name, [])
                 if self._rules[name].action == "redact" and spans:
-                    spans[-1] = (spans[-1][0], max(spans[-1][1], answer.judged_s))
+                    spans[-1] = (spans[-1][0], max(spans[-1][1], until_s))
 
     def _decided(self, side: str, at: int, decision: dict[str, Any], verdict: Verdict, duration_s: float) -> None:
         rule = self._rules[decision["rule"]]
@@ -130,15 +130,17 @@ class Whole:
         self._metrics.decided(rule.name, rule.action, enforced=self.enforcing, route=self.route)
         self._trail.write(kind="decision", **note)
         self._seen(note | {"session": self.name, "route": self.route})
-        self._meet(rule, verdict, at, float(decision["start_s"]), float(decision["end_s"]), duration_s)
+        self._meet(rule, verdict, at, float(decision["start_s"]), float(decision["until_s"]), duration_s)
 
-    def _meet(self, rule: Rule, verdict: Verdict, at: int, start_s: float, end_s: float, duration_s: float) -> None:
+    def _meet(self, rule: Rule, verdict: Verdict, at: int, start_s: float, until_s: float, duration_s: float) -> None:
         if rule not in verdict.rules:
             verdict.rules.append(rule)
         if rule.action == "redact":
-            verdict.silence.setdefault(at, []).append((start_s, end_s))
+            verdict.silence.setdefault(at, {}).setdefault(rule.name, []).append((start_s, until_s))
         if rule.action == "mute":
-            verdict.silence.setdefault(at, []).append((start_s, min(duration_s, end_s + rule.open_s)))
+            verdict.silence.setdefault(at, {}).setdefault(rule.name, []).append(
+                (start_s, min(duration_s, until_s + rule.open_s))
+            )
 
     def _fail(self, side: str, reason: str, verdict: Verdict) -> None:
         self._metrics.unjudged[self.route, side].inc()
@@ -179,7 +181,8 @@ class Whole:
             return None
         if verdict.unjudged and rule.on_failure == "closed":
             return rule
-        for at, spans in verdict.silence.items():
+        for at, by_rule in verdict.silence.items():
+            spans = [span for spans in by_rule.values() for span in spans]
             put = clips[at].put
             if put is None:
                 return rule
