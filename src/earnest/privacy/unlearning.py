@@ -186,7 +186,7 @@ def judged(
     if len(speakers) != 1 or None in speakers:
         shown = ", ".join(sorted(repr(speaker) for speaker in speakers))
         raise BadParameter(
-            f"items to forget, and unseen ones beside them, must be of one speaker, got {shown}; other voices would differ "
+            f"items to forget, and unseen ones to compare with, must be of one speaker, got {shown}; other voices would differ "
             "by voice"
         )
     found = [_judged(name, model, forget, unseen, retain) for name, model in models.items()]

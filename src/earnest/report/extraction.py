@@ -67,8 +67,8 @@ def write(made: ExtractionFile, folder: Path) -> list[Path]:
 def as_text(made: ExtractionFile) -> str:
     """The result for a terminal."""
     lines = [made.model, *([f"  {made.note}"] if made.note else []), made.sentence]
-    lines += [f"  {one.measure}, {_side(one.members)}: {_rate(one)}" for one in made.rates]
-    lines += [f"  exposure, {_side(one.members)}: {_bits(one)}" for one in made.exposure]
+    lines += [f"  {one.measure}, {side(one.members)}: {rate(one)}" for one in made.rates]
+    lines += [f"  exposure, {side(one.members)}: {_bits(one)}" for one in made.exposure]
     if made.unscored:
         lines.append(f"{len(made.unscored)} calls gave nothing: {made.unscored[0].id}: {made.unscored[0].reason}")
     return "\n".join(lines)
@@ -78,9 +78,9 @@ def page(made: ExtractionFile) -> str:
     """The whole page."""
     rates = table(
         ("Measure", "Recordings", "Rate, 95 % interval, n"),
-        [(one.measure, _side(one.members), _rate(one)) for one in made.rates],
+        [(one.measure, side(one.members), rate(one)) for one in made.rates],
     )
-    bits = table(("Recordings", "Exposure"), [(_side(one.members), _bits(one)) for one in made.exposure])
+    bits = table(("Recordings", "Exposure"), [(side(one.members), _bits(one)) for one in made.exposure])
     return document(
         f"Extraction from {made.model}",
         [made.note, made.sentence],
@@ -89,11 +89,13 @@ def page(made: ExtractionFile) -> str:
     )
 
 
-def _side(members: bool) -> str:
+def side(members: bool) -> str:
+    """What a side is called."""
     return "members" if members else "non-members (control)"
 
 
-def _rate(one: Extracted) -> str:
+def rate(one: Extracted) -> str:
+    """A rate with its interval and counts."""
     if one.value is None or one.low is None or one.high is None:
         return f"applies to none of the recordings ({one.n_beyond:,} beyond it, {one.n_unscored:,} unscored)"
     shown = f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}], {one.n_hits:,} of {one.n:,}"

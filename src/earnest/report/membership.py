@@ -119,12 +119,18 @@ def as_text(made: MembershipFile) -> str:
         f"verdict: {made.sentence}",
     ]
     for one in made.attacks:
-        lines.append(f"  {one.attack:<16} area {one.area:.3f} [{one.low:.3f}, {one.high:.3f}]{_unscored(one)}")
+        lines.append(f"  {one.attack:<16} area {shown(one)}")
         lines += [f"    {_rate(rate)}" for rate in one.rates]
-    lines += [f"  {name}: not made, needs {needs}" for name, needs in made.not_made.items()]
+    if made.attacks:
+        lines += [f"  {name}: not made, needs {needs}" for name, needs in made.not_made.items()]
     if made.unscored:
         lines.append(f"{len(made.unscored)} scores are missing: {made.unscored[0].id}: {made.unscored[0].reason}")
     return "\n".join(lines)
+
+
+def shown(one: MembershipAttack) -> str:
+    """The area of an attack with its interval and counts."""
+    return f"{one.area:.3f} [{one.low:.3f}, {one.high:.3f}]{_unscored(one)}"
 
 
 def _rate(rate: MembershipRate) -> str:
@@ -187,7 +193,7 @@ def page(made: MembershipFile) -> str:
             ("Blind baseline", says),
             ("", blind),
             ("Attacks", attacks),
-            ("Not made", others if made.not_made else ""),
+            ("Not made", others if made.not_made and made.attacks else ""),
         ],
         unscored=made.unscored,
         warned=made.verdict == SPLIT,

@@ -11,6 +11,7 @@ from earnest.records import Arm
 from earnest.report.certified import certificate_words
 from earnest.report.gather import Report
 from earnest.report.judges import destinations, judges_of
+from earnest.report.memory_audits import MemoryAudit, memory_audits
 from earnest.report.numbers import interval, interval_of, is_signed, shown, value_of, words
 from earnest.results.finding import Finding, ThreatModel
 from earnest.results.pairs import Pair
@@ -150,6 +151,8 @@ class PillarSection:
     tasks: tuple[TaskSection, ...]
     gaps: tuple[Row, ...] = ()
     """Of fairness: the gaps between groups in every task, the best established ones first."""
+    audits: tuple[MemoryAudit, ...] = ()
+    """Of privacy: audits of the model's memory that lie in the folder; no part of the pillar's value."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,6 +239,7 @@ def pillar_sections(report: Report, *, full: bool = False) -> list[PillarSection
                 if task.pillar == score.pillar
             ),
             gaps=gap_rows(report) if score.pillar == "fairness" else (),
+            audits=tuple(memory_audits(report.folder, model=report.plan.model)) if score.pillar == "privacy" else (),
         )
         for score in report.scorecard.pillars
     ]

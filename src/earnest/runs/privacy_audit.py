@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -211,8 +211,6 @@ def _told(unscored: Sequence[Unscored], model: Model) -> list[UnscoredItem]:
 
 def _with_unread(found: Sequence[Membership], unread: Sequence[UnscoredItem]) -> list[Membership]:
     """Figures in which recordings that could not be read count among the unscored."""
-    from dataclasses import replace
-
     inside = sum(one.member for one in unread)
     outside = len(unread) - inside
     if not unread:
