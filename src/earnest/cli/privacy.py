@@ -9,6 +9,7 @@ from earnest.cli import Lazy
 SUBCOMMANDS = {
     "audit": ("earnest.cli.privacy_audit", "Test whether a model shows which recordings it was trained on."),
     "extract": ("earnest.cli.privacy_extract", "Test what a model gives back of its training set."),
+    "secure": ("earnest.cli.privacy_secure", "Score embeddings that the service never sees; bytes, seconds and error."),
 }
 """Each command by its name: the module that holds `<name>_command`, and what it does."""
 
