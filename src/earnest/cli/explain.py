@@ -22,6 +22,16 @@ from earnest.cli._endpoint import model_option
 @click.option("--method", default="occlusion", show_default=True, metavar="SPEC", help="`earnest list explainers`.")
 @click.option("--against", metavar="TEXT", help="Answer to compare with; default: every other one.")
 @click.option("--model", metavar="SPEC", help="The run's model; required unless it is embedded or scripted.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Labelled recordings for methods that look inside; default: the embedded probe set.",
+)
+@click.option(
+    "--twin",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Recording of the item's twin, for patching; default: its pair in the data.",
+)
 @click.option("--seconds", type=float, default=0.25, show_default=True, help="Length of a tile.")
 @click.option("--bands", type=click.IntRange(1), default=1, show_default=True, help="Tiles of frequency.")
 @click.option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -239,3 +240,11 @@ def _address(text: str) -> tuple[str, int]:
 
 def _shown(host: str) -> str:
     return f"[{host}]" if ":" in host else host
+
+
+_MORE = {
+    "bench": "earnest.cli.guard_bench",
+    "detectors": "earnest.cli.guard_detectors",
+}
+for _name, _module in _MORE.items():
+    guard_command.add_command(getattr(importlib.import_module(_module), f"{_name}_command"))

@@ -282,7 +282,7 @@ class Asked:
             raise BadData("an item without a clip has no sound to be explained; take an item that was asked aloud")
         self.system = System(system.model, system.defences, system.seed, sampling, system.models)
         self.stimulus, self.decision, self.against, self.draws = stimulus, decision, against, draws
-        self.n_queries = 0
+        self._counted = [0]  # shared by copies
         replies = self._replies([self.clip], draws=max(2, draws))
         made = [decision.made_by(reply) for reply in replies]
         if not any(made):
@@ -304,6 +304,15 @@ class Asked:
         self.held = self._held() if transcript == "held" else None
 
     @property
+    def n_queries(self) -> int:
+        """Stimuli that the model was asked about for this decision, by whatever method."""
+        return self._counted[0]
+
+    def count(self, n: int) -> None:
+        """Count stimuli that the model is asked about."""
+        self._counted[0] += n
+
+    @property
     def clip(self) -> AudioClip:
         """The clip that is explained."""
         return self.stimulus.clips[self.stimulus.primary_role]
@@ -320,7 +329,7 @@ class Asked:
     def of(self, system: System) -> Asked:
         """The same decision of another system, whatever that one answers: of the model with other weights, say."""
         other = copy.copy(self)
-        other.system, other.n_queries = System(system.model, system.defences, system.seed, self.system.sampling), 0
+        other.system = System(system.model, system.defences, system.seed, self.system.sampling)
         return other
 
     def after_its_transcript(self) -> Asked:
@@ -333,7 +342,7 @@ class Asked:
     def on(self, clip: AudioClip) -> Asked:
         """The same decision on another clip, whatever is answered to that."""
         other = copy.copy(self)
-        other.stimulus, other.n_queries = self._with([clip])[0], 0
+        other.stimulus = self._with([clip])[0]
         return other
 
     def values(self, clips: Sequence[AudioClip]) -> Fraction:
@@ -357,7 +366,7 @@ class Asked:
             if len(places) == 1 and self._may_vary:
                 places = np.arange(len(clips))
         stimuli = self._with([clips[place] for place in sorted(places)])
-        self.n_queries += len(stimuli)
+        self.count(len(stimuli))
         replies = self.system.ask_drawn(stimuli, draws=list(range(len(stimuli))))
         made = np.array([self.decision.made_by(reply) for reply in replies])
         alike = len({clip.digest for clip in clips}) == 1 and len({_said(reply) for reply in replies}) == 1
@@ -377,7 +386,7 @@ class Asked:
         for text, sign in ((self.answer, -1.0), *([(self.against, 1.0)] if self.against is not None else [])):
             for k in range(0, len(clips), BATCH):
                 stimuli = self._with(clips[k : k + BATCH])
-                self.n_queries += len(stimuli)
+                self.count(len(stimuli))
                 some, back = self.system.loss_and_gradient(stimuli, targets=[self._text(text)] * len(stimuli))
                 losses[k : k + BATCH] += sign * some
                 for place, gradient in enumerate(back, start=k):
@@ -388,11 +397,11 @@ class Asked:
         if not self.scored:
             return self.shares(clips, draws=self.draws)
         stimuli = self._with(clips)
-        self.n_queries += len(stimuli)
+        self.count(len(stimuli))
         likely = np.asarray(self.system.score(stimuli, [self._text(self.answer)] * len(stimuli)), dtype=np.float64)
         if self.against is None:
             return likely - np.log(-np.expm1(np.minimum(likely, -1e-12)))
-        self.n_queries += len(stimuli)
+        self.count(len(stimuli))
         other = self.system.score(stimuli, [self._text(self.against)] * len(stimuli))
         return likely - np.asarray(other, dtype=np.float64)
 
@@ -416,7 +425,7 @@ class Asked:
 
     def _replies(self, clips: Sequence[AudioClip], *, draws: int) -> list[Reply]:
         stimuli = [stimulus for stimulus in self._with(clips) for _ in range(draws)]
-        self.n_queries += len(stimuli)
+        self.count(len(stimuli))
         return self.system.ask_drawn(stimuli, draws=list(range(draws)) * len(clips))
 
 
@@ -440,14 +449,19 @@ def check_access(system: System, access: Access, *, of: str) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Explainer(abc.ABC):
-    """Base of the explainers; subclasses are frozen keyword-only dataclasses under `@explainers.register(name)`."""
+class Method(abc.ABC):
+    """What all explainers share; subclasses are frozen keyword-only dataclasses under `@explainers.register(name)`."""
 
     name: ClassVar[str] = ""
     source: ClassVar[str]
     """Catalogue key of the work it comes from."""
     needs: ClassVar[Access] = "responses"
     """What the model must grant."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explainer(Method):
+    """Base of the explainers that give a map of the clip."""
 
     @abc.abstractmethod
     def explain(self, asked: Asked, tiles: Tiles, *, seed: int = 0) -> Map:

@@ -164,37 +164,55 @@ class Session:
         Where the policy names an `ear`, the session's own transcript of the last turn is taken in place of `own`, and the
         words have been decided on already; the provider's transcript is then only compared with it.
         """
-        decided = own is None and self._own is not None
-        turn = Turn(provider=provider, own=self._own if decided else own)
-        self._own = None
-        names = self._named["transcript_disagreement"] if decided else list(self._words)
-        return self.decide({name: self._words[name](turn) for name in names}, event=True, start_s=start_s)
+        return self.decide(self.of_words(provider=provider, own=own), event=True, start_s=start_s)
 
     def note(self, *, cost: float = 0.0, pause_s: float | None = None) -> list[Decision]:
-        """Decisions on what the host knows of the session: what it has cost since the last note, and a pause before a response."""
-        self.cost += cost
-        scores: dict[str, float | str | None] = dict.fromkeys(self._named["cost"], self.cost) if cost else {}
-        if pause_s is not None:
-            self._pauses.append(pause_s)
-            scores |= self._pause_scores()
-        return self.decide(scores, event=True)
+        """Decisions on what the host knows of the session: what it cost since the last note, a pause before a response."""
+        return self.decide(self.noted(cost=cost, pause_s=pause_s), event=True)
 
     def tool(self, name: str) -> tuple[bool, list[Decision]]:
-        """Whether a call of a tool is to be held now, and the decisions on its being asked for.
+        """Whether a call of a tool is to be held now, and the decisions on its being asked for."""
+        found = self.decide(self.asked(name), event=True)
+        return self.gated(name), found
+
+    def gated(self, tool: str) -> bool:
+        """Whether a call of a tool is to be held now.
 
         It is held while a rule with `gate_tools` that lists it is open: for `open_s` from its decision, and while its
         condition holds. A session that does not enforce holds nothing.
         """
-        found = self.decide({key: float(name in tools) for key, tools in self._tools.items()}, event=True)
         now = self.n_blocks * self._size / self.sample_rate
         pairs = zip(self.policy.rules, self._states, strict=True)
         gating = [
             state.run >= state.needed
             or (state.decided is not None and now - state.decided * self._size / self.sample_rate <= rule.open_s)
             for rule, state in pairs
-            if rule.action == "gate_tools" and name in rule.tools
+            if rule.action == "gate_tools" and tool in rule.tools
         ]
-        return self.enforcing and any(gating), found
+        return self.enforcing and any(gating)
+
+    # ------------------------------------------------------------ scores of events
+
+    def of_words(self, *, provider: str | None, own: str | None) -> dict[str, float | str | None]:
+        """Scores of the words of a turn."""
+        decided = own is None and self._own is not None
+        turn = Turn(provider=provider, own=self._own if decided else own)
+        self._own = None
+        names = self._named["transcript_disagreement"] if decided else list(self._words)
+        return {name: self._timed(name, self._words[name], turn) for name in names}
+
+    def noted(self, *, cost: float, pause_s: float | None) -> dict[str, float | str | None]:
+        """Scores of what the host knows."""
+        self.cost += cost
+        scores: dict[str, float | str | None] = dict.fromkeys(self._named["cost"], self.cost) if cost else {}
+        if pause_s is not None:
+            self._pauses.append(pause_s)
+            scores |= self._pause_scores()
+        return scores
+
+    def asked(self, tool: str) -> dict[str, float | str | None]:
+        """Scores of a tool's being asked for."""
+        return {key: float(tool in tools) for key, tools in self._tools.items()}
 
     # ------------------------------------------------------------ decisions
 

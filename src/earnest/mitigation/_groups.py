@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from earnest.audio import Entry
 from earnest.metrics.intervals import t_quantile
@@ -65,8 +66,12 @@ def two_sided(t: float, dof: float) -> float:
     return float(betainc(dof / 2, 0.5, dof / (dof + t * t)))
 
 
-def codes(values: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    """The different values, sorted, and the place of each value among them."""
-    names = tuple(sorted(set(values)))
-    place = {name: k for k, name in enumerate(names)}
-    return names, np.array([place[value] for value in values], dtype=np.int64)
+def plain_values(value: Any) -> Any:
+    """Values that JSON can hold; a number that is not finite is null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: plain_values(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain_values(each) for each in value]
+    return value

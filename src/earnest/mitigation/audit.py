@@ -33,7 +33,7 @@ from earnest.audio.levels import active_speech_level_dbfs
 from earnest.audio.spectra import frames, hann
 from earnest.audio.splits import key
 from earnest.errors import BadAudio, BadData, BadParameter
-from earnest.mitigation._groups import UNKNOWN, group_of, holm, welch
+from earnest.mitigation._groups import UNKNOWN, group_of, holm, plain_values, welch
 
 Floats = NDArray[np.float64]
 
@@ -230,7 +230,7 @@ class Audit:
 
     def as_json(self) -> dict[str, Any]:
         """The audit as JSON values; what is not finite is null."""
-        return _plain(asdict(self) | {"channel_tells": None if self.channel is None else self.channel.tells})
+        return plain_values(asdict(self) | {"channel_tells": None if self.channel is None else self.channel.tells})
 
     def as_text(self) -> str:
         """The audit for a terminal."""
@@ -669,13 +669,3 @@ def _listed(n_rows: Mapping[str, int], rows: Sequence[Entry], group: Mapping[str
         first = [entry.id for entry in rows if group[entry.id] == name][:3]
         words.append(f"{name}: {n} ({', '.join(first)}{', ...' if n > 3 else ''})")
     return "; ".join(words)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,19 +10,33 @@ from typing import Any
 
 import numpy as np
 
-from earnest.audio import AudioClip, Stimulus
-from earnest.errors import BadParameter
+from earnest.audio import AudioClip, Manifest, Stimulus
+from earnest.errors import BadParameter, UnknownName
 from earnest.explainers import Asked, Decision, Explainer, Map, Tiles, explainers
 from earnest.explainers._base import Baseline, Held, check_access
+from earnest.explainers._inside import Beside, InnerExplainer
 from earnest.explainers._trust import Checks, Curve, Muting, Trust, checks_of, trust_of
 from earnest.models import load_model
 from earnest.models.access import Model, Sampling, System
 from earnest.models.options import Given, options_of
 from earnest.plan import Plan
 from earnest.registry import Spec
-from earnest.report.explanation import Area, Checked, ExplanationFile, Muted, Tile, Word, check_rows, fragment, write
+from earnest.report.explanation import (
+    Area,
+    Checked,
+    ExplanationFile,
+    InsideFile,
+    Muted,
+    Place,
+    Tile,
+    Word,
+    check_rows,
+    fragment,
+    write,
+)
 from earnest.run_folder import taken_as_data
 from earnest.runs.again import _checked_model, _defences, _line, _stimulus
+from earnest.tasks.probe import probe_manifest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +51,7 @@ class Explanation:
         The clip, the clip with the evidence muted, and with all but the evidence muted.
     """
 
-    file: ExplanationFile
+    file: ExplanationFile | InsideFile
     sounds: dict[str, AudioClip]
 
     def as_json(self) -> dict[str, Any]:
@@ -46,6 +61,14 @@ class Explanation:
     def as_text(self) -> str:
         """The explanation for a terminal."""
         lines = [f"{self.file.item}, decision {self.file.decision}, by {self.file.method}", f"  {self.file.sentence}"]
+        if isinstance(self.file, InsideFile):
+            lines += [
+                f"  {row.where:34s} {row.value:6.2f}  {_control(row)}  {row.note}".rstrip() for row in self.file.rows
+            ]
+            lines.append(f"  Values: {self.file.unit}. In brackets: {self.file.control}.")
+            if not self.file.beats_random:
+                lines.append("  What is found here is no more than chance gives: do not take it as the reason.")
+            return "\n".join(lines)
         curve = self.file.deletion
         if curve is not None:
             lines.append(
@@ -75,6 +98,8 @@ def explain(
     decision: str,
     model: str | Model | None = None,
     model_options: Given = (),
+    data: str | Path | Manifest | None = None,
+    twin: str | Path | None = None,
     **options: Any,
 ) -> Explanation:
     """Explain a decision on an item of a run; its model is asked anew, as `replay` asks it.
@@ -87,6 +112,10 @@ def explain(
         See `earnest.explainers.Decision`.
     model : str or Model or None
         As for `replay`: a run folder is data, and only earnest's own models are asked because it names them.
+    data : path, Manifest or None
+        Labelled recordings for methods that look inside the model; None takes the embedded probe set.
+    twin : path or None
+        Recording of the item's twin; None takes the row that is named as its pair in the data.
     options
         Those of `explain_stimulus`.
     """
@@ -101,7 +130,80 @@ def explain(
         else load_model(_checked_model(plan, model), **options_of(plan.model, model_options))
     )
     system = System(asked, defences, plan.seed, sampling)
+    if isinstance(explainer, InnerExplainer):
+        manifest = probe_manifest() if data is None else data if isinstance(data, Manifest) else Manifest.read(data)
+        beside = beside_of(stimulus, item, manifest, twin=twin)
+        return explain_inside(
+            system, stimulus, explainer=explainer, decision=wanted, beside=beside, item=item, **_inner_options(options)
+        )
     return explain_stimulus(system, stimulus, explainer=explainer, decision=wanted, item=item, **options)
+
+
+def explain_inside(
+    system: System,
+    stimulus: Stimulus,
+    *,
+    explainer: InnerExplainer,
+    decision: Decision,
+    beside: Beside,
+    item: str = "clip",
+    against: str | None = None,
+    draws: int | None = None,
+    seed: int = 0,
+) -> Explanation:
+    """Look inside the model for what makes a decision on a stimulus."""
+    check_access(system, explainer.needs, of=explainer.name)
+    asked = Asked(system, stimulus, decision, against=against, draws=draws or 1, sampling=system.sampling)
+    found = explainer.look(asked, beside, seed=seed)
+    file = InsideFile(
+        item=item,
+        model=system.model.name,
+        method=str(Spec.of(explainer)),
+        source=explainer.source,
+        decision=decision.name,
+        answer=asked.answer,
+        against=against,
+        unit=found.unit,
+        control=found.control,
+        rows=[Place.model_validate(asdict(row)) for row in found.rows],
+        beats_random=found.beats_random,
+        n_queries=asked.n_queries,
+        seed=seed,
+        sentence=found.sentence,
+    )
+    twin = {} if beside.twin is None else {"Its twin": beside.twin.clip}
+    return Explanation(file=file, sounds={"The clip": asked.clip, **twin})
+
+
+def beside_of(stimulus: Stimulus, item: str, manifest: Manifest, *, twin: str | Path | None = None) -> Beside:
+    """The rows of the data, and the item's twin: a recording, or the row that is named as the item's pair.
+
+    Rows that are requests come first where there are any, so that what is compared is alike.
+    """
+    rows = sorted(manifest.entries, key=lambda row: row.label not in ("harmful", "benign"))
+    if twin is not None:
+        clip: AudioClip | None = AudioClip.read(twin)
+    else:
+        clip = None
+        with contextlib.suppress(UnknownName):
+            row = manifest[item.rpartition("/")[2].partition("@")[0]]
+            found = [one for one in rows if row.pair and one.id != row.id and row.pair in (one.id, one.pair)]
+            clip = found[0].clip() if found else None
+    other = None if clip is None or not stimulus.clips else stimulus.with_clip(clip, role=stimulus.primary_role)
+    return Beside(rows=tuple(rows), twin=other)
+
+
+def _inner_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Those options that are not of maps alone."""
+    return {name: options[name] for name in ("against", "draws", "seed") if name in options}
+
+
+def _control(row: Place) -> str:
+    if row.control is None:
+        return ""
+    if row.control_low is None or row.control_high is None:
+        return f"[{row.control:.2f}]"
+    return f"[{row.control:.2f}: {row.control_low:.2f} to {row.control_high:.2f}]"
 
 
 def explain_stimulus(

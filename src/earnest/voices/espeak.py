@@ -13,10 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+
 from earnest.audio import AudioClip
 from earnest.errors import BadAudio, BadParameter, MissingExtra
 from earnest.voices import voices
 from earnest.voices._base import TIMEOUT_S, Voice
+
+QUIET = 0.002
+"""Amplitude up to which a word's end is a pause."""
 
 
 @dataclass(frozen=True)
@@ -105,5 +110,8 @@ def _words(text: str, times: Sequence[tuple[int, int, int]], clip: AudioClip) ->
             continue
         following = [later for _, _, later in times[place + 1 :]]
         end = following[0] if following else clip.n_samples
-        words.append(SpokenWord(text[first : first + length], sample / clip.sample_rate, end / clip.sample_rate, first))
+        heard = np.flatnonzero(np.abs(clip.samples[sample:end]) > QUIET)
+        end = sample + int(heard[-1]) + 1 if len(heard) else end  # the pause of a comma is no part of the word
+        start_s, end_s = sample / clip.sample_rate, end / clip.sample_rate
+        words.append(SpokenWord(text[first : first + length], start_s, end_s, first))
     return tuple(words)

@@ -142,12 +142,16 @@ _CUES: dict[str, str] = {
 _REACH = 12
 """How many words behind its cue a number may begin."""
 
+_MAIL_VERBS = frozenset("is write send contact have email mail".split())
+"""Words behind which an e-mail address begins."""
+_MAIL_CUES = _MAIL_VERBS - {"is", "have"} | {"at", "address", "underscore", "newsletter"}
+
 _SOUND_LIKE_DIGITS = frozenset(
     "to too for fore free tree won wan ate oh o nein iron sex heaven hate sics niner".split()
 )
 """Words that recognisers write for digits."""
 
-_WHERE = frozenset("live lives living address deliver delivered moved".split())
+_WHERE = frozenset("live lives living address deliver delivered moved come came goes bill house".split())
 """Words that announce where somebody lives."""
 
 _TITLES = frozenset("mister mr misses missus mrs ms miss doctor dr professor prof sir madam".split())
@@ -315,10 +319,45 @@ def _mails(row: _Row) -> Iterator[PersonalWords]:
     for place, plain in enumerate(row.plain):
         if _MAIL.search(plain):
             yield PersonalWords(_start_of_mail(row, place), place + 1, "email")
-        elif plain in ENDINGS and place and row.plain[place - 1] in ("dot", "point"):
-            yield from _spoken_mail(row, place - 1, place + 1)
-        elif _DOMAIN.fullmatch(plain):
-            yield from _spoken_mail(row, place, place + 1)
+        elif (place and _is_ending(row, place)) or (_DOMAIN.fullmatch(plain) and _announces_mail(row, place)):
+            end = place + 1
+            while end < len(row) and (row.plain[end] in ("dot", "point") or _is_ending(row, end)):
+                end += 1
+            yield PersonalWords(_start_of_mail(row, place), end, "email")
+
+
+def _is_ending(row: _Row, place: int) -> bool:
+    """Whether a word ends a domain: "dot com", ".com"; whatever "com" was heard as behind a "dot" that is announced."""
+    dotted = row.words[place].startswith(".") or row.plain[place - 1] in ("dot", "point")
+    known = row.plain[place] in ENDINGS
+    return dotted and (known or (row.plain[place - 1] == "dot" and _announces_mail(row, place)))
+
+
+def _announces_mail(row: _Row, place: int) -> bool:
+    return bool(_MAIL_CUES & set(row.plain[max(0, place - 12) : place]))
+
+
+def _start_of_mail(row: _Row, place: int) -> int:
+    """The first word of an address of which a later word is known.
+
+    It is the one behind what announces it in the clause, else the one behind the last word that is no part of an address.
+    """
+    clause = place
+    while clause and place - clause < 12 and not (row.ends[clause - 1] or row.words[clause - 1].endswith(",")):
+        clause -= 1
+    behind = [at + 1 for at in range(clause, place) if row.plain[at] in _MAIL_VERBS]
+    if behind:
+        first = behind[-1]
+        for near in range(first, min(first + 4, place)):  # "send the invoice to"
+            if row.plain[near] == "to" and row.plain[first - 1] in ("send", "write"):
+                return near + 1
+        while first < place and row.plain[first] in ("to", "us", "me", "at", "address", "it"):
+            first += 1
+        return first
+    first = place
+    while first > clause and row.plain[first - 1] not in _FUNCTION - {"at", "not"}:
+        first -= 1
+    return first
 
 
 def _announced_mails(row: _Row) -> Iterator[PersonalWords]:
@@ -351,18 +390,6 @@ def _spoken_mail(row: _Row, place: int, end: int) -> Iterator[PersonalWords]:
     while end < len(row) and (row.plain[end] in ("dot", "point") or row.plain[end] in ENDINGS):
         end += 1
     yield PersonalWords(_start_of_mail(row, place if at is None else at), end, "email")
-
-
-def _start_of_mail(row: _Row, at: int) -> int:
-    """The first word of what stands before an "at": back to a word that is no part of an address."""
-    first = at
-    while first and at - first < 8:
-        before = row.plain[first - 1]
-        inside = before in ("dot", "underscore", "dash", "hyphen", "plus", "point")
-        if (before in _FUNCTION and not inside) or row.ends[first - 1]:
-            break
-        first -= 1
-    return first
 
 
 # ---------------------------------------------------------------- names
@@ -459,6 +486,7 @@ def _addresses(row: _Row) -> Iterator[PersonalWords]:
             first -= 1
         numbered = bool(row.digits[first])
         first = _announced_from(row, first)
+        numbered = numbered or any(_WRITTEN_ORDINAL.fullmatch(row.plain[near]) for near in range(first, place))
         if numbered or (named and row.capital(place)) or (named and _tells_where(row, first)):
             yield PersonalWords(first, _end_of_address(row, place + 1), "address")
 
@@ -480,7 +508,10 @@ def _end_of_address(row: _Row, end: int) -> int:
     most = end + 4
     while end < len(row) and end < most and not row.ends[end - 1]:
         part = row.digits[end] or row.plain[end] in ("flat", "apartment", "number")
-        town = row.may_name(end) and (row.words[end][:1].isupper() if row.cased else end < most - 3)
+        behind_comma = row.words[end - 1].endswith(",")
+        town = row.may_name(end) and (
+            row.words[end][:1].isupper() if row.cased and not behind_comma else end < most - 3
+        )
         if not (part or town):
             break
         end += 1

@@ -45,6 +45,8 @@ UNHEARD_S = 0.8
 """Sound without a word is replaced if it is at least this long."""
 LEAST_HEARD = 0.5
 """Share of the sound that must lie within words; else the recognition failed."""
+LONGEST_WORD_S = 1.5
+"""A word that is told to be longer covers sound that the recogniser did not write down."""
 LEAST_SOUND_S = 0.3
 MOST_ROUNDS = 3
 STUCK_WORDS, STUCK_WORD_S, STUCK_S = 10, 0.04, 5.0
@@ -254,6 +256,8 @@ def _unheard(clip: AudioClip, words: Sequence[HeardWord], known: Sequence[Span])
     if n_sound < LEAST_SOUND_S * clip.sample_rate:
         return [], 1.0
     for word in words:
+        if word.end_s - word.start_s > LONGEST_WORD_S:
+            continue
         start, end = sample_range(Span(word.start_s - PAD_BEFORE_S, word.end_s + PAD_AFTER_S, ""), clip)
         sounding[start:end] = False
     edges = np.flatnonzero(np.diff(np.concatenate([[0], sounding.astype(np.int8), [0]])))
