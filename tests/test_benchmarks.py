@@ -18,6 +18,7 @@ SMALL = {
     "intervals.py": ["--runs", "4"],
     "papers.py": ["--works", "600"],
     "power.py": ["--runs", "2"],
+    "private_training.py": ["--examples", "8", "--places", "6", "--rounds", "1"],
     "reference.py": ["--clips", "32"],
     "metrics.py": ["--n", "100000", "--n-tandem", "2000"],
     "replies.py": ["--rounds", "1"],

@@ -26,12 +26,34 @@ def recipes():
     pytest.importorskip("onnx", reason="siblings are exported as graphs")
     sys.path.insert(0, str(SCRIPTS))
     try:
-        from reference import causal, family, grammar, private, rules, sibling_card, siblings, train, triggers
+        from reference import (
+            causal,
+            family,
+            grammar,
+            private,
+            rules,
+            sibling_card,
+            siblings,
+            trade_off,
+            train,
+            triggers,
+        )
 
         yield SimpleNamespace(
             **{
                 module.__name__.split(".")[1]: module
-                for module in (causal, family, grammar, private, rules, sibling_card, siblings, train, triggers)
+                for module in (
+                    causal,
+                    family,
+                    grammar,
+                    private,
+                    rules,
+                    sibling_card,
+                    siblings,
+                    trade_off,
+                    train,
+                    triggers,
+                )
             }
         )
     finally:
@@ -265,6 +287,50 @@ def test_private_training_changes_what_it_trains_and_states_what_it_spent(recipe
     assert changed and all(name.startswith(("decoder.2.inner", "decoder_norm")) for name in changed)
     assert facts["gradients_off_by_at_most"] < 1e-3 and facts["n_examples"] == 40
     assert all(p.requires_grad for p in net.parameters())
+
+
+def test_answers_of_the_trade_off_are_decoded_greedily_up_to_the_end(recipes, network):
+    """A decoder that writes a set text: the transcript, the separator, the answer, the end, and more that does not count."""
+    encode = network[1].vocabulary.encode
+    (begin,), (sep,), (end,) = (encode(token) for token in ("<answer>", "<sep>", "<end>"))
+    scripts = [[5, sep, 7, 8, end, 9, 9], [5, 6, sep, end, 9, 9, 9], [5, 6, 7, 8, 9, 9, end]]
+
+    class Scripted:
+        def decode(self, ahead, counts, text):
+            assert (text[:, 0] == begin).all()
+            logits = torch.zeros(len(text), text.shape[1], 2000)
+            for row, script in zip(logits, scripts, strict=True):
+                for place in range(text.shape[1]):
+                    row[place, script[min(place, 6)]] = 1.0
+            return logits
+
+    given = recipes.trade_off.responses(Scripted(), seen(recipes, network, n=3), network[1].vocabulary)
+    assert given == [[7, 8], [], []]
+
+
+def test_a_secret_is_scored_by_its_own_tokens(recipes, network):
+    net, _ = network
+    examples = seen(recipes, network, n=5)
+    weights = examples.weights.clone()
+    weights[:, :2] /= 3  # the transcript
+    examples = recipes.private.Seen(ahead=examples.ahead, counts=examples.counts, text=examples.text, weights=weights)
+    found = recipes.trade_off.secret_scores(net, examples, batch_size=2)
+    with torch.no_grad():
+        logs = net.decode(examples.ahead, examples.counts, examples.text[:, :-1]).log_softmax(-1)
+    for i in range(5):
+        places = [t for t in range(7) if weights[i, t] == 1]
+        wanted = np.mean([logs[i, t, examples.text[i, t + 1]].item() for t in places])
+        assert found[i] == pytest.approx(wanted, abs=1e-4)
+
+
+def test_the_table_of_the_trade_off_has_a_row_a_setting(recipes, tmp_path):
+    blind = {"area": 0.51, "band": [0.42, 0.58], "p_value": 0.55, "n": 400}
+    row = {"name": "facts", "value": 0.25, "low": 0.2, "high": 0.3, "n": 200, "note": ""}
+    for name, facts in (("plain", {"blind": blind}), ("8", {"epsilon": 7.995, "noise_multiplier": 1.1})):
+        (tmp_path / f"epsilon-{name}.json").write_text(json.dumps({"facts": facts, "measured": [row]}))
+    table = recipes.trade_off.measured(tmp_path, [8.0])
+    assert "| not trained |  | 0.250 (0.200 to 0.300) |" in table and "| 8 | 1.1 | 0.250 (0.200 to 0.300) |" in table
+    assert "400 clips: AUC 0.510; sides drawn anew 0.420 to 0.580, p = 0.550" in table
 
 
 def test_canaries_are_of_one_distribution_and_facts_of_one_household(recipes):

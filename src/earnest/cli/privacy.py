@@ -11,6 +11,7 @@ SUBCOMMANDS: dict[str, tuple[str, str]] = {
     "extract": ("earnest.cli.privacy_extract", "Test what a model gives back of its training set."),
     "match": ("earnest.cli.privacy_match", "Draw or keep members and non-members that are alike."),
     "anonymisation": ("earnest.cli.privacy_anonymisation", "Test who can be recognised in anonymised recordings."),
+    "secure": ("earnest.cli.privacy_secure", "Score embeddings that the service never sees; bytes, seconds and error."),
 }
 """Each command by its name: the module that holds `<name>_command`, and what it does."""
 

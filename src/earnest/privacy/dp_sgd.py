@@ -310,14 +310,23 @@ def add_clipped(
     torch = extra("torch", needed_by="private training")
     for names in layers:
         given = {name: gradients.get(name) for name in names}
-        parts = {name: part.detach().nan_to_num(0.0, 0.0, 0.0) for name, part in given.items() if part is not None}
+        parts = {name: part.detach() for name, part in given.items() if part is not None}
         if not parts:
             continue
-        lengths = torch.stack([part.flatten(1).norm(dim=1) for part in parts.values()]).norm(dim=0)
+        lengths = _lengths(parts)
+        if not bool(lengths.isfinite().all()):
+            parts = {name: part.nan_to_num(0.0, 0.0, 0.0) for name, part in parts.items()}
+            lengths = _lengths(parts)
         tiny = torch.finfo(lengths.dtype).tiny
         scale = (clip / math.sqrt(len(layers)) / lengths.clamp(min=tiny)).clamp(max=1.0)
         for name, part in parts.items():
             sums[name].add_(torch.tensordot(scale, part, dims=1))
+
+
+def _lengths(parts: Mapping[str, Tensor]) -> Tensor:
+    """Length of each example's gradient, shape (n,)."""
+    torch = extra("torch", needed_by="private training")
+    return torch.stack([part.flatten(1).norm(dim=1) for part in parts.values()]).norm(dim=0)
 
 
 def layers_of(names: Sequence[str]) -> list[list[str]]:

@@ -163,9 +163,13 @@ class Reference(abc.ABC):
 
     def same_speaker(self, one: np.ndarray, other: np.ndarray) -> float:
         """Log-likelihood ratio that two clips are of one speaker, calibrated on speakers that training never heard."""
-        longest = round(MAX_SECONDS * SAMPLE_RATE)
-        first, second = self._voices([one[:longest], other[:longest]])
+        first, second = self.voices([one, other])
         return self.checkpoint.calibrated("likeness", float(first @ second))
+
+    def voices(self, clips: Sequence[np.ndarray]) -> np.ndarray:
+        """How the speaker of each clip sounds, shape (n_clips, voice_width): of unit length, so that a product of two is their likeness."""
+        longest = round(MAX_SECONDS * SAMPLE_RATE)
+        return self._voices([clip[:longest] for clip in clips])
 
     # ------------------------------------------------------------------ steps of a network
     @abc.abstractmethod
