@@ -8,6 +8,7 @@ from earnest.cli import Lazy
 
 SUBCOMMANDS: dict[str, tuple[str, str]] = {
     "anonymisation": ("earnest.cli.privacy_anonymisation", "Test who can be recognised in anonymised recordings."),
+    "attributes": ("earnest.cli.privacy_attributes", "Test what a model's activations tell of who speaks."),
 }
 """Each command by its name: the module that holds `<name>_command`, and what it does."""
 
