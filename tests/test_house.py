@@ -18,7 +18,7 @@ FLOORS = (
     ("pillars", "registry", "replies", "run_folder", "spreadsheets"),
     ("arms", "artefacts", "audio", "catalogue"),
     ("data", "records", "plan", "metrics", "models", "voices"),
-    ("anonymisers", "attacks", "defences", "detectors", "explainers", "privacy", "results", "streams"),
+    ("anonymisers", "attacks", "defences", "detectors", "explainers", "mitigation", "privacy", "results", "streams"),
     ("benchmarks",),
     ("engine", "guard", "report"),
     ("tasks",),

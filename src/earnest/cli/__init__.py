@@ -38,6 +38,7 @@ COMMANDS = {
     "explain": ("earnest.cli.explain", "Show which part of a clip decided an answer, and test whether that is so."),
     "fit": ("earnest.cli.fit", "Fit an attack, a defence or a detector to a split of the data."),
     "detect": ("earnest.cli.detect", "Score recordings with a detector: spoofed speech, say."),
+    "mitigate": ("earnest.cli.mitigate", "Try a method against unfairness: the gap before and after, and its price."),
     "poison": ("earnest.cli.poison", "Write training data with a backdoor, to test defences."),
     "anonymise": (
         "earnest.cli.anonymise",
@@ -45,6 +46,7 @@ COMMANDS = {
     ),
     "guard": ("earnest.cli.guard", "Decide on audio, frame by frame, under a policy."),
     "privacy": ("earnest.cli.privacy", "Test what a model keeps of its training data, and what protects it."),
+    "redact": ("earnest.cli.redact", "Replace what is personal in recordings: numbers, names, addresses, dates."),
     "watermark": ("earnest.cli.watermark", "Mark recordings, find the mark, and test which edits it survives."),
     "init": ("earnest.cli.init", "Write or check earnest.toml, the settings of `earnest run` in a folder."),
     "report": ("earnest.cli.look", "Write a run's report again, or compare runs."),

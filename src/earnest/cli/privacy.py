@@ -7,6 +7,9 @@ import click
 from earnest.cli import Lazy
 
 SUBCOMMANDS: dict[str, tuple[str, str]] = {
+    "audit": ("earnest.cli.privacy_audit", "Test whether a model shows which recordings it was trained on."),
+    "extract": ("earnest.cli.privacy_extract", "Test what a model gives back of its training set."),
+    "match": ("earnest.cli.privacy_match", "Draw or keep members and non-members that are alike."),
     "anonymisation": ("earnest.cli.privacy_anonymisation", "Test who can be recognised in anonymised recordings."),
     "attributes": ("earnest.cli.privacy_attributes", "Test what a model's activations tell of who speaks."),
 }
