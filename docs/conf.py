@@ -26,7 +26,18 @@ def _registered_pages() -> None:
     """Write `registered/<kind>.md`: every registered name with its docstring as it stands in the code."""
     folder = Path(__file__).parent / "registered"
     folder.mkdir(exist_ok=True)
-    for kind in ("tasks", "attacks", "defences", "detectors", "streams", "triggers", "models", "voices", "metrics"):
+    for kind in (
+        "tasks",
+        "attacks",
+        "defences",
+        "detectors",
+        "streams",
+        "triggers",
+        "models",
+        "voices",
+        "anonymisers",
+        "metrics",
+    ):
         parts = [
             f"# {kind.capitalize()}\n",
             f"This page is made from the code. `earnest list {kind} --name NAME` prints an entry in seconds, at no cost.\n",

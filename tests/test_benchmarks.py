@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 BENCHMARKS = sorted(path.name for path in (ROOT / "benchmarks").glob("*.py"))
 SMALL = {
+    "anonymisation.py": ["--clips", "2", "--rounds", "1"],
     "attacks.py": ["--clips", "2", "--steps", "2"],
     "core.py": ["--limit", "6"],
     "guard_gateway.py": ["--streams", "5", "--rounds", "1", "--seconds", "2"],

@@ -21,6 +21,7 @@ FIRST = {found[0]: key for key, found in reversed(RUNNABLE.items())}
 QUICK = [command for command in FIRST if command.startswith("earnest list")]
 RUNS = [command for command in FIRST if command.startswith("earnest run")]
 EXPLAINS = [command for command in FIRST if command.startswith("earnest explain")]  # tests/explainers explains items
+ANONYMISES = [command for command in FIRST if command.startswith("earnest anonymise")]  # tests/anonymisers runs them
 FITS = [command for command in FIRST if command.startswith("earnest fit")]  # tests/detectors fits them
 
 
@@ -47,7 +48,8 @@ def call(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_runnable_work_has_commands() -> None:
     assert len(RUNNABLE) > 25
     assert all(RUNNABLE.values()), [key for key, found in RUNNABLE.items() if not found]
-    assert set(FIRST) == {*QUICK, *RUNS, *FITS, *EXPLAINS}
+    assert set(FIRST) == {*QUICK, *RUNS, *FITS, *EXPLAINS, *ANONYMISES}
+    assert {command.split()[-1].partition(":")[0] for command in ANONYMISES} == set(registry("anonymisers").names())
     assert all(
         command.split()[2] in {f"detectors/{name}" for name in registry("detectors").names()} for command in FITS
     )

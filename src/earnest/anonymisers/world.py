@@ -25,7 +25,7 @@ LEAST_RATE = 8_000
 class World(Anonymiser):
     """Pitch and formants scaled over the WORLD vocoder [morise2016-world], both drawn at random for a voice.
 
-    Harvest finds the pitch, CheapTrick the envelope and D4C the aperiodicity, every 5 ms. The pitch is multiplied, envelope
+    DIO and StoneMask find the pitch, CheapTrick the envelope and D4C the aperiodicity, every 5 ms. The pitch is multiplied, envelope
     and aperiodicity are stretched along the frequency axis, and WORLD speaks again. Scaling both uniformly is what
     [yao2023-formant] do inside a neural system; here nothing is trained, and timing, intonation and accent stay as they are, so
     a trained attacker keeps much to go by.
@@ -80,7 +80,8 @@ def _analysed(clip: AudioClip) -> tuple[Floats, Floats, Floats]:
     """Pitch, envelope and aperiodicity; kept for the next voice of the same clip, since the analysis takes most of the time."""
     world = registry.extra("pyworld", needed_by="anonymiser 'world'")
     samples, rate = clip.samples.astype(np.float64), clip.sample_rate
-    pitch, times = world.harvest(samples, rate)
+    rough, times = world.dio(samples, rate)
+    pitch = world.stonemask(samples, rough, times, rate)
     envelope = world.cheaptrick(samples, pitch, times, rate)
     return pitch, envelope, world.d4c(samples, pitch, times, rate)
 

@@ -203,6 +203,8 @@ def command_for(run: Runs) -> str:
         return f"earnest run detectors --model detector/stream:of={of} --limit 4 {out}"
     if kind == "detectors":
         return f"earnest fit detectors/{name} --out fitted/{name}"
+    if kind == "anonymisers":
+        return f"earnest anonymise RECORDINGS OUT --method {name}{':python=MODULE:FUNCTION' if name == 'own' else ''}"
     if kind == "explainers":
         return f"earnest explain RUN ITEM --method {name} --model earnest/reference"
     return f"earnest list {kind} --name {name}"

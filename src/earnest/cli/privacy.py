@@ -12,6 +12,7 @@ SUBCOMMANDS: dict[str, tuple[str, str]] = {
     "match": ("earnest.cli.privacy_match", "Draw or keep members and non-members that are alike."),
     "anonymisation": ("earnest.cli.privacy_anonymisation", "Test who can be recognised in anonymised recordings."),
     "secure": ("earnest.cli.privacy_secure", "Score embeddings that the service never sees; bytes, seconds and error."),
+    "attributes": ("earnest.cli.privacy_attributes", "Test what a model's activations tell of who speaks."),
 }
 """Each command by its name: the module that holds `<name>_command`, and what it does."""
 
