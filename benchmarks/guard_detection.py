@@ -74,7 +74,9 @@ def attacks(data: Path, benign: list[np.ndarray]) -> dict[str, list[np.ndarray]]
         by_kind[row["attack"]].append(samples)
     made = {kind: [one for one in cut(parts, ATTACK_S) if len(one) >= 10 * RATE] for kind, parts in by_kind.items()}
     rng = np.random.default_rng(0)
-    starts = [call[at * RATE : (at + 20) * RATE] for call in benign if len(call) >= CALL_S * RATE for at in (30, 130, 230)]
+    starts = [
+        call[at * RATE : (at + 20) * RATE] for call in benign if len(call) >= CALL_S * RATE for at in (30, 130, 230)
+    ]
     made["loop"] = [np.concatenate([one[: 5 * RATE], one[: 5 * RATE], one[: 5 * RATE]]) for one in starts]
     keys = np.arange(15 * RATE) / RATE
     tones = 0.3 * (np.sin(2 * np.pi * 770 * keys) + np.sin(2 * np.pi * 1336 * keys)) * (keys % 0.3 < 0.1)
