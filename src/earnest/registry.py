@@ -372,6 +372,7 @@ EXTRAS = {
     "presidio_analyzer": "pii",
     "tldextract": "pii",
     "flwr": "federated",
+    "cryptography": "federated",
     "faster_whisper": "asr",
     "moonshine_voice": "moonshine",
     "tokenizers": "embeddings",

@@ -1,57 +1,47 @@
 """Gradient inversion: the features of a clip out of the update that a client made from it.
 
-The attacker knows the model before and after, and looks for features whose gradient points where the update does: the
-cosine distance over all parameters as one vector, with a penalty on roughness [geiping2020-gradients].
-The steps are Adam's on the features themselves, and the step size falls to a tenth at 3/8, 5/8 and 7/8 of the way, as in
-the work's code. A clip whose text is known is the worst case for its speaker, and the default here; the distance does not
-depend on the update's scale, so clipping alone hides nothing.
+The gradient of a convolution is a sum over positions of what came back times what went in, so its rows span the windows
+of the input, if there are fewer positions than channels. Features whose windows all lie in that span, at every position,
+are found by singular values, and the gradient of the bias gives their scale and sign. Neither the text nor a search is
+needed, and the result is exact up to rounding. That the span of a layer's gradient gives its inputs away is
+[petrov2024-dager]; solving for the overlapping windows of a convolution is ours. It reads updates that were made from one
+clip; those of several clips span the windows of all of them.
 
 Success is a likeness to the true features that likeness to clips of others does not reach: a recovered clip has a
-correlation above that of 95 % of them. Two clips are somewhat alike because speech is; a correlation without those of
+correlation above that of 95 % of them. Two clips are alike because both are speech, so a correlation without those of
 others says nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from earnest import registry
 from earnest.errors import BadParameter
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-Floats = NDArray[np.float64]
-Gradient = Mapping[str, NDArray[np.floating[Any]]]
-"""Of parameters by name; those that the update does not hold are not used."""
 
 LEVEL = 0.95
 LEAST_OTHERS = 19
 """Fewer other clips cannot show a likeness that 95 % of them do not reach."""
-_FALLS = (3 / 8, 5 / 8, 7 / 8)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inverted:
-    """What the attacker ends with.
+class Spanned:
+    """What the span of a gradient gives.
 
     Parameters
     ----------
     features : float32 array, shape (n_frames, n_mels)
-    distance : float in [0, 2]
-        Of the update and the gradient of these features: 0 where they point the same way, about 1 for unrelated ones.
-    restart : int
-        Which of the restarts had the smallest distance.
+        With their scale.
+    residual : float in [0, 1]
+        How far the windows stand out of the span, over the next best features: near 0 where one clip alone explains it.
     """
 
     features: NDArray[np.float32]
-    distance: float
-    restart: int
+    residual: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,123 +84,64 @@ class Likeness:
         }
 
 
-def inverted(
-    module: nn.Module,
-    loss: Callable[[nn.Module, Tensor], Tensor],
-    update: Gradient,
-    *,
-    shape: tuple[int, int],
-    n_steps: int = 400,
-    step_size: float = 0.1,
-    roughness: float = 1e-3,
-    n_restarts: int = 1,
-    seed: int = 0,
-) -> Inverted:
-    """The features whose gradient is most like an update.
+def least_frames(rank: int, *, kernel: int, stride: int, padding: tuple[int, int]) -> int:
+    """The fewest frames of a clip whose gradient has this rank: how an attacker learns a clip's length."""
+    return (rank - 1) * stride + kernel - sum(padding)
+
+
+def spanned(
+    weight: NDArray[Any], bias: NDArray[Any], *, n_frames: int, stride: int, padding: tuple[int, int]
+) -> Spanned:
+    """The features whose windows span the gradient of a convolution over time.
 
     Parameters
     ----------
-    module : torch.nn.Module
-        The model before the update; left as it was.
-    loss : callable
-        The client's loss, from the module and features of shape (n_frames, n_mels); it must be differentiable twice.
-    update : mapping of str to array
-        The update divided by minus the learning rate, or what the server received in its place; any scale.
-    shape : tuple of int
-        Frames and bands; an attacker reads them from the length of the text, or tries several.
-    n_steps, step_size : int and float
-        Of Adam.
-    roughness : float
-        Weight of the mean absolute difference between neighbours in time and in frequency.
-    n_restarts : int
-        Beginnings from Gaussian noise; that with the smallest distance is kept.
-    seed : int
+    weight : float array, shape (n_channels, n_mels, kernel)
+        Gradient of the weights of the first layer, of any scale, or what the server received in its place.
+    bias : float array, shape (n_channels,)
+        That of its bias, of the same scale.
+    n_frames : int
+        An attacker reads it from the rank of the gradient.
+    stride : int
+    padding : tuple of int
+        Zeros before and behind the features.
 
     Raises
     ------
     BadParameter
-        If a parameter is out of range, the update has none of the module's parameters, or is zero or not finite.
+        If the gradient has another form, is not finite, or the clip has as many positions as the layer has channels.
     """
-    torch = registry.extra("torch", needed_by="gradient inversion")
-    if min(*shape, n_steps, n_restarts) < 1 or not step_size > 0 or not roughness >= 0:
+    n_channels, n_mels, kernel = weight.shape if weight.ndim == 3 else (0, 0, 0)
+    if not n_channels or bias.shape != (n_channels,) or not (np.isfinite(weight).all() and np.isfinite(bias).all()):
         raise BadParameter(
-            f"shape, n_steps and n_restarts must be at least 1, step_size positive and roughness at least 0, got {shape}, "
-            f"{n_steps}, {n_restarts}, {step_size}, {roughness}"
+            f"the gradient of a convolution has the shape (channels, bands, kernel) and its bias (channels,), all finite; got "
+            f"{weight.shape} and {bias.shape}"
         )
-    parameters = {name: one for name, one in module.named_parameters() if name in update}
-    wanted = [torch.as_tensor(np.asarray(update[name], np.float32)) for name in parameters]
-    length = sum(float(one.square().sum()) for one in wanted)
-    if not 0 < length < float("inf"):
+    n_positions = (n_frames + sum(padding) - kernel) // stride + 1
+    if not 1 <= n_positions < min(n_channels, n_mels * kernel):
         raise BadParameter(
-            f"an update must have parameters of the module and be finite and not zero, got {len(wanted)} of its parameters "
-            f"and the squared length {length}"
+            f"a clip must have fewer positions than the layer has channels ({n_channels}), got {n_positions} of {n_frames} "
+            "frames; take a shorter clip"
         )
-    needed = {name: one.requires_grad for name, one in parameters.items()}
-    try:
-        for one in parameters.values():
-            one.requires_grad_(True)
-        found = [
-            _descended(
-                torch,
-                lambda x: _distance(torch, loss(module, x), list(parameters.values()), wanted),
-                shape=shape,
-                n_steps=n_steps,
-                step_size=step_size,
-                roughness=roughness,
-                seed=seed + restart,
-            )
-            for restart in range(n_restarts)
-        ]
-    finally:
-        for name, one in parameters.items():
-            one.requires_grad_(needed[name])
-    best = min(range(n_restarts), key=lambda place: found[place][1])
-    return Inverted(features=found[best][0], distance=found[best][1], restart=best)
-
-
-def _distance(torch: Any, value: Tensor, parameters: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
-    """One minus the cosine of the gradient and the update, over all parameters as one vector."""
-    made = torch.autograd.grad(value, parameters, create_graph=True, allow_unused=True)
-    pairs = [(torch.zeros_like(one) if grad is None else grad, one) for grad, one in zip(made, wanted, strict=True)]
-    product = sum((grad * one).sum() for grad, one in pairs)
-    lengths = sum(grad.square().sum() for grad, _ in pairs) * sum(one.square().sum() for _, one in pairs)
-    return 1 - product / (lengths + 1e-30).sqrt()
-
-
-def _descended(
-    torch: Any,
-    distance: Callable[[Tensor], Tensor],
-    *,
-    shape: tuple[int, int],
-    n_steps: int,
-    step_size: float,
-    roughness: float,
-    seed: int,
-) -> tuple[NDArray[np.float32], float]:
-    """The features with the smallest distance on the way, and that distance."""
-    begin = np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-    x = torch.tensor(begin, requires_grad=True)
-    optimiser = torch.optim.Adam([x], lr=step_size)
-    schedule = torch.optim.lr_scheduler.MultiStepLR(
-        optimiser, milestones=[max(1, round(part * n_steps)) for part in _FALLS], gamma=0.1
-    )
-    best, least = begin, float("inf")
-    for _ in range(n_steps):
-        optimiser.zero_grad()
-        away = distance(x)
-        if float(away.detach()) < least:
-            best, least = x.detach().numpy().copy(), float(away.detach())
-        (grad,) = torch.autograd.grad(away + roughness * _roughness(x), [x])
-        x.grad = grad
-        optimiser.step()
-        schedule.step()
-    return best, least
-
-
-def _roughness(x: Tensor) -> Tensor:
-    """Mean absolute difference of neighbours; of one frame or one band, that of the other axis alone."""
-    parts = [part.abs().mean() for part in (x[1:] - x[:-1], x[:, 1:] - x[:, :-1]) if part.numel()]
-    return sum(parts) if parts else x.sum() * 0  # type: ignore[return-value]
+    rows = weight.transpose(0, 2, 1).reshape(n_channels, kernel * n_mels).astype(np.float64)
+    basis = np.linalg.svd(rows, full_matrices=False)[2][:n_positions]
+    outside = (np.eye(kernel * n_mels) - basis.T @ basis).reshape(kernel, n_mels, kernel, n_mels)
+    total = np.zeros((n_frames, n_mels, n_frames, n_mels))
+    starts = [place * stride - padding[0] for place in range(n_positions)]
+    for start in starts:
+        low, high = max(0, -start), min(kernel, n_frames - start)
+        inside = slice(start + low, start + high)
+        total[inside, :, inside, :] += outside[low:high, :, low:high, :]
+    size = n_frames * n_mels
+    values, vectors = np.linalg.eigh(total.reshape(size, size))
+    found = vectors[:, 0].reshape(n_frames, n_mels)
+    padded = np.pad(found, (padding, (0, 0)))
+    windows = np.stack([padded[place * stride : place * stride + kernel].ravel() for place in range(n_positions)])
+    back = rows @ np.linalg.pinv(windows)  # what came back at each position, shape (n_channels, n_positions)
+    length = float(bias.astype(np.float64) @ bias.astype(np.float64))
+    scale = float(back.sum(axis=1) @ bias) / length if length > 0 else 1.0
+    residual = float(values[0] / max(values[1], 1e-30))
+    return Spanned(features=(scale * found).astype(np.float32), residual=residual)
 
 
 def likeness(found: NDArray[Any], *, truth: NDArray[Any], others: Sequence[NDArray[Any]]) -> Likeness:

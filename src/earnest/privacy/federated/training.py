@@ -93,45 +93,12 @@ def reference_network(weights: Path | None = None) -> nn.Module:
 
 
 def ctc_loss(module: nn.Module, features: Tensor, characters: Sequence[int]) -> Tensor:
-    """CTC loss of one clip in nats a character, of features of shape (n_frames, n_mels); see `ctc`."""
+    """CTC loss of one clip in nats a character, of features of shape (n_frames, n_mels)."""
     torch = registry.extra("torch", needed_by="federated training")
     heard = module.encode(features[None], torch.tensor([len(features)]))
-    return ctc(torch.log_softmax(module.characters(heard.states[0]), dim=-1), characters) / len(characters)
-
-
-_NEVER = -1e4
-"""In place of minus infinity, whose gradients are none."""
-
-
-def ctc(log_probs: Tensor, characters: Sequence[int]) -> Tensor:
-    """Minus the log-probability of a text under CTC, in nats, by the forward recursion; 0 is the blank.
-
-    Differentiable twice, as torch's own is not: an attacker who matches gradients needs that.
-
-    Parameters
-    ----------
-    log_probs : float tensor, shape (n_states, n_characters)
-    characters : sequence of int
-        None is 0. A text that does not fit into the states has a loss of thousands.
-
-    References
-    ----------
-    [graves2006-ctc]
-    """
-    torch = registry.extra("torch", needed_by="federated training")
-    labels = [0]
-    for one in characters:
-        labels += [one, 0]
-    emitted = log_probs[:, labels]
-    skips = torch.tensor(
-        [0.0 if at > 1 and label and label != labels[at - 2] else _NEVER for at, label in enumerate(labels)]
-    )
-    never = log_probs.new_full((2,), _NEVER)
-    alpha = torch.cat([emitted[0, :2], log_probs.new_full((len(labels) - 2,), _NEVER)])
-    for row in emitted[1:]:
-        one_back, two_back = torch.cat([never[:1], alpha[:-1]]), torch.cat([never, alpha[:-2]]) + skips
-        alpha = torch.logsumexp(torch.stack([alpha, one_back, two_back]), dim=0) + row
-    return -torch.logsumexp(alpha[-2:], dim=0)
+    log_probs = torch.log_softmax(module.characters(heard.states), dim=-1).transpose(0, 1)
+    targets, length = torch.tensor([list(characters)]), torch.tensor([len(characters)])
+    return torch.nn.functional.ctc_loss(log_probs, targets, heard.n_states, length, zero_infinity=True)
 
 
 def mean_loss(module: nn.Module, examples: Sequence[Example]) -> float:

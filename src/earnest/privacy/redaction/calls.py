@@ -8,9 +8,10 @@ were written looking at `development` alone, so that `test` says how they do on 
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,12 @@ from typing import Any
 import numpy as np
 
 from earnest.audio import AudioClip
+from earnest.audio.entry import Entry
 from earnest.audio.mixing import joined
 from earnest.errors import BadParameter
 from earnest.metrics._readings import MONTHS, ONES, number_words, ordinal_words
 from earnest.privacy.redaction.personal import Span
+from earnest.privacy.redaction.sound import FRAME_S, active_frames
 
 VOICES = ("en-us", "en-us+f2", "en", "en-gb-scotland+f3", "en-us+m3", "en-gb-x-rp+f4")
 
@@ -244,6 +247,45 @@ def write_calls(folder: Path, *, per_sentence: int = 3, sentences_per_call: int 
         )
     (folder / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return n_sentences
+
+
+def write_spliced(
+    folder: Path, entries: Iterable[Entry], *, is_personal: Callable[[Entry], bool], per_speaker: int = 2
+) -> int:
+    """Write one recording a speaker: what is personal and what is not in turns, real speech; gives how many there are.
+
+    A personal span begins and ends where the sound of its clip does. Speakers without anything personal are left out.
+
+    Parameters
+    ----------
+    folder : Path
+        Gets WAV files and a manifest, as by `write_calls`.
+    entries : iterable of Entry
+    is_personal : callable
+        Whether a whole clip is personal: a string of digits, say.
+    per_speaker : int
+        Personal clips of a speaker, and others, at most.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    by_speaker: dict[str, tuple[list[Entry], list[Entry]]] = {}
+    for entry in entries:
+        by_speaker.setdefault(str(entry.speaker), ([], []))[is_personal(entry)].append(entry)
+    rows = []
+    for speaker, (others, personal) in sorted(by_speaker.items()):
+        turns = itertools.zip_longest(others[:per_speaker], personal[:per_speaker])
+        clips, spans, begins = [], [], 0.0
+        for entry in (one for pair in turns for one in pair if one is not None):
+            clip = entry.clip()
+            if is_personal(entry):
+                sound = np.flatnonzero(active_frames(clip)) * FRAME_S
+                spans.append([round(begins + sound[0], 4), round(begins + sound[-1] + FRAME_S, 4), "number"])
+            clips.append(clip)
+            begins += clip.duration_s + PAUSE_S
+        if spans:
+            joined(clips, gap_s=PAUSE_S).write(folder / f"{speaker}.wav")
+            rows.append({"path": f"{speaker}.wav", "speaker": speaker, "split": "test", "personal": json.dumps(spans)})
+    (folder / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return len(rows)
 
 
 # ---------------------------------------------------------------- details

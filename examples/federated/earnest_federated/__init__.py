@@ -1,0 +1,1 @@
+"""The two apps that `flwr run` loads."""
