@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 KINDS = (
     "tasks", "attacks", "defences", "detectors", "explainers", "streams", "triggers", "models", "voices", "metrics", "suites", "judges",
-    "benchmarks", "mitigation", "recipes",
+    "anonymisers", "benchmarks", "mitigation", "recipes",
 )  # fmt: skip  # a table: one row a line
 """Every kind that `names` knows."""
 
@@ -369,6 +369,9 @@ EXTRAS = {
     "av": "codecs",
     "inspect_ai": "inspect",
     "pocketsphinx": "asr-small",
+    "presidio_analyzer": "pii",
+    "tldextract": "pii",
+    "flwr": "federated",
     "faster_whisper": "asr",
     "moonshine_voice": "moonshine",
     "tokenizers": "embeddings",
@@ -386,6 +389,11 @@ EXTRAS = {
     "espeakng_loader": "train",
     "audioseal": "watermark",
     "ray": "ray",
+    "opacus": "dp",
+    "tenseal": "secure",
+    "mpyc": "secure",
+    "prometheus_client": "guard",
+    "pyworld": "world",
 }
 """Which extra of earnest brings a module."""
 
