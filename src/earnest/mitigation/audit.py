@@ -49,6 +49,7 @@ SHRINKAGE = 0.2
 THIN = 0.5
 """A group is thin if its share of the minutes or of the speakers is below this part of an even share."""
 ALPHA = 0.05
+CONTRADICTS = 0.25
 
 MEASURES = {
     "level_dbfs": ("level of the speech", "dBFS"),
@@ -130,7 +131,7 @@ class Shared:
     share_first, share_second : float
         Share of the rows with a text whose text the other group says too.
     n_contradicted : int
-        Shared texts whose commonest label is another in the other group.
+        Shared texts of which some label has a share in the one group that is further than a quarter from that in the other.
     """
 
     first: str
@@ -489,12 +490,13 @@ def _shared(first: str, second: str, one: Sequence[Entry], other: Sequence[Entry
         n_texts=len(both),
         share_first=of_both[0] / n[0] if n[0] else math.nan,
         share_second=of_both[1] / n[1] if n[1] else math.nan,
-        n_contradicted=sum(_commonest(said[0][text]) != _commonest(said[1][text]) for text in both),
+        n_contradicted=sum(_differ(said[0][text], said[1][text]) for text in both),
     )
 
 
-def _commonest(labels: Counter[str]) -> str:
-    return min(labels, key=lambda label: (-labels[label], label))
+def _differ(one: Counter[str], other: Counter[str]) -> bool:
+    """Whether the share of a label differs by more than `CONTRADICTS` between two groups that say the same text."""
+    return any(abs(one[x] / one.total() - other[x] / other.total()) > CONTRADICTS for x in one.keys() | other.keys())
 
 
 # ------------------------------------------------------------------ channel
@@ -628,7 +630,7 @@ def _findings(found: Audit) -> list[Finding]:
             out.append(_says("labels", (one.first, one.second), text))
     for one in found.shared:
         if one.n_contradicted:
-            text = f"{one.n_contradicted} of {one.n_texts} texts that {one.first} and {one.second} share have another label in the other group"
+            text = f"{one.n_contradicted} of {one.n_texts} texts that {one.first} and {one.second} share are labelled otherwise in the other group"
             out.append(_says("contradicted", (one.first, one.second), text))
     apart = [one for one in found.shared if not one.n_texts and math.isfinite(one.share_first + one.share_second)]
     if apart and len(apart) == len(found.shared):
