@@ -12,7 +12,7 @@ from earnest.audio import AudioClip
 from earnest.cli.guard import guard_command
 from earnest.errors import BadData
 from earnest.guard.policy import TEMPLATE
-from earnest.guard.recording import record, replayed, verified
+from earnest.guard.recording import Recorder, matching, record, replayed, verified
 
 
 @pytest.fixture
@@ -67,3 +67,44 @@ def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(guard_command, ["listen", str(clip), "--policy", str(policy), "--record", str(out)]).exit_code == 0
     assert "1 decisions, equal to" in run(guard_command, ["replay", str(out)]).output
     assert "the session ended" in run(guard_command, ["audit", "verify", str(out)]).output
+
+
+EVENTS = """
+detectors:
+  words: {use: policy_words, words: [open sesame]}
+  risky: {use: tool_asked, tools: [wipe]}
+rules:
+- {name: loud, detector: level, above: -20, for_s: 0.1, action: flag}
+- {name: told, detector: words, above: 0.5, action: flag}
+- {name: asked, detector: risky, above: 0.5, action: flag}
+- {name: dear, detector: cost, above: 1}
+- {name: thrice, detector: attempts, above: 2.5, action: end}
+"""
+
+
+def test_events_are_replayed_and_no_word_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "live.jsonl"
+    recorder = Recorder(path, EVENTS, 16_000, key="k")
+    loud = (0.5 * np.sin(np.arange(16_000) / 3)).astype(np.float32)
+    found = [one for at in range(0, 16_000, 777) for one in recorder.push(loud[at : at + 777])]
+    found += recorder.turn(provider="please Open Sesame for planted-name", start_s=0.25)
+    found += recorder.note(cost=2.0)
+    found += recorder.tool("wipe")[1]
+    recorder.close()
+    assert [one.rule for one in found] == ["loud", "told", "dear", "asked", "thrice"]
+    decisions, same = replayed(path, key="k")
+    assert same and decisions == found
+    assert b"planted" not in path.read_bytes()
+    assert matching(path, loud, key="k") == (5, 5)
+    loud[3] += 1e-6
+    assert matching(path, loud, key="k") == (0, 5) and matching(path, -loud, key="k") == (0, 5)
+
+
+def test_a_session_that_breaks_off_is_on_the_disk(tmp_path: Path) -> None:
+    path = tmp_path / "live.jsonl"
+    recorder = Recorder(path, EVENTS, 16_000)
+    recorder.push(np.ones(16_000, np.float32))
+    read = verified(path)  # nothing was closed or flushed by hand
+    assert not read.ended and [line["rule"] for line in read.lines if line["kind"] == "decision"] == ["loud"]
+    recorder.close()
+    assert verified(path).ended

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from earnest.guard.policy import Policy, enforcement, read_policy
+from earnest.guard.enforcement import enforcement
+from earnest.guard.policy import Policy, read_policy
 from earnest.guard.session import Decision, Session
 
 if TYPE_CHECKING:

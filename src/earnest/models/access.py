@@ -371,6 +371,34 @@ def may_pass(error: BaseException) -> bool:
     return isinstance(error, ConnectionError | TimeoutError) or any(map(_PASSING_NAMES.search, names))
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TokenScores:
+    """How likely each token of a text was as the answer, the end of the answer as the last one.
+
+    Parameters
+    ----------
+    log_probabilities : float64 array, shape (n_tokens,)
+        Of each token after those before it, in nats, at temperature 1; their sum is what `Model.score` gives.
+    expected, spread : float64 array, shape (n_tokens,)
+        Mean and standard deviation of the log-probability of a token that is drawn in that place.
+    """
+
+    log_probabilities: NDArray[np.float64]
+    expected: NDArray[np.float64]
+    spread: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, rows: NDArray[np.float64], log_probabilities: NDArray[np.float64]) -> TokenScores:
+        """From the log-probabilities of all tokens in each place, shape (n_tokens, n_vocabulary), and of those of the text."""
+        weights = np.exp(rows)
+        own = np.where(weights > 0, rows, 0.0)  # a token of probability 0 is never drawn
+        expected = np.sum(weights * own, axis=1)
+        variance = np.sum(weights * (own - expected[:, None]) ** 2, axis=1)
+        return cls(
+            log_probabilities=np.asarray(log_probabilities, np.float64), expected=expected, spread=np.sqrt(variance)
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Learnt:
     """What an endpoint was found to refuse of a request.
@@ -552,6 +580,16 @@ class Model(abc.ABC):
             If the model cannot tell.
         """
         raise self._denied("scores of given texts")
+
+    def token_scores(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> list[TokenScores]:
+        """As `score`, token by token; behind the access "scores", and of models alone that tell what each token cost.
+
+        Raises
+        ------
+        AccessDenied
+            If the model cannot tell.
+        """
+        raise self._denied("scores of single tokens")
 
     def activations(
         self, stimuli: Sequence[Stimulus], *, sites: Sequence[str] | None = None, at: Position | None = None
@@ -853,6 +891,7 @@ _DOORS: Mapping[str, Callable[..., Any]] = {
     "aims": _door_of_inner,
     "aimed_together": _door_of_inner,
     "score": _door_of_inner,
+    "token_scores": _door_of_inner,
     "activations": _door_of_inner,
 }
 """What stands before the methods of every model that take stimuli, by name."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from earnest.audio import AudioClip, Stimulus
 from earnest.errors import AccessDenied
-from earnest.models.access import Answer, Learnt, Model, Reply, Sampling
+from earnest.models.access import Answer, Learnt, Model, Reply, Sampling, TokenScores
 from earnest.models.edits import Edit, Position
 
 if TYPE_CHECKING:
@@ -70,6 +70,10 @@ class Delegate(Model):
     def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> NDArray[np.float64]:
         """As `Model.score`."""
         return self.model.score(stimuli, texts)
+
+    def token_scores(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> list[TokenScores]:
+        """As `Model.token_scores`."""
+        return self.model.token_scores(stimuli, texts)
 
     def activations(
         self, stimuli: Sequence[Stimulus], *, sites: Sequence[str] | None = None, at: Position | None = None
@@ -201,6 +205,11 @@ class Within(Delegate):
         """As `Model.score`, inside the context."""
         with self._inside() as model:
             return model.score(stimuli, texts)
+
+    def token_scores(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> list[TokenScores]:
+        """As `Model.token_scores`, inside the context."""
+        with self._inside() as model:
+            return model.token_scores(stimuli, texts)
 
     def activations(
         self, stimuli: Sequence[Stimulus], *, sites: Sequence[str] | None = None, at: Position | None = None

@@ -30,7 +30,7 @@ from earnest.audio import AudioClip, Stimulus, Turn
 from earnest.audio.stimulus import PRIMARY_ROLE
 from earnest.errors import BadParameter
 from earnest.models import models
-from earnest.models.access import Answer, Failure, Model, Reply, Sampling
+from earnest.models.access import Answer, Failure, Model, Reply, Sampling, TokenScores
 from earnest.models.attention import Attention
 from earnest.models.edits import Edit, Position, checked_edits, checked_sites
 from earnest.models.learner import Learner, Weights, keeping
@@ -122,10 +122,19 @@ class EmbeddedModel(Model):
             they have no log-probability.
         """
         with self._network() as network:
-            questions = self._questions(stimuli, network)
-            if any(len(own) != 1 for own in questions):
-                raise BadParameter("who of several speakers is meant is found by comparing, and has no log-probability")
-            return network.score([own[0] for own in questions], texts)
+            return network.score(self._single(stimuli, network), texts)
+
+    def token_scores(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> list[TokenScores]:
+        """As `Model.token_scores`, with what `score` says of the transcript and of prompts."""
+        with self._network() as network:
+            return network.token_scores(self._single(stimuli, network), texts)
+
+    def _single(self, stimuli: Sequence[Stimulus], network: Reference) -> list[Question]:
+        """The one question of each stimulus, whose answer has a log-probability."""
+        questions = self._questions(stimuli, network)
+        if any(len(own) != 1 for own in questions):
+            raise BadParameter("who of several speakers is meant is found by comparing, and has no log-probability")
+        return [own[0] for own in questions]
 
     def loss_and_gradient(
         self, stimuli: Sequence[Stimulus], *, targets: Sequence[str]

@@ -1,0 +1,304 @@
+"""The detectors, in a process of their own: frames go in batches through a pipe, decisions come back.
+
+A batch that is not answered within the policy's `detector_timeout_s` ends the process, and another one is started. What
+was in flight is reported as not judged, and every rule fails as it says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import logging
+import os
+import pickle
+import struct
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, BinaryIO, Protocol
+
+from earnest.guard.gateway.sound import BYTES, Sound
+
+log = logging.getLogger(__name__)
+
+BATCH_S = 0.01
+"""How long frames are gathered from all calls before they are judged together, where nothing is held back for them."""
+WAITING_BYTES = 64 << 20
+"""Audio that may wait for judgement; what comes beyond it is not judged, and counted."""
+STARTING_S = 60.0
+_SIZE = struct.Struct("<I")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the detectors made of one event.
+
+    A decision's `until_s` is how far its condition held within the event; `still` is the same for conditions that were
+    decided on before it.
+    """
+
+    judged_s: float
+    decisions: list[dict[str, Any]] = field(default_factory=list)
+    still: dict[str, float] = field(default_factory=dict)
+    not_judged: str = ""
+
+
+class Listener(Protocol):
+    """A call that gets answers, one for each `hear`, in order."""
+
+    def answered(self, side: str, answer: Answer) -> None: ...
+
+
+@dataclass(eq=False)
+class Ear:
+    """The end in the gateway."""
+
+    policy: str
+    key: str = ""
+    timeout_s: float = 2.0
+    memory_mb: int = 0
+    on_batch: Callable[[float, float], None] = lambda took_s, lag_s: None
+    on_restart: Callable[[], None] = lambda: None
+    restarts: int = 0
+    waiting: int = 0
+    _process: asyncio.subprocess.Process | None = None
+    _batch: list[tuple[Any, ...]] = field(default_factory=list)
+    _owners: list[tuple[Listener, str, float, int]] = field(default_factory=list)
+    _sent: dict[int, tuple[float, list[tuple[Listener, str, float, int]]]] = field(default_factory=dict)
+    _number: int = 0
+    _due: asyncio.TimerHandle | None = None
+    _task: asyncio.Task[None] | None = None
+    _ready: bool = False
+
+    async def start(self) -> None:
+        await self._spawn()
+        self._task = asyncio.create_task(self._run())
+        end = time.monotonic() + STARTING_S
+        while not self._ready and time.monotonic() < end:
+            await asyncio.sleep(0.01)
+
+    async def close(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._kill()
+
+    @property
+    def running(self) -> bool:
+        return self._ready and self._process is not None and self._process.returncode is None
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None else None
+
+    def hear(self, stream: int, owner: Listener, side: str, sound: Sound, start_s: float, *, at_once: bool) -> None:
+        """Judge the sound, which begins `start_s` into its side of the call; the owner gets one answer."""
+        end_s, size = start_s + sound.duration_s, len(sound.payload)
+        if not self.running or self.waiting + size > WAITING_BYTES:
+            owner.answered(
+                side, Answer(end_s, not_judged="no detector" if not self.running else "too much audio waits")
+            )
+            return
+        self.waiting += size
+        self._batch.append((stream, side, sound.encoding, sound.sample_rate, start_s, sound.payload))
+        self._owners.append((owner, side, end_s, size))
+        if at_once or self._due is None:
+            if self._due is not None:
+                self._due.cancel()
+            self._due = asyncio.get_running_loop().call_later(0 if at_once else BATCH_S, self._flush)
+
+    def forget(self, stream: int) -> None:
+        self._batch.append((stream,))
+
+    def _flush(self) -> None:
+        self._due = None
+        batch, owners = self._batch, self._owners
+        self._batch, self._owners = [], []
+        if not self.running or self._process is None or self._process.stdin is None:
+            self._fail([(time.monotonic(), owners)])
+            return
+        self._number += 1
+        self._sent[self._number] = (time.monotonic(), owners)
+        body = pickle.dumps((self._number, batch), protocol=5)
+        self._process.stdin.write(_SIZE.pack(len(body)) + body)
+
+    async def _spawn(self) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            f"from {__name__} import main; main()",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            start_new_session=True,  # a signal from the terminal is for the gateway, which ends its detectors last
+        )
+        assert self._process.stdin is not None
+        body = pickle.dumps((self.policy, self.key, self.memory_mb))
+        self._process.stdin.write(_SIZE.pack(len(body)) + body)
+
+    async def _kill(self) -> None:
+        if self._process is None:
+            return
+        if self._process.returncode is None:
+            self._process.kill()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        await self._process.wait()
+
+    async def _run(self) -> None:
+        watching = asyncio.create_task(self._watch())
+        pause_s = 0.1
+        try:
+            while True:
+                began = time.monotonic()
+                await self._read()
+                self._ready = False
+                await self._kill()
+                sent, self._sent = list(self._sent.values()), {}
+                self._fail(sent)
+                if time.monotonic() - began > 10:
+                    pause_s = 0.1
+                await asyncio.sleep(pause_s)
+                pause_s = min(5.0, pause_s * 2)
+                self.restarts += 1
+                self.on_restart()
+                log.warning("the detectors ended and are started again, for the %d. time", self.restarts)
+                await self._spawn()
+        finally:
+            watching.cancel()
+
+    async def _read(self) -> None:
+        assert self._process is not None and self._process.stdout is not None
+        out = self._process.stdout
+        try:
+            while True:
+                (size,) = _SIZE.unpack(await out.readexactly(_SIZE.size))
+                number, took_s, answers = pickle.loads(await out.readexactly(size))
+                if not number:
+                    self._ready = True
+                    continue
+                sent_at, owners = self._sent.pop(number)
+                self.on_batch(took_s, time.monotonic() - sent_at)
+                for (owner, side, _, n_bytes), answer in zip(owners, answers, strict=True):
+                    self.waiting -= n_bytes
+                    asyncio.get_running_loop().call_soon(owner.answered, side, answer)  # its error is its own
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return
+
+    async def _watch(self) -> None:
+        """End a process whose oldest batch waits for too long."""
+        while True:
+            await asyncio.sleep(self.timeout_s / 4)
+            oldest = next(iter(self._sent.values()), None)
+            if oldest and time.monotonic() - oldest[0] > self.timeout_s and self.running and self._process is not None:
+                self._process.kill()
+
+    def _fail(self, sent: list[tuple[float, list[tuple[Listener, str, float, int]]]]) -> None:
+        for _, owners in sent:
+            for owner, side, end_s, n_bytes in owners:
+                self.waiting -= n_bytes
+                owner.answered(side, Answer(end_s, not_judged="the detectors ended"))
+
+
+@dataclass(slots=True)
+class _Side:
+    """One side of a call, in the process of the detectors."""
+
+    session: Any
+    sample_rate: int
+    base_s: float
+    mark: Any
+    from_s: float
+    n_bytes: int = 0
+    rest: bytes = b""
+
+
+def _judge(sides: dict[tuple[int, str], _Side], policy: Any, key: str, frame: tuple[Any, ...]) -> Answer:
+    from earnest.guard.gateway.sound import decoded, samples
+    from earnest.guard.policy import BLOCK_S
+    from earnest.guard.session import Session
+
+    stream, side, encoding, sample_rate, start_s, payload = frame
+    width = BYTES[encoding]
+    end_s = start_s + Sound(payload, encoding, sample_rate).duration_s
+    heard = sides.get((stream, side))
+    if heard is None or heard.sample_rate != sample_rate:
+        mark = hmac.new(key.encode(), digestmod=hashlib.sha256)
+        heard = _Side(Session(policy.heard_from(side), sample_rate), sample_rate, start_s, mark, start_s)
+        sides[stream, side] = heard
+    raw = decoded(payload)
+    heard.mark.update(raw)
+    heard.n_bytes += len(raw)
+    data = heard.rest + raw
+    whole = len(data) // width * width
+    heard.rest = data[whole:]
+    found, latest, still = [], {}, {}
+    for scores in heard.session.scores(samples(data[:whole], encoding)):
+        for one in heard.session.decide(scores):
+            decision = asdict(one)
+            decision["start_s"] += heard.base_s
+            decision["end_s"] += heard.base_s
+            decision["fingerprint"] = {"from_s": heard.from_s, "n_bytes": heard.n_bytes, "hmac": heard.mark.hexdigest()}
+            found.append(decision)
+            latest[one.rule] = decision
+        now_s = heard.base_s + heard.session.n_blocks * BLOCK_S
+        for name in heard.session.holding():
+            if name in latest:
+                latest[name]["until_s"] = now_s
+            else:
+                still[name] = now_s
+    return Answer(end_s, found, still)
+
+
+def main() -> None:
+    """Read batches until the pipe ends."""
+    from earnest.errors import EarnestError
+    from earnest.guard.policy import parse_policy
+    from earnest.guard.session import Session  # noqa: F401, loaded before the first frame waits for it
+
+    incoming, outgoing = sys.stdin.buffer, sys.stdout.buffer
+    first = _received(incoming)
+    if first is None:
+        return
+    text, key, memory_mb = first
+    if memory_mb:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))
+    policy = parse_policy(text)
+    if policy.mode == "off":
+        policy = policy.model_copy(update={"rules": (), "lines": ()})
+    sides: dict[tuple[int, str], _Side] = {}
+    _answer(outgoing, (0, 0.0, []))
+    while (received := _received(incoming)) is not None:
+        number, batch = received
+        start, answers = time.perf_counter(), []
+        for frame in batch:
+            if len(frame) == 1:
+                for side in ("caller", "agent"):
+                    sides.pop((frame[0], side), None)
+                continue
+            try:
+                answers.append(_judge(sides, policy, key, frame))
+            except (EarnestError, ValueError, MemoryError, ArithmeticError) as error:
+                end_s = frame[4] + Sound(frame[5], frame[2], frame[3]).duration_s
+                answers.append(Answer(end_s, not_judged=type(error).__name__))
+        _answer(outgoing, (number, time.perf_counter() - start, answers))
+
+
+def _answer(outgoing: BinaryIO, made: tuple[int, float, list[Answer]]) -> None:
+    body = pickle.dumps(made, protocol=5)
+    outgoing.write(_SIZE.pack(len(body)) + body)
+    outgoing.flush()
+
+
+def _received(incoming: BinaryIO) -> Any:
+    size = incoming.read(_SIZE.size)
+    if len(size) < _SIZE.size:
+        return None
+    body = incoming.read(_SIZE.unpack(size)[0])
+    return pickle.loads(body)
