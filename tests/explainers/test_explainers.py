@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from earnest.explainers import Asked, Decision, Explainer, Map, Tiles, explainer
 from earnest.explainers._base import BASELINES
 from earnest.explainers._trust import checks_of, evidence, random_weights, rank_correlation, trust_of
 from earnest.models.access import Answer, Failure, Model, Reply, Sampling, System
-from earnest.runs.explain import explain_stimulus
+from earnest.runs.explain import Explanation, _within_ceiling, explain_stimulus
 
 sys.path.insert(0, str(Path(__file__).parent))
 from small import CLIP, FIRST, SECOND, Small
@@ -305,3 +306,33 @@ class Loudness(Explainer):
 
     def explain(self, asked: Asked, tiles: Tiles, *, seed: int = 0) -> Map:
         return Map(tiles.summed(np.square(tiles.clip.samples, dtype=np.float64)))
+
+
+class Dear(Places):
+    """The same at an address, where a token costs."""
+
+    name, destination = "dear", "example.org"
+    ask = Model.ask
+
+    async def ask_one(self, stimulus: Stimulus, *, sampling: Sampling = Sampling()) -> Answer:  # noqa: B008
+        text = "I cannot help with that." if self.heard(stimulus) else "The answer is 4."
+        return Answer(text=text, usage={"input_tokens": 100.0, "input_audio_tokens": 0.0, "output_tokens": 10.0})
+
+
+def test_a_ceiling_holds_and_questions_are_counted() -> None:
+    def explained(model: Model) -> Explanation:
+        stimulus = Stimulus(clips={"speech": NOISE}, prompt="?")
+        occlusion = explainers.make("occlusion")
+        assert isinstance(occlusion, Explainer)
+        return explain_stimulus(System(model), stimulus, explainer=occlusion, decision=Decision("refuse"))
+
+    price = ["in=1,audio_in=1,out=1"]
+    made = asyncio.run(_within_ceiling(Dear(), explained, max_cost=10, price=price))
+    assert made.file.cost_usd == pytest.approx(made.file.n_queries * 110e-6) and made.file.n_queries > 100
+    assert made.file.checks is None  # a model elsewhere is not asked for them by itself
+    with pytest.raises(ModelFailed, match=r"the ceiling of 0.001 USD leaves no room for a call"):
+        asyncio.run(_within_ceiling(Dear(), explained, max_cost=0.001, price=price))
+    with pytest.raises(
+        BadParameter, match="a ceiling needs prices, and none is known for dear; give them with --price"
+    ):
+        asyncio.run(_within_ceiling(Dear(), explained, max_cost=1, price=[]))
