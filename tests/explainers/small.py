@@ -14,6 +14,10 @@ _RNG = np.random.default_rng(16)
 FIRST = _RNG.normal(0, 0.2, (8, N))
 SECOND = -_RNG.normal(0, 1.0, 8)
 CLIP = AudioClip(np.random.default_rng(17).normal(0, 0.2, N).clip(-0.9, 0.9).astype(np.float32), RATE)
+THIRD = _RNG.normal(0, 1.0, (5, 8))
+OTHERS, ASKED = _RNG.normal(0, 0.05, (14, N)), _RNG.normal(0, 0.4, (14, N))
+LOUDER = _RNG.normal(0, 0.05, (14, N)) + 0.02 * np.sign(FIRST[3])
+"""Inputs of a concept, others, and those that are asked about."""
 
 
 def value(x: np.ndarray) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,11 +17,12 @@ from earnest.errors import AccessDenied, BadData, BadParameter, ModelFailed
 from earnest.explainers import Asked, Decision, Explainer, Map, Tiles, explainers
 from earnest.explainers._base import BASELINES
 from earnest.explainers._trust import checks_of, evidence, random_weights, rank_correlation, trust_of
+from earnest.explainers.concepts import area, concept_direction, holm, permutation_p, tcav_score
 from earnest.models.access import Answer, Failure, Model, Reply, Sampling, System
-from earnest.runs.explain import explain_stimulus
+from earnest.runs.explain import Explanation, _within_ceiling, explain_stimulus
 
 sys.path.insert(0, str(Path(__file__).parent))
-from small import CLIP, FIRST, SECOND, Small
+from small import ASKED, CLIP, FIRST, LOUDER, OTHERS, SECOND, THIRD, Small
 
 GOLDEN = json.loads((Path(__file__).parent / "golden.json").read_text(encoding="utf-8"))
 RATE = 1_000
@@ -150,6 +152,18 @@ def test_tiles_of_frequency_mute_a_band() -> None:
     left = np.abs(clip.samples[1000:7000] - 0.2 * low[1000:7000]).max()
     right = np.abs(clip.samples[9000:] - tiles.clip.samples[9000:]).max()
     assert left < 0.01 and right < 1e-3
+
+
+def test_many_tiles_muted_at_once_are_the_sum_of_each() -> None:
+    rng = np.random.default_rng(3)
+    tiles = Tiles(AudioClip(rng.normal(0, 0.1, 8_000).astype(np.float32), 16_000), seconds=0.1, bands=4)
+    x = tiles.clip.samples.astype(np.float64)
+    for baseline in ("silence", "noise", "local_mean"):
+        masks = np.concatenate([np.eye(len(tiles), dtype=bool), rng.random((1, len(tiles))) < 0.5])
+        *each, both = [clip.samples - x for clip in tiles.muted(masks, baseline=baseline, seed=1)]  # type: ignore[arg-type]
+        np.testing.assert_allclose(sum(one for one, m in zip(each, masks[-1], strict=True) if m), both, atol=2e-6)
+    (silent,) = tiles.muted(np.ones((1, len(tiles)), bool))
+    assert np.abs(silent.samples).max() < 1e-6
 
 
 def test_gradient_methods_agree_where_there_is_no_noise() -> None:
@@ -305,3 +319,52 @@ class Loudness(Explainer):
 
     def explain(self, asked: Asked, tiles: Tiles, *, seed: int = 0) -> Map:
         return Map(tiles.summed(np.square(tiles.clip.samples, dtype=np.float64)))
+
+
+class Dear(Places):
+    """The same at an address, where a token costs."""
+
+    name, destination = "dear", "example.org"
+    ask = Model.ask
+
+    async def ask_one(self, stimulus: Stimulus, *, sampling: Sampling = Sampling()) -> Answer:  # noqa: B008
+        text = "I cannot help with that." if self.heard(stimulus) else "The answer is 4."
+        return Answer(text=text, usage={"input_tokens": 100.0, "input_audio_tokens": 0.0, "output_tokens": 10.0})
+
+
+def test_a_ceiling_holds_and_questions_are_counted() -> None:
+    def explained(model: Model) -> Explanation:
+        stimulus = Stimulus(clips={"speech": NOISE}, prompt="?")
+        occlusion = explainers.make("occlusion")
+        assert isinstance(occlusion, Explainer)
+        return explain_stimulus(System(model), stimulus, explainer=occlusion, decision=Decision("refuse"))
+
+    price = ["in=1,audio_in=1,out=1"]
+    made = asyncio.run(_within_ceiling(Dear(), explained, max_cost=10, price=price))
+    assert made.file.cost_usd == pytest.approx(made.file.n_queries * 110e-6) and made.file.n_queries > 100
+    assert made.file.checks is None  # a model elsewhere is not asked for them by itself
+    with pytest.raises(ModelFailed, match=r"the ceiling of 0.001 USD leaves no room for a call"):
+        asyncio.run(_within_ceiling(Dear(), explained, max_cost=0.001, price=price))
+    with pytest.raises(
+        BadParameter, match="a ceiling needs prices, and none is known for dear; give them with --price"
+    ):
+        asyncio.run(_within_ceiling(Dear(), explained, max_cost=1, price=[]))
+
+
+def test_a_concept_equals_that_of_captum() -> None:
+    hidden = {name: np.tanh(rows @ FIRST.T) for name, rows in (("own", LOUDER), ("rest", OTHERS), ("asked", ASKED))}
+    direction = concept_direction(hidden["own"], hidden["rest"])
+    np.testing.assert_allclose(direction, GOLDEN["direction"], atol=1e-5)
+    outer = np.tanh(hidden["asked"] @ THIRD.T)
+    slopes = ((1 - outer**2) * SECOND[:5]) @ THIRD  # of the decision to the hidden layer
+    other, own = GOLDEN["tcav"]
+    assert tcav_score(slopes, direction) == pytest.approx(own, abs=1e-5) and 0 < own < 1
+    assert tcav_score(slopes, -direction) == pytest.approx(other, abs=1e-5)
+
+
+def test_p_values_by_permutation_and_their_correction() -> None:
+    rng = np.random.default_rng(0)
+    assert permutation_p(np.ones(10), np.zeros(20), rng=rng) == 1 / 2000
+    assert permutation_p(np.full(5, 0.5), np.full(10, 0.5), rng=rng) == 1.0
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])  # 3 * 0.01; 2 * 0.03; 1 * 0.04, raised
+    assert area(np.array([2.0, 1.0]), np.array([0.0, 1.0])) == 0.875

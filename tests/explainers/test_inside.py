@@ -88,7 +88,7 @@ def test_shares_of_audio_and_transcript_are_shapley_values(asked: Asked, beside:
 
 def test_gradients_to_a_state_are_its_derivative(model: Model, asked: Asked) -> None:
     target, site = "sorry i cannot help with that", "decoder.1"
-    (gradient,) = gradients_at(model, [asked.stimulus], [target], site=site, at="sep")
+    (gradient,) = gradients_at(model, [asked.stimulus], [target], sites=[site], at="sep")[site]
     step = np.random.default_rng(0).normal(0, 1, gradient.size)
     values = []
     for sign in (1, -1):

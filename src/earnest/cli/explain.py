@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from earnest.cli import plugin_option, print_json
-from earnest.cli._endpoint import model_option
+from earnest.cli._endpoint import model_option, price_option
 
 
 @click.command(
@@ -42,7 +42,13 @@ from earnest.cli._endpoint import model_option
     type=click.Choice(["free", "held"]),
     help="Whether a model that writes one first keeps it while the clip changes; default: held for gradients.",
 )
-@click.option("--checks/--no-checks", default=True, help="Make the map again: in noise, random weights, other methods.")
+@click.option(
+    "--checks/--no-checks",
+    default=None,
+    help="Make the map again: in noise, with random weights, by other methods; default: where no question leaves this machine.",
+)
+@click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Ceiling on cost; no call exceeds it.")
+@price_option
 @click.option("--random", "n_random", type=click.IntRange(19), default=19, show_default=True, help="Random maps.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder; default: explanation/ here.")

@@ -169,6 +169,11 @@ class Tiles:
         if self.bands == 1:
             where = np.repeat(mask[:, 0], lengths)
             y = np.where(where, self._instead(where, baseline, seed), x)
+        elif baseline != "infill":  # what stands instead of a tile is the same whatever else is muted
+            y = x.copy()
+            for time, band in np.argwhere(mask):
+                start, part = self._parts(baseline, seed)[time * self.bands + band]
+                y[start : start + part.size] += part
         else:
             y = x + sum(
                 self._band(self._instead(where, baseline, seed) - x, where, band)
@@ -176,6 +181,25 @@ class Tiles:
                 if (where := np.repeat(mask[:, band], lengths)).any()
             )
         return AudioClip(np.clip(y, -1, 1).astype(np.float32), self.clip.sample_rate)
+
+    def _parts(self, baseline: Baseline, seed: int) -> list[tuple[int, Fraction]]:
+        """What muting each tile adds to the clip, and from which sample on."""
+        key = (baseline, seed)
+        if key not in self._kept:
+            x = np.asarray(self.clip.samples, dtype=np.float64)
+            change = self._instead(np.ones(x.size, bool), baseline, seed) - x
+            parts = []
+            for since, until in zip(self.edges[:-1], self.edges[1:], strict=True):
+                where = np.zeros(x.size, bool)
+                where[since:until] = True
+                start, end = max(0, since - N_FFT), until + N_FFT
+                parts += [(start, self._band(change, where, band)[start:end]) for band in range(self.bands)]
+            self._kept[key] = parts
+        return self._kept[key]
+
+    @cached_property
+    def _kept(self) -> dict[tuple[Baseline, int], list[tuple[int, Fraction]]]:
+        return {}
 
     def _instead(self, where: Masks, baseline: Baseline, seed: int) -> Fraction:
         x = np.asarray(self.clip.samples, dtype=np.float64)

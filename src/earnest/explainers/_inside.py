@@ -135,27 +135,35 @@ def states_of(
 
 
 def gradients_at(
-    model: Model, stimuli: Sequence[Stimulus], targets: Sequence[str], *, site: str, at: Any
-) -> NDArray[np.float64]:
-    """The gradient of the mean log-probability of each target's tokens to the state at a site, shape (n_stimuli, width).
+    model: Model, stimuli: Sequence[Stimulus], targets: Sequence[str], *, sites: Sequence[str], at: Any
+) -> dict[str, NDArray[np.float64]]:
+    """The gradient of the mean log-probability of each target's tokens to the state at each site, shape (n_stimuli, width).
 
     Where a site has several positions the gradient to a change of all of them alike, their sum.
     """
-    found = []
+    found: dict[str, list[NDArray[np.float64]]] = {site: [] for site in sites}
     for stimulus, target in zip(stimuli, targets, strict=True):
-        kept: list[Any] = []
-
-        def watch(rows: Any, kept: list[Any] = kept) -> Any:
-            if rows.requires_grad:
-                rows.register_hook(lambda gradient: kept.append(gradient.detach().float().cpu().numpy()))
-            return rows
-
-        with model.hooked([Edit(site=site, at=at, change=watch, differentiable=True)]) as watched:
+        kept: dict[str, list[Any]] = {site: [] for site in sites}
+        edits = [Edit(site=site, at=at, change=_watching(kept[site]), differentiable=True) for site in sites]
+        with model.hooked(edits) as watched:
             watched.loss_and_gradient([stimulus], targets=[target])
-        if not kept:
-            raise BadParameter(f"no gradient reaches {site!r} at {at!r} of {model.name!r}; take another site")
-        found.append(-sum(np.asarray(each, dtype=np.float64).sum(axis=0) for each in kept))
-    return np.stack(found)
+        for site, gradients in kept.items():
+            if not gradients:
+                raise BadParameter(f"no gradient reaches {site!r} at {at!r} of {model.name!r}; take another site")
+            rows = [gradient.detach().double().cpu().numpy().sum(axis=0) for gradient in gradients]
+            found[site].append(-np.sum(rows, axis=0))
+    return {site: np.stack(rows) for site, rows in found.items()}
+
+
+def _watching(kept: list[Any]) -> Any:
+    """A change that changes nothing and keeps the gradients that come back to what it sees."""
+
+    def watch(rows: Any) -> Any:
+        if rows.requires_grad:
+            rows.register_hook(kept.append)
+        return rows
+
+    return watch
 
 
 def labelled(rows: Sequence[Entry], label: str, *, by: str, least: int = 4) -> tuple[list[Entry], NDArray[np.int64]]:

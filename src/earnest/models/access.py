@@ -39,6 +39,7 @@ from earnest.run_folder import plain_json
 from earnest.text import valid_text
 
 if TYPE_CHECKING:
+    from earnest.models.attention import Attention
     from earnest.models.learner import Learner
 
 Hears = Literal["words", "voice", "sound"]
@@ -630,6 +631,17 @@ class Model(abc.ABC):
         float32 array, shape (n_states, n_tokens)
         """
         raise self._denied("logits of its states")
+
+    def attention(self, stimulus: Stimulus, *, answer: str | None = None, against: str | None = None) -> Attention:
+        """What the decoder attends to where the answer's first token is decided; behind the access "activations".
+
+        Parameters
+        ----------
+        stimulus : Stimulus
+        answer, against : str or None
+            With an answer the gradient of its first token's logit, less that of `against`, to each weight is given too.
+        """
+        raise self._denied("its attention")
 
     def token_texts(self, tokens: Sequence[int]) -> list[str]:
         """The text of each token of `lens`."""

@@ -17,6 +17,7 @@ from earnest.models.access import Answer, Learnt, Model, Reply, Sampling, TokenS
 from earnest.models.edits import Edit, Position
 
 if TYPE_CHECKING:
+    from earnest.models.attention import Attention
     from earnest.models.learner import Learner
 
 ATTRIBUTES: tuple[str, ...] = tuple(name for name in Model.__annotations__ if not name.startswith("_"))
@@ -87,6 +88,10 @@ class Delegate(Model):
     def lens(self, states: NDArray[Any], *, site: str) -> NDArray[np.float32]:
         """As `Model.lens`."""
         return self.model.lens(states, site=site)
+
+    def attention(self, stimulus: Stimulus, *, answer: str | None = None, against: str | None = None) -> Attention:
+        """As `Model.attention`."""
+        return self.model.attention(stimulus, answer=answer, against=against)
 
     def token_texts(self, tokens: Sequence[int]) -> list[str]:
         """As `Model.token_texts`."""

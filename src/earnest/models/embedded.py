@@ -31,6 +31,7 @@ from earnest.audio.stimulus import PRIMARY_ROLE
 from earnest.errors import BadParameter
 from earnest.models import models
 from earnest.models.access import Answer, Failure, Model, Reply, Sampling, TokenScores
+from earnest.models.attention import Attention
 from earnest.models.edits import Edit, Position, checked_edits, checked_sites
 from earnest.models.learner import Learner, Weights, keeping
 
@@ -245,6 +246,14 @@ class EmbeddedModel(Model):
         with self._inner("activations") as network, torch.no_grad():
             rows = torch.from_numpy(np.asarray(states, np.float32))
             return network.network.next_token(network.network.decoder_norm(rows)).numpy()
+
+    def attention(self, stimulus: Stimulus, *, answer: str | None = None, against: str | None = None) -> Attention:
+        """As `Model.attention`, behind the model's own transcript; of its first question where there are several."""
+        token = None if answer is None else self.first_token(answer)
+        other = None if against is None else self.first_token(against)
+        with self._inner("activations") as network:
+            ((question, *_),) = self._questions([stimulus], network)
+            return network.attention(question, token=token, other=other)
 
     def token_texts(self, tokens: Sequence[int]) -> list[str]:
         """As `Model.token_texts`."""

@@ -23,7 +23,7 @@ import copy
 import inspect
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,7 @@ from earnest.models._drawing import Drawing
 from earnest.models._inputs import Inputs, Prepared
 from earnest.models._sites import PROJECTOR, Decoder
 from earnest.models.access import Answer, Failure, Model, Reply, Sampling, Target, TokenScores, ending_weights
+from earnest.models.attention import Attention
 from earnest.models.edits import Edit, Position, block_of, checked_edits, checked_sites
 from earnest.models.learner import Learner, Weights, keeping, put_weights, weights_digest
 
@@ -209,6 +210,47 @@ class TransformersModel(Model):
         with self._lock, torch.inference_mode():
             rows = torch.from_numpy(np.asarray(states, np.float32)).to(head.weight)
             return head(decoder.at_the_end(rows, site=site)).float().cpu().numpy()  # type: ignore[no-any-return]
+
+    def attention(self, stimulus: Stimulus, *, answer: str | None = None, against: str | None = None) -> Attention:
+        """As `Model.attention`; the network attends without a fused kernel meanwhile.
+
+        Raises
+        ------
+        AccessDenied
+            If the network gives no attention of its decoder.
+        """
+        import torch
+
+        self._decoder_or_denied()
+        token = None if answer is None else self.first_token(answer)
+        other = None if against is None else self.first_token(against)
+        with self._lock:
+            item = self._inputs.prepared(stimulus, needs_gradient=token is not None)
+            (place,) = self._inputs.places([item])
+            with torch.set_grad_enabled(token is not None), self._in_force([item]), self._attending():
+                made = self.network(**self._inputs.tensors([item]), use_cache=False, output_attentions=True)
+            seen = getattr(made, "attentions", None)
+            if not seen:
+                raise AccessDenied(
+                    f"{self.name!r} gives no attention: {type(self.network).__name__} does not return it"
+                )
+            gradients = None
+            if token is not None:
+                logits = made.logits[0, -1].float()
+                wanted = logits[token] - (logits[other] if other is not None else 0.0)
+                gradients = torch.stack(torch.autograd.grad(wanted, list(seen)))[:, 0].double().cpu().numpy()
+        weights = torch.stack([each.detach() for each in seen])[:, 0].double().cpu().numpy()
+        return Attention(weights=weights, gradients=gradients, audio=tuple(place.audio), row=weights.shape[-1] - 1)
+
+    @contextlib.contextmanager
+    def _attending(self) -> Iterator[None]:
+        """The network with attention that can be read, and as it was afterwards."""
+        before = self.network.config._attn_implementation
+        self.network.set_attn_implementation("eager")
+        try:
+            yield
+        finally:
+            self.network.set_attn_implementation(before)
 
     def token_texts(self, tokens: Sequence[int]) -> list[str]:
         """As `Model.token_texts`."""

@@ -130,6 +130,7 @@ class ExplanationFile(BaseModel):
     muting: Muted
     checks: Checked | None
     n_queries: int
+    cost_usd: float | None = Field(default=None, description="Of all questions; null where no price is known.")
     seed: int
     sentence: str
 
@@ -168,6 +169,7 @@ class InsideFile(BaseModel):
     rows: list[Place]
     beats_random: bool
     n_queries: int
+    cost_usd: float | None = Field(default=None, description="Of all questions; null where no price is known.")
     seed: int
     sentence: str
 
@@ -256,8 +258,12 @@ def _places_table(made: InsideFile) -> str:
     )
     return (
         "<table><tr><th>Place</th><th>Found</th><th>Control</th><th></th></tr>"
-        f"{rows}</table><p>{html.escape(made.method)}; {made.n_queries:,} questions asked.</p>"
+        f"{rows}</table><p>{html.escape(made.method)}; {made.n_queries:,} questions asked{_cost(made)}.</p>"
     )
+
+
+def _cost(made: ExplanationFile | InsideFile) -> str:
+    return "" if made.cost_usd is None else f", {made.cost_usd:.4f} US dollars"
 
 
 def _between(low: float | None, high: float | None) -> str:
@@ -339,7 +345,7 @@ def _table(made: ExplanationFile) -> str:
     if made.complete_gap is not None:
         rows.append(("Values miss their sum by", f"{100 * made.complete_gap:.1f} %"))
     rows += check_rows(made.checks)
-    rows.append(("Method, questions asked", f"{made.method}, {made.n_queries:,}"))
+    rows.append(("Method, questions asked", f"{made.method}, {made.n_queries:,}{_cost(made)}"))
     return (
         "<table>"
         + "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>" for name, text in rows)

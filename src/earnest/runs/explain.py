@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from earnest.audio import AudioClip, Manifest, Stimulus
+from earnest.engine.caller import Caller
+from earnest.engine.prices import Ledger, read_prices
 from earnest.errors import BadParameter, UnknownName
 from earnest.explainers import Asked, Decision, Explainer, Map, Tiles, explainers
 from earnest.explainers._base import Baseline, Held, check_access
@@ -100,6 +103,8 @@ def explain(
     model_options: Given = (),
     data: str | Path | Manifest | None = None,
     twin: str | Path | None = None,
+    max_cost: float | None = None,
+    price: Sequence[str] = (),
     **options: Any,
 ) -> Explanation:
     """Explain a decision on an item of a run; its model is asked anew, as `replay` asks it.
@@ -116,6 +121,10 @@ def explain(
         Labelled recordings for methods that look inside the model; None takes the embedded probe set.
     twin : path or None
         Recording of the item's twin; None takes the row that is named as its pair in the data.
+    max_cost : float or None
+        Ceiling in US dollars on what questions cost; the explanation stops with an error where it is reached.
+    price : sequence of str
+        As for `earnest run --price`.
     options
         Those of `explain_stimulus`.
     """
@@ -129,14 +138,41 @@ def explain(
         if isinstance(model, Model)
         else load_model(_checked_model(plan, model), **options_of(plan.model, model_options))
     )
-    system = System(asked, defences, plan.seed, sampling)
-    if isinstance(explainer, InnerExplainer):
-        manifest = probe_manifest() if data is None else data if isinstance(data, Manifest) else Manifest.read(data)
-        beside = beside_of(stimulus, item, manifest, twin=twin)
-        return explain_inside(
-            system, stimulus, explainer=explainer, decision=wanted, beside=beside, item=item, **_inner_options(options)
+    manifest = probe_manifest() if data is None else data if isinstance(data, Manifest) else Manifest.read(data)
+
+    def explained(answering: Model) -> Explanation:
+        system = System(answering, defences, plan.seed, sampling)
+        if isinstance(explainer, InnerExplainer):
+            beside = beside_of(stimulus, item, manifest, twin=twin)
+            given = {name: options[name] for name in ("against", "draws", "seed") if name in options}
+            return explain_inside(
+                system, stimulus, explainer=explainer, decision=wanted, beside=beside, item=item, **given
+            )
+        return explain_stimulus(system, stimulus, explainer=explainer, decision=wanted, item=item, **options)
+
+    if asked.batch_size is not None and max_cost is None:
+        return explained(asked)
+    return asyncio.run(_within_ceiling(asked, explained, max_cost=max_cost, price=price))
+
+
+async def _within_ceiling(
+    model: Model, explained: Callable[[Model], Explanation], *, max_cost: float | None, price: Sequence[str]
+) -> Explanation:
+    """An explanation whose questions go through the engine: with retries, several at once, and a ceiling on their cost."""
+    ledger = Ledger(max_cost)
+    prices = read_prices(list(price), models=[model.name]) if price else None
+    caller = Caller(model, ledger=ledger, prices=prices)
+    if max_cost is not None and caller.price is None:
+        raise BadParameter(
+            f"a ceiling needs prices, and none is known for {model.name}; give them with --price in=2.5,audio_in=32,out=10 "
+            "(US dollars per million tokens), or leave out --max-cost"
         )
-    return explain_stimulus(system, stimulus, explainer=explainer, decision=wanted, item=item, **options)
+    try:
+        made = await asyncio.to_thread(explained, caller)
+    finally:
+        await caller.aclose()
+    spent = None if caller.price is None else ledger.spent
+    return replace(made, file=made.file.model_copy(update={"cost_usd": spent}))
 
 
 def explain_inside(
@@ -193,11 +229,6 @@ def beside_of(stimulus: Stimulus, item: str, manifest: Manifest, *, twin: str | 
     return Beside(rows=tuple(rows), twin=other)
 
 
-def _inner_options(options: dict[str, Any]) -> dict[str, Any]:
-    """Those options that are not of maps alone."""
-    return {name: options[name] for name in ("against", "draws", "seed") if name in options}
-
-
 def _control(row: Place) -> str:
     if row.control is None:
         return ""
@@ -220,7 +251,7 @@ def explain_stimulus(
     n_random: int = 19,
     transcript: Held | None = None,
     words: Sequence[tuple[str, float, float]] | None = None,
-    checks: bool = True,
+    checks: bool | None = None,
     shuffled: Model | None = None,
     seed: int = 0,
 ) -> Explanation:
@@ -242,8 +273,9 @@ def explain_stimulus(
     words : sequence of (str, float, float), or None
         Words of the clip with their times in seconds, from and to. None takes the words that the model wrote down, where it
         can tell when they are said.
-    checks : bool
-        Whether the map is made again in noise, with random weights and by other methods, where the model grants that.
+    checks : bool or None
+        Whether the map is made again in noise, with random weights and by other methods, where the model grants that. None
+        does so for a model on this machine, and not where each question is sent elsewhere.
     shuffled : Model or None
         The model trained on randomised labels, for that check; see `model_of_random_labels`.
     """
@@ -267,6 +299,7 @@ def explain_stimulus(
     found = explainer.explain(asked, tiles, seed=seed)
     baseline: Baseline = getattr(explainer, "baseline", "silence")
     trust = trust_of(found, asked, tiles, n_random=n_random, draws=draws or 10, baseline=baseline, seed=seed)
+    checks = system.model.destination is None if checks is None else checks
     checked = checks_of(found, asked, tiles, explainer=explainer, shuffled=shuffled, seed=seed) if checks else None
     heard = _word_times(asked) if words is None else list(words)
     file = _file(

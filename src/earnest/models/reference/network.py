@@ -65,6 +65,7 @@ class Attention(Module):
         self.n_heads = n_heads
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
+        self.weights = nn.Identity()  # where hooks see what is attended to
 
     def parts(self, x: Tensor) -> Tensor:
         """Queries, keys and values, shape (3, n, heads, length, width of a head)."""
@@ -76,12 +77,8 @@ class Attention(Module):
         q, k, v = self.parts(x)
         if before is not None:  # keys and values of what stands before, the same for every row
             k, v = (torch.cat([old.expand(n, -1, -1, -1), new], dim=2) for old, new in zip(before, (k, v), strict=True))
-        mixed = (
-            torch.softmax(q @ k.transpose(2, 3) * (width // self.n_heads) ** -0.5 + mask.to(q.dtype), dim=-1).to(
-                v.dtype
-            )
-            @ v
-        )
+        likely = torch.softmax(q @ k.transpose(2, 3) * (width // self.n_heads) ** -0.5 + mask.to(q.dtype), dim=-1)
+        mixed = self.weights(likely).to(v.dtype) @ v
         return self.out(mixed.transpose(1, 2).reshape(n, length, width))
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from earnest.errors import AccessDenied, BadParameter, MissingExtra
 from earnest.models.access import Target, ending_weights
+from earnest.models.attention import Attention
 from earnest.models.edits import HEADS, NEURONS, Edit, block_of
 from earnest.models.reference.checkpoint import MAX_SECONDS, MAX_TEXT, Checkpoint, read_tensors
 from earnest.models.reference.features import (
@@ -409,6 +410,33 @@ class TorchReference(Reference):
             tail = encode(f"<sep>{'' if listens else tokens_of_answer(answer)}<end>")
             texts.append([*encode("<answer>"), *(head or [])[: MAX_TEXT - len(tail)], *tail][: MAX_TEXT + 1])
         return texts, [place in own for place in range(len(heads))]
+
+    def attention(self, question: Question, *, token: int | None, other: int | None) -> Attention:
+        """The decoder's attention behind the model's own transcript, and the gradient of a token's logit to it."""
+        torch = self._torch
+        tokens = self._asked_tokens(question, answered=False)
+        seen: list[Tensor] = []
+
+        def keep(_module: Any, _inputs: Any, output: Tensor) -> Tensor:
+            seen.append(output if output.requires_grad or token is None else output.requires_grad_())
+            return seen[-1]
+
+        with torch.no_grad():
+            ahead, counts = self._ahead([question], self._waves([question]))
+        handles = [block.attention.weights.register_forward_hook(keep) for block in self.network.decoder]
+        try:
+            with torch.set_grad_enabled(token is not None):
+                logits = self._run_decoder(ahead, counts, torch.tensor([tokens]))[0, -1]
+        finally:
+            for handle in handles:
+                handle.remove()
+        gradients = None
+        if token is not None:
+            wanted = logits[token] - (logits[other] if other is not None else 0.0)
+            gradients = torch.stack(torch.autograd.grad(wanted, seen))[:, 0].double().numpy()
+        slots = range(2, 2 + int(self._pass.n_slots[0]))  # behind those of the voice and of its likeness
+        weights = torch.stack([each.detach() for each in seen])[:, 0].double().numpy()
+        return Attention(weights=weights, gradients=gradients, audio=tuple(slots), row=ahead.shape[1] + len(tokens) - 1)
 
     def word_times(self, samples: np.ndarray, words: Sequence[str]) -> list[tuple[float, float]]:
         """When each word is said, in seconds: from and to; empty where the text cannot be fitted to the clip."""
