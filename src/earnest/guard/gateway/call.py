@@ -267,7 +267,7 @@ class Call:
     def _read(self, side: str, data: bytes) -> Heard | None:
         """What the message is, or None where nobody can read it; it passes all the same, and is counted."""
         try:
-            event = json.loads(data)
+            event = json.loads(str(data, "utf-8"))
         except _NESTED:
             event = None
         if not isinstance(event, dict):
@@ -288,7 +288,7 @@ class Call:
         start_s = state.heard_s
         for sound in heard.sounds:
             at_s, state.heard_s = state.heard_s, state.heard_s + sound.duration_s
-            self.ear.hear(self.number, self, heard.side, sound, at_s, at_once=self._at_once)
+            self.ear.hear(self.number, self, heard.side, sound, at_s, state.heard_s, at_once=self._at_once)
         if heard.side == "agent" and heard.response:
             self._responses.append((start_s, state.heard_s, heard.response))
         return start_s, state.heard_s

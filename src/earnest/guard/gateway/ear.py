@@ -95,16 +95,18 @@ class Ear:
     def pid(self) -> int | None:
         return self._process.pid if self._process is not None else None
 
-    def hear(self, stream: int, owner: Listener, side: str, sound: Sound, start_s: float, *, at_once: bool) -> None:
-        """Judge the sound, which begins `start_s` into its side of the call; the owner gets one answer."""
-        end_s, size = start_s + sound.duration_s, len(sound.payload)
+    def hear(
+        self, stream: int, owner: Listener, side: str, sound: Sound, start_s: float, end_s: float, *, at_once: bool
+    ) -> None:
+        """Judge the sound between two times of its side of the call; the owner gets one answer."""
+        size = len(sound.payload)
         if not self.running or self.waiting + size > WAITING_BYTES:
             owner.answered(
                 side, Answer(end_s, not_judged="no detector" if not self.running else "too much audio waits")
             )
             return
         self.waiting += size
-        self._batch.append((stream, side, sound.encoding, sound.sample_rate, start_s, sound.payload))
+        self._batch.append((stream, side, sound.encoding, sound.sample_rate, start_s, end_s, sound.payload))
         self._owners.append((owner, side, end_s, size))
         if at_once or self._due is None:
             if self._due is not None:
@@ -183,9 +185,12 @@ class Ear:
                     continue
                 sent_at, owners = self._sent.pop(number)
                 self.on_batch(took_s, time.monotonic() - sent_at)
-                for (owner, side, _, n_bytes), answer in zip(owners, answers, strict=True):
+                for (owner, side, end_s, n_bytes), answer in zip(owners, answers, strict=True):
                     self.waiting -= n_bytes
-                    asyncio.get_running_loop().call_soon(owner.answered, side, answer)  # its error is its own
+                    try:
+                        owner.answered(side, answer or Answer(end_s))
+                    except Exception:  # one call's error is its own
+                        log.exception("an answer of the detectors was not applied")
         except (asyncio.IncompleteReadError, ConnectionError):
             return
 
@@ -217,14 +222,14 @@ class _Side:
     rest: bytes = b""
 
 
-def _judge(sides: dict[tuple[int, str], _Side], policy: Any, key: str, frame: tuple[Any, ...]) -> Answer:
+def _judge(sides: dict[tuple[int, str], _Side], policy: Any, key: str, frame: tuple[Any, ...]) -> Answer | None:
+    """None where there is nothing to say but that the frame was judged."""
     from earnest.guard.gateway.sound import decoded, samples
     from earnest.guard.policy import BLOCK_S
     from earnest.guard.session import Session
 
-    stream, side, encoding, sample_rate, start_s, payload = frame
+    stream, side, encoding, sample_rate, start_s, end_s, payload = frame
     width = BYTES[encoding]
-    end_s = start_s + Sound(payload, encoding, sample_rate).duration_s
     heard = sides.get((stream, side))
     if heard is None or heard.sample_rate != sample_rate:
         mark = hmac.new(key.encode(), digestmod=hashlib.sha256)
@@ -251,7 +256,7 @@ def _judge(sides: dict[tuple[int, str], _Side], policy: Any, key: str, frame: tu
                 latest[name]["until_s"] = now_s
             else:
                 still[name] = now_s
-    return Answer(end_s, found, still)
+    return Answer(end_s, found, still) if found or still else None
 
 
 def main() -> None:
@@ -276,7 +281,8 @@ def main() -> None:
     _answer(outgoing, (0, 0.0, []))
     while (received := _received(incoming)) is not None:
         number, batch = received
-        start, answers = time.perf_counter(), []
+        start = time.perf_counter()
+        answers: list[Answer | None] = []
         for frame in batch:
             if len(frame) == 1:
                 for side in ("caller", "agent"):
@@ -285,12 +291,11 @@ def main() -> None:
             try:
                 answers.append(_judge(sides, policy, key, frame))
             except (EarnestError, ValueError, MemoryError, ArithmeticError) as error:
-                end_s = frame[4] + Sound(frame[5], frame[2], frame[3]).duration_s
-                answers.append(Answer(end_s, not_judged=type(error).__name__))
+                answers.append(Answer(frame[5], not_judged=type(error).__name__))
         _answer(outgoing, (number, time.perf_counter() - start, answers))
 
 
-def _answer(outgoing: BinaryIO, made: tuple[int, float, list[Answer]]) -> None:
+def _answer(outgoing: BinaryIO, made: tuple[int, float, list[Answer | None]]) -> None:
     body = pickle.dumps(made, protocol=5)
     outgoing.write(_SIZE.pack(len(body)) + body)
     outgoing.flush()
