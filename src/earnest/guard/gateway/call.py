@@ -22,7 +22,7 @@ from earnest.errors import EarnestError
 from earnest.guard.enforcement import PREVENT, held_s
 from earnest.guard.gateway.audit import Trail
 from earnest.guard.gateway.dialect import Dialect, Heard
-from earnest.guard.gateway.ear import Answer, Ear
+from earnest.guard.gateway.ear import ENFORCED_S, OBSERVED_S, Answer, Ear
 from earnest.guard.gateway.metrics import Metrics
 from earnest.guard.policy import Policy, Rule
 
@@ -160,9 +160,8 @@ class Call:
         if enforcing:
             for side, state in self.sides.items():
                 state.hold_s = held_s(policy, side)
-        self._at_once = enforcing and bool(
-            self._listed or self._gates_turns or any(state.hold_s for state in self.sides.values())
-        )
+        waits = self._listed or self._gates_turns or any(state.hold_s for state in self.sides.values())
+        self._within_s = (0.0 if waits else ENFORCED_S) if enforcing else OBSERVED_S
         self._gates: dict[str, float] = {}  # a rule, and until when it gates its tools
         self._tools: dict[str, _Tool] = {}
         self._ends: list[tuple[Message, dict[str, Any]]] = []  # ends of responses that name a waiting tool
@@ -288,7 +287,7 @@ class Call:
         start_s = state.heard_s
         for sound in heard.sounds:
             at_s, state.heard_s = state.heard_s, state.heard_s + sound.duration_s
-            self.ear.hear(self.number, self, heard.side, sound, at_s, state.heard_s, at_once=self._at_once)
+            self.ear.hear(self.number, self, heard.side, sound, at_s, state.heard_s, within_s=self._within_s)
         if heard.side == "agent" and heard.response:
             self._responses.append((start_s, state.heard_s, heard.response))
         return start_s, state.heard_s

@@ -23,8 +23,8 @@ from earnest.guard.gateway.sound import BYTES, Sound
 
 log = logging.getLogger(__name__)
 
-BATCH_S = 0.01
-"""How long frames are gathered from all calls before they are judged together, where nothing is held back for them."""
+OBSERVED_S, ENFORCED_S = 0.1, 0.01
+"""How long frames are gathered from all calls before they are judged together, where nothing waits for them."""
 WAITING_BYTES = 64 << 20
 """Audio that may wait for judgement; what comes beyond it is not judged, and counted."""
 STARTING_S = 60.0
@@ -46,9 +46,21 @@ class Answer:
 
 
 class Listener(Protocol):
-    """A call that gets answers, one for each `hear`, in order."""
+    """A call that gets answers in order; one answers all that was heard of its side since the last."""
 
     def answered(self, side: str, answer: Answer) -> None: ...
+
+
+@dataclass(slots=True, eq=False)
+class _Piece:
+    """What was heard of one side of a call since the last batch."""
+
+    start_s: float
+    end_s: float
+    payloads: list[str]
+    owner: Listener
+    side: str
+    n_bytes: int
 
 
 @dataclass(eq=False)
@@ -64,9 +76,9 @@ class Ear:
     restarts: int = 0
     waiting: int = 0
     _process: asyncio.subprocess.Process | None = None
-    _batch: list[tuple[Any, ...]] = field(default_factory=list)
-    _owners: list[tuple[Listener, str, float, int]] = field(default_factory=list)
-    _sent: dict[int, tuple[float, list[tuple[Listener, str, float, int]]]] = field(default_factory=dict)
+    _batch: dict[tuple[int, str, str, int], _Piece] = field(default_factory=dict)
+    _forgotten: list[int] = field(default_factory=list)
+    _sent: dict[int, tuple[float, list[_Piece]]] = field(default_factory=dict)
     _number: int = 0
     _due: asyncio.TimerHandle | None = None
     _task: asyncio.Task[None] | None = None
@@ -96,36 +108,42 @@ class Ear:
         return self._process.pid if self._process is not None else None
 
     def hear(
-        self, stream: int, owner: Listener, side: str, sound: Sound, start_s: float, end_s: float, *, at_once: bool
+        self, stream: int, owner: Listener, side: str, sound: Sound, start_s: float, end_s: float, *, within_s: float
     ) -> None:
-        """Judge the sound between two times of its side of the call; the owner gets one answer."""
+        """Judge the sound between two times of its side of the call; it is on its way within so many seconds."""
         size = len(sound.payload)
         if not self.running or self.waiting + size > WAITING_BYTES:
-            owner.answered(
-                side, Answer(end_s, not_judged="no detector" if not self.running else "too much audio waits")
-            )
+            owner.answered(side, Answer(end_s, not_judged="too much audio waits" if self.running else "no detector"))
             return
         self.waiting += size
-        self._batch.append((stream, side, sound.encoding, sound.sample_rate, start_s, end_s, sound.payload))
-        self._owners.append((owner, side, end_s, size))
-        if at_once or self._due is None:
+        before = self._batch.get((stream, side, sound.encoding, sound.sample_rate))
+        if before is None:
+            made = _Piece(start_s, end_s, [sound.payload], owner, side, size)
+            self._batch[stream, side, sound.encoding, sound.sample_rate] = made
+        else:
+            before.end_s = end_s
+            before.payloads.append(sound.payload)
+            before.n_bytes += size
+        loop = asyncio.get_running_loop()
+        if self._due is None or self._due.when() > loop.time() + within_s + 1e-3:
             if self._due is not None:
                 self._due.cancel()
-            self._due = asyncio.get_running_loop().call_later(0 if at_once else BATCH_S, self._flush)
+            self._due = loop.call_later(within_s, self._flush)
 
     def forget(self, stream: int) -> None:
-        self._batch.append((stream,))
+        self._forgotten.append(stream)
 
     def _flush(self) -> None:
         self._due = None
-        batch, owners = self._batch, self._owners
-        self._batch, self._owners = [], []
+        batch, self._batch = self._batch, {}
         if not self.running or self._process is None or self._process.stdin is None:
-            self._fail([(time.monotonic(), owners)])
+            self._fail([list(batch.values())])
             return
+        forgotten, self._forgotten = self._forgotten, []
         self._number += 1
-        self._sent[self._number] = (time.monotonic(), owners)
-        body = pickle.dumps((self._number, batch), protocol=5)
+        self._sent[self._number] = (time.monotonic(), list(batch.values()))
+        frames = [(*key, one.start_s, one.end_s, one.payloads) for key, one in batch.items()]
+        body = pickle.dumps((self._number, frames, forgotten), protocol=5)
         self._process.stdin.write(_SIZE.pack(len(body)) + body)
 
     async def _spawn(self) -> None:
@@ -160,7 +178,7 @@ class Ear:
                 await self._read()
                 self._ready = False
                 await self._kill()
-                sent, self._sent = list(self._sent.values()), {}
+                sent, self._sent = [pieces for _, pieces in self._sent.values()], {}
                 self._fail(sent)
                 if time.monotonic() - began > 10:
                     pause_s = 0.1
@@ -183,12 +201,12 @@ class Ear:
                 if not number:
                     self._ready = True
                     continue
-                sent_at, owners = self._sent.pop(number)
+                sent_at, pieces = self._sent.pop(number)
                 self.on_batch(took_s, time.monotonic() - sent_at)
-                for (owner, side, end_s, n_bytes), answer in zip(owners, answers, strict=True):
-                    self.waiting -= n_bytes
+                for piece, answer in zip(pieces, answers, strict=True):
+                    self.waiting -= piece.n_bytes
                     try:
-                        owner.answered(side, answer or Answer(end_s))
+                        piece.owner.answered(piece.side, answer or Answer(piece.end_s))
                     except Exception:  # one call's error is its own
                         log.exception("an answer of the detectors was not applied")
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -202,11 +220,11 @@ class Ear:
             if oldest and time.monotonic() - oldest[0] > self.timeout_s and self.running and self._process is not None:
                 self._process.kill()
 
-    def _fail(self, sent: list[tuple[float, list[tuple[Listener, str, float, int]]]]) -> None:
-        for _, owners in sent:
-            for owner, side, end_s, n_bytes in owners:
-                self.waiting -= n_bytes
-                owner.answered(side, Answer(end_s, not_judged="the detectors ended"))
+    def _fail(self, sent: list[list[_Piece]]) -> None:
+        for pieces in sent:
+            for piece in pieces:
+                self.waiting -= piece.n_bytes
+                piece.owner.answered(piece.side, Answer(piece.end_s, not_judged="the detectors ended"))
 
 
 @dataclass(slots=True)
@@ -228,14 +246,14 @@ def _judge(sides: dict[tuple[int, str], _Side], policy: Any, key: str, frame: tu
     from earnest.guard.policy import BLOCK_S
     from earnest.guard.session import Session
 
-    stream, side, encoding, sample_rate, start_s, end_s, payload = frame
+    stream, side, encoding, sample_rate, start_s, end_s, payloads = frame
     width = BYTES[encoding]
     heard = sides.get((stream, side))
     if heard is None or heard.sample_rate != sample_rate:
         mark = hmac.new(key.encode(), digestmod=hashlib.sha256)
         heard = _Side(Session(policy.heard_from(side), sample_rate), sample_rate, start_s, mark, start_s)
         sides[stream, side] = heard
-    raw = decoded(payload)
+    raw = b"".join(map(decoded, payloads))
     heard.mark.update(raw)
     heard.n_bytes += len(raw)
     data = heard.rest + raw
@@ -280,14 +298,13 @@ def main() -> None:
     sides: dict[tuple[int, str], _Side] = {}
     _answer(outgoing, (0, 0.0, []))
     while (received := _received(incoming)) is not None:
-        number, batch = received
+        number, batch, forgotten = received
         start = time.perf_counter()
         answers: list[Answer | None] = []
+        for stream in forgotten:
+            for side in ("caller", "agent"):
+                sides.pop((stream, side), None)
         for frame in batch:
-            if len(frame) == 1:
-                for side in ("caller", "agent"):
-                    sides.pop((frame[0], side), None)
-                continue
             try:
                 answers.append(_judge(sides, policy, key, frame))
             except (EarnestError, ValueError, MemoryError, ArithmeticError) as error:
