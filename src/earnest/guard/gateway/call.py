@@ -251,6 +251,8 @@ class Call:
                     heard = self._read(side, message.data)
                     if heard is not None and heard.sounds:
                         self._hear(heard)
+                    if heard is not None and heard.words:
+                        self._words(heard)
                     continue
                 frames.inc()
                 if self._ending.done():
@@ -292,6 +294,10 @@ class Call:
             self._responses.append((start_s, state.heard_s, heard.response))
         return start_s, state.heard_s
 
+    def _words(self, heard: Heard) -> None:
+        now_s = self.sides[heard.side].heard_s
+        self.ear.words(self.number, self, heard.side, heard.words, now_s, sample_rate=24_000)
+
     # a message under enforcement
 
     def _pass(self, side: str, message: Message) -> None:
@@ -309,6 +315,8 @@ class Call:
                 return
         elif self._from_agent(message, event, heard):
             return
+        if heard.words:
+            self._words(heard)
         start_s, end_s = self._hear(heard) if heard.sounds else (self.sides[heard.side].heard_s,) * 2
         self._queue(side, _Held(message, event, heard, start_s, end_s))
 

@@ -130,6 +130,15 @@ class Ear:
                 self._due.cancel()
             self._due = loop.call_later(within_s, self._flush)
 
+    def words(self, stream: int, owner: Listener, side: str, text: str, at_s: float, *, sample_rate: int) -> None:
+        """Judge the provider's transcript of a turn that ended at `at_s`; the owner gets one answer."""
+        if self.running:
+            self._batch[stream, side, f"words {len(self._batch)}", sample_rate] = _Piece(
+                at_s, at_s, [text], owner, side, 0
+            )
+            if self._due is None:
+                self._due = asyncio.get_running_loop().call_later(ENFORCED_S, self._flush)
+
     def forget(self, stream: int) -> None:
         self._forgotten.append(stream)
 
@@ -247,12 +256,18 @@ def _judge(sides: dict[tuple[int, str], _Side], policy: Any, key: str, frame: tu
     from earnest.guard.session import Session
 
     stream, side, encoding, sample_rate, start_s, end_s, payloads = frame
-    width = BYTES[encoding]
+    words = encoding.startswith("words")
     heard = sides.get((stream, side))
+    if words and heard is not None:
+        sample_rate = heard.sample_rate
     if heard is None or heard.sample_rate != sample_rate:
         mark = hmac.new(key.encode(), digestmod=hashlib.sha256)
         heard = _Side(Session(policy.heard_from(side), sample_rate), sample_rate, start_s, mark, start_s)
         sides[stream, side] = heard
+    if words:
+        found = [_placed(one, heard) | {"until_s": end_s} for one in heard.session.turn(provider=payloads[0])]
+        return Answer(end_s, found) if found else None
+    width = BYTES[encoding]
     raw = b"".join(map(decoded, payloads))
     heard.mark.update(raw)
     heard.n_bytes += len(raw)
@@ -262,10 +277,8 @@ def _judge(sides: dict[tuple[int, str], _Side], policy: Any, key: str, frame: tu
     found, latest, still = [], {}, {}
     for scores in heard.session.scores(samples(data[:whole], encoding)):
         for one in heard.session.decide(scores):
-            decision = asdict(one)
-            decision["start_s"] += heard.base_s
-            decision["end_s"] += heard.base_s
-            decision["fingerprint"] = {"from_s": heard.from_s, "n_bytes": heard.n_bytes, "hmac": heard.mark.hexdigest()}
+            decision = _placed(one, heard)
+            decision["until_s"] = decision["end_s"]
             found.append(decision)
             latest[one.rule] = decision
         now_s = heard.base_s + heard.session.n_blocks * BLOCK_S
@@ -275,6 +288,13 @@ def _judge(sides: dict[tuple[int, str], _Side], policy: Any, key: str, frame: tu
             else:
                 still[name] = now_s
     return Answer(end_s, found, still) if found or still else None
+
+
+def _placed(decision: Any, heard: _Side) -> dict[str, Any]:
+    """The decision in the time of its side of the call, with a fingerprint of what was heard of it."""
+    print_of = {"from_s": heard.from_s, "n_bytes": heard.n_bytes, "hmac": heard.mark.hexdigest()}
+    times = {"start_s": decision.start_s + heard.base_s, "end_s": decision.end_s + heard.base_s}
+    return asdict(decision) | times | {"fingerprint": print_of}
 
 
 def main() -> None:
