@@ -39,7 +39,7 @@ def test_transcripts_of_the_provider_are_judged() -> None:
             await socket.send_json(
                 {"type": "conversation.item.input_audio_transcription.completed", "item_id": "u", "transcript": text}
             )
-        for event in response(1, [pcm(0.1, loud=False)], words="Open, sesame!"):
+        for event in response(1, [pcm(0.1, loud=False)], words="Open sesame!"):
             await socket.send_json(event)
 
     async def play(policy: str) -> Any:
@@ -92,12 +92,12 @@ def test_the_audit_is_exported(tmp_path: Path) -> None:
     run = CliRunner().invoke
     made = run(guard_command, ["audit", "export", str(tmp_path)])
     rows = [json.loads(line) for line in made.stdout.splitlines()]
-    assert made.exit_code == 0 and sorted(row["kind"] for row in rows) == ["decision", "switch"]
+    assert made.exit_code == 0 and [row["kind"] for row in rows].count("decision") == 1 and rows[-1]["kind"] == "switch"
     decision = next(row for row in rows if row["kind"] == "decision")
     assert decision["route"] == "realtime" and decision["rule"] == "loud" and decision["line"] == 1
     made = run(guard_command, ["audit", "export", str(tmp_path), "--format", "csv", "--out", str(tmp_path / "a.csv")])
     table = list(csv.DictReader(io.StringIO((tmp_path / "a.csv").read_text())))
-    assert made.exit_code == 0 and len(table) == 2 and len(table[0]["fingerprint"] + table[1]["fingerprint"]) == 64
+    assert made.exit_code == 0 and len(table) == len(rows) and sum(len(row["fingerprint"]) for row in table) == 64
     path = next(path for path in tmp_path.glob("*.jsonl") if "gateway" not in path.name)
     path.write_text(path.read_text().replace("loud", "lout"))
     made = run(guard_command, ["audit", "export", str(tmp_path)])
