@@ -143,6 +143,7 @@ def verify_command(session: Path) -> None:
     "--retain-days", type=click.FloatRange(min=0), default=0, help="Remove older files of the audit at start."
 )
 @click.option("--allow-degraded", is_flag=True, help="Start although a route cannot enforce every rule.")
+@click.option("--litellm", is_flag=True, help="Also serve LiteLLM's guardrail endpoint, for the rules on words.")
 @click.option("--max-calls", type=click.IntRange(min=1), default=1000, show_default=True)
 @click.option(
     "--drain-s", type=click.FloatRange(min=0), default=30, show_default=True, help="Time for calls at SIGTERM."
@@ -164,6 +165,7 @@ def serve_command(
     audit_closed: bool,
     retain_days: float,
     allow_degraded: bool,
+    litellm: bool,
     max_calls: int,
     drain_s: float,
     detector_memory_mb: int,
@@ -210,6 +212,7 @@ def serve_command(
         audit_closed=audit_closed,
         retain_days=retain_days,
         allow_degraded=allow_degraded,
+        litellm=litellm,
         max_sessions=max_calls,
         drain_s=drain_s,
         detector_memory_mb=detector_memory_mb,
@@ -240,6 +243,27 @@ def _address(text: str) -> tuple[str, int]:
 
 def _shown(host: str) -> str:
     return f"[{host}]" if ":" in host else host
+
+
+@audit_group.command(
+    "export", help="Decisions and switches of every session under FOLDER, checked, as JSON lines or CSV."
+)
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file. [default: stdout]")
+def export_command(folder: Path, *, form: str, out: Path | None) -> None:
+    from earnest.guard.gateway.audit import exported
+    from earnest.guard.recording import KEY
+
+    text, broken = exported(folder, form, key=os.environ.get(KEY, ""))
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        out.write_text(text, encoding="utf-8")
+    for line in broken:
+        click.echo(line, err=True)
+    if broken:
+        raise SystemExit(1)
 
 
 _MORE = {

@@ -16,8 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from earnest.errors import BadParameter
-from earnest.guard.recording import link
+from earnest.errors import BadData, BadParameter
+from earnest.guard.recording import link, verified
+from earnest.spreadsheets import csv_text
 
 KEPT_LINES = 1000
 """Lines of one file that wait while its disk refuses them."""
@@ -157,3 +158,45 @@ def remove_older(folder: Path, days: float) -> int:
     for path in old:
         path.unlink()
     return len(old)
+
+
+EXPORTED = ("decision", "failed_closed", "not_judged", "switch", "lost", "detectors_restarted")
+_COLUMNS = (
+    *(
+        "session",
+        "kind",
+        "at",
+        "route",
+        "version",
+        "side",
+        "rule",
+        "action",
+        "enforce",
+        "detector",
+        "score",
+        "threshold",
+    ),
+    *("start_s", "end_s", "line", "reason", "fingerprint"),
+)
+
+
+def exported(folder: Path, form: str, *, key: str = "") -> tuple[str, list[str]]:
+    """What happened in every session of the folder, and a line on each file whose chain does not hold.
+
+    A file that does not hold is left out whole. In CSV, the fingerprint is the HMAC, and cells are made safe for
+    spreadsheets.
+    """
+    rows: list[dict[str, Any]] = []
+    broken: list[str] = []
+    for path in sorted(folder.glob("*.jsonl")):
+        try:
+            lines = verified(path, key=key).lines
+        except BadData as error:
+            broken.append(str(error))
+            continue
+        facts = {name: lines[0][name] for name in ("route", "version") if lines and name in lines[0]}
+        rows += [{"session": path.stem, **facts, **line} for line in lines if line.get("kind") in EXPORTED]
+    if form == "jsonl":
+        return "".join(json.dumps(row, sort_keys=True) + "\n" for row in rows), broken
+    marks = ({"fingerprint": row["fingerprint"]["hmac"]} if "fingerprint" in row else {} for row in rows)
+    return csv_text([row | mark for row, mark in zip(rows, marks)], columns=_COLUMNS), broken

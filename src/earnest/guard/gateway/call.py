@@ -22,7 +22,7 @@ from earnest.errors import EarnestError
 from earnest.guard.enforcement import PREVENT, held_s
 from earnest.guard.gateway.audit import Trail
 from earnest.guard.gateway.dialect import Dialect, Heard
-from earnest.guard.gateway.ear import Answer, Ear
+from earnest.guard.gateway.ear import ENFORCED_S, OBSERVED_S, Answer, Ear
 from earnest.guard.gateway.metrics import Metrics
 from earnest.guard.policy import Policy, Rule
 
@@ -160,9 +160,8 @@ class Call:
         if enforcing:
             for side, state in self.sides.items():
                 state.hold_s = held_s(policy, side)
-        self._at_once = enforcing and bool(
-            self._listed or self._gates_turns or any(state.hold_s for state in self.sides.values())
-        )
+        waits = self._listed or self._gates_turns or any(state.hold_s for state in self.sides.values())
+        self._within_s = (0.0 if waits else ENFORCED_S) if enforcing else OBSERVED_S
         self._gates: dict[str, float] = {}  # a rule, and until when it gates its tools
         self._tools: dict[str, _Tool] = {}
         self._ends: list[tuple[Message, dict[str, Any]]] = []  # ends of responses that name a waiting tool
@@ -252,6 +251,8 @@ class Call:
                     heard = self._read(side, message.data)
                     if heard is not None and heard.sounds:
                         self._hear(heard)
+                    if heard is not None and heard.words:
+                        self._words(heard)
                     continue
                 frames.inc()
                 if self._ending.done():
@@ -267,7 +268,7 @@ class Call:
     def _read(self, side: str, data: bytes) -> Heard | None:
         """What the message is, or None where nobody can read it; it passes all the same, and is counted."""
         try:
-            event = json.loads(data)
+            event = json.loads(str(data, "utf-8"))
         except _NESTED:
             event = None
         if not isinstance(event, dict):
@@ -288,10 +289,14 @@ class Call:
         start_s = state.heard_s
         for sound in heard.sounds:
             at_s, state.heard_s = state.heard_s, state.heard_s + sound.duration_s
-            self.ear.hear(self.number, self, heard.side, sound, at_s, at_once=self._at_once)
+            self.ear.hear(self.number, self, heard.side, sound, at_s, state.heard_s, within_s=self._within_s)
         if heard.side == "agent" and heard.response:
             self._responses.append((start_s, state.heard_s, heard.response))
         return start_s, state.heard_s
+
+    def _words(self, heard: Heard) -> None:
+        now_s = self.sides[heard.side].heard_s
+        self.ear.words(self.number, self, heard.side, heard.words, now_s, sample_rate=24_000)
 
     # a message under enforcement
 
@@ -310,6 +315,8 @@ class Call:
                 return
         elif self._from_agent(message, event, heard):
             return
+        if heard.words:
+            self._words(heard)
         start_s, end_s = self._hear(heard) if heard.sounds else (self.sides[heard.side].heard_s,) * 2
         self._queue(side, _Held(message, event, heard, start_s, end_s))
 

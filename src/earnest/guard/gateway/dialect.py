@@ -24,6 +24,7 @@ class Heard:
     response: str = ""
     item: str = ""
     tool: str = ""
+    words: str = ""  # the provider's transcript of a turn
     flush: bool = False  # no audio of this response, or of this turn, follows
 
     def add(self, sound: Sound, place: dict[str, Any], key: str) -> Heard:

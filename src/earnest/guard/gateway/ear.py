@@ -23,8 +23,8 @@ from earnest.guard.gateway.sound import BYTES, Sound
 
 log = logging.getLogger(__name__)
 
-BATCH_S = 0.01
-"""How long frames are gathered from all calls before they are judged together, where nothing is held back for them."""
+OBSERVED_S, ENFORCED_S = 0.1, 0.01
+"""How long frames are gathered from all calls before they are judged together, where nothing waits for them."""
 WAITING_BYTES = 64 << 20
 """Audio that may wait for judgement; what comes beyond it is not judged, and counted."""
 STARTING_S = 60.0
@@ -46,9 +46,21 @@ class Answer:
 
 
 class Listener(Protocol):
-    """A call that gets answers, one for each `hear`, in order."""
+    """A call that gets answers in order; one answers all that was heard of its side since the last."""
 
     def answered(self, side: str, answer: Answer) -> None: ...
+
+
+@dataclass(slots=True, eq=False)
+class _Piece:
+    """What was heard of one side of a call since the last batch."""
+
+    start_s: float
+    end_s: float
+    payloads: list[str]
+    owner: Listener
+    side: str
+    n_bytes: int
 
 
 @dataclass(eq=False)
@@ -64,9 +76,9 @@ class Ear:
     restarts: int = 0
     waiting: int = 0
     _process: asyncio.subprocess.Process | None = None
-    _batch: list[tuple[Any, ...]] = field(default_factory=list)
-    _owners: list[tuple[Listener, str, float, int]] = field(default_factory=list)
-    _sent: dict[int, tuple[float, list[tuple[Listener, str, float, int]]]] = field(default_factory=dict)
+    _batch: dict[tuple[int, str, str, int], _Piece] = field(default_factory=dict)
+    _forgotten: list[int] = field(default_factory=list)
+    _sent: dict[int, tuple[float, list[_Piece]]] = field(default_factory=dict)
     _number: int = 0
     _due: asyncio.TimerHandle | None = None
     _task: asyncio.Task[None] | None = None
@@ -95,35 +107,52 @@ class Ear:
     def pid(self) -> int | None:
         return self._process.pid if self._process is not None else None
 
-    def hear(self, stream: int, owner: Listener, side: str, sound: Sound, start_s: float, *, at_once: bool) -> None:
-        """Judge the sound, which begins `start_s` into its side of the call; the owner gets one answer."""
-        end_s, size = start_s + sound.duration_s, len(sound.payload)
+    def hear(
+        self, stream: int, owner: Listener, side: str, sound: Sound, start_s: float, end_s: float, *, within_s: float
+    ) -> None:
+        """Judge the sound between two times of its side of the call; it is on its way within so many seconds."""
+        size = len(sound.payload)
         if not self.running or self.waiting + size > WAITING_BYTES:
-            owner.answered(
-                side, Answer(end_s, not_judged="no detector" if not self.running else "too much audio waits")
-            )
+            owner.answered(side, Answer(end_s, not_judged="too much audio waits" if self.running else "no detector"))
             return
         self.waiting += size
-        self._batch.append((stream, side, sound.encoding, sound.sample_rate, start_s, sound.payload))
-        self._owners.append((owner, side, end_s, size))
-        if at_once or self._due is None:
+        before = self._batch.get((stream, side, sound.encoding, sound.sample_rate))
+        if before is None:
+            made = _Piece(start_s, end_s, [sound.payload], owner, side, size)
+            self._batch[stream, side, sound.encoding, sound.sample_rate] = made
+        else:
+            before.end_s = end_s
+            before.payloads.append(sound.payload)
+            before.n_bytes += size
+        loop = asyncio.get_running_loop()
+        if self._due is None or self._due.when() > loop.time() + within_s + 1e-3:
             if self._due is not None:
                 self._due.cancel()
-            self._due = asyncio.get_running_loop().call_later(0 if at_once else BATCH_S, self._flush)
+            self._due = loop.call_later(within_s, self._flush)
+
+    def words(self, stream: int, owner: Listener, side: str, text: str, at_s: float, *, sample_rate: int) -> None:
+        """Judge the provider's transcript of a turn that ended at `at_s`; the owner gets one answer."""
+        if self.running:
+            self._batch[stream, side, f"words {len(self._batch)}", sample_rate] = _Piece(
+                at_s, at_s, [text], owner, side, 0
+            )
+            if self._due is None:
+                self._due = asyncio.get_running_loop().call_later(ENFORCED_S, self._flush)
 
     def forget(self, stream: int) -> None:
-        self._batch.append((stream,))
+        self._forgotten.append(stream)
 
     def _flush(self) -> None:
         self._due = None
-        batch, owners = self._batch, self._owners
-        self._batch, self._owners = [], []
+        batch, self._batch = self._batch, {}
         if not self.running or self._process is None or self._process.stdin is None:
-            self._fail([(time.monotonic(), owners)])
+            self._fail([list(batch.values())])
             return
+        forgotten, self._forgotten = self._forgotten, []
         self._number += 1
-        self._sent[self._number] = (time.monotonic(), owners)
-        body = pickle.dumps((self._number, batch), protocol=5)
+        self._sent[self._number] = (time.monotonic(), list(batch.values()))
+        frames = [(*key, one.start_s, one.end_s, one.payloads) for key, one in batch.items()]
+        body = pickle.dumps((self._number, frames, forgotten), protocol=5)
         self._process.stdin.write(_SIZE.pack(len(body)) + body)
 
     async def _spawn(self) -> None:
@@ -158,7 +187,7 @@ class Ear:
                 await self._read()
                 self._ready = False
                 await self._kill()
-                sent, self._sent = list(self._sent.values()), {}
+                sent, self._sent = [pieces for _, pieces in self._sent.values()], {}
                 self._fail(sent)
                 if time.monotonic() - began > 10:
                     pause_s = 0.1
@@ -181,11 +210,14 @@ class Ear:
                 if not number:
                     self._ready = True
                     continue
-                sent_at, owners = self._sent.pop(number)
+                sent_at, pieces = self._sent.pop(number)
                 self.on_batch(took_s, time.monotonic() - sent_at)
-                for (owner, side, _, n_bytes), answer in zip(owners, answers, strict=True):
-                    self.waiting -= n_bytes
-                    asyncio.get_running_loop().call_soon(owner.answered, side, answer)  # its error is its own
+                for piece, answer in zip(pieces, answers, strict=True):
+                    self.waiting -= piece.n_bytes
+                    try:
+                        piece.owner.answered(piece.side, answer or Answer(piece.end_s))
+                    except Exception:  # one call's error is its own
+                        log.exception("an answer of the detectors was not applied")
         except (asyncio.IncompleteReadError, ConnectionError):
             return
 
@@ -197,11 +229,11 @@ class Ear:
             if oldest and time.monotonic() - oldest[0] > self.timeout_s and self.running and self._process is not None:
                 self._process.kill()
 
-    def _fail(self, sent: list[tuple[float, list[tuple[Listener, str, float, int]]]]) -> None:
-        for _, owners in sent:
-            for owner, side, end_s, n_bytes in owners:
-                self.waiting -= n_bytes
-                owner.answered(side, Answer(end_s, not_judged="the detectors ended"))
+    def _fail(self, sent: list[list[_Piece]]) -> None:
+        for pieces in sent:
+            for piece in pieces:
+                self.waiting -= piece.n_bytes
+                piece.owner.answered(piece.side, Answer(piece.end_s, not_judged="the detectors ended"))
 
 
 @dataclass(slots=True)
@@ -217,20 +249,26 @@ class _Side:
     rest: bytes = b""
 
 
-def _judge(sides: dict[tuple[int, str], _Side], policy: Any, key: str, frame: tuple[Any, ...]) -> Answer:
+def _judge(sides: dict[tuple[int, str], _Side], policy: Any, key: str, frame: tuple[Any, ...]) -> Answer | None:
+    """None where there is nothing to say but that the frame was judged."""
     from earnest.guard.gateway.sound import decoded, samples
     from earnest.guard.policy import BLOCK_S
     from earnest.guard.session import Session
 
-    stream, side, encoding, sample_rate, start_s, payload = frame
-    width = BYTES[encoding]
-    end_s = start_s + Sound(payload, encoding, sample_rate).duration_s
+    stream, side, encoding, sample_rate, start_s, end_s, payloads = frame
+    words = encoding.startswith("words")
     heard = sides.get((stream, side))
+    if words and heard is not None:
+        sample_rate = heard.sample_rate
     if heard is None or heard.sample_rate != sample_rate:
         mark = hmac.new(key.encode(), digestmod=hashlib.sha256)
         heard = _Side(Session(policy.heard_from(side), sample_rate), sample_rate, start_s, mark, start_s)
         sides[stream, side] = heard
-    raw = decoded(payload)
+    if words:
+        found = [_placed(one, heard) | {"until_s": end_s} for one in heard.session.turn(provider=payloads[0])]
+        return Answer(end_s, found) if found else None
+    width = BYTES[encoding]
+    raw = b"".join(map(decoded, payloads))
     heard.mark.update(raw)
     heard.n_bytes += len(raw)
     data = heard.rest + raw
@@ -239,10 +277,8 @@ def _judge(sides: dict[tuple[int, str], _Side], policy: Any, key: str, frame: tu
     found, latest, still = [], {}, {}
     for scores in heard.session.scores(samples(data[:whole], encoding)):
         for one in heard.session.decide(scores):
-            decision = asdict(one)
-            decision["start_s"] += heard.base_s
-            decision["end_s"] += heard.base_s
-            decision["fingerprint"] = {"from_s": heard.from_s, "n_bytes": heard.n_bytes, "hmac": heard.mark.hexdigest()}
+            decision = _placed(one, heard)
+            decision["until_s"] = decision["end_s"]
             found.append(decision)
             latest[one.rule] = decision
         now_s = heard.base_s + heard.session.n_blocks * BLOCK_S
@@ -251,7 +287,14 @@ def _judge(sides: dict[tuple[int, str], _Side], policy: Any, key: str, frame: tu
                 latest[name]["until_s"] = now_s
             else:
                 still[name] = now_s
-    return Answer(end_s, found, still)
+    return Answer(end_s, found, still) if found or still else None
+
+
+def _placed(decision: Any, heard: _Side) -> dict[str, Any]:
+    """The decision in the time of its side of the call, with a fingerprint of what was heard of it."""
+    print_of = {"from_s": heard.from_s, "n_bytes": heard.n_bytes, "hmac": heard.mark.hexdigest()}
+    times = {"start_s": decision.start_s + heard.base_s, "end_s": decision.end_s + heard.base_s}
+    return asdict(decision) | times | {"fingerprint": print_of}
 
 
 def main() -> None:
@@ -275,22 +318,21 @@ def main() -> None:
     sides: dict[tuple[int, str], _Side] = {}
     _answer(outgoing, (0, 0.0, []))
     while (received := _received(incoming)) is not None:
-        number, batch = received
-        start, answers = time.perf_counter(), []
+        number, batch, forgotten = received
+        start = time.perf_counter()
+        answers: list[Answer | None] = []
+        for stream in forgotten:
+            for side in ("caller", "agent"):
+                sides.pop((stream, side), None)
         for frame in batch:
-            if len(frame) == 1:
-                for side in ("caller", "agent"):
-                    sides.pop((frame[0], side), None)
-                continue
             try:
                 answers.append(_judge(sides, policy, key, frame))
             except (EarnestError, ValueError, MemoryError, ArithmeticError) as error:
-                end_s = frame[4] + Sound(frame[5], frame[2], frame[3]).duration_s
-                answers.append(Answer(end_s, not_judged=type(error).__name__))
+                answers.append(Answer(frame[5], not_judged=type(error).__name__))
         _answer(outgoing, (number, time.perf_counter() - start, answers))
 
 
-def _answer(outgoing: BinaryIO, made: tuple[int, float, list[Answer]]) -> None:
+def _answer(outgoing: BinaryIO, made: tuple[int, float, list[Answer | None]]) -> None:
     body = pickle.dumps(made, protocol=5)
     outgoing.write(_SIZE.pack(len(body)) + body)
     outgoing.flush()

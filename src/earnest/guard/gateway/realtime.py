@@ -88,6 +88,10 @@ class Realtime(Dialect):
             return Heard("config")
         if kind == "input_audio_buffer.committed":
             return Heard("commit", "caller", item=item)
+        if kind == "conversation.item.input_audio_transcription.completed":
+            return Heard("other", "caller", item=item, words=_text(event.get("transcript")))
+        if kind in {"response.output_audio_transcript.done", "response.audio_transcript.done"}:
+            return Heard("part", "agent", response=response, item=item, words=_text(event.get("transcript")))
         made = _dict(event.get("item"))
         if made:
             item = _text(made.get("id"))

@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 
 CALLER = "Earnest-Caller"
 """The request header that names the caller for the shares of canary mode; it is not passed on."""
+LITELLM = "/beta/litellm_basic_guardrail_api"
 NOTE = "Earnest-Guard"
 """The reply header with the names of the rules that annotate."""
 _HOP = {
@@ -79,6 +80,7 @@ class Settings:
     audit_closed: bool = False  # refuse new calls while the audit cannot be written
     retain_days: float = 0
     allow_degraded: bool = False
+    litellm: bool = False  # serve LiteLLM's guardrail endpoint for the rules on words
     max_sessions: int = 1000
     max_connections: int = 4000
     max_message_bytes: int = 16 << 20
@@ -109,6 +111,12 @@ class Gateway:
                 "the policy cannot be enforced on every route; change the rule, leave the route out with --route, or "
                 "accept it with --allow-degraded:\n" + "\n".join(faults)
             )
+        tiers = {rule.name: self.policy.detector(rule.detector).kind.tier for rule in self.policy.rules}
+        self.worded = self.policy.model_copy(
+            update={"rules": tuple(rule for rule in self.policy.rules if tiers[rule.name] == "T3"), "lines": ()}
+        )
+        if settings.litellm and not self.worded.rules:
+            raise BadParameter("--litellm hears words alone, and no rule is on words; add one, or leave --litellm out")
         self.mode: str = self.policy.mode
         self.metrics = Metrics(tuple(rule.name for rule in self.policy.rules))
         self.ear = Ear(
@@ -246,6 +254,8 @@ class Gateway:
                 "no_route",
                 f"no WebSocket route stands at this path; the gateway serves {', '.join(self.settings.routes)}",
             )
+        if self.settings.litellm and request.path == LITELLM and request.method == "POST":
+            return await self._litellm(request)
         if route is None:
             return await self._proxy(request)
         if refusal := self._full():
@@ -425,6 +435,31 @@ class Gateway:
             return await self._held_reply(request, sent, chat, judge)
         finally:
             trail.end(reason=reason, at=time.time())
+
+    async def _litellm(self, request: web.Request) -> web.Response:
+        """LiteLLM's generic guardrail API: texts come, BLOCKED or NONE goes."""
+        try:
+            async with asyncio.timeout(self.settings.body_s):
+                asked = await request.json()
+            texts = [text for text in asked.get("texts") or [] if isinstance(text, str)]
+        except (TimeoutError, ValueError, AttributeError):
+            return _error(400, "bad_request", "expected an object with texts")
+        side = "agent" if asked.get("input_type") == "response" else "caller"
+        _, name, trail, enforcing = self._open(request, "litellm")
+        policy, refusing = self.worded.heard_from(side), None
+        for text in texts:
+            for one in await asyncio.to_thread(Session(policy, 16_000).turn, own=text):
+                note = {"rule": one.rule, "action": one.action, "detector": one.detector, "score": one.score}
+                note |= {"side": side, "threshold": one.threshold, "enforce": enforcing, "at": time.time()}
+                trail.write(kind="decision", **note)
+                self.decisions.append(note | {"session": name, "route": "litellm", "start_s": 0, "end_s": 0, "line": 0})
+                self.metrics.decided(one.rule, one.action, enforced=enforcing, route="litellm")
+                if enforcing and one.action not in {"observe", "annotate", "flag", "challenge", "gate_tools"}:
+                    refusing = refusing or next(rule for rule in policy.rules if rule.name == one.rule)
+        trail.end(at=time.time(), reason=f"rule {refusing.name}" if refusing else "done")
+        if refusing is None:
+            return web.json_response({"action": "NONE"})
+        return web.json_response({"action": "BLOCKED", "blocked_reason": refusing.say or f"rule {refusing.name}"})
 
     async def _held_reply(
         self, request: web.Request, sent: bytes, chat: dict[str, Any], judge: whole.Whole

@@ -108,8 +108,9 @@ class Whole:
         size, start_s, n_sent = sample_rate * 5, 0.0, 0
         for start in range(0, len(channel), size):
             sound = Sound(base64.b64encode(channel[start : start + size].tobytes()).decode(), "pcm16", sample_rate)
-            self._ear.hear(stream, self, side, sound, start_s, at_once=True)
-            start_s, n_sent = start_s + sound.duration_s, n_sent + 1
+            end_s = start_s + sound.duration_s
+            self._ear.hear(stream, self, side, sound, start_s, end_s, within_s=0.0)
+            start_s, n_sent = end_s, n_sent + 1
             while len(self._answers) < n_sent:
                 self._arrived.clear()
                 await self._arrived.wait()
