@@ -38,6 +38,7 @@ from earnest.registry import parse_spec
 
 RATE, CALL_S, ATTACK_S = 16_000, 300.0, 15.0
 BENIGN = ("librispeech", "speechocean762", "spoken_orders", "ami_debug", "wake_words", "fsdd", "read_sentences")
+FRAME_KINDS = ("loop", "dtmf", "clipping")
 RATES = (1.0, 0.2, 0.05)
 PLAIN = """
 rules:
@@ -74,7 +75,9 @@ def attacks(data: Path, benign: list[np.ndarray]) -> dict[str, list[np.ndarray]]
         by_kind[row["attack"]].append(samples)
     made = {kind: [one for one in cut(parts, ATTACK_S) if len(one) >= 10 * RATE] for kind, parts in by_kind.items()}
     rng = np.random.default_rng(0)
-    starts = [call[at * RATE : (at + 20) * RATE] for call in benign if len(call) >= CALL_S * RATE for at in (30, 130, 230)]
+    starts = [
+        call[at * RATE : (at + 20) * RATE] for call in benign if len(call) >= CALL_S * RATE for at in (30, 130, 230)
+    ]
     made["loop"] = [np.concatenate([one[: 5 * RATE], one[: 5 * RATE], one[: 5 * RATE]]) for one in starts]
     keys = np.arange(15 * RATE) / RATE
     tones = 0.3 * (np.sin(2 * np.pi * 770 * keys) + np.sin(2 * np.pi * 1336 * keys)) * (keys % 0.3 < 0.1)
@@ -135,7 +138,7 @@ def found_rate(ends: list[float | None]) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=Path, default=Path("guard_detection.json"))
-    parser.add_argument("--hop-s", type=float, default=2.0)
+    parser.add_argument("--hop-s", type=float, default=4.0)
     given = parser.parse_args()
     if "EARNEST_DATA" not in os.environ:
         sys.exit("set EARNEST_DATA to the folder with the data")
@@ -147,6 +150,7 @@ def main() -> None:
     )
     plain = parse_policy(declared + PLAIN + "- {name: seen, detector: spoof, below: -99}\n")
 
+    frames = parse_policy(PLAIN)
     benign = [call for folder in BENIGN for call in cut([samples for _, samples in clips(data / folder)], CALL_S)]
     hours = sum(map(len, benign)) / RATE / 3600
     kinds = attacks(data, benign)
@@ -163,7 +167,10 @@ def main() -> None:
         start = time.monotonic()
         calm = [scored(plain, through(call)) for call in benign]
         print(f"{condition}: benign calls scored in {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
-        hostile = {kind: [scored(plain, through(call)) for call in calls] for kind, calls in kinds.items()}
+        hostile = {
+            kind: [scored(frames if kind in FRAME_KINDS else plain, through(call)) for call in calls]
+            for kind, calls in kinds.items()
+        }
         spoof = [[one["spoof"] for one in call if isinstance(one.get("spoof"), float)] for call in calm]
         policies = []
         for half in (0, 1):
@@ -185,6 +192,8 @@ def main() -> None:
         for name in names:
             rows[name]["attacks"] = {}
             for kind, calls in hostile.items():
+                if (kind in FRAME_KINDS) == name.startswith("spoof"):
+                    continue
                 ends = [decided(policies[place % 2], call)[name] for place, call in enumerate(calls)]
                 first = [min(one) if one else None for one in ends]
                 if kind == "loop":  # the repetition begins after 5 s

@@ -245,6 +245,7 @@ def _shown(host: str) -> str:
 _MORE = {
     "bench": "earnest.cli.guard_bench",
     "detectors": "earnest.cli.guard_detectors",
+    "drift": "earnest.cli.guard_drift",
 }
 for _name, _module in _MORE.items():
     guard_command.add_command(getattr(importlib.import_module(_module), f"{_name}_command"))
