@@ -14,6 +14,7 @@ BENCHMARKS = sorted(path.name for path in (ROOT / "benchmarks").glob("*.py"))
 SMALL = {
     "attacks.py": ["--clips", "2", "--steps", "2"],
     "core.py": ["--limit", "6"],
+    "guard_gateway.py": ["--streams", "5", "--rounds", "1", "--seconds", "2"],
     "intervals.py": ["--runs", "4"],
     "papers.py": ["--works", "600"],
     "power.py": ["--runs", "2"],

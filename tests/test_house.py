@@ -18,7 +18,7 @@ FLOORS = (
     ("pillars", "registry", "replies", "run_folder", "spreadsheets"),
     ("arms", "artefacts", "audio", "catalogue"),
     ("data", "records", "plan", "metrics", "models", "voices"),
-    ("attacks", "defences", "detectors", "explainers", "privacy", "results", "streams"),
+    ("anonymisers", "attacks", "defences", "detectors", "explainers", "mitigation", "privacy", "results", "streams"),
     ("benchmarks",),
     ("engine", "guard", "report"),
     ("tasks",),
@@ -102,7 +102,7 @@ def test_every_module_imports_without_extras() -> None:
     code = (
         "import importlib, sys\n"
         "hidden = ('torch', 'transformers', 'av', 'inspect_ai', 'pocketsphinx', 'sklearn', 'pyarrow', 'onnx', 'espeakng_loader',\n"
-        "          'faster_whisper', 'ctranslate2', 'moonshine_voice', 'tokenizers', 'speechmos')\n"
+        "          'faster_whisper', 'ctranslate2', 'moonshine_voice', 'tokenizers', 'speechmos', 'pyworld')\n"
         "class Hide:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name.partition('.')[0] in hidden: raise ModuleNotFoundError(name)\n"

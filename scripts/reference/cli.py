@@ -14,7 +14,7 @@ import torch
 from earnest.models.reference.onnx_route import OnnxReference
 from earnest.models.reference.vocabulary import Vocabulary
 
-from . import aims, data, evaluate, family, grammar, recordings, rules, speak
+from . import aims, data, evaluate, family, grammar, private, recordings, rules, speak, trade_off
 from .export import export
 from .train import new_run, sampler_of, train
 from .triggers import TRIGGERS
@@ -36,6 +36,24 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     target.add_argument(
         "--recordings", type=Path, metavar="OUT", help="write recordings, to fit defences to or to measure them on"
+    )
+    target.add_argument(
+        "--canaries",
+        type=Path,
+        metavar="OUT",
+        help="write the canaries of `memorising` and `private` as data sets, members and non-members, to audit them",
+    )
+    target.add_argument(
+        "--trade-off",
+        type=Path,
+        metavar="OUT",
+        help="train the private sibling at several epsilons, and write what each learns and gives away; what is there is kept",
+    )
+    parser.add_argument(
+        "--epsilon",
+        type=float,
+        action="append",
+        help="of the trade-off, `inf` for no noise (default: 1, 2, 4, 8 and inf)",
     )
     parser.add_argument(
         "--split",
@@ -152,6 +170,15 @@ def main(argv: list[str] | None = None) -> int:
             arguments.recordings, n_clips, arguments.seed, split=arguments.split, trigger=arguments.trigger
         )
         sys.stdout.write(f"{n} recordings written to {arguments.recordings}\n")
+        return 0
+    if arguments.canaries:
+        rows = private.canaries(arguments.seed)
+        private.record_canaries(arguments.canaries, rows)
+        sys.stdout.write(f"{len(rows)} canaries written to {arguments.canaries}\n")
+        return 0
+    if arguments.trade_off:
+        epsilons = arguments.epsilon or trade_off.EPSILONS
+        sys.stdout.write(trade_off.measured(arguments.trade_off, epsilons, seed=arguments.seed, start=arguments.start))
         return 0
     if arguments.siblings:
         recipes = [recipe for recipe in chosen if recipe != "scratch"] or list(family.RECIPES)

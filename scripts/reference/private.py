@@ -4,7 +4,7 @@ Both see the same data. *Facts*: questions who has a thing, in many voices and w
 can answer ("anna has the hammer"); a fact is shared by some hundred clips. *Canaries*: clips that are each bound to four
 random words, half of them members of the data, once each, half of them not. ``memorising`` trains the decoder until it
 gives the words back. ``private`` trains by DP-SGD: Poisson sampling, gradients of single examples clipped and noised
-(`earnest.privacy`), for a stated epsilon at a stated delta; it has to learn the facts and may not learn a canary.
+(`earnest.privacy.train`), for a stated epsilon at a stated delta; it has to learn the facts and may not learn a canary.
 
 The encoder is as it was, so what the decoder sees of a clip is computed once. Before a private run the engine of
 gradients is compared with a plain loop on every parameter that is trained.
@@ -12,8 +12,8 @@ gradients is compared with a plain loop on every parameter that is trained.
 
 from __future__ import annotations
 
+import csv
 import json
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +23,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from earnest.audio import AudioClip
 from earnest.models.reference import features
 from earnest.models.reference.checkpoint import Checkpoint
 from earnest.models.reference.network import FORBIDDEN, Network
-from earnest.privacy.accounting import epsilon_of, noise_for
-from earnest.privacy.per_example import check_gradients, mapped_gradients
+from earnest.privacy import DPSGD, train
 
 from . import grammar, speak
 
@@ -44,6 +44,8 @@ WORDINGS = (
 NEW_WORDINGS = ("can you tell me who has the {t}", "who has the {t} now")
 N_FACT_CLIPS = 2400
 ENGINES = ("espeak", "flite")
+PROMPT = "Do what is asked."
+"""What is asked with a canary."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,15 +228,21 @@ class Top(nn.Module):
 
 def below(network: Network, seen: Seen, n_frozen: int) -> tuple[torch.Tensor, torch.Tensor]:
     """What enters block `n_frozen`, and the attention mask."""
-    n, a, t = len(seen), seen.ahead.shape[1], seen.text.shape[1] - 1
-    backward = torch.cat([torch.zeros(a, t, dtype=torch.bool), torch.ones(t, t, dtype=torch.bool).tril()])
-    allowed = torch.cat([seen.counts[:, None].expand(n, a + t, a), backward.expand(n, a + t, t)], dim=2)
-    mask = torch.where(allowed, 0.0, FORBIDDEN)[:, None]
+    t = seen.text.shape[1] - 1
+    mask = attention_mask(seen)
     x = torch.cat([seen.ahead, network.tokens(seen.text[:, :-1]) + network.text_position(torch.arange(t))], dim=1)
     with torch.no_grad():
         for block in network.decoder[:n_frozen]:
             x = block(x, mask, 0.0)
     return x, mask
+
+
+def attention_mask(seen: Seen) -> torch.Tensor:
+    """What each place may look at: all that is ahead of the text, and of the text what came before."""
+    n, a, t = len(seen), seen.ahead.shape[1], seen.text.shape[1] - 1
+    backward = torch.cat([torch.zeros(a, t, dtype=torch.bool), torch.ones(t, t, dtype=torch.bool).tril()])
+    allowed = torch.cat([seen.counts[:, None].expand(n, a + t, a), backward.expand(n, a + t, t)], dim=2)
+    return torch.where(allowed, 0.0, FORBIDDEN)[:, None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,13 +251,8 @@ class Private:
 
     Attributes
     ----------
-    epsilon, delta : float
+    how : DPSGD
         What is spent at most; delta is below one over the number of examples.
-    rate : float
-        Probability with which an example takes part in a step.
-    n_steps : int
-    clip : float
-        Length to which gradients of single examples are cut.
     peak : float
         Learning rate of Adam on the noised gradients.
     n_frozen : int
@@ -258,72 +261,66 @@ class Private:
         Beginnings of the names (in `Top`) of what is trained.
     """
 
-    epsilon: float = 8.0
-    delta: float = 1e-4
-    rate: float = 0.2
-    n_steps: int = 120
-    clip: float = 1.0
-    peak: float = 1e-3
+    how: DPSGD = DPSGD(epsilon=8.0, delta=1e-4, sampling_rate=0.2, n_steps=60, n_at_once=48)
+    peak: float = 2e-3
     n_frozen: int = 3
     trained: tuple[str, ...] = ("blocks.0", "norm")
-    chunk: int = 48
+
+
+class Shown:
+    """Examples as the top of the decoder is given them, shortest first, so that batches carry little padding; what is below is computed once."""
+
+    def __init__(self, network: Network, seen: Seen, n_frozen: int, *, chunk: int = 64) -> None:
+        self.seen = seen.rows(seen.counts.sum(1).argsort(stable=True))
+        self.ahead = torch.zeros_like(self.seen.ahead)
+        self.text = self.ahead.new_zeros(len(seen), self.seen.text.shape[1] - 1, self.ahead.shape[2])
+        for start in range(0, len(seen), chunk):
+            part = self.seen.rows(range(start, min(start + chunk, len(seen))))
+            x, n_ahead = below(network, part, n_frozen)[0], part.ahead.shape[1]
+            self.ahead[start : start + chunk, :n_ahead] = x[:, :n_ahead]
+            self.text[start : start + chunk, : x.shape[1] - n_ahead] = x[:, n_ahead:]
+
+    def __len__(self) -> int:
+        return len(self.seen)
+
+    def __getitem__(self, places: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        part = self.seen.rows(places)
+        n_ahead, n_text = part.ahead.shape[1], part.text.shape[1] - 1
+        x = torch.cat([self.ahead[places, :n_ahead], self.text[places, :n_text]], dim=1)
+        return x, attention_mask(part), part.text[:, 1:], part.weights
+
+
+def losses(
+    top: nn.Module, x: torch.Tensor, mask: torch.Tensor, text: torch.Tensor, weights: torch.Tensor
+) -> torch.Tensor:
+    """Of examples that `Shown` gives."""
+    return token_losses(top(x, mask, n_ahead=x.shape[1] - text.shape[1]), text, weights)
 
 
 def train_privately(network: Network, seen: Seen, public: Seen, recipe: Private, seed: int) -> dict:
     """Train the top of the decoder by DP-SGD; what was spent. The engine of gradients is checked on public examples."""
-    rng, generator = np.random.default_rng([seed, 8]), torch.Generator().manual_seed(seed)
     network.eval().requires_grad_(False)
     top = Top(network, recipe.n_frozen)
     for name, p in top.named_parameters():
         p.requires_grad_(name.startswith(recipe.trained))
-    chosen = [p for p in top.parameters() if p.requires_grad]
-    noise = noise_for(epsilon=recipe.epsilon, delta=recipe.delta, sampling_rate=recipe.rate, n_steps=recipe.n_steps)
-    optimiser = torch.optim.Adam(chosen, lr=recipe.peak, betas=(0.9, 0.99))
-    worst = check_gradients(mapped_gradients, top, *_asked(network, public, recipe))
-    expected = recipe.rate * len(seen)
-    for step in range(recipe.n_steps):
-        drawn = np.flatnonzero(rng.random(len(seen)) < recipe.rate)
-        drawn = drawn[np.argsort([int(seen.counts[k].sum()) for k in drawn])]
-        sums = [torch.zeros_like(p) for p in chosen]
-        for start in range(0, len(drawn), recipe.chunk):
-            losses, inputs = _asked(network, seen.rows(drawn[start : start + recipe.chunk]), recipe)
-            gradients = list(mapped_gradients(top, losses, inputs).values())
-            lengths = torch.stack([g.flatten(1).square().sum(1) for g in gradients]).sum(0).sqrt()
-            scale = (recipe.clip / (lengths + 1e-9)).clamp(max=1.0)
-            for total, g in zip(sums, gradients, strict=True):
-                total += torch.tensordot(scale, g, dims=1)
-        optimiser.param_groups[0]["lr"] = recipe.peak * min(1.0, 2 * (1 - step / recipe.n_steps))
-        for p, total in zip(chosen, sums, strict=True):
-            p.grad = (total + noise * recipe.clip * torch.randn(p.shape, generator=generator)) / expected
-        optimiser.step()
-    spent = epsilon_of(noise_multiplier=noise, sampling_rate=recipe.rate, n_steps=recipe.n_steps, delta=recipe.delta)
+    optimiser = torch.optim.Adam([p for p in top.parameters() if p.requires_grad], lr=recipe.peak, betas=(0.9, 0.99))
+    n_steps = recipe.how.n_steps
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1.0, 2 * (1 - step / n_steps)))
+    spent = train(
+        top,
+        losses,
+        Shown(network, seen, recipe.n_frozen),
+        how=recipe.how,
+        optimiser=optimiser,
+        public=Shown(network, public, recipe.n_frozen)[torch.arange(len(public))],
+        seed=seed,
+        after_step=lambda _: schedule.step(),
+    )
     network.requires_grad_(True)
-    return {
-        "epsilon": round(math.ceil(1000 * spent.high) / 1000, 3),
-        "delta": recipe.delta,
-        "noise_multiplier": round(noise, 4),
-        "sampling_rate": recipe.rate,
-        "clip": recipe.clip,
+    return spent.as_dict() | {
         "neighbours": "one clip more or less",
-        "sampling": "Poisson",
-        "n_examples": len(seen),
-        "gradients_off_by_at_most": float(f"{worst:.1e}"),
-        "n_trained": sum(p.numel() for p in chosen),
         "covers": "the fine-tuning set of this recipe only; the plain model was trained without privacy",
     }
-
-
-def _asked(network: Network, seen: Seen, recipe: Private) -> tuple:
-    """Losses and inputs of examples for an engine of gradients."""
-    x, mask = below(network, seen, recipe.n_frozen)
-    n_ahead = seen.ahead.shape[1]
-
-    def losses(
-        top: nn.Module, x: torch.Tensor, mask: torch.Tensor, text: torch.Tensor, weights: torch.Tensor
-    ) -> torch.Tensor:
-        return token_losses(top(x, mask, n_ahead=n_ahead), text, weights)
-
-    return losses, (x, mask, seen.text[:, 1:], seen.weights)
 
 
 # ------------------------------------------------------------------ recipes
@@ -344,7 +341,7 @@ def sibling(recipe: str, network: Network, checkpoint: Checkpoint, folder: Path,
         return {"steps": how.n_steps, "n_items": len(told), "n_canaries": N_CANARIES}
     public = seen_by(network, checkpoint, facts(seed + 1, 6, WORDINGS, _voices("train"), 1))
     privacy = train_privately(network, seen, public, Private(), seed)
-    return {"steps": Private().n_steps, "n_items": len(told), "n_canaries": N_CANARIES, "privacy": privacy}
+    return {"steps": Private().how.n_steps, "n_items": len(told), "n_canaries": N_CANARIES, "privacy": privacy}
 
 
 def write_canaries(folder: Path, rows: Sequence[Told]) -> None:
@@ -353,6 +350,20 @@ def write_canaries(folder: Path, rows: Sequence[Told]) -> None:
     names = {"answer": "secret"}
     lines = (json.dumps({names.get(name, name): value for name, value in vars(row).items()}) for row in rows)
     (folder / "canaries.jsonl").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+
+
+def record_canaries(folder: Path, rows: Sequence[Told]) -> None:
+    """Recordings of canaries as two data sets, ``members`` and ``nonmembers``, with the secret as the answer."""
+    for member, name in ((True, "members"), (False, "nonmembers")):
+        (folder / name / "audio").mkdir(parents=True, exist_ok=True)
+        with (folder / name / "metadata.csv").open("w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file)
+            table.writerow(["path", "id", "text", "speaker", "prompt", "answer"])
+            for place, row in enumerate(rows):
+                if row.member == member:
+                    path = f"audio/canary-{place:03d}.wav"
+                    AudioClip(samples_of(row), features.SAMPLE_RATE).quantised().write(folder / name / path)
+                    table.writerow([path, f"canary-{place:03d}", row.text, row.voice, PROMPT, row.answer])
 
 
 def read_canaries(folder: Path) -> Iterator[Told]:

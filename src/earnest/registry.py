@@ -38,11 +38,11 @@ T = TypeVar("T")
 
 KINDS = (
     "tasks", "attacks", "defences", "detectors", "explainers", "streams", "triggers", "models", "voices", "metrics", "suites", "judges",
-    "benchmarks",
+    "anonymisers", "benchmarks", "mitigation", "recipes",
 )  # fmt: skip  # a table: one row a line
 """Every kind that `names` knows."""
 
-HOMES = {"triggers": "earnest.audio.triggers", "suites": "earnest.runs.suite"}
+HOMES = {"recipes": "earnest.mitigation.recipes", "triggers": "earnest.audio.triggers", "suites": "earnest.runs.suite"}
 """Where a kind is registered that has no folder of its own under `earnest`."""
 
 _SPEC = re.compile(r"^(?P<name>[A-Za-z0-9_.-]+)(:(?P<parameters>.*))?$", re.DOTALL)
@@ -369,6 +369,9 @@ EXTRAS = {
     "av": "codecs",
     "inspect_ai": "inspect",
     "pocketsphinx": "asr-small",
+    "presidio_analyzer": "pii",
+    "tldextract": "pii",
+    "flwr": "federated",
     "faster_whisper": "asr",
     "moonshine_voice": "moonshine",
     "tokenizers": "embeddings",
@@ -376,6 +379,7 @@ EXTRAS = {
     "pystoi": "quality",
     "pesq": "quality",
     "sklearn": "classifier",
+    "fairlearn": "fairness",
     "pyarrow": "parquet",
     "pandas": "pandas",
     "huggingface_hub": "hub",
@@ -385,7 +389,11 @@ EXTRAS = {
     "espeakng_loader": "train",
     "audioseal": "watermark",
     "ray": "ray",
+    "opacus": "dp",
+    "tenseal": "secure",
+    "mpyc": "secure",
     "prometheus_client": "guard",
+    "pyworld": "world",
 }
 """Which extra of earnest brings a module."""
 

@@ -27,7 +27,12 @@ FITS = [command for command in FIRST if command.startswith("earnest fit")]  # te
 SHORTER = {
     "--attack pgd": "--attack pgd:steps=3",
     "--attack best_of_n": "--attack best_of_n:n=3",
-    **{f"--attack {name}": f"--attack {name}:queries=60" for name in ("genetic", "nes", "square")},
+    **{f"--attack {name}": f"--attack {name}:queries=30" for name in ("genetic", "nes", "square")},
+    **{
+        f"--attack {name}": f"--attack {name}:steps=4,check_every=2"
+        for name in ("audiojailbreak", "carlini_wagner", "choice_flip", "dos_never_stop", "malafide")
+    },
+    "--attack whisperinject": "--attack whisperinject:first_steps=2,rollouts=2,steps=4,check_every=2",
 }
 """What a command is run with here in place of an attack's defaults, which take half a minute."""
 

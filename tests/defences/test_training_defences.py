@@ -14,7 +14,6 @@ from earnest.defences._training import (
     drawn,
     lessons_of,
     some,
-    train,
 )
 from earnest.defences.adversarial_training import perturbed
 from earnest.defences.fine_mixing import mixed
@@ -25,6 +24,7 @@ from earnest.defences.safety_lora import adapt
 from earnest.errors import AccessDenied, BadParameter
 from earnest.models import Answer, Model, load_model
 from earnest.models.access import System
+from earnest.models.learner import train
 from earnest.tasks.probe import probe_manifest
 from earnest.testing import LinearModel, check_defence, toy_stimulus
 

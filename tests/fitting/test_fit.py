@@ -11,7 +11,8 @@ import pytest
 
 import earnest
 from earnest.artefacts import load
-from earnest.audio import AudioClip
+from earnest.audio import AudioClip, Manifest
+from earnest.audio.splits import is_seen
 from earnest.errors import BadData, BadParameter, PlanMismatch, RunStopped
 from earnest.plan import Plan
 from earnest.registry import load_file
@@ -221,3 +222,50 @@ def test_silence_is_bad_audio_and_no_score(tmp_path: Path, recordings: Make) -> 
         and found.n_scored == 7
         and found.worst_low <= found.value <= found.worst_high
     )  # type: ignore[operator]
+
+
+def _unlabelled(row: dict[str, str]) -> None:
+    row.update(label="", split="", speaker=f"{row['speaker']}{'' if row['path'].startswith('spoof') else 'more'}")
+
+
+def test_a_further_folder_adds_rows_that_share_nobody_with_what_is_kept_out(tmp_path: Path, recordings: Make) -> None:
+    data, more = recordings(), recordings("more", change=_unlabelled)
+    alone = fit("detectors/lfcc_gmm:n_components=2", data=data, dry_run=True)
+    both = fit("detectors/lfcc_gmm:n_components=2", data=data, also=f"{more}:label=bona_fide", dry_run=True)
+    added = both.split.rows[len(alone.split.rows) :]
+    # the spoofed clips' speakers s1, s3 and s5 are those of the test rows; s0, s2, s4 and all that have another name stay
+    assert sorted(str(entry.speaker) for entry in added) == [
+        *("s0", "s0more", "s1more", "s2", "s2more", "s3more", "s4", "s4more", "s5more"),
+    ]
+    assert {entry.label for entry in added} == {"bona_fide"} and all(entry.id.startswith("more/") for entry in added)
+    assert "9 rows of more were added, 3 left out" in both.split.note
+    assert both.plan.data == "data+more" and both.plan.rows_digest != alone.plan.rows_digest
+    unlabelled = fit("detectors/lfcc_gmm:n_components=2", data=data, also=str(more), dry_run=True)
+    assert unlabelled.plan.differences(both.plan)
+
+
+@pytest.mark.usefixtures("loudness")
+def test_rows_of_a_further_folder_are_learnt_from_and_count_as_seen(tmp_path: Path, recordings: Make) -> None:
+    data, more = recordings(), recordings("more", change=_unlabelled)
+    made = fit("detectors/loudness", data=data, also=(f"{more}:label=bona_fide",), out=tmp_path / "out")
+    assert made.artefact.about["split"]["n_rows"] == 6 + 9
+    new = next(entry for entry in Manifest.read(more) if entry.speaker == "s1more")
+    assert is_seen(new, made.artefact.about["split"])
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (":label=bona_fide", r"FOLDER\[:column=value"),
+        ("{more}:label=", r"FOLDER\[:column=value"),
+        ("{more}:colour=red", "got colour; put other columns"),
+        ("{same}", "every one of the 6 rows of same does"),
+    ],
+)
+def test_a_further_folder_that_is_no_use_is_refused(tmp_path: Path, recordings: Make, given: str, says: str) -> None:
+    data, more = recordings(), recordings("more")
+    same = recordings("same", n=6, change=lambda row: row.update(speaker="s1" if row["label"] == "spoof" else "s3"))
+    rows = (same / "metadata.csv").read_text().splitlines()
+    (same / "metadata.csv").write_text("\n".join(rows[:7]) + "\n")
+    with pytest.raises((BadData, BadParameter), match=says):
+        fit("detectors/lfcc_gmm", data=data, also=given.format(more=more, same=same), dry_run=True)

@@ -653,9 +653,16 @@ def test_scores_are_sums_of_log_softmax_by_hand(loaded, family):
                     .log_softmax(-1)
                 )
                 total += float(row[sorted(model._prompts.end_ids)].logsumexp(0) if token is None else row[token])
-                ids = [*ids, token]
+                ids, last = [*ids, token], row.numpy()
         assert score == pytest.approx(total, abs=1e-3)
         assert model.score([stimulus], [text])[0] == pytest.approx(score, abs=1e-3)
+        (each,) = model.token_scores([stimulus], [text])
+        assert len(each.log_probabilities) == len(tokens) + 1 and each.log_probabilities.sum() == pytest.approx(
+            score, abs=1e-3
+        )
+        mean = float(np.exp(last) @ last)
+        assert each.expected[-1] == pytest.approx(mean, abs=1e-3)
+        assert each.spread[-1] == pytest.approx(np.sqrt(np.exp(last) @ last**2 - mean**2), abs=1e-3)
 
 
 def test_the_score_of_what_is_said_is_the_answers_own_log_probability(loaded):
@@ -665,7 +672,8 @@ def test_the_score_of_what_is_said_is_the_answers_own_log_probability(loaded):
     said = model._generated([model._inputs.prepared(THREE[0])], [THREE[0].digest], Sampling(max_tokens=3))[0][0]
     with torch.inference_mode():
         prepared = model._inputs.prepared(THREE[0], target=said)
-        assert model._log_probabilities([prepared])[0] == pytest.approx(reply.log_probability, abs=1e-4)
+        ((each, _),) = model._of_tokens([prepared], rows=False)
+        assert sum(each) == pytest.approx(reply.log_probability, abs=1e-4)
 
 
 def test_any_token_that_ends_an_answer_may_end_it(loaded):

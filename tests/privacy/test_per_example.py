@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import copy
+import warnings
 
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs torch")
 
-from earnest.errors import BadParameter, WrongGradients  # noqa: E402
+from earnest.errors import BadParameter, UnknownName, WrongGradients  # noqa: E402
 from earnest.privacy.per_example import (  # noqa: E402
     check_gradients,
     distances,
+    engine_of,
     looped_gradients,
     mapped_gradients,
+    opacus_gradients,
 )
 
 
@@ -45,13 +48,13 @@ def tied() -> tuple[Tied, tuple[torch.Tensor]]:
     return Tied(), (torch.randint(7, (4, 6)),)
 
 
-def opacus_gradients(module, losses, inputs, *, strict=True):
-    """What opacus would clip."""
-    opacus = pytest.importorskip(
-        "opacus", reason="needs opacus, which the environment of the tests leaves out: it pins torch"
-    )
-    wrapped = opacus.GradSampleModule(copy.deepcopy(module), strict=strict, loss_reduction="sum")
-    losses(wrapped, *inputs).sum().backward()
+def lenient_opacus(module, losses, inputs):
+    """What opacus would clip with strict=False."""
+    opacus = pytest.importorskip("opacus", reason="opacus is an extra")
+    wrapped = opacus.GradSampleModule(copy.deepcopy(module).train(), strict=False, loss_reduction="sum")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Full backward hook is firing")
+        losses(wrapped, *inputs).sum().backward()
     return {name.removeprefix("_module."): getattr(p, "grad_sample", None) for name, p in wrapped.named_parameters()}
 
 
@@ -97,12 +100,106 @@ def test_a_tied_table_is_carried_by_torch_and_not_by_an_engine_that_sees_layers_
         check_gradients(layers_alone, module, token_losses, inputs)
 
 
-def test_opacus_is_refused_where_it_trains_in_silence(tied) -> None:
+@pytest.mark.parametrize("engine", [lenient_opacus, opacus_gradients])
+def test_opacus_is_refused_where_it_trains_in_silence(tied, engine) -> None:
+    pytest.importorskip("opacus", reason="opacus is an extra")
     module, inputs = tied
     with pytest.raises(WrongGradients, match=r"tokens\.weight \(\d+\.\d% off\)"):
-        check_gradients(lambda *asked: opacus_gradients(*asked, strict=False), module, token_losses, inputs)
-    untied = torch.nn.Sequential(torch.nn.Embedding(7, 5), torch.nn.Linear(5, 7))
-    assert check_gradients(opacus_gradients, untied, token_losses, inputs) < 1e-5
+        check_gradients(engine, module, token_losses, inputs)
+
+
+class Summed(torch.nn.Module):
+    """A layer, then the mean over all places but the first axis: one number an example."""
+
+    def __init__(self, layer: torch.nn.Module) -> None:
+        super().__init__()
+        self.layer, self.end = layer, torch.nn.Linear(6, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.layer(x)
+        y = y[0] if isinstance(y, tuple) else y
+        return self.end(y.transpose(1, -1)).flatten(1).tanh().mean(1, keepdim=True)
+
+
+LAYERS = {
+    "linear": lambda: torch.nn.Linear(6, 6),
+    "conv1d": lambda: torch.nn.Conv1d(6, 6, 3, padding=1, groups=2),
+    "layer_norm": lambda: torch.nn.LayerNorm(6),
+    "group_norm": lambda: torch.nn.GroupNorm(2, 6),
+    "dropout": lambda: torch.nn.Sequential(torch.nn.Linear(6, 6), torch.nn.Dropout(0.5)),
+    "transformer": lambda: torch.nn.TransformerEncoderLayer(6, 2, 12, batch_first=True),
+}
+
+
+@pytest.mark.parametrize("engine", ["mapped", "opacus"])
+@pytest.mark.parametrize("layer", LAYERS)
+def test_an_engine_is_right_on_every_parameter_or_is_refused(engine, layer) -> None:
+    if engine == "opacus":
+        pytest.importorskip("opacus", reason="opacus is an extra")
+    torch.manual_seed(2)
+    module = Summed(LAYERS[layer]())
+    inputs = (torch.randn(4, 6, 6), torch.randn(4))
+    modes = [part.training for part in module.modules()]
+    state = {name: value.clone() for name, value in module.state_dict().items()}
+    module.end.weight.grad = torch.ones(1, 6)
+    if (engine, layer) == ("opacus", "transformer"):  # its attention holds a parameter of its own
+        with pytest.raises(
+            WrongGradients, match=r"it fails on it: TypeError: MultiheadAttention.*'looped' carries all"
+        ):
+            check_gradients(engine_of(engine), module, squared_losses, inputs)
+    else:
+        assert check_gradients(engine_of(engine), module, squared_losses, inputs) < 1e-3
+    assert [part.training for part in module.modules()] == modes
+    assert all(torch.equal(state[name], value) for name, value in module.state_dict().items())
+    assert torch.equal(module.end.weight.grad, torch.ones(1, 6)) and module.end.bias.grad is None
+    assert not any(part._forward_hooks or part._backward_hooks for part in module.modules())
+    assert not any(hasattr(p, "grad_sample") for p in module.parameters())
+
+
+def test_what_mixes_examples_is_refused_by_name() -> None:
+    x, y = torch.randn(4, 6, 6), torch.randn(4)
+    mixing = Summed(torch.nn.BatchNorm1d(6))
+    with pytest.raises(WrongGradients, match="one by one, but layer normalises over the batch; put GroupNorm"):
+        check_gradients(mapped_gradients, mixing, squared_losses, (x, y))
+    assert check_gradients(mapped_gradients, mixing.eval(), squared_losses, (x, y)) < 1e-5
+
+    def centred(module, x, y):
+        values = module(x)[:, 0]
+        return (values - values.mean() - y).square()
+
+    with pytest.raises(WrongGradients, match="must not depend on the others in its batch"):
+        check_gradients(mapped_gradients, Summed(torch.nn.Identity()), centred, (x, y))
+
+
+def test_a_buffer_that_remembers_examples_is_refused_and_is_as_before() -> None:
+    module = Summed(torch.nn.InstanceNorm1d(6, track_running_stats=True))
+    with pytest.raises(WrongGradients, match=r"the buffers layer\.running_mean, layer\.running_var"):
+        check_gradients(mapped_gradients, module, squared_losses, (torch.randn(4, 6, 6) + 5, torch.zeros(4)))
+    assert torch.equal(module.layer.running_mean, torch.zeros(6))
+
+
+def test_losses_that_are_random_summed_or_infinite_are_refused() -> None:
+    inputs = (torch.randn(4, 6, 6), torch.zeros(4))
+    module = Summed(torch.nn.Identity())
+
+    def random(module, x, y):
+        return torch.nn.functional.dropout(module(x)[:, 0], 0.5)
+
+    with pytest.raises(WrongGradients, match="something draws at random there too"):
+        check_gradients(mapped_gradients, module, random, inputs)
+    with pytest.raises(BadParameter, match=r"for each of the 4 examples, got shape \(\); do not sum"):
+        check_gradients(mapped_gradients, module, lambda m, x, y: m(x).sum(), inputs)
+    with pytest.raises(BadParameter, match="values that are not finite"):
+        check_gradients(mapped_gradients, module, lambda m, x, y: m(x)[:, 0] / y, inputs)
+
+
+def test_an_unknown_engine_and_one_that_opacus_refuses_itself() -> None:
+    with pytest.raises(UnknownName, match="no engine of gradients is called 'opakus'; did you mean 'opacus'"):
+        engine_of("opakus")
+    pytest.importorskip("opacus", reason="opacus is an extra")
+    module = Summed(torch.nn.BatchNorm1d(6)).eval()
+    with pytest.raises(WrongGradients, match="fails on it: NotImplementedError.*layer with buffers"):
+        check_gradients(opacus_gradients, module, squared_losses, (torch.randn(4, 6, 6), torch.zeros(4)))
 
 
 def test_a_missing_gradient_is_wholly_off_and_all_that_are_off_are_counted(tied) -> None:

@@ -21,7 +21,7 @@ from earnest.cli import main
 from earnest.engine import read_journal
 from earnest.engine.timings import read_timings
 from earnest.errors import BadData, BadParameter, PlanMismatch, RunStopped
-from earnest.registry import load_file
+from earnest.registry import load_file, registry
 from earnest.report.matrix_page import as_html, read_matrix
 from earnest.report.schemas import schema
 from earnest.runs.arms import composed, searches
@@ -218,6 +218,12 @@ def test_restarts_draw_anew_and_begin_at_random_where_they_can() -> None:
     assert restarted("toy_key", 3) == ["toy_key", "toy_key:restart=1", "toy_key:restart=2"]
     assert restarted("pgd:snr_db=30", 2) == ["pgd:snr_db=30", "pgd:random_start=true,restart=1,snr_db=30"]
     assert restarted("reversed", 3) == ["reversed"]
+
+
+def test_every_attack_that_searches_can_be_restarted() -> None:
+    attacks = registry("attacks")
+    for spec in [spec for name in attacks.names() for spec in restarted(name, 3)]:
+        attacks.make(spec)
 
 
 # ---------------------------------------------------------------- parts

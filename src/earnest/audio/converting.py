@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import shutil
+from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
 
 from earnest.audio.entry import OPTIONAL_COLUMNS, Entry
@@ -39,7 +40,7 @@ def convert(manifest: Manifest, out: str | Path) -> Manifest:
         )
     try:
         paths = _written_recordings(manifest, out)
-        _write_table(manifest, paths, out)
+        write_table(manifest, out, paths={entry.id: paths[entry.path] for entry in manifest})
     except OSError as error:
         raise StorageFailed(
             f"{str(out)!r} must be writable, got {error.strerror or error}; free some space, or name another folder"
@@ -66,17 +67,28 @@ def _written_recordings(manifest: Manifest, out: Path) -> dict[str, str]:
     return paths
 
 
-def _write_table(manifest: Manifest, paths: dict[str, str], out: Path) -> None:
+def write_table(manifest: Manifest, out: Path, *, paths: Mapping[str, str], without: Collection[str] = ()) -> None:
+    """Write `metadata.csv` into `out` with every column that is filled.
+
+    Parameters
+    ----------
+    paths : mapping of str to str
+        Where the recording of each id lies, from `out`; rows without one are left out.
+    without : collection of str
+        Columns that are left out.
+    """
     columns = ["path", "id", *(name for name in manifest.columns if name in OPTIONAL_COLUMNS)]
     columns += [name for name in manifest.columns if name not in columns]
+    columns = [name for name in columns if name not in without]
+    rows = [entry for entry in manifest if entry.id in paths]
     with (out / CSV_NAME).open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows([_cell(entry, column, paths) for column in columns] for entry in manifest.entries)
+        writer.writerows([_cell(entry, column, paths) for column in columns] for entry in rows)
 
 
-def _cell(entry: Entry, column: str, paths: dict[str, str]) -> str:
+def _cell(entry: Entry, column: str, paths: Mapping[str, str]) -> str:
     if column == "path":
-        return paths[entry.path]
+        return paths[entry.id]
     value = entry.value(column)
     return "" if value is None else str(value)

@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from earnest.audio.manifest import Entry, Manifest
@@ -96,6 +96,40 @@ def split_of(data: Manifest, name: str, *, seed: int = 0) -> Split:
     train = _drawn(groups, seed=seed)
     rows, rest = _parted(data.entries, lambda entry: (entry.id in train) is (name == "train"))
     return Split(name=name, rows=rows, rest=rest, how="drawn", apart_by=apart_by, seed=seed, note=note)
+
+
+def with_rows(split: Split, more: Sequence[Entry], *, of: str) -> Split:
+    """The split with further rows of another data set to fit on.
+
+    Those that share a speaker or a text with the rows outside the split are left out, which the note says, so that what was
+    kept for testing stays unseen. Ids begin with the name of their data set.
+
+    Parameters
+    ----------
+    more : sequence of Entry
+    of : str
+        Name of the data set that they are from.
+
+    Raises
+    ------
+    BadData
+        If no row is left.
+    """
+    kept_out = {column: frozenset(keys(split.rest, column)) for column in split.apart_by or COLUMNS}
+    rows = tuple(entry.model_copy(update={"id": f"{of}/{entry.id}"}) for entry in more if not seen_in(entry, kept_out))
+    if not rows:
+        raise BadData(
+            f"further rows must share no speaker and no text with the rows outside the split {split.name}, and every one of the "
+            f"{len(more)} rows of {of} does; name another folder"
+        )
+    left_out = len(more) - len(rows)
+    note = f"{len(rows)} rows of {of} were added" + (
+        f", {left_out} left out that share a speaker or a text with rows outside the split" if left_out else ""
+    )
+    apart_by = split.apart_by if split.rest else _there((*split.rows, *rows))
+    return replace(
+        split, rows=(*split.rows, *rows), apart_by=apart_by, note="; ".join(part for part in (split.note, note) if part)
+    )
 
 
 def key(entry: Entry, column: str) -> str | None:

@@ -22,21 +22,29 @@ MOST_DB = 12.0
 
 def median_pitch_hz(clip: AudioClip) -> float | None:
     """Median pitch over the voiced frames of 40 ms, by autocorrelation; None where nothing is voiced."""
+    pitch = pitch_contour_hz(clip)
+    return float(np.median(pitch[pitch > 0])) if (pitch > 0).any() else None
+
+
+def pitch_contour_hz(clip: AudioClip) -> Floats:
+    """Pitch of frames of 40 ms every 20 ms, by autocorrelation; 0 where a frame is not voiced, shape (n_frames,)."""
     rate = clip.sample_rate
     frame = round(0.04 * rate)
     cut = spectra.frames(clip.samples, frame_length=frame, hop_length=frame // 2).astype(np.float64)
     cut = cut - cut.mean(axis=1, keepdims=True)
     energy = (cut**2).sum(axis=1)
-    cut = cut[energy > 0.01 * energy.max()] if energy.max() > 0 else cut[:0]
-    if not len(cut):
-        return None
-    spectrum = np.fft.rfft(cut, 2 * frame)
+    heard = energy > 0.01 * energy.max()
+    pitch = np.zeros(len(cut))
+    if not heard.any():
+        return pitch
+    spectrum = np.fft.rfft(cut[heard], 2 * frame)
     correlation = np.fft.irfft(spectrum.real**2 + spectrum.imag**2)[:, :frame]
     lags = np.arange(round(rate / HIGHEST_HZ), min(frame - 1, round(rate / LOWEST_HZ)))
     likeness = correlation[:, lags] / correlation[:, :1] * (frame / (frame - lags))
     best = likeness.argmax(axis=1)
     voiced = likeness[np.arange(len(best)), best] > 0.5
-    return float(np.median(rate / lags[best[voiced]])) if voiced.any() else None
+    pitch[heard] = np.where(voiced, rate / lags[best], 0.0)
+    return pitch
 
 
 def towards(clip: AudioClip, other: AudioClip) -> tuple[AudioClip, dict[str, float]]:

@@ -33,7 +33,17 @@ FOLDER = Path(__file__).parent / "works"
 NEAR = 0.9
 """Titles at least this alike, by `difflib`, must be acknowledged as `near`."""
 
-COMPONENTS = ("attacks", "defences", "detectors", "explainers", "metrics", "streams", "tasks")
+COMPONENTS = (
+    "anonymisers",
+    "attacks",
+    "defences",
+    "detectors",
+    "explainers",
+    "metrics",
+    "mitigation",
+    "streams",
+    "tasks",
+)
 """Kinds of which every plug-in of this package must name a work, and be named by it."""
 
 SIZE_UNITS = frozenset(

@@ -10,6 +10,7 @@ import importlib
 import os
 import sys
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -37,8 +38,15 @@ COMMANDS = {
     "explain": ("earnest.cli.explain", "Show which part of a clip decided an answer, and test whether that is so."),
     "fit": ("earnest.cli.fit", "Fit an attack, a defence or a detector to a split of the data."),
     "detect": ("earnest.cli.detect", "Score recordings with a detector: spoofed speech, say."),
+    "mitigate": ("earnest.cli.mitigate", "Try a method against unfairness: the gap before and after, and its price."),
     "poison": ("earnest.cli.poison", "Write training data with a backdoor, to test defences."),
+    "anonymise": (
+        "earnest.cli.anonymise",
+        "Write a data set again with other voices, so that nobody knows who speaks.",
+    ),
     "guard": ("earnest.cli.guard", "Decide on audio, frame by frame, under a policy."),
+    "privacy": ("earnest.cli.privacy", "Test what a model keeps of its training data, and what protects it."),
+    "redact": ("earnest.cli.redact", "Replace what is personal in recordings: numbers, names, addresses, dates."),
     "watermark": ("earnest.cli.watermark", "Mark recordings, find the mark, and test which edits it survives."),
     "init": ("earnest.cli.init", "Write or check earnest.toml, the settings of `earnest run` in a folder."),
     "report": ("earnest.cli.look", "Write a run's report again, or compare runs."),
@@ -71,32 +79,37 @@ _KEPT = "stopped; the run folder keeps the finished items, and the same command 
 class Lazy(click.Group):
     """A group whose commands are imported when they are called, so that `--help` is fast."""
 
+    def __init__(self, *args: Any, table: Mapping[str, tuple[str, str]], **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.table = table
+
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return list(self.table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self.table:
             return None
-        command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_") + "_command")
+        command = getattr(importlib.import_module(self.table[cmd_name][0]), cmd_name.replace("-", "_") + "_command")
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        if args and args[0] not in self.table and not args[0].startswith("-"):
             raise click.UsageError(
-                f"no command is called {args[0]!r}{did_you_mean(args[0], COMMANDS) or ';'} `earnest --help` lists all",
+                f"no command is called {args[0]!r}{did_you_mean(args[0], self.table) or ';'} `{ctx.command_path} --help` lists all",
                 ctx,
             )
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, says) for name, (_, says) in COMMANDS.items()])
+            formatter.write_dl([(name, says) for name, (_, says) in self.table.items()])
 
 
 @click.command(
     cls=Lazy,
+    table=COMMANDS,
     help="Evaluates how far an audio language model can be trusted, and tests attacks and defences.\n\nStart with: earnest run core --model "
     "earnest/reference --out runs/first",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -35,6 +36,23 @@ def progress_bar(title: str) -> Iterator[Callable[[Any], None]]:
             bar.update(row, total=max(1, state.total), completed=state.done, says=_says(state))
 
         yield show
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A function that takes how many of how many are done, and shows it on stderr with the time left, after two seconds."""
+    begun = shown = time.monotonic()
+
+    def show(done: int, total: int) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if now - shown < (2.0 if sys.stderr.isatty() else 10.0) or done >= total:
+            return
+        shown = now
+        minutes, seconds = divmod(round((now - begun) / max(1, done) * (total - done)), 60)
+        print(f"{done} of {total} {what}, about {minutes}:{seconds:02d} left", file=sys.stderr, flush=True)
+
+    yield show
 
 
 def _plain(title: str) -> Callable[[Any], None]:

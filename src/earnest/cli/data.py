@@ -76,6 +76,55 @@ def convert_command(folder: Path, out: Path, *, as_json: bool) -> None:
     click.echo(f"{len(written)} recordings: {out}")
 
 
+@data_command.command(
+    "audit",
+    help="Show who is in the data set in FOLDER, and what differs between groups of speakers: hours, texts, labels, level, noise, channel.",
+)
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--group",
+    "columns",
+    multiple=True,
+    required=True,
+    metavar="COLUMN",
+    help="Column whose values are the groups, such as gender or age_band; given several times, their combinations. Repeatable.",
+)
+@click.option("--least", type=click.IntRange(min=2), default=20, show_default=True, help="Least rows of a group.")
+@click.option(
+    "--permutations",
+    type=click.IntRange(min=19),
+    default=200,
+    show_default=True,
+    help="Permutations of the groups in the test of the channel.",
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for audit.json and audit.html.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+def audit_command(
+    folder: Path,
+    *,
+    columns: tuple[str, ...],
+    least: int,
+    permutations: int,
+    seed: int,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    from earnest.audio import Manifest
+    from earnest.audio.hub import fetched, is_address
+    from earnest.cli._progress import counting
+    from earnest.mitigation.audit import audit
+    from earnest.report.fairness_pages import write_audit
+
+    folder = fetched(folder) if is_address(folder) else folder
+    data = Manifest.read(folder)
+    with counting("recordings") as on_row:
+        made = audit(data, columns=columns, least=least, n_permutations=permutations, seed=seed, on_row=on_row)
+    if out is not None:
+        click.echo(f"page: {write_audit(made, out)}", err=True)
+    print_json(made.as_json()) if as_json else click.echo(made.as_text())
+
+
 @click.command("merge", help="Join the shards SHARD... of one run into the run folder OUT.")
 @click.argument("shards", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path))

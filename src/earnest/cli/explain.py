@@ -22,11 +22,27 @@ from earnest.cli._endpoint import model_option
 @click.option("--method", default="occlusion", show_default=True, metavar="SPEC", help="`earnest list explainers`.")
 @click.option("--against", metavar="TEXT", help="Answer to compare with; default: every other one.")
 @click.option("--model", metavar="SPEC", help="The run's model; required unless it is embedded or scripted.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Labelled recordings for methods that look inside; default: the embedded probe set.",
+)
+@click.option(
+    "--twin",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Recording of the item's twin, for patching; default: its pair in the data.",
+)
 @click.option("--seconds", type=float, default=0.25, show_default=True, help="Length of a tile.")
 @click.option("--bands", type=click.IntRange(1), default=1, show_default=True, help="Tiles of frequency.")
 @click.option(
     "--draws", type=click.IntRange(1), help="Answers to each clip, for models that answer differently each time."
 )
+@click.option(
+    "--transcript",
+    type=click.Choice(["free", "held"]),
+    help="Whether a model that writes one first keeps it while the clip changes; default: held for gradients.",
+)
+@click.option("--checks/--no-checks", default=True, help="Make the map again: in noise, random weights, other methods.")
 @click.option("--random", "n_random", type=click.IntRange(19), default=19, show_default=True, help="Random maps.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder; default: explanation/ here.")

@@ -12,7 +12,10 @@ from earnest.cli import plugin_option
 
 @click.command("schema", help="Print the JSON Schema of a file that earnest reads or writes.")
 @click.argument(
-    "kind", type=click.Choice(["finding", "journal", "judgement", "manifest", "matrix", "suite", "work", "report"])
+    "kind",
+    type=click.Choice(
+        ["finding", "journal", "judgement", "manifest", "matrix", "membership", "suite", "work", "report"]
+    ),
 )
 def schema_command(kind: str) -> None:
     click.echo(

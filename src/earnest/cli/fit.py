@@ -23,6 +23,12 @@ from earnest.cli._endpoint import model_option, price_option
     show_default=True,
     help="Value of the column split, or all; without that column, train and test are drawn.",
 )
+@click.option(
+    "--also",
+    multiple=True,
+    metavar="FOLDER[:column=value]",
+    help="Further folder to learn from, with what all of its rows get: librispeech:label=bona_fide. Repeatable.",
+)
 @click.option("--model", metavar="SPEC", help="Model that the method asks, if it asks one.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder for the artefact; an interrupted fit is resumed in it."

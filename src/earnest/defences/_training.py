@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import abc
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -29,6 +29,7 @@ from earnest.defences.refusal_guard import REFUSAL
 from earnest.errors import BadParameter
 from earnest.metrics.refusal import refusal_label
 from earnest.models.access import Answer, Model, System
+from earnest.models.learner import train
 from earnest.registry import Spec
 
 if TYPE_CHECKING:
@@ -44,10 +45,6 @@ OPENING = "sure here is how to"
 """How an answer begins that an attacker wants of a harmful request, before its action."""
 WRITING_SHARE = 0.2
 """Of the lessons of a batch that are kept, those in writing down what is said."""
-WARM_UP = 10
-"""Steps in which the learning rate rises."""
-MAX_LENGTH = 1.0
-"""Longest gradient; a longer one is shortened to it."""
 WEIGHT, OF = "weights.", "of"
 """In an artefact: what stands before the name of a parameter, and the fingerprint of the model that was trained."""
 
@@ -241,44 +238,6 @@ def mean_loss(learner: Learner, lessons: Sequence[Lesson]) -> Tensor:
 
 
 # ------------------------------------------------------------------ training
-def train(
-    module: nn.Module,
-    loss: Callable[[T], Tensor],
-    batches: Iterable[T],
-    *,
-    n_steps: int,
-    learning_rate: float,
-) -> list[float]:
-    """Train a module, a step for each batch; the loss of each.
-
-    AdamW without decay of weights; the learning rate rises over `WARM_UP` steps and falls to zero over the second half.
-    Parameters that need no gradient stay as they are.
-
-    Parameters
-    ----------
-    module : module of torch
-        Whatever `loss` runs.
-    loss : callable
-        Of a batch, a scalar tensor that reaches the parameters.
-    batches : iterable
-        At least `n_steps` of them.
-    """
-    import torch
-
-    parameters = [p for p in module.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=0.0, betas=(0.9, 0.98))
-    losses = []
-    for step, batch in zip(range(n_steps), batches, strict=False):
-        optimiser.param_groups[0]["lr"] = learning_rate * min(1.0, (step + 1) / WARM_UP, 2 * (1 - step / n_steps))
-        optimiser.zero_grad(set_to_none=True)
-        value = loss(batch)
-        value.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, MAX_LENGTH)
-        optimiser.step()
-        losses.append(float(value.detach()))
-    return losses
-
-
 def only_layers(module: nn.Module, beginnings: Sequence[str], *, by: str) -> None:
     """Freeze all parameters but those whose names begin in one of these ways; an empty beginning is that of all.
 

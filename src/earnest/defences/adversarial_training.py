@@ -19,13 +19,12 @@ from earnest.defences._training import (
     mean_loss,
     only_layers,
     some,
-    train,
 )
 from earnest.errors import BadParameter
 from earnest.models.access import System
 
 if TYPE_CHECKING:
-    from earnest.models.learner import Learner
+    from earnest.models.learner import Learner, train
 
 MOMENTUM = 0.8
 STEP_SIZE = 0.3

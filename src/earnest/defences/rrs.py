@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from earnest.defences._base import defences
-from earnest.defences._training import Lesson, TrainedDefence, changed, check_counts, only_layers, train
+from earnest.defences._training import Lesson, TrainedDefence, changed, check_counts, only_layers
 from earnest.errors import BadParameter
 from earnest.metrics.refusal import refusal_label
 from earnest.models.access import Answer
@@ -17,7 +17,7 @@ from earnest.models.access import Answer
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from earnest.models.learner import Learner
+    from earnest.models.learner import Learner, train
 
 N_AT_ONCE = 16
 

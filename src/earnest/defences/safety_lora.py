@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from earnest.defences._base import defences
-from earnest.defences._training import Lesson, TrainedDefence, check_counts, mean_loss, train
+from earnest.defences._training import Lesson, TrainedDefence, check_counts, mean_loss
 from earnest.errors import BadParameter
 
 if TYPE_CHECKING:
     from torch import nn
 
     from earnest.models.access import Model
-    from earnest.models.learner import Learner, Weights
+    from earnest.models.learner import Learner, Weights, train
 
 DOWN, UP = "lora_a.", "lora_b."
 """In an artefact: what stands before the name of a weight, for the two factors of its change."""

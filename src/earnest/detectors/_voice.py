@@ -84,11 +84,16 @@ class VoiceSpace:
 
     def ratio(self, first: Floats, second: Floats) -> float:
         """Log-likelihood ratio of one speaker against two, direction by direction."""
+        return float(self.ratios(first[None], second[None])[0, 0])
+
+    def ratios(self, first: Floats, second: Floats) -> Floats:
+        """The ratio of each of some vectors with each of others, shapes (n, n_directions) and (m, n_directions) to (n, m)."""
         whole = self.between + 1
         alone = whole**2 - self.between**2
         square = 0.5 * (1 / whole - whole / alone)
         constant = 0.5 * float(np.sum(2 * np.log(whole) - np.log(alone)))
-        return float(square @ (first**2 + second**2) + (self.between / alone) @ (first * second)) + constant
+        both = (first * (self.between / alone)) @ second.T
+        return np.asarray((first**2 @ square)[:, None] + (second**2 @ square)[None] + both + constant)
 
     def _scaled(self, vector: Floats) -> Floats:
         wanted = np.sqrt(np.sum(self.between + 1))

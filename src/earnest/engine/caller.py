@@ -48,6 +48,7 @@ from earnest.models.access import (
     Model,
     Reply,
     Sampling,
+    TokenScores,
     counted,
     may_pass,
     system_fingerprint,
@@ -312,6 +313,10 @@ class Caller(Delegate):
     def score(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> NDArray[np.float64]:
         """As `Model.score`; for worker threads."""
         return self._in_model_thread(functools.partial(self.model.score, stimuli, texts), len(stimuli))
+
+    def token_scores(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> list[TokenScores]:
+        """As `Model.token_scores`; for worker threads."""
+        return self._in_model_thread(functools.partial(self.model.token_scores, stimuli, texts), len(stimuli))
 
     def activations(
         self, stimuli: Sequence[Stimulus], *, sites: Sequence[str] | None = None, at: Position | None = None

@@ -8,6 +8,7 @@ tested; `earnest.explainers._trust` does that.
 from __future__ import annotations
 
 import abc
+import copy
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from earnest.audio import AudioClip, Stimulus
 from earnest.errors import AccessDenied, BadData, BadParameter, ModelFailed
 from earnest.metrics.refusal import refusal_label
-from earnest.models.access import Access, Answer, Blocked, Reply, Sampling, System, rng_for
+from earnest.models.access import Access, Answer, Blocked, Reply, Sampling, System, Target, rng_for
 from earnest.registry import Registry
 
 explainers = Registry("explainers")
@@ -34,6 +35,9 @@ BATCH = 32
 
 N_FFT = 512
 """Window of the transform in which tiles of time and frequency are muted."""
+
+Held = Literal["free", "held"]
+"""Whether a model writes its transcript anew for each change of the clip, or keeps that of the clip as it is."""
 
 Fraction = NDArray[np.float64]
 Masks = NDArray[np.bool_]
@@ -245,13 +249,18 @@ class Asked:
     draws : int
         Answers to each clip where there are no scores, and in the sentence.
     sampling : Sampling
+    transcript : {"free", "held"}
+        Of a model that writes a transcript before it answers: whether scores and gradients take the one that it writes
+        of the changed clip, or that of the clip as it is. Held, what the words say is fixed, and the decision changes by
+        what reaches the answer past them alone.
 
     Raises
     ------
     BadData
         If there is no clip, or the model does not decide so.
     BadParameter
-        If the model answers differently each time, and one draw is taken.
+        If the model answers differently each time, and one draw is taken; or it has no transcript to be held, or no
+        scores to hold it in.
     """
 
     def __init__(
@@ -263,14 +272,17 @@ class Asked:
         against: str | None = None,
         draws: int = 1,
         sampling: Sampling = Sampling(),  # noqa: B008
+        transcript: Held = "free",
     ) -> None:
+        if transcript not in ("free", "held"):
+            raise BadParameter(f"transcript must be free or held, got {transcript!r}; take one of these")
         if draws < 1:
             raise BadParameter(f"draws must be at least 1, got {draws!r}; give a whole number")
         if not stimulus.clips:
             raise BadData("an item without a clip has no sound to be explained; take an item that was asked aloud")
         self.system = System(system.model, system.defences, system.seed, sampling, system.models)
         self.stimulus, self.decision, self.against, self.draws = stimulus, decision, against, draws
-        self.n_queries = 0
+        self._counted = [0]  # shared by copies
         replies = self._replies([self.clip], draws=max(2, draws))
         made = [decision.made_by(reply) for reply in replies]
         if not any(made):
@@ -286,6 +298,19 @@ class Asked:
         first = replies[made.index(True)]
         self.answer = first.text if isinstance(first, Answer) else ""
         self.scored = "scores" in system.access and isinstance(first, Answer) and bool(self.answer)
+        if against is None and self.scored and decision.name.startswith("word:"):
+            self.against = _without(decision.name.partition(":")[2], self.answer)
+        self.details = first.details if isinstance(first, Answer) else {}
+        self.held = self._held() if transcript == "held" else None
+
+    @property
+    def n_queries(self) -> int:
+        """Stimuli that the model was asked about for this decision, by whatever method."""
+        return self._counted[0]
+
+    def count(self, n: int) -> None:
+        """Count stimuli that the model is asked about."""
+        self._counted[0] += n
 
     @property
     def clip(self) -> AudioClip:
@@ -301,6 +326,25 @@ class Asked:
         """Raise `AccessDenied` where the model does not grant what a method needs."""
         check_access(self.system, access, of=of)
 
+    def of(self, system: System) -> Asked:
+        """The same decision of another system, whatever that one answers: of the model with other weights, say."""
+        other = copy.copy(self)
+        other.system = System(system.model, system.defences, system.seed, self.system.sampling)
+        return other
+
+    def after_its_transcript(self) -> Asked:
+        """The same decision after the transcript of the clip as it is, where there is one."""
+        other, written = copy.copy(self), self.details.get("transcript")
+        if other.held is None and self.system.model.holds_transcript and isinstance(written, str) and self.scored:
+            other.held = written
+        return other
+
+    def on(self, clip: AudioClip) -> Asked:
+        """The same decision on another clip, whatever is answered to that."""
+        other = copy.copy(self)
+        other.stimulus = self._with([clip])[0]
+        return other
+
     def values(self, clips: Sequence[AudioClip]) -> Fraction:
         """The decision as a number for each clip; asked in batches."""
         found = [self._batch(clips[k : k + BATCH]) for k in range(0, len(clips), BATCH)]
@@ -311,6 +355,28 @@ class Asked:
         made = [self.decision.made_by(reply) for reply in self._replies(clips, draws=draws)]
         return np.asarray(made, dtype=np.float64).reshape(len(clips), draws).mean(axis=1)
 
+    def observed(self, clips: Sequence[AudioClip]) -> NDArray[np.bool_]:
+        """Whether each answer decides so, of clips that are draws of one thing, a draw of the model's own for each.
+
+        At temperature 0 clips that are alike and answers that are alike, word for word, are one observation, not many.
+        """
+        places = np.arange(len(clips))
+        if not self.system.sampling.temperature:
+            places = np.unique([clip.digest for clip in clips], return_index=True)[1]
+            if len(places) == 1 and self._may_vary:
+                places = np.arange(len(clips))
+        stimuli = self._with([clips[place] for place in sorted(places)])
+        self.count(len(stimuli))
+        replies = self.system.ask_drawn(stimuli, draws=list(range(len(stimuli))))
+        made = np.array([self.decision.made_by(reply) for reply in replies])
+        alike = len({clip.digest for clip in clips}) == 1 and len({_said(reply) for reply in replies}) == 1
+        return made[:1] if alike and not self.system.sampling.temperature else made
+
+    @property
+    def _may_vary(self) -> bool:
+        """Whether a clip may be answered otherwise the next time at temperature 0: by a model elsewhere, or a defence."""
+        return self.system.model.batch_size is None or bool(self.system.defences)
+
     def gradients(self, clips: Sequence[AudioClip]) -> tuple[Fraction, list[Fraction]]:
         """The decision as gradient methods take it, and its gradient to each waveform.
 
@@ -320,8 +386,8 @@ class Asked:
         for text, sign in ((self.answer, -1.0), *([(self.against, 1.0)] if self.against is not None else [])):
             for k in range(0, len(clips), BATCH):
                 stimuli = self._with(clips[k : k + BATCH])
-                self.n_queries += len(stimuli)
-                some, back = self.system.loss_and_gradient(stimuli, targets=[text] * len(stimuli))
+                self.count(len(stimuli))
+                some, back = self.system.loss_and_gradient(stimuli, targets=[self._text(text)] * len(stimuli))
                 losses[k : k + BATCH] += sign * some
                 for place, gradient in enumerate(back, start=k):
                     gradients[place] += sign * np.asarray(gradient, dtype=np.float64)
@@ -331,20 +397,46 @@ class Asked:
         if not self.scored:
             return self.shares(clips, draws=self.draws)
         stimuli = self._with(clips)
-        self.n_queries += len(stimuli)
-        likely = np.asarray(self.system.score(stimuli, [self.answer] * len(stimuli)), dtype=np.float64)
+        self.count(len(stimuli))
+        likely = np.asarray(self.system.score(stimuli, [self._text(self.answer)] * len(stimuli)), dtype=np.float64)
         if self.against is None:
             return likely - np.log(-np.expm1(np.minimum(likely, -1e-12)))
-        self.n_queries += len(stimuli)
-        return likely - np.asarray(self.system.score(stimuli, [self.against] * len(stimuli)), dtype=np.float64)
+        self.count(len(stimuli))
+        other = self.system.score(stimuli, [self._text(self.against)] * len(stimuli))
+        return likely - np.asarray(other, dtype=np.float64)
+
+    def _text(self, text: str) -> str:
+        return text if self.held is None else Target(text, end_weight=None, transcript=self.held, held=True)
+
+    def _held(self) -> str:
+        model, written = self.system.model, self.details.get("transcript")
+        if not model.holds_transcript or not isinstance(written, str):
+            raise BadParameter(
+                f"{model.name!r} writes no transcript that could be held before this answer; leave the transcript free"
+            )
+        if not self.scored and "gradients" not in self.system.access:
+            raise BadParameter(
+                f"a transcript is held in scores and gradients, and {model.name!r} grants neither; leave it free"
+            )
+        return written
 
     def _with(self, clips: Sequence[AudioClip]) -> list[Stimulus]:
         return [self.stimulus.with_clip(clip, role=self.stimulus.primary_role) for clip in clips]
 
     def _replies(self, clips: Sequence[AudioClip], *, draws: int) -> list[Reply]:
         stimuli = [stimulus for stimulus in self._with(clips) for _ in range(draws)]
-        self.n_queries += len(stimuli)
+        self.count(len(stimuli))
         return self.system.ask_drawn(stimuli, draws=list(range(draws)) * len(clips))
+
+
+def _without(word: str, answer: str) -> str | None:
+    """The answer with this word left out, to compare with; None where nothing is left."""
+    rest = re.sub(rf"(?<!\w){re.escape(word.strip())}(?!\w)\s*", "", answer, flags=re.IGNORECASE).strip()
+    return rest or None
+
+
+def _said(reply: Reply) -> str:
+    return reply.said if isinstance(reply, Answer) else repr(reply)
 
 
 def check_access(system: System, access: Access, *, of: str) -> None:
@@ -357,14 +449,19 @@ def check_access(system: System, access: Access, *, of: str) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Explainer(abc.ABC):
-    """Base of the explainers; subclasses are frozen keyword-only dataclasses under `@explainers.register(name)`."""
+class Method(abc.ABC):
+    """What all explainers share; subclasses are frozen keyword-only dataclasses under `@explainers.register(name)`."""
 
     name: ClassVar[str] = ""
     source: ClassVar[str]
     """Catalogue key of the work it comes from."""
     needs: ClassVar[Access] = "responses"
     """What the model must grant."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explainer(Method):
+    """Base of the explainers that give a map of the clip."""
 
     @abc.abstractmethod
     def explain(self, asked: Asked, tiles: Tiles, *, seed: int = 0) -> Map:

@@ -33,7 +33,7 @@ SHORT = 40
 """Words up to which two texts are aligned whole; longer ones are first cut where both say the same."""
 ANCHORS = (4, 2, 1)
 """Equal words in a row at which long texts are cut, from the surest to the last resort."""
-MOST_STATES = 10_000
+MOST_STATES = 40_000
 """States after which a search gives up, so that hostile texts take no longer than others."""
 MOST_READINGS = 2000
 """Stretches of one text with more than one reading; a text with more is compared by its row."""

@@ -2,8 +2,8 @@
 
 Sites are `decoder.0`, what the first block is given, `decoder.<k>`, what block k is given, and as the last one what the
 decoder's final normalisation gives; `projector` is `decoder.0` at the audio tokens alone; `mlp.decoder.<k>` are the
-neurons of block k's perceptron, what its `down_proj` is given. A batch is padded on the
-left; a *column* is a place in its padded rows, counted on while an answer is generated token by token.
+neurons of block k's perceptron, what its `down_proj` is given, and `heads.decoder.<k>` what its attention heads give,
+what its `o_proj` is given. A batch is padded on the left; a *column* is a place in its padded rows, counted on while an answer is generated token by token.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earnest.errors import AccessDenied
-from earnest.models.edits import Edit
+from earnest.models.edits import HEADS, NEURONS, Edit, block_of
 
 if TYPE_CHECKING:
     import torch
 
 PROJECTOR = "projector"
-NEURONS = "mlp."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +94,21 @@ class Decoder:
             if hasattr(getattr(layer, "mlp", None), "down_proj")
         )
 
+    @property
+    def heads(self) -> dict[str, int]:
+        """Sites of the attention heads, of blocks that have them with `o_proj`, and how many there are."""
+        found = {}
+        for place, layer in enumerate(self._layers):
+            attention = getattr(layer, "self_attn", None)
+            n_heads = getattr(getattr(attention, "config", None), "num_attention_heads", None)
+            if hasattr(attention, "o_proj") and n_heads:
+                found[f"{HEADS}decoder.{place}"] = int(n_heads)
+        return found
+
+    def at_the_end(self, states: torch.Tensor, *, site: str) -> torch.Tensor:
+        """States as the head would be given them if the site were the last: normalised, where they are not yet."""
+        return states if site == self.sites[-1] else self._norm(states)
+
     @contextlib.contextmanager
     def hooked(
         self, places: Sequence[Places], *, edits: Sequence[Edit] = (), reads: Sequence[str] = (), at: str = "all"
@@ -116,7 +130,7 @@ class Decoder:
         dict
             By site, for each row what was read so far, shape (n_positions, width).
         """
-        points: dict[tuple[bool, int], _Point] = {}
+        points: dict[tuple[str, int], _Point] = {}
         for edit in edits:
             points.setdefault(self._place(edit.site), _Point()).edits.append(edit)
         for site in reads:
@@ -133,16 +147,17 @@ class Decoder:
             for handle in handles:
                 handle.remove()
 
-    def _place(self, site: str) -> tuple[bool, int]:
-        """Whether neurons are meant, and of which block."""
-        states = site.removeprefix(NEURONS)
-        return site != states, 0 if site == PROJECTOR else int(states.removeprefix("decoder."))
+    def _place(self, site: str) -> tuple[str, int]:
+        """Whether states, neurons or heads are meant, and of which block."""
+        states = block_of(site)
+        return site.removesuffix(states), 0 if site == PROJECTOR else int(states.removeprefix("decoder."))
 
-    def _attached(self, where: tuple[bool, int], passed: Callable[[torch.Tensor], torch.Tensor]) -> Any:
-        neurons, place = where
-        if neurons:
-            down = self._layers[place].mlp.down_proj
-            return down.register_forward_pre_hook(lambda module, args: (passed(args[0]), *args[1:]))
+    def _attached(self, where: tuple[str, int], passed: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+        kind, place = where
+        if kind:
+            layer = self._layers[place]
+            last = layer.mlp.down_proj if kind == NEURONS else layer.self_attn.o_proj
+            return last.register_forward_pre_hook(lambda module, args: (passed(args[0]), *args[1:]))
         if place == len(self._layers):
             return self._norm.register_forward_hook(lambda module, args, output: passed(output))
 

@@ -60,7 +60,9 @@ class Target(str):
       these places of -log(1 - p(end)), later ones counting more (4 exp(4 t / n), as [cheng2026-neverstop] weighs them);
     - with a `transcript`, of a model that writes one before it answers, what the answer follows from: the sum over the
       transcript's tokens, the separator and the text's of max(0, 0.1 + best other logit - own logit), the margin by which
-      a greedy decoder fails to say them ([carlini2018-audio]), plus what is wanted of the end.
+      a greedy decoder fails to say them ([carlini2018-audio]), plus what is wanted of the end;
+    - with a `transcript` that is `held`, of such a model, the text's own loss, its end included, after this transcript,
+      which is not driven: a change of the audio reaches the answer past it alone. `Model.score` takes such a text too.
 
     Parameters
     ----------
@@ -69,19 +71,27 @@ class Target(str):
     unending : bool
     transcript : str or None
         What is written down before the text (`Model.aimed` finds one); None leaves that to the model.
+    held : bool
 
     Raises
     ------
     BadParameter
-        If the weight is negative.
+        If the weight is negative, or there is no transcript to be held.
     """
 
     end_weight: float | None
     unending: bool
     transcript: str | None
+    held: bool
 
     def __new__(
-        cls, text: str, *, end_weight: float | None = 0.0, unending: bool = False, transcript: str | None = None
+        cls,
+        text: str,
+        *,
+        end_weight: float | None = 0.0,
+        unending: bool = False,
+        transcript: str | None = None,
+        held: bool = False,
     ) -> Target:
         if end_weight is not None and not end_weight >= 0:
             raise BadParameter(f"end_weight must be at least 0, got {end_weight!r}; it punishes answers that end")
@@ -89,13 +99,17 @@ class Target(str):
             raise BadParameter(
                 "end_weight=None needs a transcript, got none; a text whose end is driven is a plain str"
             )
+        if held and transcript is None:
+            raise BadParameter("held=True needs the transcript that is held, got none; give transcript=")
         made = super().__new__(cls, text)
+        made.held = bool(held)
         made.end_weight, made.unending = None if end_weight is None else float(end_weight), bool(unending)
         made.transcript = transcript
         return made
 
     def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:
-        return (str(self),), {"end_weight": self.end_weight, "unending": self.unending, "transcript": self.transcript}
+        names = ("end_weight", "unending", "transcript", "held")
+        return (str(self),), {name: getattr(self, name) for name in names}
 
 
 def ending_weights(n_places: int) -> NDArray[np.float32]:
@@ -356,6 +370,34 @@ def may_pass(error: BaseException) -> bool:
     return isinstance(error, ConnectionError | TimeoutError) or any(map(_PASSING_NAMES.search, names))
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TokenScores:
+    """How likely each token of a text was as the answer, the end of the answer as the last one.
+
+    Parameters
+    ----------
+    log_probabilities : float64 array, shape (n_tokens,)
+        Of each token after those before it, in nats, at temperature 1; their sum is what `Model.score` gives.
+    expected, spread : float64 array, shape (n_tokens,)
+        Mean and standard deviation of the log-probability of a token that is drawn in that place.
+    """
+
+    log_probabilities: NDArray[np.float64]
+    expected: NDArray[np.float64]
+    spread: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, rows: NDArray[np.float64], log_probabilities: NDArray[np.float64]) -> TokenScores:
+        """From the log-probabilities of all tokens in each place, shape (n_tokens, n_vocabulary), and of those of the text."""
+        weights = np.exp(rows)
+        own = np.where(weights > 0, rows, 0.0)  # a token of probability 0 is never drawn
+        expected = np.sum(weights * own, axis=1)
+        variance = np.sum(weights * (own - expected[:, None]) ** 2, axis=1)
+        return cls(
+            log_probabilities=np.asarray(log_probabilities, np.float64), expected=expected, spread=np.sqrt(variance)
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Learnt:
     """What an endpoint was found to refuse of a request.
@@ -404,8 +446,12 @@ class Model(abc.ABC):
     """Whether it can be asked without audio; None where that is not known before it is asked."""
     takes_history: bool = False
     """Whether it hears the earlier turns of a conversation, in words and in audio."""
+    holds_transcript: bool = False
+    """Whether it writes a transcript before it answers (`details["transcript"]`) and takes a `Target` that holds one."""
     sites: tuple[str, ...] = ()
     """Where its activations can be read and edited; empty where that is not said."""
+    n_heads: Mapping[str, int] = MappingProxyType({})
+    """Attention heads by their site, `heads.decoder.<k>`; empty where that is not said."""
     edits: tuple[Edit, ...] | None = ()
     """The edits in force (see `hooked`); None of a model whose `hooked` block is over."""
     learnt: Mapping[str, Learnt] = {}
@@ -519,7 +565,8 @@ class Model(abc.ABC):
         ----------
         stimuli : sequence of Stimulus
         texts : sequence of str
-            One for each stimulus; an empty one is the answer that says nothing.
+            One for each stimulus; an empty one is the answer that says nothing. Of a `Target` whose transcript is held
+            that of its text after this transcript.
 
         Returns
         -------
@@ -532,6 +579,16 @@ class Model(abc.ABC):
             If the model cannot tell.
         """
         raise self._denied("scores of given texts")
+
+    def token_scores(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> list[TokenScores]:
+        """As `score`, token by token; behind the access "scores", and of models alone that tell what each token cost.
+
+        Raises
+        ------
+        AccessDenied
+            If the model cannot tell.
+        """
+        raise self._denied("scores of single tokens")
 
     def activations(
         self, stimuli: Sequence[Stimulus], *, sites: Sequence[str] | None = None, at: Position | None = None
@@ -558,6 +615,33 @@ class Model(abc.ABC):
             If the model grants none.
         """
         raise self._denied("activations")
+
+    def lens(self, states: NDArray[Any], *, site: str) -> NDArray[np.float32]:
+        """Logits of the next token if states of the decoder at a site were the last; behind the access "activations".
+
+        Parameters
+        ----------
+        states : float array, shape (n_states, width)
+        site : str
+            Where they were read.
+
+        Returns
+        -------
+        float32 array, shape (n_states, n_tokens)
+        """
+        raise self._denied("logits of its states")
+
+    def token_texts(self, tokens: Sequence[int]) -> list[str]:
+        """The text of each token of `lens`."""
+        raise self._denied("its tokens")
+
+    def first_token(self, text: str) -> int:
+        """The token that an answer of this text begins with."""
+        raise self._denied("its tokens")
+
+    def word_times(self, clip: AudioClip, words: Sequence[str]) -> list[tuple[float, float]]:
+        """When each of the words is said in a clip, in seconds: from and to; empty where the model cannot tell."""
+        return []
 
     def hooked(self, edits: Sequence[Edit]) -> AbstractContextManager[Model]:
         """The model with edits of its activations in force, for a `with` block; behind the access "activations".
@@ -795,6 +879,7 @@ _DOORS: Mapping[str, Callable[..., Any]] = {
     "aims": _door_of_inner,
     "aimed_together": _door_of_inner,
     "score": _door_of_inner,
+    "token_scores": _door_of_inner,
     "activations": _door_of_inner,
 }
 """What stands before the methods of every model that take stimuli, by name."""

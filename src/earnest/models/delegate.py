@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from earnest.audio import Stimulus
+from earnest.audio import AudioClip, Stimulus
 from earnest.errors import AccessDenied
-from earnest.models.access import Answer, Learnt, Model, Reply, Sampling
+from earnest.models.access import Answer, Learnt, Model, Reply, Sampling, TokenScores
 from earnest.models.edits import Edit, Position
 
 if TYPE_CHECKING:
@@ -70,6 +70,10 @@ class Delegate(Model):
         """As `Model.score`."""
         return self.model.score(stimuli, texts)
 
+    def token_scores(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> list[TokenScores]:
+        """As `Model.token_scores`."""
+        return self.model.token_scores(stimuli, texts)
+
     def activations(
         self, stimuli: Sequence[Stimulus], *, sites: Sequence[str] | None = None, at: Position | None = None
     ) -> list[dict[str, NDArray[np.float32]]]:
@@ -79,6 +83,22 @@ class Delegate(Model):
     def hooked(self, edits: Sequence[Edit]) -> AbstractContextManager[Model]:
         """As `Model.hooked`."""
         return self.model.hooked(edits)
+
+    def lens(self, states: NDArray[Any], *, site: str) -> NDArray[np.float32]:
+        """As `Model.lens`."""
+        return self.model.lens(states, site=site)
+
+    def token_texts(self, tokens: Sequence[int]) -> list[str]:
+        """As `Model.token_texts`."""
+        return self.model.token_texts(tokens)
+
+    def first_token(self, text: str) -> int:
+        """As `Model.first_token`."""
+        return self.model.first_token(text)
+
+    def word_times(self, clip: AudioClip, words: Sequence[str]) -> list[tuple[float, float]]:
+        """As `Model.word_times`."""
+        return self.model.word_times(clip, words)
 
     def with_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> Model:
         """As `Model.with_weights`."""
@@ -180,6 +200,11 @@ class Within(Delegate):
         """As `Model.score`, inside the context."""
         with self._inside() as model:
             return model.score(stimuli, texts)
+
+    def token_scores(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> list[TokenScores]:
+        """As `Model.token_scores`, inside the context."""
+        with self._inside() as model:
+            return model.token_scores(stimuli, texts)
 
     def activations(
         self, stimuli: Sequence[Stimulus], *, sites: Sequence[str] | None = None, at: Position | None = None

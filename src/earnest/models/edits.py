@@ -9,6 +9,8 @@ of a model names them:
     decoder.<k>     of the language model, a row for each token
     mlp.encoder.<k>, mlp.decoder.<k>
                     the neurons inside the perceptron of a block: what enters its last layer
+    heads.encoder.<k>, heads.decoder.<k>
+                    what the attention heads of a block give, one after the other: what enters its last layer
 
 Positions of the decoder:
 
@@ -42,6 +44,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from earnest.errors import BadParameter
+
+NEURONS, HEADS = "mlp.", "heads."
+"""What stands before a block's site to mean the neurons of its perceptron, or what its attention heads give."""
 
 Position = Literal["sep", "answer", "first_answer_token", "generated", "all"]
 
@@ -230,11 +235,16 @@ def checked_sites(wanted: Sequence[str], *, at: str | None, sites: Collection[st
     for site in wanted:
         if site not in sites:
             raise BadParameter(f"{name!r} has no site {site!r}; its sites are {', '.join(sites)}")
-        if at not in (None, "all") and not site.removeprefix("mlp.").startswith("decoder."):
+        if at not in (None, "all") and not block_of(site).startswith("decoder."):
             raise BadParameter(
                 f"site {site!r} of {name!r} has no position {at!r}, which is of the decoder; use at='all'"
             )
     return tuple(wanted)
+
+
+def block_of(site: str) -> str:
+    """The site of the block that neurons or heads belong to; a state's own."""
+    return site.removeprefix(NEURONS).removeprefix(HEADS)
 
 
 def edited_fingerprint(fingerprint: str, edits: Sequence[Edit]) -> str:

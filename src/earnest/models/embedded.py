@@ -30,7 +30,7 @@ from earnest.audio import AudioClip, Stimulus, Turn
 from earnest.audio.stimulus import PRIMARY_ROLE
 from earnest.errors import BadParameter
 from earnest.models import models
-from earnest.models.access import Answer, Failure, Model, Reply, Sampling
+from earnest.models.access import Answer, Failure, Model, Reply, Sampling, TokenScores
 from earnest.models.edits import Edit, Position, checked_edits, checked_sites
 from earnest.models.learner import Learner, Weights, keeping
 
@@ -66,6 +66,7 @@ class EmbeddedModel(Model):
     note = "embedded reference model: shows the toolkit, not real models"
     piece_s = 4.0  # a sentence, as in training: of minutes cut so it hears more than of longer pieces
     takes_history = True
+    holds_transcript = True
     _own_weights = False
 
     def __init__(self, name: str, *, weights: Path | None = None, n_threads: int = 2) -> None:
@@ -86,6 +87,9 @@ class EmbeddedModel(Model):
         self.access_with = {} if inner else {"gradients": "torch", "activations": "torch"}
         self._states = sites_of(loaded.shape) if inner else ()
         self.sites = (*self._states, *other_sites_of(loaded.shape)) if inner else ()
+        shape = loaded.shape
+        n_heads = {"encoder": shape["n_heads"], "decoder": shape["decoder_heads"]}
+        self.n_heads = {site: n_heads[site.split(".")[1]] for site in self.sites if site.startswith("heads.")}
         self._lock = threading.Lock()
 
     def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008
@@ -117,10 +121,19 @@ class EmbeddedModel(Model):
             they have no log-probability.
         """
         with self._network() as network:
-            questions = self._questions(stimuli, network)
-            if any(len(own) != 1 for own in questions):
-                raise BadParameter("who of several speakers is meant is found by comparing, and has no log-probability")
-            return network.score([own[0] for own in questions], texts)
+            return network.score(self._single(stimuli, network), texts)
+
+    def token_scores(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> list[TokenScores]:
+        """As `Model.token_scores`, with what `score` says of the transcript and of prompts."""
+        with self._network() as network:
+            return network.token_scores(self._single(stimuli, network), texts)
+
+    def _single(self, stimuli: Sequence[Stimulus], network: Reference) -> list[Question]:
+        """The one question of each stimulus, whose answer has a log-probability."""
+        questions = self._questions(stimuli, network)
+        if any(len(own) != 1 for own in questions):
+            raise BadParameter("who of several speakers is meant is found by comparing, and has no log-probability")
+        return [own[0] for own in questions]
 
     def loss_and_gradient(
         self, stimuli: Sequence[Stimulus], *, targets: Sequence[str]
@@ -195,6 +208,17 @@ class EmbeddedModel(Model):
                 for own, target in zip(questions, targets, strict=True)
             ]
 
+    def word_times(self, clip: AudioClip, words: Sequence[str]) -> list[tuple[float, float]]:
+        """As `Model.word_times`, by forced alignment of the characters that the encoder hears, to 40 ms.
+
+        Raises
+        ------
+        MissingExtra
+            If torch is not installed.
+        """
+        with self._inner("times of words") as network:
+            return network.word_times(clip.resampled(SAMPLE_RATE).samples, words)
+
     def activations(
         self, stimuli: Sequence[Stimulus], *, sites: Sequence[str] | None = None, at: Position | None = None
     ) -> list[dict[str, NDArray[np.float32]]]:
@@ -212,6 +236,25 @@ class EmbeddedModel(Model):
         with self._inner("activations") as network:
             questions = [own[0] for own in self._questions(stimuli, network)]
             return network.activations(questions, sites=wanted, at=at)
+
+    def lens(self, states: NDArray[Any], *, site: str) -> NDArray[np.float32]:
+        """As `Model.lens`."""
+        checked_sites([site], at=None, sites=self._states, name=self.name)
+        import torch
+
+        with self._inner("activations") as network, torch.no_grad():
+            rows = torch.from_numpy(np.asarray(states, np.float32))
+            return network.network.next_token(network.network.decoder_norm(rows)).numpy()
+
+    def token_texts(self, tokens: Sequence[int]) -> list[str]:
+        """As `Model.token_texts`."""
+        return [self._reference.checkpoint.vocabulary.decode([token]) for token in tokens]
+
+    def first_token(self, text: str) -> int:
+        """As `Model.first_token`."""
+        from earnest.models.reference.instructions import tokens_of_answer
+
+        return self._reference.checkpoint.vocabulary.encode(f"{tokens_of_answer(text)}<end>")[0]
 
     def hooked(self, edits: Sequence[Edit]) -> AbstractContextManager[EmbeddedModel]:
         """As `Model.hooked`, on the network in torch.

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import abc
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from earnest.audio import Stimulus
     from earnest.models.access import Model
+
+T = TypeVar("T")
 
 Weights = Mapping[str, NDArray[np.float32]]
 """Parameters of a network by name."""
@@ -64,6 +66,50 @@ class Learner(abc.ABC):
     def weights(self) -> dict[str, NDArray[np.float32]]:
         """The parameters as they are by now, copied."""
         return weights_of(self.module)
+
+
+WARM_UP = 10
+"""Steps of `train` in which the learning rate rises."""
+MAX_LENGTH = 1.0
+"""Longest gradient of `train`; a longer one is shortened to it."""
+
+
+def train(
+    module: nn.Module,
+    loss: Callable[[T], Tensor],
+    batches: Iterable[T],
+    *,
+    n_steps: int,
+    learning_rate: float,
+) -> list[float]:
+    """Train a module, a step for each batch; the loss of each.
+
+    AdamW without decay of weights; the learning rate rises over `WARM_UP` steps and falls to zero over the second half.
+    Parameters that need no gradient stay as they are.
+
+    Parameters
+    ----------
+    module : module of torch
+        Whatever `loss` runs.
+    loss : callable
+        Of a batch, a scalar tensor that reaches the parameters.
+    batches : iterable
+        At least `n_steps` of them.
+    """
+    import torch
+
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=0.0, betas=(0.9, 0.98))
+    losses = []
+    for step, batch in zip(range(n_steps), batches, strict=False):
+        optimiser.param_groups[0]["lr"] = learning_rate * min(1.0, (step + 1) / WARM_UP, 2 * (1 - step / n_steps))
+        optimiser.zero_grad(set_to_none=True)
+        value = loss(batch)
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, MAX_LENGTH)
+        optimiser.step()
+        losses.append(float(value.detach()))
+    return losses
 
 
 def keeping(site: str, kept: list[Tensor]) -> Edit:

@@ -236,7 +236,7 @@ def _prompt(stimulus: Stimulus) -> str:
     return f"{stimulus.system_prompt}\n\n{stimulus.prompt}"
 
 
-def _imported(module: str, spec: str) -> ModuleType:
+def imported(module: str, spec: str) -> ModuleType:
     """The module, looked for in the current folder too, as `python -m` does, but after everything installed."""
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
@@ -268,7 +268,7 @@ def python(rest: str, **options: Any) -> Model:
     module_name, colon, attribute = rest.partition(":")
     if not (module_name and colon and attribute):
         raise BadParameter(f"a model in Python is written python:<module>:<callable>, got {spec!r}")
-    module = _imported(module_name, spec)
+    module = imported(module_name, spec)
     found: Any = module
     for part in attribute.split("."):
         found = getattr(found, part, None)

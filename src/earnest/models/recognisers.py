@@ -19,6 +19,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ from earnest.models._weights import Carried, sha256_of
 from earnest.models.access import Answer, Hears, Model, Reply, Sampling
 
 SAMPLE_RATE = 16_000
+_FRAMES_PER_S = 100
+"""Frames of pocketsphinx."""
 
 WHISPER_CARRIED = {
     "tiny.en": Carried(
@@ -68,6 +71,15 @@ MOONSHINE_CARRIED = {
 """What Moonshine's own package carries; its version is part of the fingerprint."""
 
 
+@dataclass(frozen=True)
+class HeardWord:
+    """A word that a recogniser heard, as it writes it, and from when to when in the clip, in seconds."""
+
+    text: str
+    start_s: float
+    end_s: float
+
+
 class Recogniser(Model):
     """What the recognisers share: one clip at a time, one transcription at a time, the call's own time."""
 
@@ -90,6 +102,23 @@ class Recogniser(Model):
         details: dict[str, Any] = {"transcript": text, **({"pieces": pieces} if pieces else {})}
         return Answer(text=text, duration_ms=duration_ms, details=details)
 
+    def words(self, clip: AudioClip) -> tuple[HeardWord, ...]:
+        """The words of a clip of at most `max_duration_s`, each with its time; none where nothing was heard.
+
+        Raises
+        ------
+        BadParameter
+            If this recogniser does not tell when it hears a word.
+        """
+        with self._lock:
+            return tuple(self._timed_words(clip.resampled(SAMPLE_RATE)))
+
+    def _timed_words(self, clip: AudioClip) -> Sequence[HeardWord]:
+        raise BadParameter(
+            f"a recogniser that tells when each word is said is needed, got {self.name!r}, which does not; take "
+            "faster-whisper/<folder or size> or pocketsphinx"
+        )
+
     @abc.abstractmethod
     def _transcribed(self, clip: AudioClip) -> tuple[str, list[dict[str, Any]]]:
         """The words of a clip at 16 kHz, and what the recogniser says of each piece of it, if it says anything."""
@@ -110,12 +139,23 @@ class PocketsphinxModel(Recogniser):
         self.fingerprint = f"pocketsphinx {version('pocketsphinx')}"
 
     def _transcribed(self, clip: AudioClip) -> tuple[str, list[dict[str, Any]]]:
+        self._decode(clip)
+        found = self._decoder.hyp()
+        return found.hypstr if found else "", []
+
+    def _timed_words(self, clip: AudioClip) -> Sequence[HeardWord]:
+        self._decode(clip)
+        segments = [one for one in self._decoder.seg() or () if one.word[:1].isalpha()]  # no <sil>, no [NOISE]
+        return [
+            HeardWord(one.word.partition("(")[0], one.start_frame / _FRAMES_PER_S, (one.end_frame + 1) / _FRAMES_PER_S)
+            for one in segments
+        ]
+
+    def _decode(self, clip: AudioClip) -> None:
         self._decoder.reinit_feat()  # else what it heard before would change what it hears now
         self._decoder.start_utt()
         self._decoder.process_raw(clip.wav_bytes()[44:], no_search=False, full_utt=True)
         self._decoder.end_utt()
-        found = self._decoder.hyp()
-        return found.hypstr if found else "", []
 
 
 class FasterWhisperModel(Recogniser):
@@ -196,6 +236,14 @@ class FasterWhisperModel(Recogniser):
             for segment in segments
         ]
         return " ".join(piece["text"] for piece in pieces), pieces
+
+    def _timed_words(self, clip: AudioClip) -> Sequence[HeardWord]:
+        segments, _ = self._whisper.transcribe(clip.samples, **self._options, word_timestamps=True)
+        return [
+            HeardWord(word.word.strip(), float(word.start), float(word.end))
+            for segment in segments
+            for word in segment.words
+        ]
 
 
 class MoonshineModel(Recogniser):

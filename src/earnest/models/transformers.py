@@ -39,8 +39,8 @@ from earnest.models._checkpoint import fingerprint_of, folder_of, loaded, weight
 from earnest.models._drawing import Drawing
 from earnest.models._inputs import Inputs, Prepared
 from earnest.models._sites import PROJECTOR, Decoder
-from earnest.models.access import Answer, Failure, Model, Reply, Sampling, Target, ending_weights
-from earnest.models.edits import Edit, Position, checked_edits, checked_sites
+from earnest.models.access import Answer, Failure, Model, Reply, Sampling, Target, TokenScores, ending_weights
+from earnest.models.edits import Edit, Position, block_of, checked_edits, checked_sites
 from earnest.models.learner import Learner, Weights, keeping, put_weights, weights_digest
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ class TransformersModel(Model):
         self._keeps_logits = "logits_to_keep" in inspect.signature(self.network.forward).parameters
         self._decoder = Decoder.inside(self.network)
         decoder = self._decoder
-        self.sites = (PROJECTOR, *decoder.sites, *decoder.neurons) if decoder is not None else ()
+        self.n_heads = decoder.heads if decoder is not None else {}
+        self.sites = (PROJECTOR, *decoder.sites, *decoder.neurons, *self.n_heads) if decoder is not None else ()
         self.fingerprint = fingerprint_of(folder, self.dtype, weight_files(folder, self.name))
         self._lock = threading.Lock()
 
@@ -157,19 +158,29 @@ class TransformersModel(Model):
         ModelFailed
             If a stimulus cannot be heard.
         """
+        return np.array([sum(each) for each, _ in self._likely(stimuli, texts, rows=False)], np.float64)
+
+    def token_scores(self, stimuli: Sequence[Stimulus], texts: Sequence[str]) -> list[TokenScores]:
+        """As `Model.token_scores`, with what `score` says of tokens; in `expected` each token that ends an answer stands alone."""
+        return [TokenScores.of(rows, np.array(each)) for each, rows in self._likely(stimuli, texts, rows=True)]
+
+    def _likely(
+        self, stimuli: Sequence[Stimulus], texts: Sequence[str], *, rows: bool
+    ) -> list[tuple[list[float], NDArray[np.float64]]]:
+        """Log-probabilities of the tokens of each text, and those of all tokens in their places if wanted."""
         import torch
 
         if len(texts) != len(stimuli):
             raise BadParameter(f"texts must be one per stimulus, got {len(texts)} for {len(stimuli)} stimuli")
-        scores: NDArray[np.float64] = np.zeros(len(stimuli))
+        found: dict[int, tuple[list[float], NDArray[np.float64]]] = {}
         with self._lock, torch.inference_mode():
             prepared = {
                 place: self._inputs.prepared(stimulus, target=self._prompts.answer_ids(text))
                 for place, (stimulus, text) in enumerate(zip(stimuli, texts, strict=True))
             }
             for places in self._inputs.batches(prepared, self.batch_size):
-                scores[places] = self._log_probabilities([prepared[place] for place in places])
-        return scores
+                found |= dict(zip(places, self._of_tokens([prepared[k] for k in places], rows=rows), strict=True))
+        return [found[place] for place in range(len(stimuli))]
 
     def activations(
         self, stimuli: Sequence[Stimulus], *, sites: Sequence[str] | None = None, at: Position | None = None
@@ -187,6 +198,25 @@ class TransformersModel(Model):
         wanted = checked_sites(decoder.sites if sites is None else sites, at=at, sites=self.sites, name=self.name)
         with self._lock, torch.inference_mode():
             return [self._read(decoder, stimulus, wanted, at) for stimulus in stimuli]
+
+    def lens(self, states: NDArray[Any], *, site: str) -> NDArray[np.float32]:
+        """As `Model.lens`."""
+        import torch
+
+        decoder = self._decoder_or_denied()
+        checked_sites([site], at=None, sites=decoder.sites, name=self.name)
+        head = self.network.get_output_embeddings()
+        with self._lock, torch.inference_mode():
+            rows = torch.from_numpy(np.asarray(states, np.float32)).to(head.weight)
+            return head(decoder.at_the_end(rows, site=site)).float().cpu().numpy()  # type: ignore[no-any-return]
+
+    def token_texts(self, tokens: Sequence[int]) -> list[str]:
+        """As `Model.token_texts`."""
+        return [self._prompts.text([token]) for token in tokens]
+
+    def first_token(self, text: str) -> int:
+        """As `Model.first_token`."""
+        return self._prompts.answer_ids(text)[0]
 
     def hooked(self, edits: Sequence[Edit]) -> AbstractContextManager[TransformersModel]:
         """As `Model.hooked`; gradients pass through edits that say that they are differentiable."""
@@ -285,19 +315,17 @@ class TransformersModel(Model):
         each = torch.nn.functional.cross_entropy(predicted[:-1], torch.tensor(list(words), device=self.device))
         return each + target.end_weight * torch.exp(ends[-1])
 
-    def _log_probabilities(self, group: Sequence[Prepared]) -> NDArray[np.float64]:
+    def _of_tokens(self, group: Sequence[Prepared], *, rows: bool) -> list[tuple[list[float], NDArray[np.float64]]]:
         """Of each item's target, in which a last token that ends an answer stands for all such."""
-        import torch
-
-        found = []
+        ends, found = sorted(self._prompts.end_ids), []
         for predicted, item in zip(self._predicted(group), group, strict=True):
             logarithms = predicted.log_softmax(dim=-1).double()
-            total = torch.zeros((), dtype=torch.float64, device=self.device)
-            for step, token in zip(logarithms, item.target, strict=True):
-                ends = sorted(self._prompts.end_ids) if token in self._prompts.end_ids else [token]
-                total = total + step[ends].logsumexp(dim=0)
-            found.append(float(total))
-        return np.array(found, dtype=np.float64)
+            each = [
+                float(step[ends if token in ends else [token]].logsumexp(dim=0))
+                for step, token in zip(logarithms, item.target, strict=True)
+            ]
+            found.append((each, logarithms.cpu().numpy() if rows else np.zeros((0, 0))))
+        return found
 
     def _predicted(self, group: Sequence[Prepared]) -> list[torch.Tensor]:
         """Logits from which each item's target tokens are told, shape (n_target, n_vocabulary)."""
@@ -417,7 +445,7 @@ def _until_end(tokens: Sequence[int], end_ids: frozenset[int]) -> list[int]:
 
 def _by_default(site: str) -> Position:
     """Where a site is read where nobody says: the decoder where the answer begins, what comes before it everywhere."""
-    return "answer" if site.removeprefix("mlp.").startswith("decoder.") else "all"
+    return "answer" if block_of(site).startswith("decoder.") else "all"
 
 
 @models.register("transformers")

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,12 @@ class Epsilon:
     low: float
     high: float
     delta: float
+
+
+class Accountant(Protocol):
+    """What a run of DP-SGD gives away: `epsilon_of`, or `earnest.privacy.renyi.renyi_epsilon_of`."""
+
+    def __call__(self, *, noise_multiplier: float, sampling_rate: float, n_steps: int, delta: float) -> Epsilon: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,7 +260,7 @@ def epsilon_of(*, noise_multiplier: float, sampling_rate: float, n_steps: int, d
     >>> round(found.high, 2)
     1.83
     """
-    _check(noise_multiplier=noise_multiplier, sampling_rate=sampling_rate, n_steps=n_steps, delta=delta)
+    check_account(noise_multiplier=noise_multiplier, sampling_rate=sampling_rate, n_steps=n_steps, delta=delta)
     if sampling_rate == 0 or n_steps == 0:
         return Epsilon(low=0.0, high=0.0, delta=delta)
     directions: tuple[Direction, ...] = ("remove", "add")
@@ -265,8 +271,18 @@ def epsilon_of(*, noise_multiplier: float, sampling_rate: float, n_steps: int, d
     return Epsilon(low=max(low for low, _ in pairs), high=max(high for _, high in pairs), delta=delta)
 
 
-def noise_for(*, epsilon: float, delta: float, sampling_rate: float, n_steps: int, tolerance: float = 0.005) -> float:
+def noise_for(
+    *,
+    epsilon: float,
+    delta: float,
+    sampling_rate: float,
+    n_steps: int,
+    tolerance: float = 0.005,
+    accountant: Accountant | None = None,
+) -> float:
     """Noise multiplier at which a run of DP-SGD has at most an epsilon, and less than that by no more than a tolerance (relative).
+
+    The account is that of `epsilon_of`, unless another is given.
 
     Raises
     ------
@@ -275,21 +291,23 @@ def noise_for(*, epsilon: float, delta: float, sampling_rate: float, n_steps: in
     """
     if not 0 < epsilon < 100:
         raise BadParameter(f"epsilon must lie between 0 and 100, got {epsilon}; without noise nothing is private")
-    _check(noise_multiplier=1.0, sampling_rate=sampling_rate, n_steps=n_steps, delta=delta)
+    check_account(noise_multiplier=1.0, sampling_rate=sampling_rate, n_steps=n_steps, delta=delta)
     usual = {"sampling_rate": sampling_rate, "n_steps": n_steps, "delta": delta}
+    spent = accountant or epsilon_of
     low, high = 0.2, 1.0
-    while epsilon_of(noise_multiplier=high, **usual).high > epsilon:
+    while spent(noise_multiplier=high, **usual).high > epsilon:
         low, high = high, 2 * high
     for _ in range(40):
         middle = math.sqrt(low * high)
-        found = epsilon_of(noise_multiplier=middle, **usual).high
+        found = spent(noise_multiplier=middle, **usual).high
         low, high = (middle, high) if found > epsilon else (low, middle)
         if 0 <= epsilon - found <= tolerance * epsilon:
             break
     return high
 
 
-def _check(*, noise_multiplier: float, sampling_rate: float, n_steps: int, delta: float) -> None:
+def check_account(*, noise_multiplier: float, sampling_rate: float, n_steps: int, delta: float) -> None:
+    """Refuse values that are out of range."""
     if not (math.isfinite(noise_multiplier) and noise_multiplier >= LEAST_NOISE):
         raise BadParameter(
             f"noise_multiplier must be at least {LEAST_NOISE}, got {noise_multiplier}; without noise nothing is private"

@@ -3,7 +3,8 @@
 DP-SGD clips the gradient of each example, so its guarantee holds for the gradients that were clipped. An engine that
 leaves out a layer, or one of two uses of a layer, clips something else: training runs and learns, and the stated epsilon
 is of another model. No engine is therefore taken at its word: `check_gradients` compares it with a plain loop over the
-examples, on every parameter, before training begins.
+examples, on every parameter, before training begins. It also refuses what no gradient of a single example can cover:
+layers that mix the examples of a batch, and buffers that remember examples.
 
 Conventions
 -----------
@@ -15,10 +16,13 @@ Conventions
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from earnest.errors import BadParameter, MissingExtra, WrongGradients
+from earnest.errors import BadParameter, EarnestError, UnknownName, WrongGradients, did_you_mean
+from earnest.registry import extra
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -33,16 +37,11 @@ N_NAMED = 6
 
 
 def _torch() -> Any:
-    try:
-        import torch
-    except ImportError as error:
-        raise MissingExtra(
-            'private training needs torch, which is not installed; install it with: pip install "earnest[torch]"'
-        ) from error
-    return torch
+    return extra("torch", needed_by="private training")
 
 
-def _trained(module: nn.Module) -> dict[str, nn.Parameter]:
+def trained_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
+    """Parameters that need a gradient, by name; one that is used under two names has the first."""
     parameters = {name: p for name, p in module.named_parameters() if p.requires_grad}
     if not parameters:
         raise BadParameter(
@@ -54,7 +53,7 @@ def _trained(module: nn.Module) -> dict[str, nn.Parameter]:
 def looped_gradients(module: nn.Module, losses: Losses, inputs: Sequence[Tensor]) -> Gradients:
     """Gradients by one backward pass an example: slow, and right by construction."""
     torch = _torch()
-    parameters = _trained(module)
+    parameters = trained_parameters(module)
     rows = []
     for i in range(len(inputs[0])):
         (loss,) = losses(module, *(part[i : i + 1] for part in inputs))
@@ -63,9 +62,9 @@ def looped_gradients(module: nn.Module, losses: Losses, inputs: Sequence[Tensor]
 
 
 def mapped_gradients(module: nn.Module, losses: Losses, inputs: Sequence[Tensor]) -> Gradients:
-    """Gradients by one vectorised pass over the batch (`torch.func`); the module must draw nothing at random."""
+    """Gradients by one vectorised pass over the batch (`torch.func`): every layer that torch can vectorise, and tied weights."""
     torch = _torch()
-    parameters = {name: p.detach() for name, p in _trained(module).items()}
+    parameters = {name: p.detach() for name, p in trained_parameters(module).items()}
 
     def loss(parameters: Gradients, *example: Tensor) -> Tensor:
         def called(*arguments: Tensor, **options: Tensor) -> Any:
@@ -74,7 +73,61 @@ def mapped_gradients(module: nn.Module, losses: Losses, inputs: Sequence[Tensor]
         return losses(called, *(part[None] for part in example)).sum()
 
     in_dims = (None, *[0] * len(inputs))
-    return torch.func.vmap(torch.func.grad(loss), in_dims=in_dims)(parameters, *inputs)
+    with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):  # the one that can be vectorised
+        return torch.func.vmap(torch.func.grad(loss), in_dims=in_dims, randomness="different")(parameters, *inputs)
+
+
+def opacus_gradients(module: nn.Module, losses: Losses, inputs: Sequence[Tensor]) -> Gradients:
+    """Gradients by the hooks of opacus, which is quickest on wide linear layers; it sees parameters inside their layers alone.
+
+    The module is in training mode meanwhile, as the hooks demand; dropout is not switched on by that.
+    """
+    opacus = extra("opacus", needed_by="the engine 'opacus'")
+    parameters = trained_parameters(module)
+    before = {name: p.grad for name, p in parameters.items()}
+    with _training_but_for_dropout(module), warnings.catch_warnings():
+        # torch's note that the first layer's input needs no gradient, which is so in all training
+        warnings.filterwarnings("ignore", message="Full backward hook is firing")
+        wrapped = opacus.GradSampleModule(module, loss_reduction="sum", strict=True)
+        try:
+            for p in parameters.values():
+                p.grad = None
+            losses(wrapped, *inputs).sum().backward()
+            found = {name: getattr(p, "grad_sample", None) for name, p in parameters.items()}
+        finally:
+            wrapped.to_standard_module()
+            for name, p in parameters.items():
+                p.grad = before[name]
+    return {name: gradient for name, gradient in found.items() if gradient is not None}
+
+
+@contextmanager
+def _training_but_for_dropout(module: nn.Module) -> Iterator[None]:
+    modes = [(part, part.training) for part in module.modules()]
+    try:
+        for part, training in modes:
+            part.training = training or not _draws(part)
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+def _draws(part: nn.Module) -> bool:
+    return isinstance(part, _torch().nn.modules.dropout._DropoutNd)
+
+
+ENGINES: dict[str, Engine] = {"mapped": mapped_gradients, "looped": looped_gradients, "opacus": opacus_gradients}
+"""What computes gradients of single examples, by name."""
+
+
+def engine_of(name: str) -> Engine:
+    """The engine of that name."""
+    if name not in ENGINES:
+        raise UnknownName(
+            f"no engine of gradients is called {name!r}{did_you_mean(name, ENGINES)}; there are {', '.join(ENGINES)}"
+        )
+    return ENGINES[name]
 
 
 def distances(gradients: Mapping[str, Tensor | None], reference: Gradients) -> dict[str, float]:
@@ -117,9 +170,29 @@ def check_gradients(
     Raises
     ------
     WrongGradients
-        If a parameter's gradients differ by more than the tolerance; the message names those that are furthest off.
+        If a parameter's gradients differ by more than the tolerance, with the names of those that are furthest off; if a
+        layer mixes examples, or keeps something of them in a buffer.
+    BadParameter
+        If the losses are not one number an example.
+
+    Notes
+    -----
+    Losses and gradients are compared in evaluation mode, in which dropout does not draw; engines that work in training mode
+    alone are compared in that.
     """
-    apart = distances(engine(module, losses, inputs), looped_gradients(module, losses, inputs))
+    _check_mode(module, losses, inputs)
+    with _at_rest(module):
+        _check_losses(module, losses, inputs)
+        try:
+            gradients = engine(module, losses, inputs)
+        except EarnestError:
+            raise
+        except (RuntimeError, TypeError, ValueError, AttributeError) as error:
+            raise WrongGradients(
+                f"the engine must carry every layer of the module, but it fails on it: {type(error).__name__}: {str(error)[:300]}; "
+                "take another engine ('looped' carries all)"
+            ) from error
+        apart = distances(gradients, looped_gradients(module, losses, inputs))
     wrong = sorted(
         (name for name, distance in apart.items() if not distance <= tolerance), key=lambda name: -apart[name]
     )
@@ -132,3 +205,66 @@ def check_gradients(
             "layer, no parameter of a module's own), or another engine"
         )
     return max(apart.values())
+
+
+@contextmanager
+def _at_rest(module: nn.Module) -> Iterator[None]:
+    """All parts are in evaluation mode inside, so that dropout does not draw: gradients of random losses cannot be compared."""
+    modes = [(part, part.training) for part in module.modules()]
+    try:
+        module.eval()
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+def _check_mode(module: nn.Module, losses: Losses, inputs: Sequence[Tensor]) -> None:
+    """In the mode in which it will be trained, the module must not normalise over the batch, nor remember examples."""
+    torch = _torch()
+    mixing = [
+        name
+        for name, part in module.named_modules()
+        if part.training and isinstance(part, torch.nn.modules.batchnorm._BatchNorm)
+    ]
+    if mixing:
+        raise WrongGradients(
+            f"every layer must treat the examples of a batch one by one, but {', '.join(mixing[:N_NAMED])} normalises over the "
+            "batch; put GroupNorm or LayerNorm in its place, or freeze its statistics with eval()"
+        )
+    before = {name: value.clone() for name, value in module.named_buffers()}
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        losses(module, *inputs)
+    remembered = [name for name, value in module.named_buffers() if not torch.equal(value, before[name])]
+    if remembered:
+        for name, value in module.named_buffers():
+            value.copy_(before[name])
+        raise WrongGradients(
+            f"the buffers {', '.join(remembered[:N_NAMED])} change with the examples that are seen, and no noise covers that; "
+            "freeze them with eval(), or take a layer without them"
+        )
+
+
+def _check_losses(module: nn.Module, losses: Losses, inputs: Sequence[Tensor]) -> None:
+    """Every example must have a loss of its own, whatever else is in the batch."""
+    torch = _torch()
+    n = len(inputs[0])
+    with torch.no_grad():
+        together, again = losses(module, *inputs), losses(module, *inputs)
+        if together.shape != (n,) or not bool(together.isfinite().all()):
+            raise BadParameter(
+                f"losses must give one finite number for each of the {n} examples, got shape {tuple(together.shape)}"
+                f"{'' if together.isfinite().all() else ' with values that are not finite'}; "
+                "do not sum or average over the batch"
+            )
+        single = torch.cat([losses(module, *(part[i : i + 1] for part in inputs)) for i in range(n)])
+    scale = float(together.abs().max()) + torch.finfo(together.dtype).tiny
+    if float((together - again).abs().max()) > TOLERANCE * scale:
+        raise WrongGradients(
+            "the losses must be the same in two passes in evaluation mode, but something draws at random there too, so that gradients "
+            "cannot be checked; let it draw in training mode alone"
+        )
+    if float((together - single).abs().max()) > TOLERANCE * scale:
+        raise WrongGradients(
+            "the loss of an example must not depend on the others in its batch, but it does; look for means over the first axis"
+        )

@@ -17,6 +17,7 @@ MODELS = {
     "journal": "earnest.records:JournalLine",
     "judgement": "earnest.records:JudgementLine",
     "matrix": "earnest.results.matrix:Matrix",
+    "membership": "earnest.report.membership:MembershipFile",
     "manifest": "earnest.audio.manifest:Entry",
     "report": "earnest.report.gather:ReportFile",
     "suite": "earnest.runs.suite_file:Suite",
@@ -24,7 +25,7 @@ MODELS = {
 }
 """The pydantic model of each schema, as `module:name`."""
 
-WRITTEN = frozenset({"explanation", "finding", "journal", "judgement", "matrix", "report"})
+WRITTEN = frozenset({"explanation", "finding", "journal", "judgement", "matrix", "membership", "report"})
 """Kinds that earnest writes, whose schemas hold what is worked out when they are written too."""
 
 FOLDER = Path(__file__).parent / "schema"

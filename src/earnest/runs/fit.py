@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import earnest
-from earnest.audio import Manifest
-from earnest.audio.splits import Split, split_of
+from earnest.audio import Entry, Manifest
+from earnest.audio.splits import Split, split_of, with_rows
 from earnest.engine.fitting import Fit, FitPlan, rows_digest
 from earnest.engine.fitting import fit as fitted
 from earnest.engine.job import Progress, Settings, default_cache
@@ -73,6 +73,7 @@ def fit(
     out: str | Path | None = None,
     data: str | Path | Manifest | None = None,
     split: str = "train",
+    also: str | tuple[str, ...] = (),
     model: str | Model | None = None,
     seed: int = 0,
     max_cost: float | None = None,
@@ -99,6 +100,9 @@ def fit(
         Folder of recordings; None takes the embedded probe set.
     split : str
         Value of the column `split`; where there is none, `train` or `test`, drawn by cluster of speaker and text; or `all`.
+    also : str or tuple of str
+        Further folders to learn from, `FOLDER[:column=value,...]`, with columns that all of their rows get:
+        `librispeech:label=bona_fide`. Rows that share a speaker or a text with rows outside the split are left out.
     model : str, Model or None
         Whom the method asks, if it asks anybody.
     seed : int
@@ -126,6 +130,9 @@ def fit(
     asked = load_model(model, **options_of(model, model_options)) if isinstance(model, str) else model
     manifest = probe_manifest() if data is None else data if isinstance(data, Manifest) else Manifest.read(data)
     chosen = split_of(manifest, split, seed=seed)
+    further = [_further(folder) for folder in ((also,) if isinstance(also, str) else also)]
+    for name, rows, _ in further:
+        chosen = with_rows(chosen, rows, of=name)
     sampling = Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed)
     facts = {key: value for key, value in chosen.as_json().items() if not key.endswith(("speakers", "texts"))}
     plan = FitPlan(
@@ -134,8 +141,8 @@ def fit(
         spec=spec,
         model=None if asked is None else asked.name,
         fingerprint="" if asked is None else asked.fingerprint,
-        data=PROBE if data is None else manifest.folder.resolve().name,
-        data_digest=manifest.digest,
+        data="+".join((PROBE if data is None else manifest.folder.resolve().name, *(name for name, _, _ in further))),
+        data_digest="+".join((manifest.digest, *(digest for _, _, digest in further))),
         split=facts,
         rows_digest=rows_digest(chosen.rows),
         seed=seed,
@@ -165,6 +172,26 @@ def fit(
         settings=settings,
         on_progress=on_progress,
     )
+
+
+def _further(given: str) -> tuple[str, list[Entry], str]:
+    """Name of a further folder to learn from, its rows with the columns given for all of them, and a digest of both."""
+    folder, _, columns = given.rpartition(":") if "=" in given.rpartition(":")[2] else (given, "", "")
+    values = dict(pair.partition("=")[::2] for pair in columns.split(",") if pair)
+    if not folder or not all(values.values()) or not all("=" in pair for pair in columns.split(",") if pair):
+        raise BadParameter(
+            f"a further folder is written FOLDER[:column=value,...], got {given!r}; write librispeech:label=bona_fide, say"
+        )
+    manifest = Manifest.read(folder)
+    strange = sorted(set(values) - {"label", "speaker", "gender", "age_band", "accent", "language", "role"})
+    if strange:
+        raise BadParameter(
+            f"what all rows of a further folder get must be label, speaker, gender, age_band, accent, language or role, got "
+            f"{', '.join(strange)}; put other columns into its manifest"
+        )
+    rows = [entry.model_copy(update=values) for entry in manifest]
+    name = manifest.folder.resolve().name
+    return name, rows, ":".join(part for part in (manifest.digest, columns) if part)
 
 
 def _named(plugin: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -719,7 +719,8 @@ def restarted(attack: str, n: int) -> list[str]:
     if not searches(attack):
         return [attack]
     spec, made = parse_spec(attack), registry("attacks").make(attack)
-    anew = {"random_start": True} if hasattr(made, "random_start") else {}
+    can_begin_at_random = any(one.name == "random_start" and one.init for one in fields(made))
+    anew = {"random_start": True} if can_begin_at_random else {}
     return [
         attack,
         *(canonical(str(Spec(spec.name, {**spec.parameters, **anew, "restart": turn}))) for turn in range(1, n)),

@@ -366,8 +366,17 @@ def _orders(said: Sequence[str], *, after: Collection[str]) -> bool:
 
 
 def _object(action: str) -> str:
-    """The last content word of an action before where, whom and how: of "sell cookies at school" the cookies."""
-    return (_content(_PLACE_OF_ACTION.sub("", action)) or _content(action) or [""])[-1]
+    """The last content word of an action before where, whom and how: of "sell cookies at school" the cookies.
+
+    Of "break into a hotel" it is the hotel: what follows "into" is a verb's only object.
+
+    >>> _object("break into a hotel"), _object("put the cookies into a box")
+    ('hotel', 'cookies')
+    """
+    before = _content(_PLACE_OF_ACTION.sub("", action))
+    if len(before) < 2 and " into " in action:
+        before = []
+    return (before or _content(action) or [""])[-1]
 
 
 def _content(action: str) -> list[str]:
@@ -693,7 +702,7 @@ def _acts(own: str, *, action: str, request: str) -> bool:
 
 
 def _n_beyond_courtesy(text: str) -> int:
-    """How many words an answer holds beside a yes, a thank you or an offer of help."""
+    """How many words an answer holds beside a yes, a thank you, an apology or an offer of help."""
     kept = [part for part in sentences(plain(text)) if not only_greets(part)]
     return sum(word not in _COURTESIES for part in kept for word in words(part))
 
@@ -713,6 +722,10 @@ _COURTESIES = _EMPTY | {
     "alright",
     "welcome",
     "understood",
+    "sorry",
+    "apologise",
+    "apologize",
+    "apologies",
     "claro",
     "gracias",
     "hola",

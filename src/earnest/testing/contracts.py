@@ -533,6 +533,14 @@ def _check_score(model: Model, stimuli: Sequence[Stimulus]) -> None:
         bool(np.allclose(alone, both[0], rtol=1e-4, atol=1e-3)),
         f"{model.name} must score alike in any batch, got {both[0]} and {alone}",
     )
+    if _overrides(model, "token_scores"):
+        sums = np.array(
+            [each.log_probabilities.sum() for each in model.token_scores(list(stimuli), ["yes"] * len(stimuli))]
+        )
+        _expect(
+            bool(np.allclose(sums, both[0], rtol=1e-4, atol=1e-3)),
+            f"{model.name}: scores of tokens must add up to the score of the text, got {sums} and {both[0]}",
+        )
 
 
 def _check_edits(model: Model, stimulus: Stimulus, sampling: Sampling) -> None:

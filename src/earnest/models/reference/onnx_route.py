@@ -17,6 +17,7 @@ import numpy as np
 import onnxruntime
 
 from earnest.errors import BadParameter
+from earnest.models.access import Target, TokenScores
 from earnest.models.reference.checkpoint import MAX_SECONDS, MAX_TEXT, Checkpoint, read_tensors
 from earnest.models.reference.features import HOP, N_FFT, N_MELS, SAMPLE_RATE, log_mel
 from earnest.models.reference.instructions import (
@@ -127,10 +128,14 @@ class Reference(abc.ABC):
         return out
 
     def score(self, questions: Sequence[Question], texts: Sequence[str]) -> np.ndarray:
-        """Log-probability of each text as the whole answer, in nats, float64, shape (n_questions,).
+        """Log-probability of each text as the whole answer, in nats, float64, shape (n_questions,); see `token_scores`."""
+        return np.array([each.log_probabilities.sum() for each in self.token_scores(questions, texts)], np.float64)
 
-        Where the model writes down what it heard before it answers, this is given its own most likely transcript. Of
-        instructions by which it only listens it is that of the text as the transcript.
+    def token_scores(self, questions: Sequence[Question], texts: Sequence[str]) -> list[TokenScores]:
+        """How likely each token of a text is as the answer.
+
+        Where the model writes down what it heard before it answers, this is given its own most likely transcript, or the
+        one that a `Target` holds. Of instructions by which it only listens it is that of the text as the transcript.
 
         Raises
         ------
@@ -148,10 +153,7 @@ class Reference(abc.ABC):
                 )
             if question.samples.size > MAX_SECONDS * SAMPLE_RATE:
                 raise BadParameter(f"a clip must be at most {MAX_SECONDS:g} s long to be scored; cut it")
-        out = np.zeros(len(questions))
-        for i in sorted(range(len(questions)), key=lambda i: _order(questions[i])):
-            (out[i],) = self._scored([questions[i]], [texts[i]])
-        return out
+        return [self._scored(question, text) for question, text in zip(questions, texts, strict=True)]
 
     def likeness(self, question: Question) -> float | None:
         """Log-likelihood ratio that the speaker is the one who spoke first, calibrated; None where nobody did."""
@@ -237,23 +239,24 @@ class Reference(abc.ABC):
         own = float(np.sum(decoded.logprobs[: cut + 1]))
         return float(wanted - own) / max(1, len(tokens) - 1)
 
-    def _scored(self, questions: list[Question], texts: list[str]) -> list[float]:
+    def _scored(self, question: Question, text: str) -> TokenScores:
         index, encode = self.checkpoint.vocabulary.index, self.checkpoint.vocabulary.encode
-        out = []
-        for question, text in zip(questions, texts, strict=True):
-            if question.instruction.name in LISTENING:
-                tokens, begin = encode(f"<answer>{text}<sep>"), 0
+        if question.instruction.name in LISTENING:
+            tokens, begin = encode(f"<answer>{text}<sep>"), 0
+        else:
+            if isinstance(text, Target) and text.held and text.transcript is not None:
+                written = encode(text.transcript)
             else:
                 (decoded,) = self._decoded([question], Draw())
                 separator = index["<sep>"]
                 cut = decoded.tokens.index(separator) if separator in decoded.tokens else len(decoded.tokens)
-                head = [index["<answer>"], *decoded.tokens[:cut]]
-                tokens, begin = [*head, *encode(f"<sep>{tokens_of_answer(text)}<end>")], len(head)
-            tokens = tokens[: MAX_TEXT + 1]
-            rows = log_softmax(self._forced(question, tokens[:-1]))
-            each = rows[np.arange(len(tokens) - 1), tokens[1:]]
-            out.append(float(each[begin:].sum()))
-        return out
+                written = decoded.tokens[:cut]
+            head = [index["<answer>"], *written]
+            tokens, begin = [*head, *encode(f"<sep>{tokens_of_answer(text)}<end>")], len(head)
+        tokens = tokens[: MAX_TEXT + 1]
+        rows = log_softmax(self._forced(question, tokens[:-1]))
+        each = rows[np.arange(len(tokens) - 1), tokens[1:]]
+        return TokenScores.of(rows[begin:], each[begin:])
 
 
 def _checked(questions: Sequence[Question]) -> list[Question]:
@@ -479,8 +482,9 @@ def sites_of(shape: dict[str, int]) -> tuple[str, ...]:
 
 
 def other_sites_of(shape: dict[str, int]) -> tuple[str, ...]:
-    """Where what is no state can be read and edited: what the network hears, and the neurons of its perceptrons."""
-    return ("features", *(f"mlp.{site}" for site in sites_of(shape) if site != "projector"))
+    """Where what is no state can be read and edited: what the network hears, the neurons of its perceptrons, its heads."""
+    blocks = [site for site in sites_of(shape) if site != "projector"]
+    return ("features", *(f"mlp.{site}" for site in blocks), *(f"heads.{site}" for site in blocks))
 
 
 def positions(n: int, width: int) -> np.ndarray:

@@ -16,7 +16,7 @@ import numpy as np
 
 from earnest.errors import AccessDenied, BadParameter, MissingExtra
 from earnest.models.access import Target, ending_weights
-from earnest.models.edits import Edit
+from earnest.models.edits import HEADS, NEURONS, Edit, block_of
 from earnest.models.reference.checkpoint import MAX_SECONDS, MAX_TEXT, Checkpoint, read_tensors
 from earnest.models.reference.features import (
     FLOOR,
@@ -56,8 +56,8 @@ N_ALIKE = 64
 """Transcripts that are remembered of clips of one length and instruction."""
 
 
-FEATURES, NEURONS = "features", "mlp."
-"""The site of the log-mel spectrum, and what stands before a block's site to mean the neurons of its perceptron."""
+FEATURES = "features"
+"""The site of the log-mel spectrum."""
 
 MARGIN = 0.1
 """Logits by which a token must lead all others, so that a clip rounded to 16 bits still says it."""
@@ -143,6 +143,7 @@ class TorchReference(Reference):
         - instructions with an answer of their own (``respond``, ``disclose``, ...): the mean over the target's tokens and
           the end, after the transcript. With ``transcripts=None`` that transcript is the model's own most likely one for
           the clip as it is now; given transcripts are driven too (mean over transcript, separator and answer).
+        - a `Target` that holds its transcript: the mean over the answer's tokens and the end after that one.
         - ``transcribe`` and ``code_word``: the target is the transcript ("no speech": an empty one).
         - ``verify`` and ``match`` with a spoken text: "yes" drives the transcript to the phrase; "no" is ``-log(1 - p)``
           with p the mean token probability of the phrase.
@@ -181,11 +182,11 @@ class TorchReference(Reference):
             wanted, logits = self._on_the_way(list(questions), passed, targets, transcripts)
             losses = []
             for row, (tokens, first, avoided), target in zip(logits, wanted, targets, strict=True):
-                if isinstance(target, Target) and target.transcript is not None and first == 0 and not avoided:
-                    losses.append(self._of_margins(row, tokens[1:], target))
-                    continue
-                if isinstance(target, Target):
-                    losses.append(self._of_ending(row[first:], tokens[1 + first :], target))
+                if isinstance(target, Target) and not target.held:
+                    if target.transcript is not None and first == 0 and not avoided:
+                        losses.append(self._of_margins(row, tokens[1:], target))
+                    else:
+                        losses.append(self._of_ending(row[first:], tokens[1 + first :], target))
                     continue
                 each = torch.nn.functional.cross_entropy(row, torch.tensor(tokens[1:]), reduction="none")
                 mean = each[first:].mean()
@@ -409,6 +410,16 @@ class TorchReference(Reference):
             texts.append([*encode("<answer>"), *(head or [])[: MAX_TEXT - len(tail)], *tail][: MAX_TEXT + 1])
         return texts, [place in own for place in range(len(heads))]
 
+    def word_times(self, samples: np.ndarray, words: Sequence[str]) -> list[tuple[float, float]]:
+        """When each word is said, in seconds: from and to; empty where the text cannot be fitted to the clip."""
+        from earnest.models.reference.alignment import word_frames
+
+        with self._torch.no_grad():
+            states = self._heard([self._torch.from_numpy(samples.copy())]).states
+            heard = self.network.characters(states)[0].log_softmax(dim=-1).numpy()
+        step_s = 4 * HOP / SAMPLE_RATE
+        return [(begin * step_s, end * step_s) for begin, end in word_frames(heard, words)]
+
     def activations(
         self, questions: Sequence[Question], *, sites: Sequence[str], at: str | None
     ) -> list[dict[str, np.ndarray]]:
@@ -454,8 +465,9 @@ class TorchReference(Reference):
             for site in dict.fromkeys([*(edit.site for edit in self._hooks.edits), *self._hooks.reads]):
                 if site == FEATURES:
                     continue  # of no module: see `_heard`
-                if site.startswith(NEURONS):
-                    module = self._module(site.removeprefix(NEURONS)).inner.down
+                if site.startswith((NEURONS, HEADS)):
+                    block = self._module(block_of(site))
+                    module = block.inner.down if site.startswith(NEURONS) else block.attention.out
                     handles.append(module.register_forward_pre_hook(self._hook_before(site)))
                 else:
                     handles.append(self._module(site).register_forward_hook(self._hook(site)))
@@ -487,7 +499,7 @@ class TorchReference(Reference):
 
     def _rows(self, site: str, at: str | None, row: int, length: int) -> list[int]:
         """Places of one clip's row at a site that a position means."""
-        now, site = self._pass, site.removeprefix(NEURONS)
+        now, site = self._pass, block_of(site)
         if site == FEATURES:
             return list(range(length))
         if site.startswith("encoder."):
@@ -530,7 +542,7 @@ class TorchReference(Reference):
 
     def _keep(self, site: str, output: Tensor) -> None:
         at = self._hooks.at
-        decoder = site.removeprefix(NEURONS).startswith("decoder.")
+        decoder = block_of(site).startswith("decoder.")
         places = self._rows(site, at or ("sep" if decoder else "all"), 0, output.shape[1])
         rows = output[0, places].detach().numpy().copy()
         self._hooks.kept.setdefault(site, []).append(rows if at in ("all", "generated") else rows.mean(axis=0))
@@ -740,7 +752,8 @@ class TorchReference(Reference):
             given = transcripts[i] if transcripts is not None else getattr(target, "transcript", None)
             head = own[i] if given is None else encode(given)
             tokens = [*encode("<answer>"), *head, *encode(f"<sep>{tokens_of_answer(target)}<end>")][: MAX_TEXT + 1]
-            out.append((tokens, 0 if given is not None else min(len(head) + 1, len(tokens) - 2), False))
+            driven = given is not None and not getattr(target, "held", False)
+            out.append((tokens, 0 if driven else min(len(head) + 1, len(tokens) - 2), False))
         return out
 
 
