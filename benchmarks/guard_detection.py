@@ -139,21 +139,25 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=Path, default=Path("guard_detection.json"))
     parser.add_argument("--hop-s", type=float, default=4.0)
+    parser.add_argument("--frames-only", action="store_true", help="leave out the detector of spoofed speech")
     given = parser.parse_args()
     if "EARNEST_DATA" not in os.environ:
         sys.exit("set EARNEST_DATA to the folder with the data")
     data = Path(os.environ["EARNEST_DATA"])
-    onnx = Path(tempfile.mkdtemp()) / "aasist_l.onnx"
-    detectors.make(parse_spec(f"aasist_l:weights={data / 'aasist_weights' / 'AASIST-L.pth'}")).export(onnx)
-    declared = (
-        f"detectors:\n  spoof: {{use: 'detector/aasist_l:weights={onnx}', hop_s: {given.hop_s}, budget_ms: 1000}}\n"
-    )
-    plain = parse_policy(declared + PLAIN + "- {name: seen, detector: spoof, below: -99}\n")
-
+    declared, plain = "", parse_policy(PLAIN)
+    if not given.frames_only:
+        onnx = Path(tempfile.mkdtemp()) / "aasist_l.onnx"
+        detectors.make(parse_spec(f"aasist_l:weights={data / 'aasist_weights' / 'AASIST-L.pth'}")).export(onnx)
+        declared = (
+            f"detectors:\n  spoof: {{use: 'detector/aasist_l:weights={onnx}', hop_s: {given.hop_s}, budget_ms: 1000}}\n"
+        )
+        plain = parse_policy(declared + PLAIN + "- {name: seen, detector: spoof, below: -99}\n")
     frames = parse_policy(PLAIN)
     benign = [call for folder in BENIGN for call in cut([samples for _, samples in clips(data / folder)], CALL_S)]
     hours = sum(map(len, benign)) / RATE / 3600
     kinds = attacks(data, benign)
+    if given.frames_only:
+        kinds = {kind: kinds[kind] for kind in FRAME_KINDS}
     result: dict[str, Any] = {
         "benign_calls": len(benign),
         "benign_hours": round(hours, 3),
@@ -172,12 +176,12 @@ def main() -> None:
             for kind, calls in kinds.items()
         }
         spoof = [[one["spoof"] for one in call if isinstance(one.get("spoof"), float)] for call in calm]
-        policies = []
+        policies, spoofed = [], any(spoof)
         for half in (0, 1):
             other = [call for place, call in enumerate(spoof) if place % 2 != half and call]
             rules = ""
-            every = np.concatenate(other)
-            for rate in RATES:
+            every = np.concatenate(other) if spoofed else np.zeros(2)
+            for rate in RATES if spoofed else ():
                 known = fitted(other, [every.mean() - 3 * every.std(ddof=1)], false_alarms_per_call=rate)
                 values = ", ".join(f"{key}: {value!r}" for key, value in known.model_dump().items())
                 rules += f"- {{name: spoof_cusum_{rate:g}, detector: spoof, cusum: {{{values}}}}}\n"
@@ -202,7 +206,7 @@ def main() -> None:
         result["conditions"][condition] = {
             "rules": rows,
             "spoof_windows": sum(map(len, spoof)),
-            "correlation": [next(r.cusum.correlation for r in policy.rules if r.cusum) for policy in policies],
+            "correlation": [[r.cusum.correlation for r in policy.rules if r.cusum][:1] for policy in policies],
         }
         given.out.write_text(json.dumps(result, indent=1), encoding="utf-8")
     print(json.dumps(result, indent=1))

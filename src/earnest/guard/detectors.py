@@ -113,6 +113,11 @@ KINDS: Mapping[str, Kind] = {
         needs=("speaker",),
         window_s=3.0,
     ),
+    "spoken_pii": Kind(
+        tier="T3",
+        score="stretches that are personal: numbers, cards, e-mail and postal addresses, dates, names, as spoken or written",
+        limits="rules over English words; any number of four digits counts; as good as the transcript",
+    ),
     "prompt_injection": Kind(
         tier="T3",
         score="kinds of cues that the words instruct the assistant in place of its user, 0 to 6",
