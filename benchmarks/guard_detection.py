@@ -47,7 +47,6 @@ rules:
 - {name: silence, detector: silence, above: 10}
 - {name: dtmf, detector: dtmf, above: 0.8, for_s: 0.04}
 - {name: loop, detector: loop, above: 0.4, for_s: 0.5}
-- {name: near_ultrasonic, detector: near_ultrasonic, above: 0.5, for_s: 0.2}
 """
 
 
@@ -135,10 +134,42 @@ def found_rate(ends: list[float | None]) -> dict[str, Any]:
     return made
 
 
+def cards(result: dict[str, Any]) -> dict[str, Any]:
+    """What the cards of the detectors say, from the rules that are named like them."""
+    made: dict[str, Any] = {}
+    about = f"read and conversational speech, {result['benign_hours']} h ({result['equivalent_calls_of_300_s']} calls of 300 s)"
+    for rule in parse_policy(PLAIN).rules:
+        rows = {condition: one["rules"][rule.name] for condition, one in result["conditions"].items()}
+        made[rule.detector] = {
+            "tested": ["telephone"],
+            "conditions": dict.fromkeys(rows, about),
+            "rule": f"above {rule.above:g} for {rule.for_s:g} s",
+            "false_alarms_per_call": {
+                condition: {"rate": row["false_alarms_per_call"], "upper_95": row["upper_95"]}
+                for condition, row in rows.items()
+            },
+        }
+        if rule.detector in FRAME_KINDS:
+            found = {condition: row["attacks"][rule.detector] for condition, row in rows.items()}
+            made[rule.detector]["seconds_to_decision"] = {
+                condition: {
+                    name: one.get(f"median{key}_s")
+                    for name, key in (("median", ""), ("low", "_low"), ("high", "_high"))
+                }
+                for condition, one in found.items()
+            }
+            made[rule.detector]["detected"] = {
+                condition: {key: one[key] for key in ("detected", "calls", "low", "high")}
+                for condition, one in found.items()
+            }
+    return made
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=Path, default=Path("guard_detection.json"))
     parser.add_argument("--hop-s", type=float, default=4.0)
+    parser.add_argument("--cards", type=Path, help="write the measured part of the cards here")
     parser.add_argument("--frames-only", action="store_true", help="leave out the detector of spoofed speech")
     given = parser.parse_args()
     if "EARNEST_DATA" not in os.environ:
@@ -209,6 +240,8 @@ def main() -> None:
             "correlation": [[r.cusum.correlation for r in policy.rules if r.cusum][:1] for policy in policies],
         }
         given.out.write_text(json.dumps(result, indent=1), encoding="utf-8")
+    if given.cards:
+        given.cards.write_text(json.dumps(cards(result), indent=1) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=1))
 
 
