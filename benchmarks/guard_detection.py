@@ -38,6 +38,7 @@ from earnest.registry import parse_spec
 
 RATE, CALL_S, ATTACK_S = 16_000, 300.0, 15.0
 BENIGN = ("librispeech", "speechocean762", "spoken_orders", "ami_debug", "wake_words", "fsdd", "read_sentences")
+FRAME_KINDS = ("loop", "dtmf", "clipping")
 RATES = (1.0, 0.2, 0.05)
 PLAIN = """
 rules:
@@ -46,7 +47,6 @@ rules:
 - {name: silence, detector: silence, above: 10}
 - {name: dtmf, detector: dtmf, above: 0.8, for_s: 0.04}
 - {name: loop, detector: loop, above: 0.4, for_s: 0.5}
-- {name: near_ultrasonic, detector: near_ultrasonic, above: 0.5, for_s: 0.2}
 """
 
 
@@ -134,24 +134,61 @@ def found_rate(ends: list[float | None]) -> dict[str, Any]:
     return made
 
 
+def cards(result: dict[str, Any]) -> dict[str, Any]:
+    """What the cards of the detectors say, from the rules that are named like them."""
+    made: dict[str, Any] = {}
+    about = f"read and conversational speech, {result['benign_hours']} h ({result['equivalent_calls_of_300_s']} calls of 300 s)"
+    for rule in parse_policy(PLAIN).rules:
+        rows = {condition: one["rules"][rule.name] for condition, one in result["conditions"].items()}
+        made[rule.detector] = {
+            "tested": ["telephone"],
+            "conditions": dict.fromkeys(rows, about),
+            "rule": f"above {rule.above:g} for {rule.for_s:g} s",
+            "false_alarms_per_call": {
+                condition: {"rate": row["false_alarms_per_call"], "upper_95": row["upper_95"]}
+                for condition, row in rows.items()
+            },
+        }
+        if rule.detector in FRAME_KINDS:
+            found = {condition: row["attacks"][rule.detector] for condition, row in rows.items()}
+            made[rule.detector]["seconds_to_decision"] = {
+                condition: {
+                    name: one.get(f"median{key}_s")
+                    for name, key in (("median", ""), ("low", "_low"), ("high", "_high"))
+                }
+                for condition, one in found.items()
+            }
+            made[rule.detector]["detected"] = {
+                condition: {key: one[key] for key in ("detected", "calls", "low", "high")}
+                for condition, one in found.items()
+            }
+    return made
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=Path, default=Path("guard_detection.json"))
-    parser.add_argument("--hop-s", type=float, default=2.0)
+    parser.add_argument("--hop-s", type=float, default=4.0)
+    parser.add_argument("--cards", type=Path, help="write the measured part of the cards here")
+    parser.add_argument("--frames-only", action="store_true", help="leave out the detector of spoofed speech")
     given = parser.parse_args()
     if "EARNEST_DATA" not in os.environ:
         sys.exit("set EARNEST_DATA to the folder with the data")
     data = Path(os.environ["EARNEST_DATA"])
-    onnx = Path(tempfile.mkdtemp()) / "aasist_l.onnx"
-    detectors.make(parse_spec(f"aasist_l:weights={data / 'aasist_weights' / 'AASIST-L.pth'}")).export(onnx)
-    declared = (
-        f"detectors:\n  spoof: {{use: 'detector/aasist_l:weights={onnx}', hop_s: {given.hop_s}, budget_ms: 1000}}\n"
-    )
-    plain = parse_policy(declared + PLAIN + "- {name: seen, detector: spoof, below: -99}\n")
-
+    declared, plain = "", parse_policy(PLAIN)
+    if not given.frames_only:
+        onnx = Path(tempfile.mkdtemp()) / "aasist_l.onnx"
+        detectors.make(parse_spec(f"aasist_l:weights={data / 'aasist_weights' / 'AASIST-L.pth'}")).export(onnx)
+        declared = (
+            f"detectors:\n  spoof: {{use: 'detector/aasist_l:weights={onnx}', hop_s: {given.hop_s}, budget_ms: 1000}}\n"
+        )
+        plain = parse_policy(declared + PLAIN + "- {name: seen, detector: spoof, below: -99}\n")
+    frames = parse_policy(PLAIN)
     benign = [call for folder in BENIGN for call in cut([samples for _, samples in clips(data / folder)], CALL_S)]
     hours = sum(map(len, benign)) / RATE / 3600
     kinds = attacks(data, benign)
+    if given.frames_only:
+        kinds = {kind: kinds[kind] for kind in FRAME_KINDS}
     result: dict[str, Any] = {
         "benign_calls": len(benign),
         "benign_hours": round(hours, 3),
@@ -165,14 +202,17 @@ def main() -> None:
         start = time.monotonic()
         calm = [scored(plain, through(call)) for call in benign]
         print(f"{condition}: benign calls scored in {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
-        hostile = {kind: [scored(plain, through(call)) for call in calls] for kind, calls in kinds.items()}
+        hostile = {
+            kind: [scored(frames if kind in FRAME_KINDS else plain, through(call)) for call in calls]
+            for kind, calls in kinds.items()
+        }
         spoof = [[one["spoof"] for one in call if isinstance(one.get("spoof"), float)] for call in calm]
-        policies = []
+        policies, spoofed = [], any(spoof)
         for half in (0, 1):
             other = [call for place, call in enumerate(spoof) if place % 2 != half and call]
             rules = ""
-            every = np.concatenate(other)
-            for rate in RATES:
+            every = np.concatenate(other) if spoofed else np.zeros(2)
+            for rate in RATES if spoofed else ():
                 known = fitted(other, [every.mean() - 3 * every.std(ddof=1)], false_alarms_per_call=rate)
                 values = ", ".join(f"{key}: {value!r}" for key, value in known.model_dump().items())
                 rules += f"- {{name: spoof_cusum_{rate:g}, detector: spoof, cusum: {{{values}}}}}\n"
@@ -187,6 +227,8 @@ def main() -> None:
         for name in names:
             rows[name]["attacks"] = {}
             for kind, calls in hostile.items():
+                if (kind in FRAME_KINDS) == name.startswith("spoof"):
+                    continue
                 ends = [decided(policies[place % 2], call)[name] for place, call in enumerate(calls)]
                 first = [min(one) if one else None for one in ends]
                 if kind == "loop":  # the repetition begins after 5 s
@@ -195,9 +237,11 @@ def main() -> None:
         result["conditions"][condition] = {
             "rules": rows,
             "spoof_windows": sum(map(len, spoof)),
-            "correlation": [next(r.cusum.correlation for r in policy.rules if r.cusum) for policy in policies],
+            "correlation": [[r.cusum.correlation for r in policy.rules if r.cusum][:1] for policy in policies],
         }
         given.out.write_text(json.dumps(result, indent=1), encoding="utf-8")
+    if given.cards:
+        given.cards.write_text(json.dumps(cards(result), indent=1) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=1))
 
 

@@ -259,6 +259,20 @@ def test_turns_are_scored_by_their_words() -> None:
     assert session.not_scored["transcript_disagreement"] == 3
 
 
+@pytest.mark.parametrize(
+    ("words", "n"),
+    [
+        ("my card ends in four one one one", 1),
+        ("write to jane dot doe at example dot com", 1),
+        ("I would like some tea", 0),
+    ],
+)
+def test_spoken_personal_data_is_counted(words: str, n: int) -> None:
+    session = Session(parse_policy("rules:\n- {name: pii, detector: spoken_pii, above: 0.5}\n"), RATE)
+    found = session.turn(provider=words)
+    assert [one.score for one in found] == [n] * bool(n)
+
+
 def test_the_session_hears_its_own_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[float] = []
 

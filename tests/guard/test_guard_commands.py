@@ -24,6 +24,9 @@ def test_every_detector_has_a_card() -> None:
     cards = json.loads(CliRunner().invoke(guard_command, ["detectors", "--json"]).stdout)["detectors"]
     assert [one["detector"] for one in cards] == list(KINDS)
     assert all(one["limits"] and one["score"] and one["not_tested"] for one in cards)
+    loop = next(one for one in cards if one["detector"] == "loop")
+    assert loop["false_alarms_per_call"]["clean"]["upper_95"] > 0 and "telephone" not in loop["not_tested"]
+    assert next(one for one in cards if one["detector"] == "speech")["false_alarms_per_call"] == "not tested"
     assert "seconds since" in CliRunner().invoke(guard_command, ["detectors", "silence"]).stdout
     assert isinstance(CliRunner().invoke(guard_command, ["detectors", "silense"]).exception, BadParameter)
 

@@ -269,6 +269,8 @@ def export_command(folder: Path, *, form: str, out: Path | None) -> None:
 _MORE = {
     "bench": "earnest.cli.guard_bench",
     "detectors": "earnest.cli.guard_detectors",
+    "drift": "earnest.cli.guard_drift",
+    "live": "earnest.cli.guard_live",
 }
 for _name, _module in _MORE.items():
     guard_command.add_command(getattr(importlib.import_module(_module), f"{_name}_command"))

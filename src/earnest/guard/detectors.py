@@ -13,8 +13,10 @@ T4     on every event         attempts, cost, tools, responses      0.1 ms
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any, Literal
 
 Tier = Literal["T0", "T1", "T2", "T3", "T4"]
@@ -113,6 +115,11 @@ KINDS: Mapping[str, Kind] = {
         needs=("speaker",),
         window_s=3.0,
     ),
+    "spoken_pii": Kind(
+        tier="T3",
+        score="stretches that are personal: numbers, cards, e-mail and postal addresses, dates, names, as spoken or written",
+        limits="rules over English words; any number of four digits counts; as good as the transcript",
+    ),
     "prompt_injection": Kind(
         tier="T3",
         score="kinds of cues that the words instruct the assistant in place of its user, 0 to 6",
@@ -170,11 +177,15 @@ def kind_of(use: str) -> Kind | None:
     return OFFLINE_KIND if use.startswith(OFFLINE) else KINDS.get(use)
 
 
-def card(use: str, measured: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Everything known of a detector before it is relied on; what nobody tested is named as such."""
+def card(use: str) -> dict[str, Any]:
+    """Everything known of a detector before it is relied on; what nobody tested is named as such.
+
+    The measured part is written by `benchmarks/guard_detection.py`.
+    """
     kind = kind_of(use)
     assert kind is not None
-    found = dict((measured or {}).get(use, {}))
+    found = dict(json.loads((files("earnest.guard") / "measured.json").read_text(encoding="utf-8")).get(use, {}))
+    tested = found.pop("tested", ())
     return {
         "detector": use,
         "tier": kind.tier,
@@ -188,7 +199,7 @@ def card(use: str, measured: Mapping[str, Any] | None = None) -> dict[str, Any]:
         "not_tested": [
             name
             for name in ("telephone", "noise", "packet loss", "languages other than English", "real attackers")
-            if name not in found.get("tested", ())
+            if name not in tested
         ],
         **found,
     }

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from earnest.errors import BadData, EarnestError
 from earnest.guard.detectors import BUDGET_MS, EVERY_S, KINDS, OFFLINE, Kind, kind_of
 from earnest.guard.sequential import Cusum
+from earnest.guard.versions import Rollback
 
 BLOCK_S = 0.02
 ACTIONS = (  # weakest first
@@ -192,6 +193,7 @@ class Policy(_Strict):
     ear: str = ""  # what writes down the words of a turn: pocketsphinx, say, or any model that transcribes
     turn_silence_s: float = Field(default=0.6, ge=0.1, le=5)  # a turn ends after this long without speech
     detectors: dict[str, Detector] = Field(default_factory=dict)
+    rollback: Rollback | None = None  # two versions of the agent, and when the new one is taken back
     rules: tuple[Rule, ...]
     lines: tuple[int, ...] = Field(default=(), exclude=True)  # where each rule stands in its file
 

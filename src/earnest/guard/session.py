@@ -34,6 +34,7 @@ from earnest.guard.turns import (
     policy_words,
     prompt_injection,
     recogniser,
+    spoken_pii,
     transcript_disagreement,
 )
 from earnest.guard.windows import FirstVoice, WindowListener, offline
@@ -472,4 +473,9 @@ def _limit_s(detector: Detector) -> float:
 def _turn_score(detector: Detector) -> TurnScore:
     if detector.use == "policy_words":
         return policy_words(detector.words)
-    return {"prompt_injection": prompt_injection, "transcript_disagreement": transcript_disagreement}[detector.use]
+    scores: dict[str, TurnScore] = {
+        "spoken_pii": spoken_pii,
+        "prompt_injection": prompt_injection,
+        "transcript_disagreement": transcript_disagreement,
+    }
+    return scores[detector.use]

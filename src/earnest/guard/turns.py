@@ -20,6 +20,7 @@ from earnest.guard.listeners import Block
 from earnest.guard.speech import SPEAKING
 from earnest.metrics.transcription import word_error_rate
 from earnest.models.access import Answer
+from earnest.privacy.redaction.personal import personal_words
 
 LONGEST_TURN_S = 30.0
 LEAST_SPEECH_S = 0.2
@@ -43,6 +44,17 @@ TurnScore = Callable[[Turn], float | None]
 def prompt_injection(turn: Turn) -> float | None:
     """Number of kinds of cues that the words instruct the assistant in place of its user; None without words."""
     return None if turn.words is None else float(sum(bool(cue.search(turn.words)) for cue in CUES.values()))
+
+
+def spoken_pii(turn: Turn) -> float | None:
+    """Number of stretches of the words that are personal, in forms of speech or writing; None without words."""
+    if turn.words is None:
+        return None
+    n_stretches, reached = 0, 0
+    for one in personal_words(turn.words.split()):  # by their first word; those that overlap are one stretch
+        n_stretches += one.first >= reached
+        reached = max(reached, one.end)
+    return float(n_stretches)
 
 
 def transcript_disagreement(turn: Turn) -> float | None:
