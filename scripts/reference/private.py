@@ -264,10 +264,10 @@ class Private:
         Beginnings of the names (in `Top`) of what is trained.
     """
 
-    how: DPSGD = DPSGD(epsilon=8.0, delta=1e-4, sampling_rate=0.2, n_steps=40, n_at_once=48)
-    peak: float = 4e-3
+    how: DPSGD = DPSGD(epsilon=8.0, delta=1e-4, sampling_rate=0.2, n_steps=60, n_at_once=48)
+    peak: float = 2e-3
     n_frozen: int = 3
-    trained: tuple[str, ...] = ("blocks.0.inner.down", "norm")
+    trained: tuple[str, ...] = ("blocks.0", "norm")
 
 
 class Shown:

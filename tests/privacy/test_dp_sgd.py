@@ -321,3 +321,14 @@ def test_an_optimiser_of_other_parameters_is_refused() -> None:
     with pytest.raises(BadParameter, match="at least 2 examples, got 1"):
         one = torch.utils.data.TensorDataset(*data()[torch.arange(1)])
         train(module, losses, one, optimiser=torch.optim.SGD(module.parameters(), lr=0.1), **usual)
+
+
+def test_the_example_of_the_guide_runs(capsys) -> None:
+    from pathlib import Path
+
+    page = Path(__file__).parents[2] / "docs" / "private_computation.md"
+    if not page.is_file():
+        pytest.skip("the guide is in the repository and the source package only")
+    code = page.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    exec(compile(code, page.name, "exec"), {})
+    assert "epsilon=" in capsys.readouterr().out
