@@ -284,7 +284,7 @@ def checks_of(
     n_random : int
         Random maps to compare with; nothing is asked for them.
     shuffled : Model or None
-        The model trained on randomised labels: `model_of_random_labels`.
+        A model trained on randomised labels.
     """
     rng = rng_for(seed, "checks", tiles.clip.digest)
     noisy = [

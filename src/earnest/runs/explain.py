@@ -277,7 +277,7 @@ def explain_stimulus(
         Whether the map is made again in noise, with random weights and by other methods, where the model grants that. None
         does so for a model on this machine, and not where each question is sent elsewhere.
     shuffled : Model or None
-        The model trained on randomised labels, for that check; see `model_of_random_labels`.
+        A model trained on randomised labels, for that check; the caller trains it.
     """
     if n_random < 19:
         raise BadParameter(
