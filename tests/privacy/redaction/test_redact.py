@@ -79,6 +79,13 @@ def test_inside_a_span_is_the_replacement_and_nothing_else(
     assert made.n_samples == clip.n_samples
 
 
+def test_the_recording_is_faded_outside_a_span() -> None:
+    made = replaced(AudioClip(np.ones(RATE, np.float32), RATE), [Span(0.25, 0.5, "card")], replace="silence").samples
+    fade = round(0.005 * RATE)
+    before, after = made[4000 - fade : 4000], made[8000 : 8000 + fade]
+    assert (np.diff(before) < 0).all() and (np.diff(after) > 0).all() and before[-1] < 0.05 and after[0] < 0.05
+
+
 def test_a_tone_has_its_level_and_frequency_whatever_the_recording() -> None:
     tone = replacement(RATE, RATE)
     spectrum = np.abs(np.fft.rfft(tone))
