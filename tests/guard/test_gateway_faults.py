@@ -71,6 +71,7 @@ def test_detectors_that_end_do_not_end_calls(fault: str, on_failure: str) -> Non
     asyncio.run(play())
 
 
+@pytest.mark.slow
 def test_detectors_out_of_memory_fail_alone() -> None:
     async def play() -> None:
         async with guarded(Provider(), rule("mute"), detector_memory_mb=170) as gateway, client(gateway) as one:
@@ -84,6 +85,7 @@ def test_detectors_out_of_memory_fail_alone() -> None:
     asyncio.run(play())
 
 
+@pytest.mark.slow
 def test_frames_of_one_byte_and_of_ten_megabytes() -> None:
     async def play() -> None:
         provider = Provider()
@@ -107,6 +109,7 @@ def test_frames_of_one_byte_and_of_ten_megabytes() -> None:
     asyncio.run(play())
 
 
+@pytest.mark.slow
 def test_compressed_frames_and_bombs_are_refused() -> None:
     async def play() -> None:
         provider = Provider(reply=lambda request, body: web.json_response({}))
@@ -165,6 +168,7 @@ def test_a_provider_that_closes_garbles_refuses_or_is_gone() -> None:
     asyncio.run(play())
 
 
+@pytest.mark.slow
 def test_a_provider_or_client_that_does_not_read_costs_bounded_memory() -> None:
     """The sender is slowed down; what waits in the gateway stays within its buffers."""
 
@@ -209,6 +213,7 @@ def test_a_client_that_is_gone_frees_its_call() -> None:
     asyncio.run(play())
 
 
+@pytest.mark.slow
 def test_half_open_connections_and_slow_requests_do_not_keep_others_out() -> None:
     async def play() -> None:
         provider = Provider(reply=lambda request, body: web.json_response({}))
@@ -307,6 +312,7 @@ def test_old_audits_are_removed(tmp_path: Path) -> None:
     assert remove_older(tmp_path, 2) == 1 and [one.stem for one in tmp_path.iterdir()] == ["new"]
 
 
+@pytest.mark.slow
 def test_a_clock_that_steps_changes_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
     async def play() -> None:
         async with guarded(Provider(), rule("mute", hears="caller")) as gateway, client(gateway) as one:

@@ -1,4 +1,4 @@
-"""`earnest guard detectors`: the detectors in the box, each with its card."""
+"""`earnest guard detectors`: the included detectors, each with its card."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import click
 from earnest.cli import print_json
 
 
-@click.command("detectors", help="The detectors in the box with what is known of them: limits, false alarms, seconds.")
+@click.command("detectors", help="The included detectors with what is known of them: limits, false alarms, seconds.")
 @click.argument("names", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 def detectors_command(names: tuple[str, ...], *, as_json: bool) -> None:

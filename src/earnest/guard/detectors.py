@@ -1,4 +1,4 @@
-"""The detectors in the box: tier, budget, what they need, and how one is made for a stream.
+"""The included detectors: tier, budget, what they need, and how one is made for a stream.
 
 =====  =====================  ====================================  =======================
 tier   runs                   detectors                             budget
@@ -29,7 +29,7 @@ EVERY_S: Mapping[str, float] = {"T0": 0.02, "T1": 0.032}
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """What is known of a detector in the box.
+    """What is known of an included detector.
 
     Parameters
     ----------
