@@ -7,7 +7,7 @@ import click
 from earnest.cli import print_json
 
 
-@click.command("detectors", help="The included detectors with what is known of them: limits, false alarms, seconds.")
+@click.command("detectors", help="The built-in detectors with what is known of them: limits, false alarms, seconds.")
 @click.argument("names", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 def detectors_command(names: tuple[str, ...], *, as_json: bool) -> None:
