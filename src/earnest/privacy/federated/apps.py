@@ -4,8 +4,8 @@ A client is one speaker. In a round it trains on its clips and answers with its 
 share of noise (`client_privacy`), masked in a secure sum (`secure_sum`), or both. The server adds the updates up, takes
 a step, and writes what it could read in the first client's update, `received.npz`, and `rounds.jsonl`.
 
-The same apps run in Flower's simulation and on a SuperLink with SuperNodes; `examples/federated` is the project that
-`flwr run` takes. A client that fails ends the run: a sum without it would be noise, or another mean than the stated one.
+They have run in Flower's simulation; `examples/federated` is the project that `flwr run` takes for a SuperLink with
+SuperNodes, on which no run has finished yet. A client that fails ends the run: a sum without it would be noise, or another mean than the stated one.
 
 Settings (`[tool.flwr.app.config]`): `data` (a folder with a manifest), `out`, `rounds`, `clients`, `clips` (of each
 speaker), `learning-rate`, `secure` (bool), `clip-norm`, `noise-multiplier`, `seed`; 0 for `clip-norm` leaves updates as

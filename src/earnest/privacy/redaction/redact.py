@@ -46,7 +46,7 @@ UNHEARD_S = 0.8
 LEAST_HEARD = 0.5
 """Share of the sound that must lie within words; else the recognition failed."""
 LONGEST_WORD_S = 1.5
-"""A word that is told to be longer covers sound that the recogniser did not write down."""
+"""A word that is told to be longer covers sound that the recogniser did not write down; of a number, a second a digit."""
 LEAST_SOUND_S = 0.3
 MOST_ROUNDS = 3
 STUCK_WORDS, STUCK_WORD_S, STUCK_S = 10, 0.04, 5.0
@@ -256,7 +256,7 @@ def _unheard(clip: AudioClip, words: Sequence[HeardWord], known: Sequence[Span])
     if n_sound < LEAST_SOUND_S * clip.sample_rate:
         return [], 1.0
     for word in words:
-        if word.end_s - word.start_s > LONGEST_WORD_S:
+        if word.end_s - word.start_s > max(LONGEST_WORD_S, sum(sign.isdigit() for sign in word.text)):
             continue
         start, end = sample_range(Span(word.start_s - PAD_BEFORE_S, word.end_s + PAD_AFTER_S, ""), clip)
         sounding[start:end] = False
