@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-OUR_LIMIT = 30e6
+OUR_LIMIT = 33e6
+"""Bytes of all files, unpacked: 13 MB are the reference model, 13 MB the probe set, 1.3 MB the network for speech activity."""
 
 
 @pytest.fixture(scope="module")
