@@ -9,6 +9,7 @@ import re
 import shlex
 from pathlib import Path
 
+import click
 import pytest
 from aiohttp import web
 
@@ -362,7 +363,9 @@ def known_options() -> set[str]:
         waiting = [command]
         while waiting:
             one = waiting.pop()
-            waiting += getattr(one, "commands", {}).values()
+            if isinstance(one, click.Group):
+                context = click.Context(one)
+                waiting += [one.get_command(context, name) for name in one.list_commands(context)]
             options |= {opt for parameter in one.params for opt in (*parameter.opts, *parameter.secondary_opts)}
     return options
 

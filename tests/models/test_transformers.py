@@ -831,7 +831,7 @@ def test_generating_and_scoring_are_edited_alike(loaded):
             (reply,) = edited.ask([THREE[0]], sampling=SHORT)
             with torch.inference_mode():
                 said = edited._generated([edited._inputs.prepared(THREE[0])], [THREE[0].digest], SHORT)[0][0]
-                again = edited._log_probabilities([edited._inputs.prepared(THREE[0], target=said)])[0]
+                again = sum(edited._of_tokens([edited._inputs.prepared(THREE[0], target=said)], rows=False)[0][0])
         assert again == pytest.approx(reply.log_probability, abs=1e-3), at
 
 

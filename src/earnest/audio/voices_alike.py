@@ -20,6 +20,10 @@ MOST_DB = 12.0
 """By which a band of the spectrum is raised or lowered at most."""
 
 
+OCTAVE_COST = 0.03
+"""By how much likeness a pitch an octave lower must win: what repeats after one period also repeats after two."""
+
+
 def median_pitch_hz(clip: AudioClip) -> float | None:
     """Median pitch over the voiced frames of 40 ms, by autocorrelation; None where nothing is voiced."""
     pitch = pitch_contour_hz(clip)
@@ -41,7 +45,7 @@ def pitch_contour_hz(clip: AudioClip) -> Floats:
     correlation = np.fft.irfft(spectrum.real**2 + spectrum.imag**2)[:, :frame]
     lags = np.arange(round(rate / HIGHEST_HZ), min(frame - 1, round(rate / LOWEST_HZ)))
     likeness = correlation[:, lags] / correlation[:, :1] * (frame / (frame - lags))
-    best = likeness.argmax(axis=1)
+    best = (likeness - OCTAVE_COST * np.log2(lags / lags[0])).argmax(axis=1)
     voiced = likeness[np.arange(len(best)), best] > 0.5
     pitch[heard] = np.where(voiced, rate / lags[best], 0.0)
     return pitch

@@ -36,6 +36,16 @@ GIVES = {
     "espeakng_loader": "speech for training the reference model, and the voice `espeak` without the program",
     "audioseal": "AudioSeal's watermark, with its own weights",
     "ray": "runs and matrices on a Ray cluster: `--ray ADDRESS`",
+    "fairlearn": "thresholds by group: `earnest mitigate --method group_thresholds`",
+    "tldextract": "e-mail addresses for presidio's recognisers",
+    "flwr": "federated training over Flower",
+    "cryptography": "keys of a secure sum in federated training",
+    "presidio_analyzer": "further recognisers of personal details: `earnest redact --presidio`",
+    "pyworld": "voices changed by WORLD: `earnest anonymise --method world`",
+    "opacus": "another engine of private training: `engine=opacus`",
+    "tenseal": "embeddings scored under encryption: `earnest privacy secure --method ckks`",
+    "mpyc": "embeddings scored among three parties: `earnest privacy secure --method three_party`",
+    "prometheus_client": "metrics of the guard's gateway: `earnest guard serve`",
 }
 ARRIVAL = {
     "heard": "hears",

@@ -24,7 +24,7 @@ from earnest.errors import BadParameter
 from earnest.models.access import System
 
 if TYPE_CHECKING:
-    from earnest.models.learner import Learner, train
+    from earnest.models.learner import Learner
 
 MOMENTUM = 0.8
 STEP_SIZE = 0.3
@@ -120,6 +120,8 @@ class AdversarialTraining(TrainedDefence):
             return mean_loss(learner, attacked) + mean_loss(learner, kept)
 
         batches = self._batches(learner, harmful, harmless, lessons, rng)
+        from earnest.models.learner import train
+
         train(learner.module, loss, batches, n_steps=self.steps, learning_rate=self.learning_rate)
         return changed(learner, before)
 

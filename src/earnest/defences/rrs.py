@@ -17,7 +17,7 @@ from earnest.models.access import Answer
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from earnest.models.learner import Learner, train
+    from earnest.models.learner import Learner
 
 N_AT_ONCE = 16
 
@@ -95,6 +95,8 @@ class ReshapedRepresentations(TrainedDefence):
             kept = torch.stack([state for _, state in _states(learner, batch[1], site)])
             where = torch.stack([at_first[id(lesson)] for lesson in batch[1]])
             return reshaping_loss(moved, kept, region=region, where=where, features=features, unit=unit, hold=self.hold)
+
+        from earnest.models.learner import train
 
         train(
             learner.module,

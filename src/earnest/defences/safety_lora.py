@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from earnest.models.access import Model
-    from earnest.models.learner import Learner, Weights, train
+    from earnest.models.learner import Learner, Weights
 
 DOWN, UP = "lora_a.", "lora_b."
 """In an artefact: what stands before the name of a weight, for the two factors of its change."""
@@ -62,6 +62,8 @@ class SafetyLora(TrainedDefence):
         harmful = [lesson for lesson in lessons if lesson.harmful]
         helped = [lesson for lesson in lessons if lesson.harmless] or [each for each in lessons if not each.harmful]
         adapters = adapt(learner.module, layers=self.layers, rank=self.rank, scale=self.alpha / self.rank, rng=rng)
+        from earnest.models.learner import train
+
         train(
             learner.module,
             lambda batch: mean_loss(learner, batch),

@@ -31,7 +31,7 @@ PERMUTATIONS = 1_999
 @explainers.register("concepts")
 @dataclass(frozen=True, kw_only=True)
 class Concepts(InnerExplainer):
-    """How often a decision would gain from more of a concept, layer by layer ([kim2018-tcav]).
+    """How often a decision would gain from more of a concept, layer by layer ([kim2017-tcav]).
 
     The concept is the rows with a value in a column of the data; the other list is rows with any other value of it. A
     direction is that of ridge regression of the list on the states; each of `n_runs` is fitted to a half of either list. The
@@ -58,7 +58,7 @@ class Concepts(InnerExplainer):
         Directions of the concept and random ones, at least 5 and 10.
     """
 
-    source = "kim2018-tcav"
+    source = "kim2017-tcav"
     needs = "activations"
     column: str = "label"
     value: str = "harmful"

@@ -88,9 +88,10 @@ class EmbeddedModel(Model):
         self.access_with = {} if inner else {"gradients": "torch", "activations": "torch"}
         self._states = sites_of(loaded.shape) if inner else ()
         self.sites = (*self._states, *other_sites_of(loaded.shape)) if inner else ()
-        shape = loaded.shape
-        n_heads = {"encoder": shape["n_heads"], "decoder": shape["decoder_heads"]}
-        self.n_heads = {site: n_heads[site.split(".")[1]] for site in self.sites if site.startswith("heads.")}
+        heads = {"encoder": "n_heads", "decoder": "decoder_heads"}
+        self.n_heads = {
+            site: loaded.shape[heads[site.split(".")[1]]] for site in self.sites if site.startswith("heads.")
+        }
         self._lock = threading.Lock()
 
     def ask(self, stimuli: Sequence[Stimulus], *, sampling: Sampling = Sampling()) -> list[Reply]:  # noqa: B008
