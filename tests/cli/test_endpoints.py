@@ -384,8 +384,9 @@ def test_every_option_that_a_message_names_exists() -> None:
         "--language",
         "--voices",
         "--shade",
+        "--no-log",
     }  # of scripts, the loopback
-    # endpoint, moonshine, espeak-ng and style sheets
+    # endpoint, moonshine, espeak-ng, style sheets and mpyc
     unknown = {option: where for option, where in named.items() if option not in known | own | OTHERS}
     assert not unknown
     assert {"--model-option", "--timeout", "--max-tokens", "--price"} <= named.keys()

@@ -17,6 +17,9 @@ from earnest.models.reference import checkpoint, instructions, onnx_route, torch
 from earnest.tasks import _prompts as prompts
 
 
+SHAPE = {"n_encoder_blocks": 1, "n_decoder_blocks": 2, "n_heads": 4, "decoder_heads": 4}
+
+
 @dataclass
 class Folder:
     weights: Path
@@ -31,7 +34,7 @@ class FakeOnnx:
     """Tells what it was given; a clip of more than 12 s is too long."""
 
     def __init__(self, weights=None, *, n_threads=2):
-        self.checkpoint = Folder(weights / "reference.safetensors", {"n_encoder_blocks": 1, "n_decoder_blocks": 2})
+        self.checkpoint = Folder(weights / "reference.safetensors", {**SHAPE})
         self.given, self.draws = [], []
 
     def answer(self, questions, *, draw=None):
