@@ -16,7 +16,6 @@ from earnest.models.embedded import GENUINE, EmbeddedModel
 from earnest.models.reference import checkpoint, instructions, onnx_route, torch_route
 from earnest.tasks import _prompts as prompts
 
-
 SHAPE = {"n_encoder_blocks": 1, "n_decoder_blocks": 2, "n_heads": 4, "decoder_heads": 4}
 
 
