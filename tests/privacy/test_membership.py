@@ -258,6 +258,8 @@ def test_an_audit_finds_memory_and_none_where_there_is_none(sides, remembering):
     assert by_name["loss"].low < by_name["loss"].area < by_name["loss"].high
     assert by_name["loss"].rates[0].value is None  # 60 non-members are fewer than 100
     assert found.not_made.keys() == {"lira", "lira_offline"}
+    alone = audit(remembering, items, attacks=("loss",))
+    assert [one.attack for one in alone.attacks] == ["loss"] and alone.not_made == {}  # nobody asked for the others
     text = as_text(found)
     assert "0.1 % false positives: cannot be measured with fewer than 1,000 non-members" in text
     assert "the model shows which recordings" in text and "cannot be measured" in page(found)

@@ -105,6 +105,7 @@ def audit(
     inside = np.array([[item.id in shadow.rows for item in items] for shadow in shadows], bool)
     online = bool(len(shadows)) and bool((inside.sum(axis=0) >= 2).all())
     names = named(attacks, tokens=tokens, reference=reference is not None, shadows=len(shadows), online=online)
+    impossible = () if attacks else tuple(name for name in ATTACKS if name not in names)
     digests, features, unread = _heard(items, tell)
     check_sides(items, digests)
     clusters, clustered_by = clusters_of(items)
@@ -118,8 +119,9 @@ def audit(
     )
     if blind.separates:
         return _file(
-            model, items, blind, clusters, names=names, reference=reference, shadows=shadows, unread=unread, seed=seed
-        )
+            model, items, blind, clusters, names=names, impossible=impossible, reference=reference, shadows=shadows,
+            unread=unread, seed=seed,
+        )  # fmt: skip
     kept = [items[k] for k in known]
     scores, unscored = _scores(model, kept, names, tokens=tokens, reference=reference, shadows=shadows, tell=tell)
     found = [
@@ -127,7 +129,7 @@ def audit(
         for name in names
     ]
     return _file(
-        model, items, blind, clusters, names=names, reference=reference, shadows=shadows,
+        model, items, blind, clusters, names=names, impossible=impossible, reference=reference, shadows=shadows,
         unread=[*unread, *unscored], seed=seed, found=_with_unread(found, unread),
     )  # fmt: skip
 
@@ -245,6 +247,7 @@ def _file(
     clusters: Sequence[str],
     *,
     names: Sequence[str],
+    impossible: Sequence[str],
     reference: Model | None,
     shadows: Sequence[Shadow],
     unread: Sequence[UnscoredItem],
@@ -272,7 +275,7 @@ def _file(
         blind_level=LEVEL,
         n_draws=blind.n_permutations,
         attacks=[_attack(one) for one in found],
-        not_made={name: attack.needs for name, attack in ATTACKS.items() if name not in names},
+        not_made={name: ATTACKS[name].needs for name in impossible},
         unscored=list(unread),
         seed=seed,
     )
