@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from dataclasses import asdict
@@ -18,6 +19,20 @@ SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 RATE = 16000
 
 
+RECIPES = (
+    "causal",
+    "family",
+    "grammar",
+    "private",
+    "rules",
+    "sibling_card",
+    "siblings",
+    "trade_off",
+    "train",
+    "triggers",
+)
+
+
 @pytest.fixture(scope="module")
 def recipes():
     """The modules of the recipe."""
@@ -26,36 +41,7 @@ def recipes():
     pytest.importorskip("onnx", reason="siblings are exported as graphs")
     sys.path.insert(0, str(SCRIPTS))
     try:
-        from reference import (
-            causal,
-            family,
-            grammar,
-            private,
-            rules,
-            sibling_card,
-            siblings,
-            trade_off,
-            train,
-            triggers,
-        )
-
-        yield SimpleNamespace(
-            **{
-                module.__name__.split(".")[1]: module
-                for module in (
-                    causal,
-                    family,
-                    grammar,
-                    private,
-                    rules,
-                    sibling_card,
-                    siblings,
-                    trade_off,
-                    train,
-                    triggers,
-                )
-            }
-        )
+        yield SimpleNamespace(**{name: importlib.import_module(f"reference.{name}") for name in RECIPES})
     finally:
         sys.path.remove(str(SCRIPTS))
 

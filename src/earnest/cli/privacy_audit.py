@@ -16,6 +16,30 @@ def folder_option(name: str, help: str):  # noqa: ANN201  (a decorator of click)
     return click.option(f"--{name}", required=True, metavar="DIR", type=click.Path(path_type=Path), help=help)
 
 
+def question_options(kind: str):  # noqa: ANN201  (a decorator of click)
+    """The options of what asks a model of the rows of two folders, and writes `<kind>.json` and `<kind>.html`."""
+    out = click.Path(path_type=Path, file_okay=False)
+    options = (
+        click.option(
+            "--prompt", default="Transcribe the speech.", show_default=True, help="Asked of rows without a prompt."
+        ),
+        click.option("--answer", default="", metavar="COLUMN", help="Column of the answers; default: answer, or text."),
+        click.option("--seed", type=int, default=0, show_default=True),
+        click.option("--out", type=out, help=f"Folder for {kind}.json and {kind}.html."),
+        click.option("--dry-run", is_flag=True, help="Check the data, and say how much would be asked; ask nothing."),
+        model_option,
+        plugin_option,
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout."),
+    )
+
+    def decorated(command):  # noqa: ANN001, ANN202
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorated
+
+
 def show_progress(what: str, done: int, total: int, seconds: float) -> None:
     """Each tenth of what is done, with the time that is left, on stderr."""
     tenth = max(1, total // 10)
@@ -41,16 +65,7 @@ def show_progress(what: str, done: int, total: int, seconds: float) -> None:
     metavar="SPEC[@FILE]",
     help="A model trained likewise, and a file with the ids of rows it was trained on, one a line; without, on none. Repeatable.",
 )
-@click.option("--prompt", default="Transcribe the speech.", show_default=True, help="Asked of rows without a prompt.")
-@click.option("--answer", default="", metavar="COLUMN", help="Column of the answers; default: answer, or text.")
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for membership.json and membership.html."
-)
-@click.option("--dry-run", is_flag=True, help="Check the data, and say how much would be asked; ask nothing.")
-@model_option
-@plugin_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@question_options("membership")
 def audit_command(
     *,
     model_name: str,

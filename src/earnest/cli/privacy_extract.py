@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
-from earnest.cli import plugin_option, print_json
-from earnest.cli._endpoint import model_option
-from earnest.cli.privacy_audit import folder_option, show_progress
+from earnest.cli import print_json
+from earnest.cli.privacy_audit import folder_option, question_options, show_progress
 
 
 @click.command(
@@ -37,16 +36,7 @@ from earnest.cli.privacy_audit import folder_option, show_progress
     show_default=True,
     help="Other answers for each.",
 )
-@click.option("--prompt", default="Transcribe the speech.", show_default=True, help="Asked of rows without a prompt.")
-@click.option("--answer", default="", metavar="COLUMN", help="Column of the answers; default: answer, or text.")
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for extraction.json and extraction.html."
-)
-@click.option("--dry-run", is_flag=True, help="Check the data, and say how much would be asked; ask nothing.")
-@model_option
-@plugin_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@question_options("extraction")
 def extract_command(
     *,
     model_name: str,

@@ -198,3 +198,19 @@ def value_of(row: Entry, column: str) -> str:
 def as_stimuli(rows: Sequence[Entry], *, prompt: str = PROMPT) -> list[Stimulus]:
     """What a model is asked about the rows."""
     return [Stimulus(clips={"speech": row.clip()}, prompt=prompt) for row in rows]
+
+
+def ridge_weights(
+    x: NDArray[np.float64], y: NDArray[np.float64], *, strength: float | None = None
+) -> NDArray[np.float64]:
+    """Weights of ridge regression of y on x, both centred, by the kernel, since rows are fewer than columns.
+
+    Parameters
+    ----------
+    x : float64 array, shape (n_rows, width)
+    y : float64 array, shape (n_rows,) or (n_rows, n_targets)
+    strength : float or None
+        Added to the kernel's diagonal; None takes the mean variance of x for each row.
+    """
+    ridge = float(np.mean(x**2)) * len(x) + 1e-12 if strength is None else strength
+    return np.asarray(x.T @ np.linalg.solve(x @ x.T + ridge * np.eye(len(x)), y))

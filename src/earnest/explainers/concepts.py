@@ -18,6 +18,7 @@ from earnest.explainers._inside import (
     as_stimuli,
     blocks_of,
     gradients_at,
+    ridge_weights,
     states_of,
     value_of,
 )
@@ -222,8 +223,7 @@ def concept_direction(own: NDArray[np.float64], rest: NDArray[np.float64]) -> ND
     """The unit direction of ridge regression of the list (1 and 0) on the states, its strength their mean variance."""
     states, list_of = np.concatenate([own, rest]), np.repeat([1.0, 0.0], [len(own), len(rest)])
     x = states - states.mean(axis=0)
-    ridge = float(np.mean(x**2)) * len(x) + 1e-12
-    direction = x.T @ np.linalg.solve(x @ x.T + ridge * np.eye(len(x)), list_of - list_of.mean())
+    direction = ridge_weights(x, list_of - list_of.mean())
     return np.asarray(direction / max(float(np.linalg.norm(direction)), 1e-300))
 
 

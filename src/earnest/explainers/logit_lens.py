@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from earnest.errors import BadParameter
 from earnest.explainers._base import Asked, explainers
-from earnest.explainers._inside import Beside, InnerExplainer, Inside, Row, as_stimuli, blocks_of, states_of
+from earnest.explainers._inside import (
+    Beside,
+    InnerExplainer,
+    Inside,
+    Row,
+    as_stimuli,
+    blocks_of,
+    ridge_weights,
+    states_of,
+)
 from earnest.metrics.intervals import mean_interval
 from earnest.models.access import rng_for
 
@@ -110,8 +119,7 @@ def translator(states: NDArray[np.float64], ends: NDArray[np.float64]) -> Callab
     """The affine map from states to those that the model ends with."""
     centre, steps = states.mean(axis=0), ends - states
     x, shift = states - centre, steps.mean(axis=0)
-    ridge = float(np.mean(x**2)) * len(x) + 1e-12
-    weights = x.T @ np.linalg.solve(x @ x.T + ridge * np.eye(len(x)), steps - shift)
+    weights = ridge_weights(x, steps - shift)
     return lambda rows: np.asarray(rows + shift + (rows - centre) @ weights)
 
 

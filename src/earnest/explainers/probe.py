@@ -18,6 +18,7 @@ from earnest.explainers._inside import (
     Row,
     as_stimuli,
     labelled,
+    ridge_weights,
     states_of,
     value_of,
 )
@@ -156,5 +157,5 @@ def scores(states: NDArray[np.float64], classes: NDArray[np.int64], others: NDAr
     """Ridge regression on the classes, applied to other states; shape (n_others, n_classes)."""
     centre, spread = states.mean(axis=0), states.std(axis=0) + 1e-6 * max(float(states.std()), 1e-12)
     x, y = (states - centre) / spread, np.eye(int(classes.max()) + 1)[classes]
-    weights = x.T @ np.linalg.solve(x @ x.T + len(x) * np.eye(len(x)), y - y.mean(axis=0))
+    weights = ridge_weights(x, y - y.mean(axis=0), strength=float(len(x)))
     return np.asarray(((others - centre) / spread) @ weights + y.mean(axis=0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -14,7 +14,7 @@ from earnest.guard.sequential import Cusum
 from earnest.guard.versions import Rollback
 
 BLOCK_S = 0.02
-ACTIONS = (  # weakest first
+Action = Literal[
     "observe",
     "annotate",
     "flag",
@@ -26,7 +26,9 @@ ACTIONS = (  # weakest first
     "replace_response",
     "transfer",
     "end",
-)
+]
+ACTIONS: tuple[str, ...] = get_args(Action)
+"""Weakest first."""
 HOLDING = ("mute", "replace_response", "end")  # prevented where the rule's side of the call is held back
 SAYING = ("challenge", "hold_turn", "replace_response")
 TEMPLATE = """\
@@ -132,19 +134,7 @@ class Rule(_Strict):
     for_s: float = Field(default=BLOCK_S, allow_inf_nan=False, le=300)
     cusum: Cusum | None = None
     decides_within_s: float | None = Field(default=None, gt=0, le=300)  # of audio, from the start of what is detected
-    action: Literal[
-        "observe",
-        "annotate",
-        "flag",
-        "challenge",
-        "gate_tools",
-        "redact",
-        "mute",
-        "hold_turn",
-        "replace_response",
-        "transfer",
-        "end",
-    ] = "observe"
+    action: Action = "observe"
     hears: Literal["caller", "agent", "both"] = "both"
     strength: Literal["prevent", "contain", "detect"] | None = None  # the least that a route must give
     on_failure: Literal["open", "closed"] = "open"  # what happens when audio could not be judged

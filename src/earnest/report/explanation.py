@@ -99,8 +99,8 @@ class Checked(BaseModel):
     methods: dict[str, Alike]
 
 
-class ExplanationFile(BaseModel):
-    """`explanation.json`: one decision, the map that explains it, and the tests of that map."""
+class _Explained(BaseModel):
+    """What every `explanation.json` says first."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -112,6 +112,11 @@ class ExplanationFile(BaseModel):
     decision: str
     answer: str
     against: str | None
+
+
+class ExplanationFile(_Explained):
+    """`explanation.json`: one decision, the map that explains it, and the tests of that map."""
+
     unit: str = Field(description="What a tile's value is counted in.")
     baseline: str = Field(description="What stands in the place of a muted tile in the tests.")
     transcript: str = Field(description="free, or held: the model keeps the transcript of the clip as it is.")
@@ -151,19 +156,9 @@ class Place(BaseModel):
     note: str
 
 
-class InsideFile(BaseModel):
+class InsideFile(_Explained):
     """`explanation.json` of a method that looks inside the model."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    version: int = 1
-    item: str
-    model: str
-    method: str
-    source: str
-    decision: str
-    answer: str
-    against: str | None
     unit: str = Field(description="What the values are.")
     control: str = Field(description="What the controls are.")
     rows: list[Place]

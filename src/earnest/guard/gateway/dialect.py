@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -33,16 +34,18 @@ class Heard:
         return self
 
 
-class Dialect:
+class Dialect(abc.ABC):
     """One call's protocol and its state. An event that a method returns goes out as JSON text."""
 
     name: ClassVar[str]
 
+    @abc.abstractmethod
     def from_client(self, event: dict[str, Any]) -> Heard:
-        raise NotImplementedError
+        """What is heard in an event of the client."""
 
+    @abc.abstractmethod
     def from_upstream(self, event: dict[str, Any]) -> Heard:
-        raise NotImplementedError
+        """What is heard in an event of the provider."""
 
     def gate_turns(self, event: dict[str, Any]) -> bool:
         """Change the client's settings so that a response waits to be asked for; whether the event was changed."""
